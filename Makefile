@@ -1,0 +1,212 @@
+# Every command of the project. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+export PYTHONPATH := $(CURDIR)
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(VENV)-uv/bin/uv
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
+
+$(UV): requirements/uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] < (3, 14) else "Python 3.11, 3.12 or 3.13 is needed, this is " + sys.version.split()[0] + ": set PYTHON=python3.11, as in: make PYTHON=python3.11 demo")' || exit 2
+	rm -rf $(VENV)-uv
+	$(PYTHON) -m venv $(VENV)-uv
+	$(VENV)-uv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.lock
+
+$(INSTALLED): requirements/dev.lock $(UV)
+	@[ -x $(BIN)/python ] || $(UV) venv --quiet --python "$$($(VENV)-uv/bin/python -c 'import sys; print(sys._base_executable)')" $(VENV)
+	echo "Installing the locked dependencies (first time: a few minutes)"
+	$(UV) pip sync --quiet --python $(BIN)/python requirements/dev.lock
+	touch $@
+
+.PHONY: setup
+setup: $(INSTALLED) ## Install the locked dependencies into .venv
+
+.PHONY: demo
+demo: setup web ## Everything on this machine with simulators and dialogs (DATA=file.jsonl.gz)
+	@exec $(BIN)/python -m embedded.stack demo --data "$(DATA)"
+
+.PHONY: up
+up: setup web ## Everything on this machine against the real Telegram and OpenRouter (.env)
+	@exec $(BIN)/python -m embedded.stack up
+
+.PHONY: smoke
+smoke: setup ## A throw-away stack: LIMIT messages of DATA in, numbers compared, JSON last
+	@exec $(BIN)/python -m embedded.stack smoke --data "$(DATA)" --limit "$(or $(LIMIT),2000)"
+
+.PHONY: chaos
+chaos: setup ## A storm over a throw-away stack, then the count (SEED=1 MINUTES=10 PLAN=1), JSON last
+	@exec $(BIN)/python -m embedded.chaos --seed "$(or $(SEED),1)" --minutes "$(or $(MINUTES),10)" $(if $(PLAN),--plan)
+
+.PHONY: soak
+soak: setup ## Steady traffic over a throw-away stack: does anything grow? (MINUTES=30), JSON last
+	@exec $(BIN)/python -m embedded.soak --minutes "$(or $(MINUTES),30)"
+
+$(VENV)-load/.installed: requirements/load.lock $(UV)
+	@[ -x $(VENV)-load/bin/python ] || $(UV) venv --quiet --python "$$($(VENV)-uv/bin/python -c 'import sys; print(sys._base_executable)')" $(VENV)-load
+	echo "Installing the client of the load tests"
+	$(UV) pip sync --quiet --python $(VENV)-load/bin/python requirements/load.lock
+	touch $@
+
+.PHONY: load
+load: setup $(VENV)-load/.installed ## Clients at a throw-away stack (USERS=30 SECONDS=60 OUT=dir DATA=), JSON last
+	@exec $(BIN)/python -m benchmarks.load --users "$(or $(USERS),30)" --seconds "$(or $(SECONDS),60)" --out "$(or $(OUT),load-report)" $(if $(DATA),--data "$(DATA)")
+
+.PHONY: migrate
+migrate: setup ## Bring both schemas up to date (STORE=postgres|clickhouse, SQL=1 only prints)
+	@exec $(BIN)/python -m embedded.stack run migrations $(STORE) $(if $(SQL),--sql)
+
+.PHONY: reconcile
+reconcile: setup ## Compare both stores by day and repair (FROM=day TO=day), JSON last
+	@exec $(BIN)/python -m embedded.stack run pipelines.reconcile $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO))
+
+.PHONY: backfill
+backfill: setup ## Rebuild the rollups of FROM=day TO=day, JSON last: rows that differ
+	@exec $(BIN)/python -m embedded.stack run pipelines.backfill $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO))
+
+.PHONY: proof
+proof: setup ## Is an erased person in neither store? (PERSON=user_key from the bot's log), JSON last
+	@exec $(BIN)/python -m embedded.stack run pipelines.proof --person "$(PERSON)"
+
+.PHONY: load-bot
+load-bot: setup ## Chats that all write at once, answered by slow models (CHATS=1000), JSON last
+	@exec $(BIN)/python -m benchmarks.chats --chats "$(or $(CHATS),1000)"
+
+$(VENV)-bench/.installed: requirements/bench.lock $(UV)
+	@[ -x $(VENV)-bench/bin/python ] || $(UV) venv --quiet --python "$$($(VENV)-uv/bin/python -c 'import sys; print(sys._base_executable)')" $(VENV)-bench
+	echo "Installing what replication is compared with"
+	$(UV) pip sync --quiet --python $(VENV)-bench/bin/python requirements/bench.lock
+	touch $@
+
+.PHONY: bench-rollups
+bench-rollups: setup ## 31 days of reports beside PostgreSQL, facts and uniq states (ROWS=10000000 ROUNDS=7)
+	@exec $(BIN)/python -m benchmarks.rollups --rows "$(or $(ROWS),10000000)" $(if $(ROUNDS),--rounds "$(ROUNDS)")
+
+.PHONY: bench-replication
+bench-replication: $(VENV)-bench/.installed ## A full copy beside postgresql(), dlt and pandas (ROWS=3000000 ROUNDS=3, ONLY="ours pull")
+	@exec $(VENV)-bench/bin/python -m benchmarks.replication --rows "$(or $(ROWS),3000000)" \
+	    $(if $(ROUNDS),--rounds "$(ROUNDS)") $(if $(ONLY),--only $(ONLY))
+
+.PHONY: bench-stack
+bench-stack: setup web ## Start, memory, idle CPU and freshness of the whole stack (COLD=0: no fresh clone)
+	@exec $(BIN)/python -m benchmarks.stack --cold "$(or $(COLD),1)"
+
+.PHONY: bench-bot
+bench-bot: setup ## The bot beside itself without persistence and a bare echo (TURNS=600), JSON last
+	@exec $(BIN)/python -m benchmarks.bot --turns "$(or $(TURNS),600)"
+
+.PHONY: bench-api
+bench-api: setup ## The dashboard's answer beside a route that only returns its bytes (ROWS=10000000)
+	@exec $(BIN)/python -m benchmarks.api --rows "$(or $(ROWS),10000000)"
+
+.PHONY: rotate-data-key
+rotate-data-key: setup ## Replace DATA_KEY: STEP=next prints a key, STEP=rewrap uses it, JSON last
+	@exec $(BIN)/python -m embedded.stack run bot.rotation $(STEP)
+
+.PHONY: lock
+lock: $(UV) ## Resolve and pin all dependency groups into requirements/*.lock
+	$(UV) pip compile pyproject.toml --universal --generate-hashes --no-header --quiet --python-version 3.11 \
+	    --group bench $(if $(UPGRADE),--upgrade,) --output-file requirements/bench.lock
+	for group in bot api pipelines migrations embedded load dev; do
+	    $(UV) pip compile pyproject.toml --universal --generate-hashes --no-header --quiet --python-version 3.11 \
+	        --group $$group --constraint requirements/bench.lock --output-file requirements/$$group.lock
+	done
+
+.PHONY: check
+check: setup ## Lint, format, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(MAKE) --no-print-directory check-web
+
+.PHONY: format
+format: setup ## Format and apply safe fixes
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: test
+test: setup web ## Run every test (TESTS=path for some of them, JOBS=3 at a time)
+	$(BIN)/pytest --numprocesses $(or $(JOBS),3) --dist loadfile $(TESTS)
+	$(if $(TESTS),,$(MAKE) --no-print-directory test-web-units)
+
+WEB := dashboards/web
+NPM := export PATH="$(CURDIR)/$(BIN):$$PATH"; cd $(WEB); npm --loglevel=error
+WEB_SOURCES := $(shell find $(WEB)/src $(WEB)/public $(WEB)/index.html $(WEB)/vite.config.ts $(WEB)/tsconfig.json -type f 2>/dev/null)
+
+$(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json $(WEB)/.npmrc | $(INSTALLED)
+	@echo "Installing the locked packages of the dashboard"
+	$(NPM) ci
+	touch node_modules/.package-lock.json
+
+$(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(WEB_SOURCES)
+	@echo "Building the dashboard"
+	$(NPM) run --silent build -- --logLevel warn
+	touch dist/index.html
+
+.PHONY: web
+web: $(WEB)/dist/index.html ## Build the dashboard into dashboards/web/dist (Node.js from the locked wheel)
+
+.PHONY: check-compose
+check-compose: setup ## Check container files, Dockerfile and ClickHouse configuration, JSON last
+	@$(BIN)/python -m deploy.check
+
+COMPOSE := docker compose --file compose.yaml --file compose.prod.yaml $(if $(CLUSTER),--file compose.cluster.yaml)
+
+.PHONY: prod-up
+prod-up: ## Start production from the registry's images (VERSION, IMAGES, DOMAIN in .env; CLUSTER=1)
+	@[ -e "$${SECRETS_PATH:-secrets}/telegram_token" ] || { echo "SECRETS_PATH: no secrets yet; run deploy/make-secrets.sh and fill in the two it names" >&2; exit 2; }
+	$(COMPOSE) pull --quiet
+	$(COMPOSE) up --detach
+
+.PHONY: prod-down
+prod-down: ## Stop production; data stays in its volumes
+	$(COMPOSE) down --timeout 35
+
+.PHONY: settings
+settings: setup ## Write docs/settings.md and .env.example from the code
+	@$(BIN)/python -m deploy.settings_doc
+
+.PHONY: audit
+audit: setup ## Look for known vulnerabilities in every lock (asks the package index), JSON last
+	@$(BIN)/python -m deploy.audit
+
+.PHONY: backup
+backup: setup ## Copy both stores of the one-machine stack to OUT, its keys to OUT.keys
+	@$(BIN)/python -m embedded.backup create "$(OUT)"
+
+.PHONY: restore
+restore: setup ## Fill an empty DATA_DIR from the backup FROM (keys from FROM.keys)
+	@$(BIN)/python -m embedded.backup restore "$(FROM)"
+
+.PHONY: test-web
+test-web: web ## Unit tests of the dashboard, then real Chromium against the real API; JSON last
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.e2e.web.report
+
+.PHONY: test-web-units
+test-web-units: web ## Unit tests of the dashboard alone
+	@$(NPM) run --silent test
+
+.PHONY: check-web
+check-web: $(WEB)/node_modules/.package-lock.json ## Lint, format and types of the dashboard; is its client current?
+	@$(NPM) run --silent check
+
+.PHONY: web-shots
+web-shots: web ## Pictures of every page: light, dark, phone (OUT=directory)
+	@$(BIN)/python -m tests.e2e.web.shots "$(or $(OUT),shots)"
+
+.PHONY: dashboards
+dashboards: setup ## Write the JSON of Grafana's dashboards from their code
+	@$(BIN)/python -m dashboards.grafana
+
+.PHONY: check-dashboards
+check-dashboards: setup ## Run every panel on a throw-away stack with demo rows, JSON last
+	@exec $(BIN)/python -m dashboards.grafana.check

@@ -1,0 +1,116 @@
+"""`python -m api`: read the settings, serve until SIGTERM, drain, close."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from api.app import ApiSettings, create_app, refuse_what_workers_cannot_share
+from api.metrics import SHARED_DIRECTORY
+from api.protocol import BoundedProtocol
+from api.settings import AccountSettings, LimitSettings, ServerSettings
+from api.workers import DrainingServer, run_workers
+from common.errors import SettingError
+from common.log import configure_logging, get_logger
+from common.postgres import check_reachable, create_engine
+from common.process import run
+from common.settings import (
+    DatabaseSettings,
+    DataKeySettings,
+    ReportSettings,
+    RuntimeSettings,
+    load,
+)
+from common.tracing import TracingSettings, configure_tracing
+from warehouse.settings import WarehouseSettings
+
+log = get_logger(__name__)
+
+
+def load_settings() -> ApiSettings:
+    """Every section, from the environment."""
+    return ApiSettings(
+        server=load(ServerSettings),
+        accounts=load(AccountSettings),
+        limits=load(LimitSettings),
+        database=load(DatabaseSettings),
+        data_key=load(DataKeySettings),
+        report=load(ReportSettings),
+        warehouse=load(WarehouseSettings),
+    )
+
+
+def worker() -> FastAPI:
+    """The application of one of several processes: called by the server in each."""
+    configure_logging(load(RuntimeSettings), service="api")
+    configure_tracing(load(TracingSettings), service="api")
+    return create_app(load_settings(), shared_metrics=Path(os.environ[SHARED_DIRECTORY]))
+
+
+def main() -> None:
+    runtime = load(RuntimeSettings)
+    configure_logging(runtime, service="api")
+    configure_tracing(load(TracingSettings), service="api")
+    settings = load_settings()
+    refuse_what_workers_cannot_share(settings)
+    asyncio.run(_check_database(settings.database))
+    server = settings.server
+    has_workers = server.api_workers > 1
+    app = None if has_workers else create_app(settings)
+    listener = _listen(runtime.bind_host, server.api_port)
+    config = uvicorn.Config(
+        app or "api.__main__:worker",
+        factory=has_workers,
+        workers=server.api_workers,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # The gate reads X-Forwarded-For itself, by a number of hops.
+        proxy_headers=False,
+        timeout_graceful_shutdown=server.api_drain_seconds,
+        timeout_keep_alive=30,
+        http=BoundedProtocol,
+    )
+    log.info(
+        "serving",
+        host=runtime.bind_host,
+        port=listener.getsockname()[1],
+        workers=server.api_workers,
+    )
+    if has_workers:
+        run_workers(config, [listener])
+    else:
+        DrainingServer(config).run(sockets=[listener])
+    log.info("stopped")
+
+
+async def _check_database(settings: DatabaseSettings) -> None:
+    engine = create_engine(settings, application_name="api")
+    try:
+        await check_reachable(engine)
+    finally:
+        await engine.dispose()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bind before anything else starts, so that a taken port is one clear line."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise SettingError("API_PORT", f"{host}:{port} cannot be used: {error.strerror}") from error
+    listener.set_inheritable(True)
+    return listener
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,83 @@
+"""Remembers for a short time which Basic credentials were verified. Knows no hash function.
+
+Only successes are remembered, under an HMAC of the credentials with a key that lives as long as
+the process: neither memory nor a core dump gives a password away.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+MOST_ENTRIES = 10_000
+
+
+class CredentialCache:
+    """HMAC of (username, password) → account id.
+
+    Args:
+        seconds: how long an entry holds. 0 remembers nothing.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        seconds: float,
+        most_entries: int = MOST_ENTRIES,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._key = os.urandom(32)
+        self._seconds = seconds
+        self._most_entries = most_entries
+        self._clock = clock
+        self._entries: OrderedDict[bytes, tuple[int, float]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def fingerprint(self, credentials: bytes) -> bytes:
+        """A stand-in for credentials, useless outside this process."""
+        return hmac.digest(self._key, credentials, hashlib.sha256)
+
+    def get(self, fingerprint: bytes) -> int | None:
+        """The account whose credentials these are, when verified a short time ago."""
+        entry = self._entries.get(fingerprint)
+        if entry is None:
+            return None
+        account_id, expires = entry
+        if expires <= self._clock():
+            del self._entries[fingerprint]
+            return None
+        return account_id
+
+    def is_aging(self, fingerprint: bytes) -> bool:
+        """Whether a known entry has less than half of its time left."""
+        entry = self._entries.get(fingerprint)
+        return entry is not None and entry[1] - self._clock() < self._seconds / 2
+
+    def put(self, fingerprint: bytes, account_id: int) -> None:
+        """Remember a success."""
+        if not self._seconds:
+            return
+        self._entries[fingerprint] = (account_id, self._clock() + self._seconds)
+        self._entries.move_to_end(fingerprint)
+        while len(self._entries) > self._most_entries:
+            self._entries.popitem(last=False)
+
+    def forget(self, fingerprint: bytes) -> None:
+        """Forget these credentials."""
+        self._entries.pop(fingerprint, None)
+
+    def drop(self, account_id: int) -> None:
+        """Forget one account's credentials."""
+        for fingerprint in [key for key, entry in self._entries.items() if entry[0] == account_id]:
+            del self._entries[fingerprint]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._entries.clear()

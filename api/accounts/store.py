@@ -1,0 +1,198 @@
+"""Accounts in PostgreSQL. Knows no password, only hashes."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
+
+from api.accounts.scopes import Scope
+from api.errors import BadRequest, NotFound
+from api.tables import ApiUser, TextReading
+from common.postgres import Sessions, transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    id: int
+    username: str
+    password_hash: str
+    scopes: frozenset[str]
+    credentials_version: int
+    created_at: datetime
+    disabled_at: datetime | None
+
+    @property
+    def is_disabled(self) -> bool:
+        return self.disabled_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One reading of one dialog's texts."""
+
+    id: int
+    account_id: int
+    username: str
+    dialog_id: UUID
+    user_keys: list[int]
+    messages: int
+    request_id: str
+    read_at: datetime
+
+
+def normalise_username(username: str) -> str:
+    """One spelling per name."""
+    return unicodedata.normalize("NFKC", username).casefold()
+
+
+class Accounts:
+    """Reads and writes `api_users` and `text_readings`."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    async def create(self, username: str, password_hash: str) -> Account:
+        """A new account that may read statistics.
+
+        Raises:
+            BadRequest: the username is taken.
+        """
+        row = ApiUser(
+            username=normalise_username(username),
+            password_hash=password_hash,
+            scopes=[Scope.STATS_READ.value],
+        )
+        try:
+            async with transaction(self._sessions) as session:
+                session.add(row)
+                await session.flush()
+                await session.refresh(row)
+                return _account(row)
+        except IntegrityError as error:
+            raise BadRequest("This username is taken.", code="username_taken") from error
+
+    async def by_username(self, username: str) -> Account | None:
+        name = normalise_username(username)
+        if "\0" in name or any("\ud800" <= letter <= "\udfff" for letter in name):
+            return None  # PostgreSQL cannot hold such a text, so nobody has it
+        async with self._sessions() as session:
+            row = await session.scalar(select(ApiUser).where(ApiUser.username == name))
+        return _account(row) if row else None
+
+    async def by_id(self, account_id: int) -> Account | None:
+        async with self._sessions() as session:
+            row = await session.get(ApiUser, account_id)
+        return _account(row) if row else None
+
+    async def every(self) -> list[Account]:
+        """All accounts, oldest first."""
+        async with self._sessions() as session:
+            rows = await session.scalars(select(ApiUser).order_by(ApiUser.id))
+            return [_account(row) for row in rows]
+
+    async def change_password(self, account_id: int, password_hash: str) -> None:
+        """Replace the hash; tokens issued before stop holding."""
+        await self._update(
+            account_id,
+            password_hash=password_hash,
+            credentials_version=ApiUser.credentials_version + 1,
+        )
+
+    async def renew_hash(self, account_id: int, *, old: str, new: str) -> None:
+        """The same password under newer parameters; tokens keep holding."""
+        async with transaction(self._sessions) as session:
+            await session.execute(
+                update(ApiUser)
+                .where(ApiUser.id == account_id, ApiUser.password_hash == old)
+                .values(password_hash=new)
+            )
+
+    async def set_scopes(self, account_id: int, scopes: Collection[str]) -> Account:
+        """Replace what the account may do.
+
+        Raises:
+            NotFound: no such account.
+        """
+        return await self._update(account_id, scopes=sorted(scopes))
+
+    async def set_disabled(self, account_id: int, *, is_disabled: bool) -> Account:
+        """Close or reopen an account.
+
+        Raises:
+            NotFound: no such account.
+        """
+        return await self._update(account_id, disabled_at=func.now() if is_disabled else None)
+
+    async def _update(self, account_id: int, **values: object) -> Account:
+        async with transaction(self._sessions) as session:
+            row = await session.scalar(
+                update(ApiUser).where(ApiUser.id == account_id).values(**values).returning(ApiUser)
+            )
+            if row is None:
+                raise NotFound("There is no such account.")
+            return _account(row)
+
+    async def record_reading(
+        self,
+        account_id: int,
+        *,
+        dialog_id: UUID,
+        user_keys: Sequence[int],
+        messages: int,
+        request_id: str,
+    ) -> None:
+        """Write down, before the texts are shown, who read what."""
+        async with transaction(self._sessions) as session:
+            session.add(
+                TextReading(
+                    account_id=account_id,
+                    dialog_id=dialog_id,
+                    user_keys=list(user_keys),
+                    messages=messages,
+                    request_id=request_id,
+                )
+            )
+
+    async def readings(self, *, before: int | None, limit: int) -> list[Reading]:
+        """The newest readings with an id below `before`."""
+        statement = (
+            select(TextReading, ApiUser.username)
+            .join(ApiUser, ApiUser.id == TextReading.account_id)
+            .order_by(TextReading.id.desc())
+            .limit(limit)
+        )
+        if before is not None:
+            statement = statement.where(TextReading.id < before)
+        async with self._sessions() as session:
+            rows = (await session.execute(statement)).all()
+        return [
+            Reading(
+                id=reading.id,
+                account_id=reading.account_id,
+                username=username,
+                dialog_id=reading.dialog_id,
+                user_keys=reading.user_keys,
+                messages=reading.messages,
+                request_id=reading.request_id,
+                read_at=reading.read_at,
+            )
+            for reading, username in rows
+        ]
+
+
+def _account(row: ApiUser) -> Account:
+    return Account(
+        id=row.id,
+        username=row.username,
+        password_hash=row.password_hash,
+        scopes=frozenset(row.scopes),
+        credentials_version=row.credentials_version,
+        created_at=row.created_at,
+        disabled_at=row.disabled_at,
+    )

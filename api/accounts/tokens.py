@@ -1,0 +1,178 @@
+"""Short-lived bearer tokens: signs and reads them. Knows no account store.
+
+A token states when its person logged in, so that a chain of renewals ends some hours after that.
+
+The algorithm is fixed, the key is named by `kid`, and two keys live at once, so that a secret
+can be rotated without ending anybody's session.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import jwt
+
+from common.errors import DialyticsError
+
+ALGORITHM = "HS256"
+ISSUER = "dialytics"
+AUDIENCE = "dialytics-api"
+MOST_CHECKED = 10_000
+LARGEST_ID = 2**63 - 1
+REQUIRED = ("exp", "iat", "iss", "aud", "sub", "jti", "scope", "ver", "auth_time")
+
+
+class TokenError(DialyticsError):
+    """The token does not hold. `is_expired` tells whether it once did."""
+
+    def __init__(self, message: str, *, is_expired: bool = False) -> None:
+        super().__init__(message)
+        self.is_expired = is_expired
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    account_id: int
+    credentials_version: int
+    scopes: frozenset[str]
+    client: str
+    logged_in_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A new token and how long it holds."""
+
+    token: str
+    seconds: int
+
+
+def now_utc() -> datetime:
+    return datetime.now(UTC)
+
+
+class Tokens:
+    """Issues tokens under the first secret, accepts those of either.
+
+    Args:
+        secret: at least 32 bytes.
+        previous: the secret before the last rotation, or None.
+        lifetime: at most 15 minutes.
+        session: how long after the login its token may be renewed.
+        clock: the current time; tests move it.
+    """
+
+    def __init__(
+        self,
+        secret: str,
+        *,
+        previous: str | None,
+        lifetime: timedelta,
+        session: timedelta,
+        clock: Callable[[], datetime] = now_utc,
+    ) -> None:
+        self._kid = _key_id(secret)
+        self._keys = {_key_id(each): each for each in (previous, secret) if each}
+        self._secret = secret
+        self._clock = clock
+        self._checked: OrderedDict[bytes, Claims] = OrderedDict()
+        self._lifetime = lifetime
+        self._session = session
+
+    def issue(
+        self,
+        account_id: int,
+        *,
+        credentials_version: int,
+        scopes: Collection[str],
+        client: str,
+        logged_in_at: datetime | None = None,
+    ) -> Issued:
+        """A signed token; `logged_in_at` of the one that it renews, else now.
+
+        Raises:
+            TokenError: the session is over.
+        """
+        now = self._clock().replace(microsecond=0)
+        logged_in_at = logged_in_at or now
+        lifetime = min(self._lifetime, logged_in_at + self._session - now)
+        if lifetime <= timedelta():
+            raise TokenError("the session is over", is_expired=True)
+        token = jwt.encode(
+            {
+                "iss": ISSUER,
+                "aud": AUDIENCE,
+                "sub": str(account_id),
+                "iat": now,
+                "exp": now + lifetime,
+                "auth_time": int(logged_in_at.timestamp()),
+                "jti": secrets.token_hex(8),
+                "scope": " ".join(sorted(scopes)),
+                "ver": credentials_version,
+                "client": client,
+            },
+            self._secret,
+            algorithm=ALGORITHM,
+            headers={"kid": self._kid},
+        )
+        return Issued(token, int(lifetime.total_seconds()))
+
+    def read(self, token: str) -> Claims:
+        """The claims of a token that holds.
+
+        Raises:
+            TokenError: it does not.
+        """
+        # A signature that was checked once stays right; whether the time has come is asked anew.
+        fingerprint = hashlib.sha256(token.encode()).digest()
+        found = self._checked.get(fingerprint)
+        if found is None:
+            found = self._check(token)
+            self._checked[fingerprint] = found
+            if len(self._checked) > MOST_CHECKED:
+                self._checked.popitem(last=False)
+        if found.expires_at <= self._clock():
+            raise TokenError("expired", is_expired=True)
+        return found
+
+    def _check(self, token: str) -> Claims:
+        try:
+            key = self._keys.get(str(jwt.get_unverified_header(token).get("kid")))
+            if key is None:
+                raise TokenError("signed by an unknown key")
+            # Times are checked below, against the injected clock.
+            claims = jwt.decode(
+                token,
+                key,
+                algorithms=[ALGORITHM],
+                audience=AUDIENCE,
+                issuer=ISSUER,
+                options={"require": list(REQUIRED), "verify_exp": False, "verify_iat": False},
+            )
+            issued, expires = int(claims["iat"]), int(claims["exp"])
+            found = Claims(
+                account_id=int(claims["sub"]),
+                credentials_version=int(claims["ver"]),
+                scopes=frozenset(str(claims["scope"]).split()),
+                client=str(claims.get("client", "")),
+                logged_in_at=datetime.fromtimestamp(int(claims["auth_time"]), UTC),
+                expires_at=datetime.fromtimestamp(expires, UTC),
+            )
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
+            raise TokenError("not a token of this API") from error
+        if not 0 < found.account_id <= LARGEST_ID:
+            raise TokenError("of no account")
+        now = self._clock().timestamp()
+        if expires - issued > self._lifetime.total_seconds() + 1 or issued > now + 60:
+            raise TokenError("lives longer than tokens may")
+        return found
+
+
+def _key_id(secret: str) -> str:
+    return hashlib.sha256(b"kid:" + secret.encode()).hexdigest()[:12]

@@ -1,0 +1,255 @@
+"""Answers a question once per snapshot and serves it in the asked format. Knows no SQL.
+
+The path of an answer: snapshot → cached or prepared report → names, for who may see them → ETag →
+304 or bytes. Prepared JSON is kept as bytes; only its age is computed when it is served.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from api.accounts.login import Principal
+from api.accounts.scopes import Scope
+from api.answers.cache import AnswerCache
+from api.answers.formats import (
+    MEDIA_TYPES,
+    Format,
+    in_chunks,
+    moment,
+    negotiate,
+    schema_of,
+    to_arrow,
+    to_csv,
+    to_json,
+)
+from api.answers.names import NAME_COLUMNS, NOBODY, NameBook, Names, with_name
+from api.answers.questions import Question, Report
+from api.answers.reader import SLOW_ANSWER_SECONDS, asked_period
+from api.answers.snapshots import Snapshots
+from api.metrics import Metrics
+from common.log import get_logger
+from warehouse.periods import Period
+from warehouse.reading import Reader
+from warehouse.reports import freshness
+from warehouse.snapshot import Snapshot
+
+MOST_VARIANTS = 64
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What of the headers depends on who asks, encoded once."""
+
+    etag: str
+    raw_headers: list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A report at a snapshot, ready to be served."""
+
+    tail: bytes
+    """The JSON object without its first field (`lag_seconds`) and without the closing brace."""
+    report: Report
+    stated: Snapshot
+    """The snapshot, with the age of the oldest day in the answer."""
+    tag: str
+    headers: dict[str, str]
+    size: int
+    variants: dict[Hashable, Variant] = field(default_factory=dict)
+    """By format, scopes and names: few, because scopes are few."""
+
+
+def now_utc() -> datetime:
+    return datetime.now(UTC)
+
+
+class Desk:
+    """Serves answers."""
+
+    def __init__(
+        self,
+        *,
+        reader: Reader,
+        snapshots: Snapshots,
+        names: NameBook,
+        metrics: Metrics,
+        clock: Callable[[], datetime] = now_utc,
+    ) -> None:
+        self._reader = reader
+        self._snapshots = snapshots
+        self._names = names
+        self._metrics = metrics
+        self._cache: AnswerCache[Prepared] = AnswerCache()
+        self.clock = clock
+        metrics.watch_cache(lambda: self._cache.size)
+
+    async def serve(
+        self,
+        request: Request,
+        principal: Principal,
+        question: Question,
+        *,
+        asked_format: Format | None = None,
+    ) -> Response:
+        """The answer to a question.
+
+        Raises:
+            WarehouseError: it cannot be had.
+        """
+        format_ = negotiate(asked_format, request.headers.get("accept", ""))
+        snapshot = await self._snapshots.current()
+        key = (question.report, question.period, question.arguments)
+        prepared, was_cached = await self._cache.get(
+            (snapshot.id, snapshot.data_through), key, lambda: self._prepare(question, snapshot)
+        )
+        names = NOBODY
+        if question.shows_people and principal.may(Scope.NAMES_READ):
+            names = await self._names.of(prepared.report.user_keys)
+        variant = _variant(prepared, format_, principal, names)
+        lag = prepared.stated.lag_seconds(self.clock())
+        raw_headers = [*variant.raw_headers, (b"x-lag-seconds", b"%.3f" % lag)]
+        if _matches(request.headers.get("if-none-match"), variant.etag):
+            outcome, response = "unchanged", Response(status_code=304)
+            response.raw_headers = raw_headers
+        else:
+            outcome = "cached" if was_cached else "computed"
+            response = _respond(
+                question, prepared, names=names, format_=format_, lag=lag, raw_headers=raw_headers
+            )
+        self._metrics.stats_requests.labels(question.report, format_.value, outcome).inc()
+        return response
+
+    async def first_day(self) -> date | None:
+        """The first day of the report zone with a turn, where `all` begins.
+
+        Raises:
+            WarehouseError: it cannot be had.
+        """
+        snapshot = await self._snapshots.current()
+        return (await freshness(self._reader, snapshot=snapshot)).first_day
+
+    async def _prepare(self, question: Question, snapshot: Snapshot) -> Prepared:
+        period = question.period
+        asked_period.set(None if period is None else f"{period.name}/{period.bucket}")
+        started = time.perf_counter()
+        report = await question.ask(self._reader, snapshot)
+        # A day that was withheld is older than the rest.
+        stated = snapshot.as_old_as(None if period is None else period.span)
+        envelope: dict[str, Any] = {
+            "data_through": stated.data_through,
+            "snapshot": stated.id,
+            "report_timezone": stated.report_timezone,
+        }
+        if period is not None:
+            is_partial = period.is_partial_at(stated.data_through)
+            envelope |= {"is_partial": is_partial, "period": period}
+        tail = to_json(envelope | report.fields)[1:-1]
+        elapsed = time.perf_counter() - started
+        write = log.warning if elapsed > SLOW_ANSWER_SECONDS else log.debug
+        write(
+            "slow_answer" if elapsed > SLOW_ANSWER_SECONDS else "answer",
+            report=question.report,
+            seconds=round(elapsed, 4),
+            rows=len(report.rows),
+            period=asked_period.get(),
+        )
+        tag = hashlib.sha256(
+            repr(
+                (snapshot.id, snapshot.data_through, question.report, period, question.arguments)
+            ).encode()
+        ).hexdigest()[:24]
+        # Rows share their values with the fields; a row costs about as much as its JSON.
+        return Prepared(
+            tail=tail,
+            report=report,
+            stated=stated,
+            tag=tag,
+            headers=stated_headers(stated, period),
+            size=4 * len(tail),
+        )
+
+
+def stated_headers(snapshot: Snapshot, period: Period | None) -> dict[str, str]:
+    """What JSON states about an answer, for the formats that have no place for it."""
+    headers = {"X-Data-Through": moment(snapshot.data_through), "X-Snapshot": snapshot.id}
+    if period is not None:
+        is_partial = period.is_partial_at(snapshot.data_through)
+        headers |= {
+            "X-Is-Partial": "true" if is_partial else "false",
+            "X-Period": f"{moment(period.since)}/{moment(period.until)}",
+            "X-Timezone": period.tz,
+        }
+    return headers
+
+
+def _respond(
+    question: Question,
+    prepared: Prepared,
+    *,
+    names: Names,
+    format_: Format,
+    lag: float,
+    raw_headers: list[tuple[bytes, bytes]],
+) -> Response:
+    raw_headers.append((b"content-type", MEDIA_TYPES[format_].encode()))
+    if format_ is Format.JSON:
+        people = b',"people":%b' % to_json(names.people) if question.shows_people else b""
+        response = Response(b'{"lag_seconds":%.3f,%b%b}' % (lag, prepared.tail, people))
+        raw_headers.append((b"content-length", b"%d" % len(response.body)))
+        response.raw_headers = raw_headers
+        return response
+    rows, columns = prepared.report.rows, prepared.report.columns
+    if names is not NOBODY:
+        rows = [with_name(row, names) for row in rows]
+        columns = (*columns, *NAME_COLUMNS)
+    if format_ is Format.CSV:
+        stream = to_csv(in_chunks(rows), columns)
+        file_name = f'attachment; filename="{question.report}.csv"'
+        raw_headers.append((b"content-disposition", file_name.encode()))
+    else:
+        stated = {**prepared.headers, "X-Lag-Seconds": f"{lag:.3f}"}
+        stream = to_arrow(in_chunks(rows), schema_of(rows, columns), stated)
+    streamed = StreamingResponse(stream)
+    streamed.raw_headers = raw_headers
+    return streamed
+
+
+def _variant(prepared: Prepared, format_: Format, principal: Principal, names: Names) -> Variant:
+    key = (format_, principal.scopes, names.version)
+    variant = prepared.variants.get(key)
+    if variant is None:
+        scopes = ",".join(sorted(principal.scopes))
+        whole = f"{prepared.tag}|{format_}|{scopes}|{names.version}"
+        etag = f'"{hashlib.sha256(whole.encode()).hexdigest()[:32]}"'
+        headers = {
+            **prepared.headers,
+            "ETag": etag,
+            "Cache-Control": "private, no-cache",
+            "Vary": "Authorization, Accept",
+        }
+        variant = Variant(
+            etag,
+            [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()],
+        )
+        if len(prepared.variants) < MOST_VARIANTS:
+            prepared.variants[key] = variant
+    return variant
+
+
+def _matches(header: str | None, etag: str) -> bool:
+    if not header:
+        return False
+    return header.strip() == "*" or etag in (
+        part.strip().removeprefix("W/") for part in header.split(",")
+    )

@@ -1,0 +1,65 @@
+"""What can be asked, and what a report found. Knows no HTTP and no SQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from api.answers.formats import Row
+from warehouse.periods import Period
+from warehouse.reading import Reader
+from warehouse.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a report found, as JSON fields and as table rows."""
+
+    fields: dict[str, Any]
+    rows: Sequence[Row]
+    """The same figures for CSV and Arrow."""
+    columns: tuple[str, ...]
+    """Columns of the rows, also when there is none."""
+    user_keys: tuple[int, ...] = ()
+    """Whom the report shows."""
+
+
+Ask = Callable[[Reader, Snapshot], Awaitable[Report]]
+Chunks = AsyncIterator[Sequence[Row]]
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A table too long for one answer.
+
+    Args:
+        schema: its columns.
+        ask: finds the rows in chunks, and tells whether some are left out.
+    """
+
+    schema: pa.Schema
+    ask: Callable[[Reader, Snapshot], Awaitable[tuple[Chunks, bool]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One report with its arguments.
+
+    Args:
+        report: its name, for the log, metrics and the cache.
+        period: resolved; None for reports about now.
+        arguments: everything else that changes the answer.
+        ask: runs it.
+        shows_people: whether the answer has a `people` field.
+        export: what CSV and Arrow carry instead of the rows of the JSON answer.
+    """
+
+    report: str
+    period: Period | None
+    arguments: tuple[Hashable, ...]
+    ask: Ask
+    shows_people: bool = False
+    export: Export | None = None

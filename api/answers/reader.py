@@ -1,0 +1,73 @@
+"""Times, counts and logs every query of the warehouse; on request logs its plan. Knows no SQL."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextvars import ContextVar
+from typing import Any
+
+from structlog.stdlib import BoundLogger
+
+from api.metrics import Metrics
+from common.log import get_logger
+from warehouse.errors import WarehouseError
+from warehouse.reading import Reader
+
+SLOW_PART_SECONDS = 0.5
+SLOW_ANSWER_SECONDS = 1.0
+
+asked_period: ContextVar[str | None] = ContextVar("asked_period", default=None)
+"""The period of the answer that is being prepared, for the log."""
+
+log = get_logger(__name__)
+
+
+def log_query(logger: BoundLogger, name: str, *, seconds: float, rows: int | None = None) -> None:
+    """One line per query: a warning when it was slow."""
+    is_slow = seconds > SLOW_PART_SECONDS
+    (logger.warning if is_slow else logger.debug)(
+        "slow_query" if is_slow else "query",
+        query_name=name,
+        seconds=round(seconds, 4),
+        rows=rows,
+        period=asked_period.get(),
+    )
+
+
+class WatchedReader:
+    """A reader whose queries are seen in the log and in Prometheus.
+
+    Args:
+        explains: log the plan of each query at DEBUG.
+    """
+
+    def __init__(self, reader: Reader, metrics: Metrics, *, explains: bool) -> None:
+        self._reader = reader
+        self._metrics = metrics
+        self._explains = explains
+
+    async def rows(
+        self, name: str, sql: str, parameters: Mapping[str, Any]
+    ) -> list[dict[str, Any]]:
+        """As the reader's own."""
+        if self._explains:
+            await self._log_plan(name, sql, parameters)
+        started = time.perf_counter()
+        rows = await self._reader.rows(name, sql, parameters)
+        elapsed = time.perf_counter() - started
+        self._metrics.query_seconds.labels(name).observe(elapsed)
+        log_query(log, name, seconds=elapsed, rows=len(rows))
+        return rows
+
+    async def explain(self, name: str, sql: str, parameters: Mapping[str, Any]) -> str:
+        """As the reader's own."""
+        return await self._reader.explain(name, sql, parameters)
+
+    async def _log_plan(self, name: str, sql: str, parameters: Mapping[str, Any]) -> None:
+        try:
+            plan = await self._reader.explain(name, sql, parameters)
+        except WarehouseError as error:
+            # A plan is a courtesy: without it the query itself still decides.
+            plan = f"no plan: {error}"
+        log.debug("query_plan", query_name=name, plan=plan)

@@ -1,0 +1,99 @@
+"""The texts of a dialog, from PostgreSQL, opened for one reading. Knows no route."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, tuple_
+
+from api.answers.bot_tables import BotTables
+from api.errors import NotFound
+from bot.tables import Dialog, Message, User
+from common.sealing import UnreadableError, Vault
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedText:
+    id: UUID
+    turn_id: UUID
+    user_key: int
+    role: str
+    text: str | None
+    """None: the text cannot be opened with this installation's key."""
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedDialog:
+    id: UUID
+    chat_type: str
+    started_at: datetime
+    closed_at: datetime | None
+    messages: list[OpenedText]
+    has_more: bool
+
+
+class Texts:
+    """Reads dialogs under the reader's role and opens them with the vault."""
+
+    def __init__(self, tables: BotTables, vault: Vault) -> None:
+        self._tables = tables
+        self._vault = vault
+
+    async def of(self, dialog_id: UUID, *, after: UUID | None, limit: int) -> OpenedDialog:
+        """A page of a dialog, oldest first. Deleted messages are not shown.
+
+        Raises:
+            NotFound: no such dialog, or it was erased.
+        """
+        async with self._tables.reading() as session:
+            found = await self._tables.ask(
+                session, "dialog", select(Dialog).where(Dialog.id == dialog_id)
+            )
+            dialog = found.scalar_one_or_none()
+            if dialog is None:
+                raise NotFound("There is no such dialog. It may have been erased.")
+            statement = (
+                select(Message, User.wrapped_key)
+                .join(User, User.key == Message.user_key)
+                .where(Message.dialog_id == dialog_id, Message.deleted_at.is_(None))
+                .order_by(Message.created_at, Message.id)
+                .limit(limit + 1)
+            )
+            if after is not None:
+                place = tuple_(Message.created_at, Message.id)
+                named = select(Message.created_at, Message.id).where(
+                    Message.id == after, Message.dialog_id == dialog_id
+                )
+                last = (await self._tables.ask(session, "dialog_page", named)).one_or_none()
+                if last is None:
+                    raise NotFound("There is no such message in this dialog.")
+                statement = statement.where(place > (last.created_at, last.id))
+            rows = (await self._tables.ask(session, "dialog_texts", statement)).all()
+        return OpenedDialog(
+            id=dialog.id,
+            chat_type=dialog.chat_type,
+            started_at=dialog.started_at,
+            closed_at=dialog.closed_at,
+            messages=[self._open(message, key) for message, key in rows[:limit]],
+            has_more=len(rows) > limit,
+        )
+
+    def _open(self, message: Message, wrapped_key: bytes) -> OpenedText:
+        try:
+            opened = self._vault.person(wrapped_key).open_text(message.content)
+        except UnreadableError:
+            text = None
+        else:
+            # A lone surrogate, which Telegram may send, has no place in JSON.
+            text = opened.encode("utf-8", "replace").decode()
+        return OpenedText(
+            id=message.id,
+            turn_id=message.turn_id,
+            user_key=message.user_key,
+            role=message.role,
+            text=text,
+            created_at=message.created_at,
+        )

@@ -1,0 +1,165 @@
+"""The gate of /api: who is asking, and whether they may ask now. Knows no route.
+
+One ASGI middleware, because limits need the account and every answer carries their headers,
+refusals included.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+from limits import RateLimitItem
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.accounts.login import BASIC_CHALLENGE, Login, Principal
+from api.errors import TooManyRequests, Unauthenticated, as_api_error, render
+from api.limits import Counters, CountersUnavailableError, Standing
+from api.metrics import Metrics
+
+GUARDED = "/api/"
+# Whoever calls these has no credentials yet; what they send in Authorization is not looked at.
+OPEN_PATHS = frozenset({"/api/v1/auth/register", "/api/v1/auth/token"})
+
+
+def client_address(scope: Scope, *, trusted_hops: int) -> str:
+    """The client's address: the peer's, or the entry that the trusted proxies wrote.
+
+    Each proxy appends the address it saw, so with n proxies of ours the n-th entry from the right
+    was written by the outermost of them; everything left of it is the client's own claim.
+    An IPv6 client is its /64, which is what one customer is given.
+    """
+    peer = scope.get("client")
+    address = str(peer[0]) if peer else "unknown"
+    if trusted_hops:
+        entries = [
+            entry.strip()
+            for value in Headers(scope=scope).getlist("x-forwarded-for")
+            for entry in value.split(",")
+        ]
+        if len(entries) >= trusted_hops:
+            address = entries[-trusted_hops]
+    try:
+        parsed = ipaddress.ip_address(address.strip("[]"))
+    except ValueError:
+        return str(peer[0]) if peer else "unknown"
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped:
+            return str(parsed.ipv4_mapped)
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return str(parsed)
+
+
+class Gate:
+    """Identifies and limits requests to /api; leaves the principal in the request's state.
+
+    Args:
+        default: limit of an account, or of an address before login.
+        dashboard: limit of tokens that the dashboard asked for.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        login: Login,
+        counters: Counters,
+        metrics: Metrics,
+        default: RateLimitItem,
+        dashboard: RateLimitItem,
+        trusted_hops: int,
+    ) -> None:
+        self._app = app
+        self._login = login
+        self._counters = counters
+        self._metrics = metrics
+        self._default = default
+        self._dashboard = dashboard
+        self._trusted_hops = trusted_hops
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope["path"] if scope["type"] == "http" else ""
+        if not path.startswith(GUARDED):
+            await self._app(scope, receive, send)
+            return
+        address = client_address(scope, trusted_hops=self._trusted_hops)
+        state = scope["state"]
+        principal, failure = await self._identify(scope, address=address)
+        item, key = self._limit_of(principal, address)
+        try:
+            standing = await self._counters.hit(item, key)
+        except CountersUnavailableError as error:
+            # Reading goes on without limits, seen in a metric; logins are closed.
+            self._metrics.limits_unavailable.inc()
+            standing = None
+            if path in OPEN_PATHS:
+                failure = error
+        if standing is not None:
+            if not standing.allowed:
+                failure = TooManyRequests(
+                    f"At most {item.amount} requests per {_words(item)}.",
+                    retry_after=standing.seconds_until_free,
+                )
+            send = _with_headers(send, standing)
+        if failure is not None:
+            self._metrics.count_refusal(as_api_error(failure).code)
+            response = render(failure, request_id=state["request_id"])
+            await response(scope, receive, send)
+            return
+        state["principal"] = principal
+        state["address"] = address
+        state["limit"] = item
+        await self._app(scope, receive, send)
+
+    async def _identify(
+        self, scope: Scope, *, address: str
+    ) -> tuple[Principal | None, Exception | None]:
+        if scope["path"] in OPEN_PATHS:
+            return None, None
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                try:
+                    return await self._login.identify(value, address=address), None
+                except Exception as error:  # noqa: BLE001 # rendered below, after it is counted
+                    # A refusal is still counted, and answered in the one shape of errors.
+                    return None, error
+        return None, None
+
+    def _limit_of(self, principal: Principal | None, address: str) -> tuple[RateLimitItem, str]:
+        if principal is None:
+            return self._default, f"address:{address}"
+        if principal.is_dashboard:
+            return self._dashboard, f"dashboard:{principal.account_id}"
+        return self._default, f"account:{principal.account_id}"
+
+
+def anonymous() -> Unauthenticated:
+    """The refusal of a request without credentials."""
+    return Unauthenticated(
+        "Credentials are needed: HTTP Basic, or a bearer token from /api/v1/auth/token.",
+        challenge=BASIC_CHALLENGE,
+    )
+
+
+def _with_headers(send: Send, standing: Standing) -> Send:
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            wait = 0 if standing.remaining else standing.seconds_until_free
+            message["headers"] = [
+                *message["headers"],
+                (b"x-ratelimit-limit", b"%d" % standing.limit),
+                (b"x-ratelimit-remaining", b"%d" % standing.remaining),
+                (b"x-ratelimit-reset", b"%d" % (int(standing.reset_at) + 1)),
+                (b"ratelimit", b'"account";r=%d;t=%d' % (standing.remaining, wait)),
+                (
+                    b"ratelimit-policy",
+                    b'"account";q=%d;w=%d' % (standing.limit, standing.window_seconds),
+                ),
+            ]
+        await send(message)
+
+    return send_with_headers
+
+
+def _words(item: RateLimitItem) -> str:
+    return item.GRANULARITY.name if item.multiples == 1 else f"{item.get_expiry()} seconds"

@@ -1,0 +1,133 @@
+"""What surrounds every request: its id, the headers of safety, the last resort for errors.
+
+Pure ASGI, no business: works the same for the API, the pages and the metrics.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from http import HTTPStatus
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import render
+from common.tracing import Span, trace
+
+LARGEST_BODY_BYTES = 1 << 20
+_ACCEPTABLE_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+
+SAFETY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+)
+# Answers of the API are not pages: nothing in them may run or be framed.
+API_POLICY = b"default-src 'none'; frame-ancestors 'none'"
+
+
+class RequestContext:
+    """Gives every request an id, every response the headers of safety."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _given_id(scope) or secrets.token_hex(8)
+        scope.setdefault("state", {})["request_id"] = request_id
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        added = [*SAFETY_HEADERS, (b"x-request-id", request_id.encode())]
+
+        async def send_with_headers(message: Message, traced: Span) -> None:
+            if message["type"] == "http.response.start":
+                traced.set(status=message["status"])
+                headers = list(message["headers"])
+                if not any(name == b"content-security-policy" for name, _ in headers):
+                    headers.append((b"content-security-policy", API_POLICY))
+                message["headers"] = headers + added
+            await send(message)
+
+        with trace("request", method=scope["method"], request_id=request_id) as traced:
+            await self._app(scope, receive, lambda message: send_with_headers(message, traced))
+            # The path as it was asked may name a person.
+            traced.set(route=getattr(scope.get("route"), "path", None))
+
+
+class BodyLimit:
+    """Refuses bodies above what any request of the API needs, before they are in memory."""
+
+    def __init__(self, app: ASGIApp, *, largest_bytes: int = LARGEST_BODY_BYTES) -> None:
+        self._app = app
+        self._largest = largest_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        declared = Headers(scope=scope).get("content-length", "0")
+        if not declared.isdigit() or int(declared) > self._largest:
+            response = render(_too_large(), request_id=scope["state"]["request_id"])
+            await response(scope, receive, send)
+            return
+        left = self._largest
+
+        async def bounded_receive() -> Message:
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise _too_large()
+            return message
+
+        await self._app(scope, bounded_receive, send)
+
+
+def _too_large() -> HTTPException:
+    # The framework's own error: any other one, raised while a body is read, becomes a 400.
+    return HTTPException(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        f"The body is larger than {LARGEST_BODY_BYTES} bytes.",
+        headers={"Connection": "close"},
+    )
+
+
+class LastResort:
+    """Turns what nobody caught into a rendered error, inside CORS so that pages can read it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        has_started = False
+
+        async def watched_send(message: Message) -> None:
+            nonlocal has_started
+            has_started = has_started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched_send)
+        except Exception as error:
+            # Whatever it is, the client gets the one shape of errors and the log the cause.
+            if has_started:
+                raise
+            response = render(error, request_id=scope["state"]["request_id"])
+            await response(scope, receive, send)
+
+
+def _given_id(scope: Scope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _ACCEPTABLE_ID.fullmatch(value):
+            return str(value.decode())
+    return None

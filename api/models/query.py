@@ -1,0 +1,66 @@
+"""The body of POST /api/v1/query as OpenAPI shows it; the warehouse validates it strictly."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Include(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    total_rows: bool = Field(default=False, description="Count the rows before pagination.")
+    time_labels: bool = Field(
+        default=False, description="Every bucket of the time dimension, empty ones too."
+    )
+
+
+class Pagination(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(default=100, ge=1, le=1000)
+    offset: int = Field(default=0, ge=0, le=100_000)
+
+
+class QueryBody(BaseModel):
+    """Metrics by dimensions under filters, from the rollups."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "metrics": ["user_messages", "active_users"],
+                    "date_range": "7d",
+                    "dimensions": ["time:day", "model"],
+                    "filters": [["is", "chat_type", ["private"]]],
+                    "order_by": [["user_messages", "desc"]],
+                    "include": {"total_rows": True},
+                    "pagination": {"limit": 100, "offset": 0},
+                    "tz": "Europe/Berlin",
+                }
+            ]
+        },
+    )
+
+    metrics: list[str] = Field(min_length=1, max_length=20, description="See the catalogue.")
+    date_range: str | list[str] = Field(
+        description="`day, 24h, 7d, 28d, 30d, 91d, month, 6mo, 12mo, year, all`, two dates, or two"
+        " moments with offset."
+    )
+    dimensions: list[str] = Field(
+        default=[],
+        max_length=5,
+        description="`time`, `time:hour`, …, `bot`, `chat_type`, `language`, `model`.",
+    )
+    filters: list[tuple[str, str, list[str | int]]] = Field(
+        default=[],
+        max_length=20,
+        description='Like `["is", "chat_type", ["private"]]`;'
+        " also `is_not`, `contains`, `contains_not`.",
+    )
+    order_by: list[tuple[str, str]] = Field(
+        default=[], max_length=25, description='Like `["user_messages", "desc"]`.'
+    )
+    include: Include = Include()
+    pagination: Pagination = Pagination()
+    tz: str | None = Field(default=None, max_length=64)

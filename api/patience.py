@@ -1,0 +1,22 @@
+"""How long a request waits for what it can be answered without. Knows no client."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds; of a busy machine more may be asked."""
+
+    names_seconds: float = 2.0
+    """For people's names: after that an answer shows their keys alone."""
+    ready_seconds: float = 2.0
+    """For each check of `/ready`."""
+    health_seconds: float = 3.0
+    """For PostgreSQL in `/health`."""
+    limits_seconds: float = 0.5
+    """For the shared storage of limits to count one request."""
+
+
+USUAL = Patience()

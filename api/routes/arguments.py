@@ -1,0 +1,141 @@
+"""The query arguments of stats routes: period, zone, filters, format. Unknown ones are refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable
+from datetime import datetime
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.answers.formats import Format
+from api.errors import Unprocessable
+from warehouse.periods import Bucket, Period, PeriodName, resolve, zone_named
+from warehouse.reports import CohortWidth, Filters, TopUsersBy
+
+EARLIEST_YEAR, LATEST_YEAR = 2000, 2099
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+# A plus sign that was not escaped arrives as a space.
+_LOST_PLUS = re.compile(r"(?<=\d) (?=\d{2}:?\d{2}$)", re.ASCII)
+
+LargestId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+
+
+class FormatQuery(BaseModel):
+    """Arguments of a route without a period."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Format | None = Field(default=None, description="Wins over `Accept`.")
+
+
+class PeriodQuery(FormatQuery):
+    """Which moments an answer is about."""
+
+    period: PeriodName | None = Field(
+        default=None,
+        description="`day`: the last 24 hours by hour. `week`, `month`: today and the 6 or 29 days"
+        " before it in the zone, by day. `custom`: `from` and `to`. Default: `week`.",
+    )
+    since: str | None = Field(
+        default=None,
+        alias="from",
+        max_length=40,
+        description="Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment"
+        " on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`).",
+    )
+    until: str | None = Field(
+        default=None, alias="to", max_length=40, description="Its end, exclusive."
+    )
+    tz: str | None = Field(
+        default=None, max_length=64, description="IANA zone. Default: REPORT_TIMEZONE."
+    )
+    bucket: Bucket | None = Field(
+        default=None, description="Width of a point. Default: by the period."
+    )
+
+    def resolved(self, *, now: datetime, default_tz: str) -> Period:
+        """The period.
+
+        Raises:
+            Unprocessable: an argument is neither a day nor a moment.
+            PeriodError: the arguments do not make a period.
+        """
+        tz = self.tz or default_tz
+        zone = zone_named(tz)
+        name = self.period
+        if name is None:
+            is_custom = self.since is not None or self.until is not None
+            name = PeriodName.CUSTOM if is_custom else PeriodName.WEEK
+        return resolve(
+            name,
+            now=now,
+            tz=tz,
+            since=_moment("from", self.since, zone),
+            until=_moment("to", self.until, zone),
+            bucket=self.bucket,
+        )
+
+
+class StatsQuery(PeriodQuery):
+    """Period and filters."""
+
+    bot: LargestId | None = Field(default=None, description="Only this bot's id.")
+    chat_type: str | None = Field(default=None, max_length=32)
+    language: str | None = Field(default=None, max_length=35)
+    model: str | None = Field(
+        default=None, max_length=200, description="Only turns that this model answered."
+    )
+
+    @property
+    def filters(self) -> Filters:
+        return Filters(
+            bot_id=self.bot, chat_type=self.chat_type, language=self.language, model=self.model
+        )
+
+    def arguments(self) -> tuple[Hashable, ...]:
+        """Everything beside period and format that changes the answer."""
+        own = type(self).model_fields.keys() - StatsQuery.model_fields.keys()
+        return (self.filters, *(getattr(self, name) for name in sorted(own)))
+
+
+class CompareQuery(StatsQuery):
+    compare: bool = Field(
+        default=False, description="Also the period before, cut at the same point of its time."
+    )
+
+
+class DialogsQuery(StatsQuery):
+    cursor: str | None = Field(
+        default=None, max_length=512, description="`next_cursor` of the page before."
+    )
+    limit: int = Field(default=20, ge=1, le=100)
+
+
+class TopUsersQuery(StatsQuery):
+    by: TopUsersBy = TopUsersBy.MESSAGES
+    limit: int = Field(default=10, ge=1, le=100)
+
+
+class RetentionQuery(StatsQuery):
+    width: CohortWidth = CohortWidth.DAY
+    steps: int = Field(default=30, ge=1, le=60, description="Days or weeks after the first.")
+
+
+def _moment(argument: str, text: str | None, zone: ZoneInfo) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        day = _DATE.fullmatch(text)
+        moment = datetime.fromisoformat(f"{text}T00:00" if day else _LOST_PLUS.sub("+", text))
+    except ValueError:
+        moment = None
+    if moment is None or not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
+        raise Unprocessable(
+            f"The argument {argument} is neither a day nor a moment of this century.",
+            code="invalid_period",
+            details=[{"where": ["query", argument], "problem": "like 2026-03-01T09:15:00+03:00"}],
+        )
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)

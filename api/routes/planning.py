@@ -1,0 +1,116 @@
+"""From a raw query string to a question, remembered. Knows no report and no answer.
+
+A dashboard asks the same few things again and again: validating and resolving them once per
+quarter of an hour, on which every period turns, leaves nothing of it in the usual request.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+from urllib.parse import parse_qsl
+
+from pydantic import ValidationError
+
+from api.answers.formats import Format
+from api.answers.questions import Question
+from api.errors import Unprocessable
+from api.routes.arguments import FormatQuery
+
+MOST_PLANS = 500
+LONGEST_QUERY = 4096
+MOST_ARGUMENTS = 50
+QUARTER_SECONDS = 900
+
+QueryT = TypeVar("QueryT", bound=FormatQuery)
+
+
+class Planner(Generic[QueryT]):
+    """The questions of one route.
+
+    Args:
+        arguments: what the route takes.
+        make: the question for valid arguments, at a moment.
+    """
+
+    def __init__(
+        self, arguments: type[QueryT], make: Callable[[QueryT, datetime], Question]
+    ) -> None:
+        self._arguments = arguments
+        self._make = make
+        self._plans: OrderedDict[tuple[bytes, int], tuple[Question, Format | None]] = OrderedDict()
+
+    def plan(self, raw: bytes, *, now: datetime) -> tuple[Question, Format | None]:
+        """The question that a query string asks, and the format it names.
+
+        Raises:
+            Unprocessable: arguments are unknown or wrong.
+            PeriodError: they make no period.
+        """
+        key = (raw, int(now.astimezone(UTC).timestamp()) // QUARTER_SECONDS)
+        found = self._plans.get(key)
+        if found is None:
+            query = self._validated(raw)
+            found = (self._make(query, now), query.format)
+            self._plans[key] = found
+            if len(self._plans) > MOST_PLANS:
+                self._plans.popitem(last=False)
+        return found
+
+    def _validated(self, raw: bytes) -> QueryT:
+        if len(raw) > LONGEST_QUERY:
+            raise Unprocessable("The query string is too long.", code="invalid_request")
+        try:
+            given = dict(
+                parse_qsl(
+                    raw.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST_ARGUMENTS
+                )
+            )
+            return self._arguments.model_validate(given)
+        except ValidationError as error:
+            raise Unprocessable(
+                "The request has wrong or missing parts.",
+                code="invalid_request",
+                details=[
+                    {
+                        "where": ["query", *(str(step) for step in problem["loc"])],
+                        "problem": problem["msg"],
+                    }
+                    for problem in error.errors(include_url=False, include_input=False)
+                ],
+            ) from error
+        except ValueError as error:  # more fields than anybody needs
+            raise Unprocessable("Too many arguments.", code="invalid_request") from error
+
+
+def parameters(arguments: type[FormatQuery]) -> list[dict[str, Any]]:
+    """The same arguments as OpenAPI lists them."""
+    schema = arguments.model_json_schema(by_alias=True)
+    definitions = schema.get("$defs", {})
+
+    def inlined(node: dict[str, Any]) -> dict[str, Any]:
+        if "$ref" in node:
+            target = definitions[node["$ref"].rpartition("/")[2]]
+            rest = {key: value for key, value in node.items() if key != "$ref"}
+            return {**{k: v for k, v in target.items() if k != "description"}, **rest}
+        # An argument that is not given is absent, never null.
+        for choice in node.get("anyOf", ()):
+            if choice.get("type") != "null":
+                rest = {
+                    key: value for key, value in node.items() if key not in {"anyOf", "default"}
+                }
+                return {**inlined(choice), **rest}
+        return node
+
+    listed = []
+    for name, node in schema["properties"].items():
+        shape = inlined(node)
+        shape.pop("title", None)
+        description = shape.pop("description", None)
+        listed.append(
+            {"name": name, "in": "query", "required": False, "schema": shape}
+            | ({"description": description} if description else {})
+        )
+    return listed

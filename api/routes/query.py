@@ -1,0 +1,70 @@
+"""POST /api/v1/query: metrics by dimensions under filters. Wiring only."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.answers.desk import Desk
+from api.answers.questions import Question, Report
+from api.models.query import QueryBody
+from api.models.stats import QueryResult
+from api.routes.access import StatsReader
+from api.routes.arguments import FormatQuery
+from api.routes.stats import answers
+from warehouse.query import QueryRequest, parse, run
+from warehouse.reading import Reader
+from warehouse.snapshot import Snapshot
+
+
+def query_routes(*, desk: Desk, default_tz: str) -> APIRouter:
+    """The one route for every other question."""
+    router = APIRouter(prefix="/api/v1", tags=["stats"])
+
+    @router.post("/query", **answers(QueryResult, 400))
+    async def query(
+        request: Request,
+        principal: StatsReader,
+        body: QueryBody,
+        arguments: Annotated[FormatQuery, Query()],
+    ) -> Response:
+        """Any metrics by any dimensions under filters, from the rollups; at most 1,000 rows."""
+        asked = parse(
+            body.model_dump(mode="json", exclude_unset=True),
+            now=desk.clock(),
+            default_tz=default_tz,
+            first_day=await desk.first_day() if body.date_range == "all" else None,
+        )
+        question = Question(
+            "query",
+            asked.period,
+            (orjson.dumps(asked.normalised, option=orjson.OPT_SORT_KEYS),),
+            lambda reader, snapshot: _run(reader, snapshot, asked),
+        )
+        return await desk.serve(request, principal, question, asked_format=arguments.format)
+
+    return router
+
+
+async def _run(reader: Reader, snapshot: Snapshot, asked: QueryRequest) -> Report:
+    found = await run(reader, asked, snapshot=snapshot)
+    columns = (*asked.dimensions, *asked.metrics)
+    return Report(
+        fields={
+            "results": found.results,
+            "query": found.query,
+            "warnings": found.warnings,
+            "total_rows": found.total_rows,
+            "has_more": found.has_more,
+            "time_labels": found.time_labels,
+        },
+        rows=[
+            dict(zip(columns, (*row.dimensions, *row.metrics), strict=True))
+            for row in found.results
+        ],
+        columns=columns,
+    )

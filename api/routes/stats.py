@@ -1,0 +1,240 @@
+"""GET /api/v1/stats and its parts. Wiring: resolve the period, ask the report, serve."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.accounts.login import Principal
+from api.accounts.scopes import Scope
+from api.answers.desk import Desk
+from api.answers.export import ExportDesk
+from api.answers.formats import MEDIA_TYPES, Format, negotiate
+from api.answers.questions import Export, Question
+from api.models import stats as shapes
+from api.models.errors import ANSWER_HEADERS, RATE_HEADERS, problems
+from api.routes import exports, reports
+from api.routes.access import secured, with_scope
+from api.routes.arguments import (
+    CompareQuery,
+    DialogsQuery,
+    FormatQuery,
+    PeriodQuery,
+    RetentionQuery,
+    StatsQuery,
+    TopUsersQuery,
+)
+from api.routes.planning import Planner, parameters
+from warehouse.periods import Period
+
+MOST_QUALITY_DAYS = 366
+DIALOGS = (
+    "Dialogs with a turn in the period, the latest turn first. Never a text. CSV and Arrow stream"
+    " all of them, at most 50,000 (`X-Truncated` tells); with `limit` or `cursor` they are a page."
+)
+Route = Callable[..., Awaitable[Response]]
+
+
+def answers(
+    model: type, *statuses: int, arguments: type[FormatQuery] | None = None
+) -> dict[str, Any]:
+    """What OpenAPI says about a stats route."""
+    return {
+        "response_model": model,
+        "responses": {
+            200: {
+                "headers": RATE_HEADERS | ANSWER_HEADERS,
+                "content": {
+                    MEDIA_TYPES[Format.CSV].partition(";")[0]: {"schema": {"type": "string"}},
+                    MEDIA_TYPES[Format.ARROW]: {"schema": {"type": "string", "format": "binary"}},
+                },
+            },
+            304: {"description": "Unchanged since the ETag in `If-None-Match`."},
+            **problems(401, 403, 422, *statuses),
+        },
+        "openapi_extra": {
+            **secured(Scope.STATS_READ),
+            **({"parameters": parameters(arguments)} if arguments else {}),
+        },
+    }
+
+
+def stats_routes(*, desk: Desk, export_desk: ExportDesk, default_tz: str) -> APIRouter:
+    """The routes under /api/v1/stats."""
+    router = APIRouter(prefix="/api/v1/stats", tags=["stats"])
+    add_reports(router, Desks(desk, export_desk), default_tz=default_tz)
+    add_states(router, Desks(desk, export_desk), default_tz=default_tz)
+    return router
+
+
+@dataclass(frozen=True, slots=True)
+class Desks:
+    """Who serves answers, and who streams exports."""
+
+    answers: Desk
+    exports: ExportDesk
+
+    async def serve(
+        self,
+        request: Request,
+        principal: Principal,
+        question: Question,
+        *,
+        asked_format: Format | None,
+    ) -> Response:
+        """The answer, or the export when there is one in that format."""
+        if question.export is not None:
+            format_ = negotiate(asked_format, request.headers.get("accept", ""))
+            if format_ is not Format.JSON:
+                return await self.exports.serve(
+                    principal, question, question.export, format_=format_
+                )
+        return await self.answers.serve(request, principal, question, asked_format=asked_format)
+
+
+def add_reports(router: APIRouter, desks: Desks, *, default_tz: str) -> None:
+    """Every report about a period."""
+    # Path, arguments, shape, report, whether it shows people, what it says.
+    table: tuple[tuple[str, type[StatsQuery], type, reports.About[Any], bool, str], ...] = (
+        ("", CompareQuery, shapes.Dashboard, reports.dashboard, True,
+         "Everything the dashboard shows, from one snapshot. CSV and Arrow carry the activity."),
+        ("/summary", CompareQuery, shapes.SummaryAnswer, reports.summary, False,
+         "Totals of the period; users are distinct over the whole of it."),
+        ("/activity", CompareQuery, shapes.ActivityAnswer, reports.activity, False,
+         "One point per bucket, empty ones as zeros."),
+        ("/dialogs", DialogsQuery, shapes.DialogsAnswer, reports.dialogs, True,
+         DIALOGS),
+        ("/users/top", TopUsersQuery, shapes.TopUsersAnswer, reports.top_users, True,
+         "Who wrote most, used most tokens or cost most."),
+        ("/models", StatsQuery, shapes.ModelsAnswer, reports.models, False,
+         "Which models answer, how fast, at what price, and what goes wrong."),
+        ("/retention", RetentionQuery, shapes.RetentionAnswer, reports.retention, False,
+         "Of those who began on a day (week), how many came on exactly the n-th after it."),
+        ("/stickiness", StatsQuery, shapes.StickinessAnswer, reports.stickiness, False,
+         "DAU, WAU (7 days) and MAU (30 days) for each day."),
+        ("/lifecycle", StatsQuery, shapes.LifecycleAnswer, reports.lifecycle, False,
+         "New, returning, resurrected, dormant and churned people."),
+        ("/heatmap", StatsQuery, shapes.HeatmapAnswer, reports.heatmap, False,
+         "Weekday by hour in the zone, all 168 cells."),
+        ("/funnel", StatsQuery, shapes.FunnelAnswer, reports.funnel, False,
+         "Source, first turn, third turn, D1, D7, D30, and what they cost."),
+        ("/costs", StatsQuery, shapes.CostsAnswer, reports.costs, False,
+         "Known cost, per bucket, per active user and per answer."),
+        ("/dimensions", StatsQuery, shapes.DimensionsAnswer, reports.dimensions, False,
+         "Values to filter by, seen in the period."),
+    )  # fmt: skip
+    for path, arguments, shape, report, shows_people, description in table:
+        make = _about_period(
+            _name(path),
+            report,
+            default_tz=default_tz,
+            shows_people=shows_people,
+            export=exports.dialogs if arguments is DialogsQuery else None,
+        )
+        _add(
+            router,
+            path,
+            Planner(arguments, make),
+            desks=desks,
+            shape=shape,
+            arguments=arguments,
+            description=description,
+        )
+
+
+def _route(desks: Desks, planner: Planner[Any]) -> Route:
+    # The principal is read here, not by a dependency: resolving one costs more than the answer.
+    async def route(request: Request) -> Response:
+        principal = with_scope(request, Scope.STATS_READ)
+        question, asked_format = planner.plan(
+            request.scope["query_string"], now=desks.answers.clock()
+        )
+        return await desks.serve(request, principal, question, asked_format=asked_format)
+
+    return route
+
+
+def _add(
+    router: APIRouter,
+    path: str,
+    planner: Planner[Any],
+    *,
+    desks: Desks,
+    shape: type,
+    arguments: type[FormatQuery],
+    description: str,
+) -> None:
+    router.add_api_route(
+        path,
+        _route(desks, planner),
+        methods=["GET"],
+        name=_name(path),
+        description=description,
+        **answers(shape, arguments=arguments),
+    )
+
+
+def _name(path: str) -> str:
+    return path.strip("/").replace("/", "_") or "dashboard"
+
+
+def _about_period(
+    name: str,
+    report: reports.About[Any],
+    *,
+    default_tz: str,
+    shows_people: bool,
+    export: Callable[[Period, Any], Export | None] | None,
+) -> Callable[[Any, datetime], Question]:
+    def make(query: StatsQuery, now: datetime) -> Question:
+        period = query.resolved(now=now, default_tz=default_tz)
+        return Question(
+            name,
+            period,
+            query.arguments(),
+            report(period, query),
+            shows_people=shows_people,
+            export=export(period, query) if export else None,
+        )
+
+    return make
+
+
+def add_states(router: APIRouter, desks: Desks, *, default_tz: str) -> None:
+    """Reports about the numbers themselves."""
+
+    def quality(query: PeriodQuery, now: datetime) -> Question:
+        period = query.resolved(now=now, default_tz=default_tz)
+        days = max(1, min(MOST_QUALITY_DAYS, (now - period.since).days + 1))
+        return Question("quality", period, (days,), reports.quality(days))
+
+    def freshness(_query: FormatQuery, _now: datetime) -> Question:
+        return Question("freshness", None, (), reports.freshness)
+
+    def catalogue(_query: FormatQuery, _now: datetime) -> Question:
+        return Question("catalogue", None, (), reports.catalogue)
+
+    table: tuple[tuple[str, type[FormatQuery], type, Callable[..., Question], str], ...] = (
+        ("/quality", PeriodQuery, shapes.QualityAnswer, quality,
+         "Latest checks, and PostgreSQL against ClickHouse since the start of the period."),
+        ("/freshness", FormatQuery, shapes.FreshnessAnswer, freshness,
+         "How old the numbers are, and what holds them back."),
+        ("/catalogue", FormatQuery, shapes.CatalogueAnswer, catalogue,
+         "Every metric: definition, unit, whether it may be added up, where it comes from."),
+    )  # fmt: skip
+    for path, arguments, shape, make, description in table:
+        _add(
+            router,
+            path,
+            Planner(arguments, make),
+            desks=desks,
+            shape=shape,
+            arguments=arguments,
+            description=description,
+        )

@@ -1,0 +1,157 @@
+"""What an operator can set about the API. Knows no service that uses it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+from limits import RateLimitItem, parse
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from common.settings import MINIMUM_SECRET_BYTES, Environment, Section, refuse_weak_secret
+
+LONGEST_TOKEN_MINUTES = 15
+LONGEST_SESSION_HOURS = 24 * 7
+LONGEST_CREDENTIAL_CACHE_SECONDS = 300
+PRODUCTION_HASH_COST = 10
+
+
+class ServerSettings(Section):
+    """Where the API listens, whom it believes about addresses, what it serves at `/`."""
+
+    environment: Environment = Environment.DEVELOPMENT
+    api_port: int = Field(default=8000, ge=0, le=65535)
+    api_workers: int = Field(default=1, ge=1, le=64)
+    """Processes. More than one needs a shared RATE_LIMIT_STORAGE."""
+    api_drain_seconds: int = Field(default=25, ge=1, le=30)
+    """How long requests in flight may finish after SIGTERM."""
+    trusted_proxy_hops: int = Field(default=0, ge=0, le=8)
+    """Reverse proxies in front: the client is that many entries from the right of
+    X-Forwarded-For. 0: the header is not read."""
+    cors_origins: str = ""
+    """Origins, separated by commas, whose pages may call the API with credentials."""
+    web_dist: Path = Path("dashboards/web/dist")
+    metrics_token: SecretStr | None = None
+    """Bearer token that opens /metrics to other machines; without it only this machine reads."""
+    enable_query_analysis: bool = False
+    """Log the plan of every query at DEBUG."""
+
+    @property
+    def origins(self) -> list[str]:
+        """`cors_origins` as a list."""
+        return [origin.strip().rstrip("/") for origin in self.cors_origins.split(",") if origin]
+
+    @model_validator(mode="after")
+    def _metrics_token_is_real(self) -> Self:
+        if self.metrics_token is not None:
+            refuse_weak_secret(self.environment, "METRICS_TOKEN", self.metrics_token)
+        return self
+
+    @model_validator(mode="after")
+    def _origins_are_exact(self) -> Self:
+        for origin in self.origins:
+            if origin == "*":
+                if self.environment is not Environment.DEVELOPMENT:
+                    raise ValueError("CORS_ORIGINS: * is refused in production, name the origins")
+                continue
+            if not _is_origin(origin):
+                raise ValueError(f"CORS_ORIGINS: {origin!r} is not like https://example.org")
+        return self
+
+
+class AccountSettings(Section):
+    """Registration, passwords and tokens."""
+
+    environment: Environment = Environment.DEVELOPMENT
+    admin_registration_token: SecretStr | None = None
+    """Whoever presents it may register. Unset: registration is closed."""
+    password_hash_cost: int = Field(default=12, ge=4, le=16)
+    """bcrypt cost. Each step doubles the time; 12 takes about a quarter of a second."""
+    password_hash_threads: int = Field(default=2, ge=1, le=32)
+    credential_cache_seconds: int = Field(default=120, ge=0, le=LONGEST_CREDENTIAL_CACHE_SECONDS)
+    """How long a verified Basic password is not hashed again. 0: always hash."""
+    api_token_secret: SecretStr | None = None
+    """Signs bearer tokens. Unset in development: random, so that a restart ends all tokens."""
+    api_token_secret_previous: SecretStr | None = None
+    """The secret before the last rotation: still accepted, no longer used to sign."""
+    api_token_minutes: int = Field(default=15, ge=1, le=LONGEST_TOKEN_MINUTES)
+    api_session_hours: int = Field(default=12, ge=1, le=LONGEST_SESSION_HOURS)
+    """How long after the login a token may be renewed without the password."""
+    login_failures_per_account: str = "10/minute"
+    login_failures_per_address: str = "30/minute"
+
+    @field_validator("login_failures_per_account", "login_failures_per_address")
+    @classmethod
+    def _is_limit(cls, value: str) -> str:
+        parse_limit(value)
+        return value
+
+    @field_validator("api_token_secret", "api_token_secret_previous")
+    @classmethod
+    def _is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and len(value.get_secret_value().encode()) < MINIMUM_SECRET_BYTES:
+            raise ValueError(f"needs a random value of at least {MINIMUM_SECRET_BYTES} bytes")
+        return value
+
+    @model_validator(mode="after")
+    def _are_real_secrets(self) -> Self:
+        refuse_weak_secret(self.environment, "API_TOKEN_SECRET", self.api_token_secret)
+        if self.admin_registration_token is not None:
+            refuse_weak_secret(
+                self.environment, "ADMIN_REGISTRATION_TOKEN", self.admin_registration_token
+            )
+        is_production = self.environment is not Environment.DEVELOPMENT
+        if is_production and self.password_hash_cost < PRODUCTION_HASH_COST:
+            raise ValueError(f"PASSWORD_HASH_COST must be at least {PRODUCTION_HASH_COST}")
+        return self
+
+
+class LimitSettings(Section):
+    """How often one account, or one address before login, may ask."""
+
+    stats_api_rate_limit: str = "10/minute"
+    stats_dashboard_rate_limit: str = "300/minute"
+    """For tokens that the dashboard asked for (client_id=dashboard)."""
+    rate_limit_storage: str = "memory://"
+    """`memory://` (one process) or `redis://host:port/db` (shared by workers and machines)."""
+    rate_limit_keys: int = Field(default=100_000, ge=100)
+    """Keys that memory storage holds at most; the longest unused leaves first."""
+
+    @field_validator("stats_api_rate_limit", "stats_dashboard_rate_limit")
+    @classmethod
+    def _is_limit(cls, value: str) -> str:
+        parse_limit(value)
+        return value
+
+    @field_validator("rate_limit_storage")
+    @classmethod
+    def _is_known_storage(cls, value: str) -> str:
+        if urlsplit(value).scheme not in {"memory", "redis", "rediss"}:
+            raise ValueError("must be memory:// or start with redis:// or rediss://")
+        return value
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes see the same counts."""
+        return not self.rate_limit_storage.startswith("memory:")
+
+
+def _is_origin(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # brackets that hold no address
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.netloc) and not parts.path
+
+
+def parse_limit(text: str) -> RateLimitItem:
+    """`10/minute`, `5 per 30 seconds`, … as limits reads it.
+
+    Raises:
+        ValueError: not such a text.
+    """
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a limit like 10/minute") from error

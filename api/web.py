@@ -1,0 +1,122 @@
+"""Serves the built dashboard at `/`. Knows nothing about what the pages do.
+
+Files are found once, at start: a request can only name one of them, so no path can leave the
+directory. Assets carry a hash in their name and are cached for ever; pages are asked for anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from api.errors import NotFound
+from common.log import get_logger
+
+LARGEST_FILE = 16 << 20
+COMPRESSED = {"br": ".br", "gzip": ".gz"}
+IMMUTABLE = "public, max-age=31536000, immutable"
+POLICY = (
+    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
+    " font-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none';"
+    " form-action 'self'; frame-ancestors 'none'"
+)
+MISSING_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Dialytics</title></head>
+<body><h1>The dashboard is not built</h1>
+<p>Run <code>make web</code>, then start the API again. WEB_DIST names the directory.</p>
+<p>The API itself works: see <a href="/docs">its documentation</a>.</p></body></html>
+"""
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WebFile:
+    path: Path
+    media_type: str
+    cache_control: str
+    etag: str
+    encodings: dict[str, Path]
+
+
+def find_files(directory: Path) -> dict[str, WebFile]:
+    """Every file below `directory`, by its path in a URL."""
+    root = directory.resolve()
+    found = {}
+    for path in sorted(root.rglob("*")):
+        is_inside = path.resolve().is_relative_to(root)
+        if not path.is_file() or not is_inside or path.suffix in COMPRESSED.values():
+            continue
+        if path.stat().st_size > LARGEST_FILE:
+            log.warning("web_file_too_large", file=path.name)
+            continue
+        name = path.relative_to(root).as_posix()
+        media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        found[name] = WebFile(
+            path=path,
+            media_type=media_type,
+            cache_control=IMMUTABLE if name.startswith("assets/") else "no-cache",
+            etag=f'"{hashlib.sha256(path.read_bytes()).hexdigest()[:24]}"',
+            encodings={
+                encoding: compressed
+                for encoding, suffix in COMPRESSED.items()
+                if (compressed := path.with_name(path.name + suffix)).is_file()
+            },
+        )
+    return found
+
+
+def web_routes(directory: Path) -> APIRouter:
+    """`/` and every client route of the dashboard; last, because it takes any path."""
+    router = APIRouter(include_in_schema=False)
+    files = find_files(directory) if directory.is_dir() else {}
+    if "index.html" not in files:
+        log.warning("web_not_built", directory=str(directory), remedy="make web")
+
+    @router.api_route("/{path:path}", methods=["GET", "HEAD"])
+    async def web(request: Request, path: str) -> Response:
+        if path == "api" or path.startswith("api/"):
+            raise NotFound("There is no such route.")
+        file = files.get(path)
+        if file is None:
+            # A client route has no suffix; a missing file is missing.
+            if "." in path.rpartition("/")[2]:
+                raise NotFound("There is no such file.")
+            file = files.get("index.html")
+        if file is None:
+            return HTMLResponse(
+                MISSING_PAGE,
+                status_code=503,
+                headers={"Content-Security-Policy": POLICY, "Cache-Control": "no-store"},
+            )
+        return _respond(request, file)
+
+    return router
+
+
+def _respond(request: Request, file: WebFile) -> Response:
+    headers = {
+        "Cache-Control": file.cache_control,
+        "ETag": file.etag,
+        "Content-Security-Policy": POLICY,
+        "Vary": "Accept-Encoding",
+    }
+    if file.etag in (request.headers.get("if-none-match") or ""):
+        return Response(status_code=304, headers=headers)
+    body = file.path
+    accepted = {
+        part.strip().partition(";")[0]
+        for part in request.headers.get("accept-encoding", "").split(",")
+    }
+    for encoding, compressed in file.encodings.items():
+        if encoding in accepted:
+            body = compressed
+            headers["Content-Encoding"] = encoding
+            break
+    return Response(body.read_bytes(), media_type=file.media_type, headers=headers)

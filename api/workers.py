@@ -1,0 +1,116 @@
+"""Several processes on one socket: started, replaced when they die, drained together.
+
+Knows nothing about what they serve.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import socket
+import tempfile
+import threading
+import time
+from types import FrameType
+
+import uvicorn
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors.multiprocess import Multiprocess, Process
+
+from api.metrics import SHARED_DIRECTORY
+from common.errors import StartupError
+from common.log import get_logger
+
+GRACE_SECONDS = 3.0
+"""Beside the time to drain: pools are closed, then a worker that hangs is killed."""
+
+log = get_logger(__name__)
+
+
+class DrainingServer(uvicorn.Server):
+    """Says that it is not ready from the first signal on, then lets requests in flight finish."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.config.loaded:
+            self.config.loaded_app.state.lifecycle.is_draining = True
+        log.info("draining", signal=sig, process_id=os.getpid())
+        # The framework would raise the signal again at the end: a stop that was asked for is no
+        # failure. A second Ctrl-C does not wait.
+        del frame
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
+
+
+class Worker(Process):
+    """One process whose server drains."""
+
+    @property
+    def server(self) -> uvicorn.Server:
+        if self._server is None:
+            self._server = DrainingServer(self.config)
+        return self._server
+
+    def target(self, sockets: list[socket.socket] | None = None) -> None:
+        # Workers of a killed parent would keep its port, and a new one could not start.
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+        super().target(sockets)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+class Workers(Multiprocess):
+    """The parent of the workers. It serves nothing itself."""
+
+    def init_processes(self) -> None:
+        for _ in range(self.processes_num):
+            self.processes.append(self._start())
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace workers that ended or no longer answer."""
+        for place, process in enumerate(self.processes):
+            if process.is_alive(timeout=self.config.timeout_worker_healthcheck):
+                continue
+            process.kill()
+            process.join()
+            if process.exitcode == STARTUP_FAILURE:
+                self.should_exit.set()
+                return
+            log.warning("worker_replaced", process_id=process.pid, exit_code=process.exitcode)
+            self.processes[place] = self._start()
+
+    def join_all(self) -> None:
+        """Wait as long as they may drain, then no longer."""
+        most = (self.config.timeout_graceful_shutdown or 0) + GRACE_SECONDS
+        deadline = time.monotonic() + most
+        for process in self.processes:
+            process.process.join(max(0.0, deadline - time.monotonic()))
+            if process.process.is_alive():
+                log.warning("worker_killed", process_id=process.pid, after_seconds=most)
+                process.process.kill()
+                process.process.join()
+
+    def _start(self) -> Process:
+        worker = Worker(self.config, self.sockets)
+        worker.start()
+        log.info("worker_started", process_id=worker.pid)
+        return worker
+
+
+def run_workers(config: uvicorn.Config, sockets: list[socket.socket]) -> None:
+    """Serve until SIGTERM.
+
+    Raises:
+        StartupError: a worker could not start.
+    """
+    with tempfile.TemporaryDirectory(prefix="dialytics-api-metrics-") as directory:
+        os.environ[SHARED_DIRECTORY] = directory
+        workers = Workers(config, sockets)
+        workers.run()
+        if any(process.exitcode == STARTUP_FAILURE for process in workers.processes):
+            raise StartupError("a worker could not start; its log says why")

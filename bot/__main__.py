@@ -1,0 +1,55 @@
+"""`python -m bot`: read the settings, run the bot until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+
+from bot.app import App
+from bot.sections import Settings
+from common.log import configure_logging, get_logger
+from common.process import run
+from common.settings import load
+from common.tracing import TracingSettings, configure_tracing
+
+
+async def _serve(settings: Settings) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    app = App(settings)
+    starting = asyncio.ensure_future(_run(app, stop))
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not app.is_running and not starting.done():
+        # Still waiting for Telegram or the database: there is nothing to hand back.
+        starting.cancel()
+        await asyncio.wait({starting})
+        return 0
+    await starting
+    return 1 if app.broken.is_set() else 0
+
+
+async def _run(app: App, stop: asyncio.Event) -> None:
+    async with app.running():
+        ends = [asyncio.ensure_future(event.wait()) for event in (stop, app.broken)]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for end in ends:
+            end.cancel()
+    get_logger("bot").info("bot has stopped")
+
+
+def main() -> int:
+    settings = Settings.from_environment()
+    configure_logging(settings.runtime, service="bot")
+    configure_tracing(load(TracingSettings), service="bot")
+    code = asyncio.run(_serve(settings))
+    logging.shutdown()
+    return code
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,321 @@
+"""The composition root: every part of the bot, put together and taken apart again, in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from aiogram import Dispatcher
+from aiohttp import web
+from openai import AsyncOpenAI
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import async_sessionmaker
+
+from bot.delivery import Outbox
+from bot.desk import Desk
+from bot.erasure import Erasure, Export
+from bot.i18n import Translations
+from bot.inbox import Inbox
+from bot.incoming import Classifier, Identity
+from bot.lanes import Lanes, Line
+from bot.leases import Leases, LeasesLostError
+from bot.ledger import Ledger
+from bot.limits import Limits
+from bot.metrics import Metrics
+from bot.model import Model
+from bot.monitor import Monitor
+from bot.operator_mail import OperatorMail
+from bot.pace import Pace
+from bot.people import People
+from bot.poller import Poller
+from bot.preferences import Preferences
+from bot.registration import introduce, poll, set_webhook, webhook_of
+from bot.routes import command_names, create_dispatcher, register_commands
+from bot.sections import Settings
+from bot.statements import Statements
+from bot.talk import Talk
+from bot.telegram import connect
+from bot.turns import Turns
+from bot.usage import UsageReader
+from bot.web import Web
+from common.errors import SettingError, StartupError
+from common.log import get_logger
+from common.postgres import check_reachable, create_engine
+from common.sealing import Vault
+
+LONGEST_START_PAUSE_SECONDS = 15.0
+
+log = get_logger(__name__)
+
+
+class App:
+    """The running bot.
+
+    Args:
+        settings: every section.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        s = settings
+        bot_id = s.telegram.bot_id
+        self.engine = create_engine(s.database, application_name="bot")
+        self.sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._is_running = False
+        self.broken = asyncio.Event()
+        """A part ended by an error: the process must end too."""
+        self.vault = Vault(s.data_key.data_key.get_secret_value(), second=s.data_key.second)
+        fallback = s.model.llm_fallback_model
+        self.metrics = Metrics([*s.model.models, *([fallback] if fallback else [])])
+        self.bot = connect(s.telegram)
+        try:
+            self.translations = Translations(s.bot.default_language)
+        except ValueError as error:
+            raise SettingError("DEFAULT_LANGUAGE", str(error)) from error
+        self.people = People(self.vault, self.sessions)
+        self.leases = Leases(s.database.libpq_url, bot_id)
+        self.lanes = Lanes(
+            self.leases,
+            self._work,
+            metrics=self.metrics,
+            most=s.bot.max_lanes,
+            sweep_seconds=s.bot.sweep_seconds,
+        )
+        self.pace = Pace(
+            per_second=s.telegram.telegram_messages_per_second,
+            chat_interval_seconds=s.telegram.telegram_chat_interval_seconds,
+            group_per_minute=s.telegram.telegram_group_messages_per_minute,
+        )
+        self.outbox = Outbox(self.bot, pace=self.pace, metrics=self.metrics)
+        self._client = AsyncOpenAI(
+            api_key=s.model.openrouter_api_key.get_secret_value(),
+            base_url=s.model.openrouter_base_url,
+            max_retries=0,
+            timeout=s.model.llm_timeout_seconds,
+        )
+        self.model = Model(
+            self._client,
+            metrics=self.metrics,
+            first_token_seconds=s.model.llm_first_token_seconds,
+            max_tokens=s.model.llm_max_tokens,
+            temperature=s.model.llm_temperature,
+        )
+        self.statements = Statements(s.database)
+        self.ledger = Ledger(
+            bot_id,
+            statements=self.statements,
+            vault=self.vault,
+            max_history_messages=s.bot.max_history_messages,
+        )
+        self.limits = Limits(
+            access=s.access,
+            limits=s.limits,
+            prices=s.model.llm_prices,
+            max_tokens=s.model.llm_max_tokens,
+            zone=ZoneInfo(s.report.report_timezone),
+            sessions=self.sessions,
+        )
+        self.turns = Turns(
+            ledger=self.ledger,
+            model=self.model,
+            gate=self.limits,
+            sessions=self.sessions,
+            settings=s.model,
+            metrics=self.metrics,
+        )
+        self.monitor = Monitor(
+            engine=self.engine,
+            statements=self.statements,
+            pace=self.pace,
+            metrics=self.metrics,
+            model=self.model if s.bot.health_checks_llm else None,
+        )
+
+    async def _work(self, line: Line) -> None:
+        await self.desk.work(line)
+
+    def _assemble(self, identity: Identity) -> None:
+        """The parts that need to know the bot's own name."""
+        s = self.settings
+        self.inbox = Inbox(
+            identity.bot_id,
+            sessions=self.sessions,
+            statements=self.statements,
+            vault=self.vault,
+            people=self.people,
+            classifier=Classifier(self.vault, self.bot, identity),
+            lanes=self.lanes,
+            metrics=self.metrics,
+        )
+        self.monitor.inbox = self.inbox
+        self.desk = Desk(
+            bot=self.bot,
+            dispatcher=self._dispatcher(identity),
+            inbox=self.inbox,
+            ledger=self.ledger,
+            turns=self.turns,
+            people=self.people,
+            outbox=self.outbox,
+            vault=self.vault,
+            translations=self.translations,
+            metrics=self.metrics,
+            settings=s.bot,
+            commands=command_names(self.translations),
+        )
+
+    def _dispatcher(self, identity: Identity) -> Dispatcher:
+        s = self.settings
+        return create_dispatcher(
+            identity=identity,
+            talk=Talk(turns=self.turns, limits=self.limits, people=self.people),
+            ledger=self.ledger,
+            limits=self.limits,
+            people=self.people,
+            preferences=Preferences(identity.bot_id, sessions=self.sessions),
+            usage_reader=UsageReader(sessions=self.sessions, zone=s.report.report_timezone),
+            erasure=Erasure(
+                identity.bot_id,
+                sessions=self.sessions,
+                people=self.people,
+                limits=self.limits,
+                interrupt=self.lanes.interrupt_person,
+            ),
+            exporter=Export(sessions=self.sessions),
+            model_settings=s.model,
+            bot_settings=s.bot,
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Start, and at the end stop, in order.
+
+        Raises:
+            StartupError: a setting is wrong, in one line.
+        """
+        async with contextlib.AsyncExitStack() as stack:
+            # Left in the opposite order.
+            self._at_end(stack, "connections closed", self._close_clients)
+            await check_reachable(self.engine)
+            await self._check_schema()
+            await self.people.refuse_another_data_key()
+            self._at_end(stack, "lanes given up", self.leases.close)
+            with contextlib.suppress(LeasesLostError):
+                await self.leases.open()  # the lanes' loop goes on trying
+            # Before Telegram is asked: an operator sees what the bot is waiting for.
+            await self._serve(stack)
+            self.monitor.waiting_for = "telegram"
+            identity = await introduce(self.bot)
+            self._assemble(identity)
+            self._begin(stack, "monitor", self.monitor.watch())
+            self._begin(stack, "lanes", self.lanes.run())
+            self._at_end(stack, "running turns ended", self._finish_turns)
+            await self._take_updates(stack)
+            if (chat := self.settings.operator.operator_chat_id) is not None:
+                mail = OperatorMail(
+                    chat,
+                    sessions=self.sessions,
+                    outbox=self.outbox,
+                    translate=self.translations.default,
+                )
+                self._begin(stack, "operator's mail", mail.run())
+            self._begin(stack, "menu", register_commands(self.bot, self.translations))
+            self.monitor.waiting_for, self._is_running = None, True
+            log.info("bot is running", bot_id=identity.bot_id, username=identity.username)
+            yield
+            log.info("bot is stopping")
+            self.monitor.waiting_for = "stop"
+
+    def _at_end(
+        self, stack: contextlib.AsyncExitStack, done: str, step: Callable[[], Awaitable[object]]
+    ) -> None:
+        async def end() -> None:
+            result = await step()
+            if not self._is_running:
+                return  # the start failed: its one line is all that the operator needs
+            log.info(done, **({"handed_back": result} if isinstance(result, int) else {}))
+
+        stack.push_async_callback(end)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            # Half a bot looks healthy from outside: better none, and a supervisor's restart.
+            log.error("a part of the bot failed", part=task.get_name(), exc_info=error)
+            self.broken.set()
+
+    def _begin(
+        self, stack: contextlib.AsyncExitStack, name: str, work: Coroutine[Any, Any, None]
+    ) -> None:
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._ended)
+
+        async def end() -> None:
+            task.cancel()
+            await asyncio.wait([task])
+
+        self._at_end(stack, f"{name} stopped", end)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the start is complete."""
+        return self._is_running
+
+    async def _finish_turns(self) -> int:
+        return await self.lanes.finish(self.settings.bot.shutdown_seconds)
+
+    async def _close_clients(self) -> None:
+        await self.bot.session.close()
+        await self._client.close()
+        await self.statements.close()
+        await self.engine.dispose()
+
+    async def _check_schema(self) -> None:
+        try:
+            async with self.engine.connect() as connection:
+                await connection.execute(text("SELECT FROM updates LIMIT 0"))
+        except DBAPIError as error:
+            raise StartupError(
+                "DATABASE_URL: the database has no tables yet: run python -m migrations postgres"
+            ) from error
+
+    async def _serve(self, stack: contextlib.AsyncExitStack) -> None:
+        s = self.settings
+        token = s.bot.metrics_token
+        routes = Web(
+            metrics=self.metrics,
+            health=self.monitor.health,
+            obstacle=self.monitor.obstacle,
+            refresh=self.monitor.refresh,
+            metrics_token=token.get_secret_value().encode() if token else None,
+        )
+        application = routes.application(
+            webhook=webhook_of(s.telegram), inbox=lambda: self.monitor.inbox
+        )
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=2)
+        await runner.setup()
+        self._at_end(stack, "HTTP server stopped", runner.cleanup)
+        try:
+            await web.TCPSite(runner, s.runtime.bind_host, s.bot.bot_port).start()
+        except OSError as error:
+            raise SettingError(
+                "BOT_PORT", f"cannot listen on port {s.bot.bot_port}: {error.strerror}"
+            ) from error
+        self.port: int = runner.addresses[0][1]
+
+    async def _take_updates(self, stack: contextlib.AsyncExitStack) -> None:
+        s = self.settings.telegram
+        if webhook_of(s):
+            self._begin(stack, "webhook registration", set_webhook(self.bot, s))
+            return
+        poller = Poller(
+            self.bot,
+            inbox=self.inbox,
+            leases=self.leases,
+            metrics=self.metrics,
+            poll_seconds=s.telegram_poll_seconds,
+        )
+        self._begin(stack, "poller", poll(self.bot, poller))

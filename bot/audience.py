@@ -1,0 +1,62 @@
+"""Whoever reads an answer, and what can be said to them. Knows no transport."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from common.errors import DialyticsError
+
+
+class Notice(StrEnum):
+    """What a person is told instead of an answer, or after one."""
+
+    INCOMPLETE = "incomplete"
+    LENGTH = "length"
+    STOPPED = "stopped"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+    RATE_LIMITED = "rate_limited"
+    TOO_LONG = "context_length"
+    MODERATION = "moderation"
+    TIMEOUT = "timeout"
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What it took to deliver: messages, and the time Telegram's limits cost."""
+
+    parts: int = 0
+    flood_wait_ms: int = 0
+
+
+class UndeliverableError(DialyticsError):
+    """Nobody can be reached there any more: `reason` is `blocked` or `undeliverable`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a turn may not begin. `retry_seconds`: when it may."""
+
+    reason: str
+    retry_seconds: float | None = None
+
+
+class Audience(Protocol):
+    """Whoever reads the answer."""
+
+    def show(self, text: str) -> None:
+        """The answer so far; may be called often."""
+
+    async def deliver(self, text: str, notice: Notice | None = None) -> Delivery:
+        """The whole answer. Raises UndeliverableError."""
+
+    async def tell(self, notice: Notice) -> Delivery:
+        """No answer, but a word about it. Raises UndeliverableError."""
+
+    async def refuse(self, refusal: Refusal) -> None: ...

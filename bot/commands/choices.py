@@ -1,0 +1,132 @@
+"""/model, /system, /history, /redo: what a person decides about the answers."""
+
+from __future__ import annotations
+
+from aiogram import Router
+from aiogram.filters import Command, CommandObject
+
+from bot.ledger import Ledger
+from bot.preferences import Preferences
+from bot.render import units
+from bot.settings import BotSettings, ModelSettings
+from bot.talk import Talk
+from bot.visit import Visit
+from common.vocabulary import UpdateOutcome
+
+LONGEST_SYSTEM_PROMPT_UNITS = 2000
+MOST_HISTORY_MESSAGES = 200
+
+
+async def choose_model(
+    _message: object,
+    command: CommandObject,
+    visit: Visit,
+    ledger: Ledger,
+    preferences: Preferences,
+    model_settings: ModelSettings,
+) -> UpdateOutcome:
+    """Without a name: the list, with the chosen one marked."""
+    _ = visit.translate
+    models = model_settings.models
+    wanted = (command.args or "").strip()
+    if wanted.isdigit() and 1 <= int(wanted) <= len(models):
+        wanted = models[int(wanted) - 1]
+    if wanted in models:
+        await preferences.set_model(visit.person, wanted)
+        await visit.conversation.say(_("Your model is now `{model}`.", model=wanted))
+        return UpdateOutcome.COMMAND
+    context = await ledger.context(visit.person.key, visit.person.sealer, visit.room)
+    chosen = context.model if context.model in models else models[0]
+    lines = [
+        f"{number}. `{model}`" + (" ✅" if model == chosen else "")
+        for number, model in enumerate(models, 1)
+    ]
+    title = _("There is no such model. Choose one of these:") if wanted else _("Models:")
+    hint = _("Choose with /model and its number.")
+    await visit.conversation.say("\n".join([title, "", *lines, "", hint]))
+    return UpdateOutcome.COMMAND
+
+
+async def set_instruction(
+    _message: object,
+    command: CommandObject,
+    visit: Visit,
+    ledger: Ledger,
+    preferences: Preferences,
+) -> UpdateOutcome:
+    """/system shows, /system TEXT sets, /system reset takes it back. In private only."""
+    _ = visit.translate
+    say = visit.conversation.say
+    wanted = (command.args or "").strip()
+    if not visit.place.is_private:
+        await say(_("Your instruction is yours alone: use /system in our private chat."))
+    elif not wanted:
+        context = await ledger.context(visit.person.key, visit.person.sealer, visit.room)
+        if context.system_prompt:
+            await say(_("Your instruction:") + "\n\n" + context.system_prompt)
+        else:
+            await say(_("You have set no instruction. Set one with /system and a text."))
+    elif wanted.lower() == "reset":
+        await preferences.set_system_prompt(visit.person, None)
+        await say(_("Your instruction is removed."))
+    elif units(wanted) > LONGEST_SYSTEM_PROMPT_UNITS:
+        await say(_("Too long: at most {most} characters.", most=LONGEST_SYSTEM_PROMPT_UNITS))
+    else:
+        await preferences.set_system_prompt(visit.person, wanted)
+        await say(_("Your instruction is set, from the next message on."))
+    return UpdateOutcome.COMMAND
+
+
+async def set_history(
+    _message: object,
+    command: CommandObject,
+    visit: Visit,
+    ledger: Ledger,
+    preferences: Preferences,
+    bot_settings: BotSettings,
+) -> UpdateOutcome:
+    """/history shows, /history N sets, /history reset takes the default again."""
+    _ = visit.translate
+    say = visit.conversation.say
+    wanted = (command.args or "").strip().lower()
+    if wanted == "reset":
+        await preferences.set_history(visit.person, None)
+        await say(_("The default is used again: {count}.", count=bot_settings.max_history_messages))
+    elif wanted.isascii() and wanted.isdigit() and int(wanted) <= MOST_HISTORY_MESSAGES:
+        await preferences.set_history(visit.person, int(wanted))
+        await say(_("Remembered messages: {count}.", count=int(wanted)))
+    elif wanted:
+        await say(_("Write a number from 0 to {most}.", most=MOST_HISTORY_MESSAGES))
+    else:
+        context = await ledger.context(visit.person.key, visit.person.sealer, visit.room)
+        count = context.max_history_messages
+        if count is None:
+            count = bot_settings.max_history_messages
+        await say(
+            _("Remembered messages: {count}.", count=count)
+            + " "
+            + _("Change it with /history and a number.")
+        )
+    return UpdateOutcome.COMMAND
+
+
+async def answer_again(
+    _message: object, visit: Visit, preferences: Preferences, talk: Talk
+) -> UpdateOutcome:
+    """A new answer to the last text takes the place of the old one."""
+    _ = visit.translate
+    text = await preferences.take_back_answer(visit.person, visit.room)
+    if text is None:
+        await visit.conversation.say(_("There is no message of yours to answer again."))
+        return UpdateOutcome.COMMAND
+    await talk.answer(visit, text, is_repeated=True)
+    return UpdateOutcome.TURN
+
+
+def create_router() -> Router:
+    router = Router(name="choices")
+    router.message.register(choose_model, Command("model", ignore_case=True))
+    router.message.register(set_instruction, Command("system", ignore_case=True))
+    router.message.register(set_history, Command("history", ignore_case=True))
+    router.message.register(answer_again, Command("redo", ignore_case=True))
+    return router

@@ -1,0 +1,99 @@
+"""/usage: what a person used, what is left of the limits, and a picture of the last days."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+
+from aiogram import Router
+from aiogram.filters import Command
+from babel.numbers import format_decimal
+
+from bot.chart import draw_days
+from bot.i18n import Translator
+from bot.limits import Budget, Limits
+from bot.usage import DayOfUse, UsageReader, total
+from bot.visit import Visit
+from common.vocabulary import UpdateOutcome
+
+CHART_DAYS = 14
+
+
+async def show_usage(
+    _message: object, visit: Visit, usage_reader: UsageReader, limits: Limits
+) -> UpdateOutcome:
+    _ = visit.translate
+    days = await usage_reader.by_day(visit.person.key)
+    if not days:
+        await visit.conversation.say(_("You have not used anything yet."))
+        return UpdateOutcome.COMMAND
+    budgets = limits.budgets(await limits.spending(visit.person.key)) if limits.is_limited else []
+    today, _month = limits.periods()
+    caption = "\n".join(
+        [
+            *_lines(_("Today"), [day for day in days if day.day == today], _),
+            *_lines(_("In all"), days, _),
+            *(_budget_line(budget, _) for budget in budgets),
+        ]
+    )
+    by_day = {day.day: day.messages for day in days}
+    picture = await draw_days(
+        [(day, by_day.get(day, 0)) for day in _last_days(today)],
+        title=_("Your messages by day"),
+    )
+    await visit.conversation.send_picture(picture, name="usage.png", caption=caption)
+    return UpdateOutcome.COMMAND
+
+
+def _last_days(today: date) -> list[date]:
+    return [today - timedelta(days=ago) for ago in range(CHART_DAYS - 1, -1, -1)]
+
+
+def _lines(name: str, days: Sequence[DayOfUse], _: Translator) -> list[str]:
+    used = total(days)
+    lines = [
+        _(
+            "{name}: messages {messages}, tokens {tokens}, cost {cost}",
+            name=name,
+            messages=format_decimal(used.messages, locale=_.locale),
+            tokens=format_decimal(used.tokens, locale=_.locale),
+            cost=_("unknown") if used.cost_usd is None else dollars(used.cost_usd, _),
+        )
+    ]
+    if used.unpriced and used.cost_usd is not None:
+        lines.append(
+            _.plural(
+                "  ({count} answer without a known cost is not included)",
+                "  ({count} answers without a known cost are not included)",
+                used.unpriced,
+            )
+        )
+    return lines
+
+
+def _budget_line(budget: Budget, _: Translator) -> str:
+    is_money = budget.name.endswith("usd")
+    left = dollars(budget.left, _) if is_money else format_decimal(budget.left, locale=_.locale)
+    limit = dollars(budget.limit, _) if is_money else format_decimal(budget.limit, locale=_.locale)
+    match budget.name:
+        case "daily_messages":
+            return _("Messages left today: {left} of {limit}", left=left, limit=limit)
+        case "monthly_messages":
+            return _("Messages left this month: {left} of {limit}", left=left, limit=limit)
+        case "daily_usd":
+            return _("Money left today: {left} of {limit}", left=left, limit=limit)
+        case _:
+            return _("Money left this month: {left} of {limit}", left=left, limit=limit)
+
+
+def dollars(amount: Decimal, _: Translator) -> str:
+    """Small sums keep the digits that matter."""
+    pattern = "#,##0.00" if amount >= 1 else "0.00####"
+    return "$" + format_decimal(amount, format=pattern, locale=_.locale)
+
+
+def create_router() -> Router:
+    router = Router(name="usage")
+    router.message.register(show_usage, Command("usage", ignore_case=True))
+    return router

@@ -1,0 +1,69 @@
+"""Texts in the user's language, from the catalogues in `locales/`, read once at start."""
+
+from __future__ import annotations
+
+import gettext
+from collections.abc import Iterable
+from io import BytesIO
+from pathlib import Path
+
+from babel import Locale, negotiate_locale
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+LOCALES = Path(__file__).parent / "locales"
+
+
+class Translator:
+    """One language."""
+
+    def __init__(self, code: str, catalogue: gettext.NullTranslations) -> None:
+        self.code = code
+        self.locale = Locale.parse(code)
+        self._catalogue = catalogue
+
+    def __call__(self, text: str, /, **values: object) -> str:
+        """The text in this language, with `{name}` replaced."""
+        translated = self._catalogue.gettext(text)
+        return translated.format(**values) if values else translated
+
+    def plural(self, one: str, many: str, count: int, /, **values: object) -> str:
+        """The form that this language uses with `count`, which is `{count}` in the text."""
+        return self._catalogue.ngettext(one, many, count).format(count=count, **values)
+
+
+class Translations:
+    """Every language of the bot.
+
+    Args:
+        default: for people whose client states no language that the bot speaks.
+    """
+
+    def __init__(self, default: str, *, directory: Path = LOCALES) -> None:
+        self._languages = dict(_read(directory))
+        if default not in self._languages:
+            raise ValueError(f"{default!r} is not one of {', '.join(sorted(self._languages))}")
+        self._default = default
+
+    @property
+    def codes(self) -> list[str]:
+        return sorted(self._languages)
+
+    @property
+    def default(self) -> Translator:
+        return self._languages[self._default]
+
+    def for_language(self, tag: str | None) -> Translator:
+        """The language nearest to an IETF tag (`ru-RU` is `ru`)."""
+        code = negotiate_locale([tag], self.codes, sep="-") if tag else None
+        return self._languages[code or self._default]
+
+
+def _read(directory: Path) -> Iterable[tuple[str, Translator]]:
+    for path in sorted(directory.glob("*.po")):
+        with path.open("rb") as file:
+            catalogue = read_po(file, locale=path.stem)
+        compiled = BytesIO()
+        write_mo(compiled, catalogue)
+        compiled.seek(0)
+        yield path.stem, Translator(path.stem, gettext.GNUTranslations(compiled))

@@ -1,0 +1,227 @@
+"""What an update is, before it is stored: its lane, its sender, whether it is meant for the bot.
+
+Knows Telegram's updates and nothing about the database.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from aiogram import Bot
+from aiogram.types import CallbackQuery, Chat, Message, MessageEntity, Update
+from aiogram.types import User as TelegramUser
+from pydantic import ValidationError
+
+from bot.people import Sender
+from common.sealing import Vault
+from common.vocabulary import ChatType, UpdateOutcome
+
+UNREADABLE = "unreadable"
+LARGEST_UPDATE_ID = 2**63 - 1
+LANGUAGE_TAG = re.compile("[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8}){0,4}")
+
+
+class NoUpdateError(Exception):
+    """The body is not an update: it has no usable update_id, so it cannot even be kept aside."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who the bot is on Telegram."""
+
+    bot_id: int
+    username: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a conversation happens: a chat and, in a forum group, a topic (0: none)."""
+
+    chat_id: int
+    thread_id: int
+    chat_type: ChatType
+
+    @property
+    def is_private(self) -> bool:
+        return self.chat_type is ChatType.PRIVATE
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """One update, classified."""
+
+    update_id: int
+    kind: str
+    lane: bytes
+    sender: Sender | None
+    is_addressed: bool
+    payload: bytes
+    outcome: UpdateOutcome | None = None
+    error: str | None = None
+    interrupts: bool = False
+    """It stops the running answer of its lane, before its own turn in the line comes."""
+
+    @property
+    def is_message(self) -> bool:
+        return self.kind == "message"
+
+
+class Classifier:
+    """Turns raw updates into `Incoming`.
+
+    Args:
+        bot: needed only to bind parsed updates to it.
+    """
+
+    def __init__(self, vault: Vault, bot: Bot, identity: Identity) -> None:
+        self._vault = vault
+        self._bot = bot
+        self._identity = identity
+
+    def classify(self, raw: Any) -> Incoming:
+        """Classify one raw update.
+
+        Raises:
+            NoUpdateError: not a JSON object with an integer `update_id`.
+        """
+        update_id = raw.get("update_id") if isinstance(raw, dict) else None
+        if (
+            not isinstance(update_id, int)
+            or isinstance(update_id, bool)
+            or not 0 <= update_id <= LARGEST_UPDATE_ID
+        ):
+            raise NoUpdateError
+        payload = b""
+        try:
+            payload = json.dumps(raw).encode()
+            return self._classify(parse(raw, self._bot), payload)
+        except Exception as error:  # noqa: BLE001 # one malformed update must not cost its batch
+            return Incoming(
+                update_id=update_id,
+                kind=UNREADABLE,
+                lane=self._lane(0, -update_id),
+                sender=None,
+                is_addressed=False,
+                payload=payload,
+                outcome=UpdateOutcome.PARKED,
+                error=_cause(error),
+            )
+
+    def lane_of(self, place: Place) -> bytes:
+        """The lane in which a place's updates are processed in order."""
+        return self._lane(place.chat_id, place.thread_id)
+
+    def _lane(self, chat_id: int, thread_id: int) -> bytes:
+        return self._vault.lookup(f"lane:{self._identity.bot_id}:{thread_id}", chat_id)
+
+    def _classify(self, update: Update, payload: bytes) -> Incoming:
+        kind, event = kind_of(update)
+        place = place_of(update)
+        user = getattr(event, "from_user", None)
+        sender = as_sender(user) if isinstance(user, TelegramUser) and not user.is_bot else None
+        is_addressed = sender is not None and self._is_addressed(event)
+        return Incoming(
+            update_id=update.update_id,
+            kind=kind,
+            lane=self.lane_of(place) if place else self._lane(0, -update.update_id),
+            sender=sender,
+            is_addressed=is_addressed,
+            payload=payload,
+            outcome=None if sender else UpdateOutcome.IGNORED,
+            interrupts=is_addressed and self._interrupts(event),
+        )
+
+    def _is_addressed(self, event: object) -> bool:
+        if isinstance(event, Message):
+            return is_addressed(event, self._identity)
+        return event is not None
+
+    def _interrupts(self, event: object) -> bool:
+        if isinstance(event, CallbackQuery):
+            return event.data == "forget:yes"
+        if isinstance(event, Message) and event.text:
+            command = event.text.split(maxsplit=1)[0].lower()
+            return command in {"/stop", f"/stop@{self._identity.username.lower()}"}
+        return False
+
+
+def parse(raw: Any, bot: Bot) -> Update:
+    """One raw update, bound to the bot. Raises pydantic's ValidationError."""
+    return Update.model_validate(raw, context={"bot": bot})
+
+
+def kind_of(update: Update) -> tuple[str, object]:
+    """The update's kind and its content; ("unknown", None) for kinds newer than the library."""
+    try:
+        kind = update.event_type
+    except LookupError:
+        # The library's own error for an update of no known kind is a LookupError.
+        return "unknown", None
+    return str(kind), getattr(update, kind)
+
+
+def place_of(update: Update) -> Place | None:
+    """Where the update happened, when it happened in a chat."""
+    _, event = kind_of(update)
+    source = event.message if isinstance(event, CallbackQuery) else event
+    chat = getattr(source, "chat", None)
+    if not isinstance(chat, Chat):
+        return None
+    is_topic = bool(getattr(source, "is_topic_message", False))
+    thread_id = getattr(source, "message_thread_id", None) if is_topic else None
+    return Place(chat.id, thread_id or 0, ChatType(chat.type))
+
+
+def as_sender(user: TelegramUser) -> Sender:
+    language = user.language_code or ""
+    return Sender(
+        telegram_id=user.id,
+        username=user.username,
+        first_name=user.first_name,
+        last_name=user.last_name,
+        language=language if LANGUAGE_TAG.fullmatch(language) else None,
+    )
+
+
+def is_addressed(message: Message, identity: Identity) -> bool:
+    """Whether a message is for the bot: private, a command, a mention or a reply to the bot."""
+    if message.chat.type == ChatType.PRIVATE:
+        return True
+    reply = message.reply_to_message
+    if reply and reply.from_user and reply.from_user.id == identity.bot_id:
+        return True
+    text = message.text or message.caption or ""
+    name = f"@{identity.username}".lower()
+    entities = message.entities or message.caption_entities or []
+    if any(_names_the_bot(entity, text, identity) for entity in entities):
+        return True
+    # Clients mark mentions and commands; a server that does not is understood as well.
+    if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE):
+        return True
+    first = text.split(maxsplit=1)[0].lower() if text.strip() else ""
+    return first.startswith("/") and ("@" not in first or first.endswith(name))
+
+
+def _names_the_bot(entity: MessageEntity, text: str, identity: Identity) -> bool:
+    name = f"@{identity.username}".lower()
+    part = entity.extract_from(text).lower()
+    match entity.type:
+        case "text_mention":
+            return entity.user is not None and entity.user.id == identity.bot_id
+        case "mention":
+            return part == name
+        case "bot_command":
+            return "@" not in part or part.endswith(name)
+        case _:
+            return False
+
+
+def _cause(error: Exception) -> str:
+    """What was wrong with an update, without a word of its content."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        return f"{'.'.join(str(part) for part in first['loc'])}: {first['type']}"[:200]
+    return type(error).__name__

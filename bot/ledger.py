@@ -1,0 +1,280 @@
+"""The ledger and the dialogs: what was asked, attempted, answered. Only statements, no decisions.
+
+A turn is opened together with its first attempt, before the request leaves, and finished once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, replace
+from typing import Any
+from uuid import UUID, uuid4, uuid5
+
+import asyncpg
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.completion import Completion, Usage
+from bot.records import (
+    Context,
+    Earlier,
+    Ending,
+    Interrupted,
+    OpenTurn,
+    Question,
+    Room,
+    Spent,
+    TakenError,
+)
+from bot.sql import statement
+from bot.statements import Row, Statements
+from common.sealing import Sealer, UnreadableError, Vault
+from common.tracing import span
+from common.vocabulary import Role, TurnStatus
+
+
+class Ledger:
+    """Reads and writes turns, attempts and messages of one bot."""
+
+    def __init__(
+        self, bot_id: int, *, statements: Statements, vault: Vault, max_history_messages: int
+    ) -> None:
+        self._bot_id = bot_id
+        self._statements = statements
+        self._vault = vault
+        self._max_history_messages = max_history_messages
+
+    async def context(self, user_key: int, sealer: Sealer, room: Room) -> Context:
+        """The open dialog's last messages and the person's settings.
+
+        Raises:
+            TakenError: the person is gone.
+        """
+        rows = await self._statements.rows(
+            "context",
+            {
+                "bot_id": self._bot_id,
+                "chat_hmac": room.chat_hmac,
+                "thread_id": room.thread_id,
+                "user_key": user_key,
+                "max_history_messages": self._max_history_messages,
+            },
+        )
+        if not rows:
+            raise TakenError("the person is gone")
+        first = rows[0]
+        instruction = first["sealed_system_prompt"]
+        return Context(
+            dialog_id=first["dialog_id"],
+            earlier=self._open_messages(reversed(rows)),
+            system_prompt=sealer.open_text(instruction) if instruction else None,
+            model=first["model"],
+            max_history_messages=first["max_history_messages"],
+            admitted_at=first["admitted_at"],
+        )
+
+    async def open(
+        self,
+        question: Question,
+        context: Context,
+        *,
+        model: str,
+        session: AsyncSession | None = None,
+    ) -> OpenTurn:
+        """Write the turn, its text, and its first attempt.
+
+        With a session in the caller's transaction; without one it is committed on return.
+
+        Raises:
+            TakenError: the updates are in another turn, or the person is gone.
+        """
+        turn = OpenTurn(
+            id=uuid4(),
+            dialog_id=context.dialog_id or uuid4(),
+            call_id=uuid4(),
+            question=question,
+        )
+        content = None if question.is_repeated else question.sealer.seal_text(question.text)
+        await self._take(
+            "open_turn",
+            question,
+            {
+                "turn_id": turn.id,
+                "dialog_id": turn.dialog_id,
+                "is_new_dialog": context.dialog_id is None,
+                "call_id": turn.call_id,
+                "message_id": uuid4(),
+                "model": model,
+                "content": content,
+            },
+            session,
+        )
+        return turn
+
+    async def reject(
+        self, question: Question, context: Context, *, reason: str, session: AsyncSession
+    ) -> None:
+        """Write a refused turn, finished, in the caller's transaction. No text is kept.
+
+        Raises:
+            TakenError: the updates are in another turn.
+        """
+        await self._take(
+            "reject_turn",
+            question,
+            {
+                "turn_id": uuid4(),
+                "dialog_id": context.dialog_id or uuid4(),
+                "is_new_dialog": context.dialog_id is None,
+                "reason": reason,
+            },
+            session,
+        )
+
+    async def next_attempt(
+        self, turn: OpenTurn, *, outcome: str, usage: Usage, model: str
+    ) -> OpenTurn:
+        """Close the open attempt and open another one.
+
+        Raises:
+            TakenError: the turn was finished by someone else.
+        """
+        following = replace(turn, call_id=uuid4(), attempt=turn.attempt + 1)
+        opened = await self._statements.rows(
+            "next_call",
+            {
+                "turn_id": turn.id,
+                "call_id": turn.call_id,
+                "next_call_id": following.call_id,
+                "attempt": following.attempt,
+                "model": model,
+                "outcome": outcome,
+                "model_used": None,
+                **_usage(usage),
+            },
+        )
+        if not opened:
+            raise TakenError("the turn was finished by another process")
+        return following
+
+    async def record_answer(self, turn: OpenTurn, completion: Completion, *, outcome: str) -> None:
+        """Keep the answer before it is delivered; may be called again after a doubtful commit."""
+        question = turn.question
+        await self._statements.write(
+            "record_answer",
+            {
+                "turn_id": turn.id,
+                "call_id": turn.call_id,
+                "dialog_id": turn.dialog_id,
+                "user_key": question.user_key,
+                "message_id": uuid5(turn.id, Role.ASSISTANT),
+                "content": question.sealer.seal_text(completion.text),
+                "content_length": len(completion.text),
+                "outcome": outcome,
+                "model_used": completion.model_used,
+                "first_token_at": completion.first_token_at,
+                "finish_reason": completion.finish_reason,
+                **_usage(completion.usage),
+            },
+        )
+
+    async def finish(
+        self, turn_id: UUID, update_ids: Sequence[int], ending: Ending
+    ) -> Spent | None:
+        """Finish the turn and settle its updates. Done before: changes nothing, returns None."""
+        rows = await self._statements.write(
+            "finish_turn",
+            {
+                "bot_id": self._bot_id,
+                "turn_id": turn_id,
+                "update_ids": list(update_ids),
+                "status": ending.status.value,
+                "reason": ending.reason,
+                "call_outcome": ending.call_outcome,
+                "first_token_at": ending.first_token_at,
+                "answered_at": ending.answered_at,
+                "fallback_cause": ending.fallback_cause,
+                "finish_reason": ending.finish_reason,
+                "answer_chars": ending.answer_chars,
+                "answer_parts": ending.answer_parts,
+                "flood_wait_ms": ending.flood_wait_ms,
+            },
+        )
+        if not rows:
+            return None
+        return Spent(**{each.name: rows[0][each.name] for each in fields(Spent)})
+
+    async def interrupted(self, turn_id: UUID, sealer: Sealer) -> Interrupted | None:
+        """What a stopped process left of this turn."""
+        rows = await self._statements.rows(
+            "interrupted_turn", {"bot_id": self._bot_id, "turn_id": turn_id}
+        )
+        if not rows:
+            return None
+        row = rows[0]
+        return Interrupted(
+            id=row["id"],
+            is_pending=row["status"] == TurnStatus.PENDING,
+            update_ids=tuple(sorted(row["update_ids"])),
+            answer=sealer.open_text(row["content"]) if row["content"] else None,
+            call_outcome=row["call_outcome"],
+            first_token_at=row["first_token_at"],
+            finish_reason=row["finish_reason"],
+            fallback_cause=row["fallback_cause"],
+        )
+
+    async def _take(
+        self, name: str, question: Question, values: dict[str, Any], session: AsyncSession | None
+    ) -> None:
+        room = question.room
+        parameters = {
+            "bot_id": self._bot_id,
+            "chat_hmac": room.chat_hmac,
+            "thread_id": room.thread_id,
+            "chat_type": room.chat_type.value,
+            "dialog_owner": question.user_key if room.is_private else None,
+            "user_key": question.user_key,
+            "language": question.language,
+            "user_messages": question.user_messages,
+            "received_at": question.received_at,
+            "sent_at": question.sent_at,
+            "user_chars": 0 if question.is_repeated else len(question.text),
+            "update_ids": list(question.update_ids),
+            **values,
+        }
+        try:
+            with span(f"ledger {name}", turn_id=str(values["turn_id"])):
+                taken = (
+                    await self._statements.write(name, parameters)
+                    if session is None
+                    else (await session.execute(statement(name), parameters)).all()
+                )
+        except (IntegrityError, asyncpg.IntegrityConstraintViolationError) as error:
+            raise TakenError("the person or the dialog is gone") from error
+        if len(taken) != len(question.update_ids):
+            raise TakenError("the updates are in another turn")
+
+    def _open_messages(self, rows: Iterable[Row]) -> tuple[Earlier, ...]:
+        sealers: dict[bytes, Sealer] = {}
+        opened = []
+        for row in rows:
+            key = row["wrapped_key"]
+            if row["content"] is None or key is None:
+                continue
+            try:
+                sealer = sealers[key] = sealers.get(key) or self._vault.person(key)
+                opened.append(Earlier(Role(row["role"]), sealer.open_text(row["content"])))
+            except UnreadableError:
+                # One damaged message must not end the conversation.
+                continue
+        return tuple(opened)
+
+
+def _usage(usage: Usage) -> dict[str, Any]:
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "cached_tokens": usage.cached_tokens,
+        "reasoning_tokens": usage.reasoning_tokens,
+        "cost_usd": usage.cost_usd,
+    }

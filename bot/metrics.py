@@ -1,0 +1,102 @@
+"""Every number that the bot exports. Label values come from fixed, bounded sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+SECONDS = (0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 240)
+OTHER = "other"
+
+
+class Metrics:
+    """The bot's metrics in one registry.
+
+    Args:
+        models: the configured models; any other name is counted as `other`.
+    """
+
+    def __init__(self, models: Iterable[str] = ()) -> None:
+        self._models = frozenset(models)
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        r = self.registry
+        self.llm_duration = Histogram(
+            "llm_request_duration_seconds",
+            "Time one model request took, to its last token or its failure.",
+            ["model", "status"],
+            buckets=SECONDS,
+            registry=r,
+        )
+        self.llm_requests = Counter(
+            "llm_requests_total", "Requests sent to a model.", ["model"], registry=r
+        )
+        self.llm_errors = Counter(
+            "llm_errors_total", "Model requests that failed.", ["model", "error_type"], registry=r
+        )
+        self.llm_fallback_used = Counter(
+            "llm_fallback_used_total", "Turns that asked the fallback model.", registry=r
+        )
+        self.llm_first_token = Histogram(
+            "llm_time_to_first_token_seconds",
+            "From the turn's start to the first token of its answer.",
+            ["model"],
+            buckets=SECONDS,
+            registry=r,
+        )
+        self.messages_received = Counter(
+            "telegram_messages_received_total", "New messages stored in the inbox.", registry=r
+        )
+        self.messages_sent = Counter(
+            "telegram_messages_sent_total", "Messages that Telegram accepted.", registry=r
+        )
+        self.send_failures = Counter(
+            "telegram_send_failures_total",
+            "Requests to Telegram that failed.",
+            ["cause"],
+            registry=r,
+        )
+        self.flood_wait = Counter(
+            "telegram_flood_wait_seconds_total",
+            "Time that sends waited for Telegram's limits.",
+            registry=r,
+        )
+        self.poll_errors = Counter(
+            "telegram_poll_errors_total", "Failed getUpdates requests.", ["cause"], registry=r
+        )
+        self.duplicates_dropped = Counter(
+            "bot_duplicate_updates_dropped_total",
+            "Updates delivered again and not stored twice.",
+            registry=r,
+        )
+        self.unusable_updates = Counter(
+            "bot_unusable_updates_total", "Items without an update_id, passed over.", registry=r
+        )
+        self.updates_settled = Counter(
+            "bot_updates_settled_total", "Updates that ended, by outcome.", ["outcome"], registry=r
+        )
+        self.turns_finished = Counter(
+            "bot_turns_finished_total", "Turns that ended, by status.", ["status"], registry=r
+        )
+        self.turns_in_flight = Gauge("bot_turns_in_flight", "Turns being answered now.", registry=r)
+        self.inbox_depth = Gauge("bot_inbox_depth", "Updates stored and not settled.", registry=r)
+        self.inbox_oldest = Gauge(
+            "bot_inbox_oldest_seconds", "Age of the oldest update not settled.", registry=r
+        )
+        self.lanes_active = Gauge(
+            "bot_lanes_active", "Chats that this replica is working on.", registry=r
+        )
+        self.is_poller = Gauge(
+            "bot_is_poller", "1 while this replica is the one that polls Telegram.", registry=r
+        )
+        self.pool_connections = Gauge(
+            "bot_database_pool_connections",
+            "Connections of the database pool.",
+            ["state"],
+            registry=r,
+        )
+
+    def model(self, name: str) -> str:
+        """The label of a model."""
+        return name if name in self._models else OTHER

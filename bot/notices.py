@@ -1,0 +1,47 @@
+"""The words for what went wrong, in the person's language. Knows no transport."""
+
+from __future__ import annotations
+
+from bot.audience import Notice, Refusal
+from bot.i18n import Translator
+
+
+def notice_text(notice: Notice, _: Translator) -> str:
+    """What a person is told about an answer that is missing or not whole."""
+    texts = {
+        Notice.INCOMPLETE: _("⚠️ The answer broke off here. Use /redo to ask again."),
+        Notice.LENGTH: _("✂️ The answer reached its length limit. Write “continue” to read on."),
+        Notice.STOPPED: _("⏹ Stopped."),
+        Notice.INTERRUPTED: _(
+            "⚠️ The bot was restarted while answering. Please send your message again."
+        ),
+        Notice.RATE_LIMITED: _("⚠️ The model is overloaded now. Please try again in a minute."),
+        Notice.TOO_LONG: _(
+            "⚠️ This conversation is too long for the model. Start a new one with /new."
+        ),
+        Notice.MODERATION: _("⚠️ The model's provider declined to answer this message."),
+        Notice.TIMEOUT: _("⚠️ The model did not answer in time. Please try again."),
+        Notice.FAILED: _("⚠️ The model cannot answer now. Please try again later."),
+    }
+    return texts[notice]
+
+
+def refusal_text(refusal: Refusal, _: Translator) -> str:
+    """Why a message is not answered, and what to do."""
+    match refusal.reason:
+        case "access":
+            return _("🔒 This bot answers invited people only. Ask its owner for access.")
+        case "rate_limit":
+            return _.plural(
+                "⏳ Too many messages. Try again in {count} second.",
+                "⏳ Too many messages. Try again in {count} seconds.",
+                max(round(refusal.retry_seconds or 1), 1),
+            )
+        case "daily_messages" | "daily_usd":
+            return _("⛔ Your limit for today is used up. It starts anew tomorrow. See /usage.")
+        case "monthly_messages" | "monthly_usd":
+            return _("⛔ Your limit for this month is used up. See /usage.")
+        case "unpriced":
+            return _("⛔ This model's price is not known, so it cannot be used within a budget.")
+        case _:
+            return _("⛔ Your message cannot be answered now.")

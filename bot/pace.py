@@ -1,0 +1,128 @@
+"""Telegram's limits: how fast the bot may send, in all, to one chat, to one group.
+
+Knows times and chat ids, nothing about messages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+
+GROUP_WINDOW_SECONDS = 60.0
+REMEMBERED_CHATS = 5_000
+
+
+@dataclass
+class _ChatPace:
+    next_at: float = 0.0
+    in_window: deque[float] = field(default_factory=deque)
+
+
+class Pace:
+    """Gives every send its moment.
+
+    Args:
+        per_second: sends in all.
+        chat_interval_seconds: between two sends to one chat.
+        group_per_minute: sends to one group within any minute.
+    """
+
+    def __init__(
+        self, *, per_second: float, chat_interval_seconds: float, group_per_minute: int
+    ) -> None:
+        self._interval = 1.0 / per_second
+        self._chat_interval = chat_interval_seconds
+        self._group_per_minute = group_per_minute
+        self._next_at = 0.0
+        self._paused_until = 0.0
+        self._chats: dict[int, _ChatPace] = {}
+
+    async def turn(self, chat_id: int, *, is_group: bool) -> float:
+        """Wait until a message may go to this chat; returns the seconds waited."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        chat = self._chat(chat_id)
+        while True:
+            # The chat's own slot first: a waiting chat must not hold a slot of all chats.
+            at = max(clock(), chat.next_at, self._paused_until)
+            if is_group:
+                at = max(at, self._window_opens_at(chat, at))
+            if at <= clock():
+                break
+            await asyncio.sleep(at - clock())
+        chat.next_at = clock() + self._chat_interval
+        if is_group:
+            chat.in_window.append(clock())
+        slot = max(clock(), self._next_at)
+        self._next_at = slot + self._interval
+        if slot > clock():
+            await asyncio.sleep(slot - clock())
+            chat.next_at = max(chat.next_at, clock() + self._chat_interval)
+        while (pause := self._paused_until - clock()) > 0:  # noqa: ASYNC110 # it may grow meanwhile
+            await asyncio.sleep(pause)
+        return clock() - began
+
+    def try_now(self, chat_id: int, *, is_group: bool = False, counts: bool = False) -> bool:
+        """Whether something that may be left out can go this moment; takes the slot if so.
+
+        Args:
+            chat_id: where it goes.
+            is_group: whether the group's limit applies.
+            counts: it counts against the chat's own limits (an edit does, a draft does not).
+        """
+        now = asyncio.get_running_loop().time()
+        chat = self._chat(chat_id)
+        if now < self._paused_until or now < self._next_at:
+            return False
+        if counts:
+            if now < chat.next_at:
+                return False
+            # The last quarter of a group's minute is kept for answers.
+            if is_group and self._used(chat, now) >= self._group_per_minute * 3 // 4:
+                return False
+            chat.next_at = now + self._chat_interval
+            if is_group:
+                chat.in_window.append(now)
+        self._next_at = max(now, self._next_at) + self._interval
+        return True
+
+    def sent(self, chat_id: int) -> None:
+        """A send has arrived: the chat's interval counts from now, however long it travelled."""
+        chat = self._chat(chat_id)
+        chat.next_at = max(chat.next_at, asyncio.get_running_loop().time() + self._chat_interval)
+
+    def pause(self, seconds: float) -> None:
+        """Telegram said 429: nobody sends for so long."""
+        until = asyncio.get_running_loop().time() + seconds
+        self._paused_until = max(self._paused_until, until)
+
+    def pause_chat(self, chat_id: int, seconds: float) -> None:
+        """The same for one chat."""
+        chat = self._chat(chat_id)
+        chat.next_at = max(chat.next_at, asyncio.get_running_loop().time() + seconds)
+
+    @property
+    def is_paused(self) -> bool:
+        return self._paused_until > asyncio.get_running_loop().time()
+
+    def _used(self, chat: _ChatPace, now: float) -> int:
+        while chat.in_window and chat.in_window[0] <= now - GROUP_WINDOW_SECONDS:
+            chat.in_window.popleft()
+        return len(chat.in_window)
+
+    def _window_opens_at(self, chat: _ChatPace, now: float) -> float:
+        used = self._used(chat, now)
+        if used < self._group_per_minute:
+            return now
+        return chat.in_window[used - self._group_per_minute] + GROUP_WINDOW_SECONDS
+
+    def _chat(self, chat_id: int) -> _ChatPace:
+        if chat_id not in self._chats and len(self._chats) >= REMEMBERED_CHATS:
+            now = asyncio.get_running_loop().time()
+            self._chats = {
+                known: chat
+                for known, chat in self._chats.items()
+                if chat.next_at > now or self._used(chat, now)
+            }
+        return self._chats.setdefault(chat_id, _ChatPace())

@@ -1,0 +1,124 @@
+"""What the ledger takes and gives: plain values, no statements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from common.errors import DialyticsError
+from common.sealing import Sealer
+from common.vocabulary import ChatType, Role, TurnStatus
+
+
+class TakenError(DialyticsError):
+    """The updates are in another turn already, or their person is gone: nothing was written."""
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """One earlier message of the dialog."""
+
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True)
+class Room:
+    """Where a conversation happens, as the ledger knows it."""
+
+    chat_hmac: bytes
+    thread_id: int
+    chat_type: ChatType
+
+    @property
+    def is_private(self) -> bool:
+        return self.chat_type is ChatType.PRIVATE
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a turn needs to know before it begins. `earlier` is oldest first."""
+
+    dialog_id: UUID | None
+    earlier: tuple[Earlier, ...]
+    system_prompt: str | None
+    model: str | None
+    max_history_messages: int | None
+    admitted_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Question:
+    """A text for the model, and where it came from."""
+
+    user_key: int
+    account_id: int
+    """The asking account, for the gate alone; never written."""
+    sealer: Sealer
+    room: Room
+    text: str
+    update_ids: tuple[int, ...]
+    received_at: datetime
+    sent_at: datetime | None
+    language: str | None
+    is_repeated: bool = False
+    """The text stands in the dialog already: it is answered again, and counted once."""
+
+    @property
+    def user_messages(self) -> int:
+        return 0 if self.is_repeated else len(self.update_ids)
+
+
+@dataclass(frozen=True)
+class OpenTurn:
+    """A turn that was written `pending`, with its open attempt."""
+
+    id: UUID
+    dialog_id: UUID
+    call_id: UUID
+    question: Question
+    attempt: int = 1
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a turn ended."""
+
+    status: TurnStatus
+    reason: str | None = None
+    call_outcome: str | None = None
+    """For the attempt that is still open, if there is one."""
+    first_token_at: datetime | None = None
+    answered_at: datetime | None = None
+    fallback_cause: str | None = None
+    finish_reason: str | None = None
+    answer_chars: int = 0
+    answer_parts: int = 0
+    flood_wait_ms: int = 0
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a finished turn used. `cost_usd` is the provider's figure; None: it stated none."""
+
+    cost_usd: Decimal | None
+    model_asked: str | None
+    model_used: str | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """A turn left behind by a process that stopped. `answer`: the model had given one."""
+
+    id: UUID
+    is_pending: bool
+    update_ids: tuple[int, ...]
+    answer: str | None
+    call_outcome: str | None
+    first_token_at: datetime | None = None
+    finish_reason: str | None = None
+    fallback_cause: str | None = None

@@ -1,0 +1,206 @@
+"""The bot's settings, by section. Every one is an environment variable of the same name."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode
+
+from common.settings import Environment, Section, refuse_weak_secret
+
+
+def _split(value: Any) -> Any:
+    """`a, b` and `a b` are lists too; JSON is not asked of an operator."""
+    if isinstance(value, str):
+        return [part for part in value.replace(",", " ").split() if part]
+    return value
+
+
+def _is_http(name: str, value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise ValueError(f"{name} must be an http:// or https:// address")
+    return value.rstrip("/")
+
+
+Names = Annotated[tuple[str, ...], NoDecode]
+Identifiers = Annotated[tuple[int, ...], NoDecode]
+
+
+class TelegramSettings(Section):
+    """How the bot reaches Telegram, and how Telegram reaches the bot."""
+
+    telegram_token: SecretStr
+    telegram_api_url: str = "https://api.telegram.org"
+    telegram_webhook_url: str | None = None
+    """Set: updates arrive over HTTP at this URL's path. Unset: long polling."""
+    telegram_webhook_secret: SecretStr | None = None
+    telegram_networks_only: bool = False
+    """Accept webhook requests only from Telegram's published networks."""
+    telegram_trusted_hops: int = Field(default=0, ge=0, le=10)
+    """Reverse proxies in front of the webhook whose X-Forwarded-For entry is believed."""
+    telegram_poll_seconds: int = Field(default=25, ge=1, le=50)
+    telegram_messages_per_second: float = Field(default=28.0, gt=0, le=1000)
+    telegram_chat_interval_seconds: float = Field(default=1.0, ge=0, le=60)
+    telegram_group_messages_per_minute: int = Field(default=20, ge=1)
+    environment: Environment = Environment.DEVELOPMENT
+
+    @field_validator("telegram_token")
+    @classmethod
+    def _is_token(cls, value: SecretStr) -> SecretStr:
+        bot_id, _, rest = value.get_secret_value().partition(":")
+        if not (bot_id.isascii() and bot_id.isdigit() and rest):
+            raise ValueError("is not a bot token: it looks like 123456:ABC, from @BotFather")
+        return value
+
+    @field_validator("telegram_api_url", "telegram_webhook_url")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        return None if value is None else _is_http("the address", value)
+
+    @model_validator(mode="after")
+    def _webhook_has_a_secret(self) -> Self:
+        if self.telegram_webhook_url is None:
+            return self
+        secret = self.telegram_webhook_secret
+        if secret is None or not secret.get_secret_value():
+            raise ValueError("TELEGRAM_WEBHOOK_SECRET is needed with TELEGRAM_WEBHOOK_URL")
+        value = secret.get_secret_value()
+        if len(value) > 256 or not all(c.isascii() and (c.isalnum() or c in "_-") for c in value):  # noqa: PLR2004 # Telegram's own limit, named in the message
+            raise ValueError(
+                "TELEGRAM_WEBHOOK_SECRET may hold 1 to 256 letters, digits, _ and - only"
+            )
+        refuse_weak_secret(self.environment, "TELEGRAM_WEBHOOK_SECRET", secret)
+        return self
+
+    @property
+    def bot_id(self) -> int:
+        return int(self.telegram_token.get_secret_value().partition(":")[0])
+
+
+class Price(BaseModel):
+    """US dollars for a million tokens."""
+
+    prompt: Decimal = Field(ge=0)
+    completion: Decimal = Field(ge=0)
+
+
+class ModelSettings(Section):
+    """Which models answer, and how long the bot waits for them."""
+
+    openrouter_api_key: SecretStr
+    openrouter_base_url: str = "https://openrouter.ai/api/v1"
+    llm_model: str = Field(default="openrouter/auto", min_length=1)
+    """The primary model. The default lets OpenRouter choose."""
+    llm_fallback_model: str | None = None
+    llm_allowed_models: Names = ()
+    """What /model offers besides LLM_MODEL."""
+    llm_system_prompt: str = "You are a helpful assistant. Answer in the language of the question."
+    llm_temperature: float | None = Field(default=None, ge=0, le=2)
+    llm_max_tokens: int = Field(default=2048, ge=1)
+    llm_attempts: int = Field(default=2, ge=1, le=5)
+    """Attempts at one model before the fallback is asked."""
+    llm_timeout_seconds: float = Field(default=120.0, gt=0)
+    """For one answer, all attempts together."""
+    llm_first_token_seconds: float = Field(default=40.0, gt=0)
+    """For one attempt to show its first token."""
+    llm_retry_seconds: float = Field(default=0.5, ge=0)
+    """The first pause between attempts; doubled each time, with jitter."""
+    llm_prices: dict[str, Price] = Field(default_factory=dict)
+    """JSON: `{"model": {"prompt": 0.15, "completion": 0.6}}`, used when the provider states
+    no cost."""
+
+    @field_validator("llm_allowed_models", mode="before")
+    @classmethod
+    def _is_list(cls, value: Any) -> Any:
+        return _split(value)
+
+    @field_validator("openrouter_base_url")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        return _is_http("the address", value)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """What a person may choose, the default first."""
+        return tuple(dict.fromkeys((self.llm_model, *self.llm_allowed_models)))
+
+
+class AccessMode(StrEnum):
+    OPEN = "open"
+    ALLOW_LIST = "allow-list"
+    INVITE = "invite"
+
+
+class AccessSettings(Section):
+    """Who may talk to the bot."""
+
+    access_mode: AccessMode = AccessMode.OPEN
+    access_allowed_ids: Identifiers = ()
+    """Telegram ids that pass in every mode."""
+    access_invite_codes: Names = ()
+    """Codes that admit with /start CODE in mode `invite`."""
+    admin_ids: Identifiers = ()
+    """Telegram ids that are exempt from access, rate limit and budgets."""
+
+    @field_validator("access_allowed_ids", "access_invite_codes", "admin_ids", mode="before")
+    @classmethod
+    def _is_list(cls, value: Any) -> Any:
+        return _split(value)
+
+
+class OperatorSettings(Section):
+    """Who is told how the bot is doing."""
+
+    operator_chat_id: int | None = None
+    """Telegram chat that gets the daily digest, with its notices; unset: nobody."""
+
+
+class LimitSettings(Section):
+    """How much one person may use. Unset is unlimited."""
+
+    rate_limit_per_minute: int | None = Field(default=None, ge=1)
+    daily_message_limit: int | None = Field(default=None, ge=1)
+    monthly_message_limit: int | None = Field(default=None, ge=1)
+    daily_usd_limit: Decimal | None = Field(default=None, gt=0)
+    monthly_usd_limit: Decimal | None = Field(default=None, gt=0)
+
+
+class BotSettings(Section):
+    """How the bot works through its inbox."""
+
+    bot_port: int = Field(default=8080, ge=0, le=65535)
+    default_language: str = "en"
+    """For people whose client states no language that the bot speaks."""
+    max_history_messages: int = Field(default=20, ge=0, le=200)
+    max_lanes: int = Field(default=1000, ge=1, le=5000)
+    """Chats that one replica works on at the same time."""
+    max_update_attempts: int = Field(default=5, ge=1, le=100)
+    """After so many failures an update is parked."""
+    retry_update_seconds: float = Field(default=0.5, ge=0)
+    """The first pause before a failed update is tried again; doubled each time."""
+    sweep_seconds: float = Field(default=2.0, gt=0, le=60)
+    """How often a replica looks for work that another one left behind."""
+    shutdown_seconds: float = Field(default=25.0, ge=0, le=30)
+    """How long running turns may take to finish after SIGTERM."""
+    join_seconds: float = Field(default=1.0, ge=0, le=5)
+    """How long the next part of a long text is waited for."""
+    draft_seconds: float = Field(default=0.5, gt=0)
+    """Between two previews of a growing answer in a private chat."""
+    edit_seconds: float = Field(default=3.0, ge=1)
+    """Between two edits of a growing answer in a group."""
+    metrics_token: SecretStr | None = None
+    """Bearer token that opens /metrics to other machines. Unset: this machine only."""
+    environment: Environment = Environment.DEVELOPMENT
+    health_checks_llm: bool = False
+    """Whether /health also asks the model's address."""
+
+    @model_validator(mode="after")
+    def _metrics_token_is_real(self) -> Self:
+        if self.metrics_token is not None:
+            refuse_weak_secret(self.environment, "METRICS_TOKEN", self.metrics_token)
+        return self

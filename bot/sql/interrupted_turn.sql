@@ -1,0 +1,17 @@
+-- A turn that a stopped process left behind, with its answer when the model had given one.
+SELECT turn.id, turn.status, call.outcome AS call_outcome, call.first_token_at,
+       call.finish_reason, answer.content,
+       (SELECT failed.outcome FROM llm_calls AS failed
+        WHERE failed.turn_id = turn.id AND failed.model <> call.model
+        ORDER BY failed.attempt DESC LIMIT 1) AS fallback_cause,
+       ARRAY(SELECT update_id FROM updates
+             WHERE updates.bot_id = :bot_id AND updates.turn_id = turn.id
+               AND updates.outcome IS NULL) AS update_ids
+FROM turns AS turn
+LEFT JOIN LATERAL (
+    SELECT outcome, model, first_token_at, finish_reason FROM llm_calls WHERE llm_calls.turn_id = turn.id
+    ORDER BY attempt DESC LIMIT 1
+) AS call ON true
+LEFT JOIN messages AS answer
+       ON answer.turn_id = turn.id AND answer.role = 'assistant' AND answer.deleted_at IS NULL
+WHERE turn.id = CAST(:turn_id AS uuid)

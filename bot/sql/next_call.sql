@@ -1,0 +1,19 @@
+-- The attempt that ended, closed; and the next one, opened before its request leaves. No row: the
+-- turn was finished, and nothing is written. May be repeated.
+WITH next_call AS (
+    INSERT INTO llm_calls (id, turn_id, attempt, model)
+    SELECT CAST(:next_call_id AS uuid), CAST(:turn_id AS uuid), CAST(:attempt AS smallint),
+           CAST(:model AS text)
+    FROM turns WHERE turns.id = CAST(:turn_id AS uuid) AND turns.status = 'pending'
+    ON CONFLICT (id) DO UPDATE SET attempt = excluded.attempt
+    RETURNING turn_id
+)
+UPDATE llm_calls
+SET ended_at = now(), outcome = CAST(:outcome AS text), model_used = CAST(:model_used AS text),
+    prompt_tokens = CAST(:prompt_tokens AS integer),
+    completion_tokens = CAST(:completion_tokens AS integer),
+    cached_tokens = CAST(:cached_tokens AS integer),
+    reasoning_tokens = CAST(:reasoning_tokens AS integer),
+    cost_usd = CAST(:cost_usd AS numeric)
+WHERE id = CAST(:call_id AS uuid) AND EXISTS (SELECT FROM next_call)
+RETURNING turn_id

@@ -1,0 +1,44 @@
+-- One row per update that this turn took: all that were given, or none, and nothing is written.
+-- None: another process was first, or the person is gone.
+WITH person AS (
+    SELECT key, source FROM users WHERE key = :user_key FOR KEY SHARE
+), free AS (
+    SELECT update_id FROM updates
+    WHERE bot_id = :bot_id AND update_id = ANY(CAST(:update_ids AS bigint[]))
+      AND outcome IS NULL AND turn_id IS NULL
+    FOR UPDATE
+), granted AS (
+    SELECT key, source FROM person
+    WHERE (SELECT count(*) FROM free) = cardinality(CAST(:update_ids AS bigint[]))
+), new_dialog AS (
+    INSERT INTO dialogs (id, bot_id, chat_hmac, thread_id, chat_type, user_key)
+    SELECT CAST(:dialog_id AS uuid), :bot_id, :chat_hmac, :thread_id, :chat_type,
+           CAST(:dialog_owner AS integer)
+    FROM granted WHERE CAST(:is_new_dialog AS boolean)
+), new_turn AS (
+    INSERT INTO turns (
+        id, bot_id, user_key, dialog_id, chat_type, language, source, user_messages,
+        received_at, sent_at, model_asked, user_chars
+    )
+    SELECT CAST(:turn_id AS uuid), :bot_id, granted.key, CAST(:dialog_id AS uuid), :chat_type,
+           CAST(:language AS text),
+           CASE WHEN granted.source IS NOT NULL
+                 AND NOT EXISTS (SELECT FROM turns WHERE turns.user_key = granted.key)
+                THEN granted.source END,
+           CAST(:user_messages AS smallint), :received_at, :sent_at,
+           CAST(:model AS text), CAST(:user_chars AS integer)
+    FROM granted
+), new_message AS (
+    INSERT INTO messages (id, user_key, dialog_id, turn_id, role, content, content_length)
+    SELECT CAST(:message_id AS uuid), :user_key, CAST(:dialog_id AS uuid),
+           CAST(:turn_id AS uuid), 'user', CAST(:content AS bytea), CAST(:user_chars AS integer)
+    FROM granted WHERE CAST(:content AS bytea) IS NOT NULL
+), new_call AS (
+    INSERT INTO llm_calls (id, turn_id, attempt, model)
+    SELECT CAST(:call_id AS uuid), CAST(:turn_id AS uuid), 1, CAST(:model AS text) FROM granted
+)
+UPDATE updates SET turn_id = CAST(:turn_id AS uuid)
+FROM granted
+WHERE bot_id = :bot_id AND update_id = ANY(CAST(:update_ids AS bigint[]))
+  AND outcome IS NULL AND turn_id IS NULL
+RETURNING turn_id, update_id

@@ -1,0 +1,20 @@
+-- The attempt that answered, closed with its answer kept: from here a crash repeats the delivery,
+-- never the call. No message when the person is gone.
+WITH closed AS (
+    UPDATE llm_calls
+    SET ended_at = now(), outcome = CAST(:outcome AS text), model_used = CAST(:model_used AS text),
+        prompt_tokens = CAST(:prompt_tokens AS integer),
+        completion_tokens = CAST(:completion_tokens AS integer),
+        cached_tokens = CAST(:cached_tokens AS integer),
+        reasoning_tokens = CAST(:reasoning_tokens AS integer),
+        cost_usd = CAST(:cost_usd AS numeric),
+        first_token_at = CAST(:first_token_at AS timestamptz),
+        finish_reason = CAST(:finish_reason AS text)
+    WHERE id = CAST(:call_id AS uuid)
+)
+INSERT INTO messages (id, user_key, dialog_id, turn_id, role, content, content_length)
+SELECT CAST(:message_id AS uuid), person.key, dialog.id, CAST(:turn_id AS uuid), 'assistant',
+       CAST(:content AS bytea), CAST(:content_length AS integer)
+FROM users AS person, dialogs AS dialog
+WHERE person.key = :user_key AND dialog.id = CAST(:dialog_id AS uuid)
+ON CONFLICT (id) DO NOTHING

@@ -1,0 +1,55 @@
+-- One row: what a person used in the last minute, this day and this month, what open turns hold
+-- in reserve, and what an earlier, erased self had used.
+WITH price AS (
+    SELECT * FROM unnest(
+        CAST(:models AS text[]), CAST(:prompt_prices AS numeric[]),
+        CAST(:completion_prices AS numeric[])
+    ) AS given(model, prompt, completion)
+), used AS (
+    SELECT turn.received_at, turn.user_messages, turn.status,
+           CASE
+               WHEN turn.cost_usd IS NOT NULL THEN turn.cost_usd
+               WHEN turn.status = 'pending' THEN CAST(:reserve_usd AS numeric)
+               ELSE (turn.prompt_tokens * price.prompt
+                     + turn.completion_tokens * price.completion) / 1000000
+           END AS cost_usd,
+           turn.cost_usd IS NULL AND turn.status <> 'pending' AND turn.model_used IS NOT NULL
+               AND (price.model IS NULL OR turn.prompt_tokens IS NULL) AS is_unpriced
+    FROM turns AS turn
+    LEFT JOIN LATERAL (
+        SELECT * FROM price WHERE price.model IN (turn.model_used, turn.model_asked)
+        ORDER BY price.model = turn.model_used DESC NULLS LAST LIMIT 1
+    ) AS price ON true
+    WHERE turn.user_key = :user_key AND turn.status <> 'rejected'
+      AND turn.received_at >= least(
+          CAST(:month_start AS timestamptz), now() - interval '1 minute')
+), before AS (
+    SELECT coalesce(sum(spent.messages) FILTER (WHERE spent.period = 'day'), 0) AS day_messages,
+           coalesce(sum(spent.cost_usd) FILTER (WHERE spent.period = 'day'), 0) AS day_usd,
+           coalesce(sum(spent.messages) FILTER (WHERE spent.period = 'month'), 0) AS month_messages,
+           coalesce(sum(spent.cost_usd) FILTER (WHERE spent.period = 'month'), 0) AS month_usd
+    FROM users AS person
+    JOIN spent_budgets AS spent ON spent.telegram_hmac = person.telegram_hmac
+    WHERE person.key = :user_key
+      AND ((spent.period = 'day' AND spent.period_start = CAST(:day AS date))
+           OR (spent.period = 'month' AND spent.period_start = CAST(:month AS date)))
+)
+SELECT count(*) FILTER (
+           WHERE used.received_at > now() - interval '1 minute' AND used.user_messages > 0
+       ) AS minute_turns,
+       extract(epoch FROM min(used.received_at) FILTER (
+           WHERE used.received_at > now() - interval '1 minute' AND used.user_messages > 0
+       ) + interval '1 minute' - now()) AS minute_ends_in,
+       before.day_messages + coalesce(sum(used.user_messages)
+           FILTER (WHERE used.received_at >= CAST(:day_start AS timestamptz)), 0) AS day_messages,
+       before.month_messages + coalesce(sum(used.user_messages)
+           FILTER (WHERE used.received_at >= CAST(:month_start AS timestamptz)), 0)
+           AS month_messages,
+       before.day_usd + coalesce(sum(used.cost_usd)
+           FILTER (WHERE used.received_at >= CAST(:day_start AS timestamptz)), 0) AS day_usd,
+       before.month_usd + coalesce(sum(used.cost_usd)
+           FILTER (WHERE used.received_at >= CAST(:month_start AS timestamptz)), 0) AS month_usd,
+       count(*) FILTER (WHERE used.is_unpriced
+           AND used.received_at >= CAST(:month_start AS timestamptz)) AS unpriced_turns
+FROM before LEFT JOIN used ON true
+GROUP BY before.day_messages, before.month_messages, before.day_usd, before.month_usd

@@ -1,0 +1,60 @@
+"""Stopping what runs, from outside and with a reason."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from common.errors import DialyticsError
+
+T = TypeVar("T")
+
+
+class StoppedError(DialyticsError):
+    """The work was stopped before its end."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class StopSignal:
+    """Tells a running turn of a person to end, and why."""
+
+    def __init__(self, *, user_key: int) -> None:
+        self.user_key = user_key
+        self.reason: str | None = None
+        self._raised = asyncio.Event()
+
+    def stop(self, reason: str) -> None:
+        """The first reason stays."""
+        if self.reason is None:
+            self.reason = reason
+            self._raised.set()
+
+    async def wait(self) -> str:
+        """The reason, once there is one."""
+        await self._raised.wait()
+        return self.reason or ""
+
+
+async def until_stopped(work: Coroutine[Any, Any, T], stop: StopSignal) -> T:
+    """The result of `work`, unless the signal comes first.
+
+    Raises:
+        StoppedError: the signal came first; `work` was cancelled and has ended.
+    """
+    task = asyncio.create_task(work)
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        raise StoppedError(stopping.result())
+    finally:
+        stopping.cancel()
+        task.cancel()
+        await asyncio.wait({task, stopping})
+        if not task.cancelled():
+            task.exception()  # read here, or the loop complains that nobody did

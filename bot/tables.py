@@ -1,0 +1,274 @@
+"""The bot's tables in PostgreSQL. Content (erasable) and ledger (permanent) are separate.
+
+The ledger (`turns`, `llm_calls`) holds no text and no Telegram id, only the pseudonym
+`users.key`, which no foreign key ties to the person: erasing the person keeps the totals.
+Columns named `sealed_*` and `content` are AES-GCM under the person's key (common.sealing).
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import (
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    Numeric,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from common.postgres import Base, Versioned
+
+Money = Numeric(18, 10)
+Moment = DateTime(timezone=True)
+
+
+class User(Versioned, Base):
+    """A person. `key` is dense and 32-bit: bitmaps downstream stay small and exact."""
+
+    __tablename__ = "users"
+
+    key: Mapped[int] = mapped_column(Integer, Identity(always=True), primary_key=True)
+    telegram_hmac: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    """HMAC of the Telegram id under DATA_KEY (32 bytes)."""
+    wrapped_key: Mapped[bytes] = mapped_column(LargeBinary)
+    """The person's key, wrapped by DATA_KEY."""
+    sealed_profile: Mapped[bytes] = mapped_column(LargeBinary)
+    """JSON `{"telegram_id", "username", "first_name", "last_name"}`, sealed."""
+    language: Mapped[str | None] = mapped_column(Text)
+    """IETF tag as Telegram states it."""
+    source: Mapped[str | None] = mapped_column(Text)
+    """Payload of the first /start deep link."""
+    blocked_at: Mapped[datetime | None] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(
+        Moment, server_default=func.now(), onupdate=func.now()
+    )
+
+    __table_args__ = (Index(None, "version", "key"),)
+
+
+class UserSettings(Base):
+    """What a person chose. Absent row or NULL: the default of the installation."""
+
+    __tablename__ = "user_settings"
+
+    user_key: Mapped[int] = mapped_column(
+        Integer, ForeignKey(User.key, ondelete="CASCADE"), primary_key=True
+    )
+    max_history_messages: Mapped[int | None] = mapped_column(SmallInteger)
+    sealed_system_prompt: Mapped[bytes | None] = mapped_column(LargeBinary)
+    model: Mapped[str | None] = mapped_column(Text)
+    admitted_at: Mapped[datetime | None] = mapped_column(Moment)
+    """When an invite code was accepted."""
+    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(
+        Moment, server_default=func.now(), onupdate=func.now()
+    )
+
+
+class Dialog(Base):
+    """A conversation: one chat (and topic) until /new. A group's dialog has no `user_key`."""
+
+    __tablename__ = "dialogs"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    bot_id: Mapped[int]
+    chat_hmac: Mapped[bytes] = mapped_column(LargeBinary)
+    thread_id: Mapped[int] = mapped_column(server_default=text("0"))
+    """Topic of a forum group; 0 elsewhere."""
+    chat_type: Mapped[str] = mapped_column(Text)
+    user_key: Mapped[int | None] = mapped_column(
+        Integer, ForeignKey(User.key, ondelete="CASCADE"), index=True
+    )
+    started_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    closed_at: Mapped[datetime | None] = mapped_column(Moment)
+
+    __table_args__ = (
+        Index(
+            "uq_dialogs_open",
+            "bot_id",
+            "chat_hmac",
+            "thread_id",
+            unique=True,
+            postgresql_where=text("closed_at IS NULL"),
+        ),
+    )
+
+
+class Message(Base):
+    """One text of a dialog. Erasable, never replicated."""
+
+    __tablename__ = "messages"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_key: Mapped[int] = mapped_column(
+        Integer, ForeignKey(User.key, ondelete="CASCADE"), index=True
+    )
+    """Whose text this is, or whom it answers; `content` is sealed with this person's key."""
+    dialog_id: Mapped[UUID] = mapped_column(ForeignKey(Dialog.id, ondelete="CASCADE"))
+    turn_id: Mapped[UUID] = mapped_column(index=True)
+    role: Mapped[str] = mapped_column(Text)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    content_length: Mapped[int] = mapped_column(Integer)
+    """Characters of the text before sealing."""
+    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    deleted_at: Mapped[datetime | None] = mapped_column(Moment)
+
+    __table_args__ = (
+        Index(None, "dialog_id", "created_at"),
+        CheckConstraint("role IN ('user', 'assistant')", name="role"),
+    )
+
+
+class Turn(Versioned, Base):
+    """The ledger: one exchange. Written pending, finished once, immutable afterwards."""
+
+    __tablename__ = "turns"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    bot_id: Mapped[int]
+    user_key: Mapped[int] = mapped_column(Integer)
+    """`users.key` without a foreign key: the ledger outlives the person's row."""
+    dialog_id: Mapped[UUID]
+    chat_type: Mapped[str] = mapped_column(Text)
+    language: Mapped[str | None] = mapped_column(Text)
+    source: Mapped[str | None] = mapped_column(Text)
+    """/start payload, on the first turn of a person only."""
+    user_messages: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
+    """Updates joined into this turn."""
+    received_at: Mapped[datetime] = mapped_column(Moment)
+    """Server clock when the inbox stored the first update."""
+    sent_at: Mapped[datetime | None] = mapped_column(Moment)
+    """Telegram's clock, whole seconds."""
+    first_token_at: Mapped[datetime | None] = mapped_column(Moment)
+    answered_at: Mapped[datetime | None] = mapped_column(Moment)
+    """When the last part of the answer (or the notice of failure) was delivered."""
+    status: Mapped[str] = mapped_column(Text, server_default=text("'pending'"))
+    reason: Mapped[str | None] = mapped_column(Text)
+    """Why a turn failed, was cancelled or was rejected; on an answer that is not whole,
+    `incomplete` (it broke off) or `length` (it reached LLM_MAX_TOKENS)."""
+    model_asked: Mapped[str | None] = mapped_column(Text)
+    model_used: Mapped[str | None] = mapped_column(Text)
+    fallback_cause: Mapped[str | None] = mapped_column(Text)
+    prompt_tokens: Mapped[int | None] = mapped_column(Integer)
+    completion_tokens: Mapped[int | None] = mapped_column(Integer)
+    cached_tokens: Mapped[int | None] = mapped_column(Integer)
+    reasoning_tokens: Mapped[int | None] = mapped_column(Integer)
+    cost_usd: Mapped[Decimal | None] = mapped_column(Money)
+    """The provider's own figure; NULL when unknown, never 0 for unknown."""
+    finish_reason: Mapped[str | None] = mapped_column(Text)
+    user_chars: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    answer_chars: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    answer_parts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    flood_wait_ms: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+
+    __table_args__ = (
+        Index(None, "version", "id"),
+        Index(None, "user_key", "received_at"),
+        Index(None, "received_at"),
+        Index("ix_turns_pending", "bot_id", postgresql_where=text("status = 'pending'")),
+        CheckConstraint(
+            "status IN ('pending', 'answered', 'failed', 'cancelled', 'rejected')", name="status"
+        ),
+    )
+
+
+class LlmCall(Base):
+    """One attempt at the model, committed before the request leaves.
+
+    An attempt without an outcome after a crash is never repeated: its turn ends `interrupted`.
+    """
+
+    __tablename__ = "llm_calls"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    turn_id: Mapped[UUID]
+    attempt: Mapped[int] = mapped_column(SmallInteger)
+    model: Mapped[str] = mapped_column(Text)
+    started_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    ended_at: Mapped[datetime | None] = mapped_column(Moment)
+    outcome: Mapped[str | None] = mapped_column(Text)
+    """NULL while open; then `answered`, `incomplete`, or an error type."""
+    first_token_at: Mapped[datetime | None] = mapped_column(Moment)
+    finish_reason: Mapped[str | None] = mapped_column(Text)
+    """Both kept with the answer, so that a restart finishes its turn with them."""
+    model_used: Mapped[str | None] = mapped_column(Text)
+    prompt_tokens: Mapped[int | None] = mapped_column(Integer)
+    completion_tokens: Mapped[int | None] = mapped_column(Integer)
+    cached_tokens: Mapped[int | None] = mapped_column(Integer)
+    reasoning_tokens: Mapped[int | None] = mapped_column(Integer)
+    cost_usd: Mapped[Decimal | None] = mapped_column(Money)
+
+    __table_args__ = (UniqueConstraint("turn_id", "attempt"),)
+
+
+class Update(Base):
+    """The inbox: an update is stored here before Telegram is told it was received."""
+
+    __tablename__ = "updates"
+
+    bot_id: Mapped[int] = mapped_column(primary_key=True)
+    update_id: Mapped[int] = mapped_column(primary_key=True)
+    received_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    kind: Mapped[str] = mapped_column(Text)
+    """`message`, `my_chat_member`, …; `unreadable` when it could not be parsed."""
+    lane: Mapped[bytes] = mapped_column(LargeBinary)
+    """HMAC of chat (and topic): updates of one lane are processed in order, one at a time."""
+    user_key: Mapped[int | None] = mapped_column(Integer)
+    payload: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """The update as received, sealed; NULL once its outcome is recorded."""
+    attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    outcome: Mapped[str | None] = mapped_column(Text)
+    turn_id: Mapped[UUID | None]
+    error: Mapped[str | None] = mapped_column(Text)
+    settled_at: Mapped[datetime | None] = mapped_column(Moment)
+
+    __table_args__ = (
+        Index(
+            "ix_updates_open",
+            "bot_id",
+            "lane",
+            "update_id",
+            postgresql_where=text("outcome IS NULL"),
+        ),
+        CheckConstraint("outcome IN ('turn', 'command', 'ignored', 'parked')", name="outcome"),
+    )
+
+
+class SpentBudget(Base):
+    """What an erased person had spent, until the end of the period, so /forget refills nothing."""
+
+    __tablename__ = "spent_budgets"
+
+    telegram_hmac: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    period_start: Mapped[date] = mapped_column(primary_key=True)
+    period: Mapped[str] = mapped_column(Text, primary_key=True)
+    """`day` or `month`."""
+    messages: Mapped[int] = mapped_column(Integer)
+    cost_usd: Mapped[Decimal] = mapped_column(Money)
+
+
+class Tombstone(Versioned, Base):
+    """A replicated row that was deleted. Written by triggers on `users` and `turns`."""
+
+    __tablename__ = "tombstones"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    table_name: Mapped[str] = mapped_column(Text)
+    row_id: Mapped[str] = mapped_column(Text)
+    """The deleted row's primary key as text."""
+    deleted_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+
+    __table_args__ = (Index(None, "version", "id"),)

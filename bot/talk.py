@@ -1,0 +1,75 @@
+"""Texts for the model: from a visit to a turn, and a word about the budget afterwards."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import structlog
+
+from bot.audience import UndeliverableError
+from bot.limits import Budget, Limits
+from bot.people import People
+from bot.records import Question
+from bot.stopping import StopSignal
+from bot.turns import Finished, Turns
+from bot.visit import Visit
+
+
+class Talk:
+    """Gives a visitor's text to the model."""
+
+    def __init__(self, *, turns: Turns, limits: Limits, people: People) -> None:
+        self._turns = turns
+        self._limits = limits
+        self._people = people
+
+    async def answer(self, visit: Visit, text: str, *, is_repeated: bool = False) -> Finished:
+        """One turn, from the visit's updates; they are settled with it."""
+        question = Question(
+            user_key=visit.person.key,
+            account_id=visit.sender.telegram_id,
+            sealer=visit.person.sealer,
+            room=visit.room,
+            text=text,
+            update_ids=visit.update_ids,
+            received_at=visit.received_at,
+            sent_at=visit.sent_at,
+            language=visit.sender.language,
+            is_repeated=is_repeated,
+        )
+        stop = StopSignal(user_key=visit.person.key)
+        visit.line.running = stop
+        visit.conversation.start_preview()
+        try:
+            finished = await self._turns.take(question, visit.conversation, stop)
+        finally:
+            visit.line.running = None
+            await visit.conversation.stop_preview()
+        visit.settled = True
+        if finished.ending.reason == "blocked" and visit.place.is_private:
+            await self._people.set_blocked(visit.person, at=datetime.now(UTC))
+        elif not self._limits.is_admin(visit.sender.telegram_id):
+            await self._warn(visit, question, finished)
+        return finished
+
+    async def _warn(self, visit: Visit, question: Question, finished: Finished) -> None:
+        if finished.ending.answered_at is None:
+            return
+        for budget in await self._limits.nearly_used(
+            visit.person.key, messages=question.user_messages, spent=finished.spent
+        ):
+            try:
+                await visit.conversation.say(_warning(budget, visit))
+            except UndeliverableError:
+                structlog.stdlib.get_logger(__name__).info("budget notice not delivered")
+                return
+
+
+def _warning(budget: Budget, visit: Visit) -> str:
+    _ = visit.translate
+    share = int(budget.used * 100 / budget.limit)
+    match budget.name:
+        case "daily_messages" | "daily_usd":
+            return _("📊 You have used {share} % of your limit for today.", share=share)
+        case _:
+            return _("📊 You have used {share} % of your limit for this month.", share=share)

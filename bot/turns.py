@@ -1,0 +1,263 @@
+"""One turn of a conversation: ask the model, keep the answer, deliver it. Knows no Telegram."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Protocol
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from structlog.contextvars import bound_contextvars
+
+from bot.asking import Asking, Course
+from bot.audience import Audience, Delivery, Notice, Refusal, UndeliverableError
+from bot.completion import Completion, ModelError, Usage
+from bot.ledger import Ledger
+from bot.metrics import Metrics
+from bot.model import ChatMessage, Model
+from bot.persist import persist
+from bot.prompt import messages_for, models_for
+from bot.records import Context, Ending, Interrupted, OpenTurn, Question, Spent
+from bot.settings import ModelSettings
+from bot.stopping import StoppedError, StopSignal, until_stopped
+from common.log import get_logger
+from common.postgres import Sessions, transaction
+from common.tracing import span
+from common.vocabulary import TurnStatus
+
+INTERRUPTED = "interrupted"
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a turn ended, and what it used when it was finished here."""
+
+    ending: Ending
+    spent: Spent | None = None
+
+
+class Gate(Protocol):
+    """Decides whether a turn may begin."""
+
+    def is_open(self, question: Question, context: Context) -> bool: ...
+
+    async def refusal(
+        self, session: AsyncSession, question: Question, context: Context, *, model: str
+    ) -> Refusal | None: ...
+
+
+class Turns:
+    """Runs turns, and ends those that a stopped process left behind."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        model: Model,
+        gate: Gate,
+        sessions: Sessions,
+        settings: ModelSettings,
+        metrics: Metrics,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._ledger = ledger
+        self._asking = Asking(
+            ledger=ledger, model=model, settings=settings, metrics=metrics, jitter=jitter
+        )
+        self._gate = gate
+        self._sessions = sessions
+        self._settings = settings
+        self._metrics = metrics
+        self._now = now
+
+    async def take(self, question: Question, audience: Audience, stop: StopSignal) -> Finished:
+        """Answer one question.
+
+        Raises:
+            TakenError: the question is being answered elsewhere, or its person is gone.
+        """
+        context = await self._ledger.context(question.user_key, question.sealer, question.room)
+        models = models_for(context, self._settings)
+        turn = await self._open(question, context, model=models[0])
+        if isinstance(turn, Refusal):
+            refusal = turn
+            self._metrics.turns_finished.labels(TurnStatus.REJECTED.value).inc()
+            self._metrics.updates_settled.labels("turn").inc(len(question.update_ids))
+            log.info("turn rejected", reason=refusal.reason)
+            await audience.refuse(refusal)
+            return Finished(Ending(TurnStatus.REJECTED, reason=refusal.reason))
+        with (
+            self._metrics.turns_in_flight.track_inprogress(),
+            bound_contextvars(turn_id=str(turn.id), dialog_id=str(turn.dialog_id)),
+            span("turn", turn_id=str(turn.id), dialog_id=str(turn.dialog_id), model=models[0]),
+        ):
+            messages = messages_for(question, context, standard=self._settings.llm_system_prompt)
+            ending = await self._answer(turn, models, messages, audience, stop)
+            return await self._finish(turn.id, question.update_ids, ending)
+
+    async def _open(
+        self, question: Question, context: Context, *, model: str
+    ) -> OpenTurn | Refusal:
+        if self._gate.is_open(question, context):
+            return await self._ledger.open(question, context, model=model)
+        async with transaction(self._sessions) as session:
+            refusal = await self._gate.refusal(session, question, context, model=model)
+            if refusal is None:
+                return await self._ledger.open(question, context, model=model, session=session)
+            await self._ledger.reject(question, context, reason=refusal.reason, session=session)
+        return refusal
+
+    async def resume(self, left: Interrupted, audience: Audience) -> Finished:
+        """End a turn whose process stopped: deliver its answer, or say that there is none."""
+        if left.answer is not None:
+            notice = _notice_of(left)
+            status = TurnStatus.CANCELLED if notice is Notice.STOPPED else TurnStatus.ANSWERED
+            ending = await self._deliver(
+                Ending(
+                    status,
+                    reason="cancelled" if notice is Notice.STOPPED else notice,
+                    first_token_at=left.first_token_at,
+                    fallback_cause=left.fallback_cause,
+                    finish_reason=left.finish_reason,
+                ),
+                left.answer,
+                audience,
+                notice,
+            )
+        else:
+            ending = await self._tell(
+                Ending(
+                    TurnStatus.FAILED,
+                    reason=INTERRUPTED,
+                    call_outcome=INTERRUPTED,
+                    fallback_cause=left.fallback_cause,
+                ),
+                audience,
+                Notice.INTERRUPTED,
+            )
+        return await self._finish(left.id, left.update_ids, ending)
+
+    async def _answer(
+        self,
+        turn: OpenTurn,
+        models: Sequence[str],
+        messages: list[ChatMessage],
+        audience: Audience,
+        stop: StopSignal,
+    ) -> Ending:
+        course = Course(turn)
+        started = asyncio.get_running_loop().time()
+
+        def grow(text: str) -> None:
+            if course.first_token_at is None:
+                course.first_token_at = self._now()
+                self._metrics.llm_first_token.labels(
+                    self._metrics.model(models[1 if course.fallback_cause else 0])
+                ).observe(asyncio.get_running_loop().time() - started)
+            course.text = text
+            audience.show(text)
+
+        try:
+            completion = await until_stopped(self._asking.ask(course, models, messages, grow), stop)
+        except StoppedError as stopped:
+            return await self._end_stopped(course, stopped.reason, audience)
+        except ModelError as error:
+            return await self._tell(
+                Ending(
+                    TurnStatus.FAILED,
+                    reason=error.kind.value,
+                    call_outcome=error.kind.value,
+                    fallback_cause=course.fallback_cause,
+                ),
+                audience,
+                _NOTICES.get(error.kind.value, Notice.FAILED),
+            )
+        completion = replace(completion, first_token_at=course.first_token_at)
+        outcome = "answered" if completion.cut_by is None else "incomplete"
+        await persist(lambda: self._ledger.record_answer(course.turn, completion, outcome=outcome))
+        return await self._deliver(
+            Ending(
+                TurnStatus.ANSWERED,
+                reason=completion.shortfall,
+                first_token_at=course.first_token_at,
+                fallback_cause=course.fallback_cause,
+                finish_reason=completion.finish_reason,
+            ),
+            completion.text,
+            audience,
+            Notice(completion.shortfall) if completion.shortfall else None,
+        )
+
+    async def _end_stopped(self, course: Course, reason: str, audience: Audience) -> Ending:
+        ending = Ending(
+            TurnStatus.CANCELLED,
+            reason=reason,
+            call_outcome="cancelled",
+            first_token_at=course.first_token_at,
+            fallback_cause=course.fallback_cause,
+        )
+        if reason == "erased":
+            return ending
+        # Who asked to stop is answered by the command; who did not must be told.
+        notice = None
+        if reason == "shutdown":
+            ending = replace(ending, status=TurnStatus.FAILED, reason=INTERRUPTED)
+            notice = Notice.INTERRUPTED
+        if not course.text.strip():
+            return await self._tell(ending, audience, notice) if notice else ending
+        partial = Completion(course.text, None, None, Usage(), first_token_at=course.first_token_at)
+        await persist(lambda: self._ledger.record_answer(course.turn, partial, outcome="cancelled"))
+        return await self._deliver(ending, course.text, audience, notice)
+
+    async def _deliver(
+        self, ending: Ending, text: str, audience: Audience, notice: Notice | None
+    ) -> Ending:
+        ending = replace(ending, answer_chars=len(text))
+        return await self._delivered(ending, lambda: audience.deliver(text, notice))
+
+    async def _tell(self, ending: Ending, audience: Audience, notice: Notice) -> Ending:
+        return await self._delivered(ending, lambda: audience.tell(notice))
+
+    async def _delivered(self, ending: Ending, send: Callable[[], Awaitable[Delivery]]) -> Ending:
+        try:
+            with span("deliver") as sending:
+                delivery = await send()
+                sending.set(parts=delivery.parts, flood_wait_ms=delivery.flood_wait_ms)
+        except UndeliverableError as error:
+            return replace(ending, status=TurnStatus.FAILED, reason=error.reason)
+        return replace(
+            ending,
+            answered_at=self._now(),
+            answer_parts=delivery.parts,
+            flood_wait_ms=delivery.flood_wait_ms,
+        )
+
+    async def _finish(self, turn_id: UUID, update_ids: Sequence[int], ending: Ending) -> Finished:
+        with span("ledger finish_turn", status=ending.status.value, reason=ending.reason):
+            spent = await persist(lambda: self._ledger.finish(turn_id, update_ids, ending))
+        self._metrics.turns_finished.labels(ending.status.value).inc()
+        self._metrics.updates_settled.labels("turn").inc(len(update_ids))
+        log.info("turn finished", status=ending.status.value, reason=ending.reason)
+        return Finished(ending, spent)
+
+
+_NOTICES = {
+    notice.value: notice
+    for notice in (Notice.RATE_LIMITED, Notice.TOO_LONG, Notice.MODERATION, Notice.TIMEOUT)
+}
+
+
+def _notice_of(left: Interrupted) -> Notice | None:
+    """What is said after an answer that was kept and not delivered."""
+    if left.call_outcome == "cancelled":
+        return Notice.STOPPED
+    if left.call_outcome == "incomplete":
+        return Notice.INCOMPLETE
+    return Notice.LENGTH if left.finish_reason == "length" else None

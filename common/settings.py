@@ -1,0 +1,232 @@
+"""Settings are values: read once by a process's `__main__`, by section, then passed down.
+
+Every setting is an environment variable of the same name in upper case. It may also stand in
+`.env` (or the file that ENV_FILE names), or, for secrets, in the file that `<NAME>_FILE` names or
+in `SECRETS_DIR/<name>`. Values of the environment win over files.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from common.errors import SettingError
+
+# Values that stand in .env.example: they may run a demo, never production.
+PLACEHOLDERS = frozenset({"change-me", "changeme", "secret", "password", "admin"})
+MINIMUM_SECRET_BYTES = 32
+
+
+class Environment(StrEnum):
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class _SecretFiles(PydanticBaseSettingsSource):
+    """Reads `<NAME>_FILE`, the convention of container images for mounted secrets."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        del field
+        name = field_name.upper()
+        path = os.environ.get(f"{name}_FILE")
+        if not path:
+            return None, field_name, False
+        try:
+            return Path(path).read_text(encoding="utf-8").strip(), field_name, False
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingError(f"{name}_FILE", f"cannot read {path}: {error}") from error
+
+    def __call__(self) -> dict[str, Any]:
+        values = {
+            name: self.get_field_value(field, name)[0]
+            for name, field in self.settings_cls.model_fields.items()
+        }
+        return {name: value for name, value in values.items() if value}
+
+
+class _SecretsDirectory(SecretsSettingsSource):
+    """Reads `SECRETS_DIR/<name>`. An empty file is an unset setting, as an empty variable is."""
+
+    def __call__(self) -> dict[str, Any]:
+        return {name: value for name, value in super().__call__().items() if value != ""}
+
+
+class Section(BaseSettings):
+    """A group of settings that one part of a process needs."""
+
+    model_config = SettingsConfigDict(
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        # Read when the section is made, not when this module is imported.
+        del dotenv_settings, file_secret_settings
+        return (
+            init_settings,
+            env_settings,
+            _SecretFiles(settings_cls),
+            _SecretsDirectory(settings_cls, secrets_dir=os.environ.get("SECRETS_DIR")),
+            DotEnvSettingsSource(
+                settings_cls,
+                env_file=os.environ.get("ENV_FILE", ".env"),
+                env_file_encoding="utf-8",
+            ),
+        )
+
+
+SectionT = TypeVar("SectionT", bound=Section)
+
+
+def load(section: type[SectionT]) -> SectionT:
+    """Read one section.
+
+    Raises:
+        SettingError: naming the first setting that is missing or wrong; never its value,
+            which may be a secret.
+    """
+    for name in section.model_fields:
+        if re.search("[\ud800-\udfff]", os.environ.get(name.upper(), "")):
+            raise SettingError(name.upper(), "is not UTF-8 text")
+    try:
+        return section()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = str(first["loc"][0]).upper() if first["loc"] else section.__name__
+        problem = "is not set" if first["type"] == "missing" else first["msg"]
+        raise SettingError(name, problem.removeprefix("Value error, ")) from error
+    except SettingsError as error:
+        # Its message names the field, not the value.
+        found = re.search('field "([a-z0-9_]+)"', str(error))
+        name = found[1].upper() if found else section.__name__
+        raise SettingError(name, "is not valid JSON") from error
+    except UnicodeDecodeError as error:
+        raise SettingError(".env", "is not UTF-8 text") from error
+
+
+class RuntimeSettings(Section):
+    """What every process needs to know about where it runs."""
+
+    environment: Environment = Environment.DEVELOPMENT
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    log_format: str = Field(default="auto", pattern="^(auto|json|console)$")
+    """`auto`: readable in a terminal, JSON elsewhere and in production."""
+    bind_host: str = "127.0.0.1"
+    """Address that the services listen on."""
+
+
+def _with_scheme(url: str, scheme: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(scheme=scheme))
+
+
+class DatabaseSettings(Section):
+    """PostgreSQL: where it is and how many connections one process may hold."""
+
+    database_url: SecretStr
+    db_pool_size: int = Field(default=20, ge=1, le=200)
+    db_max_overflow: int = Field(default=30, ge=0, le=200)
+    db_pool_recycle_seconds: int = Field(default=3600, ge=60)
+    db_pool_timeout_seconds: float = Field(default=10.0, gt=0)
+    db_statement_timeout_seconds: float = Field(default=30.0, gt=0)
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, value: SecretStr) -> SecretStr:
+        url = value.get_secret_value()
+        if not re.match(r"(postgresql|postgres)(\+\w+)?://", url):
+            raise ValueError("must start with postgresql://")
+        # What is wrong stays unsaid: it may be a piece of the password.
+        try:
+            is_whole = urlsplit(url).port != 0
+        except ValueError:
+            is_whole = False
+        if not is_whole:
+            raise ValueError(
+                "is not like postgresql://user:password@host:port/database"
+                " (characters such as / # ? @ in a password are written as %2F %23 %3F %40)"
+            )
+        return value
+
+    @property
+    def asyncpg_url(self) -> str:
+        """The URL for SQLAlchemy's asyncpg dialect."""
+        return _with_scheme(self.database_url.get_secret_value(), "postgresql+asyncpg")
+
+    @property
+    def libpq_url(self) -> str:
+        """The URL for drivers built on libpq (ADBC, psycopg, pg_dump)."""
+        return _with_scheme(self.database_url.get_secret_value(), "postgresql")
+
+
+class ReportSettings(Section):
+    """The zone in which days are counted when nobody asks for another."""
+
+    report_timezone: str = "UTC"
+
+    @field_validator("report_timezone")
+    @classmethod
+    def _is_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"{value!r} is not an IANA time zone") from error
+        return value
+
+
+class DataKeySettings(Section):
+    """The key that wraps every person's key. Kept outside the data directory."""
+
+    data_key: SecretStr
+    data_key_second: SecretStr | None = None
+    """Another DATA_KEY that opens what it wrapped, while keys are replaced."""
+    environment: Environment = Environment.DEVELOPMENT
+
+    @model_validator(mode="after")
+    def _is_a_real_secret(self) -> Self:
+        refuse_weak_secret(self.environment, "DATA_KEY", self.data_key)
+        if self.data_key_second:
+            refuse_weak_secret(self.environment, "DATA_KEY_SECOND", self.data_key_second)
+        return self
+
+    @property
+    def second(self) -> str | None:
+        """The second key; None when there is none."""
+        return self.data_key_second.get_secret_value() if self.data_key_second else None
+
+
+def refuse_weak_secret(environment: Environment, name: str, secret: SecretStr | None) -> None:
+    """Outside development a placeholder or short secret refuses to start.
+
+    Raises:
+        ValueError: the secret is missing, a placeholder or shorter than 32 bytes.
+    """
+    if environment is Environment.DEVELOPMENT:
+        return
+    value = secret.get_secret_value() if secret else ""
+    if value.lower() in PLACEHOLDERS or len(value.encode()) < MINIMUM_SECRET_BYTES:
+        raise ValueError(f"{name} needs a random value of at least {MINIMUM_SECRET_BYTES} bytes")

@@ -1,0 +1,171 @@
+"""Optional traces: spans for an OpenTelemetry collector when an endpoint is set, else nothing.
+
+Free when off: the SDK is not even imported. Callers name what happened, with counts, keys and
+pseudonyms as attributes: never a text, a Telegram id or an address. No library is instrumented,
+because the bot's token stands in the URLs of its client, and an exception is known by its class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+from structlog.contextvars import bound_contextvars
+
+from common.settings import Section
+
+EXPORT_SECONDS = 5
+Value = str | int | float | bool | None
+
+
+class TracingSettings(Section):
+    """Where traces go. The names are OpenTelemetry's own."""
+
+    otel_exporter_otlp_endpoint: str | None = None
+    """Base address of a collector that speaks OTLP over HTTP, `http://host:4318`; unset: off."""
+    otel_traces_sampler_arg: float = Field(default=1.0, ge=0, le=1)
+    """Share of traces that is kept."""
+    otel_sdk_disabled: bool = False
+    """Traces off, whatever the endpoint."""
+
+    @field_validator("otel_exporter_otlp_endpoint")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        if value is not None and urlsplit(value).scheme not in {"http", "https"}:
+            raise ValueError("must start with http:// or https://")
+        return value
+
+    @property
+    def endpoint(self) -> str | None:
+        """Where spans are posted; None when traces are off."""
+        base = self.otel_exporter_otlp_endpoint
+        return None if base is None or self.otel_sdk_disabled else f"{base.rstrip('/')}/v1/traces"
+
+
+class Span(Protocol):
+    """Something that takes time."""
+
+    def set(self, **attributes: Value) -> None:
+        """Add what is known only later. None is left out."""
+
+
+class _Nothing:
+    """The span of a process without traces."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        return None
+
+    def set(self, **_attributes: Value) -> None:
+        """Forget it."""
+
+
+class _Spans(Protocol):
+    def begin(
+        self, name: str, attributes: dict[str, Value], *, may_be_first: bool
+    ) -> AbstractContextManager[Span]: ...
+
+    def flush(self) -> None: ...
+
+
+_NOTHING = _Nothing()
+_spans: _Spans | None = None
+
+
+def trace(name: str, **attributes: Value) -> AbstractContextManager[Span]:
+    """The beginning of a trace, or a span of the one that is running."""
+    return _NOTHING if _spans is None else _spans.begin(name, attributes, may_be_first=True)
+
+
+def span(name: str, **attributes: Value) -> AbstractContextManager[Span]:
+    """A part of the running trace; nothing outside of one."""
+    return _NOTHING if _spans is None else _spans.begin(name, attributes, may_be_first=False)
+
+
+def flush_traces() -> None:
+    """Send what is waiting, before a process ends that nobody lets end properly."""
+    if _spans is not None:
+        _spans.flush()
+
+
+def configure_tracing(settings: TracingSettings, *, service: str) -> None:
+    """Switch traces on when an endpoint is set. Called once, by the process's entry point."""
+    global _spans  # noqa: PLW0603 # like the log, one per process
+    if settings.endpoint is not None:
+        _spans = _Exported(
+            settings.endpoint, service=service, share=settings.otel_traces_sampler_arg
+        )
+
+
+class _Exported:
+    """Spans that go to a collector, in batches, from a thread of their own."""
+
+    def __init__(self, endpoint: str, *, service: str, share: float) -> None:
+        # Only here: a process without traces pays nothing for them.
+        from opentelemetry import trace as api  # noqa: PLC0415
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415
+            OTLPSpanExporter,
+        )
+        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+        from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio  # noqa: PLC0415
+
+        self._api = api
+        # Not made the process's own: libraries would find it and write spans with their URLs.
+        self._provider = TracerProvider(
+            sampler=ParentBasedTraceIdRatio(share),
+            resource=Resource.create({"service.namespace": "dialytics", "service.name": service}),
+        )
+        self._provider.add_span_processor(
+            BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, timeout=EXPORT_SECONDS))
+        )
+        self._tracer = self._provider.get_tracer("dialytics")
+
+    def begin(
+        self, name: str, attributes: dict[str, Value], *, may_be_first: bool
+    ) -> AbstractContextManager[Span]:
+        is_inside = self._api.get_current_span().get_span_context().is_valid
+        if not is_inside and not may_be_first:
+            return _NOTHING
+        return self._begin(name, attributes, is_first=not is_inside)
+
+    @contextmanager
+    def _begin(self, name: str, attributes: dict[str, Value], *, is_first: bool) -> Iterator[Span]:
+        with self._tracer.start_as_current_span(
+            name,
+            # The library would write the message, which may quote what was refused.
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as started:
+            live = _Live(started)
+            live.set(**attributes)
+            try:
+                if is_first:
+                    trace_id = f"{started.get_span_context().trace_id:032x}"
+                    with bound_contextvars(trace_id=trace_id):
+                        yield live
+                else:
+                    yield live
+            except Exception as error:
+                kind = self._api.StatusCode.ERROR
+                started.set_status(self._api.Status(kind, type(error).__name__))
+                raise
+
+    def flush(self) -> None:
+        self._provider.force_flush(EXPORT_SECONDS * 1000)
+
+
+class _Live:
+    def __init__(self, started: Any) -> None:
+        self._started = started
+
+    def set(self, **attributes: Value) -> None:
+        for name, value in attributes.items():
+            if value is not None:
+                self._started.set_attribute(name, value)

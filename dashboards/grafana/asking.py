@@ -1,0 +1,75 @@
+"""The queries that panels share: one row, a series, a list; never without a row."""
+
+from __future__ import annotations
+
+from dashboards.grafana.binding import bound, query
+
+PERCENTILES = ("p50", "p90", "p95", "p99")
+
+
+def one_row(report: str, **columns: str) -> str:
+    """Figures of the whole range, from a report of one row."""
+    return query(f"SELECT {_columns(columns)}\nFROM (\n{bound(report)}\n)")
+
+
+def listed(report: str, *, columns: dict[str, str], tail: str = "", **overrides: str) -> str:
+    """Rows of a report; one row of zeros when it has none."""
+    return query(
+        f"SELECT {_columns(columns)}\n"
+        "FROM (SELECT 1 AS present) AS always\n"
+        f"LEFT JOIN (SELECT 1 AS present, * FROM (\n{bound(report, **overrides)}\n)) AS found"
+        f" ON found.present = always.present{tail}"
+    )
+
+
+def series(report: str, **columns: str) -> str:
+    """Figures per bucket of the picker's zone, zeros in empty ones."""
+    return query(
+        f"SELECT toDateTime(edge, 'UTC') AS time, {_columns(columns)}\n"
+        "FROM (SELECT arrayJoin(bucket_edges) AS edge) AS spine\n"
+        f"LEFT JOIN (\n{bound(report)}\n) AS points ON points.start = spine.edge\n"
+        "ORDER BY time"
+    )
+
+
+def day_series(report: str, key: str, *, columns: dict[str, str], **overrides: str) -> str:
+    """Figures per day of the report zone, zeros on empty days."""
+    return query(
+        f"SELECT toDateTime(spine.day, report_zone) AS time, {_columns(columns)}\n"
+        "FROM (SELECT toDate(arrayJoin(range(toUInt32(first_touched),"
+        " toUInt32(last_touched + 1)))) AS day) AS spine\n"
+        f"LEFT JOIN (\n{bound(report, **overrides)}\n) AS points"
+        f" ON toDate(points.{key}) = spine.day\n"
+        "ORDER BY time"
+    )
+
+
+def records(*, columns: dict[str, str], table: str, moment: str, tail: str = "") -> str:
+    """Per bucket of the picker, over a table of the pipelines' own records; zeros when empty."""
+    return query(
+        f"SELECT toDateTime(edge, 'UTC') AS time, {_columns(columns)}\n"
+        "FROM (SELECT arrayJoin(bucket_edges) AS edge) AS spine\n"
+        f"LEFT JOIN (SELECT roundDown(toUnixTimestamp({moment}), bucket_edges) AS start, *\n"
+        f"    FROM {table} WHERE $__timeFilter({moment}) {tail}) AS found"
+        " ON found.start = spine.edge\n"
+        "GROUP BY edge\nORDER BY time"
+    )
+
+
+def share(part: str, whole: str) -> str:
+    """0 when there is no whole."""
+    return f"if({whole} = 0, 0, toFloat64({part}) / toFloat64({whole}))"
+
+
+def percentile(state: str, name: str) -> str:
+    """Milliseconds; 0 when nothing was measured."""
+    return f"ifNotFinite({state}[{PERCENTILES.index(name) + 1}], 0)"
+
+
+def named(column: str, empty: str) -> str:
+    """A value to read instead of an empty one."""
+    return f"if({column} = '', '{empty}', toString({column}))"
+
+
+def _columns(columns: dict[str, str]) -> str:
+    return ", ".join(f"{expression} AS `{title}`" for title, expression in columns.items())

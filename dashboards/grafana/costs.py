@@ -1,0 +1,165 @@
+"""Costs & models: what the answers cost, and which models gave them."""
+
+from __future__ import annotations
+
+from dashboards.grafana.asking import listed, named, one_row, percentile, series, share
+from dashboards.grafana.binding import bound, query
+from dashboards.grafana.panels import Panel
+
+DOLLARS = "currencyUSD"
+_MODEL = {"model": named("model", "(no model asked)")}
+_COST = "toFloat64(cost_usd)"
+_ONE_DIMENSION = {
+    **{f"by_{name}": "false" for name in ("bot", "chat_type", "language")},
+    **{
+        f"{name}_{operator}": "CAST([], 'Array(String)')"
+        for name in ("chat_type", "language", "model")
+        for operator in ("is", "is_not", "contains", "contains_not")
+    },
+    "bot_is": "CAST([], 'Array(Int64)')",
+    "bot_is_not": "CAST([], 'Array(Int64)')",
+    "limit": "10001",
+}
+
+
+def _by_model(figure: str) -> str:
+    """A series per model; buckets without any are a zero of `(all)`."""
+    grouped = bound("query_quarters", by_time="true", by_model="true", **_ONE_DIMENSION)
+    return query(
+        "SELECT toDateTime(edge, 'UTC') AS time,"
+        f" {named('points.answerer', '(none)')} AS model, {figure} AS value\n"
+        "FROM (SELECT arrayJoin(bucket_edges) AS edge) AS spine\n"
+        f"LEFT JOIN (\n{grouped}\n) AS points ON points.start = spine.edge\n"
+        "ORDER BY time, model"
+    )
+
+
+PANELS = (
+    Panel(
+        title="Cost",
+        description="Sum of the costs that the provider stated. Turns without one are counted"
+        " beside it, never as zero.",
+        look="stat",
+        unit=DOLLARS,
+        decimals=4,
+        sql=one_row("summary_narrowed", cost=_COST),
+        width=4,
+        height=4,
+    ),
+    Panel(
+        title="Turns of unknown cost",
+        description="Turns that used a model and whose cost nobody stated.",
+        look="stat",
+        unit="short",
+        bad_from=1,
+        sql=one_row("summary_narrowed", unpriced="unpriced"),
+        width=4,
+        height=4,
+    ),
+    Panel(
+        title="Cost per active user",
+        description="Known cost by active users; 0 without users.",
+        look="stat",
+        unit=DOLLARS,
+        decimals=4,
+        sql=one_row("summary_narrowed", cost=share("cost_usd", "active_users")),
+        width=4,
+        height=4,
+    ),
+    Panel(
+        title="Cost per answer",
+        description="Known cost by answers; 0 without answers.",
+        look="stat",
+        unit=DOLLARS,
+        decimals=4,
+        sql=one_row("summary_narrowed", cost=share("cost_usd", "answers")),
+        width=4,
+        height=4,
+    ),
+    Panel(
+        title="Tokens",
+        description="Prompt and completion tokens.",
+        look="stat",
+        unit="short",
+        sql=one_row("summary_narrowed", tokens="prompt_tokens + completion_tokens"),
+        width=4,
+        height=4,
+    ),
+    Panel(
+        title="Prompt tokens from cache",
+        description="Part of the prompt tokens that the provider had cached.",
+        look="stat",
+        unit="percentunit",
+        sql=one_row("summary_narrowed", cached=share("cached_tokens", "prompt_tokens")),
+        width=4,
+        height=4,
+    ),
+    Panel(
+        title="Cost over time",
+        description="Known cost per bucket of the picker's zone.",
+        look="bars",
+        unit=DOLLARS,
+        sql=series("activity_quarters_narrowed", cost="toFloat64(points.cost_usd)"),
+    ),
+    Panel(
+        title="Tokens over time",
+        description="Prompt and completion tokens per bucket of the picker's zone.",
+        look="bars",
+        unit="short",
+        sql=series("activity_quarters_narrowed", tokens="points.tokens"),
+    ),
+    Panel(
+        title="Cost by model over time",
+        description="Known cost per bucket and model that answered. Not narrowed by the"
+        " dashboard's variables.",
+        look="stacked",
+        unit=DOLLARS,
+        sql=_by_model("toFloat64(points.cost_usd)"),
+    ),
+    Panel(
+        title="Turns by model over time",
+        description="Turns per bucket and model that answered, else the model asked. Not"
+        " narrowed by the dashboard's variables.",
+        look="stacked",
+        unit="short",
+        sql=_by_model("points.turns"),
+    ),
+    Panel(
+        title="Models",
+        description="One row per model that answered, else the model asked.",
+        look="table",
+        unit="short",
+        units={
+            "cost": DOLLARS,
+            "cost per answer": DOLLARS,
+            "errors": "percentunit",
+            "fallbacks": "percentunit",
+            "p95": "ms",
+        },
+        sql=listed(
+            "models",
+            columns={
+                **_MODEL,
+                "turns": "turns",
+                "answers": "answers",
+                "users": "active_users",
+                "tokens": "prompt_tokens + completion_tokens",
+                "cost": _COST,
+                "unknown cost": "unpriced",
+                "cost per answer": share("cost_usd", "answers"),
+                "errors": share("failed", "turns"),
+                "fallbacks": share("fallbacks", "turns"),
+                "p95": percentile("latency", "p95"),
+            },
+        ),
+        width=16,
+    ),
+    Panel(
+        title="Share of turns",
+        description="Turns by model, most first.",
+        look="ranking",
+        unit="short",
+        sql=listed("models", columns={**_MODEL, "turns": "turns"}),
+        width=8,
+    ),
+)

@@ -1,0 +1,210 @@
+"""Product: who comes, what they do, who returns."""
+
+from __future__ import annotations
+
+from dashboards.grafana.asking import day_series, listed, named, one_row, series, share
+from dashboards.grafana.binding import TOUCHED_DAYS, bound, query
+from dashboards.grafana.panels import Panel
+
+COUNT = "short"
+SHARE = "percentunit"
+
+_RETENTION = bound(
+    "retention_narrowed",
+    first_day="first_touched",
+    last_day="last_touched",
+    followed_last="ledger_today",
+    width="toUInt8(1)",
+    steps="toUInt8(30)",
+)
+_STEPS = (0, 1, 2, 3, 7, 14, 30)
+
+PANELS = (
+    Panel(
+        title="User messages",
+        description="Messages that people sent in the range, rejected ones included.",
+        look="stat",
+        unit=COUNT,
+        sql=one_row("summary_narrowed", messages="user_messages"),
+        width=4,
+        height=4,
+    ),
+    Panel(
+        title="Active users",
+        description="Distinct people with at least one finished turn in the range. Exact, and"
+        " never a sum over days.",
+        look="stat",
+        unit=COUNT,
+        sql=one_row("summary_narrowed", active="active_users"),
+        width=4,
+        height=4,
+    ),
+    Panel(
+        title="New users",
+        description="People whose first turn ever lies in the range.",
+        look="stat",
+        unit=COUNT,
+        sql=one_row("summary_narrowed", new="new_users"),
+        width=4,
+        height=4,
+    ),
+    Panel(
+        title="Answers",
+        description="Turns that ended answered, incomplete ones included.",
+        look="stat",
+        unit=COUNT,
+        sql=one_row("summary_narrowed", answers="answers"),
+        width=4,
+        height=4,
+    ),
+    Panel(
+        title="Messages per user",
+        description="User messages by active users; 0 without users.",
+        look="stat",
+        unit=COUNT,
+        decimals=1,
+        sql=one_row("summary_narrowed", ratio=share("user_messages", "active_users")),
+        width=4,
+        height=4,
+    ),
+    Panel(
+        title="Reached users",
+        description="Distinct people who received at least one answer.",
+        look="stat",
+        unit=COUNT,
+        sql=one_row("summary_narrowed", reached="reached_users"),
+        width=4,
+        height=4,
+    ),
+    Panel(
+        title="Messages and answers over time",
+        description="Per bucket of the picker's zone. Empty buckets are zero.",
+        look="bars",
+        unit=COUNT,
+        sql=series(
+            "activity_quarters_narrowed", messages="points.user_messages", answers="points.answers"
+        ),
+    ),
+    Panel(
+        title="People over time",
+        description="Distinct active and new people per bucket. They cannot be added across"
+        " buckets.",
+        look="lines",
+        unit=COUNT,
+        sql=series(
+            "activity_quarters_narrowed", active="points.active_users", new="points.new_users"
+        ),
+    ),
+    Panel(
+        title="Daily, weekly and monthly users",
+        description="For each day of the report zone: distinct people of the day, of the 7 days"
+        " and of the 30 days that end with it.",
+        look="lines",
+        unit=COUNT,
+        sql=day_series(
+            "stickiness_narrowed",
+            "target",
+            columns={"DAU": "points.dau", "WAU": "points.wau", "MAU": "points.mau"},
+            **TOUCHED_DAYS,
+        ),
+    ),
+    Panel(
+        title="New, returning and lost people",
+        description="Per day of the report zone: new, active the day before too, and people"
+        " whose last message turned 28 days old.",
+        look="bars",
+        unit=COUNT,
+        sql=day_series(
+            "lifecycle_narrowed",
+            "start",
+            columns={
+                "new": "points.new",
+                "returning": "points.returning",
+                "lost": "points.churned",
+            },
+            **TOUCHED_DAYS,
+            history_first="first_touched - 29",
+            edges="day_edges",
+        ),
+    ),
+    Panel(
+        title="Retention by first day",
+        description="Of the people whose first turn fell on a day: how many were active exactly"
+        " n days later.",
+        look="table",
+        unit=COUNT,
+        sql=query(
+            "SELECT toString(cohort) AS `first day`, "
+            + ", ".join(f"sumIf(people, step = {step}) AS `day {step}`" for step in _STEPS)
+            + "\nFROM (SELECT toDate(arrayJoin(range(toUInt32(first_touched),"
+            " toUInt32(last_touched + 1)))) AS cohort) AS spine\n"
+            f"LEFT JOIN (\n{_RETENTION}\n) AS found ON found.start = spine.cohort\n"
+            "GROUP BY cohort\nORDER BY cohort DESC"
+        ),
+    ),
+    Panel(
+        title="Funnel by source",
+        description="People who began in the range by the source of their /start link: third"
+        " turn, return after 1, 7 and 30 days, cost per activated person.",
+        look="table",
+        unit=COUNT,
+        units={"cost per activated": "currencyUSD"},
+        sql=listed(
+            "funnel",
+            columns={
+                "source": named("source", "(none)"),
+                "started": "started",
+                "third turn": "activated",
+                "day 1": "day_1",
+                "day 7": "day_7",
+                "day 30": "day_30",
+                "cost per activated": share("cost_usd", "activated"),
+            },
+        ),
+    ),
+    Panel(
+        title="Weekday and hour",
+        description="User messages by weekday (1 is Monday) and hour of the picker's zone.",
+        look="table",
+        unit=COUNT,
+        sql=query(
+            "SELECT toUInt8(number + 1) AS weekday, "
+            + ", ".join(
+                f"sumIf(found.user_messages, found.hour = {hour}) AS `{hour:02}`"
+                for hour in range(24)
+            )
+            + "\nFROM numbers(7) AS days\n"
+            f"LEFT JOIN (\n{bound('heatmap_narrowed')}\n) AS found"
+            " ON found.weekday = days.number + 1\n"
+            "GROUP BY number\nORDER BY weekday"
+        ),
+        width=24,
+    ),
+    Panel(
+        title="Most active people",
+        description="By their pseudonymous key; no name and no identifier is in the warehouse.",
+        look="table",
+        unit=COUNT,
+        units={"cost": "currencyUSD"},
+        sql=listed(
+            "top_users",
+            columns={
+                "person": "user_key",
+                "messages": "user_messages",
+                "answers": "answers",
+                "tokens": "tokens",
+                "cost": "toFloat64(cost_usd)",
+                "last seen": "last_at",
+            },
+            # Sums per person are kept per bot: any narrower question is asked of the ledger.
+            first_day="if(people_narrowed, toDate('1970-01-02'), first_whole)",
+            last_day="if(people_narrowed, toDate('1970-01-01'), last_whole)",
+            days_since="if(people_narrowed, picked_since, toDateTime(first_whole, report_zone))",
+            days_until="if(people_narrowed, picked_since,"
+            " greatest(toDateTime(last_whole + 1, report_zone),"
+            " toDateTime(first_whole, report_zone)))",
+            by="'messages'",
+            limit="20",
+        ),
+    ),
+)

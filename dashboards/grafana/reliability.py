@@ -1,0 +1,164 @@
+"""Reliability of answers: how fast, how often not, and why."""
+
+from __future__ import annotations
+
+from dashboards.grafana.asking import listed, named, one_row, percentile, series, share
+from dashboards.grafana.binding import bound, query
+from dashboards.grafana.panels import Panel
+
+SHARE = "percentunit"
+
+
+def _causes(column: str) -> str:
+    return query(
+        f"SELECT {named('cause', '(none)')} AS cause, sum(turns) AS turns\n"
+        "FROM (SELECT 1 AS present) AS always\n"
+        "LEFT JOIN (\n"
+        "    SELECT 1 AS present, pair.1 AS cause, pair.2 AS turns FROM (\n"
+        f"{bound('models')}\n) ARRAY JOIN CAST({column}, 'Array(Tuple(String, UInt64))') AS pair\n"
+        ") AS found ON found.present = always.present\n"
+        "GROUP BY cause\nORDER BY turns DESC, cause"
+    )
+
+
+PANELS = (
+    Panel(
+        title="Answered",
+        description="Part of the finished turns that ended answered; 0 without turns.",
+        look="stat",
+        unit=SHARE,
+        decimals=1,
+        sql=one_row("summary_narrowed", answered=share("answers", "turns")),
+        width=4,
+        height=4,
+    ),
+    Panel(
+        title="Failed turns",
+        description="Turns that ended without an answer although one was tried.",
+        look="stat",
+        unit="short",
+        bad_from=1,
+        sql=one_row("summary_narrowed", failed="failed"),
+        width=4,
+        height=4,
+    ),
+    Panel(
+        title="Answers cut short",
+        description="Answers that the model did not finish; people were told.",
+        look="stat",
+        unit="short",
+        sql=one_row("summary_narrowed", incomplete="incomplete"),
+        width=4,
+        height=4,
+    ),
+    Panel(
+        title="First token, p95",
+        description="From the first message received to the first token of its answer.",
+        look="stat",
+        unit="ms",
+        sql=one_row("summary_narrowed", ttft=percentile("ttft", "p95")),
+        width=4,
+        height=4,
+    ),
+    Panel(
+        title="Whole answer, p95",
+        description="From the first message received to the last part delivered.",
+        look="stat",
+        unit="ms",
+        sql=one_row("summary_narrowed", latency=percentile("latency", "p95")),
+        width=4,
+        height=4,
+    ),
+    Panel(
+        title="Waiting for Telegram's limits",
+        description="Time that answers waited because Telegram allows only so many messages.",
+        look="stat",
+        unit="ms",
+        sql=one_row("summary_narrowed", waited="flood_wait_ms"),
+        width=4,
+        height=4,
+    ),
+    Panel(
+        title="Latency over time",
+        description="Half of the answers were faster than p50, 95 of 100 faster than p95.",
+        look="lines",
+        unit="ms",
+        sql=series(
+            "activity_quarters_narrowed",
+            p50=percentile("points.latency", "p50"),
+            p95=percentile("points.latency", "p95"),
+        ),
+    ),
+    Panel(
+        title="Turns without an answer over time",
+        description="Failed turns, and turns that limits or budgets refused.",
+        look="stacked",
+        unit="short",
+        sql=series(
+            "activity_quarters_narrowed", failed="points.failed", rejected="points.rejected"
+        ),
+    ),
+    Panel(
+        title="First token and latency by model",
+        description="Percentiles of time to first token and of the whole answer.",
+        look="table",
+        unit="ms",
+        units={"turns": "short"},
+        sql=listed(
+            "models",
+            columns={
+                "model": named("model", "(no model asked)"),
+                "turns": "turns",
+                "first token p50": percentile("ttft", "p50"),
+                "first token p95": percentile("ttft", "p95"),
+                "first token p99": percentile("ttft", "p99"),
+                "answer p50": percentile("latency", "p50"),
+                "answer p95": percentile("latency", "p95"),
+                "answer p99": percentile("latency", "p99"),
+            },
+        ),
+    ),
+    Panel(
+        title="Errors and fallbacks by model",
+        description="Of the turns of each model: those that failed, and those that it answered"
+        " in place of another.",
+        look="table",
+        unit=SHARE,
+        units={"turns": "short"},
+        sql=listed(
+            "models",
+            columns={
+                "model": named("model", "(no model asked)"),
+                "turns": "turns",
+                "failed": share("failed", "turns"),
+                "cut short": share("incomplete", "turns"),
+                "fallback": share("fallbacks", "turns"),
+            },
+        ),
+    ),
+    Panel(
+        title="Why another model answered",
+        description="Causes of fallbacks, by turns.",
+        look="ranking",
+        unit="short",
+        sql=_causes("fallback_causes"),
+    ),
+    Panel(
+        title="Why turns did not end whole",
+        description="Causes of failed, rejected, cancelled and incomplete turns.",
+        look="ranking",
+        unit="short",
+        sql=_causes("reasons"),
+    ),
+    Panel(
+        title="Flood waits",
+        description="Answers that had to wait for Telegram's limits, and the parts that answers"
+        " were sent as.",
+        look="table",
+        unit="short",
+        sql=one_row(
+            "summary_narrowed",
+            **{"answers that waited": "flood_waits", "parts sent": "answer_parts"},
+        ),
+    ),
+)

@@ -1,0 +1,53 @@
+/** The ways in which a question to the API fails, as the pages tell them apart. */
+
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly requestId: string | null,
+    readonly retryAfterSeconds: number | null,
+  ) {
+    super(message);
+    this.name = 'ApiError';
+  }
+}
+
+/** No answer at all: the API is down, or the network is. */
+export class Unreachable extends Error {
+  constructor(cause: unknown) {
+    super('The API does not answer', { cause });
+    this.name = 'Unreachable';
+  }
+}
+
+export const FAILURES = [
+  'unreachable',
+  'busy',
+  'unavailable',
+  'forbidden',
+  'refused',
+  'session',
+  'unknown',
+] as const;
+export type FailureKey = (typeof FAILURES)[number];
+
+/** Which text of `error.*` tells a person what happened. */
+export function describe(error: unknown): { key: FailureKey; requestId: string | null } {
+  if (error instanceof Unreachable) return { key: 'unreachable', requestId: null };
+  if (!(error instanceof ApiError)) return { key: 'unknown', requestId: null };
+  return { key: keyOf(error.status), requestId: error.requestId };
+}
+
+function keyOf(status: number): FailureKey {
+  if (status === 401) return 'session';
+  if (status === 403) return 'forbidden';
+  if (status === 422 || status === 400 || status === 404) return 'refused';
+  if (status === 429) return 'busy';
+  return status === 502 || status === 503 || status === 504 ? 'unavailable' : 'unknown';
+}
+
+/** Whether asking again may help; a refusal stays a refusal. */
+export function mayPass(error: unknown): boolean {
+  return !(error instanceof ApiError) || error.status >= 500 || error.status === 429;
+}

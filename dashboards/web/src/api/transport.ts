@@ -1,0 +1,106 @@
+/**
+ * The one way to the API: adds the token, remembers answers by ETag, turns failures into errors.
+ * Knows no route.
+ */
+
+import type { Session } from '../session/session';
+import { ApiError, Unreachable } from './errors';
+
+interface Remembered {
+  readonly etag: string;
+  readonly body: string;
+}
+
+interface Options {
+  readonly fetch: typeof globalThis.fetch;
+  readonly session: Session;
+  /** How many answers are remembered; the longest unused one leaves first. */
+  readonly capacity?: number;
+}
+
+export class Transport {
+  readonly #fetch: typeof globalThis.fetch;
+  readonly #session: Session;
+  readonly #capacity: number;
+  readonly #remembered = new Map<string, Remembered>();
+  #aheadMilliseconds = 0;
+
+  constructor({ fetch, session, capacity = 60 }: Options) {
+    this.#fetch = fetch;
+    this.#session = session;
+    this.#capacity = capacity;
+  }
+
+  /** The API's clock, so that ages do not depend on this machine's. */
+  readonly now = (): number => Date.now() + this.#aheadMilliseconds;
+
+  /** Forget every answer: they belong to the account that asked. */
+  readonly forget = (): void => this.#remembered.clear();
+
+  /** A `fetch` whose answer is always a success; a 304 is the answer remembered. */
+  readonly send = async (request: Request): Promise<Response> => {
+    const { token } = this.#session;
+    const key = request.method === 'GET' && token ? request.url : null;
+    const known = key ? this.#remembered.get(key) : undefined;
+    if (token && !request.headers.has('Authorization')) {
+      request.headers.set('Authorization', `Bearer ${token}`);
+    }
+    if (known) request.headers.set('If-None-Match', known.etag);
+    const response = await this.#reach(request);
+    this.#readClock(response);
+    if (response.status === 304 && key && known) {
+      this.#remember(key, known);
+      return answer(known.body);
+    }
+    if (!response.ok) {
+      // A refused token ends the session; refused credentials of a login do not.
+      if (response.status === 401 && token && token === this.#session.token) {
+        this.#session.expire();
+      }
+      throw await failure(response);
+    }
+    const etag = response.headers.get('ETag');
+    if (!key || !etag) return response;
+    const body = await response.text();
+    this.#remember(key, { etag, body });
+    return answer(body);
+  };
+
+  async #reach(request: Request): Promise<Response> {
+    try {
+      return await this.#fetch(request);
+    } catch (error) {
+      if (error instanceof DOMException && error.name === 'AbortError') throw error;
+      throw new Unreachable(error);
+    }
+  }
+
+  #readClock(response: Response): void {
+    const date = Date.parse(response.headers.get('Date') ?? '');
+    if (!Number.isNaN(date)) this.#aheadMilliseconds = date - Date.now();
+  }
+
+  #remember(key: string, entry: Remembered): void {
+    this.#remembered.delete(key);
+    this.#remembered.set(key, entry);
+    const [oldest] = this.#remembered.keys();
+    if (this.#remembered.size > this.#capacity && oldest) this.#remembered.delete(oldest);
+  }
+}
+
+function answer(body: string): Response {
+  return new Response(body, { status: 200, headers: { 'Content-Type': 'application/json' } });
+}
+
+async function failure(response: Response): Promise<ApiError> {
+  const problem: unknown = await response.json().catch(() => null);
+  const { code, message, request_id } = (problem ?? {}) as Record<string, unknown>;
+  const wait = Number(response.headers.get('Retry-After'));
+  return new ApiError(
+    response.status,
+    typeof code === 'string' ? code : 'unknown',
+    typeof message === 'string' ? message : response.statusText,
+    typeof request_id === 'string' ? request_id : null,
+    Number.isFinite(wait) && wait > 0 ? wait : null,
+  );
+}

@@ -1,0 +1,23 @@
+/** One report, asked again every few seconds; what stands on the page stays until the next answer. */
+
+import { keepPreviousData, type UseQueryResult, useQuery } from '@tanstack/react-query';
+import { useServices } from '../app/services';
+import { mayPass } from './errors';
+import type { ReportAnswer, ReportPath, ReportQuery } from './types';
+
+export const REFRESH_MILLISECONDS = 10_000;
+
+export function useReport<P extends ReportPath>(
+  path: P,
+  query: ReportQuery<P>,
+): UseQueryResult<ReportAnswer<P>> {
+  const { api } = useServices();
+  return useQuery({
+    queryKey: [path, query],
+    queryFn: ({ signal }) => api.report(path, query, signal),
+    placeholderData: keepPreviousData,
+    refetchInterval: REFRESH_MILLISECONDS,
+    retry: (failures, error) => mayPass(error) && failures < 1,
+    retryDelay: 1000,
+  }) as UseQueryResult<ReportAnswer<P>>;
+}

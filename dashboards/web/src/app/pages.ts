@@ -1,0 +1,14 @@
+/** The pages and their addresses, in the order of the sidebar. */
+
+import type { IconName } from '../ui/Icon';
+
+export const PAGES = [
+  { key: 'overview', path: '/' },
+  { key: 'users', path: '/users' },
+  { key: 'dialogs', path: '/dialogs' },
+  { key: 'models', path: '/models' },
+  { key: 'retention', path: '/retention' },
+  { key: 'quality', path: '/quality' },
+] as const satisfies readonly { key: IconName; path: string }[];
+
+export type PageKey = (typeof PAGES)[number]['key'];

@@ -1,0 +1,31 @@
+/** What the pages stand on, handed down from the composition root. */
+
+import { createContext, useContext, useSyncExternalStore } from 'react';
+import type { Api } from '../api/api';
+import type { Session, SessionState } from '../session/session';
+
+export interface Services {
+  readonly api: Api;
+  readonly session: Session;
+  readonly storage: Pick<Storage, 'getItem' | 'setItem'>;
+}
+
+const Context = createContext<Services | null>(null);
+
+export const ServicesProvider = Context.Provider;
+
+export function useServices(): Services {
+  const services = useContext(Context);
+  if (!services) throw new Error('ServicesProvider is missing above this component');
+  return services;
+}
+
+export function useSession(): SessionState {
+  const { session } = useServices();
+  return useSyncExternalStore(session.subscribe, () => session.state);
+}
+
+export function useScope(scope: string): boolean {
+  const state = useSession();
+  return state.status !== 'anonymous' && state.scopes.includes(scope);
+}

@@ -1,0 +1,69 @@
+/** Messages and people over time, with the period before when it is asked for. */
+
+import { useTranslation } from 'react-i18next';
+import { useFormats } from '../ui/format';
+import { type BucketWidth, partialFrom } from './model';
+import { TimeChart } from './TimeChart';
+
+export interface ActivityPoint {
+  readonly start: string;
+  readonly user_messages: number;
+  readonly active_users: number;
+}
+
+interface Props {
+  readonly points: readonly ActivityPoint[];
+  readonly previous: readonly ActivityPoint[];
+  readonly bucket: BucketWidth;
+  readonly tz: string;
+  readonly dataThrough: string | null;
+}
+
+export const ACTIVITY_HEIGHT = 300;
+
+export function ActivityChart({ points, previous, bucket, tz, dataThrough }: Props) {
+  const { t } = useTranslation();
+  const formats = useFormats(tz);
+  const starts = points.map((point) => point.start);
+  const format = (value: number | null) => formats.count(value);
+  return (
+    <TimeChart
+      label={t('activity.title')}
+      height={ACTIVITY_HEIGHT}
+      empty={t('activity.empty')}
+      axis={{ starts, bucket, tz, partialFrom: partialFrom(starts, dataThrough) }}
+      panels={[
+        {
+          key: 'messages',
+          weight: 3,
+          series: [
+            {
+              key: 'messages',
+              label: t('metric.user_messages'),
+              kind: 'bar',
+              tone: 'blue',
+              values: points.map((point) => point.user_messages),
+              previous: previous.map((point) => point.user_messages),
+              format,
+            },
+          ],
+        },
+        {
+          key: 'people',
+          weight: 2,
+          series: [
+            {
+              key: 'people',
+              label: t('metric.active_users'),
+              kind: 'line',
+              tone: 'orange',
+              values: points.map((point) => point.active_users),
+              previous: previous.map((point) => point.active_users),
+              format,
+            },
+          ],
+        },
+      ]}
+    />
+  );
+}

@@ -1,0 +1,41 @@
+/** Names the series of a chart; each name shows or hides its series. */
+
+import { useTranslation } from 'react-i18next';
+import type { Series } from './model';
+
+interface Props {
+  readonly series: readonly Series[];
+  /** Key under which the period before is hidden; null when there is none. */
+  readonly previousKey: string | null;
+  readonly hidden: ReadonlySet<string>;
+  readonly onToggle: (key: string) => void;
+}
+
+export function Legend({ series, previousKey, hidden, onToggle }: Props) {
+  const { t } = useTranslation();
+  const entries = series.map((one) => ({
+    key: one.key,
+    label: one.label,
+    mark: `swatch ${one.kind} tone-${one.tone}`,
+  }));
+  if (previousKey) {
+    entries.push({ key: previousKey, label: t('chart.previous'), mark: 'swatch dashed' });
+  }
+  return (
+    <ul className="legend" aria-label={t('chart.legend')}>
+      {entries.map((entry) => (
+        <li key={entry.key}>
+          <button
+            type="button"
+            className="legend-entry"
+            aria-pressed={!hidden.has(entry.key)}
+            onClick={() => onToggle(entry.key)}
+          >
+            <i className={entry.mark} aria-hidden="true" />
+            {entry.label}
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,183 @@
+/** Draws a placed chart as SVG. Hidden from screen readers: the chart around it speaks. */
+
+import { AxisBottom, AxisLeft } from '@visx/axis';
+import { GridRows } from '@visx/grid';
+import { LinePath } from '@visx/shape';
+import { useFormats } from '../ui/format';
+import { labelStep, type Series, type TimeAxis } from './model';
+import type { Geometry, PlacedPanel } from './scales';
+
+interface Props {
+  readonly axis: TimeAxis;
+  readonly geometry: Geometry;
+  readonly active: number | null;
+  readonly withPrevious: boolean;
+}
+
+export function Plot({ axis, geometry, active, withPrevious }: Props) {
+  const { width, height, margin, x } = geometry;
+  const formats = useFormats(axis.tz);
+  const withinDay = axis.bucket === 'hour' || axis.bucket === '15m';
+  const step = labelStep(axis.starts.length, width - margin.left, withinDay ? 52 : 58);
+  const labelled = axis.starts.map((_, index) => index).filter((index) => index % step === 0);
+  return (
+    <svg width={width} height={height} className="plot" aria-hidden="true">
+      {active !== null && (
+        <rect
+          className="plot-cursor"
+          x={(x(active) ?? 0) - (x.step() - x.bandwidth()) / 2}
+          width={x.step()}
+          y={margin.top}
+          height={height - margin.top - margin.bottom}
+        />
+      )}
+      {geometry.panels.map((placed) => (
+        <PanelMarks
+          key={placed.panel.key}
+          placed={placed}
+          geometry={geometry}
+          partialFrom={axis.partialFrom}
+          withPrevious={withPrevious}
+        />
+      ))}
+      <AxisBottom
+        top={height - margin.bottom}
+        scale={x}
+        tickValues={labelled}
+        tickFormat={(index) => {
+          const start = axis.starts[Number(index)] ?? '';
+          return withinDay ? formats.time(start) : formats.day(start);
+        }}
+        hideTicks
+        axisLineClassName="axis-line"
+        tickLabelProps={{ className: 'tick', textAnchor: 'middle', dy: 2 }}
+      />
+    </svg>
+  );
+}
+
+interface MarksProps {
+  readonly placed: PlacedPanel;
+  readonly geometry: Geometry;
+  readonly partialFrom: number | null;
+  readonly withPrevious: boolean;
+}
+
+function PanelMarks({ placed, geometry, partialFrom, withPrevious }: MarksProps) {
+  const { panel, y } = placed;
+  const { margin, width } = geometry;
+  const formats = useFormats(null);
+  const money = panel.unit === 'money';
+  const label = (value: number) => (money ? formats.moneyTick(value) : formats.compact(value));
+  const ticks = y
+    .ticks(placed.height < 80 ? 2 : 4)
+    .filter((tick) => money || Number.isInteger(tick));
+  return (
+    <g data-panel={panel.key}>
+      <GridRows
+        scale={y}
+        left={margin.left}
+        width={Math.max(0, width - margin.left - margin.right)}
+        tickValues={ticks}
+        className="grid"
+      />
+      <AxisLeft
+        left={margin.left}
+        scale={y}
+        tickValues={ticks}
+        tickFormat={(value) => label(Number(value))}
+        hideTicks
+        hideAxisLine
+        tickLabelProps={{ className: 'tick', textAnchor: 'end', dx: -6, dy: 4 }}
+      />
+      <Bars placed={placed} geometry={geometry} partialFrom={partialFrom} />
+      {panel.series.map((series) => (
+        <g key={series.key}>
+          {withPrevious && series.previous && (
+            <Line
+              values={series.previous}
+              geometry={geometry}
+              y={y}
+              className={`line previous tone-${series.tone}`}
+            />
+          )}
+          {series.kind === 'line' && (
+            <Line
+              values={series.values}
+              geometry={geometry}
+              y={y}
+              dots
+              className={`line tone-${series.tone}`}
+            />
+          )}
+        </g>
+      ))}
+    </g>
+  );
+}
+
+function Bars({ placed, geometry, partialFrom }: Omit<MarksProps, 'withPrevious'>) {
+  const { panel, y } = placed;
+  const { x } = geometry;
+  const bars = panel.series.filter((series) => series.kind === 'bar');
+  const buckets = bars[0]?.values.length ?? 0;
+  const ground = y(0);
+  return Array.from({ length: buckets }, (_, index) => {
+    let below = 0;
+    return bars.map((series) => {
+      const value = series.values[index] ?? 0;
+      const base = panel.stacked ? below : 0;
+      below += value;
+      const top = y(base + value);
+      const filling = partialFrom !== null && index >= partialFrom ? 'filling' : '';
+      return (
+        <rect
+          // biome-ignore lint/suspicious/noArrayIndexKey: a bucket is its place on the axis
+          key={`${series.key}-${index}`}
+          data-series={series.key}
+          className={`bar tone-${series.tone} ${filling}`}
+          x={x(index)}
+          width={x.bandwidth()}
+          y={top}
+          height={Math.max(0, (panel.stacked ? y(base) : ground) - top)}
+          rx={Math.min(2, x.bandwidth() / 4)}
+        />
+      );
+    });
+  });
+}
+
+interface LineProps {
+  readonly values: Series['values'];
+  readonly geometry: Geometry;
+  readonly y: PlacedPanel['y'];
+  readonly className: string;
+  readonly dots?: boolean;
+}
+
+function Line({ values, geometry, y, className, dots = false }: LineProps) {
+  const few = values.length <= 31;
+  return (
+    <g className={className}>
+      <LinePath
+        data={values.map((value, index) => ({ value, index }))}
+        defined={(point) => point.value !== null}
+        x={(point) => geometry.centreOf(point.index)}
+        y={(point) => y(point.value ?? 0)}
+      />
+      {dots &&
+        few &&
+        values.map((value, index) =>
+          value === null ? null : (
+            <circle
+              // biome-ignore lint/suspicious/noArrayIndexKey: a bucket is its place on the axis
+              key={index}
+              cx={geometry.centreOf(index)}
+              cy={y(value)}
+              r={2.5}
+            />
+          ),
+        )}
+    </g>
+  );
+}

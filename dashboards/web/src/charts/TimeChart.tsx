@@ -1,0 +1,170 @@
+/**
+ * Bars and lines over time: panels above each other on one axis, so that no two scales share a
+ * place. Pointer, arrow keys and screen readers walk it bucket by bucket. Knows no report.
+ */
+
+import { type KeyboardEvent, type PointerEvent, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { useFormats } from '../ui/format';
+import { Legend } from './Legend';
+import { hasPrevious, isEmpty, type Panel, type Series, type TimeAxis } from './model';
+import { Plot } from './Plot';
+import { geometryOf } from './scales';
+import { useWidth } from './useWidth';
+import './charts.css';
+
+interface Props {
+  readonly label: string;
+  readonly axis: TimeAxis;
+  readonly panels: readonly Panel[];
+  readonly height: number;
+  readonly empty: string;
+}
+
+/** The room of a chart and its legend, which takes more rows on a phone. */
+export function withLegend(height: number): string {
+  return `calc(${height}px + var(--legend-height))`;
+}
+
+const PREVIOUS = 'previous';
+
+export function TimeChart({ label, axis, panels, height, empty }: Props) {
+  const { t } = useTranslation();
+  const [ref, width] = useWidth();
+  const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
+  const [active, setActive] = useState<number | null>(null);
+  const describe = useDescription(axis);
+  if (isEmpty(panels)) {
+    return (
+      <div className="placeholder" style={{ minHeight: withLegend(height) }}>
+        <p>{empty}</p>
+        <p className="note">{t('state.emptyAdvice')}</p>
+      </div>
+    );
+  }
+  const compares = hasPrevious(panels);
+  const withPrevious = compares && !hidden.has(PREVIOUS);
+  const shown = panels
+    .map((panel) => ({ ...panel, series: panel.series.filter((one) => !hidden.has(one.key)) }))
+    .filter((panel) => panel.series.length > 0);
+  const toggle = (key: string) => setHidden((keys) => flip(keys, key));
+  const geometry = geometryOf({ axis, panels: shown, width, height, withPrevious });
+  const last = axis.starts.length - 1;
+  const current = Math.min(active ?? last, last);
+  const move = (event: KeyboardEvent) => {
+    const next = stepOf(event.key, current, last);
+    if (next === null) return;
+    event.preventDefault();
+    setActive(next);
+  };
+  const point = (event: PointerEvent<HTMLElement>) => {
+    const left = event.clientX - event.currentTarget.getBoundingClientRect().left;
+    setActive(geometry.bucketAt(left));
+  };
+  const series = shown.flatMap((panel) => panel.series);
+  return (
+    <div className="chart">
+      <Legend
+        series={panels.flatMap((panel) => panel.series)}
+        previousKey={compares ? PREVIOUS : null}
+        hidden={hidden}
+        onToggle={toggle}
+      />
+      <div
+        ref={ref}
+        className="chart-area"
+        style={{ height }}
+        role="slider"
+        tabIndex={0}
+        aria-label={t('chart.walk', { label })}
+        aria-valuemin={0}
+        aria-valuemax={last}
+        aria-valuenow={current}
+        aria-valuetext={describe(current, series, withPrevious).join(', ')}
+        onKeyDown={move}
+        onPointerMove={point}
+        onPointerDown={point}
+        onPointerLeave={() => setActive(null)}
+        onBlur={() => setActive(null)}
+      >
+        {width > 0 && (
+          <Plot axis={axis} geometry={geometry} active={active} withPrevious={withPrevious} />
+        )}
+        {active !== null && width > 0 && (
+          <Tip
+            lines={describe(active, series, withPrevious)}
+            series={series}
+            left={geometry.centreOf(active)}
+            width={width}
+          />
+        )}
+      </div>
+    </div>
+  );
+}
+
+function flip(keys: ReadonlySet<string>, key: string): ReadonlySet<string> {
+  const next = new Set(keys);
+  if (!next.delete(key)) next.add(key);
+  return next;
+}
+
+function stepOf(key: string, current: number, last: number): number | null {
+  const steps: Record<string, number> = {
+    ArrowLeft: current - 1,
+    ArrowDown: current - 1,
+    ArrowRight: current + 1,
+    ArrowUp: current + 1,
+    PageUp: current - 7,
+    PageDown: current + 7,
+    Home: 0,
+    End: last,
+  };
+  const next = steps[key];
+  return next === undefined ? null : Math.min(last, Math.max(0, next));
+}
+
+/** A bucket in words: its name, then one line per series. */
+function useDescription(axis: TimeAxis) {
+  const { t } = useTranslation();
+  const formats = useFormats(axis.tz);
+  return (index: number, series: readonly Series[], withPrevious: boolean): string[] => {
+    const start = axis.starts[index];
+    if (start === undefined) return [];
+    const withinDay = axis.bucket === 'hour' || axis.bucket === '15m';
+    const name = withinDay ? formats.moment(start) : formats.day(start);
+    const filling = axis.partialFrom !== null && index >= axis.partialFrom;
+    return [
+      filling ? t('chart.soFar', { name }) : name,
+      ...series.map((one) => {
+        const value = `${one.label}: ${one.format(one.values[index] ?? null)}`;
+        const before = withPrevious ? one.previous?.[index] : undefined;
+        if (before === undefined) return value;
+        return `${value} (${t('chart.before', { value: one.format(before) })})`;
+      }),
+    ];
+  };
+}
+
+interface TipProps {
+  readonly lines: readonly string[];
+  readonly series: readonly Series[];
+  readonly left: number;
+  readonly width: number;
+}
+
+function Tip({ lines, series, left, width }: TipProps) {
+  const [name, ...values] = lines;
+  const side = left > width / 2 ? { right: width - left + 12 } : { left: left + 12 };
+  return (
+    <div className="tip" style={side} aria-hidden="true">
+      <strong>{name}</strong>
+      {values.map((line, index) => (
+        <span key={series[index]?.key}>
+          <i className={`swatch tone-${series[index]?.tone}`} />
+          {line}
+        </span>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,77 @@
+/** What a chart over time is made of. No drawing, no React. */
+
+export type Tone = 'blue' | 'orange' | 'green' | 'red' | 'violet' | 'grey';
+export type BucketWidth = '15m' | 'hour' | 'day' | 'week' | 'month';
+
+export interface Series {
+  readonly key: string;
+  readonly label: string;
+  readonly kind: 'bar' | 'line';
+  readonly tone: Tone;
+  /** One value per bucket; null leaves a gap. */
+  readonly values: readonly (number | null)[];
+  /** The period before, bucket by bucket; may be shorter. */
+  readonly previous?: readonly (number | null)[];
+  readonly format: (value: number | null) => string;
+}
+
+/** Series that share a scale. Several panels stand above each other over one time axis. */
+export interface Panel {
+  readonly key: string;
+  readonly series: readonly Series[];
+  readonly stacked?: boolean;
+  readonly unit?: 'count' | 'money';
+  /** Share of the height against the other panels. */
+  readonly weight: number;
+}
+
+export interface TimeAxis {
+  /** Start of each bucket, ISO. */
+  readonly starts: readonly string[];
+  readonly bucket: BucketWidth;
+  readonly tz: string | null;
+  /** Index of the first bucket that is still filling; null when all are complete. */
+  readonly partialFrom: number | null;
+}
+
+export function hasPrevious(panels: readonly Panel[]): boolean {
+  return panels.some((panel) => panel.series.some((one) => (one.previous?.length ?? 0) > 0));
+}
+
+export function isEmpty(panels: readonly Panel[]): boolean {
+  return panels.every((panel) =>
+    panel.series.every((one) => [...one.values, ...(one.previous ?? [])].every((value) => !value)),
+  );
+}
+
+/** The greatest value that a panel's scale must hold. */
+export function ceilingOf(panel: Panel, withPrevious: boolean): number {
+  const buckets = Math.max(0, ...panel.series.map((one) => one.values.length));
+  const heights = panel.stacked
+    ? Array.from({ length: buckets }, (_, index) =>
+        panel.series.reduce((sum, one) => sum + (one.values[index] ?? 0), 0),
+      )
+    : panel.series.flatMap((one) => one.values.map((value) => value ?? 0));
+  const before = withPrevious
+    ? panel.series.flatMap((one) => (one.previous ?? []).map((value) => value ?? 0))
+    : [];
+  return heights.concat(before).reduce((most, value) => Math.max(most, value), 0);
+}
+
+/** How far apart labels stand, in buckets, so that each has `room` pixels. */
+export function labelStep(buckets: number, width: number, room: number): number {
+  return Math.max(1, Math.ceil((buckets * room) / Math.max(1, width)));
+}
+
+/** The first bucket that ends after the data do. */
+export function partialFrom(starts: readonly string[], dataThrough: string | null): number | null {
+  if (!dataThrough || starts.length === 0) return null;
+  const through = Date.parse(dataThrough);
+  const next = starts.findIndex((start) => Date.parse(start) > through);
+  const running = next === -1 ? starts.length - 1 : Math.max(0, next - 1);
+  if (next !== -1) return running;
+  const last = Date.parse(starts[running] as string);
+  const before = starts[running - 1];
+  const width = before ? last - Date.parse(before) : 3_600_000;
+  return through < last + width ? running : null;
+}

@@ -1,0 +1,102 @@
+/** The six figures that answer most questions, each with what it was before. */
+
+import { useTranslation } from 'react-i18next';
+import type { Summary, Totals } from '../api/types';
+import { type Decimal, type Formats, useFormats } from '../ui/format';
+import { Kpi, type Sense } from '../ui/Kpi';
+
+/** Grows with the rows that narrow screens need. */
+export const KPI_HEIGHT = 'var(--kpis-height)';
+
+interface Figure {
+  readonly key: 'active_users' | 'new_users' | 'user_messages' | 'cost_usd' | 'failed' | 'latency';
+  readonly sense: Sense;
+  readonly isShare?: boolean;
+  readonly read: (totals: Totals) => number | null;
+  readonly show: (formats: Formats, value: number | null) => string;
+}
+
+const toNumber = (value: Decimal | null): number | null => (value === null ? null : Number(value));
+
+const FIGURES: readonly Figure[] = [
+  {
+    key: 'active_users',
+    sense: 'more-is-better',
+    read: (totals) => totals.active_users,
+    show: (formats, value) => formats.count(value),
+  },
+  {
+    key: 'new_users',
+    sense: 'more-is-better',
+    read: (totals) => totals.new_users,
+    show: (formats, value) => formats.count(value),
+  },
+  {
+    key: 'user_messages',
+    sense: 'more-is-better',
+    read: (totals) => totals.user_messages,
+    show: (formats, value) => formats.count(value),
+  },
+  {
+    key: 'cost_usd',
+    sense: 'neutral',
+    read: (totals) => toNumber(totals.cost_usd),
+    show: (formats, value) => formats.money(value),
+  },
+  {
+    key: 'failed',
+    sense: 'less-is-better',
+    isShare: true,
+    read: (totals) => (totals.turns === 0 ? null : totals.failed / totals.turns),
+    show: (formats, value) => formats.percent(value),
+  },
+  {
+    key: 'latency',
+    sense: 'less-is-better',
+    read: (totals) => totals.latency_p50_ms,
+    show: (formats, value) => formats.milliseconds(value),
+  },
+];
+
+export function KpiCards({ summary }: { readonly summary: Summary }) {
+  const { t } = useTranslation();
+  const formats = useFormats(null);
+  const { current, previous } = summary;
+  const notes: Record<Figure['key'], string | undefined> = {
+    active_users: t('kpi.perUser', { value: formats.decimal(current.messages_per_user) }),
+    new_users:
+      current.active_users > 0
+        ? t('kpi.ofActive', { value: formats.percent(current.new_users / current.active_users) })
+        : undefined,
+    user_messages: t('kpi.answers', { value: formats.count(current.answers) }),
+    cost_usd:
+      current.unpriced_turns > 0
+        ? t('kpi.unpriced', {
+            count: current.unpriced_turns,
+            value: formats.count(current.unpriced_turns),
+          })
+        : t('kpi.tokens', { value: formats.compact(current.tokens) }),
+    failed: t('kpi.failedOf', {
+      failed: formats.count(current.failed),
+      turns: formats.count(current.turns),
+    }),
+    latency: t('kpi.p95', { value: formats.milliseconds(current.latency_p95_ms) }),
+  };
+  return (
+    <ul className="kpis" aria-label={t('kpi.label')}>
+      {FIGURES.map((figure) => (
+        <Kpi
+          key={figure.key}
+          label={t(`kpi.${figure.key}`)}
+          value={figure.show(formats, figure.read(current))}
+          current={figure.read(current)}
+          previous={previous ? figure.read(previous) : undefined}
+          previousText={previous ? figure.show(formats, figure.read(previous)) : ''}
+          sense={figure.sense}
+          isShare={figure.isShare ?? false}
+          note={notes[figure.key]}
+        />
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,77 @@
+/** Which models answer, how well, and what they cost. */
+
+import { useTranslation } from 'react-i18next';
+import { useReport } from '../api/useReport';
+import { CostChart } from '../charts/CostChart';
+import { withLegend } from '../charts/TimeChart';
+import { Card } from '../ui/Card';
+import { objectsCsv } from '../ui/csv';
+import { useFormats } from '../ui/format';
+import { Loaded } from '../ui/Loaded';
+import { CauseTable, ModelTable } from './ModelTables';
+import { PageFrame } from './PageFrame';
+import { usePageQuery } from './usePageQuery';
+
+export default function ModelsPage() {
+  const { t } = useTranslation();
+  const formats = useFormats(null);
+  const [, query] = usePageQuery();
+  const models = useReport('/api/v1/stats/models', query);
+  const costs = useReport('/api/v1/stats/costs', query);
+  const spent = costs.data?.costs;
+  return (
+    <PageFrame title={t('nav.models')} main={models}>
+      <Card
+        title={t('models.costs')}
+        note={
+          spent &&
+          [
+            t('models.total', { value: formats.money(spent.cost_usd) }),
+            t('models.perUser', { value: formats.money(spent.cost_per_active_user_usd) }),
+            t('models.perAnswer', { value: formats.money(spent.cost_per_answer_usd) }),
+          ].join(' · ')
+        }
+        csv={spent ? objectsCsv('costs', spent.points) : null}
+      >
+        <Loaded query={costs} height={withLegend(240)}>
+          {(answer) => (
+            <>
+              <CostChart
+                points={answer.costs.points}
+                bucket={answer.period.bucket}
+                tz={answer.period.tz}
+                dataThrough={answer.data_through}
+              />
+              {answer.costs.unpriced_models.length > 0 && (
+                <p className="note">
+                  {t('models.unpriced', {
+                    models: answer.costs.unpriced_models
+                      .map((one) => `${one.model} (${formats.count(one.turns)})`)
+                      .join(', '),
+                  })}
+                </p>
+              )}
+            </>
+          )}
+        </Loaded>
+      </Card>
+      <Card
+        title={t('models.title')}
+        note={t('models.note')}
+        csv={models.data ? objectsCsv('models', models.data.models.models) : null}
+      >
+        <Loaded query={models} height={240}>
+          {(answer) => <ModelTable models={answer.models.models} />}
+        </Loaded>
+      </Card>
+      <Card
+        title={t('models.causes')}
+        csv={models.data ? objectsCsv('causes', models.data.models.causes) : null}
+      >
+        <Loaded query={models} height={240}>
+          {(answer) => <CauseTable causes={answer.models.causes} />}
+        </Loaded>
+      </Card>
+    </PageFrame>
+  );
+}

@@ -1,0 +1,94 @@
+/** The first page: what is going on, in one sentence, six figures and four pictures. */
+
+import { useTranslation } from 'react-i18next';
+import { useReport } from '../api/useReport';
+import { ACTIVITY_HEIGHT, ActivityChart } from '../charts/ActivityChart';
+import { HEATMAP_HEIGHT, Heatmap } from '../charts/Heatmap';
+import { withLegend } from '../charts/TimeChart';
+import { Card } from '../ui/Card';
+import { objectsCsv } from '../ui/csv';
+import { Loaded } from '../ui/Loaded';
+import { DialogTable } from './DialogTable';
+import { Headline } from './Headline';
+import { KPI_HEIGHT, KpiCards } from './KpiCards';
+import { PageFrame } from './PageFrame';
+import { TopUsersTable } from './TopUsersTable';
+import { usePageQuery } from './usePageQuery';
+
+const TABLE_HEIGHT = 420;
+
+export function OverviewPage() {
+  const { t } = useTranslation();
+  const [view, query] = usePageQuery();
+  const dashboard = useReport('/api/v1/stats', { ...query, compare: view.compare });
+  const models = useReport('/api/v1/stats/models', query);
+  const heatmap = useReport('/api/v1/stats/heatmap', query);
+  const data = dashboard.data;
+  return (
+    <PageFrame
+      title={t('nav.overview')}
+      main={dashboard}
+      compares
+      lead={<Headline dashboard={data} models={models.data?.models.models} />}
+    >
+      <Loaded query={dashboard} height={KPI_HEIGHT}>
+        {({ summary }) => <KpiCards summary={summary} />}
+      </Loaded>
+      <Card
+        title={t('activity.title')}
+        note={data && t('activity.zone', { zone: data.period.tz })}
+        csv={data ? objectsCsv('activity', data.activity.points) : null}
+      >
+        <Loaded query={dashboard} height={withLegend(ACTIVITY_HEIGHT)}>
+          {({ activity, period, data_through }) => (
+            <ActivityChart
+              points={activity.points}
+              previous={activity.previous}
+              bucket={period.bucket}
+              tz={period.tz}
+              dataThrough={data_through}
+            />
+          )}
+        </Loaded>
+      </Card>
+      <Card
+        title={t('heatmap.title')}
+        note={t('heatmap.note')}
+        csv={heatmap.data ? objectsCsv('heatmap', heatmap.data.heatmap.cells) : null}
+      >
+        <Loaded query={heatmap} height={HEATMAP_HEIGHT}>
+          {(answer) => <Heatmap cells={answer.heatmap.cells} caption={t('heatmap.title')} />}
+        </Loaded>
+      </Card>
+      <div className="columns">
+        <Card
+          title={t('dialogs.recent')}
+          csv={data ? objectsCsv('dialogs', data.recent_dialogs) : null}
+        >
+          <Loaded query={dashboard} height={TABLE_HEIGHT}>
+            {(answer) => (
+              <DialogTable
+                dialogs={answer.recent_dialogs}
+                people={answer.people}
+                tz={answer.period.tz}
+                isShort
+              />
+            )}
+          </Loaded>
+        </Card>
+        <Card title={t('users.top')} csv={data ? objectsCsv('top-users', data.top_users) : null}>
+          <Loaded query={dashboard} height={TABLE_HEIGHT}>
+            {(answer) => (
+              <TopUsersTable
+                users={answer.top_users}
+                people={answer.people}
+                tz={answer.period.tz}
+                isShort
+              />
+            )}
+          </Loaded>
+        </Card>
+      </div>
+    </PageFrame>
+  );
+}

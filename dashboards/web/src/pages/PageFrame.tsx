@@ -1,0 +1,56 @@
+/** The head of every page: its name, the age of its numbers, the period they are about. */
+
+import type { UseQueryResult } from '@tanstack/react-query';
+import { type ReactNode, useEffect } from 'react';
+import { useTranslation } from 'react-i18next';
+import { useServices } from '../app/services';
+import { PeriodFilter } from '../period/PeriodFilter';
+import { useView } from '../period/useView';
+import { FreshnessBadge } from '../ui/FreshnessBadge';
+
+interface Aged {
+  readonly data_through: string;
+  readonly report_timezone: string;
+  readonly period?: { readonly tz: string };
+}
+
+interface Props {
+  readonly title: string;
+  readonly lead?: ReactNode;
+  /** The question whose age the badge shows. */
+  readonly main: UseQueryResult<Aged>;
+  /** Whether the page shows the period before beside the period. */
+  readonly compares?: boolean;
+  readonly children: ReactNode;
+}
+
+export function PageFrame({ title, lead, main, compares = false, children }: Props) {
+  const { t } = useTranslation();
+  const { api } = useServices();
+  const [view, change] = useView();
+  const zone = main.data?.report_timezone ?? null;
+  useEffect(() => {
+    document.title = `${title} · Dialytics`;
+  }, [title]);
+  return (
+    <>
+      <header className="page-head">
+        <div className="page-title">
+          <h1>{title}</h1>
+          <FreshnessBadge
+            dataThrough={main.data?.data_through ?? null}
+            tz={main.data?.period?.tz ?? zone}
+            now={api.now}
+            isCutOff={main.isError || main.isRefetchError}
+          />
+        </div>
+        <PeriodFilter view={view} onChange={change} reportZone={zone} compares={compares} />
+        {lead}
+      </header>
+      <div className="page-body" aria-busy={main.isFetching && main.isPlaceholderData}>
+        {main.isPlaceholderData && <span className="visually-hidden">{t('state.loading')}</span>}
+        {children}
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,62 @@
+/** Who returns after the first day, and how often people come. */
+
+import { useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { useReport } from '../api/useReport';
+import { RetentionGrid, retentionCsv } from '../charts/RetentionGrid';
+import { StickinessChart } from '../charts/StickinessChart';
+import { withLegend } from '../charts/TimeChart';
+import { Card } from '../ui/Card';
+import { objectsCsv } from '../ui/csv';
+import { useFormats } from '../ui/format';
+import { Loaded } from '../ui/Loaded';
+import { Segmented } from '../ui/Segmented';
+import { PageFrame } from './PageFrame';
+import { usePageQuery } from './usePageQuery';
+
+const WIDTHS = ['day', 'week'] as const;
+
+export default function RetentionPage() {
+  const { t } = useTranslation();
+  const formats = useFormats(null);
+  const [, query] = usePageQuery();
+  const [width, setWidth] = useState<(typeof WIDTHS)[number]>('day');
+  const retention = useReport('/api/v1/stats/retention', { ...query, width });
+  const stickiness = useReport('/api/v1/stats/stickiness', query);
+  const sticky = stickiness.data?.stickiness;
+  return (
+    <PageFrame title={t('nav.retention')} main={retention}>
+      <Card
+        title={t('retention.title')}
+        note={t(`retention.note.${width}`)}
+        csv={retention.data ? retentionCsv(retention.data.retention.cohorts) : null}
+        actions={
+          <Segmented
+            label={t('retention.width')}
+            value={width}
+            options={WIDTHS.map((value) => ({ value, label: t(`retention.${value}`) }))}
+            onChange={setWidth}
+          />
+        }
+      >
+        <Loaded query={retention} height={360}>
+          {(answer) => <RetentionGrid cohorts={answer.retention.cohorts} />}
+        </Loaded>
+      </Card>
+      <Card
+        title={t('retention.stickiness')}
+        note={
+          sticky &&
+          t('retention.stickinessNote', { ratio: formats.percent(sticky.average_dau_mau) })
+        }
+        csv={sticky ? objectsCsv('stickiness', sticky.points) : null}
+      >
+        <Loaded query={stickiness} height={withLegend(260)}>
+          {(answer) => (
+            <StickinessChart points={answer.stickiness.points} tz={answer.stickiness.tz} />
+          )}
+        </Loaded>
+      </Card>
+    </PageFrame>
+  );
+}

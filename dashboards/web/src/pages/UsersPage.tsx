@@ -1,0 +1,72 @@
+/** Who uses the bot, who comes, who stays away. */
+
+import { useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { useReport } from '../api/useReport';
+import { LifecycleChart } from '../charts/LifecycleChart';
+import { withLegend } from '../charts/TimeChart';
+import { Card } from '../ui/Card';
+import { objectsCsv } from '../ui/csv';
+import { Loaded } from '../ui/Loaded';
+import { Segmented } from '../ui/Segmented';
+import { FunnelTable } from './FunnelTable';
+import { PageFrame } from './PageFrame';
+import { TopUsersTable } from './TopUsersTable';
+import { usePageQuery } from './usePageQuery';
+
+const ORDERS = ['messages', 'tokens', 'cost'] as const;
+
+export default function UsersPage() {
+  const { t } = useTranslation();
+  const [, query] = usePageQuery();
+  const [by, setBy] = useState<(typeof ORDERS)[number]>('messages');
+  const top = useReport('/api/v1/stats/users/top', { ...query, by, limit: 25 });
+  const lifecycle = useReport('/api/v1/stats/lifecycle', query);
+  const funnel = useReport('/api/v1/stats/funnel', query);
+  return (
+    <PageFrame title={t('nav.users')} main={top}>
+      <Card
+        title={t('users.lifecycle')}
+        note={t('users.lifecycleNote')}
+        csv={lifecycle.data ? objectsCsv('lifecycle', lifecycle.data.lifecycle.points) : null}
+      >
+        <Loaded query={lifecycle} height={withLegend(260)}>
+          {(answer) => (
+            <LifecycleChart
+              points={answer.lifecycle.points}
+              bucket={answer.period.bucket}
+              tz={answer.lifecycle.tz}
+            />
+          )}
+        </Loaded>
+      </Card>
+      <Card
+        title={t('users.top')}
+        csv={top.data ? objectsCsv('top-users', top.data.top_users) : null}
+        actions={
+          <Segmented
+            label={t('users.by')}
+            value={by}
+            options={ORDERS.map((value) => ({ value, label: t(`users.${value}`) }))}
+            onChange={setBy}
+          />
+        }
+      >
+        <Loaded query={top} height={420}>
+          {(answer) => (
+            <TopUsersTable users={answer.top_users} people={answer.people} tz={answer.period.tz} />
+          )}
+        </Loaded>
+      </Card>
+      <Card
+        title={t('users.funnel')}
+        note={t('users.funnelNote')}
+        csv={funnel.data ? objectsCsv('funnel', funnel.data.funnel.sources) : null}
+      >
+        <Loaded query={funnel} height={200}>
+          {(answer) => <FunnelTable funnel={answer.funnel} />}
+        </Loaded>
+      </Card>
+    </PageFrame>
+  );
+}

@@ -1,0 +1,94 @@
+/**
+ * What an analyst is looking at: period, zone, comparison. Lives in the URL, so that a view can be
+ * shared. Knows nothing about HTTP or React.
+ */
+
+export const PERIODS = ['day', 'week', 'month', 'custom'] as const;
+export type PeriodName = (typeof PERIODS)[number];
+
+export interface View {
+  readonly period: PeriodName;
+  /** Calendar dates `YYYY-MM-DD` in the zone, both included. Only with `custom`. */
+  readonly from: string | null;
+  readonly to: string | null;
+  /** IANA zone; null means the zone of the reports, chosen by the server. */
+  readonly tz: string | null;
+  readonly compare: boolean;
+}
+
+export const DEFAULT_VIEW: View = {
+  period: 'week',
+  from: null,
+  to: null,
+  tz: null,
+  compare: true,
+};
+
+const DATE = /^\d{4}-\d{2}-\d{2}$/;
+export const LONGEST_DAYS = 3 * 366;
+
+function isDate(text: string | null): text is string {
+  return text !== null && DATE.test(text) && !Number.isNaN(Date.parse(`${text}T00:00:00Z`));
+}
+
+function isZone(text: string | null): text is string {
+  if (text === null || text === '') return false;
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: text });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The view that a URL asks for; what it does not say or says wrongly falls back to the default. */
+export function readView(search: URLSearchParams): View {
+  const named = PERIODS.find((name) => name === search.get('period')) ?? DEFAULT_VIEW.period;
+  const from = search.get('from');
+  const to = search.get('to');
+  const tz = search.get('tz');
+  const compare = search.get('compare') !== '0';
+  const rest = { tz: isZone(tz) ? tz : null, compare };
+  if (named !== 'custom') return { period: named, from: null, to: null, ...rest };
+  if (!isDate(from) || !isDate(to) || problemOf(from, to) !== null) {
+    return { period: DEFAULT_VIEW.period, from: null, to: null, ...rest };
+  }
+  return { period: 'custom', from, to, ...rest };
+}
+
+/** The shortest search string that `readView` reads back as the same view. */
+export function writeView(view: View): URLSearchParams {
+  const search = new URLSearchParams();
+  if (view.period !== DEFAULT_VIEW.period) search.set('period', view.period);
+  if (view.period === 'custom' && view.from && view.to) {
+    search.set('from', view.from);
+    search.set('to', view.to);
+  }
+  if (view.tz) search.set('tz', view.tz);
+  if (!view.compare) search.set('compare', '0');
+  return search;
+}
+
+export type RangeProblem = 'incomplete' | 'reversed' | 'tooLong';
+
+/** Why a custom range cannot be asked for, or null when it can. */
+export function problemOf(from: string, to: string): RangeProblem | null {
+  if (!isDate(from) || !isDate(to)) return 'incomplete';
+  if (from > to) return 'reversed';
+  return daysBetween(from, to) > LONGEST_DAYS ? 'tooLong' : null;
+}
+
+/** Number of calendar days in `[from, to]`. */
+export function daysBetween(from: string, to: string): number {
+  return Math.round((Date.parse(to) - Date.parse(from)) / 86_400_000) + 1;
+}
+
+export function addDays(date: string, days: number): string {
+  return new Date(Date.parse(date) + days * 86_400_000).toISOString().slice(0, 10);
+}
+
+/** Today's calendar date in a zone. */
+export function today(tz: string | null, now: Date = new Date()): string {
+  // The Swedish form of a date is the ISO one.
+  return new Intl.DateTimeFormat('sv-SE', tz ? { timeZone: tz } : {}).format(now);
+}

@@ -1,0 +1,82 @@
+/** One figure with what it was before. */
+
+import { useTranslation } from 'react-i18next';
+import { useFormats } from './format';
+
+/** Whether more is good news, bad news, or neither. */
+export type Sense = 'more-is-better' | 'less-is-better' | 'neutral';
+
+interface Props {
+  readonly label: string;
+  readonly value: string;
+  readonly current: number | null;
+  /** null: unknown; undefined: not asked for. */
+  readonly previous: number | null | undefined;
+  readonly previousText: string;
+  readonly sense: Sense;
+  /** A part of one: its change is told in percentage points. */
+  readonly isShare?: boolean;
+  readonly note?: string | undefined;
+}
+
+export function Kpi({
+  label,
+  value,
+  current,
+  previous,
+  previousText,
+  sense,
+  isShare,
+  note,
+}: Props) {
+  const { t } = useTranslation();
+  const isKnown = current !== null && typeof previous === 'number';
+  return (
+    <li className="kpi">
+      <h3>{label}</h3>
+      <p className="kpi-figure">
+        <span className="kpi-value">{value}</span>{' '}
+        {isKnown && (
+          <Change current={current} previous={previous} sense={sense} isShare={isShare ?? false} />
+        )}
+      </p>
+      <p className="kpi-before">
+        {previous !== undefined &&
+          (isKnown ? t('kpi.previous', { value: previousText }) : t('kpi.noPrevious'))}
+      </p>
+      <p className="kpi-note">{note}</p>
+    </li>
+  );
+}
+
+interface ChangeProps {
+  readonly current: number;
+  readonly previous: number;
+  readonly sense: Sense;
+  readonly isShare: boolean;
+}
+
+function Change({ current, previous, sense, isShare }: ChangeProps) {
+  const { t } = useTranslation();
+  const formats = useFormats(null);
+  if (!isShare && previous === 0) return null;
+  const change = isShare ? current - previous : current / previous - 1;
+  const text = isShare
+    ? t('kpi.points', { value: formats.points(change) })
+    : formats.change(change);
+  return (
+    <span className={`delta ${moodOf(change, sense)}`}>
+      <span aria-hidden="true">{arrowOf(change)}</span> {text}
+    </span>
+  );
+}
+
+function arrowOf(change: number): string {
+  if (Math.abs(change) < 0.0005) return '→';
+  return change > 0 ? '↑' : '↓';
+}
+
+function moodOf(change: number, sense: Sense): 'good' | 'bad' | 'plain' {
+  if (sense === 'neutral' || Math.abs(change) < 0.0005) return 'plain';
+  return change > 0 === (sense === 'more-is-better') ? 'good' : 'bad';
+}

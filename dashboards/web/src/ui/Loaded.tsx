@@ -1,0 +1,25 @@
+/** What a question has brought so far: numbers, a placeholder of the same size, or an error. */
+
+import type { UseQueryResult } from '@tanstack/react-query';
+import type { ReactNode } from 'react';
+import { Failure, Skeleton } from './states';
+
+interface Props<T> {
+  readonly query: UseQueryResult<T>;
+  /** Pixels or a CSS length: the room that the numbers will take. */
+  readonly height: number | string;
+  readonly children: (data: T) => ReactNode;
+}
+
+/** Numbers that are there stay when a later question fails: the badge tells that they are old. */
+export function Loaded<T>({ query, height, children }: Props<T>) {
+  if (query.data !== undefined && !(query.isError && query.isPlaceholderData)) {
+    return (
+      <div className={query.isPlaceholderData ? 'stale' : undefined}>{children(query.data)}</div>
+    );
+  }
+  if (query.isError) {
+    return <Failure error={query.error} onRetry={() => query.refetch()} height={height} />;
+  }
+  return <Skeleton height={height} />;
+}

@@ -1,0 +1,51 @@
+/** What stands where numbers will be, cannot be, or are not: loading, error, empty. */
+
+import { useTranslation } from 'react-i18next';
+import { describe } from '../api/errors';
+import { Icon } from './Icon';
+
+/** Takes exactly the room of what it stands for, so that nothing jumps. */
+export function Skeleton({ height }: { readonly height: number | string }) {
+  const { t } = useTranslation();
+  return (
+    <div className="skeleton" style={{ height }}>
+      <span className="visually-hidden">{t('state.loading')}</span>
+    </div>
+  );
+}
+
+interface EmptyProps {
+  readonly height?: number;
+  readonly text?: string;
+}
+
+export function Empty({ height, text }: EmptyProps) {
+  const { t } = useTranslation();
+  return (
+    <div className="placeholder" style={{ minHeight: height }}>
+      <p>{text ?? t('state.empty')}</p>
+      <p className="note">{t('state.emptyAdvice')}</p>
+    </div>
+  );
+}
+
+interface FailureProps {
+  readonly error: unknown;
+  readonly onRetry: () => void;
+  readonly height?: number | string;
+}
+
+export function Failure({ error, onRetry, height }: FailureProps) {
+  const { t } = useTranslation();
+  const { key, requestId } = describe(error);
+  return (
+    <div className="placeholder" role="alert" style={{ minHeight: height }}>
+      <Icon name="alert" />
+      <p>{t(`error.${key}`)}</p>
+      {requestId && <p className="note">{t('error.requestId', { id: requestId })}</p>}
+      <button type="button" className="button" onClick={onRetry}>
+        {t('state.retry')}
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,164 @@
+import { fireEvent, screen, within } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { act } from 'react';
+import { describe, expect, it } from 'vitest';
+import { ActivityChart } from '../src/charts/ActivityChart';
+import { days } from './answers';
+import { observers } from './setup';
+import { setWidth } from './width';
+import { renderPart } from './world';
+
+const POINTS = days(7).map((start, index) => ({
+  start,
+  user_messages: 100 + index * 10,
+  active_users: 40 + index,
+}));
+const ZEROS = POINTS.map((point) => ({ ...point, user_messages: 0, active_users: 0 }));
+
+function chart(part: Partial<Parameters<typeof ActivityChart>[0]> = {}) {
+  return (
+    <ActivityChart
+      points={POINTS}
+      previous={[]}
+      bucket="day"
+      tz="Europe/Moscow"
+      dataThrough="2026-03-10T12:00:00Z"
+      {...part}
+    />
+  );
+}
+
+function bars(container: HTMLElement): Element[] {
+  return [...container.querySelectorAll('[data-series="messages"]')];
+}
+
+describe('ActivityChart with data', () => {
+  it('draws one bar per bucket, taller for more messages', async () => {
+    const { container } = await renderPart(chart());
+    const heights = bars(container).map((bar) => Number(bar.getAttribute('height')));
+    expect(heights).toHaveLength(7);
+    expect(heights).toEqual([...heights].sort((a, b) => a - b));
+  });
+
+  it('draws the people as a line with a dot per bucket', async () => {
+    const { container } = await renderPart(chart());
+    expect(container.querySelectorAll('.line.tone-orange circle')).toHaveLength(7);
+  });
+
+  it('tells each bucket in words, in the zone of the answer', async () => {
+    await renderPart(chart());
+    const slider = screen.getByRole('slider', { name: /Activity/ });
+    slider.focus();
+    await userEvent.keyboard('{Home}');
+    expect(slider).toHaveAttribute('aria-valuetext', 'Mar 4, Messages: 100, People: 40');
+    await userEvent.keyboard('{ArrowRight}');
+    expect(slider).toHaveAttribute('aria-valuetext', 'Mar 5, Messages: 110, People: 41');
+    await userEvent.keyboard('{End}{ArrowRight}{PageUp}{ArrowLeft}x');
+    expect(slider).toHaveAttribute('aria-valuenow', '0');
+  });
+
+  it('marks the bucket that is still filling', async () => {
+    const { container } = await renderPart(chart());
+    expect(bars(container).map((bar) => bar.classList.contains('filling'))).toEqual([
+      ...Array(6).fill(false),
+      true,
+    ]);
+    expect(screen.getByRole('slider')).toHaveAttribute(
+      'aria-valuetext',
+      'Mar 10, so far, Messages: 160, People: 46',
+    );
+  });
+
+  it('shows the figures under the pointer and hides them when it leaves', async () => {
+    const { container } = await renderPart(chart());
+    const slider = screen.getByRole('slider');
+    fireEvent.pointerMove(slider, { clientX: 60 });
+    expect(container.querySelector('.tip')).toHaveTextContent('Mar 4');
+    fireEvent.pointerMove(slider, { clientX: 790 });
+    expect(container.querySelector('.tip')).toHaveTextContent('Mar 10, so far');
+    fireEvent.pointerLeave(slider);
+    expect(container.querySelector('.tip')).toBeNull();
+  });
+
+  it('lays the period before over it when there is one', async () => {
+    const { container } = await renderPart(chart({ previous: POINTS.slice(0, 3) }));
+    expect(container.querySelectorAll('.line.previous')).toHaveLength(2);
+    const slider = screen.getByRole('slider');
+    slider.focus();
+    await userEvent.keyboard('{Home}');
+    expect(slider.getAttribute('aria-valuetext')).toContain('Messages: 100 (before: 100)');
+  });
+
+  it('names hours by the clock', async () => {
+    await renderPart(chart({ bucket: 'hour' }));
+    expect(screen.getByRole('slider').getAttribute('aria-valuetext')).toMatch(/Mar 10, 00:00/);
+  });
+});
+
+describe('ActivityChart without data', () => {
+  it.each([
+    ['no buckets', []],
+    ['only zeros', ZEROS],
+  ])('says so for %s, and what to do', async (_, points) => {
+    await renderPart(chart({ points }));
+    expect(screen.getByText('Nobody wrote to the bot in this period.')).toBeVisible();
+    expect(screen.getByText('Choose a longer period above.')).toBeVisible();
+    expect(screen.queryByRole('slider')).toBeNull();
+  });
+
+  it('still draws an empty period beside a full one before it', async () => {
+    await renderPart(chart({ points: ZEROS, previous: POINTS }));
+    expect(screen.getByRole('slider')).toBeVisible();
+  });
+});
+
+describe('ActivityChart legend', () => {
+  it('names each series, and the period before only when it is there', async () => {
+    const { show } = await renderPart(chart());
+    const legend = screen.getByRole('list', { name: /Series/ });
+    const names = () =>
+      within(legend)
+        .getAllByRole('button')
+        .map((entry) => entry.textContent);
+    expect(names()).toEqual(['Messages', 'People']);
+    show(chart({ previous: POINTS }));
+    expect(names()).toEqual(['Messages', 'People', 'Period before']);
+  });
+
+  it('hides a series and shows it again', async () => {
+    const { container } = await renderPart(chart({ previous: POINTS }));
+    const entry = screen.getByRole('button', { name: 'Messages' });
+    expect(entry).toHaveAttribute('aria-pressed', 'true');
+    await userEvent.click(entry);
+    expect(entry).toHaveAttribute('aria-pressed', 'false');
+    expect(bars(container)).toHaveLength(0);
+    await userEvent.click(entry);
+    expect(bars(container)).toHaveLength(7);
+    await userEvent.click(screen.getByRole('button', { name: 'Period before' }));
+    expect(container.querySelector('.line.previous')).toBeNull();
+  });
+});
+
+describe('ActivityChart on different widths', () => {
+  it('draws nothing until it knows its width, but keeps its height', async () => {
+    setWidth(0);
+    const { container } = await renderPart(chart());
+    expect(container.querySelector('svg')).toBeNull();
+    expect(screen.getByRole('slider')).toHaveStyle({ height: '300px' });
+  });
+
+  it('follows its width, and labels fewer buckets on a phone', async () => {
+    const { container } = await renderPart(chart());
+    const labels = () => container.querySelectorAll('.visx-axis-bottom text').length;
+    expect(container.querySelector('svg')).toHaveAttribute('width', '800');
+    expect(labels()).toBe(7);
+    act(() => {
+      for (const observer of observers) {
+        const entry = { contentRect: new DOMRect(0, 0, 260, 300) } as ResizeObserverEntry;
+        observer.callback([entry], observer);
+      }
+    });
+    expect(container.querySelector('svg')).toHaveAttribute('width', '260');
+    expect(labels()).toBe(4);
+  });
+});

@@ -1,0 +1,465 @@
+import { screen, waitFor, within } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { describe, expect, it, vi } from 'vitest';
+import { ANSWERS, dialog, playing, totals } from './answers';
+import { problem, renderApp } from './world';
+
+const TOKEN = {
+  access_token: 'token-2',
+  token_type: 'bearer',
+  expires_in: 900,
+  scope: 'names:read stats:read',
+};
+
+async function fill(fields: Record<string, string>): Promise<void> {
+  for (const [label, text] of Object.entries(fields)) {
+    await userEvent.type(screen.getByLabelText(label), text);
+  }
+}
+
+const asked = (requests: readonly Request[], path: string) =>
+  requests.map((request) => new URL(request.url)).filter((url) => url.pathname === path);
+
+describe('a stranger', () => {
+  it('signs in and sees the overview', async () => {
+    const { requests } = await renderApp({
+      isSignedIn: false,
+      play: playing({ '/api/v1/auth/token': TOKEN }),
+    });
+    await fill({ Username: 'ann', Password: 'correct horse' });
+    await userEvent.click(screen.getByRole('button', { name: 'Sign in' }));
+    expect(await screen.findByRole('heading', { name: 'Overview' })).toBeVisible();
+    const body = new URLSearchParams(await requests[0]?.text());
+    expect(Object.fromEntries(body)).toMatchObject({
+      username: 'ann',
+      password: 'correct horse',
+      client_id: 'dashboard',
+    });
+    expect(sessionStorage.getItem('dialytics.session')).not.toContain('correct horse');
+  });
+
+  it.each([
+    [problem(401), 'The username or the password is wrong.'],
+    [problem(429), 'Too many attempts. Try again in 7 s.'],
+    [problem(503), 'A database is away for the moment. The page tries again by itself.'],
+  ])('is told why signing in failed', async (answer, text) => {
+    await renderApp({ isSignedIn: false, play: playing({ '/api/v1/auth/token': answer }) });
+    await fill({ Username: 'ann', Password: 'wrong' });
+    await userEvent.click(screen.getByRole('button', { name: 'Sign in' }));
+    await waitFor(() => expect(screen.getByRole('alert')).toHaveTextContent(text));
+    expect(screen.getByRole('button', { name: 'Sign in' })).toBeEnabled();
+  });
+
+  it('is told that the API is away', async () => {
+    const { fetch } = await renderApp({ isSignedIn: false });
+    fetch.mockRejectedValue(new TypeError('Failed to fetch'));
+    await fill({ Username: 'ann', Password: 'x' });
+    await userEvent.click(screen.getByRole('button', { name: 'Sign in' }));
+    await waitFor(() =>
+      expect(screen.getByRole('alert')).toHaveTextContent('The API does not answer.'),
+    );
+  });
+
+  it('registers with the token of the operator', async () => {
+    const { requests } = await renderApp({
+      isSignedIn: false,
+      play: playing({ '/api/v1/auth/register': {}, '/api/v1/auth/token': TOKEN }),
+    });
+    await userEvent.click(screen.getByRole('button', { name: /No account yet/ }));
+    await fill({
+      Username: 'bob',
+      Password: 'long enough password',
+      'Registration token': 'operator',
+    });
+    await userEvent.click(screen.getByRole('button', { name: 'Register' }));
+    expect(await screen.findByRole('heading', { name: 'Overview' })).toBeVisible();
+    expect(await requests[0]?.json()).toEqual({
+      username: 'bob',
+      password: 'long enough password',
+      admin_token: 'operator',
+    });
+  });
+
+  it.each([
+    [problem(403), 'The registration token is wrong, or registration is closed.'],
+    [problem(400, 'x', 'This username is taken.'), 'This username is taken.'],
+  ])('is told why registering failed', async (answer, text) => {
+    await renderApp({ isSignedIn: false, play: playing({ '/api/v1/auth/register': answer }) });
+    await userEvent.click(screen.getByRole('button', { name: /No account yet/ }));
+    await fill({ Username: 'bob', Password: 'long enough', 'Registration token': 'no' });
+    await userEvent.click(screen.getByRole('button', { name: 'Register' }));
+    await waitFor(() => expect(screen.getByRole('alert')).toHaveTextContent(text));
+    await userEvent.click(screen.getByRole('button', { name: /Have an account/ }));
+    expect(screen.queryByLabelText('Registration token')).toBeNull();
+  });
+});
+
+describe('the overview', () => {
+  it('answers in one sentence', async () => {
+    await renderApp({ play: playing() });
+    await waitFor(() =>
+      expect(document.querySelector('.headline')).toHaveTextContent(
+        '240 people used the bot in the last 7 days. That is 20% more than in the period before' +
+          ' (200). It cost $12.50. slow-model fails most: 8% of its turns (40).',
+      ),
+    );
+  });
+
+  it.each([
+    [{ active_users: 300 }, 'That is 20% fewer than in the period before (300).'],
+    [{ active_users: 240 }, 'That is as many as in the period before (240).'],
+    [{ active_users: 0 }, 'There was nobody in the period before.'],
+  ])('compares with %o', async (before, text) => {
+    const answer = { ...(ANSWERS['/api/v1/stats'] as object) } as Record<string, unknown>;
+    answer.summary = { current: totals({ cost_usd: null }), previous: totals(before) };
+    await renderApp({
+      play: playing({
+        '/api/v1/stats': answer,
+        '/api/v1/stats/models': { models: { models: [], causes: [] } },
+      }),
+    });
+    await waitFor(() => expect(document.querySelector('.headline')).toHaveTextContent(text));
+    await waitFor(() =>
+      expect(document.querySelector('.headline')).toHaveTextContent(
+        'What it cost is unknown. No model failed.',
+      ),
+    );
+  });
+
+  it('shows figures, activity, heatmap, dialogs and top users', async () => {
+    await renderApp({ play: playing() });
+    const figures = await screen.findByRole('list', { name: 'Key figures' });
+    expect(within(figures).getAllByRole('listitem')).toHaveLength(6);
+    expect(within(figures).getByText('before: 1,500')).toBeVisible();
+    expect(screen.getByRole('slider', { name: /Activity/ })).toBeVisible();
+    expect(await screen.findByRole('table', { name: 'When people write' })).toBeVisible();
+    const dialogs = screen.getByRole('table', { name: 'Recent dialogs' });
+    expect(within(dialogs).getByText('Ann Lee')).toBeVisible();
+    expect(screen.getByRole('table', { name: 'Top users' })).toHaveTextContent('321');
+  });
+
+  it('keeps the period, the comparison and the zone in the address', async () => {
+    const { requests } = await renderApp({ play: playing() });
+    await screen.findByRole('list', { name: 'Key figures' });
+    await userEvent.click(screen.getByRole('radio', { name: '30 days' }));
+    await userEvent.click(screen.getByRole('switch', { name: 'Compare' }));
+    await userEvent.selectOptions(screen.getByLabelText('Time zone'), 'UTC');
+    expect(window.location.search).toBe('?period=month&tz=UTC&compare=0');
+    await waitFor(() =>
+      expect(asked(requests, '/api/v1/stats').at(-1)?.search).toBe(
+        '?period=month&tz=UTC&compare=false',
+      ),
+    );
+  });
+
+  it('keeps the old numbers in place while the new ones are on their way', async () => {
+    let release = (_: object) => {};
+    const late = new Promise<object>((resolve) => {
+      release = resolve;
+    });
+    await renderApp({
+      play: playing({
+        '/api/v1/stats': (request) =>
+          request.url.includes('month') ? late : ANSWERS['/api/v1/stats'],
+      }),
+    });
+    const figures = await screen.findByRole('list', { name: 'Key figures' });
+    await userEvent.click(screen.getByRole('radio', { name: '30 days' }));
+    expect(figures).toBeVisible();
+    expect(document.querySelector('.page-body')).toHaveAttribute('aria-busy', 'true');
+    release(ANSWERS['/api/v1/stats'] as object);
+    await waitFor(() =>
+      expect(document.querySelector('.page-body')).toHaveAttribute('aria-busy', 'false'),
+    );
+  });
+
+  it('tells an error with the number of the request, and tries again', async () => {
+    let isBroken = true;
+    await renderApp({
+      play: playing({
+        '/api/v1/stats/heatmap': () => (isBroken ? problem(422) : ANSWERS['/api/v1/stats/heatmap']),
+      }),
+    });
+    expect(await screen.findByText('Request request-1')).toBeVisible();
+    isBroken = false;
+    await userEvent.click(screen.getByRole('button', { name: 'Try again' }));
+    expect(await screen.findByRole('table', { name: 'When people write' })).toBeVisible();
+  });
+
+  it('says what to do when nothing happened', async () => {
+    const answer = ANSWERS['/api/v1/stats'] as Record<string, object>;
+    const empty = {
+      ...answer,
+      recent_dialogs: [],
+      top_users: [],
+      activity: { points: [], previous: [] },
+    };
+    await renderApp({ play: playing({ '/api/v1/stats': empty }) });
+    expect(await screen.findAllByText('Nothing in this period.')).toHaveLength(2);
+    expect(screen.getByRole('button', { name: 'Save as CSV: Top users' })).toBeDisabled();
+  });
+
+  it('saves what it shows', async () => {
+    const click = vi.spyOn(HTMLAnchorElement.prototype, 'click').mockImplementation(() => {});
+    await renderApp({ play: playing() });
+    await screen.findByRole('list', { name: 'Key figures' });
+    for (const name of ['Activity', 'When people write', 'Recent dialogs', 'Top users']) {
+      const button = screen.getByRole('button', { name: `Save as CSV: ${name}` });
+      await waitFor(() => expect(button).toBeEnabled());
+      await userEvent.click(button);
+    }
+    expect(click.mock.contexts.map((link) => (link as HTMLAnchorElement).download)).toEqual([
+      'activity.csv',
+      'heatmap.csv',
+      'dialogs.csv',
+      'top-users.csv',
+    ]);
+  });
+});
+
+describe('a session that ends', () => {
+  it('asks for the password over the page, which stays', async () => {
+    const { session } = await renderApp({
+      path: '/?period=month',
+      play: playing({ '/api/v1/auth/token': TOKEN }),
+    });
+    await screen.findByRole('list', { name: 'Key figures' });
+    session.expire();
+    const form = await screen.findByRole('dialog', { name: 'Your session has ended' });
+    expect(within(form).getByLabelText('Username')).toHaveValue('ann');
+    await userEvent.keyboard('{Escape}');
+    await userEvent.type(within(form).getByLabelText('Password'), 'correct horse');
+    await userEvent.click(within(form).getByRole('button', { name: 'Sign in' }));
+    await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
+    expect(window.location.search).toBe('?period=month');
+    expect(session.token).toBe('token-2');
+  });
+
+  it('ends for good when somebody else wants to sign in', async () => {
+    const { session } = await renderApp({ play: playing() });
+    session.expire();
+    const form = await screen.findByRole('dialog');
+    await userEvent.click(within(form).getByRole('button', { name: 'Sign out' }));
+    expect(await screen.findByRole('heading', { name: 'Sign in' })).toBeVisible();
+  });
+
+  it('leaves nothing behind when it is signed out', async () => {
+    await renderApp({ play: playing() });
+    await screen.findByRole('list', { name: 'Key figures' });
+    await userEvent.click(screen.getByRole('button', { name: 'Sign out' }));
+    expect(screen.getByRole('heading', { name: 'Sign in' })).toBeVisible();
+    expect(sessionStorage).toHaveLength(0);
+  });
+});
+
+describe('the other pages', () => {
+  const at = (path: string, scopes = ['stats:read']) =>
+    renderApp({ path, scopes, play: playing() });
+
+  it('Users: who comes, who is most active, from link to habit', async () => {
+    const { requests } = await at('/users');
+    expect(await screen.findByRole('slider', { name: /Who comes/ })).toBeVisible();
+    expect(await screen.findByText('#42')).toBeVisible();
+    const funnel = await screen.findByRole('table', { name: 'From first message to habit' });
+    expect(within(funnel).getByRole('rowheader', { name: 'habr' })).toBeVisible();
+    await userEvent.click(screen.getByRole('radio', { name: 'Cost' }));
+    await waitFor(() =>
+      expect(asked(requests, '/api/v1/stats/users/top').at(-1)?.searchParams.get('by')).toBe(
+        'cost',
+      ),
+    );
+  });
+
+  it('Models & costs: models, causes, cost over time and what is not in it', async () => {
+    await at('/models');
+    const table = await screen.findByRole('table', { name: 'Models' });
+    expect(within(table).getByText('8%')).toHaveClass('worst');
+    expect(screen.getByText(/\$12\.50 in all/)).toBeVisible();
+    expect(screen.getByText(/free-model \(3\)/)).toBeVisible();
+    const causes = screen.getByRole('table', { name: 'Why turns end badly' });
+    expect(within(causes).getByText('no model asked')).toBeVisible();
+  });
+
+  it('Retention: cohorts by day or week, and how often people come', async () => {
+    const { requests } = await at('/retention');
+    const grid = await screen.findByRole('table', { name: 'Who returns' });
+    expect(within(grid).getAllByRole('row')).toHaveLength(3);
+    expect(within(grid).getByTitle('8 of 20')).toHaveTextContent('40');
+    expect(within(grid).getByTitle('not over yet')).toBeInTheDocument();
+    expect(await screen.findByText(/on average 25% of the month/)).toBeVisible();
+    await userEvent.click(screen.getByRole('radio', { name: 'Weeks' }));
+    await waitFor(() =>
+      expect(asked(requests, '/api/v1/stats/retention').at(-1)?.searchParams.get('width')).toBe(
+        'week',
+      ),
+    );
+  });
+
+  it('Data quality: a verdict, the age, checks and compared days', async () => {
+    await at('/quality');
+    expect(await screen.findByText(/All checks passed/)).toBeVisible();
+    expect(await screen.findByText('12,345')).toBeVisible();
+    expect(screen.getByRole('table', { name: 'Checks' })).toHaveTextContent('tiers_agree');
+    expect(screen.getByRole('table', { name: 'PostgreSQL against ClickHouse' })).toHaveTextContent(
+      'equal',
+    );
+  });
+
+  it('an address that leads nowhere', async () => {
+    await at('/nowhere');
+    expect(await screen.findByRole('heading', { name: 'There is no such page' })).toBeVisible();
+  });
+});
+
+describe('Data quality that is not good', () => {
+  type Parts = Record<string, Record<string, unknown>[]>;
+  const good = (ANSWERS['/api/v1/stats/quality'] as { quality: Parts }).quality;
+  const show = (part: object) =>
+    renderApp({
+      path: '/quality',
+      play: playing({
+        '/api/v1/stats/quality': {
+          ...ANSWERS['/api/v1/stats/quality'],
+          quality: { ...good, ...part },
+        },
+      }),
+    });
+
+  it('names what is wrong', async () => {
+    await show({
+      is_ok: false,
+      checks: [{ ...good.checks?.[0], passed: false }],
+      days: [{ ...good.days?.[0], is_equal: false, was_repaired: true }],
+      days_withheld: ['2026-03-09'],
+    });
+    expect(await screen.findByRole('status')).toHaveTextContent(
+      'Something is wrong. 1 check failed. 1 day differs.' +
+        ' Held back, showing older numbers: Mar 9.',
+    );
+  });
+
+  it('does not call good what nobody has looked at', async () => {
+    await show({ checks: [], days: [] });
+    expect(await screen.findByRole('status')).toHaveTextContent(
+      'No check has run yet. No day has been compared yet.',
+    );
+  });
+});
+
+describe('dialogs', () => {
+  const text = {
+    dialog_id: dialog.dialog_id,
+    chat_type: 'private',
+    started_at: '2026-03-10T10:00:00Z',
+    closed_at: null,
+    people: { '42': { name: 'Ann Lee', username: null } },
+    next_after: null,
+    messages: [
+      {
+        id: '1',
+        turn_id: '1',
+        user_key: 42,
+        role: 'user',
+        text: 'hello',
+        created_at: '2026-03-10T10:00:00Z',
+      },
+      {
+        id: '2',
+        turn_id: '1',
+        user_key: 42,
+        role: 'assistant',
+        text: null,
+        created_at: '2026-03-10T10:00:01Z',
+      },
+    ],
+  };
+  const path = `/api/v1/dialogs/${dialog.dialog_id}/text`;
+
+  it('come page by page', async () => {
+    const { requests } = await renderApp({
+      path: '/dialogs',
+      play: playing({
+        '/api/v1/stats/dialogs': (request) => {
+          const answer = ANSWERS['/api/v1/stats/dialogs'] as object;
+          if (!request.url.includes('cursor')) return answer;
+          const other = { ...dialog, dialog_id: '2', users: 3, last_model: null, language: null };
+          return { ...answer, dialogs: [other], next_cursor: null };
+        },
+      }),
+    });
+    await userEvent.click(await screen.findByRole('button', { name: 'Show more' }));
+    await waitFor(() => expect(screen.getAllByRole('rowheader')).toHaveLength(2));
+    expect(screen.queryByRole('button', { name: 'Show more' })).toBeNull();
+    expect(screen.getByText('and 2 others')).toBeVisible();
+    expect(asked(requests, '/api/v1/stats/dialogs').at(-1)?.searchParams.get('cursor')).toBe(
+      'page-2',
+    );
+  });
+
+  it('stay closed to those who may not read texts', async () => {
+    await renderApp({ path: '/dialogs', play: playing() });
+    expect(await screen.findByText('@ann')).toBeVisible();
+    expect(screen.getByText('Texts are closed to your account.')).toBeVisible();
+    expect(screen.queryByRole('button', { name: /Read/ })).toBeNull();
+  });
+
+  it('ask before a text is opened, because the reading is recorded', async () => {
+    const { requests } = await renderApp({
+      path: '/dialogs',
+      scopes: ['stats:read', 'texts:read'],
+      play: playing({ [path]: text }),
+    });
+    await userEvent.click(await screen.findByRole('button', { name: 'Read the dialog of @ann' }));
+    const reader = screen.getByRole('dialog', { name: 'Text of the dialog of @ann' });
+    expect(within(reader).getByText(/are recorded/)).toBeVisible();
+    expect(asked(requests, path)).toHaveLength(0);
+    await userEvent.click(within(reader).getByRole('button', { name: 'Open and record' }));
+    expect(await within(reader).findByText('hello')).toBeVisible();
+    expect(within(reader).getByText('This reading has been recorded.')).toBeVisible();
+    expect(within(reader).getByText(/has been erased/)).toBeVisible();
+    expect(asked(requests, path)).toHaveLength(1);
+    await userEvent.click(within(reader).getByRole('button', { name: 'Close' }));
+    expect(screen.queryByRole('dialog')).toBeNull();
+  });
+
+  it.each([
+    [{ ...text, messages: [] }, 'No texts are kept of this dialog.'],
+    [problem(403), 'Your account may not see this.'],
+  ])('tell when there is no text to show', async (answer, words) => {
+    await renderApp({
+      path: '/dialogs',
+      scopes: ['stats:read', 'texts:read'],
+      play: playing({ [path]: answer }),
+    });
+    await userEvent.click(await screen.findByRole('button', { name: /Read the dialog/ }));
+    await userEvent.click(screen.getByRole('button', { name: 'Open and record' }));
+    expect(await screen.findByText(words)).toBeVisible();
+  });
+
+  it('tell that they could not be listed', async () => {
+    await renderApp({
+      path: '/dialogs',
+      play: playing({ '/api/v1/stats/dialogs': problem(422) }),
+    });
+    expect(
+      await screen.findByText('The API cannot answer this question.', {}, { timeout: 10_000 }),
+    ).toBeVisible();
+  }, 15_000);
+});
+
+describe('preferences', () => {
+  it('speak the other language at once', async () => {
+    await renderApp({ isSignedIn: false });
+    await userEvent.click(screen.getByRole('radio', { name: 'Русский' }));
+    expect(await screen.findByRole('heading', { name: 'Войти' })).toBeVisible();
+  });
+
+  it('change the colours and remember them', async () => {
+    await renderApp({ isSignedIn: false });
+    await userEvent.click(screen.getByRole('radio', { name: 'Dark' }));
+    expect(document.documentElement.dataset.theme).toBe('dark');
+    expect(localStorage.getItem('dialytics.theme')).toBe('dark');
+    await userEvent.click(screen.getByRole('radio', { name: 'System' }));
+    expect(document.documentElement.dataset.theme).toBeUndefined();
+  });
+});

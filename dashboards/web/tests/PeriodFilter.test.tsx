@@ -1,0 +1,116 @@
+import { screen } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { describe, expect, it, vi } from 'vitest';
+import { PeriodFilter } from '../src/period/PeriodFilter';
+import { addDays, DEFAULT_VIEW, today, type View } from '../src/period/view';
+import { renderPart } from './world';
+
+async function filter(view: Partial<View> = {}, compares = true) {
+  const onChange = vi.fn();
+  const shown = await renderPart(
+    <PeriodFilter
+      view={{ ...DEFAULT_VIEW, ...view }}
+      onChange={onChange}
+      reportZone="Europe/Moscow"
+      compares={compares}
+    />,
+  );
+  return { ...shown, onChange };
+}
+
+const CHOICES = [
+  ['24 hours', 'day'],
+  ['7 days', 'week'],
+  ['30 days', 'month'],
+  ['Custom', 'custom'],
+] as const;
+
+describe('PeriodFilter', () => {
+  it('offers every period', async () => {
+    await filter();
+    expect(screen.getAllByRole('radio').map((choice) => choice.textContent)).toEqual(
+      CHOICES.map(([label]) => label),
+    );
+  });
+
+  it.each(CHOICES.slice(0, 3))('asks for %s when it is pressed', async (label, period) => {
+    const { onChange } = await filter({ period: period === 'day' ? 'week' : 'day' });
+    await userEvent.click(screen.getByRole('radio', { name: label }));
+    expect(onChange).toHaveBeenCalledExactlyOnceWith({ period, from: null, to: null });
+  });
+
+  it.each(CHOICES)('marks %s when it is active', async (label, period) => {
+    await filter({ period, from: '2026-03-01', to: '2026-03-02' });
+    for (const [other] of CHOICES) {
+      const choice = screen.getByRole('radio', { name: other });
+      expect(choice).toHaveAttribute('aria-checked', String(other === label));
+    }
+  });
+
+  it('keeps the active period when it is pressed again', async () => {
+    const { onChange } = await filter({ period: 'week' });
+    await userEvent.click(screen.getByRole('radio', { name: '7 days' }));
+    expect(onChange).not.toHaveBeenCalled();
+  });
+
+  it('moves between periods with the arrow keys', async () => {
+    const { onChange } = await filter({ period: 'week' });
+    screen.getByRole('radio', { name: '7 days' }).focus();
+    await userEvent.keyboard('{ArrowRight}{Enter}');
+    expect(onChange).toHaveBeenCalledWith({ period: 'month', from: null, to: null });
+  });
+
+  it('asks for two days before it changes to a custom period', async () => {
+    const { onChange } = await filter();
+    await userEvent.click(screen.getByRole('radio', { name: 'Custom' }));
+    expect(onChange).not.toHaveBeenCalled();
+    const last = today('Europe/Moscow');
+    expect(screen.getByLabelText('From')).toHaveValue(addDays(last, -13));
+    await userEvent.click(screen.getByRole('button', { name: 'Show' }));
+    expect(onChange).toHaveBeenCalledWith({ period: 'custom', from: addDays(last, -13), to: last });
+  });
+
+  it.each([
+    ['2026-03-05', '2026-03-01', 'The first day must not be after the last.'],
+    ['', '2026-03-01', 'Both days are needed.'],
+    ['2020-01-01', '2026-03-01', 'At most three years.'],
+  ])('refuses %s to %s with a reason', async (from, to, reason) => {
+    const { onChange } = await filter({ period: 'custom', from: '2026-02-01', to: '2026-02-02' });
+    await userEvent.clear(screen.getByLabelText('From'));
+    if (from) await userEvent.type(screen.getByLabelText('From'), from);
+    await userEvent.clear(screen.getByLabelText('To, included'));
+    await userEvent.type(screen.getByLabelText('To, included'), to);
+    await userEvent.click(screen.getByRole('button', { name: 'Show' }));
+    expect(screen.getByRole('alert')).toHaveTextContent(reason);
+    expect(screen.getByLabelText('From')).toBeInvalid();
+    expect(onChange).not.toHaveBeenCalled();
+  });
+
+  it('switches the comparison', async () => {
+    const { onChange } = await filter({ compare: true });
+    await userEvent.click(screen.getByRole('switch', { name: 'Compare' }));
+    expect(onChange).toHaveBeenCalledWith({ compare: false });
+  });
+
+  it('has no comparison where the page has none', async () => {
+    await filter({}, false);
+    expect(screen.queryByRole('switch')).toBeNull();
+  });
+
+  it('offers the zone of the reports first and every other zone', async () => {
+    const { onChange } = await filter();
+    const select = screen.getByLabelText('Time zone');
+    expect(select).toHaveDisplayValue('Reports (Europe/Moscow)');
+    await userEvent.click(select);
+    await userEvent.selectOptions(select, 'Asia/Tokyo');
+    expect(onChange).toHaveBeenCalledWith({ tz: 'Asia/Tokyo' });
+  });
+
+  it('returns to the zone of the reports', async () => {
+    const { onChange } = await filter({ tz: 'Asia/Kathmandu' });
+    const select = screen.getByLabelText('Time zone');
+    expect(select).toHaveDisplayValue('Asia/Kathmandu');
+    await userEvent.selectOptions(select, 'Reports (Europe/Moscow)');
+    expect(onChange).toHaveBeenCalledWith({ tz: null });
+  });
+});

@@ -1,0 +1,44 @@
+/** What jsdom lacks: a size for elements, and the matchers of Testing Library. */
+
+import '@testing-library/jest-dom/vitest';
+import { cleanup } from '@testing-library/react';
+import { afterEach, beforeEach } from 'vitest';
+import { setWidth } from './width';
+
+class SizeObserver implements ResizeObserver {
+  static all = new Set<SizeObserver>();
+  readonly targets = new Set<Element>();
+
+  constructor(readonly callback: ResizeObserverCallback) {
+    SizeObserver.all.add(this);
+  }
+
+  observe(target: Element): void {
+    this.targets.add(target);
+  }
+
+  unobserve(target: Element): void {
+    this.targets.delete(target);
+  }
+
+  disconnect(): void {
+    SizeObserver.all.delete(this);
+  }
+}
+
+globalThis.ResizeObserver = SizeObserver;
+export const observers = SizeObserver.all;
+
+Element.prototype.hasPointerCapture ??= () => false;
+Element.prototype.scrollIntoView ??= () => undefined;
+URL.createObjectURL ??= () => 'blob:test';
+URL.revokeObjectURL ??= () => undefined;
+
+beforeEach(() => {
+  setWidth(800);
+  localStorage.clear();
+  sessionStorage.clear();
+  window.history.replaceState(null, '', '/');
+});
+
+afterEach(cleanup);

@@ -1,0 +1,258 @@
+import { screen, within } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { act } from 'react';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { Heatmap, levelOf } from '../src/charts/Heatmap';
+import { labelStep, partialFrom } from '../src/charts/model';
+import { levelOf as rateLevel, retentionCsv } from '../src/charts/RetentionGrid';
+import { download, objectsCsv, toCsv } from '../src/ui/csv';
+import { type Column, csvOf, DataTable } from '../src/ui/DataTable';
+import { FreshnessBadge } from '../src/ui/FreshnessBadge';
+import { createFormats } from '../src/ui/format';
+import { Kpi, type Sense } from '../src/ui/Kpi';
+import { renderPart } from './world';
+
+afterEach(() => void vi.useRealTimers());
+
+const formats = createFormats('en', 'Europe/Moscow');
+
+describe('formats', () => {
+  it.each([
+    [null, '–'],
+    [0, '$0.00'],
+    ['0.00042', '$0.0004'],
+    ['0.5', '$0.5000'],
+    ['12.345', '$12.35'],
+    ['12345.6', '$12,346'],
+  ])('shows %s dollars as %s', (value, text) => expect(formats.money(value)).toBe(text));
+
+  it.each([
+    [-3, '0 sec'],
+    [59.4, '59 sec'],
+    [125, '2 min'],
+    [7500, '2 hr 5 min'],
+    [7200, '2 hr'],
+    [200_000, '2 days'],
+  ])('shows an age of %i s as %s', (seconds, text) => expect(formats.age(seconds)).toBe(text));
+
+  it('shows moments in the zone, and calendar days as they are', () => {
+    expect(formats.moment('2026-03-01T22:30:00Z')).toBe('Mar 2, 01:30');
+    expect(formats.day('2026-03-01T22:30:00Z')).toBe('Mar 2');
+    expect(createFormats('en', 'America/Los_Angeles').day('2026-03-01')).toBe('Mar 1');
+    expect(formats.time('2026-03-01T21:00:00Z')).toBe('00:00');
+    expect(formats.weekday(1)).toBe('Mon');
+    expect(formats.weekday(7, 'long')).toBe('Sunday');
+  });
+
+  it('says nothing about what is unknown', () => {
+    expect([formats.count(null), formats.percent(null), formats.decimal(undefined)]).toEqual(
+      Array(3).fill('–'),
+    );
+    expect(formats.milliseconds(null)).toBe('–');
+    expect(formats.milliseconds(850)).toBe('850 ms');
+    expect(formats.milliseconds(1234)).toBe('1.2 sec');
+  });
+
+  it('speaks Russian', () => {
+    const russian = createFormats('ru', 'UTC');
+    expect(russian.count(12_345)).toMatch(/^12\s345$/);
+    expect(russian.age(65)).toBe('1 мин');
+  });
+});
+
+describe('CSV', () => {
+  it('quotes what would break a line, and disarms formulas', () => {
+    const csv = toCsv({
+      name: 'x',
+      columns: ['a', 'b'],
+      rows: [
+        ['plain', 1.5],
+        ['with, "quotes"', null],
+        ['=1+1', '-0.5'],
+        ['two\nlines', true],
+      ],
+    });
+    expect(csv).toBe(
+      'a,b\r\nplain,1.5\r\n"with, ""quotes""",\r\n\'=1+1,-0.5\r\n"two\nlines",true\r\n',
+    );
+  });
+
+  it('takes flat objects as they are and writes nested ones as JSON', () => {
+    const csv = objectsCsv('x', [{ a: 1, b: null, c: { d: 2 } }]);
+    expect(csv.columns).toEqual(['a', 'b', 'c']);
+    expect(csv.rows).toEqual([[1, null, '{"d":2}']]);
+    expect(objectsCsv('x', [])).toEqual({ name: 'x', columns: [], rows: [] });
+  });
+
+  it('lays cohorts of different age side by side', () => {
+    const csv = retentionCsv([
+      { start: '2026-03-01', users: 4, active: [4, 2] },
+      { start: '2026-03-02', users: 2, active: [2] },
+    ]);
+    expect(csv.columns).toEqual(['start', 'users', 'active_0', 'active_1']);
+    expect(csv.rows[1]).toEqual(['2026-03-02', 2, 2, null]);
+  });
+
+  it('becomes a file under its name', () => {
+    const click = vi.spyOn(HTMLAnchorElement.prototype, 'click').mockImplementation(() => {});
+    download({ name: 'activity', columns: ['a'], rows: [[1]] });
+    expect((click.mock.contexts[0] as HTMLAnchorElement).download).toBe('activity.csv');
+  });
+});
+
+describe('DataTable', () => {
+  interface Row {
+    readonly name: string;
+    readonly cost: string | null;
+  }
+  const rows: Row[] = [
+    { name: 'b', cost: '9.5' },
+    { name: 'a', cost: null },
+    { name: 'c', cost: '10.5' },
+  ];
+  const columns: Column<Row>[] = [
+    { key: 'name', title: 'Name', value: (row) => row.name, isHeader: true },
+    { key: 'cost', title: 'Cost', value: (row) => row.cost, numeric: true, minor: true },
+  ];
+  const names = () => screen.getAllByRole('rowheader').map((cell) => cell.textContent);
+
+  it('sorts by numbers, the greatest first, the unknown last, then the other way', async () => {
+    await renderPart(
+      <DataTable caption="Costs" columns={columns} rows={rows} keyOf={(row) => row.name} />,
+    );
+    expect(names()).toEqual(['b', 'a', 'c']);
+    await userEvent.click(screen.getByRole('button', { name: 'Cost' }));
+    expect(names()).toEqual(['c', 'b', 'a']);
+    expect(screen.getByRole('columnheader', { name: 'Cost' })).toHaveAttribute(
+      'aria-sort',
+      'descending',
+    );
+    await userEvent.click(screen.getByRole('button', { name: 'Cost' }));
+    expect(names()).toEqual(['a', 'b', 'c']);
+    await userEvent.click(screen.getByRole('button', { name: 'Name' }));
+    expect(names()).toEqual(['c', 'b', 'a']);
+    expect(csvOf('costs', columns, rows).rows[0]).toEqual(['b', '9.5']);
+  });
+});
+
+describe('Kpi', () => {
+  const kpi = (current: number | null, previous: number | null | undefined, sense: Sense) => (
+    <Kpi
+      label="People"
+      value={String(current)}
+      current={current}
+      previous={previous}
+      previousText={String(previous)}
+      sense={sense}
+    />
+  );
+
+  it.each([
+    [120, 100, 'more-is-better', '↑ +20%', 'good'],
+    [80, 100, 'more-is-better', '↓ -20%', 'bad'],
+    [120, 100, 'less-is-better', '↑ +20%', 'bad'],
+    [80, 100, 'neutral', '↓ -20%', 'plain'],
+    [100, 100, 'more-is-better', '→ 0%', 'plain'],
+  ] as const)('tells %i after %i (%s) as %s, %s', async (now, before, sense, text, mood) => {
+    const { container } = await renderPart(kpi(now, before, sense));
+    const delta = container.querySelector('.delta');
+    expect(delta).toHaveTextContent(text);
+    expect(delta).toHaveClass(mood);
+    expect(screen.getByText(`before: ${before}`)).toBeVisible();
+  });
+
+  it('divides by nothing', async () => {
+    const { container, show } = await renderPart(kpi(5, 0, 'neutral'));
+    expect(container.querySelector('.delta')).toBeNull();
+    show(kpi(5, null, 'neutral'));
+    expect(screen.getByText('nothing to compare with')).toBeVisible();
+    show(kpi(5, undefined, 'neutral'));
+    expect(container.querySelector('.kpi-before')).toBeEmptyDOMElement();
+  });
+
+  it('tells the change of a share in points', async () => {
+    await renderPart(
+      <Kpi
+        label="Failed"
+        value="3%"
+        current={0.03}
+        previous={0.025}
+        previousText="2.5%"
+        sense="less-is-better"
+        isShare
+      />,
+    );
+    expect(screen.getByText(/\+0\.5 pp/)).toBeVisible();
+  });
+});
+
+describe('FreshnessBadge', () => {
+  const NOW = Date.parse('2026-03-10T12:00:00Z');
+  const badge = (through: string | null, isCutOff = false) => (
+    <FreshnessBadge dataThrough={through} tz="UTC" now={() => Date.now()} isCutOff={isCutOff} />
+  );
+
+  it.each([
+    ['2026-03-10T11:59:50Z', 'fresh', 'Data 10 sec old'],
+    ['2026-03-10T11:57:59Z', 'late', 'Data 2 min old'],
+    ['2026-03-10T11:00:00Z', 'stale', 'Data 1 hr old'],
+    [null, 'unknown', 'Age unknown'],
+  ])('is, for data through %s, %s', async (through, mood, text) => {
+    vi.useFakeTimers({ now: NOW, toFake: ['Date', 'setInterval', 'clearInterval'] });
+    await renderPart(badge(through));
+    const shown = screen.getByText(text);
+    expect(shown.closest('.freshness')).toHaveAttribute('data-mood', mood);
+  });
+
+  it('turns amber while the page stays open', async () => {
+    vi.useFakeTimers({ now: NOW, toFake: ['Date', 'setInterval', 'clearInterval'] });
+    await renderPart(badge('2026-03-10T11:58:01Z'));
+    expect(document.querySelector('.freshness')).toHaveAttribute('data-mood', 'fresh');
+    act(() => void vi.advanceTimersByTime(2000));
+    expect(document.querySelector('.freshness')).toHaveAttribute('data-mood', 'late');
+  });
+
+  it('says that no new answer comes', async () => {
+    vi.useFakeTimers({ now: NOW, toFake: ['Date', 'setInterval', 'clearInterval'] });
+    await renderPart(badge('2026-03-10T11:59:50Z', true));
+    expect(screen.getByText('Data 10 sec old · no new answer')).toBeVisible();
+    expect(document.querySelector('.freshness')).toHaveAttribute('data-mood', 'late');
+  });
+});
+
+describe('Heatmap', () => {
+  it('is a table of weekdays and hours with a number in each cell', async () => {
+    const cells = [{ weekday: 2, hour: 13, user_messages: 50, active_users: 5 }];
+    await renderPart(<Heatmap cells={cells} caption="When people write" />);
+    const table = screen.getByRole('table', { name: 'When people write' });
+    expect(within(table).getAllByRole('row')).toHaveLength(8);
+    const cell = within(table).getByTitle('Tuesday 13:00: 50 messages, 5 people');
+    expect(cell).toHaveAttribute('data-level', '5');
+    expect(cell).toHaveTextContent('50');
+  });
+
+  it('gets darker in five steps', () => {
+    expect([0, 1, 20, 21, 100].map((value) => levelOf(value, 100))).toEqual([0, 1, 1, 2, 5]);
+    expect(levelOf(3, 0)).toBe(0);
+    expect([0, 0.05, 0.2, 0.3, 0.5, 1].map(rateLevel)).toEqual([0, 1, 3, 4, 4, 5]);
+  });
+});
+
+describe('the time axis', () => {
+  it('leaves room for its labels', () => {
+    expect(labelStep(7, 700, 58)).toBe(1);
+    expect(labelStep(30, 300, 58)).toBe(6);
+  });
+
+  it.each([
+    [[], '2026-03-01T00:00:00Z', null],
+    [['2026-03-01T00:00:00Z'], null, null],
+    [['2026-03-01T00:00:00Z', '2026-03-02T00:00:00Z'], '2026-03-01T10:00:00Z', 0],
+    [['2026-03-01T00:00:00Z', '2026-03-02T00:00:00Z'], '2026-03-02T10:00:00Z', 1],
+    [['2026-03-01T00:00:00Z', '2026-03-02T00:00:00Z'], '2026-03-03T10:00:00Z', null],
+    [['2026-03-01T00:00:00Z'], '2026-03-01T00:30:00Z', 0],
+    [['2026-03-02T00:00:00Z'], '2026-03-01T00:30:00Z', 0],
+  ])('knows which bucket of %o is still filling at %s', (starts, through, index) => {
+    expect(partialFrom(starts, through)).toBe(index);
+  });
+});

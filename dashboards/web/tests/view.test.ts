@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import { periodQuery } from '../src/period/query';
+import {
+  addDays,
+  DEFAULT_VIEW,
+  daysBetween,
+  problemOf,
+  readView,
+  today,
+  type View,
+  writeView,
+} from '../src/period/view';
+
+const read = (search: string) => readView(new URLSearchParams(search));
+
+describe('a view in the address', () => {
+  it('is the last 7 days, compared, in the zone of the reports when nothing is said', () => {
+    expect(read('')).toEqual(DEFAULT_VIEW);
+    expect(writeView(DEFAULT_VIEW).toString()).toBe('');
+  });
+
+  it.each<Partial<View>>([
+    { period: 'day' },
+    { period: 'month', tz: 'Asia/Kathmandu' },
+    { compare: false },
+    { period: 'custom', from: '2026-03-01', to: '2026-03-01', tz: 'UTC', compare: false },
+  ])('reads back what was written: %o', (part) => {
+    const view = { ...DEFAULT_VIEW, ...part };
+    expect(readView(writeView(view))).toEqual(view);
+  });
+
+  it.each([
+    'period=year',
+    'period=custom',
+    'period=custom&from=2026-03-02&to=2026-03-01',
+    'period=custom&from=2026-02-31&to=soon',
+    'tz=Nowhere/City',
+    'tz=',
+    'compare=yes',
+  ])('falls back to the default for %s', (search) => {
+    expect(read(search)).toEqual(DEFAULT_VIEW);
+  });
+});
+
+describe('days', () => {
+  it('are counted with both ends, over leap days and clock changes', () => {
+    expect(daysBetween('2028-02-28', '2028-03-01')).toBe(3);
+    expect(addDays('2026-03-28', 2)).toBe('2026-03-30');
+    expect(problemOf('2026-03-01', '2026-03-31')).toBeNull();
+  });
+
+  it('begin where the zone says', () => {
+    const evening = new Date('2026-03-01T22:30:00Z');
+    expect(today('UTC', evening)).toBe('2026-03-01');
+    expect(today('Europe/Moscow', evening)).toBe('2026-03-02');
+    expect(today(null, evening)).toMatch(/^2026-03-0[12]$/);
+  });
+});
+
+describe('the question of a view', () => {
+  it('names a period, and the zone only when one is chosen', () => {
+    expect(periodQuery(DEFAULT_VIEW)).toEqual({ period: 'week' });
+    expect(periodQuery({ ...DEFAULT_VIEW, tz: 'UTC' })).toEqual({ period: 'week', tz: 'UTC' });
+  });
+
+  it('ends a custom period before the day after its last', () => {
+    const view: View = { ...DEFAULT_VIEW, period: 'custom', from: '2026-02-27', to: '2026-02-28' };
+    expect(periodQuery(view)).toEqual({ period: 'custom', from: '2026-02-27', to: '2026-03-01' });
+  });
+});

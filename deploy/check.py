@@ -1,0 +1,115 @@
+"""`python -m deploy.check`: checks the container files as far as one can without running them.
+
+Prints each problem, then one line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from common.process import run
+from deploy import clickhouse_files, compose, configuration, images
+from deploy.problem import PROJECT, Problem
+from deploy.services import Project
+from deploy.settings import names
+
+BASE = PROJECT / "compose.yaml"
+OVERLAYS = {
+    "compose": (BASE,),
+    "prod": (BASE, PROJECT / "compose.prod.yaml"),
+    "cluster": (BASE, PROJECT / "compose.cluster.yaml"),
+    "prod+cluster": (BASE, PROJECT / "compose.prod.yaml", PROJECT / "compose.cluster.yaml"),
+}
+# Variables of the compose files themselves; deployment.md explains each.
+OF_COMPOSE = frozenset(
+    {
+        "IMAGES",
+        "VERSION",
+        "DOMAIN",
+        "WEBHOOK_PATH",
+        "SECRETS_PATH",
+        "PROMETHEUS_PORT",
+        "GRAFANA_PORT",
+    }
+)
+WORKFLOW = PROJECT / ".github" / "workflows" / "ci.yml"
+
+
+def projects() -> dict[str, Project]:
+    """Every combination of files that the documents name."""
+    return {
+        title: Project(title, compose.stack(*paths, given=configuration.EXAMPLE))
+        for title, paths in OVERLAYS.items()
+    }
+
+
+def problems() -> Iterator[Problem]:
+    """Everything that is wrong."""
+    files = {path for paths in OVERLAYS.values() for path in paths}
+    for path in sorted(files):
+        document = compose.interpolate(compose.read(path), configuration.EXAMPLE)
+        yield from compose.schema_problems(document, where=path.name)
+        for name in sorted(compose.variables(path) - names() - OF_COMPOSE):
+            yield Problem(path.name, f"{name} is neither a setting nor explained")
+    found = projects()
+    with configuration.example_secrets() as secrets:
+        for project in found.values():
+            yield from compose.schema_problems(project.document, where=project.title)
+            yield from project.problems()
+            yield from configuration.problems(project, secrets)
+    yield from found["prod"].production_problems()
+    yield from addresses(found["prod"])
+    yield from images.problems(
+        {
+            service["build"]["target"]
+            for service in found["compose"].services.values()
+            if "build" in service
+        }
+    )
+    yield from clickhouse_files.problems(found["cluster"].services["clickhouse"]["environment"])
+    yield from compose.workflow_problems(WORKFLOW)
+
+
+def addresses(project: Project) -> Iterator[Problem]:
+    """Hosts that the proxy and Prometheus are told must be services of the project."""
+    for path, pattern in (
+        (PROJECT / "deploy/proxy/Caddyfile", r"reverse_proxy ([a-z-]+):(\d+)"),
+        (PROJECT / "deploy/prometheus/prometheus.yml", r"\"([a-z-]+):(\d+)\""),
+    ):
+        for host, _port in re.findall(pattern, path.read_text(encoding="utf-8")):
+            if host not in project.services:
+                yield Problem(str(path.relative_to(PROJECT)), f"{host} is no service")
+
+
+def checked_files() -> list[Path]:
+    """The files that this check is about."""
+    compose_files = {path for paths in OVERLAYS.values() for path in paths}
+    deployed = {
+        path
+        for path in (PROJECT / "deploy").rglob("*")
+        if path.is_file() and path.suffix not in {".py", ".pyc"}
+    }
+    return sorted({*compose_files, *deployed, images.DOCKERFILE, WORKFLOW})
+
+
+def main() -> int:
+    # One mistake in compose.yaml shows in every project that is built on it: say it once.
+    found = list({problem.key: problem for problem in problems()}.values())
+    for problem in found:
+        sys.stdout.write(f"{problem}\n")
+    result = {
+        "files": len(checked_files()),
+        "services": len(projects()["prod+cluster"].services),
+        "problems": len(found),
+        "ok": not found,
+    }
+    sys.stdout.write(json.dumps(result) + "\n")
+    return 0 if result["ok"] else 1
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,109 @@
+"""Checks that what compose files set is what the code reads, and that the code accepts it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from common.errors import SettingError
+from common.settings import Section, load
+from deploy.problem import PROJECT, Problem
+from deploy.services import Project, Service, package_of, secret_targets
+from deploy.settings import MACHINERY, fields_of, loaded_by, settings
+
+# What compose files need beside settings, for the examples of this check.
+EXAMPLE = {
+    "LLM_MODEL": "openai/gpt-4o-mini",
+    "DOMAIN": "stats.example.org",
+    "IMAGES": "registry.example.org/dialytics",
+    "VERSION": "1.0.0",
+}
+SECRETS_FROM_OUTSIDE = {
+    "telegram_token": "123456:ABCdefGHIjklMNOpqrsTUVwxyz0123456789",
+    "openrouter_api_key": "sk-or-v1-0123456789abcdef",
+}
+# Set by the image itself, or without meaning in a container.
+FIXED_IN_IMAGE = frozenset({"DATA_DIR", "DAGSTER_HOME", "WEB_DIST", "BIND_HOST", "ENVIRONMENT"})
+
+
+@contextmanager
+def example_secrets() -> Iterator[Path]:
+    """A directory as deploy/make-secrets.sh makes it, with the two values it cannot make."""
+    with tempfile.TemporaryDirectory() as directory:
+        subprocess.run(
+            ["bash", str(PROJECT / "deploy" / "make-secrets.sh"), directory],
+            check=True,
+            capture_output=True,
+        )
+        for name, value in SECRETS_FROM_OUTSIDE.items():
+            path = Path(directory) / name
+            path.unlink()
+            path.write_text(value, encoding="utf-8")
+        yield Path(directory)
+
+
+def problems(project: Project, secrets: Path) -> Iterator[Problem]:
+    """Of every service of ours in the project."""
+    for name, secret in project.document["secrets"].items():
+        if not (secrets / name).exists():
+            yield Problem(f"{project.title} secrets", f"make-secrets.sh does not make {name}")
+        if not str(secret["file"]).endswith(f"/{name}"):
+            yield Problem(f"{project.title} secrets", f"{name} is another file: {secret['file']}")
+    for name, service in project.services.items():
+        package = package_of(service)
+        if package is None:
+            continue
+        where = f"{project.title} {name}"
+        read = loaded_by(package)
+        known = frozenset().union(*(fields_of(section) for section in read))
+        given = set(service.get("environment", {}))
+        mounted = {target.upper() for target in secret_targets(service)}
+        for unknown in sorted((given | mounted) - known - MACHINERY):
+            yield Problem(where, f"sets {unknown}, which {package} does not read")
+        for setting in settings():
+            own = setting.module.startswith(f"{package}.")
+            reachable = given | mounted | FIXED_IN_IMAGE
+            if own and setting.section in read and setting.name not in reachable:
+                yield Problem(where, f"offers no way to set {setting.name}")
+        yield from _refused(where, service, read, secrets)
+
+
+def _refused(
+    where: str, service: Service, sections: frozenset[type[Section]], secrets: Path
+) -> Iterator[Problem]:
+    """What the code says to the configuration of one service."""
+    with tempfile.TemporaryDirectory() as mounted:
+        for target, secret in secret_targets(service).items():
+            if (secrets / secret).exists():
+                (Path(mounted) / target).write_text(
+                    (secrets / secret).read_text(encoding="utf-8"), encoding="utf-8"
+                )
+        environment = {
+            name: str(value)
+            for name, value in service.get("environment", {}).items()
+            if value is not None
+        }
+        with _environment({**environment, "SECRETS_DIR": mounted, "ENV_FILE": os.devnull}):
+            for section in sorted(sections, key=lambda section: section.__name__):
+                try:
+                    load(section)
+                except SettingError as error:
+                    yield Problem(where, f"the code refuses it: {error}")
+
+
+@contextmanager
+def _environment(values: Mapping[str, Any]) -> Iterator[None]:
+    """The process's environment replaced by `values` (and PATH)."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update({"PATH": before.get("PATH", ""), **values})
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

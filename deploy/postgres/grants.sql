@@ -1,0 +1,37 @@
+-- What each role may do. Everything is taken away first, so that this file is the whole truth.
+BEGIN;
+
+REVOKE ALL ON SCHEMA public FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM dialytics_bot, dialytics_api, dialytics_pipelines;
+GRANT USAGE ON SCHEMA public TO dialytics_bot, dialytics_api, dialytics_pipelines;
+GRANT SELECT ON alembic_version TO dialytics_bot, dialytics_api, dialytics_pipelines;
+
+-- The bot owns people, texts, ledger and inbox. Deleting a person leaves a tombstone.
+GRANT SELECT, INSERT, UPDATE, DELETE
+    ON users, user_settings, dialogs, messages, turns, llm_calls, updates, spent_budgets
+    TO dialytics_bot;
+GRANT INSERT ON tombstones TO dialytics_bot;
+GRANT SELECT, UPDATE, DELETE ON outbox TO dialytics_bot;
+
+-- The API owns its accounts, and reads the bot's tables only as dialytics_reader.
+GRANT SELECT, INSERT, UPDATE ON api_users TO dialytics_api;
+GRANT SELECT, INSERT ON text_readings TO dialytics_api;
+GRANT dialytics_reader TO dialytics_api;
+
+-- The pipelines read the ledger, never a text; they may erase texts that are too old, and what
+-- erased people had spent in periods that are over.
+GRANT SELECT ON users, turns, tombstones TO dialytics_pipelines;
+GRANT DELETE ON tombstones TO dialytics_pipelines;
+GRANT SELECT (id, user_key, created_at, deleted_at), DELETE ON messages TO dialytics_pipelines;
+GRANT SELECT (ctid, period, period_start), DELETE ON spent_budgets TO dialytics_pipelines;
+-- The proof of an erasure counts rows by the person's number.
+GRANT SELECT (user_key) ON user_settings, dialogs TO dialytics_pipelines;
+GRANT SELECT (user_key, turn_id, lane) ON updates TO dialytics_pipelines;
+GRANT SELECT, INSERT, UPDATE ON replication_echo TO dialytics_pipelines;
+-- The operator's digest: written here, sent by the bot.
+GRANT SELECT, INSERT ON outbox TO dialytics_pipelines;
+-- Without it the transactions of other roles are invisible, and an open one that holds the
+-- horizon back would not be reported: freshness would be overstated.
+GRANT pg_read_all_stats TO dialytics_pipelines;
+
+COMMIT;

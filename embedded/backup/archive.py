@@ -1,0 +1,101 @@
+"""A backup on disk: a directory with a manifest that proves it whole. Knows no database."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from common.errors import SettingError, StartupError
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+POSTGRES_DUMPS = {"dialytics": "postgres-dialytics.dump", "dagster": "postgres-dagster.dump"}
+CLICKHOUSE_ARCHIVE = "clickhouse-dialytics.tar"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What a backup holds."""
+
+    format: int
+    created_at: str
+    """ISO 8601, UTC."""
+    data_key_fingerprint: str
+    """Tells whether a data key is the one that sealed this data; opens nothing."""
+    postgres_version: str
+    clickhouse_version: str
+    sha256: Mapping[str, str]
+
+
+@contextmanager
+def new_archive(out: Path) -> Iterator[Path]:
+    """A directory to fill; it gets its name only when it is complete.
+
+    Raises:
+        SettingError: `out` exists or cannot be made, naming OUT.
+    """
+    if out.exists():
+        raise SettingError("OUT", f"{out} exists; choose another directory")
+    partial = out.with_name(f"{out.name}.partial")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True, mode=0o700)
+    except OSError as error:
+        raise SettingError("OUT", f"cannot write to {out}: {error.strerror}") from error
+    try:
+        yield partial
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    partial.rename(out)
+
+
+def write_manifest(directory: Path, manifest: Manifest) -> None:
+    path = directory / MANIFEST
+    path.write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
+    for file in directory.iterdir():
+        with file.open("rb") as opened:
+            os.fsync(opened.fileno())
+
+
+def checksums(directory: Path) -> dict[str, str]:
+    """SHA-256 of every file of a backup but its manifest."""
+    return {
+        path.name: _sha256(path) for path in sorted(directory.iterdir()) if path.name != MANIFEST
+    }
+
+
+def open_archive(directory: Path) -> Manifest:
+    """The manifest of a backup whose every file is as it was written.
+
+    Raises:
+        SettingError: there is no backup, naming FROM.
+        StartupError: it is damaged or of another format.
+    """
+    try:
+        content = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+        manifest = Manifest(**content)
+    except OSError as error:
+        raise SettingError("FROM", f"{directory} is no backup: {error.strerror}") from error
+    except (ValueError, TypeError) as error:
+        raise StartupError(f"{directory}: {MANIFEST} is damaged") from error
+    if manifest.format != FORMAT:
+        raise StartupError(f"{directory} has format {manifest.format}, this program reads {FORMAT}")
+    for name, expected in manifest.sha256.items():
+        path = directory / name
+        if not path.exists():
+            raise StartupError(f"{directory}: {name} is missing")
+        if _sha256(path) != expected:
+            raise StartupError(f"{directory}: {name} is damaged")
+    return manifest
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

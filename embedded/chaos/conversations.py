@@ -1,0 +1,176 @@
+"""What was sent and what the model saw, against what the bot recorded. Counts defects."""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from common.sealing import Vault
+from embedded.chaos.writers import Record
+
+FULL_PART_UNITS = 4096
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """The bot's side, read from PostgreSQL."""
+
+    outcomes: Mapping[int, tuple[str | None, UUID | None]]
+    """Update id -> outcome and turn."""
+    user_messages: Mapping[UUID, int]
+    """Turn -> how many updates it says it joins."""
+    pending: int
+    """Turns that were never finished."""
+    texts: Mapping[UUID, list[str]]
+    """Turn -> what the person wrote, unsealed."""
+    attempts: Mapping[UUID, list[tuple[float, str | None]]]
+    """Turn -> start (Unix seconds) and outcome of each attempt at the model."""
+
+
+@dataclass
+class Differences:
+    """A count and what it is made of."""
+
+    details: list[str] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, count: int, detail: str) -> None:
+        if count:
+            self.count += count
+            self.details.append(detail)
+
+
+async def read_recorded(connection: asyncpg.Connection, vault: Vault) -> Recorded:
+    """Read everything of the bot that is compared here."""
+    outcomes = {
+        row["update_id"]: (row["outcome"], row["turn_id"])
+        for row in await connection.fetch("SELECT update_id, outcome, turn_id FROM updates")
+    }
+    turns = await connection.fetch("SELECT id, status, user_messages FROM turns")
+    texts: dict[UUID, list[str]] = {}
+    for row in await connection.fetch(
+        "SELECT m.turn_id, m.content, u.wrapped_key FROM messages m"
+        " JOIN users u ON u.key = m.user_key WHERE m.role = 'user'"
+    ):
+        text = vault.person(row["wrapped_key"]).open_text(row["content"])
+        texts.setdefault(row["turn_id"], []).append(text)
+    attempts: dict[UUID, list[tuple[float, str | None]]] = {}
+    for row in await connection.fetch(
+        "SELECT turn_id, outcome, extract(epoch FROM started_at)::float8 AS at FROM llm_calls"
+    ):
+        attempts.setdefault(row["turn_id"], []).append((row["at"], row["outcome"]))
+    return Recorded(
+        outcomes=outcomes,
+        user_messages={row["id"]: row["user_messages"] for row in turns},
+        pending=sum(row["status"] == "pending" for row in turns),
+        texts=texts,
+        attempts=attempts,
+    )
+
+
+def read_calls(path: Path) -> list[dict[str, Any]]:
+    """What the simulated model noted of its calls."""
+    calls = []
+    for line in path.read_bytes().splitlines():
+        try:
+            calls.append(orjson.loads(line))
+        except orjson.JSONDecodeError:
+            # Torn by a kill, before anything was answered.
+            continue
+    return calls
+
+
+def lost(sent: Record, recorded: Recorded) -> Differences:
+    """Updates without their outcome, texts that are not byte for byte in exactly one turn."""
+    found = Differences()
+    found.add(recorded.pending, f"{recorded.pending} turns were never finished")
+    parts: dict[UUID, list[int]] = {}
+    for update_id in sorted(sent.texts):
+        outcome, turn = recorded.outcomes.get(update_id, (None, None))
+        if outcome != "turn" or turn is None:
+            found.add(1, f"update {update_id} is in no turn (outcome {outcome})")
+        else:
+            parts.setdefault(turn, []).append(update_id)
+    for update_id, expected in sorted(sent.others.items()):
+        outcome, _ = recorded.outcomes.get(update_id, (None, None))
+        if outcome is None or (expected and outcome != expected):
+            found.add(1, f"update {update_id} ended as {outcome}, not as {expected or 'anything'}")
+    for turn, update_ids in parts.items():
+        written = recorded.texts.get(turn, [])
+        if written != [joined([sent.texts[update_id] for update_id in update_ids])]:
+            found.add(len(update_ids), f"the text of turn {turn} is not that of {update_ids}")
+        if recorded.user_messages.get(turn) != len(update_ids):
+            found.add(1, f"turn {turn} does not count its {len(update_ids)} updates")
+    return found
+
+
+def invented(sent: Record, recorded: Recorded) -> Differences:
+    """Turns of texts that nobody wrote, and updates that were left without an outcome."""
+    found = Differences()
+    known = {recorded.outcomes[one][1] for one in sent.texts if one in recorded.outcomes}
+    maybe = set(sent.uncertain)
+    for turn, texts in recorded.texts.items():
+        if turn not in known and not set(texts) <= maybe:
+            # Parts of a long text whose acknowledgement was lost may have been joined.
+            whole = "".join(texts)
+            if not any(whole.startswith(part) for part in maybe):
+                found.add(1, f"turn {turn} holds a text that nobody wrote")
+    open_ones = [one for one, (outcome, _) in recorded.outcomes.items() if outcome is None]
+    found.add(len(open_ones), f"updates without an outcome: {open_ones[:5]}")
+    return found
+
+
+def duplicated_calls(
+    calls: Sequence[Mapping[str, Any]], bot_births: Sequence[float], recorded: Recorded
+) -> Differences:
+    """Calls that nobody recorded, and turns that were asked again by a later process."""
+    found = Differences()
+    births = sorted(bot_births)
+    for turn, attempts in recorded.attempts.items():
+        lives = {bisect_right(births, at) for at, _ in attempts}
+        found.add(len(lives) - 1, f"turn {turn} was asked again after a restart")
+    seen = _seen(calls, "started")
+    attempted = _by_text(recorded, lambda _outcome: True)
+    for digest, count in (seen - attempted).items():
+        found.add(count, f"{count} calls of {digest[:12]} are not recorded")
+    return found
+
+
+def unseen_answers(calls: Sequence[Mapping[str, Any]], recorded: Recorded) -> Differences:
+    """Attempts recorded as answered that the model never saw."""
+    found = Differences()
+    answered = _by_text(recorded, lambda outcome: outcome == "answered")
+    for digest, count in (answered - _seen(calls, "started")).items():
+        found.add(count, f"{count} answers to {digest[:12]} were never given")
+    return found
+
+
+def joined(parts: Sequence[str]) -> str:
+    """Parts of one input as one text: a full part was cut anywhere, a shorter one is a line."""
+    whole = glue = ""
+    for part in parts:
+        whole += glue + part
+        glue = "" if len(part.encode("utf-16-le")) // 2 >= FULL_PART_UNITS else "\n"
+    return whole
+
+
+def _seen(calls: Sequence[Mapping[str, Any]], event: str) -> Counter[str]:
+    return Counter(call["text_sha256"] for call in calls if call.get("event") == event)
+
+
+def _by_text(recorded: Recorded, counts: Callable[[str | None], bool]) -> Counter[str]:
+    """Attempts by the digest of the text that they ask about."""
+    found: Counter[str] = Counter()
+    for turn, texts in recorded.texts.items():
+        digest = hashlib.sha256("".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
+        found[digest] += sum(counts(outcome) for _, outcome in recorded.attempts.get(turn, []))
+    return found

@@ -1,0 +1,218 @@
+"""A throw-away stack with people who write, a storm over it, and the wait until it has healed."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+
+from common.sealing import Vault
+from embedded.chaos.blows import Scene, Storm
+from embedded.chaos.conversations import read_calls
+from embedded.chaos.plan import plan_of
+from embedded.chaos.proxy import CuttingProxy
+from embedded.chaos.readiness import Readiness
+from embedded.chaos.stores import Warehouse
+from embedded.chaos.verdict import Evidence, Findings, examine
+from embedded.chaos.victims import Victims
+from embedded.chaos.writers import Writers
+from embedded.stack.api_client import ApiClient
+from embedded.stack.lifecycle import Progress, Stack
+from embedded.stack.programs import Plan
+from embedded.stack.readiness import free_ports
+from embedded.stack.smoke import isolated_plan
+
+SETTLE_SECONDS = 240.0
+SMALL_DISK = "1500m"
+PEACEFUL_NUMBERS = 1_000_000
+"""Texts after the storm count from here, so that no two are alike."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StormPlan(Plan):
+    """A stack that reaches its ClickHouse through a proxy whose connections can be cut."""
+
+    proxy_port: int
+
+    def clickhouse_url(self, user: str) -> str:
+        return self.direct_clickhouse_url(user).replace(
+            f":{self.settings.clickhouse_port}/", f":{self.proxy_port}/"
+        )
+
+    def direct_clickhouse_url(self, user: str) -> str:
+        """Past the proxy."""
+        return super().clickhouse_url(user)
+
+
+class Arena:
+    """The running stack, and everything that is done to it and asked of it."""
+
+    def __init__(
+        self, stack: Stack, plan: StormPlan, proxy: CuttingProxy, *, filler: Path | None, seed: int
+    ) -> None:
+        self._stack = stack
+        self._plan = plan
+        self._proxy = proxy
+        self._filler = filler
+        self._seed = seed
+        self._simulator = f"http://127.0.0.1:{plan.settings.simulator_port}"
+        reader = plan.direct_clickhouse_url("reader")
+        self.warehouse_url = reader.replace("/dialytics", "/?database=dialytics")
+        self.warehouse = Warehouse(self.warehouse_url)
+        self.database_url = plan.database_url()
+        self.dagster_url = plan.dagster_database_url()
+        self.pid_of = stack.supervisor.pid_of
+        self.client = ApiClient(
+            plan.url(plan.settings.api_port),
+            username="chaos",
+            password=plan.keys.secret("chaos_password"),
+        )
+        self.client.register(plan.secret("admin_registration_token"))
+        self.writers = Writers(self._simulator, seed=seed)
+        self.storm: Storm | None = None
+
+    @property
+    def writer_url(self) -> str:
+        """Of ClickHouse, with the right to write."""
+        url = self._plan.direct_clickhouse_url("writer")
+        return url.replace("/dialytics", "/?database=dialytics")
+
+    def rage(self, *, seconds: float, say: Callable[[str], None]) -> Storm:
+        """Let people write and the storm rage; return when both are over."""
+        scene = Scene(
+            victims=Victims(self._stack.supervisor, data_dir=self._plan.data),
+            ready=Readiness(self._stack.probes(), clickhouse_url=self.warehouse_url),
+            simulator_url=self._simulator,
+            database_url=self.database_url,
+            clickhouse=self._proxy,
+            filler=self._filler,
+        )
+        self.storm = Storm(plan_of(self._seed, seconds=seconds), scene, say=say)
+        self.writers.start()
+        try:
+            self.storm.rage(seconds=seconds)
+        finally:
+            self.writers.stop()
+        return self.storm
+
+    def write_to_the_bot(self, *, seconds: float) -> None:
+        """Let people write in peace; the record of what was sent goes on."""
+        writers = Writers(self._simulator, seed=self._seed + 1, first_number=PEACEFUL_NUMBERS)
+        writers.record = self.writers.record
+        writers.start()
+        time.sleep(seconds)
+        writers.stop()
+
+    def wait_healed(self) -> bool:
+        """Until every accepted update is settled and the API counts every turn, by itself.
+
+        False after four minutes: the comparison will say what is missing.
+        """
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                summary = self.client.stats("day")["summary"]["current"]
+                if asyncio.run(
+                    _is_healed(self.database_url, self.writers.record.update_ids, summary)
+                ):
+                    return True
+            except (httpx.HTTPError, OSError, asyncpg.PostgresError):
+                # Still healing.
+                pass
+            time.sleep(1.0)
+        return False
+
+    def evidence(self) -> Evidence:
+        """What the simulators and the storm know."""
+        return Evidence(
+            sent=self.writers.record,
+            calls=read_calls(self._plan.data.parent / "simulator" / "calls.jsonl"),
+            bot_births=self.storm.damage.bot_births if self.storm else [],
+        )
+
+    def examine(self, evidence: Evidence) -> Findings:
+        """Compare everything with everything."""
+        return asyncio.run(
+            examine(
+                evidence,
+                database_url=self.database_url,
+                warehouse=self.warehouse,
+                vault=Vault(self._plan.secret("data_key")),
+                client=self.client,
+            )
+        )
+
+
+@contextmanager
+def arena(
+    directory: Path, *, filler: Path | None, seed: int, progress: Progress
+) -> Iterator[Arena]:
+    """A stack in `directory`, ready to be struck."""
+    plan = _plan(directory)
+    with ExitStack() as exits:
+        proxy = exits.enter_context(
+            CuttingProxy(listens=plan.proxy_port, leads_to=plan.settings.clickhouse_port)
+        )
+        stack = exits.enter_context(Stack(plan, progress=progress))
+        stack.start_services()
+        made = Arena(stack, plan, proxy, filler=filler, seed=seed)
+        exits.callback(made.client.close)
+        yield made
+
+
+def _plan(directory: Path) -> StormPlan:
+    plan = isolated_plan(
+        directory,
+        SIMULATOR_STATE_DIR=str(directory / "simulator"),
+        # What is compared stands in its journals; its memory must not grow with the traffic.
+        SIMULATOR_KEEP_RECORDS="1000",
+    )
+    parts: dict[str, Any] = {part.name: getattr(plan, part.name) for part in fields(plan)}
+    (port,) = free_ports(1)
+    return StormPlan(**parts, proxy_port=port)
+
+
+@contextmanager
+def small_disk(progress: Progress) -> Iterator[tuple[Path, Path | None]]:
+    """A private directory; on a small file system of its own where this process may mount one.
+
+    With it comes the file that fills that file system, None where there is none.
+    """
+    with tempfile.TemporaryDirectory(prefix="dialytics-") as name:
+        directory = Path(name)
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK},mode=0700", "tmpfs", name]
+        if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+            progress.say("No file system can be mounted here: the disk will not be filled")
+            yield directory, None
+            return
+        try:
+            yield directory, directory / "filler"
+        finally:
+            subprocess.run(["umount", "--lazy", name], check=True)
+
+
+async def _is_healed(database_url: str, accepted: set[int], summary: dict[str, Any]) -> bool:
+    connection = await asyncpg.connect(database_url)
+    try:
+        settled = {
+            row["update_id"]
+            for row in await connection.fetch(
+                "SELECT update_id FROM updates WHERE outcome IS NOT NULL"
+            )
+        }
+        open_updates = await connection.fetchval(
+            "SELECT count(*) FROM updates WHERE outcome IS NULL"
+        )
+        turns = await connection.fetchval("SELECT count(*) FROM turns WHERE status <> 'pending'")
+    finally:
+        await connection.close()
+    return accepted <= settled and open_updates == 0 and summary["turns"] == turns

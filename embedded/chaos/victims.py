@@ -1,0 +1,154 @@
+"""Finds and strikes the processes of the stack, and restarts only what was asked to end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+import xmlrpc.client
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from embedded.chaos.plan import Blow
+from embedded.stack.supervision import Supervisor
+
+BATCH = "batch"
+MARK_OF_RUNS = "spawn_main"
+"""On the command line of Dagster's runs. They outlive a killed code server."""
+FIND_SECONDS = 20.0
+GONE_SECONDS = 120.0
+SMART_SHUTDOWN_SECONDS = 10.0
+"""PostgreSQL told with SIGTERM waits for its clients, which do not go; then it is told again."""
+LOOK_SECONDS = 0.2
+
+
+class Victims:
+    """The processes that a storm may strike.
+
+    Args:
+        data_dir: by which a run of this stack is told from those of others.
+    """
+
+    def __init__(self, supervisor: Supervisor, *, data_dir: Path) -> None:
+        self._supervisor = supervisor
+        self._data_dir = str(data_dir)
+        self._asked_to_end: set[str] = set()
+
+    def pids(self, name: str) -> list[int]:
+        """Of a program, or of the runs that move data now. Empty: it is not running."""
+        if name == BATCH:
+            return [process.pid for process in psutil.process_iter() if self._is_run(process)]
+        try:
+            pid = self._supervisor.pid_of(name)
+        except (OSError, xmlrpc.client.Error):
+            return []
+        return [pid] if pid else []
+
+    def _is_run(self, process: psutil.Process) -> bool:
+        try:
+            return (
+                MARK_OF_RUNS in " ".join(process.cmdline())
+                and process.environ().get("DATA_DIR") == self._data_dir
+                and "DAGSTER_HOME" in process.environ()
+            )
+        except psutil.Error:
+            # It ended while we looked.
+            return False
+
+    def strike(self, blow: Blow) -> bool:
+        """Send the signal, and for SIGSTOP wait and let go on. False: there was nobody to hit."""
+        deadline = time.monotonic() + FIND_SECONDS
+        while not (pids := self.pids(blow.target)):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(LOOK_SECONDS)
+        if blow.kind == "SIGSTOP":
+            return _freeze(pids, blow.seconds)
+        number = signal.Signals[blow.kind]
+        if number is signal.SIGTERM and blow.target != BATCH:
+            self._asked_to_end.add(blow.target)
+        struck = False
+        for pid in pids:
+            try:
+                os.kill(pid, number)
+                struck = True
+            except ProcessLookupError:
+                # It ended by itself in between.
+                continue
+        self._wait_gone(pids, insists=blow.target == "postgres")
+        return struck
+
+    def bring_back(self) -> None:
+        """What an operator does: start again what they had asked to end. The rest heals alone."""
+        for name in list(self._asked_to_end):
+            if self._supervisor.start_if_ended(name) or self.pids(name):
+                self._asked_to_end.discard(name)
+
+    def _wait_gone(self, pids: list[int], *, insists: bool) -> None:
+        started = time.monotonic()
+        while time.monotonic() - started < GONE_SECONDS and any(map(psutil.pid_exists, pids)):
+            if insists and time.monotonic() - started > SMART_SHUTDOWN_SECONDS:
+                insists = False
+                for pid in pids:
+                    os.kill(pid, signal.SIGINT)
+            time.sleep(LOOK_SECONDS)
+
+
+class Births:
+    """Notes when each process of one program began, whoever started it. A thread of its own."""
+
+    def __init__(self, pids: Callable[[], list[int]]) -> None:
+        self._pids = pids
+        self._known: dict[int, float] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="births", daemon=True)
+        self._thread.start()
+
+    def end(self) -> list[float]:
+        """Unix seconds of every birth, oldest first."""
+        self._stop.set()
+        self._thread.join(timeout=30)
+        return sorted(self._known.values())
+
+    def _run(self) -> None:
+        looked = 0.0
+        while not self._stop.wait(LOOK_SECONDS):
+            now = time.time()
+            for pid in self._pids():
+                if pid not in self._known:
+                    try:
+                        born = psutil.Process(pid).create_time()
+                    except psutil.Error:
+                        # Gone before it could do anything.
+                        continue
+                    # The machine knows births from its start, which it knows to a second only:
+                    # what was not there at the last look was born after it.
+                    self._known[pid] = max(born, looked)
+            looked = now
+
+
+def _freeze(pids: list[int], seconds: float) -> bool:
+    family: list[psutil.Process] = []
+    for pid in pids:
+        try:
+            family += [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        except psutil.Error:
+            # It ended by itself in between.
+            continue
+    for process in family:
+        _quietly(process.suspend)
+    time.sleep(seconds if family else 0)
+    for process in family:
+        _quietly(process.resume)
+    return bool(family)
+
+
+def _quietly(act: Callable[[], None]) -> None:
+    try:
+        act()
+    except psutil.Error:
+        # It ended by itself in between.
+        return

@@ -1,0 +1,161 @@
+"""`python -m embedded.clickhouse`: the ClickHouse engine behind its HTTP protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import signal
+import socket
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from common.errors import SettingError
+from common.log import configure_logging, get_logger
+from common.process import run
+from common.settings import RuntimeSettings, load
+from embedded.clickhouse.accounts import Account, Accounts
+from embedded.clickhouse.engine import Engine
+from embedded.clickhouse.execution import Running
+from embedded.clickhouse.server import (
+    MAXIMUM_HEADER_BYTES,
+    MAXIMUM_URL_BYTES,
+    ClickHouseServer,
+)
+from embedded.clickhouse.settings import MIB, ClickHouseSettings
+
+DATABASES = ("default", "dialytics")
+READER_ROWS = 1_000_000_000
+READER_RESULT_ROWS = 10_000_000
+# By default a query that finds less than 1 GiB per thread free runs on one, which here is every
+# query, and a table of fewer than 163,840 rows is read by one: ours are few and hold bitmaps.
+READER_THREADS = {
+    "max_threads_min_free_memory_per_thread": str(64 * MIB),
+    "merge_tree_min_rows_for_concurrent_read": "1024",
+}
+
+log = get_logger(__name__)
+
+
+def accounts(settings: ClickHouseSettings) -> Accounts:
+    """The two users: who writes, and who only reads."""
+    memory = settings.clickhouse_query_memory_mib * MIB
+    # A retried insert must be seen as it is sent: written when acknowledged, never deduplicated.
+    defaults = {"async_insert": "0", "max_bytes_before_external_group_by": str(memory // 2)}
+    writer = Account(
+        "writer", read_only=False, defaults=defaults, limits={"max_memory_usage": memory}
+    )
+    reader = Account(
+        "reader",
+        read_only=True,
+        defaults=defaults | READER_THREADS,
+        limits={
+            "max_memory_usage": memory,
+            "max_execution_time": settings.clickhouse_query_seconds,
+            "max_rows_to_read": READER_ROWS,
+            "max_result_rows": READER_RESULT_ROWS,
+        },
+    )
+    return Accounts(
+        {
+            "writer": (writer, settings.clickhouse_writer_password.get_secret_value()),
+            "reader": (reader, settings.clickhouse_reader_password.get_secret_value()),
+        }
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket.
+
+    Raises:
+        SettingError: the port is taken or the address is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+        sock.listen(128)
+    except OSError as error:
+        sock.close()
+        if error.errno == errno.EADDRINUSE:
+            raise SettingError("CLICKHOUSE_PORT", f"port {port} is already in use") from error
+        if error.errno == errno.EACCES:
+            raise SettingError("CLICKHOUSE_PORT", f"port {port} is not allowed") from error
+        raise SettingError("BIND_HOST", f"cannot listen on {host}: {error.strerror}") from error
+    return sock
+
+
+class _NotOurFault(logging.Filter):
+    """Drops what the HTTP library says, with a traceback, about requests that are no HTTP.
+
+    Such a request was answered with 400, and its bytes may carry a password.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return not isinstance(error, HttpProcessingError | ConnectionError)
+
+
+async def serve(settings: ClickHouseSettings, engine: Engine, sock: socket.socket) -> None:
+    """Answer until SIGTERM or SIGINT, then finish what runs."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    running = Running(
+        engine,
+        at_once=settings.clickhouse_concurrent_queries,
+        wait_seconds=settings.clickhouse_queue_seconds,
+    )
+    server = ClickHouseServer(
+        running,
+        accounts(settings),
+        body_bytes=settings.clickhouse_body_mib * MIB,
+        slow_seconds=settings.clickhouse_slow_query_seconds,
+    )
+    http_log = logging.getLogger("embedded.clickhouse.http")
+    http_log.addFilter(_NotOurFault())
+    runner = web.AppRunner(
+        server.application(),
+        access_log=None,
+        logger=http_log,
+        auto_decompress=False,
+        handler_cancellation=True,
+        max_line_size=MAXIMUM_URL_BYTES,
+        max_field_size=MAXIMUM_HEADER_BYTES,
+        keepalive_timeout=75,
+        shutdown_timeout=1,
+    )
+    await runner.setup()
+    site = web.SockSite(runner, sock)
+    await site.start()
+    log.info("clickhouse_ready", port=sock.getsockname()[1])
+    await stop.wait()
+    log.info("clickhouse_stopping")
+    await running.stop(seconds=settings.clickhouse_stop_seconds)
+    await runner.cleanup()
+
+
+def main() -> None:
+    runtime, settings = load(RuntimeSettings), load(ClickHouseSettings)
+    configure_logging(runtime, service="clickhouse")
+    sock = listen(runtime.bind_host, settings.clickhouse_port)
+    try:
+        engine = Engine(
+            settings.data_dir / "clickhouse", memory_bytes=settings.clickhouse_memory_mib * MIB
+        )
+        try:
+            with engine.session() as session:
+                for database in DATABASES:
+                    session.run(f"CREATE DATABASE IF NOT EXISTS {database}".encode())
+            asyncio.run(serve(settings, engine, sock))
+        finally:
+            engine.close()
+    finally:
+        sock.close()
+    log.info("clickhouse_stopped")
+
+
+if __name__ == "__main__":
+    run(main)

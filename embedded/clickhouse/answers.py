@@ -1,0 +1,126 @@
+"""How a result travels back: headers, compression, blocks, and errors that come too late."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass, field
+
+import orjson
+from aiohttp import web
+
+from embedded.clickhouse.compression import Encoder, negotiate
+from embedded.clickhouse.errors import QueryError
+from embedded.clickhouse.execution import Execution
+from embedded.clickhouse.formats import content_type
+from embedded.clickhouse.sessions import Progress
+
+WRITE_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Result:
+    """The beginning of a result; the execution has the rest when it is not complete."""
+
+    beginning: list[bytes | memoryview] = field(default_factory=list)
+    is_complete: bool = True
+    output_format: str = ""
+
+
+async def send(
+    request: web.Request,
+    execution: Execution,
+    result: Result,
+    *,
+    accept_encoding: str,
+    server_name: str,
+) -> tuple[web.StreamResponse, QueryError | None]:
+    """Send a result, whole when it is small, block by block otherwise.
+
+    Returns:
+        The response, and the error that came after it had begun: the client was told in the body.
+    """
+    headers = {
+        "Content-Type": content_type(result.output_format),
+        "X-ClickHouse-Query-Id": execution.job.query_id,
+        "X-ClickHouse-Server-Display-Name": server_name,
+        "X-ClickHouse-Timezone": "UTC",
+        "X-ClickHouse-Summary": _summary(execution.progress, execution.job.started),
+    }
+    if result.output_format:
+        headers["X-ClickHouse-Format"] = result.output_format
+    encoder: Encoder | None = None
+    if (coding := negotiate(accept_encoding)) is not None:
+        headers["Content-Encoding"], encoder = coding
+    if result.is_complete and sum(map(len, result.beginning)) <= WRITE_BYTES:
+        body = b"".join(result.beginning)
+        if encoder is not None:
+            body = encoder.encode(body) + encoder.finish()
+        return web.Response(body=body, headers=headers), None
+    return await _stream(request, execution, result, headers, encoder)
+
+
+async def _stream(
+    request: web.Request,
+    execution: Execution,
+    result: Result,
+    headers: dict[str, str],
+    encoder: Encoder | None,
+) -> tuple[web.StreamResponse, QueryError | None]:
+    tag = secrets.token_hex(8)
+    response = web.StreamResponse(headers={**headers, "X-ClickHouse-Exception-Tag": tag})
+    await response.prepare(request)
+    if request.method == "HEAD":
+        return response, None
+    try:
+        for block in result.beginning:
+            await _write(response, block, encoder)
+        if not result.is_complete:
+            while (piece := await execution.call(execution.next_block)) is not None:
+                await _write(response, piece, encoder)
+    except QueryError as error:
+        await _write(response, _late_error(error, tag), encoder)
+        if encoder is not None:
+            await response.write(encoder.finish())
+        # Without the last chunk no client can take the answer for complete.
+        if request.transport is not None:
+            request.transport.close()
+        return response, error
+    if encoder is not None:
+        await response.write(encoder.finish())
+    await response.write_eof()
+    return response, None
+
+
+async def _write(
+    response: web.StreamResponse, block: bytes | memoryview, encoder: Encoder | None
+) -> None:
+    view = memoryview(block)
+    for start in range(0, len(view), WRITE_BYTES):
+        piece = bytes(view[start : start + WRITE_BYTES])
+        if encoder is not None:
+            piece = encoder.encode(piece)
+        if piece:
+            await response.write(piece)
+
+
+def _late_error(error: QueryError, tag: str) -> bytes:
+    message = f"{error.body}\n".encode("utf-8", "replace")
+    opening = f"__exception__\r\n{tag}\r\n".encode()
+    closing = f"{len(message)} {tag}\r\n__exception__\r\n".encode()
+    return opening + message + closing
+
+
+def _summary(progress: Progress, started: float) -> str:
+    return orjson.dumps(
+        {
+            "read_rows": str(progress.read_rows),
+            "read_bytes": str(progress.read_bytes),
+            "written_rows": str(progress.written_rows),
+            "written_bytes": str(progress.written_bytes),
+            "total_rows_to_read": "0",
+            "result_rows": str(progress.result_rows),
+            "result_bytes": str(progress.result_bytes),
+            "elapsed_ns": str(int((time.monotonic() - started) * 1e9)),
+        }
+    ).decode()

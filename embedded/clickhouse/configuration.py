@@ -1,0 +1,85 @@
+"""How the engine is set up: small, durable, and closed to files and the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+# One machine shared with four other processes: caches are small, background pools narrow.
+# `merge_tree` makes an acknowledged insert survive a power cut, not only a killed process.
+_CONFIGURATION = """\
+<clickhouse>
+    <users_config>{users}</users_config>
+    <timezone>UTC</timezone>
+    <max_server_memory_usage>{memory_bytes}</max_server_memory_usage>
+    <mark_cache_size>67108864</mark_cache_size>
+    <index_mark_cache_size>16777216</index_mark_cache_size>
+    <uncompressed_cache_size>0</uncompressed_cache_size>
+    <index_uncompressed_cache_size>0</index_uncompressed_cache_size>
+    <primary_index_cache_size>33554432</primary_index_cache_size>
+    <query_condition_cache_size>16777216</query_condition_cache_size>
+    <compiled_expression_cache_size>8388608</compiled_expression_cache_size>
+    <mmap_cache_size>64</mmap_cache_size>
+    <max_thread_pool_size>1000</max_thread_pool_size>
+    <max_thread_pool_free_size>16</max_thread_pool_free_size>
+    <max_table_size_to_drop>0</max_table_size_to_drop>
+    <max_partition_size_to_drop>0</max_partition_size_to_drop>
+    <storage_configuration>
+        <disks><backups><type>local</type><path>{backups}/</path></backups></disks>
+    </storage_configuration>
+    <backups><allowed_disk>backups</allowed_disk></backups>
+    <merge_tree>
+        <fsync_after_insert>1</fsync_after_insert>
+        <fsync_part_directory>1</fsync_part_directory>
+        <min_rows_to_fsync_after_merge>1</min_rows_to_fsync_after_merge>
+        <max_bytes_to_merge_at_max_space_in_pool>1073741824</max_bytes_to_merge_at_max_space_in_pool>
+    </merge_tree>
+</clickhouse>
+"""
+
+# What anybody may do here, the writer included: nothing that reads files, starts programs or
+# reaches the network from SQL (those need grants on sources), nothing about users. Backups go to
+# the disk of that name, a directory beside the store, and nowhere else.
+_USERS = """\
+<clickhouse>
+    <profiles><default/></profiles>
+    <quotas><default/></quotas>
+    <users>
+        <default>
+            <password></password>
+            <networks><ip>::/0</ip></networks>
+            <profile>default</profile>
+            <quota>default</quota>
+            <grants>
+                <query>
+                    GRANT SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW,
+                    CREATE DICTIONARY, CREATE FUNCTION, DROP, DROP FUNCTION, UNDROP TABLE,
+                    TRUNCATE, OPTIMIZE, CHECK, SHOW, KILL QUERY, dictGet, BACKUP,
+                    MOVE PARTITION BETWEEN SHARDS, CREATE TEMPORARY TABLE,
+                    SYSTEM MERGES, SYSTEM TTL MERGES, SYSTEM FLUSH, SYSTEM DROP CACHE,
+                    SYSTEM RELOAD DICTIONARY, SYSTEM SYNC REPLICA
+                    ON *.*
+                </query>
+                <query>GRANT TABLE ENGINE ON *</query>
+                <query>GRANT READ, WRITE ON DISK</query>
+            </grants>
+        </default>
+    </users>
+</clickhouse>
+"""
+
+
+def write_configuration(directory: Path, *, memory_bytes: int) -> Path:
+    """Write the engine's configuration into `directory` and return the main file."""
+    users = directory / "users.xml"
+    users.write_text(_USERS, encoding="utf-8")
+    configuration = directory / "engine.xml"
+    configuration.write_text(
+        _CONFIGURATION.format(
+            memory_bytes=memory_bytes,
+            users=escape(str(users)),
+            backups=escape(str(directory / "backups")),
+        ),
+        encoding="utf-8",
+    )
+    return configuration

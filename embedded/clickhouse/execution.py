@@ -1,0 +1,300 @@
+"""Runs statements on threads, bounds how many, and takes back those nobody waits for.
+
+Knows no HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, TypeVar
+
+from common.log import get_logger
+from embedded.clickhouse.engine import Engine
+from embedded.clickhouse.errors import Code, QueryError
+from embedded.clickhouse.formats import Joiner, can_join
+from embedded.clickhouse.guard import as_readers_mean, refuse_more_than_reading
+from embedded.clickhouse.native import CUSTOM_SERIALIZATION_REVISION, with_revision
+from embedded.clickhouse.sessions import Insert, Progress, Session
+from embedded.clickhouse.statements import Statement
+
+T = TypeVar("T")
+WHOLE_RESULT_BYTES = 256 * 1024 * 1024
+"""Formats that are one document (JSON, Arrow, Parquet) are held in memory up to here."""
+ANSWER_SECONDS = 5.0
+_KILL_BY_ID = re.compile(
+    rb"\s*KILL\s+QUERY\s+WHERE\s+query_id\s*=\s*'(?P<id>[^'\\]*)'\s*(?P<how>SYNC|ASYNC|TEST)?\s*",
+    re.IGNORECASE,
+)
+
+log = get_logger(__name__)
+
+
+@dataclass
+class Job:
+    """One statement on its way."""
+
+    query_id: str
+    user: str
+    read_only: bool
+    database: str
+    default_format: str
+    settings: Mapping[str, str]
+    parameters: Mapping[str, str]
+    waits_for_end: bool = False
+    protocol_revision: int = 0
+    mark: str = field(default_factory=lambda: secrets.token_hex(8))
+    """Stands in a comment before the statement, so that it can be found and killed."""
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def comment(self) -> bytes:
+        return f"/*{self.mark}*/ ".encode()
+
+
+class Execution:
+    """One statement on its own connection. `call` runs the blocking methods on a thread."""
+
+    def __init__(self, engine: Engine, threads: ThreadPoolExecutor, job: Job) -> None:
+        self._engine = engine
+        self._threads = threads
+        self.job = job
+        self._session: Session | None = None
+        self._insert: Insert | None = None
+        self._blocks: Iterator[bytes] | None = None
+        self._pending: asyncio.Future[Any] | None = None
+        self.is_finished = False
+        """Nothing is left to cancel, so that closing takes no time."""
+
+    async def call(self, work: Callable[[], T]) -> T:
+        """Run `work` on a thread; when the caller is cancelled the work goes on, watched."""
+        future = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        self._pending = future
+        return await asyncio.shield(future)
+
+    @property
+    def pending(self) -> asyncio.Future[Any] | None:
+        """The work still on a thread, when there is any."""
+        return self._pending if self._pending is not None and not self._pending.done() else None
+
+    @property
+    def progress(self) -> Progress:
+        return self._session.progress if self._session else Progress()
+
+    def begin_read(self, statement: Statement) -> tuple[list[bytes | memoryview], bool]:
+        """Run anything but an insert with data.
+
+        Returns:
+            The beginning of the result, and whether it is all of it.
+        """
+        output_format = statement.output_format or self.job.default_format
+        streams = statement.can_stream and can_join(output_format) and not self.job.waits_for_end
+        session = self._open(whole_result=not streams)
+        if session.classify(statement.text).statements > 1:
+            raise QueryError(Code.SYNTAX_ERROR, "Syntax error (Multi-statements are not allowed)")
+        if self.job.read_only:
+            refuse_more_than_reading(session, statement)
+            statement = as_readers_mean(statement)
+        text = self.job.comment + statement.text
+        rewrite: Callable[[bytes], bytes] = Joiner(output_format).join
+        if (
+            output_format.upper() == "NATIVE"
+            and self.job.protocol_revision >= CUSTOM_SERIALIZATION_REVISION
+        ):
+            rewrite = with_revision
+        if not streams:
+            result = session.run(text, self.job.default_format)
+            self.is_finished = True
+            return [rewrite(bytes(result)) if rewrite is with_revision else result], True
+        self._blocks = map(rewrite, session.stream(text, self.job.default_format))
+        # Two blocks are asked for: a result of one block is then known to be complete, and its
+        # answer carries length and summary.
+        beginning: list[bytes | memoryview] = [*islice(self._blocks, 2)]
+        self.is_finished = len(beginning) < 2  # noqa: PLR2004 # as asked for above
+        return beginning, self.is_finished
+
+    def next_block(self) -> bytes | None:
+        """The next block of the result, None at its end."""
+        block = next(self._blocks, None) if self._blocks is not None else None
+        self.is_finished = block is None
+        return block
+
+    def begin_insert(self, statement: Statement) -> None:
+        session = self._open(whole_result=False)
+        self._insert = session.insert(
+            self.job.comment + statement.text, statement.input_format or "TabSeparated"
+        )
+
+    def append(self, data: bytes) -> None:
+        if self._insert is not None:
+            self._insert.append(data)
+
+    def finish_insert(self, rest: bytes) -> None:
+        """Append the rest and write all of it."""
+        if rest:
+            self.append(rest)
+        insert, self._insert = self._insert, None
+        if insert is not None:
+            insert.finish()
+        self.is_finished = True
+
+    def close(self) -> None:
+        """Cancel what is unfinished and let go of the connection."""
+        if self._insert is not None:
+            self._insert.cancel()
+        self._blocks = None
+        if self._session is not None:
+            self._session.close()
+
+    def _open(self, *, whole_result: bool) -> Session:
+        job = self.job
+        settings = dict(job.settings)
+        if whole_result:
+            settings.setdefault("max_result_bytes", str(WHOLE_RESULT_BYTES))
+        self._session = self._engine.session(
+            database=job.database,
+            settings=settings,
+            parameters=job.parameters,
+            read_only=job.read_only,
+        )
+        return self._session
+
+
+class Running:
+    """The statements that are running, and a bound on how many."""
+
+    def __init__(self, engine: Engine, *, at_once: int, wait_seconds: float) -> None:
+        self._engine = engine
+        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="query")
+        # Health and KILL must not queue behind the queries they are about.
+        self._aside = ThreadPoolExecutor(4, thread_name_prefix="aside")
+        self._slots = asyncio.Semaphore(at_once)
+        self._at_once = at_once
+        self._wait_seconds = wait_seconds
+        self._jobs: dict[str, Job] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.is_stopping = False
+
+    async def can_answer(self) -> bool:
+        """Whether the engine answers a real aggregate now."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await loop.run_in_executor(self._aside, self._aggregate)
+        except (QueryError, TimeoutError, RuntimeError):
+            return False
+
+    def _aggregate(self) -> bool:
+        with self._engine.session() as session:
+            return bytes(session.run(b"SELECT sum(number) FROM numbers(3)")) == b"3\n"
+
+    @asynccontextmanager
+    async def slot(self, job: Job) -> AsyncIterator[Execution]:
+        """One of the places for running statements.
+
+        Raises:
+            QueryError: too many queries for too long, or the server is stopping.
+        """
+        if self.is_stopping:
+            raise QueryError(Code.ABORTED, "The server is stopping")
+        if job.query_id in self._jobs:
+            raise QueryError(
+                Code.QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING,
+                f"Query with id = {job.query_id} is already running",
+            )
+        self._jobs[job.query_id] = job
+        self._idle.clear()
+        execution: Execution | None = None
+        try:
+            await self._take_slot()
+            execution = Execution(self._engine, self._threads, job)
+            yield execution
+        finally:
+            if execution is None:
+                self._forget(job)
+            elif execution.pending is None:
+                await self._end(execution)
+            else:
+                # The client left. Nobody waits for the end, but the slot must come back.
+                ending = asyncio.create_task(self._take_back(execution))
+                self._ending.add(ending)
+                ending.add_done_callback(self._ending.discard)
+
+    async def _take_slot(self) -> None:
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                await self._slots.acquire()
+        except TimeoutError as error:
+            raise QueryError(
+                Code.TOO_MANY_SIMULTANEOUS_QUERIES,
+                f"Too many simultaneous queries. Maximum: {self._at_once}",
+            ) from error
+
+    async def _take_back(self, execution: Execution) -> None:
+        while (pending := execution.pending) is not None:
+            await self._kill(execution.job)
+            await asyncio.wait({pending}, timeout=0.1)
+        await self._end(execution)
+
+    async def _end(self, execution: Execution) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            if execution.is_finished:
+                execution.close()
+            else:
+                await asyncio.shield(loop.run_in_executor(self._threads, execution.close))
+        except RuntimeError as error:
+            log.warning("connection_not_closed", reason=str(error)[:200])
+        finally:
+            self._forget(execution.job)
+            self._slots.release()
+
+    def _forget(self, job: Job) -> None:
+        del self._jobs[job.query_id]
+        if not self._jobs:
+            self._idle.set()
+
+    async def _kill(self, job: Job) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(self._aside, self._engine.kill, job.comment.decode())
+        except QueryError as error:
+            log.warning("query_not_killed", query_id=job.query_id, code=error.code)
+
+    def with_engine_ids(self, statement: Statement) -> Statement:
+        """`KILL QUERY WHERE query_id = '…'` in terms that the engine knows."""
+        asked = _KILL_BY_ID.fullmatch(statement.text.rstrip(b"; \n\t"))
+        if asked is None:
+            return statement
+        job = self._jobs.get(asked["id"].decode("utf-8", "replace"))
+        comment = job.comment if job else b"/*not running*/"
+        how = asked["how"] or b"ASYNC"
+        return Statement(
+            kind=statement.kind,
+            text=b"KILL QUERY WHERE startsWith(query, '" + comment + b"') " + how,
+        )
+
+    async def stop(self, *, seconds: float) -> None:
+        """Take nothing new, let what runs finish for `seconds`, then kill it."""
+        self.is_stopping = True
+        await self._wait_until_idle(seconds)
+        for job in list(self._jobs.values()):
+            log.warning("query_killed_at_stop", query_id=job.query_id, user=job.user)
+            await self._kill(job)
+        await self._wait_until_idle(ANSWER_SECONDS)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._aside.shutdown(wait=True)
+
+    async def _wait_until_idle(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()

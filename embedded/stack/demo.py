@@ -1,0 +1,128 @@
+"""`make demo` and `make up`: start, tell where everything is, wait, stop.
+
+The demo's dialogs are real: Ubuntu IRC logs published with "A Large-Scale Corpus for
+Conversation Disentanglement" (Kummerfeld et al., ACL 2019), CC-BY-4.0.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from common.errors import SettingError, StartupError
+from common.settings import load
+from embedded.stack.api_client import ApiClient
+from embedded.stack.keys import KeyRing
+from embedded.stack.lifecycle import Progress, Stack
+from embedded.stack.programs import Plan, traffic
+from embedded.stack.settings import StackSettings
+
+LOGIN = "demo"
+DEMO_LIMIT = "300/minute"
+# The newest messages of the file are not history: they arrive live.
+HISTORY_LINES = 190_000
+LIVE_MESSAGES_PER_SECOND = 1.0
+WATCH_SECONDS = 2.0
+
+
+def demo(*, data: Path | None) -> int:
+    """The stack with simulators and dialogs, until Ctrl-C."""
+    settings = load(StackSettings)
+    plan = Plan(
+        settings=settings,
+        keys=KeyRing(settings.keys),
+        simulated=True,
+        data_file=data.resolve() if data else None,
+        extra={"STATS_API_RATE_LIMIT": DEMO_LIMIT},
+    )
+    progress = Progress()
+    live = traffic(plan, skip=HISTORY_LINES, per_second=LIVE_MESSAGES_PER_SECOND)
+    with suppress(KeyboardInterrupt), Stack(plan, progress=progress, more=[live]) as stack:
+        _load_history(stack, progress)
+        stack.start_services()
+        password = _demo_account(stack)
+        stack.start([live])
+        _print_addresses(stack, progress, login=(LOGIN, password))
+        _watch(stack)
+    return 0
+
+
+def up() -> int:
+    """The stack against the real Telegram and the real model, until Ctrl-C."""
+    settings = load(StackSettings)
+    for name, value in {
+        "TELEGRAM_TOKEN": settings.telegram_token,
+        "OPENROUTER_API_KEY": settings.openrouter_api_key,
+    }.items():
+        if value is None:
+            raise SettingError(name, "is not set; put it into .env, or run `make demo` without it")
+    plan = Plan(settings=settings, keys=KeyRing(settings.keys), simulated=False)
+    progress = Progress()
+    with suppress(KeyboardInterrupt), Stack(plan, progress=progress) as stack:
+        stack.start_services()
+        _print_addresses(stack, progress)
+        _watch(stack)
+    return 0
+
+
+def _load_history(stack: Stack, progress: Progress) -> None:
+    progress.say("Loading past dialogs (only on the first start)")
+    stack.run_showing(
+        "simulator.history",
+        *(("--data", str(stack.plan.data_file)) if stack.plan.data_file else ()),
+        "--limit",
+        str(HISTORY_LINES),
+        environment=stack.plan.history_environment(),
+    )
+
+
+def _demo_account(stack: Stack) -> str:
+    plan = stack.plan
+    password = plan.keys.secret("demo_password")
+    client = ApiClient(plan.url(plan.settings.api_port), username=LOGIN, password=password)
+    try:
+        client.register(plan.secret("admin_registration_token"))
+    finally:
+        client.close()
+    stack.run(
+        "api.accounts",
+        "grant",
+        LOGIN,
+        "names:read",
+        "texts:read",
+        environment=plan.environment(DATABASE_URL=plan.database_url()),
+    )
+    return password
+
+
+def _print_addresses(
+    stack: Stack, progress: Progress, *, login: tuple[str, str] | None = None
+) -> None:
+    plan = stack.plan
+    settings = plan.settings
+    api = plan.url(settings.api_port)
+    progress.say(f"Running; {stack.memory_mib()} MiB in all")
+    lines = {
+        "Dashboard": api,
+        "API docs": f"{api}/docs",
+        "Dagster": plan.url(settings.dagster_port),
+        "Bot health": f"{plan.url(settings.bot_port)}/health",
+        "Logs": str(plan.data / "logs"),
+        "Admin token": f"in {plan.keys.directory / 'admin_registration_token'}",
+    }
+    if login:
+        lines["Login"] = f"{login[0]}  password: {login[1]}"
+    for title, value in lines.items():
+        print(f"    {title:<12} {value}", flush=True)  # noqa: T201 # the answer to the command
+    print("    Ctrl-C stops everything.", flush=True)  # noqa: T201 # the same
+
+
+def _watch(stack: Stack) -> None:
+    while True:
+        time.sleep(WATCH_SECONDS)
+        if not stack.supervisor.is_running:
+            raise StartupError("supervisord ended: see logs/supervisord.log in DATA_DIR")
+        refused = stack.supervisor.refused()
+        if refused:
+            raise StartupError(refused)

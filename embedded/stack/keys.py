@@ -1,0 +1,45 @@
+"""Secrets that nobody has to invent: made once, kept in a private directory, never in DATA_DIR."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from common.errors import SettingError
+
+
+class KeyRing:
+    """One file per secret (mode 0600) in a directory of mode 0700."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory.resolve()
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.directory.chmod(0o700)
+        except OSError as error:
+            raise SettingError("KEYS_DIR", f"cannot use {directory}: {error.strerror}") from error
+
+    def secret(self, name: str) -> str:
+        """The stored secret of this name, made (256 random bits) when there is none."""
+        path = self.directory / name
+        if path.exists():
+            return path.read_text(encoding="utf-8").strip()
+        value = secrets.token_urlsafe(32)
+        self.write(name, value)
+        return value
+
+    def write(self, name: str, content: str) -> Path:
+        """Store a private file whole or not at all."""
+        path = self.directory / name
+        partial = path.with_name(f"{name}.partial")
+        try:
+            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.rename(path)
+        except OSError as error:
+            raise SettingError("KEYS_DIR", f"cannot write {path}: {error.strerror}") from error
+        return path

@@ -1,0 +1,178 @@
+"""Brings the stack up in order, with progress, and down again. Refuses early and clearly."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from typing import IO, Self
+
+import psutil
+
+from common.errors import SettingError, StartupError
+from common.log import redact
+from embedded.stack.programs import (
+    PROJECT,
+    Plan,
+    Program,
+    migration_environment,
+    services,
+    simulators,
+    stores,
+)
+from embedded.stack.readiness import Probe, is_free
+from embedded.stack.supervision import Supervisor
+
+MEBIBYTE = 1024 * 1024
+
+
+class Progress:
+    """Lines for a person who waits: seconds since the start, then what happens."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+
+    def say(self, line: str) -> None:
+        sys.stdout.write(f"[{time.monotonic() - self._started:6.1f} s] {line}\n")
+        sys.stdout.flush()
+
+
+class Stack:
+    """The running product. Use as a context manager: leaving it stops everything.
+
+    Raises (on entering):
+        SettingError: a port is taken, the data directory is in use or cannot be written.
+        StartupError: a program does not start.
+    """
+
+    def __init__(self, plan: Plan, *, progress: Progress, more: Sequence[Program] = ()) -> None:
+        self.plan = plan
+        self._progress = progress
+        self._stores = stores(plan)
+        self._simulators = simulators(plan)
+        self._services = services(plan)
+        self._lock: IO[str] | None = None
+        self.supervisor = Supervisor(
+            [*self._stores, *self._simulators, *self._services, *more],
+            keys=plan.keys,
+            directory=plan.data,
+        )
+
+    def __enter__(self) -> Self:
+        self._take_data_directory()
+        try:
+            self._refuse_taken_ports()
+            if self.plan.postgres is not None:
+                self.plan.postgres.prepare()
+            self.supervisor.__enter__()
+            self.start(self._stores)
+            if self.plan.postgres is not None:
+                asyncio.run(self.plan.postgres.ensure_databases("dialytics", "dagster"))
+            self._migrate()
+            self.start(self._simulators)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def start_services(self) -> None:
+        """Start bot, Dagster and API (apart, so that history can be loaded before)."""
+        self.start(self._services)
+
+    def probes(self) -> dict[str, Probe]:
+        """Per program, its test of readiness."""
+        programs = [*self._stores, *self._simulators, *self._services]
+        return {program.name: program.is_ready for program in programs}
+
+    def __exit__(self, *_exception: object) -> None:
+        if self.supervisor.is_running:
+            self._progress.say("Stopping: API, Dagster, bot, then the databases")
+            self.supervisor.stop()
+            self._progress.say("Stopped")
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _take_data_directory(self) -> None:
+        data = self.plan.data
+        try:
+            data.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # Held open for the life of the stack.
+            self._lock = (data / "stack.lock").open("a")
+        except OSError as error:
+            raise SettingError("DATA_DIR", f"cannot write to {data}: {error.strerror}") from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise SettingError(
+                "DATA_DIR", f"{data} is in use by another running stack; choose another directory"
+            ) from error
+
+    def _refuse_taken_ports(self) -> None:
+        host = self.plan.settings.bind_host
+        ports = self.plan.ports()
+        for name, port in ports.items():
+            twin = next((other for other in ports if other < name and ports[other] == port), None)
+            if twin:
+                raise SettingError(name, f"port {port} is also {twin}; choose another")
+            if not is_free(host, port):
+                raise SettingError(name, f"port {port} on {host} is already in use")
+
+    def start(self, programs: Sequence[Program]) -> None:
+        """Start these together and wait until all are ready."""
+        if not programs:
+            return
+        titles = {program.name: program.title for program in programs}
+        self._progress.say(f"Starting {', '.join(titles.values())}")
+        for name in self.supervisor.start(*titles):
+            self._progress.say(f"  {titles[name]} is ready")
+
+    def _migrate(self) -> None:
+        self._progress.say("Migrating both schemas")
+        self.run("migrations", environment=migration_environment(self.plan))
+
+    def run(self, module: str, *arguments: str, environment: dict[str, str]) -> str:
+        """Run `python -m module` quietly to its end and return what it printed.
+
+        Raises:
+            StartupError: it failed; with its last line.
+        """
+        outcome = subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            cwd=PROJECT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if outcome.returncode != 0:
+            lines = outcome.stderr.strip().splitlines() or ["no message"]
+            raise StartupError(f"{module} failed: {redact(lines[-1])}")
+        return outcome.stdout
+
+    def run_showing(self, module: str, *arguments: str, environment: dict[str, str]) -> None:
+        """Run `python -m module` to its end; what it prints is the progress.
+
+        Raises:
+            StartupError: it failed; its own last line has been shown.
+        """
+        outcome = subprocess.run(
+            [sys.executable, "-m", module, *arguments], cwd=PROJECT, env=environment, check=False
+        )
+        if outcome.returncode != 0:
+            raise StartupError(f"{module} failed: see above")
+
+    def memory_mib(self) -> int:
+        """Memory of all processes of the stack together (proportional set size)."""
+        total = 0
+        root = psutil.Process(self.supervisor.pid)
+        for process in [root, *root.children(recursive=True)]:
+            try:
+                total += process.memory_full_info().pss
+            except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+                # It ended while we looked.
+                continue
+        return round(total / MEBIBYTE)

@@ -1,0 +1,317 @@
+"""The programs of the stack, in start order, each with its environment and its test of readiness.
+
+Stop order is the reverse. A program gets the secrets it needs and no others.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from common.errors import SettingError
+from embedded.postgres import EmbeddedPostgres
+from embedded.stack.keys import KeyRing
+from embedded.stack.readiness import Probe, answers, listens, postgres_answers
+from embedded.stack.settings import StackSettings
+
+PROJECT = Path(__file__).resolve().parents[2]
+# What an isolated stack (smoke, chaos, benchmarks) inherits: nobody's settings, only the machine.
+MACHINE_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER", "VIRTUAL_ENV")
+SIMULATED_TOKEN = "4242424242:simulated-bot-token-for-demo-00001"  # noqa: S105 # opens nothing
+SIMULATED_KEY = "simulated-openrouter-key"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """One supervised process."""
+
+    name: str
+    title: str
+    command: list[str]
+    environment: Mapping[str, str]
+    is_ready: Probe
+    stop_signal: str = "TERM"
+    stop_seconds: int = 35
+    stops_as_group: bool = False
+    """Whether its children are told to stop too."""
+    port: tuple[str, int] | None = None
+    """Setting and number of the port it listens on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Everything that is decided before anything is started."""
+
+    settings: StackSettings
+    keys: KeyRing
+    simulated: bool
+    isolated: bool = False
+    """True: ignore the caller's environment and .env."""
+    extra: Mapping[str, str] = field(default_factory=dict)
+    """More settings for every program."""
+    data_file: Path | None = None
+    """Gzip JSON lines for the simulated traffic; None: generated traffic."""
+
+    @property
+    def data(self) -> Path:
+        return self.settings.data_dir.resolve()
+
+    @property
+    def postgres(self) -> EmbeddedPostgres | None:
+        """The embedded server; None when DATABASE_URL names another."""
+        return None if self.settings.database_url else EmbeddedPostgres(self.data / "postgres")
+
+    @property
+    def has_embedded_clickhouse(self) -> bool:
+        return self.settings.clickhouse_url is None
+
+    def url(self, port: int) -> str:
+        return f"http://{self.settings.bind_host}:{port}"
+
+    def database_url(self) -> str:
+        if self.settings.database_url:
+            return self.settings.database_url.get_secret_value()
+        return EmbeddedPostgres(self.data / "postgres").url("dialytics")
+
+    def dagster_database_url(self) -> str:
+        if self.settings.dagster_database_url:
+            return self.settings.dagster_database_url.get_secret_value()
+        if self.settings.database_url:
+            raise SettingError(
+                "DAGSTER_DATABASE_URL", "is not set; DATABASE_URL is, so Dagster needs its own too"
+            )
+        return EmbeddedPostgres(self.data / "postgres").url("dagster")
+
+    def clickhouse_url(self, user: str) -> str:
+        """`user`: `writer` or `reader`."""
+        settings = self.settings
+        if settings.clickhouse_url:
+            reader = settings.clickhouse_reader_url or settings.clickhouse_url
+            return (settings.clickhouse_url if user == "writer" else reader).get_secret_value()
+        password = self.keys.secret(f"clickhouse_{user}_password")
+        return f"http://{user}:{password}@127.0.0.1:{settings.clickhouse_port}/dialytics"
+
+    def secret(self, name: str) -> str:
+        """A secret from the settings, else the generated one of the same name."""
+        given = getattr(self.settings, name)
+        return given.get_secret_value() if given else self.keys.secret(name)
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """What every program gets, plus `more`."""
+        if self.isolated:
+            base = {name: os.environ[name] for name in MACHINE_VARIABLES if name in os.environ}
+            base["ENV_FILE"] = os.devnull
+        else:
+            base = dict(os.environ)
+        return {
+            **base,
+            "PYTHONPATH": str(PROJECT),
+            "PYTHONUNBUFFERED": "1",
+            "DATA_DIR": str(self.data),
+            "BIND_HOST": self.settings.bind_host,
+            **self.extra,
+            **more,
+        }
+
+    def history_environment(self) -> dict[str, str]:
+        """For the loader of past dialogs, which writes the bot's tables."""
+        return self.environment(DATABASE_URL=self.database_url(), DATA_KEY=self.secret("data_key"))
+
+    def replay_command(self, *arguments: str) -> list[str]:
+        """The program that plays people who write to the simulated bot."""
+        source = ("--data", str(self.data_file)) if self.data_file else ()
+        return _python("simulator.replay", *source, *arguments)
+
+    def replay_environment(self) -> dict[str, str]:
+        return self.environment(**simulated_addresses(self))
+
+    def ports(self) -> dict[str, int]:
+        """Setting -> port, of every program that will listen."""
+        settings = self.settings
+        ports = {
+            "BOT_PORT": settings.bot_port,
+            "API_PORT": settings.api_port,
+            "DAGSTER_PORT": settings.dagster_port,
+            "DAGSTER_CODE_PORT": settings.dagster_code_port,
+        }
+        if settings.pipelines_metrics_port:
+            ports["PIPELINES_METRICS_PORT"] = settings.pipelines_metrics_port
+        if self.has_embedded_clickhouse:
+            ports["CLICKHOUSE_PORT"] = settings.clickhouse_port
+        if self.simulated:
+            ports["SIMULATOR_PORT"] = settings.simulator_port
+        return ports
+
+
+def _python(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", *arguments]
+
+
+def stores(plan: Plan) -> list[Program]:
+    """The databases. They come first: migrations need them, everything else needs migrations."""
+    programs = []
+    if plan.postgres is not None:
+        programs.append(
+            Program(
+                name="postgres",
+                title="PostgreSQL",
+                command=plan.postgres.command(),
+                environment=plan.environment(),
+                is_ready=postgres_answers(plan.postgres.url("postgres")),
+                stop_signal="INT",
+            )
+        )
+    if plan.has_embedded_clickhouse:
+        port = plan.settings.clickhouse_port
+        programs.append(
+            Program(
+                name="clickhouse",
+                title="ClickHouse engine",
+                command=_python("embedded.clickhouse"),
+                environment=plan.environment(
+                    CLICKHOUSE_PORT=str(port),
+                    CLICKHOUSE_WRITER_PASSWORD=plan.keys.secret("clickhouse_writer_password"),
+                    CLICKHOUSE_READER_PASSWORD=plan.keys.secret("clickhouse_reader_password"),
+                ),
+                is_ready=answers(f"http://127.0.0.1:{port}/ping"),
+            )
+        )
+    return programs
+
+
+def migration_environment(plan: Plan) -> dict[str, str]:
+    return plan.environment(
+        DATABASE_URL=plan.database_url(), CLICKHOUSE_URL=plan.clickhouse_url("writer")
+    )
+
+
+def simulators(plan: Plan) -> list[Program]:
+    if not plan.simulated:
+        return []
+    port = plan.settings.simulator_port
+    return [
+        Program(
+            name="simulator",
+            title="Telegram and model simulators",
+            command=_python("simulator"),
+            environment=plan.environment(
+                SIMULATOR_PORT=str(port),
+                TELEGRAM_TOKEN=SIMULATED_TOKEN,
+                OPENROUTER_API_KEY=SIMULATED_KEY,
+            ),
+            is_ready=listens("127.0.0.1", port),
+            stop_seconds=10,
+        )
+    ]
+
+
+def services(plan: Plan) -> list[Program]:
+    """Bot, API and Dagster."""
+    settings = plan.settings
+    return [
+        Program(
+            name="bot",
+            title="Bot",
+            command=_python("bot"),
+            environment=plan.environment(
+                DATABASE_URL=plan.database_url(),
+                DATA_KEY=plan.secret("data_key"),
+                BOT_PORT=str(settings.bot_port),
+                **(simulated_addresses(plan) if plan.simulated else {}),
+            ),
+            is_ready=answers(f"{plan.url(settings.bot_port)}/ready"),
+        ),
+        Program(
+            name="dagster-code",
+            title="Dagster code server",
+            command=_python("pipelines", "code-server"),
+            environment=pipelines_environment(plan),
+            is_ready=listens("127.0.0.1", settings.dagster_code_port),
+            # It waits for its runs, which know of a stop only when they are told.
+            stops_as_group=True,
+        ),
+        Program(
+            name="dagster-daemon",
+            title="Dagster daemon",
+            command=_python("pipelines", "daemon"),
+            environment=pipelines_environment(plan),
+            is_ready=_at_once,
+        ),
+        Program(
+            name="dagster-webserver",
+            title="Dagster UI",
+            command=_python("pipelines", "webserver"),
+            environment=pipelines_environment(plan),
+            is_ready=answers(f"{plan.url(settings.dagster_port)}/server_info"),
+        ),
+        Program(
+            name="api",
+            title="Stats API and web page",
+            command=_python("api"),
+            environment=plan.environment(
+                DATABASE_URL=plan.database_url(),
+                CLICKHOUSE_READER_URL=plan.clickhouse_url("reader"),
+                CLICKHOUSE_URL=plan.clickhouse_url("reader"),
+                DATA_KEY=plan.secret("data_key"),
+                ADMIN_REGISTRATION_TOKEN=plan.secret("admin_registration_token"),
+                API_TOKEN_SECRET=plan.keys.secret("api_token_secret"),
+                API_PORT=str(settings.api_port),
+            ),
+            is_ready=answers(f"{plan.url(settings.api_port)}/ready"),
+        ),
+    ]
+
+
+def traffic(plan: Plan, *, skip: int, per_second: float) -> Program:
+    """Live messages for the demo: of the data file after the first `skip`, then made up ones.
+
+    A second demo goes on where the first one stopped.
+    """
+    return Program(
+        name="traffic",
+        title="live traffic",
+        command=plan.replay_command(
+            "--endless",
+            *("--skip", str(skip if plan.data_file else 0)),
+            *("--rate", str(per_second)),
+            *("--position", str(plan.data / "traffic.json")),
+        ),
+        environment=plan.replay_environment(),
+        is_ready=_at_once,
+        stop_seconds=5,
+    )
+
+
+def simulated_addresses(plan: Plan) -> dict[str, str]:
+    """The settings that point the bot at the simulators."""
+    simulator = f"http://127.0.0.1:{plan.settings.simulator_port}"
+    return {
+        "TELEGRAM_TOKEN": SIMULATED_TOKEN,
+        "TELEGRAM_API_URL": simulator,
+        "OPENROUTER_API_KEY": SIMULATED_KEY,
+        "OPENROUTER_BASE_URL": f"{simulator}/v1",
+        # Any names do: the simulated model answers to all of them.
+        "LLM_MODEL": "openai/gpt-4o-mini",
+        "LLM_FALLBACK_MODEL": "meta-llama/llama-3.3-70b-instruct",
+    }
+
+
+def pipelines_environment(plan: Plan) -> dict[str, str]:
+    """For everything that reads PostgreSQL and writes ClickHouse."""
+    return plan.environment(
+        DATABASE_URL=plan.database_url(),
+        CLICKHOUSE_URL=plan.clickhouse_url("writer"),
+        DATA_KEY=plan.secret("data_key"),
+        DAGSTER_DATABASE_URL=plan.dagster_database_url(),
+        DAGSTER_HOME=str(plan.data / "dagster"),
+        DAGSTER_PORT=str(plan.settings.dagster_port),
+        DAGSTER_CODE_PORT=str(plan.settings.dagster_code_port),
+        PIPELINES_METRICS_PORT=str(plan.settings.pipelines_metrics_port),
+    )
+
+
+def _at_once() -> bool:
+    return True

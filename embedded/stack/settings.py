@@ -1,0 +1,43 @@
+"""Settings of the one-machine stack itself. What belongs to a service is read by the service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+
+from common.settings import Section
+
+
+class StackSettings(Section):
+    """Where the stack keeps its files and which ports it takes."""
+
+    data_dir: Path = Path(".data")
+    keys_dir: Path | None = None
+    """Generated secrets. Default: beside DATA_DIR, as `<DATA_DIR>.keys`; never inside it."""
+    bind_host: str = "127.0.0.1"
+    bot_port: int = Field(default=8080, ge=1, le=65535)
+    api_port: int = Field(default=8000, ge=1, le=65535)
+    dagster_port: int = Field(default=3000, ge=1, le=65535)
+    dagster_code_port: int = Field(default=3030, ge=1, le=65535)
+    pipelines_metrics_port: int = Field(default=9109, ge=0, le=65535)
+    clickhouse_port: int = Field(default=8123, ge=1, le=65535)
+    simulator_port: int = Field(default=8081, ge=1, le=65535)
+
+    database_url: SecretStr | None = None
+    """Set: this PostgreSQL is used and the embedded one is not started."""
+    dagster_database_url: SecretStr | None = None
+    """Needed with DATABASE_URL: where Dagster keeps its runs."""
+    clickhouse_url: SecretStr | None = None
+    """Set: this ClickHouse is used and the embedded one is not started."""
+    clickhouse_reader_url: SecretStr | None = None
+
+    telegram_token: SecretStr | None = None
+    openrouter_api_key: SecretStr | None = None
+    admin_registration_token: SecretStr | None = None
+    data_key: SecretStr | None = None
+
+    @property
+    def keys(self) -> Path:
+        data = self.data_dir.absolute()
+        return self.keys_dir or data.parent / f"{data.name}.keys"

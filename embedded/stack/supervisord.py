@@ -1,0 +1,52 @@
+"""Runs supervisord so that a full disk costs it lines of log and not its life.
+
+Supervisord tells on its standard error that a log could not be written. Where that fails too it
+would end, and every program with it.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TextIO
+
+from supervisor import loggers, supervisord
+
+
+class Unfailing:
+    """Writes to `stream` what can be written, and drops the rest."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except OSError:
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except OSError:
+            # What could not be written stays in the buffer until the disk has room.
+            return
+
+
+class PatientLog(loggers.RotatingFileHandler):  # type: ignore[misc] # published without types
+    """A log that goes on in its file when the next one cannot be begun."""
+
+    def doRollover(self) -> None:  # noqa: N802 # supervisor's name
+        try:
+            super().doRollover()
+        except OSError:
+            self.stream = open(self.baseFilename, "ab")  # noqa: SIM115, PTH123 # as supervisor does
+
+
+def main() -> None:
+    sys.stderr = Unfailing(sys.stderr)
+    loggers.RotatingFileHandler = PatientLog
+    supervisord.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""Reads the next page while the last one is being stored. Knows nothing about pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+Page = TypeVar("Page")
+
+
+def one_ahead(pages: Iterator[Page]) -> Iterator[Page]:
+    """The same pages, each read on a thread while the caller is busy with the one before.
+
+    Two are in memory at once. What reading raises is raised here, in its turn; the caller that
+    leaves early waits for the page that is being read.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="page") as reading:
+        coming = reading.submit(next, pages, None)
+        while (page := coming.result()) is not None:
+            coming = reading.submit(next, pages, None)
+            yield page

@@ -1,0 +1,124 @@
+"""Which columns replication moves, and how they must look on both sides.
+
+Texts, profiles, keys and identifiers are absent on purpose: what is not named here never leaves
+PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+# PostgreSQL's type name -> the expression that Arrow and ClickHouse both read without loss.
+_CASTS = {"numeric(18,10)": "{}::text", "xid8": "{}::text::bigint"}
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicatedTable:
+    """One table of PostgreSQL and its copy in the warehouse."""
+
+    source: str
+    target: str
+    key: str
+    key_type: str
+    first_key: str
+    """A key below every real one."""
+    columns: Mapping[str, str]
+    """Column -> PostgreSQL type."""
+    renamed: Mapping[str, str]
+    """Source column -> target column, where they differ."""
+    condition: str
+    """Which rows replicate."""
+
+    @property
+    def selection(self) -> str:
+        """The SELECT list, with the target's names."""
+        return ", ".join(
+            f"{_CASTS.get(kind, '{}').format(name)} AS {self.renamed.get(name, name)}"
+            for name, kind in self.columns.items()
+        )
+
+    @property
+    def target_columns(self) -> set[str]:
+        return {self.renamed.get(name, name) for name in self.columns} | {"epoch", "is_deleted"}
+
+    def parsed(self, key: str) -> UUID | int:
+        """A key that may stand in a statement.
+
+        Raises:
+            ValueError: it is none.
+        """
+        return UUID(key) if self.key_type == "uuid" else int(key)
+
+
+_MOMENT = "timestamp with time zone"
+
+TURNS = ReplicatedTable(
+    source="turns",
+    target="turns",
+    key="id",
+    key_type="uuid",
+    first_key="00000000-0000-0000-0000-000000000000",
+    columns={
+        "id": "uuid",
+        "version": "xid8",
+        "bot_id": "bigint",
+        "user_key": "integer",
+        "dialog_id": "uuid",
+        "chat_type": "text",
+        "language": "text",
+        "source": "text",
+        "user_messages": "smallint",
+        "received_at": _MOMENT,
+        "sent_at": _MOMENT,
+        "first_token_at": _MOMENT,
+        "answered_at": _MOMENT,
+        "status": "text",
+        "reason": "text",
+        "model_asked": "text",
+        "model_used": "text",
+        "fallback_cause": "text",
+        "prompt_tokens": "integer",
+        "completion_tokens": "integer",
+        "cached_tokens": "integer",
+        "reasoning_tokens": "integer",
+        "cost_usd": "numeric(18,10)",
+        "finish_reason": "text",
+        "user_chars": "integer",
+        "answer_chars": "integer",
+        "answer_parts": "smallint",
+        "flood_wait_ms": "integer",
+    },
+    renamed={},
+    condition="status <> 'pending'",
+)
+
+PEOPLE = ReplicatedTable(
+    source="users",
+    target="people",
+    key="key",
+    key_type="integer",
+    first_key="-2147483648",
+    columns={
+        "key": "integer",
+        "version": "xid8",
+        "language": "text",
+        "source": "text",
+        "blocked_at": _MOMENT,
+        "created_at": _MOMENT,
+        "updated_at": _MOMENT,
+    },
+    renamed={"key": "user_key"},
+    condition="true",
+)
+
+REPLICATED = (PEOPLE, TURNS)
+
+TOMBSTONES = {
+    "id": "bigint",
+    "table_name": "text",
+    "row_id": "text",
+    "version": "xid8",
+    "deleted_at": _MOMENT,
+}

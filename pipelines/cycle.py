@@ -1,0 +1,165 @@
+"""One cycle: replicate what is new, rebuild and publish what it changed, collect what is old.
+
+Everything that moves data runs inside `exclusively`: batch, backfill, reconcile, collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from common.settings import DatabaseSettings, ReportSettings
+from common.tracing import span, trace
+from pipelines.checks import record_lag
+from pipelines.replicate import Batch, Replication, Step, no_step, resync_reason
+from pipelines.rollup import Publication, Rollups
+from pipelines.settings import PipelineSettings
+from pipelines.source import Source
+from pipelines.watermark import Watermark, Watermarks
+from warehouse.client import Writer
+from warehouse.settings import WarehouseSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Everything that a process of the pipelines is configured with."""
+
+    database: DatabaseSettings
+    warehouse: WarehouseSettings
+    pipelines: PipelineSettings
+    report: ReportSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Open connections under the lock."""
+
+    source: Source
+    writer: Writer
+    replication: Replication
+    rollups: Rollups
+    alert_seconds: float
+
+    def replicate(self) -> Batch:
+        """Move one batch; a late one is recorded as a failed check."""
+        with span("replicate") as moved:
+            batch = self.replication.run()
+            moved.set(
+                batch_id=str(batch.batch_id),
+                kind=batch.kind,
+                since_version=batch.since_version,
+                until_version=batch.until_version,
+                turns=batch.turns,
+                people=batch.people,
+                tombstones=batch.tombstones,
+            )
+        record_lag(
+            self.writer,
+            lag_seconds=batch.replication_lag_seconds,
+            held_by=batch.held_by,
+            alert_seconds=self.alert_seconds,
+        )
+        return batch
+
+    def is_behind(self) -> bool:
+        """Whether a cycle has anything to do. If not, says so to the readers.
+
+        Without that word an hour without messages would look like an hour of lag.
+        """
+        status = self.source.status()
+        last = Watermarks(self.writer).last()
+        head = self.rollups.head()
+        if (
+            last is None
+            or head is None
+            or resync_reason(last, status)
+            or not last.is_finished
+            or (head.epoch, head.watermark) != (last.epoch, last.watermark)
+            or self.source.has_rows(last.watermark, status.horizon)
+        ):
+            return True
+        self.writer.insert(
+            "freshness",
+            [
+                {
+                    "publication": head.publication,
+                    "data_through": status.data_through,
+                    "lag_seconds": status.lag_seconds,
+                    "held_by": status.held_by if status.lag_seconds >= 1 else "",
+                    "checked_at": status.clock,
+                }
+            ],
+        )
+        record_lag(
+            self.writer,
+            lag_seconds=status.lag_seconds,
+            held_by=status.held_by,
+            alert_seconds=self.alert_seconds,
+        )
+        return False
+
+    def state(self) -> Watermark:
+        """The finished watermark. A batch that was cut short is finished first."""
+        state = Watermarks(self.writer).last()
+        if state is None or not state.is_finished:
+            self.replicate()
+            state = Watermarks(self.writer).last()
+        assert state is not None  # noqa: S101 # a batch that returned has written its watermark
+        return state
+
+    def publish(self) -> Publication | None:
+        """Publish what the last batch changed, then collect old builds."""
+        with span("publish") as published:
+            publication = self.rollups.follow(self.state())
+            if publication is not None:
+                published.set(days=len(publication.days), watermark=publication.watermark)
+        with span("collect"):
+            self.rollups.collect()
+        return publication
+
+    def gather(self) -> int:
+        """Publish what is new, then put scattered days together. Returns the days that moved."""
+        self.publish()
+        return len(self.rollups.gather(self.state()))
+
+    def cycle(self) -> tuple[Batch, Publication | None]:
+        """One batch and its publication, one trace."""
+        with trace("batch"):
+            return self.replicate(), self.publish()
+
+
+@contextmanager
+def exclusively(stores: Stores, *, step: Step = no_step) -> Iterator[Session]:
+    """Connections to both stores, holding the lock until the end.
+
+    Raises:
+        BusyError: somebody else held the lock for too long.
+    """
+    settings = stores.pipelines
+    with (
+        Source(stores.database.libpq_url) as source,
+        Writer(stores.warehouse) as writer,
+    ):
+        source.lock(wait_seconds=settings.lock_wait_seconds)
+        yield Session(
+            source=source,
+            writer=writer,
+            alert_seconds=settings.replication_alert_seconds,
+            replication=Replication(
+                source, writer, page_rows=settings.replication_page_rows, step=step
+            ),
+            rollups=Rollups(
+                writer,
+                zone=stores.report.report_timezone,
+                grace_seconds=settings.snapshot_grace_seconds,
+                confirm_lock=source.confirm_lock,
+                step=step,
+            ),
+        )
+
+
+def run_cycle(stores: Stores, *, step: Step = no_step) -> tuple[Batch, Publication | None]:
+    """One whole cycle."""
+    with exclusively(stores, step=step) as session:
+        return session.cycle()

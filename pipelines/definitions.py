@@ -1,0 +1,94 @@
+"""Everything that Dagster knows about this project, in one place."""
+
+from __future__ import annotations
+
+import functools
+import logging
+
+import dagster as dg
+
+from common.log import configure_logging
+from common.settings import RuntimeSettings, load
+from common.tracing import TracingSettings, configure_tracing
+from pipelines.assets import MOVES_DATA, SOURCES, ledger_assets, rollup_assets
+from pipelines.cycle import Stores
+from pipelines.digest_job import digest_job, notices_job, operator_schedules
+from pipelines.environment import load_stores
+from pipelines.expectation_checks import expectations
+from pipelines.follower_job import follow_job, new_data_sensor
+from pipelines.metrics_server import export_metrics
+from pipelines.prune_job import prune_job
+from pipelines.settings import DagsterSettings
+from pipelines.upkeep_jobs import (
+    HEAVY,
+    QUALITY_JOB,
+    nightly_job,
+    schedules,
+)
+
+
+def build_definitions(stores: Stores, *, keep_days: int = 3) -> dg.Definitions:
+    """Assets, jobs, sensor and schedules over the given stores."""
+    ledger = ledger_assets(stores)
+    rollups = rollup_assets(stores)
+    process_log = dg.LoggerDefinition(_process_log)
+    follow = follow_job(stores, log=process_log)
+    checks = expectations(stores)
+    return dg.Definitions(
+        asset_checks=checks,
+        assets=[*SOURCES, ledger, rollups],
+        jobs=[
+            follow,
+            nightly_job(stores, log=process_log),
+            prune_job(keep_days=keep_days, log=process_log),
+            digest_job(stores, log=process_log),
+            notices_job(stores, log=process_log),
+            dg.define_asset_job(
+                QUALITY_JOB,
+                selection=dg.AssetSelection.checks(*checks),
+                description="Expectations on the last days of ledger and rollups.",
+                tags=HEAVY,
+            ),
+            dg.define_asset_job(
+                "rebuild",
+                selection=dg.AssetSelection.assets(rollups).without_checks()
+                | dg.AssetSelection.checks(rollups, *checks),
+                description="Rebuild the chosen days of all rollups, then see if they are right.",
+                tags={**MOVES_DATA, **HEAVY},
+            ),
+        ],
+        sensors=[new_data_sensor(stores, follow)],
+        schedules=[*schedules(stores), *operator_schedules(stores)],
+        executor=dg.in_process_executor,
+        loggers={"console": process_log},
+    )
+
+
+def _process_log(_context: dg.InitLoggerContext) -> logging.Logger:
+    """The log of the process, from warnings up; every event is on the run's page."""
+    log = logging.getLogger("pipelines.run")
+    log.setLevel(logging.WARNING)
+    return log
+
+
+@functools.cache
+def _prepare_process() -> DagsterSettings:
+    """Log, traces and metrics. Once: Dagster asks for the definitions twice."""
+    configure_logging(load(RuntimeSettings), service="pipelines")
+    configure_tracing(load(TracingSettings), service="pipelines")
+    settings = load(DagsterSettings)
+    export_metrics(settings)
+    return settings
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The code location, configured by the environment."""
+    settings = _prepare_process()
+    # One line per record, in the project's format.
+    for name in ("dagster", "dagster.code_server"):
+        logging.getLogger(name).handlers.clear()
+    return build_definitions(
+        load_stores(),
+        keep_days=settings.dagster_keep_days,
+    )

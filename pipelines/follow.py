@@ -1,0 +1,118 @@
+"""Follows new data: a cycle whenever something committed, until it is quiet or time is up.
+
+One follower lives at a time. What fails is tried again with growing pauses; what keeps failing
+is raised, so that the run is seen to fail. Knows nothing about Dagster.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from common.log import get_logger
+from pipelines.cycle import Stores, exclusively
+from pipelines.errors import BusyError, LockLostError, SchemaDriftError, SourceError
+from pipelines.replicate import Batch
+from pipelines.rollup import Publication
+from pipelines.source import FOLLOWER, Source
+from warehouse.errors import WarehouseUnavailableError
+
+PASSING = (BusyError, LockLostError, SourceError, WarehouseUnavailableError)
+"""What may be gone at the next attempt."""
+ATTEMPTS = 5
+FIRST_PAUSE_SECONDS = 1.0
+
+log = get_logger(__name__)
+
+OnCycle = Callable[[Batch, Publication | None], None]
+
+
+def nothing() -> None:
+    """Rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What one follower did."""
+
+    cycles: int
+    rows: int
+
+
+class Follower:
+    """Runs cycles; calls `on_cycle` after each and `on_rest` before each pause."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        *,
+        on_cycle: OnCycle,
+        on_rest: Callable[[], None] = nothing,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._stores = stores
+        self._on_cycle = on_cycle
+        self._on_rest = on_rest
+        self._sleep = sleep
+
+    def run(self) -> Followed:
+        """Follow until nothing was new for the idle time, or the run's time is up.
+
+        Raises:
+            BusyError: another follower lives.
+            SchemaDriftError: at once; repeating would not help.
+            PipelineError, WarehouseError: after the last attempt.
+        """
+        settings = self._stores.pipelines
+        cycles = rows = failures = 0
+        started = quiet_since = time.monotonic()
+        with Source(self._stores.database.libpq_url) as source:
+            source.become_follower()
+            while time.monotonic() - started < settings.follow_run_seconds:
+                source.confirm_lock(FOLLOWER)
+                try:
+                    batch = self._cycle()
+                except SchemaDriftError:
+                    raise
+                except PASSING as error:
+                    failures += 1
+                    if failures >= ATTEMPTS:
+                        raise
+                    pause = FIRST_PAUSE_SECONDS * 2 ** (failures - 1)
+                    log.warning("cycle failed", cause=str(error), pause_seconds=pause)
+                    self._sleep(pause)
+                    continue
+                failures = 0
+                if batch is not None:
+                    cycles, rows = cycles + 1, rows + batch.rows
+                    quiet_since = time.monotonic()
+                elif time.monotonic() - quiet_since >= settings.follow_idle_seconds:
+                    break
+                self._on_rest()
+                self._sleep(settings.cycle_seconds)
+        return Followed(cycles=cycles, rows=rows)
+
+    def _cycle(self) -> Batch | None:
+        with exclusively(self._stores) as session:
+            if not session.is_behind():
+                return None
+            batch, publication = session.cycle()
+        self._on_cycle(batch, publication)
+        return batch
+
+
+def new_data(stores: Stores) -> str:
+    """Why a follower should be started; empty when there is one, or nothing is new.
+
+    Raises:
+        DialyticsError: a store does not answer.
+    """
+    try:
+        with exclusively(stores) as session:
+            if session.source.has_follower() or not session.is_behind():
+                return ""
+            return "new data"
+    except BusyError:
+        # A backfill or reconcile holds the lock; whatever is new waits for it anyway.
+        return ""

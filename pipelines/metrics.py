@@ -1,0 +1,223 @@
+"""What Prometheus reads about the pipelines: freshness, checks, reconciliation, Dagster's runs.
+
+Nothing is counted here: every scrape reads what batches, checks and runs have recorded.
+`docs/metrics/pipelines.md` lists all.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+import dagster as dg
+from dagster import DagsterError, DagsterInstance
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
+
+from common.log import get_logger
+from warehouse.client import Writer
+from warehouse.errors import WarehouseError
+from warehouse.settings import WarehouseSettings
+
+JOBS = ("digest", "follow", "nightly", "notices", "prune", "quality", "rebuild")
+STATES = {
+    "queued": [dg.DagsterRunStatus.QUEUED],
+    "running": [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED],
+    "succeeded": [dg.DagsterRunStatus.SUCCESS],
+    "failed": [dg.DagsterRunStatus.FAILURE],
+}
+CHECKS_SINCE = timedelta(days=2)
+RECONCILED_SINCE = timedelta(days=400)
+WITHHELD = "SELECT countIf(withheld) FROM builds"
+
+log = get_logger(__name__)
+
+
+class Part(Protocol):
+    """Where numbers come from."""
+
+    name: str
+
+    def read(self) -> Iterator[GaugeMetricFamily]:
+        """The numbers now."""
+
+
+class PipelineCollector(Collector):
+    """Asks every part when it is scraped; a part that does not answer is `pipeline_store_up` 0."""
+
+    def __init__(self, parts: Iterable[Part]) -> None:
+        self._parts = tuple(parts)
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        """Nothing: registration must not ask the stores."""
+        return ()
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        up = GaugeMetricFamily("pipeline_store_up", "1 while the store answers.", labels=["store"])
+        for part in self._parts:
+            try:
+                families = list(part.read())
+            except (WarehouseError, DagsterError, SQLAlchemyError, OSError) as error:
+                log.warning("not measured", store=part.name, cause=type(error).__name__)
+                up.add_metric([part.name], 0)
+                continue
+            up.add_metric([part.name], 1)
+            yield from families
+        yield up
+
+
+class WarehousePart:
+    """Freshness, checks and reconciliation, as the warehouse has recorded them."""
+
+    name = "clickhouse"
+
+    def __init__(
+        self, settings: WarehouseSettings, *, clock: Callable[[], datetime] | None = None
+    ) -> None:
+        self._settings = settings
+        self._clock = clock or (lambda: datetime.now(UTC))
+        self._writer: Writer | None = None
+
+    def read(self) -> Iterator[GaugeMetricFamily]:
+        if self._writer is None:
+            self._writer = Writer(self._settings)
+        now = self._clock()
+        yield from self._freshness(self._writer, now)
+        yield _gauge(
+            "pipeline_days_withheld",
+            "Days that keep older numbers because a blocking check failed.",
+            self._writer.value("days withheld", sql=WITHHELD),
+        )
+        yield from self._quality(self._writer, now)
+
+    def _freshness(self, writer: Writer, now: datetime) -> Iterator[GaugeMetricFamily]:
+        heads = writer.rows("reports/head")
+        if not heads:
+            return
+        row = writer.rows("reports/freshness", {"publication": heads[0]["publication"]})[0]
+        confirmed = row["checked_at"] >= row["replicated_at"]
+        yield _gauge(
+            "pipeline_replication_lag_seconds",
+            "Age of the oldest commit that the last look at PostgreSQL could not replicate.",
+            row["lag_seconds"] if confirmed else row["replication_lag_seconds"],
+        )
+        yield _gauge(
+            "pipeline_data_age_seconds",
+            "Now, less the moment through which every report counts everything.",
+            max(0.0, (now - heads[0]["data_through"]).total_seconds()),
+        )
+        yield _gauge(
+            "pipeline_last_batch_timestamp_seconds",
+            "When the last batch of replication ended.",
+            row["replicated_at"].timestamp(),
+        )
+        yield _gauge("pipeline_published_turns", "Turns of the publication.", row["turns"])
+
+    def _quality(self, writer: Writer, now: datetime) -> Iterator[GaugeMetricFamily]:
+        failing = GaugeMetricFamily(
+            "pipeline_failing_checks",
+            "Results of the latest run of each check that did not pass.",
+            labels=["suite", "blocking"],
+        )
+        rows = writer.rows("reports/quality_checks", {"since": now - CHECKS_SINCE})
+        for suite in sorted({"batch", *(row["suite"] for row in rows)}):
+            for blocking in (True, False):
+                failing.add_metric(
+                    [suite, str(blocking).lower()],
+                    sum(
+                        not row["passed"] and (row["suite"], row["blocking"]) == (suite, blocking)
+                        for row in rows
+                    ),
+                )
+        yield failing
+        since: date = (now - RECONCILED_SINCE).date()
+        days = writer.rows("reports/quality_days", {"since_day": since})
+        yield _gauge(
+            "pipeline_days_different",
+            "Days whose latest comparison with PostgreSQL found a difference.",
+            sum(not row["ok"] for row in days),
+        )
+        yield _gauge(
+            "pipeline_last_reconciliation_timestamp_seconds",
+            "When days were last compared with PostgreSQL; 0 before the first time.",
+            max((row["ran_at"].timestamp() for row in days), default=0),
+        )
+
+
+class DagsterPart:
+    """Runs, sensors and schedules, as Dagster's own storage has them."""
+
+    name = "dagster"
+
+    def __init__(self, instance: Callable[[], DagsterInstance] = DagsterInstance.get) -> None:
+        self._instance = instance
+
+    def read(self) -> Iterator[GaugeMetricFamily]:
+        instance = self._instance()
+        runs = GaugeMetricFamily(
+            "dagster_runs", "Runs kept in Dagster's storage.", labels=["job_name", "status"]
+        )
+        succeeded = GaugeMetricFamily(
+            "dagster_last_success_timestamp_seconds",
+            "When a run of the job last succeeded.",
+            labels=["job_name"],
+        )
+        for job in JOBS:
+            for state, statuses in STATES.items():
+                wanted = dg.RunsFilter(job_name=job, statuses=statuses)
+                runs.add_metric([job, state], instance.get_runs_count(wanted))
+            last = instance.get_run_records(
+                dg.RunsFilter(job_name=job, statuses=STATES["succeeded"]), limit=1
+            )
+            if last and last[0].end_time:
+                succeeded.add_metric([job], last[0].end_time)
+        yield runs
+        yield succeeded
+        yield from self._ticks(instance)
+
+    def _ticks(self, instance: DagsterInstance) -> Iterator[GaugeMetricFamily]:
+        last = GaugeMetricFamily(
+            "dagster_last_tick_timestamp_seconds",
+            "When a sensor or schedule was last evaluated.",
+            labels=["name"],
+        )
+        failing = GaugeMetricFamily(
+            "dagster_last_tick_failed",
+            "1 when the last evaluation of a sensor or schedule failed.",
+            labels=["name"],
+        )
+        for state in instance.all_instigator_state():
+            ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
+            if ticks:
+                last.add_metric([state.instigator_name], ticks[0].timestamp)
+                failing.add_metric(
+                    [state.instigator_name],
+                    int(ticks[0].status.value == "FAILURE"),
+                )
+        yield last
+        yield failing
+
+
+class DiskPart:
+    """The disk that holds the data directory."""
+
+    name = "disk"
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def read(self) -> Iterator[GaugeMetricFamily]:
+        usage = shutil.disk_usage(self._directory if self._directory.exists() else Path.cwd())
+        yield _gauge(
+            "pipeline_disk_free_ratio",
+            "Part of the disk of DATA_DIR that is free.",
+            usage.free / usage.total,
+        )
+
+
+def _gauge(name: str, documentation: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, documentation, value=float(value))

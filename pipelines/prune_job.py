@@ -1,0 +1,74 @@
+"""Keeps Dagster's database small: runs, events, results of checks. Ticks it prunes itself.
+
+The results of checks stay in the warehouse for 90 days; Dagster keeps the latest of each.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import sqlalchemy as sa
+from dagster._core.storage.event_log import SqlEventLogStorage
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
+
+FINISHED = [
+    dg.DagsterRunStatus.SUCCESS,
+    dg.DagsterRunStatus.FAILURE,
+    dg.DagsterRunStatus.CANCELED,
+]
+RUNS_AT_ONCE = 100
+
+
+def prune_job(*, keep_days: int, log: dg.LoggerDefinition) -> dg.JobDefinition:
+    """Delete what finished before `keep_days` days."""
+
+    @dg.op(
+        description="Delete finished runs, their events and results of checks.",
+        out=dg.Out(dg.Nothing),
+    )
+    def delete_old_runs(context: dg.OpExecutionContext) -> None:
+        before = datetime.now(UTC) - timedelta(days=keep_days)
+        context.add_output_metadata(
+            {
+                "runs": _delete_runs(context.instance, before=before),
+                "check_results": _delete_check_results(context.instance, before=before),
+            }
+        )
+
+    @dg.job(
+        name="prune",
+        executor_def=dg.in_process_executor,
+        logger_defs={"console": log},
+        config={"loggers": {"console": {}}},
+        description="Keep Dagster's storage small.",
+    )
+    def prune() -> None:
+        delete_old_runs()
+
+    return prune
+
+
+def _delete_runs(instance: dg.DagsterInstance, *, before: datetime) -> int:
+    deleted = 0
+    while True:
+        records = instance.get_run_records(
+            dg.RunsFilter(created_before=before, statuses=FINISHED), limit=RUNS_AT_ONCE
+        )
+        for record in records:
+            instance.delete_run(record.dagster_run.run_id)
+        deleted += len(records)
+        if not records:
+            return deleted
+
+
+def _delete_check_results(instance: dg.DagsterInstance, *, before: datetime) -> int:
+    """Deleting a run leaves its results of checks behind: thousands a day, for ever."""
+    storage = instance.event_log_storage
+    if not isinstance(storage, SqlEventLogStorage):
+        return 0
+    results = AssetCheckExecutionsTable.c
+    latest = sa.select(sa.func.max(results.id)).group_by(results.asset_key, results.check_name)
+    old = AssetCheckExecutionsTable.delete().where(
+        results.create_timestamp < before.replace(tzinfo=None), results.id.not_in(latest)
+    )
+    with storage.index_connection() as connection:
+        return int(connection.execute(old).rowcount)

@@ -1,0 +1,95 @@
+"""Erases what has served its time: texts, budgets of ended periods, tombstones, watermarks.
+
+Texts live in PostgreSQL only. Erasing them changes no figure: the ledger holds none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg
+
+from common.log import get_logger
+from pipelines.cycle import Stores, exclusively
+from pipelines.watermark import Watermarks
+from warehouse.client import Writer
+
+ROWS_AT_ONCE = 10_000
+WATERMARK_DAYS = 7
+
+ERASE_TEXTS = """
+DELETE FROM messages WHERE id IN (
+    SELECT id FROM messages
+    WHERE created_at < now() - make_interval(days => %(days)s) LIMIT %(rows)s
+)
+"""
+ERASE_TOMBSTONES = """
+DELETE FROM tombstones WHERE id IN (
+    SELECT id FROM tombstones
+    WHERE deleted_at < now() - make_interval(days => %(days)s)
+        AND version < %(watermark)s::text::xid8
+    LIMIT %(rows)s
+)
+"""
+# What an erased person had spent counts until their period ends; then nothing of them is left.
+ERASE_BUDGETS = """
+DELETE FROM spent_budgets WHERE ctid IN (
+    SELECT ctid FROM spent_budgets
+    WHERE period_start < date_trunc(period, now() AT TIME ZONE %(zone)s) LIMIT %(rows)s
+)
+"""
+ERASE_WATERMARKS = f"""
+ALTER TABLE watermarks DELETE
+WHERE written_at < now() - INTERVAL {WATERMARK_DAYS} DAY AND sequence < {{last:UInt64}}
+SETTINGS mutations_sync = 1
+"""
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """How many rows went."""
+
+    texts: int
+    budgets: int
+    tombstones: int
+
+
+def apply_retention(stores: Stores) -> Erased:
+    """Erase texts older than MESSAGE_RETENTION_DAYS (0: none) and records nobody needs."""
+    settings = stores.pipelines
+    with exclusively(stores) as session, psycopg.connect(stores.database.libpq_url) as connection:
+        state = session.state()
+        texts = 0
+        if settings.message_retention_days:
+            texts = _erase(connection, ERASE_TEXTS, days=settings.message_retention_days)
+        budgets = _erase(connection, ERASE_BUDGETS, zone=stores.report.report_timezone)
+        tombstones = _erase(
+            connection,
+            ERASE_TOMBSTONES,
+            days=settings.tombstone_retention_days,
+            watermark=str(state.watermark),
+        )
+        _erase_watermarks(session.writer)
+    log.info("retention applied", texts=texts, budgets=budgets, tombstones=tombstones)
+    return Erased(texts=texts, budgets=budgets, tombstones=tombstones)
+
+
+def _erase(connection: psycopg.Connection, statement: str, **parameters: object) -> int:
+    """Delete in small transactions: a large one would hold replication's horizon back."""
+    erased = 0
+    while True:
+        with connection.transaction():
+            deleted = connection.execute(
+                statement.encode(), {**parameters, "rows": ROWS_AT_ONCE}
+            ).rowcount
+        erased += deleted
+        if deleted < ROWS_AT_ONCE:
+            return erased
+
+
+def _erase_watermarks(writer: Writer) -> None:
+    last = Watermarks(writer).last()
+    if last is not None:
+        writer.run("erase old watermarks", {"last": last.sequence}, sql=ERASE_WATERMARKS)

@@ -1,0 +1,282 @@
+"""Rebuilds the days that changed, checks them, and publishes them together.
+
+A build is made beside the published one under a version of its own, from the ledger alone, so
+it can be thrown away or repeated at any moment. Knows nothing about PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from common.log import get_logger
+from pipelines.checks import BlockingChecks, Failure
+from pipelines.gather import Gathering
+from pipelines.publish import THE_PUBLICATION, Build, Head, Publisher
+from pipelines.replicate import Step, no_step
+from pipelines.watermark import Watermark, ever_greater
+from warehouse.client import Writer
+
+DAYS_PER_INSERT = 60
+"""Bounds the memory of one statement."""
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What one build published."""
+
+    publication: int
+    watermark: int
+    days: tuple[date, ...]
+    withheld: tuple[date, ...]
+    failures: tuple[Failure, ...]
+    rows_differ: int
+    turns: int
+    seconds: float
+
+
+class Rollups:
+    """Builds and publishes. The caller holds the lock that `confirm_lock` confirms."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        *,
+        zone: str,
+        grace_seconds: int,
+        confirm_lock: Callable[[], None],
+        step: Step = no_step,
+    ) -> None:
+        self._writer = writer
+        self._zone = zone
+        self._publisher = Publisher(writer, grace_seconds=grace_seconds, confirm_lock=confirm_lock)
+        self._checks = BlockingChecks(writer)
+        self._step = step
+
+    def head(self) -> Head | None:
+        """The newest publication of the zone that is set; None when there is none."""
+        head = self._publisher.head()
+        return head if head is not None and head.zone == self._zone else None
+
+    def follow(self, state: Watermark) -> Publication | None:
+        """Publish every day that changed up to a finished batch; None when nothing is new."""
+        head = self._publisher.head()
+        if head is None or (head.epoch, head.zone) != (state.epoch, self._zone):
+            return self._publish(state, head, base=0, days=self._changed(state, since=0))
+        if head.watermark == state.watermark:
+            return None
+        withheld = [
+            build.day
+            for build in self._publisher.builds(head.publication).values()
+            if build.withheld
+        ]
+        days = {*self._changed(state, since=head.watermark), *withheld}
+        return self._publish(state, head, base=head.publication, days=sorted(days))
+
+    def rebuild(self, state: Watermark, days: Iterable[date]) -> Publication:
+        """Build the given days again, changed or not."""
+        head = self._publisher.head()
+        if head is None or (head.epoch, head.zone) != (state.epoch, self._zone):
+            return self._publish(state, head, base=0, days=self._changed(state, since=0))
+        return self._publish(state, head, base=head.publication, days=sorted(set(days)))
+
+    def gather(self, state: Watermark) -> tuple[date, ...]:
+        """Put months that are spread over many builds into one each. Returns the moved days."""
+        head = self.head()
+        if head is None or (head.epoch, head.watermark) != (state.epoch, state.watermark):
+            return ()
+        return Gathering(self._writer, self._publisher).run(state, head)
+
+    def collect(self) -> int:
+        """Drop what no reader needs. Returns the number of dropped partitions."""
+        dropped = self._publisher.collect()
+        self._step("collected")
+        return dropped
+
+    def _changed(self, state: Watermark, *, since: int) -> list[date]:
+        rows = self._writer.rows(
+            "rollups/changed_days",
+            {
+                "zone": self._zone,
+                "epoch": state.epoch,
+                "since": since,
+                "until": state.watermark,
+            },
+        )
+        return [row["day"] for row in rows]
+
+    def _publish(
+        self, state: Watermark, head: Head | None, *, base: int, days: Sequence[date]
+    ) -> Publication:
+        clock = time.monotonic()
+        version = ever_greater(head.publication if head else 0)
+        made, moves = self._build(state, days, base=base, version=version)
+        failures = self._check(state, made, version=version)
+        withheld = linked_days({failure.day for failure in failures}, moves) & set(made)
+        builds = self._map(state, head, made, base=base, version=version, withheld=withheld)
+        self._publisher.publish(
+            publication=version, state=state, zone=self._zone, builds=builds, replaces=head
+        )
+        self._step("published")
+        outcome = Publication(
+            publication=version,
+            watermark=state.watermark,
+            days=tuple(made),
+            withheld=tuple(sorted(withheld)),
+            failures=tuple(failures),
+            rows_differ=sum(build.rows_differ for build in builds),
+            turns=sum(build.turns for build in builds),
+            seconds=time.monotonic() - clock,
+        )
+        log.info(
+            "published",
+            publication=version,
+            days=len(made),
+            withheld=len(withheld),
+            seconds=round(outcome.seconds, 3),
+        )
+        return outcome
+
+    def _build(
+        self, state: Watermark, days: Sequence[date], *, base: int, version: int
+    ) -> tuple[list[date], list[tuple[date, date]]]:
+        """Insert all tables of the build. Returns its days and the moves of first days."""
+        if not days:
+            return [], []
+        self._insert(("user_days",), state, days, base=base, version=version)
+        whole = {"version": version, "base": base}
+        self._writer.run("rollups/first_days", {**whole, "days": list(days)})
+        self._step("first_days built")
+        moves = [
+            (row["old_day"], row["new_day"]) for row in self._writer.rows("rollups/moves", whole)
+        ]
+        # Days that gained or lost a newcomer through a change elsewhere.
+        others = sorted({day for move in moves for day in move} - {*days, THE_PUBLICATION})
+        self._insert(("user_days",), state, others, base=base, version=version)
+        made = sorted({*days, *others})
+        self._insert(
+            ("activity", "daily", "new_users", "quarter_users", "day_users"),
+            state,
+            made,
+            base=base,
+            version=version,
+        )
+        return made, moves
+
+    def _insert(
+        self,
+        tables: Sequence[str],
+        state: Watermark,
+        days: Sequence[date],
+        *,
+        base: int,
+        version: int,
+    ) -> None:
+        for some in _chunks(days):
+            parameters = self._parameters(state, some, version=version) | {"base": base}
+            for table in tables:
+                self._writer.run(f"rollups/{table}", parameters)
+                self._step(f"{table} built")
+
+    def _check(self, state: Watermark, days: Sequence[date], *, version: int) -> list[Failure]:
+        return self._checks.run(
+            [self._parameters(state, some, version=version) for some in _chunks(days)]
+        )
+
+    def _map(
+        self,
+        state: Watermark,
+        head: Head | None,
+        days: Sequence[date],
+        *,
+        base: int,
+        version: int,
+        withheld: set[date],
+    ) -> list[Build]:
+        differ: dict[date, int] = {}
+        turns: dict[date, int] = {}
+        for some in _chunks(days):
+            built = {"days": some, "version": version}
+            differ |= _by_day(self._writer.rows("rollups/differences", {**built, "base": base}))
+            turns |= _by_day(self._writer.rows("rollups/turns_of_days", built))
+        # The last good numbers of a withheld day, of the epoch before if need be.
+        served = (
+            self._publisher.builds(head.publication)
+            if head is not None and head.zone == self._zone and withheld
+            else {}
+        )
+        builds = []
+        for day in days:
+            if day not in withheld:
+                builds.append(
+                    Build(
+                        day=day,
+                        version=version,
+                        withheld=False,
+                        watermark=state.watermark,
+                        data_through=state.data_through,
+                        turns=turns.get(day, 0),
+                        rows_differ=differ.get(day, 0),
+                    )
+                )
+                continue
+            before = served.get(day)
+            builds.append(
+                Build(
+                    day=day,
+                    version=before.version if before else 0,
+                    withheld=True,
+                    watermark=before.watermark if before and base else 0,
+                    data_through=_through(before, head),
+                    turns=before.turns if before else 0,
+                )
+            )
+        return builds
+
+    def _parameters(
+        self, state: Watermark, days: Sequence[date], *, version: int
+    ) -> dict[str, Any]:
+        around = {day + timedelta(days=shift) for day in days for shift in (-1, 0, 1)}
+        return {
+            "epoch": state.epoch,
+            "zone": self._zone,
+            "version": version,
+            "days": list(days),
+            # A day of the zone touches at most the UTC days around it; these are the sort key.
+            "utc_days": sorted(around),
+        }
+
+
+def linked_days(failed: set[date], moves: Iterable[tuple[date, date]]) -> set[date]:
+    """The failed days and those that share a moving newcomer with them.
+
+    Publishing one side of a move alone would count that person as new twice, or never.
+    """
+    linked = set(failed)
+    pairs = [{*move} - {THE_PUBLICATION} for move in moves]
+    while True:
+        grown = linked.union(*(pair for pair in pairs if pair & linked))
+        if grown == linked:
+            return linked
+        linked = grown
+
+
+def _through(before: Build | None, head: Head | None) -> datetime:
+    if before is None or head is None:
+        return datetime.fromtimestamp(0, UTC)
+    # A day that was not withheld yet was complete up to the publication before this one.
+    return before.data_through if before.withheld else head.data_through
+
+
+def _chunks(days: Sequence[date]) -> Iterator[list[date]]:
+    for start in range(0, len(days), DAYS_PER_INSERT):
+        yield list(days[start : start + DAYS_PER_INSERT])
+
+
+def _by_day(rows: Iterable[dict[str, Any]]) -> dict[date, int]:
+    return {day: int(value) for day, value in (tuple(row.values()) for row in rows)}

@@ -1,0 +1,82 @@
+"""How often the pipelines run, how much they move at once, and what they keep."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from common.settings import Environment, Section, refuse_weak_secret
+
+
+class PipelineSettings(Section):
+    """Replication, rollups and their upkeep."""
+
+    replication_page_rows: int = Field(default=100_000, ge=100, le=1_000_000)
+    """Rows that are in memory at once."""
+    replication_alert_seconds: float = Field(default=120.0, gt=0)
+    """Replication lag from which a check fails and a warning is logged."""
+    cycle_seconds: int = Field(default=5, ge=1, le=3600)
+    """Least time between two looks for new data."""
+    follow_run_seconds: int = Field(default=900, ge=10)
+    """How long one run follows new data before the next takes over."""
+    follow_idle_seconds: int = Field(default=60, ge=0)
+    """After how long without new data a following run ends; the sensor starts another."""
+    snapshot_grace_seconds: int = Field(default=90, ge=1)
+    """How long a replaced build stays readable; longer than the longest query of a reader."""
+    lock_wait_seconds: float = Field(default=30.0, ge=0)
+    """How long a batch, backfill or reconcile waits for another one."""
+    message_retention_days: int = Field(default=0, ge=0, le=36_500)
+    """Texts older than this are erased every night; 0 keeps them until the person erases them."""
+    operator_chat_id: int | None = None
+    """Telegram chat that gets the daily digest and notices; unset: neither is written."""
+    digest_hour: int = Field(default=9, ge=0, le=23)
+    """Hour of REPORT_TIMEZONE at which yesterday's digest is written."""
+    default_language: Literal["en", "ru"] = "en"
+    """Of the digest and its notices: the bot's own default."""
+    tombstone_retention_days: int = Field(default=30, ge=1)
+    """How long the records of deleted rows stay in PostgreSQL after they were replicated."""
+
+
+class DagsterSettings(Section):
+    """Dagster's own processes."""
+
+    dagster_database_url: SecretStr
+    """PostgreSQL database of Dagster's runs, events and schedules."""
+    dagster_home: Path | None = None
+    """Directory of its configuration; unset: DATA_DIR/dagster."""
+    data_dir: Path = Path(".data")
+    bind_host: str = "127.0.0.1"
+    dagster_port: int = Field(default=3000, ge=1, le=65_535)
+    """Web page of Dagster."""
+    dagster_code_port: int = Field(default=3030, ge=1, le=65_535)
+    """gRPC port of the code server, on 127.0.0.1 unless DAGSTER_CODE_HOST says otherwise."""
+    dagster_code_host: str = "127.0.0.1"
+    """Where webserver and daemon find the code server."""
+    dagster_keep_days: int = Field(default=3, ge=1)
+    """Runs and ticks older than this are deleted."""
+    pipelines_metrics_port: int = Field(default=9109, ge=0, le=65_535)
+    """Where the code server answers /metrics; 0: nowhere."""
+    metrics_token: SecretStr | None = None
+    """Bearer token that opens /metrics to other machines; without it only this machine reads."""
+    environment: Environment = Environment.DEVELOPMENT
+
+    @model_validator(mode="after")
+    def _metrics_token_is_real(self) -> Self:
+        if self.metrics_token is not None:
+            refuse_weak_secret(self.environment, "METRICS_TOKEN", self.metrics_token)
+        return self
+
+    @field_validator("dagster_database_url")
+    @classmethod
+    def _is_postgresql(cls, value: SecretStr) -> SecretStr:
+        # Dagster's own processes are given the same URL with its driver's name.
+        scheme = value.get_secret_value().partition("://")[0]
+        if scheme.partition("+")[0] not in {"postgresql", "postgres"}:
+            raise ValueError("must start with postgresql://")
+        return value
+
+    @property
+    def home(self) -> Path:
+        return (self.dagster_home or self.data_dir / "dagster").resolve()

@@ -1,0 +1,99 @@
+"""Answers that a model might have given: decided by the prompt alone, so a repeat is equal.
+
+`[[anything]]` in a prompt comes back in its answer, so that a test can tie one to the other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+from typing import Any
+
+_MARKER = re.compile(r"\[\[(.{1,200}?)\]\]")
+LIST_SHARE, CODE_SHARE = 0.3, 0.25
+_OPENINGS = (
+    "Sure, here is what I would do.",
+    "Good question.",
+    "That depends on your setup, but usually this helps:",
+    "Let us go step by step.",
+    "In short: yes, with one caveat.",
+)
+_SENTENCES = (
+    "Check the log first, it usually names the cause.",
+    "The package may simply be missing from your sources.",
+    "Restart the service after changing its configuration.",
+    "Keep a copy of the old file, so that you can go back.",
+    "On recent releases this is done for you.",
+    "If it still fails, try again with more verbose output.",
+    "You can see the current value with the command below.",
+    "Mind the permissions of the directory.",
+    "Это работает и на других языках: кодировка UTF-8 😀.",
+)
+_BULLETS = (
+    "update the package list",
+    "install the missing driver",
+    "reload the module",
+    "**reboot** only if nothing else helped",
+    "look at `dmesg` for errors",
+)
+_CODE = (
+    "```bash\nsudo apt-get update\nsudo apt-get install --fix-broken\n```",
+    "```python\nfor name in sorted(names):\n    print(name)\n```",
+    "```ini\n[Service]\nRestart=always\n```",
+)
+
+
+def last_user_text(messages: list[Any]) -> str:
+    """The text of the newest message by the user; parts of a content list are joined."""
+    for message in reversed(messages):
+        if isinstance(message, dict) and message.get("role") == "user":
+            return content_text(message.get("content"))
+    return ""
+
+
+def content_text(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+    return ""
+
+
+def text_digest(text: str) -> str:
+    """How the record of calls names a text: SHA-256 in hex."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def chance_of(model: str, text: str, seed: int) -> random.Random:
+    """The dice of one prompt: equal for an equal prompt."""
+    return random.Random(f"{seed}:{model}:{text_digest(text)}")
+
+
+def make_answer(text: str, *, chance: random.Random, words: int | None = None) -> str:
+    """A plausible answer in Markdown to a prompt."""
+    pieces = [chance.choice(_OPENINGS)]
+    pieces.extend(f"Regarding {marker}." for marker in _MARKER.findall(text))
+    paragraphs = [" ".join(pieces)]
+    paragraphs.extend(
+        " ".join(chance.sample(_SENTENCES, k=chance.randint(1, 3)))
+        for _ in range(chance.randint(1, 3))
+    )
+    if chance.random() < LIST_SHARE:
+        bullets = chance.sample(_BULLETS, k=chance.randint(2, 4))
+        paragraphs.append("\n".join(f"- {bullet}" for bullet in bullets))
+    if chance.random() < CODE_SHARE:
+        paragraphs.append(chance.choice(_CODE))
+    while words is not None and sum(len(each.split()) for each in paragraphs) < words:
+        paragraphs.append(" ".join(chance.sample(_SENTENCES, k=3)))
+    return "\n\n".join(paragraphs)
+
+
+def chunks(text: str) -> list[str]:
+    """A text as a stream brings it, about a word at a time; joined they are the text."""
+    return re.findall(r"\s*\S+|\s+$", text)
+
+
+def count_tokens(text: str) -> int:
+    """About four characters to a token, never none for a text."""
+    return (len(text) + 3) // 4

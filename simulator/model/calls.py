@@ -1,0 +1,81 @@
+"""The record of every completion asked for, to be compared with what the bot recorded."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from simulator.bell import Bell
+from simulator.counters import Counters
+from simulator.journal import Journal
+
+
+@dataclass(slots=True, kw_only=True)
+class Call:
+    """One request at the completions endpoint, from its arrival on."""
+
+    id: str = field(default_factory=lambda: f"gen-{uuid4().hex}")
+    model: str
+    text_sha256: str
+    """Of the last user text, UTF-8."""
+    stream: bool
+    prompt_messages: int = 0
+    user: str | None = None
+    started_at: float = field(default_factory=time.time)
+    """Seconds since 1970."""
+    first_token_at: float | None = None
+    ended_at: float | None = None
+    outcome: str | None = None
+    """answered, refused, disconnected (by the client) or the fault's kind; None while open."""
+    status: int = 200
+    model_used: str | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cost: float | None = None
+    """As stated to the client; None when it was not stated."""
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Calls:
+    """The newest calls in memory, all of them in the journal when there is one."""
+
+    def __init__(self, *, bell: Bell, counters: Counters, journal: Journal, keep: int) -> None:
+        self._bell = bell
+        self._counters = counters
+        self._journal = journal
+        self._calls: deque[Call] = deque(maxlen=keep)
+
+    def __iter__(self) -> Any:
+        return iter(self._calls)
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def __getitem__(self, index: int) -> Call:
+        return self._calls[index]
+
+    def start(self, call: Call) -> None:
+        self._calls.append(call)
+        self._counters.llm_calls_started += 1
+        self._journal.append({"event": "started", **call.as_dict()})
+        self._bell.ring()
+
+    def end(self, call: Call, outcome: str, *, status: int = 200) -> None:
+        """Record how a call ended; a second end is ignored."""
+        if call.outcome is not None:
+            return
+        call.outcome, call.status, call.ended_at = outcome, status, time.time()
+        self._counters.llm_calls_ended += 1
+        self._counters.llm_calls_answered += outcome == "answered"
+        self._journal.append({"event": "ended", **call.as_dict()})
+        self._bell.ring()
+
+    def clear(self) -> None:
+        self._calls.clear()

@@ -1,0 +1,166 @@
+"""What one completion says: its answer, its usage and its events. Knows nothing about HTTP."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from simulator import lenient
+from simulator.model.answers import (
+    chance_of,
+    chunks,
+    content_text,
+    count_tokens,
+    last_user_text,
+    make_answer,
+)
+from simulator.model.behaviour import ModelBehaviour
+from simulator.model.calls import Call
+
+Json = dict[str, Any]
+
+TOKENS_PER_MESSAGE = 4
+CACHED_BLOCK = 64
+"""Prompt tokens are cached in blocks of this size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The part of a request's body that decides the answer."""
+
+    model: str
+    messages: list[Any]
+    stream: bool
+    include_usage: bool
+    max_tokens: int | None
+    user: str | None
+
+    @property
+    def text(self) -> str:
+        return last_user_text(self.messages)
+
+    @property
+    def prompt_tokens(self) -> int:
+        return sum(
+            TOKENS_PER_MESSAGE + count_tokens(content_text(message.get("content")))
+            for message in self.messages
+            if isinstance(message, dict)
+        )
+
+
+class Completion:
+    """One answer, decided by request, behaviour and seed."""
+
+    def __init__(
+        self, request: Request, behaviour: ModelBehaviour, call: Call, *, seed: int, empty: bool
+    ) -> None:
+        chance = chance_of(request.model, request.text, seed)
+        text = behaviour.answer
+        if text is None:
+            text = make_answer(request.text, chance=chance, words=behaviour.answer_words)
+        self.chunks = [] if empty else chunks(text)
+        self.finish_reason = behaviour.finish_reason
+        if request.max_tokens is not None and len(self.chunks) > request.max_tokens:
+            self.chunks = self.chunks[: request.max_tokens]
+            self.finish_reason = "length"
+        self.latency = (
+            behaviour.first_token_seconds + chance.random() * behaviour.first_token_jitter_seconds
+        )
+        self._behaviour = behaviour
+        self._call = call
+        call.model_used = behaviour.answers_as or request.model
+        self._count(request)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.chunks)
+
+    def _count(self, request: Request) -> None:
+        behaviour, call = self._behaviour, self._call
+        if behaviour.usage == "none":
+            return
+        call.prompt_tokens = request.prompt_tokens
+        call.reasoning_tokens = behaviour.reasoning_tokens
+        call.completion_tokens = count_tokens(self.text) + behaviour.reasoning_tokens
+        earlier = call.prompt_tokens - count_tokens(request.text) - TOKENS_PER_MESSAGE
+        call.cached_tokens = max(earlier, 0) // CACHED_BLOCK * CACHED_BLOCK
+        if behaviour.usage == "full":
+            call.cost = round(
+                call.prompt_tokens * behaviour.prompt_price
+                + call.completion_tokens * behaviour.completion_price,
+                10,
+            )
+
+    def usage(self) -> Json | None:
+        call = self._call
+        if call.prompt_tokens is None or call.completion_tokens is None:
+            return None
+        usage: Json = {
+            "prompt_tokens": call.prompt_tokens,
+            "completion_tokens": call.completion_tokens,
+            "total_tokens": call.prompt_tokens + call.completion_tokens,
+            "prompt_tokens_details": {"cached_tokens": call.cached_tokens},
+            "completion_tokens_details": {"reasoning_tokens": call.reasoning_tokens},
+        }
+        if call.cost is not None:
+            usage["cost"] = call.cost
+        return usage
+
+    def body(self) -> Json:
+        """The answer without streaming."""
+        choice = {
+            "index": 0,
+            "message": {"role": "assistant", "content": self.text, "refusal": None},
+            "finish_reason": self.finish_reason,
+            "native_finish_reason": self.finish_reason,
+            "logprobs": None,
+        }
+        body = self._frame("chat.completion", [choice])
+        if (usage := self.usage()) is not None:
+            body["usage"] = usage
+        return body
+
+    def token_event(self, text: str) -> bytes:
+        return self._event({"role": "assistant", "content": text}, None)
+
+    def final_event(self) -> bytes:
+        return self._event({"role": "assistant", "content": ""}, self.finish_reason)
+
+    def usage_event(self) -> bytes | None:
+        usage = self.usage()
+        if usage is None:
+            return None
+        return event(self._frame("chat.completion.chunk", []) | {"usage": usage})
+
+    def error_event(self, message: str, code: int) -> bytes:
+        """OpenRouter's way to fail once the status line has gone."""
+        choice = {"index": 0, "delta": {"content": ""}, "finish_reason": "error"}
+        return event(
+            self._frame("chat.completion.chunk", [choice])
+            | {"error": {"code": code, "message": message}}
+        )
+
+    def _event(self, delta: Json, finish_reason: str | None) -> bytes:
+        choice = {
+            "index": 0,
+            "delta": delta,
+            "finish_reason": finish_reason,
+            "native_finish_reason": finish_reason,
+            "logprobs": None,
+        }
+        return event(self._frame("chat.completion.chunk", [choice]))
+
+    def _frame(self, kind: str, choices: list[Json]) -> Json:
+        return {
+            "id": self._call.id,
+            "provider": "Simulated",
+            "model": self._call.model_used,
+            "object": kind,
+            "created": int(time.time()),
+            "choices": choices,
+        }
+
+
+def event(body: Json) -> bytes:
+    return b"data: " + lenient.dumps(body) + b"\n\n"

@@ -1,0 +1,199 @@
+"""A whole bot in this process, against the simulators and a fresh database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text
+
+from bot.app import App
+from bot.sections import Settings
+from bot.settings import (
+    AccessSettings,
+    BotSettings,
+    LimitSettings,
+    ModelSettings,
+    OperatorSettings,
+    TelegramSettings,
+)
+from bot.tables import Turn, Update
+from common.postgres import Sessions
+from common.sealing import Vault
+from common.settings import DatabaseSettings, DataKeySettings, ReportSettings, RuntimeSettings
+from simulator.app import Simulator
+from simulator.telegram.world import Chat, Person
+
+DATA_KEY = "a data key of the tests, long enough"
+MODEL = "sim/primary"
+FALLBACK = "sim/fallback"
+DAY_ENDS_SECONDS = 60
+
+FAST: dict[str, Any] = {
+    "telegram_chat_interval_seconds": 0.01,
+    "telegram_messages_per_second": 500,
+    "telegram_group_messages_per_minute": 1000,
+    "telegram_poll_seconds": 1,
+    "sweep_seconds": 0.3,
+    "join_seconds": 0.4,
+    "draft_seconds": 0.05,
+    "retry_update_seconds": 0.02,
+    "llm_retry_seconds": 0.01,
+    "shutdown_seconds": 5.0,
+    "llm_fallback_model": FALLBACK,
+}
+
+
+def make_settings(simulator: Simulator, database: DatabaseSettings, **changes: Any) -> Settings:
+    """Settings of a bot that talks to the simulators; every value may be overridden by name."""
+    values: dict[str, Any] = {
+        "telegram_token": simulator.token,
+        "telegram_api_url": simulator.url,
+        "openrouter_api_key": simulator.api_key or "none",
+        "openrouter_base_url": simulator.model_url,
+        "llm_model": MODEL,
+        "data_key": DATA_KEY,
+        "bot_port": 0,
+        **FAST,
+        **changes,
+    }
+
+    def section(kind: type[Any]) -> Any:
+        known = {name: values[name] for name in kind.model_fields if name in values}
+        return kind(_env_file=None, **known)
+
+    return Settings(
+        runtime=section(RuntimeSettings),
+        database=database,
+        data_key=section(DataKeySettings),
+        report=section(ReportSettings),
+        telegram=section(TelegramSettings),
+        model=section(ModelSettings),
+        access=section(AccessSettings),
+        limits=section(LimitSettings),
+        bot=section(BotSettings),
+        operator=section(OperatorSettings),
+    )
+
+
+@dataclass
+class World:
+    """A running bot, its simulators and its database."""
+
+    app: App
+    simulator: Simulator
+    sessions: Sessions
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.app.port}"
+
+    @property
+    def vault(self) -> Vault:
+        return Vault(DATA_KEY)
+
+    def write(self, words: str, *, person: int = 1001, **more: Any) -> list[int]:
+        """A person writes in private, or in `chat`."""
+        language = more.pop("language", "en")
+        return self.simulator.account.send_text(
+            words, person=Person(id=person, language_code=language), **more
+        )
+
+    async def until(self, condition: Callable[[], object], *, seconds: float = 45) -> None:
+        """Wait for the simulators. Generous: a busy machine must not fail a test."""
+        await self.simulator.wait_until(condition, seconds=seconds)
+
+    async def replies(self, count: int = 1, *, chat: int = 1001, seconds: float = 45) -> list[str]:
+        """The texts of the bot in a chat, once there are so many."""
+        outbox = self.simulator.account.outbox
+        await self.until(lambda: len(outbox.texts(chat)) >= count, seconds=seconds)
+        return outbox.texts(chat)
+
+    async def ask(self, words: str, *, chat: int = 1001, seconds: float = 45, **more: Any) -> str:
+        """Write and return the first reply."""
+        before = len(self.simulator.account.outbox.texts(chat))
+        self.write(words, **more)
+        return (await self.replies(before + 1, chat=chat, seconds=seconds))[before]
+
+    async def turns(self) -> list[Turn]:
+        async with self.sessions() as session:
+            return list(await session.scalars(select(Turn).order_by(Turn.received_at, Turn.id)))
+
+    async def updates(self) -> list[Update]:
+        async with self.sessions() as session:
+            return list(await session.scalars(select(Update).order_by(Update.update_id)))
+
+    async def settled(self, *, seconds: float = 60) -> list[Update]:
+        """Every update, once none is open and Telegram has none left."""
+
+        async def is_done() -> bool:
+            updates = await self.updates()
+            accepted = self.simulator.counters.updates_accepted > 0
+            return (
+                accepted
+                and len(self.simulator.account.queue) == 0
+                and bool(updates)
+                and all(update.outcome for update in updates)
+            )
+
+        await eventually(is_done, seconds=seconds)
+        return await self.updates()
+
+    async def rows(self, query: str, **parameters: Any) -> list[Any]:
+        async with self.sessions() as session:
+            return list((await session.execute(text(query), parameters)).all())
+
+
+async def eventually(is_so: Callable[[], Awaitable[bool]], *, seconds: float = 45) -> None:
+    async with asyncio.timeout(seconds):
+        while not await is_so():  # noqa: ASYNC110 # a database rings no bell
+            await asyncio.sleep(0.03)
+
+
+Start = Callable[..., Awaitable[World]]
+
+
+@asynccontextmanager
+async def running_bot(
+    simulator: Simulator, database: DatabaseSettings, sessions: Sessions, **changes: Any
+) -> AsyncIterator[World]:
+    app = App(make_settings(simulator, database, **changes))
+    async with app.running():
+        yield World(app, simulator, sessions)
+
+
+@pytest.fixture
+async def start(
+    simulator: Simulator, database: DatabaseSettings, sessions: Sessions
+) -> AsyncIterator[Start]:
+    """Starts bots with changed settings; they end with the test."""
+    async with AsyncExitStack() as stack:
+
+        async def start_one(**changes: Any) -> World:
+            bot = running_bot(simulator, database, sessions, **changes)
+            return await stack.enter_async_context(bot)
+
+        yield start_one
+
+
+@pytest.fixture
+async def world(start: Start) -> World:
+    return await start()
+
+
+@pytest.fixture
+async def one_day() -> None:
+    """For tests of what is counted by day or month: midnight does not fall into them."""
+    now = datetime.now(UTC)
+    midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    if (left := (midnight - now).total_seconds()) < DAY_ENDS_SECONDS:
+        await asyncio.sleep(left + 0.1)
+
+
+def group(chat_id: int = -100_500, **more: Any) -> Chat:
+    return Chat(id=chat_id, type="supergroup", title="Friends", **more)

@@ -1,0 +1,291 @@
+"""Every command, as a person meets it."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from simulator.telegram.world import Person
+from tests.bot.conftest import MODEL, Start, World, eventually, group
+
+
+async def outcomes(world: World) -> list[str | None]:
+    return [update.outcome for update in await world.settled()]
+
+
+async def test_start_greets_and_keeps_the_source_for_the_first_turn(world: World):
+    reply = await world.ask("/start campaign_7")
+    assert "/help" in reply
+    await world.ask("/start other")
+
+    await world.ask("hello")
+    await world.ask("again")
+
+    await world.settled()
+    assert [turn.source for turn in await world.turns()] == ["campaign_7", None]
+
+
+async def test_help_speaks_the_language_of_the_person(world: World):
+    assert "новый разговор" in await world.ask("/help", language="ru-RU")
+    assert "new conversation" in await world.ask("/help", person=7, chat=7, language="de")
+
+
+async def test_commands_are_registered_for_every_language(world: World):
+    account = world.simulator.account
+    await world.until(lambda: len(account.commands) >= 3)
+
+    by_language = {code: listed for (_, code), listed in account.commands.items()}
+    assert set(by_language) == {"", "en", "ru"}
+    assert by_language["ru"] != by_language["en"]
+    assert {command["command"] for command in by_language["ru"]} >= {
+        "start", "help", "new", "system", "history", "model", "stop", "redo", "usage",
+        "privacy", "export", "forget",
+    }  # fmt: skip
+
+
+async def test_new_begins_without_history(world: World):
+    await world.ask("one")
+    await world.ask("/new")
+    await world.ask("two")
+
+    assert [call.prompt_messages for call in world.simulator.calls] == [2, 2]
+    assert len({turn.dialog_id for turn in await world.turns()}) == 2
+    await world.settled()
+    assert sorted(await outcomes(world)) == ["command", "turn", "turn"]
+
+
+async def test_an_unregistered_command_is_a_text(world: World):
+    await world.ask("/weather in Paris")
+
+    assert await outcomes(world) == ["turn"]
+
+
+async def test_system_is_shown_set_and_reset(world: World):
+    assert "no instruction" in await world.ask("/system")
+    await world.ask("/system Answer in rhymes")
+    assert "Answer in rhymes" in await world.ask("/system")
+    await world.ask("/system reset")
+    assert "no instruction" in await world.ask("/system")
+    assert "Too long" in await world.ask("/system " + "x" * 2001)
+
+
+async def test_history_limits_what_is_sent(world: World):
+    assert "20" in await world.ask("/history")
+    await world.ask("/history 2")
+    for word in ("one", "two", "three"):
+        await world.ask(word)
+    assert world.simulator.calls[-1].prompt_messages == 4
+    assert "0 to 200" in await world.ask("/history many")
+    await world.ask("/history reset")
+    assert "20" in await world.ask("/history")
+
+
+async def test_model_is_chosen_from_the_allowed_list_only(start: Start):
+    world = await start(llm_allowed_models="sim/clever, sim/quick")
+    assert "sim/clever" in await world.ask("/model")
+    await world.ask("/model 2")
+    await world.ask("hello")
+    assert "no such model" in await world.ask("/model evil/model")
+    await world.ask("/model sim/primary")
+    await world.ask("hello")
+
+    assert [call.model for call in world.simulator.calls] == ["sim/clever", MODEL]
+
+
+async def test_redo_answers_the_last_text_again_and_counts_it_once(world: World):
+    await world.ask("a question")
+    world.simulator.model.behave(MODEL, answer="a better answer")
+
+    assert await world.ask("/redo") == "a better answer"
+
+    assert await outcomes(world) == ["turn", "turn"]
+    first, second = await world.turns()
+    assert (first.user_messages, second.user_messages) == (1, 0)
+    assert [call.prompt_messages for call in world.simulator.calls] == [2, 2]
+    assert world.simulator.calls[0].text_sha256 == world.simulator.calls[1].text_sha256
+    await world.ask("next")
+    assert world.simulator.calls[-1].prompt_messages == 4
+
+
+async def test_redo_without_a_question_says_so(world: World):
+    assert "no message of yours" in await world.ask("/redo")
+    assert await outcomes(world) == ["command"]
+
+
+async def test_stop_ends_the_running_answer_at_once_and_keeps_what_was_said(world: World):
+    world.simulator.model.behave(MODEL, answer="word " * 400, token_seconds=0.05)
+    world.write("tell me everything")
+    await world.until(lambda: world.simulator.counters.drafts_sent > 0)
+
+    world.write("/stop")
+    replies = await world.replies(2)
+
+    assert replies[0].startswith("word")
+    assert "Stopped" in replies[1]
+    await world.settled()
+    [turn] = await world.turns()
+    assert (turn.status, turn.reason) == ("cancelled", "stopped")
+    assert turn.answer_chars > 0
+    await world.until(lambda: world.simulator.calls[0].outcome == "disconnected")
+
+
+async def test_stop_with_nothing_running_says_so(world: World):
+    assert "Nothing" in await world.ask("/stop")
+
+
+@pytest.mark.usefixtures("one_day")
+async def test_usage_shows_numbers_and_a_picture(world: World):
+    assert "not used" in await world.ask("/usage")
+    await world.ask("hello")
+
+    world.write("/usage")
+
+    outbox = world.simulator.account.outbox
+    await world.until(lambda: outbox.records(kind="photo"))
+    [picture] = outbox.records(kind="photo")
+    assert picture.text is not None
+    assert picture.text.startswith("Today: messages 1, tokens")
+    assert "cost $0." in picture.text
+    stored = outbox.file(picture.file_id or "")
+    assert stored is not None
+    assert stored.content.startswith(b"\x89PNG")
+
+
+async def test_privacy_names_the_rights(world: World):
+    reply = await world.ask("/privacy")
+    assert "/forget" in reply
+    assert "/export" in reply
+
+
+async def test_export_is_a_file_with_every_text(world: World):
+    await world.ask("/system be kind")
+    await world.ask("my question")
+
+    world.write("/export")
+
+    outbox = world.simulator.account.outbox
+    await world.until(lambda: outbox.records(kind="document"))
+    [sent] = outbox.records(kind="document")
+    stored = outbox.file(sent.file_id or "")
+    assert stored is not None
+    exported = orjson.loads(stored.content)
+    assert exported["profile"]["telegram_id"] == 1001
+    assert exported["settings"]["system_prompt"] == "be kind"
+    assert exported["messages"][0]["text"] == "my question"
+    assert [message["role"] for message in exported["messages"]] == ["user", "assistant"]
+    assert len(exported["turns"]) == 1
+
+
+async def test_forget_asks_first_and_may_be_declined(world: World):
+    await world.ask("hello")
+    await press_forget(world, "forget:no")
+
+    assert "Nothing was erased" in (await world.replies(3))[2]
+    assert len(await world.rows("SELECT 1 FROM users")) == 1
+
+
+async def press_forget(world: World, button: str) -> None:
+    """Ask to be forgotten and press a button of the answer."""
+    outbox = world.simulator.account.outbox
+    before = len(outbox.records(kind="message"))
+    world.write("/forget")
+    await world.until(lambda: len(outbox.records(kind="message")) > before)
+    asked = outbox.records(kind="message")[-1]
+    assert asked.reply_markup is not None
+    world.simulator.account.press(button, message_id=asked.message_id or 0)
+
+
+async def test_forget_destroys_the_key_and_keeps_the_totals(world: World):
+    await world.ask("hello")
+    await world.settled()
+    before = await world.rows(
+        "SELECT count(*), sum(user_messages), sum(cost_usd), sum(prompt_tokens) FROM turns"
+    )
+
+    await press_forget(world, "forget:yes")
+
+    receipt = (await world.replies(3))[2]
+    assert "Messages: 2" in receipt
+    await world.settled()
+    for table in ("users", "messages", "dialogs", "user_settings"):
+        assert await world.rows(f"SELECT 1 FROM {table}") == []  # our own names
+    assert await world.rows("SELECT 1 FROM updates WHERE payload IS NOT NULL") == []
+    after = await world.rows(
+        "SELECT count(*), sum(user_messages), sum(cost_usd), sum(prompt_tokens) FROM turns"
+    )
+    assert after == before
+    [tombstone] = await world.rows("SELECT table_name FROM tombstones")
+    assert tombstone.table_name == "users"
+
+
+async def test_who_returns_is_a_new_person(world: World):
+    await world.ask("hello")
+    await press_forget(world, "forget:yes")
+    await world.replies(3)
+
+    await world.ask("hello again")
+
+    await world.settled()
+    assert len({turn.user_key for turn in await world.turns()}) == 2
+    assert world.simulator.calls[-1].prompt_messages == 2
+    # Nothing leads from the old self's turns to the new one: not the chat they came from either.
+    linked = await world.rows(
+        "SELECT 1 FROM updates old JOIN turns ON turns.id = old.turn_id"
+        " JOIN updates new ON new.lane = old.lane AND new.user_key IS DISTINCT FROM turns.user_key"
+        " WHERE old.lane <> ''"
+    )
+    assert linked == []
+
+
+async def test_forget_cancels_the_running_answer_of_a_group(world: World):
+    world.simulator.model.behave(MODEL, answer="word " * 400, token_seconds=0.05)
+    name = world.simulator.account.username
+    world.write(f"@{name} tell me everything", chat=group())
+    await world.until(lambda: len(world.simulator.calls) == 1)
+
+    await press_forget(world, "forget:yes")
+    await world.replies(2)
+    await world.settled()
+
+    [turn] = await world.turns()
+    assert (turn.status, turn.reason) == ("cancelled", "erased")
+    assert await world.rows("SELECT 1 FROM messages") == []
+
+
+async def test_a_text_sent_after_forget_is_answered_for_the_new_self(world: World):
+    await world.ask("hello")
+    await press_forget(world, "forget:yes")
+    world.write("one more thing")
+
+    await world.replies(4)
+    await world.settled()
+
+    assert [turn.status for turn in await world.turns()] == ["answered", "answered"]
+    assert len(await world.rows("SELECT 1 FROM users")) == 1
+
+
+async def test_blocking_and_returning_are_kept_on_the_user(world: World):
+    await world.ask("hello")
+    account = world.simulator.account
+
+    account.block(person=Person())
+    await eventually(lambda: has_blocked(world))
+    account.unblock(person=Person())
+    await eventually(lambda: has_not_blocked(world))
+
+    assert await outcomes(world) == ["turn", "ignored", "ignored"]
+
+
+async def has_blocked(world: World) -> bool:
+    return bool(await world.rows("SELECT 1 FROM users WHERE blocked_at IS NOT NULL"))
+
+
+async def has_not_blocked(world: World) -> bool:
+    return not await has_blocked(world)
+
+
+@pytest.mark.parametrize("command", ["/export", "/forget", "/system"])
+async def test_private_matters_are_refused_in_a_group(world: World, command: str):
+    world.write(command, chat=group())
+    [reply] = await world.replies(1, chat=-100_500)
+    assert "private chat" in reply

@@ -1,0 +1,61 @@
+"""A turn of conversation, from a message in Telegram to the ledger and back."""
+
+from __future__ import annotations
+
+from tests.bot.conftest import MODEL, Start, World
+
+
+async def test_a_text_is_answered_and_recorded_as_one_finished_turn(world: World):
+    world.simulator.model.behave(MODEL, answer="Hello, *Ada*!")
+
+    reply = await world.ask("Good morning")
+
+    assert reply == "Hello, Ada!"
+    [update] = await world.settled()
+    assert (update.outcome, update.payload) == ("turn", None)
+    [turn] = await world.turns()
+    assert update.turn_id == turn.id
+    assert turn.status == "answered"
+    assert turn.reason is None
+    assert (turn.user_messages, turn.user_chars, turn.answer_parts) == (1, 12, 1)
+    assert turn.model_asked == MODEL
+    assert turn.cost_usd is not None
+    assert turn.cost_usd > 0
+    assert turn.prompt_tokens
+    assert turn.received_at <= turn.first_token_at <= turn.answered_at
+    [call] = await world.rows("SELECT * FROM llm_calls")
+    assert (call.outcome, call.cost_usd) == ("answered", turn.cost_usd)
+
+
+async def test_an_answer_at_its_length_limit_says_so_and_can_be_continued(start: Start):
+    world = await start(llm_max_tokens=3)
+    world.simulator.model.behave(MODEL, answer="one two three four five")
+
+    replies = [await world.ask("count"), *(await world.replies(2))[1:]]
+
+    assert replies[0] == "one two three"
+    assert "continue" in replies[1]
+    await world.settled()
+    [turn] = await world.turns()
+    assert (turn.status, turn.reason, turn.finish_reason) == ("answered", "length", "length")
+    world.write("continue")
+    await world.until(lambda: len(world.simulator.calls) == 2)
+    assert list(world.simulator.calls)[1].prompt_messages == 4
+
+
+async def test_the_history_goes_with_the_next_question(world: World):
+    world.simulator.model.behave(MODEL, answer="Paris")
+    await world.ask("Capital of France?")
+
+    await world.ask("And its river?")
+
+    assert [call.prompt_messages for call in world.simulator.calls] == [2, 4]
+
+
+async def test_texts_are_unreadable_without_the_data_key(world: World):
+    await world.ask("my secret garden")
+    await world.settled()
+
+    rows = await world.rows("SELECT content FROM messages")
+    assert len(rows) == 2
+    assert all(b"garden" not in row.content for row in rows)

@@ -1,0 +1,60 @@
+"""What persistence costs, as a ratio of processor time: no clock and no other process matters."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from benchmarks.bot_memory import run_memory
+from common.postgres import Sessions
+from common.settings import DatabaseSettings
+from simulator.app import Simulator
+from simulator.telegram.world import Person
+from tests.bot.conftest import MODEL, make_settings, running_bot
+
+TURNS = 50
+CHATS = 10
+UNLIMITED = {"telegram_messages_per_second": 1000, "telegram_chat_interval_seconds": 0}
+
+
+async def processor_seconds(simulator: Simulator) -> float:
+    """For TURNS turns, the simulators' share (in this process too) included."""
+    for measured in (False, True):
+        began, sent = time.process_time(), simulator.counters.messages_sent
+        for number in range(TURNS if measured else CHATS):
+            simulator.account.send_text(
+                f"what about {number}?", person=Person(id=number % CHATS + 1)
+            )
+        count = TURNS if measured else CHATS
+        await simulator.wait_until(
+            lambda count=count, sent=sent: simulator.counters.messages_sent >= sent + count,
+            seconds=60,
+        )
+    return time.process_time() - began
+
+
+@asynccontextmanager
+async def bot_without_persistence(
+    simulator: Simulator, database: DatabaseSettings
+) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    bot = asyncio.create_task(run_memory(make_settings(simulator, database, **UNLIMITED), stop))
+    yield
+    stop.set()
+    with suppress(TimeoutError):
+        await asyncio.wait_for(bot, 20)
+
+
+async def test_a_turn_costs_at_most_two_fifths_more_than_without_persistence(
+    simulator: Simulator, database: DatabaseSettings, sessions: Sessions
+):
+    simulator.model.behave(MODEL, answer="word " * 20)
+    kept, forgotten = [], []
+    for _ in range(2):
+        async with bot_without_persistence(simulator, database):
+            forgotten.append(await processor_seconds(simulator))
+        async with running_bot(simulator, database, sessions, **UNLIMITED):
+            kept.append(await processor_seconds(simulator))
+    assert min(kept) < 1.4 * min(forgotten), (kept, forgotten)

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from common.log import redact
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "https://api.telegram.org/bot123456:AAF-abcdefghijklmnopqrstuvwxyz0123/getMe",
+        "postgresql://writer:hunter2AAF@db:5432/dialytics",
+        "Authorization: Bearer AAFeyJhbGciOiJIUzI1NiJ9.e30.abc",
+        "key sk-or-v1-AAF0123456789abcdef",
+        "postgresql://writer:a/bAAF@db:5432/dialytics",
+        "http://writer:a@AAF@db:8123",
+        "GET /?user=writer&password=AAFx&query=1",
+        "dsn host=db password='AAFx' port=5432",
+    ],
+)
+def test_credentials_are_replaced(secret: str) -> None:
+    assert "AAF" not in redact(secret)
+    assert "***" in redact(secret)
+
+
+def test_plain_lines_stay_as_they_are() -> None:
+    for line in (
+        "turn 0194 finished in 1.2 s at 12:30:45",
+        "GET http://127.0.0.1:8000/health from ann@example.org",
+        "prompt_tokens=20 token_seconds=0.1 status=ok",
+    ):
+        assert redact(line) == line
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_traceback_shows_no_values_of_variables(log_format: str) -> None:
+    script = """
+from common.log import configure_logging, get_logger
+from common.settings import RuntimeSettings
+configure_logging(RuntimeSettings(), service="test")
+text = "a dear" + " secret"
+try:
+    1 / 0
+except ZeroDivisionError:
+    get_logger("test").exception("failed")
+"""
+    outcome = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "LOG_FORMAT": log_format},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=200,
+    )
+    assert "ZeroDivisionError" in outcome.stderr
+    assert "a dear secret" not in outcome.stderr

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from api.settings import AccountSettings
+from common.errors import SettingError
+from common.settings import DatabaseSettings, DataKeySettings, ReportSettings, load
+
+URL = "postgresql://someone:hunter2@db/dialytics"
+
+
+def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    with pytest.raises(SettingError, match=r"^DATABASE_URL: is not set$"):
+        load(DatabaseSettings)
+
+
+def test_a_wrong_setting_is_named_and_its_value_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "mysql://root:hunter2@db")
+    with pytest.raises(SettingError, match="DATABASE_URL") as caught:
+        load(DatabaseSettings)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_secret_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "url").write_text(f"{URL}\n", encoding="utf-8")
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.setenv("DATABASE_URL_FILE", str(tmp_path / "url"))
+    assert load(DatabaseSettings).database_url == SecretStr(URL)
+
+
+def test_a_secret_file_that_is_missing_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DATABASE_URL_FILE", str(tmp_path / "absent"))
+    with pytest.raises(SettingError, match="DATABASE_URL_FILE"):
+        load(DatabaseSettings)
+
+
+def test_secrets_may_be_mounted_as_a_directory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "database_url").write_text(URL, encoding="utf-8")
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.setenv("SECRETS_DIR", str(tmp_path))
+    assert load(DatabaseSettings).database_url == SecretStr(URL)
+
+
+def test_the_environment_wins_over_the_settings_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "env").write_text("REPORT_TIMEZONE=Asia/Tokyo\n", encoding="utf-8")
+    monkeypatch.setenv("ENV_FILE", str(tmp_path / "env"))
+    assert load(ReportSettings).report_timezone == "Asia/Tokyo"
+    monkeypatch.setenv("REPORT_TIMEZONE", "Asia/Kathmandu")
+    assert load(ReportSettings).report_timezone == "Asia/Kathmandu"
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "../etc/passwd", "/etc/passwd"])
+def test_what_is_no_time_zone_is_refused(monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
+    monkeypatch.setenv("REPORT_TIMEZONE", zone)
+    with pytest.raises(SettingError, match="REPORT_TIMEZONE"):
+        load(ReportSettings)
+
+
+@pytest.mark.parametrize("weak", ["change-me", "short"])
+def test_production_refuses_a_placeholder_secret(
+    monkeypatch: pytest.MonkeyPatch, weak: str
+) -> None:
+    monkeypatch.setenv("DATA_KEY", weak)
+    assert load(DataKeySettings).data_key == SecretStr(weak)
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    with pytest.raises(SettingError, match="DATA_KEY"):
+        load(DataKeySettings)
+
+
+def test_the_driver_urls_differ_only_in_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgres://u:p@/db?host=%2Frun%2Fpg")
+    settings = load(DatabaseSettings)
+    assert settings.asyncpg_url == "postgresql+asyncpg://u:p@/db?host=%2Frun%2Fpg"
+    assert settings.libpq_url == "postgresql://u:p@/db?host=%2Frun%2Fpg"
+
+
+@pytest.mark.parametrize("content", ["", "\n"])
+def test_an_empty_secret_file_is_an_unset_setting(
+    content: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # Emptying the file is how an operator closes registration, and ends a rotation.
+    (tmp_path / "admin_registration_token").write_text(content, encoding="utf-8")
+    (tmp_path / "data_key_second").write_text(content, encoding="utf-8")
+    (tmp_path / "data_key").write_text("a" * 43, encoding="utf-8")
+    (tmp_path / "api_token_secret").write_text("b" * 43, encoding="utf-8")
+    monkeypatch.setenv("SECRETS_DIR", str(tmp_path))
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    assert load(AccountSettings).admin_registration_token is None
+    assert load(DataKeySettings).data_key_second is None
+    (tmp_path / "data_key").write_text(content, encoding="utf-8")
+    with pytest.raises(SettingError, match=r"^DATA_KEY: is not set$"):
+        load(DataKeySettings)
+
+
+def test_an_empty_file_of_a_named_secret_is_an_unset_setting(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text("\n", encoding="utf-8")
+    monkeypatch.setenv("ADMIN_REGISTRATION_TOKEN_FILE", str(tmp_path / "token"))
+    assert load(AccountSettings).admin_registration_token is None

@@ -1,0 +1,124 @@
+"""Fixtures that every suite shares: a real PostgreSQL per session, a fresh database per test."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from alembic import command
+from alembic.config import Config
+from hypothesis import settings
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
+
+from common.postgres import Sessions, create_engine
+from common.settings import DatabaseSettings
+from embedded.postgres import EmbeddedPostgres
+from simulator.app import Simulator, create_simulator, listening
+from tests.clickhouse_process import ClickHouseDatabase, ClickHouseProcess
+
+PROJECT = Path(__file__).parent.parent
+TEMPLATE = "template_migrated"
+
+# The same examples in every run, and no judgement of how fast the machine makes them. Others are
+# tried by `pytest --hypothesis-profile=default`.
+settings.load_profile("ci")
+
+
+def alembic_config(store: str, url: str) -> Config:
+    config = Config(PROJECT / "migrations" / store / "alembic.ini")
+    config.attributes["url"] = url
+    return config
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_file() -> Iterator[None]:
+    """The .env of whoever runs the tests must not change them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ENV_FILE", os.devnull)
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A throw-away PostgreSQL with a migrated template database."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("pg"), durable=False)
+    server.prepare()
+    log = (server.directory / "server.log").open("wb")
+    process = subprocess.Popen(server.command(), stdout=log, stderr=log)
+    try:
+        asyncio.run(_prepare_template(server))
+        template = DatabaseSettings.model_validate({"database_url": server.url(TEMPLATE)})
+        command.upgrade(alembic_config("postgres", template.asyncpg_url), "head")
+        yield server
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=100)
+        log.close()
+
+
+async def _prepare_template(server: EmbeddedPostgres) -> None:
+    await server.wait_until_ready()
+    await server.ensure_databases(TEMPLATE)
+
+
+@pytest.fixture
+async def database(postgres_server: EmbeddedPostgres) -> AsyncIterator[DatabaseSettings]:
+    """Settings that point at a fresh, migrated database, dropped after the test."""
+    name = f"test_{uuid4().hex}"
+    admin = await asyncpg.connect(postgres_server.url("postgres"))
+    try:
+        await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}"')
+        yield DatabaseSettings.model_validate(
+            {
+                "database_url": postgres_server.url(name),
+                "db_pool_size": 5,
+                "db_max_overflow": 10,
+            }
+        )
+        await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    finally:
+        await admin.close()
+
+
+@pytest.fixture
+async def engine(database: DatabaseSettings) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(database, application_name="tests")
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def sessions(engine: AsyncEngine) -> Sessions:
+    return async_sessionmaker(engine, expire_on_commit=False)
+
+
+@pytest.fixture
+async def simulator() -> AsyncIterator[Simulator]:
+    """A Telegram and a model that listen on a free port, both without faults."""
+    async with listening(create_simulator()) as simulator:
+        yield simulator
+
+
+@pytest.fixture(scope="session")
+def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseProcess]:
+    """The embedded ClickHouse server, real HTTP on a free port."""
+    server = ClickHouseProcess(tmp_path_factory.mktemp("clickhouse"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def clickhouse_database(clickhouse_server: ClickHouseProcess) -> Iterator[ClickHouseDatabase]:
+    """A fresh, empty database (`url` for the writer, `reader_url`), dropped after the test."""
+    name = f"test_{uuid4().hex}"
+    clickhouse_server.execute(f"CREATE DATABASE {name}")
+    yield clickhouse_server.database(name)
+    clickhouse_server.execute(f"DROP DATABASE {name} SYNC")

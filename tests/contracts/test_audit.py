@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from deploy.audit import verdict
+
+PROJECT = Path(__file__).parents[2]
+
+CLEAN = {"name": "a", "version": "1", "vulns": []}
+SKIPPED = {"name": "b", "skip_reason": "not found"}
+HURT = {"name": "c", "version": "2", "vulns": [{"id": "CVE-1", "fix_versions": ["3"]}]}
+
+
+def test_clean_packages_are_fine() -> None:
+    assert verdict([CLEAN]) == (
+        [],
+        {"packages": 1, "vulnerable": 0, "not_audited": 0, "ok": True},
+    )
+
+
+def test_a_vulnerable_package_is_named_with_its_fix() -> None:
+    lines, result = verdict([CLEAN, HURT])
+    assert lines == ["c 2: CVE-1, fixed in 3"]
+    assert not result["ok"]
+
+
+def test_packages_that_the_index_knows_nothing_about_are_not_fine() -> None:
+    lines, result = verdict([CLEAN, SKIPPED])
+    assert "no advisories for 1 of 2 packages" in lines[0]
+    assert not result["ok"]
+
+
+def test_an_unreachable_service_is_one_line_and_not_fine() -> None:
+    lines, result = verdict("connection refused")
+    assert lines == ["the advisory service cannot be asked: connection refused"]
+    assert not result["ok"]
+
+
+def test_without_the_service_the_program_says_so_fails_and_ends_with_json() -> None:
+    nowhere = ("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy")
+    outcome = subprocess.run(
+        [sys.executable, "-m", "deploy.audit"],
+        cwd=PROJECT,
+        # Nothing listens on the discard port.
+        env={**os.environ, **dict.fromkeys(nowhere, "http://127.0.0.1:9"), "NO_PROXY": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    *lines, last = outcome.stdout.splitlines()
+    assert outcome.returncode == 1
+    assert lines[0].startswith("the advisory service cannot be asked: ")
+    assert json.loads(last) == {"packages": 0, "vulnerable": 0, "not_audited": 0, "ok": False}

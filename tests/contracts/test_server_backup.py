@@ -1,0 +1,236 @@
+"""deploy/backup.sh and restore.sh, with real stores behind a stand-in for the container engine."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic import command
+
+from common.settings import DatabaseSettings, ReportSettings
+from embedded.postgres import BINARIES, EmbeddedPostgres
+from pipelines.cycle import Stores, run_cycle
+from pipelines.settings import PipelineSettings
+from tests.clickhouse_process import WRITER_PASSWORD, ClickHouseProcess
+from tests.conftest import alembic_config
+from tests.contracts.roles import PROJECT
+from tests.pipelines.ledger import Ledger, turn
+from warehouse.settings import WarehouseSettings
+
+# Runs in the stores' stead what the scripts run in their containers.
+DOCKER = """#!{python}
+import os, shutil, subprocess, sys
+arguments = sys.argv[1:]
+assert arguments[0] == "compose", arguments
+def here(text):
+    return text.replace("clickhouse:/var", "/var").replace("/var/lib/clickhouse/backups", "{disk}")
+def roles():
+    environment = {{"PATH": os.environ["PATH"], "PGHOST": "{pg}", "PGUSER": "postgres",
+                    "SECRETS_DIR": "{secrets}"}}
+    return subprocess.run(["bash", "{project}/deploy/postgres/roles.sh"], env=environment)
+match arguments[1:]:
+    case ["exec", "-T", "clickhouse", "chown", *_]:
+        pass
+    case ["exec", "-T", "postgres", *line]:
+        environment = {{"PATH": os.environ["PATH"], "PGHOST": "{pg}"}}
+        sys.exit(subprocess.run(line, env=environment).returncode)
+    case ["exec", "-T", "clickhouse", *line]:
+        sys.exit(subprocess.run([here(word) for word in line]).returncode)
+    case ["cp", source, target]:
+        shutil.copyfile(here(source), here(target))
+    case ["up", "--detach", "--wait", "postgres", "clickhouse"]:
+        pass
+    case ["run", "--rm", "roles"]:
+        sys.exit(roles().returncode)
+    case _:
+        sys.exit(f"what is {{arguments}}?")
+"""
+CLIENT = """#!{python}
+import sys, urllib.error, urllib.request
+assert sys.argv[1:3] == ["--user", "writer"] and sys.argv[5] == "--query", sys.argv
+request = urllib.request.Request("{url}", data=sys.argv[6].encode(), headers={{
+    "X-ClickHouse-User": "writer", "X-ClickHouse-Key": "{password}"}})
+try:
+    print(urllib.request.urlopen(request).read().decode())
+except urllib.error.HTTPError as error:
+    sys.exit(error.read().decode())
+"""
+
+
+class Server:
+    """The stores of a server, reached as the scripts reach them."""
+
+    def __init__(
+        self, directory: Path, postgres: EmbeddedPostgres, clickhouse: ClickHouseProcess
+    ) -> None:
+        self.postgres, self.clickhouse = postgres, clickhouse
+        self.secrets = directory / "secrets"
+        subprocess.run(
+            ["bash", PROJECT / "deploy" / "make-secrets.sh", self.secrets],
+            check=True,
+            capture_output=True,
+        )
+        self.programs = directory / "bin"
+        self.programs.mkdir()
+        (disk,) = {path.parent for path in clickhouse.directory.rglob("engine.xml")}
+        (disk / "backups").mkdir(exist_ok=True)
+        values = {
+            "python": sys.executable,
+            "pg": str(postgres.directory),
+            "secrets": str(self.secrets),
+            "project": str(PROJECT),
+            "disk": str(disk / "backups"),
+            "url": f"{clickhouse.url}/",
+            "password": WRITER_PASSWORD,
+        }
+        for name, source in (("docker", DOCKER), ("clickhouse-client", CLIENT)):
+            path = self.programs / name
+            path.write_text(source.format(**values))
+            path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+    def run(
+        self, script: str, *arguments: str | Path, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", PROJECT / "deploy" / script, *arguments],
+            env={
+                "PATH": f"{self.programs}:{BINARIES}:{os.environ['PATH']}",
+                "LC_ALL": "C",
+                **environment,
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def sql(self, database: str, statement: str) -> str:
+        outcome = subprocess.run(
+            [BINARIES / "psql", "-tAX", "-v", "ON_ERROR_STOP=1", self.postgres.url(database)],
+            input=statement,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return outcome.stdout
+
+    def drop(self) -> None:
+        """New volumes."""
+        for database in ("dialytics", "dagster"):
+            self.sql("postgres", f"DROP DATABASE IF EXISTS {database} WITH (FORCE);")
+        self.clickhouse.execute("DROP DATABASE IF EXISTS dialytics SYNC")
+
+    def state(self) -> tuple[str, str, str]:
+        """What both stores hold, and who owns it."""
+        return (
+            self.sql("dialytics", "SELECT id, version, cost_usd FROM turns ORDER BY id"),
+            self.sql("dialytics", "SELECT tablename, tableowner FROM pg_tables ORDER BY 1"),
+            self.clickhouse.execute(
+                "SELECT 'turns', count(), toString(sum(cityHash64(*))) FROM dialytics.turns"
+                " UNION ALL SELECT 'activity', count(), toString(sum(user_messages))"
+                " FROM dialytics.activity ORDER BY 1"
+            ),
+        )
+
+
+@pytest.fixture
+def at_work(
+    tmp_path: Path, postgres_server: EmbeddedPostgres, clickhouse_server: ClickHouseProcess
+) -> Server:
+    """A server with a ledger that was replicated and published."""
+    server = Server(tmp_path, postgres_server, clickhouse_server)
+    server.drop()
+    subprocess.run(
+        [server.programs / "docker", "compose", "run", "--rm", "roles"],
+        env={"PATH": f"{BINARIES}:{os.environ['PATH']}"},
+        capture_output=True,
+        check=True,
+    )
+    owner = DatabaseSettings.model_validate(
+        {"database_url": postgres_server.url("dialytics").replace("postgres@", "dialytics_owner@")}
+    )
+    command.upgrade(alembic_config("postgres", owner.asyncpg_url), "head")
+    clickhouse_server.execute("CREATE DATABASE dialytics")
+    warehouse = clickhouse_server.database("dialytics")
+    command.upgrade(alembic_config("clickhouse", warehouse.url), "head")
+    database = DatabaseSettings.model_validate({"database_url": postgres_server.url("dialytics")})
+    with Ledger(database.libpq_url) as ledger:
+        person = ledger.add_person()
+        ledger.add(*(turn(user=person) for _ in range(5)))
+    run_cycle(
+        Stores(
+            database=database,
+            warehouse=WarehouseSettings.model_validate({"clickhouse_url": warehouse.url}),
+            pipelines=PipelineSettings(),
+            report=ReportSettings(),
+        )
+    )
+    return server
+
+
+def test_a_copy_fills_new_volumes_with_the_same(at_work: Server, tmp_path: Path) -> None:
+    before = at_work.state()
+    made = at_work.run("backup.sh", tmp_path / "copies")
+    assert made.returncode == 0, made.stderr
+    copy = Path(made.stdout.strip())
+    assert {path.name for path in copy.iterdir()} == {
+        *("SHA256SUMS", "clickhouse.tar", "dialytics.dump", "dagster.dump")
+    }
+    assert copy.stat().st_mode & 0o077 == 0
+    secrets = {path.read_text().strip() for path in at_work.secrets.iterdir()} - {""}
+    held = b"".join(path.read_bytes() for path in copy.iterdir())
+    assert not any(secret.encode() in held for secret in secrets)
+
+    refused = at_work.run("restore.sh", copy)
+    assert refused.returncode == 2
+    assert "not empty" in refused.stderr
+
+    at_work.drop()
+    restored = at_work.run("restore.sh", copy)
+    assert restored.returncode == 0, restored.stdout + restored.stderr
+    assert at_work.state() == before
+    at_work.drop()
+
+
+def test_a_copy_of_postgresql_alone_is_enough(at_work: Server, tmp_path: Path) -> None:
+    ledger, owners, _ = at_work.state()
+    made = at_work.run("backup.sh", tmp_path / "copies", ONLY_POSTGRES="1")
+    copy = Path(made.stdout.strip())
+    assert not (copy / "clickhouse.tar").exists()
+    at_work.drop()
+    restored = at_work.run("restore.sh", copy)
+    assert restored.returncode == 0, restored.stdout + restored.stderr
+    at_work.clickhouse.execute("CREATE DATABASE dialytics")
+    command.upgrade(
+        alembic_config("clickhouse", at_work.clickhouse.database("dialytics").url), "head"
+    )
+    assert at_work.state()[:2] == (ledger, owners)
+    at_work.drop()
+
+
+def test_a_damaged_copy_is_refused_before_anything_is_written(
+    at_work: Server, tmp_path: Path
+) -> None:
+    copy = Path(at_work.run("backup.sh", tmp_path / "copies").stdout.strip())
+    with (copy / "dialytics.dump").open("ab") as file:
+        file.write(b"x")
+    at_work.drop()
+    assert at_work.run("restore.sh", copy).returncode != 0
+    assert "dialytics" not in at_work.sql("postgres", "SELECT datname FROM pg_database").split()
+
+
+def test_a_copy_that_breaks_off_is_seen_to_be_no_copy_and_old_ones_go(
+    tmp_path: Path, postgres_server: EmbeddedPostgres, clickhouse_server: ClickHouseProcess
+) -> None:
+    server = Server(tmp_path, postgres_server, clickhouse_server)
+    server.drop()
+    old = tmp_path / "copies" / "2020-01-01T00-00-00Z"
+    old.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    assert server.run("backup.sh", tmp_path / "copies").returncode != 0
+    names = [path.name for path in (tmp_path / "copies").iterdir()]
+    assert old.name in names
+    assert next(name for name in names if name != old.name).endswith(".partial")

@@ -1,0 +1,72 @@
+"""Fixtures of the browser's tests: one running dashboard with dialogs, one Chromium per test."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from embedded.postgres import EmbeddedPostgres
+from tests.clickhouse_process import ClickHouseProcess
+from tests.e2e.web.browser import MISSING, PATIENCE_MILLISECONDS, chromium, find_chromium
+from tests.e2e.web.steps import sign_in
+from tests.e2e.web.world import DIST, World, dashboard
+
+# The library's own five seconds are few for a browser on a busy machine.
+expect.set_options(timeout=PATIENCE_MILLISECONDS)
+HOUR_ENDS_SECONDS = 90
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def world(
+    postgres_server: EmbeddedPostgres, clickhouse_server: ClickHouseProcess
+) -> Iterator[World]:
+    """A dashboard on 60 days of dialogs of 120 people. `ann` may read everything."""
+    if find_chromium() is None:
+        pytest.fail(MISSING, pytrace=False)
+    if not (DIST / "index.html").is_file():
+        pytest.fail("The dashboard is not built: make web", pytrace=False)
+    with dashboard(postgres_server, clickhouse_server, {}) as world:
+        world.register("ann", scopes=("stats:read", "names:read", "texts:read"))
+        world.load(people=120, days=60)
+        yield world
+
+
+@pytest.fixture(autouse=True)
+def _one_hour() -> None:
+    """Periods end with an hour: the page and the API are not asked on two sides of it."""
+    if (left := 3600 - time.time() % 3600) < HOUR_ENDS_SECONDS:
+        time.sleep(left + 0.1)
+
+
+@pytest.fixture
+def open_page(tmp_path: Path) -> Iterator[OpenPage]:
+    """Open a window with a profile of its own; `width`, `height`, `dark`, `touch`."""
+    with sync_playwright() as playwright, ExitStack() as windows:
+
+        def open_page(**options: int | bool) -> Page:
+            profile = tmp_path / f"profile-{uuid4().hex}"
+            return windows.enter_context(chromium(playwright, profile, **options)).new_page()
+
+        yield open_page
+
+
+@pytest.fixture
+def page(open_page: OpenPage) -> Page:
+    """A window of 1280 by 900."""
+    return open_page()
+
+
+@pytest.fixture
+def overview(page: Page, world: World) -> Page:
+    """The overview of the last 7 days, seen by `ann`."""
+    page.goto(world.url)
+    sign_in(page)
+    return page

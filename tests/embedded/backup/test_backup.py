@@ -1,0 +1,228 @@
+"""A stack is backed up while it runs, restored elsewhere, and answers every report alike."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from common.errors import SettingError, StartupError
+from common.sealing import Vault
+from common.settings import DatabaseSettings, ReportSettings
+from embedded.backup.jobs import back_up, keys_beside, restore
+from embedded.stack.keys import KeyRing
+from embedded.stack.lifecycle import Progress, Stack
+from embedded.stack.programs import Plan
+from embedded.stack.smoke import isolated_plan
+from pipelines.cycle import Stores, run_cycle
+from pipelines.settings import PipelineSettings
+from tests.pipelines.ledger import Ledger, random_turn, turn
+from warehouse import periods, reports
+from warehouse.client import Reader
+from warehouse.settings import WarehouseSettings
+from warehouse.snapshot import Snapshot, resolve
+
+# Long ago, so that no midnight changes which days of a report are over.
+NOW = datetime.now(UTC) - timedelta(days=100)
+TURNS = 120
+SECRET_TEXT = "what only this person may read"
+pytestmark = pytest.mark.timeout(600)
+
+
+def stopped_plan(directory: Path) -> Plan:
+    return replace(isolated_plan(directory), simulated=False)
+
+
+def warehouse_of(plan: Plan) -> WarehouseSettings:
+    return WarehouseSettings.model_validate(
+        {
+            "clickhouse_url": plan.clickhouse_url("writer"),
+            "clickhouse_reader_url": plan.clickhouse_url("reader"),
+        }
+    )
+
+
+def cycle(plan: Plan) -> None:
+    run_cycle(
+        Stores(
+            database=DatabaseSettings.model_validate({"database_url": plan.database_url()}),
+            warehouse=warehouse_of(plan),
+            pipelines=PipelineSettings(),
+            report=ReportSettings(),
+        )
+    )
+
+
+def every_report() -> dict[str, Callable[..., Coroutine[Any, Any, Any]]]:
+    return {
+        name: function
+        for name, function in vars(reports).items()
+        if inspect.iscoroutinefunction(function)
+    }
+
+
+async def answers(plan: Plan) -> tuple[Snapshot, dict[str, Any]]:
+    """Every report of the month, but how fresh it is."""
+    reader = Reader(warehouse_of(plan))
+    period = periods.resolve(periods.PeriodName.MONTH, now=NOW, tz="UTC")
+    try:
+        snapshot = await resolve(reader)
+        found = {}
+        for name, report in every_report().items():
+            if name in {"freshness", "quality"}:
+                continue
+            takes_period = "period" in inspect.signature(report).parameters
+            arguments = {"period": period} if takes_period else {}
+            answer = await report(reader, snapshot=snapshot, **arguments)
+            if name == "every_dialog":
+                chunks, is_truncated = answer
+                answer = [chunk async for chunk in chunks], is_truncated
+            found[name] = answer
+        return snapshot, found
+    finally:
+        await reader.close()
+
+
+def fill(plan: Plan) -> None:
+    """A ledger, and one person with a sealed text."""
+    chance = random.Random(11)
+    vault = Vault(plan.secret("data_key"))
+    person, wrapped = vault.new_person()
+    with Ledger(plan.database_url()) as ledger:
+        ledger.add_person(wrapped_key=wrapped, sealed_profile=person.seal_text(SECRET_TEXT))
+        # Transaction ids far above those of a new cluster.
+        with psycopg.connect(plan.database_url(), autocommit=True) as connection:
+            for _ in range(300):
+                connection.execute("SELECT pg_current_xact_id()")
+        ledger.add(*(random_turn(chance, days=20, until=NOW) for _ in range(TURNS)))
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Path, dict[str, Any]]:
+    """A plan whose stack was backed up while it ran, the backup, and its answers before."""
+    directory = tmp_path_factory.mktemp("o")
+    plan = stopped_plan(directory)
+    progress = Progress()
+    with Stack(plan, progress=progress):
+        fill(plan)
+        cycle(plan)
+        _, before = asyncio.run(answers(plan))
+        back_up(plan, directory / "copy", progress=progress)
+    return plan, directory / "copy", before
+
+
+def test_after_a_restore_every_report_answers_alike_and_replication_goes_on(
+    copied: tuple[Plan, Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    _, archive, before = copied
+    assert before["summary"].current.turns == TURNS
+    plan = stopped_plan(tmp_path)
+    restore(plan, archive, progress=Progress())
+    with Stack(plan, progress=Progress()):
+        old, restored = asyncio.run(answers(plan))
+        assert restored == before
+        with Ledger(plan.database_url()) as ledger:
+            profile = ledger._connection.execute(
+                "SELECT wrapped_key, sealed_profile FROM users"
+            ).fetchone()
+            assert profile is not None
+            person = Vault(plan.secret("data_key")).person(profile["wrapped_key"])
+            assert person.open_text(profile["sealed_profile"]) == SECRET_TEXT
+            cycle(plan)
+            new, copied_again = asyncio.run(answers(plan))
+            assert new.epoch > old.epoch
+            assert copied_again == before
+            ledger.add(turn(user=31, at=NOW))
+        cycle(plan)
+        latest, counted = asyncio.run(answers(plan))
+        assert latest.epoch == new.epoch
+        assert counted["summary"].current.turns == TURNS + 1
+
+
+def test_a_stopped_stack_can_be_backed_up(
+    copied: tuple[Plan, Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    plan, _, _ = copied
+    back_up(plan, tmp_path / "again", progress=Progress())
+    assert (tmp_path / "again" / "manifest.json").exists()
+    assert oct(keys_beside(tmp_path / "again").stat().st_mode & 0o777) == "0o700"
+
+
+def test_no_key_is_inside_the_backup(copied: tuple[Plan, Path, dict[str, Any]]) -> None:
+    plan, archive, _ = copied
+    key = plan.secret("data_key").encode()
+    assert (keys_beside(archive) / "data_key").read_text(encoding="utf-8").strip() == key.decode()
+    assert not [path for path in archive.iterdir() if key in path.read_bytes()]
+    assert not [path for path in archive.iterdir() if SECRET_TEXT.encode() in path.read_bytes()]
+
+
+def test_another_data_key_is_refused_before_anything_is_restored(
+    copied: tuple[Plan, Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    plan = stopped_plan(tmp_path)
+    KeyRing(plan.keys.directory).write("data_key", "x" * 43)
+    with pytest.raises(SettingError, match="DATA_KEY"):
+        restore(plan, copied[1], progress=Progress())
+    assert not (plan.data / "postgres").exists()
+
+
+def test_a_damaged_backup_is_refused(
+    copied: tuple[Plan, Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    archive = tmp_path / "copy"
+    shutil.copytree(copied[1], archive)
+    with (archive / "clickhouse-dialytics.tar").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(StartupError, match=r"clickhouse-dialytics\.tar is damaged"):
+        restore(stopped_plan(tmp_path / "new"), archive, progress=Progress())
+
+
+def test_a_data_directory_that_holds_data_is_refused(
+    copied: tuple[Plan, Path, dict[str, Any]],
+) -> None:
+    with pytest.raises(SettingError, match="DATA_DIR"):
+        restore(copied[0], copied[1], progress=Progress())
+
+
+def test_an_existing_copy_is_never_overwritten(
+    copied: tuple[Plan, Path, dict[str, Any]],
+) -> None:
+    with pytest.raises(SettingError, match="OUT"):
+        back_up(copied[0], copied[1], progress=Progress())
+
+
+def test_what_is_no_backup_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="FROM"):
+        restore(stopped_plan(tmp_path / "new"), tmp_path, progress=Progress())
+    (tmp_path / "manifest.json").write_text(json.dumps({"format": 1}), encoding="utf-8")
+    with pytest.raises(StartupError, match="damaged"):
+        restore(stopped_plan(tmp_path / "new"), tmp_path, progress=Progress())
+
+
+@pytest.mark.parametrize(("command", "name"), [("create", "OUT"), ("restore", "FROM")])
+def test_the_command_line_says_which_directory_is_missing(
+    command: str, name: str, tmp_path: Path
+) -> None:
+    outcome = subprocess.run(
+        [sys.executable, "-m", "embedded.backup", command, ""],
+        cwd=Path(__file__).parents[3],
+        env={**os.environ, "DATA_DIR": str(tmp_path / "data"), "ENV_FILE": os.devnull},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert outcome.returncode == 2
+    assert outcome.stderr == f"{name}: is not set; as in {name}=backups/today\n"

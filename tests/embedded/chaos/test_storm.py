@@ -1,0 +1,188 @@
+"""A short storm over a whole stack ends clean, and what is then falsified is found."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from embedded.chaos.expected import TURNS, Expected
+from embedded.chaos.served import api_differs
+from embedded.chaos.storming import Arena, arena, small_disk
+from embedded.chaos.verdict import Evidence, Findings
+from embedded.soak.sampling import (
+    allowance,
+    of_processes,
+    of_stores,
+    without_connections,
+)
+from embedded.stack.lifecycle import Progress
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+STORM_SECONDS = 13.0
+SEED = 2784
+
+
+@pytest.fixture(scope="module")
+def struck() -> Iterator[Arena]:
+    """A stack after a storm, healed."""
+    progress = Progress()
+    with (
+        small_disk(progress) as (directory, filler),
+        arena(directory, filler=filler, seed=SEED, progress=progress) as made,
+    ):
+        made.rage(seconds=STORM_SECONDS, say=progress.say)
+        assert made.wait_healed()
+        yield made
+
+
+@pytest.fixture(scope="module")
+def evidence(struck: Arena) -> Evidence:
+    return struck.evidence()
+
+
+@pytest.fixture(scope="module")
+def findings(struck: Arena, evidence: Evidence) -> Findings:
+    return struck.examine(evidence)
+
+
+def holdings(struck: Arena) -> dict[str, float]:
+    """What the stack holds in handles, connections, parts and runs."""
+    stores = of_stores(
+        database_url=struck.database_url,
+        dagster_url=struck.dagster_url,
+        warehouse=struck.warehouse,
+    )
+    return without_connections(of_processes(struck.pid_of) | asyncio.run(stores))
+
+
+def rows(struck: Arena, statement: str) -> list[dict[str, Any]]:
+    """Ask PostgreSQL, or change it."""
+
+    async def run() -> list[dict[str, Any]]:
+        connection = await asyncpg.connect(struck.database_url)
+        try:
+            return [dict(row) for row in await connection.fetch(statement)]
+        finally:
+            await connection.close()
+
+    return asyncio.run(run())
+
+
+def write(struck: Arena, statement: str) -> None:
+    """Change ClickHouse."""
+    httpx.post(struck.writer_url, content=statement, timeout=30).raise_for_status()
+
+
+def test_a_short_storm_strikes_and_leaves_nothing_lost_doubled_or_different(
+    struck: Arena, evidence: Evidence, findings: Findings
+) -> None:
+    assert struck.storm is not None
+    assert struck.storm.damage.kills > 0
+    assert len(struck.storm.damage.bot_births) > 1
+    assert len(evidence.sent.update_ids) > STORM_SECONDS
+    assert findings.details == ()
+    assert findings.is_clean
+    assert findings.turns_recorded > 0
+
+
+def test_what_was_sent_and_is_not_there_is_lost(struck: Arena, evidence: Evidence) -> None:
+    sent = replace(evidence.sent, texts=evidence.sent.texts | {1: "never stored"})
+    assert struck.examine(replace(evidence, sent=sent)).lost == 1
+
+
+def test_a_call_that_nobody_recorded_is_a_duplicate(struck: Arena, evidence: Evidence) -> None:
+    more = [call for call in evidence.calls if call["event"] == "started"][:1]
+    calls = [*evidence.calls, *(more * len(evidence.calls))]
+    assert struck.examine(replace(evidence, calls=calls)).duplicated_calls > 0
+
+
+def test_an_answer_of_the_api_that_differs_from_postgresql_is_found(struck: Arena) -> None:
+    turns = rows(struck, TURNS)
+    assert api_differs(Expected(turns, zone="UTC"), struck.client).count == 0
+    assert api_differs(Expected(turns[1:], zone="UTC"), struck.client).count > 0
+    other = [turns[0] | {"prompt_tokens": 1}, *turns[1:]]
+    assert api_differs(Expected(other, zone="UTC"), struck.client).count > 0
+
+
+def test_messages_pile_up_nothing(struck: Arena) -> None:
+    struck.client.stats("day")
+    before = holdings(struck)
+    for _ in range(40):
+        struck.client.stats("week")
+    struck.write_to_the_bot(seconds=4.0)
+    assert struck.wait_healed()
+    after = holdings(struck)
+    assert {
+        name: (before.get(name, 0), held)
+        for name, held in after.items()
+        if name.endswith(("handles", "connections"))
+        and held > max(before.get(name, 0) + 2 * allowance(name).absolute, allowance(name).fills_to)
+    } == {}
+
+
+# From here on the stores are falsified; nothing after it may need them true.
+
+
+def test_an_outcome_that_disappeared_is_lost(struck: Arena) -> None:
+    update_id = min(struck.evidence().sent.texts)
+    rows(struck, f"DELETE FROM updates WHERE update_id = {update_id}")
+    assert struck.examine(struck.evidence()).lost == 1
+
+
+def test_a_turn_asked_again_after_a_restart_is_a_duplicate(struck: Arena) -> None:
+    rows(
+        struck,
+        "INSERT INTO llm_calls (id, turn_id, attempt, model, started_at) SELECT gen_random_uuid(),"
+        " turn_id, 99, model, 'epoch' FROM llm_calls ORDER BY started_at DESC LIMIT 1",
+    )
+    assert struck.examine(struck.evidence()).duplicated_calls == 1
+
+
+@pytest.mark.parametrize(
+    ("statement", "names"),
+    [
+        (
+            (
+                "INSERT INTO day_users SELECT * FROM day_users"
+                " WHERE (day, version) IN (SELECT day, version FROM builds)"
+            ),
+            ("day_users",),
+        ),
+        (
+            (
+                "INSERT INTO quarter_users SELECT * FROM quarter_users"
+                " WHERE (day, version) IN (SELECT day, version FROM builds) LIMIT 1"
+            ),
+            ("quarter_users",),
+        ),
+        (
+            (
+                "INSERT INTO turns SELECT * REPLACE(answer_chars + 1 AS answer_chars)"
+                " FROM turns FINAL LIMIT 1"
+            ),
+            ("turns: 1 rows missing, 1 too many",),
+        ),
+        (
+            (
+                "INSERT INTO people SELECT * REPLACE(user_key + 1000 AS user_key)"
+                " FROM people FINAL LIMIT 1"
+            ),
+            ("people: 0 rows missing, 1 too many",),
+        ),
+    ],
+)
+def test_a_row_that_differs_is_found_where_it_is(
+    struck: Arena, statement: str, names: tuple[str, ...]
+) -> None:
+    before = struck.examine(struck.evidence()).rows_differ
+    write(struck, statement)
+    found = struck.examine(struck.evidence())
+    assert found.rows_differ > before
+    for name in names:
+        assert [detail for detail in found.details if detail.startswith(name)]

@@ -1,0 +1,307 @@
+"""Starting, stopping, dying and coming back: the embedded ClickHouse server as a process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.clickhouse_process import PROJECT, WRITER_PASSWORD, ClickHouseProcess
+
+KILLS = int(os.environ.get("CLICKHOUSE_KILLS", "4"))
+SLOW = "SELECT count() FROM numbers(100000000000) WHERE sipHash64(number) = 1"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ClickHouseProcess]:
+    server = ClickHouseProcess(
+        tmp_path, CLICKHOUSE_STOP_SECONDS="3", CLICKHOUSE_CONCURRENT_QUERIES="4", LOG_LEVEL="DEBUG"
+    )
+    server.start()
+    yield server
+    server.stop()
+
+
+def start_and_fail(directory: Path, **environment: str) -> str:
+    """Standard error of a start that must end with exit code 2 and one line."""
+    outcome = subprocess.run(
+        [sys.executable, "-m", "embedded.clickhouse"],
+        cwd=PROJECT,
+        env={**ClickHouseProcess(directory).environment, **environment},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert outcome.returncode == 2, outcome.stderr
+    assert len(outcome.stderr.splitlines()) == 1, outcome.stderr
+    return outcome.stderr
+
+
+def client(server: ClickHouseProcess) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        base_url=server.url,
+        auth=("writer", WRITER_PASSWORD),
+        timeout=100,
+        limits=httpx.Limits(max_connections=None),
+    )
+
+
+async def until(is_so: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until it is so."""
+    async with asyncio.timeout(60):
+        while not await is_so():  # noqa: ASYNC110 # a server rings no bell
+            await asyncio.sleep(0.02)
+
+
+async def runs(http: httpx.AsyncClient, word: str, *, times: int = 1) -> bool:
+    """Whether the engine is at queries that hold this word; the question itself does not."""
+    asked = f"SELECT count() FROM system.processes WHERE query LIKE '%{word[:3]}' || '{word[3:]}%'"
+    return (await http.post("/", content=asked)).text == f"{times}\n"
+
+
+def test_acknowledged_rows_survive_sigkill(server: ClickHouseProcess) -> None:
+    server.execute("CREATE TABLE dialytics.t (a UInt64) ENGINE = MergeTree ORDER BY a")
+    chance = random.Random(1)
+    acknowledged: list[int] = []
+    for _ in range(KILLS):
+        asyncio.run(_insert_until_killed(server, acknowledged, chance.uniform(0.1, 0.6)))
+        server.start()
+        found = {int(row) for row in server.execute("SELECT a FROM dialytics.t").split()}
+        assert set(acknowledged) <= found
+    assert len(acknowledged) > KILLS
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_a_server_that_never_had_a_table_starts_again(
+    server: ClickHouseProcess, end: signal.Signals
+) -> None:
+    for _ in range(2):
+        server.signal(end)
+        server.wait()
+        server.start()
+    assert server.execute("SELECT engine FROM system.databases WHERE name = 'default'") == (
+        "Atomic\n"
+    )
+
+
+def test_every_database_keeps_its_tables_over_a_restart(server: ClickHouseProcess) -> None:
+    for database in ("default", "dialytics", "another"):
+        server.execute(f"CREATE DATABASE IF NOT EXISTS {database}")
+        server.execute(f"CREATE TABLE {database}.t ENGINE = MergeTree ORDER BY a AS SELECT 7 AS a")
+    for _ in range(2):
+        server.stop()
+        server.start()
+        for database in ("default", "dialytics", "another"):
+            assert server.execute(f"EXISTS TABLE {database}.t") == "1\n"
+            assert server.execute(f"CHECK TABLE {database}.t FORMAT JSONEachRow") != ""
+
+
+async def _insert_until_killed(
+    server: ClickHouseProcess, acknowledged: list[int], seconds: float
+) -> None:
+    before = len(acknowledged)
+
+    async def insert(worker: int) -> None:
+        async with client(server) as http:
+            for number in range(100_000):
+                value = len(acknowledged) * 1_000_000 + worker * 100_000 + number
+                statement = f"INSERT INTO dialytics.t FORMAT TSV\n{value}\n"
+                try:
+                    answer = await http.post("/", content=statement)
+                except httpx.TransportError:
+                    return
+                assert answer.status_code == 200
+                acknowledged.append(value)
+
+    async def is_inserting() -> bool:
+        return len(acknowledged) > before + 1
+
+    workers = [asyncio.create_task(insert(worker)) for worker in range(3)]
+    await until(is_inserting)
+    await asyncio.sleep(seconds)
+    server.signal(signal.SIGKILL)
+    await asyncio.gather(*workers)
+    server.wait()
+
+
+async def test_a_running_query_is_finished_before_the_server_stops(tmp_path: Path) -> None:
+    server = ClickHouseProcess(tmp_path, CLICKHOUSE_STOP_SECONDS="60")
+    server.start()
+    try:
+        async with client(server) as http:
+            slow = asyncio.create_task(http.post("/", content="SELECT sleep(3), 'done'"))
+            await until(lambda: runs(http, "sleep("))
+            server.signal(signal.SIGTERM)
+            assert (await slow).text == "0\tdone\n"
+        assert server.wait() == 0
+    finally:
+        server.stop()
+
+
+async def test_a_query_that_does_not_end_is_killed_at_stop(server: ClickHouseProcess) -> None:
+    async with client(server) as http:
+        slow = asyncio.create_task(http.post("/", content=SLOW))
+        await until(lambda: runs(http, "sipHash64"))
+        started = time.monotonic()
+        server.signal(signal.SIGINT)
+        assert (await slow).headers["X-ClickHouse-Exception-Code"] == "394"
+    assert server.wait() == 0
+    assert time.monotonic() - started < 10
+
+
+async def test_a_slow_query_delays_no_other_and_too_many_are_refused(tmp_path: Path) -> None:
+    server = ClickHouseProcess(
+        tmp_path, CLICKHOUSE_CONCURRENT_QUERIES="3", CLICKHOUSE_QUEUE_SECONDS="0.5"
+    )
+    server.start()
+    async with client(server) as http:
+        slow = [asyncio.create_task(http.post("/", content=SLOW)) for _ in range(2)]
+        await until(lambda: runs(http, "sipHash64", times=2))
+        seconds = []
+        for _ in range(5):
+            started = time.monotonic()
+            assert (await http.post("/", content="SELECT 1")).text == "1\n"
+            seconds.append(time.monotonic() - started)
+        assert not any(task.done() for task in slow)
+        # Of five, since the machine has others to serve as well.
+        assert min(seconds) < 0.4
+
+        slow.append(asyncio.create_task(http.post("/", content=SLOW)))
+        answers: list[httpx.Response] = []
+
+        async def ask() -> httpx.Response:
+            answers.append(await http.post("/", content="SELECT 1"))
+            return answers[-1]
+
+        async def is_refused() -> bool:
+            return (await ask()).status_code != httpx.codes.OK
+
+        async def is_answered() -> bool:
+            return not await is_refused()
+
+        # Once the third runs, too.
+        await until(is_refused)
+        assert answers[-1].status_code == 503
+        assert answers[-1].headers["X-ClickHouse-Exception-Code"] == "202"
+        assert (await http.get("/ping")).text == "Ok.\n"
+        for task in slow:
+            task.cancel()
+        await asyncio.gather(*slow, return_exceptions=True)
+        # Who left gives the place back.
+        await until(is_answered)
+        await until(lambda: runs(http, "sipHash64", times=0))
+    server.stop()
+
+
+async def test_a_query_is_killed_by_the_id_that_its_client_gave(
+    server: ClickHouseProcess,
+) -> None:
+    async with client(server) as http:
+        slow = asyncio.create_task(http.post("/", params={"query_id": "slow-1"}, content=SLOW))
+        await until(lambda: runs(http, "sipHash64"))
+        same = await http.post("/", params={"query_id": "slow-1"}, content="SELECT 1")
+        assert same.headers["X-ClickHouse-Exception-Code"] == "216"
+        await http.post("/", content="KILL QUERY WHERE query_id = 'slow-1' SYNC")
+        assert (await slow).headers["X-ClickHouse-Exception-Code"] == "394"
+
+
+async def test_a_large_result_is_streamed_in_bounded_memory(server: ClickHouseProcess) -> None:
+    assert server.process is not None
+    before = _resident_mib(server.process.pid)
+    received = 0
+    statement = "SELECT number, repeat('x', 100) FROM numbers(3000000)"
+    async with client(server) as http, http.stream("POST", "/", content=statement) as answer:
+        async for piece in answer.aiter_bytes():
+            received += len(piece)
+    assert received > 300_000_000
+    assert _resident_mib(server.process.pid) - before < 150
+
+
+def _resident_mib(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise AssertionError("no VmRSS")
+
+
+def test_an_idle_server_is_small(server: ClickHouseProcess) -> None:
+    assert server.process is not None
+    server.execute("SELECT count() FROM system.tables")
+    rollup = Path(f"/proc/{server.process.pid}/smaps_rollup").read_text()
+    pss = next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+    assert pss / 1024 < 400
+
+
+def test_the_log_names_queries_and_never_shows_their_text(server: ClickHouseProcess) -> None:
+    answer = httpx.post(
+        server.url,
+        params={"query_id": "logged-1", "log_comment": "a_report"},
+        content="SELECT 'a private sentence'",
+        auth=("writer", WRITER_PASSWORD),
+        timeout=60,
+    )
+    assert answer.headers["X-ClickHouse-Query-Id"] == "logged-1"
+    # Its record follows the answer; that of the next query comes after it.
+    deadline = time.monotonic() + 60
+    while '"logged-1"' not in (log := server.log_path.read_text()).rpartition("\n")[0]:
+        assert time.monotonic() < deadline, log
+        time.sleep(0.02)
+    assert "logged-1" in log
+    assert "a_report" in log
+    assert "a private sentence" not in log
+    assert WRITER_PASSWORD not in log
+
+
+def test_a_directory_in_use_is_one_line_that_names_data_dir(server: ClickHouseProcess) -> None:
+    error = start_and_fail(server.directory)
+    assert error.startswith("DATA_DIR: ")
+    assert "in use" in error
+    assert server.execute("SELECT 1") == "1\n"
+
+
+def test_a_port_in_use_is_one_line_that_names_clickhouse_port(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert start_and_fail(tmp_path, CLICKHOUSE_PORT=port) == (
+            f"CLICKHOUSE_PORT: port {port} is already in use\n"
+        )
+
+
+def test_an_unwritable_directory_is_one_line_that_names_data_dir(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert start_and_fail(tmp_path, DATA_DIR=str(tmp_path / "file")).startswith("DATA_DIR: ")
+    assert start_and_fail(tmp_path, DATA_DIR="/proc/nowhere").startswith("DATA_DIR: ")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("CLICKHOUSE_PORT", "66000"),
+        ("CLICKHOUSE_WRITER_PASSWORD", ""),
+        ("CLICKHOUSE_READER_PASSWORD", ""),
+        ("CLICKHOUSE_MEMORY_MIB", "none"),
+        ("CLICKHOUSE_CONCURRENT_QUERIES", "0"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_that_names_it(
+    tmp_path: Path, setting: str, value: str
+) -> None:
+    assert start_and_fail(tmp_path, **{setting: value}).startswith(f"{setting}: ")
+
+
+def test_inserts_are_forced_to_disk(server: ClickHouseProcess) -> None:
+    settings = server.execute(
+        "SELECT name, value FROM system.merge_tree_settings WHERE name LIKE 'fsync%' ORDER BY name"
+    )
+    assert settings == "fsync_after_insert\t1\nfsync_part_directory\t1\n"

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import asyncio
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from common.settings import DatabaseSettings
+from migrations.postgres.declared import METADATA
+from tests.conftest import alembic_config
+
+
+async def test_declared_tables_equal_migrated_tables(engine: AsyncEngine) -> None:
+    def differences(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": False}
+        )
+        return list(compare_metadata(context, METADATA))
+
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_update_refreshes_version_and_delete_leaves_a_tombstone(engine: AsyncEngine) -> None:
+    async with engine.begin() as connection:
+        await connection.execute(
+            text(
+                "INSERT INTO users (telegram_hmac, wrapped_key, sealed_profile)"
+                " VALUES ('\\x01', '', '')"
+            )
+        )
+    read = text("SELECT version::text, pg_current_xact_id()::text FROM users")
+    async with engine.begin() as connection:
+        inserted, _ = (await connection.execute(read)).one()
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE users SET language = 'ru'"))
+        updated, current = (await connection.execute(read)).one()
+        assert updated == current != inserted
+    async with engine.begin() as connection:
+        await connection.execute(text("DELETE FROM users"))
+        stones = (await connection.execute(text("SELECT table_name, row_id FROM tombstones"))).all()
+    assert stones == [("users", "1")]
+
+
+async def test_up_down_up_ends_where_it_began(
+    engine: AsyncEngine, database: DatabaseSettings
+) -> None:
+    objects = text(
+        "SELECT table_name || '.' || column_name || ' ' || data_type"
+        " FROM information_schema.columns WHERE table_schema = 'public'"
+        " AND table_name <> 'alembic_version' UNION ALL"
+        " SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'"
+        " AND tablename <> 'alembic_version' UNION ALL"
+        " SELECT tgname || ' ' || tgrelid::regclass FROM pg_trigger WHERE NOT tgisinternal"
+        " UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+        " ORDER BY 1"
+    )
+
+    async def schema() -> list[str]:
+        async with engine.connect() as connection:
+            return list((await connection.execute(objects)).scalars())
+
+    before = await schema()
+    config = alembic_config("postgres", database.asyncpg_url)
+    await asyncio.to_thread(command.downgrade, config, "base")
+    assert await schema() == []
+    await asyncio.to_thread(command.upgrade, config, "head")
+    assert await schema() == before

@@ -1,0 +1,163 @@
+"""A ClickHouse with demo rows, published by the real rollups; and a whole stack at work."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+import yaml
+from alembic import command
+
+from dashboards.grafana.probing import Asker
+from embedded.stack.api_client import ApiClient
+from embedded.stack.lifecycle import Progress, Stack
+from embedded.stack.programs import PROJECT
+from embedded.stack.readiness import free_ports
+from embedded.stack.smoke import isolated_plan, result_of
+from tests.clickhouse_process import ClickHouseProcess
+from tests.conftest import alembic_config
+from tests.observability.whole_stack import MARKER, PASSWORD, targets
+from tests.otlp_collector import Collector, collecting
+from tests.warehouse.replica import Replica, random_turn
+from warehouse.client import Writer
+from warehouse.settings import WarehouseSettings
+
+REPORT_ZONE = "Europe/Berlin"
+TURNS = 3_000
+LINES = 24
+DAYS = 40
+NOW = datetime(2025, 11, 10, 20, 45, tzinfo=UTC)
+"""The same rows on the same days in every run; within them clocks go back, in Berlin, then in New
+York."""
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Where the demo rows are."""
+
+    settings: WarehouseSettings
+    now: datetime
+    """Everything before it is published; a whole quarter of an hour."""
+
+
+@pytest.fixture(scope="session")
+def demo(clickhouse_server: ClickHouseProcess) -> Iterator[Demo]:
+    name = f"test_{uuid4().hex}"
+    clickhouse_server.execute(f"CREATE DATABASE {name}")
+    database = clickhouse_server.database(name)
+    command.upgrade(alembic_config("clickhouse", database.url), "head")
+    settings = WarehouseSettings.model_validate(
+        {"clickhouse_url": database.url, "clickhouse_reader_url": database.reader_url}
+    )
+    chance = random.Random(7)
+    now = NOW
+    with Writer(settings) as writer:
+        replica = Replica(writer, zone=REPORT_ZONE)
+        replica.store(
+            random_turn(chance, now - timedelta(seconds=chance.uniform(1, DAYS * 86_400)), users=60)
+            for _ in range(TURNS)
+        )
+        replica.publish(now)
+    yield Demo(settings, now)
+    clickhouse_server.execute(f"DROP DATABASE {name} SYNC")
+
+
+@pytest.fixture(scope="module")
+def asker(demo: Demo) -> Iterator[Asker]:
+    asker = Asker(demo.settings.reader_url)
+    yield asker
+    asker.close()
+
+
+@pytest.fixture(scope="module")
+def collector() -> Iterator[Collector]:
+    with collecting() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[Stack]:
+    """People have written, the numbers are published, an analyst has asked."""
+    directory = tmp_path_factory.mktemp("stack")
+    data = directory / "dialogs.jsonl.gz"
+    with gzip.open(data, "wt", encoding="utf-8") as file:
+        for number in range(LINES):
+            line = {
+                "ts": f"2004-12-25T09:{number:02}:00Z",
+                "user": f"{MARKER}name{number % 5}",
+                "text": f"{MARKER} number {number}, {MARKER}!",
+            }
+            file.write(json.dumps(line) + "\n")
+    plan = isolated_plan(
+        directory,
+        data=data,
+        LOG_LEVEL="DEBUG",
+        LOG_FORMAT="json",
+        OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
+    )
+    with Stack(plan, progress=Progress()) as stack:
+        stack.start_services()
+        replay = subprocess.run(
+            plan.replay_command("--limit", str(LINES)),
+            env=plan.replay_environment(),
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=True,
+        )
+        expected = result_of(replay.stdout)["expected_user_messages"]
+        client = ApiClient(plan.url(plan.settings.api_port), username="analyst", password=PASSWORD)
+        client.register(plan.secret("admin_registration_token"))
+        deadline = time.monotonic() + 300
+        while client.stats("day")["summary"]["current"]["user_messages"] < expected:
+            assert time.monotonic() < deadline, "the numbers did not arrive"
+            time.sleep(0.5)
+        client.close()
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def prometheus(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Prometheus that scrapes the stack all the time, with the project's own rules."""
+    program = shutil.which("prometheus")
+    assert program, "prometheus is missing: apt-get install prometheus"
+    directory = tmp_path_factory.mktemp("prometheus")
+    content = yaml.safe_load((PROJECT / "dashboards/prometheus/prometheus.yml").read_text())
+    content["global"] = {
+        "scrape_interval": "3s",
+        "scrape_timeout": "3s",
+        "evaluation_interval": "1s",
+    }
+    content["rule_files"] = [str(PROJECT / "dashboards/prometheus/rules/*.yml")]
+    del content["alerting"]
+    for job in content["scrape_configs"]:
+        job["static_configs"] = [{"targets": [targets(stack)[job["job_name"]]]}]
+        job["scrape_timeout"] = "3s"
+    (directory / "prometheus.yml").write_text(yaml.safe_dump(content))
+    (port,) = free_ports(1)
+    with (directory / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [
+                program,
+                f"--config.file={directory / 'prometheus.yml'}",
+                f"--storage.tsdb.path={directory / 'data'}",
+                f"--web.listen-address=127.0.0.1:{port}",
+            ],
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=100)

@@ -1,0 +1,267 @@
+"""Every panel of Grafana: answered, and equal to what the API answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from dashboards.grafana.board import BOARDS
+from dashboards.grafana.macros import Picked
+from dashboards.grafana.panels import Panel
+from dashboards.grafana.probing import Answer, Asker, clickhouse_panels, helper_queries
+from tests.observability.conftest import Demo
+from warehouse import reports
+from warehouse.client import Reader
+from warehouse.periods import Bucket, Period, PeriodName
+from warehouse.snapshot import Snapshot, resolve
+
+PANELS = [
+    pytest.param(panel, id=f"{board.uid}: {panel.title}")
+    for board, panel in clickhouse_panels(BOARDS)
+]
+BY_TITLE = {panel.title: panel for _, panel in clickhouse_panels(BOARDS)}
+NUMBER = re.compile(r"(Nullable\()?(LowCardinality\()?(UInt|Int|Float|Decimal)\d*")
+MODEST_MS = 2_000
+"""Far above the 200 ms of `make check-dashboards`: other tests run beside this one."""
+DAY = timedelta(days=1)
+FILTERS = {"chat_type": ["group"], "language": ["ru"], "model": ["large"]}
+
+
+def picked(demo: Demo, days: int = 7, **more: Any) -> Picked:
+    return Picked(since=demo.now - days * DAY, until=demo.now, **more)
+
+
+def best_answer(asker: Asker, panel: Panel, chosen: Picked) -> tuple[Answer, float]:
+    """The last of a few answers, and how long the fastest took; the first warms up."""
+    answers = [asker.ask(panel.statement, chosen)]
+    while len(answers) < 2 or (len(answers) < 6 and answers[-1].milliseconds >= MODEST_MS):
+        answers.append(asker.ask(panel.statement, chosen))
+    return answers[-1], min(answer.milliseconds for answer in answers)
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_a_panel_answers_with_rows_of_the_right_types_in_time(
+    panel: Panel, demo: Demo, asker: Asker
+) -> None:
+    answer, milliseconds = best_answer(asker, panel, picked(demo, zone="Asia/Kathmandu"))
+    assert answer.rows
+    kinds = [kind for _, kind in answer.columns]
+    if panel.look in {"lines", "bars", "stacked"}:
+        assert kinds[0].startswith("DateTime")
+        assert answer.columns[0][0] == "time"
+        assert any(NUMBER.match(kind) for kind in kinds[1:])
+        assert [row[0] for row in answer.rows] == sorted(row[0] for row in answer.rows)
+    else:
+        assert any(NUMBER.match(kind) for kind in kinds) or panel.look == "table"
+    assert milliseconds < MODEST_MS
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_a_panel_shows_zero_rather_than_no_rows(panel: Panel, demo: Demo, asker: Asker) -> None:
+    long_ago = demo.now - timedelta(days=1_000)
+    answer = asker.ask(panel.statement, Picked(since=long_ago, until=long_ago + DAY))
+    assert answer.rows
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_a_panel_answers_in_every_zone_under_every_filter(
+    panel: Panel, demo: Demo, asker: Asker
+) -> None:
+    answer = asker.ask(
+        panel.statement,
+        picked(demo, 30, zone="America/St_Johns", interval_seconds=86_400, variables=FILTERS),
+    )
+    assert answer.rows
+
+
+@pytest.mark.parametrize("title", ["User messages", "Messages and answers over time"])
+def test_a_panel_answers_an_empty_warehouse_with_zeros(
+    title: str, demo: Demo, clickhouse_database: Any
+) -> None:
+    from alembic import command  # noqa: PLC0415 # only here
+
+    from tests.conftest import alembic_config  # noqa: PLC0415 # only here
+
+    command.upgrade(alembic_config("clickhouse", clickhouse_database.url), "head")
+    asker = Asker(clickhouse_database.reader_url)
+    try:
+        rows = asker.ask(BY_TITLE[title].statement, picked(demo)).rows
+    finally:
+        asker.close()
+    assert rows
+    assert all(value == 0 for row in rows for value in row[-1:])
+
+
+@pytest.mark.parametrize("name", sorted(helper_queries()))
+def test_variables_and_annotations_are_answered(name: str, demo: Demo, asker: Asker) -> None:
+    answer = asker.ask(helper_queries()[name], picked(demo, 60))
+    assert answer.rows
+    expected = ["time", "text", "tags"] if name == "annotation" else ["value", "text"]
+    assert [column for column, _ in answer.columns] == expected
+
+
+# What the API answers comes from the same reports.
+
+
+@pytest.fixture
+async def reader(demo: Demo) -> AsyncIterator[Reader]:
+    reader = Reader(demo.settings)
+    yield reader
+    await reader.close()
+
+
+@pytest.fixture
+async def snapshot(reader: Reader) -> Snapshot:
+    return await resolve(reader)
+
+
+def period(demo: Demo, days: int, *, tz: str = "UTC", bucket: Bucket = Bucket.DAY) -> Period:
+    return Period(
+        name=PeriodName.CUSTOM,
+        since=demo.now - days * DAY,
+        until=demo.now,
+        tz=tz,
+        bucket=bucket,
+    )
+
+
+TOTALS = {
+    "User messages": "user_messages",
+    "Active users": "active_users",
+    "New users": "new_users",
+    "Answers": "answers",
+    "Reached users": "reached_users",
+    "Messages per user": "messages_per_user",
+    "Cost": "cost_usd",
+    "Turns of unknown cost": "unpriced_turns",
+    "Tokens": "tokens",
+    "Failed turns": "failed",
+    "Answers cut short": "incomplete",
+    "First token, p95": "ttft_p95_ms",
+    "Whole answer, p95": "latency_p95_ms",
+    "Waiting for Telegram's limits": "flood_wait_ms",
+}
+
+
+@pytest.mark.parametrize("days", [1, 7, 35])
+@pytest.mark.parametrize("filters", [{}, {"model": "large", "chat_type": "group"}], ids=str)
+async def test_totals_are_those_of_the_api(
+    *,
+    days: int,
+    filters: dict[str, str],
+    demo: Demo,
+    asker: Asker,
+    reader: Reader,
+    snapshot: Snapshot,
+) -> None:
+    answer = await reports.summary(
+        reader,
+        snapshot=snapshot,
+        period=period(demo, days),
+        filters=reports.Filters(**filters),
+    )
+    chosen = picked(demo, days, variables={name: [value] for name, value in filters.items()})
+    shown = {title: asker.ask(BY_TITLE[title].statement, chosen).rows[0][0] for title in TOTALS}
+    assert shown == pytest.approx(
+        {title: float(getattr(answer.current, name) or 0) for title, name in TOTALS.items()}
+    )
+
+
+@pytest.mark.parametrize("tz", ["UTC", "Asia/Kathmandu", "Europe/Berlin", "America/New_York"])
+async def test_series_are_those_of_the_api_on_the_pickers_clock(
+    tz: str, demo: Demo, asker: Asker, reader: Reader, snapshot: Snapshot
+) -> None:
+    points = (
+        await reports.activity(reader, snapshot=snapshot, period=period(demo, 20, tz=tz))
+    ).points
+    chosen = picked(demo, 20, zone=tz, interval_seconds=86_400)
+    messages = asker.ask(BY_TITLE["Messages and answers over time"].statement, chosen).rows
+    people = asker.ask(BY_TITLE["People over time"].statement, chosen).rows
+    assert [row[0] for row in messages] == [f"{point.start:%Y-%m-%d %H:%M:%S}" for point in points]
+    assert [row[1:] for row in messages] == [
+        (point.user_messages, point.answers) for point in points
+    ]
+    assert [row[1:] for row in people] == [
+        (point.active_users, point.new_users) for point in points
+    ]
+
+
+async def test_models_are_those_of_the_api(
+    demo: Demo, asker: Asker, reader: Reader, snapshot: Snapshot
+) -> None:
+    models = (await reports.models(reader, snapshot=snapshot, period=period(demo, 7))).models
+    rows = asker.ask(BY_TITLE["Models"].statement, picked(demo)).rows
+    assert [row[:5] for row in rows] == [
+        (
+            model.model or "(no model asked)",
+            model.turns,
+            model.answers,
+            model.active_users,
+            model.tokens,
+        )
+        for model in models
+    ]
+
+
+async def test_top_people_are_those_of_the_api(
+    demo: Demo, asker: Asker, reader: Reader, snapshot: Snapshot
+) -> None:
+    people = await reports.top_users(
+        reader, snapshot=snapshot, period=period(demo, 7), by=reports.TopUsersBy.MESSAGES, limit=20
+    )
+    rows = asker.ask(BY_TITLE["Most active people"].statement, picked(demo)).rows
+    assert [row[:4] for row in rows] == [
+        (person.user_key, person.user_messages, person.answers, person.tokens) for person in people
+    ]
+
+
+async def test_stickiness_and_lifecycle_are_those_of_the_api(
+    demo: Demo, asker: Asker, reader: Reader, snapshot: Snapshot
+) -> None:
+    zone = ZoneInfo(snapshot.report_timezone)
+    whole = Period(
+        name=PeriodName.CUSTOM,
+        since=datetime.combine((demo.now - 10 * DAY).astimezone(zone), datetime.min.time(), zone),
+        until=demo.now,
+        tz=snapshot.report_timezone,
+        bucket=Bucket.DAY,
+    )
+    chosen = Picked(since=whole.since, until=whole.until, zone=snapshot.report_timezone)
+    sticky = (await reports.stickiness(reader, snapshot=snapshot, period=whole)).points
+    rows = asker.ask(BY_TITLE["Daily, weekly and monthly users"].statement, chosen).rows
+    assert [row[1:] for row in rows] == [(one.dau, one.wau, one.mau) for one in sticky]
+    cycle = (await reports.lifecycle(reader, snapshot=snapshot, period=whole)).points
+    rows = asker.ask(BY_TITLE["New, returning and lost people"].statement, chosen).rows
+    assert [row[1:] for row in rows] == [(one.new, one.returning, one.churned) for one in cycle]
+
+
+async def test_the_heatmap_is_that_of_the_api(
+    demo: Demo, asker: Asker, reader: Reader, snapshot: Snapshot
+) -> None:
+    tz = "Asia/Kathmandu"
+    cells = (await reports.heatmap(reader, snapshot=snapshot, period=period(demo, 14, tz=tz))).cells
+    rows = asker.ask(BY_TITLE["Weekday and hour"].statement, picked(demo, 14, zone=tz)).rows
+    shown = {(row[0], hour): row[1 + hour] for row in rows for hour in range(24)}
+    assert shown == {(cell.weekday, cell.hour): cell.user_messages for cell in cells}
+
+
+async def test_retention_and_funnel_are_those_of_the_api(
+    demo: Demo, asker: Asker, reader: Reader, snapshot: Snapshot
+) -> None:
+    found = await reports.retention(reader, snapshot=snapshot, period=period(demo, 39), steps=30)
+    rows = asker.ask(BY_TITLE["Retention by first day"].statement, picked(demo, 39)).rows
+    assert sum(row[1] for row in rows) > 0
+    assert {row[0]: (row[1], row[2], row[5]) for row in rows} == {
+        str(cohort.start): (cohort.users, cohort.active[1] or 0, cohort.active[7] or 0)
+        for cohort in found.cohorts
+    }
+    funnel = await reports.funnel(reader, snapshot=snapshot, period=period(demo, 39))
+    rows = asker.ask(BY_TITLE["Funnel by source"].statement, picked(demo, 39)).rows
+    assert {row[0]: row[1:3] for row in rows} == {
+        one.source or "(none)": (one.started, one.activated.users) for one in funnel.sources
+    }

@@ -1,0 +1,52 @@
+"""A migrated PostgreSQL and a migrated ClickHouse, and a ledger to write turns into."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from alembic import command
+
+from common.settings import DatabaseSettings, ReportSettings
+from pipelines.cycle import Stores
+from pipelines.settings import PipelineSettings
+from tests.clickhouse_process import ClickHouseDatabase
+from tests.conftest import alembic_config
+from tests.pipelines.ledger import Ledger
+from warehouse.client import Writer
+from warehouse.settings import WarehouseSettings
+
+
+@pytest.fixture
+def warehouse_settings(clickhouse_database: ClickHouseDatabase) -> WarehouseSettings:
+    command.upgrade(alembic_config("clickhouse", clickhouse_database.url), "head")
+    return WarehouseSettings.model_validate(
+        {
+            "clickhouse_url": clickhouse_database.url,
+            "clickhouse_reader_url": clickhouse_database.reader_url,
+        }
+    )
+
+
+@pytest.fixture
+def stores(database: DatabaseSettings, warehouse_settings: WarehouseSettings) -> Stores:
+    return Stores(
+        database=database,
+        warehouse=warehouse_settings,
+        pipelines=PipelineSettings.model_validate(
+            {"replication_page_rows": 500, "snapshot_grace_seconds": 1}
+        ),
+        report=ReportSettings.model_validate({"report_timezone": "Europe/Moscow"}),
+    )
+
+
+@pytest.fixture
+def writer(warehouse_settings: WarehouseSettings) -> Iterator[Writer]:
+    with Writer(warehouse_settings) as writer:
+        yield writer
+
+
+@pytest.fixture
+def ledger(database: DatabaseSettings) -> Iterator[Ledger]:
+    with Ledger(database.libpq_url) as ledger:
+        yield ledger

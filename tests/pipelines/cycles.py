@@ -1,0 +1,50 @@
+"""Cycles and collections until something holds, however busy the machine and the stores are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import psycopg
+
+from pipelines.cycle import Session, Stores, run_cycle
+from warehouse.client import Writer
+
+RUNNING = """
+SELECT count() FROM system.processes
+WHERE current_database = currentDatabase() AND query_id != queryID()
+"""
+
+
+def run_through(stores: Stores) -> None:
+    """Cycles until all that is committed now has been moved, although others go on writing.
+
+    A transaction that is open when a cycle begins holds back everything younger than itself.
+    """
+    with psycopg.connect(stores.database.libpq_url, autocommit=True) as connection:
+        found = connection.execute("SELECT pg_current_xact_id()::text::bigint").fetchone()
+    assert found is not None
+    while run_cycle(stores)[0].until_version <= found[0]:
+        pass
+
+
+def collect_until(session: Session, is_so: Callable[[], bool]) -> None:
+    """Collect again and again: what was replaced stays readable for its grace period."""
+    deadline = time.monotonic() + 60
+    while True:
+        session.rollups.collect()
+        if is_so():
+            return
+        assert time.monotonic() < deadline, "it was not collected"
+        time.sleep(0.1)
+
+
+def wait_for_the_dead(writer: Writer) -> None:
+    """Return once nothing runs that a killed process had asked of the warehouse."""
+    deadline = time.monotonic() + 60
+    quiet = 0
+    while quiet < 2:
+        # Twice, since what was sent before it died may not have begun yet.
+        quiet = 0 if writer.value("running", sql=RUNNING) else quiet + 1
+        assert time.monotonic() < deadline, "it never ends"
+        time.sleep(0.05)

@@ -1,0 +1,190 @@
+"""What Dagster is given: the asset graph, its jobs, and a run of them without Dagster's daemons."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from common.settings import DatabaseSettings, ReportSettings
+from pipelines.cycle import Stores, run_cycle
+from pipelines.dagster_home import command, environment, instance_configuration, write_home
+from pipelines.definitions import build_definitions
+from pipelines.expectation_checks import range_to_check
+from pipelines.publish import ROLLUPS
+from pipelines.settings import DagsterSettings, PipelineSettings
+from tests.pipelines.ledger import NOON, Ledger, assert_equal, turn
+from warehouse.client import Writer
+from warehouse.settings import WarehouseSettings
+
+SNAPSHOT = Path(__file__).parent / "asset_graph.json"
+
+
+def graph(definitions: dg.Definitions) -> dict[str, Any]:
+    specs = {spec.key.to_user_string(): spec for spec in definitions.resolve_all_asset_specs()}
+    checks: dict[str, list[str]] = {}
+    for key in definitions.resolve_asset_graph().asset_check_keys:
+        checks.setdefault(key.asset_key.to_user_string(), []).append(key.name)
+    repository = definitions.get_repository_def()
+    return {
+        "assets": {
+            name: {
+                "group": spec.group_name,
+                "kinds": sorted(spec.kinds),
+                "owners": list(spec.owners),
+                "description": spec.description,
+                "depends_on": sorted(dep.asset_key.to_user_string() for dep in spec.deps),
+                "daily": spec.partitions_def is not None,
+                "checks": sorted(checks.get(name, [])),
+            }
+            for name, spec in sorted(specs.items())
+        },
+        "jobs": sorted(job.name for job in repository.get_all_jobs()),
+        "schedules": {
+            schedule.name: [schedule.job_name, schedule.cron_schedule]
+            for schedule in repository.schedule_defs
+        },
+        "sensors": sorted(sensor.name for sensor in repository.sensor_defs),
+    }
+
+
+def test_the_asset_graph_is_the_one_in_the_repository() -> None:
+    nowhere = Stores(
+        database=DatabaseSettings.model_validate({"database_url": "postgresql://nowhere"}),
+        warehouse=WarehouseSettings.model_validate({"clickhouse_url": "http://nowhere"}),
+        pipelines=PipelineSettings(),
+        report=ReportSettings(),
+    )
+    found = graph(build_definitions(nowhere))
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        SNAPSHOT.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    assert found == json.loads(SNAPSHOT.read_text(encoding="utf-8"))
+
+
+def test_a_follower_run_materialises_ledger_and_days_and_ends_when_it_is_quiet(
+    stores: Stores, ledger: Ledger, writer: Writer
+) -> None:
+    ledger.add(turn(), turn(at=NOON - timedelta(days=1)))
+    brisk = Stores(
+        database=stores.database,
+        warehouse=stores.warehouse,
+        pipelines=PipelineSettings.model_validate({"cycle_seconds": 1, "follow_idle_seconds": 0}),
+        report=stores.report,
+    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        job = build_definitions(brisk).resolve_job_def("follow")
+        result = job.execute_in_process(instance=instance)
+        assert result.success
+        days = instance.get_materialized_partitions(dg.AssetKey("daily"))
+        assert days == {NOON.date().isoformat(), (NOON.date() - timedelta(days=1)).isoformat()}
+        event = instance.get_latest_materialization_event(dg.AssetKey("turns"))
+        assert event is not None
+        assert event.asset_materialization is not None
+        metadata = event.asset_materialization.metadata
+        assert {"dagster/row_count", "bytes", "seconds", "watermark"} <= metadata.keys()
+    assert_equal(ledger, writer)
+
+
+def test_rollups_that_are_materialised_alone_are_checked_too(stores: Stores) -> None:
+    repository = build_definitions(stores).get_repository_def()
+    (every,) = [job for job in repository.get_all_jobs() if job.name.startswith("__ASSET_JOB")]
+    for assets, ops in (
+        (ROLLUPS, {"roll_up", "daily_expectations"}),
+        (("turns", "people"), {"replicate", "turns_expectations"}),
+    ):
+        # As Dagster's page asks: these assets, with whatever checks they have.
+        chosen = every.get_subset(asset_selection={dg.AssetKey(name) for name in assets})
+        assert {node.name for node in chosen.graph.nodes} == ops
+
+
+def test_a_run_of_partitions_is_checked_for_its_days_and_any_other_for_the_last_ones() -> None:
+    today = date(2025, 3, 10)
+    bounds = {
+        "dagster/asset_partition_range_start": "2024-02-28",
+        "dagster/asset_partition_range_end": "2024-03-02",
+    }
+    assert range_to_check(bounds, days=2, today=today) == (date(2024, 2, 28), date(2024, 3, 2))
+    one = {"dagster/partition": "2024-05-05"}
+    assert range_to_check(one, days=2, today=today) == (date(2024, 5, 5), date(2024, 5, 5))
+    assert range_to_check({}, days=2, today=today) == (date(2025, 3, 8), today)
+    first, last = range_to_check({}, days=0, today=today)
+    assert (first.year, last.year) == (1970, 2149)
+
+
+def test_the_sensor_asks_for_a_run_when_something_is_new_and_for_one_only(
+    stores: Stores, ledger: Ledger
+) -> None:
+    ledger.add(turn())
+    definitions = build_definitions(stores)
+    sensor = definitions.get_repository_def().get_sensor_def("new_data")
+    with dg.DagsterInstance.ephemeral() as instance:
+        first = sensor.evaluate_tick(dg.build_sensor_context(instance=instance))
+        assert len(first.run_requests or []) == 1
+        instance.create_run_for_job(
+            definitions.resolve_job_def("follow"), status=dg.DagsterRunStatus.STARTING
+        )
+        second = sensor.evaluate_tick(dg.build_sensor_context(instance=instance))
+        assert not second.run_requests
+        assert second.skip_message == "a run is starting or ending"
+
+
+def test_the_nightly_run_reconciles_then_erases_what_has_served_its_time(
+    stores: Stores, ledger: Ledger, writer: Writer
+) -> None:
+    ledger.add(turn(), turn(user=2))
+    run_cycle(stores)
+    writer.run(
+        "damage", sql="ALTER TABLE turns DELETE WHERE user_key = 2 SETTINGS mutations_sync = 2"
+    )
+    ledger.execute(
+        "INSERT INTO spent_budgets (telegram_hmac, period, period_start, messages, cost_usd)"
+        " VALUES ('h', 'day', '2025-01-01', 1, 0)"
+    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        job = build_definitions(stores).resolve_job_def("nightly")
+        assert job.execute_in_process(instance=instance).success
+    assert_equal(ledger, writer)
+    (day,) = writer.rows("reconciled", sql="SELECT * FROM reconciliation")
+    assert (day["rows_differ"], day["repaired"], day["ok"]) == (1, True, True)
+    assert ledger.execute("SELECT 1 FROM spent_budgets") == []
+
+
+def test_runs_that_move_data_or_follow_or_take_memory_wait_for_their_like(
+    stores: Stores, dagster_settings: DagsterSettings
+) -> None:
+    limits = instance_configuration(dagster_settings)["concurrency"]["runs"]
+    alone = {limit["key"]: limit["limit"] for limit in limits["tag_concurrency_limits"]}
+    definitions = build_definitions(stores)
+    for name, tags in {
+        "follow": {"dialytics/follows"},
+        "rebuild": {"dialytics/moves_data", "dialytics/heavy"},
+        "nightly": {"dialytics/moves_data", "dialytics/heavy"},
+        "quality": {"dialytics/heavy"},
+    }.items():
+        assert tags <= definitions.resolve_job_def(name).tags.keys(), name
+        assert {alone[tag] for tag in tags} == {1}
+
+
+@pytest.fixture
+def dagster_settings(tmp_path: Path) -> DagsterSettings:
+    return DagsterSettings.model_validate(
+        {"dagster_database_url": "postgresql://u@/dagster?host=/run", "dagster_home": tmp_path}
+    )
+
+
+def test_dagster_keeps_its_state_in_postgresql_and_reports_nothing_home(
+    dagster_settings: DagsterSettings,
+) -> None:
+    configuration = instance_configuration(dagster_settings)
+    assert "postgres" in configuration["storage"]
+    assert configuration["telemetry"] == {"enabled": False}
+    home = write_home(dagster_settings)
+    assert json.loads((home / "dagster.yaml").read_text(encoding="utf-8")) == configuration
+    seen = environment(dagster_settings, {})
+    assert seen["DAGSTER_DATABASE_URL"] == "postgresql+psycopg2://u@/dagster?host=/run"
+    assert "3030" in command("code-server", dagster_settings)

@@ -1,0 +1,108 @@
+"""What has served its time is erased, nothing younger is, and no figure changes."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+from common.settings import ReportSettings
+from pipelines.cycle import Stores, run_cycle
+from pipelines.retention import apply_retention
+from pipelines.settings import PipelineSettings
+from tests.pipelines.ledger import Ledger, assert_equal, random_turn, turn
+from tests.pipelines.test_rollup import assert_exact
+from warehouse.client import Writer
+
+
+def keeping(stores: Stores, **settings: int) -> Stores:
+    return replace(stores, pipelines=PipelineSettings.model_validate(settings))
+
+
+def add_text(ledger: Ledger, person: int, *, days_old: float) -> None:
+    dialog = ledger.execute(
+        "INSERT INTO dialogs (id, bot_id, chat_hmac, chat_type, user_key)"
+        " VALUES (%s, 7, %s, 'private', %s) RETURNING id",
+        uuid4(),
+        uuid4().bytes,
+        person,
+    )[0]["id"]
+    ledger.execute(
+        "INSERT INTO messages (id, user_key, dialog_id, turn_id, role, content, content_length,"
+        " created_at) VALUES (%s, %s, %s, %s, 'user', 'sealed', 6, now() - %s)",
+        uuid4(),
+        person,
+        dialog,
+        uuid4(),
+        timedelta(days=days_old),
+    )
+
+
+def test_texts_go_after_their_days_and_never_while_no_limit_is_set(
+    stores: Stores, ledger: Ledger, writer: Writer
+) -> None:
+    person = ledger.add_person()
+    chance = random.Random(13)
+    ledger.add(*(random_turn(chance, days=3, users=3) for _ in range(20)))
+    run_cycle(stores)
+    for days_old in (0.5, 29.5, 30.5, 400):
+        add_text(ledger, person, days_old=days_old)
+
+    assert apply_retention(keeping(stores)).texts == 0
+    assert apply_retention(keeping(stores, message_retention_days=30)).texts == 2
+
+    left = ledger.execute("SELECT now() - created_at < interval '30 days' AS young FROM messages")
+    assert [row["young"] for row in left] == [True, True]
+    run_cycle(stores)
+    assert_equal(ledger, writer)
+    assert_exact(ledger, writer)
+
+
+def test_a_tombstone_stays_until_it_was_replicated_however_old_it_is(
+    stores: Stores, ledger: Ledger, writer: Writer
+) -> None:
+    first, second = ledger.add(turn(), turn(user=2))
+    run_cycle(stores)
+    ledger.execute("DELETE FROM turns WHERE id = %s", first)
+    ledger.execute("UPDATE tombstones SET deleted_at = now() - interval '90 days'")
+    brief = keeping(stores, tombstone_retention_days=30)
+    assert apply_retention(brief).tombstones == 0
+
+    run_cycle(stores)
+    ledger.execute("DELETE FROM turns WHERE id = %s", second)
+    assert apply_retention(brief).tombstones == 1
+
+    run_cycle(stores)
+    assert_equal(ledger, writer)
+    assert writer.value("turns", sql="SELECT count() FROM turns FINAL") == 0
+
+
+def test_what_an_erased_person_had_spent_goes_with_its_day_or_month(
+    stores: Stores, ledger: Ledger
+) -> None:
+    now = datetime.now(UTC)
+    # It is another day there than in UTC, and will be for hours.
+    zone = "Etc/GMT+12" if now.hour < 10 else "Etc/GMT-14"
+    today = now.astimezone(ZoneInfo(zone)).date()
+    assert today != now.date()
+    month = today.replace(day=1)
+    kept = {("day", today), ("month", month)}
+    gone = {
+        ("day", today - timedelta(days=1)),
+        ("month", (month - timedelta(days=1)).replace(day=1)),
+    }
+    for period, start in kept | gone:
+        ledger.execute(
+            "INSERT INTO spent_budgets (telegram_hmac, period, period_start, messages, cost_usd)"
+            " VALUES ('h', %s, %s, 1, 0)",
+            period,
+            start,
+        )
+
+    there = replace(stores, report=ReportSettings.model_validate({"report_timezone": zone}))
+    assert apply_retention(there).budgets == 2
+
+    left = ledger.execute("SELECT period, period_start FROM spent_budgets")
+    assert {(row["period"], row["period_start"]) for row in left} == kept

@@ -1,0 +1,292 @@
+"""Rollups equal a plain computation over the ledger, whatever happens to the ledger."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from common.settings import ReportSettings
+from pipelines.cycle import Stores, exclusively, run_cycle
+from pipelines.rollup import linked_days
+from pipelines.settings import PipelineSettings
+from tests.pipelines.cycles import collect_until
+from tests.pipelines.ledger import NOON, Ledger, random_turn, turn
+from warehouse.client import Writer
+
+MOSCOW = ZoneInfo("Europe/Moscow")
+
+DAYS = """
+SELECT d.day AS day, d.turns AS turns, d.answers AS answers, d.user_messages AS user_messages,
+       d.prompt_tokens AS prompt_tokens, d.cost_usd AS cost_usd, d.unpriced AS unpriced,
+       arraySort(bitmapToArray(u.active)) AS active, arraySort(bitmapToArray(u.reached)) AS reached,
+       arraySort(bitmapToArray(u.new)) AS new
+FROM (
+    SELECT day, sum(turns) AS turns, sum(answers) AS answers, sum(user_messages) AS user_messages,
+           sum(prompt_tokens) AS prompt_tokens, sum(cost_usd) AS cost_usd, sum(unpriced) AS unpriced
+    FROM daily WHERE (day, version) IN (SELECT day, version FROM builds) GROUP BY day
+) AS d
+JOIN (
+    SELECT day, groupBitmapMergeState(active) AS active, groupBitmapMergeState(reached) AS reached,
+           groupBitmapMergeState(new) AS new
+    FROM day_users WHERE (day, version) IN (SELECT day, version FROM builds) GROUP BY day
+) AS u ON u.day = d.day
+"""
+QUARTERS = """
+SELECT bucket, sum(turns) AS turns,
+       arraySort(bitmapToArray(groupBitmapMergeState(active))) AS active
+FROM activity WHERE (day, version) IN (SELECT day, version FROM builds) GROUP BY bucket
+"""
+NEWCOMERS = """
+SELECT bucket, bot_id, source, arraySort(bitmapToArray(groupBitmapMergeState(new))) AS new
+FROM new_users WHERE (day, version) IN (SELECT day, version FROM builds)
+GROUP BY bucket, bot_id, source
+"""
+PEOPLE_DAYS = """
+SELECT day, user_key, bot_id, turns, cost_usd, first_at, last_at
+FROM user_days WHERE (day, version) IN (SELECT day, version FROM builds)
+"""
+
+
+def by_hand(ledger: Ledger, zone: ZoneInfo) -> dict[str, Any]:
+    """The same figures, one turn after another."""
+    turns = sorted(
+        ledger.execute("SELECT * FROM turns WHERE status <> 'pending'"),
+        key=lambda row: (row["received_at"], row["id"]),
+    )
+    days: dict[date, dict[str, Any]] = defaultdict(
+        lambda: {
+            "turns": 0, "answers": 0, "user_messages": 0, "prompt_tokens": 0,
+            "cost_usd": Decimal(0), "unpriced": 0, "active": set(), "reached": set(), "new": set(),
+        }
+    )  # fmt: skip
+    quarters: dict[datetime, dict[str, Any]] = defaultdict(lambda: {"turns": 0, "active": set()})
+    newcomers: dict[tuple[Any, ...], set[int]] = defaultdict(set)
+    people: dict[tuple[Any, ...], dict[str, Any]] = {}
+    seen: set[int] = set()
+    for row in turns:
+        user, moment = row["user_key"], row["received_at"]
+        day = days[moment.astimezone(zone).date()]
+        bucket = moment.replace(minute=moment.minute // 15 * 15, second=0, microsecond=0)
+        answered = row["status"] == "answered"
+        day["turns"] += 1
+        day["answers"] += answered
+        day["user_messages"] += row["user_messages"]
+        day["prompt_tokens"] += row["prompt_tokens"] or 0
+        day["cost_usd"] += row["cost_usd"] or 0
+        day["unpriced"] += row["cost_usd"] is None and (answered or row["model_used"] is not None)
+        day["active"].add(user)
+        if answered:
+            day["reached"].add(user)
+        if user not in seen:
+            seen.add(user)
+            day["new"].add(user)
+            newcomers[bucket, row["bot_id"], row["source"] or ""].add(user)
+        quarters[bucket]["turns"] += 1
+        quarters[bucket]["active"].add(user)
+        person = people.setdefault(
+            (moment.astimezone(zone).date(), user, row["bot_id"]),
+            {"turns": 0, "cost_usd": Decimal(0), "first_at": moment},
+        )
+        person["turns"] += 1
+        person["cost_usd"] += row["cost_usd"] or 0
+        person["last_at"] = moment
+    return {
+        "days": {day: _sorted(values) for day, values in days.items()},
+        "quarters": {bucket: _sorted(values) for bucket, values in quarters.items()},
+        "newcomers": {key: sorted(users) for key, users in newcomers.items()},
+        "people": people,
+    }
+
+
+def published(writer: Writer) -> dict[str, Any]:
+    return {
+        "days": {row.pop("day"): _sorted(row) for row in writer.rows("days", sql=DAYS)},
+        "quarters": {
+            row.pop("bucket"): _sorted(row) for row in writer.rows("quarters", sql=QUARTERS)
+        },
+        "newcomers": {
+            (row["bucket"], row["bot_id"], row["source"]): list(row["new"])
+            for row in writer.rows("newcomers", sql=NEWCOMERS)
+        },
+        "people": {
+            (row.pop("day"), row.pop("user_key"), row.pop("bot_id")): row
+            for row in writer.rows("people days", sql=PEOPLE_DAYS)
+        },
+    }
+
+
+def _sorted(values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: sorted(value) if isinstance(value, (set, list)) else value
+        for name, value in values.items()
+    }
+
+
+def assert_exact(ledger: Ledger, writer: Writer, zone: ZoneInfo = MOSCOW) -> None:
+    expected, found = by_hand(ledger, zone), published(writer)
+    for part, figures in expected.items():
+        assert found[part] == figures, part
+
+
+def test_rollups_stay_exact_through_inserts_updates_and_deletes(
+    stores: Stores, ledger: Ledger, writer: Writer
+) -> None:
+    chance = random.Random(21)
+    for round_number in range(6):
+        ledger.add(*(random_turn(chance, days=6, users=12) for _ in range(40)))
+        ids = [row["id"] for row in ledger.execute("SELECT id FROM turns ORDER BY id")]
+        for key in chance.sample(ids, 4):
+            ledger.execute("UPDATE turns SET prompt_tokens = 5, cost_usd = 1 WHERE id = %s", key)
+        for key in chance.sample(ids, 8 if round_number else 0):
+            ledger.execute("DELETE FROM turns WHERE id = %s", key)
+        _, publication = run_cycle(stores)
+        assert publication is not None
+        assert publication.failures == ()
+        assert_exact(ledger, writer)
+
+
+def test_c3_a_turn_forty_days_back_corrects_its_day_and_moves_the_newcomer(
+    stores: Stores, ledger: Ledger, writer: Writer
+) -> None:
+    ledger.add(turn(user=5), turn(user=6))
+    run_cycle(stores)
+    ledger.add(turn(user=5, at=NOON - timedelta(days=40)))
+    _, publication = run_cycle(stores)
+    assert publication is not None
+    assert set(publication.days) == {NOON.date(), NOON.date() - timedelta(days=40)}
+    assert_exact(ledger, writer)
+
+
+def test_deleting_a_first_turn_makes_the_next_day_the_first(
+    stores: Stores, ledger: Ledger, writer: Writer
+) -> None:
+    first, _ = ledger.add(turn(at=NOON), turn(at=NOON + timedelta(days=3)))
+    run_cycle(stores)
+    ledger.execute("DELETE FROM turns WHERE id = %s", first)
+    run_cycle(stores)
+    assert_exact(ledger, writer)
+    assert published(writer)["days"][NOON.date() + timedelta(days=3)]["new"] == [1]
+    assert writer.value("empty", sql="SELECT turns FROM builds ORDER BY day LIMIT 1") == 0
+
+
+def test_c2_rebuilt_three_times_the_rows_are_the_same(
+    stores: Stores, ledger: Ledger, writer: Writer
+) -> None:
+    chance = random.Random(2)
+    ledger.add(*(random_turn(chance, days=3) for _ in range(150)))
+    run_cycle(stores)
+    before = published(writer)
+    for _ in range(3):
+        with exclusively(stores) as session:
+            days = [NOON.date() - timedelta(days=shift) for shift in range(4)]
+            assert session.rollups.rebuild(session.state(), days).rows_differ == 0
+        assert published(writer) == before
+
+
+def test_a_quiet_cycle_publishes_only_its_watermark(
+    stores: Stores, ledger: Ledger, writer: Writer
+) -> None:
+    ledger.add(turn())
+    _, first = run_cycle(stores)
+    ledger.add_person()
+    _, second = run_cycle(stores)
+    assert first is not None
+    assert second is not None
+    assert second.days == ()
+    assert second.watermark > first.watermark
+    assert writer.value("head", sql="SELECT max(watermark) FROM snapshots") == second.watermark
+
+
+def test_a_changed_zone_rebuilds_every_day_before_it_is_used(
+    stores: Stores, ledger: Ledger, writer: Writer
+) -> None:
+    chance = random.Random(8)
+    ledger.add(*(random_turn(chance, days=3) for _ in range(100)))
+    run_cycle(stores)
+    there = ReportSettings.model_validate({"report_timezone": "Asia/Kathmandu"})
+    run_cycle(replace(stores, report=there))
+    assert_exact(ledger, writer, ZoneInfo("Asia/Kathmandu"))
+
+
+def test_a_day_that_fails_a_check_keeps_its_last_good_numbers(
+    stores: Stores, ledger: Ledger, writer: Writer
+) -> None:
+    yesterday = NOON - timedelta(days=1)
+    ledger.add(turn(at=yesterday), turn(user=2))
+    run_cycle(stores)
+    (bad,) = ledger.add(turn(user=3, at=yesterday, cost_usd=Decimal(-1)))
+    ledger.add(turn(user=4))
+
+    _, publication = run_cycle(stores)
+
+    assert publication is not None
+    assert publication.withheld == (yesterday.date(),)
+    assert {failure.check for failure in publication.failures} == {"ledger_is_plausible"}
+    turns = {row["day"]: row["turns"] for row in writer.rows("b", sql="SELECT * FROM builds")}
+    assert turns == {yesterday.date(): 1, NOON.date(): 2}
+    withheld = writer.rows("w", sql="SELECT * FROM builds WHERE withheld")
+    assert [row["day"] for row in withheld] == [yesterday.date()]
+    assert withheld[0]["watermark"] < publication.watermark
+
+    ledger.execute("UPDATE turns SET cost_usd = 0 WHERE id = %s", bad)
+    _, healed = run_cycle(stores)
+    assert healed is not None
+    assert healed.withheld == ()
+    assert_exact(ledger, writer)
+    # Also the record says at once that it is well again.
+    latest = "SELECT argMax(passed, checked_at) FROM checks WHERE name = 'ledger_is_plausible'"
+    assert writer.value("latest", sql=latest)
+
+
+def test_days_that_share_a_moving_newcomer_are_withheld_together() -> None:
+    one, two, three, four = (date(2025, 1, day) for day in (1, 2, 3, 4))
+    never = date(1970, 1, 1)
+    moves = [(one, two), (two, three), (four, never)]
+    assert linked_days({one}, moves) == {one, two, three}
+    assert linked_days(set(), moves) == set()
+    assert linked_days({four}, moves) == {four}
+
+
+def test_old_builds_are_collected_after_the_grace_period_and_not_before(
+    stores: Stores, ledger: Ledger, writer: Writer
+) -> None:
+    versions = "SELECT uniqExact(version) FROM activity"
+    an_hour = PipelineSettings.model_validate({"snapshot_grace_seconds": 3_600})
+    patient = replace(stores, pipelines=an_hour)
+    ledger.add(turn())
+    run_cycle(patient)
+    ledger.add(turn(user=2))
+    run_cycle(patient)
+    assert writer.value("versions", sql=versions) == 2
+    with exclusively(stores) as session:
+        collect_until(session, lambda: writer.value("versions", sql=versions) == 1)
+    assert_exact(ledger, writer)
+
+
+def test_a_new_publication_date_opens_with_the_full_map_and_the_old_one_goes(
+    stores: Stores, ledger: Ledger, writer: Writer
+) -> None:
+    ledger.add(turn(), turn(at=NOON - timedelta(days=9)))
+    run_cycle(stores)
+    # As if all this had been published two days ago.
+    writer.run(
+        "age",
+        sql="INSERT INTO published SELECT * REPLACE (published_at - INTERVAL 2 DAY AS published_at)"
+        " FROM published",
+    )
+    writer.run(
+        "age",
+        sql="ALTER TABLE published DELETE WHERE published_at > now() - INTERVAL 1 DAY"
+        " SETTINGS mutations_sync = 2",
+    )
+    ledger.add(turn(user=2))
+    run_cycle(stores)
+    dates = "SELECT count(DISTINCT toDate(published_at)) FROM published"
+    with exclusively(stores) as session:
+        collect_until(session, lambda: writer.value("dates", sql=dates) == 1)
+    assert_exact(ledger, writer)

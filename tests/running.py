@@ -1,0 +1,57 @@
+"""What programs do, seen from outside: they come and go, and write, while one looks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+import psutil
+
+END_SECONDS = 30.0
+"""How long what was told to end, or killed, may take on a machine that has no time for it."""
+
+
+def until(is_so: Callable[[], bool], *, seconds: float = 120) -> None:
+    """Wait until it is so: a program rings no bell when it has written or ended."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, "it did not come true"
+        time.sleep(0.2)
+
+
+def command_lines(programs: Iterable[psutil.Process]) -> list[str]:
+    """Of those that are still there."""
+    lines = []
+    for program in programs:
+        try:
+            lines.append(" ".join(program.cmdline()))
+        except psutil.NoSuchProcess:
+            continue
+    return lines
+
+
+def mentioning(words: str) -> list[psutil.Process]:
+    """Programs with these words on their command line."""
+    return [
+        program
+        for program in psutil.process_iter(["cmdline"])
+        if words in " ".join(program.info["cmdline"] or [])
+    ]
+
+
+def left_running(programs: Iterable[psutil.Process]) -> list[str]:
+    """Command lines of those that did not end, after time enough to do so."""
+    deadline = time.monotonic() + END_SECONDS
+    while (left := [program for program in programs if _runs(program)]) and (
+        time.monotonic() < deadline
+    ):
+        time.sleep(0.05)
+    return command_lines(left)
+
+
+def _runs(program: psutil.Process) -> bool:
+    try:
+        # What has ended may wait long for the machine's first process to take note.
+        return program.is_running() and program.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,226 @@
+"""The simulated Telegram refuses what Telegram refuses, in the same words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+
+from simulator.app import Simulator
+from simulator.telegram.faults import REALISTIC_LIMITS
+from simulator.telegram.flood import FloodGate
+from simulator.telegram.world import Chat, Person
+from tests.simulator.conftest import until_polled
+from tests.simulator.constants import STRANGERS_TOKEN
+
+Call = Callable[..., Awaitable[dict[str, Any]]]
+
+CHAT = 55
+GROUP = Chat(id=-100500, type="supergroup", title="Group")
+FORUM = Chat(id=-100600, type="supergroup", title="Forum", is_forum=True)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "description"),
+    [
+        ({"text": ""}, "message text is empty"),
+        ({"text": " \n "}, "message text is empty"),
+        ({"text": "x" * 4097}, "message is too long"),
+        ({"text": "😀" * 2049}, "message is too long"),
+        ({"text": "<b>x", "parse_mode": "HTML"}, "Can't find end tag"),
+        ({"text": "<x>y</x>", "parse_mode": "HTML"}, 'Unsupported start tag "x"'),
+        ({"text": "a < b", "parse_mode": "HTML"}, 'Unsupported start tag ""'),
+        ({"text": "<b><i>x</b></i>", "parse_mode": "HTML"}, "Unmatched end tag"),
+        ({"text": "x</b>", "parse_mode": "HTML"}, "Unexpected end tag"),
+        ({"text": "End.", "parse_mode": "MarkdownV2"}, "Character '.' is reserved"),
+        ({"text": "*x", "parse_mode": "MarkdownV2"}, "Can't find end of Bold"),
+        ({"text": "```x", "parse_mode": "MarkdownV2"}, "Can't find end of Pre"),
+        ({"text": "*x", "parse_mode": "Markdown"}, "Can't find end of the entity"),
+        ({"text": "x", "parse_mode": "Word"}, "unsupported parse_mode"),
+        (
+            {"text": "x", "entities": [{"type": "bold", "offset": 0, "length": 9}]},
+            "ends after the end of the text",
+        ),
+        ({"text": "x", "chat_id": "nobody"}, "chat not found"),
+        ({"text": "x", "chat_id": -1}, "chat not found"),
+        ({"text": "x", "chat_id": None}, "chat_id is empty"),
+        ({"text": "x", "reply_parameters": {"message_id": 2**40}}, "replied not found"),
+        (
+            {
+                "text": "x",
+                "reply_markup": {"inline_keyboard": [[{"text": "a", "callback_data": "x" * 65}]]},
+            },
+            "BUTTON_DATA_INVALID",
+        ),
+    ],
+)
+async def test_a_message_that_telegram_would_not_take_is_refused(
+    call: Call, parameters: dict[str, object], description: str
+) -> None:
+    answer = await call("sendMessage", **({"chat_id": CHAT} | parameters))
+    assert answer["error_code"] == 400
+    assert answer["description"].startswith("Bad Request: ")
+    assert description in answer["description"]
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "plain", "kinds"),
+    [
+        ("<b>a</b> &lt; <a href='http://x'>b</a>", "HTML", "a < b", ["bold", "text_link"]),
+        ('<pre><code class="language-sh">ls</code></pre>', "HTML", "ls", ["code", "pre"]),
+        ("*a* _b_ ~c~ ||d||", "MarkdownV2", "a b c d", 4),
+        ("`a.b` [c](http://x\\)) \\.", "MarkdownV2", "a.b c .", ["code", "text_link"]),
+        ("```sh\nls -l\n```", "MarkdownV2", "ls -l", ["pre"]),
+        (">quote\nnext", "MarkdownV2", "quote\nnext", []),
+        ("*a* _b_ `c`", "Markdown", "a b c", ["bold", "italic", "code"]),
+        ("😀 <i>x</i>", "HTML", "😀 x", ["italic"]),
+    ],
+)
+async def test_formatted_text_arrives_plain_with_entities(
+    call: Call, text: str, mode: str, plain: str, kinds: list[str] | int
+) -> None:
+    message = (await call("sendMessage", chat_id=CHAT, text=text, parse_mode=mode))["result"]
+    entities = message.get("entities", [])
+    assert message["text"] == plain
+    assert len(entities) == (kinds if isinstance(kinds, int) else len(kinds))
+    if not isinstance(kinds, int):
+        assert sorted(entity["type"] for entity in entities) == sorted(kinds)
+    for entity in entities:
+        assert entity["offset"] + entity["length"] <= len(plain.encode("utf-16-le")) // 2
+
+
+async def test_exactly_4096_units_pass(call: Call) -> None:
+    assert (await call("sendMessage", chat_id=CHAT, text="😀" * 2048))["ok"]
+
+
+async def test_an_edit_that_changes_nothing_is_refused(call: Call) -> None:
+    message_id = (await call("sendMessage", chat_id=CHAT, text="a"))["result"]["message_id"]
+    edit = {"chat_id": CHAT, "message_id": message_id}
+    same = await call("editMessageText", text="a", **edit)
+    changed = await call("editMessageText", text="b", **edit)
+    unknown = await call("editMessageText", chat_id=CHAT, message_id=1, text="b")
+    assert "message is not modified" in same["description"]
+    assert changed["result"]["text"] == "b"
+    assert "message to be edited not found" in unknown["description"]
+
+
+async def test_a_deleted_message_is_gone(call: Call) -> None:
+    message_id = (await call("sendMessage", chat_id=CHAT, text="a"))["result"]["message_id"]
+    assert (await call("deleteMessage", chat_id=CHAT, message_id=message_id))["ok"]
+    again = await call("deleteMessage", chat_id=CHAT, message_id=message_id)
+    assert "message to delete not found" in again["description"]
+
+
+async def test_a_person_who_blocked_the_bot_gets_nothing(simulator: Simulator, call: Call) -> None:
+    person = Person(id=CHAT)
+    simulator.account.block(person=person)
+    refused = await call("sendMessage", chat_id=CHAT, text="a")
+    simulator.account.unblock(person=person)
+    assert (refused["error_code"], refused["description"]) == (
+        403,
+        "Forbidden: bot was blocked by the user",
+    )
+    assert (await call("sendMessage", chat_id=CHAT, text="a"))["ok"]
+    changes = (await call("getUpdates"))["result"]
+    assert [change["my_chat_member"]["new_chat_member"]["status"] for change in changes] == [
+        "kicked",
+        "member",
+    ]
+
+
+async def test_a_topic_exists_in_forums_only(simulator: Simulator, call: Call) -> None:
+    for chat in (GROUP, FORUM):
+        simulator.account.add_to_group(chat)
+    answer = await call("sendMessage", chat_id=FORUM.id, text="a", message_thread_id=7)
+    refused = await call("sendMessage", chat_id=GROUP.id, text="a", message_thread_id=7)
+    assert answer["result"]["message_thread_id"] == 7
+    assert "message thread not found" in refused["description"]
+
+
+async def test_drafts_are_for_private_chats(simulator: Simulator, call: Call) -> None:
+    simulator.account.add_to_group(GROUP)
+    assert (await call("sendMessageDraft", chat_id=CHAT, draft_id=1, text=""))["ok"]
+    assert not (await call("sendMessageDraft", chat_id=CHAT, draft_id=0, text="a"))["ok"]
+    assert not (await call("sendMessageDraft", chat_id=GROUP.id, draft_id=1, text="a"))["ok"]
+    assert simulator.counters.drafts_sent == 1
+
+
+async def test_an_unknown_method_is_not_found(call: Call) -> None:
+    answer = await call("makeCoffee")
+    assert (answer["error_code"], answer["description"]) == (404, "Not Found")
+
+
+async def test_a_second_poller_ends_the_first_with_a_conflict(
+    simulator: Simulator, call: Call
+) -> None:
+    first = asyncio.create_task(call("getUpdates", timeout=50))
+    await until_polled(simulator)
+    second = asyncio.create_task(call("getUpdates", timeout=1))
+    answer = await asyncio.wait_for(first, 40)
+    assert answer["error_code"] == 409
+    assert "terminated by other getUpdates request" in answer["description"]
+    assert (await second)["result"] == []
+
+
+async def test_polling_is_refused_while_a_webhook_is_set(call: Call) -> None:
+    await call("setWebhook", url="http://127.0.0.1:9/hook")
+    assert (await call("getUpdates"))["error_code"] == 409
+    await call("deleteWebhook")
+    assert (await call("getUpdates"))["ok"]
+
+
+async def test_updates_of_a_kind_not_asked_for_do_not_come(
+    simulator: Simulator, call: Call
+) -> None:
+    await call("getUpdates", allowed_updates=["message"])
+    simulator.account.block()
+    simulator.account.send_text("hello")
+    updates = (await call("getUpdates"))["result"]
+    assert [sorted(update) for update in updates] == [["message", "update_id"]]
+    assert simulator.counters.updates_not_allowed == 1
+
+
+async def test_a_negative_offset_keeps_the_last_updates_only(
+    simulator: Simulator, call: Call
+) -> None:
+    for number in range(5):
+        simulator.account.send_text(f"text {number}")
+    updates = (await call("getUpdates", offset=-2))["result"]
+    assert [update["message"]["text"] for update in updates] == ["text 3", "text 4"]
+    assert len((await call("getUpdates"))["result"]) == 2
+
+
+async def test_realistic_limits_say_how_long_to_wait(simulator: Simulator, call: Call) -> None:
+    # All at one moment, however long the calls take.
+    simulator.telegram.flood = FloodGate(clock=lambda: 100.0)
+    simulator.telegram.flood.limits = REALISTIC_LIMITS
+    assert (await call("sendMessage", chat_id=CHAT, text="1"))["ok"]
+    refused = await call("sendMessage", chat_id=CHAT, text="2")
+    other = await call("sendMessage", chat_id=CHAT + 1, text="3")
+    assert refused["error_code"] == 429
+    assert refused["parameters"] == {"retry_after": 1}
+    assert other["ok"]
+
+
+async def test_methods_are_understood_in_every_form(
+    simulator: Simulator, http: ClientSession
+) -> None:
+    url = f"{simulator.url}/bot{simulator.token}/sendmessage"
+    parameters = {"chat_id": str(CHAT), "text": "a"}
+    async with http.get(url, params=parameters) as by_query:
+        assert (await by_query.json())["ok"]
+    async with http.post(url, data=parameters) as by_form:
+        assert (await by_form.json())["ok"]
+
+
+async def test_a_malformed_token_is_not_found_and_a_foreign_one_unauthorised(
+    simulator: Simulator, http: ClientSession
+) -> None:
+    statuses = []
+    for token in ("rubbish", STRANGERS_TOKEN):
+        async with http.get(f"{simulator.url}/bot{token}/getMe") as response:
+            statuses.append(response.status)
+    assert statuses == [404, 401]

@@ -1,0 +1,179 @@
+"""The same questions answered by pandas from the raw ledger, with nothing of the warehouse's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from warehouse.reports import Filters
+
+STATED_ERROR = 0.0101
+"""Relative error of the latency states, and a hair for binary fractions."""
+
+
+class BruteForce:
+    """A ledger in memory.
+
+    Args:
+        turns: as they stand now.
+    """
+
+    def __init__(self, turns: Iterable[dict[str, Any]]) -> None:
+        frame = pd.DataFrame(list(turns))
+        frame["received_at"] = pd.to_datetime(frame["received_at"], utc=True)
+        for column in ("language", "reason", "fallback_cause", "model_asked", "model_used"):
+            frame[column] = [value if isinstance(value, str) else "" for value in frame[column]]
+        frame["model"] = [
+            used or asked
+            for used, asked in zip(frame["model_used"], frame["model_asked"], strict=True)
+        ]
+        frame["tokens"] = frame["prompt_tokens"].fillna(0) + frame["completion_tokens"].fillna(0)
+        frame["is_unpriced"] = [
+            not isinstance(cost, Decimal) and (status == "answered" or used != "")
+            for cost, status, used in zip(
+                frame["cost_usd"], frame["status"], frame["model_used"], strict=True
+            )
+        ]
+        self.turns = frame
+        ordered = frame.sort_values("received_at")
+        self.firsts = ordered.drop_duplicates("user_key").set_index("user_key")
+
+    def select(self, since: datetime, until: datetime, filters: Filters) -> pd.DataFrame:
+        found = self.turns
+        found = found[(found["received_at"] >= since) & (found["received_at"] < until)]
+        for column in ("bot_id", "chat_type", "language", "model"):
+            value = getattr(filters, column)
+            if value is not None:
+                found = found[found[column] == value]
+        return found
+
+    def newcomers(
+        self, since: datetime, until: datetime, filters: Filters, active: pd.DataFrame
+    ) -> set[int]:
+        firsts = self.firsts
+        chosen = firsts[(firsts["received_at"] >= since) & (firsts["received_at"] < until)]
+        if filters.bot_id is not None:
+            chosen = chosen[chosen["bot_id"] == filters.bot_id]
+        return set(chosen.index) & set(active["user_key"])
+
+    def totals(self, since: datetime, until: datetime, filters: Filters) -> dict[str, Any]:
+        found = self.select(since, until, filters)
+        answered = found[found["status"] == "answered"]
+        cost, unpriced = money(found)
+        return {
+            "user_messages": int(found["user_messages"].sum()),
+            "turns": len(found),
+            "answers": len(answered),
+            "incomplete": int((answered["reason"] == "incomplete").sum()),
+            "failed": int((found["status"] == "failed").sum()),
+            "rejected": int((found["status"] == "rejected").sum()),
+            "cancelled": int((found["status"] == "cancelled").sum()),
+            "active_users": found["user_key"].nunique(),
+            "reached_users": answered["user_key"].nunique(),
+            "new_users": len(self.newcomers(since, until, filters, found)),
+            "prompt_tokens": int(found["prompt_tokens"].fillna(0).sum()),
+            "completion_tokens": int(found["completion_tokens"].fillna(0).sum()),
+            "cached_tokens": int(found["cached_tokens"].fillna(0).sum()),
+            "reasoning_tokens": int(found["reasoning_tokens"].fillna(0).sum()),
+            "tokens": int(found["tokens"].sum()),
+            "cost_usd": cost,
+            "unpriced_turns": unpriced,
+            "fallbacks": int((found["fallback_cause"] != "").sum()),
+            "answer_parts": int(found["answer_parts"].sum()),
+            "flood_waits": int((found["flood_wait_ms"] > 0).sum()),
+            "flood_wait_ms": int(found["flood_wait_ms"].sum()),
+        }
+
+    def latencies(self, found: pd.DataFrame) -> list[float]:
+        answered = found[(found["status"] == "answered") & found["answered_at"].notna()]
+        return milliseconds(answered["received_at"], answered["answered_at"])
+
+    def first_tokens(self, found: pd.DataFrame) -> list[float]:
+        streamed = found[found["first_token_at"].notna()]
+        return milliseconds(streamed["received_at"], streamed["first_token_at"])
+
+    def users_by(
+        self, since: datetime, until: datetime, filters: Filters, by: str
+    ) -> list[tuple[int, Any]]:
+        found = self.select(since, until, filters)
+        worth = []
+        for key, turns in found.groupby("user_key"):
+            value = {
+                "messages": int(turns["user_messages"].sum()),
+                "tokens": int(turns["tokens"].sum()),
+                "cost": money(turns)[0] or Decimal(0),
+            }[by]
+            worth.append((int(key), value))
+        return sorted(worth, key=lambda pair: (-pair[1], pair[0]))
+
+    def dialogs(
+        self, since: datetime, until: datetime, filters: Filters
+    ) -> list[tuple[str, datetime, int]]:
+        """(dialog, newest turn, turns), newest first."""
+        found = self.select(since, until, filters)
+        grouped = [
+            (str(key), turns["received_at"].max().to_pydatetime(), len(turns))
+            for key, turns in found.groupby("dialog_id")
+        ]
+        return sorted(grouped, key=lambda row: (row[1], row[0]), reverse=True)
+
+    def days(self, zone: str, filters: Filters) -> dict[date, set[int]]:
+        """Active people per calendar day of the zone."""
+        found = self.select(FIRST, LAST, filters)
+        local = found["received_at"].dt.tz_convert(zone).dt.date
+        return {day: set(turns["user_key"]) for day, turns in found.groupby(local)}
+
+    def first_days(self, zone: str, filters: Filters) -> dict[int, date]:
+        firsts = self.firsts
+        if filters.bot_id is not None:
+            firsts = firsts[firsts["bot_id"] == filters.bot_id]
+        local = firsts["received_at"].dt.tz_convert(zone).dt.date
+        return {int(key): day for key, day in local.items()}
+
+
+FIRST = datetime.fromisoformat("1990-01-01T00:00:00+00:00")
+LAST = datetime.fromisoformat("2090-01-01T00:00:00+00:00")
+
+
+def money(found: pd.DataFrame) -> tuple[Decimal | None, int]:
+    known = sum((cost for cost in found["cost_usd"] if isinstance(cost, Decimal)), Decimal(0))
+    unpriced = int(found["is_unpriced"].sum())
+    return (None if unpriced and not known else known), unpriced
+
+
+def milliseconds(begin: pd.Series[Any], end: pd.Series[Any]) -> list[float]:
+    return sorted(
+        max((finish.to_pydatetime() - start.to_pydatetime()) / timedelta(milliseconds=1), 0.0)
+        for start, finish in zip(begin, pd.to_datetime(end, utc=True), strict=True)
+    )
+
+
+def is_percentile(answer: float | None, values: Sequence[float], share: float) -> bool:
+    """Whether the answer is the percentile, within the error that the states promise."""
+    if not values:
+        return answer is None
+    place = share * (len(values) - 1)
+    low, high = values[math.floor(place)], values[math.ceil(place)]
+    return answer is not None and low * (1 - STATED_ERROR) <= answer <= high * (1 + STATED_ERROR)
+
+
+def bucket_label(moment: datetime, bucket: str, zone: str) -> tuple[Any, ...]:
+    """What names the bucket of a moment on the zone's own calendar and clock."""
+    local = moment.astimezone(ZoneInfo(zone))
+    day = local.date()
+    match bucket:
+        case "15m":
+            return (day, local.hour, local.minute // 15, local.utcoffset())
+        case "hour":
+            return (day, local.hour, local.utcoffset())
+        case "day":
+            return (day,)
+        case "week":
+            return (day - timedelta(days=day.weekday()),)
+    return (day.replace(day=1),)

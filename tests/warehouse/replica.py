@@ -1,0 +1,149 @@
+"""A warehouse without its source: turns are written into it and published by the real rollups."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+from pipelines.rollup import Publication, Rollups
+from pipelines.watermark import Watermark
+from warehouse.client import Writer
+
+Turn = dict[str, Any]
+
+
+def turn(at: datetime, *, user: int = 1, **columns: Any) -> Turn:
+    """One answered turn as the warehouse keeps it."""
+    return {
+        "id": uuid4(),
+        "bot_id": 7,
+        "user_key": user,
+        "dialog_id": UUID(int=user),
+        "chat_type": "private",
+        "language": "en",
+        "source": None,
+        "user_messages": 1,
+        "received_at": at,
+        "sent_at": None,
+        "first_token_at": at + timedelta(milliseconds=400),
+        "answered_at": at + timedelta(seconds=2),
+        "status": "answered",
+        "reason": None,
+        "model_asked": "small",
+        "model_used": "small",
+        "fallback_cause": None,
+        "prompt_tokens": 100,
+        "completion_tokens": 20,
+        "cached_tokens": 0,
+        "reasoning_tokens": 0,
+        "cost_usd": Decimal("0.0010000001"),
+        "finish_reason": "stop",
+        "user_chars": 10,
+        "answer_chars": 50,
+        "answer_parts": 1,
+        "flood_wait_ms": 0,
+        **columns,
+    }
+
+
+def random_turn(chance: random.Random, at: datetime, *, users: int) -> Turn:
+    """A turn with anything that a finished turn may hold."""
+    status = chance.choice(["answered"] * 6 + ["failed", "failed", "cancelled", "rejected"])
+    used = chance.choice(["small", "large"]) if status in {"answered", "failed"} else None
+    streamed = status == "answered" or chance.random() < 0.2
+    answered = {"answered": "incomplete" if chance.random() < 0.1 else None}
+    return turn(
+        at,
+        user=chance.randint(1, users),
+        bot_id=chance.choice([7, 7, 7, 8]),
+        dialog_id=UUID(int=chance.randint(1, users * 2)),
+        chat_type=chance.choice(["private", "private", "group"]),
+        language=chance.choice(["en", "ru", None]),
+        source=chance.choice([None, None, "ads", "friend"]),
+        user_messages=chance.choice([1, 1, 1, 2, 3]),
+        first_token_at=at + timedelta(microseconds=chance.randint(1, 9_000_000))
+        if streamed
+        else None,
+        answered_at=at + timedelta(microseconds=chance.randint(9_000_000, 90_000_000)),
+        status=status,
+        reason=answered.get(status, chance.choice(["timeout", "interrupted", "budget"])),
+        model_asked=None if status == "rejected" else "small",
+        model_used=used,
+        fallback_cause="rate_limit" if used == "large" else None,
+        prompt_tokens=chance.randint(1, 4_000) if used else None,
+        completion_tokens=chance.randint(1, 2_000) if used else None,
+        cached_tokens=chance.randint(0, 100) if used else None,
+        reasoning_tokens=chance.choice([None, 7]) if used else None,
+        cost_usd=chance.choice([None, Decimal(chance.randint(1, 10**10)).scaleb(-10)])
+        if used
+        else None,
+        answer_parts=chance.choice([1, 1, 2]),
+        flood_wait_ms=chance.choice([0, 0, 0, 1_500]),
+    )
+
+
+class Replica:
+    """One epoch of the warehouse: what is stored, and its publications.
+
+    Args:
+        writer: the door.
+        zone: the report zone.
+        epoch: greater than every one before in the same database.
+    """
+
+    def __init__(self, writer: Writer, *, zone: str, epoch: int = 1) -> None:
+        self._writer = writer
+        self._rollups = Rollups(writer, zone=zone, grace_seconds=0, confirm_lock=lambda: None)
+        self._version = 1_000
+        self._state = Watermark(
+            sequence=1,
+            epoch=epoch,
+            watermark=0,
+            target=0,
+            page_table="",
+            page_version=0,
+            page_id="",
+            batch_id=uuid4(),
+            system_identifier="1",
+            timeline=1,
+            data_through=datetime(2000, 1, 1, tzinfo=UTC),
+            written_at=datetime(2000, 1, 1, tzinfo=UTC),
+        )
+        self.turns: dict[UUID, Turn] = {}
+        """The ledger as it stands now."""
+
+    def store(self, turns: Iterable[Turn], *, is_deleted: bool = False) -> None:
+        """Write turns (again), or their tombstones."""
+        self._version += 1
+        rows = list(turns)
+        for start in range(0, len(rows), 5_000):
+            self._writer.insert(
+                "turns",
+                [
+                    {
+                        "epoch": self._state.epoch,
+                        "version": self._version,
+                        "is_deleted": int(is_deleted),
+                        **row,
+                    }
+                    for row in rows[start : start + 5_000]
+                ],
+            )
+        for row in rows:
+            if is_deleted:
+                self.turns.pop(row["id"], None)
+            else:
+                self.turns[row["id"]] = row
+
+    def publish(self, data_through: datetime) -> Publication | None:
+        """Publish what was stored since the last time."""
+        watermark = self._version + 1
+        self._state = replace(
+            self._state, watermark=watermark, target=watermark, data_through=data_through
+        )
+        return self._rollups.follow(self._state)

@@ -1,0 +1,196 @@
+"""Which moments a named or custom period covers, in any zone, also where clocks change."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo, available_timezones
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from warehouse.periods import (
+    Bucket,
+    Period,
+    PeriodError,
+    PeriodName,
+    Span,
+    midnight,
+    resolve,
+)
+
+NOW = datetime(2026, 3, 18, 20, 43, 12, tzinfo=UTC)
+ZONES = (
+    "UTC",
+    "Europe/Berlin",
+    "America/New_York",
+    "Asia/Kathmandu",
+    "Asia/Kolkata",
+    "Australia/Lord_Howe",
+    "America/Sao_Paulo",
+    "America/Havana",
+    "Pacific/Apia",
+    "Pacific/Chatham",
+)
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def test_day_is_the_running_hour_and_the_23_before_it():
+    period = resolve(PeriodName.DAY, now=NOW, tz="UTC")
+    assert period.since == at("2026-03-17T21:00:00+00:00")
+    assert period.until == at("2026-03-18T21:00:00+00:00")
+    assert period.bucket is Bucket.HOUR
+    assert len(period.bucket_starts()) == 24
+
+
+def test_day_starts_on_the_hour_of_a_zone_that_is_45_minutes_off():
+    period = resolve(PeriodName.DAY, now=NOW, tz="Asia/Kathmandu")
+    assert period.since.astimezone(ZoneInfo("Asia/Kathmandu")).minute == 0
+    assert len(period.bucket_starts()) == 24
+
+
+@pytest.mark.parametrize(("name", "days"), [(PeriodName.WEEK, 7), (PeriodName.MONTH, 30)])
+@pytest.mark.parametrize("tz", ZONES)
+def test_week_and_month_are_today_and_the_days_before_it(name, days, tz):
+    period = resolve(name, now=NOW, tz=tz)
+    local = [start.astimezone(ZoneInfo(tz)).date() for start in period.bucket_starts()]
+    today = NOW.astimezone(ZoneInfo(tz)).date()
+    assert local == [today - timedelta(days=days - 1 - n) for n in range(days)]
+    assert period.until == midnight(today + timedelta(days=1), ZoneInfo(tz))
+
+
+def test_the_day_clocks_go_forward_has_23_hours_and_back_25():
+    spring = resolve(
+        PeriodName.CUSTOM,
+        now=NOW,
+        tz="Europe/Berlin",
+        since=at("2026-03-29T00:00:00+01:00"),
+        until=at("2026-03-30T00:00:00+02:00"),
+        bucket=Bucket.HOUR,
+    )
+    autumn = resolve(
+        PeriodName.CUSTOM,
+        now=NOW,
+        tz="Europe/Berlin",
+        since=at("2026-10-25T00:00:00+02:00"),
+        until=at("2026-10-26T00:00:00+01:00"),
+        bucket=Bucket.HOUR,
+    )
+    assert len(spring.bucket_starts()) == 23
+    assert len(autumn.bucket_starts()) == 25
+
+
+def test_midnight_that_the_clock_skips_is_one_o_clock():
+    start = midnight(date(2018, 11, 4), ZoneInfo("America/Sao_Paulo"))
+    assert start.astimezone(ZoneInfo("America/Sao_Paulo")).hour == 1
+
+
+def test_a_day_that_the_calendar_skips_makes_no_bucket():
+    period = resolve(
+        PeriodName.CUSTOM,
+        now=NOW,
+        tz="Pacific/Apia",
+        since=at("2011-12-29T00:00:00-10:00"),
+        until=at("2012-01-01T00:00:00+14:00"),
+        bucket=Bucket.DAY,
+    )
+    days = [s.astimezone(ZoneInfo("Pacific/Apia")).day for s in period.bucket_starts()]
+    assert days == [29, 31]
+
+
+def test_the_period_before_is_cut_where_the_data_end():
+    period = resolve(PeriodName.WEEK, now=NOW, tz="UTC")
+    before = period.previous(data_through=at("2026-03-18T20:41:00+00:00"))
+    assert before == Span(at("2026-03-05T00:00:00+00:00"), at("2026-03-11T20:45:00+00:00"))
+
+
+def test_the_period_before_is_cut_at_the_same_wall_clock_across_a_change_of_clocks():
+    now = at("2026-04-01T09:30:00+02:00")
+    period = resolve(PeriodName.WEEK, now=now, tz="Europe/Berlin")
+    before = period.previous(data_through=now)
+    assert before.until == at("2026-03-25T09:30:00+01:00")
+    assert before.since == at("2026-03-19T00:00:00+01:00")
+
+
+def test_a_period_that_is_over_is_compared_with_a_whole_one():
+    period = resolve(
+        PeriodName.CUSTOM,
+        now=NOW,
+        tz="UTC",
+        since=at("2026-03-01T00:00:00+00:00"),
+        until=at("2026-03-03T00:00:00+00:00"),
+    )
+    assert period.previous(data_through=NOW) == Span(
+        at("2026-02-27T00:00:00+00:00"), at("2026-03-01T00:00:00+00:00")
+    )
+    assert not period.is_partial_at(NOW)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field"),
+    [
+        ({"since": None, "until": NOW}, "from"),
+        ({"since": at("2026-03-01T00:00:00+00:00"), "until": None}, "to"),
+        ({"since": at("2026-03-01T00:07:00+00:00"), "until": NOW}, "from"),
+        ({"since": datetime(2026, 3, 1), "until": NOW}, "from"),  # noqa: DTZ001 # the error
+        (
+            {
+                "since": at("2026-03-02T00:00:00+00:00"),
+                "until": at("2026-03-01T00:00:00+00:00"),
+            },
+            "to",
+        ),
+        (
+            {
+                "since": at("2016-03-02T00:00:00+00:00"),
+                "until": at("2026-03-01T00:00:00+00:00"),
+            },
+            "to",
+        ),
+        (
+            {
+                "since": at("2026-01-01T00:00:00+00:00"),
+                "until": at("2026-03-01T00:00:00+00:00"),
+                "bucket": Bucket.QUARTER_HOUR,
+            },
+            "bucket",
+        ),
+    ],
+)
+def test_a_custom_period_names_the_argument_that_is_wrong(arguments, field):
+    with pytest.raises(PeriodError) as caught:
+        resolve(PeriodName.CUSTOM, now=NOW, tz="UTC", **arguments)
+    assert caught.value.field == field
+
+
+def test_a_named_period_refuses_from_and_to():
+    with pytest.raises(PeriodError, match=r"^from"):
+        resolve(PeriodName.WEEK, now=NOW, tz="UTC", since=NOW)
+
+
+@pytest.mark.parametrize("tz", ["Mars/Olympus", "", "../etc/passwd", "UTC\x00"])
+def test_an_unknown_zone_is_refused(tz):
+    with pytest.raises(PeriodError, match=r"^tz"):
+        resolve(PeriodName.DAY, now=NOW, tz=tz)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    tz=st.sampled_from(sorted(available_timezones() - {"localtime"})),
+    quarter=st.integers(4 * 24 * 365 * 36, 4 * 24 * 365 * 60),
+    length=st.integers(1, 4 * 24 * 40),
+    bucket=st.sampled_from([Bucket.HOUR, Bucket.DAY, Bucket.WEEK, Bucket.MONTH]),
+)
+def test_buckets_partition_every_period_in_every_zone(tz, quarter, length, bucket):
+    since = datetime.fromtimestamp(quarter * 900, tz=UTC)
+    period = Period(PeriodName.CUSTOM, since, since + length * timedelta(minutes=15), tz, bucket)
+    starts = period.bucket_starts()
+    assert starts[0] <= period.since
+    assert starts[-1] < period.until
+    assert all(earlier < later for earlier, later in pairwise(starts))
+    assert all(start.minute % 15 == 0 for start in starts)
+    assert len(starts) == 1 or starts[1] > period.since

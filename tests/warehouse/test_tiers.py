@@ -1,0 +1,109 @@
+"""One test per rule of the choice of a tier."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from warehouse.periods import Bucket, Period, PeriodName, Span
+from warehouse.tiers import (
+    Tier,
+    day_number,
+    people_tier,
+    pieces,
+    runs,
+    series_tier,
+    totals_tier,
+    touched_days,
+)
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def series(since: str, until: str, tz: str, bucket: Bucket) -> Tier:
+    period = Period(PeriodName.CUSTOM, at(since), at(until), tz, bucket)
+    return series_tier(period.span, period.bucket_starts(), BERLIN)
+
+
+def test_days_of_the_report_zone_are_answered_by_the_daily_tier():
+    begin, end = "2026-03-28T00:00:00+01:00", "2026-03-31T00:00:00+02:00"
+    for bucket in (Bucket.DAY, Bucket.WEEK, Bucket.MONTH):
+        assert series(begin, end, "Europe/Berlin", bucket) is Tier.DAILY
+
+
+def test_another_zone_with_the_same_midnights_is_answered_by_the_daily_tier():
+    begin, end = "2026-03-28T00:00:00+01:00", "2026-03-31T00:00:00+02:00"
+    assert series(begin, end, "Europe/Paris", Bucket.DAY) is Tier.DAILY
+
+
+def test_days_of_another_zone_need_quarters_of_an_hour():
+    begin, end = "2026-03-28T00:00:00+00:00", "2026-03-31T00:00:00+00:00"
+    assert series(begin, end, "UTC", Bucket.DAY) is Tier.QUARTER_HOUR
+
+
+def test_buckets_shorter_than_a_day_need_quarters_of_an_hour():
+    begin, end = "2026-03-28T00:00:00+01:00", "2026-03-29T00:00:00+01:00"
+    assert series(begin, end, "Europe/Berlin", Bucket.HOUR) is Tier.QUARTER_HOUR
+
+
+def test_a_range_that_cuts_a_day_needs_quarters_of_an_hour():
+    begin, end = "2026-03-28T00:00:00+01:00", "2026-03-29T09:15:00+02:00"
+    assert series(begin, end, "Europe/Berlin", Bucket.DAY) is Tier.QUARTER_HOUR
+
+
+def test_a_total_takes_whole_days_from_the_daily_tier_and_the_edges_from_quarters():
+    span = Span(at("2026-03-27T22:00:00+01:00"), at("2026-03-30T09:15:00+02:00"))
+    cut = pieces(span, BERLIN)
+    assert (cut.first_day, cut.last_day) == (date(2026, 3, 28), date(2026, 3, 29))
+    assert cut.days == Span(at("2026-03-28T00:00:00+01:00"), at("2026-03-30T00:00:00+02:00"))
+
+
+def test_a_total_within_a_day_takes_nothing_from_the_daily_tier():
+    cut = pieces(Span(at("2026-03-28T01:00:00+01:00"), at("2026-03-28T23:00:00+01:00")), BERLIN)
+    assert cut.first_day > cut.last_day
+    assert cut.days.since == cut.days.until
+
+
+def test_a_total_reads_one_tier_where_one_is_enough():
+    midnight, noon = at("2026-03-28T00:00:00+01:00"), at("2026-03-28T12:00:00+01:00")
+    next_midnight, later = at("2026-03-29T00:00:00+01:00"), at("2026-03-29T12:00:00+02:00")
+    assert totals_tier(Span(midnight, next_midnight), BERLIN) is Tier.DAILY
+    assert totals_tier(Span(midnight, noon), BERLIN) is Tier.QUARTER_HOUR
+    assert totals_tier(Span(noon, later), BERLIN) is Tier.QUARTER_HOUR
+    assert totals_tier(Span(midnight, later), BERLIN) is None
+
+
+def test_sums_per_person_exist_per_bot_so_other_filters_ask_the_ledger():
+    assert people_tier(narrowed=False) is Tier.DAILY
+    assert people_tier(narrowed=True) is Tier.LEDGER
+
+
+def test_a_span_touches_the_days_that_it_cuts_but_not_the_one_that_it_ends_at():
+    span = Span(at("2026-03-27T22:00:00+01:00"), at("2026-03-30T00:00:00+02:00"))
+    assert touched_days(span, BERLIN) == (date(2026, 3, 27), date(2026, 3, 29))
+
+
+def test_days_are_numbered_from_1970():
+    assert day_number(date(1970, 1, 2)) == 1
+
+
+@given(edges=st.lists(st.integers(0, 10_000), unique=True).map(sorted))
+def test_runs_spell_out_to_the_same_edges(edges):
+    spelled = [start + step * place for start, step, count in runs(edges) for place in range(count)]
+    assert spelled == edges
+
+
+def test_a_year_of_days_with_changes_of_clocks_is_a_handful_of_runs():
+    begin = at("2026-01-01T00:00:00+01:00")
+    period = Period(
+        PeriodName.CUSTOM, begin, begin + timedelta(days=365), "Europe/Berlin", Bucket.DAY
+    )
+    starts = [int(start.timestamp()) for start in period.bucket_starts()]
+    assert len(runs(starts)) <= 5

@@ -1,0 +1,255 @@
+"""Which moments a question is about: named periods, custom ranges, the period before.
+
+Knows calendars and zones, nothing about ClickHouse. Moments are UTC and aware, ranges half-open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from common.errors import DialyticsError
+
+QUARTER = timedelta(minutes=15)
+LONGEST_PERIOD_DAYS = 3 * 366
+MOST_BUCKETS = 3_000
+
+
+class PeriodError(DialyticsError):
+    """The period cannot be resolved. `field` is the argument at fault."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        self.field = field
+        super().__init__(f"{field}: {problem}")
+
+
+class Bucket(StrEnum):
+    """Width of one point of a series, cut at the zone's own clock."""
+
+    QUARTER_HOUR = "15m"
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    """From Monday."""
+    MONTH = "month"
+
+
+class PeriodName(StrEnum):
+    DAY = "day"
+    """The last 24 hours, by hour: the running hour and the 23 before it."""
+    WEEK = "week"
+    """Today and the 6 days before it in the zone, by day."""
+    MONTH = "month"
+    """Today and the 29 days before it in the zone, by day."""
+    CUSTOM = "custom"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Moments `[since, until)`, UTC."""
+
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A resolved period: what an answer states about the moments it covers."""
+
+    name: PeriodName
+    since: datetime
+    """UTC, on a quarter of an hour."""
+    until: datetime
+    """UTC, exclusive, on a quarter of an hour; may lie in the future (see `is_partial_at`)."""
+    tz: str
+    bucket: Bucket
+
+    @property
+    def span(self) -> Span:
+        return Span(self.since, self.until)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.tz)
+
+    def is_partial_at(self, data_through: datetime) -> bool:
+        """Whether data known up to `data_through` leave a part of the period open."""
+        return data_through < self.until
+
+    def previous(self, *, data_through: datetime) -> Span:
+        """The period before, cut at the same point as this one is cut by `data_through`.
+
+        Days are moved on the zone's calendar, so 09:30 is compared with 09:30 also across a
+        change of clocks. The cut lies on a quarter of an hour, rounded up.
+        """
+        cut = max(self.since, min(self.until, ceil_to_quarter(data_through)))
+        if self.name in (PeriodName.WEEK, PeriodName.MONTH):
+            days = (
+                self.until.astimezone(self.zone).date() - self.since.astimezone(self.zone).date()
+            ).days
+            return Span(_move_days(self.since, -days, self.zone), _move_days(cut, -days, self.zone))
+        length = self.until - self.since
+        return Span(self.since - length, cut - length)
+
+    def bucket_starts(self, span: Span | None = None) -> list[datetime]:
+        """The start of every bucket that the period (or `span`) touches, UTC, ascending.
+
+        The first one may lie before `since`, when a period does not start on a bucket.
+        """
+        span = span or self.span
+        starts = []
+        start = bucket_start(span.since, self.bucket, self.zone)
+        while start < span.until:
+            starts.append(start)
+            start = next_bucket(start, self.bucket, self.zone)
+        return starts
+
+
+def resolve(
+    name: PeriodName,
+    *,
+    now: datetime,
+    tz: str,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    bucket: Bucket | None = None,
+) -> Period:
+    """Resolve a named period, or `since`/`until` when the name is `custom`.
+
+    Args:
+        name: a named period, or custom.
+        now: aware; the moment at which "today" is taken.
+        tz: IANA name.
+        since: custom only; aware, on a quarter of an hour.
+        until: custom only; the same, after `since`.
+        bucket: None chooses by the period: hour up to 48 hours, day up to 92 days, then week.
+
+    Raises:
+        PeriodError: naming the argument that is wrong.
+    """
+    zone = zone_named(tz)
+    if name is PeriodName.CUSTOM:
+        begin, end = _custom(since, until)
+    elif since is not None or until is not None:
+        raise PeriodError("from" if since is not None else "to", "goes with period=custom only")
+    elif name is PeriodName.DAY:
+        end = next_bucket(bucket_start(now, Bucket.HOUR, zone), Bucket.HOUR, zone)
+        begin = end - timedelta(hours=24)
+    else:
+        days = 7 if name is PeriodName.WEEK else 30
+        today = now.astimezone(zone).date()
+        begin = midnight(today - timedelta(days=days - 1), zone)
+        end = midnight(today + timedelta(days=1), zone)
+    period = Period(name, begin, end, tz, bucket or _usual_bucket(name, begin, end))
+    if _least_buckets(period) > MOST_BUCKETS:
+        raise PeriodError(
+            "bucket", f"{period.bucket} makes more than {MOST_BUCKETS} points of this period"
+        )
+    return period
+
+
+def zone_named(tz: str) -> ZoneInfo:
+    """The zone of an IANA name.
+
+    Raises:
+        PeriodError: there is no such zone.
+    """
+    try:
+        return ZoneInfo(tz)
+    except (KeyError, ValueError, OSError) as error:
+        raise PeriodError("tz", f"{tz[:64]!r} is not an IANA time zone") from error
+
+
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """The first moment of a calendar day, UTC; 01:00 by the clock where midnight is skipped."""
+    return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
+
+
+def bucket_start(moment: datetime, bucket: Bucket, zone: ZoneInfo) -> datetime:
+    """The start, UTC, of the bucket that holds `moment`."""
+    local = moment.astimezone(zone)
+    match bucket:
+        case Bucket.DAY:
+            return midnight(local.date(), zone)
+        case Bucket.WEEK:
+            return midnight(local.date() - timedelta(days=local.weekday()), zone)
+        case Bucket.MONTH:
+            return midnight(local.date().replace(day=1), zone)
+    past = timedelta(
+        minutes=local.minute % (15 if bucket is Bucket.QUARTER_HOUR else 60),
+        seconds=local.second,
+        microseconds=local.microsecond,
+    )
+    return moment.astimezone(UTC) - past
+
+
+def next_bucket(start: datetime, bucket: Bucket, zone: ZoneInfo) -> datetime:
+    """The start, UTC, of the bucket after the one that starts at `start`."""
+    if bucket is Bucket.QUARTER_HOUR:
+        return start + QUARTER
+    if bucket is Bucket.HOUR:
+        return _next_hour(start, zone)
+    day = start.astimezone(zone).date()
+    following = start
+    while following <= start:  # a zone that crossed the date line has skipped a whole day
+        if bucket is Bucket.MONTH:
+            day = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+        else:
+            day += timedelta(days=7 if bucket is Bucket.WEEK else 1)
+        following = midnight(day, zone)
+    return following
+
+
+def _next_hour(start: datetime, zone: ZoneInfo) -> datetime:
+    # Where clocks move by 30 minutes the hour of the change is 30 or 90 minutes long.
+    for quarters in range(1, 8):
+        candidate = start + quarters * QUARTER
+        if candidate.astimezone(zone).minute == 0:
+            return candidate
+    return start + timedelta(hours=1)
+
+
+def ceil_to_quarter(moment: datetime) -> datetime:
+    """The next quarter of an hour, or `moment` when it is one."""
+    past = (moment - datetime(1970, 1, 1, tzinfo=UTC)) % QUARTER
+    return moment if not past else moment - past + QUARTER
+
+
+def _move_days(moment: datetime, days: int, zone: ZoneInfo) -> datetime:
+    local = moment.astimezone(zone)
+    wall = datetime.combine(local.date() + timedelta(days=days), local.time(), tzinfo=zone)
+    return wall.replace(fold=local.fold).astimezone(UTC)
+
+
+def _custom(since: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:
+    if since is None or until is None:
+        raise PeriodError("from" if since is None else "to", "is needed with period=custom")
+    for field, moment in (("from", since), ("to", until)):
+        if moment.tzinfo is None:
+            raise PeriodError(field, "needs an offset, as in 2026-03-01T00:00:00+03:00")
+        if ceil_to_quarter(moment) != moment:
+            raise PeriodError(field, "must lie on a quarter of an hour")
+    if since >= until:
+        raise PeriodError("to", "must be later than from")
+    if until - since > timedelta(days=LONGEST_PERIOD_DAYS):
+        raise PeriodError("to", f"at most {LONGEST_PERIOD_DAYS} days after from")
+    return since.astimezone(UTC), until.astimezone(UTC)
+
+
+def _usual_bucket(name: PeriodName, since: datetime, until: datetime) -> Bucket:
+    if name is PeriodName.DAY or until - since <= timedelta(hours=48):
+        return Bucket.HOUR
+    return Bucket.DAY if until - since <= timedelta(days=92) else Bucket.WEEK
+
+
+def _least_buckets(period: Period) -> int:
+    widths = {
+        Bucket.QUARTER_HOUR: QUARTER,
+        Bucket.HOUR: timedelta(hours=1),
+        Bucket.DAY: timedelta(days=1),
+        Bucket.WEEK: timedelta(days=7),
+        Bucket.MONTH: timedelta(days=28),
+    }
+    return (period.until - period.since) // widths[period.bucket]

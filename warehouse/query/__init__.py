@@ -1,0 +1,10 @@
+"""POST /api/v1/query: metrics by dimensions under filters, compiled onto fixed SQL.
+
+The steps are the modules: parse (request), compile, run (result).
+"""
+
+from warehouse.query.request import QueryError, QueryRequest, parse
+from warehouse.query.result import QueryAnswer, QueryRow
+from warehouse.query.run import run
+
+__all__ = ["QueryAnswer", "QueryError", "QueryRequest", "QueryRow", "parse", "run"]

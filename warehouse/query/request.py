@@ -1,0 +1,275 @@
+"""A query as it was asked, strictly validated. Unknown keys and values are refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from common.errors import DialyticsError
+from warehouse.periods import Bucket, Period, PeriodError, zone_named
+from warehouse.query.metrics import FIGURES
+from warehouse.query.ranges import resolve_range
+
+MOST_METRICS = 20
+MOST_DIMENSIONS = 4
+MOST_FILTERS = 20
+MOST_VALUES = 100
+LONGEST_VALUE = 200
+MOST_ROWS = 1_000
+MOST_SKIPPED = 100_000
+
+TIME = "time"
+GROUPS = ("bot", "chat_type", "language", "model")
+DIMENSIONS = (TIME, *(f"{TIME}:{bucket.value}" for bucket in Bucket), *GROUPS)
+OPERATORS = ("is", "is_not", "contains", "contains_not")
+DIRECTIONS = ("asc", "desc")
+_KEYS = (
+    "metrics",
+    "date_range",
+    "dimensions",
+    "filters",
+    "order_by",
+    "include",
+    "pagination",
+    "tz",
+)
+_BIGGEST_BOT = 2**63
+
+
+class QueryError(DialyticsError):
+    """The query is not valid. `path` is the place, as in `filters[0][2]`."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        self.path = path
+        super().__init__(f"{path}: {problem}")
+
+
+@dataclass(frozen=True, slots=True)
+class QueryFilter:
+    operator: str
+    """`is`, `is_not`, `contains` or `contains_not`."""
+    dimension: str
+    values: tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QueryRequest:
+    metrics: tuple[str, ...]
+    period: Period
+    dimensions: tuple[str, ...]
+    filters: tuple[QueryFilter, ...]
+    order_by: tuple[tuple[str, str], ...]
+    """(metric or dimension, `asc` or `desc`)."""
+    limit: int
+    offset: int
+    include_total_rows: bool
+    include_time_labels: bool
+    normalised: dict[str, Any]
+
+    @property
+    def time_dimension(self) -> str | None:
+        return next((name for name in self.dimensions if name.startswith(TIME)), None)
+
+
+def parse(
+    body: Any, *, now: datetime, default_tz: str, first_day: date | None = None
+) -> QueryRequest:
+    """Validate the JSON body of a query.
+
+    `{"metrics": ["user_messages", "active_users"],
+      "date_range": "7d" | ["2026-03-01", "2026-03-07"] | ["…T00:00:00+03:00", "…"],
+      "dimensions": ["time:day", "model"], "filters": [["is", "chat_type", ["private"]]],
+      "order_by": [["user_messages", "desc"]],
+      "include": {"total_rows": true, "time_labels": true},
+      "pagination": {"limit": 100, "offset": 0}, "tz": "Europe/Berlin"}`
+
+    Args:
+        body: decoded JSON, whatever it is.
+        now: aware; the moment at which named ranges are taken.
+        default_tz: zone of a query that names none.
+        first_day: first day of the data, where `all` begins.
+
+    Raises:
+        QueryError: naming the place in the body that is wrong.
+    """
+    query = _object(body, "query", _KEYS)
+    for key in ("metrics", "date_range"):
+        if key not in query:
+            raise QueryError(key, "is needed")
+    metrics = _names(query["metrics"], "metrics", tuple(FIGURES), most=MOST_METRICS, least=1)
+    dimensions = _names(
+        query.get("dimensions", []), "dimensions", DIMENSIONS, most=MOST_DIMENSIONS + 1
+    )
+    times = [name for name in dimensions if name.startswith(TIME)]
+    if len(times) > 1:
+        raise QueryError("dimensions", "at most one of them may be a time")
+    period = _period(query, now=now, default_tz=default_tz, times=times, first_day=first_day)
+    filters = _filters(query.get("filters", []))
+    order_by = _order(query.get("order_by", []), metrics, dimensions)
+    include = _object(query.get("include", {}), "include", ("total_rows", "time_labels"))
+    paging = _object(query.get("pagination", {}), "pagination", ("limit", "offset"))
+    limit = _integer(paging.get("limit", 100), "pagination.limit", 1, MOST_ROWS)
+    offset = _integer(paging.get("offset", 0), "pagination.offset", 0, MOST_SKIPPED)
+    total_rows = _boolean(include.get("total_rows", False), "include.total_rows")
+    time_labels = _boolean(include.get("time_labels", False), "include.time_labels")
+    if time_labels and not times:
+        raise QueryError("include.time_labels", "needs a time dimension")
+    return QueryRequest(
+        metrics=metrics,
+        period=period,
+        dimensions=dimensions,
+        filters=filters,
+        order_by=order_by,
+        limit=limit,
+        offset=offset,
+        include_total_rows=total_rows,
+        include_time_labels=time_labels,
+        normalised={
+            "metrics": list(metrics),
+            "date_range": [
+                moment.astimezone(period.zone).isoformat()
+                for moment in (period.since, period.until)
+            ],
+            "dimensions": [_spelled_out(name, period) for name in dimensions],
+            "filters": [[one.operator, one.dimension, list(one.values)] for one in filters],
+            "order_by": [[_spelled_out(name, period), way] for name, way in order_by],
+            "include": {"total_rows": total_rows, "time_labels": time_labels},
+            "pagination": {"limit": limit, "offset": offset},
+            "tz": period.tz,
+        },
+    )
+
+
+def _spelled_out(name: str, period: Period) -> str:
+    return f"{TIME}:{period.bucket.value}" if name == TIME else name
+
+
+def _period(
+    query: dict[str, Any],
+    *,
+    now: datetime,
+    default_tz: str,
+    times: list[str],
+    first_day: date | None,
+) -> Period:
+    tz = query.get("tz", default_tz)
+    if not isinstance(tz, str):
+        raise QueryError("tz", "expected the name of a zone")
+    _, _, width = times[0].partition(":") if times else ("", "", "")
+    try:
+        return resolve_range(
+            query["date_range"],
+            now=now,
+            zone=zone_named(tz),
+            bucket=Bucket(width) if width else None,
+            first_day=first_day,
+        )
+    except PeriodError as error:
+        path = {"tz": "tz", "bucket": "dimensions"}.get(error.field, "date_range")
+        raise QueryError(path, str(error).partition(": ")[2]) from error
+    except (ValueError, OverflowError) as error:
+        raise QueryError("date_range", str(error)) from error
+
+
+def _filters(given: Any) -> tuple[QueryFilter, ...]:
+    found = []
+    for place, item in enumerate(_list(given, "filters", most=MOST_FILTERS)):
+        path = f"filters[{place}]"
+        match item:
+            case [str() as operator, str() as dimension, [*values]]:
+                pass
+            case _:
+                raise QueryError(path, "expected [operator, dimension, [value, …]]")
+        if operator not in OPERATORS:
+            raise QueryError(f"{path}[0]", f"expected one of {', '.join(OPERATORS)}")
+        if dimension not in GROUPS:
+            raise QueryError(f"{path}[1]", f"expected one of {', '.join(GROUPS)}")
+        if dimension == "bot" and operator.startswith("contains"):
+            raise QueryError(f"{path}[0]", "a bot is a number: use is or is_not")
+        if not 1 <= len(values) <= MOST_VALUES:
+            raise QueryError(f"{path}[2]", f"expected 1 to {MOST_VALUES} values")
+        found.append(
+            QueryFilter(
+                operator,
+                dimension,
+                tuple(
+                    _value(value, dimension, f"{path}[2][{n}]") for n, value in enumerate(values)
+                ),
+            )
+        )
+    return tuple(found)
+
+
+def _value(value: Any, dimension: str, path: str) -> str | int:
+    if dimension == "bot":
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise QueryError(path, "expected a number")
+        if not -_BIGGEST_BOT <= value < _BIGGEST_BOT:
+            raise QueryError(path, "is out of range")
+        return value
+    if not isinstance(value, str) or len(value) > LONGEST_VALUE or not value.isprintable():
+        raise QueryError(path, f"expected printable text of at most {LONGEST_VALUE} characters")
+    return value
+
+
+def _order(
+    given: Any, metrics: tuple[str, ...], dimensions: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for place, item in enumerate(_list(given, "order_by", most=len(metrics) + len(dimensions))):
+        match item:
+            case [str() as name, str() as direction] if direction in DIRECTIONS:
+                pass
+            case _:
+                raise QueryError(f"order_by[{place}]", 'expected [name, "asc" or "desc"]')
+        if name not in metrics and name not in dimensions:
+            raise QueryError(f"order_by[{place}][0]", "must be a metric or dimension of the query")
+        pairs.append((name, direction))
+    if pairs:
+        return tuple(pairs)
+    times = [(name, "asc") for name in dimensions if name.startswith(TIME)]
+    return (*times, (metrics[0], "desc"))
+
+
+def _object(given: Any, path: str, keys: tuple[str, ...]) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise QueryError(path, "expected an object")
+    for key in given:
+        if key not in keys:
+            raise QueryError(path, f"unknown key {str(key)[:50]!r}, known: {', '.join(keys)}")
+    return given
+
+
+def _list(given: Any, path: str, *, most: int) -> list[Any]:
+    if not isinstance(given, list):
+        raise QueryError(path, "expected a list")
+    if len(given) > most:
+        raise QueryError(path, f"at most {most}")
+    return given
+
+
+def _names(
+    given: Any, path: str, known: tuple[str, ...], *, most: int, least: int = 0
+) -> tuple[str, ...]:
+    names = _list(given, path, most=most)
+    if len(names) < least:
+        raise QueryError(path, f"at least {least}")
+    for place, name in enumerate(names):
+        if name not in known:
+            raise QueryError(f"{path}[{place}]", f"expected one of {', '.join(known)}")
+        if name in names[:place]:
+            raise QueryError(f"{path}[{place}]", "is named twice")
+    return tuple(names)
+
+
+def _integer(given: Any, path: str, least: int, most: int) -> int:
+    if isinstance(given, bool) or not isinstance(given, int) or not least <= given <= most:
+        raise QueryError(path, f"expected a number from {least} to {most}")
+    return given
+
+
+def _boolean(given: Any, path: str) -> bool:
+    if not isinstance(given, bool):
+        raise QueryError(path, "expected true or false")
+    return given

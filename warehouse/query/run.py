@@ -1,0 +1,187 @@
+"""Run a validated query at one snapshot. The statements are fixed, only parameters change."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from warehouse.periods import Bucket
+from warehouse.query.metrics import COSTS, EMPTY, FIGURES, PERCENTILES
+from warehouse.query.request import GROUPS, QueryError, QueryRequest
+from warehouse.query.result import DimensionValue, QueryAnswer, QueryRow
+from warehouse.reading import Reader
+from warehouse.reports.asking import (
+    Parameters,
+    Row,
+    ask,
+    day_edges,
+    days_of,
+    moments,
+    second_edges,
+)
+from warehouse.snapshot import Snapshot
+from warehouse.tiers import Tier, day_number, series_tier, touched_days
+
+MOST_GROUPS = 10_000
+COLUMNS = {"bot": "bot", "chat_type": "chat", "language": "tongue", "model": "answerer"}
+
+
+async def run(reader: Reader, request: QueryRequest, *, snapshot: Snapshot) -> QueryAnswer:
+    """Answer the query: at most 1,000 rows per page, exact figures.
+
+    Raises:
+        QueryError: the dimensions make more than 10,000 groups.
+    """
+    starts = _starts(request)
+    narrowed = _filter_parameters(request)
+    rows: list[Row] = []
+    keys: list[int] = []
+    if narrowed is not None:
+        rows, keys = await _groups(
+            reader, request, snapshot=snapshot, starts=starts, narrowed=narrowed
+        )
+    if len(rows) > MOST_GROUPS:
+        raise QueryError(
+            "dimensions", f"make more than {MOST_GROUPS} groups: filter, or ask for fewer"
+        )
+    if not rows and not request.dimensions:
+        rows = [EMPTY]
+    moments_of = dict(zip(keys, starts, strict=False))
+    results = [_result(row, request, moments_of) for row in rows]
+    # Ties keep the order of the dimensions, so that pages never overlap.
+    results.sort(key=lambda row: row.dimensions)
+    for name, direction in reversed(request.order_by):
+        _sort(results, _place(request, name), is_descending=direction == "desc")
+    page = results[request.offset : request.offset + request.limit]
+    return QueryAnswer(
+        results=tuple(page),
+        period=request.period,
+        query=request.normalised,
+        warnings=tuple(_warnings(request, rows)),
+        total_rows=len(results) if request.include_total_rows else None,
+        has_more=len(results) > request.offset + request.limit,
+        time_labels=tuple(_label(start, request) for start in starts)
+        if request.include_time_labels
+        else None,
+    )
+
+
+async def _groups(
+    reader: Reader,
+    request: QueryRequest,
+    *,
+    snapshot: Snapshot,
+    starts: list[datetime],
+    narrowed: Parameters,
+) -> tuple[list[Row], list[int]]:
+    """The groups, and the key of each bucket in them."""
+    span = request.period.span
+    touched = touched_days(span, snapshot.zone)
+    parameters: Parameters = {
+        **narrowed,
+        "builds": snapshot.versions(*touched),
+        "by_time": request.time_dimension is not None,
+        **{f"by_{name}": name in request.dimensions for name in GROUPS},
+        "limit": MOST_GROUPS + 1,
+    }
+    if series_tier(span, starts, snapshot.zone) is Tier.DAILY:
+        days = [start.astimezone(snapshot.zone).date() for start in starts]
+        parameters |= {**days_of(*touched), "edges": day_edges(days)}
+        return await ask(reader, "query_days", parameters), [day_number(day) for day in days]
+    parameters |= {**moments(span), "edges": second_edges(starts)}
+    rows = await ask(reader, "query_quarters", parameters)
+    return rows, [int(start.timestamp()) for start in starts]
+
+
+def _starts(request: QueryRequest) -> list[datetime]:
+    if request.time_dimension is None:
+        return [request.period.since]
+    return request.period.bucket_starts()
+
+
+def _filter_parameters(request: QueryRequest) -> Parameters | None:
+    """Filters of one dimension and operator joined; None when nothing can match them all."""
+    parameters: Parameters = {}
+    for dimension in GROUPS:
+        operators = (
+            ("is", "is_not")
+            if dimension == "bot"
+            else (
+                "is",
+                "is_not",
+                "contains",
+                "contains_not",
+            )
+        )
+        for operator in operators:
+            chosen = [
+                set(one.values)
+                for one in request.filters
+                if (one.dimension, one.operator) == (dimension, operator)
+            ]
+            if operator == "contains" and len(chosen) > 1:
+                raise QueryError("filters", f"only one contains for {dimension}")
+            joined: set[Any] = set()
+            if chosen:
+                joined = set.intersection(*chosen) if operator == "is" else set.union(*chosen)
+                if not joined:
+                    return None
+            parameters[f"{dimension}_{operator}"] = sorted(joined)
+    return parameters
+
+
+def _result(row: Row, request: QueryRequest, starts: dict[int, datetime]) -> QueryRow:
+    return QueryRow(
+        metrics=tuple(FIGURES[name](row) for name in request.metrics),
+        dimensions=tuple(_dimension(row, name, request, starts) for name in request.dimensions),
+    )
+
+
+def _dimension(
+    row: Row, name: str, request: QueryRequest, starts: dict[int, datetime]
+) -> DimensionValue:
+    if name in COLUMNS:
+        value: str | int = row[COLUMNS[name]]
+        return value
+    return _label(starts[row["start"]], request)
+
+
+def _label(start: datetime, request: QueryRequest) -> DimensionValue:
+    """Days, weeks and months by their first day, shorter buckets by their moment in the zone."""
+    local = start.astimezone(request.period.zone)
+    if request.period.bucket in (Bucket.DAY, Bucket.WEEK, Bucket.MONTH):
+        return local.date()
+    return local
+
+
+def _place(request: QueryRequest, name: str) -> tuple[str, int]:
+    if name in request.metrics:
+        return "metrics", request.metrics.index(name)
+    return "dimensions", request.dimensions.index(name)
+
+
+def _sort(results: list[QueryRow], place: tuple[str, int], *, is_descending: bool) -> None:
+    """Stable; what has no value comes last in either direction."""
+    part, index = place
+
+    def value(row: QueryRow) -> Any:
+        return getattr(row, part)[index]
+
+    known = [row for row in results if value(row) is not None]
+    unknown = [row for row in results if value(row) is None]
+    known.sort(key=value, reverse=is_descending)
+    results[:] = known + unknown
+
+
+def _warnings(request: QueryRequest, rows: list[Row]) -> list[str]:
+    warnings = []
+    unpriced = sum(row["unpriced"] for row in rows)
+    for name in request.metrics:
+        missing = sum(FIGURES[name](row) is None for row in rows)
+        if name in COSTS and unpriced:
+            warnings.append(f"{name}: {unpriced} turns have no known cost and are not in it")
+        elif name in PERCENTILES and missing:
+            warnings.append(f"{name}: null where nothing was measured ({missing} rows)")
+        elif missing:
+            warnings.append(f"{name}: null where it cannot be computed ({missing} rows)")
+    return warnings

@@ -1,0 +1,210 @@
+"""The shapes that several reports share: filters, totals, latencies. No SQL, no ClickHouse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Narrow a report to one value per dimension. None does not narrow."""
+
+    bot_id: int | None = None
+    chat_type: str | None = None
+    language: str | None = None
+    model: str | None = None
+    """The model that answered."""
+
+
+NO_FILTERS = Filters()
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Every figure of one span. Users, latencies and averages cannot be added across spans."""
+
+    user_messages: int
+    """Messages that people sent, rejected ones included."""
+    turns: int
+    """Finished exchanges (one answer may join several messages)."""
+    answers: int
+    """Turns that ended answered, incomplete ones included."""
+    incomplete: int
+    """Answers that the model cut short."""
+    failed: int
+    rejected: int
+    cancelled: int
+    active_users: int
+    """Distinct people with at least one finished turn."""
+    reached_users: int
+    """Distinct people who received at least one answer."""
+    new_users: int
+    """People whose first turn ever lies in the span."""
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+    reasoning_tokens: int
+    tokens: int
+    """Prompt and completion."""
+    cost_usd: Decimal | None
+    """Sum of the known costs; None when turns used a model and no cost is known."""
+    unpriced_turns: int
+    """Turns that used a model and whose cost is unknown; they are not in `cost_usd`."""
+    fallbacks: int
+    """Turns answered by another model than the one asked."""
+    answer_parts: int
+    """Messages that the answers were sent as."""
+    flood_waits: int
+    """Turns whose answer waited for Telegram's limits."""
+    flood_wait_ms: int
+    """Time that answers waited for Telegram's limits."""
+    messages_per_user: float | None
+    """User messages by active users; None without users."""
+    latency_p50_ms: float | None
+    """From the first message received to the last part delivered, answered turns only."""
+    latency_p95_ms: float | None
+    ttft_p50_ms: float | None
+    """From the first message received to the first token; every turn that had one."""
+    ttft_p95_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The figures of a period and, when asked for, of the period before."""
+
+    current: Totals
+    previous: Totals | None
+    previous_since: datetime | None
+    previous_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityPoint:
+    """One bucket of the series. Empty buckets are present with zeros."""
+
+    start: datetime
+    """UTC; the bucket's start on the zone's clock, cut at the period's start."""
+    user_messages: int
+    turns: int
+    answers: int
+    failed: int
+    rejected: int
+    active_users: int
+    new_users: int
+    tokens: int
+    cost_usd: Decimal | None
+    unpriced_turns: int
+    latency_p50_ms: float | None
+    latency_p95_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    points: tuple[ActivityPoint, ...]
+    previous: tuple[ActivityPoint, ...]
+    """Points of the period before, in order; empty unless asked for. May be fewer (it is cut)."""
+
+
+class TopUsersBy(StrEnum):
+    MESSAGES = "messages"
+    TOKENS = "tokens"
+    COST = "cost"
+
+
+@dataclass(frozen=True, slots=True)
+class TopUser:
+    user_key: int
+    user_messages: int
+    turns: int
+    answers: int
+    tokens: int
+    cost_usd: Decimal | None
+    unpriced_turns: int
+    last_turn_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RecentDialog:
+    """A dialog with a turn in the period, as the ledger knows it: no text, no name."""
+
+    dialog_id: str
+    bot_id: int
+    user_key: int
+    """The person of the dialog's latest turn (a group's dialog has several)."""
+    users: int
+    chat_type: str
+    language: str | None
+    turns: int
+    user_messages: int
+    answers: int
+    tokens: int
+    cost_usd: Decimal | None
+    unpriced_turns: int
+    first_turn_at: datetime
+    last_turn_at: datetime
+    last_status: str
+    last_model: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DialogPage:
+    dialogs: tuple[RecentDialog, ...]
+    """Newest last turn first."""
+    next_cursor: str | None
+    """Opaque; None on the last page."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """One model that answered, or was asked when none did."""
+
+    model: str
+    """Empty: no model was asked (rejected turns)."""
+    turns: int
+    answers: int
+    failed: int
+    incomplete: int
+    fallbacks: int
+    """Turns that this model answered in place of another."""
+    share: float
+    """Part of all turns of the period, 0 to 1."""
+    error_rate: float | None
+    fallback_rate: float | None
+    active_users: int
+    prompt_tokens: int
+    completion_tokens: int
+    tokens: int
+    cost_usd: Decimal | None
+    unpriced_turns: int
+    cost_per_answer_usd: Decimal | None
+    latency_p50_ms: float | None
+    latency_p95_ms: float | None
+    latency_p99_ms: float | None
+    ttft_p50_ms: float | None
+    ttft_p95_ms: float | None
+    ttft_p99_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CauseRow:
+    """How often one cause led to a fallback or to an outcome that is no whole answer."""
+
+    kind: str
+    """`fallback`, or `outcome` (why turns failed, were rejected, cancelled or cut short)."""
+    cause: str
+    model: str
+    """Empty: no model was asked."""
+    turns: int
+    rate: float
+    """Of all turns of this model in the period."""
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    models: tuple[ModelRow, ...]
+    """Most turns first."""
+    causes: tuple[CauseRow, ...]
+    """Most turns first."""

@@ -1,0 +1,128 @@
+"""How a report asks: its statement by name, the parameters that many statements share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from warehouse.periods import Span
+from warehouse.reading import Reader
+from warehouse.reports.answers import Filters
+from warehouse.snapshot import Snapshot
+from warehouse.statements import statement
+from warehouse.tiers import (
+    NO_DAYS,
+    Pieces,
+    Tier,
+    day_number,
+    people_tier,
+    pieces,
+    runs,
+    touched_days,
+)
+
+Row = dict[str, Any]
+Parameters = dict[str, Any]
+
+P50, P90, P95, P99 = range(4)
+"""Places of the percentiles in every latency state."""
+
+
+async def ask(reader: Reader, name: str, parameters: Parameters) -> list[Row]:
+    """Run `sql/reports/<name>.sql`."""
+    return await reader.rows(name, statement(f"reports/{name}"), parameters)
+
+
+async def ask_filtered(
+    reader: Reader, name: str, parameters: Parameters, filters: Filters
+) -> list[Row]:
+    """Run the statement over what is kept per bot, or `<name>_narrowed` over every dimension.
+
+    The first reads a row per bot where the second reads one per chat type, language and model.
+    """
+    if is_narrowed(filters):
+        return await ask(reader, f"{name}_narrowed", {**parameters, **narrowing(filters)})
+    return await ask(reader, name, {**parameters, "bot_id": filters.bot_id})
+
+
+def narrowing(filters: Filters) -> Parameters:
+    """The filters as optional parameters."""
+    return {
+        "bot_id": filters.bot_id,
+        "chat_type": filters.chat_type,
+        "language": filters.language,
+        "model": filters.model,
+    }
+
+
+def is_narrowed(filters: Filters) -> bool:
+    """Whether a filter reaches beyond what is kept per bot."""
+    return (filters.chat_type, filters.language, filters.model) != (None, None, None)
+
+
+def moments(span: Span) -> Parameters:
+    return {"since": span.since, "until": span.until}
+
+
+def days_of(first: date, last: date) -> Parameters:
+    return {"first_day": first, "last_day": last}
+
+
+def hybrid(snapshot: Snapshot, span: Span) -> Parameters:
+    """Whole days from the daily tier, the rest from quarters of an hour, and their builds."""
+    cut = pieces(span, snapshot.zone)
+    return {
+        **moments(span),
+        **days_of(cut.first_day, cut.last_day),
+        "builds": snapshot.versions(*touched_days(span, snapshot.zone)),
+    }
+
+
+def ledger(snapshot: Snapshot) -> Parameters:
+    """The turns that belong to the snapshot: of a day that is withheld, those of its build."""
+    return {
+        "epoch": snapshot.epoch,
+        "watermark": snapshot.watermark,
+        "held_back": snapshot.held_back(),
+    }
+
+
+def whole_days(snapshot: Snapshot, span: Span, *, narrowed: bool) -> Pieces:
+    """The days that sums per person can answer: none when the filters reach beyond the bot."""
+    if people_tier(narrowed=narrowed) is Tier.LEDGER:
+        return Pieces(*NO_DAYS, Span(span.since, span.since))
+    return pieces(span, snapshot.zone)
+
+
+def second_edges(starts: Sequence[datetime]) -> list[tuple[int, int, int]]:
+    return runs([int(start.timestamp()) for start in starts])
+
+
+def day_edges(days: Sequence[date]) -> list[tuple[int, int, int]]:
+    return runs([day_number(day) for day in days])
+
+
+def cost(row: Mapping[str, Any]) -> Decimal | None:
+    """None when turns used a model and no cost is known: unknown is never zero."""
+    known: Decimal = row["cost_usd"]
+    return None if row["unpriced"] and not known else known
+
+
+def percentile(state: Sequence[float], place: int) -> float | None:
+    """Milliseconds; None when nothing was measured."""
+    value = state[place]
+    return None if math.isnan(value) else value
+
+
+def ratio(part: float, whole: float) -> float | None:
+    return part / whole if whole else None
+
+
+def money_ratio(part: Decimal | None, whole: int) -> Decimal | None:
+    """Rounded to the ten decimal places that costs are kept in."""
+    if part is None or not whole:
+        return None
+    return (part / whole).quantize(Decimal("0.0000000001"))

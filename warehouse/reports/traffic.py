@@ -1,0 +1,221 @@
+"""Totals, series and the week at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from warehouse.periods import Period, Span
+from warehouse.reading import Reader
+from warehouse.reports.answers import (
+    NO_FILTERS,
+    Activity,
+    ActivityPoint,
+    Filters,
+    Summary,
+    Totals,
+)
+from warehouse.reports.asking import (
+    P50,
+    P95,
+    Parameters,
+    Row,
+    ask,
+    ask_filtered,
+    cost,
+    day_edges,
+    days_of,
+    hybrid,
+    is_narrowed,
+    moments,
+    narrowing,
+    percentile,
+    ratio,
+    second_edges,
+)
+from warehouse.reports.people_answers import Heatmap, HeatmapCell
+from warehouse.snapshot import Snapshot
+from warehouse.tiers import Tier, day_number, series_tier, totals_tier, touched_days
+
+WEEKDAYS = range(1, 8)
+HOURS = range(24)
+# One table instead of two, where one is enough, takes a third off the answer.
+_TOTALS: dict[Tier | None, tuple[str, tuple[str, ...]]] = {
+    Tier.DAILY: ("summary_days", ("since", "until", "first_day", "last_day")),
+    Tier.QUARTER_HOUR: ("summary_quarters", ("first_day", "last_day")),
+    None: ("summary", ()),
+}
+"""By tier: the statement, and the shared parameters that it does not have."""
+SUMMED = (
+    *("turns", "user_messages", "answers", "failed", "cancelled", "rejected", "incomplete"),
+    *("fallbacks", "prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens"),
+    *("unpriced", "answer_parts", "flood_waits", "flood_wait_ms"),
+)
+"""What `sums` of a summary are, in order."""
+SERIES = ("turns", "user_messages", "answers", "failed", "rejected", "tokens", "unpriced")
+"""What `sums` of a point are, in order."""
+
+
+async def summary(
+    reader: Reader,
+    *,
+    snapshot: Snapshot,
+    period: Period,
+    filters: Filters = NO_FILTERS,
+    compare: bool = False,
+) -> Summary:
+    """Totals of the period and, with `compare`, of the one before, cut at the same point."""
+    current = await totals(reader, snapshot=snapshot, span=period.span, filters=filters)
+    if not compare:
+        return Summary(current, None, None, None)
+    before = period.previous(data_through=snapshot.data_through)
+    previous = await totals(reader, snapshot=snapshot, span=before, filters=filters)
+    return Summary(current, previous, before.since, before.until)
+
+
+async def totals(reader: Reader, *, snapshot: Snapshot, span: Span, filters: Filters) -> Totals:
+    """Every figure of any span on quarters of an hour."""
+    parameters = hybrid(snapshot, span)
+    if is_narrowed(filters):
+        parameters |= narrowing(filters)
+        return _totals((await ask(reader, "summary_narrowed", parameters))[0])
+    parameters["bot_id"] = filters.bot_id
+    name, unused = _TOTALS[totals_tier(span, snapshot.zone)]
+    needed = {key: value for key, value in parameters.items() if key not in unused}
+    return _totals(_spread((await ask(reader, name, needed))[0], SUMMED))
+
+
+async def activity(
+    reader: Reader,
+    *,
+    snapshot: Snapshot,
+    period: Period,
+    filters: Filters = NO_FILTERS,
+    compare: bool = False,
+) -> Activity:
+    """One point per bucket of the period, empty ones as zeros."""
+    points = await _series(
+        reader, snapshot=snapshot, period=period, span=period.span, filters=filters
+    )
+    if not compare:
+        return Activity(points, ())
+    before = period.previous(data_through=snapshot.data_through)
+    previous = await _series(reader, snapshot=snapshot, period=period, span=before, filters=filters)
+    return Activity(points, previous)
+
+
+async def heatmap(
+    reader: Reader, *, snapshot: Snapshot, period: Period, filters: Filters = NO_FILTERS
+) -> Heatmap:
+    """Weekday by hour in the period's zone, all 168 cells."""
+    rows = await ask_filtered(
+        reader,
+        "heatmap",
+        {
+            **moments(period.span),
+            "builds": snapshot.versions(*touched_days(period.span, snapshot.zone)),
+            "tz": period.tz,
+        },
+        filters,
+    )
+    found = {(row["weekday"], row["hour"]): row for row in rows}
+    return Heatmap(
+        tuple(
+            _cell(weekday, hour, found.get((weekday, hour)))
+            for weekday in WEEKDAYS
+            for hour in HOURS
+        )
+    )
+
+
+async def _series(
+    reader: Reader, *, snapshot: Snapshot, period: Period, span: Span, filters: Filters
+) -> tuple[ActivityPoint, ...]:
+    if span.since == span.until:
+        return ()
+    starts = period.bucket_starts(span)
+    touched = touched_days(span, snapshot.zone)
+    parameters: Parameters = {"builds": snapshot.versions(*touched)}
+    if series_tier(span, starts, snapshot.zone) is Tier.DAILY:
+        days = [start.astimezone(snapshot.zone).date() for start in starts]
+        keys = [day_number(day) for day in days]
+        if is_narrowed(filters):
+            parameters |= {**days_of(*touched), "edges": day_edges(days)}
+        else:
+            parameters["edges"] = keys
+        rows = await ask_filtered(reader, "activity_days", parameters, filters)
+    else:
+        keys = [int(start.timestamp()) for start in starts]
+        parameters |= {**moments(span), "edges": second_edges(starts)}
+        rows = await ask_filtered(reader, "activity_quarters", parameters, filters)
+    if not is_narrowed(filters):
+        rows = [_spread(row, SERIES) for row in rows]
+    found = {row["start"]: row for row in rows}
+    return tuple(
+        _point(max(start, span.since), found.get(key))
+        for start, key in zip(starts, keys, strict=True)
+    )
+
+
+def _spread(row: Row, names: Sequence[str]) -> Row:
+    """The row with its sums by name; without a row to sum they are zero."""
+    sums = row["sums"] or [0] * len(names)
+    return row | dict(zip(names, sums, strict=True))
+
+
+def _point(start: datetime, row: Row | None) -> ActivityPoint:
+    if row is None:
+        return ActivityPoint(start, 0, 0, 0, 0, 0, 0, 0, 0, Decimal(0), 0, None, None)
+    return ActivityPoint(
+        start=start,
+        user_messages=row["user_messages"],
+        turns=row["turns"],
+        answers=row["answers"],
+        failed=row["failed"],
+        rejected=row["rejected"],
+        active_users=row["active_users"],
+        new_users=row["new_users"],
+        tokens=row["tokens"],
+        cost_usd=cost(row),
+        unpriced_turns=row["unpriced"],
+        latency_p50_ms=percentile(row["latency"], P50),
+        latency_p95_ms=percentile(row["latency"], P95),
+    )
+
+
+def _cell(weekday: int, hour: int, row: Row | None) -> HeatmapCell:
+    if row is None:
+        return HeatmapCell(weekday, hour, 0, 0, 0)
+    return HeatmapCell(weekday, hour, row["user_messages"], row["turns"], row["active_users"])
+
+
+def _totals(row: Row) -> Totals:
+    return Totals(
+        user_messages=row["user_messages"],
+        turns=row["turns"],
+        answers=row["answers"],
+        incomplete=row["incomplete"],
+        failed=row["failed"],
+        rejected=row["rejected"],
+        cancelled=row["cancelled"],
+        active_users=row["active_users"],
+        reached_users=row["reached_users"],
+        new_users=row["new_users"],
+        prompt_tokens=row["prompt_tokens"],
+        completion_tokens=row["completion_tokens"],
+        cached_tokens=row["cached_tokens"],
+        reasoning_tokens=row["reasoning_tokens"],
+        tokens=row["prompt_tokens"] + row["completion_tokens"],
+        cost_usd=cost(row),
+        unpriced_turns=row["unpriced"],
+        fallbacks=row["fallbacks"],
+        answer_parts=row["answer_parts"],
+        flood_waits=row["flood_waits"],
+        flood_wait_ms=row["flood_wait_ms"],
+        messages_per_user=ratio(row["user_messages"], row["active_users"]),
+        latency_p50_ms=percentile(row["latency"], P50),
+        latency_p95_ms=percentile(row["latency"], P95),
+        ttft_p50_ms=percentile(row["ttft"], P50),
+        ttft_p95_ms=percentile(row["ttft"], P95),
+    )

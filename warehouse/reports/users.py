@@ -1,0 +1,80 @@
+"""Who writes most."""
+
+from __future__ import annotations
+
+from warehouse.periods import Period
+from warehouse.reading import Reader
+from warehouse.reports.answers import NO_FILTERS, Filters, TopUser, TopUsersBy
+from warehouse.reports.asking import (
+    Parameters,
+    Row,
+    ask,
+    cost,
+    days_of,
+    is_narrowed,
+    ledger,
+    moments,
+    narrowing,
+    whole_days,
+)
+from warehouse.reports.ranking import contenders
+from warehouse.snapshot import Snapshot
+from warehouse.tiers import touched_days
+
+_COLUMNS = {
+    TopUsersBy.MESSAGES: "user_messages",
+    TopUsersBy.TOKENS: "tokens",
+    TopUsersBy.COST: "cost_usd",
+}
+"""What is summed, each in its own type: one for all would be the widest and cost twice as much."""
+
+
+async def top_users(
+    reader: Reader,
+    *,
+    snapshot: Snapshot,
+    period: Period,
+    by: TopUsersBy = TopUsersBy.MESSAGES,
+    filters: Filters = NO_FILTERS,
+    limit: int = 10,
+) -> tuple[TopUser, ...]:
+    """The people with most messages, tokens or known cost; ties by key. `limit` 1 to 100."""
+    span = period.span
+    cut = whole_days(snapshot, span, narrowed=is_narrowed(filters))
+    parameters: Parameters = {
+        **days_of(cut.first_day, cut.last_day),
+        "builds": snapshot.versions(*touched_days(span, snapshot.zone)),
+    }
+    if cut.days == span:
+        rows = await _of_days(reader, parameters | {"bot_id": filters.bot_id}, by=by, limit=limit)
+    else:
+        around = {"days_since": cut.days.since, "days_until": cut.days.until}
+        parameters |= {**moments(span), **around, **ledger(snapshot), **narrowing(filters)}
+        parameters |= {"by": by.value, "limit": limit}
+        rows = await ask(reader, "top_users", parameters)
+    return tuple(
+        TopUser(
+            user_key=row["user_key"],
+            user_messages=row["user_messages"],
+            turns=row["turns"],
+            answers=row["answers"],
+            tokens=row["tokens"],
+            cost_usd=cost(row),
+            unpriced_turns=row["unpriced"],
+            last_turn_at=row["last_at"],
+        )
+        for row in rows
+    )
+
+
+async def _of_days(
+    reader: Reader, parameters: Parameters, *, by: TopUsersBy, limit: int
+) -> list[Row]:
+    """The ranking of whole days: from the top of each day where that is enough to be sure."""
+    if by is TopUsersBy.MESSAGES:
+        days = await ask(reader, "busiest_people", parameters)
+        named = contenders([day["busiest"] for day in days], limit=limit)
+        if named is not None:
+            people = {"people": named, "limit": limit}
+            return await ask(reader, "top_users_named", parameters | people) if named else []
+    return await ask(reader, "top_users_days", parameters | {"by": _COLUMNS[by], "limit": limit})

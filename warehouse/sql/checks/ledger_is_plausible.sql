@@ -1,0 +1,20 @@
+-- A row: a day with turns that cannot be: unknown status, negative amounts, or from the future.
+SELECT
+    toDate(t.received_at, {zone:String}) AS day,
+    toString(count()) AS observed,
+    '0 impossible turns' AS expected
+FROM turns AS t FINAL
+WHERE t.epoch = {epoch:UInt32}
+    AND toDate(t.received_at) IN {utc_days:Array(Date)}
+    AND toDate(t.received_at, {zone:String}) IN {days:Array(Date)}
+    AND (
+        t.status NOT IN ('answered', 'failed', 'cancelled', 'rejected')
+        OR t.cost_usd < 0
+        OR least(
+            ifNull(t.prompt_tokens, 0), ifNull(t.completion_tokens, 0), ifNull(t.cached_tokens, 0),
+            ifNull(t.reasoning_tokens, 0), t.user_chars, t.answer_chars, t.flood_wait_ms
+        ) < 0
+        OR t.user_messages < 1
+        OR t.received_at > now64(6) + INTERVAL 1 DAY
+    )
+GROUP BY day

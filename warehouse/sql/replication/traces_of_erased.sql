@@ -1,0 +1,10 @@
+-- A row: a person whose deletion is stored, and of whom an older state still says something.
+SELECT
+    p.user_key AS user_key,
+    max(p.version) AS version,
+    toDate(max(p.created_at), {zone:String}) AS day
+FROM people AS p
+WHERE p.epoch = {epoch:UInt32}
+GROUP BY p.user_key
+HAVING argMax(p.is_deleted, p.version) = 1 AND countIf(p.is_deleted = 0) > 0
+ORDER BY p.user_key

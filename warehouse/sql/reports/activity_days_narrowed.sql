@@ -1,0 +1,42 @@
+-- A row: one bucket of the series, cut at midnights of the report zone, from the daily tier, under filters.
+-- `edges` are the buckets' starts as runs (start, step, count), in days since 1970.
+WITH
+    arrayFlatten(arrayMap(
+        run -> range(run.1, run.1 + run.2 * run.3, run.2),
+        {edges:Array(Tuple(UInt32, UInt32, UInt32))}
+    )) AS edges
+SELECT
+    points.* EXCEPT (active),
+    bitmapCardinality(points.active) AS active_users,
+    bitmapAndCardinality(newcomers.new, points.active) AS new_users
+FROM (
+    SELECT
+        roundDown(toUInt32(day), edges) AS start,
+        sum(turns) AS turns,
+        sum(user_messages) AS user_messages,
+        sum(answers) AS answers,
+        sum(failed) AS failed,
+        sum(rejected) AS rejected,
+        sum(prompt_tokens) + sum(completion_tokens) AS tokens,
+        sum(cost_usd) AS cost_usd,
+        sum(unpriced) AS unpriced,
+        quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(latency) AS latency,
+        groupBitmapMergeState(active) AS active
+    FROM daily
+    WHERE day BETWEEN {first_day:Date} AND {last_day:Date}
+      AND (day, version) IN {builds:Array(Tuple(Date, UInt64))}
+      AND ({bot_id:Nullable(Int64)} IS NULL OR bot_id = {bot_id:Nullable(Int64)})
+      AND ({chat_type:Nullable(String)} IS NULL OR chat_type = {chat_type:Nullable(String)})
+      AND ({language:Nullable(String)} IS NULL OR language = {language:Nullable(String)})
+      AND ({model:Nullable(String)} IS NULL OR model = {model:Nullable(String)})
+    GROUP BY start
+) AS points
+LEFT JOIN (
+    SELECT roundDown(toUInt32(day), edges) AS start, groupBitmapMergeState(new) AS new
+    FROM day_users
+    WHERE day BETWEEN {first_day:Date} AND {last_day:Date}
+      AND (day, version) IN {builds:Array(Tuple(Date, UInt64))}
+      AND ({bot_id:Nullable(Int64)} IS NULL OR bot_id = {bot_id:Nullable(Int64)})
+    GROUP BY start
+) AS newcomers ON newcomers.start = points.start
+ORDER BY start

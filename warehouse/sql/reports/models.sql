@@ -1,0 +1,44 @@
+-- A row: one model (the one that answered, else the one asked; empty: none) in [since, until).
+SELECT
+    model,
+    sum(turns) AS turns,
+    sum(answers) AS answers,
+    sum(failed) AS failed,
+    sum(incomplete) AS incomplete,
+    sum(fallbacks) AS fallbacks,
+    sum(prompt_tokens) AS prompt_tokens,
+    sum(completion_tokens) AS completion_tokens,
+    sum(cost_usd) AS cost_usd,
+    sum(unpriced) AS unpriced,
+    sumMap(reasons) AS reasons,
+    sumMap(fallback_causes) AS fallback_causes,
+    quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(latency) AS latency,
+    quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(ttft) AS ttft,
+    groupBitmapMerge(active) AS active_users
+FROM (
+    SELECT
+        model, turns, answers, failed, incomplete, fallbacks, prompt_tokens, completion_tokens,
+        cost_usd, unpriced, reasons, fallback_causes, latency, ttft, active
+    FROM daily
+    WHERE day BETWEEN {first_day:Date} AND {last_day:Date}
+      AND (day, version) IN {builds:Array(Tuple(Date, UInt64))}
+      AND ({bot_id:Nullable(Int64)} IS NULL OR bot_id = {bot_id:Nullable(Int64)})
+      AND ({chat_type:Nullable(String)} IS NULL OR chat_type = {chat_type:Nullable(String)})
+      AND ({language:Nullable(String)} IS NULL OR language = {language:Nullable(String)})
+      AND ({model:Nullable(String)} IS NULL OR model = {model:Nullable(String)})
+    UNION ALL
+    SELECT
+        model, turns, answers, failed, incomplete, fallbacks, prompt_tokens, completion_tokens,
+        cost_usd, unpriced, reasons, fallback_causes, latency, ttft, active
+    FROM activity
+    WHERE (day < {first_day:Date} OR day > {last_day:Date})
+      AND bucket >= {since:DateTime('UTC')} AND bucket < {until:DateTime('UTC')}
+      AND (day, version) IN {builds:Array(Tuple(Date, UInt64))}
+      AND ({bot_id:Nullable(Int64)} IS NULL OR bot_id = {bot_id:Nullable(Int64)})
+      AND ({chat_type:Nullable(String)} IS NULL OR chat_type = {chat_type:Nullable(String)})
+      AND ({language:Nullable(String)} IS NULL OR language = {language:Nullable(String)})
+      AND ({model:Nullable(String)} IS NULL OR model = {model:Nullable(String)})
+)
+GROUP BY model
+ORDER BY turns DESC, model
+LIMIT 1000

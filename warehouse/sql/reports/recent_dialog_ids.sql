@@ -1,0 +1,23 @@
+-- A row: a dialog and its newest turn in [not_before, until), newest first, after the cursor.
+SELECT
+    toString(dialog_id) AS dialog,
+    toUnixTimestamp64Micro(max(received_at)) AS last_micros
+FROM turns FINAL
+-- Before the states of a turn are told apart: all of them have one moment.
+PREWHERE received_at >= {not_before:DateTime('UTC')} AND received_at < {until:DateTime('UTC')}
+WHERE epoch = {epoch:UInt32} AND version < {watermark:UInt64}
+  AND NOT arrayExists(
+      held -> toUnixTimestamp(received_at) >= held.1
+          AND toUnixTimestamp(received_at) < held.2 AND version >= held.3,
+      {held_back:Array(Tuple(Int64, Int64, UInt64))}
+  )
+  AND ({bot_id:Nullable(Int64)} IS NULL OR bot_id = {bot_id:Nullable(Int64)})
+  AND ({chat_type:Nullable(String)} IS NULL OR chat_type = {chat_type:Nullable(String)})
+  AND ({language:Nullable(String)} IS NULL
+       OR ifNull(language, '') = {language:Nullable(String)})
+  AND ({model:Nullable(String)} IS NULL
+       OR coalesce(model_used, model_asked, '') = {model:Nullable(String)})
+GROUP BY dialog_id
+HAVING tuple(last_micros, dialog) < tuple({before_micros:Int64}, {before_dialog:String})
+ORDER BY last_micros DESC, dialog DESC
+LIMIT {limit:UInt16}

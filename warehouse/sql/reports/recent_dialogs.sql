@@ -1,0 +1,45 @@
+-- A row: one of the named dialogs and its figures in [since, until), newest turn first.
+-- The states of a turn are told apart here, not by FINAL: that would read every turn of the span.
+-- The table is sorted by day and dialog, so a granule is read for each dialog's day, and no more.
+SELECT
+    toString(dialog_id) AS dialog,
+    argMax(bot_id, tuple(received_at, id)) AS bot,
+    argMax(user_key, tuple(received_at, id)) AS latest_user,
+    uniqExact(user_key) AS users,
+    argMax(chat_type, tuple(received_at, id)) AS latest_chat_type,
+    argMax(ifNull(language, ''), tuple(received_at, id)) AS latest_language,
+    count() AS turns,
+    sum(toUInt64(user_messages)) AS messages,
+    countIf(status = 'answered') AS answers,
+    sum(toUInt64(ifNull(prompt_tokens, 0)) + toUInt64(ifNull(completion_tokens, 0))) AS tokens,
+    sum(ifNull(cost_usd, 0)) AS known_cost,
+    countIf(cost_usd IS NULL AND (status = 'answered' OR model_used IS NOT NULL)) AS unpriced,
+    min(received_at) AS first_at,
+    max(received_at) AS last_at,
+    argMax(status, tuple(received_at, id)) AS latest_status,
+    argMax(coalesce(model_used, model_asked, ''), tuple(received_at, id)) AS latest_model
+FROM (
+    SELECT
+        id, is_deleted, dialog_id, bot_id, user_key, chat_type, language, user_messages,
+        received_at, status, model_asked, model_used, prompt_tokens, completion_tokens, cost_usd
+    FROM turns
+    WHERE epoch = {epoch:UInt32} AND version < {watermark:UInt64}
+      AND NOT arrayExists(
+          held -> toUnixTimestamp(received_at) >= held.1
+              AND toUnixTimestamp(received_at) < held.2 AND version >= held.3,
+          {held_back:Array(Tuple(Int64, Int64, UInt64))}
+      )
+      AND received_at >= {since:DateTime('UTC')} AND received_at < {until:DateTime('UTC')}
+      AND dialog_id IN {dialogs:Array(UUID)}
+    ORDER BY version DESC
+    LIMIT 1 BY id
+)
+WHERE is_deleted = 0
+  AND ({bot_id:Nullable(Int64)} IS NULL OR bot_id = {bot_id:Nullable(Int64)})
+  AND ({chat_type:Nullable(String)} IS NULL OR chat_type = {chat_type:Nullable(String)})
+  AND ({language:Nullable(String)} IS NULL
+       OR ifNull(language, '') = {language:Nullable(String)})
+  AND ({model:Nullable(String)} IS NULL
+       OR coalesce(model_used, model_asked, '') = {model:Nullable(String)})
+GROUP BY dialog_id
+ORDER BY last_at DESC, dialog DESC

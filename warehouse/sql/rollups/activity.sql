@@ -1,0 +1,59 @@
+-- A row: one quarter of an hour of one bot, chat type, language and model, in this build.
+INSERT INTO activity
+WITH
+    t.status = 'answered' AND isNotNull(t.answered_at) AS is_timed,
+    greatest(
+        toUnixTimestamp64Micro(ifNull(t.answered_at, t.received_at))
+        - toUnixTimestamp64Micro(t.received_at), 0
+    ) AS answer_microseconds,
+    isNotNull(t.first_token_at) AS is_streamed,
+    greatest(
+        toUnixTimestamp64Micro(ifNull(t.first_token_at, t.received_at))
+        - toUnixTimestamp64Micro(t.received_at), 0
+    ) AS token_microseconds
+SELECT
+    toDate(t.received_at, {zone:String}) AS day,
+    {version:UInt64} AS version,
+    toStartOfInterval(toDateTime(t.received_at, 'UTC'), INTERVAL 15 MINUTE, 'UTC') AS bucket,
+    t.bot_id AS bot_id,
+    t.chat_type AS chat_type,
+    ifNull(t.language, '') AS language,
+    coalesce(t.model_used, t.model_asked, '') AS model,
+    count() AS turns,
+    sum(toUInt64(t.user_messages)) AS user_messages,
+    countIf(t.status = 'answered') AS answers,
+    countIf(t.status = 'failed') AS failed,
+    countIf(t.status = 'cancelled') AS cancelled,
+    countIf(t.status = 'rejected') AS rejected,
+    countIf(t.status = 'answered' AND t.reason = 'incomplete') AS incomplete,
+    countIf(isNotNull(t.fallback_cause)) AS fallbacks,
+    sum(toUInt64(ifNull(t.prompt_tokens, 0))) AS prompt_tokens,
+    sum(toUInt64(ifNull(t.completion_tokens, 0))) AS completion_tokens,
+    sum(toUInt64(ifNull(t.cached_tokens, 0))) AS cached_tokens,
+    sum(toUInt64(ifNull(t.reasoning_tokens, 0))) AS reasoning_tokens,
+    sum(ifNull(t.cost_usd, toDecimal64(0, 10))) AS cost_usd,
+    countIf(isNull(t.cost_usd) AND (t.status = 'answered' OR isNotNull(t.model_used))) AS unpriced,
+    sum(toUInt64(t.user_chars)) AS user_chars,
+    sum(toUInt64(t.answer_chars)) AS answer_chars,
+    sum(toUInt64(t.answer_parts)) AS answer_parts,
+    countIf(t.flood_wait_ms > 0) AS flood_waits,
+    sum(toUInt64(t.flood_wait_ms)) AS flood_wait_ms,
+    sumMapIf(map(ifNull(toString(t.reason), ''), toUInt64(1)), isNotNull(t.reason)) AS reasons,
+    sumMapIf(
+        map(ifNull(toString(t.fallback_cause), ''), toUInt64(1)), isNotNull(t.fallback_cause)
+    ) AS fallback_causes,
+    quantilesDDStateIf(0.01, 0.5, 0.9, 0.95, 0.99)(answer_microseconds / 1000, is_timed)
+        AS latency,
+    intDiv(sumIf(toUInt64(answer_microseconds), is_timed), 1000) AS latency_ms,
+    countIf(is_timed) AS latency_turns,
+    quantilesDDStateIf(0.01, 0.5, 0.9, 0.95, 0.99)(token_microseconds / 1000, is_streamed)
+        AS ttft,
+    intDiv(sumIf(toUInt64(token_microseconds), is_streamed), 1000) AS ttft_ms,
+    countIf(is_streamed) AS ttft_turns,
+    groupBitmapState(t.user_key) AS active,
+    groupBitmapStateIf(t.user_key, t.status = 'answered') AS reached
+FROM turns AS t FINAL
+WHERE t.epoch = {epoch:UInt32}
+    AND toDate(t.received_at) IN {utc_days:Array(Date)}
+    AND toDate(t.received_at, {zone:String}) IN {days:Array(Date)}
+GROUP BY day, bucket, bot_id, chat_type, language, model

@@ -1,0 +1,41 @@
+-- A row: one day of one bot, chat type, language and model, from the same build's quarters.
+INSERT INTO daily
+SELECT
+    a.day AS day,
+    {version:UInt64} AS version,
+    a.bot_id AS bot_id,
+    a.chat_type AS chat_type,
+    a.language AS language,
+    a.model AS model,
+    sum(a.turns) AS turns,
+    sum(a.user_messages) AS user_messages,
+    sum(a.answers) AS answers,
+    sum(a.failed) AS failed,
+    sum(a.cancelled) AS cancelled,
+    sum(a.rejected) AS rejected,
+    sum(a.incomplete) AS incomplete,
+    sum(a.fallbacks) AS fallbacks,
+    sum(a.prompt_tokens) AS prompt_tokens,
+    sum(a.completion_tokens) AS completion_tokens,
+    sum(a.cached_tokens) AS cached_tokens,
+    sum(a.reasoning_tokens) AS reasoning_tokens,
+    sum(a.cost_usd) AS cost_usd,
+    sum(a.unpriced) AS unpriced,
+    sum(a.user_chars) AS user_chars,
+    sum(a.answer_chars) AS answer_chars,
+    sum(a.answer_parts) AS answer_parts,
+    sum(a.flood_waits) AS flood_waits,
+    sum(a.flood_wait_ms) AS flood_wait_ms,
+    sumMap(a.reasons) AS reasons,
+    sumMap(a.fallback_causes) AS fallback_causes,
+    quantilesDDMergeState(0.01, 0.5, 0.9, 0.95, 0.99)(a.latency) AS latency,
+    sum(a.latency_ms) AS latency_ms,
+    sum(a.latency_turns) AS latency_turns,
+    quantilesDDMergeState(0.01, 0.5, 0.9, 0.95, 0.99)(a.ttft) AS ttft,
+    sum(a.ttft_ms) AS ttft_ms,
+    sum(a.ttft_turns) AS ttft_turns,
+    groupBitmapMergeState(a.active) AS active,
+    groupBitmapMergeState(a.reached) AS reached
+FROM activity AS a
+WHERE a.version = {version:UInt64} AND a.day IN {days:Array(Date)}
+GROUP BY day, bot_id, chat_type, language, model

@@ -1,0 +1,55 @@
+-- A row: a rebuilt day and how many of its rows differ from the build that is published.
+SELECT day, count() AS rows_differ
+FROM (
+    SELECT day, row_key
+    FROM (
+        SELECT
+            day, version,
+            cityHash64('activity', bot_id, bucket, chat_type, language, model) AS row_key,
+            cityHash64(
+                toString(tuple(* EXCEPT (version, latency, ttft, active, reached))),
+                toString(finalizeAggregation(latency)), toString(finalizeAggregation(ttft)),
+                arraySort(bitmapToArray(active)), arraySort(bitmapToArray(reached))
+            ) AS content
+        FROM activity
+        UNION ALL
+        SELECT
+            day, version,
+            cityHash64('user_days', bot_id, user_key) AS row_key,
+            cityHash64(toString(tuple(* EXCEPT (version)))) AS content
+        FROM user_days
+        UNION ALL
+        SELECT
+            day, version,
+            cityHash64('new_users', bot_id, bucket, source) AS row_key,
+            cityHash64(arraySort(bitmapToArray(new))) AS content
+        FROM new_users
+        UNION ALL
+        SELECT
+            day, version,
+            cityHash64('quarter_users', bot_id, bucket) AS row_key,
+            cityHash64(
+                turns, cost_usd,
+                arraySort(bitmapToArray(active)), arraySort(bitmapToArray(reached)),
+                arraySort(bitmapToArray(new))
+            ) AS content
+        FROM quarter_users
+        UNION ALL
+        SELECT
+            day, version,
+            cityHash64('day_users', bot_id) AS row_key,
+            cityHash64(
+                arraySort(bitmapToArray(active)), arraySort(bitmapToArray(reached)),
+                arraySort(bitmapToArray(new)), toString(busiest)
+            ) AS content
+        FROM day_users
+    )
+    WHERE day IN {days:Array(Date)}
+        AND (
+            version = {version:UInt64}
+            OR (day, version) IN (SELECT day, version FROM builds_at(snapshot = {base:UInt64}))
+        )
+    GROUP BY day, row_key
+    HAVING count() != 2 OR min(content) != max(content)
+)
+GROUP BY day

@@ -1,0 +1,39 @@
+-- A row: people whose first turn fell into a quarter of an hour, by that turn's bot and source.
+INSERT INTO new_users
+SELECT
+    day,
+    {version:UInt64} AS version,
+    toStartOfInterval(toDateTime(opening.1, 'UTC'), INTERVAL 15 MINUTE, 'UTC') AS bucket,
+    opening.2 AS bot_id,
+    opening.3 AS source,
+    groupBitmapState(user_key) AS new
+FROM (
+    SELECT
+        toDate(t.received_at, {zone:String}) AS day,
+        t.user_key AS user_key,
+        argMin(
+            tuple(t.received_at, t.bot_id, ifNull(t.source, '')), tuple(t.received_at, t.id)
+        ) AS opening
+    FROM turns AS t FINAL
+    WHERE t.epoch = {epoch:UInt32}
+        AND toDate(t.received_at) IN {utc_days:Array(Date)}
+        AND toDate(t.received_at, {zone:String}) IN {days:Array(Date)}
+    GROUP BY day, user_key
+)
+WHERE (day, user_key) IN (
+    -- People whose days changed, by their first day now; everybody else as published.
+    SELECT f.day, f.user_key FROM first_days AS f WHERE f.version = {version:UInt64}
+    UNION ALL
+    SELECT p.day, p.user_key
+    FROM (
+        SELECT n.day AS day, arrayJoin(bitmapToArray(groupBitmapMergeState(n.new))) AS user_key
+        FROM new_users AS n
+        WHERE (n.day, n.version) IN (SELECT day, version FROM builds_at(snapshot = {base:UInt64}))
+            AND n.day IN {days:Array(Date)}
+        GROUP BY n.day
+    ) AS p
+    WHERE p.user_key NOT IN (
+        SELECT f.user_key FROM first_days AS f WHERE f.version = {version:UInt64}
+    )
+)
+GROUP BY day, bucket, bot_id, source
