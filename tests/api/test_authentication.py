@@ -60,6 +60,7 @@ async def seconds_of(client: httpx.AsyncClient, username: str, password: str) ->
     return time.perf_counter() - started
 
 
+@pytest.mark.measures
 async def test_a1_unknown_user_and_wrong_password_answer_alike_in_body_and_time(
     start_api: StartApi, engine: AsyncEngine
 ) -> None:
@@ -107,6 +108,7 @@ def quickly(times: list[float]) -> float:
     return statistics.median(sorted(times)[: max(1, len(times) // 4)])
 
 
+@pytest.mark.measures
 async def test_a2_fifty_parallel_bad_logins_keep_health_fast(
     database: DatabaseSettings, tmp_path: Path
 ) -> None:
@@ -176,6 +178,7 @@ async def test_a3_long_passwords_differ_beyond_seventy_two_bytes(
     assert (await client.get(ME, auth=("ann", long + "one"))).status_code == 200
 
 
+@pytest.mark.measures
 async def test_a4_a_verified_password_is_not_hashed_again(start_api: StartApi) -> None:
     api = start_api(password_hash_cost=12)
     async with api.client() as client:
@@ -268,6 +271,7 @@ async def test_a4_credentials_in_use_are_checked_anew_behind_the_answer(
     passwords.close()
 
 
+@pytest.mark.measures
 def test_a4_the_cache_is_fast_bounded_short_lived_and_keyed() -> None:
     now = 1000.0
     cache = CredentialCache(seconds=300, most_entries=100, clock=lambda: now)
@@ -328,6 +332,7 @@ async def until(client: httpx.AsyncClient, headers: dict[str, str], holds: objec
         await asyncio.sleep(0.01)
 
 
+@pytest.mark.measures
 async def test_a5_failures_are_limited_per_account_before_anything_is_hashed(
     start_api: StartApi,
 ) -> None:

@@ -96,6 +96,7 @@ async def test_l1_the_dashboards_tokens_have_their_own_limit(start_api: StartApi
         assert answer.json()["rate_limit"] == "50 per 1 minute"
 
 
+@pytest.mark.measures
 async def test_l2_a_window_moves(start_api: StartApi) -> None:
     api = start_api(stats_api_rate_limit="10 per 6 second")
     async with api.client() as client:

@@ -12,6 +12,7 @@ from tests.api.running import NOW
 from warehouse.settings import WarehouseSettings
 
 
+@pytest.mark.measures
 @pytest.mark.timeout(300)  # starts the servers of the benchmark
 def test_a_kept_answer_costs_little_more_than_a_route_that_returns_its_bytes(
     database: DatabaseSettings, week_warehouse: WarehouseSettings, tmp_path: Path

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import asyncpg
+import pytest
 
 from benchmarks.ledger import DAYS
 from benchmarks.rollups import OTHER_ZONE, Ours, contenders
@@ -67,6 +68,7 @@ class Planning:
         return await self._reader.explain(name, sql, parameters)
 
 
+@pytest.mark.measures
 async def test_reports_are_exact_and_faster_than_postgres_even_on_a_small_ledger(
     reader: Reader, ledger: DatabaseSettings
 ) -> None:
@@ -113,6 +115,7 @@ async def test_a_month_of_quarters_is_read_by_two_threads_where_two_are(reader: 
     assert int(streams["count"] or 1) == min(2, os.cpu_count() or 1)
 
 
+@pytest.mark.measures
 def test_a_copy_in_pages_costs_about_what_a_copy_at_once_costs(ledger: DatabaseSettings) -> None:
     with Source(ledger.libpq_url) as source:
         until = source.status().horizon

@@ -7,6 +7,8 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+import pytest
+
 from benchmarks.bot_memory import run_memory
 from common.postgres import Sessions
 from common.settings import DatabaseSettings
@@ -16,6 +18,8 @@ from tests.bot.conftest import MODEL, make_settings, running_bot
 
 TURNS = 50
 CHATS = 10
+MOST_MEASUREMENTS = 8
+"""In turn, and the cheapest of each counts: a neighbour takes caches and only ever adds work."""
 UNLIMITED = {"telegram_messages_per_second": 1000, "telegram_chat_interval_seconds": 0}
 
 
@@ -47,14 +51,18 @@ async def bot_without_persistence(
         await asyncio.wait_for(bot, 20)
 
 
+@pytest.mark.measures
 async def test_a_turn_costs_at_most_two_fifths_more_than_without_persistence(
     simulator: Simulator, database: DatabaseSettings, sessions: Sessions
 ):
     simulator.model.behave(MODEL, answer="word " * 20)
-    kept, forgotten = [], []
-    for _ in range(2):
+    kept: list[float] = []
+    forgotten: list[float] = []
+    for _ in range(MOST_MEASUREMENTS):
         async with bot_without_persistence(simulator, database):
             forgotten.append(await processor_seconds(simulator))
         async with running_bot(simulator, database, sessions, **UNLIMITED):
             kept.append(await processor_seconds(simulator))
+        if len(kept) > 1 and min(kept) < 1.4 * min(forgotten):
+            break
     assert min(kept) < 1.4 * min(forgotten), (kept, forgotten)

@@ -160,6 +160,7 @@ async def test_a_query_that_does_not_end_is_killed_at_stop(server: ClickHousePro
     assert time.monotonic() - started < 10
 
 
+@pytest.mark.measures
 async def test_a_slow_query_delays_no_other_and_too_many_are_refused(tmp_path: Path) -> None:
     server = ClickHouseProcess(
         tmp_path, CLICKHOUSE_CONCURRENT_QUERIES="3", CLICKHOUSE_QUEUE_SECONDS="0.5"

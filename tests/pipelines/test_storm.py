@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import psycopg
+import pytest
 
 from pipelines.columns import TURNS
 from pipelines.cycle import Stores, run_cycle
@@ -63,6 +64,7 @@ def _exists(connection: psycopg.Connection[Any], key: object) -> bool:
     return found is not None
 
 
+@pytest.mark.measures
 def test_r1_sixteen_writers_nothing_missed_nothing_stale_no_ghosts(
     stores: Stores, ledger: Ledger, writer: Writer
 ) -> None:
@@ -96,6 +98,7 @@ def test_r1_sixteen_writers_nothing_missed_nothing_stale_no_ghosts(
     assert min(lags) <= 10
 
 
+@pytest.mark.measures
 def test_r9_a_backlog_arrives_at_tens_of_thousands_of_rows_a_second(
     stores: Stores, ledger: Ledger, writer: Writer
 ) -> None:

@@ -171,6 +171,7 @@ def test_the_first_page_is_small_quick_and_does_not_jump(page: Page, world: Worl
     assert page.evaluate("() => window.shifts") <= LARGEST_LAYOUT_SHIFT
 
 
+@pytest.mark.measures
 def test_the_first_view_stands_within_a_second(overview: Page) -> None:
     """Best of some: the machine of the tests is shared, and a page that is slow always is."""
     seconds = [math.inf]
