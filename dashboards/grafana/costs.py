@@ -106,7 +106,9 @@ PANELS = (
         description="Prompt and completion tokens per bucket of the picker's zone.",
         look="bars",
         unit="short",
-        sql=series("activity_quarters_narrowed", tokens="points.tokens"),
+        sql=series(
+            "activity_quarters_narrowed", tokens="points.prompt_tokens + points.completion_tokens"
+        ),
     ),
     Panel(
         title="Cost by model over time",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -52,9 +51,7 @@ SUMMED = (
     *("fallbacks", "prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens"),
     *("unpriced", "answer_parts", "flood_waits", "flood_wait_ms"),
 )
-"""What `sums` of a summary are, in order."""
-SERIES = ("turns", "user_messages", "answers", "failed", "rejected", "tokens", "unpriced")
-"""What `sums` of a point are, in order."""
+"""What `sums` of a summary or a point are, in order."""
 
 
 async def summary(
@@ -83,7 +80,7 @@ async def totals(reader: Reader, *, snapshot: Snapshot, span: Span, filters: Fil
     parameters["bot_id"] = filters.bot_id
     name, unused = _TOTALS[totals_tier(span, snapshot.zone)]
     needed = {key: value for key, value in parameters.items() if key not in unused}
-    return _totals(_spread((await ask(reader, name, needed))[0], SUMMED))
+    return _totals(_spread((await ask(reader, name, needed))[0]))
 
 
 async def activity(
@@ -150,7 +147,7 @@ async def _series(
         parameters |= {**moments(span), "edges": second_edges(starts)}
         rows = await ask_filtered(reader, "activity_quarters", parameters, filters)
     if not is_narrowed(filters):
-        rows = [_spread(row, SERIES) for row in rows]
+        rows = [_spread(row) for row in rows]
     found = {row["start"]: row for row in rows}
     return tuple(
         _point(max(start, span.since), found.get(key))
@@ -158,10 +155,10 @@ async def _series(
     )
 
 
-def _spread(row: Row, names: Sequence[str]) -> Row:
+def _spread(row: Row) -> Row:
     """The row with its sums by name; without a row to sum they are zero."""
-    sums = row["sums"] or [0] * len(names)
-    return row | dict(zip(names, sums, strict=True))
+    sums = row["sums"] or [0] * len(SUMMED)
+    return row | dict(zip(SUMMED, sums, strict=True))
 
 
 def _point(start: datetime, row: Row | None) -> ActivityPoint:
@@ -176,7 +173,7 @@ def _point(start: datetime, row: Row | None) -> ActivityPoint:
         rejected=row["rejected"],
         active_users=row["active_users"],
         new_users=row["new_users"],
-        tokens=row["tokens"],
+        tokens=row["prompt_tokens"] + row["completion_tokens"],
         cost_usd=cost(row),
         unpriced_turns=row["unpriced"],
         latency_p50_ms=percentile(row["latency"], P50),

@@ -1,11 +1,9 @@
 -- A row: one bucket of the series, cut at midnights of the report zone, from days.
--- `edges` are the buckets' starts, in days since 1970. `sums` are in the order of traffic.SERIES.
+-- `edges` are the buckets' starts, in days since 1970. `sums` are in the order of traffic.SUMMED.
 -- The builds name the days, see summary_days.
 SELECT
     roundDown(toUInt32(day), {edges:Array(UInt32)}) AS start,
-    sumForEach([
-        turns, user_messages, answers, failed, rejected, prompt_tokens + completion_tokens, unpriced
-    ]) AS sums,
+    sumForEach(sums) AS sums,
     sum(cost_usd) AS cost_usd,
     quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(latency) AS latency,
     groupBitmapMerge(active) AS active_users,

@@ -1,6 +1,6 @@
 -- A row: one bucket of the series in any zone, from quarters of an hour.
 -- `edges` are the buckets' starts as runs (start, step, count), in seconds of UTC.
--- `sums` are in the order of traffic.SERIES.
+-- `sums` are in the order of traffic.SUMMED.
 WITH
     arrayFlatten(arrayMap(
         run -> range(run.1, run.1 + run.2 * run.3, run.2),
@@ -8,9 +8,7 @@ WITH
     )) AS edges
 SELECT
     roundDown(toUnixTimestamp(bucket), edges) AS start,
-    sumForEach([
-        turns, user_messages, answers, failed, rejected, prompt_tokens + completion_tokens, unpriced
-    ]) AS sums,
+    sumForEach(sums) AS sums,
     sum(cost_usd) AS cost_usd,
     quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(latency) AS latency,
     groupBitmapMerge(active) AS active_users,

@@ -1,7 +1,10 @@
 -- One row at most: the newest publication, the ledger state it rests on and how far it reaches.
 -- The view `snapshots` joins publications with what was said of them since; here it is one.
 WITH (
-    SELECT max(tuple(epoch, watermark, publication, toString(zone), data_through, published_at))
+    SELECT argMax(
+        tuple(epoch, watermark, publication, zone, data_through, published_at),
+        tuple(epoch, watermark, publication)
+    )
     FROM published
     PREWHERE day = toDate(0)
 ) AS newest

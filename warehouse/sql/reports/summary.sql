@@ -1,8 +1,8 @@
 -- One row: every figure of [since, until) at one snapshot, of one bot or all.
 -- Whole days come from days, what is left around them from quarters of an hour.
--- One aggregate over a list is planned a millisecond sooner than sixteen. Order: traffic.SUMMED.
+-- `sums` are in the order of traffic.SUMMED.
 SELECT
-    sumForEach(list) AS sums,
+    sumForEach(sums) AS sums,
     sum(cost_usd) AS cost_usd,
     quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(latency) AS latency,
     quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(ttft) AS ttft,
@@ -10,25 +10,13 @@ SELECT
     groupBitmapMerge(reached) AS reached_users,
     groupBitmapMerge(new) AS new_users
 FROM (
-    SELECT
-        [
-            turns, user_messages, answers, failed, cancelled, rejected, incomplete, fallbacks,
-            prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, unpriced,
-            answer_parts, flood_waits, flood_wait_ms
-        ] AS list,
-        cost_usd, latency, ttft, active, reached, new
+    SELECT sums, cost_usd, latency, ttft, active, reached, new
     FROM day_users
     PREWHERE day BETWEEN {first_day:Date} AND {last_day:Date}
       AND (day, version) IN {builds:Array(Tuple(Date, UInt64))}
     WHERE ({bot_id:Nullable(Int64)} IS NULL OR bot_id = {bot_id:Nullable(Int64)})
     UNION ALL
-    SELECT
-        [
-            turns, user_messages, answers, failed, cancelled, rejected, incomplete, fallbacks,
-            prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, unpriced,
-            answer_parts, flood_waits, flood_wait_ms
-        ] AS list,
-        cost_usd, latency, ttft, active, reached, new
+    SELECT sums, cost_usd, latency, ttft, active, reached, new
     FROM quarter_users
     PREWHERE (day < {first_day:Date} OR day > {last_day:Date})
       AND bucket >= {since:DateTime('UTC')} AND bucket < {until:DateTime('UTC')}

@@ -1,12 +1,8 @@
 -- One row: every figure of whole days of the report zone at one snapshot, of one bot or all.
 -- The builds name the days: a range beside them, or leaving PREWHERE to the planner, costs a tenth.
--- One aggregate over a list is planned a millisecond sooner than sixteen. Order: traffic.SUMMED.
+-- `sums` are in the order of traffic.SUMMED.
 SELECT
-    sumForEach([
-        turns, user_messages, answers, failed, cancelled, rejected, incomplete, fallbacks,
-        prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, unpriced, answer_parts,
-        flood_waits, flood_wait_ms
-    ]) AS sums,
+    sumForEach(sums) AS sums,
     sum(cost_usd) AS cost_usd,
     quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(latency) AS latency,
     quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(ttft) AS ttft,
