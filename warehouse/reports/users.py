@@ -41,14 +41,13 @@ async def top_users(
     """The people with most messages, tokens or known cost; ties by key. `limit` 1 to 100."""
     span = period.span
     cut = whole_days(snapshot, span, narrowed=is_narrowed(filters))
-    parameters: Parameters = {
-        **days_of(cut.first_day, cut.last_day),
-        "builds": snapshot.versions(*touched_days(span, snapshot.zone)),
-    }
+    days = days_of(cut.first_day, cut.last_day)
+    parameters: Parameters = {"builds": snapshot.versions(*touched_days(span, snapshot.zone))}
     if cut.days == span:
-        rows = await _of_days(reader, parameters | {"bot_id": filters.bot_id}, by=by, limit=limit)
+        parameters["bot_id"] = filters.bot_id
+        rows = await _of_days(reader, parameters, days=days, by=by, limit=limit)
     else:
-        around = {"days_since": cut.days.since, "days_until": cut.days.until}
+        around = {"days_since": cut.days.since, "days_until": cut.days.until, **days}
         parameters |= {**moments(span), **around, **ledger(snapshot), **narrowing(filters)}
         parameters |= {"by": by.value, "limit": limit}
         rows = await ask(reader, "top_users", parameters)
@@ -68,13 +67,14 @@ async def top_users(
 
 
 async def _of_days(
-    reader: Reader, parameters: Parameters, *, by: TopUsersBy, limit: int
+    reader: Reader, parameters: Parameters, *, days: Parameters, by: TopUsersBy, limit: int
 ) -> list[Row]:
     """The ranking of whole days: from the top of each day where that is enough to be sure."""
     if by is TopUsersBy.MESSAGES:
-        days = await ask(reader, "busiest_people", parameters)
-        named = contenders([day["busiest"] for day in days], limit=limit)
+        tops = await ask(reader, "busiest_people", parameters)
+        named = contenders([day["busiest"] for day in tops], limit=limit)
         if named is not None:
             people = {"people": named, "limit": limit}
             return await ask(reader, "top_users_named", parameters | people) if named else []
-    return await ask(reader, "top_users_days", parameters | {"by": _COLUMNS[by], "limit": limit})
+    ranking = {**days, "by": _COLUMNS[by], "limit": limit}
+    return await ask(reader, "top_users_days", parameters | ranking)

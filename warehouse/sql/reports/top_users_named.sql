@@ -1,4 +1,5 @@
 -- A row: one of the named people and their sums over whole days of the report zone, most first.
+-- The builds name the days, see summary_days.
 SELECT
     user_key,
     sum(turns) AS turns,
@@ -9,10 +10,9 @@ SELECT
     sum(unpriced) AS unpriced,
     max(last_at) AS last_at
 FROM user_days
-WHERE day BETWEEN {first_day:Date} AND {last_day:Date}
+PREWHERE user_key IN {people:Array(UInt32)}
   AND (day, version) IN {builds:Array(Tuple(Date, UInt64))}
-  AND ({bot_id:Nullable(Int64)} IS NULL OR bot_id = {bot_id:Nullable(Int64)})
-  AND user_key IN {people:Array(UInt32)}
+WHERE ({bot_id:Nullable(Int64)} IS NULL OR bot_id = {bot_id:Nullable(Int64)})
 GROUP BY user_key
 ORDER BY user_messages DESC, user_key
 LIMIT {limit:UInt16}
