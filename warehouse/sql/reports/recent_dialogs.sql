@@ -1,6 +1,8 @@
 -- A row: one of the named dialogs and its figures in [since, until), newest turn first.
 -- The states of a turn are told apart here, not by FINAL: that would read every turn of the span.
 -- The table is sorted by day and dialog, so a granule is read for each dialog's day, and no more.
+-- PREWHERE is written out: left to itself the engine puts every condition there, step by step, and
+-- unpacks 9,500 blocks instead of 6,800 for ten dialogs of a month in five parts.
 SELECT
     toString(dialog_id) AS dialog,
     argMax(bot_id, tuple(received_at, id)) AS bot,
@@ -23,6 +25,7 @@ FROM (
         id, is_deleted, dialog_id, bot_id, user_key, chat_type, language, user_messages,
         received_at, status, model_asked, model_used, prompt_tokens, completion_tokens, cost_usd
     FROM turns
+    PREWHERE dialog_id IN {dialogs:Array(UUID)}
     WHERE epoch = {epoch:UInt32} AND version < {watermark:UInt64}
       AND NOT arrayExists(
           held -> toUnixTimestamp(received_at) >= held.1
@@ -30,7 +33,6 @@ FROM (
           {held_back:Array(Tuple(Int64, Int64, UInt64))}
       )
       AND received_at >= {since:DateTime('UTC')} AND received_at < {until:DateTime('UTC')}
-      AND dialog_id IN {dialogs:Array(UUID)}
     ORDER BY version DESC
     LIMIT 1 BY id
 )
