@@ -28,7 +28,7 @@ from pipelines.settings import PipelineSettings
 from warehouse.client import Writer
 
 DESCRIPTIONS = {
-    "ours": "ADBC, Arrow, insert_arrow, with horizon, pages, watermark",
+    "ours": "ADBC, ArrowStream, with horizon, pages, watermark",
     "pull": "INSERT SELECT FROM postgresql()",
     "dlt": "pyarrow backend into DuckDB",
     "pandas": "read_sql in chunks, insert_df",

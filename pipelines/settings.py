@@ -13,8 +13,8 @@ from common.settings import Environment, Section, refuse_weak_secret
 class PipelineSettings(Section):
     """Replication, rollups and their upkeep."""
 
-    replication_page_rows: int = Field(default=100_000, ge=100, le=1_000_000)
-    """Rows that are in memory at once."""
+    replication_page_rows: int = Field(default=400_000, ge=100, le=1_000_000)
+    """Rows that are copied at once; twice as many are in memory."""
     replication_alert_seconds: float = Field(default=120.0, gt=0)
     """Replication lag from which a check fails and a warning is logged."""
     cycle_seconds: int = Field(default=5, ge=1, le=3600)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
@@ -12,8 +13,9 @@ import pytest
 
 from pipelines.columns import TURNS
 from pipelines.cycle import Stores, exclusively, run_cycle
-from pipelines.errors import BusyError, SchemaDriftError
+from pipelines.errors import BusyError, SchemaDriftError, SourceError
 from pipelines.settings import PipelineSettings
+from pipelines.source import APPLICATION
 from tests.clickhouse_process import ClickHouseProcess
 from tests.on_disk import files_with
 from tests.pipelines.ledger import (
@@ -189,6 +191,59 @@ def test_r5_a_window_moved_three_times_changes_nothing(
             assert session.rollups.rebuild(session.state(), days).rows_differ == 0
         assert warehouse_rows(writer, TURNS) == before
     assert_equal(ledger, writer)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 99, 100, 101, 200, 201])
+def test_every_whole_page_is_recorded_after_it_is_stored(
+    stores: Stores, ledger: Ledger, writer: Writer, rows: int
+) -> None:
+    chance = random.Random(rows)
+    ledger.add(*(random_turn(chance, days=2) for _ in range(rows)))
+    steps: list[str] = []
+
+    batch, _ = run_cycle(with_pages_of(stores, 100), step=steps.append)
+
+    whole, rest = divmod(rows, 100)
+    moved = ["turns page stored", "page recorded"] * whole + ["turns page stored"] * bool(rest)
+    assert steps[2 : steps.index("data stored")] == moved
+    assert batch.turns == rows
+    assert_equal(ledger, writer)
+
+
+def test_a_source_that_breaks_between_pages_says_so_and_stored_pages_are_kept(
+    stores: Stores, ledger: Ledger, writer: Writer
+) -> None:
+    chance = random.Random(3)
+    ledger.add(*(random_turn(chance, days=2) for _ in range(1_000)))
+
+    def break_reading(done: str) -> None:
+        if done == "page recorded":
+            ledger.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND query LIKE '%%FROM turns WHERE version%%'"
+                " AND application_name <> %s AND pid <> pg_backend_pid()",
+                APPLICATION,
+            )
+
+    small_pages = with_pages_of(stores, 100)
+    with pytest.raises(SourceError):
+        run_cycle(small_pages, step=break_reading)
+    stored = len(warehouse_rows(writer, TURNS))
+    assert 100 <= stored < 1_000
+    last = writer.rows("last", sql="SELECT * FROM watermarks ORDER BY sequence DESC LIMIT 1")[0]
+    assert (last["page_table"], last["watermark"]) == ("turns", 0)
+
+    batch, _ = run_cycle(small_pages)
+
+    assert batch.turns == 1_000 - stored
+    assert batch.epoch == last["epoch"]
+    assert_equal(ledger, writer)
+
+
+def with_pages_of(stores: Stores, rows: int) -> Stores:
+    return replace(
+        stores, pipelines=stores.pipelines.model_copy(update={"replication_page_rows": rows})
+    )
 
 
 def _first_batch(writer: Writer) -> object:
