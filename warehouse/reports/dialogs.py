@@ -9,11 +9,13 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from common.errors import DialyticsError
-from warehouse.periods import Period
+from warehouse.periods import Period, midnight
 from warehouse.reading import Reader
 from warehouse.reports.answers import NO_FILTERS, DialogPage, Filters, RecentDialog
-from warehouse.reports.asking import Row, ask, cost, ledger, moments, narrowing
+from warehouse.reports.asking import Row, ask, cost, is_narrowed, ledger, moments, narrowing
+from warehouse.reports.ranking import LISTED
 from warehouse.snapshot import Snapshot
+from warehouse.tiers import touched_days
 
 # The ledger is searched backwards in steps that grow, so that the usual page reads an hour of it.
 FIRST_STEP = timedelta(hours=1)
@@ -23,8 +25,12 @@ CHUNK_DIALOGS = 1_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_DAY = timedelta(days=1)
 # The year 9999: the latest moment that a cursor may name still is a datetime.
 _AFTER_EVERYTHING = (253_370_764_800_000_000, "")
+
+Place = tuple[int, str]
+"""A dialog's newest turn in microseconds, and the dialog."""
 
 
 class CursorError(DialyticsError):
@@ -54,9 +60,20 @@ async def recent_dialogs(
         CursorError: the cursor was not issued by this report.
     """
     before = _decode(cursor) if cursor is not None else _AFTER_EVERYTHING
-    found = await _newest(
-        reader, snapshot=snapshot, period=period, filters=filters, before=before, limit=limit + 1
-    )
+    found = None
+    if cursor is None:
+        found = await _listed(
+            reader, snapshot=snapshot, period=period, filters=filters, limit=limit + 1
+        )
+    if found is None:
+        found = await _newest(
+            reader,
+            snapshot=snapshot,
+            period=period,
+            filters=filters,
+            before=before,
+            limit=limit + 1,
+        )
     shown = found[:limit]
     if not shown:
         return DialogPage((), None)
@@ -106,7 +123,7 @@ async def every_dialog(
 
 async def _details(
     reader: Reader,
-    shown: Sequence[tuple[int, str]],
+    shown: Sequence[Place],
     *,
     snapshot: Snapshot,
     period: Period,
@@ -125,16 +142,52 @@ async def _details(
     return tuple(_dialog(row) for row in rows)
 
 
+async def _listed(
+    reader: Reader, *, snapshot: Snapshot, period: Period, filters: Filters, limit: int
+) -> list[Place] | None:
+    """The first page from what each day lists; None when that is not sure to be the answer.
+
+    A build lists, for its day and bot, the dialogs of the newest turns. The first `limit` places of
+    each list are enough:
+
+    - A dialog on the page is listed for the day and bot of its newest turn, with that turn:
+      whatever stands before it on that list stands before it on the page. Its places on other
+      lists, and those of dialogs that are not on the page, are never newer than they are.
+    - Fewer than `limit` are found only when no list was cut: then they are all.
+    - A day that the period's start cuts lies behind the whole ones, so it matters only then.
+    - A turn at or after the period's end would come first, wherever the end cuts a day.
+
+    Of a withheld day the ledger leaves out what was corrected since, and the list does not.
+    """
+    if limit > LISTED or is_narrowed(filters):
+        return None
+    first, last = touched_days(period.span, snapshot.zone)
+    starts_whole = midnight(first, snapshot.zone) == period.since
+    if not starts_whole:
+        first += _DAY
+    if first > last or any(first <= day <= last for day in snapshot.days_withheld()):
+        return None
+    rows = await ask(
+        reader,
+        "newest_dialogs",
+        {"builds": snapshot.versions(first, last), "bot_id": filters.bot_id, "limit": limit},
+    )
+    found = _places(rows)
+    if found and found[0][0] >= (period.until - _EPOCH) // _MICROSECOND:
+        return None
+    return found if starts_whole or len(found) == limit else None
+
+
 async def _newest(
     reader: Reader,
     *,
     snapshot: Snapshot,
     period: Period,
     filters: Filters,
-    before: tuple[int, str],
+    before: Place,
     limit: int,
-) -> list[tuple[int, str]]:
-    """(newest turn in microseconds, dialog), newest first, strictly before the cursor."""
+) -> list[Place]:
+    """Newest first, strictly before the cursor, from the ledger."""
     newest = min(period.until, snapshot.data_through, _EPOCH + before[0] * _MICROSECOND)
     step = FIRST_STEP
     while True:
@@ -160,9 +213,9 @@ async def _between(
     period: Period,
     filters: Filters,
     not_before: datetime,
-    before: tuple[int, str],
+    before: Place,
     limit: int,
-) -> list[tuple[int, str]]:
+) -> list[Place]:
     rows = await ask(
         reader,
         "recent_dialog_ids",
@@ -176,6 +229,10 @@ async def _between(
             "limit": limit,
         },
     )
+    return _places(rows)
+
+
+def _places(rows: Sequence[Row]) -> list[Place]:
     return [(row["last_micros"], row["dialog"]) for row in rows]
 
 
@@ -200,11 +257,11 @@ def _dialog(row: Row) -> RecentDialog:
     )
 
 
-def _encode(place: tuple[int, str]) -> str:
+def _encode(place: Place) -> str:
     return base64.urlsafe_b64encode(f"{place[0]}.{place[1]}".encode()).decode().rstrip("=")
 
 
-def _decode(cursor: str) -> tuple[int, str]:
+def _decode(cursor: str) -> Place:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         micros, dialog = base64.urlsafe_b64decode(padded.encode()).decode().split(".")

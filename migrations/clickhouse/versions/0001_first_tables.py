@@ -165,11 +165,13 @@ QUARTER_USERS = f"""
 
 # A row: one day of one bot and who was active, reached and new on it, in one build of that day.
 # `busiest` are (messages, person) of the 100 who wrote most: a month's are found among them.
+# `newest` are (newest turn in microseconds, dialog) of the 100 dialogs of the newest turns.
 DAY_USERS = f"""
     day Date,
     version UInt64,
     bot_id Int64,{SUMS},{SUMS_AS_LIST},{PEOPLE_STATES},
-    busiest Array(Tuple(UInt64, UInt32))"""
+    busiest Array(Tuple(UInt64, UInt32)),
+    newest Array(Tuple(Int64, UUID))"""
 
 # A row: in the making of one build, a person whose days changed and the first day they have now.
 FIRST_DAYS = """

@@ -40,7 +40,7 @@ FROM (
             cityHash64('day_users', bot_id) AS row_key,
             cityHash64(
                 arraySort(bitmapToArray(active)), arraySort(bitmapToArray(reached)),
-                arraySort(bitmapToArray(new)), toString(busiest)
+                arraySort(bitmapToArray(new)), toString(busiest), toString(newest)
             ) AS content
         FROM day_users
     )

@@ -1,0 +1,13 @@
+-- A row: a dialog and its newest turn by the lists of the days' newest dialogs, newest first.
+SELECT
+    toString(place.2) AS dialog,
+    max(place.1) AS last_micros
+FROM (
+    SELECT arrayJoin(arraySlice(newest, 1, {limit:UInt16})) AS place
+    FROM day_users
+    PREWHERE (day, version) IN {builds:Array(Tuple(Date, UInt64))}
+    WHERE ({bot_id:Nullable(Int64)} IS NULL OR bot_id = {bot_id:Nullable(Int64)})
+)
+GROUP BY dialog
+ORDER BY last_micros DESC, dialog DESC
+LIMIT {limit:UInt16}
