@@ -206,6 +206,18 @@ async def test_deleted_and_corrected_turns_move_dialogs_on_the_lists(
     await first_page(reader, WHOLE, limit=50)
 
 
+async def test_what_was_deleted_since_the_build_makes_no_page_shorter(
+    replica: Replica, reader: Reader, writer: Writer
+):
+    turns = [turn(day(1) + one * HOUR, dialog_id=uuid(one)) for one in range(1, 9)]
+    replica.store(turns)
+    replica.publish(day(DAYS))
+    replica.store(turns[-1:], is_deleted=True)
+    # The state that the build counts leaves the disk with the next merge.
+    writer.run("merge", sql="OPTIMIZE TABLE turns FINAL")
+    await first_page(reader, WHOLE, limit=3, statements=AFTER_ALL)
+
+
 async def test_a_build_that_lists_another_dialog_differs(replica: Replica):
     row = turn(day(1), dialog_id=uuid(1))
     replica.store([row])

@@ -60,25 +60,23 @@ async def recent_dialogs(
         CursorError: the cursor was not issued by this report.
     """
     before = _decode(cursor) if cursor is not None else _AFTER_EVERYTHING
-    found = None
     if cursor is None:
-        found = await _listed(
+        listed = await _listed(
             reader, snapshot=snapshot, period=period, filters=filters, limit=limit + 1
         )
-    if found is None:
-        found = await _newest(
-            reader,
-            snapshot=snapshot,
-            period=period,
-            filters=filters,
-            before=before,
-            limit=limit + 1,
-        )
-    shown = found[:limit]
-    if not shown:
-        return DialogPage((), None)
-    dialogs = await _details(reader, shown, snapshot=snapshot, period=period, filters=filters)
-    return DialogPage(dialogs, _encode(shown[-1]) if len(found) > limit else None)
+        if listed is not None:
+            page = await _page(
+                reader, listed, snapshot=snapshot, period=period, filters=filters, limit=limit
+            )
+            # A turn deleted since the build is on the list until the next one, without figures.
+            if len(page.dialogs) == min(limit, len(listed)):
+                return page
+    found = await _newest(
+        reader, snapshot=snapshot, period=period, filters=filters, before=before, limit=limit + 1
+    )
+    return await _page(
+        reader, found, snapshot=snapshot, period=period, filters=filters, limit=limit
+    )
 
 
 async def every_dialog(
@@ -119,6 +117,22 @@ async def every_dialog(
             yield await _details(reader, shown, snapshot=snapshot, period=period, filters=filters)
 
     return chunks(), len(found) > most
+
+
+async def _page(
+    reader: Reader,
+    found: Sequence[Place],
+    *,
+    snapshot: Snapshot,
+    period: Period,
+    filters: Filters,
+    limit: int,
+) -> DialogPage:
+    shown = found[:limit]
+    if not shown:
+        return DialogPage((), None)
+    dialogs = await _details(reader, shown, snapshot=snapshot, period=period, filters=filters)
+    return DialogPage(dialogs, _encode(shown[-1]) if len(found) > limit else None)
 
 
 async def _details(
