@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 Page = TypeVar("Page")
 
 
-def one_ahead(pages: Iterator[Page]) -> Iterator[Page]:
+def one_ahead(pages: Iterator[Page]) -> Generator[Page]:
     """The same pages, each read on a thread while the caller is busy with the one before.
 
     Two are in memory at once. What reading raises is raised here, in its turn; the caller that

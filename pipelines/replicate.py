@@ -10,19 +10,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from common.log import get_logger
 from pipelines.ahead import one_ahead
-from pipelines.columns import PEOPLE, REPLICATED, TURNS
+from pipelines.columns import PEOPLE, REPLICATED, TURNS, ReplicatedTable
 from pipelines.corrections import Corrections
 from pipelines.errors import SchemaDriftError
 from pipelines.source import Source
 from pipelines.source_status import SourceStatus
 from pipelines.watermark import Watermark, Watermarks
 from warehouse.client import Writer
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 TOMBSTONES_PER_PAGE = 5_000
 TARGET_COLUMNS = """
@@ -214,23 +219,29 @@ class Replication:
                 rows=self._page_rows,
                 epoch=state.epoch,
             )
-            for page in one_ahead(pages):
-                self._writer.insert_arrow(table.target, page)
-                counts[table.target] += page.num_rows
-                counts["bytes"] += page.nbytes
-                self._step(f"{table.target} page stored")
-                if page.num_rows == self._page_rows:
-                    self._source.confirm_lock()
-                    self._watermarks.write(
-                        replace(
-                            state,
-                            page_table=table.target,
-                            page_version=page["version"][-1].as_py(),
-                            page_id=str(page[table.renamed.get(table.key, table.key)][-1].as_py()),
-                        )
-                    )
-                    self._step("page recorded")
+            # Closed by name: a connection that is closed under its reading thread ends the process.
+            with closing(one_ahead(pages)) as ahead:
+                for page in ahead:
+                    self._writer.insert_arrow(table.target, page)
+                    counts[table.target] += page.num_rows
+                    counts["bytes"] += page.nbytes
+                    self._step(f"{table.target} page stored")
+                    if page.num_rows == self._page_rows:
+                        self._source.confirm_lock()
+                        self._record(state, table, page)
+                        self._step("page recorded")
         return counts
+
+    def _record(self, state: Watermark, table: ReplicatedTable, page: pa.Table) -> None:
+        """Everything up to the end of the page is stored."""
+        self._watermarks.write(
+            replace(
+                state,
+                page_table=table.target,
+                page_version=page["version"][-1].as_py(),
+                page_id=str(page[table.renamed.get(table.key, table.key)][-1].as_py()),
+            )
+        )
 
     def _bury(self, state: Watermark) -> int:
         buried = 0

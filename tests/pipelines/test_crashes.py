@@ -7,17 +7,25 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from alembic import command
 
 from pipelines.cycle import Stores, exclusively, run_cycle
 from pipelines.settings import PipelineSettings
+from tests.clickhouse_process import ClickHouseProcess
+from tests.conftest import alembic_config
 from tests.pipelines.cycles import wait_for_the_dead
 from tests.pipelines.ledger import Ledger, assert_equal, random_turn
 from tests.pipelines.test_rollup import assert_exact, published
+from warehouse import client
 from warehouse.client import Writer
+from warehouse.errors import WarehouseUnavailableError
+from warehouse.settings import WarehouseSettings
 
 PROJECT = Path(__file__).parent.parent.parent
 SCALE = float(os.environ.get("STORM", "1"))
@@ -92,6 +100,43 @@ def stop_after(stores: Stores, name: str) -> None:
 
     with pytest.raises(StoppedError):
         run_cycle(stores, step=step)
+
+
+def test_r2_a_warehouse_killed_while_a_page_is_on_its_way_has_all_it_claims(
+    stores: Stores, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.add(*(random_turn(random.Random(3), days=3) for _ in range(650)))
+    server = ClickHouseProcess(tmp_path)
+    send, pages = client._arrow_stream, 0
+
+    def started() -> Stores:
+        server.start()
+        url = server.database("default").url
+        command.upgrade(alembic_config("clickhouse", url), "head")
+        own = replace(stores, warehouse=WarehouseSettings.model_validate({"clickhouse_url": url}))
+        return stores_with(own, replication_page_rows=100)
+
+    def sent(rows: pa.Table) -> Iterator[memoryview]:
+        nonlocal pages
+        pages += 1
+        for piece in send(rows):
+            yield piece
+            if pages == 4:
+                server.signal(signal.SIGKILL)
+                server.wait()
+
+    monkeypatch.setattr(client, "_arrow_stream", sent)
+    try:
+        with pytest.raises(WarehouseUnavailableError):
+            run_cycle(started())
+        again = started()
+        batch, _ = run_cycle(again)
+        assert batch.turns == 350
+        with Writer(again.warehouse) as writer:
+            assert_equal(ledger, writer)
+            assert_exact(ledger, writer)
+    finally:
+        server.stop()
 
 
 @pytest.mark.parametrize("end", [stop_after, kill_after])
