@@ -137,7 +137,12 @@ def duplicated_calls(
     births = sorted(bot_births)
     for turn, attempts in recorded.attempts.items():
         lives = {bisect_right(births, at) for at, _ in attempts}
-        found.add(len(lives) - 1, f"turn {turn} was asked again after a restart")
+        times = ", ".join(f"{at:.3f} {outcome}" for at, outcome in sorted(attempts))
+        found.add(
+            len(lives) - 1,
+            f"turn {turn} was asked again after a restart: asked at {times}; the bot began at"
+            f" {', '.join(f'{born:.3f}' for born in births)}",
+        )
     seen = _seen(calls, "started")
     attempted = _by_text(recorded, lambda _outcome: True)
     for digest, count in (seen - attempted).items():

@@ -20,6 +20,8 @@ MARK_OF_RUNS = "spawn_main"
 """On the command line of Dagster's runs. They outlive a killed code server."""
 FIND_SECONDS = 20.0
 GONE_SECONDS = 120.0
+STARTED_FIELD = 19
+"""Of /proc/<pid>/stat behind the name: ticks from the machine's start to the process's."""
 SMART_SHUTDOWN_SECONDS = 10.0
 """PostgreSQL told with SIGTERM waits for its clients, which do not go; then it is told again."""
 LOOK_SECONDS = 0.2
@@ -114,20 +116,26 @@ class Births:
         return sorted(self._known.values())
 
     def _run(self) -> None:
-        looked = 0.0
         while not self._stop.wait(LOOK_SECONDS):
-            now = time.time()
             for pid in self._pids():
                 if pid not in self._known:
                     try:
-                        born = psutil.Process(pid).create_time()
-                    except psutil.Error:
+                        self._known[pid] = _born(pid)
+                    except FileNotFoundError:
                         # Gone before it could do anything.
                         continue
-                    # The machine knows births from its start, which it knows to a second only:
-                    # what was not there at the last look was born after it.
-                    self._known[pid] = max(born, looked)
-            looked = now
+
+
+def _born(pid: int) -> float:
+    """Unix seconds, at most a tick after the birth and never before it.
+
+    psutil adds the age to the moment of the machine's start, which is known to a second only: in
+    that second the process before may still have asked.
+    """
+    after_name = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2]
+    ticks = int(after_name.split()[STARTED_FIELD]) + 1
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    return time.time() - age
 
 
 def _freeze(pids: list[int], seconds: float) -> bool:
