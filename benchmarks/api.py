@@ -2,7 +2,8 @@
 
 `make bench-api ROWS=10000000`. Closed-loop clients ask `/api/v1/stats?period=month` with a bearer
 token and with HTTP Basic, in turn with the floor (the same middleware, no authentication, no
-answer to find) and a route without middleware. Cold answers are those after a new build.
+answer to find) and a route without middleware. A cold answer is the first after a new build of the
+newest day was published.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import base64
 import json
 import statistics
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,7 +27,7 @@ import orjson
 from api.answers.snapshots import FRESH_SECONDS
 from benchmarks.api_server import FLOOR_PATH, PATH, UNLIMITED, serving
 from benchmarks.http_load import Load, Question, closed_loop
-from benchmarks.ledger import BEGIN, DAYS, PEOPLE, fill_clickhouse, publish
+from benchmarks.ledger import BEGIN, DAYS, PEOPLE, build_again, fill_clickhouse, publish
 from benchmarks.stores import clickhouse, postgres
 from benchmarks.timing import machine, table
 from common.settings import DatabaseSettings
@@ -91,9 +92,17 @@ def measure(rows: int, *, people: int = PEOPLE, effort: Effort | None = None) ->
         with Writer(warehouse) as writer:
             fill_clickhouse(writer, rows, people=people)
             publish(writer)
-        # After midnight: the clock goes on, and a day that ends meanwhile is another question.
-        now = BEGIN + timedelta(days=DAYS, seconds=5)
-        return compare(database, warehouse, directory, now=now, effort=effort or Effort())
+            # After midnight: the clock goes on, and a day that ends meanwhile is another question.
+            now = BEGIN + timedelta(days=DAYS, seconds=5)
+            return compare(
+                database,
+                warehouse,
+                directory,
+                now=now,
+                # The newest day that has turns is the one that every cycle builds again.
+                another_build=lambda: build_again(writer, days_ago=0),
+                effort=effort or Effort(),
+            )
 
 
 def compare(
@@ -102,6 +111,7 @@ def compare(
     directory: Path,
     *,
     now: datetime,
+    another_build: Callable[[], object],
     effort: Effort,
 ) -> Found:
     """Serve the contenders on filled stores and ask them in turn; their clock begins at `now`."""
@@ -133,7 +143,7 @@ def compare(
         }
         headers = tuple(login["bearer"].items())
         cold = Question(urls["cold"] + PATH + QUERY, headers, _says_what(expected))
-        return asyncio.run(_ask_in_turn(questions, cold, effort))
+        return asyncio.run(_ask_in_turn(questions, cold, another_build, effort))
 
 
 def _logged_in(url: str) -> dict[str, dict[str, str]]:
@@ -164,7 +174,12 @@ def _same_as(expected: bytes) -> Any:
     return lambda body: body.endswith(rest)
 
 
-async def _ask_in_turn(questions: dict[str, Question], cold: Question, effort: Effort) -> Found:
+async def _ask_in_turn(
+    questions: dict[str, Question],
+    cold: Question,
+    another_build: Callable[[], object],
+    effort: Effort,
+) -> Found:
     warm: dict[str, list[Load]] = {name: [] for name in questions}
     for question in questions.values():
         await closed_loop(question, clients=CLIENTS, seconds=effort.seconds / 3)
@@ -177,7 +192,8 @@ async def _ask_in_turn(questions: dict[str, Question], cold: Question, effort: E
     await closed_loop(cold, clients=1, most=1)  # opens the connections to the stores
     every = Load()
     for _ in range(effort.cold):
-        # A snapshot is looked for once a second; the next one is another.
+        await asyncio.to_thread(another_build)
+        # What is published is looked for once a second.
         await asyncio.sleep(FRESH_SECONDS + 0.02)
         one = await closed_loop(cold, clients=1, most=1)
         every.latencies += one.latencies

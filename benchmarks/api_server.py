@@ -2,8 +2,8 @@
 
 `ours` is the application itself. `floor` is the same application with the same middleware, in front
 of its routes a bare one that returns given bytes; asked without credentials, nothing is
-authenticated. `bare` is a FastAPI route without any middleware. `cold` is the application on a
-warehouse that publishes all the time. They share a process and are asked in turn, so none is
+authenticated. `bare` is a FastAPI route without any middleware. `cold` is the application once
+more, whose answers nobody else asks for. They share a process and are asked in turn, so none is
 better off.
 """
 
@@ -19,8 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from types import FrameType
@@ -37,32 +36,12 @@ from api.settings import AccountSettings, LimitSettings, ServerSettings
 from benchmarks.stores import PROJECT
 from common.log import configure_logging
 from common.settings import DatabaseSettings, DataKeySettings, ReportSettings, RuntimeSettings
-from warehouse.reading import Reader
 from warehouse.settings import WarehouseSettings
-from warehouse.snapshot import Snapshot
-from warehouse.snapshot import resolve as resolve_snapshot
 
 PATH = "/api/v1/stats"
 FLOOR_PATH = "/api/v1/floor"
 UNLIMITED = "100000000/minute"
 START_SECONDS = 60
-
-
-class AnotherBuildEachTime:
-    """Resolves the published snapshot, a microsecond younger each time it is asked for.
-
-    That is what the next cycle of the pipelines does, and it makes every kept answer outdated.
-    """
-
-    def __init__(self) -> None:
-        self._asked = 0
-
-    async def __call__(self, reader: Reader, *, known: Snapshot | None = None) -> Snapshot:
-        del known
-        self._asked += 1
-        found = await resolve_snapshot(reader)
-        later = found.data_through + timedelta(microseconds=self._asked)
-        return replace(found, data_through=later)
 
 
 def application(kind: str, given: dict[str, Any]) -> FastAPI:
@@ -80,10 +59,7 @@ def application(kind: str, given: dict[str, Any]) -> FastAPI:
         report=ReportSettings.model_validate(given),
         warehouse=WarehouseSettings.model_validate(given),
     )
-    options: dict[str, Any] = {"clock": _clock_at(datetime.fromisoformat(given["now"]))}
-    if kind == "cold":
-        options["resolve_snapshot"] = AnotherBuildEachTime()
-    app = create_app(settings, **options)
+    app = create_app(settings, clock=_clock_at(datetime.fromisoformat(given["now"])))
     if kind == "floor":
         _add_floor(app, Path(given["body_file"]))
     return app

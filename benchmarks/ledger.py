@@ -90,8 +90,27 @@ def fill_clickhouse(writer: Writer, rows: int, *, people: int = PEOPLE) -> None:
 
 def publish(writer: Writer, *, zone: str = "UTC") -> Publication:
     """Every day built and published by the product's own rollups."""
+    publication = _rollups(writer, zone).follow(_state())
+    assert publication is not None  # noqa: S101 # the ledger is new
+    return publication
+
+
+def build_again(writer: Writer, *, days_ago: int, zone: str = "UTC") -> Publication:
+    """Another build of one of the days, published: what the next cycle of the pipelines does."""
+    day = (BEGIN + timedelta(days=DAYS - 1 - days_ago)).date()
+    rollups = _rollups(writer, zone)
+    publication = rollups.rebuild(_state(), [day])
+    rollups.collect()
+    return publication
+
+
+def _rollups(writer: Writer, zone: str) -> Rollups:
+    return Rollups(writer, zone=zone, grace_seconds=60, confirm_lock=lambda: None)
+
+
+def _state() -> Watermark:
     through = BEGIN + timedelta(days=DAYS)
-    state = Watermark(
+    return Watermark(
         sequence=1,
         epoch=EPOCH,
         watermark=WATERMARK,
@@ -105,10 +124,6 @@ def publish(writer: Writer, *, zone: str = "UTC") -> Publication:
         data_through=through,
         written_at=through,
     )
-    rollups = Rollups(writer, zone=zone, grace_seconds=60, confirm_lock=lambda: None)
-    publication = rollups.follow(state)
-    assert publication is not None  # noqa: S101 # the ledger is new
-    return publication
 
 
 def _statement(name: str) -> str:

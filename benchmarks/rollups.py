@@ -3,8 +3,9 @@
 `make bench-rollups ROWS=10000000`. Every store holds the same ledger. A question is asked of all
 in turn, over the connection that a service would use, and the answers are compared.
 
-`ours` is a report over HTTP, at a snapshot that is already known, as it is for all answers of a
-second in the API; `ours_with_snapshot` asks what is published first, as the first one does.
+`ours` is a report at a snapshot that is known and of days that were read, as in the API for all
+answers of a second; `ours_with_snapshot` asks first what was published since, as the first one of a
+second does; `ours_first` begins with nothing, as a process does: it reads every day over HTTP.
 """
 
 from __future__ import annotations
@@ -104,6 +105,9 @@ def contenders(
     async def ask_anew(tz: str, report: Report) -> list[tuple[Any, ...]]:
         return await report(Ours(reader, await resolve_snapshot(reader, known=snapshot), tz))
 
+    async def ask_first(tz: str, report: Report) -> list[tuple[Any, ...]]:
+        return await report(Ours(reader, await resolve_snapshot(reader), tz))
+
     found: dict[str, dict[str, Answer]] = {}
     for question, report in (
         ("series", Ours.series),
@@ -114,6 +118,7 @@ def contenders(
         found[question] = {
             "ours": partial(report, here),
             "ours_with_snapshot": partial(ask_anew, "UTC", report),
+            "ours_first": partial(ask_first, "UTC", report),
             "postgres": partial(ask_postgres, POSTGRES[question]),
             "postgres_matview": partial(ask_matview, MATVIEW[question]),
             "facts": partial(ask_clickhouse, FACTS[question], moments | {"tz": "UTC"}),
@@ -125,6 +130,7 @@ def contenders(
         found[f"{question}, {OTHER_ZONE}"] = {
             "ours": partial(report, there),
             "ours_with_snapshot": partial(ask_anew, OTHER_ZONE, report),
+            "ours_first": partial(ask_first, OTHER_ZONE, report),
             "facts": partial(ask_clickhouse, FACTS[question], elsewhere),
         }
     return found
@@ -183,7 +189,10 @@ def outcome(times: Mapping[str, Mapping[str, Times]], *, exact: bool) -> dict[st
         "ours_ms": ours,
         **{
             f"{name}_ms": slower(name, *both)
-            for name in ("ours_with_snapshot", "postgres", "postgres_matview", "facts", "uniq")
+            for name in (
+                *("ours_with_snapshot", "ours_first"),
+                *("postgres", "postgres_matview", "facts", "uniq"),
+            )
         },
         "ratio_postgres": round(slower("postgres", *both) / ours, 1),
         "ratio_facts": round(slower("facts", *both) / ours, 1),
@@ -213,7 +222,10 @@ def main() -> None:
     print(f"\n{given.rows:,} turns, {given.users:,} people, {DAYS} days. {machine()}")
     print(f"filled in {filled:.0f} s, all days built in {built:.0f} s")
     print(", ".join(f"{name} {taken} ms" for name, taken in overhead.items()) + "\n")
-    names = ("ours", "ours_with_snapshot", "postgres", "postgres_matview", "facts", "uniq")
+    names = (
+        *("ours", "ours_with_snapshot", "ours_first"),
+        *("postgres", "postgres_matview", "facts", "uniq"),
+    )
     print(
         table(
             ("question, ms: median (min-max)", *names),

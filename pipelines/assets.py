@@ -56,6 +56,7 @@ _ROLLUP_DEPENDENCIES = {
     "activity": ("turns", "Quarters of an hour: sums, latency states, exact people bitmaps."),
     "daily": ("activity", "Days of the report zone, from the same build's quarters."),
     "new_users": ("user_days", "People by the quarter of an hour of their first turn."),
+    "dialog_days": ("turns", "One dialog's day: sums, its people, its newest turn."),
     "quarter_users": ("activity", "Each bot's quarters of an hour: sums, latency, people."),
     "day_users": ("daily", "Each bot's days: sums, latency, who was active, reached and new."),
 }

@@ -14,7 +14,9 @@ from warehouse.client import Writer
 
 THE_PUBLICATION = date(1970, 1, 1)
 """The day of the row that stands for the publication itself."""
-ROLLUPS = ("activity", "daily", "new_users", "user_days", "quarter_users", "day_users")
+ROLLUPS = (
+    *("activity", "daily", "new_users", "user_days", "dialog_days", "quarter_users", "day_users"),
+)
 DROPS_PER_COLLECTION = 300
 """Partitions dropped at once, so that collection never delays a batch for long."""
 

@@ -7,7 +7,7 @@ it can be thrown away or repeated at any moment. Knows nothing about PostgreSQL.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -19,9 +19,14 @@ from pipelines.publish import THE_PUBLICATION, Build, Head, Publisher
 from pipelines.replicate import Step, no_step
 from pipelines.watermark import Watermark, ever_greater
 from warehouse.client import Writer
+from warehouse.errors import QueryTooExpensiveError
 
 DAYS_PER_INSERT = 60
 """Bounds the memory of one statement."""
+TURNS_PER_INSERT = 1_000_000
+"""The same where there are about as many rows as turns."""
+FEWER_DAYS = (8, 1)
+"""Instead, one after the other, when a statement goes over its limits."""
 
 log = get_logger(__name__)
 
@@ -57,6 +62,7 @@ class Rollups:
         self._publisher = Publisher(writer, grace_seconds=grace_seconds, confirm_lock=confirm_lock)
         self._checks = BlockingChecks(writer)
         self._step = step
+        self._days_per_insert = DAYS_PER_INSERT
 
     def head(self) -> Head | None:
         """The newest publication of the zone that is set; None when there is none."""
@@ -114,8 +120,7 @@ class Rollups:
         self, state: Watermark, head: Head | None, *, base: int, days: Sequence[date]
     ) -> Publication:
         clock = time.monotonic()
-        version = ever_greater(head.publication if head else 0)
-        made, moves = self._build(state, days, base=base, version=version)
+        version, made, moves = self._build_within_limits(state, head, days, base=base)
         failures = self._check(state, made, version=version)
         withheld = linked_days({failure.day for failure in failures}, moves) & set(made)
         builds = self._map(state, head, made, base=base, version=version, withheld=withheld)
@@ -142,6 +147,32 @@ class Rollups:
         )
         return outcome
 
+    def _build_within_limits(
+        self, state: Watermark, head: Head | None, days: Sequence[date], *, base: int
+    ) -> tuple[int, list[date], list[tuple[date, date]]]:
+        """Build with fewer days in a statement when many go over its limits.
+
+        What a refused statement has stored by then has a version that is never published.
+        """
+        self._days_per_insert = DAYS_PER_INSERT
+        fewer = [size for size in FEWER_DAYS if size < len(days)]
+        while True:
+            version = ever_greater(head.publication if head else 0)
+            try:
+                made, moves = self._build(state, days, base=base, version=version)
+            except QueryTooExpensiveError as error:
+                if not fewer:
+                    raise
+                self._days_per_insert = fewer.pop(0)
+                log.warning(
+                    "a build goes over its limits and begins again with fewer days at once",
+                    days=len(days),
+                    days_at_once=self._days_per_insert,
+                    error=str(error),
+                )
+            else:
+                return version, made, moves
+
     def _build(
         self, state: Watermark, days: Sequence[date], *, base: int, version: int
     ) -> tuple[list[date], list[tuple[date, date]]]:
@@ -159,13 +190,14 @@ class Rollups:
         others = sorted({day for move in moves for day in move} - {*days, THE_PUBLICATION})
         self._insert(("user_days",), state, others, base=base, version=version)
         made = sorted({*days, *others})
-        self._insert(
-            ("activity", "daily", "new_users", "quarter_users", "day_users"),
-            state,
-            made,
-            base=base,
-            version=version,
+        given = {"base": base, "version": version}
+        self._insert(("activity", "daily", "new_users"), state, made, **given)
+        turns = _by_day(
+            self._writer.rows("rollups/turns_of_days", {"days": made, "version": version})
         )
+        for some in _of_turns(made, turns):
+            self._insert(("dialog_days",), state, some, **given)
+        self._insert(("quarter_users", "day_users"), state, made, **given)
         return made, moves
 
     def _insert(
@@ -177,7 +209,7 @@ class Rollups:
         base: int,
         version: int,
     ) -> None:
-        for some in _chunks(days):
+        for some in _chunks(days, self._days_per_insert):
             parameters = self._parameters(state, some, version=version) | {"base": base}
             for table in tables:
                 self._writer.run(f"rollups/{table}", parameters)
@@ -185,7 +217,10 @@ class Rollups:
 
     def _check(self, state: Watermark, days: Sequence[date], *, version: int) -> list[Failure]:
         return self._checks.run(
-            [self._parameters(state, some, version=version) for some in _chunks(days)]
+            [
+                self._parameters(state, some, version=version)
+                for some in _chunks(days, self._days_per_insert)
+            ]
         )
 
     def _map(
@@ -200,7 +235,7 @@ class Rollups:
     ) -> list[Build]:
         differ: dict[date, int] = {}
         turns: dict[date, int] = {}
-        for some in _chunks(days):
+        for some in _chunks(days, self._days_per_insert):
             built = {"days": some, "version": version}
             differ |= _by_day(self._writer.rows("rollups/differences", {**built, "base": base}))
             turns |= _by_day(self._writer.rows("rollups/turns_of_days", built))
@@ -273,9 +308,22 @@ def _through(before: Build | None, head: Head | None) -> datetime:
     return before.data_through if before.withheld else head.data_through
 
 
-def _chunks(days: Sequence[date]) -> Iterator[list[date]]:
-    for start in range(0, len(days), DAYS_PER_INSERT):
-        yield list(days[start : start + DAYS_PER_INSERT])
+def _chunks(days: Sequence[date], size: int) -> Iterator[list[date]]:
+    for start in range(0, len(days), size):
+        yield list(days[start : start + size])
+
+
+def _of_turns(days: Sequence[date], turns: Mapping[date, int]) -> Iterator[list[date]]:
+    some: list[date] = []
+    size = 0
+    for day in days:
+        if some and size + turns.get(day, 0) > TURNS_PER_INSERT:
+            yield some
+            some, size = [], 0
+        some.append(day)
+        size += turns.get(day, 0)
+    if some:
+        yield some
 
 
 def _by_day(rows: Iterable[dict[str, Any]]) -> dict[date, int]:

@@ -5,17 +5,21 @@ Every figure of one answer is read at one snapshot; its id is part of the answer
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from warehouse.kept_days import BotDay, KeptDays
 from warehouse.periods import Span, midnight
-from warehouse.reading import Reader
+from warehouse.reading import Reader, Versions
 from warehouse.statements import statement
 from warehouse.tiers import touched_days
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+BUILD = ("version", "withheld", "data_through", "watermark")
+"""Columns of a build, in the order of `Build`."""
 _DAY = timedelta(days=1)
 
 
@@ -29,21 +33,6 @@ class Build:
     data_through: datetime
     watermark: int = 0
     """Facts of the day with a smaller transaction id belong to the build."""
-
-
-class Versions:
-    """(day, version) pairs, as a parameter of the type Array(Tuple(Date, UInt64)).
-
-    The driver sends what it does not know as `str` writes it. A list it would look through value
-    by value, which for a month is a fifth of what a report costs the client.
-    """
-
-    def __init__(self, pairs: Iterable[tuple[date, int]]) -> None:
-        written = ",".join(f"('{day}',{version})" for day, version in pairs)
-        self._written = f"[{written}]"
-
-    def __str__(self) -> str:
-        return self._written
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +53,8 @@ class Snapshot:
     report_timezone: str
     """Zone whose calendar days the builds are."""
     builds: dict[date, Build] = field(default_factory=dict, repr=False, compare=False)
+    kept: KeptDays = field(default_factory=KeptDays, repr=False, compare=False)
+    """What was read of these builds, handed on from snapshot to snapshot."""
 
     @property
     def is_empty(self) -> bool:
@@ -112,9 +103,24 @@ class Snapshot:
 
     def versions(self, first: date, last: date) -> Versions:
         """(day, version) of the builds that serve the days, both ends included."""
-        return Versions(
-            (day, build.version) for day, build in self.builds.items() if first <= day <= last
-        )
+        return Versions(self._versions(first, last).items())
+
+    async def bot_days(
+        self, reader: Reader, first: date, last: date, *, bot_id: int | None
+    ) -> list[BotDay] | None:
+        """The days, both ends included, of one bot or all; None when they are too many to keep.
+
+        Raises:
+            WarehouseError: they cannot be read.
+        """
+        versions = self._versions(first, last)
+        if len(versions) > self.kept.most_days:
+            return None
+        days = await self.kept.of(reader, versions)
+        return days if bot_id is None else [day for day in days if day.bot_id == bot_id]
+
+    def _versions(self, first: date, last: date) -> dict[date, int]:
+        return {day: build.version for day, build in self.builds.items() if first <= day <= last}
 
 
 NOTHING_PUBLISHED = Snapshot(
@@ -131,28 +137,60 @@ NOTHING_PUBLISHED = Snapshot(
 async def resolve(reader: Reader, *, known: Snapshot | None = None) -> Snapshot:
     """The snapshot that is published now.
 
-    `known` is an earlier snapshot of the same warehouse: when nothing was published since, its
-    map of builds is used again and one small query is all that is asked.
+    `known` is an earlier snapshot of the same warehouse: then one small statement tells what was
+    published since, and of the days that were read those whose build still serves are kept.
     """
+    if known is not None and not known.is_empty:
+        rows = await reader.rows("news", statement("reports/news"), {"known": known.publication})
+        found = _following(known, rows)
+        if found is not None:
+            return found
     heads = await reader.rows("head", statement("reports/head"), {})
     if not heads:
         return NOTHING_PUBLISHED
     head = heads[0]
-    through = head["data_through"]
-    if known is not None and (known.publication, known.epoch) == (
-        head["publication"],
-        head["epoch"],
-    ):
-        builds = known.builds
-    else:
-        builds = {
-            row["day"]: Build(*row["build"])
-            for row in await reader.rows(
-                "builds",
-                statement("reports/builds"),
-                {name: head[name] for name in ("publication", "epoch", "zone")},
-            )
-        }
+    builds = await reader.rows(
+        "builds",
+        statement("reports/builds"),
+        {name: head[name] for name in ("publication", "epoch", "zone")},
+    )
+    return _snapshot(head, {row["day"]: Build(*row["build"]) for row in builds}, KeptDays())
+
+
+def _following(known: Snapshot, rows: Sequence[Mapping[str, Any]]) -> Snapshot | None:
+    """The newest snapshot, from what was published since; None when it does not follow.
+
+    One publication is one part of its table: where it is seen, all of its builds are.
+    """
+    heads = [row for row in rows if row["day"] == BEGINNING.date()]
+    head = max(
+        heads, key=lambda row: (row["epoch"], row["watermark"], row["publication"]), default=None
+    )
+    if head is None or (head["epoch"], head["zone"]) != (known.epoch, known.report_timezone):
+        return None
+    news: dict[date, Build] = {}
+    for row in rows:
+        is_build = row["day"] != BEGINNING.date() and row["publication"] > known.publication
+        is_ours = (row["epoch"], row["zone"]) == (head["epoch"], head["zone"])
+        if not is_build or not is_ours or row["publication"] > head["publication"]:
+            continue
+        before = news.get(row["day"]) or known.builds.get(row["day"])
+        # As `builds.sql` has it: the later state of the ledger, and of one state the later build.
+        if before is None or row["watermark"] >= before.watermark:
+            news[row["day"]] = Build(*(row[name] for name in BUILD))
+    through = [head["data_through"]]
+    publication, told = head["told"]
+    if publication == head["publication"]:
+        through.append(told)
+    if known.publication == head["publication"]:
+        through.append(known.data_through)
+    builds = {**known.builds, **news} if news else known.builds
+    return _snapshot({**head, "data_through": max(through)}, builds, known.kept)
+
+
+def _snapshot(head: Mapping[str, Any], builds: dict[date, Build], kept: KeptDays) -> Snapshot:
+    kept.keep_only({day: build.version for day, build in builds.items()})
+    through: datetime = head["data_through"]
     return Snapshot(
         id=f"{head['epoch']}.{head['publication']}.{int(through.timestamp() * 1000)}",
         publication=head["publication"],
@@ -162,4 +200,5 @@ async def resolve(reader: Reader, *, known: Snapshot | None = None) -> Snapshot:
         published_at=head["published_at"],
         report_timezone=head["zone"],
         builds=builds,
+        kept=kept,
     )

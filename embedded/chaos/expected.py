@@ -10,10 +10,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 TURNS = (
-    "SELECT id, bot_id, user_key, chat_type, language, source, user_messages, received_at, status,"
-    " reason, model_asked, model_used, fallback_cause, prompt_tokens, completion_tokens,"
-    " cached_tokens, reasoning_tokens, cost_usd, user_chars, answer_chars, answer_parts,"
-    " flood_wait_ms FROM turns WHERE status <> 'pending'"
+    "SELECT id, bot_id, user_key, dialog_id, chat_type, language, source, user_messages,"
+    " received_at, status, reason, model_asked, model_used, fallback_cause, prompt_tokens,"
+    " completion_tokens, cached_tokens, reasoning_tokens, cost_usd, user_chars, answer_chars,"
+    " answer_parts, flood_wait_ms FROM turns WHERE status <> 'pending'"
 )
 Turn = Mapping[str, Any]
 Key = tuple[Any, ...]
@@ -82,7 +82,7 @@ class Expected:
 
         Args:
             dimensions: `day`, `bucket`, `bot_id`, `chat_type`, `language`, `model`, `user_key`,
-                `source` (that of a person's first turn).
+                `dialog_id`, `source` (that of a person's first turn).
             people: `active`: groups that had turns; `new`: groups that won somebody.
         """
         groups: dict[Key, Figures] = {}
@@ -108,4 +108,6 @@ class Expected:
                 return turn["model_used"] or turn["model_asked"] or ""
             case "language" | "source":
                 return turn[dimension] or ""
+            case "dialog_id":
+                return str(turn[dimension])
         return turn[dimension]

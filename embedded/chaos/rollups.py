@@ -12,7 +12,15 @@ from embedded.chaos.stores import SHOWN, Warehouse
 
 ZONE = "SELECT zone FROM snapshots ORDER BY epoch DESC, watermark DESC, publication DESC LIMIT 1"
 MERGED = "arraySort(bitmapToArray(groupBitmapMergeState({0}))) AS {0}_people"
-SPELLED = {"day": "toString(day)", "bucket": "toUnixTimestamp(bucket)"}
+SPELLED = {
+    "day": "toString(day)",
+    "bucket": "toUnixTimestamp(bucket)",
+    "dialog_id": "toString(dialog_id)",
+}
+DIALOG_SUMS = (
+    *("turns", "user_messages", "answers", "prompt_tokens", "completion_tokens"),
+    *("cost_usd", "unpriced"),
+)
 
 
 @dataclass(frozen=True)
@@ -22,7 +30,7 @@ class Rollup:
     name: str
     dimensions: tuple[str, ...]
     people: tuple[str, ...] = ()
-    has_sums: bool = True
+    sums: tuple[str, ...] = tuple(SUMS)
 
 
 ROLLUPS = (
@@ -35,7 +43,8 @@ ROLLUPS = (
     Rollup("quarter_users", ("day", "bucket", "bot_id"), ("active", "reached", "new")),
     Rollup("day_users", ("day", "bot_id"), ("active", "reached", "new")),
     Rollup("user_days", ("day", "bot_id", "user_key")),
-    Rollup("new_users", ("day", "bucket", "bot_id", "source"), ("new",), has_sums=False),
+    Rollup("dialog_days", ("day", "bot_id", "dialog_id"), sums=DIALOG_SUMS),
+    Rollup("new_users", ("day", "bucket", "bot_id", "source"), ("new",), sums=()),
 )
 
 
@@ -43,7 +52,7 @@ def rollups_differ(expected: Expected, warehouse: Warehouse) -> Differences:
     """Compare every published rollup with what the ledger says."""
     found = Differences()
     for rollup in ROLLUPS:
-        people = "active" if rollup.has_sums else "new"
+        people = "active" if rollup.sums else "new"
         ours = {
             key: _wanted(rollup, figures)
             for key, figures in expected.by(*rollup.dimensions, people=people).items()
@@ -60,7 +69,7 @@ def rollups_differ(expected: Expected, warehouse: Warehouse) -> Differences:
 
 def _statement(rollup: Rollup) -> str:
     keys = [f"{SPELLED.get(name, name)} AS {name}_" for name in rollup.dimensions]
-    sums = [f"toString(sum({name})) AS {name}_sum" for name in SUMS] if rollup.has_sums else []
+    sums = [f"toString(sum({name})) AS {name}_sum" for name in rollup.sums]
     people = [MERGED.format(name) for name in rollup.people]
     inner = (
         f"SELECT {', '.join([*keys, *sums, *people])} FROM {rollup.name}"  # noqa: S608 # constants
@@ -68,16 +77,16 @@ def _statement(rollup: Rollup) -> str:
         f" GROUP BY {', '.join(f'{name}_' for name in rollup.dimensions)}"
     )
     outer = [f"{name}_ AS {name}" for name in rollup.dimensions]
-    outer += [f"{name}_sum AS {name}" for name in SUMS] if rollup.has_sums else []
+    outer += [f"{name}_sum AS {name}" for name in rollup.sums]
     outer += [f"{name}_people AS {name}" for name in rollup.people]
     return f"SELECT {', '.join(outer)} FROM ({inner})"  # noqa: S608 # the same
 
 
 def _wanted(rollup: Rollup, figures: Figures) -> tuple[Any, ...]:
-    sums = tuple(Decimal(value) for value in figures.sums.values()) if rollup.has_sums else ()
+    sums = tuple(Decimal(figures.sums[name]) for name in rollup.sums)
     return (*sums, *(tuple(sorted(getattr(figures, name))) for name in rollup.people))
 
 
 def _said(rollup: Rollup, row: dict[str, Any]) -> tuple[Any, ...]:
-    sums = tuple(Decimal(row[name]) for name in SUMS) if rollup.has_sums else ()
+    sums = tuple(Decimal(row[name]) for name in rollup.sums)
     return (*sums, *(tuple(row[name]) for name in rollup.people))

@@ -49,7 +49,7 @@ async def test_each_query_is_logged_with_its_name_period_rows_and_request(
             answer = await client.get(STATS, params={"period": "month"})
     request = answer.headers["x-request-id"]
     asked = [entry for entry in logs if entry["event"] in {"query", "slow_query"}]
-    assert {"head", "summary_days", "activity_days", "recent_dialogs"} <= {
+    assert {"head", "bot_days", "top_users_named", "dialogs_of_days"} <= {
         entry["query_name"] for entry in asked
     }
     for entry in asked:
@@ -68,7 +68,7 @@ async def test_a_slow_part_and_a_slow_answer_are_warned_of(
     warehouse_settings: WarehouseSettings,
 ) -> None:
     assert published.turns
-    api = start_stats(create={"reader": Delayed(warehouse_settings, {"summary_days": 1.05})})
+    api = start_stats(create={"reader": Delayed(warehouse_settings, {"bot_days": 1.05})})
     async with api.client() as client:
         await register(client)
         with capture_logs() as logs:
@@ -76,9 +76,7 @@ async def test_a_slow_part_and_a_slow_answer_are_warned_of(
     slow = {entry["event"]: entry for entry in logs if entry["log_level"] == "warning"}
     assert slow["slow_answer"]["report"] == "dashboard"
     assert slow["slow_answer"]["seconds"] > 1
-    assert "summary_days" in {
-        entry["query_name"] for entry in logs if entry["event"] == "slow_query"
-    }
+    assert "bot_days" in {entry["query_name"] for entry in logs if entry["event"] == "slow_query"}
 
 
 async def test_ready_waits_two_seconds_and_no_longer(

@@ -43,6 +43,7 @@ EVERY_CYCLE = (
     "first_days built",
     "activity built",
     "new_users built",
+    "dialog_days built",
     "day_users built",
     "published",
     "collected",

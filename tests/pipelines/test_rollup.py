@@ -10,6 +10,8 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from common.settings import ReportSettings
 from pipelines.cycle import Stores, exclusively, run_cycle
 from pipelines.rollup import linked_days
@@ -17,6 +19,7 @@ from pipelines.settings import PipelineSettings
 from tests.pipelines.cycles import collect_until
 from tests.pipelines.ledger import NOON, Ledger, random_turn, turn
 from warehouse.client import Writer
+from warehouse.errors import QueryTooExpensiveError
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 
@@ -186,6 +189,52 @@ def test_c2_rebuilt_three_times_the_rows_are_the_same(
             days = [NOON.date() - timedelta(days=shift) for shift in range(4)]
             assert session.rollups.rebuild(session.state(), days).rows_differ == 0
         assert published(writer) == before
+
+
+@pytest.mark.parametrize("limit", [(8, 2), (2, 3)], ids=["eight days", "two days"])
+def test_a_build_over_its_limits_begins_again_with_fewer_days_at_once(
+    stores: Stores,
+    ledger: Ledger,
+    writer: Writer,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: tuple[int, int],
+) -> None:
+    most_days, builds = limit
+    run, versions = Writer.run, set()
+
+    def limited(
+        self: Writer, name: str, parameters: dict[str, Any] | None = None, *, sql: str | None = None
+    ) -> None:
+        run(self, name, parameters, sql=sql)
+        if name == "rollups/activity" and parameters is not None:
+            versions.add(parameters["version"])
+            # As with a limit of memory: after blocks were stored.
+            if len(parameters["days"]) > most_days:
+                raise QueryTooExpensiveError("statement rollups/activity went over its limits")
+
+    monkeypatch.setattr(Writer, "run", limited)
+    chance = random.Random(30)
+    ledger.add(*(random_turn(chance, days=20) for _ in range(200)))
+    run_cycle(stores)
+    assert len(versions) == builds
+    assert_exact(ledger, writer)
+
+
+def test_a_day_over_its_limits_is_not_published(
+    stores: Stores, ledger: Ledger, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Writer.run
+
+    def limited(self: Writer, name: str, *arguments: Any, **options: Any) -> None:
+        if name == "rollups/daily":
+            raise QueryTooExpensiveError("statement rollups/daily went over its limits")
+        run(self, name, *arguments, **options)
+
+    monkeypatch.setattr(Writer, "run", limited)
+    ledger.add(*(random_turn(random.Random(31), days=3) for _ in range(20)))
+    with pytest.raises(QueryTooExpensiveError):
+        run_cycle(stores)
+    assert writer.value("published", sql="SELECT count() FROM published") == 0
 
 
 def test_a_quiet_cycle_publishes_only_its_watermark(

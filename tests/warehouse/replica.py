@@ -13,6 +13,8 @@ from uuid import UUID, uuid4
 from pipelines.rollup import Publication, Rollups
 from pipelines.watermark import Watermark
 from warehouse.client import Writer
+from warehouse.kept_days import KeptDays
+from warehouse.snapshot import Snapshot
 
 Turn = dict[str, Any]
 
@@ -85,6 +87,11 @@ def random_turn(chance: random.Random, at: datetime, *, users: int) -> Turn:
         answer_parts=chance.choice([1, 1, 2]),
         flood_wait_ms=chance.choice([0, 0, 0, 1_500]),
     )
+
+
+def without_memory(snapshot: Snapshot) -> Snapshot:
+    """The same, for reports that ask the engine for days, too."""
+    return replace(snapshot, kept=KeptDays(most_days=0))
 
 
 class Replica:

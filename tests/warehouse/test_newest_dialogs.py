@@ -1,4 +1,4 @@
-"""The first page of dialogs from the days' lists is the one that the ledger gives."""
+"""Dialogs from what is kept of their days are those that the ledger gives."""
 
 from __future__ import annotations
 
@@ -67,7 +67,27 @@ def uuid(number: int) -> UUID:
 
 
 async def of_the_ledger(
-    reader: Reader | Recorder, snapshot: Snapshot, asked: Period, filters: Filters
+    reader: Reader, snapshot: Snapshot, asked: Period, filters: Filters
+) -> list[RecentDialog]:
+    # Of a day that is withheld, figures come from turns; up to the watermark these are all.
+    builds = {
+        day: build
+        if build.is_withheld
+        else replace(build, is_withheld=True, watermark=snapshot.watermark)
+        for day, build in snapshot.builds.items()
+    }
+    recorder = Recorder(reader)
+    chunks, is_truncated = await reports.every_dialog(
+        recorder, snapshot=replace(snapshot, builds=builds), period=asked, filters=filters
+    )
+    assert not is_truncated
+    found = [dialog async for chunk in chunks for dialog in chunk]
+    assert set(recorder.asked) <= set(FROM_THE_LEDGER)
+    return found
+
+
+async def of_days(
+    reader: Reader, snapshot: Snapshot, asked: Period, filters: Filters
 ) -> list[RecentDialog]:
     chunks, is_truncated = await reports.every_dialog(
         reader, snapshot=snapshot, period=asked, filters=filters
@@ -82,7 +102,7 @@ async def first_page(
     *,
     filters: Filters = NO_FILTERS,
     limit: int = 10,
-    statements: Iterable[str] = ("newest_dialogs", "recent_dialogs"),
+    statements: Iterable[str] = ("bot_days", "dialogs_of_days"),
 ) -> None:
     """Ask for the first page and, by its cursor, for the second; compare with the ledger."""
     snapshot = await resolve_snapshot(reader)
@@ -96,11 +116,15 @@ async def first_page(
         shown += page.dialogs
     expected = await of_the_ledger(reader, snapshot, asked, filters)
     assert shown == expected[: 2 * limit]
+    assert await of_days(reader, snapshot, asked, filters) == expected
     assert (page.next_cursor is not None) == (len(expected) > len(shown) > 0)
 
 
 FROM_THE_LEDGER = ("recent_dialog_ids", "recent_dialogs")
-AFTER_ALL = (*FROM_THE_LEDGER, "newest_dialogs")
+LISTED_BUT_CUT = ("bot_days", "recent_dialogs")
+"""The page from the lists, figures of a cut day from the ledger."""
+AFTER_ALL = (*FROM_THE_LEDGER, "bot_days")
+FULL_PAGE = ("recent_dialog_ids", "dialogs_of_days")
 
 
 @property_test
@@ -156,7 +180,7 @@ async def test_an_hour_with_more_dialogs_than_a_list_holds_hides_no_later_one(
 async def test_what_lists_cannot_tell_is_asked_of_the_ledger(replica: Replica, reader: Reader):
     replica.store(crowd())
     replica.publish(day(DAYS))
-    await first_page(reader, WHOLE, limit=LISTED, statements=FROM_THE_LEDGER)
+    await first_page(reader, WHOLE, limit=LISTED, statements=FULL_PAGE)
     narrow = Filters(chat_type="private")
     await first_page(reader, WHOLE, filters=narrow, limit=50, statements=FROM_THE_LEDGER)
     # A day that the end cuts, and turns behind the cut.
@@ -173,7 +197,7 @@ async def test_a_cut_day_matters_at_the_start_only_when_the_others_name_too_few(
     replica.store(of_each_day)
     replica.publish(day(DAYS))
     since = day(0) + 3 * HOUR
-    await first_page(reader, period(since, day(2)), limit=4)
+    await first_page(reader, period(since, day(2)), limit=4, statements=LISTED_BUT_CUT)
     await first_page(reader, period(since, day(2)), limit=5, statements=AFTER_ALL)
     # Without a day that begins in the period no list can help.
     await first_page(reader, period(since, day(1)), limit=4, statements=FROM_THE_LEDGER)
@@ -182,11 +206,12 @@ async def test_a_cut_day_matters_at_the_start_only_when_the_others_name_too_few(
 async def test_a_period_may_end_after_the_newest_turn(replica: Replica, reader: Reader):
     replica.store(crowd())
     replica.publish(day(DAYS))
-    await first_page(reader, period(day(0), day(DAYS + 5) + HOUR), limit=50)
+    after = period(day(0), day(DAYS + 5) + HOUR)
+    await first_page(reader, after, limit=50, statements=LISTED_BUT_CUT)
     newest = max(row["received_at"] for row in replica.turns.values())
     until = day(DAYS) - timedelta(minutes=15)
     assert newest < until
-    await first_page(reader, period(day(0), until), limit=50)
+    await first_page(reader, period(day(0), until), limit=50, statements=LISTED_BUT_CUT)
     # The end is exclusive: a turn at that very moment is not in the period.
     replica.store([turn(until, dialog_id=uuid(1))])
     replica.publish(day(DAYS))
@@ -215,7 +240,12 @@ async def test_what_was_deleted_since_the_build_makes_no_page_shorter(
     replica.store(turns[-1:], is_deleted=True)
     # The state that the build counts leaves the disk with the next merge.
     writer.run("merge", sql="OPTIMIZE TABLE turns FINAL")
-    await first_page(reader, WHOLE, limit=3, statements=AFTER_ALL)
+    snapshot = await resolve_snapshot(reader)
+    page = await reports.recent_dialogs(reader, snapshot=snapshot, period=WHOLE, limit=3)
+    assert [dialog.dialog_id for dialog in page.dialogs] == [str(uuid(one)) for one in (8, 7, 6)]
+    # Figures of a cut day are the ledger's, and so is the page then.
+    cut = period(day(0) + HOUR, day(DAYS))
+    await first_page(reader, cut, limit=3, statements=(*AFTER_ALL,))
 
 
 async def test_a_build_that_lists_another_dialog_differs(replica: Replica):
@@ -226,7 +256,8 @@ async def test_a_build_that_lists_another_dialog_differs(replica: Replica):
     replica.store([turn(day(1), dialog_id=uuid(2))])
     published = replica.publish(day(DAYS))
     assert published is not None
-    assert published.rows_differ == 1
+    # The list, and a row of each dialog.
+    assert published.rows_differ == 3
 
 
 async def test_a_withheld_day_is_asked_of_the_ledger(replica: Replica, reader: Reader):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import random
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from tests.warehouse.replica import Replica, turn
+from tests.warehouse.test_statements import Recorder
 from warehouse import reports
 from warehouse.client import Reader, Writer
 from warehouse.periods import Bucket, Period, PeriodName, Span, resolve
@@ -65,6 +69,40 @@ async def test_a_look_at_the_source_moves_data_through_without_a_new_publication
     newest = await resolve_snapshot(reader, known=after)
     # What was said of the publication before does not hold for the next.
     assert newest.data_through == NOW + timedelta(minutes=1)
+
+
+async def test_what_follows_a_snapshot_is_what_would_be_found_anew(
+    replica: Replica, reader: Reader
+):
+    chance = random.Random(31)
+    known = NOTHING_PUBLISHED
+    for step in range(12):
+        at = NOW - timedelta(days=chance.randint(0, 5))
+        bad = {"cost_usd": Decimal(-1)} if chance.random() < 0.3 else {}
+        replica.store([turn(at, user=step, **bad)])
+        replica.publish(NOW + timedelta(minutes=step))
+        if chance.random() < 0.7:
+            recorder = Recorder(reader)
+            followed = await resolve_snapshot(recorder, known=known)
+            assert set(recorder.asked) == ({"head", "builds"} if known.is_empty else {"news"})
+            anew = await resolve_snapshot(reader)
+            assert (followed, followed.builds) == (anew, anew.builds)
+            known = followed
+    assert known.days_withheld()
+
+
+@pytest.mark.parametrize(
+    "change", [{"epoch": 0}, {"report_timezone": "UTC"}, {"publication": 2**63}]
+)
+async def test_what_does_not_follow_is_found_anew(
+    replica: Replica, reader: Reader, change: dict[str, Any]
+):
+    """Another epoch, another zone, a warehouse that was restored from an older backup."""
+    replica.store([turn(NOW)])
+    replica.publish(NOW)
+    anew = await resolve_snapshot(reader)
+    found = await resolve_snapshot(reader, known=replace(anew, **change))
+    assert (found, found.builds) == (anew, anew.builds)
 
 
 async def test_freshness_of_an_empty_warehouse_knows_no_days(reader: Reader):

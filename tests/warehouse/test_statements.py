@@ -9,11 +9,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import pytest
 
-from tests.warehouse.replica import Replica, turn
+from tests.warehouse.replica import Replica, turn, without_memory
 from warehouse import query, reports
 from warehouse.client import Reader, Writer
 from warehouse.errors import QueryFailedError, QueryTooExpensiveError, WarehouseError
@@ -56,8 +57,9 @@ def week(tz: str) -> Period:
 
 async def ask_everything(reader: Recorder) -> Snapshot:
     snapshot = await resolve_snapshot(reader)
-    for tz in ZONES:
-        about = {"snapshot": snapshot, "period": week(tz)}
+    snapshot = await resolve_snapshot(reader, known=snapshot)
+    for tz, seen in product(ZONES, (snapshot, without_memory(snapshot))):
+        about = {"snapshot": seen, "period": week(tz)}
         for report in (
             reports.summary,
             reports.activity,

@@ -5,14 +5,25 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from common.errors import DialyticsError
 from warehouse.periods import Period, midnight
 from warehouse.reading import Reader
 from warehouse.reports.answers import NO_FILTERS, DialogPage, Filters, RecentDialog
-from warehouse.reports.asking import Row, ask, cost, is_narrowed, ledger, moments, narrowing
+from warehouse.reports.asking import (
+    Parameters,
+    Row,
+    ask,
+    cost,
+    is_narrowed,
+    ledger,
+    moments,
+    narrowing,
+    whole_days,
+)
+from warehouse.reports.kept import newest_dialogs
 from warehouse.reports.ranking import LISTED
 from warehouse.snapshot import Snapshot
 from warehouse.tiers import touched_days
@@ -143,17 +154,24 @@ async def _details(
     period: Period,
     filters: Filters,
 ) -> tuple[RecentDialog, ...]:
-    rows = await ask(
-        reader,
-        "recent_dialogs",
-        {
-            **moments(period.span),
-            **ledger(snapshot),
-            **narrowing(filters),
-            "dialogs": [UUID(dialog) for _, dialog in shown],
-        },
-    )
+    dialogs: Parameters = {"dialogs": [UUID(dialog) for _, dialog in shown]}
+    span = period.span
+    first, last = touched_days(span, snapshot.zone)
+    is_whole = whole_days(snapshot, span, narrowed=is_narrowed(filters)).days == span
+    if is_whole and not _is_withheld(snapshot, first, last):
+        builds = {"builds": snapshot.versions(first, last), "bot_id": filters.bot_id}
+        rows = await ask(reader, "dialogs_of_days", dialogs | builds)
+    else:
+        rows = await ask(
+            reader,
+            "recent_dialogs",
+            {**moments(span), **ledger(snapshot), **narrowing(filters), **dialogs},
+        )
     return tuple(_dialog(row) for row in rows)
+
+
+def _is_withheld(snapshot: Snapshot, first: date, last: date) -> bool:
+    return any(first <= day <= last for day in snapshot.days_withheld())
 
 
 async def _listed(
@@ -168,7 +186,8 @@ async def _listed(
       whatever stands before it on that list stands before it on the page. Its places on other
       lists, and those of dialogs that are not on the page, are never newer than they are.
     - Fewer than `limit` are found only when no list was cut: then they are all.
-    - A day that the period's start cuts lies behind the whole ones, so it matters only then.
+    - A day that the period's start cuts, and what lies before the days that are kept, lies behind
+      the whole ones, so it matters only then.
     - A turn at or after the period's end would come first, wherever the end cuts a day.
 
     Of a withheld day the ledger leaves out what was corrected since, and the list does not.
@@ -179,14 +198,13 @@ async def _listed(
     starts_whole = midnight(first, snapshot.zone) == period.since
     if not starts_whole:
         first += _DAY
-    if first > last or any(first <= day <= last for day in snapshot.days_withheld()):
+    if first > last or _is_withheld(snapshot, first, last):
         return None
-    rows = await ask(
-        reader,
-        "newest_dialogs",
-        {"builds": snapshot.versions(first, last), "bot_id": filters.bot_id, "limit": limit},
-    )
-    found = _places(rows)
+    most_days = snapshot.kept.most_days
+    if (last - first).days >= most_days:
+        first, starts_whole = last - (most_days - 1) * _DAY, False
+    days = await snapshot.bot_days(reader, first, last, bot_id=filters.bot_id)
+    found = newest_dialogs(days or (), limit=limit)
     if found and found[0][0] >= (period.until - _EPOCH) // _MICROSECOND:
         return None
     return found if starts_whole or len(found) == limit else None

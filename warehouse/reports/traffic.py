@@ -33,6 +33,7 @@ from warehouse.reports.asking import (
     ratio,
     second_edges,
 )
+from warehouse.reports.kept import activity_rows, summary_row
 from warehouse.reports.people_answers import Heatmap, HeatmapCell
 from warehouse.snapshot import Snapshot
 from warehouse.tiers import Tier, day_number, series_tier, totals_tier, touched_days
@@ -78,7 +79,14 @@ async def totals(reader: Reader, *, snapshot: Snapshot, span: Span, filters: Fil
         parameters |= narrowing(filters)
         return _totals((await ask(reader, "summary_narrowed", parameters))[0])
     parameters["bot_id"] = filters.bot_id
-    name, unused = _TOTALS[totals_tier(span, snapshot.zone)]
+    tier = totals_tier(span, snapshot.zone)
+    if tier is Tier.DAILY:
+        days = await snapshot.bot_days(
+            reader, *touched_days(span, snapshot.zone), bot_id=filters.bot_id
+        )
+        if days is not None:
+            return _totals(_spread(summary_row(days)))
+    name, unused = _TOTALS[tier]
     needed = {key: value for key, value in parameters.items() if key not in unused}
     return _totals(_spread((await ask(reader, name, needed))[0]))
 
@@ -137,11 +145,16 @@ async def _series(
     if series_tier(span, starts, snapshot.zone) is Tier.DAILY:
         days = [start.astimezone(snapshot.zone).date() for start in starts]
         keys = [day_number(day) for day in days]
+        kept = None
         if is_narrowed(filters):
             parameters |= {**days_of(*touched), "edges": day_edges(days)}
         else:
             parameters["edges"] = keys
-        rows = await ask_filtered(reader, "activity_days", parameters, filters)
+            kept = await snapshot.bot_days(reader, *touched, bot_id=filters.bot_id)
+        if kept is not None:
+            rows = activity_rows(kept, keys)
+        else:
+            rows = await ask_filtered(reader, "activity_days", parameters, filters)
     else:
         keys = [int(start.timestamp()) for start in starts]
         parameters |= {**moments(span), "edges": second_edges(starts)}

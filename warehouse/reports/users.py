@@ -7,7 +7,6 @@ from warehouse.reading import Reader
 from warehouse.reports.answers import NO_FILTERS, Filters, TopUser, TopUsersBy
 from warehouse.reports.asking import (
     Parameters,
-    Row,
     ask,
     cost,
     days_of,
@@ -45,7 +44,18 @@ async def top_users(
     parameters: Parameters = {"builds": snapshot.versions(*touched_days(span, snapshot.zone))}
     if cut.days == span:
         parameters["bot_id"] = filters.bot_id
-        rows = await _of_days(reader, parameters, days=days, by=by, limit=limit)
+        kept = None
+        if by is TopUsersBy.MESSAGES:
+            kept = await snapshot.bot_days(
+                reader, cut.first_day, cut.last_day, bot_id=filters.bot_id
+            )
+        named = contenders([day.busiest for day in kept], limit=limit) if kept else None
+        if named is not None:
+            parameters |= {"people": named, "limit": limit}
+            rows = await ask(reader, "top_users_named", parameters)
+        else:
+            parameters |= {**days, "by": _COLUMNS[by], "limit": limit}
+            rows = await ask(reader, "top_users_days", parameters)
     else:
         around = {"days_since": cut.days.since, "days_until": cut.days.until, **days}
         parameters |= {**moments(span), **around, **ledger(snapshot), **narrowing(filters)}
@@ -64,17 +74,3 @@ async def top_users(
         )
         for row in rows
     )
-
-
-async def _of_days(
-    reader: Reader, parameters: Parameters, *, days: Parameters, by: TopUsersBy, limit: int
-) -> list[Row]:
-    """The ranking of whole days: from the top of each day where that is enough to be sure."""
-    if by is TopUsersBy.MESSAGES:
-        tops = await ask(reader, "busiest_people", parameters)
-        named = contenders([day["busiest"] for day in tops], limit=limit)
-        if named is not None:
-            people = {"people": named, "limit": limit}
-            return await ask(reader, "top_users_named", parameters | people) if named else []
-    ranking = {**days, "by": _COLUMNS[by], "limit": limit}
-    return await ask(reader, "top_users_days", parameters | ranking)

@@ -139,6 +139,28 @@ USER_DAYS = f"""
     first_at DateTime64(6, 'UTC'),
     last_at DateTime64(6, 'UTC')"""
 
+# A row: one dialog's day, in one build of that day; `latest_…` are those of its newest turn.
+DIALOG_DAYS = """
+    day Date,
+    version UInt64,
+    bot_id Int64,
+    dialog_id UUID,
+    people Array(UInt32),
+    turns UInt64,
+    user_messages UInt64,
+    answers UInt64,
+    prompt_tokens UInt64,
+    completion_tokens UInt64,
+    cost_usd Decimal(38, 10),
+    unpriced UInt64,
+    first_at DateTime64(6, 'UTC'),
+    last_at DateTime64(6, 'UTC'),
+    latest_user UInt32,
+    latest_chat_type LowCardinality(String),
+    latest_language LowCardinality(String),
+    latest_status LowCardinality(String),
+    latest_model LowCardinality(String)"""
+
 # The sums in one list, in the order of `traffic.SUMMED`: a report reads and adds up one column
 # instead of sixteen, and is planned sooner. The engine fills it; the columns stay for others.
 SUMS_AS_LIST = """
@@ -331,6 +353,8 @@ ROLLUPS = {
     "new_users": (NEW_USERS, "(day, bot_id, bucket, source)", ""),
     # By person: the ranking is by sums over the days, and then few people are looked up.
     "user_days": (USER_DAYS, "(user_key, day, bot_id)", ""),
+    # By dialog: a page looks up few of them over many days.
+    "dialog_days": (DIALOG_DAYS, "(dialog_id, day, bot_id)", FINE_GRANULES),
     "quarter_users": (QUARTER_USERS, "(day, bot_id, bucket)", SMALL_GRANULES),
     "day_users": (DAY_USERS, "(day, bot_id)", SMALL_GRANULES),
 }

@@ -24,6 +24,14 @@ FROM (
     FROM user_days
     WHERE version = {version:UInt64} AND day IN {days:Array(Date)}
     GROUP BY day
+    UNION ALL
+    SELECT
+        'dialog_days' AS tier, day,
+        tuple(sum(turns), sum(answers), sum(cost_usd), sum(unpriced), uniqExactArray(people))
+            AS totals
+    FROM dialog_days
+    WHERE version = {version:UInt64} AND day IN {days:Array(Date)}
+    GROUP BY day
 )
 GROUP BY day
-HAVING uniqExact(totals) != 1 OR count() != 3
+HAVING uniqExact(totals) != 1 OR count() != 4

@@ -91,41 +91,13 @@ LEFT JOIN (
         arrayMap(
             place -> tuple(-place.1, place.3),
             groupArraySorted(100)(
-                tuple(-last_micros, bitNot(toUInt128(dialog_id)), dialog_id)
+                tuple(
+                    -toUnixTimestamp64Micro(last_at), bitNot(toUInt128(dialog_id)), dialog_id
+                )
             )
         ) AS newest
-    FROM (
-        SELECT
-            toDate(t.received_at, {zone:String}) AS day,
-            t.bot_id AS bot_id,
-            t.dialog_id AS dialog_id,
-            toUnixTimestamp64Micro(max(t.received_at)) AS last_micros
-        FROM turns AS t FINAL
-        GLOBAL LEFT JOIN (
-            -- Where an hour has a hundred dialogs, no earlier one is asked for: grouping every
-            -- turn by its dialog took four times as long. (An hour without a row is 1970.)
-            SELECT day, bot_id, max(hour) AS since
-            FROM (
-                SELECT
-                    toDate(received_at, {zone:String}) AS day,
-                    bot_id,
-                    toStartOfHour(received_at) AS hour
-                FROM turns FINAL
-                WHERE epoch = {epoch:UInt32}
-                    AND toDate(received_at) IN {utc_days:Array(Date)}
-                    AND toDate(received_at, {zone:String}) IN {days:Array(Date)}
-                GROUP BY day, bot_id, hour
-                HAVING uniqUpTo(100)(dialog_id) >= 100
-            )
-            GROUP BY day, bot_id
-        ) AS full
-            ON full.day = toDate(t.received_at, {zone:String}) AND full.bot_id = t.bot_id
-        WHERE t.epoch = {epoch:UInt32}
-            AND toDate(t.received_at) IN {utc_days:Array(Date)}
-            AND toDate(t.received_at, {zone:String}) IN {days:Array(Date)}
-            AND t.received_at >= full.since
-        GROUP BY day, bot_id, dialog_id
-    )
+    FROM dialog_days
+    WHERE version = {version:UInt64} AND day IN {days:Array(Date)}
     GROUP BY day, bot_id
 ) AS dialogs USING (day, bot_id)
 GROUP BY day, bot_id

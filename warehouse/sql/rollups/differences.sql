@@ -21,6 +21,12 @@ FROM (
         UNION ALL
         SELECT
             day, version,
+            cityHash64('dialog_days', bot_id, dialog_id) AS row_key,
+            cityHash64(toString(tuple(* EXCEPT (version)))) AS content
+        FROM dialog_days
+        UNION ALL
+        SELECT
+            day, version,
             cityHash64('new_users', bot_id, bucket, source) AS row_key,
             cityHash64(arraySort(bitmapToArray(new))) AS content
         FROM new_users

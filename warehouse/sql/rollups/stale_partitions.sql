@@ -22,7 +22,8 @@ FROM stored_partitions
 WHERE (
         (
             table IN (
-                'activity', 'daily', 'new_users', 'user_days', 'quarter_users', 'day_users'
+                'activity', 'daily', 'new_users', 'user_days', 'dialog_days', 'quarter_users',
+                'day_users'
             )
             AND partition NOT IN (
                 SELECT format('({},{})', toString(toYYYYMM(day)), toString(version)) FROM published

@@ -1,0 +1,21 @@
+-- A row: what was published since a known publication, that one included: the build of a day, or,
+-- as day 1970-01-01, the publication itself and the ledger state it rests on.
+-- `told` is the newest publication that was looked at again, and how far it was found to reach.
+SELECT
+    publication,
+    day,
+    version,
+    withheld,
+    data_through,
+    watermark,
+    epoch,
+    zone,
+    published_at,
+    (
+        SELECT max(tuple(f.publication, f.data_through))
+        FROM freshness AS f
+        WHERE f.publication >= {known:UInt64}
+    ) AS told
+FROM published
+PREWHERE publication >= {known:UInt64}
+ORDER BY publication, day
