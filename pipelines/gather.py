@@ -62,7 +62,8 @@ class Gathering:
         copied = {"version": version, "base": head.publication, "days": list(builds)}
         for table in ROLLUPS:
             self._writer.run("rollups/gather", {**copied, "table": table})
-        if differ := self._writer.rows("rollups/differences", copied):
+        versions = sorted({version, *(build.version for build in builds.values())})
+        if differ := self._writer.rows("rollups/differences", {**copied, "versions": versions}):
             log.error("a copied build differs and is not published", days=len(differ))
             return head
         # The same state as before, with the age that readers were last told.

@@ -235,9 +235,12 @@ class Rollups:
     ) -> list[Build]:
         differ: dict[date, int] = {}
         turns: dict[date, int] = {}
+        compared = self._publisher.builds(base) if base else {}
         for some in _chunks(days, self._days_per_insert):
             built = {"days": some, "version": version}
-            differ |= _by_day(self._writer.rows("rollups/differences", {**built, "base": base}))
+            versions = {version, *(compared[day].version for day in some if day in compared)}
+            both = {**built, "base": base, "versions": sorted(versions)}
+            differ |= _by_day(self._writer.rows("rollups/differences", both))
             turns |= _by_day(self._writer.rows("rollups/turns_of_days", built))
         # The last good numbers of a withheld day, of the epoch before if need be.
         served = (

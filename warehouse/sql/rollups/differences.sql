@@ -1,4 +1,5 @@
 -- A row: a rebuilt day and how many of its rows differ from the build that is published.
+-- `versions` are those of both builds: only their partitions are read.
 SELECT day, count() AS rows_differ
 FROM (
     SELECT day, row_key
@@ -16,13 +17,13 @@ FROM (
         SELECT
             day, version,
             cityHash64('user_days', bot_id, user_key) AS row_key,
-            cityHash64(toString(tuple(* EXCEPT (version)))) AS content
+            cityHash64(* EXCEPT (version)) AS content
         FROM user_days
         UNION ALL
         SELECT
             day, version,
             cityHash64('dialog_days', bot_id, dialog_id) AS row_key,
-            cityHash64(toString(tuple(* EXCEPT (version)))) AS content
+            cityHash64(* EXCEPT (version)) AS content
         FROM dialog_days
         UNION ALL
         SELECT
@@ -51,6 +52,7 @@ FROM (
         FROM day_users
     )
     WHERE day IN {days:Array(Date)}
+        AND version IN {versions:Array(UInt64)}
         AND (
             version = {version:UInt64}
             OR (day, version) IN (SELECT day, version FROM builds_at(snapshot = {base:UInt64}))
