@@ -160,7 +160,7 @@ async def _details(
     is_whole = whole_days(snapshot, span, narrowed=is_narrowed(filters)).days == span
     if is_whole and not _is_withheld(snapshot, first, last):
         builds = {"builds": snapshot.versions(first, last), "bot_id": filters.bot_id}
-        rows = await ask(reader, "dialogs_of_days", dialogs | builds)
+        rows = [_spread(row) for row in await ask(reader, "dialogs_of_days", dialogs | builds)]
     else:
         rows = await ask(
             reader,
@@ -266,6 +266,24 @@ async def _between(
 
 def _places(rows: Sequence[Row]) -> list[Place]:
     return [(row["last_micros"], row["dialog"]) for row in rows]
+
+
+def _spread(row: Row) -> Row:
+    """The row as `recent_dialogs` answers it."""
+    user, chat_type, language, status, model = row["latest"]
+    turns, messages, answers, prompt_tokens, completion_tokens, unpriced = row["sums"]
+    return row | {
+        "latest_user": int(user),
+        "latest_chat_type": chat_type,
+        "latest_language": language,
+        "latest_status": status,
+        "latest_model": model,
+        "turns": turns,
+        "messages": messages,
+        "answers": answers,
+        "tokens": prompt_tokens + completion_tokens,
+        "unpriced": unpriced,
+    }
 
 
 def _dialog(row: Row) -> RecentDialog:

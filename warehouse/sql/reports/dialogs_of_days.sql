@@ -1,22 +1,16 @@
 -- A row: one of the named dialogs and its figures of whole days of the report zone, newest first.
--- The builds name the days, see summary_days. A dialog is one bot's.
+-- The builds name the days, see summary_days. A dialog is one bot's. `sums` are turns, messages,
+-- answers, prompt and completion tokens, unpriced turns; `latest` is what the newest turn says:
+-- person, chat type, language, status, model.
 SELECT
     toString(d.dialog_id) AS dialog,
     argMax(d.bot_id, d.last_at) AS bot,
-    argMax(d.latest_user, d.last_at) AS latest_user,
     uniqExactArray(d.people) AS users,
-    argMax(d.latest_chat_type, d.last_at) AS latest_chat_type,
-    argMax(d.latest_language, d.last_at) AS latest_language,
-    sum(d.turns) AS turns,
-    sum(d.user_messages) AS messages,
-    sum(d.answers) AS answers,
-    sum(d.prompt_tokens + d.completion_tokens) AS tokens,
+    sumForEach(d.sums) AS sums,
     sum(d.cost_usd) AS known_cost,
-    sum(d.unpriced) AS unpriced,
     min(d.first_at) AS first_at,
     max(d.last_at) AS last_at,
-    argMax(d.latest_status, d.last_at) AS latest_status,
-    argMax(d.latest_model, d.last_at) AS latest_model
+    argMax(d.latest, d.last_at) AS latest
 FROM dialog_days AS d
 PREWHERE d.dialog_id IN {dialogs:Array(UUID)}
   AND (d.day, d.version) IN {builds:Array(Tuple(Date, UInt64))}
