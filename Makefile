@@ -46,6 +46,11 @@ smoke: setup ## A throw-away stack: LIMIT messages of DATA in, numbers compared,
 chaos: setup ## A storm over a throw-away stack, then the count (SEED=1 MINUTES=10 PLAN=1), JSON last
 	@exec $(BIN)/python -m embedded.chaos --seed "$(or $(SEED),1)" --minutes "$(or $(MINUTES),10)" $(if $(PLAN),--plan)
 
+.PHONY: storm
+storm: setup ## The tests of kills, writers and faults at their full size (an hour or more)
+	STORM=20 $(BIN)/pytest --timeout 3600 tests/pipelines/test_crashes.py tests/pipelines/test_storm.py
+	STORM=1000 $(BIN)/pytest --timeout 3600 tests/bot/test_kills.py tests/bot/test_faults.py
+
 .PHONY: soak
 soak: setup ## Steady traffic over a throw-away stack: does anything grow? (MINUTES=30), JSON last
 	@exec $(BIN)/python -m embedded.soak --minutes "$(or $(MINUTES),30)"

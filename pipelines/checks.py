@@ -21,6 +21,7 @@ BLOCKING = (
     "tiers_agree",
 )
 SUITE = "batch"
+LAG_SUITE = "replication"
 PASSES_RECORDED_EVERY = timedelta(minutes=1)
 log = get_logger(__name__)
 
@@ -31,28 +32,35 @@ GROUP BY checked_at ORDER BY checked_at DESC LIMIT 1
 
 
 def record_lag(writer: Writer, *, lag_seconds: float, held_by: str, alert_seconds: float) -> bool:
-    """Store and log a failed check when replication is later than it may be; whether it was."""
-    if lag_seconds <= alert_seconds:
-        return False
-    log.warning("replication is late", lag_seconds=round(lag_seconds, 1), held_by=held_by)
+    """Store and log a failed check when replication is later than it may be; whether it was.
+
+    The first look at which it is not late any more is stored as passed.
+    """
+    is_late = lag_seconds > alert_seconds
+    if is_late:
+        log.warning("replication is late", lag_seconds=round(lag_seconds, 1), held_by=held_by)
+    else:
+        last = writer.rows("last check", {"suite": LAG_SUITE}, sql=LAST_RECORDED)
+        if not last or not last[0]["failed"]:
+            return False
     writer.insert(
         "checks",
         [
             {
                 "checked_at": datetime.now(UTC),
                 "run_id": uuid4(),
-                "suite": "replication",
+                "suite": LAG_SUITE,
                 "asset": "turns",
                 "name": "replication_lag",
                 "day": None,
                 "blocking": False,
-                "passed": False,
+                "passed": not is_late,
                 "observed": f"{lag_seconds:.1f} s, held by {held_by or 'nobody'}",
                 "expected": f"at most {alert_seconds:g} s",
             }
         ],
     )
-    return True
+    return is_late
 
 
 @dataclass(frozen=True, slots=True)

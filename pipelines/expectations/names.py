@@ -15,7 +15,7 @@ LEDGER = {
     "person_is_known": "The pseudonym was given out by the users table.",
     "status_is_known": "A finished turn was answered, failed, cancelled or rejected.",
     "chat_type_is_known": "A chat is private, a group, a supergroup or a channel.",
-    "user_messages_are_positive": "A turn joins at least one message.",
+    "user_messages_in_range": "A turn joins messages, or asks one again.",
     "turn_is_not_from_the_future": "No turn was received later than tomorrow.",
     "answer_has_time": "An answered turn says when.",
     "answer_follows_question": "No answer is older than its question.",

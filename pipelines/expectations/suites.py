@@ -47,7 +47,7 @@ def ledger_suite() -> ExpectationSuite:
                 meta=_named("chat_type_is_known"),
             ),
             expect.ExpectColumnValuesToBeBetween(
-                column="user_messages", min_value=1, meta=_named("user_messages_are_positive")
+                column="user_messages", min_value=0, meta=_named("user_messages_in_range")
             ),
             _true("is_past", "turn_is_not_from_the_future"),
             _true("has_answer_time", "answer_has_time"),

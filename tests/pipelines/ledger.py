@@ -61,7 +61,8 @@ def random_turn(
         chat_type=chance.choice(["private", "group"]),
         language=chance.choice(["ru", "en", None]),
         source=chance.choice([None, None, "ads"]),
-        user_messages=chance.choice([1, 1, 2]),
+        # None: a question that was asked again.
+        user_messages=chance.choice([1, 1, 2, 0]),
         status=status,
         reason=None if answered else chance.choice(["timeout", "interrupted"]),
         model_used=chance.choice(["small", "large"]) if answered else None,

@@ -11,6 +11,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from pipelines.checks import record_lag
 from pipelines.columns import TURNS
 from pipelines.cycle import Stores, exclusively, run_cycle
 from pipelines.errors import BusyError, SchemaDriftError, SourceError
@@ -97,6 +98,16 @@ def test_r3_a_long_transaction_raises_an_alert_that_names_it(
     assert "idle in transaction" in alert["observed"]
     held = writer.value("batch", sql="SELECT held_by FROM batches")
     assert f"pid {holder}," in held
+
+
+def test_a_lag_that_is_over_is_seen_to_be_over(writer: Writer) -> None:
+    for lag_seconds, is_late in ((0.1, False), (9, True), (9, True), (0.1, False), (0.1, False)):
+        late = record_lag(writer, lag_seconds=lag_seconds, held_by="", alert_seconds=5)
+        assert late == is_late
+    stored = writer.rows(
+        "stored", sql="SELECT passed FROM checks WHERE name = 'replication_lag' ORDER BY checked_at"
+    )
+    assert [row["passed"] for row in stored] == [False, False, True]
 
 
 @pytest.mark.timeout(300)

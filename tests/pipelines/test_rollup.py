@@ -237,6 +237,19 @@ def test_a_day_over_its_limits_is_not_published(
     assert writer.value("published", sql="SELECT count() FROM published") == 0
 
 
+def test_a_question_that_is_asked_again_keeps_its_day_published(
+    stores: Stores, ledger: Ledger, writer: Writer
+) -> None:
+    # As /redo leaves it: a turn of its own, and no new message.
+    ledger.add(turn(user=1), turn(user=1, user_messages=0))
+    _, publication = run_cycle(stores)
+    assert publication is not None
+    assert publication.withheld == ()
+    assert writer.rows("told", sql="SELECT sum(turns), sum(user_messages) FROM daily") == [
+        {"sum(turns)": 2, "sum(user_messages)": 1}
+    ]
+
+
 def test_a_quiet_cycle_publishes_only_its_watermark(
     stores: Stores, ledger: Ledger, writer: Writer
 ) -> None:

@@ -67,7 +67,8 @@ def random_turn(chance: random.Random, at: datetime, *, users: int) -> Turn:
         chat_type=chance.choice(["private", "private", "group"]),
         language=chance.choice(["en", "ru", None]),
         source=chance.choice([None, None, "ads", "friend"]),
-        user_messages=chance.choice([1, 1, 1, 2, 3]),
+        # None: a question that was asked again.
+        user_messages=chance.choice([1, 1, 1, 2, 3, 0]),
         first_token_at=at + timedelta(microseconds=chance.randint(1, 9_000_000))
         if streamed
         else None,

@@ -14,7 +14,8 @@ WHERE t.epoch = {epoch:UInt32}
             ifNull(t.prompt_tokens, 0), ifNull(t.completion_tokens, 0), ifNull(t.cached_tokens, 0),
             ifNull(t.reasoning_tokens, 0), t.user_chars, t.answer_chars, t.flood_wait_ms
         ) < 0
-        OR t.user_messages < 1
+        -- A question that is asked again is no new message.
+        OR t.user_messages < 0
         OR t.received_at > now64(6) + INTERVAL 1 DAY
     )
 GROUP BY day
