@@ -92,8 +92,8 @@ $(VENV)-bench/.installed: requirements/bench.lock $(UV)
 	touch $@
 
 .PHONY: bench-rollups
-bench-rollups: setup ## 31 days of reports beside PostgreSQL, facts and uniq states (ROWS=10000000 ROUNDS=7)
-	@exec $(BIN)/python -m benchmarks.rollups --rows "$(or $(ROWS),10000000)" $(if $(ROUNDS),--rounds "$(ROUNDS)")
+bench-rollups: setup ## 31 days of reports beside PostgreSQL (POSTGRES=0: not), facts, uniq states (ROWS=10000000 ROUNDS=7)
+	@exec $(BIN)/python -m benchmarks.rollups --rows "$(or $(ROWS),10000000)" $(if $(ROUNDS),--rounds "$(ROUNDS)") $(if $(POSTGRES),--postgres "$(POSTGRES)")
 
 .PHONY: bench-replication
 bench-replication: $(VENV)-bench/.installed ## A full copy beside postgresql(), dlt and pandas (ROWS=3000000 ROUNDS=3, ONLY="ours pull")
@@ -143,6 +143,12 @@ test: setup web ## Run every test (TESTS=path for some of them, JOBS=3 at a time
 	$(BIN)/pytest --numprocesses $(or $(JOBS),3) --dist loadfile $(if $(TESTS),$(TESTS),-m "not measures")
 	$(if $(TESTS),,$(BIN)/pytest -m measures)
 	$(if $(TESTS),,$(MAKE) --no-print-directory test-web-units)
+
+.PHONY: coverage
+coverage: setup ## Coverage of bot/ and api/ by their own tests: less than 90 % of either fails
+	$(BIN)/pytest --numprocesses $(or $(JOBS),3) --dist loadfile -m "not measures" --cov=bot --cov=api --cov-report= tests/bot tests/api
+	$(BIN)/coverage report --include "bot/*" --fail-under 90
+	$(BIN)/coverage report --include "api/*" --fail-under 90
 
 WEB := dashboards/web
 NPM := export PATH="$(CURDIR)/$(BIN):$$PATH"; cd $(WEB); npm --loglevel=error

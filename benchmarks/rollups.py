@@ -16,6 +16,7 @@ import json
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -36,6 +37,8 @@ from warehouse.snapshot import Snapshot
 from warehouse.snapshot import resolve as resolve_snapshot
 
 OTHER_ZONE = "Asia/Kathmandu"
+OF_POSTGRES = ("postgres", "postgres_matview")
+CONTENDERS = ("ours", "ours_with_snapshot", "ours_first", *OF_POSTGRES, "facts", "uniq")
 SINCE, UNTIL = BEGIN, BEGIN + timedelta(days=DAYS)
 Answer = Callable[[], Awaitable[list[tuple[Any, ...]]]]
 
@@ -137,16 +140,22 @@ def contenders(
 
 
 async def measure(
-    settings: WarehouseSettings, database: DatabaseSettings, *, rounds: int
+    settings: WarehouseSettings, database: DatabaseSettings | None, *, rounds: int
 ) -> tuple[dict[str, dict[str, Times]], bool, dict[str, Times]]:
-    """Times by question and contender, whether all answers agree, and what every answer pays."""
+    """Times by question and contender, whether all answers agree, and what every answer pays.
+
+    Without a database PostgreSQL is left out.
+    """
     reader = Reader(settings.model_copy(update={"query_max_seconds": 60}))
-    connection = await asyncpg.connect(database.libpq_url)
+    connection = await asyncpg.connect(database.libpq_url) if database else None
     try:
         snapshot = await resolve_snapshot(reader)
         times: dict[str, dict[str, Times]] = {}
         exact = True
-        for question, asked in contenders(reader, connection, snapshot).items():
+        for question, every in contenders(reader, connection, snapshot).items():
+            asked = {
+                name: ask for name, ask in every.items() if connection or name not in OF_POSTGRES
+            }
             ours = await asked["ours"]()
             for name, ask in asked.items():
                 # `uniq` is approximate by design; its answer is timed, not believed.
@@ -162,40 +171,38 @@ async def measure(
             rounds=rounds,
         )
     finally:
-        await connection.close()
+        if connection:
+            await connection.close()
         await reader.close()
     return times, exact, overhead
 
 
-async def prepare_alternatives(database: DatabaseSettings, writer: Writer) -> None:
+async def prepare_matview(database: DatabaseSettings) -> None:
     connection = await asyncpg.connect(database.libpq_url)
     view = Path(__file__).parent / "sql" / "postgres_matview.sql"
     await connection.execute(view.read_text(encoding="utf-8"))
     await connection.execute("CREATE INDEX ON user_day (day, user_key)")
     await connection.execute("VACUUM ANALYZE user_day")
     await connection.close()
-    writer.run("uniq", sql=MAKE_UNIQ)
 
 
 def outcome(times: Mapping[str, Mapping[str, Times]], *, exact: bool) -> dict[str, Any]:
     """The figures of the JSON line. A contender's time is its slower one of series and totals."""
 
-    def slower(name: str, *questions: str) -> float:
+    def slower(name: str, *questions: str) -> float | None:
+        if any(name not in times[question] for question in questions):
+            return None
         return round(max(times[question][name].median for question in questions), 2)
 
+    def ratio(name: str) -> float | None:
+        theirs, ours = slower(name, *both), slower("ours", *both)
+        return round(theirs / ours, 1) if theirs and ours else None
+
     both = ("series", "totals")
-    ours = slower("ours", *both)
     return {
-        "ours_ms": ours,
-        **{
-            f"{name}_ms": slower(name, *both)
-            for name in (
-                *("ours_with_snapshot", "ours_first"),
-                *("postgres", "postgres_matview", "facts", "uniq"),
-            )
-        },
-        "ratio_postgres": round(slower("postgres", *both) / ours, 1),
-        "ratio_facts": round(slower("facts", *both) / ours, 1),
+        **{f"{name}_ms": slower(name, *both) for name in CONTENDERS},
+        "ratio_postgres": ratio("postgres"),
+        "ratio_facts": ratio("facts"),
         "exact": exact,
         "other_zone_ms": slower("ours", f"series, {OTHER_ZONE}", f"totals, {OTHER_ZONE}"),
         "retention_ms": slower("ours", "retention"),
@@ -207,30 +214,30 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--users", type=int, default=PEOPLE)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--postgres", type=int, choices=(0, 1), default=1)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="bench") as directory:
+    with tempfile.TemporaryDirectory(prefix="bench") as directory, ExitStack() as stores:
         home = Path(directory)
-        with postgres(home / "pg") as database, clickhouse(home / "ch") as settings:
-            clock = time.monotonic()
+        settings = stores.enter_context(clickhouse(home / "ch"))
+        database = stores.enter_context(postgres(home / "pg")) if given.postgres else None
+        clock = time.monotonic()
+        if database:
             fill_postgres(database.libpq_url, given.rows, people=given.users)
-            with Writer(settings) as writer:
-                fill_clickhouse(writer, given.rows, people=given.users)
-                filled = time.monotonic() - clock
-                built = publish(writer).seconds
-                asyncio.run(prepare_alternatives(database, writer))
-            times, exact, overhead = asyncio.run(measure(settings, database, rounds=given.rounds))
+            asyncio.run(prepare_matview(database))
+        with Writer(settings) as writer:
+            fill_clickhouse(writer, given.rows, people=given.users)
+            filled = time.monotonic() - clock
+            built = publish(writer).seconds
+            writer.run("uniq", sql=MAKE_UNIQ)
+        times, exact, overhead = asyncio.run(measure(settings, database, rounds=given.rounds))
     print(f"\n{given.rows:,} turns, {given.users:,} people, {DAYS} days. {machine()}")
     print(f"filled in {filled:.0f} s, all days built in {built:.0f} s")
     print(", ".join(f"{name} {taken} ms" for name, taken in overhead.items()) + "\n")
-    names = (
-        *("ours", "ours_with_snapshot", "ours_first"),
-        *("postgres", "postgres_matview", "facts", "uniq"),
-    )
     print(
         table(
-            ("question, ms: median (min-max)", *names),
+            ("question, ms: median (min-max)", *CONTENDERS),
             [
-                (question, *(asked.get(name, "") for name in names))
+                (question, *(asked.get(name, "") for name in CONTENDERS))
                 for question, asked in times.items()
             ],
         )
