@@ -38,6 +38,7 @@ from api.limits import Counters, make_counters
 from api.metrics import REFRESH_SECONDS, Metrics
 from api.middleware import BodyLimit, LastResort, RequestContext
 from api.patience import USUAL, Patience
+from api.reference import reference_routes
 from api.routes.admin import admin_routes
 from api.routes.auth import auth_routes
 from api.routes.health import Lifecycle, health_routes
@@ -211,7 +212,8 @@ def create_app(
         version="1",
         lifespan=running,
         redirect_slashes=False,
-        docs_url="/docs",
+        # The framework's own pages load their scripts from another host.
+        docs_url=None,
         redoc_url=None,
         exception_handlers=dict.fromkeys((ApiError, HTTPException, RequestValidationError), handle),
     )
@@ -255,6 +257,7 @@ def create_app(
             patience=patience,
         )
     )
+    app.include_router(reference_routes())
     app.include_router(web_routes(server.web_dist))
     describe(app, settings.limits)
 
@@ -272,9 +275,11 @@ async def _keep_fresh(metrics: Metrics) -> None:
 def _surround(
     app: FastAPI, settings: ApiSettings, *, login: Login, counters: Counters, metrics: Metrics
 ) -> None:
-    # The last added is the outermost.
+    # The last added is the outermost. What nobody caught ends inside the gate, to carry its
+    # headers; what breaks in the gate itself, around it.
     server = settings.server
     app.add_middleware(BodyLimit)
+    app.add_middleware(LastResort)
     app.add_middleware(
         Gate,
         login=login,

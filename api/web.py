@@ -95,16 +95,17 @@ def web_routes(directory: Path) -> APIRouter:
                 status_code=503,
                 headers={"Content-Security-Policy": POLICY, "Cache-Control": "no-store"},
             )
-        return _respond(request, file)
+        return respond(request, file)
 
     return router
 
 
-def _respond(request: Request, file: WebFile) -> Response:
+def respond(request: Request, file: WebFile, *, policy: str = POLICY) -> Response:
+    """The file, or 304 to who has it already."""
     headers = {
         "Cache-Control": file.cache_control,
         "ETag": file.etag,
-        "Content-Security-Policy": POLICY,
+        "Content-Security-Policy": policy,
         "Vary": "Accept-Encoding",
     }
     if file.etag in (request.headers.get("if-none-match") or ""):

@@ -142,7 +142,8 @@ class Login:
         account = await self._verify(username, password, address=address)
         if account is None:
             self._credentials.forget(fingerprint)
-        elif generation == self._directory.generation:
+        elif self._directory.is_listening and generation == self._directory.generation:
+            # Only who hears of a change can forget what it ends.
             self._credentials.put(fingerprint, account.id)
         return account
 

@@ -33,8 +33,7 @@ class About(Protocol[QueryT_contra]):
         """The question, not yet asked."""
 
 
-# The preview is text: only the route that records readings shows texts.
-DIALOG_COLUMNS = tuple(name for name in columns_of(warehouse.RecentDialog) if name != "preview")
+DIALOG_COLUMNS = columns_of(warehouse.RecentDialog)
 RECENT_DIALOGS = 10
 TOP_USERS = 10
 

@@ -210,17 +210,20 @@ class Held(Passwords):
         return await super().verify(password, stored)
 
 
-async def test_a4_credentials_in_use_are_checked_anew_behind_the_answer(
-    sessions: Sessions, database: DatabaseSettings
-) -> None:
-    now = 0.0
-    credentials = CredentialCache(seconds=120, clock=lambda: now)
-    accounts = Accounts(sessions)
-    directory = Directory(accounts, credentials, url=database.libpq_url)
-    passwords = Held(cost=4, threads=1)
-    counters = MemoryCounters(most_keys=100)
+class Deaf(Directory):
+    """Says that it listens and hears nothing: an announcement that is late for ever."""
+
+    @property
+    def is_listening(self) -> bool:
+        return True
+
+
+def make_login(
+    accounts: Accounts, directory: Directory, passwords: Passwords, credentials: CredentialCache
+) -> Login:
     limit = parse_limit("100/minute")
-    login = Login(
+    counters = MemoryCounters(most_keys=100)
+    return Login(
         accounts=accounts,
         directory=directory,
         passwords=passwords,
@@ -228,6 +231,17 @@ async def test_a4_credentials_in_use_are_checked_anew_behind_the_answer(
         throttle=LoginThrottle(counters, per_account=limit, per_address=limit),
         tokens=Tokens(SECRET, previous=None, lifetime=timedelta(1), session=timedelta(1)),
     )
+
+
+async def test_a4_credentials_in_use_are_checked_anew_behind_the_answer(
+    sessions: Sessions, database: DatabaseSettings
+) -> None:
+    now = 0.0
+    credentials = CredentialCache(seconds=120, clock=lambda: now)
+    accounts = Accounts(sessions)
+    directory = Deaf(accounts, credentials, url=database.libpq_url)
+    passwords = Held(cost=4, threads=1)
+    login = make_login(accounts, directory, passwords, credentials)
     ann = await accounts.create("ann", await passwords.hash(PASSWORD))
 
     async def is_opened() -> bool:
@@ -268,6 +282,31 @@ async def test_a4_credentials_in_use_are_checked_anew_behind_the_answer(
     while credentials.get(fingerprint) is not None:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.01)
+    passwords.close()
+
+
+async def test_a4_nothing_is_remembered_while_changes_are_not_heard(
+    sessions: Sessions, database: DatabaseSettings
+) -> None:
+    credentials = CredentialCache(seconds=120)
+    accounts = Accounts(sessions)
+    directory = Directory(accounts, credentials, url=database.libpq_url)
+    passwords = Held(cost=4, threads=1)
+    login = make_login(accounts, directory, passwords, credentials)
+    await accounts.create("ann", await passwords.hash(PASSWORD))
+    for _ in range(2):
+        await login.check_password("ann", PASSWORD, address="local")
+    assert (passwords.checks, len(credentials)) == (2, 0)
+    directory.start()
+    deadline = time.monotonic() + 60
+    while not directory.is_listening:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+    for _ in range(2):
+        await login.check_password("ann", PASSWORD, address="local")
+    assert (passwords.checks, len(credentials)) == (3, 1)
+    await directory.stop()
+    assert len(credentials) == 0
     passwords.close()
 
 

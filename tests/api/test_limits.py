@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from api.gate import client_address
 from api.limits import BoundedMemory, MemoryCounters
@@ -13,8 +15,11 @@ from api.settings import LimitSettings, parse_limit
 from common.errors import SettingError
 from common.settings import DatabaseSettings, load
 from tests.api.running import PASSWORD, StartApi, api_settings, bearer, register
+from tests.warehouse.replica import Replica
+from warehouse.errors import QueryTooExpensiveError, WarehouseUnavailableError
 
 ME = "/api/v1/auth/me"
+STATS = "/api/v1/stats"
 SPOOFED = (
     {"X-Forwarded-For": "203.0.113.7"},
     {"X_FORWARDED_FOR": "203.0.113.7"},
@@ -157,6 +162,49 @@ async def test_l3_headers_stand_on_refusals_too(start_api: StartApi) -> None:
             assert answer.status_code == status
             assert answer.headers["x-ratelimit-limit"] == "100"
             assert answer.json()["request_id"] == answer.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    ("cause", "status", "code"),
+    [
+        (QueryTooExpensiveError("over a limit"), 422, "too_expensive"),
+        (WarehouseUnavailableError("away"), 503, "warehouse_away"),
+        (OperationalError("SELECT 1", {}, Exception()), 503, "database_unavailable"),
+        (RuntimeError("nobody's error"), 500, "internal_error"),
+    ],
+)
+async def test_l3_headers_stand_on_what_fails_inside_too(
+    start_api: StartApi, cause: Exception, status: int, code: str
+) -> None:
+    async def failing(*_arguments: Any, **_named: Any) -> Any:
+        raise cause
+
+    api = start_api(create={"resolve_snapshot": failing}, stats_api_rate_limit="100/minute")
+    async with api.client() as client:
+        await register(client)
+        answer = await client.get(STATS, auth=("ann", PASSWORD))
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+        assert answer.headers["x-ratelimit-limit"] == "100"
+        assert answer.headers["x-ratelimit-remaining"] == "99"
+        assert answer.headers["ratelimit-policy"] == '"account";q=100;w=60'
+        # Once each: a header that is said twice is read as neither.
+        assert len(answer.headers.get_list("ratelimit")) == 1
+
+
+async def test_l3_headers_stand_on_questions_that_cannot_be_answered_too(
+    start_stats: StartApi, published: Replica
+) -> None:
+    assert published.turns
+    api = start_stats(stats_api_rate_limit="100/minute")
+    async with api.client() as client:
+        await register(client)
+        for path, code in (
+            (f"{STATS}?period=custom", "invalid_period"),
+            (f"{STATS}/dialogs?cursor=made-up", "invalid_cursor"),
+        ):
+            answer = await client.get(path, auth=("ann", PASSWORD))
+            assert (answer.status_code, answer.json()["code"]) == (422, code)
+            assert answer.headers["x-ratelimit-limit"] == "100"
 
 
 def test_l4_several_workers_need_a_shared_storage(database: DatabaseSettings) -> None:
