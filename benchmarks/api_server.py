@@ -33,7 +33,7 @@ from starlette.responses import Response
 
 from api.app import ApiSettings, create_app
 from api.settings import AccountSettings, LimitSettings, ServerSettings
-from benchmarks.stores import PROJECT
+from benchmarks.stores import LEAVES_NOTHING, PROJECT
 from common.log import configure_logging
 from common.settings import DatabaseSettings, DataKeySettings, ReportSettings, RuntimeSettings
 from warehouse.settings import WarehouseSettings
@@ -98,6 +98,7 @@ def serving(
             env={**os.environ, "ENV_FILE": os.devnull},
             stdout=output,
             stderr=output,
+            **LEAVES_NOTHING,
         )
     urls = {kind: f"http://127.0.0.1:{port}" for kind, port in ports.items()}
     try:

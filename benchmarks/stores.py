@@ -12,11 +12,13 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 
 from common.settings import DatabaseSettings
+from embedded.child import die_with_parent
 from embedded.postgres import EmbeddedPostgres
 from warehouse.settings import WarehouseSettings
 
@@ -33,6 +35,9 @@ POSTGRES_OPTIONS: Mapping[str, str] = {
     "jit": "off",
 }
 
+# A benchmark that is killed takes its servers with it.
+LEAVES_NOTHING: Mapping[str, Any] = {"preexec_fn": die_with_parent}
+
 
 @contextmanager
 def postgres(
@@ -44,7 +49,7 @@ def postgres(
     given = (argument for item in options.items() for argument in ("-c", "=".join(item)))
     with (directory / "postgres.log").open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 # the wheel's own program
-            [*server.command(), *given], stdout=log, stderr=log
+            [*server.command(), *given], stdout=log, stderr=log, **LEAVES_NOTHING
         )
     try:
         asyncio.run(_create(server))
@@ -81,6 +86,7 @@ def clickhouse(directory: Path) -> Iterator[WarehouseSettings]:
             env=environment,
             stdout=output,
             stderr=output,
+            **LEAVES_NOTHING,
         )
     try:
         address = f"127.0.0.1:{_port(log)}/{DATABASE}"
