@@ -1,14 +1,17 @@
 """`python -m deploy.audit`: known vulnerabilities of every locked package. One line of JSON last.
 
-pip-audit asks the package index for its advisories. An index without them (a mirror, no network)
-knows nothing, which is no success: that is said, and the exit code is not 0.
+pip-audit asks the package index for its advisories, npm its registry for those of what the
+dashboard ships. An index without them (a mirror, no network) knows nothing, which is no success:
+that is said, and the exit code is not 0.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,36 +19,84 @@ from common.process import run
 from deploy.problem import PROJECT
 
 TIMEOUT_SECONDS = 900
-# dev.lock holds every package of the others.
-LOCK = PROJECT / "requirements" / "dev.lock"
+# The tools of load tests and benchmarks have locks of their own, beside dev.lock.
+LOCKS = sorted((PROJECT / "requirements").glob("*.lock"))
+DASHBOARD = PROJECT / "dashboards" / "web"
+TOOLS = Path(sys.executable).parent
 
 
-def audit(lock: Path) -> list[dict[str, Any]] | str:
-    """What the index knows of each package of a lock; a text when it cannot be asked."""
-    auditor = Path(sys.executable).parent / "pip-audit"
+def audit(locks: Sequence[Path]) -> list[dict[str, Any]] | str:
+    """What the index knows of each package of the locks; a text when it cannot be asked."""
+    answer, complaint = _ask(
+        [
+            str(TOOLS / "pip-audit"),
+            *(f"--requirement={lock}" for lock in locks),
+            "--disable-pip",
+            "--require-hashes",
+            "--format=json",
+            "--progress-spinner=off",
+        ]
+    )
+    if "dependencies" not in answer:
+        return complaint
+    dependencies: list[dict[str, Any]] = answer["dependencies"]
+    return dependencies
+
+
+def audit_dashboard() -> list[dict[str, Any]] | str:
+    """The same of what the browser is sent: not of what only builds and tests it."""
+    answer, complaint = _ask(
+        [str(TOOLS / "npm"), "audit", "--omit=dev", "--json", "--fetch-retries=1"], DASHBOARD
+    )
+    if "vulnerabilities" not in answer:
+        return str(answer.get("message") or complaint)
+    lock = json.loads((DASHBOARD / "package-lock.json").read_text(encoding="utf-8"))
+    return shipped(lock, answer)
+
+
+def shipped(lock: Mapping[str, Any], report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Packages of npm's lock that are shipped, each with what the report says of it."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for entry in report["vulnerabilities"].values():
+        # A name alone says that a dependency is vulnerable, which has an entry of its own.
+        advisories = [via for via in entry["via"] if isinstance(via, dict)]
+        for place in entry["nodes"]:
+            found[place] = [
+                {"id": via["url"], "fix_versions": [f"a version outside {via['range']}"]}
+                for via in advisories
+            ]
+    return [
+        {
+            "name": place.rpartition("node_modules/")[2],
+            "version": package["version"],
+            "vulns": found.get(place, []),
+        }
+        for place, package in lock["packages"].items()
+        if place and not package.get("dev")
+    ]
+
+
+def _ask(command: list[str], directory: Path = PROJECT) -> tuple[dict[str, Any], str]:
+    """A program's JSON, empty when it gave none, and the last line of its complaints."""
     try:
         outcome = subprocess.run(
-            [
-                str(auditor),
-                "--requirement",
-                str(lock),
-                "--disable-pip",
-                "--require-hashes",
-                "--format=json",
-                "--progress-spinner=off",
-            ],
+            command,
+            cwd=directory,
+            # npm looks for its Node.js there.
+            env={**os.environ, "PATH": f"{TOOLS}{os.pathsep}{os.environ.get('PATH', '')}"},
             capture_output=True,
             text=True,
             check=False,
             timeout=TIMEOUT_SECONDS,
         )
     except subprocess.TimeoutExpired:
-        return f"no answer within {TIMEOUT_SECONDS} s"
+        return {}, f"no answer within {TIMEOUT_SECONDS} s"
+    complaint = (outcome.stderr.strip().splitlines() or ["no message"])[-1]
     try:
-        dependencies: list[dict[str, Any]] = json.loads(outcome.stdout)["dependencies"]
-    except (json.JSONDecodeError, KeyError):
-        return (outcome.stderr.strip().splitlines() or ["no message"])[-1]
-    return dependencies
+        answer = json.loads(outcome.stdout)
+    except json.JSONDecodeError:
+        answer = {}
+    return (answer if isinstance(answer, dict) else {}), complaint
 
 
 def verdict(answer: list[dict[str, Any]] | str) -> tuple[list[str], dict[str, Any]]:
@@ -74,11 +125,20 @@ def verdict(answer: list[dict[str, Any]] | str) -> tuple[list[str], dict[str, An
 
 
 def main() -> int:
-    lines, result = verdict(audit(LOCK))
-    for line in lines:
-        sys.stdout.write(f"{line}\n")
-    sys.stdout.write(json.dumps(result) + "\n")
-    return 0 if result["ok"] else 1
+    verdicts = {
+        "requirements": verdict(audit(LOCKS)),
+        "dashboards/web": verdict(audit_dashboard()),
+    }
+    for where, (lines, _) in verdicts.items():
+        sys.stdout.writelines(f"{where}: {line}\n" for line in lines)
+    results = [result for _, result in verdicts.values()]
+    counts = {
+        name: sum(result[name] for result in results)
+        for name in ("packages", "vulnerable", "not_audited")
+    }
+    is_ok = all(result["ok"] for result in results)
+    sys.stdout.write(json.dumps({**counts, "ok": is_ok}) + "\n")
+    return 0 if is_ok else 1
 
 
 if __name__ == "__main__":

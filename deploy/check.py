@@ -14,7 +14,7 @@ from pathlib import Path
 from common.process import run
 from deploy import clickhouse_files, compose, configuration, images
 from deploy.problem import PROJECT, Problem
-from deploy.services import Project
+from deploy.services import Project, listening, package_of
 from deploy.settings import names
 
 BASE = PROJECT / "compose.yaml"
@@ -61,7 +61,8 @@ def problems() -> Iterator[Problem]:
             yield from compose.schema_problems(project.document, where=project.title)
             yield from project.problems()
             yield from configuration.problems(project, secrets)
-    yield from found["prod"].production_problems()
+    for title in ("prod", "prod+cluster"):
+        yield from found[title].production_problems()
     yield from addresses(found["prod"])
     yield from images.problems(
         {
@@ -75,14 +76,18 @@ def problems() -> Iterator[Problem]:
 
 
 def addresses(project: Project) -> Iterator[Problem]:
-    """Hosts that the proxy and Prometheus are told must be services of the project."""
+    """The proxy and Prometheus ask services of the project, and ours where they listen."""
     for path, pattern in (
         (PROJECT / "deploy/proxy/Caddyfile", r"reverse_proxy ([a-z-]+):(\d+)"),
         (PROJECT / "deploy/prometheus/prometheus.yml", r"\"([a-z-]+):(\d+)\""),
     ):
-        for host, _port in re.findall(pattern, path.read_text(encoding="utf-8")):
-            if host not in project.services:
-                yield Problem(str(path.relative_to(PROJECT)), f"{host} is no service")
+        where = str(path.relative_to(PROJECT))
+        for host, port in re.findall(pattern, path.read_text(encoding="utf-8")):
+            service = project.services.get(host)
+            if service is None:
+                yield Problem(where, f"{host} is no service")
+            elif package_of(service) and int(port) not in listening(service):
+                yield Problem(where, f"asks port {port} of {host}, where nothing listens")
 
 
 def checked_files() -> list[Path]:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import SettingError
-from common.settings import Section, load
+from common.settings import DatabaseSettings, Section, load
 from deploy.problem import PROJECT, Problem
 from deploy.services import Project, Service, package_of, secret_targets
-from deploy.settings import MACHINERY, fields_of, loaded_by, settings
+from deploy.settings import MACHINERY, fields_of, loaded_by
+from warehouse.settings import WarehouseSettings
 
 # What compose files need beside settings, for the examples of this check.
 EXAMPLE = {
@@ -29,6 +30,14 @@ SECRETS_FROM_OUTSIDE = {
 }
 # Set by the image itself, or without meaning in a container.
 FIXED_IN_IMAGE = frozenset({"DATA_DIR", "DAGSTER_HOME", "WEB_DIST", "BIND_HOST", "ENVIRONMENT"})
+# Parts of a section that the package loads for something else.
+UNUSED: Mapping[str, frozenset[str]] = {
+    # It takes the two addresses: one connection each, no pool, no report, no build.
+    "migrations": (fields_of(DatabaseSettings) | fields_of(WarehouseSettings))
+    - {"DATABASE_URL", "CLICKHOUSE_URL", "CLICKHOUSE_CLUSTER"},
+    # They write, and read what they wrote as the same user.
+    "pipelines": frozenset({"CLICKHOUSE_READER_URL"}),
+}
 
 
 @contextmanager
@@ -65,11 +74,9 @@ def problems(project: Project, secrets: Path) -> Iterator[Problem]:
         mounted = {target.upper() for target in secret_targets(service)}
         for unknown in sorted((given | mounted) - known - MACHINERY):
             yield Problem(where, f"sets {unknown}, which {package} does not read")
-        for setting in settings():
-            own = setting.module.startswith(f"{package}.")
-            reachable = given | mounted | FIXED_IN_IMAGE
-            if own and setting.section in read and setting.name not in reachable:
-                yield Problem(where, f"offers no way to set {setting.name}")
+        reachable = given | mounted | FIXED_IN_IMAGE | UNUSED.get(package, frozenset())
+        for unreachable in sorted(known - reachable):
+            yield Problem(where, f"offers no way to set {unreachable}")
         yield from _refused(where, service, read, secrets)
 
 

@@ -16,7 +16,7 @@ _URL = re.compile(r"http://[^\s'\"]+")
 OWN = frozenset({"bot", "api", "pipelines", "migrations"})
 DATABASES = re.compile(r"postgres|clickhouse|keeper|redis")
 # They write where their image says; their own entry scripts need a writable root to start.
-WRITABLE_ROOT = re.compile(r"clickhouse")
+WRITABLE_ROOT = re.compile(r"clickhouse|keeper")
 
 
 def is_one_shot(service: Service) -> bool:

@@ -7,13 +7,35 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.script.revision import ResolutionError
+from alembic.util import CommandError
 
-from common.log import configure_logging
+from common.log import configure_logging, get_logger
 from common.process import run
 from common.settings import RuntimeSettings, load
 
 STORES = ("postgres", "clickhouse")
 HERE = Path(__file__).parent
+
+log = get_logger(__name__)
+
+
+def upgrade(store: str, *, sql: bool = False) -> None:
+    """Bring one store up to date. A schema that is newer than this code stays as it is."""
+    config = Config(HERE / store / "alembic.ini")
+    head = ScriptDirectory.from_config(config).get_current_head() or ""
+    try:
+        command.upgrade(config, "head", sql=sql)
+    except CommandError as error:
+        unknown = error.__cause__
+        # Revisions are numbered. Services were rolled back, and the schema is made for that:
+        # they wait for the success of this process.
+        if not (isinstance(unknown, ResolutionError) and unknown.argument > head):
+            raise
+        log.warning(
+            "schema_is_newer_nothing_changed", store=store, schema=unknown.argument, code=head
+        )
 
 
 def main() -> int:
@@ -23,8 +45,7 @@ def main() -> int:
     arguments = parser.parse_args()
     configure_logging(load(RuntimeSettings), service="migrations")
     for store in arguments.stores or STORES:
-        config = Config(HERE / store / "alembic.ini")
-        command.upgrade(config, "head", sql=arguments.sql)
+        upgrade(store, sql=arguments.sql)
     return 0
 
 

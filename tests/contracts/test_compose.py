@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -94,6 +96,14 @@ def test_a_mistake_in_a_service_is_noticed(production: Project, message: str) ->
             lambda d: d["services"]["bot"]["environment"].pop("LLM_FALLBACK_MODEL"),
         ),
         (
+            "bot: offers no way to set REPORT_TIMEZONE",
+            lambda d: d["services"]["bot"]["environment"].pop("REPORT_TIMEZONE"),
+        ),
+        (
+            "api: offers no way to set QUERY_MAX_SECONDS",
+            lambda d: d["services"]["api"]["environment"].pop("QUERY_MAX_SECONDS"),
+        ),
+        (
             "TELEGRAM_WEBHOOK_SECRET is needed",
             lambda d: (
                 d["services"]["bot"]["environment"].update(
@@ -125,6 +135,94 @@ def test_a_mistake_in_a_configuration_is_noticed(
 def test_production_without_limits_is_noticed(production: Project) -> None:
     project = changed(production, lambda d: d["services"]["bot"].pop("deploy"))
     assert any("no limits" in problem.what for problem in project.production_problems())
+
+
+def test_a_production_cluster_without_limits_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = check.projects()
+    nodes = ("clickhouse-2-2", "keeper-3")
+    found["prod+cluster"] = changed(
+        found["prod+cluster"], lambda d: [d["services"][node].pop("deploy") for node in nodes]
+    )
+    monkeypatch.setattr(check, "projects", lambda: found)
+    assert {str(problem) for problem in check.problems()} == {
+        f"prod+cluster {node}: has no limits of processor and memory" for node in nodes
+    }
+
+
+@pytest.mark.parametrize(
+    ("service", "variable", "messages"),
+    [
+        (
+            "bot",
+            "BOT_PORT",
+            {
+                "deploy/proxy/Caddyfile: asks port 8080 of bot, where nothing listens",
+                "deploy/prometheus/prometheus.yml: asks port 8080 of bot, where nothing listens",
+            },
+        ),
+        (
+            "dagster-code",
+            "PIPELINES_METRICS_PORT",
+            {
+                (
+                    "deploy/prometheus/prometheus.yml: asks port 9109 of dagster-code,"
+                    " where nothing listens"
+                )
+            },
+        ),
+    ],
+)
+def test_a_port_where_nothing_listens_is_noticed(
+    production: Project, service: str, variable: str, messages: set[str]
+) -> None:
+    project = changed(
+        production, lambda d: d["services"][service]["environment"].update({variable: "9"})
+    )
+    assert {str(problem) for problem in check.addresses(project)} == messages
+
+
+def test_the_proxy_hides_what_is_for_inside_before_it_hands_anything_on() -> None:
+    caddyfile = (PROJECT / "deploy" / "proxy" / "Caddyfile").read_text(encoding="utf-8")
+    _, _, site = caddyfile.partition("{$DOMAIN} {\n")
+    directives = [
+        line.strip() for line in site.splitlines() if re.match(r"\t[a-z@]", line) is not None
+    ]
+    # `handle` is sorted before `respond`: nothing that answers may stand beside the blocks.
+    assert {line.split()[0] for line in directives} == {"encode", "header", "@inside", "handle"}
+    blocks = [line for line in directives if line.startswith("handle")]
+    assert blocks == ["handle @inside {", "handle {$WEBHOOK_PATH}* {", "handle {"]
+    assert "handle @inside {\n\t\trespond 404\n\t}" in site
+    assert "@inside path /metrics /metrics/* /ready" in directives
+
+
+@pytest.mark.parametrize(
+    ("token", "is_started"), [("123456:ABC", True), ("\n", False), ("", False), (None, False)]
+)
+def test_production_starts_only_with_the_secrets_of_the_directory_that_env_names(
+    tmp_path: Path, token: str | None, *, is_started: bool
+) -> None:
+    docker = tmp_path / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text('#!/bin/sh\necho "$@" >>calls\n', encoding="utf-8")
+    docker.chmod(0o755)
+    secrets = tmp_path / "elsewhere"
+    secrets.mkdir()
+    (secrets / "openrouter_api_key").write_text("key\n", encoding="utf-8")
+    if token is not None:
+        (secrets / "telegram_token").write_text(token, encoding="utf-8")
+    (tmp_path / ".env").write_text(f'DOMAIN=x\nSECRETS_PATH="{secrets}"\n', encoding="utf-8")
+    outcome = subprocess.run(
+        ["make", "--file", str(PROJECT / "Makefile"), "prod-up"],
+        cwd=tmp_path,
+        env={"PATH": f"{docker.parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (tmp_path / "calls").exists() is is_started, outcome.stderr
+    assert (outcome.returncode == 0) is is_started
+    if not is_started:
+        assert f"{secrets}/telegram_token is absent or empty" in outcome.stderr
 
 
 def test_every_service_of_ours_may_take_its_time_to_stop(production: Project) -> None:
