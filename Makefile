@@ -81,6 +81,10 @@ backfill: setup ## Rebuild the rollups of FROM=day TO=day, JSON last: rows that 
 proof: setup ## Is an erased person in neither store? (PERSON=user_key from the bot's log), JSON last
 	@exec $(BIN)/python -m embedded.stack run pipelines.proof --person "$(PERSON)"
 
+.PHONY: account
+account: setup ## Accounts of the API: DO="grant NAME names:read", or revoke, disable, enable; alone it lists them
+	@exec $(BIN)/python -m embedded.stack run api.accounts $(or $(DO),list)
+
 .PHONY: load-bot
 load-bot: setup ## Chats that all write at once, answered by slow models (CHATS=1000), JSON last
 	@exec $(BIN)/python -m benchmarks.chats --chats "$(or $(CHATS),1000)"
@@ -175,7 +179,11 @@ COMPOSE := docker compose --file compose.yaml --file compose.prod.yaml $(if $(CL
 
 .PHONY: prod-up
 prod-up: ## Start production from the registry's images (VERSION, IMAGES, DOMAIN in .env; CLUSTER=1)
-	@[ -e "$${SECRETS_PATH:-secrets}/telegram_token" ] || { echo "SECRETS_PATH: no secrets yet; run deploy/make-secrets.sh and fill in the two it names" >&2; exit 2; }
+	@secrets="$${SECRETS_PATH-$$(sed -n 's/^SECRETS_PATH=//p' .env 2>/dev/null | tail -n 1 | tr -d "\"'")}"
+	secrets="$${secrets:-./secrets}"
+	for name in telegram_token openrouter_api_key; do
+	    grep -qs '[^[:space:]]' "$$secrets/$$name" || { echo "SECRETS_PATH: $$secrets/$$name is absent or empty; run deploy/make-secrets.sh and fill in the two it names" >&2; exit 2; }
+	done
 	$(COMPOSE) pull --quiet
 	$(COMPOSE) up --detach
 
@@ -188,7 +196,7 @@ settings: setup ## Write docs/settings.md and .env.example from the code
 	@$(BIN)/python -m deploy.settings_doc
 
 .PHONY: audit
-audit: setup ## Look for known vulnerabilities in every lock (asks the package index), JSON last
+audit: setup ## Look for known vulnerabilities in every lock (asks the package indexes), JSON last
 	@$(BIN)/python -m deploy.audit
 
 .PHONY: backup

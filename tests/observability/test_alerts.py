@@ -23,7 +23,7 @@ RULES = [
 SUFFIXES = ("_bucket", "_count", "_sum")
 NOT_METRICS = {
     *("sum", "max", "min", "by", "rate", "increase", "le", "and", "or", "time", "name"),
-    *("histogram_quantile", "for", "on", "without"),
+    *("histogram_quantile", "for", "on", "unless", "without"),
 }
 
 

@@ -26,6 +26,9 @@ from embedded.stack.lifecycle import Progress
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 STORM_SECONDS = 13.0
 SEED = 2784
+# Seconds after a storm everything still warms up, ClickHouse above all. `make soak` allows a series
+# that is warm much less.
+WARMING = {"handles": 8.0, "connections": 8.0, "threads": 24.0, "parts": 60.0, "memory_mib": 128.0}
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +55,18 @@ def findings(struck: Arena, evidence: Evidence) -> Findings:
 
 
 def holdings(struck: Arena) -> dict[str, float]:
-    """What the stack holds in handles, connections, parts and runs."""
+    """What the stack holds in memory, handles, threads, connections and parts."""
     stores = of_stores(
         database_url=struck.database_url,
         dagster_url=struck.dagster_url,
         warehouse=struck.warehouse,
     )
     return without_connections(of_processes(struck.pid_of) | asyncio.run(stores))
+
+
+def warming(series: str) -> float:
+    """How much more a series may hold after a few seconds of traffic."""
+    return WARMING[series.rpartition(" ")[2]]
 
 
 def rows(struck: Arena, statement: str) -> list[dict[str, Any]]:
@@ -118,11 +126,12 @@ def test_messages_pile_up_nothing(struck: Arena) -> None:
     struck.write_to_the_bot(seconds=4.0)
     assert struck.wait_healed()
     after = holdings(struck)
+    watched = {name for name in after if name.rpartition(" ")[2] in WARMING}
+    assert {name.rpartition(" ")[2] for name in watched} == WARMING.keys()
     assert {
-        name: (before.get(name, 0), held)
-        for name, held in after.items()
-        if name.endswith(("handles", "connections"))
-        and held > max(before.get(name, 0) + 2 * allowance(name).absolute, allowance(name).fills_to)
+        name: (before.get(name, 0), after[name])
+        for name in watched
+        if after[name] > max(before.get(name, 0) + warming(name), allowance(name).fills_to)
     } == {}
 
 

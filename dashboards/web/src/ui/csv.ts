@@ -1,4 +1,4 @@
-/** Tables as CSV files (RFC 4180). Exports exactly what the screen shows, asks nobody again. */
+/** Tables as CSV files (RFC 4180): the screen's rows in the API's order. Asks nobody again. */
 
 export type Cell = string | number | boolean | null | undefined;
 
