@@ -211,10 +211,13 @@ class App:
             self.monitor.waiting_for = "telegram"
             identity = await introduce(self.bot)
             self._assemble(identity)
+            if webhook_of(self.settings.telegram):
+                # Until Telegram has accepted it nothing is delivered: the bot is not ready.
+                await set_webhook(self.bot, self.settings.telegram)
             self._begin(stack, "monitor", self.monitor.watch())
             self._begin(stack, "lanes", self.lanes.run())
             self._at_end(stack, "running turns ended", self._finish_turns)
-            await self._take_updates(stack)
+            self._poll_if_not_delivered(stack)
             if (chat := self.settings.operator.operator_chat_id) is not None:
                 mail = OperatorMail(
                     chat,
@@ -306,10 +309,9 @@ class App:
             ) from error
         self.port: int = runner.addresses[0][1]
 
-    async def _take_updates(self, stack: contextlib.AsyncExitStack) -> None:
+    def _poll_if_not_delivered(self, stack: contextlib.AsyncExitStack) -> None:
         s = self.settings.telegram
         if webhook_of(s):
-            self._begin(stack, "webhook registration", set_webhook(self.bot, s))
             return
         poller = Poller(
             self.bot,

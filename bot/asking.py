@@ -16,6 +16,9 @@ from bot.records import OpenTurn
 from bot.settings import ModelSettings
 from common.log import get_logger
 
+LONGEST_WAIT_SECONDS = 3.0
+"""What a provider may ask for before another model, when there is one, is asked instead."""
+
 log = get_logger(__name__)
 
 
@@ -24,6 +27,8 @@ class Course:
     """What happened while the model was asked."""
 
     turn: OpenTurn
+    model: str
+    """Who is being asked."""
     fallback_cause: str | None = None
     first_token_at: datetime | None = None
     text: str = ""
@@ -73,16 +78,20 @@ class Asking:
                     "model failed", model=models[asked], cause=error.kind.value, attempt=attempts
                 )
                 pause = self._pause(error, attempts)
+                has_another = asked + 1 < len(models)
                 is_worth_repeating = (
                     error.kind in RETRYABLE
                     and attempts < self._settings.llm_attempts
                     and clock() + pause < deadline
+                    # A person waits: who is told to come back later asks somebody else first.
+                    and not (has_another and (error.retry_after or 0) > LONGEST_WAIT_SECONDS)
                 )
                 if is_worth_repeating:
                     await asyncio.sleep(pause)
                     attempts += 1
-                elif error.kind in FALLS_BACK and asked + 1 < len(models) and clock() < deadline:
+                elif error.kind in FALLS_BACK and has_another and clock() < deadline:
                     asked, attempts = asked + 1, 1
+                    course.model = models[asked]
                     course.fallback_cause = error.kind.value
                     self._metrics.llm_fallback_used.inc()
                 else:

@@ -14,6 +14,8 @@ import openai
 
 LARGEST_COUNT = 2**31 - 1
 LONGEST_WORD = 200
+CONTENT_FILTER = "content_filter"
+"""The finish reason of a text that the provider's filter broke off."""
 CONTEXT_LENGTH = re.compile(
     r"context.{0,3}(length|window)|maximum context|too many tokens", re.IGNORECASE
 )
@@ -93,7 +95,7 @@ class Completion:
     @property
     def shortfall(self) -> str | None:
         """Why there would be more to say: `incomplete` (it broke off) or `length`."""
-        if self.cut_by is not None:
+        if self.cut_by is not None or self.finish_reason == CONTENT_FILTER:
             return "incomplete"
         return "length" if self.finish_reason == "length" else None
 

@@ -182,6 +182,7 @@ class Conversation:
         await self.outbox.try_send(
             SendMessageDraft(
                 chat_id=self.place.chat_id,
+                message_thread_id=self.place.thread_id or None,
                 draft_id=self.draft_id,
                 text=latest.text,
                 entities=_entities(latest),

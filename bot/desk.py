@@ -17,12 +17,12 @@ import structlog
 from aiogram import Bot, Dispatcher
 from aiogram.types import Message, Update
 
-from bot.audience import UndeliverableError
+from bot.audience import Notice, UndeliverableError
 from bot.conversation import Conversation, PreviewPace
 from bot.delivery import Outbox
 from bot.i18n import Translations
 from bot.inbox import Inbox
-from bot.incoming import Place, as_sender, kind_of, parse, place_of
+from bot.incoming import Identity, Place, as_sender, is_addressed, kind_of, parse, place_of
 from bot.lanes import Line
 from bot.leases import Entry
 from bot.ledger import Ledger
@@ -42,6 +42,8 @@ from common.vocabulary import TurnStatus, UpdateOutcome
 LONG_PART_UNITS = 4000
 MOST_PARTS = 16
 LONGEST_PAUSE_SECONDS = 30.0
+LONGEST_APOLOGY_SECONDS = 10.0
+"""For a word about a parked update: its lane waits meanwhile."""
 
 log = get_logger(__name__)
 
@@ -196,18 +198,35 @@ class Desk:
             try:
                 attempts = await self._inbox.count_failure(entry.update_id, cause)
                 if attempts >= self._settings.max_update_attempts:
-                    await self._park(entry, cause)
+                    await self._park(line, entry, cause)
             except Exception as second:  # noqa: BLE001 # counting must not fail the lane
                 # The count is lost, the update is not: it is tried again.
                 log.warning("failure not counted", cause=type(second).__name__)
         await self._pause(failures)
         await line.refill()
 
-    async def _park(self, entry: Entry, cause: str) -> None:
+    async def _park(self, line: Line, entry: Entry, cause: str) -> None:
         turn_id = await self._inbox.park(entry.update_id, cause)
         if turn_id:
             ending = Ending(TurnStatus.FAILED, reason="parked", call_outcome="interrupted")
             await self._ledger.finish(turn_id, [], ending)
+        try:
+            async with asyncio.timeout(LONGEST_APOLOGY_SECONDS):
+                await self._apologize(line, entry)
+        except Exception as error:  # noqa: BLE001 # it is parked, whether the person hears of it or not
+            log.info("person not told of a parked update", cause=type(error).__name__)
+
+    async def _apologize(self, line: Line, entry: Entry) -> None:
+        opened = self._open(entry)
+        if opened.message is not None:
+            # What people in a group say to each other was to be ignored: so is its failure.
+            me = await self._bot.me()
+            if not is_addressed(opened.message, Identity(me.id, me.username or "")):
+                return
+        elif opened.update.callback_query is None:
+            return  # nobody waits for an answer to anything else
+        if visit := self._visit(line, [opened]):
+            await visit.conversation.tell(Notice.FAILED)
 
     async def _pause(self, failures: int) -> None:
         pause = self._settings.retry_update_seconds * 2 ** min(failures - 1, 10)

@@ -239,7 +239,7 @@ class Inbox:
         for one in incoming:
             person = people.get(one.sender.telegram_id) if one.sender else None
             outcome = one.outcome
-            if one.sender and person is None:
+            if one.sender and person is None and outcome is None:
                 outcome = UpdateOutcome.IGNORED
             rows["update_ids"].append(one.update_id)
             rows["kinds"].append(one.kind)
@@ -253,7 +253,8 @@ class Inbox:
     def _seal(
         self, one: Incoming, person: Person | None, outcome: UpdateOutcome | None
     ) -> bytes | None:
-        if outcome is UpdateOutcome.IGNORED:
+        # A stranger's content is not kept: they could neither see nor erase it.
+        if outcome is UpdateOutcome.IGNORED or (one.sender and person is None):
             return None
         sealer: Sealer = person.sealer if person else self._vault.installation
         return sealer.seal(one.payload)

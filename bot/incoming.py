@@ -21,6 +21,7 @@ from common.vocabulary import ChatType, UpdateOutcome
 
 UNREADABLE = "unreadable"
 LARGEST_UPDATE_ID = 2**63 - 1
+LARGEST_USER_ID = 2**63 - 1
 LANGUAGE_TAG = re.compile("[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8}){0,4}")
 
 
@@ -103,7 +104,8 @@ class Classifier:
                 update_id=update_id,
                 kind=UNREADABLE,
                 lane=self._lane(0, -update_id),
-                sender=None,
+                # Known by number alone, so that it goes with its person and makes nobody one.
+                sender=_sender_in(raw),
                 is_addressed=False,
                 payload=payload,
                 outcome=UpdateOutcome.PARKED,
@@ -217,6 +219,18 @@ def _names_the_bot(entity: MessageEntity, text: str, identity: Identity) -> bool
             return "@" not in part or part.endswith(name)
         case _:
             return False
+
+
+def _sender_in(raw: dict[str, Any]) -> Sender | None:
+    """Whose update this is, as far as one that cannot be parsed says so."""
+    for event in raw.values():
+        user = event.get("from") if isinstance(event, dict) else None
+        number = user.get("id") if isinstance(user, dict) else None
+        if isinstance(number, bool) or not isinstance(number, int):
+            continue
+        if 0 < number <= LARGEST_USER_ID:
+            return Sender(number)
+    return None
 
 
 def _cause(error: Exception) -> str:

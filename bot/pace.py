@@ -97,11 +97,6 @@ class Pace:
         until = asyncio.get_running_loop().time() + seconds
         self._paused_until = max(self._paused_until, until)
 
-    def pause_chat(self, chat_id: int, seconds: float) -> None:
-        """The same for one chat."""
-        chat = self._chat(chat_id)
-        chat.next_at = max(chat.next_at, asyncio.get_running_loop().time() + seconds)
-
     @property
     def is_paused(self) -> bool:
         return self._paused_until > asyncio.get_running_loop().time()

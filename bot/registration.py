@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from aiogram import Bot
 from aiogram.exceptions import (
     TelegramAPIError,
+    TelegramBadRequest,
     TelegramNotFound,
     TelegramRetryAfter,
     TelegramUnauthorizedError,
@@ -20,7 +21,7 @@ from bot.settings import TelegramSettings
 from bot.telegram import ALLOWED_UPDATES
 from bot.web import Webhook
 from common.errors import SettingError
-from common.log import get_logger
+from common.log import get_logger, redact
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 15.0
@@ -63,16 +64,27 @@ def webhook_of(settings: TelegramSettings) -> Webhook | None:
 
 
 async def set_webhook(bot: Bot, settings: TelegramSettings) -> None:
-    """Tell Telegram where to deliver. Pending updates stay."""
+    """Tell Telegram where to deliver. Pending updates stay.
+
+    Raises:
+        SettingError: Telegram does not accept this address.
+    """
     secret = settings.telegram_webhook_secret
-    await _insist(
-        lambda: bot.set_webhook(
-            settings.telegram_webhook_url or "",
-            secret_token=secret.get_secret_value() if secret else None,
-            allowed_updates=ALLOWED_UPDATES,
-            drop_pending_updates=False,
+    try:
+        await _insist(
+            lambda: bot.set_webhook(
+                settings.telegram_webhook_url or "",
+                secret_token=secret.get_secret_value() if secret else None,
+                allowed_updates=ALLOWED_UPDATES,
+                drop_pending_updates=False,
+            ),
+            gives_up_on=TelegramBadRequest,
         )
-    )
+    except TelegramBadRequest as error:
+        # Another try would be refused as well, and meanwhile nothing is delivered.
+        raise SettingError(
+            "TELEGRAM_WEBHOOK_URL", f"Telegram refuses it: {_reason(error)}"
+        ) from error
 
 
 async def poll(bot: Bot, poller: Poller) -> None:
@@ -82,15 +94,34 @@ async def poll(bot: Bot, poller: Poller) -> None:
     await poller.run()
 
 
-async def _insist(request: Callable[[], Awaitable[object]]) -> None:
-    """Repeat a request until Telegram accepts it."""
+async def _insist(
+    request: Callable[[], Awaitable[object]],
+    *,
+    gives_up_on: type[TelegramAPIError] | tuple[()] = (),
+) -> None:
+    """Repeat a request until Telegram accepts it, or fails in the one way that is final."""
     pause = FIRST_PAUSE_SECONDS
     while True:
         try:
             await request()
+        except gives_up_on:
+            raise
+        except TelegramRetryAfter as error:
+            log.warning("Telegram asks to wait", seconds=error.retry_after)
+            await asyncio.sleep(error.retry_after)
         except TelegramAPIError as error:
-            log.warning("Telegram refuses", cause=type(error).__name__, retry_in=pause)
+            log.warning(
+                "Telegram refuses",
+                cause=type(error).__name__,
+                reason=_reason(error),
+                retry_in=pause,
+            )
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
         else:
             return
+
+
+def _reason(error: TelegramAPIError) -> str:
+    """Telegram's own words, as one line without a credential."""
+    return redact(" ".join(error.message.split()))

@@ -243,6 +243,8 @@ class Update(Base):
             "update_id",
             postgresql_where=text("outcome IS NULL"),
         ),
+        # /forget finds a person's updates by it, among everybody's.
+        Index("ix_updates_user_key", "user_key", postgresql_where=text("user_key IS NOT NULL")),
         CheckConstraint("outcome IN ('turn', 'command', 'ignored', 'parked')", name="outcome"),
     )
 

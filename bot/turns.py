@@ -152,15 +152,15 @@ class Turns:
         audience: Audience,
         stop: StopSignal,
     ) -> Ending:
-        course = Course(turn)
+        course = Course(turn, models[0])
         started = asyncio.get_running_loop().time()
 
         def grow(text: str) -> None:
             if course.first_token_at is None:
                 course.first_token_at = self._now()
-                self._metrics.llm_first_token.labels(
-                    self._metrics.model(models[1 if course.fallback_cause else 0])
-                ).observe(asyncio.get_running_loop().time() - started)
+                self._metrics.llm_first_token.labels(self._metrics.model(course.model)).observe(
+                    asyncio.get_running_loop().time() - started
+                )
             course.text = text
             audience.show(text)
 
@@ -180,7 +180,7 @@ class Turns:
                 _NOTICES.get(error.kind.value, Notice.FAILED),
             )
         completion = replace(completion, first_token_at=course.first_token_at)
-        outcome = "answered" if completion.cut_by is None else "incomplete"
+        outcome = "incomplete" if completion.shortfall == "incomplete" else "answered"
         await persist(lambda: self._ledger.record_answer(course.turn, completion, outcome=outcome))
         return await self._deliver(
             Ending(
@@ -212,7 +212,10 @@ class Turns:
             notice = Notice.INTERRUPTED
         if not course.text.strip():
             return await self._tell(ending, audience, notice) if notice else ending
-        partial = Completion(course.text, None, None, Usage(), first_token_at=course.first_token_at)
+        # It worked, and nobody will state its cost: the turn must count as one without a price.
+        partial = Completion(
+            course.text, course.model, None, Usage(), first_token_at=course.first_token_at
+        )
         await persist(lambda: self._ledger.record_answer(course.turn, partial, outcome="cancelled"))
         return await self._deliver(ending, course.text, audience, notice)
 

@@ -29,7 +29,8 @@ async def choose_model(
     _ = visit.translate
     models = model_settings.models
     wanted = (command.args or "").strip()
-    if wanted.isdigit() and 1 <= int(wanted) <= len(models):
+    # "²" is a digit too, and no number.
+    if wanted.isascii() and wanted.isdigit() and 1 <= int(wanted) <= len(models):
         wanted = models[int(wanted) - 1]
     if wanted in models:
         await preferences.set_model(visit.person, wanted)

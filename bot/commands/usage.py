@@ -1,4 +1,7 @@
-"""/usage: what a person used, what is left of the limits, and a picture of the last days."""
+"""/usage: what a person used, what is left of the limits, and a picture of the last days.
+
+In private only: a group must not read it.
+"""
 
 from __future__ import annotations
 
@@ -24,16 +27,24 @@ async def show_usage(
     _message: object, visit: Visit, usage_reader: UsageReader, limits: Limits
 ) -> UpdateOutcome:
     _ = visit.translate
-    days = await usage_reader.by_day(visit.person.key)
-    if not days:
-        await visit.conversation.say(_("You have not used anything yet."))
+    if not visit.place.is_private:
+        await visit.conversation.say(_("Use /usage in our private chat."))
         return UpdateOutcome.COMMAND
+    days = await usage_reader.by_day(visit.person.key)
     budgets = limits.budgets(await limits.spending(visit.person.key)) if limits.is_limited else []
+    if not days:
+        await visit.conversation.say("\n".join(_lines_before_use(budgets, _)))
+        return UpdateOutcome.COMMAND
     today, _month = limits.periods()
     caption = "\n".join(
         [
             *_lines(_("Today"), [day for day in days if day.day == today], _),
             *_lines(_("In all"), days, _),
+            _.plural(
+                "You used the bot on {count} day.",
+                "You used the bot on {count} days.",
+                total(days).days,
+            ),
             *(_budget_line(budget, _) for budget in budgets),
         ]
     )
@@ -70,6 +81,13 @@ def _lines(name: str, days: Sequence[DayOfUse], _: Translator) -> list[str]:
             )
         )
     return lines
+
+
+def _lines_before_use(budgets: Sequence[Budget], _: Translator) -> list[str]:
+    # Without a finished turn a budget may be used all the same: /forget refills nothing.
+    is_unused = not any(budget.used for budget in budgets)
+    first = [_("You have not used anything yet.")] if is_unused else []
+    return [*first, *(_budget_line(budget, _) for budget in budgets)]
 
 
 def _budget_line(budget: Budget, _: Translator) -> str:

@@ -41,7 +41,9 @@ def privacy_text(_: Translator) -> str:
         ),
         _(
             "**Who sees it.** Your messages go to the provider of the model that answers you. "
-            "Nobody else gets them, and they are not used for statistics."
+            "People whom the operator of this bot allows can read conversations (every reading "
+            "is recorded) and see names. Nobody else gets them, and they are not used for "
+            "statistics."
         ),
         _(
             "**What is counted.** Per message: time, lengths, tokens, cost and language, under a "

@@ -1,5 +1,6 @@
 -- One row: what a person used in the last minute, this day and this month, what open turns hold
--- in reserve, and what an earlier, erased self had used.
+-- in reserve, and what an earlier, erased self had used. A call that ended before its usage was
+-- stated counts with an estimate, rather too high: to stop an answer near its end is not free.
 WITH price AS (
     SELECT * FROM unnest(
         CAST(:models AS text[]), CAST(:prompt_prices AS numeric[]),
@@ -10,10 +11,20 @@ WITH price AS (
            CASE
                WHEN turn.cost_usd IS NOT NULL THEN turn.cost_usd
                WHEN turn.status = 'pending' THEN CAST(:reserve_usd AS numeric)
-               ELSE (turn.prompt_tokens * price.prompt
+               WHEN turn.prompt_tokens + turn.completion_tokens IS NOT NULL
+                   AND price.model IS NOT NULL
+               THEN (turn.prompt_tokens * price.prompt
                      + turn.completion_tokens * price.completion) / 1000000
+               -- Worked on, as the warehouse counts it; and whoever stops a model that thinks.
+               WHEN turn.status IN ('answered', 'cancelled') OR turn.model_used IS NOT NULL
+               -- A typical history and two characters a token, as where the reserve is made.
+               THEN coalesce(((2000 + turn.user_chars / 2.0) * price.prompt
+                              + turn.answer_chars / 2.0 * price.completion) / 1000000,
+                             CAST(:reserve_usd AS numeric))
            END AS cost_usd,
-           turn.cost_usd IS NULL AND turn.status <> 'pending' AND turn.model_used IS NOT NULL
+           -- A whole answer that stated no cost; one that was cut had no time to state it.
+           turn.cost_usd IS NULL AND turn.finish_reason IS NOT NULL
+               AND (turn.status = 'answered' OR turn.model_used IS NOT NULL)
                AND (price.model IS NULL OR turn.prompt_tokens IS NULL) AS is_unpriced
     FROM turns AS turn
     LEFT JOIN LATERAL (

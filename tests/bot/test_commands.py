@@ -86,6 +86,7 @@ async def test_model_is_chosen_from_the_allowed_list_only(start: Start):
     await world.ask("/model 2")
     await world.ask("hello")
     assert "no such model" in await world.ask("/model evil/model")
+    assert "no such model" in await world.ask("/model ²")
     await world.ask("/model sim/primary")
     await world.ask("hello")
 
@@ -155,6 +156,8 @@ async def test_privacy_names_the_rights(world: World):
     reply = await world.ask("/privacy")
     assert "/forget" in reply
     assert "/export" in reply
+    assert "every reading is recorded" in reply
+    assert "каждое чтение записывается" in await world.ask("/privacy", language="ru")
 
 
 async def test_export_is_a_file_with_every_text(world: World):
@@ -284,7 +287,7 @@ async def has_not_blocked(world: World) -> bool:
     return not await has_blocked(world)
 
 
-@pytest.mark.parametrize("command", ["/export", "/forget", "/system"])
+@pytest.mark.parametrize("command", ["/export", "/forget", "/system", "/usage"])
 async def test_private_matters_are_refused_in_a_group(world: World, command: str):
     world.write(command, chat=group())
     [reply] = await world.replies(1, chat=-100_500)

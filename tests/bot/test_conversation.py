@@ -43,6 +43,26 @@ async def test_an_answer_at_its_length_limit_says_so_and_can_be_continued(start:
     assert list(world.simulator.calls)[1].prompt_messages == 4
 
 
+async def test_a_preview_appears_in_the_topic_of_its_answer(world: World):
+    world.simulator.model.behave(MODEL, answer="word " * 20, token_seconds=0.05)
+    world.simulator.account.queue.put(
+        {
+            "message": {
+                "message_id": 1, "date": 1_700_000_000, "text": "hello",
+                "is_topic_message": True, "message_thread_id": 7,
+                "chat": {"id": 1001, "type": "private"},
+                "from": {"id": 1001, "is_bot": False, "first_name": "Ada"},
+            }
+        }
+    )  # fmt: skip
+    await world.settled()
+
+    outbox = world.simulator.account.outbox
+    drafts, answers = outbox.records(kind="draft"), outbox.records(kind="message")
+    assert drafts
+    assert {sent.thread_id for sent in (*drafts, *answers)} == {7}
+
+
 async def test_the_history_goes_with_the_next_question(world: World):
     world.simulator.model.behave(MODEL, answer="Paris")
     await world.ask("Capital of France?")

@@ -20,6 +20,7 @@ from simulator.telegram.faults import (
     TelegramFault,
 )
 from tests.bot.conftest import FALLBACK, MODEL, Start, World, eventually, group
+from tests.bot.test_commands import press_forget
 
 CHATS = int(os.environ.get("STORM", "80")) // 8
 MESSAGES = 5 if CHATS < 50 else 20
@@ -180,6 +181,33 @@ async def test_b5_a_429_of_a_limited_chat_loses_nothing(world: World):
 # B7
 
 
+async def test_b7_what_cannot_be_parsed_is_sealed_for_its_person_and_goes_with_them(world: World):
+    await world.ask("hello")
+    put = world.simulator.account.queue.put
+    of_a_person = put({"message": {"text": "my secret", "chat": "moon", "from": {"id": 1001}}})
+    of_a_stranger = put({"message": {"text": "a secret", "chat": "moon", "from": {"id": 7}}})
+    of_nobody = put({"message": {"text": "a riddle", "chat": "moon", "from": {"id": True}}})
+    await world.settled()
+
+    parked = {update.update_id: update for update in await world.updates()}
+
+    [person] = await world.rows("SELECT key, wrapped_key FROM users")
+    mine = parked[of_a_person]
+    assert (mine.outcome, mine.kind, mine.user_key) == ("parked", "unreadable", person.key)
+    assert b"my secret" in world.vault.person(person.wrapped_key).open(mine.payload)
+    stranger = parked[of_a_stranger]
+    assert (stranger.outcome, stranger.user_key, stranger.payload) == ("parked", None, None)
+    assert stranger.error
+    assert b"a riddle" in world.vault.installation.open(parked[of_nobody].payload)
+    await press_forget(world, "forget:yes")
+    await eventually(lambda: is_let_go(world, of_a_person))
+
+
+async def is_let_go(world: World, update_id: int | None) -> bool:
+    [row] = await world.rows("SELECT * FROM updates WHERE update_id = :id", id=update_id)
+    return (row.outcome, row.payload, row.user_key) == ("parked", None, None)
+
+
 async def test_b7_what_cannot_be_parsed_is_parked_and_the_rest_of_its_batch_is_answered(
     world: World,
 ):
@@ -219,6 +247,49 @@ async def test_b7_an_update_whose_handler_always_fails_is_parked_after_its_attem
         "bot_updates_settled_total", {"outcome": "parked"}
     )
     assert settled == 1
+
+
+async def breaks_down(*_arguments: object, **_more: object) -> None:
+    raise RuntimeError("a bug")
+
+
+async def test_b7_whose_update_is_parked_is_told_in_their_language(start: Start):
+    world = await start(max_update_attempts=2)
+    world.app.turns.take = breaks_down  # type: ignore[assignment,method-assign] # a bug on purpose
+
+    assert "не может ответить" in await world.ask("привет", language="ru")
+
+    assert [update.outcome for update in await world.settled()] == ["parked"]
+    assert len(await world.replies()) == 1
+
+
+async def test_b7_a_word_that_cannot_be_said_does_not_keep_an_update_from_being_parked(
+    start: Start,
+):
+    world = await start(max_update_attempts=2)
+    world.app.turns.take = breaks_down  # type: ignore[assignment,method-assign] # a bug on purpose
+    world.simulator.account.blocked.add(1001)
+    world.write("hello")
+
+    assert [update.outcome for update in await world.settled()] == ["parked"]
+
+    world.simulator.account.blocked.clear()
+    assert await world.ask("/help"), "its lane goes on"
+
+
+async def test_b7_a_group_hears_nothing_of_a_parked_update_that_was_not_for_the_bot(start: Start):
+    world = await start(max_update_attempts=2)
+    name = world.simulator.account.username
+    await world.ask("hello")
+    world.app.desk._dispatcher.feed_update = breaks_down  # type: ignore[method-assign,assignment] # a bug on purpose
+    chat = group()
+
+    world.write("between us", chat=chat)
+    world.write(f"@{name} and you?", chat=chat)
+
+    await world.settled()
+    assert [update.outcome for update in await world.updates()] == ["turn", "parked", "parked"]
+    assert len(await world.replies(1, chat=chat.id)) == 1
 
 
 # B8
@@ -352,6 +423,41 @@ async def test_the_fallback_answers_when_the_primary_fails(
     assert calls[-1] == (FALLBACK, "answered")
     assert all(call == (MODEL, cause) for call in calls[:-1])
     assert world.app.metrics.registry.get_sample_value("llm_fallback_used_total") == 1
+
+
+async def test_the_fallback_is_asked_at_once_when_the_primary_asks_for_a_long_pause(start: Start):
+    world = await start()
+    model_fails(world, "status", status=429, retry_after=30)
+
+    await world.ask("hello")
+
+    turn = await only_turn(world)
+    assert (turn.status, turn.fallback_cause) == ("answered", "rate_limited")
+    calls = await world.rows("SELECT model, outcome FROM llm_calls ORDER BY attempt")
+    assert calls == [(MODEL, "rate_limited"), (FALLBACK, "answered")]
+
+
+async def test_a_short_pause_is_waited_out_and_the_same_model_asked_again(start: Start):
+    world = await start()
+    model_fails(world, "status", status=429, retry_after=1, times=1)
+
+    await world.ask("hello")
+
+    turn = await only_turn(world)
+    assert (turn.status, turn.fallback_cause, turn.model_used) == ("answered", None, MODEL)
+
+
+async def test_an_answer_that_a_filter_broke_off_is_incomplete(world: World):
+    world.simulator.model.behave(MODEL, answer="one two", finish_reason="content_filter")
+
+    await world.ask("count")
+
+    assert "broke off" in (await world.replies(2))[1]
+    turn = await only_turn(world)
+    assert (turn.status, turn.reason) == ("answered", "incomplete")
+    assert turn.finish_reason == "content_filter"
+    [call] = await world.rows("SELECT outcome FROM llm_calls")
+    assert call.outcome == "incomplete"
 
 
 async def test_when_every_model_fails_the_person_is_told_in_their_language(world: World):

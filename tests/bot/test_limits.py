@@ -8,6 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
+from bot.limits import RESERVE_WITHOUT_PRICE_USD
+from bot.usage import UsageReader
 from tests.bot.conftest import MODEL, Start, World, group
 from tests.bot.test_commands import press_forget
 
@@ -153,6 +155,49 @@ async def test_a_turn_that_could_exceed_the_budget_is_not_begun(start: Start):
         await world.settled()
 
     assert "today is used up" in await world.ask("three tokens would not fit")
+
+
+async def stop_after(world: World, characters: int) -> Any:
+    """Ask, read so much of the answer, stop it; the turn."""
+    outbox = world.simulator.account.outbox
+    world.write("tell me")
+    await world.until(
+        lambda: any(len(draft.text or "") >= characters for draft in outbox.records(kind="draft"))
+    )
+    world.write("/stop")
+    turn = await last_turn(world)
+    assert turn.status == "cancelled"
+    return turn
+
+
+async def test_an_answer_that_was_stopped_is_not_free(start: Start):
+    # At two characters a token what was read is at least fifteen cents.
+    prices = {MODEL: {"prompt": 0, "completion": 1_000}}
+    world = await start(daily_usd_limit="0.5", llm_prices=prices, llm_max_tokens=400)
+    world.simulator.model.behave(MODEL, answer="word " * 300, token_seconds=0.02)
+
+    turn = await stop_after(world, 300)
+
+    assert (turn.model_used, turn.cost_usd, turn.prompt_tokens) == (MODEL, None, None)
+    spending = await world.app.limits.spending(turn.user_key)
+    assert spending.day_usd == turn.answer_chars * Decimal("0.0005")
+    assert "today is used up" in await world.ask("again")
+
+
+async def test_a_stopped_answer_of_a_model_without_a_price_costs_what_was_reserved(start: Start):
+    world = await start(daily_usd_limit="1")
+    world.simulator.model.behave(MODEL, answer="word " * 300, token_seconds=0.02)
+
+    turn = await stop_after(world, 20)
+
+    spending = await world.app.limits.spending(turn.user_key)
+    assert spending.day_usd == RESERVE_WITHOUT_PRICE_USD
+    [day] = await UsageReader(sessions=world.sessions, zone="UTC").by_day(turn.user_key)
+    assert (day.cost_usd, day.unpriced) == (None, 1)
+    # It says nothing of the model's price: the next answer will state its cost.
+    world.simulator.model.behave(MODEL, answer="yes")
+    world.write("again")
+    assert (await last_turn(world)).status == "answered"
 
 
 async def test_forget_refills_no_budget(start: Start):

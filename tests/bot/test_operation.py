@@ -260,6 +260,30 @@ async def test_while_telegram_cannot_be_reached_health_answers_and_ready_says_wh
         simulator.account.webhook.url = ""
 
 
+async def test_the_bot_is_not_ready_before_telegram_has_accepted_its_webhook(
+    simulator: Simulator, database: DatabaseSettings, sessions: Sessions
+):
+    away = simulator.telegram.faults.add(
+        TelegramFault(kind="error", method="setWebhook", status=502, description="Bad Gateway")
+    )
+    app = App(
+        make_settings(
+            simulator, database, telegram_webhook_url=HOOK, telegram_webhook_secret=SECRET
+        )
+    )
+    world = World(app, simulator, sessions)
+    async with AsyncExitStack() as stack:
+        starting = asyncio.ensure_future(stack.enter_async_context(app.running()))
+        await world.until(lambda: simulator.counters.methods.get("setwebhook", 0) > 1)
+
+        assert await get(world, "/ready") == (503, '{"ready": false, "waiting_for": "telegram"}')
+        simulator.telegram.faults.remove(away)
+
+        await asyncio.wait_for(starting, 90)
+        assert await get(world, "/ready") == (200, '{"ready": true}')
+        simulator.account.webhook.url = ""
+
+
 async def test_metrics_are_for_this_machine_or_for_the_token(start: Start):
     world = await start(metrics_token="a-token-for-metrics")
     proxied = {"X-Forwarded-For": "8.8.8.8"}
@@ -359,6 +383,25 @@ async def test_bad_settings_end_in_one_line_and_exit_code_2(
     assert (code, len(lines)) == (2, 1), errors
     assert named in lines[0]
     assert changes.get("TELEGRAM_TOKEN", "?!") not in lines[0]
+
+
+async def test_a_webhook_that_telegram_refuses_ends_in_one_line_and_exit_code_2(
+    simulator: Simulator, database: DatabaseSettings, tmp_path: Path
+):
+    refused = "Bad Request: bad webhook: HTTPS url must be provided for webhook"
+    simulator.telegram.faults.add(
+        TelegramFault(kind="error", method="setWebhook", status=400, description=refused)
+    )
+    environment = bot_environment(
+        simulator, database, TELEGRAM_WEBHOOK_URL=HOOK, TELEGRAM_WEBHOOK_SECRET=SECRET
+    )
+
+    code, errors = await run_bot(environment, tmp_path)
+
+    lines = [line for line in errors.splitlines() if line]
+    assert (code, len(lines)) == (2, 1), errors
+    assert lines[0].startswith("TELEGRAM_WEBHOOK_URL: ")
+    assert "HTTPS url must be provided" in lines[0]
 
 
 async def test_b4_sigterm_lets_a_running_answer_finish(
