@@ -54,12 +54,12 @@ class Session:
                 people=batch.people,
                 tombstones=batch.tombstones,
             )
-        record_lag(
-            self.writer,
-            lag_seconds=batch.replication_lag_seconds,
-            held_by=batch.held_by,
-            alert_seconds=self.alert_seconds,
-        )
+            record_lag(
+                self.writer,
+                lag_seconds=batch.replication_lag_seconds,
+                held_by=batch.held_by,
+                alert_seconds=self.alert_seconds,
+            )
         return batch
 
     def is_behind(self) -> bool:

@@ -108,7 +108,8 @@ def test_every_line_is_json_with_time_and_level_and_ours_name_their_service(
     name: str, service: str, stack: Stack
 ) -> None:
     lines = logs(stack)[f"{name}.log"].splitlines()
-    assert lines
+    # Dagster's programs may have had nothing to say.
+    assert lines or name.startswith("dagster-")
     assert [line for line in lines if not is_record(line)] == []
     records = [json.loads(line) for line in lines]
     # Dagster's first lines and the threads of libraries know no service.
