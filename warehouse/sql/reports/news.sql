@@ -1,5 +1,5 @@
--- A row: what was published since a known publication, that one included: the build of a day, or,
--- as day 1970-01-01, the publication itself and the ledger state it rests on.
+-- A row: what was published since a known publication: the build of a day, or, as day 1970-01-01,
+-- a publication itself, the known one included, and the ledger state it rests on.
 -- `told` is the newest publication that was looked at again, and how far it was found to reach.
 SELECT
     publication,
@@ -17,5 +17,5 @@ SELECT
         WHERE f.publication >= {known:UInt64}
     ) AS told
 FROM published
-PREWHERE publication >= {known:UInt64}
+PREWHERE publication > {known:UInt64} OR (publication = {known:UInt64} AND day = toDate(0))
 ORDER BY publication, day
