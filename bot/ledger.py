@@ -6,7 +6,7 @@ A turn is opened together with its first attempt, before the request leaves, and
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
@@ -23,7 +23,6 @@ from bot.records import (
     OpenTurn,
     Question,
     Room,
-    Spent,
     TakenError,
 )
 from bot.sql import statement
@@ -178,11 +177,9 @@ class Ledger:
             },
         )
 
-    async def finish(
-        self, turn_id: UUID, update_ids: Sequence[int], ending: Ending
-    ) -> Spent | None:
-        """Finish the turn and settle its updates. Done before: changes nothing, returns None."""
-        rows = await self._statements.write(
+    async def finish(self, turn_id: UUID, update_ids: Sequence[int], ending: Ending) -> None:
+        """Finish the turn and settle its updates. Done before: changes nothing."""
+        await self._statements.write(
             "finish_turn",
             {
                 "bot_id": self._bot_id,
@@ -200,9 +197,6 @@ class Ledger:
                 "flood_wait_ms": ending.flood_wait_ms,
             },
         )
-        if not rows:
-            return None
-        return Spent(**{each.name: rows[0][each.name] for each in fields(Spent)})
 
     async def interrupted(self, turn_id: UUID, sealer: Sealer) -> Interrupted | None:
         """What a stopped process left of this turn."""

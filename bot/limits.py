@@ -9,13 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.audience import Refusal
-from bot.records import Context, Question, Spent, TakenError
+from bot.records import Context, Question, TakenError
 from bot.settings import AccessMode, AccessSettings, LimitSettings, Price
 from bot.sql import statement
 from bot.tables import User
@@ -41,6 +42,9 @@ class Spending:
     day_usd: Decimal
     month_usd: Decimal
     unpriced_turns: int
+    turn_messages: int
+    turn_usd: Decimal
+    """Of the turn that was asked about."""
 
 
 @dataclass(frozen=True)
@@ -150,11 +154,11 @@ class Limits:
     async def spending(self, user_key: int) -> Spending:
         """What this person has used."""
         async with self._sessions() as session:
-            return await self._spending(session, user_key, model=None)
+            return await self._spending(session, user_key)
 
     async def spending_in(self, session: AsyncSession, user_key: int) -> Spending:
         """The same, inside the caller's transaction."""
-        return await self._spending(session, user_key, model=None)
+        return await self._spending(session, user_key)
 
     def budgets(self, spending: Spending) -> list[Budget]:
         """Every limit that is set."""
@@ -170,33 +174,20 @@ class Limits:
             if limit is not None
         ]
 
-    async def nearly_used(
-        self, user_key: int, *, messages: int, spent: Spent | None
-    ) -> list[Budget]:
-        """The budgets of which a turn that used this has just reached the 80th per cent."""
+    async def nearly_used(self, user_key: int, turn_id: UUID) -> list[Budget]:
+        """The budgets of which this turn has just reached the 80th per cent."""
         if not self.is_limited:
             return []
+        async with self._sessions() as session:
+            spending = await self._spending(session, user_key, turn_id=turn_id)
         crossed = []
-        for budget in self.budgets(await self.spending(user_key)):
-            share = self.cost_of(spent) if budget.name.endswith("usd") else Decimal(messages)
+        for budget in self.budgets(spending):
+            is_money = budget.name.endswith("usd")
+            share = spending.turn_usd if is_money else Decimal(spending.turn_messages)
             line = budget.limit * WARNING_SHARE
             if budget.used - share < line <= budget.used:
                 crossed.append(budget)
         return crossed
-
-    def cost_of(self, spent: Spent | None) -> Decimal:
-        """As the budget counts it: the stated cost, else configured prices, else nothing."""
-        if spent is None:
-            return Decimal(0)
-        if spent.cost_usd is not None:
-            return spent.cost_usd
-        price = self._prices.get(spent.model_used or "") or self._prices.get(
-            spent.model_asked or ""
-        )
-        if price is None or spent.prompt_tokens is None or spent.completion_tokens is None:
-            return Decimal(0)
-        tokens = spent.prompt_tokens * price.prompt + spent.completion_tokens * price.completion
-        return tokens / 1_000_000
 
     def _largest_cost(self, question: Question, context: Context, model: str) -> Decimal:
         """The most that this turn can cost by the configured price; 0 without one."""
@@ -215,7 +206,12 @@ class Limits:
         return today, today.replace(day=1)
 
     async def _spending(
-        self, session: AsyncSession, user_key: int, *, model: str | None
+        self,
+        session: AsyncSession,
+        user_key: int,
+        *,
+        model: str | None = None,
+        turn_id: UUID | None = None,
     ) -> Spending:
         day, month = self.periods()
         row = (
@@ -223,10 +219,13 @@ class Limits:
                 statement("spending"),
                 {
                     "user_key": user_key,
+                    "turn_id": turn_id,
                     "models": list(self._prices),
                     "prompt_prices": [price.prompt for price in self._prices.values()],
                     "completion_prices": [price.completion for price in self._prices.values()],
                     "reserve_usd": self._reserve(model),
+                    "typical_prompt_tokens": TYPICAL_PROMPT_TOKENS,
+                    "characters_per_token": CHARACTERS_PER_TOKEN,
                     "day": day,
                     "month": month,
                     "day_start": datetime.combine(day, datetime.min.time(), self._zone),
@@ -242,6 +241,8 @@ class Limits:
             day_usd=row.day_usd,
             month_usd=row.month_usd,
             unpriced_turns=row.unpriced_turns,
+            turn_messages=int(row.turn_messages),
+            turn_usd=row.turn_usd,
         )
 
     def _reserve(self, model: str | None) -> Decimal:

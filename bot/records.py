@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from uuid import UUID
 
 from common.errors import DialyticsError
@@ -97,17 +96,6 @@ class Ending:
     answer_chars: int = 0
     answer_parts: int = 0
     flood_wait_ms: int = 0
-
-
-@dataclass(frozen=True)
-class Spent:
-    """What a finished turn used. `cost_usd` is the provider's figure; None: it stated none."""
-
-    cost_usd: Decimal | None
-    model_asked: str | None
-    model_used: str | None
-    prompt_tokens: int | None
-    completion_tokens: int | None
 
 
 @dataclass(frozen=True)

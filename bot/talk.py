@@ -49,15 +49,13 @@ class Talk:
         if finished.ending.reason == "blocked" and visit.place.is_private:
             await self._people.set_blocked(visit.person, at=datetime.now(UTC))
         elif not self._limits.is_admin(visit.sender.telegram_id):
-            await self._warn(visit, question, finished)
+            await self._warn(visit, finished)
         return finished
 
-    async def _warn(self, visit: Visit, question: Question, finished: Finished) -> None:
-        if finished.ending.answered_at is None:
+    async def _warn(self, visit: Visit, finished: Finished) -> None:
+        if finished.turn_id is None or finished.ending.answered_at is None:
             return
-        for budget in await self._limits.nearly_used(
-            visit.person.key, messages=question.user_messages, spent=finished.spent
-        ):
+        for budget in await self._limits.nearly_used(visit.person.key, finished.turn_id):
             try:
                 await visit.conversation.say(_warning(budget, visit))
             except UndeliverableError:

@@ -21,7 +21,7 @@ from bot.metrics import Metrics
 from bot.model import ChatMessage, Model
 from bot.persist import persist
 from bot.prompt import messages_for, models_for
-from bot.records import Context, Ending, Interrupted, OpenTurn, Question, Spent
+from bot.records import Context, Ending, Interrupted, OpenTurn, Question
 from bot.settings import ModelSettings
 from bot.stopping import StoppedError, StopSignal, until_stopped
 from common.log import get_logger
@@ -36,10 +36,10 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class Finished:
-    """How a turn ended, and what it used when it was finished here."""
+    """How a turn ended. Without an id: it was rejected, and used nothing."""
 
     ending: Ending
-    spent: Spent | None = None
+    turn_id: UUID | None = None
 
 
 class Gate(Protocol):
@@ -244,11 +244,11 @@ class Turns:
 
     async def _finish(self, turn_id: UUID, update_ids: Sequence[int], ending: Ending) -> Finished:
         with span("ledger finish_turn", status=ending.status.value, reason=ending.reason):
-            spent = await persist(lambda: self._ledger.finish(turn_id, update_ids, ending))
+            await persist(lambda: self._ledger.finish(turn_id, update_ids, ending))
         self._metrics.turns_finished.labels(ending.status.value).inc()
         self._metrics.updates_settled.labels("turn").inc(len(update_ids))
         log.info("turn finished", status=ending.status.value, reason=ending.reason)
-        return Finished(ending, spent)
+        return Finished(ending, turn_id)
 
 
 _NOTICES = {

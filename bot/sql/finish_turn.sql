@@ -31,5 +31,4 @@ SET status = CAST(:status AS text), reason = CAST(:reason AS text),
     flood_wait_ms = CAST(:flood_wait_ms AS integer)
 FROM spent
 WHERE turns.id = CAST(:turn_id AS uuid) AND turns.status = 'pending'
-RETURNING turns.id AS turn_id, turns.cost_usd, turns.model_asked, turns.model_used,
-          turns.prompt_tokens, turns.completion_tokens
+RETURNING turns.id AS turn_id

@@ -7,7 +7,7 @@ WITH price AS (
         CAST(:completion_prices AS numeric[])
     ) AS given(model, prompt, completion)
 ), used AS (
-    SELECT turn.received_at, turn.user_messages, turn.status,
+    SELECT turn.id, turn.received_at, turn.user_messages, turn.status,
            CASE
                WHEN turn.cost_usd IS NOT NULL THEN turn.cost_usd
                WHEN turn.status = 'pending' THEN CAST(:reserve_usd AS numeric)
@@ -17,10 +17,12 @@ WITH price AS (
                      + turn.completion_tokens * price.completion) / 1000000
                -- Worked on, as the warehouse counts it; and whoever stops a model that thinks.
                WHEN turn.status IN ('answered', 'cancelled') OR turn.model_used IS NOT NULL
-               -- A typical history and two characters a token, as where the reserve is made.
-               THEN coalesce(((2000 + turn.user_chars / 2.0) * price.prompt
-                              + turn.answer_chars / 2.0 * price.completion) / 1000000,
-                             CAST(:reserve_usd AS numeric))
+               THEN coalesce(
+                   ((:typical_prompt_tokens
+                     + turn.user_chars / CAST(:characters_per_token AS numeric)) * price.prompt
+                    + turn.answer_chars / CAST(:characters_per_token AS numeric)
+                      * price.completion) / 1000000,
+                   CAST(:reserve_usd AS numeric))
            END AS cost_usd,
            -- A whole answer that stated no cost; one that was cut had no time to state it.
            turn.cost_usd IS NULL AND turn.finish_reason IS NOT NULL
@@ -61,6 +63,9 @@ SELECT count(*) FILTER (
        before.month_usd + coalesce(sum(used.cost_usd)
            FILTER (WHERE used.received_at >= CAST(:month_start AS timestamptz)), 0) AS month_usd,
        count(*) FILTER (WHERE used.is_unpriced
-           AND used.received_at >= CAST(:month_start AS timestamptz)) AS unpriced_turns
+           AND used.received_at >= CAST(:month_start AS timestamptz)) AS unpriced_turns,
+       coalesce(sum(used.user_messages) FILTER (WHERE used.id = CAST(:turn_id AS uuid)), 0)
+           AS turn_messages,
+       coalesce(sum(used.cost_usd) FILTER (WHERE used.id = CAST(:turn_id AS uuid)), 0) AS turn_usd
 FROM before LEFT JOIN used ON true
 GROUP BY before.day_messages, before.month_messages, before.day_usd, before.month_usd

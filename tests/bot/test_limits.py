@@ -200,6 +200,16 @@ async def test_a_stopped_answer_of_a_model_without_a_price_costs_what_was_reserv
     assert (await last_turn(world)).status == "answered"
 
 
+async def test_an_answer_that_was_stopped_warns_at_80_per_cent_too(start: Start):
+    world = await start(daily_usd_limit=str(RESERVE_WITHOUT_PRICE_USD / Decimal("0.8")))
+    world.simulator.model.behave(MODEL, answer="word " * 300, token_seconds=0.02)
+
+    await stop_after(world, 20)
+
+    # The part that was read, and the word about the budget.
+    assert "80 %" in (await world.replies(2))[1]
+
+
 async def test_forget_refills_no_budget(start: Start):
     world = await start(daily_message_limit=2)
     await world.ask("one")
