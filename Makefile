@@ -85,6 +85,10 @@ proof: setup ## Is an erased person in neither store? (PERSON=user_key from the 
 account: setup ## Accounts of the API: DO="grant NAME names:read", or revoke, disable, enable; alone it lists them
 	@exec $(BIN)/python -m embedded.stack run api.accounts $(or $(DO),list)
 
+.PHONY: parked
+parked: setup ## Updates that were put aside: DO="retry ID ID" gives them back to the bot; alone it lists them
+	@exec $(BIN)/python -m embedded.stack run bot.parked $(or $(DO),list)
+
 .PHONY: load-bot
 load-bot: setup ## Chats that all write at once, answered by slow models (CHATS=1000), JSON last
 	@exec $(BIN)/python -m benchmarks.chats --chats "$(or $(CHATS),1000)"

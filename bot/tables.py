@@ -228,7 +228,8 @@ class Update(Base):
     """HMAC of chat (and topic): updates of one lane are processed in order, one at a time."""
     user_key: Mapped[int | None] = mapped_column(Integer)
     payload: Mapped[bytes | None] = mapped_column(LargeBinary)
-    """The update as received, sealed; NULL once its outcome is recorded."""
+    """The update as received, sealed; NULL once its outcome is recorded. A parked one keeps it
+    for MESSAGE_RETENTION_DAYS, so that it can be tried again."""
     attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     outcome: Mapped[str | None] = mapped_column(Text)
     turn_id: Mapped[UUID | None]
@@ -245,6 +246,8 @@ class Update(Base):
         ),
         # /forget finds a person's updates by it, among everybody's.
         Index("ix_updates_user_key", "user_key", postgresql_where=text("user_key IS NOT NULL")),
+        # Few among millions; those whose payload is gone stay in it, for the operator's list.
+        Index("ix_updates_parked", "settled_at", postgresql_where=text("outcome = 'parked'")),
         CheckConstraint("outcome IN ('turn', 'command', 'ignored', 'parked')", name="outcome"),
     )
 

@@ -1,11 +1,11 @@
-"""Erases what has served its time: texts, budgets of ended periods, tombstones, watermarks.
+"""Erases what has served its time: texts, parked updates, ended budgets, tombstones, watermarks.
 
 Texts live in PostgreSQL only. Erasing them changes no figure: the ledger holds none.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import psycopg
 
@@ -21,6 +21,16 @@ ERASE_TEXTS = """
 DELETE FROM messages WHERE id IN (
     SELECT id FROM messages
     WHERE created_at < now() - make_interval(days => %(days)s) LIMIT %(rows)s
+)
+"""
+# Asked twice: an operator may give the update back to the inbox between the two.
+ERASE_PAYLOADS = """
+UPDATE updates SET payload = NULL
+WHERE outcome = 'parked' AND (bot_id, update_id) IN (
+    SELECT bot_id, update_id FROM updates
+    WHERE outcome = 'parked' AND payload IS NOT NULL
+        AND settled_at < now() - make_interval(days => %(days)s)
+    LIMIT %(rows)s
 )
 """
 ERASE_TOMBSTONES = """
@@ -49,21 +59,24 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """How many rows went."""
+    """How many rows went, or lost what they held."""
 
     texts: int
+    payloads: int
+    """Of parked updates: their rows stay."""
     budgets: int
     tombstones: int
 
 
 def apply_retention(stores: Stores) -> Erased:
-    """Erase texts older than MESSAGE_RETENTION_DAYS (0: none) and records nobody needs."""
+    """Erase what is older than MESSAGE_RETENTION_DAYS (0: nothing) and records nobody needs."""
     settings = stores.pipelines
     with exclusively(stores) as session, psycopg.connect(stores.database.libpq_url) as connection:
         state = session.state()
-        texts = 0
-        if settings.message_retention_days:
-            texts = _erase(connection, ERASE_TEXTS, days=settings.message_retention_days)
+        texts = payloads = 0
+        if days := settings.message_retention_days:
+            texts = _erase(connection, ERASE_TEXTS, days=days)
+            payloads = _erase(connection, ERASE_PAYLOADS, days=days)
         budgets = _erase(connection, ERASE_BUDGETS, zone=stores.report.report_timezone)
         tombstones = _erase(
             connection,
@@ -72,20 +85,21 @@ def apply_retention(stores: Stores) -> Erased:
             watermark=str(state.watermark),
         )
         _erase_watermarks(session.writer)
-    log.info("retention applied", texts=texts, budgets=budgets, tombstones=tombstones)
-    return Erased(texts=texts, budgets=budgets, tombstones=tombstones)
+    erased = Erased(texts=texts, payloads=payloads, budgets=budgets, tombstones=tombstones)
+    log.info("retention applied", **asdict(erased))
+    return erased
 
 
 def _erase(connection: psycopg.Connection, statement: str, **parameters: object) -> int:
-    """Delete in small transactions: a large one would hold replication's horizon back."""
+    """Erase in small transactions: a large one would hold replication's horizon back."""
     erased = 0
     while True:
         with connection.transaction():
-            deleted = connection.execute(
+            rows = connection.execute(
                 statement.encode(), {**parameters, "rows": ROWS_AT_ONCE}
             ).rowcount
-        erased += deleted
-        if deleted < ROWS_AT_ONCE:
+        erased += rows
+        if rows < ROWS_AT_ONCE:
             return erased
 
 

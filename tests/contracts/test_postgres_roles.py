@@ -78,6 +78,8 @@ async def test_the_bot_writes_its_tables_and_erasing_leaves_a_tombstone(
         ("dialytics_api", "UPDATE turns SET cost_usd = 0"),
         ("dialytics_pipelines", "SELECT content FROM messages"),
         ("dialytics_pipelines", "UPDATE turns SET cost_usd = 0"),
+        ("dialytics_pipelines", "UPDATE updates SET outcome = NULL"),
+        ("dialytics_pipelines", "DELETE FROM updates"),
         ("dialytics_pipelines", "SELECT password_hash FROM api_users"),
     ],
 )

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import random
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
+import psycopg
+import pytest
+
 from common.settings import ReportSettings
+from pipelines import retention
 from pipelines.cycle import Stores, run_cycle
 from pipelines.retention import apply_retention
 from pipelines.settings import PipelineSettings
@@ -58,6 +64,66 @@ def test_texts_go_after_their_days_and_never_while_no_limit_is_set(
     run_cycle(stores)
     assert_equal(ledger, writer)
     assert_exact(ledger, writer)
+
+
+def add_update(
+    ledger: Ledger, update_id: int, *, days_old: float | None, outcome: str | None = "parked"
+) -> None:
+    """An update that kept its payload; `days_old` since it was settled."""
+    ledger.execute(
+        "INSERT INTO updates (bot_id, update_id, kind, lane, payload, outcome, received_at,"
+        " settled_at) VALUES (7, %s, 'message', 'lane', 'sealed', %s, now() - interval '9 years',"
+        " now() - %s::interval)",
+        update_id,
+        outcome,
+        None if days_old is None else timedelta(days=days_old),
+    )
+
+
+def test_a_parked_update_keeps_its_payload_for_the_days_of_texts(
+    stores: Stores, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = [1, 2, 3, 4, 5]
+    for update_id in old:
+        add_update(ledger, update_id, days_old=30.5)
+    add_update(ledger, 11, days_old=29.5)
+    add_update(ledger, 12, days_old=None, outcome=None)
+    monkeypatch.setattr(retention, "ROWS_AT_ONCE", 2)
+
+    assert apply_retention(keeping(stores)).payloads == 0
+    assert apply_retention(keeping(stores, message_retention_days=30)).payloads == len(old)
+    assert apply_retention(keeping(stores, message_retention_days=30)).payloads == 0
+
+    rows = ledger.execute("SELECT update_id, outcome, payload FROM updates ORDER BY update_id")
+    kept = {row["update_id"]: row["outcome"] for row in rows if row["payload"]}
+    assert kept == {11: "parked", 12: None}
+    assert {row["outcome"] for row in rows if not row["payload"]} == {"parked"}
+
+
+def test_an_update_that_is_given_back_meanwhile_keeps_its_payload(
+    stores: Stores, ledger: Ledger
+) -> None:
+    add_update(ledger, 1, days_old=30.5)
+    with psycopg.connect(stores.database.libpq_url) as operator, ThreadPoolExecutor() as threads:
+        operator.execute("UPDATE updates SET outcome = NULL, settled_at = NULL")
+        erasing = threads.submit(apply_retention, keeping(stores, message_retention_days=30))
+        wait_until_somebody_waits(ledger)
+        operator.commit()
+        assert erasing.result(timeout=60).payloads == 0
+
+    [row] = ledger.execute("SELECT outcome, payload FROM updates")
+    assert (row["outcome"], row["payload"]) == (None, b"sealed")
+
+
+def wait_until_somebody_waits(ledger: Ledger) -> None:
+    """Until a statement waits for a row of another transaction."""
+    ends = time.monotonic() + 60
+    while not ledger.execute(
+        "SELECT 1 FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    ):
+        assert time.monotonic() < ends
+        time.sleep(0.02)
 
 
 def test_a_tombstone_stays_until_it_was_replicated_however_old_it_is(
