@@ -53,6 +53,16 @@ def _redacted(value: Any) -> Any:
     return value
 
 
+def _named(service: str) -> Processor:
+    """Every line says whose it is: a variable of the context would be missing in other threads."""
+
+    def name(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        event.setdefault("service", service)
+        return event
+
+    return name
+
+
 def writes_json(settings: RuntimeSettings) -> bool:
     """Whether lines are for machines: `auto` is JSON in production and outside a terminal."""
     return settings.log_format == "json" or (
@@ -66,6 +76,7 @@ def configure_logging(settings: RuntimeSettings, *, service: str) -> None:
     as_json = writes_json(settings)
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        _named(service),
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -121,7 +132,6 @@ def configure_logging(settings: RuntimeSettings, *, service: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(service=service)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

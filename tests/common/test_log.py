@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -58,3 +59,25 @@ except ZeroDivisionError:
     )
     assert "ZeroDivisionError" in outcome.stderr
     assert "a dear secret" not in outcome.stderr
+
+
+def test_a_library_in_a_thread_of_its_own_says_whose_line_it_is() -> None:
+    script = """
+import logging, threading
+from common.log import configure_logging
+from common.settings import RuntimeSettings
+configure_logging(RuntimeSettings(), service="test")
+thread = threading.Thread(target=lambda: logging.getLogger("a.library").warning("busy"))
+thread.start()
+thread.join()
+"""
+    outcome = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "LOG_FORMAT": "json"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=200,
+    )
+    line = json.loads(outcome.stderr)
+    assert (line["service"], line["event"]) == ("test", "busy")
