@@ -195,11 +195,15 @@ def create_app(
     @asynccontextmanager
     async def running(_app: FastAPI) -> AsyncIterator[None]:
         people.directory.start()
-        refreshing = asyncio.create_task(_keep_fresh(metrics), name="metrics")
+        background = [
+            asyncio.create_task(_keep_fresh(metrics), name="metrics"),
+            asyncio.create_task(snapshots.look_ahead(), name="snapshots"),
+        ]
         try:
             yield
         finally:
-            refreshing.cancel()
+            for task in background:
+                task.cancel()
             await people.directory.stop()
             people.passwords.close()
             await counters.close()

@@ -85,11 +85,12 @@ class KeptDays:
             self._make_room()
         return [bot_day for build in builds.items() for bot_day in found[build]]
 
-    def keep_only(self, builds: Mapping[date, int]) -> None:
-        """Forget what serves no day any more."""
-        for day, version in list(self._kept):
-            if builds.get(day) != version:
-                self._drop((day, version))
+    def keep_only(self, builds: Mapping[date, int]) -> tuple[date, ...]:
+        """Forget what serves no day any more; returns the days that another build serves now."""
+        gone = [(day, version) for day, version in self._kept if builds.get(day) != version]
+        for build in gone:
+            self._drop(build)
+        return tuple(day for day, _ in gone if day in builds)
 
     async def _read(
         self, reader: Reader, missing: list[tuple[date, int]]

@@ -55,6 +55,8 @@ class Snapshot:
     builds: dict[date, Build] = field(default_factory=dict, repr=False, compare=False)
     kept: KeptDays = field(default_factory=KeptDays, repr=False, compare=False)
     """What was read of these builds, handed on from snapshot to snapshot."""
+    replaced: tuple[date, ...] = field(default=(), repr=False, compare=False)
+    """Days that were kept in the build before."""
 
     @property
     def is_empty(self) -> bool:
@@ -118,6 +120,16 @@ class Snapshot:
             return None
         days = await self.kept.of(reader, versions)
         return days if bot_id is None else [day for day in days if day.bot_id == bot_id]
+
+    async def read_replaced(self, reader: Reader) -> None:
+        """Read again what was kept and replaced, before anybody asks for it.
+
+        Raises:
+            WarehouseError: it cannot be read.
+        """
+        newest = sorted(self.replaced)[-self.kept.most_days :]
+        if newest:
+            await self.kept.of(reader, {day: self.builds[day].version for day in newest})
 
     def _versions(self, first: date, last: date) -> dict[date, int]:
         return {day: build.version for day, build in self.builds.items() if first <= day <= last}
@@ -189,7 +201,7 @@ def _following(known: Snapshot, rows: Sequence[Mapping[str, Any]]) -> Snapshot |
 
 
 def _snapshot(head: Mapping[str, Any], builds: dict[date, Build], kept: KeptDays) -> Snapshot:
-    kept.keep_only({day: build.version for day, build in builds.items()})
+    replaced = kept.keep_only({day: build.version for day, build in builds.items()})
     through: datetime = head["data_through"]
     return Snapshot(
         id=f"{head['epoch']}.{head['publication']}.{int(through.timestamp() * 1000)}",
@@ -201,4 +213,5 @@ def _snapshot(head: Mapping[str, Any], builds: dict[date, Build], kept: KeptDays
         report_timezone=head["zone"],
         builds=builds,
         kept=kept,
+        replaced=replaced,
     )

@@ -1,4 +1,8 @@
-"""The snapshot that answers rest on now, asked for at most once a second. Knows no report."""
+"""The snapshot that answers rest on now, asked for about once a second. Knows no report.
+
+While answers are asked for, the next snapshot is looked up before they need it, and the days that
+it replaced are read: the first answer after a publication waits for neither (decision 0018).
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,15 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from warehouse.errors import WarehouseError
 from warehouse.reading import Reader
 from warehouse.snapshot import Snapshot, resolve
 
 FRESH_SECONDS = 1.0
+AHEAD_SHARE = 0.8
+"""Of the time that a snapshot may be used, after which the next one is looked up."""
+AHEAD_SECONDS = 60.0
+"""How long after an answer the next one is still prepared for."""
 
 
 class Resolve(Protocol):
@@ -38,22 +47,50 @@ class Snapshots:
         self._latest: Snapshot | None = None
         self._resolved_at = 0.0
         self._under_way: asyncio.Task[Snapshot] | None = None
+        self._wanted = asyncio.Event()
+        self._wanted_at = 0.0
 
-    async def current(self) -> Snapshot:
+    async def current(self, *, is_wanted_again: bool = True) -> Snapshot:
         """The snapshot, at most a second old.
+
+        Args:
+            is_wanted_again: whoever asks is a reason to look ahead.
 
         Raises:
             WarehouseError: it cannot be read.
         """
+        if is_wanted_again:
+            self._wanted_at = self._clock()
+            self._wanted.set()
         if self._latest is not None and self._clock() - self._resolved_at < self._fresh_seconds:
             return self._latest
+        return await self._asked(ahead=False)
+
+    async def look_ahead(self) -> None:
+        """Keep the snapshot fresh for as long as answers are asked for. Runs until cancelled."""
+        while True:
+            await self._wanted.wait()
+            await asyncio.sleep(self._fresh_seconds * AHEAD_SHARE)
+            if self._clock() - self._wanted_at > AHEAD_SECONDS:
+                self._wanted.clear()
+                continue
+            try:
+                await self._asked(ahead=True)
+            except WarehouseError:
+                # The reader logged it, and the next answer meets it again: nothing to prepare.
+                self._wanted.clear()
+
+    async def _asked(self, *, ahead: bool) -> Snapshot:
         if self._under_way is None or self._under_way.done():
-            self._under_way = asyncio.create_task(self._ask())
+            self._under_way = asyncio.create_task(self._ask(ahead=ahead))
         return await asyncio.shield(self._under_way)
 
-    async def _ask(self) -> Snapshot:
+    async def _ask(self, *, ahead: bool) -> Snapshot:
         # The age counts from before the question: an answer is never older than it claims.
         asked_at = self._clock()
-        self._latest = await self._resolve(self._reader, known=self._latest)
+        latest = await self._resolve(self._reader, known=self._latest)
+        if ahead:
+            await latest.read_replaced(self._reader)
+        self._latest = latest
         self._resolved_at = asked_at
-        return self._latest
+        return latest

@@ -172,7 +172,7 @@ async def _warehouse(reader: Reader, snapshots: Snapshots) -> str:
         revision = None
     state = _state_of_schema(revision, WAREHOUSE_SCHEMA, store="clickhouse")
     if state == "ok":
-        await freshness(reader, snapshot=await snapshots.current())
+        await freshness(reader, snapshot=await snapshots.current(is_wanted_again=False))
     return state
 
 

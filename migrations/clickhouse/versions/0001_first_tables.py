@@ -13,6 +13,8 @@ depends_on = None
 BUILD = "(toYYYYMM(day), version)"
 # A row may be a megabyte of bitmaps: a day is found without reading its month.
 SMALL_GRANULES = "index_granularity = 64"
+# A few people's month is found without reading much around them, and everybody's as fast as before.
+PEOPLE_GRANULES = "index_granularity = 1024"
 # A dialog's turns of a day are found without reading much around them: the least that is read of
 # a column is a granule, and the least that is unpacked is a block.
 FINE_GRANULES = "index_granularity = 512, min_compress_block_size = 4096"
@@ -351,7 +353,7 @@ ROLLUPS = {
     "daily": (DAILY, "(day, bot_id, chat_type, language, model)", ""),
     "new_users": (NEW_USERS, "(day, bot_id, bucket, source)", ""),
     # By person: the ranking is by sums over the days, and then few people are looked up.
-    "user_days": (USER_DAYS, "(user_key, day, bot_id)", ""),
+    "user_days": (USER_DAYS, "(user_key, day, bot_id)", PEOPLE_GRANULES),
     # By dialog: a page looks up few of them over many days.
     "dialog_days": (DIALOG_DAYS, "(dialog_id, day, bot_id)", FINE_GRANULES),
     "quarter_users": (QUARTER_USERS, "(day, bot_id, bucket)", SMALL_GRANULES),
