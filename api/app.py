@@ -204,6 +204,7 @@ def create_app(
         finally:
             for task in background:
                 task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
             await people.directory.stop()
             people.passwords.close()
             await counters.close()

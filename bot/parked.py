@@ -16,7 +16,7 @@ from sqlalchemy import select, tuple_, update
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from bot.incoming import LARGEST_UPDATE_ID, UNREADABLE
-from bot.tables import Update
+from bot.tables import Update, User
 from common.errors import StartupError
 from common.log import configure_logging
 from common.postgres import Sessions, check_reachable, create_engine, transaction
@@ -102,7 +102,15 @@ async def retry(
     if bot_id is not None:
         asked = asked.where(Update.bot_id == bot_id)
     async with transaction(sessions) as session:
-        # Locked: /forget and retention erase payloads beside us.
+        # /forget locks its person first: what is given back beside it would be missed by it.
+        keys = asked.with_only_columns(Update.user_key, maintain_column_froms=True).order_by(None)
+        await session.execute(
+            select(User.key)
+            .where(User.key.in_(keys))
+            .order_by(User.key)
+            .with_for_update(read=True, key_share=True)
+        )
+        # Retention erases payloads beside us.
         rows = (await session.execute(asked.with_for_update())).mappings()
         found = [Parked(**row) for row in rows]
         if refused := [

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from common.log import get_logger
 from warehouse.errors import WarehouseError
 from warehouse.reading import Reader
 from warehouse.snapshot import Snapshot, resolve
@@ -20,6 +21,8 @@ AHEAD_SHARE = 0.8
 """Of the time that a snapshot may be used, after which the next one is looked up."""
 AHEAD_SECONDS = 60.0
 """How long after an answer the next one is still prepared for."""
+
+log = get_logger(__name__)
 
 
 class Resolve(Protocol):
@@ -64,7 +67,7 @@ class Snapshots:
             self._wanted.set()
         if self._latest is not None and self._clock() - self._resolved_at < self._fresh_seconds:
             return self._latest
-        return await self._asked(ahead=False)
+        return await self._asked()
 
     async def look_ahead(self) -> None:
         """Keep the snapshot fresh for as long as answers are asked for. Runs until cancelled."""
@@ -75,22 +78,20 @@ class Snapshots:
                 self._wanted.clear()
                 continue
             try:
-                await self._asked(ahead=True)
-            except WarehouseError:
-                # The reader logged it, and the next answer meets it again: nothing to prepare.
+                await (await self._asked()).read_replaced(self._reader)
+            except WarehouseError as error:
+                # Whoever asks next meets it and is told; until then nothing is prepared.
+                log.info("next snapshot not prepared", cause=str(error))
                 self._wanted.clear()
 
-    async def _asked(self, *, ahead: bool) -> Snapshot:
+    async def _asked(self) -> Snapshot:
         if self._under_way is None or self._under_way.done():
-            self._under_way = asyncio.create_task(self._ask(ahead=ahead))
+            self._under_way = asyncio.create_task(self._ask())
         return await asyncio.shield(self._under_way)
 
-    async def _ask(self, *, ahead: bool) -> Snapshot:
+    async def _ask(self) -> Snapshot:
         # The age counts from before the question: an answer is never older than it claims.
         asked_at = self._clock()
-        latest = await self._resolve(self._reader, known=self._latest)
-        if ahead:
-            await latest.read_replaced(self._reader)
-        self._latest = latest
+        self._latest = await self._resolve(self._reader, known=self._latest)
         self._resolved_at = asked_at
-        return latest
+        return self._latest

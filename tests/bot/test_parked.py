@@ -120,6 +120,35 @@ async def test_the_next_bot_answers_what_was_given_back_while_none_ran(
         await assert_answered_once(world)
 
 
+async def test_what_is_given_back_beside_forget_is_not_missed_by_it(
+    start: Start, sessions: Sessions
+):
+    world = await start(max_update_attempts=2)
+    update_id = await park_one(world)
+
+    async with transaction(sessions) as forget:
+        await forget.execute(text("SELECT FROM users FOR UPDATE"))
+        giving_back = asyncio.create_task(retry(sessions, [update_id]))
+        await eventually(lambda: somebody_waits(sessions))
+        await forget.execute(text("UPDATE updates SET payload = NULL, user_key = NULL"))
+        await forget.execute(text("DELETE FROM users"))
+
+    with pytest.raises(StartupError, match="its payload was erased"):
+        await giving_back
+
+
+async def somebody_waits(sessions: Sessions) -> bool:
+    """Whether a statement waits for a row of another transaction."""
+    async with sessions() as session:
+        waiting = await session.scalar(
+            text(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+        )
+    return bool(waiting)
+
+
 async def put(sessions: Sessions, update_id: int, **columns: object) -> None:
     """A parked update; `columns` make it another."""
     values = {
