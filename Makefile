@@ -148,7 +148,7 @@ format: setup ## Format and apply safe fixes
 
 .PHONY: test
 test: setup web ## Run every test (TESTS=path for some of them, JOBS=3 at a time)
-	$(BIN)/pytest --numprocesses $(or $(JOBS),3) --dist loadfile --no-loadscope-reorder $(if $(TESTS),$(TESTS),-m "not measures")
+	$(BIN)/pytest --numprocesses $(or $(JOBS),3) --dist loadfile $(if $(TESTS),$(TESTS),-m "not measures")
 	$(if $(TESTS),,$(BIN)/pytest -m measures)
 	$(if $(TESTS),,$(MAKE) --no-print-directory test-web-units)
 

@@ -31,12 +31,6 @@ TEMPLATE = "template_migrated"
 settings.load_profile("ci")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that start whole stacks come first: begun last, one would run on while others idle."""
-    slow = {item.path for item in items if item.get_closest_marker("e2e")}
-    items.sort(key=lambda item: item.path not in slow)
-
-
 def alembic_config(store: str, url: str) -> Config:
     config = Config(PROJECT / "migrations" / store / "alembic.ini")
     config.attributes["url"] = url
