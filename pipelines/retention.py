@@ -23,16 +23,7 @@ DELETE FROM messages WHERE id IN (
     WHERE created_at < now() - make_interval(days => %(days)s) LIMIT %(rows)s
 )
 """
-# Asked twice: an operator may give the update back to the inbox between the two.
-ERASE_PAYLOADS = """
-UPDATE updates SET payload = NULL
-WHERE outcome = 'parked' AND (bot_id, update_id) IN (
-    SELECT bot_id, update_id FROM updates
-    WHERE outcome = 'parked' AND payload IS NOT NULL
-        AND settled_at < now() - make_interval(days => %(days)s)
-    LIMIT %(rows)s
-)
-"""
+ERASE_PAYLOADS = "SELECT FROM erase_parked_payloads(%(days)s, %(rows)s)"
 ERASE_TOMBSTONES = """
 DELETE FROM tombstones WHERE id IN (
     SELECT id FROM tombstones

@@ -28,8 +28,8 @@ class PipelineSettings(Section):
     lock_wait_seconds: float = Field(default=30.0, ge=0)
     """How long a batch, backfill or reconcile waits for another one."""
     message_retention_days: int = Field(default=0, ge=0, le=36_500)
-    """Texts older than this, and payloads of updates parked longer ago, are erased every night; 0
-    keeps them until the person erases them."""
+    """Texts older than this, and payloads of updates parked longer ago, are erased every night; 0:
+    neither."""
     operator_chat_id: int | None = None
     """Telegram chat that gets the daily digest and notices; unset: neither is written."""
     digest_hour: int = Field(default=9, ge=0, le=23)

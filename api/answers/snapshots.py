@@ -52,6 +52,7 @@ class Snapshots:
         self._under_way: asyncio.Task[Snapshot] | None = None
         self._wanted = asyncio.Event()
         self._wanted_at = 0.0
+        self._asked_at = 0.0
 
     async def current(self, *, is_wanted_again: bool = True) -> Snapshot:
         """The snapshot, at most a second old.
@@ -73,16 +74,21 @@ class Snapshots:
         """Keep the snapshot fresh for as long as answers are asked for. Runs until cancelled."""
         while True:
             await self._wanted.wait()
-            await asyncio.sleep(self._fresh_seconds * AHEAD_SHARE)
+            due = self._asked_at + self._fresh_seconds * AHEAD_SHARE
+            await asyncio.sleep(max(due - self._clock(), 0))
+            # Whoever asks from here on is a new reason, whatever becomes of this attempt.
+            self._wanted.clear()
             if self._clock() - self._wanted_at > AHEAD_SECONDS:
-                self._wanted.clear()
                 continue
             try:
                 await (await self._asked()).read_replaced(self._reader)
             except WarehouseError as error:
-                # Whoever asks next meets it and is told; until then nothing is prepared.
+                # The next answer meets it and tells; until one is asked for, nothing is prepared.
                 log.info("next snapshot not prepared", cause=str(error))
-                self._wanted.clear()
+            except Exception:
+                log.exception("next snapshot not prepared")
+            else:
+                self._wanted.set()
 
     async def _asked(self) -> Snapshot:
         if self._under_way is None or self._under_way.done():
@@ -91,7 +97,7 @@ class Snapshots:
 
     async def _ask(self) -> Snapshot:
         # The age counts from before the question: an answer is never older than it claims.
-        asked_at = self._clock()
+        asked_at = self._asked_at = self._clock()
         self._latest = await self._resolve(self._reader, known=self._latest)
         self._resolved_at = asked_at
         return self._latest

@@ -27,9 +27,7 @@ GRANT SELECT (ctid, period, period_start), DELETE ON spent_budgets TO dialytics_
 -- The proof of an erasure counts rows by the person's number.
 GRANT SELECT (user_key) ON user_settings, dialogs TO dialytics_pipelines;
 GRANT SELECT (user_key, turn_id, lane) ON updates TO dialytics_pipelines;
--- Retention empties parked updates: which still have a payload is asked of the sealed column.
-GRANT SELECT (bot_id, update_id, outcome, settled_at, payload), UPDATE (payload)
-    ON updates TO dialytics_pipelines;
+GRANT EXECUTE ON FUNCTION erase_parked_payloads TO dialytics_pipelines;
 GRANT SELECT, INSERT, UPDATE ON replication_echo TO dialytics_pipelines;
 -- The operator's digest: written here, sent by the bot.
 GRANT SELECT, INSERT ON outbox TO dialytics_pipelines;

@@ -27,14 +27,14 @@ class Watched:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self.asked: list[str] = []
-        self.is_cut_off = False
+        self.fails_with: Exception | None = None
         self._bell = asyncio.Event()
 
     async def rows(self, name: str, sql: str, parameters: Any) -> list[dict[str, Any]]:
         self.asked.append(name)
         self._bell.set()
-        if self.is_cut_off:
-            raise WarehouseUnavailableError("cut off")
+        if self.fails_with:
+            raise self.fails_with
         return await self._reader.rows(name, sql, parameters)
 
     async def explain(self, name: str, sql: str, parameters: Any) -> str:
@@ -111,21 +111,22 @@ async def test_nobody_asks_for_long_and_nothing_is_prepared(replica: Replica, wa
         assert await watched.asks_nothing()
 
 
-async def test_a_warehouse_that_is_gone_is_not_asked_until_somebody_does(
-    replica: Replica, watched: Watched
+@pytest.mark.parametrize("error", [WarehouseUnavailableError("cut off"), ValueError("a bug")])
+async def test_what_cannot_be_read_is_not_asked_for_until_somebody_does(
+    replica: Replica, watched: Watched, error: Exception
 ):
     replica.store([turn(NOW)])
     replica.publish(NOW)
     async with looking_ahead(watched) as snapshots:
         await snapshots.current()
-        watched.is_cut_off = True
+        watched.fails_with = error
         await watched.until(lambda: watched.asked[-1] == "news")
         await asyncio.sleep(2 * FRESH)
         assert await watched.asks_nothing()
-        with pytest.raises(WarehouseUnavailableError):
+        with pytest.raises(type(error)):
             await snapshots.current()
 
-        watched.is_cut_off = False
+        watched.fails_with = None
         await snapshots.current()
         before = len(watched.asked)
         await watched.until(lambda: len(watched.asked) > before)

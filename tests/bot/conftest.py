@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -28,6 +31,7 @@ from common.sealing import Vault
 from common.settings import DatabaseSettings, DataKeySettings, ReportSettings, RuntimeSettings
 from simulator.app import Simulator
 from simulator.telegram.world import Chat, Person
+from tests.conftest import PROJECT
 
 DATA_KEY = "a data key of the tests, long enough"
 MODEL = "sim/primary"
@@ -147,6 +151,26 @@ class World:
     async def rows(self, query: str, **parameters: Any) -> list[Any]:
         async with self.sessions() as session:
             return list((await session.execute(text(query), parameters)).all())
+
+
+async def breaks_down(*_arguments: object, **_more: object) -> None:
+    """Stands for a bug."""
+    raise RuntimeError("a bug")
+
+
+async def run_program(
+    module: str, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """`python -m module` in an environment of its own: how it ends and what it prints."""
+    return await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", module, *arguments],
+        cwd=PROJECT,
+        env={"PATH": os.environ["PATH"], "ENV_FILE": os.devnull, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 async def eventually(is_so: Callable[[], Awaitable[bool]], *, seconds: float = 45) -> None:

@@ -19,7 +19,7 @@ from simulator.telegram.faults import (
     FloodLimits,
     TelegramFault,
 )
-from tests.bot.conftest import FALLBACK, MODEL, Start, World, eventually, group
+from tests.bot.conftest import FALLBACK, MODEL, Start, World, breaks_down, eventually, group
 from tests.bot.test_commands import press_forget
 
 CHATS = int(os.environ.get("STORM", "80")) // 8
@@ -247,10 +247,6 @@ async def test_b7_an_update_whose_handler_always_fails_is_parked_after_its_attem
         "bot_updates_settled_total", {"outcome": "parked"}
     )
     assert settled == 1
-
-
-async def breaks_down(*_arguments: object, **_more: object) -> None:
-    raise RuntimeError("a bug")
 
 
 async def test_b7_whose_update_is_parked_is_told_in_their_language(start: Start):

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
-import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -18,9 +15,8 @@ from common.errors import StartupError
 from common.postgres import Sessions, transaction
 from common.settings import DatabaseSettings
 from simulator.app import Simulator
-from tests.bot.conftest import Start, World, eventually, running_bot
+from tests.bot.conftest import Start, World, breaks_down, eventually, run_program, running_bot
 
-PROJECT = Path(__file__).parents[2]
 PERSON = 1_000_000_001
 WORDS = "a secret riddle"
 OBSTACLES = {
@@ -35,23 +31,7 @@ OBSTACLES = {
 
 async def command(database: DatabaseSettings, *arguments: str) -> subprocess.CompletedProcess[str]:
     """`python -m bot.parked`: how it ends and what it prints."""
-    return await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-m", "bot.parked", *arguments],
-        cwd=PROJECT,
-        env={
-            "PATH": os.environ["PATH"],
-            "ENV_FILE": os.devnull,
-            "DATABASE_URL": database.libpq_url,
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-async def breaks_down(*_arguments: object, **_more: object) -> None:
-    raise RuntimeError("a bug")
+    return await run_program("bot.parked", *arguments, DATABASE_URL=database.libpq_url)
 
 
 async def park_one(world: World) -> int:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +17,7 @@ from common.postgres import Sessions, transaction
 from common.sealing import UnreadableError, Vault
 from common.settings import DatabaseSettings
 from simulator.app import Simulator
-from tests.bot.conftest import DATA_KEY, make_settings, running_bot
+from tests.bot.conftest import DATA_KEY, make_settings, run_program, running_bot
 
 PROJECT = Path(__file__).parents[2]
 PERSON = 1001
@@ -29,20 +25,7 @@ PERSON = 1001
 
 async def command(database: DatabaseSettings, step: str, **keys: str) -> str:
     """`python -m bot.rotation`: what it prints."""
-    outcome = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-m", "bot.rotation", step],
-        cwd=PROJECT,
-        env={
-            "PATH": os.environ["PATH"],
-            "ENV_FILE": os.devnull,
-            "DATABASE_URL": database.libpq_url,
-            **keys,
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    outcome = await run_program("bot.rotation", step, DATABASE_URL=database.libpq_url, **keys)
     assert outcome.returncode == 0, outcome.stderr
     return outcome.stdout.strip()
 

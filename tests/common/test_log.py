@@ -67,7 +67,7 @@ import logging, threading
 from common.log import configure_logging
 from common.settings import RuntimeSettings
 configure_logging(RuntimeSettings(), service="test")
-thread = threading.Thread(target=lambda: logging.getLogger("a.library").warning("busy"))
+thread = threading.Thread(target=lambda: logging.getLogger("somebodys").warning("busy"))
 thread.start()
 thread.join()
 """

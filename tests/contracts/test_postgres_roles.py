@@ -22,6 +22,7 @@ from tests.clickhouse_process import ClickHouseDatabase
 from tests.conftest import alembic_config
 from tests.contracts.roles import DATABASE, PROJECT, script, url
 from tests.pipelines.ledger import Ledger, turn
+from tests.pipelines.test_retention import add_update
 from warehouse.settings import WarehouseSettings
 
 BOT_STATEMENTS = {
@@ -78,6 +79,9 @@ async def test_the_bot_writes_its_tables_and_erasing_leaves_a_tombstone(
         ("dialytics_api", "UPDATE turns SET cost_usd = 0"),
         ("dialytics_pipelines", "SELECT content FROM messages"),
         ("dialytics_pipelines", "UPDATE turns SET cost_usd = 0"),
+        ("dialytics_pipelines", "SELECT payload FROM updates"),
+        ("dialytics_pipelines", "UPDATE updates SET payload = NULL"),
+        ("dialytics_api", "SELECT erase_parked_payloads(0, 1)"),
         ("dialytics_pipelines", "UPDATE updates SET outcome = NULL"),
         ("dialytics_pipelines", "DELETE FROM updates"),
         ("dialytics_pipelines", "SELECT password_hash FROM api_users"),
@@ -183,6 +187,7 @@ def test_the_pipelines_role_can_run_a_whole_cycle(
     with Ledger(url(server, "dialytics_bot")) as ledger:
         person = ledger.add_person()
         ledger.add(turn(user=person))
+        add_update(ledger, 1, days_old=2)
     stores = Stores(
         database=DatabaseSettings.model_validate(
             {"database_url": url(server, "dialytics_pipelines")}
@@ -194,7 +199,8 @@ def test_the_pipelines_role_can_run_a_whole_cycle(
     batch, publication = run_cycle(stores)
     assert batch.turns == 1
     assert publication is not None
-    assert apply_retention(stores).texts == 0
+    erased = apply_retention(stores)
+    assert (erased.texts, erased.payloads) == (0, 1)
     assert prove(stores, person=person).left["postgres.users"] == 1
 
 

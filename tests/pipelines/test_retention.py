@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -104,26 +102,12 @@ def test_an_update_that_is_given_back_meanwhile_keeps_its_payload(
     stores: Stores, ledger: Ledger
 ) -> None:
     add_update(ledger, 1, days_old=30.5)
-    with psycopg.connect(stores.database.libpq_url) as operator, ThreadPoolExecutor() as threads:
+    with psycopg.connect(stores.database.libpq_url) as operator:
         operator.execute("UPDATE updates SET outcome = NULL, settled_at = NULL")
-        erasing = threads.submit(apply_retention, keeping(stores, message_retention_days=30))
-        wait_until_somebody_waits(ledger)
-        operator.commit()
-        assert erasing.result(timeout=60).payloads == 0
+        assert apply_retention(keeping(stores, message_retention_days=30)).payloads == 0
 
     [row] = ledger.execute("SELECT outcome, payload FROM updates")
     assert (row["outcome"], row["payload"]) == (None, b"sealed")
-
-
-def wait_until_somebody_waits(ledger: Ledger) -> None:
-    """Until a statement waits for a row of another transaction."""
-    ends = time.monotonic() + 60
-    while not ledger.execute(
-        "SELECT 1 FROM pg_stat_activity"
-        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    ):
-        assert time.monotonic() < ends
-        time.sleep(0.02)
 
 
 def test_a_tombstone_stays_until_it_was_replicated_however_old_it_is(
