@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from warehouse.kept_days import BotDay, KeptDays
-from warehouse.periods import Span, midnight
+from warehouse.kept_days import BotDay, DayCut, KeptDays
+from warehouse.periods import Span, calendar_days, midnight
 from warehouse.reading import Reader, Versions
 from warehouse.statements import statement
 from warehouse.tiers import touched_days
@@ -56,7 +56,7 @@ class Snapshot:
     kept: KeptDays = field(default_factory=KeptDays, repr=False, compare=False)
     """What was read of these builds, handed on from snapshot to snapshot."""
     replaced: tuple[date, ...] = field(default=(), repr=False, compare=False)
-    """Days that were kept in the build before."""
+    """Days of the report zone that were kept in the build before."""
 
     @property
     def is_empty(self) -> bool:
@@ -110,15 +110,49 @@ class Snapshot:
     async def bot_days(
         self, reader: Reader, first: date, last: date, *, bot_id: int | None
     ) -> list[BotDay] | None:
-        """The days, both ends included, of one bot or all; None when they are too many to keep.
+        """Days of the report zone, ends included, of one bot or all; None: too many to keep.
 
         Raises:
             WarehouseError: they cannot be read.
         """
         versions = self._versions(first, last)
-        if len(versions) > self.kept.most_days:
+        cuts = [_report_cut(*build) for build in versions.items()]
+        return await self._kept_days(reader, cuts, bot_id=bot_id)
+
+    async def zone_days(
+        self, reader: Reader, span: Span, zone: ZoneInfo, *, bot_id: int | None
+    ) -> list[BotDay] | None:
+        """The span's days on the calendar of any zone, of one bot or all.
+
+        None when the span begins or ends within one of them, and when they are too many to keep.
+
+        Raises:
+            WarehouseError: they cannot be read.
+        """
+        # Asked for first: years of days are not worth counting.
+        if span.until - span.since > (self.kept.most_days + 1) * _DAY:
             return None
-        days = await self.kept.of(reader, versions)
+        days = calendar_days(span, zone)
+        if days is None:
+            return None
+        cuts = [self._zone_cut(day, zone) for day in days]
+        return await self._kept_days(reader, cuts, bot_id=bot_id)
+
+    def _zone_cut(self, day: Span, zone: ZoneInfo) -> DayCut:
+        first, last = touched_days(day, self.zone)
+        touched = [first + number * _DAY for number in range((last - first).days + 1)]
+        return DayCut(
+            day.since.astimezone(zone).date(),
+            tuple((report_day, self._version(report_day)) for report_day in touched),
+            (int(day.since.timestamp()), int(day.until.timestamp())),
+        )
+
+    async def _kept_days(
+        self, reader: Reader, cuts: Sequence[DayCut], *, bot_id: int | None
+    ) -> list[BotDay] | None:
+        if len(cuts) > self.kept.most_days:
+            return None
+        days = await self.kept.of(reader, cuts)
         return days if bot_id is None else [day for day in days if day.bot_id == bot_id]
 
     async def read_replaced(self, reader: Reader) -> None:
@@ -129,10 +163,21 @@ class Snapshot:
         """
         newest = sorted(self.replaced)[-self.kept.most_days :]
         if newest:
-            await self.kept.of(reader, {day: self.builds[day].version for day in newest})
+            await self.kept.of(
+                reader, [_report_cut(day, self.builds[day].version) for day in newest]
+            )
+
+    def _version(self, day: date) -> int | None:
+        build = self.builds.get(day)
+        return build.version if build else None
 
     def _versions(self, first: date, last: date) -> dict[date, int]:
         return {day: build.version for day, build in self.builds.items() if first <= day <= last}
+
+
+def _report_cut(day: date, version: int) -> DayCut:
+    """A day of the report zone."""
+    return DayCut(day, ((day, version),))
 
 
 NOTHING_PUBLISHED = Snapshot(

@@ -16,7 +16,7 @@ from tests.warehouse.replica import Replica, random_turn, turn, without_memory
 from tests.warehouse.test_statements import Recorder
 from warehouse import reports
 from warehouse.client import Reader
-from warehouse.kept_days import KeptDays
+from warehouse.kept_days import DayCut, KeptDays
 from warehouse.periods import Bucket, Period, PeriodName, midnight, zone_named
 from warehouse.reports import NO_FILTERS, CohortWidth, Filters
 from warehouse.snapshot import Snapshot
@@ -33,10 +33,11 @@ def noon(number: int) -> datetime:
     return midnight(FIRST + timedelta(days=number), ZONE) + timedelta(hours=12)
 
 
-def days(first: int, last: int, bucket: Bucket = Bucket.DAY) -> Period:
-    """Whole days of the report zone, the last one included."""
-    since, until = (midnight(FIRST + timedelta(days=n), ZONE) for n in (first, last + 1))
-    return Period(PeriodName.CUSTOM, since, until, REPORT_ZONE, bucket)
+def days(first: int, last: int, bucket: Bucket = Bucket.DAY, tz: str = REPORT_ZONE) -> Period:
+    """Whole days of a zone, the last one included."""
+    zone = zone_named(tz)
+    since, until = (midnight(FIRST + timedelta(days=n), zone) for n in (first, last + 1))
+    return Period(PeriodName.CUSTOM, since, until, tz, bucket)
 
 
 def some_turns() -> list[dict[str, Any]]:
@@ -69,6 +70,61 @@ async def test_memory_and_engine_answer_alike(replica: Replica, reader: Reader, 
         of_memory = await report(reader, snapshot=snapshot, **about)
         assert of_memory == await report(reader, snapshot=without_memory(snapshot), **about)
     assert len(snapshot.kept) == DAYS
+
+
+@pytest.mark.parametrize("tz", ["Asia/Kathmandu", "America/St_Johns", "UTC", "Pacific/Kiritimati"])
+@pytest.mark.parametrize("filters", [NO_FILTERS, Filters(bot_id=8)])
+async def test_days_of_any_zone_in_memory_are_those_of_the_engine(
+    replica: Replica, reader: Reader, tz: str, filters: Filters
+):
+    replica.store(some_turns())
+    replica.publish(noon(DAYS))
+    snapshot = await resolve_snapshot(reader)
+    for bucket in (Bucket.DAY, Bucket.WEEK, Bucket.MONTH):
+        about: dict[str, Any] = {"period": days(1, DAYS, bucket, tz), "filters": filters}
+        for report in (reports.summary, reports.activity, reports.costs):
+            recorder = Recorder(reader)
+            of_memory = await report(recorder, snapshot=snapshot, **about)
+            assert set(recorder.asked) <= {"zone_days", "models"}
+            of_engine = await report(reader, snapshot=without_memory(snapshot), **about)
+            assert of_memory == of_engine
+    assert len(snapshot.kept) == DAYS
+
+
+async def test_of_another_zone_only_days_with_other_builds_are_read_again(
+    replica: Replica, reader: Reader
+):
+    about: dict[str, Any] = {"period": days(0, 9, tz="Asia/Kathmandu")}
+    replica.store(turn(noon(number)) for number in range(8))
+    replica.publish(noon(8))
+    before = await resolve_snapshot(reader)
+    assert (await reports.summary(reader, snapshot=before, **about)).current.turns == 8
+    # One day was corrected, one begins: of each, the days of the other zone on both its sides.
+    replica.store([turn(noon(2), user=2), turn(noon(8))])
+    replica.publish(noon(9))
+    counting = Counting(reader)
+    after = await resolve_snapshot(counting, known=before)
+    found = await reports.activity(counting, snapshot=after, **about)
+    assert [point.turns for point in found.points] == [1, 1, 2, 1, 1, 1, 1, 1, 1, 0]
+    assert found == await reports.activity(reader, snapshot=without_memory(after), **about)
+    # Days 2 and 3 there touch 1, 2 and 3 here; 8 and 9 there 7 and 8, and 9, which has no build.
+    assert counting.read == [5]
+    assert len(after.kept) == 10
+    assert after.replaced == ()
+
+
+async def test_a_period_that_cuts_a_day_of_its_zone_is_added_up_by_the_engine(
+    replica: Replica, reader: Reader
+):
+    replica.store(turn(noon(number)) for number in range(3))
+    replica.publish(noon(3))
+    snapshot = await resolve_snapshot(reader)
+    period = days(0, 2, tz="Asia/Kathmandu")
+    recorder = Recorder(reader)
+    cut = replace(period, until=period.until - timedelta(minutes=15))
+    assert (await reports.summary(recorder, snapshot=snapshot, period=cut)).current.turns == 3
+    assert set(recorder.asked) == {"summary"}
+    assert len(snapshot.kept) == 0
 
 
 async def test_a_day_is_read_once_for_all_who_ask_at_once(replica: Replica, reader: Reader):
@@ -136,16 +192,16 @@ async def test_memory_is_bounded_and_the_least_asked_for_goes_first(
     replica.store(turn(noon(number)) for number in range(6))
     replica.publish(noon(6))
     snapshot = await resolve_snapshot(reader)
-    versions = {day: build.version for day, build in snapshot.builds.items()}
+    cuts = [DayCut(day, ((day, build.version),)) for day, build in snapshot.builds.items()]
     every = KeptDays()
-    await every.of(reader, versions)
+    await every.of(reader, cuts)
     kept = KeptDays(most_bytes=every.size // 2)
-    assert len(await kept.of(reader, versions)) == 6
+    assert len(await kept.of(reader, cuts)) == 6
     assert len(kept) == 3
     assert kept.size <= every.size // 2
     counting = Counting(reader)
-    last_three = dict(sorted(versions.items())[3:])
-    assert [day.day for day in await kept.of(counting, last_three)] == list(last_three)
+    found = await kept.of(counting, cuts[3:])
+    assert [day.day for day in found] == [cut.day for cut in cuts[3:]]
     assert counting.read == []
 
 
@@ -185,7 +241,7 @@ class Counting(Recorder):
         self.read: list[int] = []
 
     async def rows(self, name: str, sql: str, parameters: Any) -> list[dict[str, Any]]:
-        if name == "bot_days":
+        if name in ("bot_days", "zone_days"):
             self.read.append(str(parameters["builds"]).count("("))
         return await super().rows(name, sql, parameters)
 

@@ -1,7 +1,7 @@
 """What reports say of whole days in memory, as the rows that their statements would answer.
 
-The statements of the same reports serve what is not kept: parts of days, other zones, filters by
-more than the bot, and more than `MOST_DAYS` days.
+The statements of the same reports serve what is not kept: parts of days, filters by more than the
+bot, and more than `MOST_DAYS` days.
 """
 
 from __future__ import annotations

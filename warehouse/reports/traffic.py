@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
-from warehouse.periods import Period, Span
+from warehouse.periods import Bucket, Period, Span
 from warehouse.reading import Reader
 from warehouse.reports.answers import (
     NO_FILTERS,
@@ -40,6 +41,8 @@ from warehouse.tiers import Tier, day_number, series_tier, totals_tier, touched_
 
 WEEKDAYS = range(1, 8)
 HOURS = range(24)
+WHOLE_DAYS = (Bucket.DAY, Bucket.WEEK, Bucket.MONTH)
+"""Buckets that days of the period's own zone can be added up to."""
 # One table instead of two, where one is enough, takes a third off the answer.
 _TOTALS: dict[Tier | None, tuple[str, tuple[str, ...]]] = {
     Tier.DAILY: ("summary_days", ("since", "until", "first_day", "last_day")),
@@ -64,16 +67,19 @@ async def summary(
     compare: bool = False,
 ) -> Summary:
     """Totals of the period and, with `compare`, of the one before, cut at the same point."""
-    current = await totals(reader, snapshot=snapshot, span=period.span, filters=filters)
+    about: Parameters = {"snapshot": snapshot, "zone": period.zone, "filters": filters}
+    current = await totals(reader, span=period.span, **about)
     if not compare:
         return Summary(current, None, None, None)
     before = period.previous(data_through=snapshot.data_through)
-    previous = await totals(reader, snapshot=snapshot, span=before, filters=filters)
+    previous = await totals(reader, span=before, **about)
     return Summary(current, previous, before.since, before.until)
 
 
-async def totals(reader: Reader, *, snapshot: Snapshot, span: Span, filters: Filters) -> Totals:
-    """Every figure of any span on quarters of an hour."""
+async def totals(
+    reader: Reader, *, snapshot: Snapshot, span: Span, zone: ZoneInfo, filters: Filters
+) -> Totals:
+    """Every figure of any span on quarters of an hour; `zone` is the one whose days it may hold."""
     parameters = hybrid(snapshot, span)
     if is_narrowed(filters):
         parameters |= narrowing(filters)
@@ -84,8 +90,10 @@ async def totals(reader: Reader, *, snapshot: Snapshot, span: Span, filters: Fil
         days = await snapshot.bot_days(
             reader, *touched_days(span, snapshot.zone), bot_id=filters.bot_id
         )
-        if days is not None:
-            return _totals(_spread(summary_row(days)))
+    else:
+        days = await snapshot.zone_days(reader, span, zone, bot_id=filters.bot_id)
+    if days is not None:
+        return _totals(_spread(summary_row(days)))
     name, unused = _TOTALS[tier]
     needed = {key: value for key, value in parameters.items() if key not in unused}
     return _totals(_spread((await ask(reader, name, needed))[0]))
@@ -142,19 +150,24 @@ async def _series(
     starts = period.bucket_starts(span)
     touched = touched_days(span, snapshot.zone)
     parameters: Parameters = {"builds": snapshot.versions(*touched)}
-    if series_tier(span, starts, snapshot.zone) is Tier.DAILY:
-        days = [start.astimezone(snapshot.zone).date() for start in starts]
-        keys = [day_number(day) for day in days]
-        kept = None
+    is_daily = series_tier(span, starts, snapshot.zone) is Tier.DAILY
+    zone = snapshot.zone if is_daily else period.zone
+    days = [start.astimezone(zone).date() for start in starts]
+    kept = None
+    if not is_narrowed(filters):
+        if is_daily:
+            kept = await snapshot.bot_days(reader, *touched, bot_id=filters.bot_id)
+        elif period.bucket in WHOLE_DAYS:
+            kept = await snapshot.zone_days(reader, span, zone, bot_id=filters.bot_id)
+    keys = [day_number(day) for day in days]
+    if kept is not None:
+        rows = activity_rows(kept, keys)
+    elif is_daily:
         if is_narrowed(filters):
             parameters |= {**days_of(*touched), "edges": day_edges(days)}
         else:
             parameters["edges"] = keys
-            kept = await snapshot.bot_days(reader, *touched, bot_id=filters.bot_id)
-        if kept is not None:
-            rows = activity_rows(kept, keys)
-        else:
-            rows = await ask_filtered(reader, "activity_days", parameters, filters)
+        rows = await ask_filtered(reader, "activity_days", parameters, filters)
     else:
         keys = [int(start.timestamp()) for start in starts]
         parameters |= {**moments(span), "edges": second_edges(starts)}
