@@ -18,7 +18,8 @@ from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from bot.delivery import Outbox
 from bot.desk import Desk
-from bot.erasure import Erasure, Export
+from bot.erasure import Erasure
+from bot.export import Export
 from bot.i18n import Translations
 from bot.inbox import Inbox
 from bot.incoming import Classifier, Identity

@@ -1,4 +1,4 @@
-"""A person's data: handed out whole, or erased by destroying the key. Knows no Telegram.
+"""A person's data erased by destroying the key. Knows no Telegram.
 
 The ledger keeps its counts under a number that leads to nobody any more.
 """
@@ -6,30 +6,27 @@ The ledger keeps its counts under a number that leads to nobody any more.
 from __future__ import annotations
 
 import secrets
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
-from uuid import UUID
 
-import orjson
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.limits import Limits
 from bot.people import People, Person, Sender
 from bot.sql import statement
-from bot.tables import Dialog, LlmCall, Message, Turn, Update, User, UserSettings
+from bot.tables import (
+    Dialog,
+    Message,
+    Update,
+    User,
+)
 from common.log import get_logger
-from common.postgres import Base, Sessions, transaction
-from common.sealing import UnreadableError
+from common.postgres import Sessions, transaction
 from common.vocabulary import UpdateOutcome
 
 log = get_logger(__name__)
-
-OWN_COLUMNS = frozenset({"id", "version", "bot_id", "user_key", "dialog_id", "turn_id"})
-"""How the ledger's rows are found and copied: of the person they say nothing."""
 
 
 @dataclass(frozen=True)
@@ -170,90 +167,3 @@ class Erasure:
             if row.payload is not None:
                 row.payload = new.sealer.seal(person.sealer.open(row.payload))
             row.user_key = new.key
-
-
-class Export:
-    """Hands out everything of a person."""
-
-    def __init__(self, *, sessions: Sessions) -> None:
-        self._sessions = sessions
-
-    async def as_json(self, person: Person) -> bytes:
-        """Profile, settings, messages and the ledger's rows, as indented JSON.
-
-        Each turn carries its attempts at the model, the failed ones too.
-        """
-        async with self._sessions() as session:
-            user = await session.get_one(User, person.key)
-            settings = await session.get(UserSettings, person.key)
-            messages = await session.scalars(
-                select(Message).where(Message.user_key == person.key).order_by(Message.created_at)
-            )
-            turns = await session.scalars(
-                select(Turn).where(Turn.user_key == person.key).order_by(Turn.received_at)
-            )
-            calls = await session.scalars(
-                select(LlmCall)
-                .join(Turn, Turn.id == LlmCall.turn_id)
-                .where(Turn.user_key == person.key)
-                .order_by(LlmCall.attempt)
-            )
-            attempts: defaultdict[UUID, list[LlmCall]] = defaultdict(list)
-            for call in calls:
-                attempts[call.turn_id].append(call)
-            document = {
-                "exported_at": datetime.now(UTC),
-                "profile": orjson.loads(person.sealer.open(user.sealed_profile)),
-                "language": user.language,
-                "source": user.source,
-                "first_seen_at": user.created_at,
-                "blocked_at": user.blocked_at,
-                "settings": _settings(person, settings),
-                "messages": [_message(person, message) for message in messages],
-                "turns": [_turn(turn, attempts[turn.id]) for turn in turns],
-            }
-        return orjson.dumps(document, option=orjson.OPT_INDENT_2, default=str)
-
-
-def _settings(person: Person, row: UserSettings | None) -> dict[str, Any]:
-    if row is None:
-        return {}
-    sealed = row.sealed_system_prompt
-    return {
-        "max_history_messages": row.max_history_messages,
-        "system_prompt": _text(person, sealed) if sealed else None,
-        "model": row.model,
-        "admitted_at": row.admitted_at,
-    }
-
-
-def _message(person: Person, row: Message) -> dict[str, Any]:
-    return {
-        "dialog": row.dialog_id,
-        "role": row.role,
-        "text": _text(person, row.content),
-        "at": row.created_at,
-        "withdrawn_at": row.deleted_at,
-    }
-
-
-def _text(person: Person, sealed: bytes) -> str | None:
-    try:
-        # JSON cannot hold half a surrogate pair.
-        return person.sealer.open_text(sealed).encode("utf-8", "replace").decode()
-    except UnreadableError:
-        return None
-
-
-def _turn(row: Turn, attempts: Sequence[LlmCall]) -> dict[str, Any]:
-    return {
-        "dialog": row.dialog_id,
-        **_ledger_row(row),
-        "attempts": [_ledger_row(attempt) for attempt in attempts],
-    }
-
-
-def _ledger_row(row: Base) -> dict[str, Any]:
-    # Read from the table, not listed here: a column that is added later is handed out too.
-    names = (column.key for column in row.__table__.columns)
-    return {name: getattr(row, name) for name in names if name not in OWN_COLUMNS}

@@ -9,7 +9,8 @@ from aiogram.exceptions import TelegramAPIError
 from aiogram.filters import Command
 from aiogram.types import CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup
 
-from bot.erasure import Erasure, Export
+from bot.erasure import Erasure
+from bot.export import Export
 from bot.visit import Visit
 from common.vocabulary import UpdateOutcome
 

@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.erasure import OWN_COLUMNS
+from bot.export import OWN_COLUMNS
 from bot.tables import LlmCall, Turn
 from common.postgres import transaction
 from simulator.model.behaviour import ModelFault
-from tests.bot.conftest import FALLBACK, MODEL, Start, World
+from tests.bot.conftest import FALLBACK, MODEL, Start, World, breaks_down
 from tests.bot.test_commands import press_forget
 
 
@@ -90,6 +90,29 @@ async def test_export_has_every_column_of_the_turns_and_their_attempts(start: St
     columns = {column.key for column in LlmCall.__table__.columns}
     assert all(set(attempt) == columns - OWN_COLUMNS for attempt in attempts)
     assert attempts[1]["completion_tokens"] == turn["completion_tokens"] > 0
+
+
+@pytest.mark.usefixtures("one_day")
+async def test_export_has_what_was_spent_before_forget_and_what_was_put_aside(start: Start):
+    world = await start(max_update_attempts=1)
+    await world.ask("hello")
+    await press_forget(world, "forget:yes")
+    await world.replies(3)
+    world.app.turns.take = breaks_down  # type: ignore[assignment,method-assign] # a bug on purpose
+    world.write("a riddle")
+    await world.replies(4)
+    del world.app.turns.take
+
+    given = await exported(world)
+
+    spent = given["spent_before_forget"]
+    assert {row["period"]: row["messages"] for row in spent} == {"day": 1, "month": 1}
+    assert set(spent[0]) == {"period", "period_start", "messages", "cost_usd"}
+    [update] = given["put_aside"]
+    assert (update["kind"], orjson.loads(update["update"])["message"]["text"]) == (
+        "message",
+        "a riddle",
+    )
 
 
 async def test_export_says_when_a_person_was_admitted_and_blocked_the_bot(start: Start):
