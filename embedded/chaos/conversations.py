@@ -32,6 +32,8 @@ class Recorded:
     """Turns that were never finished."""
     texts: Mapping[UUID, list[str]]
     """Turn -> what the person wrote, unsealed."""
+    repeats: Mapping[UUID, str]
+    """Turn without a text of its own -> the text before it in its dialog, which it is about."""
     attempts: Mapping[UUID, list[tuple[float, str | None]]]
     """Turn -> start (Unix seconds) and outcome of each attempt at the model."""
 
@@ -55,24 +57,36 @@ async def read_recorded(connection: asyncpg.Connection, vault: Vault) -> Recorde
         row["update_id"]: (row["outcome"], row["turn_id"])
         for row in await connection.fetch("SELECT update_id, outcome, turn_id FROM updates")
     }
-    turns = await connection.fetch("SELECT id, status, user_messages FROM turns")
+    turns = await connection.fetch("SELECT id, dialog_id, status, user_messages FROM turns")
     texts: dict[UUID, list[str]] = {}
+    written: dict[UUID, list[tuple[float, str]]] = {}
     for row in await connection.fetch(
-        "SELECT m.turn_id, m.content, u.wrapped_key FROM messages m"
-        " JOIN users u ON u.key = m.user_key WHERE m.role = 'user'"
+        "SELECT m.turn_id, m.dialog_id, m.content, u.wrapped_key,"
+        " extract(epoch FROM m.created_at)::float8 AS at FROM messages m"
+        " JOIN users u ON u.key = m.user_key WHERE m.role = 'user' ORDER BY m.created_at"
     ):
         text = vault.person(row["wrapped_key"]).open_text(row["content"])
         texts.setdefault(row["turn_id"], []).append(text)
+        written.setdefault(row["dialog_id"], []).append((row["at"], text))
     attempts: dict[UUID, list[tuple[float, str | None]]] = {}
     for row in await connection.fetch(
         "SELECT turn_id, outcome, extract(epoch FROM started_at)::float8 AS at FROM llm_calls"
     ):
         attempts.setdefault(row["turn_id"], []).append((row["at"], row["outcome"]))
+    repeats: dict[UUID, str] = {}
+    for row in turns:
+        if row["id"] in attempts and row["id"] not in texts:
+            # One chat is answered in order: nothing was written before the answer was done.
+            asked_at, _ = min(attempts[row["id"]])
+            before = [text for at, text in written.get(row["dialog_id"], []) if at <= asked_at]
+            if before:
+                repeats[row["id"]] = before[-1]
     return Recorded(
         outcomes=outcomes,
         user_messages={row["id"]: row["user_messages"] for row in turns},
         pending=sum(row["status"] == "pending" for row in turns),
         texts=texts,
+        repeats=repeats,
         attempts=attempts,
     )
 
@@ -104,6 +118,7 @@ def lost(sent: Record, recorded: Recorded) -> Differences:
         outcome, _ = recorded.outcomes.get(update_id, (None, None))
         if outcome is None or (expected and outcome != expected):
             found.add(1, f"update {update_id} ended as {outcome}, not as {expected or 'anything'}")
+    _count_repeats(sent, recorded, found)
     for turn, update_ids in parts.items():
         written = recorded.texts.get(turn, [])
         if written != [joined([sent.texts[update_id] for update_id in update_ids])]:
@@ -111,6 +126,15 @@ def lost(sent: Record, recorded: Recorded) -> Differences:
         if recorded.user_messages.get(turn) != len(update_ids):
             found.add(1, f"turn {turn} does not count its {len(update_ids)} updates")
     return found
+
+
+def _count_repeats(sent: Record, recorded: Recorded, found: Differences) -> None:
+    for update_id in sorted(sent.repeats):
+        outcome, turn = recorded.outcomes.get(update_id, (None, None))
+        if outcome not in ("turn", "command"):
+            found.add(1, f"update {update_id} ended as {outcome}, not as a turn or a command")
+        elif turn is not None and recorded.user_messages.get(turn) != 0:
+            found.add(1, f"turn {turn} counts update {update_id}, which wrote nothing new")
 
 
 def invented(sent: Record, recorded: Recorded) -> Differences:
@@ -175,7 +199,8 @@ def _seen(calls: Sequence[Mapping[str, Any]], event: str) -> Counter[str]:
 def _by_text(recorded: Recorded, counts: Callable[[str | None], bool]) -> Counter[str]:
     """Attempts by the digest of the text that they ask about."""
     found: Counter[str] = Counter()
-    for turn, texts in recorded.texts.items():
-        digest = hashlib.sha256("".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
+    whole = {turn: "".join(texts) for turn, texts in recorded.texts.items()}
+    for turn, text in (whole | dict(recorded.repeats)).items():
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
         found[digest] += sum(counts(outcome) for _, outcome in recorded.attempts.get(turn, []))
     return found

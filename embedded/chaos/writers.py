@@ -19,8 +19,8 @@ LANGUAGES = ("en", "ru", "de", "pt-br", None)
 # Not only ASCII: what is stored must come back byte for byte.
 ALPHABET = ("alpha", "бета", "gamma 🌊", "דלתא", "e\u0301psilon", "<b>&", "`zeta`")
 COMMANDS = ("/help", "/new", "/usage")
-KINDS = ("short", "long", "slash", "command", "edit")
-SHARES = (82, 5, 3, 6, 4)
+KINDS = ("short", "long", "slash", "command", "edit", "redo")
+SHARES = (78, 5, 3, 6, 4, 4)
 
 
 @dataclass
@@ -31,12 +31,14 @@ class Record:
     """Update id -> the text of that update, which is meant for the model."""
     others: dict[int, str] = field(default_factory=dict)
     """Update id -> the only outcome it may have; empty: any."""
+    repeats: set[int] = field(default_factory=set)
+    """Updates that ask for another answer to the text before."""
     uncertain: list[str] = field(default_factory=list)
     """Texts of which nobody knows whether they were accepted."""
 
     @property
     def update_ids(self) -> set[int]:
-        return self.texts.keys() | self.others.keys()
+        return self.texts.keys() | self.others.keys() | self.repeats
 
 
 class Writers:
@@ -93,10 +95,18 @@ class Writers:
                 # No command of the bot: a text like any other.
                 body["text"] = f"/storm {body['text']}"
             case "command":
-                self._send("/control/messages", body | {"text": self._random.choice(COMMANDS)})
+                words = self._random.choice(COMMANDS)
+                update_ids = self._send("/control/messages", body | {"text": words})
+                self.record.others |= dict.fromkeys(update_ids, "command")
+                return
+            case "redo":
+                self.record.repeats.update(
+                    self._send("/control/messages", body | {"text": "/redo"})
+                )
                 return
             case "edit":
-                self._send("/control/edits", body | {"message_id": 1})
+                update_ids = self._send("/control/edits", body | {"message_id": 1})
+                self.record.others |= dict.fromkeys(update_ids, "")
                 return
         update_ids = self._send("/control/messages", body, is_text=True)
         for update_id, part in zip(update_ids, _parts(body["text"]), strict=False):
@@ -115,11 +125,7 @@ class Writers:
                 self.record.uncertain += _parts(body["text"])
             return []
         stated: list[int | None] = said.get("update_ids", [said.get("update_id")])
-        update_ids = [one for one in stated if one is not None]
-        if not is_text:
-            outcome = "command" if path == "/control/messages" else ""
-            self.record.others |= dict.fromkeys(update_ids, outcome)
-        return update_ids
+        return [one for one in stated if one is not None]
 
 
 def _parts(text: str) -> list[str]:

@@ -19,10 +19,13 @@ from embedded.chaos.conversations import (
 )
 from embedded.chaos.writers import Record
 
-FIRST, SECOND = UUID(int=1), UUID(int=2)
+FIRST, SECOND, AGAIN = UUID(int=1), UUID(int=2), UUID(int=4)
 LONG = "x" * 4096
 SENT = Record(
-    texts={1: "one 🌊", 2: LONG, 3: "rest"}, others={4: "command", 5: ""}, uncertain=["maybe"]
+    texts={1: "one 🌊", 2: LONG, 3: "rest"},
+    others={4: "command", 5: ""},
+    repeats={6, 7},
+    uncertain=["maybe"],
 )
 RECORDED = Recorded(
     outcomes={
@@ -31,11 +34,18 @@ RECORDED = Recorded(
         3: ("turn", SECOND),
         4: ("command", None),
         5: ("ignored", None),
+        6: ("turn", AGAIN),
+        7: ("command", None),
     },
-    user_messages={FIRST: 1, SECOND: 2},
+    user_messages={FIRST: 1, SECOND: 2, AGAIN: 0},
     pending=0,
     texts={FIRST: ["one 🌊"], SECOND: [LONG + "rest"]},
-    attempts={FIRST: [(10.0, "http_error"), (11.0, "answered")], SECOND: [(12.0, "answered")]},
+    repeats={AGAIN: LONG + "rest"},
+    attempts={
+        FIRST: [(10.0, "http_error"), (11.0, "answered")],
+        SECOND: [(12.0, "answered")],
+        AGAIN: [(13.0, "answered")],
+    },
 )
 
 
@@ -43,7 +53,10 @@ def call(text: str, event: str = "started") -> dict[str, Any]:
     return {"event": event, "text_sha256": hashlib.sha256(text.encode()).hexdigest()}
 
 
-CALLS = [call("one 🌊"), call("one 🌊"), call(LONG + "rest"), call("one 🌊", "ended")]
+CALLS = [
+    *(call("one 🌊"), call("one 🌊"), call("one 🌊", "ended")),
+    *(call(LONG + "rest"), call(LONG + "rest")),
+]
 BIRTHS = [5.0, 20.0]
 
 
@@ -62,6 +75,8 @@ def test_an_honest_record_has_no_differences() -> None:
         ({1: ("parked", None)}, 1),
         ({4: ("ignored", None)}, 1),
         ({5: (None, None)}, 1),
+        ({6: ("ignored", None)}, 1),
+        ({7: (None, None)}, 1),
         # One of two parts is missing: its turn holds more than the other part.
         ({3: None}, 3),
     ],
@@ -84,8 +99,17 @@ def test_a_text_that_differs_by_a_byte_is_lost(texts: dict[UUID, list[str]]) -> 
 
 
 def test_two_updates_in_one_turn_that_counts_one_are_found() -> None:
-    counted = replace(RECORDED, user_messages={FIRST: 1, SECOND: 1})
+    counted = replace(RECORDED, user_messages={FIRST: 1, SECOND: 1, AGAIN: 0})
     assert lost(SENT, counted).count == 1
+
+
+def test_a_repeated_text_that_is_counted_again_is_found() -> None:
+    counted = replace(RECORDED, user_messages={FIRST: 1, SECOND: 2, AGAIN: 1})
+    assert lost(SENT, counted).count == 1
+
+
+def test_a_repeated_text_that_is_asked_twice_is_a_duplicate() -> None:
+    assert duplicated_calls([*CALLS, call(LONG + "rest")], BIRTHS, RECORDED).count == 1
 
 
 def test_an_unfinished_turn_is_lost() -> None:
@@ -114,7 +138,7 @@ def test_a_call_that_nobody_recorded_is_a_duplicate() -> None:
 
 
 def test_an_answer_that_the_model_never_gave_is_found() -> None:
-    assert unseen_answers(CALLS[:2], RECORDED).count == 1
+    assert unseen_answers(CALLS[:-1], RECORDED).count == 1
 
 
 def test_a_full_part_is_cut_anywhere_and_a_shorter_one_is_a_line() -> None:
