@@ -67,6 +67,18 @@ describe('ActivityChart with data', () => {
       'aria-valuetext',
       'Mar 10, so far, Messages: 160, People: 46',
     );
+    const dots = [...container.querySelectorAll('.line circle')];
+    expect(dots.map((dot) => dot.classList.contains('filling'))).toEqual([
+      ...Array(6).fill(false),
+      true,
+    ]);
+    expect(container.querySelectorAll('.line path.filling')).toHaveLength(1);
+  });
+
+  it('draws one solid line when nothing is still filling', async () => {
+    const { container } = await renderPart(chart({ dataThrough: '2026-03-11T00:00:00Z' }));
+    expect(container.querySelectorAll('.line path')).toHaveLength(1);
+    expect(container.querySelector('.filling')).toBeNull();
   });
 
   it('shows the figures under the pointer and hides them when it leaves', async () => {

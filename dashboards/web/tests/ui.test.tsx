@@ -3,7 +3,7 @@ import userEvent from '@testing-library/user-event';
 import { act } from 'react';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Heatmap, levelOf } from '../src/charts/Heatmap';
-import { labelStep, partialFrom } from '../src/charts/model';
+import { labelStep, partialDayFrom, partialFrom } from '../src/charts/model';
 import { levelOf as rateLevel, retentionCsv } from '../src/charts/RetentionGrid';
 import { download, objectsCsv, toCsv } from '../src/ui/csv';
 import { type Column, csvOf, DataTable } from '../src/ui/DataTable';
@@ -254,5 +254,17 @@ describe('the time axis', () => {
     [['2026-03-02T00:00:00Z'], '2026-03-01T00:30:00Z', 0],
   ])('knows which bucket of %o is still filling at %s', (starts, through, index) => {
     expect(partialFrom(starts, through)).toBe(index);
+  });
+
+  it.each([
+    [['2026-03-01', '2026-03-02'], '2026-03-01T22:00:00Z', true, 1],
+    [['2026-03-01', '2026-03-02'], '2026-03-01T20:00:00Z', true, 0],
+    [['2026-02-23', '2026-03-02'], '2026-03-05T10:00:00Z', true, 1],
+    [['2026-02-23', '2026-03-02'], '2026-03-12T10:00:00Z', false, null],
+    [['2026-03-02'], '2026-02-01T10:00:00Z', true, 0],
+    [[], '2026-02-01T10:00:00Z', true, null],
+  ])('knows which calendar day of %o is open at %s', (starts, through, open, index) => {
+    const answer = { data_through: through, is_partial: open };
+    expect(partialDayFrom(starts, answer, 'Europe/Moscow')).toBe(index);
   });
 });

@@ -17,6 +17,7 @@ interface Props {
   readonly points: readonly LifecyclePoint[];
   readonly bucket: BucketWidth;
   readonly tz: string;
+  readonly partialFrom: number | null;
 }
 
 const STACK = [
@@ -25,7 +26,7 @@ const STACK = [
   ['new', 'green'],
 ] as const;
 
-export function LifecycleChart({ points, bucket, tz }: Props) {
+export function LifecycleChart({ points, bucket, tz, partialFrom }: Props) {
   const { t } = useTranslation();
   const formats = useFormats(tz);
   const series = (key: 'new' | 'returning' | 'resurrected' | 'dormant', tone: Tone): Series => ({
@@ -45,7 +46,7 @@ export function LifecycleChart({ points, bucket, tz }: Props) {
         starts: points.map((point) => point.start),
         bucket: bucket === 'week' || bucket === 'month' ? bucket : 'day',
         tz,
-        partialFrom: null,
+        partialFrom,
       }}
       panels={[
         {

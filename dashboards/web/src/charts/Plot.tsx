@@ -107,6 +107,7 @@ function PanelMarks({ placed, geometry, partialFrom, withPrevious }: MarksProps)
               geometry={geometry}
               y={y}
               dots
+              partialFrom={partialFrom}
               className={`line tone-${series.tone}`}
             />
           )}
@@ -153,25 +154,37 @@ interface LineProps {
   readonly y: PlacedPanel['y'];
   readonly className: string;
   readonly dots?: boolean;
+  readonly partialFrom?: number | null;
 }
 
-function Line({ values, geometry, y, className, dots = false }: LineProps) {
+function Line({ values, geometry, y, className, dots = false, partialFrom = null }: LineProps) {
   const few = values.length <= 31;
+  const places = values.map((value, index) => ({ value, index }));
+  const settled = partialFrom ?? values.length;
+  // What is still filling falls short of the rest: a solid line would read as a drop.
+  const stretches = [
+    { key: 'settled', className: '', data: places.slice(0, settled) },
+    { key: 'filling', className: 'filling', data: places.slice(Math.max(0, settled - 1)) },
+  ].filter((stretch) => stretch.key === 'settled' || settled < values.length);
   return (
     <g className={className}>
-      <LinePath
-        data={values.map((value, index) => ({ value, index }))}
-        defined={(point) => point.value !== null}
-        x={(point) => geometry.centreOf(point.index)}
-        y={(point) => y(point.value ?? 0)}
-      />
+      {stretches.map((stretch) => (
+        <LinePath
+          key={stretch.key}
+          className={stretch.className}
+          data={stretch.data}
+          defined={(point) => point.value !== null}
+          x={(point) => geometry.centreOf(point.index)}
+          y={(point) => y(point.value ?? 0)}
+        />
+      ))}
       {dots &&
         few &&
-        values.map((value, index) =>
+        places.map(({ value, index }) =>
           value === null ? null : (
             <circle
-              // biome-ignore lint/suspicious/noArrayIndexKey: a bucket is its place on the axis
               key={index}
+              className={index >= settled ? 'filling' : ''}
               cx={geometry.centreOf(index)}
               cy={y(value)}
               r={2.5}

@@ -15,6 +15,7 @@ export interface StickinessPoint {
 interface Props {
   readonly points: readonly StickinessPoint[];
   readonly tz: string;
+  readonly partialFrom: number | null;
 }
 
 const LINES: readonly (readonly ['dau' | 'wau' | 'mau', Tone])[] = [
@@ -23,7 +24,7 @@ const LINES: readonly (readonly ['dau' | 'wau' | 'mau', Tone])[] = [
   ['dau', 'orange'],
 ];
 
-export function StickinessChart({ points, tz }: Props) {
+export function StickinessChart({ points, tz, partialFrom }: Props) {
   const { t } = useTranslation();
   const formats = useFormats(null);
   const series = LINES.map(
@@ -45,7 +46,7 @@ export function StickinessChart({ points, tz }: Props) {
         starts: points.map((point) => point.day),
         bucket: 'day',
         tz,
-        partialFrom: null,
+        partialFrom,
       }}
       panels={[{ key: 'people', weight: 1, series }]}
     />

@@ -1,5 +1,7 @@
 /** What a chart over time is made of. No drawing, no React. */
 
+import { today } from '../period/view';
+
 export type Tone = 'blue' | 'orange' | 'green' | 'red' | 'violet' | 'grey';
 export type BucketWidth = '15m' | 'hour' | 'day' | 'week' | 'month';
 
@@ -74,4 +76,16 @@ export function partialFrom(starts: readonly string[], dataThrough: string | nul
   const before = starts[running - 1];
   const width = before ? last - Date.parse(before) : 3_600_000;
   return through < last + width ? running : null;
+}
+
+/** The same for buckets that are calendar days of a zone; the answer says whether one is open. */
+export function partialDayFrom(
+  starts: readonly string[],
+  answer: { readonly data_through: string; readonly is_partial: boolean },
+  tz: string,
+): number | null {
+  if (!answer.is_partial || starts.length === 0) return null;
+  const running = today(tz, new Date(answer.data_through));
+  const next = starts.findIndex((start) => start > running);
+  return next === -1 ? starts.length - 1 : Math.max(0, next - 1);
 }

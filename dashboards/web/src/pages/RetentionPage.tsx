@@ -3,6 +3,7 @@
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useReport } from '../api/useReport';
+import { partialDayFrom } from '../charts/model';
 import { RetentionGrid, retentionCsv } from '../charts/RetentionGrid';
 import { StickinessChart } from '../charts/StickinessChart';
 import { withLegend } from '../charts/TimeChart';
@@ -53,7 +54,15 @@ export default function RetentionPage() {
       >
         <Loaded query={stickiness} height={withLegend(260)}>
           {(answer) => (
-            <StickinessChart points={answer.stickiness.points} tz={answer.stickiness.tz} />
+            <StickinessChart
+              points={answer.stickiness.points}
+              tz={answer.stickiness.tz}
+              partialFrom={partialDayFrom(
+                answer.stickiness.points.map((point) => point.day),
+                answer,
+                answer.stickiness.tz,
+              )}
+            />
           )}
         </Loaded>
       </Card>

@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useReport } from '../api/useReport';
 import { LifecycleChart } from '../charts/LifecycleChart';
+import { partialDayFrom } from '../charts/model';
 import { withLegend } from '../charts/TimeChart';
 import { Card } from '../ui/Card';
 import { objectsCsv } from '../ui/csv';
@@ -34,8 +35,13 @@ export default function UsersPage() {
           {(answer) => (
             <LifecycleChart
               points={answer.lifecycle.points}
-              bucket={answer.period.bucket}
               tz={answer.lifecycle.tz}
+              bucket={answer.period.bucket}
+              partialFrom={partialDayFrom(
+                answer.lifecycle.points.map((point) => point.start),
+                answer,
+                answer.lifecycle.tz,
+              )}
             />
           )}
         </Loaded>
