@@ -40,6 +40,10 @@ class DayCut:
     moments: tuple[int, int] | None = None
     """[since, until) in Unix seconds of another zone's day; None: it is one of the report zone."""
 
+    @property
+    def is_built(self) -> bool:
+        return any(version is not None for _, version in self.builds)
+
     def serves(self, builds: Mapping[date, int]) -> bool:
         """Whether these builds (version by day) still count it."""
         return all(builds.get(day) == version for day, version in self.builds)
@@ -94,17 +98,25 @@ class KeptDays:
         Raises:
             WarehouseError: days that are not kept cannot be read.
         """
-        async with self._reading:
-            # Taken before anything is awaited: another snapshot may drop what this one still needs.
-            found = {cut: self._kept[cut] for cut in cuts if cut in self._kept}
-            missing = [cut for cut in cuts if cut not in found]
-            if missing:
-                found |= await self._read(reader, missing)
-            for cut in cuts:
-                if cut in self._kept:
-                    self._kept.move_to_end(cut)
-            self._make_room()
+        found = self._found(cuts)
+        if len(found) < len(cuts):
+            # Whoever finds all days here waits for nobody.
+            async with self._reading:
+                # Taken before anything is awaited: another snapshot may drop what is needed here.
+                found = self._found(cuts)
+                missing = [cut for cut in cuts if cut not in found]
+                if missing:
+                    found |= await self._read(reader, missing)
+                self._make_room()
         return [bot_day for cut in cuts for bot_day in found[cut]]
+
+    def _found(self, cuts: Sequence[DayCut]) -> dict[DayCut, tuple[BotDay, ...]]:
+        found = {}
+        for cut in cuts:
+            if cut in self._kept:
+                self._kept.move_to_end(cut)
+                found[cut] = self._kept[cut]
+        return found
 
     def keep_only(self, builds: Mapping[date, int]) -> tuple[date, ...]:
         """Forget what serves no day any more.
@@ -140,8 +152,6 @@ class KeptDays:
 async def _rows(reader: Reader, missing: Sequence[DayCut]) -> list[tuple[DayCut, Row]]:
     """A row for each of the days and bots that has turns."""
     touched = {day: version for cut in missing for day, version in cut.builds if version}
-    if not touched:
-        return []
     builds = {"builds": Versions(touched.items())}
     if not missing[0].moments:
         by_day = {cut.day: cut for cut in missing}

@@ -135,7 +135,8 @@ class Snapshot:
         days = calendar_days(span, zone)
         if days is None:
             return None
-        cuts = [self._zone_cut(day, zone) for day in days]
+        # What nothing was built for is not worth a place.
+        cuts = [cut for day in days if (cut := self._zone_cut(day, zone)).is_built]
         return await self._kept_days(reader, cuts, bot_id=bot_id)
 
     def _zone_cut(self, day: Span, zone: ZoneInfo) -> DayCut:
