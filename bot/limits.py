@@ -42,9 +42,11 @@ class Spending:
     day_usd: Decimal
     month_usd: Decimal
     unpriced_turns: int
-    turn_messages: int
-    turn_usd: Decimal
-    """Of the turn that was asked about."""
+    turn_day_messages: int
+    """Of the turn that was asked about, as the others below: none when it began before the day."""
+    turn_month_messages: int
+    turn_day_usd: Decimal
+    turn_month_usd: Decimal
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class Budget:
 
     name: str
     used: Decimal
+    added: Decimal
+    """How much of it by the turn that was asked about."""
     limit: Decimal
 
     @property
@@ -162,15 +166,21 @@ class Limits:
 
     def budgets(self, spending: Spending) -> list[Budget]:
         """Every limit that is set."""
+        limits, of = self._limits, spending
         given = (
-            ("daily_messages", spending.day_messages, self._limits.daily_message_limit),
-            ("monthly_messages", spending.month_messages, self._limits.monthly_message_limit),
-            ("daily_usd", spending.day_usd, self._limits.daily_usd_limit),
-            ("monthly_usd", spending.month_usd, self._limits.monthly_usd_limit),
+            ("daily_messages", of.day_messages, of.turn_day_messages, limits.daily_message_limit),
+            (
+                "monthly_messages",
+                of.month_messages,
+                of.turn_month_messages,
+                limits.monthly_message_limit,
+            ),
+            ("daily_usd", of.day_usd, of.turn_day_usd, limits.daily_usd_limit),
+            ("monthly_usd", of.month_usd, of.turn_month_usd, limits.monthly_usd_limit),
         )
         return [
-            Budget(name, Decimal(used), Decimal(limit))
-            for name, used, limit in given
+            Budget(name, Decimal(used), Decimal(added), Decimal(limit))
+            for name, used, added, limit in given
             if limit is not None
         ]
 
@@ -180,14 +190,11 @@ class Limits:
             return []
         async with self._sessions() as session:
             spending = await self._spending(session, user_key, turn_id=turn_id)
-        crossed = []
-        for budget in self.budgets(spending):
-            is_money = budget.name.endswith("usd")
-            share = spending.turn_usd if is_money else Decimal(spending.turn_messages)
-            line = budget.limit * WARNING_SHARE
-            if budget.used - share < line <= budget.used:
-                crossed.append(budget)
-        return crossed
+        return [
+            budget
+            for budget in self.budgets(spending)
+            if budget.used - budget.added < budget.limit * WARNING_SHARE <= budget.used
+        ]
 
     def _largest_cost(self, question: Question, context: Context, model: str) -> Decimal:
         """The most that this turn can cost by the configured price; 0 without one."""
@@ -241,8 +248,10 @@ class Limits:
             day_usd=row.day_usd,
             month_usd=row.month_usd,
             unpriced_turns=row.unpriced_turns,
-            turn_messages=int(row.turn_messages),
-            turn_usd=row.turn_usd,
+            turn_day_messages=int(row.turn_day_messages),
+            turn_month_messages=int(row.turn_month_messages),
+            turn_day_usd=row.turn_day_usd,
+            turn_month_usd=row.turn_month_usd,
         )
 
     def _reserve(self, model: str | None) -> Decimal:

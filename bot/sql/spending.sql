@@ -7,7 +7,7 @@ WITH price AS (
         CAST(:completion_prices AS numeric[])
     ) AS given(model, prompt, completion)
 ), used AS (
-    SELECT turn.id, turn.received_at, turn.user_messages, turn.status,
+    SELECT turn.id = CAST(:turn_id AS uuid) AS is_asked, turn.received_at, turn.user_messages,
            CASE
                WHEN turn.cost_usd IS NOT NULL THEN turn.cost_usd
                WHEN turn.status = 'pending' THEN CAST(:reserve_usd AS numeric)
@@ -64,8 +64,13 @@ SELECT count(*) FILTER (
            FILTER (WHERE used.received_at >= CAST(:month_start AS timestamptz)), 0) AS month_usd,
        count(*) FILTER (WHERE used.is_unpriced
            AND used.received_at >= CAST(:month_start AS timestamptz)) AS unpriced_turns,
-       coalesce(sum(used.user_messages) FILTER (WHERE used.id = CAST(:turn_id AS uuid)), 0)
-           AS turn_messages,
-       coalesce(sum(used.cost_usd) FILTER (WHERE used.id = CAST(:turn_id AS uuid)), 0) AS turn_usd
+       coalesce(sum(used.user_messages) FILTER (WHERE used.is_asked
+           AND used.received_at >= CAST(:day_start AS timestamptz)), 0) AS turn_day_messages,
+       coalesce(sum(used.cost_usd) FILTER (WHERE used.is_asked
+           AND used.received_at >= CAST(:day_start AS timestamptz)), 0) AS turn_day_usd,
+       coalesce(sum(used.user_messages) FILTER (WHERE used.is_asked
+           AND used.received_at >= CAST(:month_start AS timestamptz)), 0) AS turn_month_messages,
+       coalesce(sum(used.cost_usd) FILTER (WHERE used.is_asked
+           AND used.received_at >= CAST(:month_start AS timestamptz)), 0) AS turn_month_usd
 FROM before LEFT JOIN used ON true
 GROUP BY before.day_messages, before.month_messages, before.day_usd, before.month_usd

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import orjson
 import pytest
+from sqlalchemy import text
 
 from bot.limits import RESERVE_WITHOUT_PRICE_USD
 from bot.usage import UsageReader
+from common.postgres import transaction
 from tests.bot.conftest import MODEL, Start, World, group
 from tests.bot.test_commands import press_forget
 
@@ -124,6 +127,29 @@ async def test_configured_prices_stand_in_for_an_unstated_cost(start: Start):
     assert (await world.turns())[0].cost_usd is None
     assert "today is used up" in await world.ask("again")
     assert world.simulator.calls.__len__() == 1
+
+
+async def test_a_turn_of_the_day_before_adds_nothing_to_the_day(start: Start):
+    world = await start(daily_message_limit=5)
+    for number in range(4):
+        await world.ask(f"{number}")
+    turn = await last_turn(world)
+    yesterday = uuid4()
+    async with transaction(world.sessions) as session:
+        await session.execute(
+            text(
+                "INSERT INTO turns (id, bot_id, user_key, dialog_id, chat_type, status,"
+                " received_at) SELECT :copy, bot_id, user_key, dialog_id, chat_type, status,"
+                " received_at - interval '1 day' FROM turns WHERE id = :id"
+            ),
+            {"copy": yesterday, "id": turn.id},
+        )
+
+    nearly_used = world.app.limits.nearly_used
+
+    [budget] = await nearly_used(turn.user_key, turn.id)
+    assert (budget.name, budget.used, budget.added) == ("daily_messages", 4, 1)
+    assert await nearly_used(turn.user_key, yesterday) == []
 
 
 async def test_prices_warn_at_80_per_cent_too(start: Start):
