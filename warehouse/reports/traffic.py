@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from warehouse.kept_days import BotDay
 from warehouse.periods import Bucket, Period, Span
 from warehouse.reading import Reader
 from warehouse.reports.answers import (
@@ -151,22 +152,19 @@ async def _series(
     touched = touched_days(span, snapshot.zone)
     parameters: Parameters = {"builds": snapshot.versions(*touched)}
     is_daily = series_tier(span, starts, snapshot.zone) is Tier.DAILY
+    kept: list[BotDay] | None = None
+    if is_daily and not is_narrowed(filters):
+        kept = await snapshot.bot_days(reader, *touched, bot_id=filters.bot_id)
+    elif period.bucket in WHOLE_DAYS and not is_narrowed(filters):
+        kept = await snapshot.zone_days(reader, span, period.zone, bot_id=filters.bot_id)
     zone = snapshot.zone if is_daily else period.zone
     days = [start.astimezone(zone).date() for start in starts]
-    kept = None
-    if not is_narrowed(filters):
-        if is_daily:
-            kept = await snapshot.bot_days(reader, *touched, bot_id=filters.bot_id)
-        elif period.bucket in WHOLE_DAYS:
-            kept = await snapshot.zone_days(reader, span, zone, bot_id=filters.bot_id)
     keys = [day_number(day) for day in days]
     if kept is not None:
         rows = activity_rows(kept, keys)
     elif is_daily:
-        if is_narrowed(filters):
-            parameters |= {**days_of(*touched), "edges": day_edges(days)}
-        else:
-            parameters["edges"] = keys
+        narrowed = {**days_of(*touched), "edges": day_edges(days)}
+        parameters |= narrowed if is_narrowed(filters) else {"edges": keys}
         rows = await ask_filtered(reader, "activity_days", parameters, filters)
     else:
         keys = [int(start.timestamp()) for start in starts]
