@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -15,7 +16,6 @@ from bot.people import Person
 from bot.tables import LlmCall, Message, SpentBudget, Turn, Update, User, UserSettings
 from common.postgres import Base, Sessions
 from common.sealing import UnreadableError
-from common.vocabulary import UpdateOutcome
 
 OWN_COLUMNS = frozenset(
     {"id", "version", "bot_id", "user_key", "dialog_id", "turn_id", "telegram_hmac"}
@@ -30,10 +30,10 @@ class Export:
         self._sessions = sessions
 
     async def as_json(self, person: Person) -> bytes:
-        """All that is kept of a person, as indented JSON: also what no command shows.
+        """What is kept of a person and says something of them, as indented JSON.
 
-        Each turn carries its attempts at the model, the failed ones too; what was put aside is
-        handed out as Telegram sent it.
+        Each turn carries its attempts at the model, the failed ones too. Updates are those whose
+        content is still kept: on their way, this wish included, or put aside.
         """
         async with self._sessions() as session:
             user = await session.get_one(User, person.key)
@@ -50,10 +50,9 @@ class Export:
                 .where(Turn.user_key == person.key)
                 .order_by(LlmCall.attempt)
             )
-            parked = await session.scalars(
+            updates = await session.scalars(
                 select(Update)
                 .where(Update.user_key == person.key, Update.payload.is_not(None))
-                .where(Update.outcome == UpdateOutcome.PARKED.value)
                 .order_by(Update.received_at)
             )
             spent = await session.scalars(
@@ -74,7 +73,7 @@ class Export:
                 "settings": _settings(person, settings),
                 "messages": [_message(person, message) for message in messages],
                 "turns": [_turn(turn, attempts[turn.id]) for turn in turns],
-                "put_aside": [_put_aside(person, row) for row in parked],
+                "updates": [_update(person, row) for row in updates],
                 "spent_before_forget": [_ledger_row(row) for row in spent],
             }
         return orjson.dumps(document, option=orjson.OPT_INDENT_2, default=str)
@@ -102,10 +101,26 @@ def _message(person: Person, row: Message) -> dict[str, Any]:
     }
 
 
-def _put_aside(person: Person, row: Update) -> dict[str, Any]:
-    # As text: whatever made the bot fail on it must not make this fail.
-    text = _text(person, row.payload) if row.payload else None
-    return {"at": row.received_at, "kind": row.kind, "update": text}
+def _update(person: Person, row: Update) -> dict[str, Any]:
+    return {
+        "at": row.received_at,
+        "kind": row.kind,
+        "outcome": row.outcome,
+        "text": own_words(row.kind, _text(person, row.payload) if row.payload else None),
+    }
+
+
+def own_words(kind: str, payload: str | None) -> str | None:
+    """What the person wrote, and nothing around it: a reply carries somebody else's message."""
+    try:
+        update = json.loads(payload or "{}")
+    except (ValueError, RecursionError):
+        return None
+    content = update.get(kind) if isinstance(update, dict) else None
+    if not isinstance(content, dict):
+        return None
+    words = [content.get(field) for field in ("text", "caption", "data")]
+    return next((one for one in words if isinstance(one, str)), None)
 
 
 def _text(person: Person, sealed: bytes) -> str | None:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.export import OWN_COLUMNS
+from bot.export import OWN_COLUMNS, own_words
 from bot.tables import LlmCall, Turn
 from common.postgres import transaction
 from simulator.model.behaviour import ModelFault
@@ -108,11 +108,34 @@ async def test_export_has_what_was_spent_before_forget_and_what_was_put_aside(st
     spent = given["spent_before_forget"]
     assert {row["period"]: row["messages"] for row in spent} == {"day": 1, "month": 1}
     assert set(spent[0]) == {"period", "period_start", "messages", "cost_usd"}
-    [update] = given["put_aside"]
-    assert (update["kind"], orjson.loads(update["update"])["message"]["text"]) == (
-        "message",
-        "a riddle",
-    )
+    parked, wish = given["updates"]
+    assert (parked["kind"], parked["outcome"], parked["text"]) == ("message", "parked", "a riddle")
+    assert (wish["outcome"], wish["text"]) == (None, "/export")
+
+
+@pytest.mark.parametrize(
+    ("update", "words"),
+    [
+        (
+            {
+                "message": {
+                    "text": "what do you mean?",
+                    "reply_to_message": {"text": "theirs", "from": {"first_name": "Bob"}},
+                    "chat": {"title": "Friends"},
+                }
+            },
+            "what do you mean?",
+        ),
+        ({"message": {"caption": "look", "photo": [{}]}}, "look"),
+        ({"message": {"sticker": {}}}, None),
+        ({"message": [1]}, None),
+        ([1], None),
+        ("", None),
+    ],
+)
+def test_export_hands_out_a_persons_own_words_alone(update: Any, words: str | None):
+    payload = orjson.dumps(update).decode() if update else update
+    assert own_words("message", payload) == words
 
 
 async def test_export_says_when_a_person_was_admitted_and_blocked_the_bot(start: Start):
