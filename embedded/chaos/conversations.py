@@ -129,12 +129,13 @@ def lost(sent: Record, recorded: Recorded) -> Differences:
 
 
 def _count_repeats(sent: Record, recorded: Recorded, found: Differences) -> None:
+    shared = Counter(turn for _, turn in recorded.outcomes.values())
     for update_id in sorted(sent.repeats):
         outcome, turn = recorded.outcomes.get(update_id, (None, None))
-        if outcome not in ("turn", "command"):
+        if outcome != "command" and (outcome != "turn" or turn is None):
             found.add(1, f"update {update_id} ended as {outcome}, not as a turn or a command")
-        elif turn is not None and recorded.user_messages.get(turn) != 0:
-            found.add(1, f"turn {turn} counts update {update_id}, which wrote nothing new")
+        elif turn is not None and (recorded.user_messages.get(turn) != 0 or shared[turn] != 1):
+            found.add(1, f"turn {turn} is not that of update {update_id} alone, without a text")
 
 
 def invented(sent: Record, recorded: Recorded) -> Differences:
@@ -148,6 +149,9 @@ def invented(sent: Record, recorded: Recorded) -> Differences:
             whole = "".join(texts)
             if not any(whole.startswith(part) for part in maybe):
                 found.add(1, f"turn {turn} holds a text that nobody wrote")
+    stated = {turn for _, turn in recorded.outcomes.values()}
+    for turn in recorded.user_messages.keys() - stated - recorded.texts.keys():
+        found.add(1, f"turn {turn} is that of no update")
     open_ones = [one for one, (outcome, _) in recorded.outcomes.items() if outcome is None]
     found.add(len(open_ones), f"updates without an outcome: {open_ones[:5]}")
     return found

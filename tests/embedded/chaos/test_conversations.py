@@ -76,7 +76,9 @@ def test_an_honest_record_has_no_differences() -> None:
         ({4: ("ignored", None)}, 1),
         ({5: (None, None)}, 1),
         ({6: ("ignored", None)}, 1),
+        ({6: ("turn", None)}, 1),
         ({7: (None, None)}, 1),
+        ({7: ("turn", AGAIN)}, 2),
         # One of two parts is missing: its turn holds more than the other part.
         ({3: None}, 3),
     ],
@@ -122,6 +124,11 @@ def test_a_turn_that_nobody_wrote_is_found_and_an_uncertain_one_is_not() -> None
     never = replace(RECORDED, texts=dict(RECORDED.texts) | {third: ["never written"]})
     assert invented(SENT, maybe).count == 0
     assert invented(SENT, never).count == 1
+
+
+def test_a_turn_that_repeats_a_text_and_belongs_to_no_update_is_found() -> None:
+    twice = dict(RECORDED.user_messages) | {UUID(int=5): 0}
+    assert invented(SENT, replace(RECORDED, user_messages=twice)).count == 1
 
 
 def test_an_update_that_stays_open_is_found_also_when_nobody_sent_it() -> None:
