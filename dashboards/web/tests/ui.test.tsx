@@ -257,14 +257,17 @@ describe('the time axis', () => {
   });
 
   it.each([
-    [['2026-03-01', '2026-03-02'], '2026-03-01T22:00:00Z', true, 1],
-    [['2026-03-01', '2026-03-02'], '2026-03-01T20:00:00Z', true, 0],
-    [['2026-02-23', '2026-03-02'], '2026-03-05T10:00:00Z', true, 1],
-    [['2026-02-23', '2026-03-02'], '2026-03-12T10:00:00Z', false, null],
-    [['2026-03-02'], '2026-02-01T10:00:00Z', true, 0],
-    [[], '2026-02-01T10:00:00Z', true, null],
-  ])('knows which calendar day of %o is open at %s', (starts, through, open, index) => {
-    const answer = { data_through: through, is_partial: open };
+    [['2026-03-01', '2026-03-02'], '2026-03-01T22:00:00Z', '2026-03-02T21:00:00Z', 1],
+    [['2026-03-01', '2026-03-02'], '2026-03-01T20:00:00Z', '2026-03-02T21:00:00Z', 0],
+    [['2026-03-01', '2026-03-02'], '2026-03-02T21:00:00Z', '2026-03-02T21:00:00Z', null],
+    // Ends at a midnight of Tokyo: Moscow's day has not, and is counted whole.
+    [['2026-03-01', '2026-03-02'], '2026-03-02T18:00:00Z', '2026-03-02T15:00:00Z', 1],
+    [['2026-02-23', '2026-03-02'], '2026-03-05T10:00:00Z', '2026-03-05T21:00:00Z', 1],
+    [['2026-02-23', '2026-03-02'], '2026-03-07T10:00:00Z', '2026-03-05T21:00:00Z', null],
+    [['2026-03-02'], '2026-02-01T10:00:00Z', '2026-03-02T21:00:00Z', 0],
+    [[], '2026-02-01T10:00:00Z', '2026-03-02T21:00:00Z', null],
+  ])('knows which calendar day of %o is open at %s', (starts, through, until, index) => {
+    const answer = { data_through: through, period: { until } };
     expect(partialDayFrom(starts, answer, 'Europe/Moscow')).toBe(index);
   });
 });

@@ -78,14 +78,15 @@ export function partialFrom(starts: readonly string[], dataThrough: string | nul
   return through < last + width ? running : null;
 }
 
-/** The same for buckets that are calendar days of a zone; the answer says whether one is open. */
+/** The same for buckets of whole days of a zone that need not be the one of the period. */
 export function partialDayFrom(
   starts: readonly string[],
-  answer: { readonly data_through: string; readonly is_partial: boolean },
+  answer: { readonly data_through: string; readonly period: { readonly until: string } },
   tz: string,
 ): number | null {
-  if (!answer.is_partial || starts.length === 0) return null;
   const running = today(tz, new Date(answer.data_through));
+  const lastShown = today(tz, new Date(Date.parse(answer.period.until) - 1));
+  if (starts.length === 0 || running > lastShown) return null;
   const next = starts.findIndex((start) => start > running);
   return next === -1 ? starts.length - 1 : Math.max(0, next - 1);
 }
