@@ -85,8 +85,9 @@ class KeptDays:
         self.most_days = most_days
         self._most_bytes = most_bytes
         self._kept: OrderedDict[DayCut, tuple[BotDay, ...]] = OrderedDict()
-        # Reports of one answer want the same days at once: the first one reads them.
-        self._reading = asyncio.Lock()
+        # Reports of one answer want the same days at once: the first one reads them. Whoever waits
+        # for days of the report zone does not wait for those of another.
+        self._reading = {is_elsewhere: asyncio.Lock() for is_elsewhere in (False, True)}
         self.size = 0
 
     def __len__(self) -> int:
@@ -101,7 +102,7 @@ class KeptDays:
         found = self._found(cuts)
         if len(found) < len(cuts):
             # Whoever finds all days here waits for nobody.
-            async with self._reading:
+            async with self._reading[cuts[0].moments is not None]:
                 # Taken before anything is awaited: another snapshot may drop what is needed here.
                 found = self._found(cuts)
                 missing = [cut for cut in cuts if cut not in found]
@@ -179,17 +180,22 @@ def _bot_day(day: date, row: Row) -> BotDay:
     # Only a build lists them.
     busiest, newest = tuple(row.get("busiest", ())), tuple(row.get("newest", ()))
     lines = len(busiest) + len(newest)
+    latency, ttft = (Sketch.of_state(states[name]) for name in ("latency", "ttft"))
     return BotDay(
         day=day,
         bot_id=row["bot_id"],
         sums=tuple(row["sums"]),
         cost_usd=row["cost_usd"],
-        latency=Sketch.of_state(states["latency"]),
-        ttft=Sketch.of_state(states["ttft"]),
+        latency=latency,
+        ttft=ttft,
         active=people(states["active"]),
         reached=people(states["reached"]),
         new=people(states["new"]),
         busiest=busiest,
         newest=newest,
-        size=sum(map(len, states.values())) + lines * _BYTES_OF_A_LINE + _BYTES_OF_A_DAY,
+        size=_BYTES_OF_A_DAY
+        + lines * _BYTES_OF_A_LINE
+        + latency.size
+        + ttft.size
+        + sum(len(states[name]) for name in ("active", "reached", "new")),
     )

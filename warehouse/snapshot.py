@@ -242,12 +242,20 @@ def _following(known: Snapshot, rows: Sequence[Mapping[str, Any]]) -> Snapshot |
         through.append(told)
     if known.publication == head["publication"]:
         through.append(known.data_through)
-    builds = {**known.builds, **news} if news else known.builds
-    return _snapshot({**head, "data_through": max(through)}, builds, known.kept)
+    head = {**head, "data_through": max(through)}
+    if not news:
+        return _snapshot(head, known.builds, known.kept)
+    builds = {**known.builds, **news}
+    replaced = known.kept.keep_only({day: build.version for day, build in builds.items()})
+    return _snapshot(head, builds, known.kept, replaced)
 
 
-def _snapshot(head: Mapping[str, Any], builds: dict[date, Build], kept: KeptDays) -> Snapshot:
-    replaced = kept.keep_only({day: build.version for day, build in builds.items()})
+def _snapshot(
+    head: Mapping[str, Any],
+    builds: dict[date, Build],
+    kept: KeptDays,
+    replaced: tuple[date, ...] = (),
+) -> Snapshot:
     through: datetime = head["data_through"]
     return Snapshot(
         id=f"{head['epoch']}.{head['publication']}.{int(through.timestamp() * 1000)}",

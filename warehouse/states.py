@@ -74,6 +74,11 @@ class Sketch:
     negative: Bins
     zeros: float
 
+    @property
+    def size(self) -> int:
+        """Bytes of its bins."""
+        return self.positive.counts.nbytes + self.negative.counts.nbytes
+
     @classmethod
     def of_state(cls, state: bytes) -> Sketch:
         """The sketch in the engine's bytes.

@@ -193,11 +193,15 @@ async def test_what_is_dropped_while_days_are_read_is_still_answered(
     assert answer.current.turns == 3
 
 
-async def test_who_finds_all_days_does_not_wait_for_who_reads(replica: Replica, reader: Reader):
+@pytest.mark.parametrize("are_kept", [True, False])
+async def test_days_of_the_report_zone_do_not_wait_for_those_of_another(
+    replica: Replica, reader: Reader, *, are_kept: bool
+):
     replica.store(turn(noon(number)) for number in range(3))
     replica.publish(noon(3))
     snapshot = await resolve_snapshot(reader)
-    await totals(reader, snapshot)
+    if are_kept:
+        await totals(reader, snapshot)
     may_read = asyncio.Event()
 
     class Waiting(Recorder):

@@ -33,6 +33,29 @@ async def test_an_empty_warehouse_answers_with_zeros(reader: Reader):
     assert [point.turns for point in series.points] == [0] * 7
 
 
+@pytest.mark.parametrize("filters", [reports.NO_FILTERS, reports.Filters(language="en")])
+async def test_of_a_period_that_the_data_do_not_reach_nothing_is_compared(
+    replica: Replica, reader: Reader, filters: reports.Filters
+):
+    replica.store([turn(NOW - timedelta(days=1)), turn(NOW)])
+    replica.publish(NOW)
+    snapshot = await resolve_snapshot(reader)
+    # Tomorrow begins there where here is evening; of the day before it nothing is its like yet.
+    tomorrow = Period(
+        PeriodName.CUSTOM,
+        datetime(2026, 3, 19, 18, 15, tzinfo=UTC),
+        datetime(2026, 3, 20, 18, 15, tzinfo=UTC),
+        "Asia/Kathmandu",
+        Bucket.DAY,
+    )
+    about = {"snapshot": snapshot, "period": tomorrow, "filters": filters, "compare": True}
+    found = await reports.summary(reader, **about)
+    assert found.previous_since == found.previous_until
+    assert found.previous is not None
+    assert (found.previous.turns, found.previous.active_users, found.current.turns) == (0, 0, 0)
+    assert (await reports.activity(reader, **about)).previous == ()
+
+
 @pytest.mark.parametrize("tz", ZONES)
 async def test_totals_count_every_outcome_once_in_every_zone(
     replica: Replica, reader: Reader, tz: str

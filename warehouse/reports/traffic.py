@@ -81,6 +81,8 @@ async def totals(
     reader: Reader, *, snapshot: Snapshot, span: Span, zone: ZoneInfo, filters: Filters
 ) -> Totals:
     """Every figure of any span on quarters of an hour; `zone` is the one whose days it may hold."""
+    if span.since == span.until:
+        return _totals(_spread(summary_row([])))
     parameters = hybrid(snapshot, span)
     if is_narrowed(filters):
         parameters |= narrowing(filters)
