@@ -39,7 +39,7 @@ USERNAME, PASSWORD = "ann", "correct horse battery"  # of an API that lives for 
 ADMIN_TOKEN = "a-benchmark-registers-itself"  # noqa: S105 # the same
 CLIENTS = 16
 POSTGRES_OPTIONS = {"shared_buffers": "128MB"}
-CHANGING = ("lag_seconds", "data_through", "snapshot")
+CHANGING = ("lag_seconds", "data_through", "newest_through", "snapshot")
 
 
 @dataclass(frozen=True)

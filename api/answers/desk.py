@@ -153,7 +153,11 @@ class Desk:
         }
         if period is not None:
             is_partial = period.is_partial_at(stated.data_through)
-            envelope |= {"is_partial": is_partial, "period": period}
+            envelope |= {
+                "newest_through": snapshot.data_through,
+                "is_partial": is_partial,
+                "period": period,
+            }
         tail = to_json(envelope | report.fields)[1:-1]
         elapsed = time.perf_counter() - started
         write = log.warning if elapsed > SLOW_ANSWER_SECONDS else log.debug

@@ -55,6 +55,9 @@ class Age(BaseModel):
 class Envelope(Age):
     """What every answer about a period states."""
 
+    newest_through: datetime = Field(
+        description="As `data_through`, but for days withheld: later than it when there is one."
+    )
     is_partial: bool = Field(description="Whether the period reaches beyond `data_through`.")
     period: PeriodView
 

@@ -222,6 +222,7 @@ async def test_an_answer_is_as_old_as_the_oldest_day_that_it_rests_on(
         client.headers.update(await bearer(client))
         week = await client.get(STATS, params={"period": "week"})
         assert week.json()["data_through"] == "2026-03-18T20:43:07Z"
+        assert week.json()["newest_through"] == "2026-03-18T20:43:12Z"
         assert week.json()["lag_seconds"] == 5.0
         assert week.headers["x-data-through"] == "2026-03-18T20:43:07Z"
         assert week.json()["summary"]["current"]["turns"] == 6

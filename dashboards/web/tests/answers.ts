@@ -16,6 +16,7 @@ const AGE = {
 
 const ENVELOPE = {
   ...AGE,
+  newest_through: AGE.data_through,
   is_partial: true,
   period: {
     name: 'week',

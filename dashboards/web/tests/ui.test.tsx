@@ -267,7 +267,7 @@ describe('the time axis', () => {
     [['2026-03-02'], '2026-02-01T10:00:00Z', '2026-03-02T21:00:00Z', 0],
     [[], '2026-02-01T10:00:00Z', '2026-03-02T21:00:00Z', null],
   ])('knows which calendar day of %o is open at %s', (starts, through, until, index) => {
-    const answer = { data_through: through, period: { until } };
+    const answer = { newest_through: through, period: { until } };
     expect(partialDayFrom(starts, answer, 'Europe/Moscow')).toBe(index);
   });
 });

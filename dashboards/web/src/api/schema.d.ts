@@ -660,6 +660,12 @@ export interface components {
              * @description Age of the data when this answer was served.
              */
             lag_seconds: number;
+            /**
+             * Newest Through
+             * Format: date-time
+             * @description As `data_through`, but for days withheld: later than it when there is one.
+             */
+            newest_through: string;
             period: components["schemas"]["PeriodView"];
             /**
              * Report Timezone
@@ -858,6 +864,12 @@ export interface components {
              * @description Age of the data when this answer was served.
              */
             lag_seconds: number;
+            /**
+             * Newest Through
+             * Format: date-time
+             * @description As `data_through`, but for days withheld: later than it when there is one.
+             */
+            newest_through: string;
             period: components["schemas"]["PeriodView"];
             /**
              * Report Timezone
@@ -889,6 +901,12 @@ export interface components {
              * @description Age of the data when this answer was served.
              */
             lag_seconds: number;
+            /**
+             * Newest Through
+             * Format: date-time
+             * @description As `data_through`, but for days withheld: later than it when there is one.
+             */
+            newest_through: string;
             /**
              * People
              * @description Names by `user_key`, for accounts with `names:read`. Absent: erased, unreadable, or the database that knows them is away.
@@ -1021,6 +1039,12 @@ export interface components {
              */
             lag_seconds: number;
             /**
+             * Newest Through
+             * Format: date-time
+             * @description As `data_through`, but for days withheld: later than it when there is one.
+             */
+            newest_through: string;
+            /**
              * Next Cursor
              * @description `cursor` of the next page; null on the last.
              */
@@ -1083,6 +1107,12 @@ export interface components {
              * @description Age of the data when this answer was served.
              */
             lag_seconds: number;
+            /**
+             * Newest Through
+             * Format: date-time
+             * @description As `data_through`, but for days withheld: later than it when there is one.
+             */
+            newest_through: string;
             period: components["schemas"]["PeriodView"];
             /**
              * Report Timezone
@@ -1185,6 +1215,12 @@ export interface components {
              * @description Age of the data when this answer was served.
              */
             lag_seconds: number;
+            /**
+             * Newest Through
+             * Format: date-time
+             * @description As `data_through`, but for days withheld: later than it when there is one.
+             */
+            newest_through: string;
             period: components["schemas"]["PeriodView"];
             /**
              * Report Timezone
@@ -1281,6 +1317,12 @@ export interface components {
              * @description Age of the data when this answer was served.
              */
             lag_seconds: number;
+            /**
+             * Newest Through
+             * Format: date-time
+             * @description As `data_through`, but for days withheld: later than it when there is one.
+             */
+            newest_through: string;
             period: components["schemas"]["PeriodView"];
             /**
              * Report Timezone
@@ -1378,6 +1420,12 @@ export interface components {
              */
             lag_seconds: number;
             lifecycle: components["schemas"]["Lifecycle"];
+            /**
+             * Newest Through
+             * Format: date-time
+             * @description As `data_through`, but for days withheld: later than it when there is one.
+             */
+            newest_through: string;
             period: components["schemas"]["PeriodView"];
             /**
              * Report Timezone
@@ -1507,6 +1555,12 @@ export interface components {
              */
             lag_seconds: number;
             models: components["schemas"]["Models"];
+            /**
+             * Newest Through
+             * Format: date-time
+             * @description As `data_through`, but for days withheld: later than it when there is one.
+             */
+            newest_through: string;
             period: components["schemas"]["PeriodView"];
             /**
              * Report Timezone
@@ -1649,6 +1703,12 @@ export interface components {
              * @description Age of the data when this answer was served.
              */
             lag_seconds: number;
+            /**
+             * Newest Through
+             * Format: date-time
+             * @description As `data_through`, but for days withheld: later than it when there is one.
+             */
+            newest_through: string;
             period: components["schemas"]["PeriodView"];
             quality: components["schemas"]["Quality"];
             /**
@@ -1773,6 +1833,12 @@ export interface components {
              * @description Age of the data when this answer was served.
              */
             lag_seconds: number;
+            /**
+             * Newest Through
+             * Format: date-time
+             * @description As `data_through`, but for days withheld: later than it when there is one.
+             */
+            newest_through: string;
             period: components["schemas"]["PeriodView"];
             /**
              * Query
@@ -1943,6 +2009,12 @@ export interface components {
              * @description Age of the data when this answer was served.
              */
             lag_seconds: number;
+            /**
+             * Newest Through
+             * Format: date-time
+             * @description As `data_through`, but for days withheld: later than it when there is one.
+             */
+            newest_through: string;
             period: components["schemas"]["PeriodView"];
             /**
              * Report Timezone
@@ -1996,6 +2068,12 @@ export interface components {
              * @description Age of the data when this answer was served.
              */
             lag_seconds: number;
+            /**
+             * Newest Through
+             * Format: date-time
+             * @description As `data_through`, but for days withheld: later than it when there is one.
+             */
+            newest_through: string;
             period: components["schemas"]["PeriodView"];
             /**
              * Report Timezone
@@ -2055,6 +2133,12 @@ export interface components {
              * @description Age of the data when this answer was served.
              */
             lag_seconds: number;
+            /**
+             * Newest Through
+             * Format: date-time
+             * @description As `data_through`, but for days withheld: later than it when there is one.
+             */
+            newest_through: string;
             period: components["schemas"]["PeriodView"];
             /**
              * Report Timezone
@@ -2189,6 +2273,12 @@ export interface components {
              * @description Age of the data when this answer was served.
              */
             lag_seconds: number;
+            /**
+             * Newest Through
+             * Format: date-time
+             * @description As `data_through`, but for days withheld: later than it when there is one.
+             */
+            newest_through: string;
             /**
              * People
              * @description Names by `user_key`, for accounts with `names:read`. Absent: erased, unreadable, or the database that knows them is away.

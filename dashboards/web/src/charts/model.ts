@@ -81,10 +81,10 @@ export function partialFrom(starts: readonly string[], dataThrough: string | nul
 /** The same for buckets of whole days of a zone that need not be the one of the period. */
 export function partialDayFrom(
   starts: readonly string[],
-  answer: { readonly data_through: string; readonly period: { readonly until: string } },
+  answer: { readonly newest_through: string; readonly period: { readonly until: string } },
   tz: string,
 ): number | null {
-  const running = today(tz, new Date(answer.data_through));
+  const running = today(tz, new Date(answer.newest_through));
   const lastShown = today(tz, new Date(Date.parse(answer.period.until) - 1));
   if (starts.length === 0 || running > lastShown) return null;
   const next = starts.findIndex((start) => start > running);

@@ -40,7 +40,7 @@ export default function ModelsPage() {
                 points={answer.costs.points}
                 bucket={answer.period.bucket}
                 tz={answer.period.tz}
-                dataThrough={answer.data_through}
+                dataThrough={answer.newest_through}
               />
               {answer.costs.unpriced_models.length > 0 && (
                 <p className="note">

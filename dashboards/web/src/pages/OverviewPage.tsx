@@ -40,13 +40,13 @@ export function OverviewPage() {
         csv={data ? objectsCsv('activity', data.activity.points) : null}
       >
         <Loaded query={dashboard} height={withLegend(ACTIVITY_HEIGHT)}>
-          {({ activity, period, data_through }) => (
+          {({ activity, period, newest_through }) => (
             <ActivityChart
               points={activity.points}
               previous={activity.previous}
               bucket={period.bucket}
               tz={period.tz}
-              dataThrough={data_through}
+              dataThrough={newest_through}
             />
           )}
         </Loaded>
