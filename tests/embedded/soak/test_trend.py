@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
+import threading
+from pathlib import Path
 
+import psutil
 import pytest
 
 from bot.statements import MOST_CONNECTIONS
 from common.settings import DatabaseSettings
 from embedded.soak.__main__ import table
-from embedded.soak.sampling import ALLOWANCES, allowance, without_connections
+from embedded.soak.sampling import ALLOWANCES, allowance, handles, without_connections
 from embedded.soak.trend import Allowance, growing, slope, trend
 
 MINUTES = 30
@@ -74,6 +77,21 @@ def test_a_pool_may_fill_up_to_its_size_and_not_beyond() -> None:
 def test_connections_are_not_counted_among_handles_again() -> None:
     sample = {"bot handles": 50.0, "bot all": 12.0, "bot-lanes all": 1.0, "bot connections": 10.0}
     assert without_connections(sample) == {"bot handles": 37.0, "bot connections": 10.0}
+
+
+def test_a_file_about_a_thread_counts_once_the_thread_is_gone() -> None:
+    may_end, own = threading.Event(), psutil.Process()
+    thread = threading.Thread(target=may_end.wait)
+    thread.start()
+    before = handles(own)
+    with Path(f"/proc/{own.pid}/task/{thread.native_id}/stat").open():
+        assert handles(own) == before
+        with Path("/proc/self/stat").open():
+            assert handles(own) == before + 1
+        may_end.set()
+        thread.join()
+        assert handles(own) == before + 1
+    assert handles(own) == before
 
 
 def test_the_table_and_the_verdict_name_what_grows() -> None:
