@@ -16,12 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.limits import Limits
 from bot.people import People, Person, Sender
 from bot.sql import statement
-from bot.tables import (
-    Dialog,
-    Message,
-    Update,
-    User,
-)
+from bot.tables import Dialog, Message, Update, User
 from common.log import get_logger
 from common.postgres import Sessions, transaction
 from common.vocabulary import UpdateOutcome

@@ -93,15 +93,17 @@ async def test_export_has_every_column_of_the_turns_and_their_attempts(start: St
 
 
 @pytest.mark.usefixtures("one_day")
-async def test_export_has_what_was_spent_before_forget_and_what_was_put_aside(start: Start):
+async def test_export_has_what_was_spent_before_forget_and_what_was_put_aside(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+):
     world = await start(max_update_attempts=1)
     await world.ask("hello")
     await press_forget(world, "forget:yes")
     await world.replies(3)
-    world.app.turns.take = breaks_down  # type: ignore[assignment,method-assign] # a bug on purpose
-    world.write("a riddle")
-    await world.replies(4)
-    del world.app.turns.take
+    with monkeypatch.context() as bug:
+        bug.setattr(world.app.turns, "take", breaks_down)
+        world.write("a riddle")
+        await world.replies(4)
 
     given = await exported(world)
 

@@ -40,7 +40,7 @@ async def test_of_a_period_that_the_data_do_not_reach_nothing_is_compared(
     replica.store([turn(NOW - timedelta(days=1)), turn(NOW)])
     replica.publish(NOW)
     snapshot = await resolve_snapshot(reader)
-    # Tomorrow begins there where here is evening; of the day before it nothing is its like yet.
+    # It begins in the evening here, within a day of the report zone, and no data reach it.
     tomorrow = Period(
         PeriodName.CUSTOM,
         datetime(2026, 3, 19, 18, 15, tzinfo=UTC),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from warehouse.periods import Period
 from warehouse.reading import Reader
 from warehouse.reports.answers import NO_FILTERS, Filters
-from warehouse.reports.asking import Parameters, money_ratio
+from warehouse.reports.asking import money_ratio
 from warehouse.reports.model_use import models
 from warehouse.reports.people_answers import CostPoint, Costs, UnpricedModel
 from warehouse.reports.traffic import activity, totals
@@ -16,9 +16,10 @@ async def costs(
     reader: Reader, *, snapshot: Snapshot, period: Period, filters: Filters = NO_FILTERS
 ) -> Costs:
     """Known cost of the period, per bucket, per active user and per answer."""
-    about: Parameters = {"snapshot": snapshot, "filters": filters}
-    total = await totals(reader, span=period.span, zone=period.zone, **about)
-    series = await activity(reader, period=period, **about)
+    total = await totals(
+        reader, snapshot=snapshot, span=period.span, zone=period.zone, filters=filters
+    )
+    series = await activity(reader, snapshot=snapshot, period=period, filters=filters)
     unpriced: tuple[UnpricedModel, ...] = ()
     if total.unpriced_turns:
         by_model = await models(reader, snapshot=snapshot, period=period, filters=filters)

@@ -68,12 +68,12 @@ async def summary(
     compare: bool = False,
 ) -> Summary:
     """Totals of the period and, with `compare`, of the one before, cut at the same point."""
-    about: Parameters = {"snapshot": snapshot, "zone": period.zone, "filters": filters}
-    current = await totals(reader, span=period.span, **about)
+    zone = period.zone
+    current = await totals(reader, snapshot=snapshot, span=period.span, zone=zone, filters=filters)
     if not compare:
         return Summary(current, None, None, None)
     before = period.previous(data_through=snapshot.data_through)
-    previous = await totals(reader, span=before, **about)
+    previous = await totals(reader, snapshot=snapshot, span=before, zone=zone, filters=filters)
     return Summary(current, previous, before.since, before.until)
 
 
