@@ -51,6 +51,8 @@ class User(Versioned, Base):
     source: Mapped[str | None] = mapped_column(Text)
     """Payload of the first /start deep link."""
     blocked_at: Mapped[datetime | None] = mapped_column(Moment)
+    is_person: Mapped[bool] = mapped_column(server_default=text("true"))
+    """False for the pseudonym of a group's anonymous admins or of a channel."""
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(
         Moment, server_default=func.now(), onupdate=func.now()
@@ -173,6 +175,13 @@ class Turn(Versioned, Base):
     answer_chars: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     answer_parts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     flood_wait_ms: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    """How long the answer waited because Telegram asked for it (429)."""
+    pacing_wait_ms: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    """How long the answer waited for the bot's own limits on sending."""
+    unpriced_calls: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    """Attempts whose request left and whose cost is unknown."""
+    is_person: Mapped[bool] = mapped_column(server_default=text("true"))
+    """As in `users`."""
 
     __table_args__ = (
         Index(None, "version", "id"),
@@ -210,6 +219,16 @@ class LlmCall(Base):
     cached_tokens: Mapped[int | None] = mapped_column(Integer)
     reasoning_tokens: Mapped[int | None] = mapped_column(Integer)
     cost_usd: Mapped[Decimal | None] = mapped_column(Money)
+    is_unpriced: Mapped[bool] = mapped_column(server_default=text("false"))
+    """The request left and its cost is unknown."""
+    http_status: Mapped[int | None] = mapped_column(SmallInteger)
+    """NULL: no response had begun."""
+    provider_code: Mapped[str | None] = mapped_column(Text)
+    """The provider's own code for the failure."""
+    generation_id: Mapped[str | None] = mapped_column(Text)
+    """The provider's name of the response, to ask the provider about it."""
+    provider_message: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """The provider's sentence about the failure, sealed with the person's key."""
 
     __table_args__ = (UniqueConstraint("turn_id", "attempt"),)
 

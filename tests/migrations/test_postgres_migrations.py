@@ -45,6 +45,46 @@ async def test_update_refreshes_version_and_delete_leaves_a_tombstone(engine: As
     assert stones == [("users", "1")]
 
 
+async def test_turns_without_a_cost_become_turns_with_an_unpriced_call(
+    engine: AsyncEngine, database: DatabaseSettings
+) -> None:
+    config = alembic_config("postgres", database.asyncpg_url)
+    await asyncio.to_thread(command.downgrade, config, "0006")
+    # The name of each turn says which cost it states, and what else.
+    async with engine.begin() as connection:
+        for name, status, model_used, cost in (
+            ("priced", "answered", "small", "0.01"),
+            ("free", "answered", "small", "0"),
+            ("unpriced", "answered", None, None),
+            ("stopped", "cancelled", "small", None),
+            ("stopped early", "cancelled", None, None),
+            ("failed", "failed", None, None),
+            ("rejected", "rejected", None, None),
+        ):
+            await connection.execute(
+                text(
+                    "WITH turn AS (INSERT INTO turns (id, bot_id, user_key, dialog_id, chat_type,"
+                    " received_at, status, reason, model_used, cost_usd) VALUES"
+                    " (gen_random_uuid(), 1, 1, gen_random_uuid(), 'private', now(), :status,"
+                    " :name, :model_used, CAST(CAST(:cost AS text) AS numeric)) RETURNING id)"
+                    " INSERT INTO llm_calls (id, turn_id, attempt, model, outcome, cost_usd)"
+                    " SELECT gen_random_uuid(), id, 1, 'small', CAST(:status AS text),"
+                    " CAST(CAST(:cost AS text) AS numeric) FROM turn"
+                ),
+                {"name": name, "status": status, "model_used": model_used, "cost": cost},
+            )
+    await asyncio.to_thread(command.upgrade, config, "head")
+    async with engine.connect() as connection:
+        rows = await connection.execute(
+            text(
+                "SELECT reason, unpriced_calls, is_unpriced FROM turns"
+                " JOIN llm_calls ON turn_id = turns.id WHERE unpriced_calls > 0 OR is_unpriced"
+                " ORDER BY reason"
+            )
+        )
+        assert rows.all() == [("stopped", 1, True), ("unpriced", 1, True)]
+
+
 async def test_up_down_up_ends_where_it_began(
     engine: AsyncEngine, database: DatabaseSettings
 ) -> None:
