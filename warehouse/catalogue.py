@@ -1,4 +1,4 @@
-"""Every metric once: its definition, unit, whether it may be added up, and where it comes from.
+"""Every metric once: its definition, unit, what it may be added up over, and where it comes from.
 
 The text is `metrics.toml`; docs/data.md and the API show the same.
 """
@@ -7,15 +7,11 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 
-class Additivity(StrEnum):
-    ADDITIVE = "additive"
-    """Buckets and groups may be summed."""
-    NOT_ADDITIVE = "not additive"
-    """Distinct people, percentiles and ratios: ask for the whole range instead."""
+DIMENSIONS = ("time", "bot", "chat_type", "language", "model", "model_asked")
+"""What figures are grouped by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +20,9 @@ class Metric:
     title: str
     definition: str
     unit: str
-    additivity: Additivity
+    additive_over: tuple[str, ...]
+    """The dimensions whose groups may be summed. Of distinct people, percentiles and ratios none:
+    ask for the whole range instead."""
     source: str
     """Ledger columns or other metrics that the figure rests on."""
 
@@ -37,11 +35,15 @@ def _read() -> tuple[Metric, ...]:
             title=entry["title"],
             definition=entry["definition"],
             unit=entry["unit"],
-            additivity=Additivity.ADDITIVE if entry["additive"] else Additivity.NOT_ADDITIVE,
+            additive_over=_dimensions(entry["additive_over"]),
             source=entry["source"],
         )
         for name, entry in tomllib.loads(text).items()
     )
+
+
+def _dimensions(stated: str | list[str]) -> tuple[str, ...]:
+    return DIMENSIONS if stated == "every dimension" else tuple(stated)
 
 
 METRICS: tuple[Metric, ...] = _read()

@@ -167,13 +167,16 @@ class FreshnessAnswer(Age):
 
 
 class MetricView(BaseModel):
-    """One metric: what it means and whether it may be added up."""
+    """One metric: what it means and what it may be added up over."""
 
     name: str
     title: str
     definition: str
     unit: str
-    additivity: str
+    additive_over: list[str] = Field(
+        description="Dimensions whose groups may be summed: time, bot, chat_type, language, model,"
+        " model_asked. Empty: ask for the whole range instead."
+    )
     source: str
 
 

@@ -282,4 +282,6 @@ async def freshness(reader: Reader, snapshot: Snapshot) -> Report:
 
 
 async def catalogue(_reader: Reader, _snapshot: Snapshot) -> Report:
-    return _table(metric_catalogue(), Metric, metrics=metric_catalogue())
+    metrics = metric_catalogue()
+    rows = [flat(metric) | {"additive_over": ", ".join(metric.additive_over)} for metric in metrics]
+    return Report(fields={"metrics": metrics}, rows=rows, columns=columns_of(Metric))

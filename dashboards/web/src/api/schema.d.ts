@@ -1463,11 +1463,14 @@ export interface components {
         };
         /**
          * MetricView
-         * @description One metric: what it means and whether it may be added up.
+         * @description One metric: what it means and what it may be added up over.
          */
         MetricView: {
-            /** Additivity */
-            additivity: string;
+            /**
+             * Additive Over
+             * @description Dimensions whose groups may be summed: time, bot, chat_type, language, model, model_asked. Empty: ask for the whole range instead.
+             */
+            additive_over: string[];
             /** Definition */
             definition: string;
             /** Name */
