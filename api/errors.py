@@ -31,7 +31,7 @@ from api.limits import CountersUnavailableError
 from common.errors import DialyticsError
 from common.log import get_logger
 from warehouse.errors import QueryTooExpensiveError, WarehouseUnavailableError
-from warehouse.periods import PeriodError
+from warehouse.moments import PeriodError
 from warehouse.query import QueryError
 from warehouse.reports import CursorError
 

@@ -31,7 +31,8 @@ from benchmarks.timing import Times, alternately, machine, table
 from common.settings import DatabaseSettings
 from warehouse import reading, reports
 from warehouse.client import Reader, Writer
-from warehouse.periods import Bucket, Period, PeriodName, midnight, zone_named
+from warehouse.moments import zone_named
+from warehouse.periods import Bucket, Period, PeriodName, midnight
 from warehouse.settings import WarehouseSettings
 from warehouse.snapshot import Snapshot
 from warehouse.snapshot import resolve as resolve_snapshot

@@ -13,7 +13,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit, urlunsplit
-from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
@@ -27,6 +26,7 @@ from pydantic_settings import (
 )
 
 from common.errors import SettingError
+from common.zones import zone_named
 
 # Values that stand in .env.example: they may run a demo, never production.
 PLACEHOLDERS = frozenset({"change-me", "changeme", "secret", "password", "admin"})
@@ -191,11 +191,7 @@ class ReportSettings(Section):
     @field_validator("report_timezone")
     @classmethod
     def _is_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError) as error:
-            raise ValueError(f"{value!r} is not an IANA time zone") from error
-        return value
+        return zone_named(value).key
 
 
 class DataKeySettings(Section):

@@ -11,19 +11,11 @@ from enum import StrEnum
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from common.errors import DialyticsError
+from warehouse.moments import PeriodError, in_utc, zone_named
 
 QUARTER = timedelta(minutes=15)
 LONGEST_PERIOD_DAYS = 3 * 366
 MOST_BUCKETS = 3_000
-
-
-class PeriodError(DialyticsError):
-    """The period cannot be resolved. `field` is the argument at fault."""
-
-    def __init__(self, field: str, problem: str) -> None:
-        self.field = field
-        super().__init__(f"{field}: {problem}")
 
 
 class Bucket(StrEnum):
@@ -82,14 +74,14 @@ class Period:
     def previous(self, *, data_through: datetime) -> Span:
         """The period before, cut at the same point as this one is cut by `data_through`.
 
-        Days are moved on the zone's calendar, so 09:30 is compared with 09:30 also across a
+        Whole days are moved on the zone's calendar, so 09:30 is compared with 09:30 also across a
         change of clocks. The cut lies on a quarter of an hour, rounded up.
         """
         cut = max(self.since, min(self.until, ceil_to_quarter(data_through)))
-        if self.name in (PeriodName.WEEK, PeriodName.MONTH):
-            days = (
-                self.until.astimezone(self.zone).date() - self.since.astimezone(self.zone).date()
-            ).days
+        edges = (self.since, self.until)
+        if self.name is not PeriodName.DAY and all(_is_midnight(e, self.zone) for e in edges):
+            first, end = (edge.astimezone(self.zone).date() for edge in edges)
+            days = (end - first).days
             return Span(_move_days(self.since, -days, self.zone), _move_days(cut, -days, self.zone))
         length = self.until - self.since
         return Span(self.since - length, cut - length)
@@ -149,18 +141,6 @@ def resolve(
             "bucket", f"{period.bucket} makes more than {MOST_BUCKETS} points of this period"
         )
     return period
-
-
-def zone_named(tz: str) -> ZoneInfo:
-    """The zone of an IANA name.
-
-    Raises:
-        PeriodError: there is no such zone.
-    """
-    try:
-        return ZoneInfo(tz)
-    except (KeyError, ValueError, OSError) as error:
-        raise PeriodError("tz", f"{tz[:64]!r} is not an IANA time zone") from error
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:
@@ -228,8 +208,14 @@ def ceil_to_quarter(moment: datetime) -> datetime:
     return moment if not past else moment - past + QUARTER
 
 
+def _is_midnight(moment: datetime, zone: ZoneInfo) -> bool:
+    return midnight(moment.astimezone(zone).date(), zone) == moment
+
+
 def _move_days(moment: datetime, days: int, zone: ZoneInfo) -> datetime:
     local = moment.astimezone(zone)
+    if _is_midnight(moment, zone):  # 01:00 by the clock where midnight is skipped
+        return midnight(local.date() + timedelta(days=days), zone)
     wall = datetime.combine(local.date() + timedelta(days=days), local.time(), tzinfo=zone)
     return wall.replace(fold=local.fold).astimezone(UTC)
 
@@ -237,16 +223,21 @@ def _move_days(moment: datetime, days: int, zone: ZoneInfo) -> datetime:
 def _custom(since: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:
     if since is None or until is None:
         raise PeriodError("from" if since is None else "to", "is needed with period=custom")
-    for field, moment in (("from", since), ("to", until)):
-        if moment.tzinfo is None:
-            raise PeriodError(field, "needs an offset, as in 2026-03-01T00:00:00+03:00")
-        if ceil_to_quarter(moment) != moment:
-            raise PeriodError(field, "must lie on a quarter of an hour")
-    if since >= until:
+    begin, end = (_edge(field, edge) for field, edge in (("from", since), ("to", until)))
+    if begin >= end:
         raise PeriodError("to", "must be later than from")
-    if until - since > timedelta(days=LONGEST_PERIOD_DAYS):
+    if end - begin > timedelta(days=LONGEST_PERIOD_DAYS):
         raise PeriodError("to", f"at most {LONGEST_PERIOD_DAYS} days after from")
-    return since.astimezone(UTC), until.astimezone(UTC)
+    return begin, end
+
+
+def _edge(field: str, given: datetime) -> datetime:
+    if given.tzinfo is None:
+        raise PeriodError(field, "needs an offset, as in 2026-03-01T00:00:00+03:00")
+    moment = in_utc(field, given)
+    if ceil_to_quarter(moment) != moment:
+        raise PeriodError(field, "must lie on a quarter of an hour")
+    return moment
 
 
 def _usual_bucket(name: PeriodName, since: datetime, until: datetime) -> Bucket:

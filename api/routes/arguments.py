@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.answers.formats import Format
 from api.errors import Unprocessable
-from warehouse.periods import Bucket, Period, PeriodName, resolve, zone_named
+from warehouse.moments import first_moment, on_clock, zone_named
+from warehouse.periods import Bucket, Period, PeriodName, resolve
 from warehouse.reports import CohortWidth, Filters, TopUsersBy
 
-EARLIEST_YEAR, LATEST_YEAR = 2000, 2099
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 # A plus sign that was not escaped arrives as a space.
 _LOST_PLUS = re.compile(r"(?<=\d) (?=\d{2}:?\d{2}$)", re.ASCII)
@@ -63,7 +63,7 @@ class PeriodQuery(FormatQuery):
             Unprocessable: an argument is neither a day nor a moment.
             PeriodError: the arguments do not make a period.
         """
-        tz = self.tz or default_tz
+        tz = default_tz if self.tz is None else self.tz
         zone = zone_named(tz)
         name = self.period
         if name is None:
@@ -128,14 +128,13 @@ def _moment(argument: str, text: str | None, zone: ZoneInfo) -> datetime | None:
     if text is None:
         return None
     try:
-        day = _DATE.fullmatch(text)
-        moment = datetime.fromisoformat(f"{text}T00:00" if day else _LOST_PLUS.sub("+", text))
+        if _DATE.fullmatch(text):
+            return first_moment(argument, date.fromisoformat(text), zone)
+        moment = datetime.fromisoformat(_LOST_PLUS.sub("+", text))
     except ValueError:
-        moment = None
-    if moment is None or not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
         raise Unprocessable(
-            f"The argument {argument} is neither a day nor a moment of this century.",
+            f"The argument {argument} is neither a day nor a moment.",
             code="invalid_period",
             details=[{"where": ["query", argument], "problem": "like 2026-03-01T09:15:00+03:00"}],
-        )
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+        ) from None
+    return moment if moment.tzinfo else on_clock(argument, moment, zone)

@@ -134,6 +134,18 @@ async def test_custom_periods_lie_on_quarters_in_any_zone(analyst: httpx.AsyncCl
         {"tz": "Mars/Olympus"},
         {"tz": "../etc/passwd"},
         {"tz": "\x00"},
+        {"tz": ""},
+        {"tz": "europe/berlin"},
+        {"tz": "/usr/share/zoneinfo/UTC"},
+        {"tz": "localtime"},
+        {"tz": "posixrules"},
+        {"tz": "Factory"},
+        {"tz": "right/Europe/Berlin"},
+        {"from": "", "to": "2026-03-17"},
+        {"from": "1969-12-31", "to": "1970-01-02"},
+        {"from": "2026-03-29T02:30", "to": "2026-03-29T03:00", "tz": "Europe/Berlin"},
+        {"from": "2026-03-29T03:30", "to": "2026-03-29T03:00", "tz": "Europe/Berlin"},
+        {"from": "2026-10-25T02:45+01:00", "to": "2026-10-25T02:45+02:00"},
         {"period": "fortnight"},
         {"period": "month", "bucket": "minute"},
         {"from": "2024-01-01", "to": "2026-01-01", "bucket": "15m"},
@@ -144,11 +156,15 @@ async def test_custom_periods_lie_on_quarters_in_any_zone(analyst: httpx.AsyncCl
 async def test_what_cannot_be_resolved_is_422_and_says_where(
     analyst: httpx.AsyncClient, arguments: dict[str, str]
 ) -> None:
-    answer = await analyst.get(STATS, params=arguments)
-    assert answer.status_code == 422, answer.text
-    problem = answer.json()
-    assert set(problem) == {"code", "message", "details", "request_id"}
-    assert problem["details"][0]["where"][0] == "query"
+    for path in ("", "/summary", "/quality", "/dialogs?format=csv"):
+        answer = await analyst.get(f"{STATS}{path}", params=arguments)
+        if path == "/quality" and "compare" in arguments:
+            continue
+        assert answer.status_code == 422, answer.text
+        problem = answer.json()
+        assert set(problem) == {"code", "message", "details", "request_id"}
+        assert len(problem["details"]) == 1 or path == "/quality"
+        assert problem["details"][0]["where"][0] == "query"
 
 
 async def test_filters_narrow(analyst: httpx.AsyncClient) -> None:
@@ -324,7 +340,11 @@ async def test_a_query_over_all_begins_with_the_first_turn(analyst: httpx.AsyncC
         {"date_range": ["0001-01-01", "9999-12-31"]},
         {"order_by": [["turns", "desc"]]},
         {"pagination": {"limit": 1001}},
+        {"date_range": ["1969-12-30", "1970-01-02"]},
+        {"date_range": ["2026-10-25T02:45:00+01:00", "2026-10-25T02:45:00+02:00"]},
         {"tz": "Mars/Olympus"},
+        {"tz": "right/Europe/Berlin"},
+        {"tz": "posixrules"},
         {"surprise": True},
     ],
 )

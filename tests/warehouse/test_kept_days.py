@@ -17,7 +17,8 @@ from tests.warehouse.test_statements import Recorder
 from warehouse import reports
 from warehouse.client import Reader
 from warehouse.kept_days import DayCut, KeptDays
-from warehouse.periods import Bucket, Period, PeriodName, midnight, zone_named
+from warehouse.moments import zone_named
+from warehouse.periods import Bucket, Period, PeriodName, midnight
 from warehouse.reports import NO_FILTERS, CohortWidth, Filters
 from warehouse.snapshot import Snapshot
 from warehouse.snapshot import resolve as resolve_snapshot

@@ -18,7 +18,8 @@ from tests.warehouse.replica import Replica, Turn, turn
 from tests.warehouse.test_statements import Recorder
 from warehouse import reports
 from warehouse.client import Reader, Writer
-from warehouse.periods import Bucket, Period, PeriodName, midnight, zone_named
+from warehouse.moments import zone_named
+from warehouse.periods import Bucket, Period, PeriodName, midnight
 from warehouse.reports import NO_FILTERS, Filters, RecentDialog
 from warehouse.reports.ranking import LISTED
 from warehouse.snapshot import NOTHING_PUBLISHED, Snapshot

@@ -13,7 +13,8 @@ from tests.warehouse.replica import Replica, turn
 from tests.warehouse.test_statements import Recorder
 from warehouse import reports
 from warehouse.client import Reader
-from warehouse.periods import Bucket, Period, PeriodName, midnight, zone_named
+from warehouse.moments import zone_named
+from warehouse.periods import Bucket, Period, PeriodName, midnight
 from warehouse.reports.ranking import LISTED, contenders
 from warehouse.snapshot import resolve as resolve_snapshot
 

@@ -6,13 +6,14 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from warehouse.moments import first_moment
 from warehouse.periods import (
     LONGEST_PERIOD_DAYS,
     Bucket,
     Period,
     PeriodName,
     ceil_to_quarter,
-    midnight,
+    next_bucket,
     resolve,
 )
 
@@ -80,9 +81,8 @@ def _first(name: str, today: date, first_day: date | None) -> date:
 def _days(
     first: date, last: date, *, now: datetime, zone: ZoneInfo, bucket: Bucket | None
 ) -> Period:
-    if abs((last - first).days) > LONGEST_PERIOD_DAYS or last.year >= date.max.year:
-        raise ValueError(f"covers at most {LONGEST_PERIOD_DAYS} days")
-    since, until = midnight(first, zone), midnight(last + timedelta(days=1), zone)
+    since, until = first_moment("from", first, zone), first_moment("to", last, zone)
+    until = next_bucket(until, Bucket.DAY, zone)
     return _custom(since, until, now=now, zone=zone, bucket=bucket)
 
 

@@ -7,7 +7,8 @@ from datetime import date, datetime
 from typing import Any
 
 from common.errors import DialyticsError
-from warehouse.periods import Bucket, Period, PeriodError, zone_named
+from warehouse.moments import PeriodError, zone_named
+from warehouse.periods import Bucket, Period
 from warehouse.query.metrics import FIGURES
 from warehouse.query.ranges import resolve_range
 
@@ -168,7 +169,7 @@ def _period(
     except PeriodError as error:
         path = {"tz": "tz", "bucket": "dimensions"}.get(error.field, "date_range")
         raise QueryError(path, str(error).partition(": ")[2]) from error
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise QueryError("date_range", str(error)) from error
 
 

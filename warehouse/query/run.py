@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from warehouse.periods import Bucket
 from warehouse.query.metrics import COSTS, EMPTY, FIGURES, PERCENTILES
 from warehouse.query.request import GROUPS, QueryError, QueryRequest
-from warehouse.query.result import DimensionValue, QueryAnswer, QueryRow
+from warehouse.query.result import DimensionValue, MetricValue, QueryAnswer, QueryRow
 from warehouse.reading import Reader
 from warehouse.reports.asking import (
     Parameters,
@@ -49,7 +49,7 @@ async def run(reader: Reader, request: QueryRequest, *, snapshot: Snapshot) -> Q
     moments_of = dict(zip(keys, starts, strict=False))
     results = [_result(row, request, moments_of) for row in rows]
     # Ties keep the order of the dimensions, so that pages never overlap.
-    results.sort(key=lambda row: row.dimensions)
+    results.sort(key=lambda row: tuple(map(_ordered, row.dimensions)))
     for name, direction in reversed(request.order_by):
         _sort(results, _place(request, name), is_descending=direction == "desc")
     page = results[request.offset : request.offset + request.limit]
@@ -165,12 +165,17 @@ def _sort(results: list[QueryRow], place: tuple[str, int], *, is_descending: boo
     part, index = place
 
     def value(row: QueryRow) -> Any:
-        return getattr(row, part)[index]
+        return _ordered(getattr(row, part)[index])
 
     known = [row for row in results if value(row) is not None]
     unknown = [row for row in results if value(row) is None]
     known.sort(key=value, reverse=is_descending)
     results[:] = known + unknown
+
+
+def _ordered(value: DimensionValue | MetricValue) -> Any:
+    """What a value is sorted by. Two moments of one zone would be compared by its clock."""
+    return value.astimezone(UTC) if isinstance(value, datetime) else value
 
 
 def _warnings(request: QueryRequest, rows: list[Row]) -> list[str]:

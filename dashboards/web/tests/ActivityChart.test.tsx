@@ -93,13 +93,32 @@ describe('ActivityChart with data', () => {
   });
 
   it('lays the period before over it when there is one', async () => {
-    const { container } = await renderPart(chart({ previous: POINTS.slice(0, 3) }));
+    const { container } = await renderPart(chart({ previous: POINTS }));
     expect(container.querySelectorAll('.line.previous')).toHaveLength(2);
     const slider = screen.getByRole('slider');
     slider.focus();
     await userEvent.keyboard('{Home}');
     expect(slider.getAttribute('aria-valuetext')).toContain('Messages: 100 (before: 100)');
   });
+
+  it('lays it over the buckets that have begun, when both are cut where the data end', async () => {
+    const { container } = await renderPart(
+      chart({ previous: POINTS.slice(0, 3), dataThrough: '2026-03-06T12:00:00Z' }),
+    );
+    expect(container.querySelectorAll('.line.previous')).toHaveLength(2);
+  });
+
+  it.each([
+    ['fewer', POINTS.slice(0, 6)],
+    ['more', [...POINTS, ...POINTS.slice(0, 1)]],
+  ])(
+    'leaves out a period before of %s points: their places are not the same',
+    async (_, previous) => {
+      const { container } = await renderPart(chart({ previous }));
+      expect(container.querySelector('.line.previous')).toBeNull();
+      expect(screen.getByRole('slider').getAttribute('aria-valuetext')).not.toContain('before');
+    },
+  );
 
   it('names hours by the clock', async () => {
     await renderPart(chart({ bucket: 'hour' }));

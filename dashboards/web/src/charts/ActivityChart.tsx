@@ -2,7 +2,7 @@
 
 import { useTranslation } from 'react-i18next';
 import { useFormats } from '../ui/format';
-import { type BucketWidth, partialFrom } from './model';
+import { type BucketWidth, comparable, partialFrom } from './model';
 import { TimeChart } from './TimeChart';
 
 export interface ActivityPoint {
@@ -25,6 +25,7 @@ export function ActivityChart({ points, previous, bucket, tz, dataThrough }: Pro
   const { t } = useTranslation();
   const formats = useFormats(tz);
   const starts = points.map((point) => point.start);
+  const before = comparable(starts, previous, dataThrough);
   const format = (value: number | null) => formats.count(value);
   return (
     <TimeChart
@@ -43,7 +44,7 @@ export function ActivityChart({ points, previous, bucket, tz, dataThrough }: Pro
               kind: 'bar',
               tone: 'blue',
               values: points.map((point) => point.user_messages),
-              previous: previous.map((point) => point.user_messages),
+              previous: before.map((point) => point.user_messages),
               format,
             },
           ],
@@ -58,7 +59,7 @@ export function ActivityChart({ points, previous, bucket, tz, dataThrough }: Pro
               kind: 'line',
               tone: 'orange',
               values: points.map((point) => point.active_users),
-              previous: previous.map((point) => point.active_users),
+              previous: before.map((point) => point.active_users),
               format,
             },
           ],

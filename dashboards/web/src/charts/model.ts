@@ -60,6 +60,20 @@ export function ceilingOf(panel: Panel, withPrevious: boolean): number {
   return heights.concat(before).reduce((most, value) => Math.max(most, value), 0);
 }
 
+/**
+ * The points of the period before, when they can be laid over this one's by their place: as many
+ * as have begun here, because both are cut where the data end. Else none.
+ */
+export function comparable<Point>(
+  starts: readonly string[],
+  previous: readonly Point[],
+  dataThrough: string | null,
+): readonly Point[] {
+  const through = dataThrough ? Date.parse(dataThrough) : Number.POSITIVE_INFINITY;
+  const begun = starts.filter((start) => Date.parse(start) < through).length;
+  return previous.length === begun ? previous : [];
+}
+
 /** How far apart labels stand, in buckets, so that each has `room` pixels. */
 export function labelStep(buckets: number, width: number, room: number): number {
   return Math.max(1, Math.ceil((buckets * room) / Math.max(1, width)));
