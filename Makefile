@@ -147,7 +147,10 @@ format: setup ## Format and apply safe fixes
 	$(BIN)/ruff format .
 
 .PHONY: test
-test: setup web ## Run every test (TESTS=path for some of them, JOBS=3 at a time)
+test: setup web ## Run every test (TESTS=path for some of them, JOBS=3 at a time, REQUIRE_ALL=1: none is skipped)
+	@export SKIPPED_FILE=$$(mktemp)
+	trap '$(BIN)/python -m tests.programs count "$$SKIPPED_FILE"; rm "$$SKIPPED_FILE"' EXIT
+	$(BIN)/python -m tests.programs
 	$(BIN)/pytest --numprocesses $(or $(JOBS),3) --dist loadfile $(if $(TESTS),$(TESTS),-m "not measures")
 	$(if $(TESTS),,$(BIN)/pytest -m measures)
 	$(if $(TESTS),,$(MAKE) --no-print-directory test-web-units)
@@ -213,7 +216,8 @@ restore: setup ## Fill an empty DATA_DIR from the backup FROM (keys from FROM.ke
 
 .PHONY: test-web
 test-web: web ## Unit tests of the dashboard, then real Chromium against the real API; JSON last
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.e2e.web.report
+	@$(BIN)/python -m tests.programs chromium
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.e2e.web.report
 
 .PHONY: test-web-units
 test-web-units: web ## Unit tests of the dashboard alone
@@ -225,7 +229,8 @@ check-web: $(WEB)/node_modules/.package-lock.json ## Lint, format and types of t
 
 .PHONY: web-shots
 web-shots: web ## Pictures of every page: light, dark, phone (OUT=directory)
-	@$(BIN)/python -m tests.e2e.web.shots "$(or $(OUT),shots)"
+	@$(BIN)/python -m tests.programs chromium
+	$(BIN)/python -m tests.e2e.web.shots "$(or $(OUT),shots)"
 
 .PHONY: dashboards
 dashboards: setup ## Write the JSON of Grafana's dashboards from their code

@@ -21,6 +21,7 @@ from common.postgres import Sessions, create_engine
 from common.settings import DatabaseSettings
 from embedded.postgres import EmbeddedPostgres
 from simulator.app import Simulator, create_simulator, listening
+from tests import programs
 from tests.clickhouse_process import ClickHouseDatabase, ClickHouseProcess
 
 PROJECT = Path(__file__).parent.parent
@@ -29,6 +30,14 @@ TEMPLATE = "template_migrated"
 # The same examples in every run, and no judgement of how fast the machine makes them. Others are
 # tried by `pytest --hypothesis-profile=default`.
 settings.load_profile("ci")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Note which programs were missing, for the last line of `make test`."""
+    # A worker process of xdist reports to the main one, which counts for all.
+    if not hasattr(terminalreporter.config, "workerinput"):
+        reports = terminalreporter.stats.get("skipped", [])
+        programs.note_skipped([report.longrepr[2] for report in reports])
 
 
 def alembic_config(store: str, url: str) -> Config:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
 import time
@@ -11,16 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from embedded.stack.readiness import free_ports
-
-MISSING = "redis-server is missing, shared limits cannot be tried: apt-get install redis-server"
+from tests.programs import program
 
 
 class RedisProcess:
     """Starts, stops and starts again on the same port. Keeps nothing on disk."""
 
     def __init__(self, directory: Path) -> None:
-        self._program = shutil.which("redis-server")
-        assert self._program, MISSING
+        self._program = program("redis-server")
         self._directory = directory
         # It is stopped and started on the same port: no connection may take that meanwhile.
         (self.port,) = free_ports(1)
@@ -32,7 +29,7 @@ class RedisProcess:
 
     def start(self) -> None:
         self._process = subprocess.Popen(
-            [str(self._program), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
+            [self._program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
              "--appendonly", "no", "--dir", str(self._directory)],
             stdout=subprocess.DEVNULL,
         )  # fmt: skip

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.api.running import ADMIN_TOKEN, RunningApi
+from tests.programs import program
 
 PROJECT = Path(__file__).parent.parent.parent
 PAGE = (PROJECT / "docs" / "api.md").read_text(encoding="utf-8")
@@ -25,10 +26,13 @@ def run(name: str, url: str) -> str:
         .replace("http://127.0.0.1:8000", url)
         .replace("ADMIN_REGISTRATION_TOKEN", ADMIN_TOKEN)
     )
-    command = {
+    commands = {
         "pandas": [sys.executable, "-c", code],
         "node": [str(NODE), "--input-type=module", "--eval", code],
-    }.get(name, ["sh", "-c", code])
+    }
+    if name not in commands:
+        program("curl")
+    command = commands.get(name, ["sh", "-c", code])
     outcome = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
     assert outcome.returncode == 0, outcome.stderr
     return outcome.stdout

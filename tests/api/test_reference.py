@@ -11,6 +11,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from tests.api.running import ADMIN_TOKEN, PASSWORD, RunningApi
 from tests.e2e.web.browser import PATIENCE_MILLISECONDS, chromium
+from tests.programs import program
 
 LOADS = re.compile(r'(?:src|href)="([^"]+)"')
 
@@ -60,6 +61,7 @@ async def test_only_what_the_page_needs_is_served_beside_it(client: httpx.AsyncC
 def test_a_browser_shows_an_operation_runs_it_and_asks_nobody_else(
     api: RunningApi, tmp_path: Path
 ) -> None:
+    program("chromium")
     account = {"username": "ann", "password": PASSWORD, "admin_token": ADMIN_TOKEN}
     httpx.post(f"{api.url}/api/v1/auth/register", json=account, timeout=90).raise_for_status()
     complaints: list[str] = []

@@ -30,6 +30,7 @@ TOP = tuple(
 OTHER_NAMES = re.compile(
     r"DATA_KEY|PGHOST|OOMKilled|SECRETS_DIR|ENV_FILE|X_FORWARDED_FOR|SHA256|UTF_16|NO_COLOR"
     r"|OTEL_EXPORTER_OTLP_HEADERS|OTEL_BSP_SCHEDULE_DELAY|OTEL_RESOURCE_ATTRIBUTES"  # the SDK's
+    r"|REQUIRE_ALL"  # of make test
     r"|KEEP_DAYS|ONLY_POSTGRES"  # of deploy/backup.sh
     r"|COMPOSE_FILE"  # the container engine's
 )

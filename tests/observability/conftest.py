@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import random
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from tests.clickhouse_process import ClickHouseProcess
 from tests.conftest import alembic_config
 from tests.observability.whole_stack import MARKER, PASSWORD, targets
 from tests.otlp_collector import Collector, collecting
+from tests.programs import program
 from tests.warehouse.replica import Replica, random_turn
 from warehouse.client import Writer
 from warehouse.settings import WarehouseSettings
@@ -129,8 +129,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Ite
 @pytest.fixture(scope="module")
 def prometheus(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Prometheus that scrapes the stack all the time, with the project's own rules."""
-    program = shutil.which("prometheus")
-    assert program, "prometheus is missing: apt-get install prometheus"
+    command = program("prometheus")
     directory = tmp_path_factory.mktemp("prometheus")
     content = yaml.safe_load((PROJECT / "dashboards/prometheus/prometheus.yml").read_text())
     content["global"] = {
@@ -148,7 +147,7 @@ def prometheus(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(
             [
-                program,
+                command,
                 f"--config.file={directory / 'prometheus.yml'}",
                 f"--storage.tsdb.path={directory / 'data'}",
                 f"--web.listen-address=127.0.0.1:{port}",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import threading
 import time
@@ -18,6 +17,7 @@ import pytest
 import yaml
 
 from embedded.stack.readiness import free_ports
+from tests.programs import program
 
 PROJECT = Path(__file__).parents[2]
 CONFIGURATION = PROJECT / "dashboards" / "prometheus" / "alertmanager.yml"
@@ -28,12 +28,6 @@ ALERT = {
     "labels": {"alertname": "ServiceDown", "job": "bot", "severity": "page"},
     "annotations": {"summary": "bot has not answered", "runbook": "docs/runbooks.md#servicedown"},
 }
-
-
-def program(name: str) -> str:
-    found = shutil.which(name)
-    assert found, f"{name} is missing: apt-get install prometheus-alertmanager"
-    return found
 
 
 def debian_knows(content: str) -> str:
@@ -155,7 +149,7 @@ def test_a_real_alert_is_read_in_the_operators_chat(
         env={
             "PATH": os.environ["PATH"],
             "TMPDIR": str(tmp_path),
-            "ALERTMANAGER": program("prometheus-alertmanager"),
+            "ALERTMANAGER": program("alertmanager"),
             "OPERATOR_CHAT_ID": CHAT,
         },
         stdout=subprocess.DEVNULL,

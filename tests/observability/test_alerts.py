@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 import yaml
 
 from dashboards.grafana.board import BOARDS
+from tests.programs import program
 
 PROJECT = Path(__file__).parents[2]
 PROMETHEUS = PROJECT / "dashboards" / "prometheus"
@@ -44,9 +44,9 @@ def metrics_of(expression: str) -> set[str]:
 
 
 def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
-    program = shutil.which("promtool")
-    assert program, "promtool is missing: apt-get install prometheus"
-    return subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [program("promtool"), *arguments], capture_output=True, text=True, check=False
+    )
 
 
 def test_promtool_finds_every_alert_firing_and_keeping_still() -> None:

@@ -18,6 +18,7 @@ from dashboards.grafana.panels import Panel
 from dashboards.grafana.probing import Answer, Asker, clickhouse_panels, helper_queries
 from embedded.stack.lifecycle import Progress
 from tests.observability.conftest import Demo
+from tests.programs import program
 from warehouse import reports
 from warehouse.client import Reader
 from warehouse.periods import Bucket, Period, PeriodName
@@ -126,6 +127,7 @@ def test_variables_and_annotations_are_answered(name: str, demo: Demo, asker: As
 def test_panels_that_promtool_did_not_see_are_not_called_right(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    program("promtool")
     assert check_prometheus(Progress())[1] == 0
     monkeypatch.setenv("PATH", str(tmp_path))
     panels, failed = check_prometheus(Progress())

@@ -1,19 +1,15 @@
-"""The system's own Chromium, started for one test. Downloads nothing, knows no page."""
+"""Chromium, started for one test. Knows no page."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Playwright
 
-MISSING = (
-    "Chromium is not installed, the dashboard cannot be tried: apt-get install chromium"
-    " (or set CHROMIUM to its path)"
-)
+from tests.programs import program
+
 # Bounds the waiting for a page, says nothing about how fast it must be.
 PATIENCE_MILLISECONDS = 90_000
 ARGUMENTS = [
@@ -28,14 +24,6 @@ ARGUMENTS = [
 ]
 
 
-def find_chromium() -> str | None:
-    """Where Chromium is, or None."""
-    named = os.environ.get("CHROMIUM")
-    if named:
-        return shutil.which(named)
-    return shutil.which("chromium") or shutil.which("chromium-browser")
-
-
 @contextmanager
 def chromium(
     playwright: Playwright,
@@ -46,17 +34,10 @@ def chromium(
     dark: bool = False,
     touch: bool = False,
 ) -> Iterator[BrowserContext]:
-    """A window with a profile of its own.
-
-    Raises:
-        RuntimeError: there is no Chromium; the message says what to install.
-    """
-    path = find_chromium()
-    if path is None:
-        raise RuntimeError(MISSING)
+    """A window with a profile of its own."""
     context = playwright.chromium.launch_persistent_context(
         profile,
-        executable_path=path,
+        executable_path=program("chromium"),
         args=ARGUMENTS,
         viewport={"width": width, "height": height},
         color_scheme="dark" if dark else "light",

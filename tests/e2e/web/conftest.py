@@ -13,9 +13,10 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from embedded.postgres import EmbeddedPostgres
 from tests.clickhouse_process import ClickHouseProcess
-from tests.e2e.web.browser import MISSING, PATIENCE_MILLISECONDS, chromium, find_chromium
+from tests.e2e.web.browser import PATIENCE_MILLISECONDS, chromium
 from tests.e2e.web.steps import sign_in
 from tests.e2e.web.world import DIST, World, dashboard
+from tests.programs import program
 
 # The library's own five seconds are few for a browser on a busy machine.
 expect.set_options(timeout=PATIENCE_MILLISECONDS)
@@ -29,8 +30,7 @@ def world(
     postgres_server: EmbeddedPostgres, clickhouse_server: ClickHouseProcess
 ) -> Iterator[World]:
     """A dashboard on 60 days of dialogs of 120 people. `ann` may read everything."""
-    if find_chromium() is None:
-        pytest.fail(MISSING, pytrace=False)
+    program("chromium")
     if not (DIST / "index.html").is_file():
         pytest.fail("The dashboard is not built: make web", pytrace=False)
     with dashboard(postgres_server, clickhouse_server, {}) as world:

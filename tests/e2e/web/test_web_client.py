@@ -9,9 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.web.world import PROJECT
 
 WEB = PROJECT / "dashboards" / "web"
+BROWSER = PROJECT / "tests" / "browser"
 
 
 def test_the_typed_client_is_generated_from_the_api_of_today(tmp_path: Path) -> None:
@@ -30,8 +33,9 @@ def test_the_typed_client_is_generated_from_the_api_of_today(tmp_path: Path) -> 
     assert generated.read_text(encoding="utf-8") == current, "run: npm run api in dashboards/web"
 
 
-def test_the_lock_names_versions_and_hashes_but_no_hosts() -> None:
-    lock = json.loads((WEB / "package-lock.json").read_bytes())
+@pytest.mark.parametrize("directory", [WEB, BROWSER], ids=lambda path: path.name)
+def test_the_lock_names_versions_and_hashes_but_no_hosts(directory: Path) -> None:
+    lock = json.loads((directory / "package-lock.json").read_bytes())
     packages = {name: entry for name, entry in lock["packages"].items() if name}
     assert packages
     assert [name for name, entry in packages.items() if "resolved" in entry] == []
@@ -41,7 +45,8 @@ def test_the_lock_names_versions_and_hashes_but_no_hosts() -> None:
     assert unhashed == []
 
 
-def test_installing_runs_no_script_of_a_package() -> None:
-    settings = (WEB / ".npmrc").read_text(encoding="utf-8")
+@pytest.mark.parametrize("directory", [WEB, BROWSER], ids=lambda path: path.name)
+def test_installing_runs_no_script_of_a_package(directory: Path) -> None:
+    settings = (directory / ".npmrc").read_text(encoding="utf-8")
     assert re.search(r"^ignore-scripts=true$", settings, re.MULTILINE)
     assert re.search(r"^omit-lockfile-registry-resolved=true$", settings, re.MULTILINE)
