@@ -15,7 +15,7 @@ from api.metrics import SHARED_DIRECTORY
 from api.protocol import BoundedProtocol
 from api.settings import AccountSettings, LimitSettings, ServerSettings
 from api.workers import DrainingServer, run_workers
-from common.errors import SettingError
+from common.errors import SettingError, UnavailableError
 from common.log import configure_logging, get_logger
 from common.postgres import check_reachable, create_engine
 from common.process import run
@@ -58,7 +58,7 @@ def main() -> None:
     configure_tracing(load(TracingSettings), service="api")
     settings = load_settings()
     refuse_what_workers_cannot_share(settings)
-    asyncio.run(_check_database(settings.database))
+    asyncio.run(_refuse_wrong_database(settings.database))
     server = settings.server
     has_workers = server.api_workers > 1
     app = None if has_workers else create_app(settings)
@@ -89,10 +89,17 @@ def main() -> None:
     log.info("stopped")
 
 
-async def _check_database(settings: DatabaseSettings) -> None:
+async def _refuse_wrong_database(settings: DatabaseSettings) -> None:
+    """A database that does not answer is no reason to wait: /ready and the routes answer 503.
+
+    Raises:
+        SettingError: PostgreSQL refuses DATABASE_URL.
+    """
     engine = create_engine(settings, application_name="api")
     try:
         await check_reachable(engine)
+    except UnavailableError as error:
+        log.warning("serving without a database until it answers", cause=str(error))
     finally:
         await engine.dispose()
 

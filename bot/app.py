@@ -13,7 +13,7 @@ from aiogram import Dispatcher
 from aiohttp import web
 from openai import AsyncOpenAI
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from bot.delivery import Outbox
@@ -46,7 +46,7 @@ from bot.usage import UsageReader
 from bot.web import Web
 from common.errors import SettingError, StartupError
 from common.log import get_logger
-from common.postgres import check_reachable, create_engine
+from common.postgres import create_engine, wait_until_ready
 from common.sealing import Vault
 
 LONGEST_START_PAUSE_SECONDS = 15.0
@@ -201,14 +201,13 @@ class App:
         async with contextlib.AsyncExitStack() as stack:
             # Left in the opposite order.
             self._at_end(stack, "connections closed", self._close_clients)
-            await check_reachable(self.engine)
-            await self._check_schema()
-            await self.people.refuse_another_data_key()
+            # First of all: /ready says which of them the bot is waiting for.
+            await self._serve(stack)
+            self.monitor.waiting_for = "database"
+            await wait_until_ready(self.engine, self._verify_database)
             self._at_end(stack, "lanes given up", self.leases.close)
             with contextlib.suppress(LeasesLostError):
                 await self.leases.open()  # the lanes' loop goes on trying
-            # Before Telegram is asked: an operator sees what the bot is waiting for.
-            await self._serve(stack)
             self.monitor.waiting_for = "telegram"
             identity = await introduce(self.bot)
             self._assemble(identity)
@@ -277,14 +276,15 @@ class App:
         await self.statements.close()
         await self.engine.dispose()
 
-    async def _check_schema(self) -> None:
+    async def _verify_database(self) -> None:
         try:
             async with self.engine.connect() as connection:
                 await connection.execute(text("SELECT FROM updates LIMIT 0"))
-        except DBAPIError as error:
+        except ProgrammingError as error:
             raise StartupError(
                 "DATABASE_URL: the database has no tables yet: run python -m migrations postgres"
             ) from error
+        await self.people.refuse_another_data_key()
 
     async def _serve(self, stack: contextlib.AsyncExitStack) -> None:
         s = self.settings

@@ -28,13 +28,13 @@ from bot.leases import Entry
 from bot.ledger import Ledger
 from bot.metrics import Metrics
 from bot.people import People, Person
-from bot.persist import is_away
 from bot.records import Ending, Room, TakenError
 from bot.render import units
 from bot.settings import BotSettings
 from bot.turns import Turns
 from bot.visit import Visit
 from common.log import get_logger
+from common.postgres import is_transient
 from common.sealing import Sealer, UnreadableError, Vault
 from common.tracing import trace
 from common.vocabulary import TurnStatus, UpdateOutcome
@@ -191,7 +191,7 @@ class Desk:
 
     async def _failed(self, line: Line, entry: Entry, error: Exception, failures: int) -> None:
         cause = f"{type(error).__name__} at {_place_of(error)}"
-        if is_away(error):
+        if is_transient(error):
             log.warning("database is away", cause=cause)
         else:
             log.error("update failed", cause=cause)

@@ -1,8 +1,9 @@
 """The errors that more than one package handles.
 
 DialyticsError
-└── StartupError      the process cannot start: one line for the operator, exit code 2
-    └── SettingError  the same, and the line names the setting to change
+├── StartupError      a person must change something first: one line, exit code 2
+│   └── SettingError  the same, and the line names the setting to change
+└── UnavailableError  a store does not answer: services wait, a command ends with exit code 1
 """
 
 from __future__ import annotations
@@ -22,3 +23,7 @@ class SettingError(StartupError):
     def __init__(self, setting: str, problem: str) -> None:
         self.setting = setting
         super().__init__(f"{setting}: {problem}")
+
+
+class UnavailableError(DialyticsError):
+    """A store cannot be reached now, and may be in a moment. The message is one line."""

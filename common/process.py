@@ -1,4 +1,4 @@
-"""How every process starts and ends: one clear line and exit code 2 when it cannot start."""
+"""How every process starts and ends: one clear line and an exit code when it cannot go on."""
 
 from __future__ import annotations
 
@@ -6,19 +6,23 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from common.errors import StartupError
+from common.errors import StartupError, UnavailableError
 from common.log import redact
 
+EXIT_UNAVAILABLE = 1
+"""The same command may succeed later."""
 EXIT_BAD_INPUT = 2
+"""A person must change something first."""
 
 
 def run(main: Callable[[], int | None]) -> NoReturn:
-    """Run `main`, turning a StartupError into its one line and exit code 2."""
+    """Run `main`; a StartupError or an UnavailableError becomes its one line and exit code."""
     try:
         code = main()
-    except StartupError as error:
+    except (StartupError, UnavailableError) as error:
         sys.stderr.write(f"{redact(str(error))}\n")
-        raise SystemExit(EXIT_BAD_INPUT) from None
+        is_final = isinstance(error, StartupError)
+        raise SystemExit(EXIT_BAD_INPUT if is_final else EXIT_UNAVAILABLE) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     raise SystemExit(code or 0)

@@ -6,11 +6,10 @@ Conversation Disentanglement" (Kummerfeld et al., ACL 2019), CC-BY-4.0.
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from pathlib import Path
 
-from common.errors import SettingError, StartupError
+from common.errors import SettingError
 from common.settings import load
 from embedded.stack.api_client import ApiClient
 from embedded.stack.keys import KeyRing
@@ -23,7 +22,6 @@ DEMO_LIMIT = "300/minute"
 # The newest messages of the file are not history: they arrive live.
 HISTORY_LINES = 190_000
 LIVE_MESSAGES_PER_SECOND = 1.0
-WATCH_SECONDS = 2.0
 
 
 def demo(*, data: Path | None) -> int:
@@ -38,13 +36,16 @@ def demo(*, data: Path | None) -> int:
     )
     progress = Progress()
     live = traffic(plan, skip=HISTORY_LINES, per_second=LIVE_MESSAGES_PER_SECOND)
-    with suppress(KeyboardInterrupt), Stack(plan, progress=progress, more=[live]) as stack:
+    with (
+        suppress(KeyboardInterrupt),
+        Stack(plan, progress=progress, more=[live], waits=True) as stack,
+    ):
         _load_history(stack, progress)
         stack.start_services()
         password = _demo_account(stack)
         stack.start([live])
         _print_addresses(stack, progress, login=(LOGIN, password))
-        _watch(stack)
+        stack.watch()
     return 0
 
 
@@ -59,10 +60,10 @@ def up() -> int:
             raise SettingError(name, "is not set; put it into .env, or run `make demo` without it")
     plan = Plan(settings=settings, keys=KeyRing(settings.keys), simulated=False)
     progress = Progress()
-    with suppress(KeyboardInterrupt), Stack(plan, progress=progress) as stack:
+    with suppress(KeyboardInterrupt), Stack(plan, progress=progress, waits=True) as stack:
         stack.start_services()
         _print_addresses(stack, progress)
-        _watch(stack)
+        stack.watch()
     return 0
 
 
@@ -116,13 +117,3 @@ def _print_addresses(
     for title, value in lines.items():
         print(f"    {title:<12} {value}", flush=True)  # noqa: T201 # the answer to the command
     print("    Ctrl-C stops everything.", flush=True)  # noqa: T201 # the same
-
-
-def _watch(stack: Stack) -> None:
-    while True:
-        time.sleep(WATCH_SECONDS)
-        if not stack.supervisor.is_running:
-            raise StartupError("supervisord ended: see logs/supervisord.log in DATA_DIR")
-        refused = stack.supervisor.refused()
-        if refused:
-            raise StartupError(refused)

@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from typing import IO, Self
+from typing import IO, NoReturn, Self
 
 import psutil
 
-from common.errors import SettingError, StartupError
+from common.errors import SettingError, StartupError, UnavailableError
 from common.log import redact
+from common.process import EXIT_UNAVAILABLE
 from embedded.stack.programs import (
     PROJECT,
     Plan,
@@ -24,9 +25,11 @@ from embedded.stack.programs import (
     stores,
 )
 from embedded.stack.readiness import Probe, is_free
-from embedded.stack.supervision import Supervisor
+from embedded.stack.supervision import START_SECONDS, Supervisor
 
 MEBIBYTE = 1024 * 1024
+WATCH_SECONDS = 2.0
+GIVEN_UP_SECONDS = 60.0
 
 
 class Progress:
@@ -43,20 +46,32 @@ class Progress:
 class Stack:
     """The running product. Use as a context manager: leaving it stops everything.
 
+    Args:
+        waits: however long a store does not answer; else a start that takes minutes has failed.
+
     Raises (on entering):
         SettingError: a port is taken, the data directory is in use or cannot be written.
         StartupError: a program does not start.
     """
 
-    def __init__(self, plan: Plan, *, progress: Progress, more: Sequence[Program] = ()) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        progress: Progress,
+        more: Sequence[Program] = (),
+        waits: bool = False,
+    ) -> None:
         self.plan = plan
+        self._waits = waits
         self._progress = progress
         self._stores = stores(plan)
         self._simulators = simulators(plan)
         self._services = services(plan)
         self._lock: IO[str] | None = None
+        self._programs = [*self._stores, *self._simulators, *self._services, *more]
         self.supervisor = Supervisor(
-            [*self._stores, *self._simulators, *self._services, *more],
+            self._programs,
             keys=plan.keys,
             directory=plan.data,
         )
@@ -127,17 +142,51 @@ class Stack:
             return
         titles = {program.name: program.title for program in programs}
         self._progress.say(f"Starting {', '.join(titles.values())}")
-        for name in self.supervisor.start(*titles):
+        seconds = None if self._waits else START_SECONDS
+        for name in self.supervisor.start(*titles, seconds=seconds, say=self._progress.say):
             self._progress.say(f"  {titles[name]} is ready")
 
     def _migrate(self) -> None:
         self._progress.say("Migrating both schemas")
-        self.run("migrations", environment=migration_environment(self.plan))
+        while True:
+            try:
+                self.run("migrations", environment=migration_environment(self.plan))
+            except UnavailableError as error:
+                if not self._waits:
+                    raise
+                self._progress.say(f"  still waiting: {error}")
+            else:
+                return
+
+    def watch(self) -> NoReturn:
+        """Start again what ended, and say so, until interrupted.
+
+        Raises:
+            StartupError: supervisord itself ended.
+        """
+        titles = {p.name: p.title for p in self._programs}
+        known = len(self.supervisor.ends())
+        given_up_since = time.monotonic()
+        while True:
+            time.sleep(WATCH_SECONDS)
+            if not self.supervisor.is_running:
+                raise StartupError("supervisord ended: see logs/supervisord.log in DATA_DIR")
+            ends = self.supervisor.ends()
+            # Fewer than before: supervisord began a new log file.
+            for end in ends[known if len(ends) >= known else 0 :]:
+                self._progress.say(f"{titles[end.name]} ended ({end.how}) and is started again")
+            known = len(ends)
+            # Supervisord gives up after many quick ends: a database that is away for an hour.
+            if time.monotonic() - given_up_since > GIVEN_UP_SECONDS:
+                given_up_since = time.monotonic()
+                for name in self.supervisor.restart_given_up():
+                    self._progress.say(f"{titles[name]} is started once more")
 
     def run(self, module: str, *arguments: str, environment: dict[str, str]) -> str:
         """Run `python -m module` quietly to its end and return what it printed.
 
         Raises:
+            UnavailableError: a store did not answer.
             StartupError: it failed; with its last line.
         """
         outcome = subprocess.run(
@@ -150,7 +199,8 @@ class Stack:
         )
         if outcome.returncode != 0:
             lines = outcome.stderr.strip().splitlines() or ["no message"]
-            raise StartupError(f"{module} failed: {redact(lines[-1])}")
+            error = UnavailableError if outcome.returncode == EXIT_UNAVAILABLE else StartupError
+            raise error(f"{module} failed: {redact(lines[-1])}")
         return outcome.stdout
 
     def run_showing(self, module: str, *arguments: str, environment: dict[str, str]) -> None:

@@ -15,6 +15,7 @@ import sys
 import time
 import xmlrpc.client
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,6 +31,23 @@ from embedded.stack.programs import PROJECT, Program
 START_SECONDS = 120.0
 STOP_SECONDS = 150.0
 LAST_LINES_BYTES = 4096
+PATIENT_SECONDS = 60.0
+STEADY_SECONDS = 5
+REFUSED = f"exit status {EXIT_BAD_INPUT}"
+ENDED = re.compile(r" exited: (\S+) \(([^;]*);")
+
+
+class NotReadyError(StartupError):
+    """A program runs and is not ready in time."""
+
+
+@dataclass(frozen=True)
+class End:
+    """One end of a program."""
+
+    name: str
+    how: str
+    """`exit status 1` or `terminated by SIGKILL`, in supervisord's words."""
 
 
 class Supervisor:
@@ -85,11 +103,18 @@ class Supervisor:
         with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as proxy:
             return getattr(proxy.supervisor, method)(*arguments)
 
-    def start(self, *names: str) -> Iterator[str]:
+    def start(
+        self, *names: str, seconds: float | None = START_SECONDS, say: Callable[[str], None] = print
+    ) -> Iterator[str]:
         """Start programs together; yields the name of each as it becomes ready.
 
+        Args:
+            *names: which programs.
+            seconds: how long one may take; None: as long as it runs, with a line a minute.
+            say: told which programs are waited for.
+
         Raises:
-            StartupError: one ended, or is not ready after 120 s; with its last line of log.
+            StartupError: one refused to start, or is not ready in time; with its last line of log.
         """
         for name in names:
             self._call("startProcess", name, False)  # XML-RPC knows no keywords
@@ -100,13 +125,23 @@ class Supervisor:
                 self._refuse_ended(self._programs[name])
             return {name for name in starting if self._programs[name].is_ready()}
 
+        def last_lines() -> str:
+            return " ".join(self.last_line(name) for name in sorted(starting))
+
         while starting:
-            self._wait(
-                lambda: bool(ready()),
-                what=" and ".join(self._programs[name].title for name in sorted(starting)),
-                seconds=START_SECONDS,
-                last_line=lambda: " ".join(self.last_line(name) for name in sorted(starting)),
-            )
+            titles = " and ".join(self._programs[name].title for name in sorted(starting))
+            try:
+                self._wait(
+                    lambda: bool(ready()),
+                    what=titles,
+                    seconds=PATIENT_SECONDS if seconds is None else seconds,
+                    last_line=last_lines,
+                )
+            except NotReadyError:
+                if seconds is not None:
+                    raise
+                say(f"  still waiting for {titles}: {last_lines()}")
+                continue
             for name in sorted(ready()):
                 starting.discard(name)
                 yield name
@@ -117,20 +152,26 @@ class Supervisor:
             raise StartupError(refusal)
 
     def refusal_of(self, name: str) -> str | None:
-        """The last line of a program that gave up (bad settings); None while all is well."""
+        """The last line of a program that refuses to start (exit code 2); None while all is well.
+
+        Only for a program that has not been ready yet: later, every end is followed by a restart.
+        """
         info = self._call("getProcessInfo", name)
         gave_up = info["statename"] == "FATAL" or (
             info["statename"] in {"EXITED", "BACKOFF", "STARTING"}
-            and self._last_exit_status(name) == EXIT_BAD_INPUT
+            and [end.how for end in self.ends() if end.name == name][-1:] == [REFUSED]
         )
         return (self.last_line(name) or f"{name} did not start") if gave_up else None
 
-    def _last_exit_status(self, name: str) -> int | None:
-        # Supervisord forgets the status of a program that ends within its first second; its log
-        # does not.
+    def ends(self) -> list[End]:
+        """Every end of a program that nobody asked for, oldest first."""
+        # Supervisord forgets the status of a program that ends while it starts; its log does not.
         log = (self._logs / "supervisord.log").read_text(encoding="utf-8", errors="replace")
-        statuses = re.findall(rf" exited: {re.escape(name)} \(exit status (\d+);", log)
-        return int(statuses[-1]) if statuses else None
+        return [End(name, how) for name, how in ENDED.findall(log)]
+
+    def restart_given_up(self) -> list[str]:
+        """Start what supervisord no longer starts by itself; the names of these programs."""
+        return [name for name in self._programs if self.start_if_ended(name)]
 
     def _wait(
         self,
@@ -145,18 +186,10 @@ class Supervisor:
             if self._process is None or self._process.poll() is not None:
                 raise StartupError("supervisord ended: see logs/supervisord.log in DATA_DIR")
             if time.monotonic() > deadline:
-                raise StartupError(
+                raise NotReadyError(
                     f"{what} is not ready after {seconds:.0f} s (logs: {self._logs}): {last_line()}"
                 )
             time.sleep(0.1)
-
-    def refused(self) -> str | None:
-        """Which program gave up and why; None while all is well."""
-        for name in self._programs:
-            refusal = self.refusal_of(name)
-            if refusal is not None:
-                return f"{name}: {refusal}"
-        return None
 
     @property
     def is_running(self) -> bool:
@@ -246,10 +279,10 @@ class Supervisor:
                 ),
                 "priority": str(priority),
                 "autostart": "false",
-                "autorestart": "unexpected",
-                # 2 is bad input: starting again would not help.
-                "exitcodes": f"0,{EXIT_BAD_INPUT}",
-                "startsecs": "1",
+                # However it ended: a program that was ready once has right settings.
+                "autorestart": "true",
+                # One that ends sooner is started again after a pause that grows.
+                "startsecs": str(STEADY_SECONDS),
                 "startretries": "30",
                 "stopsignal": program.stop_signal,
                 "stopwaitsecs": str(program.stop_seconds),

@@ -387,7 +387,7 @@ async def test_sigterm_finishes_what_is_in_flight_and_ends_with_zero(
     ("values", "named"),
     [
         ({"DATA_KEY": ""}, "DATA_KEY"),
-        ({"DATABASE_URL": "postgresql://127.0.0.1:9/gone"}, "DATABASE_URL"),
+        ({"DATABASE_URL": "postgresql://127.0.0.1:nine/gone"}, "DATABASE_URL"),
     ],
 )
 def test_bad_settings_end_in_one_line_and_exit_code_two(
@@ -404,6 +404,35 @@ def test_bad_settings_end_in_one_line_and_exit_code_two(
     )
     assert outcome.returncode == 2
     assert outcome.stderr.splitlines()[-1].startswith(named)
+
+
+def test_a_database_that_is_not_there_is_refused(
+    database: DatabaseSettings, tmp_path: Path
+) -> None:
+    absent = re.sub(r"/[^/?]+(?=\?|$)", "/absent", database.libpq_url, count=1)
+    outcome = subprocess.run(
+        [sys.executable, "-m", "api"],
+        env=process_environment(database, DATABASE_URL=absent),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert outcome.returncode == 2
+    assert outcome.stderr.splitlines()[-1].startswith("DATABASE_URL: PostgreSQL refuses it: ")
+
+
+def test_the_api_serves_while_no_database_answers(
+    database: DatabaseSettings, tmp_path: Path
+) -> None:
+    silent = process_environment(database, DATABASE_URL="postgresql://127.0.0.1:9/silent")
+    with process(silent, tmp_path / "api.log") as (api, url):
+        answer = httpx.get(f"{url}/ready", timeout=90)
+        assert answer.status_code == 503
+        assert answer.json()["checks"]["postgres"] == "does not answer"
+        api.send_signal(signal.SIGTERM)
+        assert api.wait(60) == 0
 
 
 def test_a_taken_port_names_its_setting(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 import time
@@ -21,6 +22,7 @@ from bot.app import App
 from bot.web import LARGEST_BODY_BYTES, SECRET_HEADER, Receiver, Webhook
 from common.postgres import Sessions
 from common.settings import DatabaseSettings
+from embedded.postgres import EmbeddedPostgres
 from simulator.app import Simulator
 from simulator.telegram.faults import TelegramFault
 from simulator.telegram.world import Person
@@ -260,6 +262,29 @@ async def test_while_telegram_cannot_be_reached_health_answers_and_ready_says_wh
         simulator.account.webhook.url = ""
 
 
+async def test_a_bot_that_starts_while_postgresql_is_frozen_waits_for_it(
+    simulator: Simulator,
+    database: DatabaseSettings,
+    sessions: Sessions,
+    postgres_server: EmbeddedPostgres,
+):
+    postmaster = int((postgres_server.directory / "data" / "postmaster.pid").read_text().split()[0])
+    app = App(make_settings(simulator, database))
+    world = World(app, simulator, sessions)
+    async with AsyncExitStack() as stack:
+        os.kill(postmaster, signal.SIGSTOP)
+        try:
+            starting = asyncio.ensure_future(stack.enter_async_context(app.running()))
+            await world.until(lambda: hasattr(app, "port"))
+            waits = (503, '{"ready": false, "waiting_for": "database"}')
+            assert await get(world, "/ready") == waits
+            assert not starting.done()
+        finally:
+            os.kill(postmaster, signal.SIGCONT)
+        await asyncio.wait_for(starting, 90)
+        assert await get(world, "/ready") == (200, '{"ready": true}')
+
+
 async def test_the_bot_is_not_ready_before_telegram_has_accepted_its_webhook(
     simulator: Simulator, database: DatabaseSettings, sessions: Sessions
 ):
@@ -362,7 +387,7 @@ async def run_bot(environment: dict[str, str], directory: Path) -> tuple[int, st
     [
         ({"TELEGRAM_TOKEN": "not a token"}, "TELEGRAM_TOKEN"),
         ({"TELEGRAM_TOKEN": "1:unknown"}, "TELEGRAM_TOKEN"),
-        ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}, "DATABASE_URL"),
+        ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:none/none"}, "DATABASE_URL"),
         ({"LLM_TIMEOUT_SECONDS": "soon"}, "LLM_TIMEOUT_SECONDS"),
         ({"DEFAULT_LANGUAGE": "xx"}, "DEFAULT_LANGUAGE"),
         ({"TELEGRAM_WEBHOOK_URL": "https://bot.example.org/x"}, "TELEGRAM_WEBHOOK_SECRET"),

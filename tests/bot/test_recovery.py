@@ -16,9 +16,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from bot.completion import Completion, Usage
 from bot.incoming import Place
 from bot.ledger import Ledger
-from bot.persist import is_away, persist
+from bot.persist import persist
 from bot.records import Ending, OpenTurn, Question, Room, TakenError
-from common.postgres import transaction
+from common.postgres import is_transient, transaction
 from common.vocabulary import ChatType, TurnStatus
 from tests.bot.conftest import FALLBACK, MODEL, Start, World, eventually
 from tests.bot.test_operation import HOOK, SECRET, all_settled, text_update
@@ -231,7 +231,7 @@ def dbapi_error(state: str | None, kind: type[DBAPIError] = DBAPIError) -> DBAPI
     return kind("SELECT 1", {}, cause)
 
 
-async def test_a_write_is_repeated_while_the_database_is_away():
+async def test_a_write_is_repeated_while_the_database_is_transient():
     failures = [ConnectionRefusedError(), dbapi_error("57P01"), dbapi_error("08006")]
 
     async def write() -> str:
@@ -263,10 +263,10 @@ async def test_a_write_is_given_up_in_the_end():
 
 
 def test_only_a_passing_trouble_counts_as_away():
-    assert is_away(PoolTimeoutError())
-    assert is_away(dbapi_error(None))
-    assert not is_away(dbapi_error("22021"))
-    assert not is_away(ValueError())
+    assert is_transient(PoolTimeoutError())
+    assert is_transient(dbapi_error(None))
+    assert not is_transient(dbapi_error("22021"))
+    assert not is_transient(ValueError())
 
 
 def test_a_place_knows_whether_it_is_private():

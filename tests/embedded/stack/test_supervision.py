@@ -95,6 +95,41 @@ def test_a_killed_program_comes_back(tmp_path: Path, journal: Path) -> None:
         assert supervisor.pid_of("one") != killed
 
 
+@pytest.mark.parametrize("code", [0, 1, 2])
+def test_a_program_that_was_ready_comes_back_however_it_ended(
+    tmp_path: Path, journal: Path, code: int
+) -> None:
+    program = Program(
+        name="brief",
+        title="Brief",
+        command=["sh", "-c", f"echo started >> {journal}; sleep 0.5; exit {code}"],
+        environment=environment(),
+        is_ready=journal.exists,
+    )
+    with supervised([program], tmp_path) as supervisor:
+        list(supervisor.start("brief"))
+        wait_until(lambda: journal.read_text().count("started") >= 3)
+        assert {end.how for end in supervisor.ends()} == {f"exit status {code}"}
+        assert {end.name for end in supervisor.ends()} == {"brief"}
+
+
+def test_a_program_that_is_not_ready_is_waited_for_as_long_as_it_runs(
+    tmp_path: Path, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("embedded.stack.supervision.PATIENT_SECONDS", 0.5)
+    slow = Program(
+        name="slow",
+        title="Slow",
+        command=["sh", "-c", f"echo waiting for a database; sleep 3; touch {journal}; sleep 60"],
+        environment=environment(),
+        is_ready=journal.exists,
+    )
+    said: list[str] = []
+    with supervised([slow], tmp_path) as supervisor:
+        assert list(supervisor.start("slow", seconds=None, say=said.append)) == ["slow"]
+    assert "  still waiting for Slow: waiting for a database" in said
+
+
 def test_a_full_disk_costs_lines_of_log_and_no_program(tmp_path: Path, journal: Path) -> None:
     chatty = Program(
         name="chatty",
