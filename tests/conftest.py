@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+import structlog
 from alembic import command
 from alembic.config import Config
 from hypothesis import settings
@@ -30,6 +32,24 @@ TEMPLATE = "template_migrated"
 # The same examples in every run, and no judgement of how fast the machine makes them. Others are
 # tried by `pytest --hypothesis-profile=default`.
 settings.load_profile("ci")
+
+
+def pytest_configure() -> None:
+    """Logs go to pytest, which shows those of a test that fails.
+
+    What a thread logs between two tests goes nowhere: standard error is the run's own output then.
+    """
+    logging.getLogger().addHandler(logging.NullHandler())
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            # Unconfigured, structlog draws every variable of a traceback, which takes seconds.
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(default=str),
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import TypeVar
 
 import psutil
 
+Result = TypeVar("Result")
 END_SECONDS = 30.0
 """How long what was told to end, or killed, may take on a machine that has no time for it."""
 
@@ -17,6 +21,12 @@ def until(is_so: Callable[[], bool], *, seconds: float = 120) -> None:
     while not is_so():
         assert time.monotonic() < deadline, "it did not come true"
         time.sleep(0.2)
+
+
+def in_own_process(work: Callable[..., Result], *arguments: object) -> Result:
+    """Run a function of a module where no other test left a thread, a handle or memory."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(work, *arguments).result()
 
 
 def command_lines(programs: Iterable[psutil.Process]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -14,7 +13,6 @@ from uuid import uuid4
 import asyncpg
 import httpx
 import pytest
-import structlog
 from alembic import command
 
 from api.app import create_app
@@ -38,20 +36,6 @@ from warehouse.client import Writer
 from warehouse.settings import WarehouseSettings
 
 EPOCHS = count(1)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _short_tracebacks() -> None:
-    """Unconfigured, structlog draws every variable of a traceback, which takes seconds."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(default=str),
-        ],
-        logger_factory=structlog.WriteLoggerFactory(file=sys.__stderr__),
-    )
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from api.app import create_app
 from common.settings import DatabaseSettings
 from embedded.postgres import EmbeddedPostgres
 from tests.api.conftest import _create_database as create_database
-from tests.api.conftest import _short_tracebacks, migrated, start_api, store_a_week
+from tests.api.conftest import migrated, start_api, store_a_week
 from tests.api.running import ADMIN_TOKEN, NOW, PASSWORD, PATIENT, api_settings, serving
 from tests.clickhouse_process import ClickHouseProcess
 from tests.warehouse.replica import Replica, turn
@@ -27,7 +27,7 @@ from warehouse.client import Reader, Writer
 from warehouse.settings import WarehouseSettings
 
 # Fixtures of the API's tests that the attacks share.
-__all__ = ["_short_tracebacks", "start_api"]
+__all__ = ["start_api"]
 # Never used over plain HTTP; making one for each client would cost more than the attacks.
 TLS = ssl.create_default_context()
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx
 import psutil
@@ -14,12 +17,53 @@ import pytest
 
 from api.middleware import LARGEST_BODY_BYTES
 from api.protocol import LARGEST_HEAD_BYTES
-from tests.api.running import RunningApi, StartApi, bearer, register
-from tests.security.conftest import Target
+from common.settings import DatabaseSettings
+from embedded.postgres import EmbeddedPostgres
+from tests.api.conftest import _create_database as create_database
+from tests.api.running import (
+    RunningApi,
+    StartApi,
+    bearer,
+    process,
+    process_environment,
+    register,
+)
+from tests.security.conftest import TLS, Target
 
 MIB = 1 << 20
 FIRST_BYTE_SECONDS = 30
 ME = "/api/v1/auth/me"
+
+
+@dataclass
+class Apart:
+    """An API in a process of its own, where nothing else takes memory."""
+
+    url: str
+    headers: dict[str, str]
+    process: psutil.Process
+
+    @property
+    def memory_bytes(self) -> int:
+        return int(self.process.memory_info().rss)
+
+
+@pytest.fixture(scope="module")
+def apart(
+    postgres_server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Apart]:
+    name = f"test_{uuid4().hex}"
+    asyncio.run(create_database(postgres_server, name))
+    database = DatabaseSettings.model_validate({"database_url": postgres_server.url(name)})
+    environment = process_environment(database, STATS_API_RATE_LIMIT="100000/minute")
+    with process(environment, tmp_path_factory.mktemp("apart") / "log") as (started, url):
+        yield Apart(url, asyncio.run(headers_of_ann(url)), psutil.Process(started.pid))
+
+
+async def headers_of_ann(url: str) -> dict[str, str]:
+    async with httpx.AsyncClient(base_url=url, timeout=90) as client:
+        await register(client)
+        return await bearer(client)
 
 
 @contextmanager
@@ -64,10 +108,10 @@ def status(answer: bytes) -> int | None:
         b"GET",
     ],
 )
-def test_a_head_that_does_not_end_ends_the_connection(target: Target, head: bytes) -> None:
-    before = psutil.Process().memory_info().rss
+def test_a_head_that_does_not_end_ends_the_connection(apart: Apart, head: bytes) -> None:
+    before = apart.memory_bytes
     sent = 0
-    with connected(target.url) as connection:
+    with connected(apart.url) as connection:
         connection.sendall(head)
         try:
             while sent < 64 * MIB:
@@ -76,8 +120,8 @@ def test_a_head_that_does_not_end_ends_the_connection(target: Target, head: byte
         except ConnectionError:
             pass
     assert sent < 16 * MIB, "the server took it all"
-    assert psutil.Process().memory_info().rss - before < 64 * MIB
-    assert httpx.get(f"{target.url}/health", timeout=90).status_code == 200
+    assert apart.memory_bytes - before < 64 * MIB
+    assert httpx.get(f"{apart.url}/health", timeout=90).status_code == 200
 
 
 def test_a_large_head_that_ends_is_answered(target: Target) -> None:
@@ -88,12 +132,14 @@ def test_a_large_head_that_ends_is_answered(target: Target) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/v1/auth/register", "/api/v1/auth/token", "/api/v1/query"])
-async def test_a_giant_body_is_refused_before_it_is_in_memory(target: Target, path: str) -> None:
-    async with target.client() as client:
+async def test_a_giant_body_is_refused_before_it_is_in_memory(apart: Apart, path: str) -> None:
+    async with httpx.AsyncClient(
+        base_url=apart.url, headers=apart.headers, timeout=90, verify=TLS
+    ) as client:
         declared = raw(
-            target.url,
+            apart.url,
             f"POST {path} HTTP/1.1\r\nHost: x\r\n".encode(),
-            f"Authorization: {target.headers['Authorization']}\r\n".encode(),
+            f"Authorization: {apart.headers['Authorization']}\r\n".encode(),
             b"Content-Type: application/json\r\nContent-Length: 99999999999\r\n\r\n{",
             half_close=False,
         )
@@ -103,7 +149,7 @@ async def test_a_giant_body_is_refused_before_it_is_in_memory(target: Target, pa
             for _ in range(64):
                 yield b" " * MIB
 
-        before = psutil.Process().memory_info().rss
+        before = apart.memory_bytes
         kind = "x-www-form-urlencoded" if path.endswith("/token") else "json"
         headers = {"Content-Type": f"application/{kind}"}
         try:
@@ -113,7 +159,7 @@ async def test_a_giant_body_is_refused_before_it_is_in_memory(target: Target, pa
             assert answer.headers["x-ratelimit-limit"]
         except httpx.TransportError:
             pass  # closed while it was still sending
-        assert psutil.Process().memory_info().rss - before < 32 * MIB
+        assert apart.memory_bytes - before < 32 * MIB
         whole = b'{"x": "' + b"a" * (LARGEST_BODY_BYTES - 100) + b'"}'
         assert (await client.post(path, content=whole, headers=headers)).status_code == 422
 

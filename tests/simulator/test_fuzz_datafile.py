@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from common.errors import SettingError
 from simulator.datafile import DataFile, Line, Tally, Unreadable
+from tests.running import in_own_process
 
 EXAMPLES = int(os.environ.get("DATAFILE_FUZZ_EXAMPLES", "80"))
 FUZZ = settings(
@@ -127,11 +128,15 @@ def test_a_bomb_of_one_endless_line_is_passed_over_in_little_memory(tmp_path: Pa
         for _ in range(64):
             file.write(b" " * MIB)
         file.write(b"\n" + good + b"\n")
+    texts, unreadable, peak = in_own_process(read_and_measure, path)
+    assert texts == ["hello"]
+    assert unreadable == 1
+    assert peak < 8 * MIB
+
+
+def read_and_measure(path: Path) -> tuple[list[str], int, int]:
+    """Texts of the file, number of its unreadable lines, and the most bytes held meanwhile."""
     unreadable: list[Unreadable] = []
     tracemalloc.start()
-    found = list(DataFile(path, report=unreadable.append).lines())
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert [line.text for line in found] == ["hello"]
-    assert len(unreadable) == 1
-    assert peak < 8 * MIB
+    texts = [line.text for line in DataFile(path, report=unreadable.append).lines()]
+    return texts, len(unreadable), tracemalloc.get_traced_memory()[1]

@@ -14,6 +14,7 @@ from common.settings import DatabaseSettings
 from embedded.soak.__main__ import table
 from embedded.soak.sampling import ALLOWANCES, allowance, handles, without_connections
 from embedded.soak.trend import Allowance, growing, slope, trend
+from tests.running import in_own_process
 
 MINUTES = 30
 
@@ -79,19 +80,28 @@ def test_connections_are_not_counted_among_handles_again() -> None:
     assert without_connections(sample) == {"bot handles": 37.0, "bot connections": 10.0}
 
 
-def test_a_file_about_a_thread_counts_once_the_thread_is_gone() -> None:
+def handles_around_a_thread() -> list[int]:
+    """Handles before, with a file about a thread, with another, without the thread, after all."""
     may_end, own = threading.Event(), psutil.Process()
     thread = threading.Thread(target=may_end.wait)
     thread.start()
-    before = handles(own)
+    counts = [handles(own)]
     with Path(f"/proc/{own.pid}/task/{thread.native_id}/stat").open():
-        assert handles(own) == before
+        counts.append(handles(own))
         with Path("/proc/self/stat").open():
-            assert handles(own) == before + 1
+            counts.append(handles(own))
         may_end.set()
         thread.join()
-        assert handles(own) == before + 1
-    assert handles(own) == before
+        counts.append(handles(own))
+    return [*counts, handles(own)]
+
+
+def test_a_file_about_a_thread_counts_once_the_thread_is_gone() -> None:
+    before, about_thread, about_more, without_thread, after = in_own_process(
+        handles_around_a_thread
+    )
+    assert about_thread == after == before
+    assert about_more == without_thread == before + 1
 
 
 def test_the_table_and_the_verdict_name_what_grows() -> None:
