@@ -9,7 +9,6 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-
 DIMENSIONS = ("time", "bot", "chat_type", "language", "model", "model_asked")
 """What figures are grouped by."""
 
