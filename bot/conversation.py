@@ -22,8 +22,8 @@ from aiogram.methods import (
 from aiogram.types import (
     BufferedInputFile,
     InlineKeyboardMarkup,
+    LinkPreviewOptions,
     Message,
-    MessageEntity,
     ReplyParameters,
 )
 
@@ -33,9 +33,10 @@ from bot.i18n import Translator
 from bot.incoming import Place
 from bot.metrics import Metrics
 from bot.notices import notice_text, refusal_text
-from bot.render import Part, plain_parts, render
+from bot.render import Part, plain_parts, render, verbatim_parts, without_entities
 
 TYPING_SECONDS = 4.5
+NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,13 @@ class Conversation:
 
     async def say(self, text: str, *, keyboard: InlineKeyboardMarkup | None = None) -> None:
         """A text of the bot's own, in markdown."""
-        parts = render(text)
+        await self._say(render(text), keyboard)
+
+    async def say_verbatim(self, title: str, text: str) -> None:
+        """A title in plain text, and somebody's own words as they are."""
+        await self._say(verbatim_parts(title, text))
+
+    async def _say(self, parts: list[Part], keyboard: InlineKeyboardMarkup | None = None) -> None:
         cost = _Cost()
         for number, part in enumerate(parts):
             await self._send_part(
@@ -185,7 +192,7 @@ class Conversation:
                 message_thread_id=self.place.thread_id or None,
                 draft_id=self.draft_id,
                 text=latest.text,
-                entities=_entities(latest),
+                entities=list(latest.entities) or None,
             )
         )
 
@@ -222,8 +229,9 @@ class Conversation:
         try:
             await self._send_or_edit(part, cost, is_first=is_first, keyboard=keyboard)
         except RefusedTextError:
-            plain = Part(part.text)
-            await self._send_or_edit(plain, cost, is_first=is_first, keyboard=keyboard)
+            for plain in without_entities(part):
+                await self._send_or_edit(plain, cost, is_first=is_first, keyboard=keyboard)
+                is_first = False
         cost.parts += 1
 
     async def _send_or_edit(
@@ -254,7 +262,8 @@ class Conversation:
             chat_id=self.place.chat_id,
             message_thread_id=self.place.thread_id or None,
             text=part.text,
-            entities=_entities(part),
+            entities=list(part.entities) or None,
+            link_preview_options=NO_PREVIEW,
             reply_markup=keyboard,
             reply_parameters=(
                 ReplyParameters(message_id=self.reply_to, allow_sending_without_reply=True)
@@ -268,9 +277,6 @@ class Conversation:
             chat_id=self.place.chat_id,
             message_id=message_id,
             text=part.text,
-            entities=_entities(part),
+            entities=list(part.entities) or None,
+            link_preview_options=NO_PREVIEW,
         )
-
-
-def _entities(part: Part) -> list[MessageEntity] | None:
-    return [MessageEntity.model_validate(entity) for entity in part.as_json()] or None

@@ -64,7 +64,7 @@ async def set_instruction(
     elif not wanted:
         context = await ledger.context(visit.person.key, visit.person.sealer, visit.room)
         if context.system_prompt:
-            await say(_("Your instruction:") + "\n\n" + context.system_prompt)
+            await visit.conversation.say_verbatim(_("Your instruction:"), context.system_prompt)
         else:
             await say(_("You have set no instruction. Set one with /system and a text."))
     elif wanted.lower() == "reset":

@@ -5,6 +5,7 @@ Knows nothing about HTTP, faults or limits.
 
 from __future__ import annotations
 
+import re
 import time
 
 from simulator.telegram.account import BotAccount
@@ -14,6 +15,7 @@ from simulator.telegram.parameters import Parameters
 from simulator.telegram.sent import Sent, StoredFile
 from simulator.telegram.world import Json, utf16_length
 
+_ADDRESS = re.compile(r"https?://\S")
 LONGEST_CALLBACK_DATA = 64
 """Bytes."""
 
@@ -90,6 +92,15 @@ def new_message(
     return message
 
 
+def has_preview(parameters: Parameters, formatted: Formatted) -> bool | None:
+    """True when a link in the message would be shown as a page; None when it would not."""
+    options = parameters.json("link_preview_options", dict) or {}
+    if options.get("is_disabled") or parameters.flag("disable_web_page_preview"):
+        return None
+    is_linked = any(entity["type"] == "text_link" for entity in formatted.entities)
+    return True if is_linked or _ADDRESS.search(formatted.text) else None
+
+
 def _reply_target(account: BotAccount, parameters: Parameters, chat: Json) -> int | None:
     reply = parameters.json("reply_parameters", dict) or {}
     target = reply.get("message_id") or parameters.optional_integer("reply_to_message_id")
@@ -119,6 +130,7 @@ def delivered(
             parse_mode=parameters.text("parse_mode") or None,
             reply_markup=parameters.json("reply_markup", dict),
             reply_to=reply_to,
+            has_preview=has_preview(parameters, formatted) if kind == "message" else None,
             file_id=stored.get("file_id"),
             file_name=stored.get("file_name"),
             file_size=stored.get("file_size"),

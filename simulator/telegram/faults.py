@@ -36,6 +36,8 @@ class TelegramFault(Rule):
     method: str = "*"
     """A method name in any case, or `*`."""
     chat_id: int | None = None
+    thread_id: int | None = None
+    """Strikes only what is sent into this topic."""
     status: int = Field(default=500, ge=400, le=599)
     description: str = "Internal Server Error"
     retry_after: int | None = Field(default=None, ge=0)
@@ -46,6 +48,9 @@ class TelegramFault(Rule):
         return self.method.lower() in ("*", method.lower()) and (
             self.chat_id is None or str(self.chat_id) == chat_id
         )
+
+    def is_in_topic(self, thread_id: str) -> bool:
+        return self.thread_id is None or str(self.thread_id) == thread_id
 
 
 class DeliveryFaults(BaseModel):

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from simulator.telegram.entities import checked_entities
 from simulator.telegram.errors import ApiError, bad_request
 from simulator.telegram.world import Json, utf16_length
 
@@ -69,7 +70,7 @@ def format_text(text: str, *, parse_mode: str = "", entities: list[Any] | None =
     """
     match parse_mode.lower():
         case "":
-            formatted = Formatted(text, _checked(text, entities or []))
+            formatted = Formatted(text, checked_entities(text, entities or []))
         case "html":
             formatted = _from_html(text)
         case "markdownv2":
@@ -98,27 +99,6 @@ def _trimmed(formatted: Formatted) -> Formatted:
         if stop > start:
             entities.append(entity | {"offset": start, "length": stop - start})
     return Formatted(stripped, entities)
-
-
-def _checked(text: str, entities: list[Any]) -> list[Json]:
-    length = utf16_length(text)
-    for entity in entities:
-        if not isinstance(entity, dict) or not isinstance(entity.get("type"), str):
-            raise bad_request("can't parse MessageEntity: type must be a String")
-        try:
-            start, size = int(entity["offset"]), int(entity["length"])
-        except (KeyError, TypeError, ValueError):
-            raise bad_request("can't parse MessageEntity: offset and length are needed") from None
-        if start < 0 or size < 0 or start > length:
-            raise bad_request(f"entity begins at wrong UTF-16 offset {start}")
-        if start + size > length:
-            raise bad_request(
-                f"entity beginning at UTF-16 offset {start} ends after the end of the text at"
-                f" UTF-16 offset {start + size}"
-            )
-    return [
-        {name: value for name, value in entity.items() if value is not None} for entity in entities
-    ]
 
 
 def _byte_offset(text: str, position: int) -> int:

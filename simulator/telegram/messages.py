@@ -10,6 +10,7 @@ from simulator.telegram.composing import (
     delivered,
     file_object,
     formatted_text,
+    has_preview,
     markup_of,
     new_message,
     reachable_chat,
@@ -86,7 +87,8 @@ def edit_message_text(account: BotAccount, parameters: Parameters) -> Json:
         edited["entities"] = formatted.entities
     if (markup := markup_of(parameters)) is not None:
         edited["reply_markup"] = markup
-    return _edit(account, parameters, message, edited, kind="edit")
+    preview = has_preview(parameters, formatted)
+    return _edit(account, parameters, message, edited, kind="edit", preview=preview)
 
 
 def edit_message_reply_markup(account: BotAccount, parameters: Parameters) -> Json:
@@ -169,7 +171,13 @@ def _send_file(account: BotAccount, parameters: Parameters, kind: str) -> Json:
 
 
 def _edit(
-    account: BotAccount, parameters: Parameters, message: Json, edited: Json, *, kind: str
+    account: BotAccount,
+    parameters: Parameters,
+    message: Json,
+    edited: Json,
+    *,
+    kind: str,
+    preview: bool | None = None,
 ) -> Json:
     compared = ("text", "entities", "reply_markup")
     if all(edited.get(name) == message.get(name) for name in compared):
@@ -189,6 +197,7 @@ def _edit(
             entities=edited.get("entities", []),
             parse_mode=parameters.text("parse_mode") or None,
             reply_markup=edited.get("reply_markup"),
+            has_preview=preview,
         )
     )
     return edited

@@ -36,6 +36,8 @@ class Sent:
     parse_mode: str | None = None
     reply_markup: Json | None = None
     reply_to: int | None = None
+    has_preview: bool | None = None
+    """Whether Telegram would show a page below it: it has a link, and previews are not disabled."""
     draft_id: int | None = None
     action: str | None = None
     file_id: str | None = None

@@ -92,9 +92,13 @@ class TelegramServer:
         raise ApiError(404, "Not Found")
 
     def _fault(self, method: str, parameters: Parameters) -> TelegramFault | None:
+        chat_id = str(parameters.values.get("chat_id", ""))
+        thread_id = str(parameters.values.get("message_thread_id", ""))
         for fault in self.faults.candidates():
-            if fault.matches(method, str(parameters.values.get("chat_id", ""))) and (
-                self.faults.strikes(fault)
+            if (
+                fault.matches(method, chat_id)
+                and fault.is_in_topic(thread_id)
+                and self.faults.strikes(fault)
             ):
                 return fault
         return None

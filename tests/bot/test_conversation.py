@@ -79,3 +79,28 @@ async def test_texts_are_unreadable_without_the_data_key(world: World):
     rows = await world.rows("SELECT content FROM messages")
     assert len(rows) == 2
     assert all(b"garden" not in row.content for row in rows)
+
+
+async def test_an_answer_keeps_its_links_and_shows_no_page(world: World):
+    world.simulator.model.behave(MODEL, answer="See [the docs](https://docs.example/a) or <b>.")
+
+    assert await world.ask("where?") == "See the docs or <b>."
+
+    [sent] = world.simulator.account.outbox.records(kind="message")
+    assert sent.has_preview is None
+    assert sent.entities == [
+        {"type": "text_link", "offset": 4, "length": 8, "url": "https://docs.example/a"}
+    ]
+
+
+async def test_system_shows_what_was_set_verbatim_and_copyable(world: World):
+    instruction = "Answer in **bold** <b>,\n  use $x$ & `code`; a || b"
+    await world.ask(f"/system {instruction}")
+
+    reply = await world.ask("/system")
+
+    assert reply == f"Your instruction:\n\n{instruction}"
+    sent = world.simulator.account.outbox.records(kind="message")[-1]
+    [entity] = sent.entities
+    assert entity["type"] == "pre"
+    assert reply[entity["offset"] : entity["offset"] + entity["length"]] == instruction
