@@ -40,6 +40,17 @@ def test_the_script_and_the_workflow_run_the_same_and_skip_nothing() -> None:
     assert not [command for command in COMMANDS if "apt-get" in command]
 
 
+def test_the_tests_of_every_change_measure_coverage_in_the_same_run() -> None:
+    makefile = (PROJECT / "Makefile").read_text()
+    recipe = makefile.partition("\ntest: ")[2].partition("\n\n")[0]
+    assert "--cov=bot --cov=api" in recipe
+    assert "--fail-under $(LEAST_COVERAGE)" in recipe
+    assert "\nLEAST_COVERAGE := 90\n" in makefile
+    assert "test-web-units" in recipe
+    web = (PROJECT / "dashboards" / "web" / "vite.config.ts").read_text()
+    assert "thresholds: { lines: 85, statements: 85 }" in web
+
+
 def test_an_image_is_built_for_every_target_that_production_pulls() -> None:
     services = yaml.safe_load((PROJECT / "compose.prod.yaml").read_text())["services"]
     pulled = {
