@@ -17,11 +17,13 @@ THE_PUBLICATION = date(1970, 1, 1)
 ROLLUPS = (
     *("activity", "daily", "new_users", "user_days", "dialog_days", "quarter_users", "day_users"),
 )
+RULES = 2
+"""Raised by one where a rollup means something else than before: every day is built again."""
 DROPS_PER_COLLECTION = 300
 """Partitions dropped at once, so that collection never delays a batch for long."""
 
 HEAD = """
-SELECT publication, epoch, watermark, zone, data_through FROM published WHERE day = toDate(0)
+SELECT publication, epoch, watermark, zone, data_through, rules FROM published WHERE day = toDate(0)
 ORDER BY epoch DESC, watermark DESC, publication DESC LIMIT 1
 """
 BUILDS = "SELECT * FROM builds_at(snapshot = {snapshot:UInt64}) ORDER BY day"
@@ -37,6 +39,8 @@ class Head:
     watermark: int
     zone: str
     data_through: datetime
+    rules: int
+    """`RULES` when its builds were made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,7 @@ class Publisher:
                     "turns": build.turns,
                     "rows_differ": build.rows_differ,
                     "published_at": now,
+                    "rules": RULES,
                 }
                 for build in (header, *published.values())
             ],

@@ -15,7 +15,7 @@ from typing import Any
 from common.log import get_logger
 from pipelines.checks import BlockingChecks, Failure
 from pipelines.gather import Gathering
-from pipelines.publish import THE_PUBLICATION, Build, Head, Publisher
+from pipelines.publish import RULES, THE_PUBLICATION, Build, Head, Publisher
 from pipelines.replicate import Step, no_step
 from pipelines.watermark import Watermark, ever_greater
 from warehouse.client import Writer
@@ -65,15 +65,19 @@ class Rollups:
         self._days_per_insert = DAYS_PER_INSERT
 
     def head(self) -> Head | None:
-        """The newest publication of the zone that is set; None when there is none."""
+        """The newest publication of the zone and rules of today; None when there is none."""
         head = self._publisher.head()
-        return head if head is not None and head.zone == self._zone else None
+        if head is None or (head.zone, head.rules) != (self._zone, RULES):
+            return None
+        return head
 
     def follow(self, state: Watermark) -> Publication | None:
         """Publish every day that changed up to a finished batch; None when nothing is new."""
         head = self._publisher.head()
         if head is None or (head.epoch, head.zone) != (state.epoch, self._zone):
             return self._publish(state, head, base=0, days=self._changed(state, since=0))
+        if head.rules != RULES:
+            return self._publish_all(state, head)
         if head.watermark == state.watermark:
             return None
         withheld = [
@@ -89,6 +93,8 @@ class Rollups:
         head = self._publisher.head()
         if head is None or (head.epoch, head.zone) != (state.epoch, self._zone):
             return self._publish(state, head, base=0, days=self._changed(state, since=0))
+        if head.rules != RULES:
+            return self._publish_all(state, head)
         return self._publish(state, head, base=head.publication, days=sorted(set(days)))
 
     def gather(self, state: Watermark) -> tuple[date, ...]:
@@ -103,6 +109,12 @@ class Rollups:
         dropped = self._publisher.collect()
         self._step("collected")
         return dropped
+
+    def _publish_all(self, state: Watermark, head: Head) -> Publication:
+        """Build every day by the rules of today."""
+        log.info("rollups_rebuilt", rules_before=head.rules, rules=RULES)
+        days = {*self._publisher.builds(head.publication), *self._changed(state, since=0)}
+        return self._publish(state, head, base=head.publication, days=sorted(days))
 
     def _changed(self, state: Watermark, *, since: int) -> list[date]:
         rows = self._writer.rows(

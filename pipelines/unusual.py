@@ -50,7 +50,7 @@ class _Figure:
 
 
 def _failed_percent(point: ActivityPoint) -> float:
-    return 100 * point.failed / point.turns if point.turns else 0.0
+    return 100 * point.failed / point.served_turns if point.served_turns else 0.0
 
 
 FIGURES: Mapping[str, _Figure] = {

@@ -64,6 +64,7 @@ class BotDay:
     """Milliseconds."""
     active: BitMap
     reached: BitMap
+    served: BitMap
     new: BitMap
     busiest: tuple[tuple[int, int], ...]
     """(messages, person), most first; none of another zone."""
@@ -175,7 +176,8 @@ def _size(bots: Iterable[BotDay]) -> int:
 
 def _bot_day(day: date, row: Row) -> BotDay:
     states = {
-        name: bytes.fromhex(row[name]) for name in ("latency", "ttft", "active", "reached", "new")
+        name: bytes.fromhex(row[name])
+        for name in ("latency", "ttft", "active", "reached", "served", "new")
     }
     # Only a build lists them.
     busiest, newest = tuple(row.get("busiest", ())), tuple(row.get("newest", ()))
@@ -190,6 +192,7 @@ def _bot_day(day: date, row: Row) -> BotDay:
         ttft=ttft,
         active=people(states["active"]),
         reached=people(states["reached"]),
+        served=people(states["served"]),
         new=people(states["new"]),
         busiest=busiest,
         newest=newest,
@@ -197,5 +200,5 @@ def _bot_day(day: date, row: Row) -> BotDay:
         + lines * _BYTES_OF_A_LINE
         + latency.size
         + ttft.size
-        + sum(len(states[name]) for name in ("active", "reached", "new")),
+        + sum(len(states[name]) for name in ("active", "reached", "served", "new")),
     )

@@ -42,15 +42,16 @@ class QueryBody(BaseModel):
         },
     )
 
-    metrics: list[str] = Field(min_length=1, max_length=20, description="See the catalogue.")
+    metrics: list[str] = Field(min_length=1, max_length=40, description="See the catalogue.")
     date_range: str | list[str] = Field(
         description="`day, 24h, 7d, 28d, 30d, 91d, month, 6mo, 12mo, year, all`, two dates, or two"
         " moments with offset."
     )
     dimensions: list[str] = Field(
         default=[],
-        max_length=5,
-        description="`time`, `time:hour`, …, `bot`, `chat_type`, `language`, `model`.",
+        max_length=6,
+        description="`time`, `time:hour`, …, `bot`, `chat_type`, `language`, `model` (the one that"
+        " answered, else the one asked), `model_asked`.",
     )
     filters: list[tuple[str, str, list[str | int]]] = Field(
         default=[],

@@ -92,7 +92,9 @@ class DialogView(BaseModel):
     user_messages: int
     answers: int
     tokens: int
-    cost_usd: Decimal | None
+    cost_usd: Decimal | None = Field(
+        description="null: there are turns of unknown cost, and no cost at all is known."
+    )
     unpriced_turns: int
     first_turn_at: datetime
     last_turn_at: datetime

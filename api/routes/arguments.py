@@ -86,7 +86,11 @@ class StatsQuery(PeriodQuery):
     chat_type: str | None = Field(default=None, max_length=32)
     language: str | None = Field(default=None, max_length=35)
     model: str | None = Field(
-        default=None, max_length=200, description="Only turns that this model answered."
+        default=None,
+        max_length=200,
+        description="Only turns booked on this model: those that it answered, and those that it was"
+        " asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was"
+        " asked.",
     )
 
     @property

@@ -61,6 +61,16 @@ def share(part: str, whole: str) -> str:
     return f"if({whole} = 0, 0, toFloat64({part}) / toFloat64({whole}))"
 
 
+IS_COST_UNKNOWN = "unpriced > 0 AND priced = 0"
+COST = f"if({IS_COST_UNKNOWN}, NULL, toFloat64(cost_usd))"
+"""Empty when no cost at all is known."""
+
+
+def cost_per(whole: str) -> str:
+    """Empty when no cost at all is known; 0 when there is no whole."""
+    return f"if({IS_COST_UNKNOWN}, NULL, {share('cost_usd', whole)})"
+
+
 def percentile(state: str, name: str) -> str:
     """Milliseconds; 0 when nothing was measured."""
     return f"ifNotFinite({state}[{PERCENTILES.index(name) + 1}], 0)"

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from dashboards.grafana.asking import listed, named, one_row, percentile, series, share
+from dashboards.grafana.asking import (
+    COST,
+    cost_per,
+    listed,
+    named,
+    one_row,
+    percentile,
+    series,
+    share,
+)
 from dashboards.grafana.binding import bound, query
 from dashboards.grafana.panels import Panel
 
 DOLLARS = "currencyUSD"
 _MODEL = {"model": named("model", "(no model asked)")}
-_COST = "toFloat64(cost_usd)"
 _ONE_DIMENSION = {
-    **{f"by_{name}": "false" for name in ("bot", "chat_type", "language")},
+    **{f"by_{name}": "false" for name in ("bot", "chat_type", "language", "model_asked")},
     **{
         f"{name}_{operator}": "CAST([], 'Array(String)')"
-        for name in ("chat_type", "language", "model")
+        for name in ("chat_type", "language", "model", "model_asked")
         for operator in ("is", "is_not", "contains", "contains_not")
     },
     "bot_is": "CAST([], 'Array(Int64)')",
@@ -37,18 +45,18 @@ def _by_model(figure: str) -> str:
 PANELS = (
     Panel(
         title="Cost",
-        description="Sum of the costs that the provider stated. Turns without one are counted"
-        " beside it, never as zero.",
+        description="Sum of the costs that the provider stated. Turns of unknown cost are counted"
+        " beside it; empty when no cost at all is known.",
         look="stat",
         unit=DOLLARS,
         decimals=4,
-        sql=one_row("summary_narrowed", cost=_COST),
+        sql=one_row("summary_narrowed", cost=COST),
         width=4,
         height=4,
     ),
     Panel(
         title="Turns of unknown cost",
-        description="Turns that used a model and whose cost nobody stated.",
+        description="Turns with a request to a model whose cost is unknown.",
         look="stat",
         unit="short",
         bad_from=1,
@@ -57,12 +65,12 @@ PANELS = (
         height=4,
     ),
     Panel(
-        title="Cost per active user",
-        description="Known cost by active users; 0 without users.",
+        title="Cost per served user",
+        description="Known cost by people whose message reached a model; 0 without them.",
         look="stat",
         unit=DOLLARS,
         decimals=4,
-        sql=one_row("summary_narrowed", cost=share("cost_usd", "active_users")),
+        sql=one_row("summary_narrowed", cost=cost_per("served_users")),
         width=4,
         height=4,
     ),
@@ -72,7 +80,7 @@ PANELS = (
         look="stat",
         unit=DOLLARS,
         decimals=4,
-        sql=one_row("summary_narrowed", cost=share("cost_usd", "answers")),
+        sql=one_row("summary_narrowed", cost=cost_per("answers")),
         width=4,
         height=4,
     ),
@@ -96,10 +104,10 @@ PANELS = (
     ),
     Panel(
         title="Cost over time",
-        description="Known cost per bucket of the picker's zone.",
+        description="Known cost per bucket of the picker's zone; a gap where none is known.",
         look="bars",
         unit=DOLLARS,
-        sql=series("activity_quarters_narrowed", cost="toFloat64(points.cost_usd)"),
+        sql=series("activity_quarters_narrowed", cost=COST),
     ),
     Panel(
         title="Tokens over time",
@@ -112,11 +120,11 @@ PANELS = (
     ),
     Panel(
         title="Cost by model over time",
-        description="Known cost per bucket and model that answered. Not narrowed by the"
-        " dashboard's variables.",
+        description="Known cost per bucket and model that answered, else the model asked. Not"
+        " narrowed by the dashboard's variables.",
         look="stacked",
         unit=DOLLARS,
-        sql=_by_model("toFloat64(points.cost_usd)"),
+        sql=_by_model(COST),
     ),
     Panel(
         title="Turns by model over time",
@@ -135,7 +143,6 @@ PANELS = (
             "cost": DOLLARS,
             "cost per answer": DOLLARS,
             "errors": "percentunit",
-            "fallbacks": "percentunit",
             "p95": "ms",
         },
         sql=listed(
@@ -146,11 +153,10 @@ PANELS = (
                 "answers": "answers",
                 "users": "active_users",
                 "tokens": "prompt_tokens + completion_tokens",
-                "cost": _COST,
+                "cost": COST,
                 "unknown cost": "unpriced",
-                "cost per answer": share("cost_usd", "answers"),
-                "errors": share("failed", "turns"),
-                "fallbacks": share("fallbacks", "turns"),
+                "cost per answer": cost_per("answers"),
+                "errors": share("failed", "served_turns"),
                 "p95": percentile("latency", "p95"),
             },
         ),

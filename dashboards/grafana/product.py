@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from dashboards.grafana.asking import day_series, listed, named, one_row, series, share
+from dashboards.grafana.asking import (
+    COST,
+    cost_per,
+    day_series,
+    listed,
+    named,
+    one_row,
+    series,
+    share,
+)
 from dashboards.grafana.binding import TOUCHED_DAYS, bound, query
 from dashboards.grafana.panels import Panel
 
@@ -158,7 +167,7 @@ PANELS = (
                 "day 1": "day_1",
                 "day 7": "day_7",
                 "day 30": "day_30",
-                "cost per activated": share("cost_usd", "activated"),
+                "cost per activated": cost_per("activated"),
             },
         ),
     ),
@@ -193,7 +202,7 @@ PANELS = (
                 "messages": "user_messages",
                 "answers": "answers",
                 "tokens": "tokens",
-                "cost": "toFloat64(cost_usd)",
+                "cost": COST,
                 "last seen": "last_at",
             },
             # Sums per person are kept per bot: any narrower question is asked of the ledger.

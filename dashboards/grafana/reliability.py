@@ -9,13 +9,13 @@ from dashboards.grafana.panels import Panel
 SHARE = "percentunit"
 
 
-def _causes(column: str) -> str:
+def _causes(report: str, column: str) -> str:
     return query(
         f"SELECT {named('cause', '(none)')} AS cause, sum(turns) AS turns\n"
         "FROM (SELECT 1 AS present) AS always\n"
         "LEFT JOIN (\n"
         "    SELECT 1 AS present, pair.1 AS cause, pair.2 AS turns FROM (\n"
-        f"{bound('models')}\n) ARRAY JOIN CAST({column}, 'Array(Tuple(String, UInt64))') AS pair\n"
+        f"{bound(report)}\n) ARRAY JOIN CAST({column}, 'Array(Tuple(String, UInt64))') AS pair\n"
         ") AS found ON found.present = always.present\n"
         "GROUP BY cause\nORDER BY turns DESC, cause"
     )
@@ -24,11 +24,11 @@ def _causes(column: str) -> str:
 PANELS = (
     Panel(
         title="Answered",
-        description="Part of the finished turns that ended answered; 0 without turns.",
+        description="Part of the turns that reached a model that ended answered; 0 without any.",
         look="stat",
         unit=SHARE,
         decimals=1,
-        sql=one_row("summary_narrowed", answered=share("answers", "turns")),
+        sql=one_row("summary_narrowed", answered=share("answers", "served_turns")),
         width=4,
         height=4,
     ),
@@ -71,7 +71,7 @@ PANELS = (
     ),
     Panel(
         title="Waiting for Telegram's limits",
-        description="Time that answers waited because Telegram allows only so many messages.",
+        description="Time that answers waited because Telegram asked for it (429).",
         look="stat",
         unit="ms",
         sql=one_row("summary_narrowed", waited="flood_wait_ms"),
@@ -119,9 +119,9 @@ PANELS = (
         ),
     ),
     Panel(
-        title="Errors and fallbacks by model",
-        description="Of the turns of each model: those that failed, and those that it answered"
-        " in place of another.",
+        title="Errors by model",
+        description="Of the turns that reached a model, booked on the model that answered, else on"
+        " the one asked: those that failed, and those that were cut short.",
         look="table",
         unit=SHARE,
         units={"turns": "short"},
@@ -129,10 +129,25 @@ PANELS = (
             "models",
             columns={
                 "model": named("model", "(no model asked)"),
-                "turns": "turns",
-                "failed": share("failed", "turns"),
-                "cut short": share("incomplete", "turns"),
-                "fallback": share("fallbacks", "turns"),
+                "turns": "served_turns",
+                "failed": share("failed", "served_turns"),
+                "cut short": share("incomplete", "served_turns"),
+            },
+        ),
+    ),
+    Panel(
+        title="Fallbacks by model asked",
+        description="Of the turns for which each model was asked first: those that were handed to"
+        " another model.",
+        look="table",
+        unit=SHARE,
+        units={"turns": "short"},
+        sql=listed(
+            "models_asked",
+            columns={
+                "model": named("asked", "(none)"),
+                "turns": "asked_turns",
+                "handed over": share("handed_over", "asked_turns"),
             },
         ),
     ),
@@ -141,24 +156,29 @@ PANELS = (
         description="Causes of fallbacks, by turns.",
         look="ranking",
         unit="short",
-        sql=_causes("fallback_causes"),
+        sql=_causes("models_asked", "causes"),
     ),
     Panel(
         title="Why turns did not end whole",
         description="Causes of failed, rejected, cancelled and incomplete turns.",
         look="ranking",
         unit="short",
-        sql=_causes("reasons"),
+        sql=_causes("models", "reasons"),
     ),
     Panel(
         title="Flood waits",
-        description="Answers that had to wait for Telegram's limits, and the parts that answers"
-        " were sent as.",
+        description="Answers that waited because Telegram asked for it, the time that answers"
+        " waited for the bot's own limits, and the parts that answers were sent as.",
         look="table",
         unit="short",
+        units={"own pacing": "ms"},
         sql=one_row(
             "summary_narrowed",
-            **{"answers that waited": "flood_waits", "parts sent": "answer_parts"},
+            **{
+                "answers that waited": "flood_waits",
+                "own pacing": "pacing_wait_ms",
+                "parts sent": "answer_parts",
+            },
         ),
     ),
 )

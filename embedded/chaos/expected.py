@@ -13,11 +13,18 @@ TURNS = (
     "SELECT id, bot_id, user_key, dialog_id, chat_type, language, source, user_messages,"
     " received_at, status, reason, model_asked, model_used, fallback_cause, prompt_tokens,"
     " completion_tokens, cached_tokens, reasoning_tokens, cost_usd, user_chars, answer_chars,"
-    " answer_parts, flood_wait_ms FROM turns WHERE status <> 'pending'"
+    " answer_parts, flood_wait_ms, pacing_wait_ms, unpriced_calls, is_person"
+    " FROM turns WHERE status <> 'pending'"
 )
 Turn = Mapping[str, Any]
 Key = tuple[Any, ...]
 QUARTER_MINUTES = 15
+
+
+def is_served(turn: Turn) -> bool:
+    """Whether the turn reached a model."""
+    return turn["status"] != "rejected" and bool(turn["model_used"] or turn["model_asked"])
+
 
 SUMS: Mapping[str, Callable[[Turn], int | Decimal]] = {
     "turns": lambda _turn: 1,
@@ -33,15 +40,15 @@ SUMS: Mapping[str, Callable[[Turn], int | Decimal]] = {
     "cached_tokens": lambda turn: turn["cached_tokens"] or 0,
     "reasoning_tokens": lambda turn: turn["reasoning_tokens"] or 0,
     "cost_usd": lambda turn: turn["cost_usd"] or Decimal(0),
-    "unpriced": lambda turn: (
-        turn["cost_usd"] is None
-        and (turn["status"] == "answered" or turn["model_used"] is not None)
-    ),
+    "unpriced": lambda turn: turn["unpriced_calls"] > 0,
+    "priced": lambda turn: turn["cost_usd"] is not None,
+    "served_turns": is_served,
     "user_chars": lambda turn: turn["user_chars"],
     "answer_chars": lambda turn: turn["answer_chars"],
     "answer_parts": lambda turn: turn["answer_parts"],
     "flood_waits": lambda turn: turn["flood_wait_ms"] > 0,
     "flood_wait_ms": lambda turn: turn["flood_wait_ms"],
+    "pacing_wait_ms": lambda turn: turn["pacing_wait_ms"],
 }
 
 
@@ -52,14 +59,19 @@ class Figures:
     sums: dict[str, int | Decimal] = field(default_factory=lambda: dict.fromkeys(SUMS, 0))
     active: set[int] = field(default_factory=set)
     reached: set[int] = field(default_factory=set)
+    served: set[int] = field(default_factory=set)
     new: set[int] = field(default_factory=set)
 
     def add(self, turn: Turn) -> None:
         for name, value in SUMS.items():
             self.sums[name] += int(got) if isinstance(got := value(turn), bool) else got
+        if not turn["is_person"]:
+            return
         self.active.add(turn["user_key"])
         if turn["status"] == "answered":
             self.reached.add(turn["user_key"])
+        if is_served(turn):
+            self.served.add(turn["user_key"])
 
 
 class Expected:
@@ -74,15 +86,17 @@ class Expected:
         self.turns = sorted(turns, key=lambda turn: (turn["received_at"], str(turn["id"])))
         first: dict[int, Turn] = {}
         for turn in self.turns:
-            first.setdefault(turn["user_key"], turn)
+            if turn["is_person"]:
+                first.setdefault(turn["user_key"], turn)
         self._first = first
 
     def by(self, *dimensions: str, people: str = "active") -> dict[Key, Figures]:
         """Figures by dimensions.
 
         Args:
-            dimensions: `day`, `bucket`, `bot_id`, `chat_type`, `language`, `model`, `user_key`,
-                `dialog_id`, `source` (that of a person's first turn).
+            dimensions: `day`, `bucket`, `bot_id`, `chat_type`, `language`, `model`,
+                `model_asked`, `user_key`, `is_person`, `dialog_id`, `source` (that of a person's
+                first turn).
             people: `active`: groups that had turns; `new`: groups that won somebody.
         """
         groups: dict[Key, Figures] = {}
@@ -106,7 +120,7 @@ class Expected:
                 return int(received.replace(minute=minute, second=0, microsecond=0).timestamp())
             case "model":
                 return turn["model_used"] or turn["model_asked"] or ""
-            case "language" | "source":
+            case "language" | "source" | "model_asked":
                 return turn[dimension] or ""
             case "dialog_id":
                 return str(turn[dimension])

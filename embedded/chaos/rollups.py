@@ -19,7 +19,7 @@ SPELLED = {
 }
 DIALOG_SUMS = (
     *("turns", "user_messages", "answers", "prompt_tokens", "completion_tokens"),
-    *("cost_usd", "unpriced"),
+    *("cost_usd", "unpriced", "priced"),
 )
 
 
@@ -36,13 +36,17 @@ class Rollup:
 ROLLUPS = (
     Rollup(
         "activity",
-        ("day", "bucket", "bot_id", "chat_type", "language", "model"),
-        ("active", "reached"),
+        ("day", "bucket", "bot_id", "chat_type", "language", "model", "model_asked"),
+        ("active", "reached", "served"),
     ),
-    Rollup("daily", ("day", "bot_id", "chat_type", "language", "model"), ("active", "reached")),
-    Rollup("quarter_users", ("day", "bucket", "bot_id"), ("active", "reached", "new")),
-    Rollup("day_users", ("day", "bot_id"), ("active", "reached", "new")),
-    Rollup("user_days", ("day", "bot_id", "user_key")),
+    Rollup(
+        "daily",
+        ("day", "bot_id", "chat_type", "language", "model", "model_asked"),
+        ("active", "reached", "served"),
+    ),
+    Rollup("quarter_users", ("day", "bucket", "bot_id"), ("active", "reached", "served", "new")),
+    Rollup("day_users", ("day", "bot_id"), ("active", "reached", "served", "new")),
+    Rollup("user_days", ("day", "bot_id", "user_key", "is_person")),
     Rollup("dialog_days", ("day", "bot_id", "dialog_id"), sums=DIALOG_SUMS),
     Rollup("new_users", ("day", "bucket", "bot_id", "source"), ("new",), sums=()),
 )

@@ -13,6 +13,7 @@ from embedded.stack.api_client import ApiClient
 
 SUMMED = {
     "turns": "turns",
+    "served_turns": "served_turns",
     "user_messages": "user_messages",
     "answers": "answers",
     "incomplete": "incomplete",
@@ -28,16 +29,17 @@ SUMMED = {
     "answer_parts": "answer_parts",
     "flood_waits": "flood_waits",
     "flood_wait_ms": "flood_wait_ms",
+    "pacing_wait_ms": "pacing_wait_ms",
     "cost_usd": "cost_usd",
 }
 """Metric -> sum of the ledger."""
-PEOPLE = {"active_users": "active", "reached_users": "reached"}
+PEOPLE = {"active_users": "active", "reached_users": "reached", "served_users": "served"}
 METRICS = (*SUMMED, *PEOPLE)
 QUESTIONS: tuple[tuple[str, ...], ...] = (
     (),
     ("time:15m",),
     ("time:day",),
-    ("bot", "chat_type", "language", "model"),
+    ("bot", "chat_type", "language", "model", "model_asked"),
 )
 NAMES = {"time:15m": "bucket", "time:day": "day", "bot": "bot_id"}
 
@@ -84,7 +86,7 @@ def _compare(
 
 def _figures(figures: Figures) -> tuple[Any, ...]:
     sums = [_number(figures.sums[name]) for name in SUMMED.values()]
-    if figures.sums["unpriced"] and not figures.sums["cost_usd"]:
+    if figures.sums["unpriced"] and not figures.sums["priced"]:
         # Nothing is known, which is not the same as nothing.
         sums[-1] = None
     return (*sums, *(_number(len(getattr(figures, name))) for name in PEOPLE.values()))

@@ -57,6 +57,9 @@ TURNS: Mapping[str, str] = {
     "answer_chars": _PLAIN,
     "answer_parts": _PLAIN,
     "flood_wait_ms": _PLAIN,
+    "pacing_wait_ms": _PLAIN,
+    "unpriced_calls": _PLAIN,
+    "is_person": _PLAIN,
 }
 PEOPLE: Mapping[str, str] = {
     "key": _PLAIN,

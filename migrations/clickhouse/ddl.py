@@ -68,6 +68,14 @@ class Ddl:
             )
         return statements
 
+    def alter_table(self, name: str, *changes: str, sharded: bool = False) -> list[str]:
+        """One statement for each table behind the name, and for the front of a sharded one."""
+        stored = local_name(name, cluster=self._cluster, sharded=sharded)
+        return [
+            f"ALTER TABLE {table}{self.on_cluster}\n    " + ",\n    ".join(changes)
+            for table in dict.fromkeys((stored, name))
+        ]
+
     def create_view(self, name: str, *, query: str) -> list[str]:
         return [f"CREATE OR REPLACE VIEW {name}{self.on_cluster} AS\n{query.strip()}"]
 

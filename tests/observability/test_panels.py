@@ -237,6 +237,25 @@ async def test_models_are_those_of_the_api(
     ]
 
 
+async def test_costs_per_person_and_fallbacks_are_those_of_the_api(
+    demo: Demo, asker: Asker, reader: Reader, snapshot: Snapshot
+) -> None:
+    about: dict[str, Any] = {"snapshot": snapshot, "period": period(demo, 7)}
+    costs = await reports.costs(reader, **about)
+    shown = asker.ask(BY_TITLE["Cost per served user"].statement, picked(demo)).rows
+    assert costs.cost_per_served_user_usd is not None
+    assert shown[0][0] == pytest.approx(float(costs.cost_per_served_user_usd))
+    models = (await reports.models(reader, **about)).models
+    rows = asker.ask(BY_TITLE["Fallbacks by model asked"].statement, picked(demo)).rows
+    assert {row[0]: tuple(row[1:]) for row in rows} == {
+        model.model: (model.asked_turns, pytest.approx(model.fallback_rate))
+        for model in models
+        if model.asked_turns
+    }
+    errors = asker.ask(BY_TITLE["Errors by model"].statement, picked(demo)).rows
+    assert [row[1] for row in errors] == [model.served_turns for model in models if model.turns]
+
+
 async def test_top_people_are_those_of_the_api(
     demo: Demo, asker: Asker, reader: Reader, snapshot: Snapshot
 ) -> None:

@@ -54,8 +54,9 @@ def random_turn(
     at = until - timedelta(seconds=chance.uniform(0, days * 86_400))
     status = chance.choice(["answered", "answered", "answered", "failed", "cancelled", "rejected"])
     answered = status == "answered"
+    person = chance.randint(1, users)
     return turn(
-        user=chance.randint(1, users),
+        user=person,
         at=at,
         bot_id=chance.choice([7, 7, 7, 8]),
         chat_type=chance.choice(["private", "group"]),
@@ -65,16 +66,22 @@ def random_turn(
         user_messages=chance.choice([1, 1, 2, 0]),
         status=status,
         reason=None if answered else chance.choice(["timeout", "interrupted"]),
+        model_asked=None if status == "rejected" else chance.choice(["small", "retired"]),
         model_used=chance.choice(["small", "large"]) if answered else None,
         fallback_cause=chance.choice([None, None, "rate_limit"]) if answered else None,
         first_token_at=at + timedelta(milliseconds=chance.randint(1, 5_000)) if answered else None,
         answered_at=at + timedelta(milliseconds=chance.randint(5_000, 90_000)),
         prompt_tokens=chance.randint(1, 4_000) if answered else None,
         completion_tokens=chance.randint(1, 2_000) if answered else None,
-        cost_usd=chance.choice([None, Decimal(chance.randint(1, 10**9)) / 10**10])
-        if answered
+        # A failed turn, too, may have a cost, and a priced one an attempt that is not.
+        cost_usd=chance.choice([None, Decimal(0), Decimal(chance.randint(1, 10**9)) / 10**10])
+        if answered or status == "failed"
         else None,
+        unpriced_calls=0 if status == "rejected" else chance.choice([0, 0, 1, 2]),
         flood_wait_ms=chance.choice([0, 0, 1_500]),
+        pacing_wait_ms=chance.choice([0, 0, 250]),
+        # Every seventh is the pseudonym of an anonymous admin or of a channel.
+        is_person=person % 7 != 0,
     )
 
 

@@ -28,10 +28,12 @@ NOON = datetime(2025, 3, 10, 12, tzinfo=UTC)
 def point(number: int, **figures: Any) -> ActivityPoint:
     usual: dict[str, Any] = {
         "user_messages": 100, "turns": 90, "answers": 88, "failed": 2, "rejected": 0,
-        "active_users": 20, "new_users": 2, "tokens": 9_000, "cost_usd": Decimal("0.5"),
-        "unpriced_turns": 0, "latency_p50_ms": 1_000.0, "latency_p95_ms": 4_000.0,
+        "active_users": 20, "served_users": 20, "new_users": 2, "tokens": 9_000,
+        "cost_usd": Decimal("0.5"), "unpriced_turns": 0, "latency_p50_ms": 1_000.0,
+        "latency_p95_ms": 4_000.0,
     }  # fmt: skip
-    return ActivityPoint(start=NOON + timedelta(days=number), **{**usual, **figures})
+    named = usual | figures
+    return ActivityPoint(start=NOON + timedelta(days=number), served_turns=named["turns"], **named)
 
 
 def noisy(days: int) -> list[ActivityPoint]:

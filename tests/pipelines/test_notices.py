@@ -30,10 +30,12 @@ OVER = NOON + timedelta(hours=1, minutes=10)
 def hour(number: int, **figures: Any) -> ActivityPoint:
     usual: dict[str, Any] = {
         "user_messages": 100, "turns": 90, "answers": 88, "failed": 2, "rejected": 0,
-        "active_users": 20, "new_users": 2, "tokens": 9_000, "cost_usd": Decimal("0.5"),
-        "unpriced_turns": 0, "latency_p50_ms": 1_000.0, "latency_p95_ms": 4_000.0,
+        "active_users": 20, "served_users": 20, "new_users": 2, "tokens": 9_000,
+        "cost_usd": Decimal("0.5"), "unpriced_turns": 0, "latency_p50_ms": 1_000.0,
+        "latency_p95_ms": 4_000.0,
     }  # fmt: skip
-    return ActivityPoint(start=NOON + timedelta(hours=number), **{**usual, **figures})
+    named = usual | figures
+    return ActivityPoint(start=NOON + timedelta(hours=number), served_turns=named["turns"], **named)
 
 
 def steady(hours: int = HOURS, **figures: Any) -> list[ActivityPoint]:

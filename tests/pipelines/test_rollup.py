@@ -26,16 +26,20 @@ MOSCOW = ZoneInfo("Europe/Moscow")
 DAYS = """
 SELECT d.day AS day, d.turns AS turns, d.answers AS answers, d.user_messages AS user_messages,
        d.prompt_tokens AS prompt_tokens, d.cost_usd AS cost_usd, d.unpriced AS unpriced,
+       d.priced AS priced, d.served_turns AS served_turns, d.pacing_wait_ms AS pacing_wait_ms,
        arraySort(bitmapToArray(u.active)) AS active, arraySort(bitmapToArray(u.reached)) AS reached,
+       arraySort(bitmapToArray(u.served)) AS served,
        arraySort(bitmapToArray(u.new)) AS new
 FROM (
     SELECT day, sum(turns) AS turns, sum(answers) AS answers, sum(user_messages) AS user_messages,
-           sum(prompt_tokens) AS prompt_tokens, sum(cost_usd) AS cost_usd, sum(unpriced) AS unpriced
+           sum(prompt_tokens) AS prompt_tokens, sum(cost_usd) AS cost_usd,
+           sum(unpriced) AS unpriced, sum(priced) AS priced, sum(served_turns) AS served_turns,
+           sum(pacing_wait_ms) AS pacing_wait_ms
     FROM daily WHERE (day, version) IN (SELECT day, version FROM builds) GROUP BY day
 ) AS d
 JOIN (
     SELECT day, groupBitmapMergeState(active) AS active, groupBitmapMergeState(reached) AS reached,
-           groupBitmapMergeState(new) AS new
+           groupBitmapMergeState(served) AS served, groupBitmapMergeState(new) AS new
     FROM day_users WHERE (day, version) IN (SELECT day, version FROM builds) GROUP BY day
 ) AS u ON u.day = d.day
 """
@@ -50,7 +54,7 @@ FROM new_users WHERE (day, version) IN (SELECT day, version FROM builds)
 GROUP BY bucket, bot_id, source
 """
 PEOPLE_DAYS = """
-SELECT day, user_key, bot_id, turns, cost_usd, first_at, last_at
+SELECT day, user_key, bot_id, is_person, turns, cost_usd, first_at, last_at
 FROM user_days WHERE (day, version) IN (SELECT day, version FROM builds)
 """
 
@@ -64,7 +68,8 @@ def by_hand(ledger: Ledger, zone: ZoneInfo) -> dict[str, Any]:
     days: dict[date, dict[str, Any]] = defaultdict(
         lambda: {
             "turns": 0, "answers": 0, "user_messages": 0, "prompt_tokens": 0,
-            "cost_usd": Decimal(0), "unpriced": 0, "active": set(), "reached": set(), "new": set(),
+            "cost_usd": Decimal(0), "unpriced": 0, "priced": 0, "served_turns": 0,
+            "pacing_wait_ms": 0, "active": set(), "reached": set(), "served": set(), "new": set(),
         }
     )  # fmt: skip
     quarters: dict[datetime, dict[str, Any]] = defaultdict(lambda: {"turns": 0, "active": set()})
@@ -81,23 +86,36 @@ def by_hand(ledger: Ledger, zone: ZoneInfo) -> dict[str, Any]:
         day["user_messages"] += row["user_messages"]
         day["prompt_tokens"] += row["prompt_tokens"] or 0
         day["cost_usd"] += row["cost_usd"] or 0
-        day["unpriced"] += row["cost_usd"] is None and (answered or row["model_used"] is not None)
-        day["active"].add(user)
-        if answered:
-            day["reached"].add(user)
-        if user not in seen:
-            seen.add(user)
-            day["new"].add(user)
-            newcomers[bucket, row["bot_id"], row["source"] or ""].add(user)
+        day["unpriced"] += row["unpriced_calls"] > 0
+        day["priced"] += row["cost_usd"] is not None
+        served = row["status"] != "rejected" and bool(row["model_used"] or row["model_asked"])
+        day["served_turns"] += served
+        day["pacing_wait_ms"] += row["pacing_wait_ms"]
         quarters[bucket]["turns"] += 1
-        quarters[bucket]["active"].add(user)
         person = people.setdefault(
             (moment.astimezone(zone).date(), user, row["bot_id"]),
-            {"turns": 0, "cost_usd": Decimal(0), "first_at": moment},
+            {
+                "turns": 0,
+                "cost_usd": Decimal(0),
+                "first_at": moment,
+                "is_person": row["is_person"],
+            },
         )
         person["turns"] += 1
         person["cost_usd"] += row["cost_usd"] or 0
         person["last_at"] = moment
+        if not row["is_person"]:
+            continue
+        day["active"].add(user)
+        quarters[bucket]["active"].add(user)
+        if answered:
+            day["reached"].add(user)
+        if served:
+            day["served"].add(user)
+        if user not in seen:
+            seen.add(user)
+            day["new"].add(user)
+            newcomers[bucket, row["bot_id"], row["source"] or ""].add(user)
     return {
         "days": {day: _sorted(values) for day, values in days.items()},
         "quarters": {bucket: _sorted(values) for bucket, values in quarters.items()},
@@ -189,6 +207,26 @@ def test_c2_rebuilt_three_times_the_rows_are_the_same(
             days = [NOON.date() - timedelta(days=shift) for shift in range(4)]
             assert session.rollups.rebuild(session.state(), days).rows_differ == 0
         assert published(writer) == before
+
+
+def test_builds_of_older_rules_are_all_made_again_once(
+    stores: Stores, ledger: Ledger, writer: Writer
+) -> None:
+    chance = random.Random(3)
+    ledger.add(*(random_turn(chance, days=5) for _ in range(60)))
+    run_cycle(stores)
+    # As the version before left it: its publication says by which rules, its rows lack counts.
+    settled = "SETTINGS mutations_sync = 2"
+    writer.run("older rules", sql=f"ALTER TABLE published UPDATE rules = 1 WHERE 1 {settled}")
+    writer.run("older rows", sql=f"ALTER TABLE daily UPDATE served_turns = 0 WHERE 1 {settled}")
+    _, publication = run_cycle(stores)
+    assert publication is not None
+    assert len(publication.days) == len(published(writer)["days"])
+    assert publication.failures == ()
+    assert_exact(ledger, writer)
+    _, publication = run_cycle(stores)
+    assert publication is not None
+    assert publication.days == ()
 
 
 @pytest.mark.parametrize("limit", [(8, 2), (2, 3)], ids=["eight days", "two days"])

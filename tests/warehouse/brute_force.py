@@ -34,14 +34,10 @@ class BruteForce:
             for used, asked in zip(frame["model_used"], frame["model_asked"], strict=True)
         ]
         frame["tokens"] = frame["prompt_tokens"].fillna(0) + frame["completion_tokens"].fillna(0)
-        frame["is_unpriced"] = [
-            not isinstance(cost, Decimal) and (status == "answered" or used != "")
-            for cost, status, used in zip(
-                frame["cost_usd"], frame["status"], frame["model_used"], strict=True
-            )
-        ]
+        frame["is_unpriced"] = frame["unpriced_calls"] > 0
+        frame["is_served"] = (frame["status"] != "rejected") & (frame["model"] != "")
         self.turns = frame
-        ordered = frame.sort_values("received_at")
+        ordered = frame[frame["is_person"].astype(bool)].sort_values("received_at")
         self.firsts = ordered.drop_duplicates("user_key").set_index("user_key")
 
     def select(self, since: datetime, until: datetime, filters: Filters) -> pd.DataFrame:
@@ -60,22 +56,26 @@ class BruteForce:
         chosen = firsts[(firsts["received_at"] >= since) & (firsts["received_at"] < until)]
         if filters.bot_id is not None:
             chosen = chosen[chosen["bot_id"] == filters.bot_id]
-        return set(chosen.index) & set(active["user_key"])
+        return set(chosen.index) & people(active)
 
     def totals(self, since: datetime, until: datetime, filters: Filters) -> dict[str, Any]:
         found = self.select(since, until, filters)
         answered = found[found["status"] == "answered"]
+        served = found[found["is_served"]]
         cost, unpriced = money(found)
         return {
             "user_messages": int(found["user_messages"].sum()),
             "turns": len(found),
+            "served_turns": len(served),
             "answers": len(answered),
             "incomplete": int((answered["reason"] == "incomplete").sum()),
             "failed": int((found["status"] == "failed").sum()),
             "rejected": int((found["status"] == "rejected").sum()),
             "cancelled": int((found["status"] == "cancelled").sum()),
-            "active_users": found["user_key"].nunique(),
-            "reached_users": answered["user_key"].nunique(),
+            "active_users": len(people(found)),
+            "served_users": len(people(served)),
+            "rejected_users": len(people(found) - people(served)),
+            "reached_users": len(people(answered)),
             "new_users": len(self.newcomers(since, until, filters, found)),
             "prompt_tokens": int(found["prompt_tokens"].fillna(0).sum()),
             "completion_tokens": int(found["completion_tokens"].fillna(0).sum()),
@@ -88,6 +88,7 @@ class BruteForce:
             "answer_parts": int(found["answer_parts"].sum()),
             "flood_waits": int((found["flood_wait_ms"] > 0).sum()),
             "flood_wait_ms": int(found["flood_wait_ms"].sum()),
+            "pacing_wait_ms": int(found["pacing_wait_ms"].sum()),
         }
 
     def latencies(self, found: pd.DataFrame) -> list[float]:
@@ -103,7 +104,7 @@ class BruteForce:
     ) -> list[tuple[int, Any]]:
         found = self.select(since, until, filters)
         worth = []
-        for key, turns in found.groupby("user_key"):
+        for key, turns in found[found["is_person"].astype(bool)].groupby("user_key"):
             value = {
                 "messages": int(turns["user_messages"].sum()),
                 "tokens": int(turns["tokens"].sum()),
@@ -127,7 +128,11 @@ class BruteForce:
         """Active people per calendar day of the zone."""
         found = self.select(FIRST, LAST, filters)
         local = found["received_at"].dt.tz_convert(zone).dt.date
-        return {day: set(turns["user_key"]) for day, turns in found.groupby(local)}
+        return {
+            day: found_people
+            for day, turns in found.groupby(local)
+            if (found_people := people(turns))
+        }
 
     def first_days(self, zone: str, filters: Filters) -> dict[int, date]:
         firsts = self.firsts
@@ -141,10 +146,16 @@ FIRST = datetime.fromisoformat("1990-01-01T00:00:00+00:00")
 LAST = datetime.fromisoformat("2090-01-01T00:00:00+00:00")
 
 
+def people(found: pd.DataFrame) -> set[int]:
+    """Pseudonyms that are no person left out."""
+    return set(found[found["is_person"].astype(bool)]["user_key"])
+
+
 def money(found: pd.DataFrame) -> tuple[Decimal | None, int]:
-    known = sum((cost for cost in found["cost_usd"] if isinstance(cost, Decimal)), Decimal(0))
+    """The sum of the known costs, None when none is known and one is unknown; unpriced turns."""
+    known = [cost for cost in found["cost_usd"] if isinstance(cost, Decimal)]
     unpriced = int(found["is_unpriced"].sum())
-    return (None if unpriced and not known else known), unpriced
+    return (None if unpriced and not known else sum(known, Decimal(0))), unpriced
 
 
 def milliseconds(begin: pd.Series[Any], end: pd.Series[Any]) -> list[float]:

@@ -20,8 +20,11 @@ Turn = dict[str, Any]
 
 
 def turn(at: datetime, *, user: int = 1, **columns: Any) -> Turn:
-    """One answered turn as the warehouse keeps it."""
+    """One answered turn as the warehouse keeps it; without a cost, its call is unpriced."""
     return {
+        "unpriced_calls": int(
+            columns.get("cost_usd", 0) is None and columns.get("status") != "rejected"
+        ),
         "id": uuid4(),
         "bot_id": 7,
         "user_key": user,
@@ -49,6 +52,8 @@ def turn(at: datetime, *, user: int = 1, **columns: Any) -> Turn:
         "answer_chars": 50,
         "answer_parts": 1,
         "flood_wait_ms": 0,
+        "pacing_wait_ms": 0,
+        "is_person": True,
         **columns,
     }
 
@@ -56,12 +61,29 @@ def turn(at: datetime, *, user: int = 1, **columns: Any) -> Turn:
 def random_turn(chance: random.Random, at: datetime, *, users: int) -> Turn:
     """A turn with anything that a finished turn may hold."""
     status = chance.choice(["answered"] * 6 + ["failed", "failed", "cancelled", "rejected"])
-    used = chance.choice(["small", "large"]) if status in {"answered", "failed"} else None
+    # Cancelled while it waited: no model was asked.
+    asked = chance.choice(["small", "small", "retired", None if status == "cancelled" else "small"])
+    if status == "rejected":
+        asked = None
+    used = chance.choice(["small", "large"]) if status == "answered" else None
+    if status == "failed":
+        used = chance.choice(["small", "large", None])
+    fallback = used != asked if used and asked else status == "failed" and chance.random() < 0.2
+    cost, unpriced = None, 0
+    if asked:
+        cost = chance.choice(
+            [None, Decimal(0), Decimal(chance.randint(1, 10**10)).scaleb(-10), Decimal("1e-10")]
+        )
+        # A failed attempt before the last may be unpriced beside a known cost.
+        unpriced = chance.choice([0, 0, 1, 2]) if cost is not None else chance.choice([0, 1, 1])
+    person = chance.randint(1, users)
     streamed = status == "answered" or chance.random() < 0.2
     answered = {"answered": "incomplete" if chance.random() < 0.1 else None}
     return turn(
         at,
-        user=chance.randint(1, users),
+        user=person,
+        # Every seventh is the pseudonym of an anonymous admin or of a channel.
+        is_person=person % 7 != 0,
         bot_id=chance.choice([7, 7, 7, 8]),
         dialog_id=UUID(int=chance.randint(1, users * 2)),
         chat_type=chance.choice(["private", "private", "group"]),
@@ -75,18 +97,18 @@ def random_turn(chance: random.Random, at: datetime, *, users: int) -> Turn:
         answered_at=at + timedelta(microseconds=chance.randint(9_000_000, 90_000_000)),
         status=status,
         reason=answered.get(status, chance.choice(["timeout", "interrupted", "budget"])),
-        model_asked=None if status == "rejected" else "small",
+        model_asked=asked,
         model_used=used,
-        fallback_cause="rate_limit" if used == "large" else None,
-        prompt_tokens=chance.randint(1, 4_000) if used else None,
-        completion_tokens=chance.randint(1, 2_000) if used else None,
-        cached_tokens=chance.randint(0, 100) if used else None,
-        reasoning_tokens=chance.choice([None, 7]) if used else None,
-        cost_usd=chance.choice([None, Decimal(chance.randint(1, 10**10)).scaleb(-10)])
-        if used
-        else None,
+        fallback_cause=chance.choice(["rate_limit", "timeout"]) if fallback else None,
+        prompt_tokens=chance.randint(1, 4_000) if cost is not None else None,
+        completion_tokens=chance.randint(1, 2_000) if cost is not None else None,
+        cached_tokens=chance.randint(0, 100) if cost is not None else None,
+        reasoning_tokens=chance.choice([None, 7]) if cost is not None else None,
+        cost_usd=cost,
+        unpriced_calls=unpriced,
         answer_parts=chance.choice([1, 1, 2]),
         flood_wait_ms=chance.choice([0, 0, 0, 1_500]),
+        pacing_wait_ms=chance.choice([0, 0, 250]),
     )
 
 

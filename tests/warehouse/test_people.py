@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 from hypothesis import given
 
-from tests.warehouse.brute_force import money
+from tests.warehouse.brute_force import money, people
 from tests.warehouse.random_ledger import QUESTIONS, Ledger, property_test, seeds
 from warehouse import query, reports
 from warehouse.client import Reader, Writer
 from warehouse.periods import Bucket, Period
+from warehouse.query.request import GROUPS
 from warehouse.reports import CohortWidth, Filters
 from warehouse.snapshot import Snapshot
 from warehouse.snapshot import resolve as resolve_snapshot
@@ -121,18 +123,18 @@ async def funnel_equals_sets(reader: Reader, snapshot: Snapshot, ledger: Ledger)
         sources[source if isinstance(source, str) else None].add(key)
     rows = {row.source: row for row in answer.sources}
     assert set(rows) == set(sources)
-    for row, people in [
+    for row, beginners in [
         (answer.total, began),
         *((rows[source], keys) for source, keys in sources.items()),
     ]:
-        mine = turns[turns["user_key"].isin(people)]
+        mine = turns[turns["user_key"].isin(beginners)]
         counts = mine["user_key"].value_counts()
-        assert row.started == len(people)
+        assert row.started == len(beginners)
         assert row.activated.users == (counts >= 3).sum()
         assert (row.cost_usd, row.unpriced_turns) == money(mine)
         for step, n in ((row.day_1, 1), (row.day_7, 7), (row.day_30, 30)):
             shift = timedelta(days=n)
-            eligible = {key for key in people if firsts[key] + shift < today}
+            eligible = {key for key in beginners if firsts[key] + shift < today}
             assert step.eligible == len(eligible)
             assert step.users == sum(
                 key in days.get(firsts[key] + shift, set()) for key in eligible
@@ -142,16 +144,22 @@ async def funnel_equals_sets(reader: Reader, snapshot: Snapshot, ledger: Ledger)
 async def query_equals_groups(reader: Reader, snapshot: Snapshot, ledger: Ledger):
     chance, brute = ledger.chance, ledger.brute_force
     period, filters = ledger.period(Bucket.DAY), ledger.filters()
-    groups = chance.sample(["bot", "chat_type", "language", "model"], k=chance.randint(0, 3))
+    groups = chance.sample(list(GROUPS), k=chance.randint(0, 3))
+    asked = chance.choice([None, None, "small"])
     body: dict[str, Any] = {
-        "metrics": ["turns", "active_users", "new_users", "cost_usd"],
+        "metrics": [
+            *("turns", "active_users", "served_users", "rejected_users", "new_users"),
+            *("cost_usd", "unpriced_turns", "cost_per_served_user_usd"),
+            *("served_turns", "error_rate", "fallback_rate", "pacing_wait_ms"),
+        ],
         "date_range": [period.since.isoformat(), period.until.isoformat()],
         "dimensions": [*groups, *(["time:day"] if chance.random() < 0.5 else [])],
         "filters": [
             ["is", {"bot_id": "bot"}.get(name, name), [value]]
             for name in ("bot_id", "chat_type", "language", "model")
             if (value := getattr(filters, name)) is not None
-        ],
+        ]
+        + ([["contains", "model_asked", [asked[1:]]]] if asked else []),
         "pagination": {"limit": 1000},
         "include": {"total_rows": True},
         "tz": period.tz,
@@ -159,6 +167,8 @@ async def query_equals_groups(reader: Reader, snapshot: Snapshot, ledger: Ledger
     request = query.parse(body, now=ledger.now, default_tz="UTC")
     answer = await query.run(reader, request, snapshot=snapshot)
     found = brute.select(period.since, period.until, filters)
+    if asked:
+        found = found[found["model_asked"] == asked]
     places = defaultdict(list)
     local = found["received_at"].dt.tz_convert(period.tz).dt.date
     columns = {"bot": "bot_id"}
@@ -171,7 +181,7 @@ async def query_equals_groups(reader: Reader, snapshot: Snapshot, ledger: Ledger
     assert {row.dimensions for row in answer.results} == set(places)
     for row in answer.results:
         turns = found.iloc[places[row.dimensions]]
-        firsts = brute.firsts.loc[sorted(set(turns["user_key"]))]
+        firsts = brute.firsts.loc[sorted(people(turns))]
         new = firsts[
             (firsts["received_at"] >= period.since) & (firsts["received_at"] < period.until)
         ]
@@ -181,11 +191,23 @@ async def query_equals_groups(reader: Reader, snapshot: Snapshot, ledger: Ledger
             new = new[new["bot_id"] == row.dimensions[groups.index("bot")]]
         if "time:day" in request.dimensions:
             new = new[new["received_at"].dt.tz_convert(period.tz).dt.date == row.dimensions[-1]]
+        served = turns[turns["is_served"]]
+        cost, unpriced = money(turns)
+        reached = len(people(served))
+        handed_over = int((turns["fallback_cause"] != "").sum())
         assert row.metrics == (
             len(turns),
-            turns["user_key"].nunique(),
+            len(people(turns)),
+            reached,
+            len(people(turns) - people(served)),
             len(new),
-            money(turns)[0],
+            cost,
+            unpriced,
+            None if cost is None or not reached else (cost / reached).quantize(Decimal("1e-10")),
+            len(served),
+            int((turns["status"] == "failed").sum()) / len(served) if len(served) else None,
+            handed_over / len(served) if len(served) else None,
+            int(turns["pacing_wait_ms"].sum()),
         ), (body, row)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from hypothesis import given
 
-from tests.warehouse.brute_force import bucket_label, is_percentile, money
+from tests.warehouse.brute_force import bucket_label, is_percentile, money, people
 from tests.warehouse.random_ledger import (
     BEGINNINGS,
     DAYS,
@@ -64,8 +65,10 @@ async def every_point_of_a_series_equals_a_count(
             cost, unpriced = money(turns)
             newcomers = ledger.brute_force.newcomers(point.start, end, filters, turns)
             assert point.turns == len(turns), (period, label)
+            assert point.served_turns == turns["is_served"].sum()
             assert point.user_messages == turns["user_messages"].sum()
-            assert point.active_users == turns["user_key"].nunique()
+            assert point.active_users == len(people(turns))
+            assert point.served_users == len(people(turns[turns["is_served"]]))
             assert point.new_users == len(newcomers)
             assert point.tokens == turns["tokens"].sum()
             assert (point.cost_usd, point.unpriced_turns) == (cost, unpriced)
@@ -91,6 +94,10 @@ async def top_users_and_dialogs_equal_a_count(reader: Reader, snapshot: Snapshot
         assert [(user.user_key, value) for user, value in zip(users, shown, strict=True)] == (
             expected
         )
+        found = ledger.brute_force.select(period.since, period.until, filters)
+        for user in users:
+            turns = found[found["user_key"] == user.user_key]
+            assert (user.cost_usd, user.unpriced_turns) == money(turns)
 
         pages, cursor = [], None
         while True:
@@ -104,6 +111,10 @@ async def top_users_and_dialogs_equal_a_count(reader: Reader, snapshot: Snapshot
         assert [
             (dialog.dialog_id, dialog.last_turn_at, dialog.turns) for dialog in pages
         ] == ledger.brute_force.dialogs(period.since, period.until, filters)
+        for dialog in pages:
+            turns = found[found["dialog_id"] == UUID(dialog.dialog_id)]
+            assert dialog.users == len(people(turns))
+            assert (dialog.cost_usd, dialog.unpriced_turns) == money(turns)
 
 
 async def models_and_heatmap_equal_a_count(reader: Reader, snapshot: Snapshot, ledger: Ledger):
@@ -112,13 +123,21 @@ async def models_and_heatmap_equal_a_count(reader: Reader, snapshot: Snapshot, l
         found = ledger.brute_force.select(period.since, period.until, filters)
         answer = await reports.models(reader, snapshot=snapshot, period=period, filters=filters)
         by_model = dict(list(found.groupby("model")))
-        assert {row.model for row in answer.models} == set(by_model)
+        served = found[found["is_served"]]
+        by_asked = dict(list(served.groupby("model_asked")))
+        assert {row.model for row in answer.models} == set(by_model) | set(by_asked)
         for row in answer.models:
-            turns = by_model[row.model]
-            assert row.turns == len(turns)
+            turns = by_model.get(row.model, found.iloc[:0])
+            asked = by_asked.get(row.model, found.iloc[:0])
+            failed, reached = (turns["status"] == "failed").sum(), turns["is_served"].sum()
+            handed_over = (asked["fallback_cause"] != "").sum()
+            assert (row.turns, row.served_turns) == (len(turns), reached)
             assert row.share == len(turns) / len(found)
+            assert row.error_rate == (failed / reached if reached else None)
             assert row.fallbacks == (turns["fallback_cause"] != "").sum()
-            assert row.active_users == turns["user_key"].nunique()
+            assert (row.asked_turns, row.handed_over) == (len(asked), handed_over)
+            assert row.fallback_rate == (handed_over / len(asked) if len(asked) else None)
+            assert row.active_users == len(people(turns))
             assert (row.cost_usd, row.unpriced_turns) == money(turns)
             assert is_percentile(row.ttft_p99_ms, ledger.brute_force.first_tokens(turns), 0.99)
         causes: dict[tuple[str, str, str], int] = defaultdict(int)
@@ -126,7 +145,7 @@ async def models_and_heatmap_equal_a_count(reader: Reader, snapshot: Snapshot, l
             if turn["reason"]:
                 causes["outcome", turn["reason"], turn["model"]] += 1
             if turn["fallback_cause"]:
-                causes["fallback", turn["fallback_cause"], turn["model"]] += 1
+                causes["fallback", turn["fallback_cause"], turn["model_asked"]] += 1
         assert {
             (cause.kind, cause.cause, cause.model): cause.turns for cause in answer.causes
         } == causes
@@ -138,7 +157,7 @@ async def models_and_heatmap_equal_a_count(reader: Reader, snapshot: Snapshot, l
         for cell in heatmap.cells:
             turns = cells.get((cell.weekday, cell.hour), found.iloc[:0])
             assert cell.turns == len(turns)
-            assert cell.active_users == turns["user_key"].nunique()
+            assert cell.active_users == len(people(turns))
 
 
 @property_test

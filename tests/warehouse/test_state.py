@@ -299,6 +299,6 @@ async def test_costs_name_the_models_whose_price_is_unknown(replica: Replica, re
     snapshot = await resolve_snapshot(reader)
     costs = await reports.costs(reader, snapshot=snapshot, period=WEEK)
     assert costs.cost_usd == Decimal("0.0010000001")
-    assert costs.cost_per_active_user_usd == Decimal("0.0005000000")
+    assert costs.cost_per_served_user_usd == Decimal("0.0005000000")
     assert [(row.model, row.turns) for row in costs.unpriced_models] == [("local", 1)]
     assert [point.cost_usd for point in costs.points[:6]] == [0] * 6

@@ -80,9 +80,10 @@ async def test_totals_count_every_outcome_once_in_every_zone(
     assert (answer.turns, answer.user_messages, answer.answers) == (5, 7, 3)
     assert (answer.failed, answer.rejected, answer.cancelled, answer.incomplete) == (1, 1, 0, 1)
     assert (answer.active_users, answer.reached_users, answer.new_users) == (4, 2, 3)
+    assert (answer.served_turns, answer.served_users, answer.rejected_users) == (4, 3, 1)
     assert answer.tokens == 3 * 120
     assert answer.cost_usd == Decimal("0.0020000002")
-    assert answer.unpriced_turns == 1
+    assert answer.unpriced_turns == 2
     assert answer.messages_per_user == 7 / 4
     assert answer.latency_p50_ms == pytest.approx(2_000, rel=0.01)
     assert answer.ttft_p95_ms == pytest.approx(400, rel=0.01)

@@ -29,12 +29,15 @@ def _percentile(state: str, place: int) -> Callable[[Row], MetricValue]:
 FIGURES: dict[str, Callable[[Row], MetricValue]] = {
     "user_messages": _sum("user_messages"),
     "turns": _sum("turns"),
+    "served_turns": _sum("served_turns"),
     "answers": _sum("answers"),
     "incomplete": _sum("incomplete"),
     "failed": _sum("failed"),
     "rejected": _sum("rejected"),
     "cancelled": _sum("cancelled"),
     "active_users": _sum("active_users"),
+    "served_users": _sum("served_users"),
+    "rejected_users": lambda row: row["active_users"] - row["served_users"],
     "reached_users": _sum("reached_users"),
     "new_users": _sum("new_users"),
     "messages_per_user": lambda row: ratio(row["user_messages"], row["active_users"]),
@@ -45,14 +48,15 @@ FIGURES: dict[str, Callable[[Row], MetricValue]] = {
     "tokens": lambda row: row["prompt_tokens"] + row["completion_tokens"],
     "cost_usd": cost,
     "unpriced_turns": _sum("unpriced"),
-    "cost_per_active_user_usd": lambda row: money_ratio(cost(row), row["active_users"]),
+    "cost_per_served_user_usd": lambda row: money_ratio(cost(row), row["served_users"]),
     "cost_per_answer_usd": lambda row: money_ratio(cost(row), row["answers"]),
     "fallbacks": _sum("fallbacks"),
-    "fallback_rate": lambda row: ratio(row["fallbacks"], row["turns"]),
-    "error_rate": lambda row: ratio(row["failed"], row["turns"]),
+    "fallback_rate": lambda row: ratio(row["fallbacks"], row["served_turns"]),
+    "error_rate": lambda row: ratio(row["failed"], row["served_turns"]),
     "answer_parts": _sum("answer_parts"),
     "flood_waits": _sum("flood_waits"),
     "flood_wait_ms": _sum("flood_wait_ms"),
+    "pacing_wait_ms": _sum("pacing_wait_ms"),
     "latency_p50_ms": _percentile("latency", P50),
     "latency_p95_ms": _percentile("latency", P95),
     "latency_p99_ms": _percentile("latency", P99),
@@ -61,31 +65,5 @@ FIGURES: dict[str, Callable[[Row], MetricValue]] = {
     "ttft_p99_ms": _percentile("ttft", P99),
 }
 
-COSTS = frozenset({"cost_usd", "cost_per_active_user_usd", "cost_per_answer_usd"})
+COSTS = frozenset({"cost_usd", "cost_per_served_user_usd", "cost_per_answer_usd"})
 PERCENTILES = frozenset(name for name in FIGURES if name.startswith(("latency_", "ttft_")))
-EMPTY: Row = dict.fromkeys(
-    (
-        "turns",
-        "user_messages",
-        "answers",
-        "failed",
-        "cancelled",
-        "rejected",
-        "incomplete",
-        "fallbacks",
-        "prompt_tokens",
-        "completion_tokens",
-        "cached_tokens",
-        "reasoning_tokens",
-        "cost_usd",
-        "unpriced",
-        "answer_parts",
-        "flood_waits",
-        "flood_wait_ms",
-        "active_users",
-        "reached_users",
-        "new_users",
-    ),
-    0,
-) | {"latency": (float("nan"),) * 4, "ttft": (float("nan"),) * 4}
-"""The one group of a query without dimensions, when nothing was found."""

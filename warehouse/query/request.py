@@ -12,8 +12,8 @@ from warehouse.periods import Bucket, Period
 from warehouse.query.metrics import FIGURES
 from warehouse.query.ranges import resolve_range
 
-MOST_METRICS = 20
-MOST_DIMENSIONS = 4
+MOST_METRICS = 40
+MOST_DIMENSIONS = 5
 MOST_FILTERS = 20
 MOST_VALUES = 100
 LONGEST_VALUE = 200
@@ -21,7 +21,7 @@ MOST_ROWS = 1_000
 MOST_SKIPPED = 100_000
 
 TIME = "time"
-GROUPS = ("bot", "chat_type", "language", "model")
+GROUPS = ("bot", "chat_type", "language", "model", "model_asked")
 DIMENSIONS = (TIME, *(f"{TIME}:{bucket.value}" for bucket in Bucket), *GROUPS)
 OPERATORS = ("is", "is_not", "contains", "contains_not")
 DIRECTIONS = ("asc", "desc")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from warehouse.periods import Bucket
-from warehouse.query.metrics import COSTS, EMPTY, FIGURES, PERCENTILES
+from warehouse.query.metrics import COSTS, FIGURES, PERCENTILES
 from warehouse.query.request import GROUPS, QueryError, QueryRequest
 from warehouse.query.result import DimensionValue, MetricValue, QueryAnswer, QueryRow
 from warehouse.reading import Reader
@@ -19,11 +19,18 @@ from warehouse.reports.asking import (
     moments,
     second_edges,
 )
+from warehouse.reports.traffic import NO_TURNS
 from warehouse.snapshot import Snapshot
 from warehouse.tiers import Tier, day_number, series_tier, touched_days
 
 MOST_GROUPS = 10_000
-COLUMNS = {"bot": "bot", "chat_type": "chat", "language": "tongue", "model": "answerer"}
+COLUMNS = {
+    "bot": "bot",
+    "chat_type": "chat",
+    "language": "tongue",
+    "model": "answerer",
+    "model_asked": "asked",
+}
 
 
 async def run(reader: Reader, request: QueryRequest, *, snapshot: Snapshot) -> QueryAnswer:
@@ -45,7 +52,7 @@ async def run(reader: Reader, request: QueryRequest, *, snapshot: Snapshot) -> Q
             "dimensions", f"make more than {MOST_GROUPS} groups: filter, or ask for fewer"
         )
     if not rows and not request.dimensions:
-        rows = [EMPTY]
+        rows = [NO_TURNS]
     moments_of = dict(zip(keys, starts, strict=False))
     results = [_result(row, request, moments_of) for row in rows]
     # Ties keep the order of the dimensions, so that pages never overlap.

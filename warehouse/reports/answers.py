@@ -16,7 +16,7 @@ class Filters:
     chat_type: str | None = None
     language: str | None = None
     model: str | None = None
-    """The model that answered."""
+    """The model that answered, else the one asked."""
 
 
 NO_FILTERS = Filters()
@@ -30,6 +30,8 @@ class Totals:
     """Messages that people sent, rejected ones included."""
     turns: int
     """Finished exchanges (one answer may join several messages)."""
+    served_turns: int
+    """Turns that reached a model."""
     answers: int
     """Turns that ended answered, incomplete ones included."""
     incomplete: int
@@ -39,6 +41,10 @@ class Totals:
     cancelled: int
     active_users: int
     """Distinct people with at least one finished turn."""
+    served_users: int
+    """Distinct people with at least one turn that reached a model."""
+    rejected_users: int
+    """Active people none of whose turns reached a model."""
     reached_users: int
     """Distinct people who received at least one answer."""
     new_users: int
@@ -50,17 +56,19 @@ class Totals:
     tokens: int
     """Prompt and completion."""
     cost_usd: Decimal | None
-    """Sum of the known costs; None when turns used a model and no cost is known."""
+    """Sum of the known costs; None when there are unpriced turns and no cost at all is known."""
     unpriced_turns: int
-    """Turns that used a model and whose cost is unknown; they are not in `cost_usd`."""
+    """Turns with an attempt whose request left and whose cost is unknown: not in `cost_usd`."""
     fallbacks: int
-    """Turns answered by another model than the one asked."""
+    """Turns handed to another model than the one asked."""
     answer_parts: int
     """Messages that the answers were sent as."""
     flood_waits: int
-    """Turns whose answer waited for Telegram's limits."""
+    """Turns whose answer waited because Telegram asked for it."""
     flood_wait_ms: int
-    """Time that answers waited for Telegram's limits."""
+    """Time that answers waited because Telegram asked for it."""
+    pacing_wait_ms: int
+    """Time that answers waited for the bot's own limits on sending."""
     messages_per_user: float | None
     """User messages by active users; None without users."""
     latency_p50_ms: float | None
@@ -89,10 +97,14 @@ class ActivityPoint:
     """UTC; the bucket's start on the zone's clock, cut at the period's start."""
     user_messages: int
     turns: int
+    served_turns: int
+    """Turns that reached a model."""
     answers: int
     failed: int
     rejected: int
     active_users: int
+    served_users: int
+    """Distinct people with at least one turn that reached a model."""
     new_users: int
     tokens: int
     cost_usd: Decimal | None
@@ -159,20 +171,33 @@ class DialogPage:
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """One model that answered, or was asked when none did."""
+    """One model that answered, or was asked.
+
+    Turns are booked on the model that answered, else on the one asked; only `asked_turns`,
+    `handed_over` and `fallback_rate` are by the model asked.
+    """
 
     model: str
     """Empty: no model was asked (rejected turns)."""
     turns: int
+    served_turns: int
+    """Turns that reached a model."""
     answers: int
     failed: int
     incomplete: int
     fallbacks: int
-    """Turns that this model answered in place of another."""
+    """Turns booked here that were handed over: answered in place of another model, or, when no
+    model answered, asked of this one first."""
     share: float
     """Part of all turns of the period, 0 to 1."""
     error_rate: float | None
+    """Failed turns by turns that reached a model."""
+    asked_turns: int
+    """Turns that reached a model and for which this one was asked first."""
+    handed_over: int
+    """Of these, turns handed to another model."""
     fallback_rate: float | None
+    """`handed_over` by `asked_turns`."""
     active_users: int
     prompt_tokens: int
     completion_tokens: int
@@ -196,10 +221,11 @@ class CauseRow:
     """`fallback`, or `outcome` (why turns failed, were rejected, cancelled or cut short)."""
     cause: str
     model: str
-    """Empty: no model was asked."""
+    """Of a fallback the model asked; else the one that answered, or was asked when none did.
+    Empty: no model was asked."""
     turns: int
     rate: float
-    """Of all turns of this model in the period."""
+    """Of a fallback by the model's `asked_turns`; else by its `turns`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,9 +106,9 @@ def day_edges(days: Sequence[date]) -> list[tuple[int, int, int]]:
 
 
 def cost(row: Mapping[str, Any]) -> Decimal | None:
-    """None when turns used a model and no cost is known: unknown is never zero."""
+    """None when there are turns of unknown cost and no cost at all is known; 0 without turns."""
     known: Decimal = row["cost_usd"]
-    return None if row["unpriced"] and not known else known
+    return None if row["unpriced"] and not row["priced"] else known
 
 
 def percentile(state: Sequence[float], place: int) -> float | None:

@@ -32,6 +32,7 @@ _COUNTS = (
     "day_30",
     "day_30_eligible",
     "unpriced",
+    "priced",
     "cost_usd",
 )
 

@@ -271,7 +271,7 @@ def _places(rows: Sequence[Row]) -> list[Place]:
 def _spread(row: Row) -> Row:
     """The row as `recent_dialogs` answers it."""
     user, chat_type, language, status, model = row["latest"]
-    turns, messages, answers, prompt_tokens, completion_tokens, unpriced = row["sums"]
+    turns, messages, answers, prompt_tokens, completion_tokens, unpriced, *priced = row["sums"]
     return row | {
         "latest_user": int(user),
         "latest_chat_type": chat_type,
@@ -283,6 +283,8 @@ def _spread(row: Row) -> Row:
         "answers": answers,
         "tokens": prompt_tokens + completion_tokens,
         "unpriced": unpriced,
+        # Builds by the rules before do not count known costs.
+        "priced": priced[0] if priced else row["known_cost"] != 0,
     }
 
 
@@ -298,7 +300,7 @@ def _dialog(row: Row) -> RecentDialog:
         user_messages=row["messages"],
         answers=row["answers"],
         tokens=row["tokens"],
-        cost_usd=cost({"cost_usd": row["known_cost"], "unpriced": row["unpriced"]}),
+        cost_usd=cost({**row, "cost_usd": row["known_cost"]}),
         unpriced_turns=row["unpriced"],
         first_turn_at=row["first_at"],
         last_turn_at=row["last_at"],

@@ -45,6 +45,7 @@ def _point(days: Sequence[BotDay]) -> Row:
         "cost_usd": sum((day.cost_usd for day in days), Decimal(0)),
         "latency": quantiles([day.latency for day in days]),
         "active_users": len(_union([day.active for day in days])),
+        "served_users": len(_union([day.served for day in days])),
         "new_users": len(_union([day.new for day in days])),
     }
 

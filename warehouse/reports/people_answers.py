@@ -138,7 +138,9 @@ class CostPoint:
     unpriced_turns: int
     tokens: int
     active_users: int
-    cost_per_active_user_usd: Decimal | None
+    served_users: int
+    cost_per_served_user_usd: Decimal | None
+    """Known cost by served users."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +155,10 @@ class Costs:
     unpriced_turns: int
     unpriced_models: tuple[UnpricedModel, ...]
     active_users: int
+    served_users: int
     answers: int
-    cost_per_active_user_usd: Decimal | None
+    cost_per_served_user_usd: Decimal | None
+    """Known cost by served users."""
     cost_per_answer_usd: Decimal | None
     points: tuple[CostPoint, ...]
 

@@ -15,7 +15,7 @@ from warehouse.snapshot import Snapshot
 async def costs(
     reader: Reader, *, snapshot: Snapshot, period: Period, filters: Filters = NO_FILTERS
 ) -> Costs:
-    """Known cost of the period, per bucket, per active user and per answer."""
+    """Known cost of the period, per bucket, per served user and per answer."""
     total = await totals(
         reader, snapshot=snapshot, span=period.span, zone=period.zone, filters=filters
     )
@@ -33,8 +33,9 @@ async def costs(
         unpriced_turns=total.unpriced_turns,
         unpriced_models=unpriced,
         active_users=total.active_users,
+        served_users=total.served_users,
         answers=total.answers,
-        cost_per_active_user_usd=money_ratio(total.cost_usd, total.active_users),
+        cost_per_served_user_usd=money_ratio(total.cost_usd, total.served_users),
         cost_per_answer_usd=money_ratio(total.cost_usd, total.answers),
         points=tuple(
             CostPoint(
@@ -43,7 +44,8 @@ async def costs(
                 unpriced_turns=point.unpriced_turns,
                 tokens=point.tokens,
                 active_users=point.active_users,
-                cost_per_active_user_usd=money_ratio(point.cost_usd, point.active_users),
+                served_users=point.served_users,
+                cost_per_served_user_usd=money_ratio(point.cost_usd, point.served_users),
             )
             for point in series.points
         ),

@@ -7,7 +7,7 @@ from typing import Any
 
 from warehouse.periods import Period
 from warehouse.reading import Reader
-from warehouse.reports.asking import Row, ask, days_of
+from warehouse.reports.asking import Row, ask, hybrid
 from warehouse.reports.people_answers import (
     CheckResult,
     DimensionValues,
@@ -16,7 +16,6 @@ from warehouse.reports.people_answers import (
     ReconciledDay,
 )
 from warehouse.snapshot import BEGINNING, Snapshot
-from warehouse.tiers import touched_days
 
 MOST_VALUES = 100
 
@@ -69,15 +68,8 @@ async def quality(reader: Reader, *, snapshot: Snapshot, days: int = 30) -> Qual
 async def dimension_values(
     reader: Reader, *, snapshot: Snapshot, period: Period
 ) -> DimensionValues:
-    """Bots, chat types, languages and models seen on the days that the period touches."""
-    days = touched_days(period.span, snapshot.zone)
-    row = (
-        await ask(
-            reader,
-            "dimension_values",
-            {**days_of(*days), "builds": snapshot.versions(*days)},
-        )
-    )[0]
+    """Bots, chat types, languages and models seen in the period, to the quarter of an hour."""
+    row = (await ask(reader, "dimension_values", hybrid(snapshot, period.span)))[0]
     return DimensionValues(
         bots=tuple(int(bot) for bot in _most_first(row["bots"])),
         chat_types=tuple(_most_first(row["chat_types"])),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -54,9 +55,16 @@ _TOTALS: dict[Tier | None, tuple[str, tuple[str, ...]]] = {
 SUMMED = (
     *("turns", "user_messages", "answers", "failed", "cancelled", "rejected", "incomplete"),
     *("fallbacks", "prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens"),
-    *("unpriced", "answer_parts", "flood_waits", "flood_wait_ms"),
+    *("unpriced", "answer_parts", "flood_waits", "flood_wait_ms", "served_turns", "priced"),
+    "pacing_wait_ms",
 )
 """What `sums` of a summary or a point are, in order."""
+NO_TURNS: Row = (
+    dict.fromkeys((*SUMMED, "active_users", "served_users", "reached_users", "new_users"), 0)
+    | {"cost_usd": Decimal(0)}
+    | dict.fromkeys(("latency", "ttft"), (math.nan,) * 4)
+)
+"""A group without any turn."""
 
 
 async def summary(
@@ -82,7 +90,7 @@ async def totals(
 ) -> Totals:
     """Every figure of any span on quarters of an hour; `zone` is the one whose days it may hold."""
     if span.since == span.until:
-        return _totals(_spread(summary_row([])))
+        return _totals(NO_TURNS)
     parameters = hybrid(snapshot, span)
     if is_narrowed(filters):
         parameters |= narrowing(filters)
@@ -189,15 +197,17 @@ def _spread(row: Row) -> Row:
 
 def _point(start: datetime, row: Row | None) -> ActivityPoint:
     if row is None:
-        return ActivityPoint(start, 0, 0, 0, 0, 0, 0, 0, 0, Decimal(0), 0, None, None)
+        row = NO_TURNS
     return ActivityPoint(
         start=start,
         user_messages=row["user_messages"],
         turns=row["turns"],
+        served_turns=row["served_turns"],
         answers=row["answers"],
         failed=row["failed"],
         rejected=row["rejected"],
         active_users=row["active_users"],
+        served_users=row["served_users"],
         new_users=row["new_users"],
         tokens=row["prompt_tokens"] + row["completion_tokens"],
         cost_usd=cost(row),
@@ -217,12 +227,15 @@ def _totals(row: Row) -> Totals:
     return Totals(
         user_messages=row["user_messages"],
         turns=row["turns"],
+        served_turns=row["served_turns"],
         answers=row["answers"],
         incomplete=row["incomplete"],
         failed=row["failed"],
         rejected=row["rejected"],
         cancelled=row["cancelled"],
         active_users=row["active_users"],
+        served_users=row["served_users"],
+        rejected_users=row["active_users"] - row["served_users"],
         reached_users=row["reached_users"],
         new_users=row["new_users"],
         prompt_tokens=row["prompt_tokens"],
@@ -236,6 +249,7 @@ def _totals(row: Row) -> Totals:
         answer_parts=row["answer_parts"],
         flood_waits=row["flood_waits"],
         flood_wait_ms=row["flood_wait_ms"],
+        pacing_wait_ms=row["pacing_wait_ms"],
         messages_per_user=ratio(row["user_messages"], row["active_users"]),
         latency_p50_ms=percentile(row["latency"], P50),
         latency_p95_ms=percentile(row["latency"], P95),

@@ -100,7 +100,7 @@ describe('the overview', () => {
     await waitFor(() =>
       expect(document.querySelector('.headline')).toHaveTextContent(
         '240 people used the bot in the last 7 days. That is 20% more than in the period before' +
-          ' (200). It cost $12.50. slow-model fails most: 8% of its turns (40).',
+          ' (200). Spend: $12.50. slow-model has the highest failure rate: 8% of its turns (40).',
       ),
     );
   });
@@ -121,7 +121,7 @@ describe('the overview', () => {
     await waitFor(() => expect(document.querySelector('.headline')).toHaveTextContent(text));
     await waitFor(() =>
       expect(document.querySelector('.headline')).toHaveTextContent(
-        'What it cost is unknown. No model failed.',
+        'Spend: unknown. No model failed.',
       ),
     );
   });
@@ -274,10 +274,10 @@ describe('the other pages', () => {
     await at('/models');
     const table = await screen.findByRole('table', { name: 'Models' });
     expect(within(table).getByText('8%')).toHaveClass('worst');
-    expect(screen.getByText(/\$12\.50 in all/)).toBeVisible();
+    expect(screen.getByText(/\$12\.50 total/)).toBeVisible();
     expect(screen.getByText(/free-model \(3\)/)).toBeVisible();
-    const causes = screen.getByRole('table', { name: 'Why turns end badly' });
-    expect(within(causes).getByText('no model asked')).toBeVisible();
+    const causes = screen.getByRole('table', { name: 'Failure causes' });
+    expect(within(causes).getByText('Rejected before a model was called')).toBeVisible();
   });
 
   it('Retention: cohorts by day or week, and how often people come', async () => {

@@ -48,8 +48,8 @@ def test_the_headline_answers_the_five_questions(overview: Page, world: World) -
     expect(headline).to_contain_text(f"{now['active_users']:,} people used the bot")
     expect(headline).to_contain_text(f"({before['active_users']:,})")
     cost = float(now["cost_usd"])
-    expect(headline).to_contain_text(f"It cost ${cost:.2f}" if cost >= 1 else f"${cost:.4f}")
-    expect(headline).to_contain_text(f"{worst['model']} fails most")
+    expect(headline).to_contain_text(f"Spend: ${cost:.2f}" if cost >= 1 else f"${cost:.4f}")
+    expect(headline).to_contain_text(f"{worst['model']} has the highest failure rate")
     expect(overview.locator(".freshness")).to_contain_text(re.compile(r"Data .+ old"))
 
 

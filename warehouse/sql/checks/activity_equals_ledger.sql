@@ -9,7 +9,7 @@ FROM (
         tuple(
             count(), sum(toUInt64(t.user_messages)), countIf(t.status = 'answered'),
             sum(toUInt64(ifNull(t.prompt_tokens, 0) + ifNull(t.completion_tokens, 0))),
-            sum(ifNull(t.cost_usd, toDecimal64(0, 10))), uniqExact(t.user_key)
+            sum(ifNull(t.cost_usd, toDecimal64(0, 10))), uniqExactIf(t.user_key, t.is_person)
         ) AS totals
     FROM turns AS t FINAL
     WHERE t.epoch = {epoch:UInt32}

@@ -12,7 +12,8 @@ WHERE t.epoch = {epoch:UInt32}
         OR t.cost_usd < 0
         OR least(
             ifNull(t.prompt_tokens, 0), ifNull(t.completion_tokens, 0), ifNull(t.cached_tokens, 0),
-            ifNull(t.reasoning_tokens, 0), t.user_chars, t.answer_chars, t.flood_wait_ms
+            ifNull(t.reasoning_tokens, 0), t.user_chars, t.answer_chars, t.flood_wait_ms,
+            t.pacing_wait_ms, t.unpriced_calls
         ) < 0
         -- A question that is asked again is no new message.
         OR t.user_messages < 0

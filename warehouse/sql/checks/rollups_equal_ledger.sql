@@ -3,7 +3,10 @@ SELECT ledger.day AS day, toString(rollup.totals) AS observed, toString(ledger.t
 FROM (
     SELECT
         toDate(t.received_at, {zone:String}) AS day,
-        tuple(count(), sum(ifNull(t.cost_usd, toDecimal64(0, 10))), uniqExact(t.user_key)) AS totals
+        tuple(
+            count(), sum(ifNull(t.cost_usd, toDecimal64(0, 10))),
+            uniqExactIf(t.user_key, t.is_person)
+        ) AS totals
     FROM turns AS t FINAL
     WHERE t.epoch = {epoch:UInt32}
     GROUP BY day

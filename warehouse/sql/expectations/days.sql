@@ -12,7 +12,8 @@ FROM builds AS b
 LEFT JOIN (
     SELECT
         toDate(received_at, {zone:String}) AS day, count() AS turns,
-        toString(sum(ifNull(cost_usd, toDecimal64(0, 10)))) AS cost, uniqExact(user_key) AS people
+        toString(sum(ifNull(cost_usd, toDecimal64(0, 10)))) AS cost,
+        uniqExactIf(user_key, is_person) AS people
     FROM turns FINAL
     WHERE epoch = {epoch:UInt32} AND toDate(received_at) >= {since:Date} - 1
         AND toDate(received_at) <= {until:Date} + 1
@@ -29,7 +30,7 @@ LEFT JOIN (
 ) AS d ON d.day = b.day
 LEFT JOIN (
     SELECT day, sum(turns) AS turns, toString(sum(cost_usd)) AS cost,
-        uniqExact(user_key) AS people
+        uniqExactIf(user_key, is_person) AS people
     FROM user_days WHERE (day, version) IN (SELECT day, version FROM builds) GROUP BY day
 ) AS u ON u.day = b.day
 LEFT JOIN (

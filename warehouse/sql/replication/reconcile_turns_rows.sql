@@ -30,7 +30,10 @@ SELECT
         ifNull(toString(t.user_chars), '~'),
         ifNull(toString(t.answer_chars), '~'),
         ifNull(toString(t.answer_parts), '~'),
-        ifNull(toString(t.flood_wait_ms), '~')
+        ifNull(toString(t.flood_wait_ms), '~'),
+        ifNull(toString(t.pacing_wait_ms), '~'),
+        ifNull(toString(t.unpriced_calls), '~'),
+        ifNull(toString(t.is_person), '~')
     )), 1, 4))) AS checksum
 FROM turns AS t FINAL
 WHERE t.epoch = {epoch:UInt32}

@@ -7,6 +7,7 @@ SELECT
     sum(cost_usd) AS cost_usd,
     quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(latency) AS latency,
     groupBitmapMerge(active) AS active_users,
+    groupBitmapMerge(served) AS served_users,
     groupBitmapMerge(new) AS new_users
 FROM day_users
 PREWHERE (day, version) IN {builds:Array(Tuple(Date, UInt64))}

@@ -21,8 +21,11 @@ FROM (
         sum(completion_tokens) AS completion_tokens,
         sum(cost_usd) AS cost_usd,
         sum(unpriced) AS unpriced,
+        sum(served_turns) AS served_turns,
+        sum(priced) AS priced,
         quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(latency) AS latency,
-        groupBitmapMergeState(active) AS active
+        groupBitmapMergeState(active) AS active,
+        groupBitmapMerge(served) AS served_users
     FROM daily
     WHERE day BETWEEN {first_day:Date} AND {last_day:Date}
       AND (day, version) IN {builds:Array(Tuple(Date, UInt64))}

@@ -12,6 +12,7 @@ SELECT
     sum(cost_usd) AS cost_usd,
     quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(latency) AS latency,
     groupBitmapMerge(active) AS active_users,
+    groupBitmapMerge(served) AS served_users,
     groupBitmapMerge(new) AS new_users
 FROM quarter_users
 WHERE bucket >= {since:DateTime('UTC')} AND bucket < {until:DateTime('UTC')}

@@ -10,6 +10,7 @@ SELECT
     hex(ttft) AS ttft,
     hex(active) AS active,
     hex(reached) AS reached,
+    hex(served) AS served,
     hex(new) AS new,
     busiest,
     newest

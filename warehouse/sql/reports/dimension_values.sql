@@ -1,9 +1,19 @@
--- One row: how many turns each bot, chat type, language and model had on the days.
+-- One row: how many turns each bot, chat type, language and model had in [since, until).
+-- Whole days come from the daily tier, the quarters of an hour around them from the finest.
 SELECT
     sumMap(map(bot_id, turns)) AS bots,
     sumMap(map(toString(chat_type), turns)) AS chat_types,
     sumMap(map(toString(language), turns)) AS languages,
     sumMap(map(toString(model), turns)) AS models
-FROM daily
-WHERE day BETWEEN {first_day:Date} AND {last_day:Date}
-  AND (day, version) IN {builds:Array(Tuple(Date, UInt64))}
+FROM (
+    SELECT bot_id, chat_type, language, model, turns
+    FROM daily
+    WHERE day BETWEEN {first_day:Date} AND {last_day:Date}
+      AND (day, version) IN {builds:Array(Tuple(Date, UInt64))}
+    UNION ALL
+    SELECT bot_id, chat_type, language, model, turns
+    FROM activity
+    WHERE (day < {first_day:Date} OR day > {last_day:Date})
+      AND bucket >= {since:DateTime('UTC')} AND bucket < {until:DateTime('UTC')}
+      AND (day, version) IN {builds:Array(Tuple(Date, UInt64))}
+)

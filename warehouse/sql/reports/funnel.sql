@@ -35,7 +35,8 @@ SELECT
     countIf(first_day + 30 < {today:Date} AND has(active_days, first_day + 30)) AS day_30,
     sum(turns) AS all_turns,
     sum(cost_usd) AS cost_usd,
-    sum(unpriced) AS unpriced
+    sum(unpriced) AS unpriced,
+    sum(priced) AS priced
 FROM (
     SELECT
         newcomers.user_key AS user_key,
@@ -44,12 +45,14 @@ FROM (
         sum(user_days.turns) AS turns,
         sum(user_days.cost_usd) AS cost_usd,
         sum(user_days.unpriced) AS unpriced,
+        sum(user_days.priced) AS priced,
         groupUniqArrayIf(
             user_days.day, user_days.day - newcomers.first_day IN (1, 7, 30)
         ) AS active_days
     FROM user_days
     INNER JOIN newcomers ON newcomers.user_key = user_days.user_key
     WHERE (user_days.day, user_days.version) IN {builds:Array(Tuple(Date, UInt64))}
+      AND user_days.is_person
       AND ({bot_id:Nullable(Int64)} IS NULL OR user_days.bot_id = {bot_id:Nullable(Int64)})
     GROUP BY user_key
 )

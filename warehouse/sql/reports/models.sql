@@ -10,15 +10,16 @@ SELECT
     sum(completion_tokens) AS completion_tokens,
     sum(cost_usd) AS cost_usd,
     sum(unpriced) AS unpriced,
+    sum(priced) AS priced,
+    sum(served_turns) AS served_turns,
     sumMap(reasons) AS reasons,
-    sumMap(fallback_causes) AS fallback_causes,
     quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(latency) AS latency,
     quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(ttft) AS ttft,
     groupBitmapMerge(active) AS active_users
 FROM (
     SELECT
         model, turns, answers, failed, incomplete, fallbacks, prompt_tokens, completion_tokens,
-        cost_usd, unpriced, reasons, fallback_causes, latency, ttft, active
+        cost_usd, unpriced, priced, served_turns, reasons, latency, ttft, active
     FROM daily
     WHERE day BETWEEN {first_day:Date} AND {last_day:Date}
       AND (day, version) IN {builds:Array(Tuple(Date, UInt64))}
@@ -29,7 +30,7 @@ FROM (
     UNION ALL
     SELECT
         model, turns, answers, failed, incomplete, fallbacks, prompt_tokens, completion_tokens,
-        cost_usd, unpriced, reasons, fallback_causes, latency, ttft, active
+        cost_usd, unpriced, priced, served_turns, reasons, latency, ttft, active
     FROM activity
     WHERE (day < {first_day:Date} OR day > {last_day:Date})
       AND bucket >= {since:DateTime('UTC')} AND bucket < {until:DateTime('UTC')}

@@ -16,6 +16,7 @@ FROM (
         if({by_chat_type:Bool}, toString(chat_type), '') AS chat,
         if({by_language:Bool}, toString(language), '') AS tongue,
         if({by_model:Bool}, toString(model), '') AS answerer,
+        if({by_model_asked:Bool}, toString(model_asked), '') AS asked,
         sum(turns) AS turns,
         sum(user_messages) AS user_messages,
         sum(answers) AS answers,
@@ -33,10 +34,14 @@ FROM (
         sum(answer_parts) AS answer_parts,
         sum(flood_waits) AS flood_waits,
         sum(flood_wait_ms) AS flood_wait_ms,
+        sum(served_turns) AS served_turns,
+        sum(priced) AS priced,
+        sum(pacing_wait_ms) AS pacing_wait_ms,
         quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(latency) AS latency,
         quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(ttft) AS ttft,
         groupBitmapMergeState(active) AS active,
-        groupBitmapMerge(reached) AS reached_users
+        groupBitmapMerge(reached) AS reached_users,
+        groupBitmapMerge(served) AS served_users
     FROM activity
     WHERE bucket >= {since:DateTime('UTC')} AND bucket < {until:DateTime('UTC')}
       AND (day, version) IN {builds:Array(Tuple(Date, UInt64))}
@@ -57,7 +62,15 @@ FROM (
       AND (empty({model_contains:Array(String)})
            OR arrayExists(part -> position(model, part) > 0, {model_contains:Array(String)}))
       AND NOT arrayExists(part -> position(model, part) > 0, {model_contains_not:Array(String)})
-    GROUP BY start, bot, chat, tongue, answerer
+      AND (empty({model_asked_is:Array(String)})
+           OR has({model_asked_is:Array(String)}, model_asked))
+      AND NOT has({model_asked_is_not:Array(String)}, model_asked)
+      AND (empty({model_asked_contains:Array(String)})
+           OR arrayExists(part -> position(model_asked, part) > 0,
+                          {model_asked_contains:Array(String)}))
+      AND NOT arrayExists(part -> position(model_asked, part) > 0,
+                          {model_asked_contains_not:Array(String)})
+    GROUP BY start, bot, chat, tongue, answerer, asked
     LIMIT {limit:UInt32}
 ) AS groups
 LEFT JOIN (

@@ -7,7 +7,7 @@ SELECT
     toString(dialog_id) AS dialog,
     argMax(bot_id, tuple(received_at, id)) AS bot,
     argMax(user_key, tuple(received_at, id)) AS latest_user,
-    uniqExact(user_key) AS users,
+    uniqExactIf(user_key, is_person) AS users,
     argMax(chat_type, tuple(received_at, id)) AS latest_chat_type,
     argMax(ifNull(language, ''), tuple(received_at, id)) AS latest_language,
     count() AS turns,
@@ -15,7 +15,8 @@ SELECT
     countIf(status = 'answered') AS answers,
     sum(toUInt64(ifNull(prompt_tokens, 0)) + toUInt64(ifNull(completion_tokens, 0))) AS tokens,
     sum(ifNull(cost_usd, 0)) AS known_cost,
-    countIf(cost_usd IS NULL AND (status = 'answered' OR model_used IS NOT NULL)) AS unpriced,
+    countIf(unpriced_calls > 0) AS unpriced,
+    countIf(cost_usd IS NOT NULL) AS priced,
     min(received_at) AS first_at,
     max(received_at) AS last_at,
     argMax(status, tuple(received_at, id)) AS latest_status,
@@ -23,7 +24,8 @@ SELECT
 FROM (
     SELECT
         id, is_deleted, dialog_id, bot_id, user_key, chat_type, language, user_messages,
-        received_at, status, model_asked, model_used, prompt_tokens, completion_tokens, cost_usd
+        received_at, status, model_asked, model_used, prompt_tokens, completion_tokens, cost_usd,
+        unpriced_calls, is_person
     FROM turns
     PREWHERE dialog_id IN {dialogs:Array(UUID)}
     WHERE epoch = {epoch:UInt32} AND version < {watermark:UInt64}

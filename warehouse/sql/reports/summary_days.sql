@@ -8,6 +8,7 @@ SELECT
     quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(ttft) AS ttft,
     groupBitmapMerge(active) AS active_users,
     groupBitmapMerge(reached) AS reached_users,
+    groupBitmapMerge(served) AS served_users,
     groupBitmapMerge(new) AS new_users
 FROM day_users
 PREWHERE (day, version) IN {builds:Array(Tuple(Date, UInt64))}

@@ -5,7 +5,8 @@ WITH
         SELECT
             turns, user_messages, answers, failed, cancelled, rejected, incomplete, fallbacks,
             prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, cost_usd, unpriced,
-            answer_parts, flood_waits, flood_wait_ms, latency, ttft, active, reached
+            answer_parts, flood_waits, flood_wait_ms, served_turns, priced, pacing_wait_ms, latency,
+            ttft, active, reached, served
         FROM daily
         WHERE day BETWEEN {first_day:Date} AND {last_day:Date}
           AND (day, version) IN {builds:Array(Tuple(Date, UInt64))}
@@ -17,7 +18,8 @@ WITH
         SELECT
             turns, user_messages, answers, failed, cancelled, rejected, incomplete, fallbacks,
             prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, cost_usd, unpriced,
-            answer_parts, flood_waits, flood_wait_ms, latency, ttft, active, reached
+            answer_parts, flood_waits, flood_wait_ms, served_turns, priced, pacing_wait_ms, latency,
+            ttft, active, reached, served
         FROM activity
         WHERE (day < {first_day:Date} OR day > {last_day:Date})
           AND bucket >= {since:DateTime('UTC')} AND bucket < {until:DateTime('UTC')}
@@ -67,10 +69,14 @@ FROM (
         sum(answer_parts) AS answer_parts,
         sum(flood_waits) AS flood_waits,
         sum(flood_wait_ms) AS flood_wait_ms,
+        sum(served_turns) AS served_turns,
+        sum(priced) AS priced,
+        sum(pacing_wait_ms) AS pacing_wait_ms,
         quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(latency) AS latency,
         quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(ttft) AS ttft,
         groupBitmapMergeState(active) AS active,
-        groupBitmapMerge(reached) AS reached_users
+        groupBitmapMerge(reached) AS reached_users,
+        groupBitmapMerge(served) AS served_users
     FROM parts
 ) AS totals
 CROSS JOIN newcomers

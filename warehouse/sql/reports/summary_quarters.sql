@@ -7,6 +7,7 @@ SELECT
     quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(ttft) AS ttft,
     groupBitmapMerge(active) AS active_users,
     groupBitmapMerge(reached) AS reached_users,
+    groupBitmapMerge(served) AS served_users,
     groupBitmapMerge(new) AS new_users
 FROM quarter_users
 WHERE bucket >= {since:DateTime('UTC')} AND bucket < {until:DateTime('UTC')}

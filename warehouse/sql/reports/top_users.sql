@@ -8,42 +8,48 @@ SELECT
     sum(tokens) AS tokens,
     sum(cost_usd) AS cost_usd,
     sum(unpriced) AS unpriced,
+    sum(priced) AS priced,
     max(last_at) AS last_at
 FROM (
     SELECT
         user_key, turns, user_messages, answers, prompt_tokens + completion_tokens AS tokens,
-        cost_usd, unpriced, last_at
+        cost_usd, unpriced, priced, last_at
     FROM user_days
     WHERE day BETWEEN {first_day:Date} AND {last_day:Date}
       AND (day, version) IN {builds:Array(Tuple(Date, UInt64))}
+      AND is_person
       AND ({bot_id:Nullable(Int64)} IS NULL OR bot_id = {bot_id:Nullable(Int64)})
     UNION ALL
+    -- Columns are named with their table: an alias takes the place of a column of its name.
     SELECT
-        user_key,
+        t.user_key AS user_key,
         toUInt64(1) AS turns,
-        toUInt64(user_messages) AS user_messages,
-        toUInt64(status = 'answered') AS answers,
-        toUInt64(ifNull(prompt_tokens, 0)) + toUInt64(ifNull(completion_tokens, 0)) AS tokens,
-        toDecimal128(ifNull(cost_usd, 0), 10) AS cost_usd,
-        toUInt64(cost_usd IS NULL AND (status = 'answered' OR model_used IS NOT NULL)) AS unpriced,
-        received_at AS last_at
-    FROM turns FINAL
-    WHERE epoch = {epoch:UInt32} AND version < {watermark:UInt64}
+        toUInt64(t.user_messages) AS user_messages,
+        toUInt64(t.status = 'answered') AS answers,
+        toUInt64(ifNull(t.prompt_tokens, 0)) + toUInt64(ifNull(t.completion_tokens, 0)) AS tokens,
+        toDecimal128(ifNull(t.cost_usd, 0), 10) AS cost_usd,
+        toUInt64(t.unpriced_calls > 0) AS unpriced,
+        toUInt64(t.cost_usd IS NOT NULL) AS priced,
+        t.received_at AS last_at
+    FROM turns AS t FINAL
+    WHERE t.epoch = {epoch:UInt32} AND t.version < {watermark:UInt64}
       AND NOT arrayExists(
-          held -> toUnixTimestamp(received_at) >= held.1
-              AND toUnixTimestamp(received_at) < held.2 AND version >= held.3,
+          held -> toUnixTimestamp(t.received_at) >= held.1
+              AND toUnixTimestamp(t.received_at) < held.2 AND t.version >= held.3,
           {held_back:Array(Tuple(Int64, Int64, UInt64))}
       )
-      AND received_at >= {since:DateTime('UTC')} AND received_at < {until:DateTime('UTC')}
+      AND t.received_at >= {since:DateTime('UTC')} AND t.received_at < {until:DateTime('UTC')}
       AND NOT (
-          received_at >= {days_since:DateTime('UTC')} AND received_at < {days_until:DateTime('UTC')}
+          t.received_at >= {days_since:DateTime('UTC')}
+          AND t.received_at < {days_until:DateTime('UTC')}
       )
-      AND ({bot_id:Nullable(Int64)} IS NULL OR bot_id = {bot_id:Nullable(Int64)})
-      AND ({chat_type:Nullable(String)} IS NULL OR chat_type = {chat_type:Nullable(String)})
+      AND t.is_person
+      AND ({bot_id:Nullable(Int64)} IS NULL OR t.bot_id = {bot_id:Nullable(Int64)})
+      AND ({chat_type:Nullable(String)} IS NULL OR t.chat_type = {chat_type:Nullable(String)})
       AND ({language:Nullable(String)} IS NULL
-           OR ifNull(language, '') = {language:Nullable(String)})
+           OR ifNull(t.language, '') = {language:Nullable(String)})
       AND ({model:Nullable(String)} IS NULL
-           OR coalesce(model_used, model_asked, '') = {model:Nullable(String)})
+           OR coalesce(t.model_used, t.model_asked, '') = {model:Nullable(String)})
 )
 GROUP BY user_key
 ORDER BY

@@ -16,6 +16,7 @@ SELECT
     hex(quantilesDDMergeState(0.01, 0.5, 0.9, 0.95, 0.99)(ttft)) AS ttft,
     hex(groupBitmapMergeState(active)) AS active,
     hex(groupBitmapMergeState(reached)) AS reached,
+    hex(groupBitmapMergeState(served)) AS served,
     hex(groupBitmapMergeState(new)) AS new
 FROM quarter_users
 WHERE bucket >= {since:DateTime('UTC')} AND bucket < {until:DateTime('UTC')}

@@ -1,6 +1,7 @@
--- A row: one quarter of an hour of one bot, chat type, language and model, in this build.
+-- A row: one quarter of an hour of one bot, chat type, language, model and model asked, in this build.
 INSERT INTO activity
 WITH
+    t.status != 'rejected' AND isNotNull(coalesce(t.model_used, t.model_asked)) AS is_served,
     t.status = 'answered' AND isNotNull(t.answered_at) AS is_timed,
     greatest(
         toUnixTimestamp64Micro(ifNull(t.answered_at, t.received_at))
@@ -19,6 +20,7 @@ SELECT
     t.chat_type AS chat_type,
     ifNull(t.language, '') AS language,
     coalesce(t.model_used, t.model_asked, '') AS model,
+    ifNull(t.model_asked, '') AS model_asked,
     count() AS turns,
     sum(toUInt64(t.user_messages)) AS user_messages,
     countIf(t.status = 'answered') AS answers,
@@ -32,12 +34,15 @@ SELECT
     sum(toUInt64(ifNull(t.cached_tokens, 0))) AS cached_tokens,
     sum(toUInt64(ifNull(t.reasoning_tokens, 0))) AS reasoning_tokens,
     sum(ifNull(t.cost_usd, toDecimal64(0, 10))) AS cost_usd,
-    countIf(isNull(t.cost_usd) AND (t.status = 'answered' OR isNotNull(t.model_used))) AS unpriced,
+    countIf(t.unpriced_calls > 0) AS unpriced,
     sum(toUInt64(t.user_chars)) AS user_chars,
     sum(toUInt64(t.answer_chars)) AS answer_chars,
     sum(toUInt64(t.answer_parts)) AS answer_parts,
     countIf(t.flood_wait_ms > 0) AS flood_waits,
     sum(toUInt64(t.flood_wait_ms)) AS flood_wait_ms,
+    countIf(is_served) AS served_turns,
+    countIf(isNotNull(t.cost_usd)) AS priced,
+    sum(toUInt64(t.pacing_wait_ms)) AS pacing_wait_ms,
     sumMapIf(map(ifNull(toString(t.reason), ''), toUInt64(1)), isNotNull(t.reason)) AS reasons,
     sumMapIf(
         map(ifNull(toString(t.fallback_cause), ''), toUInt64(1)), isNotNull(t.fallback_cause)
@@ -50,10 +55,11 @@ SELECT
         AS ttft,
     intDiv(sumIf(toUInt64(token_microseconds), is_streamed), 1000) AS ttft_ms,
     countIf(is_streamed) AS ttft_turns,
-    groupBitmapState(t.user_key) AS active,
-    groupBitmapStateIf(t.user_key, t.status = 'answered') AS reached
+    groupBitmapStateIf(t.user_key, t.is_person) AS active,
+    groupBitmapStateIf(t.user_key, t.is_person AND t.status = 'answered') AS reached,
+    groupBitmapStateIf(t.user_key, t.is_person AND is_served) AS served
 FROM turns AS t FINAL
 WHERE t.epoch = {epoch:UInt32}
     AND toDate(t.received_at) IN {utc_days:Array(Date)}
     AND toDate(t.received_at, {zone:String}) IN {days:Array(Date)}
-GROUP BY day, bucket, bot_id, chat_type, language, model
+GROUP BY day, bucket, bot_id, chat_type, language, model, model_asked

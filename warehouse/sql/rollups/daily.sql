@@ -1,4 +1,4 @@
--- A row: one day of one bot, chat type, language and model, from the same build's quarters.
+-- A row: one day of one bot, chat type, language, model and model asked, from the same build's quarters.
 INSERT INTO daily
 SELECT
     a.day AS day,
@@ -7,6 +7,7 @@ SELECT
     a.chat_type AS chat_type,
     a.language AS language,
     a.model AS model,
+    a.model_asked AS model_asked,
     sum(a.turns) AS turns,
     sum(a.user_messages) AS user_messages,
     sum(a.answers) AS answers,
@@ -26,6 +27,9 @@ SELECT
     sum(a.answer_parts) AS answer_parts,
     sum(a.flood_waits) AS flood_waits,
     sum(a.flood_wait_ms) AS flood_wait_ms,
+    sum(a.served_turns) AS served_turns,
+    sum(a.priced) AS priced,
+    sum(a.pacing_wait_ms) AS pacing_wait_ms,
     sumMap(a.reasons) AS reasons,
     sumMap(a.fallback_causes) AS fallback_causes,
     quantilesDDMergeState(0.01, 0.5, 0.9, 0.95, 0.99)(a.latency) AS latency,
@@ -35,7 +39,8 @@ SELECT
     sum(a.ttft_ms) AS ttft_ms,
     sum(a.ttft_turns) AS ttft_turns,
     groupBitmapMergeState(a.active) AS active,
-    groupBitmapMergeState(a.reached) AS reached
+    groupBitmapMergeState(a.reached) AS reached,
+    groupBitmapMergeState(a.served) AS served
 FROM activity AS a
 WHERE a.version = {version:UInt64} AND a.day IN {days:Array(Date)}
-GROUP BY day, bot_id, chat_type, language, model
+GROUP BY day, bot_id, chat_type, language, model, model_asked

@@ -23,10 +23,14 @@ SELECT
     sum(answer_parts) AS answer_parts,
     sum(flood_waits) AS flood_waits,
     sum(flood_wait_ms) AS flood_wait_ms,
+    sum(served_turns) AS served_turns,
+    sum(priced) AS priced,
+    sum(pacing_wait_ms) AS pacing_wait_ms,
     quantilesDDMergeState(0.01, 0.5, 0.9, 0.95, 0.99)(latency) AS latency,
     quantilesDDMergeState(0.01, 0.5, 0.9, 0.95, 0.99)(ttft) AS ttft,
     groupBitmapMergeState(active) AS active,
     groupBitmapMergeState(reached) AS reached,
+    groupBitmapMergeState(served) AS served,
     groupBitmapMergeState(new) AS new,
     any(people.busiest) AS busiest,
     any(dialogs.newest) AS newest
@@ -34,8 +38,8 @@ FROM (
     SELECT
         day, bot_id, turns, user_messages, answers, failed, cancelled, rejected, incomplete,
         fallbacks, prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, cost_usd,
-        unpriced, user_chars, answer_chars, answer_parts, flood_waits, flood_wait_ms, latency,
-        ttft, active, reached,
+        unpriced, user_chars, answer_chars, answer_parts, flood_waits, flood_wait_ms,
+        served_turns, priced, pacing_wait_ms, latency, ttft, active, reached, served,
         arrayReduce('groupBitmapState', emptyArrayUInt32()) AS new
     FROM daily
     WHERE version = {version:UInt64} AND day IN {days:Array(Date)}
@@ -61,10 +65,14 @@ FROM (
         toUInt64(0) AS answer_parts,
         toUInt64(0) AS flood_waits,
         toUInt64(0) AS flood_wait_ms,
+        toUInt64(0) AS served_turns,
+        toUInt64(0) AS priced,
+        toUInt64(0) AS pacing_wait_ms,
         arrayReduce('quantilesDDState(0.01, 0.5, 0.9, 0.95, 0.99)', emptyArrayFloat64()) AS latency,
         arrayReduce('quantilesDDState(0.01, 0.5, 0.9, 0.95, 0.99)', emptyArrayFloat64()) AS ttft,
         arrayReduce('groupBitmapState', emptyArrayUInt32()) AS active,
         arrayReduce('groupBitmapState', emptyArrayUInt32()) AS reached,
+        arrayReduce('groupBitmapState', emptyArrayUInt32()) AS served,
         new
     FROM new_users
     WHERE version = {version:UInt64} AND day IN {days:Array(Date)}
@@ -76,7 +84,7 @@ LEFT JOIN (
         bot_id,
         arrayMap(
             place -> tuple(toUInt64(-place.1), place.2),
-            groupArraySorted(100)(tuple(-toInt64(user_messages), user_key))
+            groupArraySortedIf(100)(tuple(-toInt64(user_messages), user_key), is_person)
         ) AS busiest
     FROM user_days
     WHERE version = {version:UInt64} AND day IN {days:Array(Date)}

@@ -7,14 +7,15 @@ SELECT
     {version:UInt64} AS version,
     t.bot_id AS bot_id,
     t.dialog_id AS dialog_id,
-    arraySort(groupUniqArray(t.user_key)) AS people,
+    arraySort(groupUniqArrayIf(t.user_key, t.is_person)) AS people,
     [
         count(),
         sum(toUInt64(t.user_messages)),
         countIf(t.status = 'answered'),
         sum(toUInt64(ifNull(t.prompt_tokens, 0))),
         sum(toUInt64(ifNull(t.completion_tokens, 0))),
-        countIf(isNull(t.cost_usd) AND (t.status = 'answered' OR isNotNull(t.model_used)))
+        countIf(t.unpriced_calls > 0),
+        countIf(isNotNull(t.cost_usd))
     ] AS sums,
     sum(ifNull(t.cost_usd, toDecimal64(0, 10))) AS cost_usd,
     min(t.received_at) AS first_at,

@@ -6,17 +6,20 @@ FROM (
     FROM (
         SELECT
             day, version,
-            cityHash64('activity', bot_id, bucket, chat_type, language, model) AS row_key,
             cityHash64(
-                toString(tuple(* EXCEPT (version, latency, ttft, active, reached))),
+                'activity', bot_id, bucket, chat_type, language, model, model_asked
+            ) AS row_key,
+            cityHash64(
+                toString(tuple(* EXCEPT (version, latency, ttft, active, reached, served))),
                 toString(finalizeAggregation(latency)), toString(finalizeAggregation(ttft)),
-                arraySort(bitmapToArray(active)), arraySort(bitmapToArray(reached))
+                arraySort(bitmapToArray(active)), arraySort(bitmapToArray(reached)),
+                arraySort(bitmapToArray(served))
             ) AS content
         FROM activity
         UNION ALL
         SELECT
             day, version,
-            cityHash64('user_days', bot_id, user_key) AS row_key,
+            cityHash64('user_days', bot_id, user_key, is_person) AS row_key,
             cityHash64(* EXCEPT (version)) AS content
         FROM user_days
         UNION ALL
@@ -38,7 +41,7 @@ FROM (
             cityHash64(
                 turns, cost_usd,
                 arraySort(bitmapToArray(active)), arraySort(bitmapToArray(reached)),
-                arraySort(bitmapToArray(new))
+                arraySort(bitmapToArray(served)), arraySort(bitmapToArray(new))
             ) AS content
         FROM quarter_users
         UNION ALL
@@ -47,7 +50,8 @@ FROM (
             cityHash64('day_users', bot_id) AS row_key,
             cityHash64(
                 arraySort(bitmapToArray(active)), arraySort(bitmapToArray(reached)),
-                arraySort(bitmapToArray(new)), toString(busiest), toString(newest)
+                arraySort(bitmapToArray(served)), arraySort(bitmapToArray(new)),
+                toString(busiest), toString(newest)
             ) AS content
         FROM day_users
     )

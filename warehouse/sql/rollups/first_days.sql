@@ -6,11 +6,11 @@ WITH changed AS (
         SELECT day, user_key, groupBitOr(side) AS sides
         FROM (
             SELECT day, user_key, 1 AS side FROM user_days
-            WHERE version = {version:UInt64} AND day IN {days:Array(Date)}
+            WHERE version = {version:UInt64} AND day IN {days:Array(Date)} AND is_person
             UNION ALL
             SELECT day, user_key, 2 AS side FROM user_days
             WHERE (day, version) IN (SELECT day, version FROM builds_at(snapshot = {base:UInt64}))
-                AND day IN {days:Array(Date)}
+                AND day IN {days:Array(Date)} AND is_person
         )
         GROUP BY day, user_key
         HAVING sides != 3
@@ -22,11 +22,11 @@ LEFT JOIN (
     SELECT user_key, min(day) AS day
     FROM (
         SELECT day, user_key FROM user_days
-        WHERE version = {version:UInt64} AND day IN {days:Array(Date)}
+        WHERE version = {version:UInt64} AND day IN {days:Array(Date)} AND is_person
         UNION ALL
         SELECT day, user_key FROM user_days
         WHERE (day, version) IN (SELECT day, version FROM builds_at(snapshot = {base:UInt64}))
-            AND day NOT IN {days:Array(Date)}
+            AND day NOT IN {days:Array(Date)} AND is_person
             AND user_key IN (SELECT user_key FROM changed)
     )
     GROUP BY user_key

@@ -18,6 +18,7 @@ FROM (
     WHERE t.epoch = {epoch:UInt32}
         AND toDate(t.received_at) IN {utc_days:Array(Date)}
         AND toDate(t.received_at, {zone:String}) IN {days:Array(Date)}
+        AND t.is_person
     GROUP BY day, user_key
 )
 WHERE (day, user_key) IN (

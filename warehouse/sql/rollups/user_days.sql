@@ -1,10 +1,11 @@
--- A row: one person's day with one bot, in this build.
+-- A row: one person's day with one bot, in this build; or a pseudonym's that is no person.
 INSERT INTO user_days
 SELECT
     toDate(t.received_at, {zone:String}) AS day,
     {version:UInt64} AS version,
     t.bot_id AS bot_id,
     t.user_key AS user_key,
+    t.is_person AS is_person,
     count() AS turns,
     sum(toUInt64(t.user_messages)) AS user_messages,
     countIf(t.status = 'answered') AS answers,
@@ -18,16 +19,21 @@ SELECT
     sum(toUInt64(ifNull(t.cached_tokens, 0))) AS cached_tokens,
     sum(toUInt64(ifNull(t.reasoning_tokens, 0))) AS reasoning_tokens,
     sum(ifNull(t.cost_usd, toDecimal64(0, 10))) AS cost_usd,
-    countIf(isNull(t.cost_usd) AND (t.status = 'answered' OR isNotNull(t.model_used))) AS unpriced,
+    countIf(t.unpriced_calls > 0) AS unpriced,
     sum(toUInt64(t.user_chars)) AS user_chars,
     sum(toUInt64(t.answer_chars)) AS answer_chars,
     sum(toUInt64(t.answer_parts)) AS answer_parts,
     countIf(t.flood_wait_ms > 0) AS flood_waits,
     sum(toUInt64(t.flood_wait_ms)) AS flood_wait_ms,
+    countIf(
+        t.status != 'rejected' AND isNotNull(coalesce(t.model_used, t.model_asked))
+    ) AS served_turns,
+    countIf(isNotNull(t.cost_usd)) AS priced,
+    sum(toUInt64(t.pacing_wait_ms)) AS pacing_wait_ms,
     min(t.received_at) AS first_at,
     max(t.received_at) AS last_at
 FROM turns AS t FINAL
 WHERE t.epoch = {epoch:UInt32}
     AND toDate(t.received_at) IN {utc_days:Array(Date)}
     AND toDate(t.received_at, {zone:String}) IN {days:Array(Date)}
-GROUP BY day, bot_id, user_key
+GROUP BY day, bot_id, user_key, is_person

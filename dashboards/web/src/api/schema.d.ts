@@ -699,6 +699,10 @@ export interface components {
             new_users: number;
             /** Rejected */
             rejected: number;
+            /** Served Turns */
+            served_turns: number;
+            /** Served Users */
+            served_users: number;
             /**
              * Start
              * Format: date-time
@@ -812,10 +816,12 @@ export interface components {
         CostPoint: {
             /** Active Users */
             active_users: number;
-            /** Cost Per Active User Usd */
-            cost_per_active_user_usd: number | null;
+            /** Cost Per Served User Usd */
+            cost_per_served_user_usd: number | null;
             /** Cost Usd */
             cost_usd: number | null;
+            /** Served Users */
+            served_users: number;
             /**
              * Start
              * Format: date-time
@@ -832,14 +838,16 @@ export interface components {
             active_users: number;
             /** Answers */
             answers: number;
-            /** Cost Per Active User Usd */
-            cost_per_active_user_usd: number | null;
             /** Cost Per Answer Usd */
             cost_per_answer_usd: number | null;
+            /** Cost Per Served User Usd */
+            cost_per_served_user_usd: number | null;
             /** Cost Usd */
             cost_usd: number | null;
             /** Points */
             points: components["schemas"]["CostPoint"][];
+            /** Served Users */
+            served_users: number;
             /** Unpriced Models */
             unpriced_models: components["schemas"]["UnpricedModel"][];
             /** Unpriced Turns */
@@ -979,7 +987,10 @@ export interface components {
             bot_id: number;
             /** Chat Type */
             chat_type: string;
-            /** Cost Usd */
+            /**
+             * Cost Usd
+             * @description null: there are turns of unknown cost, and no cost at all is known.
+             */
             cost_usd: number | null;
             /**
              * Dialog Id
@@ -1484,13 +1495,18 @@ export interface components {
         };
         /**
          * ModelRow
-         * @description One model that answered, or was asked when none did.
+         * @description One model that answered, or was asked.
+         *
+         *     Turns are booked on the model that answered, else on the one asked; only `asked_turns`,
+         *     `handed_over` and `fallback_rate` are by the model asked.
          */
         ModelRow: {
             /** Active Users */
             active_users: number;
             /** Answers */
             answers: number;
+            /** Asked Turns */
+            asked_turns: number;
             /** Completion Tokens */
             completion_tokens: number;
             /** Cost Per Answer Usd */
@@ -1505,6 +1521,8 @@ export interface components {
             fallback_rate: number | null;
             /** Fallbacks */
             fallbacks: number;
+            /** Handed Over */
+            handed_over: number;
             /** Incomplete */
             incomplete: number;
             /** Latency P50 Ms */
@@ -1517,6 +1535,8 @@ export interface components {
             model: string;
             /** Prompt Tokens */
             prompt_tokens: number;
+            /** Served Turns */
+            served_turns: number;
             /** Share */
             share: number;
             /** Tokens */
@@ -1771,7 +1791,7 @@ export interface components {
             date_range: string | string[];
             /**
              * Dimensions
-             * @description `time`, `time:hour`, …, `bot`, `chat_type`, `language`, `model`.
+             * @description `time`, `time:hour`, …, `bot`, `chat_type`, `language`, `model` (the one that answered, else the one asked), `model_asked`.
              * @default []
              */
             dimensions: string[];
@@ -2351,6 +2371,8 @@ export interface components {
             messages_per_user: number | null;
             /** New Users */
             new_users: number;
+            /** Pacing Wait Ms */
+            pacing_wait_ms: number;
             /** Prompt Tokens */
             prompt_tokens: number;
             /** Reached Users */
@@ -2359,6 +2381,12 @@ export interface components {
             reasoning_tokens: number;
             /** Rejected */
             rejected: number;
+            /** Rejected Users */
+            rejected_users: number;
+            /** Served Turns */
+            served_turns: number;
+            /** Served Users */
+            served_users: number;
             /** Tokens */
             tokens: number;
             /** Ttft P50 Ms */
@@ -3767,7 +3795,7 @@ export interface operations {
                 bot?: number;
                 chat_type?: string;
                 language?: string;
-                /** @description Only turns that this model answered. */
+                /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
                 /** @description Also the period before, cut at the same point of its time. */
                 compare?: boolean;
@@ -3911,7 +3939,7 @@ export interface operations {
                 bot?: number;
                 chat_type?: string;
                 language?: string;
-                /** @description Only turns that this model answered. */
+                /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
                 /** @description Also the period before, cut at the same point of its time. */
                 compare?: boolean;
@@ -4181,7 +4209,7 @@ export interface operations {
                 bot?: number;
                 chat_type?: string;
                 language?: string;
-                /** @description Only turns that this model answered. */
+                /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
             };
             header?: never;
@@ -4323,7 +4351,7 @@ export interface operations {
                 bot?: number;
                 chat_type?: string;
                 language?: string;
-                /** @description Only turns that this model answered. */
+                /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
@@ -4468,7 +4496,7 @@ export interface operations {
                 bot?: number;
                 chat_type?: string;
                 language?: string;
-                /** @description Only turns that this model answered. */
+                /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
             };
             header?: never;
@@ -4736,7 +4764,7 @@ export interface operations {
                 bot?: number;
                 chat_type?: string;
                 language?: string;
-                /** @description Only turns that this model answered. */
+                /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
             };
             header?: never;
@@ -4878,7 +4906,7 @@ export interface operations {
                 bot?: number;
                 chat_type?: string;
                 language?: string;
-                /** @description Only turns that this model answered. */
+                /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
             };
             header?: never;
@@ -5020,7 +5048,7 @@ export interface operations {
                 bot?: number;
                 chat_type?: string;
                 language?: string;
-                /** @description Only turns that this model answered. */
+                /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
             };
             header?: never;
@@ -5162,7 +5190,7 @@ export interface operations {
                 bot?: number;
                 chat_type?: string;
                 language?: string;
-                /** @description Only turns that this model answered. */
+                /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
             };
             header?: never;
@@ -5440,7 +5468,7 @@ export interface operations {
                 bot?: number;
                 chat_type?: string;
                 language?: string;
-                /** @description Only turns that this model answered. */
+                /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
                 width?: "day" | "week";
                 /** @description Days or weeks after the first. */
@@ -5585,7 +5613,7 @@ export interface operations {
                 bot?: number;
                 chat_type?: string;
                 language?: string;
-                /** @description Only turns that this model answered. */
+                /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
             };
             header?: never;
@@ -5727,7 +5755,7 @@ export interface operations {
                 bot?: number;
                 chat_type?: string;
                 language?: string;
-                /** @description Only turns that this model answered. */
+                /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
                 /** @description Also the period before, cut at the same point of its time. */
                 compare?: boolean;
@@ -5871,7 +5899,7 @@ export interface operations {
                 bot?: number;
                 chat_type?: string;
                 language?: string;
-                /** @description Only turns that this model answered. */
+                /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
                 by?: "messages" | "tokens" | "cost";
                 limit?: number;

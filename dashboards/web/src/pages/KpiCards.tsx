@@ -47,7 +47,7 @@ const FIGURES: readonly Figure[] = [
     key: 'failed',
     sense: 'less-is-better',
     isShare: true,
-    read: (totals) => (totals.turns === 0 ? null : totals.failed / totals.turns),
+    read: (totals) => (totals.served_turns === 0 ? null : totals.failed / totals.served_turns),
     show: (formats, value) => formats.percent(value),
   },
   {
@@ -78,7 +78,7 @@ export function KpiCards({ summary }: { readonly summary: Summary }) {
         : t('kpi.tokens', { value: formats.compact(current.tokens) }),
     failed: t('kpi.failedOf', {
       failed: formats.count(current.failed),
-      turns: formats.count(current.turns),
+      turns: formats.count(current.served_turns),
     }),
     latency: t('kpi.p95', { value: formats.milliseconds(current.latency_p95_ms) }),
   };

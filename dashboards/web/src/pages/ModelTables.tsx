@@ -63,7 +63,12 @@ export function ModelTable({ models }: { readonly models: readonly ModelRow[] })
       key: 'fallback_rate',
       title: t('column.fallbackRate'),
       value: (row) => row.fallback_rate,
-      show: (row) => formats.percent(row.fallback_rate),
+      show: (row) => (
+        <>
+          {formats.percent(row.fallback_rate)}{' '}
+          <span className="note">({formats.count(row.handed_over)})</span>
+        </>
+      ),
       numeric: true,
     },
     {

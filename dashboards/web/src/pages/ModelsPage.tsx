@@ -27,7 +27,7 @@ export default function ModelsPage() {
           spent &&
           [
             t('models.total', { value: formats.money(spent.cost_usd) }),
-            t('models.perUser', { value: formats.money(spent.cost_per_active_user_usd) }),
+            t('models.perUser', { value: formats.money(spent.cost_per_served_user_usd) }),
             t('models.perAnswer', { value: formats.money(spent.cost_per_answer_usd) }),
           ].join(' · ')
         }
@@ -46,7 +46,9 @@ export default function ModelsPage() {
                 <p className="note">
                   {t('models.unpriced', {
                     models: answer.costs.unpriced_models
-                      .map((one) => `${one.model} (${formats.count(one.turns)})`)
+                      .map(
+                        (one) => `${one.model || t('models.none')} (${formats.count(one.turns)})`,
+                      )
                       .join(', '),
                   })}
                 </p>
