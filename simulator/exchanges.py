@@ -20,6 +20,8 @@ FORGETTING = 12
 UNPRICED_SHARE = 0.01
 FALLBACK_SHARE = 0.025
 FLOODED_SHARE = 0.004
+FREE_OUTCOMES = ("rate_limited", "moderation", "connection")
+"""Refused by the provider, or never sent: such an attempt costs nothing."""
 
 # Model, its share of people, dollars per prompt and completion token, tokens per second.
 _MODELS = (
@@ -55,6 +57,11 @@ class Attempt:
     completion_tokens: int | None = None
     cached_tokens: int | None = None
     cost_usd: Decimal | None = None
+
+    @property
+    def is_unpriced(self) -> bool:
+        """It may have cost something that was not stated."""
+        return self.cost_usd is None and self.outcome not in FREE_OUTCOMES
 
 
 @dataclass(slots=True, kw_only=True)

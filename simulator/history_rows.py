@@ -68,6 +68,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "answer_chars",
         "answer_parts",
         "flood_wait_ms",
+        "unpriced_calls",
     ),
     "llm_calls": (
         "id",
@@ -83,6 +84,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "cached_tokens",
         "reasoning_tokens",
         "cost_usd",
+        "is_unpriced",
     ),
 }
 """Columns of each table in the order of the rows made here."""
@@ -220,6 +222,7 @@ class HistoryRows:
             len(exchange.answer or ""),
             1 if exchange.answer else 0,
             exchange.flood_wait_ms,
+            sum(attempt.is_unpriced for attempt in exchange.attempts),
         )
 
     def _messages(
@@ -261,6 +264,7 @@ def _calls(turn_id: UUID, exchange: Exchange) -> Iterator[Row]:
             attempt.cached_tokens,
             0 if attempt.prompt_tokens is not None else None,
             attempt.cost_usd,
+            attempt.is_unpriced,
         )
 
 

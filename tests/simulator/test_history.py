@@ -92,13 +92,16 @@ async def test_costs_are_sums_of_attempts_and_unknown_is_null(
     await load(database)
     differing = await connection.fetchval(
         "SELECT count(*) FROM turns LEFT JOIN"
-        " (SELECT turn_id, sum(cost_usd) AS cost, sum(prompt_tokens) AS prompt"
+        " (SELECT turn_id, sum(cost_usd) AS cost, sum(prompt_tokens) AS prompt,"
+        "  count(*) FILTER (WHERE is_unpriced) AS unpriced"
         "  FROM llm_calls GROUP BY turn_id) AS calls ON calls.turn_id = turns.id"
         " WHERE turns.cost_usd IS DISTINCT FROM calls.cost"
         " OR turns.prompt_tokens IS DISTINCT FROM calls.prompt"
+        " OR turns.unpriced_calls <> coalesce(calls.unpriced, 0)"
     )
     unpriced = await connection.fetchval(
-        "SELECT count(*) FROM turns WHERE status = 'answered' AND cost_usd IS NULL"
+        "SELECT count(*) FROM turns"
+        " WHERE status = 'answered' AND cost_usd IS NULL AND unpriced_calls > 0"
     )
     free = await connection.fetchval("SELECT count(*) FROM turns WHERE cost_usd = 0")
     fallbacks = await connection.fetchval(
