@@ -35,7 +35,7 @@ from api.contract import describe
 from api.errors import ApiError, handle
 from api.gate import Gate
 from api.limits import Counters, make_counters
-from api.metrics import REFRESH_SECONDS, Metrics
+from api.metrics import Metrics
 from api.middleware import BodyLimit, LastResort, RequestContext
 from api.patience import USUAL, Patience
 from api.reference import reference_routes
@@ -47,6 +47,7 @@ from api.routes.stats import stats_routes
 from api.routes.texts import text_routes
 from api.routes.tokens import token_routes
 from api.settings import AccountSettings, LimitSettings, ServerSettings, parse_limit
+from api.watching import keep_gauges_fresh, watch_pool
 from api.web import web_routes
 from common.errors import SettingError
 from common.postgres import Sessions, create_engine
@@ -196,7 +197,8 @@ def create_app(
     async def running(_app: FastAPI) -> AsyncIterator[None]:
         people.directory.start()
         background = [
-            asyncio.create_task(_keep_fresh(metrics), name="metrics"),
+            asyncio.create_task(keep_gauges_fresh(metrics), name="metrics"),
+            asyncio.create_task(watch_pool(engine), name="pool"),
             asyncio.create_task(snapshots.look_ahead(), name="snapshots"),
         ]
         try:
@@ -268,13 +270,6 @@ def create_app(
 
     _surround(app, settings, login=people.login, counters=counters, metrics=metrics)
     return app
-
-
-async def _keep_fresh(metrics: Metrics) -> None:
-    """Another worker shows this one's gauges, so they are written down while nobody asks here."""
-    while True:
-        metrics.refresh()
-        await asyncio.sleep(REFRESH_SECONDS)
 
 
 def _surround(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 
+import structlog
 from limits import RateLimitItem
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -106,6 +107,9 @@ class Gate:
             response = render(failure, request_id=state["request_id"])
             await response(scope, receive, send)
             return
+        if principal is not None:
+            # Every line of the request says whose it is, by id: names stay out of the log.
+            structlog.contextvars.bind_contextvars(account_id=principal.account_id)
         state["principal"] = principal
         state["address"] = address
         state["limit"] = item

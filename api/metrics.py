@@ -27,7 +27,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from common.health import pool_use
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-REFRESH_SECONDS = 5.0
 SHARED_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 """Read by prometheus_client when it is imported: only the parent of workers sets it."""
 

@@ -25,7 +25,6 @@ from api.gate import client_address
 from api.metrics import Metrics
 from api.patience import Patience
 from common.health import Uptime, is_database_up, pool_use
-from common.log import get_logger
 from warehouse.errors import QueryFailedError, WarehouseError
 from warehouse.reading import Reader
 from warehouse.reports import freshness
@@ -35,8 +34,6 @@ SCHEMA = "0002"
 WAREHOUSE_SCHEMA = "0001"
 """The same of ClickHouse."""
 UNKNOWN_TABLE = 60
-
-log = get_logger(__name__)
 
 
 class Pool(BaseModel):
@@ -95,8 +92,6 @@ def health_routes(
         """Is the process well: uptime, PostgreSQL, its pool."""
         is_up = await is_database_up(engine, seconds=patience.health_seconds)
         use = pool_use(engine)
-        if use.is_high:
-            log.warning("pool_nearly_exhausted", share=round(use.share, 2))
         state = Health(
             status="draining" if lifecycle.is_draining else ("healthy" if is_up else "unhealthy"),
             uptime_seconds=round(lifecycle.uptime.seconds, 1),

@@ -31,7 +31,8 @@ async def show_usage(
         await visit.conversation.say(_("Use /usage in our private chat."))
         return UpdateOutcome.COMMAND
     days = await usage_reader.by_day(visit.person.key)
-    budgets = limits.budgets(await limits.spending(visit.person.key)) if limits.is_limited else []
+    is_bound = limits.is_limited and not limits.is_admin(visit.sender.telegram_id)
+    budgets = limits.budgets(await limits.spending(visit.person.key)) if is_bound else []
     if not days:
         await visit.conversation.say("\n".join(_lines_before_use(budgets, _)))
         return UpdateOutcome.COMMAND

@@ -15,10 +15,9 @@ from embedded.stack.api_client import ApiClient
 from embedded.stack.keys import KeyRing
 from embedded.stack.lifecycle import Progress, Stack
 from embedded.stack.programs import Plan, traffic
-from embedded.stack.settings import StackSettings
+from embedded.stack.settings import DemoSettings, StackSettings
 
 LOGIN = "demo"
-DEMO_LIMIT = "300/minute"
 # The newest messages of the file are not history: they arrive live.
 HISTORY_LINES = 190_000
 LIVE_MESSAGES_PER_SECOND = 1.0
@@ -26,14 +25,7 @@ LIVE_MESSAGES_PER_SECOND = 1.0
 
 def demo(*, data: Path | None) -> int:
     """The stack with simulators and dialogs, until Ctrl-C."""
-    settings = load(StackSettings)
-    plan = Plan(
-        settings=settings,
-        keys=KeyRing(settings.keys),
-        simulated=True,
-        data_file=data.resolve() if data else None,
-        extra={"STATS_API_RATE_LIMIT": DEMO_LIMIT},
-    )
+    plan = demo_plan(load(StackSettings), data=data)
     progress = Progress()
     live = traffic(plan, skip=HISTORY_LINES, per_second=LIVE_MESSAGES_PER_SECOND)
     with (
@@ -47,6 +39,17 @@ def demo(*, data: Path | None) -> int:
         _print_addresses(stack, progress, login=(LOGIN, password))
         stack.watch()
     return 0
+
+
+def demo_plan(settings: StackSettings, *, data: Path | None) -> Plan:
+    """Simulators instead of Telegram and the model; what is set otherwise stays as it is set."""
+    return Plan(
+        settings=settings,
+        keys=KeyRing(settings.keys),
+        simulated=True,
+        data_file=data.resolve() if data else None,
+        extra=load(DemoSettings).as_environment(),
+    )
 
 
 def up() -> int:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from common.errors import SettingError
 from embedded.postgres import EmbeddedPostgres
@@ -91,7 +92,7 @@ class Plan:
         if settings.clickhouse_url:
             reader = settings.clickhouse_reader_url or settings.clickhouse_url
             return (settings.clickhouse_url if user == "writer" else reader).get_secret_value()
-        password = self.keys.secret(f"clickhouse_{user}_password")
+        password = quote(self.secret(f"clickhouse_{user}_password"), safe="")
         return f"http://{user}:{password}@127.0.0.1:{settings.clickhouse_port}/dialytics"
 
     def secret(self, name: str) -> str:
@@ -173,8 +174,8 @@ def stores(plan: Plan) -> list[Program]:
                 command=_python("embedded.clickhouse"),
                 environment=plan.environment(
                     CLICKHOUSE_PORT=str(port),
-                    CLICKHOUSE_WRITER_PASSWORD=plan.keys.secret("clickhouse_writer_password"),
-                    CLICKHOUSE_READER_PASSWORD=plan.keys.secret("clickhouse_reader_password"),
+                    CLICKHOUSE_WRITER_PASSWORD=plan.secret("clickhouse_writer_password"),
+                    CLICKHOUSE_READER_PASSWORD=plan.secret("clickhouse_reader_password"),
                 ),
                 is_ready=answers(f"http://127.0.0.1:{port}/ping"),
             )
@@ -257,7 +258,7 @@ def services(plan: Plan) -> list[Program]:
                 CLICKHOUSE_URL=plan.clickhouse_url("reader"),
                 DATA_KEY=plan.secret("data_key"),
                 ADMIN_REGISTRATION_TOKEN=plan.secret("admin_registration_token"),
-                API_TOKEN_SECRET=plan.keys.secret("api_token_secret"),
+                API_TOKEN_SECRET=plan.secret("api_token_secret"),
                 API_PORT=str(settings.api_port),
             ),
             is_ready=answers(f"{plan.url(settings.api_port)}/ready"),
@@ -286,16 +287,13 @@ def traffic(plan: Plan, *, skip: int, per_second: float) -> Program:
 
 
 def simulated_addresses(plan: Plan) -> dict[str, str]:
-    """The settings that point the bot at the simulators."""
+    """The settings that point the bot at the simulators, whatever else is set."""
     simulator = f"http://127.0.0.1:{plan.settings.simulator_port}"
     return {
         "TELEGRAM_TOKEN": SIMULATED_TOKEN,
         "TELEGRAM_API_URL": simulator,
         "OPENROUTER_API_KEY": SIMULATED_KEY,
         "OPENROUTER_BASE_URL": f"{simulator}/v1",
-        # Any names do: the simulated model answers to all of them.
-        "LLM_MODEL": "openai/gpt-4o-mini",
-        "LLM_FALLBACK_MODEL": "meta-llama/llama-3.3-70b-instruct",
     }
 
 
@@ -306,7 +304,7 @@ def pipelines_environment(plan: Plan) -> dict[str, str]:
         CLICKHOUSE_URL=plan.clickhouse_url("writer"),
         DATA_KEY=plan.secret("data_key"),
         DAGSTER_DATABASE_URL=plan.dagster_database_url(),
-        DAGSTER_HOME=str(plan.data / "dagster"),
+        DAGSTER_HOME=str((plan.settings.dagster_home or plan.data / "dagster").resolve()),
         DAGSTER_PORT=str(plan.settings.dagster_port),
         DAGSTER_CODE_PORT=str(plan.settings.dagster_code_port),
         PIPELINES_METRICS_PORT=str(plan.settings.pipelines_metrics_port),

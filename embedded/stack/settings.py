@@ -31,13 +31,29 @@ class StackSettings(Section):
     clickhouse_url: SecretStr | None = None
     """Set: this ClickHouse is used and the embedded one is not started."""
     clickhouse_reader_url: SecretStr | None = None
+    clickhouse_writer_password: SecretStr | None = None
+    clickhouse_reader_password: SecretStr | None = None
+    dagster_home: Path | None = None
 
     telegram_token: SecretStr | None = None
     openrouter_api_key: SecretStr | None = None
     admin_registration_token: SecretStr | None = None
+    api_token_secret: SecretStr | None = None
     data_key: SecretStr | None = None
 
     @property
     def keys(self) -> Path:
         data = self.data_dir.absolute()
         return self.keys_dir or data.parent / f"{data.name}.keys"
+
+
+class DemoSettings(Section):
+    """What the demo sets unless the environment or `.env` says otherwise."""
+
+    stats_api_rate_limit: str = "300/minute"
+    llm_model: str = "openai/gpt-4o-mini"
+    llm_fallback_model: str = "meta-llama/llama-3.3-70b-instruct"
+
+    def as_environment(self) -> dict[str, str]:
+        """The settings as variables of the environment."""
+        return {name.upper(): value for name, value in self.model_dump().items()}

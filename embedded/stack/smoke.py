@@ -29,7 +29,7 @@ from embedded.stack.keys import KeyRing
 from embedded.stack.lifecycle import Progress, Stack
 from embedded.stack.programs import PROJECT, Plan
 from embedded.stack.readiness import free_ports
-from embedded.stack.settings import StackSettings
+from embedded.stack.settings import DemoSettings, StackSettings
 
 # The simulated Telegram has no limits of its own, and the smoke command asks the API very often.
 UNHURRIED = {
@@ -97,7 +97,7 @@ def isolated_plan(directory: Path, *, data: Path | None = None, **extra: str) ->
         simulated=True,
         isolated=True,
         data_file=data,
-        extra={**UNHURRIED, **extra},
+        extra={**DemoSettings.model_construct().as_environment(), **UNHURRIED, **extra},
     )
 
 

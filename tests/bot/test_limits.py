@@ -263,3 +263,20 @@ async def test_usage_names_what_is_left(start: Start):
     assert "Messages left today: 9 of 10" in caption
     assert "Messages left this month: 99 of 100" in caption
     assert "Money left today: $0.9" in caption
+
+
+async def test_usage_names_no_limit_to_who_has_none(start: Start):
+    world = await start(
+        daily_message_limit=10, monthly_message_limit=100, daily_usd_limit="1",
+        monthly_usd_limit="5", admin_ids="1001",
+    )  # fmt: skip
+    assert "You have not used anything yet" in (before := await world.ask("/usage"))
+    assert "left" not in before
+
+    await world.ask("hello")
+    world.write("/usage")
+    outbox = world.simulator.account.outbox
+    await world.until(lambda: outbox.records(kind="photo"), seconds=30)
+    caption = outbox.records(kind="photo")[0].text or ""
+    assert "Today" in caption
+    assert "left" not in caption

@@ -1,0 +1,84 @@
+"""An explicit setting reaches the programs of the stack; the stack's own are only defaults."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from common.settings import load
+from embedded.stack.demo import demo_plan
+from embedded.stack.programs import Plan, services, stores
+from embedded.stack.settings import StackSettings
+
+GIVEN = {
+    "STATS_API_RATE_LIMIT": "7/minute",
+    "LLM_MODEL": "given/model",
+    "LLM_FALLBACK_MODEL": "given/fallback",
+    "API_TOKEN_SECRET": "a-token-secret-that-somebody-made-himself",
+    "DATA_KEY": "a-data-key-that-somebody-made-himself-too",
+    "ADMIN_REGISTRATION_TOKEN": "an-admin-token-that-somebody-made",
+    "CLICKHOUSE_WRITER_PASSWORD": "written/by@hand",
+    "CLICKHOUSE_READER_PASSWORD": "read:by#hand",
+    "DAGSTER_HOME": "/elsewhere/dagster",
+}
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in GIVEN:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ENV_FILE", os.devnull)
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
+
+
+def given_environments(plan: Plan) -> dict[str, set[str]]:
+    """Every value that any program of the plan gets, by setting."""
+    found: dict[str, set[str]] = {}
+    for program in (*stores(plan), *services(plan)):
+        for name, value in program.environment.items():
+            found.setdefault(name, set()).add(value)
+    return found
+
+
+def test_the_demo_has_defaults_of_its_own() -> None:
+    found = given_environments(demo_plan(load(StackSettings), data=None))
+    assert found["STATS_API_RATE_LIMIT"] == {"300/minute"}
+    assert all(len(found[name]) == 1 for name in GIVEN)
+
+
+@pytest.mark.parametrize("place", ["environment", "file"])
+@pytest.mark.parametrize("name", GIVEN)
+def test_an_explicit_setting_wins(
+    name: str, place: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    if place == "environment":
+        monkeypatch.setenv(name, GIVEN[name])
+    else:
+        (tmp_path / "given.env").write_text(f"{name}='{GIVEN[name]}'\n")
+        monkeypatch.setenv("ENV_FILE", str(tmp_path / "given.env"))
+    assert given_environments(demo_plan(load(StackSettings), data=None))[name] == {GIVEN[name]}
+
+
+def test_a_password_with_special_characters_reaches_clickhouse(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CLICKHOUSE_READER_PASSWORD", GIVEN["CLICKHOUSE_READER_PASSWORD"])
+    url = demo_plan(load(StackSettings), data=None).clickhouse_url("reader")
+    assert "//reader:read%3Aby%23hand@127.0.0.1" in url
+
+
+def test_the_demo_speaks_to_the_simulators_whatever_is_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TELEGRAM_TOKEN", "1234567890:a-real-token-of-somebody-000000000")
+    monkeypatch.setenv("OPENROUTER_API_KEY", "sk-real")
+    [bot] = [
+        program
+        for program in services(demo_plan(load(StackSettings), data=None))
+        if program.name == "bot"
+    ]
+    assert bot.environment["TELEGRAM_TOKEN"].startswith("4242424242:")
+    assert bot.environment["OPENROUTER_API_KEY"] == "simulated-openrouter-key"
+    assert bot.environment["OPENROUTER_BASE_URL"].startswith("http://127.0.0.1:")
