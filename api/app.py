@@ -31,12 +31,13 @@ from api.answers.names import NameBook
 from api.answers.reader import WatchedReader
 from api.answers.snapshots import Resolve, Snapshots
 from api.answers.texts import Texts
+from api.compression import Compression
 from api.contract import describe
 from api.errors import ApiError, handle
 from api.gate import Gate
 from api.limits import Counters, make_counters
 from api.metrics import Metrics
-from api.middleware import BodyLimit, LastResort, RequestContext
+from api.middleware import BodyLimit, HeadAsGet, LastResort, RequestContext
 from api.patience import USUAL, Patience
 from api.reference import reference_routes
 from api.routes.admin import admin_routes
@@ -67,6 +68,7 @@ EXPOSED_HEADERS = [
     "X-Data-Through",
     "X-Is-Partial",
     "X-Lag-Seconds",
+    "X-Newest-Through",
     "X-Period",
     "X-RateLimit-Limit",
     "X-RateLimit-Remaining",
@@ -280,6 +282,7 @@ def _surround(
     server = settings.server
     app.add_middleware(BodyLimit)
     app.add_middleware(LastResort)
+    app.add_middleware(Compression)
     app.add_middleware(
         Gate,
         login=login,
@@ -303,3 +306,4 @@ def _surround(
         registry=metrics.registry, should_ignore_untemplated=True, excluded_handlers=["/metrics"]
     ).instrument(app)
     app.add_middleware(RequestContext)
+    app.add_middleware(HeadAsGet)

@@ -140,11 +140,14 @@ _OWN_CODES = {413: "body_too_large"}
 
 
 def _http_error(error: HTTPException) -> ApiError:
+    headers = dict(error.headers or {})
+    if headers.get("Allow") == "GET":
+        headers["Allow"] = "GET, HEAD"
     failure = ApiError(
         str(error.detail),
         code=_OWN_CODES.get(error.status_code)
         or HTTPStatus(error.status_code).phrase.lower().replace(" ", "_"),
-        headers=dict(error.headers or {}),
+        headers=headers,
     )
     failure.status = error.status_code
     return failure

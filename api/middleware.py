@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, the headers of safety, the last resort for errors.
+"""What surrounds every request: HEAD, its id, the headers of safety, the last resort for errors.
 
 Pure ASGI, no business: works the same for the API, the pages and the metrics.
 """
@@ -29,6 +29,35 @@ SAFETY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
 )
 # Answers of the API are not pages: nothing in them may run or be framed.
 API_POLICY = b"default-src 'none'; frame-ancestors 'none'"
+
+
+class HeadAsGet:
+    """Answers HEAD as GET without the body: the same status and headers, whatever the route.
+
+    The server leaves out the body and, at its first piece, tells the answer that it has ended, so
+    that a stream which nobody reads stops.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+        has_ended = False
+
+        async def send_head(message: Message) -> None:
+            nonlocal has_ended
+            if has_ended:
+                return
+            if message["type"] == "http.response.body":
+                has_ended = True
+                message = {"type": "http.response.body"}
+            await send(message)
+
+        # The server keeps its own scope, by which it knows that no body is due.
+        await self._app({**scope, "method": "GET"}, receive, send_head)
 
 
 class RequestContext:

@@ -47,15 +47,15 @@ def reference_routes() -> APIRouter:
     assets = {name: found[name] for name in ASSETS}
     headers = {"Cache-Control": "no-cache", "Content-Security-Policy": POLICY}
 
-    @router.api_route("/docs", methods=["GET", "HEAD"])
+    @router.get("/docs")
     async def page() -> Response:
         return HTMLResponse(PAGE, headers=headers)
 
-    @router.api_route("/docs/start.js", methods=["GET", "HEAD"])
+    @router.get("/docs/start.js")
     async def start() -> Response:
         return Response(START, media_type="text/javascript", headers=headers)
 
-    @router.api_route("/docs/{name}", methods=["GET", "HEAD"])
+    @router.get("/docs/{name}")
     async def asset(request: Request, name: str) -> Response:
         if name not in assets:
             raise NotFound("There is no such file.")

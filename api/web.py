@@ -2,6 +2,8 @@
 
 Files are found once, at start: a request can only name one of them, so no path can leave the
 directory. Assets carry a hash in their name and are cached for ever; pages are asked for anew.
+An address that is no page is 404: as the page that says so for people, as JSON where a machine
+may have meant the API.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 from fastapi import APIRouter
@@ -16,8 +19,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from api.errors import NotFound
+from api.negotiation import accepts_coding, matches_tag
 from common.log import get_logger
 
+PAGES = frozenset({"", "users", "dialogs", "models", "retention", "quality"})
+"""Addresses of the dashboard, as its own `pages.ts` lists them."""
+MACHINE_PREFIXES = ("api", "docs", "health", "metrics", "openapi", "ready", "redoc")
+"""An unknown path that begins like one of these is no mistyped page."""
 LARGEST_FILE = 16 << 20
 COMPRESSED = {"br": ".br", "gzip": ".gz"}
 IMMUTABLE = "public, max-age=31536000, immutable"
@@ -62,7 +70,7 @@ def find_files(directory: Path) -> dict[str, WebFile]:
             path=path,
             media_type=media_type,
             cache_control=IMMUTABLE if name.startswith("assets/") else "no-cache",
-            etag=f'"{hashlib.sha256(path.read_bytes()).hexdigest()[:24]}"',
+            etag=f'W/"{hashlib.sha256(path.read_bytes()).hexdigest()[:24]}"',
             encodings={
                 encoding: compressed
                 for encoding, suffix in COMPRESSED.items()
@@ -79,45 +87,53 @@ def web_routes(directory: Path) -> APIRouter:
     if "index.html" not in files:
         log.warning("web_not_built", directory=str(directory), remedy="make web")
 
-    @router.api_route("/{path:path}", methods=["GET", "HEAD"])
+    @router.get("/{path:path}")
     async def web(request: Request, path: str) -> Response:
-        if path == "api" or path.startswith("api/"):
-            raise NotFound("There is no such route.")
         file = files.get(path)
-        if file is None:
-            # A client route has no suffix; a missing file is missing.
-            if "." in path.rpartition("/")[2]:
-                raise NotFound("There is no such file.")
-            file = files.get("index.html")
+        if file is not None:
+            return respond(request, file)
+        is_page = path.removesuffix("/") in PAGES and path != "/"
+        if not is_page and _is_for_machines(path):
+            raise NotFound("There is no such route or file.")
+        file = files.get("index.html")
         if file is None:
             return HTMLResponse(
                 MISSING_PAGE,
                 status_code=503,
                 headers={"Content-Security-Policy": POLICY, "Cache-Control": "no-store"},
             )
-        return respond(request, file)
+        return respond(request, file, status=200 if is_page else 404)
 
     return router
 
 
-def respond(request: Request, file: WebFile, *, policy: str = POLICY) -> Response:
+def _is_for_machines(path: str) -> bool:
+    """Whether an unknown path is an odd spelling of the API, or a file, rather than a page."""
+    steps = path.replace("\\", "/").casefold().split("/")
+    # Empty and dotted steps: another spelling of a path, which no page has.
+    return (
+        not all(steps[:-1])
+        or any("." in step for step in steps)
+        or steps[0].strip().startswith(MACHINE_PREFIXES)
+    )
+
+
+def respond(
+    request: Request, file: WebFile, *, policy: str = POLICY, status: int = 200
+) -> Response:
     """The file, or 304 to who has it already."""
     headers = {
         "Cache-Control": file.cache_control,
         "ETag": file.etag,
         "Content-Security-Policy": policy,
-        "Vary": "Accept-Encoding",
     }
-    if file.etag in (request.headers.get("if-none-match") or ""):
+    if status == HTTPStatus.OK and matches_tag(request.headers, file.etag):
         return Response(status_code=304, headers=headers)
     body = file.path
-    accepted = {
-        part.strip().partition(";")[0]
-        for part in request.headers.get("accept-encoding", "").split(",")
-    }
-    for encoding, compressed in file.encodings.items():
-        if encoding in accepted:
+    accepted = request.headers.get("accept-encoding", "")
+    for coding, compressed in file.encodings.items():
+        if accepts_coding(accepted, coding):
             body = compressed
-            headers["Content-Encoding"] = encoding
+            headers["Content-Encoding"] = coding
             break
-    return Response(body.read_bytes(), media_type=file.media_type, headers=headers)
+    return Response(body.read_bytes(), status, media_type=file.media_type, headers=headers)

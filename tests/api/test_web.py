@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import asyncio
 import gzip
+import http.client
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.api.running import StartApi
+from api.web import PAGES
+from tests.api.running import PROJECT, StartApi
+
+PAGES_FILE = "dashboards/web/src/app/pages.ts"
 
 PAGE = "<!doctype html><title>Dialytics</title>"
 SCRIPT = "console.log('a page')"
@@ -65,16 +71,56 @@ async def test_no_path_leaves_the_directory(browser: httpx.AsyncClient) -> None:
         assert answer.json()["code"] == "not_found"
 
 
+def verbatim(client: httpx.AsyncClient, method: str, path: str) -> tuple[int, str | None]:
+    """Status and media type of a path that httpx would tidy before it asks."""
+    connection = http.client.HTTPConnection(client.base_url.host, client.base_url.port, timeout=90)
+    connection.request(method, path)
+    answer = connection.getresponse()
+    connection.close()
+    return answer.status, answer.getheader("content-type")
+
+
 async def test_paths_of_the_api_are_never_pages(browser: httpx.AsyncClient) -> None:
-    for path in ("/api", "/api/v2/stats", "/api/v1/stats/"):
-        answer = await browser.get(path)
-        assert answer.status_code == 404
-        assert answer.headers["content-type"] == "application/json"
+    for path in (
+        "/api", "/api/v2/stats", "/api/v1/stats/", "/api/v1/nothing", "/apis", "//",
+        "//api/v1/stats", "///api/v1/stats", "/API/v1/stats", "/Api", "/x//api",
+        "/x/../api/v1/stats", "/./api/v1/stats", "/x/%2e%2e/api/v1/stats", "/%5Capi/v1/stats",
+        "/metricsx", "/Metrics", "/metrics/", "/metrics/x", "/healthz", "/HEALTH", "/health/",
+        "//health", "/readyz", "/ready/", "/docsx", "/docs/", "/DOCS", "/openapi",
+        "/openapi.json/", "/redoc",
+    ):  # fmt: skip
+        for method in ("GET", "HEAD"):
+            answer = await asyncio.to_thread(verbatim, browser, method, path)
+            assert answer == (404, "application/json"), (method, path)
 
 
-async def test_head_is_answered_and_post_is_not(browser: httpx.AsyncClient) -> None:
-    assert (await browser.head("/")).status_code == 200
-    assert (await browser.post("/")).status_code == 405
+async def test_an_address_that_is_no_page_is_404_as_a_page(browser: httpx.AsyncClient) -> None:
+    for path in ("/people", "/models/some/deep", "/usersx"):
+        page = await browser.get(path)
+        assert (page.status_code, page.text) == (404, PAGE)
+        tag = {"If-None-Match": page.headers["etag"]}
+        assert (await browser.get(path, headers=tag)).status_code == 404
+    for path in ("/", "/users", "/users/", "/dialogs?period=day", "/index.html"):
+        assert (await browser.get(path)).status_code == 200, path
+
+
+def test_the_pages_are_those_of_the_dashboard() -> None:
+    listed = re.findall(r"path: '/(.*?)'", (PROJECT / PAGES_FILE).read_text())
+    assert frozenset(listed) == PAGES
+
+
+async def test_post_is_not_answered(browser: httpx.AsyncClient) -> None:
+    refused = await browser.post("/")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
+
+
+async def test_a_coding_of_weight_zero_is_refused(browser: httpx.AsyncClient) -> None:
+    for accepted in ("gzip;q=0", "gzip; q=0.0, *", "br", "*;q=0"):
+        script = await browser.get("/assets/app-1a2b.js", headers={"Accept-Encoding": accepted})
+        assert "content-encoding" not in script.headers, accepted
+    script = await browser.get("/assets/app-1a2b.js", headers={"Accept-Encoding": "*"})
+    assert script.headers["content-encoding"] == "gzip"
+    assert script.text == SCRIPT
 
 
 async def test_without_a_build_the_page_says_how_to_make_one(client: httpx.AsyncClient) -> None:
