@@ -15,9 +15,9 @@ DESCRIPTION = """Statistics of a Telegram LLM bot: exact, fast, honest about the
 
 Log in with HTTP Basic, or exchange the password for a bearer token at `/api/v1/auth/token`.
 Every answer states `data_through` (everything received before is counted), `lag_seconds` and
-whether the period reaches beyond (`is_partial`). Times are UTC, intervals half-open. Answers carry
-an `ETag`; send it back in `If-None-Match` and an unchanged answer costs nothing. CSV and Arrow:
-`format=` or `Accept`.
+whether the period reaches beyond (`is_partial`). Times are UTC, intervals half-open. Answers to
+GET carry a weak `ETag` of their content; send it back in `If-None-Match`, and an unchanged answer
+is a 304 whose headers state its age now. CSV and Arrow: `format=` or `Accept`.
 
 **Rate limits**: {default} per account (per address before login), {dashboard} for tokens that the
 dashboard asked for (`client_id=dashboard`). Every answer under `/api` carries `RateLimit`,

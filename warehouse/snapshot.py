@@ -60,7 +60,7 @@ class Snapshot:
 
     @property
     def is_empty(self) -> bool:
-        """Nothing was published yet: every report answers with zeros."""
+        """Nothing was published yet: there are no figures, not even zeros."""
         return self.published_at is None
 
     @property

@@ -2,6 +2,9 @@
 
 The path of an answer: snapshot → cached or prepared report → names, for who may see them → ETag →
 304 or bytes. Prepared JSON is kept as bytes; only its age is computed when it is served.
+
+An ETag is a hash of the content, which the fields that tell its age are not part of: numbers that
+a publication did not change have the tag that they had, in every process.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ from api.answers.questions import Question, Report
 from api.answers.reader import SLOW_ANSWER_SECONDS, asked_period
 from api.answers.snapshots import Snapshots
 from api.metrics import Metrics
+from api.negotiation import matches_tag
 from common.log import get_logger
 from warehouse.periods import Period
 from warehouse.reading import Reader
@@ -63,11 +67,11 @@ class Prepared:
     report: Report
     stated: Snapshot
     """The snapshot, with the age of the oldest day in the answer."""
-    tag: str
+    content_hash: bytes
     headers: dict[str, str]
     size: int
     variants: dict[Hashable, Variant] = field(default_factory=dict)
-    """By format, scopes and names: few, because scopes are few."""
+    """By format and names: few, because names seldom change."""
 
 
 def now_utc() -> datetime:
@@ -105,10 +109,11 @@ class Desk:
         """The answer to a question.
 
         Raises:
+            Unavailable: nothing was published yet.
             WarehouseError: it cannot be had.
         """
         format_ = negotiate(asked_format, request.headers.get("accept", ""))
-        snapshot = await self._snapshots.current()
+        snapshot = await self._snapshots.published()
         key = (question.report, question.period, question.arguments)
         prepared, was_cached = await self._cache.get(
             (snapshot.id, snapshot.data_through), key, lambda: self._prepare(question, snapshot)
@@ -116,10 +121,13 @@ class Desk:
         names = NOBODY
         if question.shows_people and principal.may(Scope.NAMES_READ):
             names = await self._names.of(prepared.report.user_keys)
-        variant = _variant(prepared, format_, principal, names)
+        variant = _variant(prepared, format_, names)
         lag = prepared.stated.lag_seconds(self.clock())
         raw_headers = [*variant.raw_headers, (b"x-lag-seconds", b"%.3f" % lag)]
-        if _matches(request.headers.get("if-none-match"), variant.etag):
+        if request.method != "GET":
+            # What is no GET has no condition and so no use for a tag.
+            raw_headers = [header for header in raw_headers if header[0] != b"etag"]
+        if request.method == "GET" and matches_tag(request.headers, variant.etag):
             outcome, response = "unchanged", Response(status_code=304)
             response.raw_headers = raw_headers
         else:
@@ -134,9 +142,10 @@ class Desk:
         """The first day of the report zone with a turn, where `all` begins.
 
         Raises:
+            Unavailable: nothing was published yet.
             WarehouseError: it cannot be had.
         """
-        snapshot = await self._snapshots.current()
+        snapshot = await self._snapshots.published()
         return (await freshness(self._reader, snapshot=snapshot)).first_day
 
     async def _prepare(self, question: Question, snapshot: Snapshot) -> Prepared:
@@ -146,19 +155,16 @@ class Desk:
         report = await question.ask(self._reader, snapshot)
         # A day that was withheld is older than the rest.
         stated = snapshot.as_old_as(None if period is None else period.span)
-        envelope: dict[str, Any] = {
-            "data_through": stated.data_through,
-            "snapshot": stated.id,
-            "report_timezone": stated.report_timezone,
-        }
+        age: dict[str, Any] = {"data_through": stated.data_through, "snapshot": stated.id}
+        content: dict[str, Any] = {"report_timezone": stated.report_timezone}
         if period is not None:
-            is_partial = period.is_partial_at(stated.data_through)
-            envelope |= {
-                "newest_through": snapshot.data_through,
-                "is_partial": is_partial,
+            age["newest_through"] = snapshot.data_through
+            content |= {
+                "is_partial": period.is_partial_at(stated.data_through),
                 "period": period,
             }
-        tail = to_json(envelope | report.fields)[1:-1]
+        content_json = to_json(content | report.fields)[1:-1]
+        tail = to_json(age)[1:-1] + b"," + content_json
         elapsed = time.perf_counter() - started
         write = log.warning if elapsed > SLOW_ANSWER_SECONDS else log.debug
         write(
@@ -168,28 +174,26 @@ class Desk:
             rows=len(report.rows),
             period=asked_period.get(),
         )
-        tag = hashlib.sha256(
-            repr(
-                (snapshot.id, snapshot.data_through, question.report, period, question.arguments)
-            ).encode()
-        ).hexdigest()[:24]
         # Rows share their values with the fields; a row costs about as much as its JSON.
         return Prepared(
             tail=tail,
             report=report,
             stated=stated,
-            tag=tag,
-            headers=stated_headers(stated, period),
+            content_hash=hashlib.sha256(content_json).digest(),
+            headers=stated_headers(stated, period, newest=snapshot),
             size=4 * len(tail),
         )
 
 
-def stated_headers(snapshot: Snapshot, period: Period | None) -> dict[str, str]:
-    """What JSON states about an answer, for the formats that have no place for it."""
+def stated_headers(
+    snapshot: Snapshot, period: Period | None, *, newest: Snapshot
+) -> dict[str, str]:
+    """What JSON states about an answer, for the formats that have no place for it and for 304."""
     headers = {"X-Data-Through": moment(snapshot.data_through), "X-Snapshot": snapshot.id}
     if period is not None:
         is_partial = period.is_partial_at(snapshot.data_through)
         headers |= {
+            "X-Newest-Through": moment(newest.data_through),
             "X-Is-Partial": "true" if is_partial else "false",
             "X-Period": f"{moment(period.since)}/{moment(period.until)}",
             "X-Timezone": period.tz,
@@ -229,13 +233,12 @@ def _respond(
     return streamed
 
 
-def _variant(prepared: Prepared, format_: Format, principal: Principal, names: Names) -> Variant:
-    key = (format_, principal.scopes, names.version)
+def _variant(prepared: Prepared, format_: Format, names: Names) -> Variant:
+    key = (format_, names.version)
     variant = prepared.variants.get(key)
     if variant is None:
-        scopes = ",".join(sorted(principal.scopes))
-        whole = f"{prepared.tag}|{format_}|{scopes}|{names.version}"
-        etag = f'"{hashlib.sha256(whole.encode()).hexdigest()[:32]}"'
+        shown = b"%b|%b|%b" % (prepared.content_hash, format_.encode(), to_json(names.people))
+        etag = f'W/"{hashlib.sha256(shown).hexdigest()[:32]}"'
         headers = {
             **prepared.headers,
             "ETag": etag,
@@ -249,11 +252,3 @@ def _variant(prepared: Prepared, format_: Format, principal: Principal, names: N
         if len(prepared.variants) < MOST_VARIANTS:
             prepared.variants[key] = variant
     return variant
-
-
-def _matches(header: str | None, etag: str) -> bool:
-    if not header:
-        return False
-    return header.strip() == "*" or etag in (
-        part.strip().removeprefix("W/") for part in header.split(",")
-    )

@@ -55,14 +55,14 @@ class ExportDesk:
         """The export as CSV or Arrow.
 
         Raises:
-            Unavailable: as many as may run are running.
+            Unavailable: as many as may run are running, or nothing was published yet.
             WarehouseError: it cannot be had.
         """
         if not self._free:
             raise Unavailable("Too many exports at once.", code="busy", retry_after=10)
         self._free -= 1
         try:
-            snapshot = await self._snapshots.current()
+            snapshot = await self._snapshots.published()
             if question.period is not None:
                 asked_period.set(f"{question.period.name}/{question.period.bucket}")
             chunks, is_truncated = await export.ask(self._reader, snapshot)
@@ -78,7 +78,7 @@ class ExportDesk:
             schema = pa.schema([*schema, *((name, pa.string()) for name in NAME_COLUMNS)])
         period = question.period
         stated = snapshot.as_old_as(None if period is None else period.span)
-        headers = stated_headers(stated, period) | {
+        headers = stated_headers(stated, period, newest=snapshot) | {
             "X-Lag-Seconds": f"{stated.lag_seconds(self.clock()):.3f}",
             "X-Truncated": "true" if is_truncated else "false",
         }

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from api.errors import Unavailable
 from common.log import get_logger
 from warehouse.errors import WarehouseError
 from warehouse.reading import Reader
@@ -69,6 +70,18 @@ class Snapshots:
         if self._latest is not None and self._clock() - self._resolved_at < self._fresh_seconds:
             return self._latest
         return await self._asked()
+
+    async def published(self) -> Snapshot:
+        """The snapshot that an answer may rest on.
+
+        Raises:
+            Unavailable: nothing was published yet.
+            WarehouseError: it cannot be read.
+        """
+        snapshot = await self.current()
+        if snapshot.is_empty:
+            raise Unavailable("The first figures are being counted.", code="not_published_yet")
+        return snapshot
 
     async def look_ahead(self) -> None:
         """Keep the snapshot fresh for as long as answers are asked for. Runs until cancelled."""

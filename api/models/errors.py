@@ -40,7 +40,8 @@ HEADERS: dict[str, dict[str, Any]] = {
     },
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}},
     "ETag": {
-        "description": "Changes with the data, the period, the format, the scopes, the names.",
+        "description": "Weak. Changes with the content: figures, period, format, names shown; not"
+        " with its age.",
         "schema": {"type": "string"},
     },
     "X-Lag-Seconds": {
@@ -48,7 +49,11 @@ HEADERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "number"},
     },
     "X-Data-Through": {
-        "description": "As `data_through`.",
+        "description": "As `data_through`; also on CSV, Arrow and 304.",
+        "schema": {"type": "string", "format": "date-time"},
+    },
+    "X-Newest-Through": {
+        "description": "As `newest_through`.",
         "schema": {"type": "string", "format": "date-time"},
     },
     "X-Snapshot": {"description": "As `snapshot`.", "schema": {"type": "string"}},
@@ -75,9 +80,10 @@ RATE_HEADERS = _refer(
     "RateLimit-Policy",
 )
 RETRY_AFTER = _refer("Retry-After")
+ETAG = _refer("ETag")
 ANSWER_HEADERS = _refer(
-    "ETag", "X-Lag-Seconds", "X-Data-Through", "X-Snapshot", "X-Is-Partial", "X-Period",
-    "X-Timezone", "X-Truncated",
+    "X-Lag-Seconds", "X-Data-Through", "X-Newest-Through", "X-Snapshot", "X-Is-Partial",
+    "X-Period", "X-Timezone", "X-Truncated",
 )  # fmt: skip
 DESCRIPTIONS = {
     400: "The request contradicts the state or a rule.",
@@ -88,7 +94,7 @@ DESCRIPTIONS = {
     413: "The body is above 1 MiB; the connection ends.",
     422: "Understood, but cannot be answered as asked.",
     429: "Too many requests of this account or address, or too many failed logins.",
-    503: "A database is away or busy.",
+    503: "A database is away or busy, or nothing was published yet.",
 }
 
 

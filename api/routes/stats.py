@@ -18,7 +18,7 @@ from api.answers.export import ExportDesk
 from api.answers.formats import MEDIA_TYPES, Format, negotiate
 from api.answers.questions import Export, Question
 from api.models import stats as shapes
-from api.models.errors import ANSWER_HEADERS, RATE_HEADERS, problems
+from api.models.errors import ANSWER_HEADERS, ETAG, RATE_HEADERS, problems
 from api.routes import exports, reports
 from api.routes.access import secured, with_scope
 from api.routes.arguments import (
@@ -44,18 +44,25 @@ Route = Callable[..., Awaitable[Response]]
 def answers(
     model: type, *statuses: int, arguments: type[FormatQuery] | None = None
 ) -> dict[str, Any]:
-    """What OpenAPI says about a stats route."""
+    """What OpenAPI says about a stats route. One without `arguments` is no GET: it has no ETag."""
+    headers = RATE_HEADERS | ANSWER_HEADERS | (ETAG if arguments else {})
+    unchanged = {
+        304: {
+            "description": "Unchanged since the ETag in `If-None-Match`. Headers state the age.",
+            "headers": headers,
+        }
+    }
     return {
         "response_model": model,
         "responses": {
             200: {
-                "headers": RATE_HEADERS | ANSWER_HEADERS,
+                "headers": headers,
                 "content": {
                     MEDIA_TYPES[Format.CSV].partition(";")[0]: {"schema": {"type": "string"}},
                     MEDIA_TYPES[Format.ARROW]: {"schema": {"type": "string", "format": "binary"}},
                 },
             },
-            304: {"description": "Unchanged since the ETag in `If-None-Match`."},
+            **(unchanged if arguments else {}),
             **problems(401, 403, 422, *statuses),
         },
         "openapi_extra": {

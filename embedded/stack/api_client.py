@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import httpx
 
 from common.errors import StartupError
+
+FIRST_PUBLICATION_SECONDS = 120.0
+PAUSE_SECONDS = 0.5
 
 
 class ApiClient:
@@ -41,14 +45,13 @@ class ApiClient:
 
     def stats(self, period: str) -> dict[str, Any]:
         """The dashboard's answer for `day`, `week` or `month`."""
-        answer = self._http.get("/api/v1/stats", params={"period": period})
-        answer.raise_for_status()
-        body: dict[str, Any] = answer.json()
+        body: dict[str, Any] = self._ask("GET", "/api/v1/stats", params={"period": period})
         return body
 
     def query(self, metrics: list[str], dimensions: list[str]) -> list[dict[str, Any]]:
         """Rows `{"metrics", "dimensions"}` over all data, at most 1,000 of them."""
-        answer = self._http.post(
+        body = self._ask(
+            "POST",
             "/api/v1/query",
             json={
                 "metrics": metrics,
@@ -57,9 +60,22 @@ class ApiClient:
                 "pagination": {"limit": 1000},
             },
         )
-        answer.raise_for_status()
-        rows: list[dict[str, Any]] = answer.json()["results"]
+        rows: list[dict[str, Any]] = body["results"]
         return rows
+
+    def _ask(self, method: str, path: str, **arguments: Any) -> Any:
+        """The answer's body. Waits for the first publication of a new stack."""
+        deadline = time.monotonic() + FIRST_PUBLICATION_SECONDS
+        while True:
+            answer = self._http.request(method, path, **arguments)
+            is_early = (
+                answer.status_code == httpx.codes.SERVICE_UNAVAILABLE
+                and answer.json()["code"] == "not_published_yet"
+            )
+            if not is_early or time.monotonic() > deadline:
+                answer.raise_for_status()
+                return answer.json()
+            time.sleep(PAUSE_SECONDS)
 
     def close(self) -> None:
         self._http.close()

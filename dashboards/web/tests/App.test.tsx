@@ -1,6 +1,6 @@
 import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ANSWERS, dialog, playing, totals } from './answers';
 import { problem, renderApp } from './world';
 
@@ -185,6 +185,30 @@ describe('the overview', () => {
     await userEvent.click(screen.getByRole('button', { name: 'Try again' }));
     expect(await screen.findByRole('table', { name: 'When people write' })).toBeVisible();
   });
+
+  it.each([
+    ['en', 'The first figures are being counted.', 'Key figures'],
+    ['ru', 'Первые цифры ещё подсчитываются.', 'Главные цифры'],
+  ] as const)(
+    'waits for the first figures and goes on by itself: %s',
+    async (language, text, list) => {
+      vi.useFakeTimers({ shouldAdvanceTime: true });
+      onTestFinished(() => void vi.useRealTimers());
+      let isPublished = false;
+      const early = () => problem(503, 'not_published_yet', 'The first figures are being counted.');
+      const answer = ANSWERS['/api/v1/stats'];
+      await renderApp({
+        language,
+        play: playing({ '/api/v1/stats': () => (isPublished ? answer : early()) }),
+      });
+      expect(await screen.findByText(text)).toBeVisible();
+      expect(screen.queryByRole('alert')).toBeNull();
+      isPublished = true;
+      await vi.advanceTimersByTimeAsync(7_000);
+      expect(await screen.findByRole('list', { name: list })).toBeVisible();
+      expect(screen.queryByText(text)).toBeNull();
+    },
+  );
 
   it('says what to do when nothing happened', async () => {
     const answer = ANSWERS['/api/v1/stats'] as Record<string, object>;

@@ -36,6 +36,30 @@ describe('Transport', () => {
     expect(seen[1]?.headers.get('If-None-Match')).toBe('"a"');
   });
 
+  it('takes the age of an unchanged answer from the 304, never from what it remembers', async () => {
+    const aged = (minute: number) => ({
+      lag_seconds: minute,
+      data_through: `2026-03-18T20:0${minute}:00Z`,
+      newest_through: `2026-03-18T20:1${minute}:00Z`,
+      snapshot: `1.${minute}`,
+    });
+    const headers = {
+      'X-Lag-Seconds': '2',
+      'X-Data-Through': aged(2).data_through,
+      'X-Newest-Through': aged(2).newest_through,
+      'X-Snapshot': aged(2).snapshot,
+    };
+    const { transport: way } = transport([
+      tagged('W/"a"', { ...aged(1), n: 1 }),
+      new Response(null, { status: 304, headers }),
+      unchanged(),
+    ]);
+    await way.send(new Request(URL_));
+    expect(await (await way.send(new Request(URL_))).json()).toEqual({ ...aged(2), n: 1 });
+    const unstated = await (await way.send(new Request(URL_))).json();
+    expect(unstated).toMatchObject({ n: 1, data_through: null, lag_seconds: null });
+  });
+
   it('remembers each question apart, and the longest unused one leaves first', async () => {
     const { transport: way, seen } = transport(
       [tagged('"a"', {}), tagged('"b"', {}), tagged('"c"', {})],
@@ -127,6 +151,12 @@ describe('errors', () => {
     const error = new ApiError(status, 'c', 'm', 'r', null);
     expect(explain(error)).toEqual({ key, requestId: 'r' });
     expect(mayPass(error)).toBe(passes);
+  });
+
+  it('tells that nothing was published yet, which is no failure', () => {
+    const error = new ApiError(503, 'not_published_yet', 'm', 'r', 5);
+    expect(explain(error)).toEqual({ key: 'counting', requestId: null });
+    expect(mayPass(error)).toBe(false);
   });
 
   it('has words for what is no answer and for what nobody expected', () => {

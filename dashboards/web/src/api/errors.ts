@@ -25,6 +25,7 @@ export const FAILURES = [
   'unreachable',
   'busy',
   'unavailable',
+  'counting',
   'forbidden',
   'refused',
   'session',
@@ -36,7 +37,13 @@ export type FailureKey = (typeof FAILURES)[number];
 export function describe(error: unknown): { key: FailureKey; requestId: string | null } {
   if (error instanceof Unreachable) return { key: 'unreachable', requestId: null };
   if (!(error instanceof ApiError)) return { key: 'unknown', requestId: null };
+  if (isCounting(error)) return { key: 'counting', requestId: null };
   return { key: keyOf(error.status), requestId: error.requestId };
+}
+
+/** Nothing was published yet: no failure, the first figures come in a moment. */
+export function isCounting(error: unknown): boolean {
+  return error instanceof ApiError && error.code === 'not_published_yet';
 }
 
 function keyOf(status: number): FailureKey {
@@ -47,7 +54,8 @@ function keyOf(status: number): FailureKey {
   return status === 502 || status === 503 || status === 504 ? 'unavailable' : 'unknown';
 }
 
-/** Whether asking again may help; a refusal stays a refusal. */
+/** Whether asking again at once may help; a refusal stays a refusal, and counting takes its time. */
 export function mayPass(error: unknown): boolean {
+  if (isCounting(error)) return false;
   return !(error instanceof ApiError) || error.status >= 500 || error.status === 429;
 }

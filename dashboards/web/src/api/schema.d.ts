@@ -2412,7 +2412,7 @@ export interface components {
     parameters: never;
     requestBodies: never;
     headers: {
-        /** @description Changes with the data, the period, the format, the scopes, the names. */
+        /** @description Weak. Changes with the content: figures, period, format, names shown; not with its age. */
         ETag: string;
         /** @description `"account";r=<left>;t=<seconds until one more is free>`. */
         RateLimit: string;
@@ -2420,12 +2420,14 @@ export interface components {
         "RateLimit-Policy": string;
         /** @description Seconds to wait. */
         "Retry-After": number;
-        /** @description As `data_through`. */
+        /** @description As `data_through`; also on CSV, Arrow and 304. */
         "X-Data-Through": string;
         /** @description As `is_partial`. */
         "X-Is-Partial": string;
         /** @description Age of the data when served; also on CSV, Arrow and 304. */
         "X-Lag-Seconds": number;
+        /** @description As `newest_through`. */
+        "X-Newest-Through": string;
         /** @description `<since>/<until>`, UTC. */
         "X-Period": string;
         /** @description Requests that the window holds. */
@@ -2515,7 +2517,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy. */
+            /** @description A database is away or busy, or nothing was published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -2646,7 +2648,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy. */
+            /** @description A database is away or busy, or nothing was published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -2777,7 +2779,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy. */
+            /** @description A database is away or busy, or nothing was published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -2912,7 +2914,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy. */
+            /** @description A database is away or busy, or nothing was published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3016,7 +3018,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy. */
+            /** @description A database is away or busy, or nothing was published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3089,7 +3091,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy. */
+            /** @description A database is away or busy, or nothing was published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3192,7 +3194,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy. */
+            /** @description A database is away or busy, or nothing was published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3297,7 +3299,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy. */
+            /** @description A database is away or busy, or nothing was published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3384,7 +3386,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy. */
+            /** @description A database is away or busy, or nothing was published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3489,7 +3491,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy. */
+            /** @description A database is away or busy, or nothing was published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3615,7 +3617,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy. */
+            /** @description A database is away or busy, or nothing was published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3651,12 +3653,12 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
-                    ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "X-Data-Through": components["headers"]["X-Data-Through"];
                     "X-Is-Partial": components["headers"]["X-Is-Partial"];
                     "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
                     "X-Period": components["headers"]["X-Period"];
                     "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
                     "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
@@ -3671,13 +3673,6 @@ export interface operations {
                     "application/vnd.apache.arrow.stream": string;
                     "text/csv": string;
                 };
-            };
-            /** @description Unchanged since the ETag in `If-None-Match`. */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description The request contradicts the state or a rule. */
             400: {
@@ -3759,7 +3754,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy. */
+            /** @description A database is away or busy, or nothing was published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3815,6 +3810,7 @@ export interface operations {
                     "X-Data-Through": components["headers"]["X-Data-Through"];
                     "X-Is-Partial": components["headers"]["X-Is-Partial"];
                     "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
                     "X-Period": components["headers"]["X-Period"];
                     "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
                     "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
@@ -3830,9 +3826,23 @@ export interface operations {
                     "text/csv": string;
                 };
             };
-            /** @description Unchanged since the ETag in `If-None-Match`. */
+            /** @description Unchanged since the ETag in `If-None-Match`. Headers state the age. */
             304: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -3903,7 +3913,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy. */
+            /** @description A database is away or busy, or nothing was published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3959,6 +3969,7 @@ export interface operations {
                     "X-Data-Through": components["headers"]["X-Data-Through"];
                     "X-Is-Partial": components["headers"]["X-Is-Partial"];
                     "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
                     "X-Period": components["headers"]["X-Period"];
                     "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
                     "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
@@ -3974,9 +3985,23 @@ export interface operations {
                     "text/csv": string;
                 };
             };
-            /** @description Unchanged since the ETag in `If-None-Match`. */
+            /** @description Unchanged since the ETag in `If-None-Match`. Headers state the age. */
             304: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -4047,7 +4072,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy. */
+            /** @description A database is away or busy, or nothing was published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -4085,6 +4110,7 @@ export interface operations {
                     "X-Data-Through": components["headers"]["X-Data-Through"];
                     "X-Is-Partial": components["headers"]["X-Is-Partial"];
                     "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
                     "X-Period": components["headers"]["X-Period"];
                     "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
                     "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
@@ -4100,9 +4126,23 @@ export interface operations {
                     "text/csv": string;
                 };
             };
-            /** @description Unchanged since the ETag in `If-None-Match`. */
+            /** @description Unchanged since the ETag in `If-None-Match`. Headers state the age. */
             304: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -4173,7 +4213,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy. */
+            /** @description A database is away or busy, or nothing was published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -4227,6 +4267,7 @@ export interface operations {
                     "X-Data-Through": components["headers"]["X-Data-Through"];
                     "X-Is-Partial": components["headers"]["X-Is-Partial"];
                     "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
                     "X-Period": components["headers"]["X-Period"];
                     "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
                     "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
@@ -4242,9 +4283,23 @@ export interface operations {
                     "text/csv": string;
                 };
             };
-            /** @description Unchanged since the ETag in `If-None-Match`. */
+            /** @description Unchanged since the ETag in `If-None-Match`. Headers state the age. */
             304: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -4315,7 +4370,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy. */
+            /** @description A database is away or busy, or nothing was published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -4372,6 +4427,7 @@ export interface operations {
                     "X-Data-Through": components["headers"]["X-Data-Through"];
                     "X-Is-Partial": components["headers"]["X-Is-Partial"];
                     "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
                     "X-Period": components["headers"]["X-Period"];
                     "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
                     "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
@@ -4387,9 +4443,23 @@ export interface operations {
                     "text/csv": string;
                 };
             };
-            /** @description Unchanged since the ETag in `If-None-Match`. */
+            /** @description Unchanged since the ETag in `If-None-Match`. Headers state the age. */
             304: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -4460,7 +4530,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy. */
+            /** @description A database is away or busy, or nothing was published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -4514,6 +4584,7 @@ export interface operations {
                     "X-Data-Through": components["headers"]["X-Data-Through"];
                     "X-Is-Partial": components["headers"]["X-Is-Partial"];
                     "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
                     "X-Period": components["headers"]["X-Period"];
                     "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
                     "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
@@ -4529,9 +4600,23 @@ export interface operations {
                     "text/csv": string;
                 };
             };
-            /** @description Unchanged since the ETag in `If-None-Match`. */
+            /** @description Unchanged since the ETag in `If-None-Match`. Headers state the age. */
             304: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -4602,7 +4687,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy. */
+            /** @description A database is away or busy, or nothing was published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -4640,6 +4725,7 @@ export interface operations {
                     "X-Data-Through": components["headers"]["X-Data-Through"];
                     "X-Is-Partial": components["headers"]["X-Is-Partial"];
                     "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
                     "X-Period": components["headers"]["X-Period"];
                     "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
                     "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
@@ -4655,9 +4741,23 @@ export interface operations {
                     "text/csv": string;
                 };
             };
-            /** @description Unchanged since the ETag in `If-None-Match`. */
+            /** @description Unchanged since the ETag in `If-None-Match`. Headers state the age. */
             304: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -4728,7 +4828,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy. */
+            /** @description A database is away or busy, or nothing was published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -4782,6 +4882,7 @@ export interface operations {
                     "X-Data-Through": components["headers"]["X-Data-Through"];
                     "X-Is-Partial": components["headers"]["X-Is-Partial"];
                     "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
                     "X-Period": components["headers"]["X-Period"];
                     "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
                     "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
@@ -4797,9 +4898,23 @@ export interface operations {
                     "text/csv": string;
                 };
             };
-            /** @description Unchanged since the ETag in `If-None-Match`. */
+            /** @description Unchanged since the ETag in `If-None-Match`. Headers state the age. */
             304: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -4870,7 +4985,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy. */
+            /** @description A database is away or busy, or nothing was published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -4924,6 +5039,7 @@ export interface operations {
                     "X-Data-Through": components["headers"]["X-Data-Through"];
                     "X-Is-Partial": components["headers"]["X-Is-Partial"];
                     "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
                     "X-Period": components["headers"]["X-Period"];
                     "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
                     "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
@@ -4939,9 +5055,23 @@ export interface operations {
                     "text/csv": string;
                 };
             };
-            /** @description Unchanged since the ETag in `If-None-Match`. */
+            /** @description Unchanged since the ETag in `If-None-Match`. Headers state the age. */
             304: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -5012,7 +5142,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy. */
+            /** @description A database is away or busy, or nothing was published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5066,6 +5196,7 @@ export interface operations {
                     "X-Data-Through": components["headers"]["X-Data-Through"];
                     "X-Is-Partial": components["headers"]["X-Is-Partial"];
                     "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
                     "X-Period": components["headers"]["X-Period"];
                     "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
                     "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
@@ -5081,9 +5212,23 @@ export interface operations {
                     "text/csv": string;
                 };
             };
-            /** @description Unchanged since the ETag in `If-None-Match`. */
+            /** @description Unchanged since the ETag in `If-None-Match`. Headers state the age. */
             304: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -5154,7 +5299,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy. */
+            /** @description A database is away or busy, or nothing was published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5208,6 +5353,7 @@ export interface operations {
                     "X-Data-Through": components["headers"]["X-Data-Through"];
                     "X-Is-Partial": components["headers"]["X-Is-Partial"];
                     "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
                     "X-Period": components["headers"]["X-Period"];
                     "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
                     "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
@@ -5223,9 +5369,23 @@ export interface operations {
                     "text/csv": string;
                 };
             };
-            /** @description Unchanged since the ETag in `If-None-Match`. */
+            /** @description Unchanged since the ETag in `If-None-Match`. Headers state the age. */
             304: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -5296,7 +5456,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy. */
+            /** @description A database is away or busy, or nothing was published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5344,6 +5504,7 @@ export interface operations {
                     "X-Data-Through": components["headers"]["X-Data-Through"];
                     "X-Is-Partial": components["headers"]["X-Is-Partial"];
                     "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
                     "X-Period": components["headers"]["X-Period"];
                     "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
                     "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
@@ -5359,9 +5520,23 @@ export interface operations {
                     "text/csv": string;
                 };
             };
-            /** @description Unchanged since the ETag in `If-None-Match`. */
+            /** @description Unchanged since the ETag in `If-None-Match`. Headers state the age. */
             304: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -5432,7 +5607,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy. */
+            /** @description A database is away or busy, or nothing was published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5489,6 +5664,7 @@ export interface operations {
                     "X-Data-Through": components["headers"]["X-Data-Through"];
                     "X-Is-Partial": components["headers"]["X-Is-Partial"];
                     "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
                     "X-Period": components["headers"]["X-Period"];
                     "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
                     "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
@@ -5504,9 +5680,23 @@ export interface operations {
                     "text/csv": string;
                 };
             };
-            /** @description Unchanged since the ETag in `If-None-Match`. */
+            /** @description Unchanged since the ETag in `If-None-Match`. Headers state the age. */
             304: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -5577,7 +5767,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy. */
+            /** @description A database is away or busy, or nothing was published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5631,6 +5821,7 @@ export interface operations {
                     "X-Data-Through": components["headers"]["X-Data-Through"];
                     "X-Is-Partial": components["headers"]["X-Is-Partial"];
                     "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
                     "X-Period": components["headers"]["X-Period"];
                     "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
                     "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
@@ -5646,9 +5837,23 @@ export interface operations {
                     "text/csv": string;
                 };
             };
-            /** @description Unchanged since the ETag in `If-None-Match`. */
+            /** @description Unchanged since the ETag in `If-None-Match`. Headers state the age. */
             304: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -5719,7 +5924,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy. */
+            /** @description A database is away or busy, or nothing was published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5775,6 +5980,7 @@ export interface operations {
                     "X-Data-Through": components["headers"]["X-Data-Through"];
                     "X-Is-Partial": components["headers"]["X-Is-Partial"];
                     "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
                     "X-Period": components["headers"]["X-Period"];
                     "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
                     "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
@@ -5790,9 +5996,23 @@ export interface operations {
                     "text/csv": string;
                 };
             };
-            /** @description Unchanged since the ETag in `If-None-Match`. */
+            /** @description Unchanged since the ETag in `If-None-Match`. Headers state the age. */
             304: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -5863,7 +6083,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy. */
+            /** @description A database is away or busy, or nothing was published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5919,6 +6139,7 @@ export interface operations {
                     "X-Data-Through": components["headers"]["X-Data-Through"];
                     "X-Is-Partial": components["headers"]["X-Is-Partial"];
                     "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
                     "X-Period": components["headers"]["X-Period"];
                     "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
                     "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
@@ -5934,9 +6155,23 @@ export interface operations {
                     "text/csv": string;
                 };
             };
-            /** @description Unchanged since the ETag in `If-None-Match`. */
+            /** @description Unchanged since the ETag in `If-None-Match`. Headers state the age. */
             304: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -6007,7 +6242,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy. */
+            /** @description A database is away or busy, or nothing was published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];

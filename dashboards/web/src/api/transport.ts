@@ -1,5 +1,6 @@
 /**
  * The one way to the API: adds the token, remembers answers by ETag, turns failures into errors.
+ * An answer that is remembered gets its age from the headers of the 304: its body knows an older one.
  * Knows no route.
  */
 
@@ -50,7 +51,7 @@ export class Transport {
     this.#readClock(response);
     if (response.status === 304 && key && known) {
       this.#remember(key, known);
-      return answer(known.body);
+      return answer(withAge(known.body, response.headers));
     }
     if (!response.ok) {
       // A refused token ends the session; refused credentials of a login do not.
@@ -86,6 +87,24 @@ export class Transport {
     const [oldest] = this.#remembered.keys();
     if (this.#remembered.size > this.#capacity && oldest) this.#remembered.delete(oldest);
   }
+}
+
+/** The fields of an answer that tell its age, and the headers of a 304 that state them. */
+const AGE_HEADERS = {
+  data_through: 'X-Data-Through',
+  newest_through: 'X-Newest-Through',
+  snapshot: 'X-Snapshot',
+  lag_seconds: 'X-Lag-Seconds',
+} as const;
+
+function withAge(body: string, headers: Headers): string {
+  const known: Record<string, unknown> = JSON.parse(body);
+  for (const [field, header] of Object.entries(AGE_HEADERS)) {
+    if (!(field in known)) continue;
+    const stated = headers.get(header);
+    known[field] = field === 'lag_seconds' && stated !== null ? Number(stated) : stated;
+  }
+  return JSON.stringify(known);
 }
 
 function answer(body: string): Response {

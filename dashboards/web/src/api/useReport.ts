@@ -2,7 +2,7 @@
 
 import { keepPreviousData, type UseQueryResult, useQuery } from '@tanstack/react-query';
 import { useServices } from '../app/services';
-import { mayPass } from './errors';
+import { ApiError, isCounting, mayPass } from './errors';
 import type { ReportAnswer, ReportPath, ReportQuery } from './types';
 
 export const REFRESH_MILLISECONDS = 10_000;
@@ -16,7 +16,10 @@ export function useReport<P extends ReportPath>(
     queryKey: [path, query],
     queryFn: ({ signal }) => api.report(path, query, signal),
     placeholderData: keepPreviousData,
-    refetchInterval: REFRESH_MILLISECONDS,
+    refetchInterval: ({ state: { error } }) =>
+      error instanceof ApiError && isCounting(error) && error.retryAfterSeconds
+        ? error.retryAfterSeconds * 1000
+        : REFRESH_MILLISECONDS,
     retry: (failures, error) => mayPass(error) && failures < 1,
     retryDelay: 1000,
   }) as UseQueryResult<ReportAnswer<P>>;

@@ -3,10 +3,12 @@
 import type { UseQueryResult } from '@tanstack/react-query';
 import { type ReactNode, useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
+import { isCounting } from '../api/errors';
 import { useServices } from '../app/services';
 import { PeriodFilter } from '../period/PeriodFilter';
 import { useView } from '../period/useView';
 import { FreshnessBadge } from '../ui/FreshnessBadge';
+import { Counting } from '../ui/states';
 
 interface Aged {
   readonly data_through: string;
@@ -28,6 +30,7 @@ export function PageFrame({ title, lead, main, compares = false, children }: Pro
   const { t } = useTranslation();
   const { api } = useServices();
   const [view, change] = useView();
+  const counts = isCounting(main.error) && main.data === undefined;
   const zone = main.data?.report_timezone ?? null;
   useEffect(() => {
     document.title = `${title} · Dialytics`;
@@ -41,7 +44,7 @@ export function PageFrame({ title, lead, main, compares = false, children }: Pro
             dataThrough={main.data?.data_through ?? null}
             tz={main.data?.period?.tz ?? zone}
             now={api.now}
-            isCutOff={main.isError || main.isRefetchError}
+            isCutOff={main.isError && !counts}
           />
         </div>
         <PeriodFilter view={view} onChange={change} reportZone={zone} compares={compares} />
@@ -49,7 +52,7 @@ export function PageFrame({ title, lead, main, compares = false, children }: Pro
       </header>
       <div className="page-body" aria-busy={main.isFetching && main.isPlaceholderData}>
         {main.isPlaceholderData && <span className="visually-hidden">{t('state.loading')}</span>}
-        {children}
+        {counts ? <Counting height={480} /> : children}
       </div>
     </>
   );

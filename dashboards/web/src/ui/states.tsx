@@ -29,6 +29,17 @@ export function Empty({ height, text }: EmptyProps) {
   );
 }
 
+/** Nothing was published yet: the page asks again by itself. */
+export function Counting({ height }: { readonly height: number | string | undefined }) {
+  const { t } = useTranslation();
+  return (
+    <div className="placeholder" role="status" style={{ minHeight: height }}>
+      <p>{t('error.counting')}</p>
+      <p className="note">{t('state.goesOn')}</p>
+    </div>
+  );
+}
+
 interface FailureProps {
   readonly error: unknown;
   readonly onRetry: () => void;
@@ -38,6 +49,7 @@ interface FailureProps {
 export function Failure({ error, onRetry, height }: FailureProps) {
   const { t } = useTranslation();
   const { key, requestId } = describe(error);
+  if (key === 'counting') return <Counting height={height} />;
   return (
     <div className="placeholder" role="alert" style={{ minHeight: height }}>
       <Icon name="alert" />
