@@ -24,11 +24,11 @@ from api.accounts.scopes import Scope
 from api.answers.cache import AnswerCache
 from api.answers.formats import (
     MEDIA_TYPES,
+    Asked,
     Format,
     in_chunks,
     moment,
     negotiate,
-    schema_of,
     to_arrow,
     to_csv,
     to_json,
@@ -36,6 +36,7 @@ from api.answers.formats import (
 from api.answers.names import NAME_COLUMNS, NOBODY, NameBook, Names, with_name
 from api.answers.questions import Question, Report
 from api.answers.reader import SLOW_ANSWER_SECONDS, asked_period
+from api.answers.schemas import joined
 from api.answers.snapshots import Snapshots
 from api.metrics import Metrics
 from api.negotiation import matches_tag
@@ -104,7 +105,7 @@ class Desk:
         principal: Principal,
         question: Question,
         *,
-        asked_format: Format | None = None,
+        asked: Asked,
     ) -> Response:
         """The answer to a question.
 
@@ -112,16 +113,17 @@ class Desk:
             Unavailable: nothing was published yet.
             WarehouseError: it cannot be had.
         """
-        format_ = negotiate(asked_format, request.headers.get("accept", ""))
+        format_ = negotiate(asked, request.headers.get("accept", ""))
         snapshot = await self._snapshots.published()
         key = (question.report, question.period, question.arguments)
         prepared, was_cached = await self._cache.get(
             (snapshot.id, snapshot.data_through), key, lambda: self._prepare(question, snapshot)
         )
         names = NOBODY
-        if question.shows_people and principal.may(Scope.NAMES_READ):
+        shows_names = question.shows_people and principal.may(Scope.NAMES_READ)
+        if shows_names:
             names = await self._names.of(prepared.report.user_keys)
-        variant = _variant(prepared, format_, names)
+        variant = _variant(prepared, format_, names, has_bom=asked.has_bom)
         lag = prepared.stated.lag_seconds(self.clock())
         raw_headers = [*variant.raw_headers, (b"x-lag-seconds", b"%.3f" % lag)]
         if request.method != "GET":
@@ -133,7 +135,13 @@ class Desk:
         else:
             outcome = "cached" if was_cached else "computed"
             response = _respond(
-                question, prepared, names=names, format_=format_, lag=lag, raw_headers=raw_headers
+                question,
+                prepared,
+                names=names if shows_names else None,
+                format_=format_,
+                has_bom=asked.has_bom,
+                lag=lag,
+                raw_headers=raw_headers,
             )
         self._metrics.stats_requests.labels(question.report, format_.value, outcome).inc()
         return response
@@ -205,39 +213,41 @@ def _respond(
     question: Question,
     prepared: Prepared,
     *,
-    names: Names,
+    names: Names | None,
     format_: Format,
+    has_bom: bool,
     lag: float,
     raw_headers: list[tuple[bytes, bytes]],
 ) -> Response:
     raw_headers.append((b"content-type", MEDIA_TYPES[format_].encode()))
     if format_ is Format.JSON:
-        people = b',"people":%b' % to_json(names.people) if question.shows_people else b""
+        shown = (names or NOBODY).people
+        people = b',"people":%b' % to_json(shown) if question.shows_people else b""
         response = Response(b'{"lag_seconds":%.3f,%b%b}' % (lag, prepared.tail, people))
         raw_headers.append((b"content-length", b"%d" % len(response.body)))
         response.raw_headers = raw_headers
         return response
-    rows, columns = prepared.report.rows, prepared.report.columns
-    if names is not NOBODY:
+    rows, schema = prepared.report.rows, prepared.report.schema
+    if names is not None and "user_key" in schema.names:
         rows = [with_name(row, names) for row in rows]
-        columns = (*columns, *NAME_COLUMNS)
+        schema = joined(schema, NAME_COLUMNS)
     if format_ is Format.CSV:
-        stream = to_csv(in_chunks(rows), columns)
+        stream = to_csv(in_chunks(rows), schema.names, has_bom=has_bom)
         file_name = f'attachment; filename="{question.report}.csv"'
         raw_headers.append((b"content-disposition", file_name.encode()))
     else:
         stated = {**prepared.headers, "X-Lag-Seconds": f"{lag:.3f}"}
-        stream = to_arrow(in_chunks(rows), schema_of(rows, columns), stated)
+        stream = to_arrow(in_chunks(rows), schema, stated)
     streamed = StreamingResponse(stream)
     streamed.raw_headers = raw_headers
     return streamed
 
 
-def _variant(prepared: Prepared, format_: Format, names: Names) -> Variant:
-    key = (format_, names.version)
+def _variant(prepared: Prepared, format_: Format, names: Names, *, has_bom: bool) -> Variant:
+    key = (format_, has_bom, names.version)
     variant = prepared.variants.get(key)
     if variant is None:
-        shown = b"%b|%b|%b" % (prepared.content_hash, format_.encode(), to_json(names.people))
+        shown = to_json((prepared.content_hash.hex(), format_, has_bom, names.people))
         etag = f'W/"{hashlib.sha256(shown).hexdigest()[:32]}"'
         headers = {
             **prepared.headers,

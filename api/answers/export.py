@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-import pyarrow as pa
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
@@ -21,6 +20,7 @@ from api.answers.formats import MEDIA_TYPES, Format, Row, to_arrow, to_csv
 from api.answers.names import NAME_COLUMNS, NameBook, with_name
 from api.answers.questions import Chunks, Export, Question
 from api.answers.reader import asked_period
+from api.answers.schemas import joined
 from api.answers.snapshots import Snapshots
 from api.errors import Unavailable
 from api.metrics import Metrics
@@ -50,7 +50,13 @@ class ExportDesk:
         self.clock = clock
 
     async def serve(
-        self, principal: Principal, question: Question, export: Export, *, format_: Format
+        self,
+        principal: Principal,
+        question: Question,
+        export: Export,
+        *,
+        format_: Format,
+        has_bom: bool = False,
     ) -> Response:
         """The export as CSV or Arrow.
 
@@ -75,7 +81,7 @@ class ExportDesk:
         schema = export.schema
         shows_names = principal.may(scopes.Scope.NAMES_READ)
         if shows_names:
-            schema = pa.schema([*schema, *((name, pa.string()) for name in NAME_COLUMNS)])
+            schema = joined(schema, NAME_COLUMNS)
         period = question.period
         stated = snapshot.as_old_as(None if period is None else period.span)
         headers = stated_headers(stated, period, newest=snapshot) | {
@@ -84,7 +90,9 @@ class ExportDesk:
         }
         rows = self._rows(first, chunks, shows_names=shows_names)
         stream = (
-            to_csv(rows, schema.names) if format_ is Format.CSV else to_arrow(rows, schema, headers)
+            to_csv(rows, schema.names, has_bom=has_bom)
+            if format_ is Format.CSV
+            else to_arrow(rows, schema, headers)
         )
         if format_ is Format.CSV:
             headers["Content-Disposition"] = f'attachment; filename="{question.report}.csv"'

@@ -6,19 +6,23 @@ import csv
 import io
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
 import pyarrow as pa
 
+from api.answers.schemas import DECIMAL, TEXT
+
 Row = Mapping[str, Any]
 CHUNK_ROWS = 500
-MOMENT = pa.timestamp("us", tz="UTC")
-DECIMAL = pa.decimal128(38, 10)
+BYTE_ORDER_MARK = "\ufeff".encode()
+"""How Excel learns that a file is UTF-8."""
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet runs a text as a formula by."""
 JSON_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 
 
@@ -35,10 +39,19 @@ MEDIA_TYPES = {
 }
 
 
-def negotiate(asked: Format | None, accept: str) -> Format:
+class Asked(NamedTuple):
+    """How an answer is asked for by arguments."""
+
+    format: Format | None = None
+    """None: `Accept` decides."""
+    has_bom: bool = False
+    """CSV begins with a byte order mark."""
+
+
+def negotiate(asked: Asked, accept: str) -> Format:
     """`format=` when given, else the best of what Accept names, else JSON."""
-    if asked is not None:
-        return asked
+    if asked.format is not None:
+        return asked.format
     if not accept or accept == "*/*":
         return Format.JSON
     best, best_weight = Format.JSON, 0.0
@@ -83,16 +96,14 @@ def flat(row: Any, *, prefix: str = "") -> dict[str, Any]:
     return columns
 
 
-def columns_of(shape: type) -> tuple[str, ...]:
-    """The columns that `flat` makes of a dataclass without nested ones."""
-    return tuple(field.name for field in fields(shape))
-
-
 async def to_csv(
-    chunks: AsyncIterator[Sequence[Row]], columns: Sequence[str]
+    chunks: AsyncIterator[Sequence[Row]], columns: Sequence[str], *, has_bom: bool
 ) -> AsyncIterator[bytes]:
-    """Comma-separated, header first, RFC 4180."""
-    yield _lines([columns])
+    """Comma-separated, header first, RFC 4180.
+
+    A text that begins with one of `FORMULA_SIGNS` gets an apostrophe before it.
+    """
+    yield (BYTE_ORDER_MARK if has_bom else b"") + _lines([columns])
     async for chunk in chunks:
         yield _lines([_cell(row.get(name)) for name in columns] for row in chunk)
 
@@ -111,11 +122,6 @@ async def to_arrow(
         yield _taken(sink)
     writer.close()
     yield _taken(sink)
-
-
-def schema_of(rows: Sequence[Row], columns: Sequence[str]) -> pa.Schema:
-    """The columns and the types that hold all the rows."""
-    return pa.schema([(name, _type([row.get(name) for row in rows])) for name in columns])
 
 
 async def in_chunks(rows: Sequence[Row]) -> AsyncIterator[Sequence[Row]]:
@@ -144,26 +150,13 @@ def _cell(value: Any) -> Any:
         return f"{value:f}"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return f"'{value}"  # a spreadsheet would run it as a formula
+    if isinstance(value, str) and value.startswith(FORMULA_SIGNS):
+        return f"'{value}"
     return value
 
 
-def _type(values: list[Any]) -> pa.DataType:
-    present = [value for value in values if value is not None]
-    if any(isinstance(value, Decimal) for value in present):
-        return DECIMAL
-    if present and all(isinstance(value, datetime) for value in present):
-        return MOMENT
-    if present and all(type(value) is date for value in present):
-        return pa.date32()
-    if any(isinstance(value, (str, UUID)) for value in present):
-        return pa.string()
-    return pa.array(present).type
-
-
 def _column(values: list[Any], type_: pa.DataType) -> pa.Array:
-    if type_ == pa.string():
+    if type_ == TEXT:
         values = [None if value is None else str(value) for value in values]
     elif type_ == DECIMAL:
         values = [None if value is None else Decimal(value) for value in values]

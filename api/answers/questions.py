@@ -21,8 +21,8 @@ class Report:
     fields: dict[str, Any]
     rows: Sequence[Row]
     """The same figures for CSV and Arrow."""
-    columns: tuple[str, ...]
-    """Columns of the rows, also when there is none."""
+    schema: pa.Schema
+    """Columns of the rows and their types, the same whatever rows there are."""
     user_keys: tuple[int, ...] = ()
     """Whom the report shows."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 
 from api.accounts.directory import Directory
 from api.accounts.scopes import Scope
@@ -19,6 +19,7 @@ from api.models.accounts import (
 )
 from api.models.errors import problems
 from api.routes.access import Admin, secured
+from api.routes.planning import one_value_each
 
 LARGEST_ID = 2**63 - 1
 AccountId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
@@ -26,7 +27,9 @@ AccountId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 
 def admin_routes(*, accounts: Accounts, directory: Directory) -> APIRouter:
     """The routes under /api/v1/admin."""
-    router = APIRouter(prefix="/api/v1/admin", tags=["admin"])
+    router = APIRouter(
+        prefix="/api/v1/admin", tags=["admin"], dependencies=[Depends(one_value_each)]
+    )
     refusals = problems(400, 401, 403, 404, 422)
     extra = secured(Scope.ADMIN)
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.answers.formats import Format
+from api.answers.formats import Asked, Format
 from api.errors import Unprocessable
 from warehouse.moments import first_moment, on_clock, zone_named
 from warehouse.periods import Bucket, Period, PeriodName, resolve
@@ -29,6 +29,14 @@ class FormatQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     format: Format | None = Field(default=None, description="Wins over `Accept`.")
+    bom: bool = Field(
+        default=False,
+        description="CSV begins with a byte order mark, by which Excel knows UTF-8.",
+    )
+
+    @property
+    def asked(self) -> Asked:
+        return Asked(self.format, has_bom=self.bom)
 
 
 class PeriodQuery(FormatQuery):

@@ -6,17 +6,19 @@ quarter of an hour, on which every period turns, leaves nothing of it in the usu
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl
 
 from pydantic import ValidationError
+from starlette.requests import Request
 
-from api.answers.formats import Format
+from api.answers.formats import Asked
 from api.answers.questions import Question
 from api.errors import Unprocessable
+from api.routes.access import Anyone
 from api.routes.arguments import FormatQuery
 
 MOST_PLANS = 500
@@ -40,10 +42,10 @@ class Planner(Generic[QueryT]):
     ) -> None:
         self._arguments = arguments
         self._make = make
-        self._plans: OrderedDict[tuple[bytes, int], tuple[Question, Format | None]] = OrderedDict()
+        self._plans: OrderedDict[tuple[bytes, int], tuple[Question, Asked]] = OrderedDict()
 
-    def plan(self, raw: bytes, *, now: datetime) -> tuple[Question, Format | None]:
-        """The question that a query string asks, and the format it names.
+    def plan(self, raw: bytes, *, now: datetime) -> tuple[Question, Asked]:
+        """The question that a query string asks, and how its answer is asked for.
 
         Raises:
             Unprocessable: arguments are unknown or wrong.
@@ -53,7 +55,7 @@ class Planner(Generic[QueryT]):
         found = self._plans.get(key)
         if found is None:
             query = self._validated(raw)
-            found = (self._make(query, now), query.format)
+            found = (self._make(query, now), query.asked)
             self._plans[key] = found
             if len(self._plans) > MOST_PLANS:
                 self._plans.popitem(last=False)
@@ -63,12 +65,7 @@ class Planner(Generic[QueryT]):
         if len(raw) > LONGEST_QUERY:
             raise Unprocessable("The query string is too long.", code="invalid_request")
         try:
-            given = dict(
-                parse_qsl(
-                    raw.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST_ARGUMENTS
-                )
-            )
-            return self._arguments.model_validate(given)
+            return self._arguments.model_validate(single_values(raw))
         except ValidationError as error:
             raise Unprocessable(
                 "The request has wrong or missing parts.",
@@ -83,6 +80,41 @@ class Planner(Generic[QueryT]):
             ) from error
         except ValueError as error:  # more fields than anybody needs
             raise Unprocessable("Too many arguments.", code="invalid_request") from error
+
+
+def single_values(raw: bytes) -> dict[str, str]:
+    """The arguments of a query string. No argument of the API takes several values.
+
+    Raises:
+        Unprocessable: one is given more than once.
+        ValueError: more arguments than any request needs.
+    """
+    pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST_ARGUMENTS)
+    given = dict(pairs)
+    if len(given) < len(pairs):
+        counts = Counter(name for name, _ in pairs)
+        raise Unprocessable(
+            "An argument is given more than once.",
+            code="invalid_request",
+            details=[
+                {"where": ["query", name], "problem": "given more than once"}
+                for name, count in counts.items()
+                if count > 1
+            ],
+        )
+    return given
+
+
+async def one_value_each(request: Request, _principal: Anyone) -> None:
+    """Refuse repeated arguments where the framework would take the last one.
+
+    Raises:
+        Unprocessable: one is given more than once, or there are too many.
+    """
+    try:
+        single_values(request.scope["query_string"])
+    except ValueError as error:
+        raise Unprocessable("Too many arguments.", code="invalid_request") from error
 
 
 def parameters(arguments: type[FormatQuery]) -> list[dict[str, Any]]:

@@ -5,25 +5,31 @@ from __future__ import annotations
 from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Query
+import pyarrow as pa
+from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.answers.desk import Desk
 from api.answers.questions import Question, Report
+from api.answers.schemas import COUNT, DAY, DECIMAL, MOMENT, NUMBER, TEXT, joined
 from api.models.query import QueryBody
 from api.models.stats import QueryResult
 from api.routes.access import StatsReader
 from api.routes.arguments import FormatQuery
+from api.routes.planning import one_value_each
 from api.routes.stats import answers
+from warehouse.catalogue import BY_NAME
+from warehouse.periods import Bucket
 from warehouse.query import QueryRequest, parse, run
+from warehouse.query.metrics import COSTS, PERCENTILES
 from warehouse.reading import Reader
 from warehouse.snapshot import Snapshot
 
 
 def query_routes(*, desk: Desk, default_tz: str) -> APIRouter:
     """The one route for every other question."""
-    router = APIRouter(prefix="/api/v1", tags=["stats"])
+    router = APIRouter(prefix="/api/v1", tags=["stats"], dependencies=[Depends(one_value_each)])
 
     @router.post("/query", **answers(QueryResult, 400))
     async def query(
@@ -45,14 +51,17 @@ def query_routes(*, desk: Desk, default_tz: str) -> APIRouter:
             (orjson.dumps(asked.normalised, option=orjson.OPT_SORT_KEYS),),
             lambda reader, snapshot: _run(reader, snapshot, asked),
         )
-        return await desk.serve(request, principal, question, asked_format=arguments.format)
+        return await desk.serve(request, principal, question, asked=arguments.asked)
 
     return router
 
 
 async def _run(reader: Reader, snapshot: Snapshot, asked: QueryRequest) -> Report:
     found = await run(reader, asked, snapshot=snapshot)
-    columns = (*asked.dimensions, *asked.metrics)
+    schema = joined(
+        ((name, _dimension_type(name, asked.period.bucket)) for name in asked.dimensions),
+        ((name, _metric_type(name)) for name in asked.metrics),
+    )
     return Report(
         fields={
             "results": found.results,
@@ -63,8 +72,21 @@ async def _run(reader: Reader, snapshot: Snapshot, asked: QueryRequest) -> Repor
             "time_labels": found.time_labels,
         },
         rows=[
-            dict(zip(columns, (*row.dimensions, *row.metrics), strict=True))
+            dict(zip(schema.names, (*row.dimensions, *row.metrics), strict=True))
             for row in found.results
         ],
-        columns=columns,
+        schema=schema,
     )
+
+
+def _dimension_type(name: str, bucket: Bucket) -> pa.DataType:
+    if name.startswith("time"):
+        return DAY if bucket in (Bucket.DAY, Bucket.WEEK, Bucket.MONTH) else MOMENT
+    return COUNT if name == "bot" else TEXT
+
+
+def _metric_type(name: str) -> pa.DataType:
+    if name in COSTS:
+        return DECIMAL
+    is_ratio = name in PERCENTILES or BY_NAME[name].unit == "ratio" or " per " in BY_NAME[name].unit
+    return NUMBER if is_ratio else COUNT

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, Protocol, TypeVar
 
-from api.answers.formats import Row, columns_of, flat
+import pyarrow as pa
+
+from api.answers.formats import Row, flat
 from api.answers.questions import Ask, Report
+from api.answers.schemas import COUNT, DAY, joined, schema_of, texts
 from api.routes.arguments import (
     CompareQuery,
     DialogsQuery,
@@ -33,18 +36,21 @@ class About(Protocol[QueryT_contra]):
         """The question, not yet asked."""
 
 
-DIALOG_COLUMNS = columns_of(warehouse.RecentDialog)
+DIALOG_SCHEMA = schema_of(warehouse.RecentDialog)
+SPAN = texts("span")
 RECENT_DIALOGS = 10
 TOP_USERS = 10
+OTHER_SOURCES = "(other)"
+"""No name of a source: Telegram allows no brackets in one."""
 
 
 def _table(rows: Sequence[Any], shape: type, **fields_: Any) -> Report:
-    return Report(fields=fields_, rows=[flat(row) for row in rows], columns=columns_of(shape))
+    return Report(fields=fields_, rows=[flat(row) for row in rows], schema=schema_of(shape))
 
 
 def dialog_rows(found: Sequence[warehouse.RecentDialog]) -> list[Row]:
     """Dialogs as tables and JSON show them."""
-    return [{name: getattr(dialog, name) for name in DIALOG_COLUMNS} for dialog in found]
+    return [{name: getattr(dialog, name) for name in DIALOG_SCHEMA.names} for dialog in found]
 
 
 def dashboard(period: Period, query: CompareQuery) -> Ask:
@@ -83,7 +89,7 @@ def dashboard(period: Period, query: CompareQuery) -> Ask:
                 "top_users": top,
             },
             rows=[flat(point) for point in activity.points],
-            columns=columns_of(warehouse.ActivityPoint),
+            schema=schema_of(warehouse.ActivityPoint),
             user_keys=tuple({*(d.user_key for d in page.dialogs), *(u.user_key for u in top)}),
         )
 
@@ -101,7 +107,7 @@ def summary(period: Period, query: CompareQuery) -> Ask:
         return Report(
             fields={"summary": found},
             rows=rows,
-            columns=("span", *columns_of(warehouse.Totals)),
+            schema=joined(SPAN, schema_of(warehouse.Totals)),
         )
 
     return ask
@@ -117,7 +123,7 @@ def activity(period: Period, query: CompareQuery) -> Ask:
         return Report(
             fields={"activity": found},
             rows=rows,
-            columns=("span", *columns_of(warehouse.ActivityPoint)),
+            schema=joined(SPAN, schema_of(warehouse.ActivityPoint)),
         )
 
     return ask
@@ -137,7 +143,7 @@ def dialogs(period: Period, query: DialogsQuery) -> Ask:
         return Report(
             fields={"dialogs": rows, "next_cursor": page.next_cursor},
             rows=rows,
-            columns=DIALOG_COLUMNS,
+            schema=DIALOG_SCHEMA,
             user_keys=tuple({dialog.user_key for dialog in page.dialogs}),
         )
 
@@ -157,7 +163,7 @@ def top_users(period: Period, query: TopUsersQuery) -> Ask:
         return Report(
             fields={"by": query.by, "top_users": found},
             rows=[flat(user) for user in found],
-            columns=columns_of(warehouse.TopUser),
+            schema=schema_of(warehouse.TopUser),
             user_keys=tuple(user.user_key for user in found),
         )
 
@@ -187,7 +193,14 @@ def retention(period: Period, query: RetentionQuery) -> Ask:
         return Report(
             fields={"width": query.width, "retention": found},
             rows=rows,
-            columns=("cohort", "users", query.width.value, "active"),
+            schema=pa.schema(
+                [
+                    ("cohort", DAY),
+                    ("users", COUNT),
+                    (query.width.value, COUNT),
+                    ("active", COUNT),
+                ]
+            ),
         )
 
     return ask
@@ -238,9 +251,11 @@ def funnel(period: Period, query: StatsQuery) -> Ask:
         found = await warehouse.funnel(
             reader, snapshot=snapshot, period=period, filters=query.filters
         )
-        total = flat(found.total) | {"source": "(all)"}
-        rows = [total, *(flat(row) for row in found.sources)]
-        return Report(fields={"funnel": found}, rows=rows, columns=tuple(total))
+        rows = [flat(row) for row in found.sources]
+        # Not the total: somebody may sum a column. What it has beside the sources is a row too.
+        if found.others is not None:
+            rows.append(flat(found.others) | {"source": OTHER_SOURCES})
+        return Report(fields={"funnel": found}, rows=rows, schema=schema_of(warehouse.FunnelRow))
 
     return ask
 
@@ -263,7 +278,7 @@ def dimensions(period: Period, _query: StatsQuery) -> Ask:
             for field in fields(found)
             for value in getattr(found, field.name)
         ]
-        return Report(fields={"dimensions": found}, rows=rows, columns=("dimension", "value"))
+        return Report(fields={"dimensions": found}, rows=rows, schema=texts("dimension", "value"))
 
     return ask
 
@@ -284,4 +299,4 @@ async def freshness(reader: Reader, snapshot: Snapshot) -> Report:
 async def catalogue(_reader: Reader, _snapshot: Snapshot) -> Report:
     metrics = metric_catalogue()
     rows = [flat(metric) | {"additive_over": ", ".join(metric.additive_over)} for metric in metrics]
-    return Report(fields={"metrics": metrics}, rows=rows, columns=columns_of(Metric))
+    return Report(fields={"metrics": metrics}, rows=rows, schema=schema_of(Metric))

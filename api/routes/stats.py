@@ -15,7 +15,7 @@ from api.accounts.login import Principal
 from api.accounts.scopes import Scope
 from api.answers.desk import Desk
 from api.answers.export import ExportDesk
-from api.answers.formats import MEDIA_TYPES, Format, negotiate
+from api.answers.formats import MEDIA_TYPES, Asked, Format, negotiate
 from api.answers.questions import Export, Question
 from api.models import stats as shapes
 from api.models.errors import ANSWER_HEADERS, ETAG, RATE_HEADERS, problems
@@ -93,16 +93,20 @@ class Desks:
         principal: Principal,
         question: Question,
         *,
-        asked_format: Format | None,
+        asked: Asked,
     ) -> Response:
         """The answer, or the export when there is one in that format."""
         if question.export is not None:
-            format_ = negotiate(asked_format, request.headers.get("accept", ""))
+            format_ = negotiate(asked, request.headers.get("accept", ""))
             if format_ is not Format.JSON:
                 return await self.exports.serve(
-                    principal, question, question.export, format_=format_
+                    principal,
+                    question,
+                    question.export,
+                    format_=format_,
+                    has_bom=asked.has_bom,
                 )
-        return await self.answers.serve(request, principal, question, asked_format=asked_format)
+        return await self.answers.serve(request, principal, question, asked=asked)
 
 
 def add_reports(router: APIRouter, desks: Desks, *, default_tz: str) -> None:
@@ -159,10 +163,8 @@ def _route(desks: Desks, planner: Planner[Any]) -> Route:
     # The principal is read here, not by a dependency: resolving one costs more than the answer.
     async def route(request: Request) -> Response:
         principal = with_scope(request, Scope.STATS_READ)
-        question, asked_format = planner.plan(
-            request.scope["query_string"], now=desks.answers.clock()
-        )
-        return await desks.serve(request, principal, question, asked_format=asked_format)
+        question, asked = planner.plan(request.scope["query_string"], now=desks.answers.clock())
+        return await desks.serve(request, principal, question, asked=asked)
 
     return route
 

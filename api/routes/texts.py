@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,11 +17,14 @@ from api.answers.texts import Texts
 from api.models.errors import RATE_HEADERS, problems
 from api.models.stats import DialogText
 from api.routes.access import TextsReader, secured
+from api.routes.planning import one_value_each
 
 
 def text_routes(*, texts: Texts, names: NameBook, accounts: Accounts) -> APIRouter:
     """The route under /api/v1/dialogs."""
-    router = APIRouter(prefix="/api/v1/dialogs", tags=["texts"])
+    router = APIRouter(
+        prefix="/api/v1/dialogs", tags=["texts"], dependencies=[Depends(one_value_each)]
+    )
 
     @router.get(
         "/{dialog_id}/text",

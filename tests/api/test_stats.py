@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -165,6 +166,36 @@ async def test_what_cannot_be_resolved_is_422_and_says_where(
         assert set(problem) == {"code", "message", "details", "request_id"}
         assert len(problem["details"]) == 1 or path == "/quality"
         assert problem["details"][0]["where"][0] == "query"
+
+
+@pytest.mark.parametrize("path", [*PARTS, "/dialogs", "/retention"])
+async def test_an_argument_given_twice_is_422_and_says_which(
+    analyst: httpx.AsyncClient, path: str
+) -> None:
+    for query, name in (
+        ("format=json&format=csv", "format"), ("format=&format=", "format"),
+        ("f%6frmat=json&format=json", "format"), ("nothing=1&nothing=2", "nothing"),
+    ):  # fmt: skip
+        answer = await analyst.get(f"{STATS}{path}?{query}")
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), query
+        assert answer.json()["details"] == [
+            {"where": ["query", name], "problem": "given more than once"}
+        ]
+
+
+async def test_no_other_route_drops_a_repeated_argument(analyst: httpx.AsyncClient) -> None:
+    both = await analyst.get(f"{STATS}?model=a&bot=1&model=b&bot=1&tz=UTC")
+    assert [one["where"][1] for one in both.json()["details"]] == ["model", "bot"]
+    body = {"metrics": ["turns"], "date_range": "7d"}
+    answers = [
+        await analyst.get("/api/v1/admin/readings?limit=1&limit=2"),
+        await analyst.get(f"/api/v1/dialogs/{UUID(int=1)}/text?limit=1&limit=2"),
+        await analyst.post("/api/v1/query?format=csv&format=json", json=body),
+    ]
+    assert [answer.status_code for answer in answers] == [422, 422, 422]
+    analyst.headers.pop("authorization")
+    for path in ("/api/v1/admin/readings", STATS):
+        assert (await analyst.get(f"{path}?limit=1&limit=2")).status_code == 401
 
 
 async def test_filters_narrow(analyst: httpx.AsyncClient) -> None:

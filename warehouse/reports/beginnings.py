@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from warehouse.periods import Period
@@ -54,13 +55,19 @@ async def funnel(
             "today": today,
         },
     )
-    total: Row = {name: sum(row[name] for row in rows) for name in _COUNTS}
-    total["cost_usd"] += Decimal(0)
+    others = rows[MOST_SOURCES:]
     return Funnel(
         snapshot.report_timezone,
-        _row(None, total),
+        _row(None, _added(rows)),
         tuple(_row(row["source"] or None, row) for row in rows[:MOST_SOURCES]),
+        _row(None, _added(others)) if others else None,
     )
+
+
+def _added(rows: Sequence[Row]) -> Row:
+    total: Row = {name: sum(row[name] for row in rows) for name in _COUNTS}
+    total["cost_usd"] += Decimal(0)
+    return total
 
 
 def _row(source: str | None, row: Row) -> FunnelRow:

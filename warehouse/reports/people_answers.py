@@ -128,7 +128,9 @@ class Funnel:
     tz: str
     total: FunnelRow
     sources: tuple[FunnelRow, ...]
-    """Most started first, at most 50; further ones only in the total."""
+    """Most started first, at most 50."""
+    others: FunnelRow | None
+    """All further sources together; None when there is none."""
 
 
 @dataclass(frozen=True, slots=True)

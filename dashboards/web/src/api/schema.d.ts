@@ -1201,6 +1201,7 @@ export interface components {
         };
         /** Funnel */
         Funnel: {
+            others: components["schemas"]["FunnelRow"] | null;
             /** Sources */
             sources: components["schemas"]["FunnelRow"][];
             total: components["schemas"]["FunnelRow"];
@@ -3639,6 +3640,8 @@ export interface operations {
             query?: {
                 /** @description Wins over `Accept`. */
                 format?: components["schemas"]["Format"] | null;
+                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                bom?: boolean;
             };
             header?: never;
             path?: never;
@@ -3776,6 +3779,8 @@ export interface operations {
             query?: {
                 /** @description Wins over `Accept`. */
                 format?: "json" | "csv" | "arrow";
+                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                bom?: boolean;
                 /** @description `day`: the last 24 hours by hour. `week`, `month`: today and the 6 or 29 days before it in the zone, by day. `custom`: `from` and `to`. Default: `week`. */
                 period?: "day" | "week" | "month" | "custom";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
@@ -3935,6 +3940,8 @@ export interface operations {
             query?: {
                 /** @description Wins over `Accept`. */
                 format?: "json" | "csv" | "arrow";
+                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                bom?: boolean;
                 /** @description `day`: the last 24 hours by hour. `week`, `month`: today and the 6 or 29 days before it in the zone, by day. `custom`: `from` and `to`. Default: `week`. */
                 period?: "day" | "week" | "month" | "custom";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
@@ -4094,6 +4101,8 @@ export interface operations {
             query?: {
                 /** @description Wins over `Accept`. */
                 format?: "json" | "csv" | "arrow";
+                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                bom?: boolean;
             };
             header?: never;
             path?: never;
@@ -4235,6 +4244,8 @@ export interface operations {
             query?: {
                 /** @description Wins over `Accept`. */
                 format?: "json" | "csv" | "arrow";
+                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                bom?: boolean;
                 /** @description `day`: the last 24 hours by hour. `week`, `month`: today and the 6 or 29 days before it in the zone, by day. `custom`: `from` and `to`. Default: `week`. */
                 period?: "day" | "week" | "month" | "custom";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
@@ -4392,6 +4403,8 @@ export interface operations {
             query?: {
                 /** @description Wins over `Accept`. */
                 format?: "json" | "csv" | "arrow";
+                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                bom?: boolean;
                 /** @description `day`: the last 24 hours by hour. `week`, `month`: today and the 6 or 29 days before it in the zone, by day. `custom`: `from` and `to`. Default: `week`. */
                 period?: "day" | "week" | "month" | "custom";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
@@ -4552,6 +4565,8 @@ export interface operations {
             query?: {
                 /** @description Wins over `Accept`. */
                 format?: "json" | "csv" | "arrow";
+                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                bom?: boolean;
                 /** @description `day`: the last 24 hours by hour. `week`, `month`: today and the 6 or 29 days before it in the zone, by day. `custom`: `from` and `to`. Default: `week`. */
                 period?: "day" | "week" | "month" | "custom";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
@@ -4709,6 +4724,8 @@ export interface operations {
             query?: {
                 /** @description Wins over `Accept`. */
                 format?: "json" | "csv" | "arrow";
+                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                bom?: boolean;
             };
             header?: never;
             path?: never;
@@ -4850,6 +4867,8 @@ export interface operations {
             query?: {
                 /** @description Wins over `Accept`. */
                 format?: "json" | "csv" | "arrow";
+                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                bom?: boolean;
                 /** @description `day`: the last 24 hours by hour. `week`, `month`: today and the 6 or 29 days before it in the zone, by day. `custom`: `from` and `to`. Default: `week`. */
                 period?: "day" | "week" | "month" | "custom";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
@@ -5007,6 +5026,8 @@ export interface operations {
             query?: {
                 /** @description Wins over `Accept`. */
                 format?: "json" | "csv" | "arrow";
+                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                bom?: boolean;
                 /** @description `day`: the last 24 hours by hour. `week`, `month`: today and the 6 or 29 days before it in the zone, by day. `custom`: `from` and `to`. Default: `week`. */
                 period?: "day" | "week" | "month" | "custom";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
@@ -5164,6 +5185,8 @@ export interface operations {
             query?: {
                 /** @description Wins over `Accept`. */
                 format?: "json" | "csv" | "arrow";
+                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                bom?: boolean;
                 /** @description `day`: the last 24 hours by hour. `week`, `month`: today and the 6 or 29 days before it in the zone, by day. `custom`: `from` and `to`. Default: `week`. */
                 period?: "day" | "week" | "month" | "custom";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
@@ -5321,6 +5344,8 @@ export interface operations {
             query?: {
                 /** @description Wins over `Accept`. */
                 format?: "json" | "csv" | "arrow";
+                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                bom?: boolean;
                 /** @description `day`: the last 24 hours by hour. `week`, `month`: today and the 6 or 29 days before it in the zone, by day. `custom`: `from` and `to`. Default: `week`. */
                 period?: "day" | "week" | "month" | "custom";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
@@ -5478,6 +5503,8 @@ export interface operations {
             query?: {
                 /** @description Wins over `Accept`. */
                 format?: "json" | "csv" | "arrow";
+                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                bom?: boolean;
                 /** @description `day`: the last 24 hours by hour. `week`, `month`: today and the 6 or 29 days before it in the zone, by day. `custom`: `from` and `to`. Default: `week`. */
                 period?: "day" | "week" | "month" | "custom";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
@@ -5629,6 +5656,8 @@ export interface operations {
             query?: {
                 /** @description Wins over `Accept`. */
                 format?: "json" | "csv" | "arrow";
+                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                bom?: boolean;
                 /** @description `day`: the last 24 hours by hour. `week`, `month`: today and the 6 or 29 days before it in the zone, by day. `custom`: `from` and `to`. Default: `week`. */
                 period?: "day" | "week" | "month" | "custom";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
@@ -5789,6 +5818,8 @@ export interface operations {
             query?: {
                 /** @description Wins over `Accept`. */
                 format?: "json" | "csv" | "arrow";
+                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                bom?: boolean;
                 /** @description `day`: the last 24 hours by hour. `week`, `month`: today and the 6 or 29 days before it in the zone, by day. `custom`: `from` and `to`. Default: `week`. */
                 period?: "day" | "week" | "month" | "custom";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
@@ -5946,6 +5977,8 @@ export interface operations {
             query?: {
                 /** @description Wins over `Accept`. */
                 format?: "json" | "csv" | "arrow";
+                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                bom?: boolean;
                 /** @description `day`: the last 24 hours by hour. `week`, `month`: today and the 6 or 29 days before it in the zone, by day. `custom`: `from` and `to`. Default: `week`. */
                 period?: "day" | "week" | "month" | "custom";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
@@ -6105,6 +6138,8 @@ export interface operations {
             query?: {
                 /** @description Wins over `Accept`. */
                 format?: "json" | "csv" | "arrow";
+                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                bom?: boolean;
                 /** @description `day`: the last 24 hours by hour. `week`, `month`: today and the 6 or 29 days before it in the zone, by day. `custom`: `from` and `to`. Default: `week`. */
                 period?: "day" | "week" | "month" | "custom";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
