@@ -1,6 +1,6 @@
 """The published state of the warehouse, resolved once per answer.
 
-Every figure of one answer is read at one snapshot; its id is part of the answer's ETag.
+Every figure of one answer is read at one snapshot, which the answer names.
 """
 
 from __future__ import annotations

@@ -64,56 +64,54 @@ async def rows_of(client: httpx.AsyncClient, path: str, **arguments: Any) -> lis
 
 
 @pytest.mark.parametrize("names", ["names:read", ""])
-@pytest.mark.parametrize("part", PARTS)
 async def test_an_empty_month_and_a_full_one_are_one_table(
-    analyst: httpx.AsyncClient, engine: AsyncEngine, part: str, names: str
+    analyst: httpx.AsyncClient, engine: AsyncEngine, names: str
 ) -> None:
     await grant(engine, ["stats:read", *names.split()])
-    token = await bearer(analyst)
-    analyst.headers.update(token)
-    empty, full = [await arrow(analyst, STATS + part, **span) for span in (EMPTY, FULL)]
-    assert empty.schema.equals(full.schema)
-    assert not any(pa.types.is_null(kind) for kind in full.schema.types)
-    assert pa.concat_tables([empty, full, empty]).num_rows == 2 * empty.num_rows + full.num_rows
-    assert full.num_rows
-    # Also the rows of which nothing is known: a bot that is not there.
-    unknown = await arrow(analyst, STATS + part, **FULL, bot=99)
-    assert unknown.schema.equals(full.schema)
-    header = (await analyst.get(STATS + part, params={**EMPTY, "format": "csv"})).text
-    assert header.splitlines()[0].split(",") == full.schema.names
-    has_names = bool(names) and "user_key" in full.schema.names
-    assert ("username" in full.schema.names) is has_names
+    analyst.headers.update(await bearer(analyst))
+    for part in PARTS:
+        empty, full = [await arrow(analyst, STATS + part, **span) for span in (EMPTY, FULL)]
+        # Also the rows of which nothing is known: a bot that is not there.
+        unknown = await arrow(analyst, STATS + part, **FULL, bot=99)
+        assert empty.schema.equals(full.schema), part
+        assert unknown.schema.equals(full.schema), part
+        assert not any(pa.types.is_null(kind) for kind in full.schema.types), part
+        assert pa.concat_tables([empty, full]).num_rows == empty.num_rows + full.num_rows
+        assert full.num_rows, part
+        header = (await analyst.get(STATS + part, params={**EMPTY, "format": "csv"})).text
+        assert header.splitlines()[0].split(",") == full.schema.names, part
+        has_names = bool(names) and "user_key" in full.schema.names
+        assert ("username" in full.schema.names) is has_names, part
 
 
-@pytest.mark.parametrize("part", ["/quality", "/freshness", "/catalogue"])
-async def test_what_is_about_now_has_types_too(analyst: httpx.AsyncClient, part: str) -> None:
-    table = await arrow(analyst, STATS + part)
-    assert not any(pa.types.is_null(kind) for kind in table.schema.types)
+async def test_what_is_about_now_has_types_too(analyst: httpx.AsyncClient) -> None:
+    for part in ("/quality", "/freshness", "/catalogue"):
+        table = await arrow(analyst, STATS + part)
+        assert not any(pa.types.is_null(kind) for kind in table.schema.types), part
 
 
-@pytest.mark.parametrize("dimensions", [[], ["model"], ["bot"], ["time:day"], ["time:hour", "bot"]])
-async def test_a_query_has_the_types_of_its_columns(
-    analyst: httpx.AsyncClient, dimensions: list[str]
-) -> None:
+async def test_a_query_has_the_types_of_its_columns(analyst: httpx.AsyncClient) -> None:
     names = list(FIGURES)
-    tables = []
-    for days in (["2025-01-01", "2025-01-31"], ["2026-03-01", "2026-03-18"]):
+    for dimensions in ([], ["model"], ["bot"], ["time:day"], ["time:hour", "bot"]):
         for metrics in (names[:20], names[20:]):
-            answer = await analyst.post(
-                "/api/v1/query?format=arrow",
-                json={"metrics": metrics, "date_range": days, "dimensions": dimensions},
-            )
-            assert answer.status_code == 200, answer.text
-            tables.append(pa.ipc.open_stream(answer.content).read_all())
-    for empty, full in ((tables[0], tables[2]), (tables[1], tables[3])):
-        assert empty.schema.equals(full.schema)
-        assert pa.concat_tables([empty, full]).num_rows
-    types = {field.name: field.type for table in tables for field in table.schema}
-    for name in FIGURES:
-        if BY_NAME[name].unit.startswith("US dollars"):
-            assert pa.types.is_decimal(types[name]), name
-        elif BY_NAME[name].unit in {"turns", "people", "tokens", "messages"}:
-            assert pa.types.is_int64(types[name]), name
+            empty, full = [
+                await queried(analyst, metrics=metrics, date_range=days, dimensions=dimensions)
+                for days in (["2025-01-01", "2025-01-31"], ["2026-03-01", "2026-03-18"])
+            ]
+            assert empty.schema.equals(full.schema), dimensions
+            assert pa.concat_tables([empty, full]).num_rows
+            for name in metrics:
+                kind = full.schema.field(name).type
+                if BY_NAME[name].unit.startswith("US dollars"):
+                    assert pa.types.is_decimal(kind), name
+                elif BY_NAME[name].unit in {"turns", "people", "tokens", "messages"}:
+                    assert pa.types.is_int64(kind), name
+
+
+async def queried(client: httpx.AsyncClient, **query: Any) -> pa.Table:
+    answer = await client.post("/api/v1/query?format=arrow", json=query)
+    assert answer.status_code == 200, answer.text
+    return pa.ipc.open_stream(answer.content).read_all()
 
 
 async def test_money_stays_exact_beside_nothing(analyst: httpx.AsyncClient) -> None:
