@@ -126,10 +126,10 @@ class Desk:
         variant = _variant(prepared, format_, names, has_bom=asked.has_bom)
         lag = prepared.stated.lag_seconds(self.clock())
         raw_headers = [*variant.raw_headers, (b"x-lag-seconds", b"%.3f" % lag)]
-        if request.method != "GET":
-            # What is no GET has no condition and so no use for a tag.
+        is_conditional = request.method == "GET"
+        if not is_conditional:
             raw_headers = [header for header in raw_headers if header[0] != b"etag"]
-        if request.method == "GET" and matches_tag(request.headers, variant.etag):
+        if is_conditional and matches_tag(request.headers, variant.etag):
             outcome, response = "unchanged", Response(status_code=304)
             response.raw_headers = raw_headers
         else:
@@ -187,7 +187,9 @@ class Desk:
             tail=tail,
             report=report,
             stated=stated,
-            content_hash=hashlib.sha256(content_json).digest(),
+            content_hash=hashlib.sha256(
+                b"%b|%b" % (repr((question.report, question.arguments)).encode(), content_json)
+            ).digest(),
             headers=stated_headers(stated, period, newest=snapshot),
             size=4 * len(tail),
         )
