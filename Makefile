@@ -38,6 +38,10 @@ demo: setup web ## Everything on this machine with simulators and dialogs (DATA=
 up: setup web ## Everything on this machine against the real Telegram and OpenRouter (.env)
 	@exec $(BIN)/python -m embedded.stack up
 
+.PHONY: doctor
+doctor: setup ## Does the configuration work? Token, key, model, fallback, prices: one line each
+	@exec $(BIN)/python -m bot.doctor
+
 .PHONY: smoke
 smoke: setup ## A throw-away stack: LIMIT messages of DATA in, numbers compared, JSON last
 	@exec $(BIN)/python -m embedded.stack smoke --data "$(DATA)" --limit "$(or $(LIMIT),2000)"

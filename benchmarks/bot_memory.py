@@ -20,7 +20,6 @@ from zoneinfo import ZoneInfo
 
 from aiogram import Dispatcher
 from aiogram.types import Message
-from openai import AsyncOpenAI
 
 from bot.completion import Completion
 from bot.delivery import Outbox
@@ -32,7 +31,7 @@ from bot.lanes import Lanes, Line
 from bot.leases import Entry
 from bot.limits import Limits
 from bot.metrics import Metrics
-from bot.model import Model
+from bot.model import Model, connect_model
 from bot.pace import Pace
 from bot.poller import Poller
 from bot.records import Context, Earlier, Ending, OpenTurn, Question, Room
@@ -159,7 +158,9 @@ class Store:
         del outcome
         self._messages[turn.dialog_id].append(Earlier(Role.ASSISTANT, completion.text))
 
-    async def finish(self, _turn_id: UUID, update_ids: Sequence[int], _ending: Ending) -> None:
+    async def finish(
+        self, _turn_id: UUID, update_ids: Sequence[int], _ending: Ending, **_more: object
+    ) -> None:
         await self.settle(update_ids)
 
 
@@ -193,21 +194,11 @@ async def run_memory(settings: Settings, stop: asyncio.Event) -> None:
         store, work, metrics=metrics, most=s.bot.max_lanes, sweep_seconds=s.bot.sweep_seconds
     )
     store.classifier, store.lanes = Classifier(vault, bot, identity), lanes
-    client = AsyncOpenAI(
-        api_key=s.model.openrouter_api_key.get_secret_value(),
-        base_url=s.model.openrouter_base_url,
-        max_retries=0,
-        timeout=s.model.llm_timeout_seconds,
-    )
-    model = Model(
-        client,
-        metrics=metrics,
-        first_token_seconds=s.model.llm_first_token_seconds,
-        max_tokens=s.model.llm_max_tokens,
-    )
+    client = connect_model(s.model)
+    model = Model(client, settings=s.model, metrics=metrics)
     limits = Limits(
         access=s.access, limits=s.limits, prices=s.model.llm_prices,
-        max_tokens=s.model.llm_max_tokens, zone=ZoneInfo("UTC"), sessions=nothing,
+        most_tokens=model.most_tokens, zone=ZoneInfo("UTC"), sessions=nothing,
     )  # fmt: skip
     turns = Turns(
         ledger=store, model=model, gate=limits, sessions=nothing, settings=s.model, metrics=metrics

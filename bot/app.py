@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 from aiogram import Dispatcher
 from aiohttp import web
-from openai import AsyncOpenAI
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import async_sessionmaker
@@ -26,9 +25,9 @@ from bot.incoming import Classifier, Identity
 from bot.lanes import Lanes, Line
 from bot.leases import Leases, LeasesLostError
 from bot.ledger import Ledger
-from bot.limits import Limits
+from bot.limits import CHARACTERS_PER_TOKEN, Limits
 from bot.metrics import Metrics
-from bot.model import Model
+from bot.model import Model, connect_model
 from bot.monitor import Monitor
 from bot.operator_mail import OperatorMail
 from bot.pace import Pace
@@ -93,31 +92,21 @@ class App:
             group_per_minute=s.telegram.telegram_group_messages_per_minute,
         )
         self.outbox = Outbox(self.bot, pace=self.pace, metrics=self.metrics)
-        self._client = AsyncOpenAI(
-            api_key=s.model.openrouter_api_key.get_secret_value(),
-            base_url=s.model.openrouter_base_url,
-            max_retries=0,
-            timeout=s.model.llm_timeout_seconds,
-        )
-        self.model = Model(
-            self._client,
-            metrics=self.metrics,
-            first_token_seconds=s.model.llm_first_token_seconds,
-            max_tokens=s.model.llm_max_tokens,
-            temperature=s.model.llm_temperature,
-        )
+        self._client = connect_model(s.model)
+        self.model = Model(self._client, settings=s.model, metrics=self.metrics)
         self.statements = Statements(s.database)
         self.ledger = Ledger(
             bot_id,
             statements=self.statements,
             vault=self.vault,
             max_history_messages=s.bot.max_history_messages,
+            max_history_characters=s.bot.max_history_tokens * CHARACTERS_PER_TOKEN,
         )
         self.limits = Limits(
             access=s.access,
             limits=s.limits,
             prices=s.model.llm_prices,
-            max_tokens=s.model.llm_max_tokens,
+            most_tokens=self.model.most_tokens,
             zone=ZoneInfo(s.report.report_timezone),
             sessions=self.sessions,
         )

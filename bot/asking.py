@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from bot.answer_stream import AnswerStream
 from bot.completion import FALLS_BACK, RETRYABLE, Completion, ModelError
 from bot.ledger import Ledger
 from bot.metrics import Metrics
@@ -32,6 +33,8 @@ class Course:
     fallback_cause: str | None = None
     first_token_at: datetime | None = None
     text: str = ""
+    answer: AnswerStream = field(default_factory=AnswerStream)
+    """What has arrived of the attempt that is open."""
 
 
 class Asking:
@@ -69,13 +72,24 @@ class Asking:
         deadline = clock() + self._settings.llm_timeout_seconds
         asked, attempts = 0, 1
         while True:
+            course.answer = self._model.new_answer()
             try:
                 return await self._model.ask(
-                    models[asked], messages, seconds=max(deadline - clock(), 0), on_text=grow
+                    models[asked],
+                    messages,
+                    course.answer,
+                    seconds=max(deadline - clock(), 0),
+                    on_text=grow,
                 )
             except ModelError as error:
                 log.warning(
-                    "model failed", model=models[asked], cause=error.kind.value, attempt=attempts
+                    "model failed",
+                    model=models[asked],
+                    cause=error.kind.value,
+                    attempt=attempts,
+                    http_status=error.report.http_status,
+                    provider_code=error.report.provider_code,
+                    generation_id=error.report.generation_id,
                 )
                 pause = self._pause(error, attempts)
                 has_another = asked + 1 < len(models)
@@ -86,7 +100,9 @@ class Asking:
                     # A person waits: who is told to come back later asks somebody else first.
                     and not (has_another and (error.retry_after or 0) > LONGEST_WAIT_SECONDS)
                 )
-                if is_worth_repeating:
+                if error.is_adapted and clock() < deadline:
+                    pass  # at once, and without what the model refused
+                elif is_worth_repeating:
                     await asyncio.sleep(pause)
                     attempts += 1
                 elif error.kind in FALLS_BACK and has_another and clock() < deadline:
@@ -101,7 +117,7 @@ class Asking:
     async def _next(self, turn: OpenTurn, error: ModelError, model: str) -> OpenTurn:
         return await persist(
             lambda: self._ledger.next_attempt(
-                turn, outcome=error.kind.value, usage=error.usage, model=model
+                turn, outcome=error.kind.value, report=error.report, model=model
             )
         )
 

@@ -21,6 +21,8 @@ class Notice(StrEnum):
     TOO_LONG = "context_length"
     MODERATION = "moderation"
     TIMEOUT = "timeout"
+    THINKING = "thinking"
+    """Thinking used up the limit before the answer."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,10 @@ class Audience(Protocol):
     async def deliver(self, text: str, notice: Notice | None = None) -> Delivery:
         """The whole answer. Raises UndeliverableError."""
 
-    async def tell(self, notice: Notice) -> Delivery:
-        """No answer, but a word about it. Raises UndeliverableError."""
+    async def tell(self, notice: Notice, *, seconds: float | None = None) -> Delivery:
+        """No answer, but a word about it, and after how long to ask again.
+
+        Raises UndeliverableError.
+        """
 
     async def refuse(self, refusal: Refusal) -> None: ...

@@ -1,25 +1,23 @@
-"""A model's answer and its failures, read from whatever the provider states."""
+"""A model's answer and its failures, and what the provider stated about either."""
 
 from __future__ import annotations
 
-import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
 
-import openai
-
 LARGEST_COUNT = 2**31 - 1
+MOST_USD = 10**6
+"""One request cannot cost more: the provider stated something else."""
+SMALLEST_USD = Decimal("1e-10")
+"""What the ledger can hold; a smaller cost would become a false zero."""
 LONGEST_WORD = 200
 CONTENT_FILTER = "content_filter"
 """The finish reason of a text that the provider's filter broke off."""
-CONTEXT_LENGTH = re.compile(
-    r"context.{0,3}(length|window)|maximum context|too many tokens", re.IGNORECASE
-)
-MODERATION = re.compile(r"moderat|flagged|content.?(policy|filter)|safety", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
 
 
 class ErrorKind(StrEnum):
@@ -35,8 +33,10 @@ class ErrorKind(StrEnum):
     CONTEXT_LENGTH = "context_length"
     MODERATION = "moderation"
     NOT_FOUND = "not_found"
+    """There is no such model, or not any more."""
     UNAUTHORIZED = "unauthorized"
     PAYMENT = "payment"
+    """The account or the key has no money left."""
     BAD_REQUEST = "bad_request"
     EMPTY = "empty"
 
@@ -56,17 +56,10 @@ FALLS_BACK = RETRYABLE | {
     ErrorKind.CONTEXT_LENGTH,
     ErrorKind.MODERATION,
     ErrorKind.NOT_FOUND,
+    ErrorKind.PAYMENT,
+    ErrorKind.EMPTY,
 }
 """Another model may answer."""
-_BY_STATUS = {
-    401: ErrorKind.UNAUTHORIZED,
-    402: ErrorKind.PAYMENT,
-    403: ErrorKind.UNAUTHORIZED,
-    404: ErrorKind.NOT_FOUND,
-    408: ErrorKind.TIMEOUT,
-    413: ErrorKind.CONTEXT_LENGTH,
-    429: ErrorKind.RATE_LIMITED,
-}
 
 
 @dataclass(frozen=True)
@@ -79,37 +72,94 @@ class Usage:
     reasoning_tokens: int | None = None
     cost_usd: Decimal | None = None
 
+    def updated(self, later: Usage) -> Usage:
+        """With what a later statement says; what it leaves out stays as it was."""
+        both = {
+            field.name: own if stated is None else stated
+            for field in fields(self)
+            for own, stated in [(getattr(self, field.name), getattr(later, field.name))]
+        }
+        return Usage(**both)
+
+
+NO_USAGE = Usage()
+
+
+@dataclass(frozen=True)
+class CallReport:
+    """What is known of one request, whatever its outcome."""
+
+    model_used: str | None = None
+    finish_reason: str | None = None
+    usage: Usage = NO_USAGE
+    first_token_at: datetime | None = None
+    http_status: int | None = None
+    """None: no response had begun."""
+    provider_code: str | None = None
+    generation_id: str | None = None
+    provider_message: str | None = None
+    """The provider's sentence about the failure; never that of a moderation."""
+    has_left: bool = True
+    """False: no connection was established, or the request was not begun."""
+    is_refused: bool = False
+    """The provider refused it with a 4xx status before anything of an answer."""
+
+    @property
+    def is_unpriced(self) -> bool:
+        """Whether it may have cost something that nobody stated."""
+        if self.usage.cost_usd is not None or not self.has_left:
+            return False
+        return not (self.is_refused and self.usage == NO_USAGE)
+
 
 @dataclass(frozen=True)
 class Completion:
     """Text that a model gave."""
 
     text: str
-    model_used: str | None
-    finish_reason: str | None
-    usage: Usage
+    report: CallReport
     cut_by: ErrorKind | None = None
     """Why the text ends before its end; None when it is whole."""
-    first_token_at: datetime | None = None
+    is_refusal: bool = False
+    """The model declined, in words of its own."""
+    is_thinking: bool = False
+    """The text is thinking that never came to an answer."""
 
     @property
     def shortfall(self) -> str | None:
         """Why there would be more to say: `incomplete` (it broke off) or `length`."""
-        if self.cut_by is not None or self.finish_reason == CONTENT_FILTER:
+        if self.cut_by is not None or self.report.finish_reason == CONTENT_FILTER:
             return "incomplete"
-        return "length" if self.finish_reason == "length" else None
+        return "length" if self.report.finish_reason == "length" else None
+
+    @property
+    def outcome(self) -> str:
+        """As `llm_calls.outcome` states it."""
+        if self.shortfall == "incomplete":
+            return "incomplete"
+        return "refused" if self.is_refusal else "answered"
 
 
 class ModelError(Exception):
     """One request failed before it showed any text."""
 
     def __init__(
-        self, kind: ErrorKind, *, retry_after: float | None = None, usage: Usage | None = None
+        self,
+        kind: ErrorKind,
+        report: CallReport,
+        *,
+        retry_after: float | None = None,
+        is_adapted: bool = False,
+        is_eaten: bool = False,
     ) -> None:
         super().__init__(kind.value)
         self.kind = kind
+        self.report = report
         self.retry_after = retry_after
-        self.usage = usage or Usage()
+        self.is_adapted = is_adapted
+        """The model refused a parameter that the next request will not have."""
+        self.is_eaten = is_eaten
+        """Thinking used up the limit before an answer began."""
 
 
 def as_word(stated: str) -> str:
@@ -141,45 +191,16 @@ def _count(value: Any) -> int | None:
 
 
 def _money(value: Any) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    """A cost as it was stated; None when no ledger could hold it."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
+        return None
+    stated = str(value).strip()
+    if not _NUMBER.fullmatch(stated):
         return None
     try:
-        amount = Decimal(str(value))
+        amount = Decimal(stated)
     except InvalidOperation:
         return None
-    return amount if amount.is_finite() and 0 <= amount < 10**6 else None
-
-
-def as_model_error(error: openai.OpenAIError, usage: Usage) -> ModelError:
-    if isinstance(error, openai.APITimeoutError):
-        return ModelError(ErrorKind.TIMEOUT, usage=usage)
-    if isinstance(error, openai.APIConnectionError):
-        return ModelError(ErrorKind.CONNECTION, usage=usage)
-    if isinstance(error, openai.APIStatusError):
-        kind = _kind(error.status_code, f"{error.code} {error.message} {error.body}")
-        return ModelError(kind, retry_after=_retry_after(error), usage=usage)
-    if isinstance(error, openai.APIError):
-        # An `error` event inside a stream that began with HTTP 200.
-        body = error.body if isinstance(error.body, dict) else {}
-        code = str(body.get("code", error.code))
-        status = int(code) if code.isascii() and code.isdigit() else 500
-        return ModelError(_kind(status, f"{code} {error.message}"), usage=usage)
-    return ModelError(ErrorKind.MALFORMED, usage=usage)
-
-
-def _kind(status: int, words: str) -> ErrorKind:
-    if status in {400, 413, 422} and CONTEXT_LENGTH.search(words):
-        return ErrorKind.CONTEXT_LENGTH
-    if status in {400, 403, 422, 451} and MODERATION.search(words):
-        return ErrorKind.MODERATION
-    if status >= 500:  # noqa: PLR2004 # the server's own class of errors
-        return ErrorKind.CONTEXT_LENGTH if CONTEXT_LENGTH.search(words) else ErrorKind.SERVER_ERROR
-    return _BY_STATUS.get(status, ErrorKind.BAD_REQUEST)
-
-
-def _retry_after(error: openai.APIStatusError) -> float | None:
-    try:
-        seconds = float(error.response.headers.get("retry-after", ""))
-    except ValueError:
-        return None
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+    if amount == 0:
+        return Decimal(0)
+    return amount if SMALLEST_USD <= amount < MOST_USD else None

@@ -34,6 +34,7 @@ from bot.incoming import Place
 from bot.metrics import Metrics
 from bot.notices import notice_text, refusal_text
 from bot.render import Part, plain_parts, render, verbatim_parts, without_entities
+from bot.thinking import split_thinking
 
 TYPING_SECONDS = 4.5
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
@@ -87,7 +88,8 @@ class Conversation:
     async def deliver(self, text: str, notice: Notice | None = None) -> Delivery:
         """The whole answer, in as many messages as it needs."""
         await self.stop_preview()
-        parts = render(text)
+        split = split_thinking(text)
+        parts = render(split.thinking if split.is_open else text, is_folded=split.is_open)
         if notice:
             parts = [*parts, *plain_parts(notice_text(notice, self._))]
         cost = _Cost()
@@ -95,11 +97,11 @@ class Conversation:
             await self._send_part(part, cost, is_first=number == 0)
         return cost.delivery()
 
-    async def tell(self, notice: Notice) -> Delivery:
+    async def tell(self, notice: Notice, *, seconds: float | None = None) -> Delivery:
         """A word instead of an answer."""
         await self.stop_preview()
         cost = _Cost()
-        for part in plain_parts(notice_text(notice, self._)):
+        for part in plain_parts(notice_text(notice, self._, seconds=seconds)):
             await self._send_part(part, cost, is_first=True)
         return cost.delivery()
 

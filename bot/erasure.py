@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.limits import Limits
 from bot.people import People, Person, Sender
 from bot.sql import statement
-from bot.tables import Dialog, Message, Update, User
+from bot.tables import Dialog, LlmCall, Message, Turn, Update, User
 from common.log import get_logger
 from common.postgres import Sessions, transaction
 from common.vocabulary import UpdateOutcome
@@ -83,6 +83,16 @@ class Erasure:
                 },
             )
             await self._drop_updates(session, person, keep=[row.update_id for row in later])
+            # The key goes with the person; what it had sealed need not stay either.
+            await session.execute(
+                update(LlmCall)
+                .where(
+                    LlmCall.provider_message.is_not(None),
+                    LlmCall.turn_id == Turn.id,
+                    Turn.user_key == person.key,
+                )
+                .values(provider_message=None)
+            )
             await session.execute(delete(User).where(User.key == person.key))
             if later:
                 await self._hand_over(session, person, sender, later)

@@ -72,7 +72,7 @@ class Export:
                 "blocked_at": user.blocked_at,
                 "settings": _settings(person, settings),
                 "messages": [_message(person, message) for message in messages],
-                "turns": [_turn(turn, attempts[turn.id]) for turn in turns],
+                "turns": [_turn(person, turn, attempts[turn.id]) for turn in turns],
                 "updates": [_update(person, row) for row in updates],
                 "spent_before_forget": [_ledger_row(row) for row in spent],
             }
@@ -131,12 +131,17 @@ def _text(person: Person, sealed: bytes) -> str | None:
         return None
 
 
-def _turn(row: Turn, attempts: Sequence[LlmCall]) -> dict[str, Any]:
+def _turn(person: Person, row: Turn, attempts: Sequence[LlmCall]) -> dict[str, Any]:
     return {
         "dialog": row.dialog_id,
         **_ledger_row(row),
-        "attempts": [_ledger_row(attempt) for attempt in attempts],
+        "attempts": [_attempt(person, attempt) for attempt in attempts],
     }
+
+
+def _attempt(person: Person, row: LlmCall) -> dict[str, Any]:
+    sealed = row.provider_message
+    return {**_ledger_row(row), "provider_message": _text(person, sealed) if sealed else None}
 
 
 def _ledger_row(row: Base) -> dict[str, Any]:

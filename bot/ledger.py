@@ -14,7 +14,7 @@ import asyncpg
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.completion import Completion, Usage
+from bot.completion import CallReport, Completion
 from bot.records import (
     Context,
     Earlier,
@@ -36,12 +36,19 @@ class Ledger:
     """Reads and writes turns, attempts and messages of one bot."""
 
     def __init__(
-        self, bot_id: int, *, statements: Statements, vault: Vault, max_history_messages: int
+        self,
+        bot_id: int,
+        *,
+        statements: Statements,
+        vault: Vault,
+        max_history_messages: int,
+        max_history_characters: int,
     ) -> None:
         self._bot_id = bot_id
         self._statements = statements
         self._vault = vault
         self._max_history_messages = max_history_messages
+        self._max_history_characters = max_history_characters
 
     async def context(self, user_key: int, sealer: Sealer, room: Room) -> Context:
         """The open dialog's last messages and the person's settings.
@@ -65,7 +72,7 @@ class Ledger:
         instruction = first["sealed_system_prompt"]
         return Context(
             dialog_id=first["dialog_id"],
-            earlier=self._open_messages(reversed(rows)),
+            earlier=self._open_messages(rows),
             system_prompt=sealer.open_text(instruction) if instruction else None,
             model=first["model"],
             max_history_messages=first["max_history_messages"],
@@ -131,7 +138,7 @@ class Ledger:
         )
 
     async def next_attempt(
-        self, turn: OpenTurn, *, outcome: str, usage: Usage, model: str
+        self, turn: OpenTurn, *, outcome: str, report: CallReport, model: str
     ) -> OpenTurn:
         """Close the open attempt and open another one.
 
@@ -148,8 +155,7 @@ class Ledger:
                 "attempt": following.attempt,
                 "model": model,
                 "outcome": outcome,
-                "model_used": None,
-                **_usage(usage),
+                **_stated(report, turn.question.sealer),
             },
         )
         if not opened:
@@ -170,15 +176,22 @@ class Ledger:
                 "content": question.sealer.seal_text(completion.text),
                 "content_length": len(completion.text),
                 "outcome": outcome,
-                "model_used": completion.model_used,
-                "first_token_at": completion.first_token_at,
-                "finish_reason": completion.finish_reason,
-                **_usage(completion.usage),
+                **_stated(completion.report, question.sealer),
             },
         )
 
-    async def finish(self, turn_id: UUID, update_ids: Sequence[int], ending: Ending) -> None:
-        """Finish the turn and settle its updates. Done before: changes nothing."""
+    async def finish(
+        self,
+        turn_id: UUID,
+        update_ids: Sequence[int],
+        ending: Ending,
+        *,
+        sealer: Sealer | None = None,
+    ) -> None:
+        """Finish the turn and settle its updates. Done before: changes nothing.
+
+        `sealer` is the person's; without one no sentence of the provider is kept.
+        """
         await self._statements.write(
             "finish_turn",
             {
@@ -187,14 +200,16 @@ class Ledger:
                 "update_ids": list(update_ids),
                 "status": ending.status.value,
                 "reason": ending.reason,
+                "call_id": ending.call_id,
                 "call_outcome": ending.call_outcome,
-                "first_token_at": ending.first_token_at,
+                "turn_first_token_at": ending.first_token_at,
                 "answered_at": ending.answered_at,
                 "fallback_cause": ending.fallback_cause,
-                "finish_reason": ending.finish_reason,
+                "turn_finish_reason": ending.finish_reason,
                 "answer_chars": ending.answer_chars,
                 "answer_parts": ending.answer_parts,
                 "flood_wait_ms": ending.flood_wait_ms,
+                **_stated(ending.report or CallReport(), sealer),
             },
         )
 
@@ -248,27 +263,41 @@ class Ledger:
         if len(taken) != len(question.update_ids):
             raise TakenError("the updates are in another turn")
 
-    def _open_messages(self, rows: Iterable[Row]) -> tuple[Earlier, ...]:
+    def _open_messages(self, newest_first: Iterable[Row]) -> tuple[Earlier, ...]:
+        """The newest messages that fit, oldest first."""
         sealers: dict[bytes, Sealer] = {}
-        opened = []
-        for row in rows:
+        opened: list[Earlier] = []
+        left = self._max_history_characters
+        for row in newest_first:
             key = row["wrapped_key"]
             if row["content"] is None or key is None:
                 continue
+            left -= row["content_length"]
+            if left < 0:
+                break
             try:
                 sealer = sealers[key] = sealers.get(key) or self._vault.person(key)
                 opened.append(Earlier(Role(row["role"]), sealer.open_text(row["content"])))
             except UnreadableError:
                 # One damaged message must not end the conversation.
                 continue
-        return tuple(opened)
+        return tuple(reversed(opened))
 
 
-def _usage(usage: Usage) -> dict[str, Any]:
+def _stated(report: CallReport, sealer: Sealer | None) -> dict[str, Any]:
+    usage, message = report.usage, report.provider_message
     return {
+        "model_used": report.model_used,
+        "first_token_at": report.first_token_at,
+        "finish_reason": report.finish_reason,
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "cached_tokens": usage.cached_tokens,
         "reasoning_tokens": usage.reasoning_tokens,
         "cost_usd": usage.cost_usd,
+        "is_unpriced": report.is_unpriced,
+        "http_status": report.http_status,
+        "provider_code": report.provider_code,
+        "generation_id": report.generation_id,
+        "provider_message": sealer.seal_text(message) if message and sealer else None,
     }

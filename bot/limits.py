@@ -69,6 +69,7 @@ class Limits:
 
     Args:
         prices: US dollars per million tokens, by model.
+        most_tokens: the most that one answer of a model may have.
         zone: whose midnight begins a day and a month.
     """
 
@@ -78,7 +79,7 @@ class Limits:
         access: AccessSettings,
         limits: LimitSettings,
         prices: dict[str, Price],
-        max_tokens: int,
+        most_tokens: Callable[[str], int],
         zone: ZoneInfo,
         sessions: Sessions,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -86,7 +87,7 @@ class Limits:
         self._access = access
         self._limits = limits
         self._prices = prices
-        self._max_tokens = max_tokens
+        self._most_tokens = most_tokens
         self._zone = zone
         self._sessions = sessions
         self._now = now
@@ -204,7 +205,8 @@ class Limits:
         characters = len(question.text) + len(context.system_prompt or "")
         characters += sum(len(earlier.text) for earlier in context.earlier)
         prompt_tokens = characters / CHARACTERS_PER_TOKEN + TOKENS_AROUND_A_PROMPT
-        tokens = Decimal(prompt_tokens) * price.prompt + self._max_tokens * price.completion
+        tokens = Decimal(prompt_tokens) * price.prompt
+        tokens += self._most_tokens(model) * price.completion
         return tokens / 1_000_000
 
     def periods(self) -> tuple[date, date]:
@@ -255,10 +257,11 @@ class Limits:
         )
 
     def _reserve(self, model: str | None) -> Decimal:
-        price = self._prices.get(model or "")
-        if price is None:
+        price = self._prices.get(model) if model else None
+        if model is None or price is None:
             return RESERVE_WITHOUT_PRICE_USD
-        tokens = TYPICAL_PROMPT_TOKENS * price.prompt + self._max_tokens * price.completion
+        tokens = TYPICAL_PROMPT_TOKENS * price.prompt
+        tokens += self._most_tokens(model) * price.completion
         return tokens / 1_000_000
 
     def _rate_refusal(self, spending: Spending) -> Refusal | None:

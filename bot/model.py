@@ -4,76 +4,106 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import re
 import time
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx2
 import openai
-from openai import AsyncOpenAI, AsyncStream
+from openai import AsyncOpenAI, AsyncStream, DefaultAsyncHttpxClient
 from openai.types.chat import ChatCompletionMessageParam
 
-from bot.completion import (
-    Completion,
-    ErrorKind,
-    ModelError,
-    Usage,
-    as_model_error,
-    as_word,
-    read_usage,
-)
+from bot.answer_stream import AnswerStream, Sign
+from bot.completion import Completion, ErrorKind, ModelError, as_word
 from bot.metrics import Metrics
+from bot.provider_errors import Failure, read_failure
+from bot.settings import ModelSettings
 from common.tracing import span
 
 ChatMessage = ChatCompletionMessageParam
+USAGE_SECONDS = 5.0
+"""How long the statement of usage may come after the answer's end."""
+LONGEST_LINE_BYTES = 8_000_000
+CLOSING_SECONDS = 0.2
+"""How long the connection is given to end in order, so that it can be used again."""
+DROPPABLE = ("reasoning", "temperature", "stream_options")
+_UNKNOWN = re.compile(
+    r"unsupported|not supported|does ?n.t support|does not support|unknown|unrecogni|unexpected"
+    r"|not permitted|not allowed|extra (inputs|fields)",
+    re.IGNORECASE,
+)
+
+_sending: ContextVar[AnswerStream | None] = ContextVar("sending", default=None)
+
+
+async def _follow(request: httpx2.Request) -> None:
+    """Note when the request leaves: until then nobody can charge for it."""
+    answer = _sending.get()
+
+    async def trace(event: str, _info: object) -> None:
+        if answer is not None and event.endswith("send_request_headers.started"):
+            answer.has_left = True
+
+    request.extensions["trace"] = trace
+
+
+def connect_model(settings: ModelSettings) -> AsyncOpenAI:
+    """The client of the configured address; it repeats nothing by itself."""
+    return AsyncOpenAI(
+        api_key=settings.openrouter_api_key.get_secret_value(),
+        base_url=settings.openrouter_base_url,
+        max_retries=0,
+        timeout=settings.llm_timeout_seconds,
+        http_client=DefaultAsyncHttpxClient(event_hooks={"request": [_follow]}),
+    )
 
 
 @dataclass
-class _Growing:
-    """What has arrived of one answer."""
+class _Habits:
+    """What one model was seen to want."""
 
-    text: str = ""
-    model_used: str | None = None
-    finish_reason: str | None = None
-    usage: Usage = field(default_factory=Usage)
-
-    def completion(self, cut_by: ErrorKind | None) -> Completion:
-        return Completion(self.text, self.model_used, self.finish_reason, self.usage, cut_by)
+    thinks: bool = False
+    limit_field: str = "max_tokens"
+    refused: set[str] = field(default_factory=set)
 
 
 class Model:
-    """Asks models for answers.
+    """Asks models for answers."""
 
-    Args:
-        first_token_seconds: how long one request may stay silent.
-    """
-
-    def __init__(
-        self,
-        client: AsyncOpenAI,
-        *,
-        metrics: Metrics,
-        first_token_seconds: float,
-        max_tokens: int,
-        temperature: float | None = None,
-    ) -> None:
+    def __init__(self, client: AsyncOpenAI, *, settings: ModelSettings, metrics: Metrics) -> None:
         self._client = client
+        self._settings = settings
         self._metrics = metrics
-        self._first_token_seconds = first_token_seconds
-        self._max_tokens = max_tokens
-        self._temperature = temperature
+        self._habits: defaultdict[str, _Habits] = defaultdict(_Habits)
+
+    def new_answer(self) -> AnswerStream:
+        """An answer of which nothing has arrived."""
+        return AnswerStream(self._settings.openrouter_api_key.get_secret_value())
+
+    def most_tokens(self, model: str) -> int:
+        """The most that one answer of this model may have, thinking included."""
+        settings = self._settings
+        thinking = settings.llm_reasoning_tokens if self._habits[model].thinks else 0
+        return settings.llm_max_tokens + thinking
 
     async def ask(
         self,
         model: str,
         messages: Sequence[ChatMessage],
+        answer: AnswerStream,
         *,
         seconds: float,
         on_text: Callable[[str], None],
     ) -> Completion:
         """One request. `on_text` gets the whole text so far each time it grows.
 
-        A failure after the first text returns what there is, with `cut_by`.
+        `answer` follows what arrives, also for who cancels this. A failure after the first text
+        returns what there is, with `cut_by`.
 
         Raises:
             ModelError: it failed before any text.
@@ -81,25 +111,25 @@ class Model:
         label = self._metrics.model(model)
         self._metrics.llm_requests.labels(label).inc()
         started = time.monotonic()
-        growing = _Growing()
         status = "cancelled"
-        cut_by = None
         try:
             with span("model call", model=model) as asked:
-                await self._ask(model, messages, growing, seconds=seconds, on_text=on_text)
+                broken_by = await self._receive(model, messages, answer, seconds, on_text)
+                completion = answer.completion(broken_by)
                 asked.set(
-                    model_used=growing.model_used, completion_tokens=growing.usage.completion_tokens
+                    model_used=answer.model_used, completion_tokens=answer.usage.completion_tokens
                 )
-            status = "success"
+            status = "success" if completion.cut_by is None else "error"
         except ModelError as error:
             status = "error"
             self._metrics.llm_errors.labels(label, error.kind.value).inc()
-            if not growing.text:
-                raise
-            cut_by = error.kind
+            raise
         finally:
+            self._habits[model].thinks |= answer.has_thought
             self._metrics.llm_duration.labels(label, status).observe(time.monotonic() - started)
-        return growing.completion(cut_by)
+        if completion.cut_by is not None:
+            self._metrics.llm_errors.labels(label, completion.cut_by.value).inc()
+        return completion
 
     async def is_reachable(self) -> bool:
         """Whether the address answers at all."""
@@ -112,93 +142,132 @@ class Model:
         return True
 
     def _body(self, model: str, messages: Sequence[ChatMessage]) -> dict[str, Any]:
+        settings, habits = self._settings, self._habits[model]
         body: dict[str, Any] = {
             "model": model,
             "messages": list(messages),
             "stream": True,
             "stream_options": {"include_usage": True},
-            "max_tokens": self._max_tokens,
+            habits.limit_field: self.most_tokens(model),
         }
-        if self._temperature is not None:
-            body["temperature"] = self._temperature
-        return body
+        if settings.llm_temperature is not None:
+            body["temperature"] = settings.llm_temperature
+        if habits.thinks and settings.llm_reasoning_tokens:
+            body["reasoning"] = {"max_tokens": settings.llm_reasoning_tokens}
+        return {name: value for name, value in body.items() if name not in habits.refused}
 
-    async def _ask(
+    async def _receive(
         self,
         model: str,
         messages: Sequence[ChatMessage],
-        growing: _Growing,
-        *,
+        answer: AnswerStream,
+        seconds: float,
+        on_text: Callable[[str], None],
+    ) -> ErrorKind | None:
+        """Read the response into `answer`; why the connection ended before its end.
+
+        Raises:
+            ModelError: the provider answered with an error status.
+        """
+        body = self._body(model, messages)
+        _sending.set(answer)
+        try:
+            await self._read(body, answer, seconds, on_text)
+        except openai.APIStatusError as error:
+            headers = error.response.headers
+            name = headers.get("x-generation-id") or headers.get("x-request-id")
+            answer.http_status = error.status_code
+            answer.generation_id = as_word(name) if name else None
+            failure = _failure(error)
+            answer.fail(failure)
+            is_adapted = self._adapt(model, body, failure)
+            raise answer.error(failure.kind, is_adapted=is_adapted) from error
+        except (TimeoutError, openai.APITimeoutError, httpx2.TimeoutException):
+            return ErrorKind.TIMEOUT
+        except (openai.APIConnectionError, httpx2.TransportError, OSError):
+            return ErrorKind.CONNECTION
+        except (openai.OpenAIError, httpx2.HTTPError, httpx2.StreamError, ValueError):
+            # An address or a response that the client cannot make sense of.
+            return ErrorKind.MALFORMED
+        return None
+
+    async def _read(
+        self,
+        body: dict[str, Any],
+        answer: AnswerStream,
         seconds: float,
         on_text: Callable[[str], None],
     ) -> None:
-        # The client's own timeout is per read: a slow drip would never trip it.
         clock = asyncio.get_running_loop().time
         deadline = clock() + seconds
-        try:
-            async with asyncio.timeout_at(
-                min(deadline, clock() + self._first_token_seconds)
-            ) as limit:
-                stream = await self._client.post(
-                    "/chat/completions",
-                    body=self._body(model, messages),
-                    # As plain JSON: the library's models of a chunk cost more than the rest of
-                    # a turn. Its errors, also those inside the stream, stay the same.
-                    cast_to=object,
-                    stream=True,
-                    stream_cls=AsyncStream[object],
-                )
-                async with contextlib.aclosing(stream):
-                    async for chunk in stream:
-                        if _take(growing, chunk):
-                            limit.reschedule(deadline)
-                            if growing.text:
-                                on_text(growing.text)
-        except TimeoutError as error:
-            raise ModelError(ErrorKind.TIMEOUT, usage=growing.usage) from error
-        except openai.OpenAIError as error:
-            raise as_model_error(error, growing.usage) from error
-        except (ValueError, TypeError, AttributeError, KeyError, OSError) as error:
-            # The library passes on what it could not parse as raw errors of these kinds.
-            raise ModelError(ErrorKind.MALFORMED, usage=growing.usage) from error
-        _refuse_unfinished(growing)
+        silence = self._settings.llm_first_token_seconds
+        # The client's own timeout is per read: a slow drip would never trip it.
+        async with (
+            asyncio.timeout_at(min(deadline, clock() + silence)) as limit,
+            contextlib.aclosing(self._lines(body, answer)) as lines,
+        ):
+            async for line in lines:
+                sign = answer.read_line(line)
+                if sign is Sign.TEXT:
+                    on_text(answer.shown)
+                if answer.is_finished:
+                    rest = CLOSING_SECONDS if answer.is_done else USAGE_SECONDS
+                    limit.reschedule(min(deadline, clock() + rest))
+                elif answer.shown:
+                    limit.reschedule(deadline)
+                elif sign is Sign.ALIVE:
+                    limit.reschedule(min(deadline, clock() + silence))
+        if answer.end() is Sign.TEXT:
+            on_text(answer.shown)
+
+    async def _lines(self, body: dict[str, Any], answer: AnswerStream) -> AsyncGenerator[str]:
+        stream = await self._client.post(
+            "/chat/completions",
+            body=body,
+            # Read here line by line: the library passes over comments, which are signs of life,
+            # and over answers that are no events.
+            cast_to=object,
+            stream=True,
+            stream_cls=AsyncStream[object],
+        )
+        answer.http_status = stream.response.status_code
+        if name := stream.response.headers.get("x-generation-id"):
+            answer.generation_id = as_word(name)
+        rest = b""
+        async with contextlib.aclosing(stream):
+            async for part in stream.response.aiter_bytes():
+                *lines, rest = (rest + part).split(b"\n")
+                if len(rest) > LONGEST_LINE_BYTES:
+                    raise ValueError("a line without an end")
+                for line in lines:
+                    yield line.decode("utf-8", "replace").removesuffix("\r")
+        if rest:
+            yield rest.decode("utf-8", "replace")
+
+    def _adapt(self, model: str, body: dict[str, Any], failure: Failure) -> bool:
+        """Remember a parameter that the model refuses; True when the next request differs."""
+        if failure.status not in {400, 422}:
+            return False
+        habits = self._habits[model]
+        said_so = _UNKNOWN.search(failure.words)
+
+        def is_refused(name: str) -> bool:
+            return name in body and (
+                failure.parameter == name or re.search(rf"\b{name}\b", failure.words) is not None
+            )
+
+        if is_refused("max_tokens") and (said_so or "max_completion_tokens" in failure.words):
+            habits.limit_field = "max_completion_tokens"
+            return True
+        dropped = {name for name in DROPPABLE if said_so and is_refused(name)}
+        habits.refused |= dropped
+        return bool(dropped)
 
 
-def _refuse_unfinished(growing: _Growing) -> None:
-    if growing.finish_reason == "error":
-        growing.finish_reason = None
-        raise ModelError(ErrorKind.SERVER_ERROR, usage=growing.usage)
-    if growing.text.strip():
-        if growing.finish_reason is None:
-            raise ModelError(ErrorKind.CUT, usage=growing.usage)
-        return
-    growing.text = ""
-    if growing.finish_reason is None:
-        raise ModelError(ErrorKind.CUT, usage=growing.usage)
-    if growing.finish_reason == "content_filter":
-        raise ModelError(ErrorKind.MODERATION, usage=growing.usage)
-    raise ModelError(ErrorKind.EMPTY, usage=growing.usage)
-
-
-def _take(growing: _Growing, chunk: Any) -> bool:
-    """Add one chunk; True when it carried text or thinking.
-
-    Raises:
-        AttributeError, TypeError: it is no chunk.
-    """
-    if isinstance(model := chunk.get("model"), str):
-        growing.model_used = as_word(model)
-    if (usage := chunk.get("usage")) is not None:
-        growing.usage = read_usage(usage)
-    progressed = False
-    for choice in chunk.get("choices") or []:
-        delta = choice.get("delta") or {}
-        content = delta.get("content")
-        if isinstance(content, str) and content:
-            growing.text += content
-            progressed = True
-        elif delta.get("reasoning") or delta.get("reasoning_content"):
-            progressed = True
-        if isinstance(reason := choice.get("finish_reason"), str):
-            growing.finish_reason = as_word(reason)
-    return progressed
+def _failure(error: openai.APIStatusError) -> Failure:
+    text = error.response.text
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        body = {"message": ""}  # a page of a proxy is nobody's sentence
+    return read_failure(body, status=error.status_code, headers=error.response.headers)

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from math import ceil
+
+from babel.dates import format_timedelta
+
 from bot.audience import Notice, Refusal
 from bot.i18n import Translator
 
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+LONGEST_WAIT_SECONDS = 30 * DAY
+SOON_SECONDS = MINUTE
+"""Up to this long the usual words will do."""
 
-def notice_text(notice: Notice, _: Translator) -> str:
-    """What a person is told about an answer that is missing or not whole."""
+
+def notice_text(notice: Notice, _: Translator, *, seconds: float | None = None) -> str:
+    """What a person is told about an answer that is missing or not whole.
+
+    `seconds`: after which asking again may help.
+    """
+    if notice in {Notice.RATE_LIMITED, Notice.FAILED} and seconds and seconds > SOON_SECONDS:
+        return _("⚠️ The model cannot answer now. Please try again {time}.", time=_time(seconds, _))
     texts = {
         Notice.INCOMPLETE: _("⚠️ The answer broke off here. Use /redo to ask again."),
         Notice.LENGTH: _("✂️ The answer reached its length limit. Write “continue” to read on."),
@@ -21,9 +36,19 @@ def notice_text(notice: Notice, _: Translator) -> str:
         ),
         Notice.MODERATION: _("⚠️ The model's provider declined to answer this message."),
         Notice.TIMEOUT: _("⚠️ The model did not answer in time. Please try again."),
+        Notice.THINKING: _(
+            "🤔 The model used up its length limit by thinking. Ask again, or in smaller steps."
+        ),
         Notice.FAILED: _("⚠️ The model cannot answer now. Please try again later."),
     }
     return texts[notice]
+
+
+def _time(seconds: float, _: Translator) -> str:
+    """As in "in 2 hours"; rounded up, so that nobody comes too early."""
+    unit = next((unit for unit in (DAY, HOUR) if seconds > unit), MINUTE)
+    whole = ceil(min(seconds, LONGEST_WAIT_SECONDS) / unit) * unit
+    return format_timedelta(timedelta(seconds=whole), add_direction=True, locale=_.locale)
 
 
 def refusal_text(refusal: Refusal, _: Translator) -> str:

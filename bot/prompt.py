@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from bot.model import ChatMessage
 from bot.records import Context, Earlier, Question
 from bot.settings import ModelSettings
+from bot.thinking import split_thinking
 from common.vocabulary import Role
 
 
@@ -25,11 +28,27 @@ def messages_for(question: Question, context: Context, *, standard: str) -> list
         earlier.pop()
     while earlier and earlier[0].role is Role.ASSISTANT:
         earlier.pop(0)
+    asked = Earlier(Role.USER, question.text)
     return [
         {"role": "system", "content": personal or standard},
-        *(_as_message(one) for one in earlier),
-        {"role": "user", "content": _sendable(question.text)},
+        *(_as_message(one) for one in _alternating([*earlier, asked])),
     ]
+
+
+def _alternating(messages: Iterable[Earlier]) -> Iterator[Earlier]:
+    """Never two of one role in a row: some models refuse that. No thinking of a model either."""
+    waiting: Earlier | None = None
+    for one in messages:
+        text = split_thinking(one.text).answer if one.role is Role.ASSISTANT else one.text
+        if not text.strip():
+            continue
+        if waiting and waiting.role is one.role:
+            text = f"{waiting.text}\n\n{text}"
+        elif waiting:
+            yield waiting
+        waiting = Earlier(one.role, text)
+    if waiting:
+        yield waiting
 
 
 def _as_message(one: Earlier) -> ChatMessage:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from bot.completion import CallReport
 from common.errors import DialyticsError
 from common.sealing import Sealer
 from common.vocabulary import ChatType, Role, TurnStatus
@@ -87,8 +88,11 @@ class Ending:
 
     status: TurnStatus
     reason: str | None = None
+    call_id: UUID | None = None
     call_outcome: str | None = None
     """For the attempt that is still open, if there is one."""
+    report: CallReport | None = None
+    """What is known of the attempt `call_id`, if it is the one still open."""
     first_token_at: datetime | None = None
     answered_at: datetime | None = None
     fallback_cause: str | None = None

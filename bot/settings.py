@@ -102,12 +102,16 @@ class ModelSettings(Section):
     llm_system_prompt: str = "You are a helpful assistant. Answer in the language of the question."
     llm_temperature: float | None = Field(default=None, ge=0, le=2)
     llm_max_tokens: int = Field(default=2048, ge=1)
+    llm_reasoning_tokens: int = Field(default=4096, ge=0)
+    """For the thinking before an answer, on top of LLM_MAX_TOKENS. Asked only of models that were
+    seen thinking; 0 sets no limit apart, and both share LLM_MAX_TOKENS."""
     llm_attempts: int = Field(default=2, ge=1, le=5)
     """Attempts at one model before the fallback is asked."""
     llm_timeout_seconds: float = Field(default=120.0, gt=0)
     """For one answer, all attempts together."""
     llm_first_token_seconds: float = Field(default=40.0, gt=0)
-    """For one attempt to show its first token."""
+    """How long one attempt may be silent before its first token; comments and thinking are signs
+    of life."""
     llm_retry_seconds: float = Field(default=0.5, ge=0)
     """The first pause between attempts; doubled each time, with jitter."""
     llm_prices: dict[str, Price] = Field(default_factory=dict)
@@ -177,6 +181,8 @@ class BotSettings(Section):
     default_language: str = "en"
     """For people whose client states no language that the bot speaks."""
     max_history_messages: int = Field(default=20, ge=0, le=200)
+    max_history_tokens: int = Field(default=16_000, ge=0)
+    """The most tokens of earlier messages, at two characters a token: the oldest are left out."""
     max_lanes: int = Field(default=1000, ge=1, le=5000)
     """Chats that one replica works on at the same time."""
     max_update_attempts: int = Field(default=5, ge=1, le=100)

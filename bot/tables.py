@@ -230,7 +230,14 @@ class LlmCall(Base):
     provider_message: Mapped[bytes | None] = mapped_column(LargeBinary)
     """The provider's sentence about the failure, sealed with the person's key."""
 
-    __table_args__ = (UniqueConstraint("turn_id", "attempt"),)
+    __table_args__ = (
+        UniqueConstraint("turn_id", "attempt"),
+        Index(
+            "ix_llm_calls_provider_message",
+            "started_at",
+            postgresql_where=text("provider_message IS NOT NULL"),
+        ),
+    )
 
 
 class Update(Base):

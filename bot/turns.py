@@ -15,7 +15,7 @@ from structlog.contextvars import bound_contextvars
 
 from bot.asking import Asking, Course
 from bot.audience import Audience, Delivery, Notice, Refusal, UndeliverableError
-from bot.completion import Completion, ModelError, Usage
+from bot.completion import Completion, ModelError
 from bot.ledger import Ledger
 from bot.metrics import Metrics
 from bot.model import ChatMessage, Model
@@ -24,8 +24,10 @@ from bot.prompt import messages_for, models_for
 from bot.records import Context, Ending, Interrupted, OpenTurn, Question
 from bot.settings import ModelSettings
 from bot.stopping import StoppedError, StopSignal, until_stopped
+from bot.thinking import split_thinking
 from common.log import get_logger
 from common.postgres import Sessions, transaction
+from common.sealing import Sealer
 from common.tracing import span
 from common.vocabulary import TurnStatus
 
@@ -100,7 +102,7 @@ class Turns:
         ):
             messages = messages_for(question, context, standard=self._settings.llm_system_prompt)
             ending = await self._answer(turn, models, messages, audience, stop)
-            return await self._finish(turn.id, question.update_ids, ending)
+            return await self._finish(turn.id, question.update_ids, ending, sealer=question.sealer)
 
     async def _open(
         self, question: Question, context: Context, *, model: str
@@ -117,12 +119,12 @@ class Turns:
     async def resume(self, left: Interrupted, audience: Audience) -> Finished:
         """End a turn whose process stopped: deliver its answer, or say that there is none."""
         if left.answer is not None:
-            notice = _notice_of(left)
+            notice = _notice_of(left.call_outcome, left.finish_reason, left.answer)
             status = TurnStatus.CANCELLED if notice is Notice.STOPPED else TurnStatus.ANSWERED
             ending = await self._deliver(
                 Ending(
                     status,
-                    reason="cancelled" if notice is Notice.STOPPED else notice,
+                    reason=_reason_of(left),
                     first_token_at=left.first_token_at,
                     fallback_cause=left.fallback_cause,
                     finish_reason=left.finish_reason,
@@ -162,6 +164,7 @@ class Turns:
                     asyncio.get_running_loop().time() - started
                 )
             course.text = text
+            course.answer.first_token_at = course.first_token_at
             audience.show(text)
 
         try:
@@ -173,33 +176,39 @@ class Turns:
                 Ending(
                     TurnStatus.FAILED,
                     reason=error.kind.value,
+                    call_id=course.turn.call_id,
                     call_outcome=error.kind.value,
+                    report=error.report,
                     fallback_cause=course.fallback_cause,
+                    finish_reason=error.report.finish_reason,
                 ),
                 audience,
-                _NOTICES.get(error.kind.value, Notice.FAILED),
+                Notice.THINKING if error.is_eaten else _NOTICES.get(error.kind, Notice.FAILED),
+                seconds=error.retry_after,
             )
-        completion = replace(completion, first_token_at=course.first_token_at)
-        outcome = "incomplete" if completion.shortfall == "incomplete" else "answered"
-        await persist(lambda: self._ledger.record_answer(course.turn, completion, outcome=outcome))
+        await persist(
+            lambda: self._ledger.record_answer(course.turn, completion, outcome=completion.outcome)
+        )
         return await self._deliver(
             Ending(
                 TurnStatus.ANSWERED,
-                reason=completion.shortfall,
+                reason=completion.shortfall or ("refusal" if completion.is_refusal else None),
                 first_token_at=course.first_token_at,
                 fallback_cause=course.fallback_cause,
-                finish_reason=completion.finish_reason,
+                finish_reason=completion.report.finish_reason,
             ),
             completion.text,
             audience,
-            Notice(completion.shortfall) if completion.shortfall else None,
+            _notice_of(completion.outcome, completion.report.finish_reason, completion.text),
         )
 
     async def _end_stopped(self, course: Course, reason: str, audience: Audience) -> Ending:
         ending = Ending(
             TurnStatus.CANCELLED,
             reason=reason,
+            call_id=course.turn.call_id,
             call_outcome="cancelled",
+            report=course.answer.report(),
             first_token_at=course.first_token_at,
             fallback_cause=course.fallback_cause,
         )
@@ -212,9 +221,9 @@ class Turns:
             notice = Notice.INTERRUPTED
         if not course.text.strip():
             return await self._tell(ending, audience, notice) if notice else ending
-        # It worked, and nobody will state its cost: the turn must count as one without a price.
+        report = course.answer.report()
         partial = Completion(
-            course.text, course.model, None, Usage(), first_token_at=course.first_token_at
+            course.text, replace(report, model_used=report.model_used or course.model)
         )
         await persist(lambda: self._ledger.record_answer(course.turn, partial, outcome="cancelled"))
         return await self._deliver(ending, course.text, audience, notice)
@@ -225,8 +234,15 @@ class Turns:
         ending = replace(ending, answer_chars=len(text))
         return await self._delivered(ending, lambda: audience.deliver(text, notice))
 
-    async def _tell(self, ending: Ending, audience: Audience, notice: Notice) -> Ending:
-        return await self._delivered(ending, lambda: audience.tell(notice))
+    async def _tell(
+        self,
+        ending: Ending,
+        audience: Audience,
+        notice: Notice,
+        *,
+        seconds: float | None = None,
+    ) -> Ending:
+        return await self._delivered(ending, lambda: audience.tell(notice, seconds=seconds))
 
     async def _delivered(self, ending: Ending, send: Callable[[], Awaitable[Delivery]]) -> Ending:
         try:
@@ -242,9 +258,16 @@ class Turns:
             flood_wait_ms=delivery.flood_wait_ms,
         )
 
-    async def _finish(self, turn_id: UUID, update_ids: Sequence[int], ending: Ending) -> Finished:
+    async def _finish(
+        self,
+        turn_id: UUID,
+        update_ids: Sequence[int],
+        ending: Ending,
+        *,
+        sealer: Sealer | None = None,
+    ) -> Finished:
         with span("ledger finish_turn", status=ending.status.value, reason=ending.reason):
-            await persist(lambda: self._ledger.finish(turn_id, update_ids, ending))
+            await persist(lambda: self._ledger.finish(turn_id, update_ids, ending, sealer=sealer))
         self._metrics.turns_finished.labels(ending.status.value).inc()
         self._metrics.updates_settled.labels("turn").inc(len(update_ids))
         log.info("turn finished", status=ending.status.value, reason=ending.reason)
@@ -257,10 +280,19 @@ _NOTICES = {
 }
 
 
-def _notice_of(left: Interrupted) -> Notice | None:
-    """What is said after an answer that was kept and not delivered."""
-    if left.call_outcome == "cancelled":
+def _notice_of(outcome: str | None, finish_reason: str | None, answer: str) -> Notice | None:
+    """What is said after an answer."""
+    if outcome == "cancelled":
         return Notice.STOPPED
-    if left.call_outcome == "incomplete":
+    if outcome == "incomplete":
         return Notice.INCOMPLETE
-    return Notice.LENGTH if left.finish_reason == "length" else None
+    if finish_reason != "length":
+        return None
+    return Notice.THINKING if split_thinking(answer).is_open else Notice.LENGTH
+
+
+def _reason_of(left: Interrupted) -> str | None:
+    """The reason of a turn whose answer was kept and not delivered."""
+    reasons = {"cancelled": "cancelled", "incomplete": "incomplete", "refused": "refusal"}
+    own = reasons.get(left.call_outcome or "")
+    return own or ("length" if left.finish_reason == "length" else None)

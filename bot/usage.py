@@ -13,7 +13,7 @@ from common.postgres import Sessions
 
 @dataclass(frozen=True)
 class DayOfUse:
-    """One day. `cost_usd` is None when no cost is known; `unpriced` turns are not in it."""
+    """One day. `cost_usd` is None when no cost is known; of `unpriced` turns a part is unknown."""
 
     day: date
     messages: int

@@ -117,7 +117,15 @@ def configure_logging(settings: RuntimeSettings, *, service: str) -> None:
             "loggers": {
                 # Their INFO repeats every request, URL and token included.
                 name: {"level": "WARNING"}
-                for name in ("httpx", "httpcore", "aiohttp.access", "uvicorn.access", "openai")
+                for name in (
+                    "httpx",
+                    "httpx2",
+                    "httpcore",
+                    "httpcore2",
+                    "aiohttp.access",
+                    "uvicorn.access",
+                    "openai",
+                )
             },
         }
     )

@@ -64,7 +64,7 @@ MEANINGS = {
     "DAILY_USD_LIMIT": "Cost of one person, US dollars.",
     "MONTHLY_USD_LIMIT": "Cost of one person, US dollars.",
     "BOT_PORT": "/health, /ready, /metrics and the webhook.",
-    "MAX_HISTORY_MESSAGES": "Messages of the dialog that the model is shown.",
+    "MAX_HISTORY_MESSAGES": "Messages of the dialog that the model sees; /history may lower it.",
     "API_PORT": "The API, its documents and the dashboard.",
     "WEB_DIST": "Directory of the built dashboard.",
     "PASSWORD_HASH_THREADS": "Passwords that are hashed at the same time.",

@@ -24,6 +24,7 @@ DELETE FROM messages WHERE id IN (
 )
 """
 ERASE_PAYLOADS = "SELECT FROM erase_parked_payloads(%(days)s, %(rows)s)"
+ERASE_PROVIDER_MESSAGES = "SELECT FROM erase_provider_messages(%(days)s, %(rows)s)"
 ERASE_TOMBSTONES = """
 DELETE FROM tombstones WHERE id IN (
     SELECT id FROM tombstones
@@ -55,6 +56,8 @@ class Erased:
     texts: int
     payloads: int
     """Of parked updates: their rows stay."""
+    provider_messages: int
+    """Of failed attempts: their rows stay."""
     budgets: int
     tombstones: int
 
@@ -64,10 +67,11 @@ def apply_retention(stores: Stores) -> Erased:
     settings = stores.pipelines
     with exclusively(stores) as session, psycopg.connect(stores.database.libpq_url) as connection:
         state = session.state()
-        texts = payloads = 0
+        texts = payloads = provider_messages = 0
         if days := settings.message_retention_days:
             texts = _erase(connection, ERASE_TEXTS, days=days)
             payloads = _erase(connection, ERASE_PAYLOADS, days=days)
+            provider_messages = _erase(connection, ERASE_PROVIDER_MESSAGES, days=days)
         budgets = _erase(connection, ERASE_BUDGETS, zone=stores.report.report_timezone)
         tombstones = _erase(
             connection,
@@ -76,7 +80,13 @@ def apply_retention(stores: Stores) -> Erased:
             watermark=str(state.watermark),
         )
         _erase_watermarks(session.writer)
-    erased = Erased(texts=texts, payloads=payloads, budgets=budgets, tombstones=tombstones)
+    erased = Erased(
+        texts=texts,
+        payloads=payloads,
+        provider_messages=provider_messages,
+        budgets=budgets,
+        tombstones=tombstones,
+    )
     log.info("retention applied", **asdict(erased))
     return erased
 

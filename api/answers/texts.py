@@ -10,8 +10,11 @@ from sqlalchemy import select, tuple_
 
 from api.answers.bot_tables import BotTables
 from api.errors import NotFound
-from bot.tables import Dialog, Message, User
+from bot.tables import Dialog, LlmCall, Message, Turn, User
 from common.sealing import UnreadableError, Vault
+
+ANSWERS = ("answered", "incomplete", "refused", "cancelled")
+"""Outcomes of attempts that did not fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,22 @@ class OpenedDialog:
     closed_at: datetime | None
     messages: list[OpenedText]
     has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FailedCall:
+    """An attempt at a model that ended without an answer, and why by the provider's account."""
+
+    turn_id: UUID
+    user_key: int
+    attempt: int
+    model: str
+    started_at: datetime
+    outcome: str
+    http_status: int | None
+    provider_code: str | None
+    generation_id: str | None
+    message: str | None
 
 
 class Texts:
@@ -81,19 +100,61 @@ class Texts:
             has_more=len(rows) > limit,
         )
 
-    def _open(self, message: Message, wrapped_key: bytes) -> OpenedText:
+    async def failures(self, dialog_id: UUID, *, limit: int) -> list[FailedCall]:
+        """The newest failed attempts of a dialog, newest first.
+
+        Raises:
+            NotFound: no such dialog, or it was erased.
+        """
+        columns = (LlmCall.turn_id, LlmCall.attempt, LlmCall.model, LlmCall.started_at,
+                   LlmCall.outcome, LlmCall.http_status, LlmCall.provider_code,
+                   LlmCall.generation_id, LlmCall.provider_message)  # fmt: skip
+        statement = (
+            select(*columns, Turn.user_key, User.wrapped_key)
+            .join(Turn, Turn.id == LlmCall.turn_id)
+            .outerjoin(User, User.key == Turn.user_key)
+            .where(Turn.dialog_id == dialog_id, LlmCall.outcome.not_in(ANSWERS))
+            .order_by(LlmCall.started_at.desc(), LlmCall.attempt.desc())
+            .limit(limit)
+        )
+        async with self._tables.reading() as session:
+            dialog = select(Dialog.id).where(Dialog.id == dialog_id)
+            found = await self._tables.ask(session, "dialog", dialog)
+            if found.scalar_one_or_none() is None:
+                raise NotFound("There is no such dialog. It may have been erased.")
+            rows = (await self._tables.ask(session, "dialog_failures", statement)).all()
+        return [
+            FailedCall(
+                turn_id=row.turn_id,
+                user_key=row.user_key,
+                attempt=row.attempt,
+                model=row.model,
+                started_at=row.started_at,
+                outcome=row.outcome,
+                http_status=row.http_status,
+                provider_code=row.provider_code,
+                generation_id=row.generation_id,
+                message=self._text(row.provider_message, row.wrapped_key),
+            )
+            for row in rows
+        ]
+
+    def _text(self, sealed: bytes | None, wrapped_key: bytes | None) -> str | None:
+        if sealed is None or wrapped_key is None:
+            return None
         try:
-            opened = self._vault.person(wrapped_key).open_text(message.content)
+            opened = self._vault.person(wrapped_key).open_text(sealed)
         except UnreadableError:
-            text = None
-        else:
-            # A lone surrogate, which Telegram may send, has no place in JSON.
-            text = opened.encode("utf-8", "replace").decode()
+            return None
+        # A lone surrogate, which Telegram may send, has no place in JSON.
+        return opened.encode("utf-8", "replace").decode()
+
+    def _open(self, message: Message, wrapped_key: bytes) -> OpenedText:
         return OpenedText(
             id=message.id,
             turn_id=message.turn_id,
             user_key=message.user_key,
             role=message.role,
-            text=text,
+            text=self._text(message.content, wrapped_key),
             created_at=message.created_at,
         )

@@ -15,13 +15,13 @@ from api.answers.formats import to_json
 from api.answers.names import NOBODY, NameBook
 from api.answers.texts import Texts
 from api.models.errors import RATE_HEADERS, problems
-from api.models.stats import DialogText
+from api.models.stats import DialogFailures, DialogText
 from api.routes.access import TextsReader, secured
 from api.routes.planning import one_value_each
 
 
 def text_routes(*, texts: Texts, names: NameBook, accounts: Accounts) -> APIRouter:
-    """The route under /api/v1/dialogs."""
+    """The routes under /api/v1/dialogs."""
     router = APIRouter(
         prefix="/api/v1/dialogs", tags=["texts"], dependencies=[Depends(one_value_each)]
     )
@@ -62,6 +62,33 @@ def text_routes(*, texts: Texts, names: NameBook, accounts: Accounts) -> APIRout
                     "next_after": dialog.messages[-1].id if dialog.has_more else None,
                 }
             ),
+            media_type="application/json",
+            headers={"Cache-Control": "no-store"},
+        )
+
+    @router.get(
+        "/{dialog_id}/failures",
+        response_model=DialogFailures,
+        responses={200: {"headers": RATE_HEADERS}, **problems(401, 403, 404, 422)},
+        openapi_extra=secured(Scope.TEXTS_READ),
+    )
+    async def dialog_failures(
+        request: Request,
+        principal: TextsReader,
+        dialog_id: UUID,
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    ) -> Response:
+        """Why the provider did not answer, newest first: its sentence may quote the person."""
+        failures = await texts.failures(dialog_id, limit=limit)
+        await accounts.record_reading(
+            principal.account_id,
+            dialog_id=dialog_id,
+            user_keys=sorted({failure.user_key for failure in failures}),
+            messages=sum(failure.message is not None for failure in failures),
+            request_id=request.state.request_id,
+        )
+        return Response(
+            to_json({"dialog_id": dialog_id, "failures": failures}),
             media_type="application/json",
             headers={"Cache-Control": "no-store"},
         )

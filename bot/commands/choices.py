@@ -14,7 +14,6 @@ from bot.visit import Visit
 from common.vocabulary import UpdateOutcome
 
 LONGEST_SYSTEM_PROMPT_UNITS = 2000
-MOST_HISTORY_MESSAGES = 200
 
 
 async def choose_model(
@@ -89,20 +88,20 @@ async def set_history(
     """/history shows, /history N sets, /history reset takes the default again."""
     _ = visit.translate
     say = visit.conversation.say
+    most = bot_settings.max_history_messages
     wanted = (command.args or "").strip().lower()
     if wanted == "reset":
         await preferences.set_history(visit.person, None)
-        await say(_("The default is used again: {count}.", count=bot_settings.max_history_messages))
-    elif wanted.isascii() and wanted.isdigit() and int(wanted) <= MOST_HISTORY_MESSAGES:
+        await say(_("The default is used again: {count}.", count=most))
+    elif wanted.isascii() and wanted.isdigit() and int(wanted) <= most:
         await preferences.set_history(visit.person, int(wanted))
         await say(_("Remembered messages: {count}.", count=int(wanted)))
     elif wanted:
-        await say(_("Write a number from 0 to {most}.", most=MOST_HISTORY_MESSAGES))
+        await say(_("Write a number from 0 to {most}.", most=most))
     else:
         context = await ledger.context(visit.person.key, visit.person.sealer, visit.room)
-        count = context.max_history_messages
-        if count is None:
-            count = bot_settings.max_history_messages
+        chosen = context.max_history_messages
+        count = most if chosen is None else min(chosen, most)
         await say(
             _("Remembered messages: {count}.", count=count)
             + " "

@@ -76,8 +76,8 @@ def _lines(name: str, days: Sequence[DayOfUse], _: Translator) -> list[str]:
     if used.unpriced and used.cost_usd is not None:
         lines.append(
             _.plural(
-                "  ({count} answer without a known cost is not included)",
-                "  ({count} answers without a known cost are not included)",
+                "  (the cost of {count} message is not wholly known)",
+                "  (the cost of {count} messages is not wholly known)",
                 used.unpriced,
             )
         )

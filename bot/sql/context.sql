@@ -2,18 +2,19 @@
 -- person's settings alone. No row: the person is gone.
 SELECT settings.max_history_messages, settings.sealed_system_prompt, settings.model,
        settings.admitted_at, dialog.id AS dialog_id,
-       earlier.role, earlier.content, author.wrapped_key
+       earlier.role, earlier.content, earlier.content_length, author.wrapped_key
 FROM users AS person
 LEFT JOIN user_settings AS settings ON settings.user_key = person.key
 LEFT JOIN dialogs AS dialog
        ON dialog.bot_id = :bot_id AND dialog.chat_hmac = :chat_hmac
       AND dialog.thread_id = :thread_id AND dialog.closed_at IS NULL
 LEFT JOIN LATERAL (
-    SELECT message.role, message.content, message.user_key, message.created_at
+    SELECT message.role, message.content, message.content_length, message.user_key, message.created_at
     FROM messages AS message
     WHERE message.dialog_id = dialog.id AND message.deleted_at IS NULL
     ORDER BY message.created_at DESC
-    LIMIT coalesce(settings.max_history_messages, CAST(:max_history_messages AS integer))
+    -- A wish of an earlier, higher limit does not exceed it. Without a wish: the limit.
+    LIMIT least(settings.max_history_messages, CAST(:max_history_messages AS integer))
 ) AS earlier ON true
 LEFT JOIN users AS author ON author.key = earlier.user_key
 WHERE person.key = :user_key

@@ -1,7 +1,30 @@
 -- The turn, finished: once, with the sums of its attempts. No row: it was finished before.
 WITH last_call AS (
-    UPDATE llm_calls SET ended_at = now(), outcome = CAST(:call_outcome AS text)
+    UPDATE llm_calls
+    SET ended_at = now(), outcome = CAST(:call_outcome AS text),
+        model_used = CAST(:model_used AS text),
+        first_token_at = CAST(:first_token_at AS timestamptz),
+        finish_reason = CAST(:finish_reason AS text),
+        prompt_tokens = CAST(:prompt_tokens AS integer),
+        completion_tokens = CAST(:completion_tokens AS integer),
+        cached_tokens = CAST(:cached_tokens AS integer),
+        reasoning_tokens = CAST(:reasoning_tokens AS integer),
+        cost_usd = CAST(:cost_usd AS numeric), is_unpriced = CAST(:is_unpriced AS boolean),
+        http_status = CAST(:http_status AS smallint),
+        provider_code = CAST(:provider_code AS text),
+        generation_id = CAST(:generation_id AS text),
+        provider_message = CAST(:provider_message AS bytea)
+    WHERE id = CAST(:call_id AS uuid) AND outcome IS NULL
+    RETURNING *
+), left_open AS (
+    -- Without an id nothing is known of it, not even whether its request left. With one, it was
+    -- opened while the turn was being stopped, and nothing was sent.
+    UPDATE llm_calls
+    SET ended_at = now(), outcome = coalesce(CAST(:call_outcome AS text), 'interrupted'),
+        is_unpriced = CAST(:call_id AS uuid) IS NULL
     WHERE turn_id = CAST(:turn_id AS uuid) AND outcome IS NULL
+      AND id IS DISTINCT FROM CAST(:call_id AS uuid)
+    RETURNING *
 ), settled AS (
     UPDATE updates
     SET outcome = 'turn', payload = NULL, settled_at = now(),
@@ -11,22 +34,31 @@ WITH last_call AS (
                     THEN lane ELSE '' END
     WHERE bot_id = :bot_id AND update_id = ANY(CAST(:update_ids AS bigint[]))
       AND outcome IS NULL
+), call AS (
+    -- What this statement changes it does not see: those rows come from above.
+    SELECT * FROM llm_calls WHERE turn_id = CAST(:turn_id AS uuid) AND outcome IS NOT NULL
+    UNION ALL SELECT * FROM last_call
+    UNION ALL SELECT * FROM left_open
 ), spent AS (
     SELECT sum(prompt_tokens) AS prompt_tokens, sum(completion_tokens) AS completion_tokens,
            sum(cached_tokens) AS cached_tokens, sum(reasoning_tokens) AS reasoning_tokens,
-           sum(cost_usd) AS cost_usd,
-           (array_agg(model_used ORDER BY attempt DESC)
-               FILTER (WHERE outcome IN ('answered', 'incomplete', 'cancelled')))[1] AS model_used
-    FROM llm_calls WHERE turn_id = CAST(:turn_id AS uuid)
+           sum(cost_usd) AS cost_usd, count(*) FILTER (WHERE is_unpriced) AS unpriced_calls,
+           -- Who answered, not who only charged.
+           (array_agg(model_used ORDER BY attempt DESC) FILTER (
+               WHERE outcome IN ('answered', 'incomplete', 'refused')
+                  OR (outcome = 'cancelled' AND first_token_at IS NOT NULL)
+           ))[1] AS model_used
+    FROM call
 )
 UPDATE turns
 SET status = CAST(:status AS text), reason = CAST(:reason AS text),
-    first_token_at = coalesce(CAST(:first_token_at AS timestamptz), first_token_at),
+    first_token_at = coalesce(CAST(:turn_first_token_at AS timestamptz), first_token_at),
     answered_at = CAST(:answered_at AS timestamptz),
     model_used = spent.model_used, fallback_cause = CAST(:fallback_cause AS text),
     prompt_tokens = spent.prompt_tokens, completion_tokens = spent.completion_tokens,
     cached_tokens = spent.cached_tokens, reasoning_tokens = spent.reasoning_tokens,
-    cost_usd = spent.cost_usd, finish_reason = CAST(:finish_reason AS text),
+    cost_usd = spent.cost_usd, unpriced_calls = spent.unpriced_calls,
+    finish_reason = CAST(:turn_finish_reason AS text),
     answer_chars = CAST(:answer_chars AS integer), answer_parts = CAST(:answer_parts AS smallint),
     flood_wait_ms = CAST(:flood_wait_ms AS integer)
 FROM spent

@@ -1,6 +1,7 @@
 -- One row: what a person used in the last minute, this day and this month, what open turns hold
--- in reserve, and what an earlier, erased self had used. A call that ended before its usage was
--- stated counts with an estimate, rather too high: to stop an answer near its end is not free.
+-- in reserve, and what an earlier, erased self had used. A turn is the sum of its attempts. One
+-- that stated no cost counts with an estimate, rather too high, when the provider had begun to
+-- answer or the person stopped it: to stop an answer near its end is not free.
 WITH price AS (
     SELECT * FROM unnest(
         CAST(:models AS text[]), CAST(:prompt_prices AS numeric[]),
@@ -8,31 +9,39 @@ WITH price AS (
     ) AS given(model, prompt, completion)
 ), used AS (
     SELECT turn.id = CAST(:turn_id AS uuid) AS is_asked, turn.received_at, turn.user_messages,
-           CASE
-               WHEN turn.cost_usd IS NOT NULL THEN turn.cost_usd
-               WHEN turn.status = 'pending' THEN CAST(:reserve_usd AS numeric)
-               WHEN turn.prompt_tokens + turn.completion_tokens IS NOT NULL
-                   AND price.model IS NOT NULL
-               THEN (turn.prompt_tokens * price.prompt
-                     + turn.completion_tokens * price.completion) / 1000000
-               -- Worked on, as the warehouse counts it; and whoever stops a model that thinks.
-               WHEN turn.status IN ('answered', 'cancelled') OR turn.model_used IS NOT NULL
-               THEN coalesce(
-                   ((:typical_prompt_tokens
-                     + turn.user_chars / CAST(:characters_per_token AS numeric)) * price.prompt
-                    + turn.answer_chars / CAST(:characters_per_token AS numeric)
-                      * price.completion) / 1000000,
-                   CAST(:reserve_usd AS numeric))
-           END AS cost_usd,
-           -- A whole answer that stated no cost; one that was cut had no time to state it.
-           turn.cost_usd IS NULL AND turn.finish_reason IS NOT NULL
-               AND (turn.status = 'answered' OR turn.model_used IS NOT NULL)
-               AND (price.model IS NULL OR turn.prompt_tokens IS NULL) AS is_unpriced
+           coalesce(calls.cost_usd, turn.cost_usd) AS cost_usd,
+           coalesce(calls.is_unpriced, false) AS is_unpriced
     FROM turns AS turn
     LEFT JOIN LATERAL (
-        SELECT * FROM price WHERE price.model IN (turn.model_used, turn.model_asked)
-        ORDER BY price.model = turn.model_used DESC NULLS LAST LIMIT 1
-    ) AS price ON true
+        SELECT sum(CASE
+                   WHEN call.cost_usd IS NOT NULL THEN call.cost_usd
+                   WHEN call.outcome IS NULL THEN CAST(:reserve_usd AS numeric)
+                   WHEN NOT call.is_unpriced THEN 0
+                   WHEN call.prompt_tokens + call.completion_tokens IS NOT NULL
+                       AND price.model IS NOT NULL
+                   THEN (call.prompt_tokens * price.prompt
+                         + call.completion_tokens * price.completion) / 1000000
+                   WHEN call.outcome IN ('answered', 'incomplete', 'refused', 'cancelled')
+                       OR call.http_status BETWEEN 200 AND 299
+                   THEN coalesce(
+                       ((:typical_prompt_tokens
+                         + turn.user_chars / CAST(:characters_per_token AS numeric)) * price.prompt
+                        + CASE WHEN call.first_token_at IS NULL THEN 0 ELSE turn.answer_chars END
+                          / CAST(:characters_per_token AS numeric) * price.completion) / 1000000,
+                       CAST(:reserve_usd AS numeric))
+               END) AS cost_usd,
+               -- A whole answer that stated no cost; one that was cut had no time to state it.
+               bool_or(call.is_unpriced
+                   AND (call.finish_reason IS NOT NULL
+                        OR call.outcome IN ('answered', 'refused', 'empty'))
+                   AND (price.model IS NULL OR call.prompt_tokens IS NULL)) AS is_unpriced
+        FROM llm_calls AS call
+        LEFT JOIN LATERAL (
+            SELECT * FROM price WHERE price.model IN (call.model_used, call.model)
+            ORDER BY price.model = call.model_used DESC NULLS LAST LIMIT 1
+        ) AS price ON true
+        WHERE call.turn_id = turn.id AND (turn.status = 'pending' OR turn.unpriced_calls > 0)
+    ) AS calls ON true
     WHERE turn.user_key = :user_key AND turn.status <> 'rejected'
       AND turn.received_at >= least(
           CAST(:month_start AS timestamptz), now() - interval '1 minute')

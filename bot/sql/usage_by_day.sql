@@ -4,9 +4,7 @@ SELECT CAST(received_at AT TIME ZONE CAST(:zone AS text) AS date) AS day,
        count(*) FILTER (WHERE status = 'answered') AS answers,
        coalesce(sum(prompt_tokens), 0) + coalesce(sum(completion_tokens), 0) AS tokens,
        sum(cost_usd) AS cost_usd,
-       count(*) FILTER (
-           WHERE cost_usd IS NULL AND (status = 'answered' OR model_used IS NOT NULL)
-       ) AS unpriced
+       count(*) FILTER (WHERE unpriced_calls > 0) AS unpriced
 FROM turns
 WHERE user_key = :user_key AND status <> 'pending'
 GROUP BY day

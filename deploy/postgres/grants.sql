@@ -27,7 +27,7 @@ GRANT SELECT (ctid, period, period_start), DELETE ON spent_budgets TO dialytics_
 -- The proof of an erasure counts rows by the person's number.
 GRANT SELECT (user_key) ON user_settings, dialogs TO dialytics_pipelines;
 GRANT SELECT (user_key, turn_id, lane) ON updates TO dialytics_pipelines;
-GRANT EXECUTE ON FUNCTION erase_parked_payloads TO dialytics_pipelines;
+GRANT EXECUTE ON FUNCTION erase_parked_payloads, erase_provider_messages TO dialytics_pipelines;
 GRANT SELECT, INSERT, UPDATE ON replication_echo TO dialytics_pipelines;
 -- The operator's digest: written here, sent by the bot.
 GRANT SELECT, INSERT ON outbox TO dialytics_pipelines;

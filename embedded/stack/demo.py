@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from common.errors import SettingError
+from common.errors import SettingError, StartupError
 from common.settings import load
 from embedded.stack.api_client import ApiClient
 from embedded.stack.keys import KeyRing
@@ -64,10 +64,18 @@ def up() -> int:
     plan = Plan(settings=settings, keys=KeyRing(settings.keys), simulated=False)
     progress = Progress()
     with suppress(KeyboardInterrupt), Stack(plan, progress=progress, waits=True) as stack:
+        _examine(stack, progress)
         stack.start_services()
         _print_addresses(stack, progress)
         stack.watch()
     return 0
+
+
+def _examine(stack: Stack, progress: Progress) -> None:
+    """Say what is wrong with token, key and models; the rest starts all the same."""
+    progress.say("Checking the configuration (make doctor)")
+    with suppress(StartupError):
+        stack.run_showing("bot.doctor", environment=stack.plan.environment())
 
 
 def _load_history(stack: Stack, progress: Progress) -> None:

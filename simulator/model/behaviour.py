@@ -32,6 +32,10 @@ class ModelBehaviour(BaseModel):
     completion_price: float = Field(default=0.60e-6, ge=0)
     context_tokens: int = Field(default=128_000, ge=1)
     reasoning_tokens: int = Field(default=0, ge=0)
+    cost: float | str | None = None
+    """Stated as the cost of each answer, whatever it is; None: by the prices."""
+    refuses: tuple[str, ...] = ()
+    """Parameters that are refused with 400, as newer models refuse `max_tokens`."""
     comments: bool = True
     """Send `: OPENROUTER PROCESSING` before the first token."""
 
@@ -51,6 +55,21 @@ class ModelFault(Rule):
       empty         an answer without text
       moderation    403, as OpenRouter words it
       no_done       everything but the closing `[DONE]`
+      script        the `lines` as they are, then the end of the response
+
+    Of these the provider states usage, with `cost` when it is given:
+
+      thinking      only `reasoning`, up to the limit (finish_reason `length`)
+      refusal       the model declines, in `refusal` deltas
+      filtered      content_filter without a text
+      tool_calls    a call of a tool that nobody offered
+      blank         white space only
+      images        a picture and no text
+      parts         the answer as a list of parts
+      error_paid    an error event after the usage
+      cut_paid      the stream ends after the usage, without finish_reason
+      stall_paid    the same, but the connection stays open for `seconds`
+      whole         the completion as one JSON body, though a stream was asked for
     """
 
     kind: Literal[
@@ -65,6 +84,18 @@ class ModelFault(Rule):
         "empty",
         "moderation",
         "no_done",
+        "script",
+        "thinking",
+        "refusal",
+        "filtered",
+        "tool_calls",
+        "blank",
+        "images",
+        "parts",
+        "error_paid",
+        "cut_paid",
+        "stall_paid",
+        "whole",
     ]
     model: str = "*"
     status: int = Field(default=500, ge=400, le=599)
@@ -72,6 +103,12 @@ class ModelFault(Rule):
     retry_after: float | None = Field(default=None, ge=0)
     after_chunks: int = Field(default=3, ge=0)
     seconds: float = Field(default=3600.0, ge=0)
+    cost: float | str | None = None
+    """Stated instead of the cost by the prices."""
+    lines: tuple[str, ...] = ()
+    """Of a script: each is sent with its line end."""
+    line_seconds: float = Field(default=0.0, ge=0)
+    """Of a script: the pause before each line."""
     contains: str = ""
     """Strikes only prompts whose last user text contains this."""
 

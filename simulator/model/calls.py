@@ -36,7 +36,7 @@ class Call:
     completion_tokens: int | None = None
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
-    cost: float | None = None
+    cost: float | str | None = None
     """As stated to the client; None when it was not stated."""
 
     def as_dict(self) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from simulator.model.answers import (
     last_user_text,
     make_answer,
 )
-from simulator.model.behaviour import ModelBehaviour
+from simulator.model.behaviour import ModelBehaviour, ModelFault
 from simulator.model.calls import Call
 
 Json = dict[str, Any]
@@ -35,6 +35,8 @@ class Request:
     include_usage: bool
     max_tokens: int | None
     user: str | None
+    parameters: frozenset[str] = frozenset()
+    """The names of everything that was sent."""
 
     @property
     def text(self) -> str:
@@ -49,24 +51,69 @@ class Request:
         )
 
 
+LONG_THOUGHT_TOKENS = 2048
+TEXTLESS = {
+    "empty": "",
+    "thinking": "length",
+    "refusal": "stop",
+    "filtered": "content_filter",
+    "tool_calls": "tool_calls",
+    "blank": "stop",
+    "images": "stop",
+    "error_paid": "",
+    "cut_paid": "",
+    "stall_paid": "",
+}
+"""Faults without a text, and the finish reason; empty: as the model usually ends."""
+DELTAS: dict[str, Json] = {
+    "thinking": {"content": None, "reasoning": "Let me think about it. "},
+    "refusal": {"content": None, "refusal": "I cannot help with that."},
+    "tool_calls": {
+        "content": None,
+        "tool_calls": [
+            {
+                "index": 0,
+                "id": "call-1",
+                "type": "function",
+                "function": {"name": "search", "arguments": "{}"},
+            }
+        ],
+    },
+    "blank": {"content": " \n\t "},
+    "images": {
+        "content": "",
+        "images": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0="}}],
+    },
+}
+
+
 class Completion:
     """One answer, decided by request, behaviour and seed."""
 
     def __init__(
-        self, request: Request, behaviour: ModelBehaviour, call: Call, *, seed: int, empty: bool
+        self,
+        request: Request,
+        behaviour: ModelBehaviour,
+        call: Call,
+        *,
+        seed: int,
+        fault: ModelFault | None = None,
     ) -> None:
+        kind = fault.kind if fault is not None else ""
         chance = chance_of(request.model, request.text, seed)
         text = behaviour.answer
         if text is None:
             text = make_answer(request.text, chance=chance, words=behaviour.answer_words)
-        self.chunks = [] if empty else chunks(text)
-        self.finish_reason = behaviour.finish_reason
+        self.chunks = [] if kind in TEXTLESS else chunks(text)
+        self.finish_reason = TEXTLESS.get(kind) or behaviour.finish_reason
         if request.max_tokens is not None and len(self.chunks) > request.max_tokens:
             self.chunks = self.chunks[: request.max_tokens]
             self.finish_reason = "length"
         self.latency = (
             behaviour.first_token_seconds + chance.random() * behaviour.first_token_jitter_seconds
         )
+        self._kind = kind
+        self._cost = fault.cost if fault is not None and fault.cost is not None else behaviour.cost
         self._behaviour = behaviour
         self._call = call
         call.model_used = behaviour.answers_as or request.model
@@ -82,10 +129,14 @@ class Completion:
             return
         call.prompt_tokens = request.prompt_tokens
         call.reasoning_tokens = behaviour.reasoning_tokens
-        call.completion_tokens = count_tokens(self.text) + behaviour.reasoning_tokens
+        if self._kind == "thinking":
+            call.reasoning_tokens = request.max_tokens or LONG_THOUGHT_TOKENS
+        call.completion_tokens = count_tokens(self.text) + call.reasoning_tokens
         earlier = call.prompt_tokens - count_tokens(request.text) - TOKENS_PER_MESSAGE
         call.cached_tokens = max(earlier, 0) // CACHED_BLOCK * CACHED_BLOCK
-        if behaviour.usage == "full":
+        if self._cost is not None:
+            call.cost = self._cost
+        elif behaviour.usage == "full":
             call.cost = round(
                 call.prompt_tokens * behaviour.prompt_price
                 + call.completion_tokens * behaviour.completion_price,
@@ -122,10 +173,12 @@ class Completion:
         return body
 
     def token_event(self, text: str) -> bytes:
-        return self._event({"role": "assistant", "content": text}, None)
+        content = [{"type": "text", "text": text}] if self._kind == "parts" else text
+        return self._event({"role": "assistant", "content": content}, None)
 
     def final_event(self) -> bytes:
-        return self._event({"role": "assistant", "content": ""}, self.finish_reason)
+        delta = {"role": "assistant", "content": "", **DELTAS.get(self._kind, {})}
+        return self._event(delta, self.finish_reason)
 
     def usage_event(self) -> bytes | None:
         usage = self.usage()

@@ -16,8 +16,8 @@ from simulator.model.answers import text_digest
 from simulator.model.behaviour import ModelBehaviour, ModelFault
 from simulator.model.calls import Call, Calls
 from simulator.model.completions import Completion, Request
+from simulator.model.stream import Stream, abort
 
-PROCESSING = b": OPENROUTER PROCESSING\n\n"
 UNKNOWN_MODEL = "unknown/"
 """Models whose name starts so do not exist; any other name answers."""
 LISTED_MODELS = (
@@ -82,15 +82,26 @@ class ModelServer:
     def routes(self) -> list[web.RouteDef]:
         return [
             web.post("/v1/chat/completions", self._complete),
+            web.get("/v1/key", self._key),
             web.get("/v1/models", self._models),
             web.get("/v1/models/{model:.+}", self._model),
         ]
+
+    async def _key(self, http: web.Request) -> web.Response:
+        try:
+            self._authorise(http)
+        except _Refused as refusal:
+            return _error(refusal)
+        limits = {"limit": None, "limit_remaining": None, "usage": 0, "is_free_tier": False}
+        return web.json_response({"data": {"label": "simulated", **limits}})
 
     async def _models(self, _request: web.Request) -> web.Response:
         names = dict.fromkeys((*LISTED_MODELS, *self.behaviours))
         return web.json_response({"object": "list", "data": [self._listed(name) for name in names]})
 
     async def _model(self, request: web.Request) -> web.Response:
+        if request.match_info["model"].startswith(UNKNOWN_MODEL):
+            raise web.HTTPNotFound
         return web.json_response(self._listed(request.match_info["model"]))
 
     def _listed(self, model: str) -> dict[str, Any]:
@@ -154,15 +165,15 @@ class ModelServer:
         kind = fault.kind if fault is not None else None
         if fault is not None:
             _refuse_by_fault(fault)
-        completion = Completion(request, behaviour, call, seed=self.seed, empty=kind == "empty")
-        if request.stream:
-            return await _Stream(http, self.calls, completion, call).send(request, behaviour, fault)
+        completion = Completion(request, behaviour, call, seed=self.seed, fault=fault)
+        if request.stream and kind != "whole":
+            return await Stream(http, self.calls, completion, call).send(request, behaviour, fault)
         await asyncio.sleep(completion.latency + behaviour.token_seconds * len(completion.chunks))
         if fault is not None and kind in ("stall", "drip"):
             await asyncio.sleep(fault.seconds)
         if fault is not None and kind in ("stall", "cut", "disconnect"):
             self.calls.end(call, fault.kind)
-            _abort(http)
+            abort(http)
             return web.Response()
         if fault is not None and kind == "malformed":
             self.calls.end(call, fault.kind)
@@ -172,85 +183,9 @@ class ModelServer:
             error = {"error": {"code": fault.status, "message": fault.message}}
             return web.json_response(error)
         call.first_token_at = time.time()
-        self.calls.end(call, "empty" if kind == "empty" else "answered")
+        is_answered = fault is None or kind in ("drip", "no_done", "whole")
+        self.calls.end(call, "answered" if is_answered else str(kind))
         return web.Response(body=lenient.dumps(completion.body()), content_type="application/json")
-
-
-class _Stream:
-    """One answer as server-sent events."""
-
-    def __init__(self, http: web.Request, calls: Calls, completion: Completion, call: Call) -> None:
-        self._http = http
-        self._calls = calls
-        self._completion = completion
-        self._call = call
-        self._response = web.StreamResponse(
-            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
-        )
-
-    async def send(
-        self, request: Request, behaviour: ModelBehaviour, fault: ModelFault | None
-    ) -> web.StreamResponse:
-        response, completion = self._response, self._completion
-        await response.prepare(self._http)
-        if behaviour.comments:
-            await response.write(PROCESSING)
-        await asyncio.sleep(completion.latency)
-        if not await self._send_tokens(behaviour, fault):
-            return response
-        await response.write(completion.final_event())
-        usage = completion.usage_event() if request.include_usage else None
-        if usage is not None:
-            await response.write(usage)
-        if fault is None or fault.kind != "no_done":
-            await response.write(b"data: [DONE]\n\n")
-        harmless = fault is None or fault.kind in ("drip", "no_done")
-        self._calls.end(self._call, "answered" if harmless or fault is None else fault.kind)
-        await response.write_eof()
-        return response
-
-    async def _send_tokens(self, behaviour: ModelBehaviour, fault: ModelFault | None) -> bool:
-        """False when the fault ended the stream."""
-        pause = behaviour.token_seconds
-        if fault is not None and fault.kind == "drip":
-            pause = fault.seconds
-        for position, chunk in enumerate(self._completion.chunks):
-            if fault is not None and position == fault.after_chunks and await self._struck(fault):
-                return False
-            await self._response.write(self._completion.token_event(chunk))
-            if self._call.first_token_at is None:
-                self._call.first_token_at = time.time()
-            if pause:
-                await asyncio.sleep(pause)
-        if fault is not None and len(self._completion.chunks) <= fault.after_chunks:
-            return not await self._struck(fault)
-        return True
-
-    async def _struck(self, fault: ModelFault) -> bool:
-        """Let the fault happen; True when nothing can follow it."""
-        match fault.kind:
-            case "malformed":
-                await self._response.write(b'data: {"id": "gen-broken", "choices": [{"delta\n\n')
-                return False
-            case "error_event":
-                self._calls.end(self._call, fault.kind)
-                await self._response.write(
-                    self._completion.error_event(fault.message, fault.status)
-                )
-                await self._response.write_eof()
-                return True
-            case "cut":
-                self._calls.end(self._call, fault.kind)
-                await self._response.write_eof()
-                return True
-            case "stall" | "disconnect":
-                if fault.kind == "stall":
-                    await asyncio.sleep(fault.seconds)
-                self._calls.end(self._call, fault.kind)
-                _abort(self._http)
-                return True
-            case _:
-                return False
 
 
 def _parsed(body: bytes) -> Request:
@@ -272,12 +207,17 @@ def _parsed(body: bytes) -> Request:
         include_usage=bool(options.get("include_usage") or extra.get("include")),
         max_tokens=limit if isinstance(limit, int) else None,
         user=values.get("user") if isinstance(values.get("user"), str) else None,
+        parameters=frozenset(values),
     )
 
 
 def _refuse_impossible(request: Request, behaviour: ModelBehaviour) -> None:
     if not request.model or request.model.startswith(UNKNOWN_MODEL):
         raise _Refused(400, f"{request.model} is not a valid model ID", outcome="refused")
+    for name in behaviour.refuses:
+        if name in request.parameters:
+            message = f"Unsupported parameter: '{name}' is not supported with this model."
+            raise _Refused(400, message, outcome="refused")
     if request.prompt_tokens > behaviour.context_tokens:
         raise _Refused(
             400,
@@ -307,8 +247,3 @@ def _error(refusal: _Refused) -> web.Response:
     if refusal.outcome == "moderation":
         error["metadata"] = {"reasons": ["violence"], "provider_name": "Simulated"}
     return web.json_response({"error": error}, status=refusal.status, headers=headers)
-
-
-def _abort(http: web.Request) -> None:
-    if http.transport is not None:
-        http.transport.abort()

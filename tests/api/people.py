@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import orjson
 
-from bot.tables import Dialog, Message, User
+from bot.tables import Dialog, LlmCall, Message, Turn, User
 from common.postgres import Sessions, transaction
 from common.sealing import Vault
 from tests.api.running import DATA_KEY, NOW
@@ -62,6 +62,25 @@ async def add_dialog(
                 )
             )
         return dialog.id
+
+
+async def add_failed_call(
+    sessions: Sessions, *, user_key: int, dialog_id: UUID, message: str, outcome: str
+) -> None:
+    """A turn whose one attempt ended so, with the provider's sentence."""
+    async with transaction(sessions) as session:
+        user = await session.get_one(User, user_key)
+        turn = Turn(
+            id=uuid4(), bot_id=7, user_key=user_key, dialog_id=dialog_id, chat_type="private",
+            received_at=NOW, status="failed",
+        )  # fmt: skip
+        session.add(turn)
+        call = LlmCall(
+            id=uuid4(), turn_id=turn.id, attempt=1, model="small", outcome=outcome,
+            http_status=402, provider_code="402", generation_id="gen-1",
+            provider_message=VAULT.person(user.wrapped_key).seal_text(message),
+        )  # fmt: skip
+        session.add(call)
 
 
 async def erase(sessions: Sessions, user_key: int) -> None:

@@ -19,7 +19,7 @@ from api.metrics import Metrics
 from common.postgres import Sessions, create_engine
 from common.sealing import Vault
 from common.settings import DatabaseSettings
-from tests.api.people import VAULT, add_dialog, add_person, erase
+from tests.api.people import VAULT, add_dialog, add_failed_call, add_person, erase
 from tests.api.running import RunningApi, bearer, register
 from tests.warehouse.replica import Replica
 
@@ -178,10 +178,35 @@ async def test_a_text_under_another_key_is_shown_as_unreadable(
     assert [message["text"] for message in shown["messages"]] == [None]
 
 
+async def test_the_providers_sentences_are_shown_and_the_reading_is_recorded(
+    reader_of_names: httpx.AsyncClient, sessions: Sessions
+) -> None:
+    dialog = await add_dialog(sessions, user_key=1, texts=["hi"])
+    for outcome in ("payment", "answered"):
+        await add_failed_call(
+            sessions, user_key=1, dialog_id=dialog, message="no money", outcome=outcome
+        )
+    path = f"/api/v1/dialogs/{dialog}/failures"
+    answer = await reader_of_names.get(path)
+    assert answer.status_code == 200, answer.text
+    [failure] = answer.json()["failures"]
+    assert (failure["outcome"], failure["message"], failure["user_key"]) == (
+        "payment", "no money", 1,
+    )  # fmt: skip
+    assert (failure["http_status"], failure["generation_id"]) == (402, "gen-1")
+    assert answer.headers["cache-control"] == "no-store"
+    [record] = (await reader_of_names.get("/api/v1/admin/readings")).json()["readings"]
+    assert (record["dialog_id"], record["messages"], record["user_keys"]) == (str(dialog), 1, [1])
+    narrow = await bearer(reader_of_names, scope="stats:read names:read admin")
+    assert (await reader_of_names.get(path, headers=narrow)).status_code == 403
+    await erase(sessions, 1)
+    assert (await reader_of_names.get(path)).status_code == 404
+
+
 @pytest.mark.parametrize(
     "statement",
     ["DELETE FROM users", "UPDATE turns SET user_key = 1", "SELECT * FROM api_users",
-     "SELECT * FROM updates", "CREATE TABLE made (x int)"],
+     "SELECT * FROM updates", "SELECT cost_usd FROM llm_calls", "CREATE TABLE made (x int)"],
 )  # fmt: skip
 @pytest.mark.usefixtures("people")
 async def test_the_readers_role_can_only_read_what_it_needs(

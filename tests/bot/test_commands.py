@@ -75,7 +75,8 @@ async def test_history_limits_what_is_sent(world: World):
     for word in ("one", "two", "three"):
         await world.ask(word)
     assert world.simulator.calls[-1].prompt_messages == 4
-    assert "0 to 200" in await world.ask("/history many")
+    assert "0 to 20." in await world.ask("/history many")
+    assert "0 to 20." in await world.ask("/history 200")
     await world.ask("/history reset")
     assert "20" in await world.ask("/history")
 

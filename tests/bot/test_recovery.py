@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from bot.completion import Completion, Usage
+from bot.completion import CallReport, Completion, Usage
 from bot.incoming import Place
 from bot.ledger import Ledger
 from bot.persist import persist
@@ -59,11 +59,12 @@ async def leave_behind(
     if answer:
         if fallback:
             turn = await ledger.next_attempt(
-                turn, outcome="rate_limited", usage=Usage(), model=fallback
+                turn, outcome="rate_limited", report=CallReport(), model=fallback
             )
-        completion = Completion(
-            answer, MODEL, finish_reason, Usage(prompt_tokens=3), first_token_at=FIRST_TOKEN_AT
+        report = CallReport(
+            MODEL, finish_reason, Usage(prompt_tokens=3), first_token_at=FIRST_TOKEN_AT
         )
+        completion = Completion(answer, report)
         await ledger.record_answer(turn, completion, outcome=outcome)
         await ledger.record_answer(turn, completion, outcome=outcome)
     return turn
@@ -82,8 +83,8 @@ async def test_a_call_without_an_outcome_is_never_repeated_and_the_person_is_tol
     await eventually(lambda: all_settled(quiet, 1))
     [turn] = await quiet.turns()
     assert (turn.status, turn.reason) == ("failed", "interrupted")
-    [call] = await quiet.rows("SELECT outcome FROM llm_calls")
-    assert call.outcome == "interrupted"
+    [call] = await quiet.rows("SELECT outcome, is_unpriced FROM llm_calls")
+    assert (call.outcome, call.is_unpriced, turn.unpriced_calls) == ("interrupted", True, 1)
     assert len(quiet.simulator.calls) == 0
 
 
@@ -150,7 +151,7 @@ async def test_a_turn_is_finished_once(quiet: World):
     [row] = await quiet.turns()
     assert (row.status, row.reason) == ("answered", None)
     with pytest.raises(TakenError):
-        await ledger.next_attempt(turn, outcome="timeout", usage=Usage(), model=MODEL)
+        await ledger.next_attempt(turn, outcome="timeout", report=CallReport(), model=MODEL)
 
 
 async def test_an_update_in_a_turn_is_taken_by_no_other(quiet: World):

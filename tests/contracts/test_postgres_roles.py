@@ -82,6 +82,8 @@ async def test_the_bot_writes_its_tables_and_erasing_leaves_a_tombstone(
         ("dialytics_pipelines", "SELECT payload FROM updates"),
         ("dialytics_pipelines", "UPDATE updates SET payload = NULL"),
         ("dialytics_api", "SELECT erase_parked_payloads(0, 1)"),
+        ("dialytics_api", "SELECT erase_provider_messages(0, 1)"),
+        ("dialytics_pipelines", "SELECT provider_message FROM llm_calls"),
         ("dialytics_pipelines", "UPDATE updates SET outcome = NULL"),
         ("dialytics_pipelines", "DELETE FROM updates"),
         ("dialytics_pipelines", "SELECT password_hash FROM api_users"),

@@ -98,6 +98,25 @@ def test_a_parked_update_keeps_its_payload_for_the_days_of_texts(
     assert {row["outcome"] for row in rows if not row["payload"]} == {"parked"}
 
 
+def test_the_sentence_of_a_provider_is_kept_for_the_days_of_texts(
+    stores: Stores, ledger: Ledger
+) -> None:
+    for number, days_old in enumerate((31, 29), start=1):
+        ledger.execute(
+            "INSERT INTO llm_calls (id, turn_id, attempt, model, started_at, provider_message)"
+            " VALUES (gen_random_uuid(), gen_random_uuid(), %s, 'small',"
+            " now() - make_interval(days => %s), 'sealed')",
+            number,
+            days_old,
+        )
+
+    assert apply_retention(keeping(stores)).provider_messages == 0
+    assert apply_retention(keeping(stores, message_retention_days=30)).provider_messages == 1
+
+    rows = ledger.execute("SELECT provider_message FROM llm_calls ORDER BY attempt")
+    assert [row["provider_message"] for row in rows] == [None, b"sealed"]
+
+
 def test_an_update_that_is_given_back_meanwhile_keeps_its_payload(
     stores: Stores, ledger: Ledger
 ) -> None:

@@ -1,0 +1,224 @@
+"""`python -m bot.doctor`: does the configuration work? One line per check; it changes nothing.
+
+Asks Telegram who the bot is, and the provider for its key and its models: no answer is paid for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+from aiogram.exceptions import TelegramAPIError, TelegramNotFound, TelegramUnauthorizedError
+
+from bot.settings import LimitSettings, ModelSettings, Price, TelegramSettings
+from bot.telegram import connect
+from common.errors import DialyticsError
+from common.log import configure_logging
+from common.process import run
+from common.settings import RuntimeSettings, load
+
+TIMEOUT_SECONDS = 10
+REFUSED = (401, 403)
+MILLION = 1_000_000
+LARGEST_DIFFERENCE = Decimal("0.01")
+"""Prices that differ by more of the provider's are not the same."""
+
+
+class Verdict(StrEnum):
+    OK = "ok"
+    NOTE = "note"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check."""
+
+    verdict: Verdict
+    name: str
+    words: str
+
+    def line(self) -> str:
+        return f"{self.verdict:<5}{self.name:<9} {self.words}"
+
+
+class _UnreachableError(DialyticsError):
+    """The provider did not answer."""
+
+
+class Provider:
+    """What can be asked of an OpenAI-compatible address for nothing."""
+
+    def __init__(self, client: httpx2.AsyncClient) -> None:
+        self._client = client
+        self._listed: dict[str, dict[str, Any]] | None = None
+
+    async def get(self, path: str) -> tuple[int, dict[str, Any]]:
+        """Status and body.
+
+        Raises:
+            _UnreachableError: there was no answer.
+        """
+        try:
+            answer = await self._client.get(path)
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
+            raise _UnreachableError(type(error).__name__) from error
+        try:
+            body = answer.json()
+        except ValueError:
+            body = {}
+        return answer.status_code, body if isinstance(body, dict) else {}
+
+    async def model(self, name: str) -> dict[str, Any] | None:
+        """What the provider lists about a model; None: it knows no such model."""
+        if self._listed is None:
+            _, body = await self.get("models")
+            rows = body.get("data")
+            rows = rows if isinstance(rows, list) else []
+            self._listed = {row["id"]: row for row in rows if isinstance(row, dict) and "id" in row}
+        if name in self._listed:
+            return self._listed[name]
+        status, body = await self.get(f"models/{quote(name)}")
+        return body if status == 200 and body.get("id") == name else None  # noqa: PLR2004 # OK
+
+
+async def examine(
+    telegram: TelegramSettings, model: ModelSettings, limits: LimitSettings
+) -> AsyncIterator[Finding]:
+    """Token, key, model, fallback and prices, in this order."""
+    yield await _token(telegram)
+    key = model.openrouter_api_key.get_secret_value()
+    async with httpx2.AsyncClient(
+        base_url=f"{model.openrouter_base_url}/",
+        headers={"Authorization": f"Bearer {key}"},
+        timeout=TIMEOUT_SECONDS,
+    ) as client:
+        provider = Provider(client)
+        for check in (_key, _models, _fallback):
+            try:
+                yield await check(provider, model)
+            except _UnreachableError as error:
+                name = check.__name__.strip("_").removesuffix("s")
+                words = f"the provider does not answer ({error}): see OPENROUTER_BASE_URL"
+                yield Finding(Verdict.FAIL, name, words)
+        try:
+            yield await _prices(provider, model, limits)
+        except _UnreachableError:
+            yield Finding(Verdict.NOTE, "prices", "not compared with the provider's")
+
+
+async def _token(settings: TelegramSettings) -> Finding:
+    bot = connect(settings)
+    try:
+        me = await bot.get_me(request_timeout=TIMEOUT_SECONDS)
+    except (TelegramUnauthorizedError, TelegramNotFound):
+        return Finding(Verdict.FAIL, "token", "Telegram does not know this bot: see TELEGRAM_TOKEN")
+    except TelegramAPIError as error:
+        words = f"Telegram does not answer ({type(error).__name__}): see TELEGRAM_API_URL"
+        return Finding(Verdict.FAIL, "token", words)
+    finally:
+        await bot.session.close()
+    return Finding(Verdict.OK, "token", f"@{me.username}")
+
+
+async def _key(provider: Provider, _settings: ModelSettings) -> Finding:
+    status, body = await provider.get("key")
+    if status not in {200, *REFUSED}:
+        # Only OpenRouter tells about a key; elsewhere the list of models asks for one.
+        status, body = await provider.get("models")
+    if status in REFUSED:
+        return Finding(Verdict.FAIL, "key", "the provider refuses it: see OPENROUTER_API_KEY")
+    stated = body.get("data")
+    left = stated.get("limit_remaining") if isinstance(stated, dict) else None
+    if isinstance(left, int | float) and left <= 0:
+        return Finding(Verdict.FAIL, "key", "its limit is used up")
+    if status != 200:  # noqa: PLR2004 # OK
+        return Finding(Verdict.NOTE, "key", f"the provider does not tell (HTTP {status})")
+    return Finding(Verdict.OK, "key", "accepted" if left is None else f"accepted, ${left} left")
+
+
+async def _models(provider: Provider, settings: ModelSettings) -> Finding:
+    unknown = [name for name in settings.models if await provider.model(name) is None]
+    if unknown:
+        words = f"the provider lists no {', '.join(unknown)}: see LLM_MODEL, LLM_ALLOWED_MODELS"
+        return Finding(Verdict.FAIL, "model", words)
+    return Finding(Verdict.OK, "model", ", ".join(settings.models))
+
+
+async def _fallback(provider: Provider, settings: ModelSettings) -> Finding:
+    name = settings.llm_fallback_model
+    if name is None:
+        return Finding(Verdict.NOTE, "fallback", "none: when the model fails nobody stands in")
+    if name == settings.llm_model:
+        words = "the same as LLM_MODEL: it stands in for nobody"
+        return Finding(Verdict.FAIL, "fallback", words)
+    if await provider.model(name) is None:
+        words = f"the provider lists no {name}: see LLM_FALLBACK_MODEL"
+        return Finding(Verdict.FAIL, "fallback", words)
+    return Finding(Verdict.OK, "fallback", name)
+
+
+async def _prices(provider: Provider, settings: ModelSettings, limits: LimitSettings) -> Finding:
+    fallback = settings.llm_fallback_model
+    used = dict.fromkeys((*settings.models, *((fallback,) if fallback else ())))
+    if strange := [name for name in settings.llm_prices if name not in used]:
+        words = f"LLM_PRICES names {', '.join(strange)}, which no setting uses"
+        return Finding(Verdict.FAIL, "prices", words)
+    for name, price in settings.llm_prices.items():
+        listed = _listed_price(await provider.model(name))
+        if listed and not (_is_near(price.prompt, listed.prompt)
+                           and _is_near(price.completion, listed.completion)):  # fmt: skip
+            words = (
+                f"of {name} LLM_PRICES says {price.prompt} and {price.completion},"
+                f" the provider {listed.prompt:f} and {listed.completion:f}"
+            )
+            return Finding(Verdict.FAIL, "prices", words)
+    missing = [name for name in used if name not in settings.llm_prices]
+    has_budget = limits.daily_usd_limit is not None or limits.monthly_usd_limit is not None
+    if missing and has_budget:
+        words = f"none for {', '.join(missing)}: budgets rest on the cost that the provider states"
+        return Finding(Verdict.NOTE, "prices", words)
+    return Finding(Verdict.OK, "prices", f"{len(settings.llm_prices)} of {len(used)} models")
+
+
+def _listed_price(row: dict[str, Any] | None) -> Price | None:
+    pricing = (row or {}).get("pricing")
+    if not isinstance(pricing, dict):
+        return None
+    try:
+        prompt, completion = (
+            Decimal(str(pricing.get(kind))) * MILLION for kind in ("prompt", "completion")
+        )
+    except InvalidOperation:
+        return None
+    # OpenRouter states -1 where the price depends on the model that is chosen.
+    return Price(prompt=prompt, completion=completion) if min(prompt, completion) >= 0 else None
+
+
+def _is_near(own: Decimal, listed: Decimal) -> bool:
+    return abs(own - listed) <= listed * LARGEST_DIFFERENCE
+
+
+async def _report() -> int:
+    failed = False
+    async for finding in examine(load(TelegramSettings), load(ModelSettings), load(LimitSettings)):
+        sys.stdout.write(f"{finding.line()}\n")
+        sys.stdout.flush()
+        failed |= finding.verdict is Verdict.FAIL
+    return int(failed)
+
+
+def main() -> int:
+    configure_logging(load(RuntimeSettings), service="bot-doctor")
+    return asyncio.run(_report())
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,84 @@
+"""`make doctor`: one line per check, and no answer is paid for."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Any
+
+import pytest
+
+from simulator.app import Simulator
+from tests.bot.conftest import FALLBACK, MODEL, run_program
+
+PRICES = '{"sim/primary": {"prompt": 0.15, "completion": 0.6}}'
+
+
+async def doctor(simulator: Simulator, **changes: str) -> subprocess.CompletedProcess[str]:
+    settings = {
+        "TELEGRAM_TOKEN": simulator.token,
+        "TELEGRAM_API_URL": simulator.url,
+        "OPENROUTER_API_KEY": simulator.api_key or "none",
+        "OPENROUTER_BASE_URL": simulator.model_url,
+        "LLM_MODEL": MODEL,
+        "LLM_FALLBACK_MODEL": FALLBACK,
+        "LLM_PRICES": PRICES,
+    }
+    return await run_program("bot.doctor", **{**settings, **changes})
+
+
+async def test_all_is_well(simulator: Simulator):
+    outcome = await doctor(simulator)
+
+    assert (outcome.returncode, outcome.stderr) == (0, "")
+    assert outcome.stdout.splitlines() == [
+        f"ok   token     @{simulator.account.username}",
+        "ok   key       accepted",
+        f"ok   model     {MODEL}",
+        f"ok   fallback  {FALLBACK}",
+        "ok   prices    1 of 2 models",
+    ]
+    assert len(simulator.calls) == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"TELEGRAM_TOKEN": "1:unknown-to-telegram"}, "fail token     Telegram does not know"),
+        ({"TELEGRAM_API_URL": "http://127.0.0.1:9"}, "fail token     Telegram does not answer"),
+        ({"OPENROUTER_BASE_URL": "http://127.0.0.1:9"}, "fail key       the provider does not"),
+        ({"OPENROUTER_BASE_URL": "http://127.0.0.1:9"}, "fail model     the provider does not"),
+        ({"LLM_MODEL": "unknown/x"}, "fail model     the provider lists no unknown/x"),
+        ({"LLM_ALLOWED_MODELS": "unknown/y"}, "fail model     the provider lists no unknown/y"),
+        ({"LLM_FALLBACK_MODEL": "unknown/z"}, "fail fallback  the provider lists no unknown/z"),
+        ({"LLM_FALLBACK_MODEL": MODEL}, "fail fallback  the same as LLM_MODEL"),
+        ({"LLM_PRICES": PRICES.replace("primary", "other")}, "fail prices    LLM_PRICES names"),
+        ({"LLM_PRICES": PRICES.replace("0.15", "15")}, "fail prices    of sim/primary LLM_PRICES"),
+    ],
+)
+async def test_what_is_wrong_is_said_in_one_line(
+    simulator: Simulator, changes: dict[str, str], line: str
+):
+    outcome = await doctor(simulator, **changes)
+
+    lines = outcome.stdout.splitlines()
+    assert outcome.returncode == 1
+    assert len(lines) == 5
+    assert any(one.startswith(line) for one in lines)
+    secrets = {simulator.token, changes.get("TELEGRAM_TOKEN", simulator.token)}
+    assert not any(secret in outcome.stdout + outcome.stderr for secret in secrets)
+
+
+async def test_a_budget_without_prices_is_noted(simulator: Simulator):
+    outcome = await doctor(simulator, LLM_PRICES="{}", DAILY_USD_LIMIT="1")
+
+    assert outcome.returncode == 0
+    assert outcome.stdout.splitlines()[-1].startswith("note prices    none for sim/primary")
+
+
+async def test_a_wrong_key_is_told(simulator: Simulator, monkeypatch: pytest.MonkeyPatch):
+    server: Any = simulator.model
+    monkeypatch.setattr(server, "_api_key", "another")
+
+    outcome = await doctor(simulator)
+
+    assert "fail key       the provider refuses it" in outcome.stdout
