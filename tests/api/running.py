@@ -28,12 +28,10 @@ from api.patience import Patience
 from api.protocol import BoundedProtocol
 from api.settings import AccountSettings, LimitSettings, ServerSettings
 from common.settings import DatabaseSettings, DataKeySettings, ReportSettings
+from tests.api.constants import ADMIN_TOKEN, DATA_KEY, PASSWORD
 from warehouse.settings import WarehouseSettings
 
 PROJECT = Path(__file__).parent.parent.parent
-ADMIN_TOKEN = "an-operator-gave-this-to-an-analyst"
-PASSWORD = "correct horse battery"
-DATA_KEY = "a-data-key-for-tests-that-is-long-enough"
 NOW = datetime(2026, 3, 18, 20, 43, 12, tzinfo=UTC)
 NOWHERE = "http://127.0.0.1:9/dialytics"
 """Nothing listens on the discard port."""

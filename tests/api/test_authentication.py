@@ -27,6 +27,7 @@ from api.limits import MemoryCounters
 from api.settings import parse_limit
 from common.postgres import Sessions, transaction
 from common.settings import DatabaseSettings
+from tests.api.constants import ME, NEW_PASSWORD
 from tests.api.running import (
     PASSWORD,
     StartApi,
@@ -39,7 +40,6 @@ from tests.api.running import (
 
 SECRET = "s" * 64
 NEXT_SECRET = "n" * 64
-ME = "/api/v1/auth/me"
 
 
 def basic(username: bytes, password: bytes) -> dict[str, str]:
@@ -273,7 +273,7 @@ async def test_a4_credentials_in_use_are_checked_anew_behind_the_answer(
     async with transaction(sessions) as session:
         await session.execute(
             text("UPDATE api_users SET password_hash = :other"),
-            {"other": await passwords.hash("another long secret")},
+            {"other": await passwords.hash(NEW_PASSWORD)},
         )
     passwords.may_end.clear()
     assert await is_opened()

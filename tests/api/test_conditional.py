@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from common.settings import DatabaseSettings
+from tests.api.constants import STATS
 from tests.api.running import (
     ADMIN_TOKEN,
     NOW,
@@ -23,7 +24,6 @@ from tests.api.running import (
 from tests.warehouse.replica import Replica, turn
 from warehouse.settings import WarehouseSettings
 
-STATS = "/api/v1/stats"
 PARTS = (
     "", "/summary", "/activity", "/dialogs", "/users/top", "/models", "/retention", "/stickiness",
     "/lifecycle", "/heatmap", "/funnel", "/costs", "/dimensions", "/catalogue",

@@ -11,16 +11,10 @@ from common.settings import DatabaseSettings, ReportSettings
 from pipelines.cycle import Stores, run_cycle
 from pipelines.settings import PipelineSettings
 from tests.api.conftest import migrated
+from tests.api.constants import PARTS, STATS
 from tests.api.running import PASSWORD, StartApi, register
 from tests.clickhouse_process import ClickHouseProcess
 from warehouse.settings import WarehouseSettings
-
-STATS = "/api/v1/stats"
-PARTS = (
-    "", "/summary", "/activity", "/dialogs", "/users/top", "/models", "/retention", "/stickiness",
-    "/lifecycle", "/heatmap", "/funnel", "/costs", "/dimensions", "/quality", "/freshness",
-    "/catalogue",
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,10 @@ import httpx
 import pyarrow as pa
 import pytest
 
+from tests.api.constants import STATS
 from tests.api.running import NOW, PASSWORD, RunningApi, StartApi, register
 from tests.warehouse.replica import Replica, turn
 
-STATS = "/api/v1/stats"
 PASSING = frozenset(
     {"date", "x-request-id", "x-lag-seconds", "x-ratelimit-remaining", "x-ratelimit-reset",
      "ratelimit", "transfer-encoding"}

@@ -14,12 +14,11 @@ from api.limits import BoundedMemory, MemoryCounters
 from api.settings import LimitSettings, parse_limit
 from common.errors import SettingError
 from common.settings import DatabaseSettings, load
+from tests.api.constants import ME, STATS
 from tests.api.running import PASSWORD, StartApi, api_settings, bearer, register
 from tests.warehouse.replica import Replica
 from warehouse.errors import QueryTooExpensiveError, WarehouseUnavailableError
 
-ME = "/api/v1/auth/me"
-STATS = "/api/v1/stats"
 SPOOFED = (
     {"X-Forwarded-For": "203.0.113.7"},
     {"X_FORWARDED_FOR": "203.0.113.7"},

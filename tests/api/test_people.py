@@ -19,11 +19,10 @@ from api.metrics import Metrics
 from common.postgres import Sessions, create_engine
 from common.sealing import Vault
 from common.settings import DatabaseSettings
+from tests.api.constants import STATS
 from tests.api.people import VAULT, add_dialog, add_failed_call, add_person, erase
 from tests.api.running import RunningApi, bearer, register
 from tests.warehouse.replica import Replica
-
-STATS = "/api/v1/stats"
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import httpx
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.api.constants import NEW_PASSWORD
 from tests.api.running import ADMIN_TOKEN, PASSWORD, StartApi, bearer, register
 
 
@@ -98,12 +99,12 @@ async def test_a_changed_password_ends_the_old_one_and_its_tokens_at_once(
     changed = await client.post(
         "/api/v1/auth/password",
         headers=token,
-        json={"current_password": PASSWORD, "new_password": "another long secret"},
+        json={"current_password": PASSWORD, "new_password": NEW_PASSWORD},
     )
     assert changed.status_code == 204
     assert (await client.get("/api/v1/auth/me", auth=("ann", PASSWORD))).status_code == 401
     assert (await client.get("/api/v1/auth/me", headers=token)).status_code == 401
-    new = await client.get("/api/v1/auth/me", auth=("ann", "another long secret"))
+    new = await client.get("/api/v1/auth/me", auth=("ann", NEW_PASSWORD))
     assert new.status_code == 200
 
 
@@ -112,7 +113,7 @@ async def test_a_password_change_needs_the_current_one(client: httpx.AsyncClient
     refused = await client.post(
         "/api/v1/auth/password",
         headers=await bearer(client),
-        json={"current_password": "not this one at all", "new_password": "another long secret"},
+        json={"current_password": "not this one at all", "new_password": NEW_PASSWORD},
     )
     assert refused.status_code == 401
 

@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.api.constants import ME, NEW_PASSWORD
 from tests.api.running import PASSWORD, StartApi, bearer, register
 
-ME = "/api/v1/auth/me"
 RENEW = "/api/v1/auth/renew"
 
 
@@ -115,11 +115,11 @@ async def test_a_changed_password_or_a_closed_account_cannot_be_renewed(
     changed = await ann.post(
         "/api/v1/auth/password",
         headers=token,
-        json={"current_password": PASSWORD, "new_password": "another long secret"},
+        json={"current_password": PASSWORD, "new_password": NEW_PASSWORD},
     )
     assert changed.status_code == 204
     assert (await ann.post(RENEW, headers=token)).status_code == 401
-    token = await bearer(ann, password="another long secret")
+    token = await bearer(ann, password=NEW_PASSWORD)
     async with engine.begin() as connection:
         await connection.execute(text("UPDATE api_users SET disabled_at = now()"))
     refused = await ann.post(RENEW, headers=token)

@@ -17,12 +17,11 @@ from structlog.testing import capture_logs
 
 from api.patience import USUAL
 from common.settings import DatabaseSettings
+from tests.api.constants import STATS
 from tests.api.running import NOW, PASSWORD, RunningApi, StartApi, bearer, register
 from tests.warehouse.replica import Replica
 from warehouse.client import Reader, Writer
 from warehouse.settings import WarehouseSettings
-
-STATS = "/api/v1/stats"
 
 
 class Delayed(Reader):

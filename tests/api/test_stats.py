@@ -11,15 +11,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.api.constants import PARTS, STATS
 from tests.api.running import NOW, PASSWORD, RunningApi, bearer, register
 from tests.warehouse.replica import Replica, turn
-
-STATS = "/api/v1/stats"
-PARTS = (
-    "", "/summary", "/activity", "/dialogs", "/users/top", "/models", "/retention", "/stickiness",
-    "/lifecycle", "/heatmap", "/funnel", "/costs", "/dimensions", "/quality", "/freshness",
-    "/catalogue",
-)  # fmt: skip
 
 
 @pytest.fixture

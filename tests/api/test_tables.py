@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from common.postgres import Sessions
+from tests.api.constants import STATS
 from tests.api.people import add_person
 from tests.api.running import NOW, RunningApi, bearer, register
 from tests.api.test_people import grant
@@ -22,7 +23,6 @@ from tests.warehouse.replica import Replica, turn
 from warehouse.catalogue import BY_NAME
 from warehouse.query.metrics import FIGURES
 
-STATS = "/api/v1/stats"
 PARTS = (
     "", "/summary", "/activity", "/dialogs", "/users/top", "/models", "/retention", "/stickiness",
     "/lifecycle", "/heatmap", "/funnel", "/costs", "/dimensions",

@@ -19,6 +19,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from common.settings import DatabaseSettings
+from tests.api.constants import ME, NEW_PASSWORD
 from tests.api.redis_process import RedisProcess, redis
 from tests.api.running import (
     PASSWORD,
@@ -31,10 +32,8 @@ from tests.api.running import (
     until_logged,
 )
 
-ME = "/api/v1/auth/me"
 SECRET = "w" * 40
 ASKED = f'http_requests_total{{handler="{ME}",method="GET",status="2xx"}}'
-NEW_PASSWORD = "another long secret"
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ from common.sealing import Vault
 from common.settings import DatabaseSettings, DataKeySettings, ReportSettings, RuntimeSettings
 from simulator.app import Simulator
 from simulator.telegram.world import Chat, Person
+from tests.bot.constants import GROUP_ID
 from tests.conftest import PROJECT
 
 DATA_KEY = "a data key of the tests, long enough"
@@ -219,5 +220,5 @@ async def one_day() -> None:
         await asyncio.sleep(left + 0.1)
 
 
-def group(chat_id: int = -100_500, **more: Any) -> Chat:
+def group(chat_id: int = -GROUP_ID, **more: Any) -> Chat:
     return Chat(id=chat_id, type="supergroup", title="Friends", **more)

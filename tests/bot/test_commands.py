@@ -7,6 +7,7 @@ import pytest
 
 from simulator.telegram.world import Person
 from tests.bot.conftest import MODEL, Start, World, eventually, group
+from tests.bot.constants import GROUP_ID
 
 
 async def outcomes(world: World) -> list[str | None]:
@@ -291,5 +292,5 @@ async def has_not_blocked(world: World) -> bool:
 @pytest.mark.parametrize("command", ["/export", "/forget", "/system", "/usage"])
 async def test_private_matters_are_refused_in_a_group(world: World, command: str):
     world.write(command, chat=group())
-    [reply] = await world.replies(1, chat=-100_500)
+    [reply] = await world.replies(1, chat=-GROUP_ID)
     assert "private chat" in reply

@@ -14,6 +14,7 @@ from bot.tables import LlmCall, Turn
 from common.postgres import transaction
 from simulator.model.behaviour import ModelFault
 from tests.bot.conftest import FALLBACK, MODEL, Start, World, breaks_down
+from tests.bot.constants import INVITATION, START_INVITED
 from tests.bot.test_commands import press_forget
 
 
@@ -141,8 +142,8 @@ def test_export_hands_out_a_persons_own_words_alone(update: Any, words: str | No
 
 
 async def test_export_says_when_a_person_was_admitted_and_blocked_the_bot(start: Start):
-    world = await start(access_mode="invite", access_invite_codes="open-sesame")
-    await world.ask("/start open-sesame")
+    world = await start(access_mode="invite", access_invite_codes=INVITATION)
+    await world.ask(START_INVITED)
     await change(world, "UPDATE users SET blocked_at = '2026-01-02T03:04:05Z'")
 
     given = await exported(world)

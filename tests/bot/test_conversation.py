@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.bot.conftest import MODEL, Start, World
+from tests.bot.constants import SECRET_TEXT, SENT_AT
 
 
 async def test_a_text_is_answered_and_recorded_as_one_finished_turn(world: World):
@@ -48,7 +49,7 @@ async def test_a_preview_appears_in_the_topic_of_its_answer(world: World):
     world.simulator.account.queue.put(
         {
             "message": {
-                "message_id": 1, "date": 1_700_000_000, "text": "hello",
+                "message_id": 1, "date": SENT_AT, "text": "hello",
                 "is_topic_message": True, "message_thread_id": 7,
                 "chat": {"id": 1001, "type": "private"},
                 "from": {"id": 1001, "is_bot": False, "first_name": "Ada"},
@@ -73,7 +74,7 @@ async def test_the_history_goes_with_the_next_question(world: World):
 
 
 async def test_texts_are_unreadable_without_the_data_key(world: World):
-    await world.ask("my secret garden")
+    await world.ask(SECRET_TEXT)
     await world.settled()
 
     rows = await world.rows("SELECT content FROM messages")

@@ -20,6 +20,7 @@ from simulator.telegram.faults import (
     TelegramFault,
 )
 from tests.bot.conftest import FALLBACK, MODEL, Start, World, breaks_down, eventually, group
+from tests.bot.constants import BROKE_OFF
 from tests.bot.test_commands import press_forget
 
 CHATS = int(os.environ.get("STORM", "80")) // 8
@@ -448,7 +449,7 @@ async def test_an_answer_that_a_filter_broke_off_is_incomplete(world: World):
 
     await world.ask("count")
 
-    assert "broke off" in (await world.replies(2))[1]
+    assert BROKE_OFF in (await world.replies(2))[1]
     turn = await only_turn(world)
     assert (turn.status, turn.reason) == ("answered", "incomplete")
     assert turn.finish_reason == "content_filter"
@@ -477,7 +478,7 @@ async def test_m1_a_stream_cut_after_some_text_is_kept_as_incomplete_and_the_use
     replies = await world.replies(2)
 
     assert replies[0].startswith("one")
-    assert "broke off" in replies[1]
+    assert BROKE_OFF in replies[1]
     turn = await only_turn(world)
     assert (turn.status, turn.reason, turn.finish_reason) == ("answered", "incomplete", None)
     assert turn.fallback_cause is None, "no other model after the first visible word"

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from bot.tables import Update
 from common.vocabulary import UpdateOutcome
 from tests.bot.conftest import Start, World, eventually
+from tests.bot.constants import SENT_AT
 
 EXAMPLES = int(os.environ.get("BOT_FUZZ_EXAMPLES", "4"))
 BATCH = 30
@@ -156,7 +157,7 @@ messages = st.builds(
     lambda number, date, chat, person, content: {
         "message_id": number, "date": date, "chat": chat, "from": person, **content,
     },
-    st.integers(1, 2**31), st.sampled_from((1_700_000_000, 0, -1, 2**33, 10**18)),
+    st.integers(1, 2**31), st.sampled_from((SENT_AT, 0, -1, 2**33, 10**18)),
     chats, people, contents,
 )  # fmt: skip
 broken_messages = st.fixed_dictionaries(
@@ -177,7 +178,7 @@ callbacks = st.builds(
 )  # fmt: skip
 members = st.builds(
     lambda chat, person, status: {
-        "chat": chat, "from": person, "date": 1_700_000_000,
+        "chat": chat, "from": person, "date": SENT_AT,
         "old_chat_member": {"user": person, "status": "member"},
         "new_chat_member": {"user": person, "status": status, "until_date": 0},
     },
@@ -186,7 +187,7 @@ members = st.builds(
 KINDS = sorted(kind.value for kind in UpdateType)
 plain = st.builds(
     lambda number, words: {
-        "message_id": number, "date": 1_700_000_000, "text": words,
+        "message_id": number, "date": SENT_AT, "text": words,
         "chat": {"id": number, "type": "private"},
         "from": {"id": number, "is_bot": False, "first_name": "Ada", "language_code": "en"},
     },
@@ -232,7 +233,7 @@ async def test_every_content_type_ends_as_one_outcome_and_the_bot_lives(tireless
         [
             {
                 "message": {
-                    "message_id": number, "date": 1_700_000_000, name: content,
+                    "message_id": number, "date": SENT_AT, name: content,
                     "chat": {"id": number, "type": "private"},
                     "from": {"id": number, "is_bot": False, "first_name": "Ada"},
                 }

@@ -14,6 +14,7 @@ from bot.limits import RESERVE_WITHOUT_PRICE_USD
 from bot.usage import UsageReader
 from common.postgres import transaction
 from tests.bot.conftest import MODEL, Start, World, group
+from tests.bot.constants import INVITATION, START_INVITED
 from tests.bot.test_commands import press_forget
 
 # Budgets are of a day and of a month.
@@ -39,10 +40,10 @@ async def test_outside_the_allow_list_nobody_is_answered_and_the_refusal_is_reco
 
 
 async def test_an_invite_code_admits(start: Start):
-    world = await start(access_mode="invite", access_invite_codes="open-sesame", admin_ids="9")
+    world = await start(access_mode="invite", access_invite_codes=INVITATION, admin_ids="9")
     assert "invited" in await world.ask("hello")
     assert "/help" in await world.ask("/start wrong-code")
-    assert "accepted" in await world.ask("/start open-sesame")
+    assert "accepted" in await world.ask(START_INVITED)
     await world.replies(4)
 
     await world.ask("hello")

@@ -27,6 +27,7 @@ from simulator.app import Simulator
 from simulator.telegram.faults import TelegramFault
 from simulator.telegram.world import Person
 from tests.bot.conftest import MODEL, Start, World, eventually, make_settings
+from tests.bot.constants import SECRET_TEXT
 from tests.bot.test_kills import BotProcess, bot_environment
 
 SECRET = "a-webhook-secret-of-the-tests"
@@ -475,7 +476,7 @@ async def test_b10_no_log_line_holds_the_token_a_text_or_an_id(
     await bot.start()
     for kind in ("drop", "html", "garbage"):
         simulator.telegram.faults.add(TelegramFault(kind=kind, method="sendMessage", times=1))
-    simulator.account.send_text("my secret garden", person=Person(id=987_654_321))
+    simulator.account.send_text(SECRET_TEXT, person=Person(id=987_654_321))
     await simulator.wait_until(lambda: simulator.counters.messages_sent == 1, seconds=90)
     assert await bot.end(signal.SIGTERM) == 0
 

@@ -21,6 +21,7 @@ from bot.records import Ending, OpenTurn, Question, Room, TakenError
 from common.postgres import is_transient, transaction
 from common.vocabulary import ChatType, TurnStatus
 from tests.bot.conftest import FALLBACK, MODEL, Start, World, eventually
+from tests.bot.constants import BROKE_OFF
 from tests.bot.test_operation import HOOK, SECRET, all_settled, text_update
 
 
@@ -93,7 +94,7 @@ async def test_a_call_without_an_outcome_is_never_repeated_and_the_person_is_tol
     [
         ("answered", "stop", "answered", None, None),
         ("answered", "length", "answered", "length", "length limit"),
-        ("incomplete", "stop", "answered", "incomplete", "broke off"),
+        ("incomplete", "stop", "answered", "incomplete", BROKE_OFF),
         ("cancelled", "stop", "cancelled", "cancelled", "Stopped"),
     ],
 )

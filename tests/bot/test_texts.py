@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bot.render import LONGEST_PART_UNITS, plain_parts, render, units
 from tests.bot.conftest import MODEL, Start, World, group
+from tests.bot.constants import GROUP_ID
 
 # What belongs together is waited for; a busy machine needs its time to bring it.
 PATIENT = 4.0
@@ -201,7 +202,7 @@ async def test_a_groups_dialog_is_never_mixed_with_a_private_one(world: World):
     await world.ask("/system be a pirate")
     await world.ask("my private matter")
     world.write(f"@{name} hello", chat=group())
-    await world.replies(1, chat=-100_500)
+    await world.replies(1, chat=-GROUP_ID)
 
     assert [call.prompt_messages for call in world.simulator.calls] == [2, 2]
     assert len({turn.dialog_id for turn in await world.turns()}) == 2
@@ -229,9 +230,9 @@ async def test_an_answer_in_a_group_grows_by_edits(start: Start):
     await world.settled()
 
     outbox = world.simulator.account.outbox
-    edits = outbox.records(chat_id=-100_500, kind="edit")
+    edits = outbox.records(chat_id=-GROUP_ID, kind="edit")
     assert len(edits) >= 2
-    assert len(outbox.texts(-100_500)) == 1
+    assert len(outbox.texts(-GROUP_ID)) == 1
     assert edits[-1].text == ("word " * 60).strip()
     gaps = [two.at - one.at for one, two in pairwise(edits)]
     assert min(gaps[:-1], default=1.0) >= 0.9

@@ -18,6 +18,7 @@ from dashboards.grafana.panels import Panel
 from dashboards.grafana.probing import Answer, Asker, clickhouse_panels, helper_queries
 from embedded.stack.lifecycle import Progress
 from tests.observability.conftest import Demo
+from tests.observability.constants import MOST_ACTIVE_PEOPLE
 from tests.programs import program
 from warehouse import reports
 from warehouse.client import Reader
@@ -262,7 +263,7 @@ async def test_top_people_are_those_of_the_api(
     people = await reports.top_users(
         reader, snapshot=snapshot, period=period(demo, 7), by=reports.TopUsersBy.MESSAGES, limit=20
     )
-    rows = asker.ask(BY_TITLE["Most active people"].statement, picked(demo)).rows
+    rows = asker.ask(BY_TITLE[MOST_ACTIVE_PEOPLE].statement, picked(demo)).rows
     assert [row[:4] for row in rows] == [
         (person.user_key, person.user_messages, person.answers, person.tokens) for person in people
     ]

@@ -12,6 +12,7 @@ from dashboards.grafana.macros import Picked
 from dashboards.grafana.probing import Asker, clickhouse_panels
 from tests.clickhouse_process import ClickHouseDatabase
 from tests.conftest import alembic_config
+from tests.observability.constants import MOST_ACTIVE_PEOPLE
 from tests.warehouse.replica import Replica, turn
 from warehouse.client import Writer
 from warehouse.settings import WarehouseSettings
@@ -24,7 +25,7 @@ def test_the_most_active_people_keep_to_the_old_build_of_a_withheld_day(
     clickhouse_database: ClickHouseDatabase,
 ) -> None:
     command.upgrade(alembic_config("clickhouse", clickhouse_database.url), "head")
-    panel = next(one for _, one in clickhouse_panels(BOARDS) if one.title == "Most active people")
+    panel = next(one for _, one in clickhouse_panels(BOARDS) if one.title == MOST_ACTIVE_PEOPLE)
     asker = Asker(clickhouse_database.reader_url)
     week = Picked(since=NOW - timedelta(days=7), until=NOW + timedelta(hours=1))
     narrow = Picked(since=week.since, until=week.until, variables={"chat_type": ["private"]})

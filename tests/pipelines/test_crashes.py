@@ -19,6 +19,7 @@ from pipelines.cycle import Stores, exclusively, run_cycle
 from pipelines.settings import PipelineSettings
 from tests.clickhouse_process import ClickHouseProcess
 from tests.conftest import alembic_config
+from tests.pipelines.constants import ACTIVITY_BUILT, DATA_STORED, PAGE_RECORDED, PAGE_STORED, SCALE
 from tests.pipelines.cycles import wait_for_the_dead
 from tests.pipelines.ledger import Ledger, assert_equal, random_turn
 from tests.pipelines.test_rollup import assert_exact, published
@@ -28,20 +29,19 @@ from warehouse.errors import WarehouseUnavailableError
 from warehouse.settings import WarehouseSettings
 
 PROJECT = Path(__file__).parent.parent.parent
-SCALE = float(os.environ.get("STORM", "1"))
 
-FIRST_CYCLE = ("epoch echoed", "epoch opened", "turns page stored", "page recorded")
+FIRST_CYCLE = ("epoch echoed", "epoch opened", PAGE_STORED, PAGE_RECORDED)
 EVERY_CYCLE = (
     "tombstones stored",
-    "turns page stored",
-    "page recorded",
-    "data stored",
+    PAGE_STORED,
+    PAGE_RECORDED,
+    DATA_STORED,
     "echoed",
     "watermark stored",
     "batch recorded",
     "user_days built",
     "first_days built",
-    "activity built",
+    ACTIVITY_BUILT,
     "daily built",
     "new_users built",
     "dialog_days built",
@@ -51,7 +51,7 @@ EVERY_CYCLE = (
     "collected",
 )
 
-KILLED_BY_DEFAULT = ("turns page stored", "watermark stored", "activity built", "published")
+KILLED_BY_DEFAULT = (PAGE_STORED, "watermark stored", ACTIVITY_BUILT, "published")
 
 
 def start_cycle(stores: Stores, step: str = "-", count: int = 1) -> subprocess.Popen[bytes]:
@@ -81,7 +81,7 @@ def test_r2_killed_at_each_step_of_the_first_copy_the_next_goes_on_where_it_stop
     ledger.add(*(random_turn(chance, days=3) for _ in range(450)))
     for step in FIRST_CYCLE:
         stop_after(stores_with(stores, replication_page_rows=100), step)
-    kill_after(stores, "page recorded", 2)
+    kill_after(stores, PAGE_RECORDED, 2)
     # Three pages are recorded: the fourth is where it goes on, in the same epoch.
     with exclusively(stores) as session:
         batch = session.replicate()

@@ -12,6 +12,7 @@ from pipelines.cycle import Stores, run_cycle
 from pipelines.replicate import resync_reason
 from pipelines.source_status import Echo, SourceStatus
 from pipelines.watermark import Watermark
+from tests.pipelines.constants import SYSTEM_IDENTIFIER
 from tests.pipelines.ledger import Ledger, assert_equal, turn
 from tests.pipelines.test_rollup import assert_exact
 from warehouse.client import Writer
@@ -40,7 +41,7 @@ def test_replication_goes_on_where_nothing_was_restored() -> None:
     ("last", "status", "reason"),
     [
         (None, STATUS, "the warehouse is empty"),
-        (LAST, replace(STATUS, system_identifier="two"), "system identifier"),
+        (LAST, replace(STATUS, system_identifier="two"), SYSTEM_IDENTIFIER),
         (LAST, replace(STATUS, timeline=2), "timeline"),
         (LAST, replace(STATUS, horizon=899), "horizon"),
         (replace(LAST, target=960), STATUS, "horizon"),

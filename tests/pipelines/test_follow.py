@@ -18,6 +18,7 @@ from pipelines.follow import ATTEMPTS, Follower
 from pipelines.follower_job import STARTING
 from pipelines.settings import PipelineSettings
 from pipelines.source import Source
+from tests.pipelines.constants import ACTIVITY_BUILT, DATA_STORED
 from tests.pipelines.ledger import Ledger, assert_equal, turn
 from tests.pipelines.test_rollup import assert_exact, published
 from warehouse.client import Writer
@@ -90,7 +91,7 @@ def test_a_cycle_whose_lock_is_lost_publishes_nothing_and_the_next_is_exact(
     run_cycle(stores)
     before = published(writer)
     watermark = writer.value("watermark", sql="SELECT max(watermark) FROM watermarks")
-    for step in ("data stored", "activity built"):
+    for step in (DATA_STORED, ACTIVITY_BUILT):
         ledger.add(turn(user=2))
 
         def end_the_session(done: str, *, at: str = step) -> None:
@@ -104,7 +105,7 @@ def test_a_cycle_whose_lock_is_lost_publishes_nothing_and_the_next_is_exact(
         with pytest.raises(LockLostError):
             run_cycle(stores, step=end_the_session)
         assert published(writer) == before
-        if step == "data stored":
+        if step == DATA_STORED:
             assert writer.value("w", sql="SELECT max(watermark) FROM watermarks") == watermark
     run_cycle(stores)
     assert_equal(ledger, writer)

@@ -19,6 +19,7 @@ from pipelines.settings import PipelineSettings
 from pipelines.source import APPLICATION
 from tests.clickhouse_process import ClickHouseProcess
 from tests.on_disk import files_with
+from tests.pipelines.constants import DATA_STORED, PAGE_RECORDED, PAGE_STORED
 from tests.pipelines.ledger import (
     NOON,
     Ledger,
@@ -215,8 +216,8 @@ def test_every_whole_page_is_recorded_after_it_is_stored(
     batch, _ = run_cycle(with_pages_of(stores, 100), step=steps.append)
 
     whole, rest = divmod(rows, 100)
-    moved = ["turns page stored", "page recorded"] * whole + ["turns page stored"] * bool(rest)
-    assert steps[2 : steps.index("data stored")] == moved
+    moved = [PAGE_STORED, PAGE_RECORDED] * whole + [PAGE_STORED] * bool(rest)
+    assert steps[2 : steps.index(DATA_STORED)] == moved
     assert batch.turns == rows
     assert_equal(ledger, writer)
 
@@ -228,7 +229,7 @@ def test_a_source_that_breaks_between_pages_says_so_and_stored_pages_are_kept(
     ledger.add(*(random_turn(chance, days=2) for _ in range(1_000)))
 
     def break_reading(done: str) -> None:
-        if done == "page recorded":
+        if done == PAGE_RECORDED:
             ledger.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND query LIKE '%%FROM turns WHERE version%%'"

@@ -18,6 +18,7 @@ from embedded.backup.databases import Postgres
 from embedded.postgres import EmbeddedPostgres
 from pipelines.cycle import Stores, exclusively, run_cycle
 from pipelines.errors import SourceError
+from tests.pipelines.constants import SYSTEM_IDENTIFIER
 from tests.pipelines.ledger import Ledger, assert_equal, random_turn, turn
 from tests.pipelines.test_rollup import assert_exact, published
 from warehouse.client import Writer
@@ -88,7 +89,7 @@ def test_r4_restored_into_a_new_cluster_replication_begins_a_new_epoch_and_ends_
     with Ledger(new_cluster.url(NAME)) as restored:
         batch, publication = run_cycle(moved)
         assert (batch.kind, batch.epoch) == ("resync", first.epoch + 1)
-        assert "system identifier" in batch.reason
+        assert SYSTEM_IDENTIFIER in batch.reason
         assert (batch.turns, batch.people) == (195, 29)
         assert publication is not None
         assert_equal(restored, writer)

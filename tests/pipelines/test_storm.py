@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 import time
@@ -14,10 +13,10 @@ import pytest
 from pipelines.columns import TURNS
 from pipelines.cycle import Stores, run_cycle
 from pipelines.settings import PipelineSettings
+from tests.pipelines.constants import SCALE
 from tests.pipelines.ledger import Ledger, assert_equal, random_turn, source_rows
 from warehouse.client import Writer
 
-SCALE = float(os.environ.get("STORM", "1"))
 WRITERS = 16
 SECONDS = 6 * SCALE
 CYCLES = 4

@@ -21,6 +21,7 @@ from aiohttp import ClientSession
 
 from simulator.app import Simulator
 from simulator.telegram.world import Chat
+from tests.simulator.constants import BAD_REQUEST, CHAT_NOT_FOUND, NOT_MODIFIED
 
 Call = Callable[..., Awaitable[dict[str, Any]]]
 MARKUP = InlineKeyboardMarkup(inline_keyboard=[[InlineKeyboardButton(text="a", callback_data="b")]])
@@ -50,7 +51,7 @@ async def test_a_picture_can_be_downloaded_again(bot: Bot) -> None:
 async def test_buttons_change_without_the_text(simulator: Simulator, bot: Bot) -> None:
     message = await bot.send_message(5, "sure?", reply_markup=MARKUP)
     edited = await bot.edit_message_reply_markup(chat_id=5, message_id=message.message_id)
-    with pytest.raises(TelegramBadRequest, match="message is not modified"):
+    with pytest.raises(TelegramBadRequest, match=NOT_MODIFIED):
         await bot.edit_message_reply_markup(chat_id=5, message_id=message.message_id)
     await bot.answer_callback_query("1", text="done")
     assert edited is not True
@@ -91,7 +92,7 @@ async def test_chats_and_members_are_known(simulator: Simulator, bot: Bot) -> No
     assert (await bot.get_chat(-100)).title == "Group"
     assert (await bot.get_chat_member(-100, simulator.account.id)).user.is_bot
     assert (await bot.get_chat_member(-100, 7)).status == "member"
-    with pytest.raises(TelegramBadRequest, match="chat not found"):
+    with pytest.raises(TelegramBadRequest, match=CHAT_NOT_FOUND):
         await bot.get_chat(-200)
 
 
@@ -123,7 +124,7 @@ async def test_wrong_parameters_are_bad_requests(
 ) -> None:
     answer = await call(method, **parameters)
     assert answer["error_code"] == 400
-    assert answer["description"].startswith("Bad Request: ")
+    assert answer["description"].startswith(BAD_REQUEST)
 
 
 async def test_a_body_that_is_no_json_is_a_bad_request(

@@ -14,7 +14,7 @@ from simulator.telegram.faults import REALISTIC_LIMITS
 from simulator.telegram.flood import FloodGate
 from simulator.telegram.world import Chat, Person
 from tests.simulator.conftest import until_polled
-from tests.simulator.constants import STRANGERS_TOKEN
+from tests.simulator.constants import BAD_REQUEST, CHAT_NOT_FOUND, NOT_MODIFIED, STRANGERS_TOKEN
 
 Call = Callable[..., Awaitable[dict[str, Any]]]
 
@@ -44,8 +44,8 @@ FORUM = Chat(id=-100600, type="supergroup", title="Forum", is_forum=True)
             {"text": "x", "entities": [{"type": "bold", "offset": 0, "length": 9}]},
             "ends after the end of the text",
         ),
-        ({"text": "x", "chat_id": "nobody"}, "chat not found"),
-        ({"text": "x", "chat_id": -1}, "chat not found"),
+        ({"text": "x", "chat_id": "nobody"}, CHAT_NOT_FOUND),
+        ({"text": "x", "chat_id": -1}, CHAT_NOT_FOUND),
         ({"text": "x", "chat_id": None}, "chat_id is empty"),
         ({"text": "x", "reply_parameters": {"message_id": 2**40}}, "replied not found"),
         (
@@ -62,7 +62,7 @@ async def test_a_message_that_telegram_would_not_take_is_refused(
 ) -> None:
     answer = await call("sendMessage", **({"chat_id": CHAT} | parameters))
     assert answer["error_code"] == 400
-    assert answer["description"].startswith("Bad Request: ")
+    assert answer["description"].startswith(BAD_REQUEST)
     assert description in answer["description"]
 
 
@@ -102,7 +102,7 @@ async def test_an_edit_that_changes_nothing_is_refused(call: Call) -> None:
     same = await call("editMessageText", text="a", **edit)
     changed = await call("editMessageText", text="b", **edit)
     unknown = await call("editMessageText", chat_id=CHAT, message_id=1, text="b")
-    assert "message is not modified" in same["description"]
+    assert NOT_MODIFIED in same["description"]
     assert changed["result"]["text"] == "b"
     assert "message to be edited not found" in unknown["description"]
 

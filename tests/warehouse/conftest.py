@@ -11,12 +11,12 @@ from alembic import command
 
 from tests.clickhouse_process import ClickHouseProcess
 from tests.conftest import alembic_config
+from tests.warehouse.constants import REPORT_ZONE
 from tests.warehouse.replica import Replica
 from warehouse.client import Reader, Writer
 from warehouse.settings import WarehouseSettings
 
 EPOCHS = count(1)
-REPORT_ZONE = "Europe/Berlin"
 
 
 @pytest.fixture(scope="module")

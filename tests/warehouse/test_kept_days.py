@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.warehouse.conftest import REPORT_ZONE
+from tests.warehouse.constants import ZONE
 from tests.warehouse.replica import Replica, random_turn, turn, without_memory
 from tests.warehouse.test_statements import Recorder
 from warehouse import reports
@@ -23,7 +24,6 @@ from warehouse.reports import NO_FILTERS, CohortWidth, Filters
 from warehouse.snapshot import Snapshot
 from warehouse.snapshot import resolve as resolve_snapshot
 
-ZONE = zone_named(REPORT_ZONE)
 FIRST = date(2026, 3, 16)
 DAYS = 30
 """On the fourteenth clocks go forward."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from tests.warehouse.constants import NOW, ZONES
 from tests.warehouse.replica import Replica, turn, without_memory
 from warehouse import query, reports
 from warehouse.client import Reader
@@ -16,8 +17,6 @@ from warehouse.reports import Filters
 from warehouse.snapshot import Snapshot
 from warehouse.snapshot import resolve as resolve_snapshot
 
-NOW = datetime(2026, 3, 18, 20, 43, 12, tzinfo=UTC)
-ZONES = ("Europe/Berlin", "Asia/Kathmandu")
 """The report zone's own days, and days whose edges lie within them."""
 FILTERS = (Filters(), Filters(bot_id=7), Filters(chat_type="private"))
 Money = tuple[Decimal | None, int]

@@ -13,19 +13,18 @@ import pytest
 from hypothesis import given
 
 from tests.warehouse.conftest import REPORT_ZONE
+from tests.warehouse.constants import ZONE
 from tests.warehouse.random_ledger import QUESTIONS, Ledger, property_test, seeds
 from tests.warehouse.replica import Replica, Turn, turn
 from tests.warehouse.test_statements import Recorder
 from warehouse import reports
 from warehouse.client import Reader, Writer
-from warehouse.moments import zone_named
 from warehouse.periods import Bucket, Period, PeriodName, midnight
 from warehouse.reports import NO_FILTERS, Filters, RecentDialog
 from warehouse.reports.ranking import LISTED
 from warehouse.snapshot import NOTHING_PUBLISHED, Snapshot
 from warehouse.snapshot import resolve as resolve_snapshot
 
-ZONE = zone_named(REPORT_ZONE)
 FIRST = datetime(2026, 3, 27, tzinfo=UTC).date()
 """Clocks change on the third day."""
 DAYS = 4

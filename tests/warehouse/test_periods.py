@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.warehouse.constants import NOW
 from warehouse.moments import PeriodError, on_clock
 from warehouse.periods import (
     Bucket,
@@ -20,7 +21,6 @@ from warehouse.periods import (
     resolve,
 )
 
-NOW = datetime(2026, 3, 18, 20, 43, 12, tzinfo=UTC)
 ZONES = (
     "UTC",
     "Europe/Berlin",

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.warehouse.constants import NOW
 from warehouse import query
 from warehouse.catalogue import BY_NAME
 from warehouse.periods import Bucket
@@ -15,7 +16,6 @@ from warehouse.query import QueryError
 from warehouse.query.metrics import FIGURES
 from warehouse.query.request import DIMENSIONS, GROUPS, OPERATORS
 
-NOW = datetime(2026, 3, 18, 20, 43, 12, tzinfo=UTC)
 PLAIN = {"metrics": ["turns"], "date_range": "7d"}
 
 

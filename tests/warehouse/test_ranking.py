@@ -9,16 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.warehouse.conftest import REPORT_ZONE
+from tests.warehouse.constants import ZONE
 from tests.warehouse.replica import Replica, turn
 from tests.warehouse.test_statements import Recorder
 from warehouse import reports
 from warehouse.client import Reader
-from warehouse.moments import zone_named
 from warehouse.periods import Bucket, Period, PeriodName, midnight
 from warehouse.reports.ranking import LISTED, contenders
 from warehouse.snapshot import resolve as resolve_snapshot
 
-ZONE = zone_named(REPORT_ZONE)
 FIRST = datetime(2026, 3, 16, tzinfo=UTC).date()
 DAYS = 4
 days_of_people = st.lists(st.dictionaries(st.integers(1, 12), st.integers(0, 9)), max_size=6)

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from tests.warehouse.constants import NOW
 from tests.warehouse.replica import Replica, turn
 from tests.warehouse.test_statements import Recorder
 from warehouse import reports
@@ -20,7 +21,6 @@ from warehouse.reports import CursorError
 from warehouse.snapshot import NOTHING_PUBLISHED, Build, Snapshot
 from warehouse.snapshot import resolve as resolve_snapshot
 
-NOW = datetime(2026, 3, 18, 20, 43, 12, tzinfo=UTC)
 WEEK = resolve(PeriodName.WEEK, now=NOW, tz="Europe/Berlin")
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import product
 from typing import Any
 
 import pytest
 
+from tests.warehouse.constants import NOW, ZONES
 from tests.warehouse.replica import Replica, turn, without_memory
 from warehouse import query, reports
 from warehouse.client import Reader, Writer
@@ -24,8 +25,6 @@ from warehouse.snapshot import Snapshot
 from warehouse.snapshot import resolve as resolve_snapshot
 from warehouse.statements import all_statements, statement
 
-NOW = datetime(2026, 3, 18, 20, 43, 12, tzinfo=UTC)
-ZONES = ("Europe/Berlin", "Asia/Kathmandu")
 NAMES = sorted(
     name.removeprefix("reports/") for name in all_statements() if name.startswith("reports/")
 )

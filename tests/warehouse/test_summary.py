@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from tests.warehouse.constants import NOW
 from tests.warehouse.replica import Replica, turn
 from warehouse import reports
 from warehouse.client import Reader
@@ -14,7 +15,6 @@ from warehouse.periods import Bucket, Period, PeriodName, resolve
 from warehouse.snapshot import NOTHING_PUBLISHED
 from warehouse.snapshot import resolve as resolve_snapshot
 
-NOW = datetime(2026, 3, 18, 20, 43, 12, tzinfo=UTC)
 ZONES = ("Europe/Berlin", "UTC", "Asia/Kathmandu", "America/New_York")
 
 

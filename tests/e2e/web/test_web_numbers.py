@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Request, expect
 
+from tests.e2e.constants import READ_A_DIALOG
 from tests.e2e.web.conftest import OpenPage
 from tests.e2e.web.steps import figure, number, settled, sign_in
 from tests.e2e.web.world import World
@@ -140,7 +141,7 @@ def test_the_text_of_a_dialog_opens_after_a_warning_and_is_recorded(
     settled(overview)
     asked: list[Request] = []
     overview.on("request", lambda one: "/text" in one.url and asked.append(one))
-    overview.get_by_role("button", name=re.compile("^Read the dialog of")).first.click()
+    overview.get_by_role("button", name=re.compile(READ_A_DIALOG)).first.click()
     reader = overview.get_by_role("dialog")
     expect(reader).to_contain_text("are recorded")
     assert asked == []

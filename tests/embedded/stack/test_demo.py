@@ -21,12 +21,9 @@ import pytest
 from embedded.postgres import EmbeddedPostgres
 from embedded.stack.readiness import free_ports
 from tests.clickhouse_process import ClickHouseDatabase, ClickHouseProcess
+from tests.embedded.constants import PORTS
 from tests.running import command_lines, left_running, mentioning, until
 
-PORTS = (
-    "BOT_PORT", "API_PORT", "DAGSTER_PORT", "DAGSTER_CODE_PORT", "PIPELINES_METRICS_PORT",
-    "CLICKHOUSE_PORT", "SIMULATOR_PORT",
-)  # fmt: skip
 RUNNING = "Ctrl-C stops everything."
 
 

@@ -14,17 +14,8 @@ from pathlib import Path
 import pytest
 
 from embedded.stack.readiness import free_ports
+from tests.embedded.constants import PORTS
 from tests.running import left_running, mentioning
-
-PORTS = (
-    "BOT_PORT",
-    "API_PORT",
-    "DAGSTER_PORT",
-    "DAGSTER_CODE_PORT",
-    "PIPELINES_METRICS_PORT",
-    "CLICKHOUSE_PORT",
-    "SIMULATOR_PORT",
-)
 
 
 @pytest.fixture

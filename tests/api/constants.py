@@ -1,0 +1,16 @@
+"""Credentials and paths of the API's tests."""
+
+from __future__ import annotations
+
+ADMIN_TOKEN = "an-operator-gave-this-to-an-analyst"
+PASSWORD = "correct horse battery"
+NEW_PASSWORD = "another long secret"
+DATA_KEY = "a-data-key-for-tests-that-is-long-enough"
+ME = "/api/v1/auth/me"
+STATS = "/api/v1/stats"
+PARTS = (
+    "", "/summary", "/activity", "/dialogs", "/users/top", "/models", "/retention", "/stickiness",
+    "/lifecycle", "/heatmap", "/funnel", "/costs", "/dimensions", "/quality", "/freshness",
+    "/catalogue",
+)  # fmt: skip
+"""Of STATS: every report."""

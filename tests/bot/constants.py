@@ -1,0 +1,11 @@
+"""Ids and texts of the bot's tests."""
+
+from __future__ import annotations
+
+GROUP_ID = 100_500
+"""Of a chat; Telegram writes it with a minus."""
+SENT_AT = 1_700_000_000
+SECRET_TEXT = "my secret garden"
+BROKE_OFF = "broke off"
+INVITATION = "open-sesame"
+START_INVITED = f"/start {INVITATION}"

@@ -1,0 +1,6 @@
+"""Bounds and labels of the dashboard's tests."""
+
+from __future__ import annotations
+
+LARGEST_FIRST_PAGE_KIB = 200
+READ_A_DIALOG = "^Read the dialog of"
