@@ -55,6 +55,13 @@ storm: setup ## The tests of kills, writers and faults at their full size (an ho
 	STORM=20 $(BIN)/pytest --timeout 3600 tests/pipelines/test_crashes.py tests/pipelines/test_storm.py
 	STORM=1000 $(BIN)/pytest --timeout 3600 tests/bot/test_kills.py tests/bot/test_faults.py
 
+.PHONY: check-all
+check-all: ## What is too long for every change, with seeds of its own (three hours)
+	$(MAKE) --no-print-directory check-compose
+	$(MAKE) --no-print-directory smoke LIMIT=10000
+	$(MAKE) --no-print-directory chaos MINUTES=30 SEED=$$RANDOM
+	$(MAKE) --no-print-directory storm
+
 .PHONY: soak
 soak: setup ## Steady traffic over a throw-away stack: does anything grow? (MINUTES=30), JSON last
 	@exec $(BIN)/python -m embedded.soak --minutes "$(or $(MINUTES),30)"

@@ -51,6 +51,14 @@ def test_the_tests_of_every_change_measure_coverage_in_the_same_run() -> None:
     assert "thresholds: { lines: 85, statements: 85 }" in web
 
 
+def test_what_is_too_long_for_every_change_runs_once_a_week() -> None:
+    # YAML reads the key `on` as true.
+    assert [one["cron"].split()[-1] for one in WORKFLOW[True]["schedule"]] == ["0"]
+    job = WORKFLOW["jobs"]["check-all"]
+    assert job["if"] == "github.event_name == 'schedule'"
+    assert job["steps"][-1]["run"] == "make check-all"
+
+
 def test_an_image_is_built_for_every_target_that_production_pulls() -> None:
     services = yaml.safe_load((PROJECT / "compose.prod.yaml").read_text())["services"]
     pulled = {

@@ -240,6 +240,18 @@ def test_the_storms_that_are_shown_lost_doubled_and_changed_nothing() -> None:
         assert int(row["kills"]) > 0
 
 
+def test_the_readme_says_in_one_line_what_the_tests_need_and_take() -> None:
+    _, _, after = text(PROJECT / "README.md").partition("```console\nmake test\n```")
+    (line,) = [line for line in after.partition("##")[0].splitlines() if "minutes" in line]
+    assert re.search(r"needs \d+ GB of disk and takes about \d+ minutes on two cores", line)
+    assert "skips and counts" in line
+
+
+def test_contributing_says_what_is_skipped() -> None:
+    content = " ".join(text(PROJECT / "CONTRIBUTING.md").split())
+    assert "only a test whose program is missing is skipped (`tests/programs.py`)" in content
+
+
 def test_contributing_stays_short() -> None:
     assert len(text(PROJECT / "CONTRIBUTING.md").splitlines()) <= LONGEST_CONTRIBUTING
 
