@@ -102,6 +102,9 @@ def _handler(registry: CollectorRegistry, token: SecretStr | None) -> type[BaseH
             else:
                 self._answer(HTTPStatus.OK, generate_latest(registry), CONTENT_TYPE_LATEST)
 
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # the base's name
             """Scrapes are not worth a line."""
 
@@ -116,6 +119,7 @@ def _handler(registry: CollectorRegistry, token: SecretStr | None) -> type[BaseH
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            if self.command != "HEAD":
+                self.wfile.write(body)
 
     return Handler

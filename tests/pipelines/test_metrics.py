@@ -123,6 +123,10 @@ def test_this_machine_reads_metrics_and_nothing_else(server: HTTPServer) -> None
     assert "pipeline_disk_free_ratio" in metrics
     assert "process_resident_memory_bytes" in metrics
     assert httpx.get(f"{url}/secrets", timeout=60).status_code == 404
+    for path, status in (("/metrics", 200), ("/secrets", 404)):
+        head = httpx.head(f"{url}{path}", timeout=60)
+        assert (head.status_code, head.content) == (status, b"")
+    assert int(httpx.head(f"{url}/metrics", timeout=60).headers["content-length"]) > 100
 
 
 def test_another_machine_needs_the_token(server: HTTPServer) -> None:
