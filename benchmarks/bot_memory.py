@@ -122,6 +122,9 @@ class Store:
 
     # What the lanes call.
 
+    async def delivered(self, _chat_id: int, *, is_counted: bool = False) -> None:
+        """No chat refuses here."""
+
     def listen(self, _on_notice: object) -> None:
         """There is no other replica."""
 
@@ -219,7 +222,8 @@ async def run_memory(settings: Settings, stop: asyncio.Event) -> None:
             bot_settings=s.bot,
         ),
         inbox=store, ledger=store, turns=turns, people=store,
-        outbox=Outbox(bot, pace=pace, metrics=metrics), vault=vault, translations=translations,
+        outbox=Outbox(bot, pace=pace, metrics=metrics, refusals=store),
+        vault=vault, translations=translations,
         metrics=metrics, settings=s.bot, commands=command_names(translations),
     )  # fmt: skip
     poller = Poller(

@@ -34,6 +34,7 @@ from bot.pace import Pace
 from bot.people import People
 from bot.poller import Poller
 from bot.preferences import Preferences
+from bot.refusals import ChatRefusals
 from bot.registration import introduce, poll, set_webhook, webhook_of
 from bot.routes import command_names, create_dispatcher, register_commands
 from bot.sections import Settings
@@ -91,7 +92,12 @@ class App:
             chat_interval_seconds=s.telegram.telegram_chat_interval_seconds,
             group_per_minute=s.telegram.telegram_group_messages_per_minute,
         )
-        self.outbox = Outbox(self.bot, pace=self.pace, metrics=self.metrics)
+        self.outbox = Outbox(
+            self.bot,
+            pace=self.pace,
+            metrics=self.metrics,
+            refusals=ChatRefusals(bot_id, sessions=self.sessions, vault=self.vault),
+        )
         self._client = connect_model(s.model)
         self.model = Model(self._client, settings=s.model, metrics=self.metrics)
         self.statements = Statements(s.database)

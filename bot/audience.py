@@ -27,18 +27,27 @@ class Notice(StrEnum):
 
 @dataclass(frozen=True)
 class Delivery:
-    """What it took to deliver: messages, and the time Telegram's limits cost."""
+    """What it took to deliver.
+
+    `flood_wait_ms` is the time that Telegram asked for, `pacing_wait_ms` that of the bot's own
+    pacing.
+    """
 
     parts: int = 0
     flood_wait_ms: int = 0
+    pacing_wait_ms: int = 0
 
 
 class UndeliverableError(DialyticsError):
-    """Nobody can be reached there any more: `reason` is `blocked` or `undeliverable`."""
+    """Nobody can be reached there any more: `reason` is `blocked` or `undeliverable`.
 
-    def __init__(self, reason: str) -> None:
+    `is_refusal`: Telegram refused it, rather than that Telegram was away.
+    """
+
+    def __init__(self, reason: str, *, is_refusal: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.is_refusal = is_refusal
 
 
 @dataclass(frozen=True)

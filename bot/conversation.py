@@ -10,34 +10,20 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from aiogram.methods import (
-    EditMessageText,
-    SendChatAction,
-    SendDocument,
-    SendMessage,
-    SendMessageDraft,
-    SendPhoto,
-    TelegramMethod,
-)
-from aiogram.types import (
-    BufferedInputFile,
-    InlineKeyboardMarkup,
-    LinkPreviewOptions,
-    Message,
-    ReplyParameters,
-)
+from aiogram.methods import SendChatAction, SendDocument, SendMessage, SendPhoto
+from aiogram.types import BufferedInputFile, InlineKeyboardMarkup
 
-from bot.audience import Delivery, Notice, Refusal
-from bot.delivery import GoneMessageError, Outbox, RefusedTextError, Sent
+from bot.answer_messages import AnswerMessages
+from bot.audience import Delivery, Notice, Refusal, UndeliverableError
+from bot.delivery import Outbox
 from bot.i18n import Translator
 from bot.incoming import Place
 from bot.metrics import Metrics
-from bot.notices import notice_text, refusal_text
-from bot.render import Part, plain_parts, render, verbatim_parts, without_entities
+from bot.notices import notice_text, refusal_text, unreachable_text
+from bot.render import Part, plain_parts, render, verbatim_parts
 from bot.thinking import split_thinking
 
 TYPING_SECONDS = 4.5
-NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 
 
 @dataclass(frozen=True)
@@ -49,19 +35,11 @@ class PreviewPace:
 
 
 @dataclass
-class _Cost:
-    parts: int = 0
-    waited_seconds: float = 0.0
-
-    def delivery(self) -> Delivery:
-        return Delivery(self.parts, round(self.waited_seconds * 1000))
-
-
-@dataclass
 class Conversation:
     """Speaks to one place in one language.
 
     Args:
+        person_id: who is told in private when a group takes no messages.
         reply_to: the message that is answered, named in groups.
         draft_id: the same for all previews of one answer; not zero.
     """
@@ -71,13 +49,15 @@ class Conversation:
     outbox: Outbox
     metrics: Metrics
     pace: PreviewPace
+    person_id: int | None = None
     reply_to: int | None = None
     draft_id: int = 1
     _text: str = ""
-    _shown: str = ""
-    _previewed: int | None = None
     _preview: asyncio.Task[None] | None = None
     _clock: Callable[[], float] = field(default_factory=lambda: asyncio.get_running_loop().time)
+
+    def __post_init__(self) -> None:
+        self._answer = self._messages()
 
     # The audience of a turn.
 
@@ -87,26 +67,38 @@ class Conversation:
 
     async def deliver(self, text: str, notice: Notice | None = None) -> Delivery:
         """The whole answer, in as many messages as it needs."""
-        await self.stop_preview()
         split = split_thinking(text)
         parts = render(split.thinking if split.is_open else text, is_folded=split.is_open)
         if notice:
             parts = [*parts, *plain_parts(notice_text(notice, self._))]
-        cost = _Cost()
-        for number, part in enumerate(parts):
-            await self._send_part(part, cost, is_first=number == 0)
-        return cost.delivery()
+        return await self._end_answer(parts)
 
     async def tell(self, notice: Notice, *, seconds: float | None = None) -> Delivery:
         """A word instead of an answer."""
-        await self.stop_preview()
-        cost = _Cost()
-        for part in plain_parts(notice_text(notice, self._, seconds=seconds)):
-            await self._send_part(part, cost, is_first=True)
-        return cost.delivery()
+        return await self._end_answer(plain_parts(notice_text(notice, self._, seconds=seconds)))
 
     async def refuse(self, refusal: Refusal) -> None:
         await self.say(refusal_text(refusal, self._))
+        if refusal.reason == "undeliverable":
+            await self.outbox.refusals.delivered(self.place.chat_id, is_counted=True)
+
+    async def _end_answer(self, parts: list[Part]) -> Delivery:
+        await self.stop_preview()
+        try:
+            delivery = await self._answer.complete(parts)
+        except UndeliverableError as error:
+            if error.is_refusal:
+                await self._count_refusal()
+            raise
+        await self.outbox.refusals.delivered(self.place.chat_id)
+        return delivery
+
+    async def _count_refusal(self) -> None:
+        count = await self.outbox.refusals.refused(self.place.chat_id)
+        if count == 1 and self.person_id and not self.place.is_private:
+            await self.outbox.try_send(
+                SendMessage(chat_id=self.person_id, text=unreachable_text(self._))
+            )
 
     # What commands use.
 
@@ -119,17 +111,11 @@ class Conversation:
         await self._say(verbatim_parts(title, text))
 
     async def _say(self, parts: list[Part], keyboard: InlineKeyboardMarkup | None = None) -> None:
-        cost = _Cost()
-        for number, part in enumerate(parts):
-            await self._send_part(
-                part,
-                cost,
-                is_first=number == 0,
-                keyboard=keyboard if number == len(parts) - 1 else None,
-            )
+        await self._messages().complete(parts, keyboard)
+        await self.outbox.refusals.delivered(self.place.chat_id)
 
     async def send_picture(self, picture: bytes, *, name: str, caption: str) -> None:
-        await self._send(
+        await self._send_file(
             SendPhoto(
                 chat_id=self.place.chat_id,
                 message_thread_id=self.place.thread_id or None,
@@ -139,13 +125,26 @@ class Conversation:
         )
 
     async def send_file(self, content: bytes, *, name: str, caption: str) -> None:
-        await self._send(
+        await self._send_file(
             SendDocument(
                 chat_id=self.place.chat_id,
                 message_thread_id=self.place.thread_id or None,
                 document=BufferedInputFile(content, name),
                 caption=caption,
             )
+        )
+
+    async def _send_file(self, method: SendPhoto | SendDocument) -> None:
+        await self.outbox.send(method, is_group=not self.place.is_private)
+        self.metrics.messages_sent.inc()
+
+    def _messages(self) -> AnswerMessages:
+        return AnswerMessages(
+            self.place,
+            outbox=self.outbox,
+            metrics=self.metrics,
+            reply_to=None if self.place.is_private else self.reply_to,
+            draft_id=self.draft_id,
         )
 
     # Previews.
@@ -163,122 +162,27 @@ class Conversation:
 
     async def _preview_forever(self) -> None:
         next_action = self._clock()
-        is_private = self.place.is_private
-        pause = self.pace.draft_seconds if is_private else self.pace.edit_seconds
+        rendered, parts = "", list[Part]()
         while True:
-            await asyncio.sleep(min(pause, 1.0) if not self._text else pause)
-            if self._text != self._shown:
-                if is_private:
-                    await self._show_draft(self._text)
-                else:
-                    await self._show_in_group(self._text)
-            elif self._clock() >= next_action and not self._text:
+            pause = self.pace.draft_seconds
+            if not self._answer.has_drafts:
+                pause = self.pace.edit_seconds
+            await asyncio.sleep(pause if self._text else min(pause, 1.0))
+            if self._text:
+                if self._text != rendered:
+                    rendered = self._text
+                    parts = render(rendered)
+                await self._answer.grow(parts)
+            elif self._clock() >= next_action:
                 next_action = self._clock() + TYPING_SECONDS
-                if self.outbox.may_preview(self.place.chat_id):
-                    await self.outbox.try_send(
-                        SendChatAction(
-                            chat_id=self.place.chat_id,
-                            message_thread_id=self.place.thread_id or None,
-                            action="typing",
-                        )
-                    )
+                await self._show_typing()
 
-    async def _show_draft(self, text: str) -> None:
-        if not self.outbox.may_preview(self.place.chat_id):
-            return
-        self._shown = text
-        latest = render(text)[-1]
-        await self.outbox.try_send(
-            SendMessageDraft(
-                chat_id=self.place.chat_id,
-                message_thread_id=self.place.thread_id or None,
-                draft_id=self.draft_id,
-                text=latest.text,
-                entities=list(latest.entities) or None,
+    async def _show_typing(self) -> None:
+        if self.outbox.may_preview(self.place.chat_id):
+            await self.outbox.try_send(
+                SendChatAction(
+                    chat_id=self.place.chat_id,
+                    message_thread_id=self.place.thread_id or None,
+                    action="typing",
+                )
             )
-        )
-
-    async def _show_in_group(self, text: str) -> None:
-        if not self.outbox.may_preview(self.place.chat_id, is_group=True, counts=True):
-            return
-        self._shown = text
-        first = render(text)[0]
-        if self._previewed is not None:
-            await self.outbox.try_send(self._edit(first, self._previewed))
-            return
-        # Shielded: a message that Telegram has accepted must be known, or it would stay half.
-        sending = asyncio.ensure_future(self._send(self._message(first, is_first=True)))
-        try:
-            sent = await asyncio.shield(sending)
-        except asyncio.CancelledError:
-            sent = await sending
-            self._previewed = sent.result.message_id if sent.result else None
-            raise
-        except RefusedTextError:
-            return
-        self._previewed = sent.result.message_id if sent.result else None
-
-    # Messages.
-
-    async def _send_part(
-        self,
-        part: Part,
-        cost: _Cost,
-        *,
-        is_first: bool,
-        keyboard: InlineKeyboardMarkup | None = None,
-    ) -> None:
-        try:
-            await self._send_or_edit(part, cost, is_first=is_first, keyboard=keyboard)
-        except RefusedTextError:
-            for plain in without_entities(part):
-                await self._send_or_edit(plain, cost, is_first=is_first, keyboard=keyboard)
-                is_first = False
-        cost.parts += 1
-
-    async def _send_or_edit(
-        self, part: Part, cost: _Cost, *, is_first: bool, keyboard: InlineKeyboardMarkup | None
-    ) -> None:
-        if is_first and self._previewed is not None:
-            edit = self._edit(part, self._previewed)
-            try:
-                edited = await self.outbox.send(edit, is_group=not self.place.is_private)
-            except GoneMessageError:
-                self._previewed = None
-            else:
-                cost.waited_seconds += edited.waited_seconds
-                return
-        message = self._message(part, is_first=is_first, keyboard=keyboard)
-        cost.waited_seconds += (await self._send(message)).waited_seconds
-
-    async def _send(self, method: TelegramMethod[Message]) -> Sent[Message]:
-        sent = await self.outbox.send(method, is_group=not self.place.is_private)
-        self.metrics.messages_sent.inc()
-        return sent
-
-    def _message(
-        self, part: Part, *, is_first: bool, keyboard: InlineKeyboardMarkup | None = None
-    ) -> SendMessage:
-        names_the_question = is_first and self.reply_to and not self.place.is_private
-        return SendMessage(
-            chat_id=self.place.chat_id,
-            message_thread_id=self.place.thread_id or None,
-            text=part.text,
-            entities=list(part.entities) or None,
-            link_preview_options=NO_PREVIEW,
-            reply_markup=keyboard,
-            reply_parameters=(
-                ReplyParameters(message_id=self.reply_to, allow_sending_without_reply=True)
-                if names_the_question and self.reply_to
-                else None
-            ),
-        )
-
-    def _edit(self, part: Part, message_id: int) -> EditMessageText:
-        return EditMessageText(
-            chat_id=self.place.chat_id,
-            message_id=message_id,
-            text=part.text,
-            entities=list(part.entities) or None,
-            link_preview_options=NO_PREVIEW,
-        )

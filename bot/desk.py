@@ -303,6 +303,7 @@ class Desk:
                 self._outbox,
                 self._metrics,
                 PreviewPace(self._settings.draft_seconds, self._settings.edit_seconds),
+                person_id=sender.telegram_id,
                 reply_to=message.message_id if message else None,
                 draft_id=head.entry.update_id % (2**31 - 1) + 1,
             ),

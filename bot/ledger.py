@@ -77,6 +77,7 @@ class Ledger:
             model=first["model"],
             max_history_messages=first["max_history_messages"],
             admitted_at=first["admitted_at"],
+            is_undeliverable=first["is_undeliverable"],
         )
 
     async def open(
@@ -210,6 +211,7 @@ class Ledger:
                 "answer_parts": ending.answer_parts,
                 "flood_wait_ms": ending.flood_wait_ms,
                 **_stated(ending.report or CallReport(), sealer),
+                "pacing_wait_ms": ending.pacing_wait_ms,
             },
         )
 

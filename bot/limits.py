@@ -126,8 +126,10 @@ class Limits:
 
     def is_open(self, question: Question, context: Context) -> bool:
         """Whether the question may be answered whatever was used: nothing has to be counted."""
-        return self.may_enter(question.account_id, admitted_at=context.admitted_at) and (
-            not self.is_limited or self.is_admin(question.account_id)
+        return (
+            self.may_enter(question.account_id, admitted_at=context.admitted_at)
+            and not context.is_undeliverable
+            and (not self.is_limited or self.is_admin(question.account_id))
         )
 
     async def refusal(
@@ -140,6 +142,8 @@ class Limits:
         """
         if not self.may_enter(question.account_id, admitted_at=context.admitted_at):
             return Refusal("access")
+        if context.is_undeliverable:
+            return Refusal("undeliverable")
         if self.is_open(question, context):
             return None
         # Held until the turn is written: a parallel turn of this person then sees its reserve.

@@ -59,7 +59,12 @@ class Metrics:
         )
         self.flood_wait = Counter(
             "telegram_flood_wait_seconds_total",
-            "Time that sends waited for Telegram's limits.",
+            "Time that sends waited because Telegram asked for it.",
+            registry=r,
+        )
+        self.pacing_wait = Counter(
+            "telegram_pacing_wait_seconds_total",
+            "Time that sends waited for the bot's own pacing.",
             registry=r,
         )
         self.poll_errors = Counter(

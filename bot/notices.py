@@ -51,7 +51,15 @@ def _time(seconds: float, _: Translator) -> str:
     return format_timedelta(timedelta(seconds=whole), add_direction=True, locale=_.locale)
 
 
-def refusal_text(refusal: Refusal, _: Translator) -> str:
+def unreachable_text(_: Translator) -> str:
+    """What a person is told in private when their group takes no message of the bot."""
+    return _(
+        "⚠️ I could not send my answer to the group: I may not write there, or its topic is closed."
+        " Please ask an admin to let me write."
+    )
+
+
+def refusal_text(refusal: Refusal, _: Translator) -> str:  # noqa: PLR0911 # one for each reason
     """Why a message is not answered, and what to do."""
     match refusal.reason:
         case "access":
@@ -68,5 +76,10 @@ def refusal_text(refusal: Refusal, _: Translator) -> str:
             return _("⛔ Your limit for this month is used up. See /usage.")
         case "unpriced":
             return _("⛔ This model's price is not known, so it cannot be used within a budget.")
+        case "undeliverable":
+            return _(
+                "⚠️ My last answers could not be delivered here. If you can read this, please send"
+                " your message again."
+            )
         case _:
             return _("⛔ Your message cannot be answered now.")

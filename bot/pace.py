@@ -11,12 +11,31 @@ from dataclasses import dataclass, field
 
 GROUP_WINDOW_SECONDS = 60.0
 REMEMBERED_CHATS = 5_000
+SEVERAL_CHATS = 3
+LIMITED_TOGETHER_SECONDS = 10.0
+"""So many chats limited within so long: the limit is the bot's, not theirs."""
+
+
+@dataclass(frozen=True)
+class Waited:
+    """Seconds before a send: those that Telegram asked for, and the bot's own pacing."""
+
+    flood_seconds: float = 0.0
+    pacing_seconds: float = 0.0
+
+    def __add__(self, other: Waited) -> Waited:
+        return Waited(
+            self.flood_seconds + other.flood_seconds, self.pacing_seconds + other.pacing_seconds
+        )
 
 
 @dataclass
 class _ChatPace:
     next_at: float = 0.0
+    paused_until: float = 0.0
     in_window: deque[float] = field(default_factory=deque)
+    order: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Sends to one chat get their moments in the order in which they asked."""
 
 
 class Pace:
@@ -36,32 +55,41 @@ class Pace:
         self._group_per_minute = group_per_minute
         self._next_at = 0.0
         self._paused_until = 0.0
+        self._limited: dict[int, tuple[float, float]] = {}
+        """Of each chat that was limited lately: when, and until when."""
         self._chats: dict[int, _ChatPace] = {}
 
-    async def turn(self, chat_id: int, *, is_group: bool) -> float:
-        """Wait until a message may go to this chat; returns the seconds waited."""
+    async def turn(self, chat_id: int, *, is_group: bool) -> Waited:
+        """Wait until a message may go to this chat."""
         clock = asyncio.get_running_loop().time
         began = clock()
         chat = self._chat(chat_id)
+        async with chat.order:
+            await self._wait_for_chat(chat, is_group=is_group)
+            chat.next_at = clock() + self._chat_interval
+            if is_group:
+                chat.in_window.append(clock())
+            slot = max(clock(), self._next_at)
+            self._next_at = slot + self._interval
+            if slot > clock():
+                await asyncio.sleep(slot - clock())
+                chat.next_at = max(chat.next_at, clock() + self._chat_interval)
+            while (pause := self._paused(chat) - clock()) > 0:  # noqa: ASYNC110 # it may grow meanwhile
+                await asyncio.sleep(pause)
+        total = clock() - began
+        flood = min(max(self._paused(chat) - began, 0.0), total)
+        return Waited(flood, total - flood)
+
+    async def _wait_for_chat(self, chat: _ChatPace, *, is_group: bool) -> None:
+        """The chat's own slot first: a waiting chat must not hold a slot of all chats."""
+        clock = asyncio.get_running_loop().time
         while True:
-            # The chat's own slot first: a waiting chat must not hold a slot of all chats.
-            at = max(clock(), chat.next_at, self._paused_until)
+            at = max(clock(), chat.next_at, self._paused(chat))
             if is_group:
                 at = max(at, self._window_opens_at(chat, at))
             if at <= clock():
-                break
+                return
             await asyncio.sleep(at - clock())
-        chat.next_at = clock() + self._chat_interval
-        if is_group:
-            chat.in_window.append(clock())
-        slot = max(clock(), self._next_at)
-        self._next_at = slot + self._interval
-        if slot > clock():
-            await asyncio.sleep(slot - clock())
-            chat.next_at = max(chat.next_at, clock() + self._chat_interval)
-        while (pause := self._paused_until - clock()) > 0:  # noqa: ASYNC110 # it may grow meanwhile
-            await asyncio.sleep(pause)
-        return clock() - began
 
     def try_now(self, chat_id: int, *, is_group: bool = False, counts: bool = False) -> bool:
         """Whether something that may be left out can go this moment; takes the slot if so.
@@ -73,7 +101,7 @@ class Pace:
         """
         now = asyncio.get_running_loop().time()
         chat = self._chat(chat_id)
-        if now < self._paused_until or now < self._next_at:
+        if now < self._paused(chat) or now < self._next_at:
             return False
         if counts:
             if now < chat.next_at:
@@ -92,14 +120,31 @@ class Pace:
         chat = self._chat(chat_id)
         chat.next_at = max(chat.next_at, asyncio.get_running_loop().time() + self._chat_interval)
 
-    def pause(self, seconds: float) -> None:
-        """Telegram said 429: nobody sends for so long."""
-        until = asyncio.get_running_loop().time() + seconds
-        self._paused_until = max(self._paused_until, until)
+    def pause(self, chat_id: int, seconds: float) -> None:
+        """Telegram said 429 for this chat: nothing goes there for so long.
+
+        When several chats were limited together, nothing goes anywhere while that many still are.
+        """
+        now = asyncio.get_running_loop().time()
+        chat = self._chat(chat_id)
+        chat.paused_until = max(chat.paused_until, now + seconds)
+        self._limited[chat_id] = (now, chat.paused_until)
+        self._limited = {
+            known: (since, until)
+            for known, (since, until) in self._limited.items()
+            if since > now - LIMITED_TOGETHER_SECONDS
+        }
+        if len(self._limited) >= SEVERAL_CHATS:
+            ends = sorted((until for _, until in self._limited.values()), reverse=True)
+            self._paused_until = max(self._paused_until, ends[SEVERAL_CHATS - 1])
 
     @property
     def is_paused(self) -> bool:
+        """Whether nothing may go to any chat."""
         return self._paused_until > asyncio.get_running_loop().time()
+
+    def _paused(self, chat: _ChatPace) -> float:
+        return max(chat.paused_until, self._paused_until)
 
     def _used(self, chat: _ChatPace, now: float) -> int:
         while chat.in_window and chat.in_window[0] <= now - GROUP_WINDOW_SECONDS:
@@ -118,6 +163,8 @@ class Pace:
             self._chats = {
                 known: chat
                 for known, chat in self._chats.items()
-                if chat.next_at > now or self._used(chat, now)
+                if max(chat.next_at, chat.paused_until) > now
+                or chat.order.locked()
+                or self._used(chat, now)
             }
         return self._chats.setdefault(chat_id, _ChatPace())

@@ -47,6 +47,8 @@ class Context:
     model: str | None
     max_history_messages: int | None
     admitted_at: datetime | None
+    is_undeliverable: bool = False
+    """The chat refused the last answers: another one would be paid for in vain."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ class Ending:
     answer_chars: int = 0
     answer_parts: int = 0
     flood_wait_ms: int = 0
+    pacing_wait_ms: int = 0
 
 
 @dataclass(frozen=True)

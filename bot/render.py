@@ -15,12 +15,14 @@ from aiogram.types import MessageEntity
 
 from bot.blocks import format_markdown
 from bot.formatting import Span, units
+from common.log import get_logger
 
 __all__ = [
     "Part",
     "plain_parts",
     "render",
     "sendable",
+    "shorter_parts",
     "units",
     "verbatim_parts",
     "without_entities",
@@ -28,6 +30,8 @@ __all__ = [
 
 LONGEST_PART_UNITS = 4000
 """Telegram takes 4,096; the rest is room for a notice."""
+SHORTEST_PART_UNITS = 200
+"""A shorter one that is refused as too long is not cut again."""
 MOST_ENTITIES = 99
 """Telegram ignores those after the hundredth."""
 # From the best place to cut to the worst: after a paragraph, a line, a sentence, a word. The next
@@ -44,6 +48,8 @@ BREAKS = tuple(
 )
 SMALLEST_SHARE = 0.3
 """A cut that would leave a part shorter than this share of the limit is not a good one."""
+
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,11 @@ def render(
     With `is_folded` the whole text is a quote that opens at a touch.
     """
     text = sendable(markdown)
-    plain, spans = format_markdown(text)
+    try:
+        plain, spans = format_markdown(text)
+    except Exception as error:  # noqa: BLE001 # an answer that was paid for arrives, if as it is
+        log.warning("markdown not rendered", cause=type(error).__name__)
+        plain, spans = text, []
     if is_folded:
         spans = [span for span in spans if "blockquote" not in span.type]
         spans = [Span("expandable_blockquote", 0, units(plain)), *spans]
@@ -96,6 +106,18 @@ def without_entities(part: Part, *, limit: int = LONGEST_PART_UNITS) -> list[Par
             end = (entity.offset + entity.length) * 2
             text = text[:end] + f" ({entity.url})".encode("utf-16-le") + text[end:]
     return plain_parts(text.decode("utf-16-le"), limit=limit)
+
+
+def shorter_parts(part: Part) -> list[Part]:
+    """The part as shorter ones; as it is when it is short already."""
+    length = units(part.text)
+    if length < SHORTEST_PART_UNITS:
+        return [part]
+    spans = [
+        Span(entity.type, entity.offset, entity.offset + entity.length, entity.url, entity.language)
+        for entity in part.entities
+    ]
+    return list(_split(part.text, spans, length // 2))
 
 
 def _split(text: str, spans: list[Span], limit: int) -> Iterator[Part]:

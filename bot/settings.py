@@ -198,7 +198,7 @@ class BotSettings(Section):
     draft_seconds: float = Field(default=0.5, gt=0)
     """Between two previews of a growing answer in a private chat."""
     edit_seconds: float = Field(default=3.0, ge=1)
-    """Between two edits of a growing answer in a group."""
+    """Between two edits of a growing answer, in groups and where drafts are refused."""
     metrics_token: SecretStr | None = None
     """Bearer token that opens /metrics to other machines. Unset: this machine only."""
     environment: Environment = Environment.DEVELOPMENT

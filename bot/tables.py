@@ -291,6 +291,18 @@ class SpentBudget(Base):
     cost_usd: Mapped[Decimal] = mapped_column(Money)
 
 
+class RefusedChat(Base):
+    """A chat that refused the last answers. Deleted by the next message that it takes."""
+
+    __tablename__ = "refused_chats"
+
+    bot_id: Mapped[int] = mapped_column(primary_key=True)
+    chat_hmac: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    refusals: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
+    """In a row, each within an hour of the one before."""
+    refused_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+
+
 class Tombstone(Versioned, Base):
     """A replicated row that was deleted. Written by triggers on `users` and `turns`."""
 

@@ -248,7 +248,11 @@ class Turns:
         try:
             with span("deliver") as sending:
                 delivery = await send()
-                sending.set(parts=delivery.parts, flood_wait_ms=delivery.flood_wait_ms)
+                sending.set(
+                    parts=delivery.parts,
+                    flood_wait_ms=delivery.flood_wait_ms,
+                    pacing_wait_ms=delivery.pacing_wait_ms,
+                )
         except UndeliverableError as error:
             return replace(ending, status=TurnStatus.FAILED, reason=error.reason)
         return replace(
@@ -256,6 +260,7 @@ class Turns:
             answered_at=self._now(),
             answer_parts=delivery.parts,
             flood_wait_ms=delivery.flood_wait_ms,
+            pacing_wait_ms=delivery.pacing_wait_ms,
         )
 
     async def _finish(

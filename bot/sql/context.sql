@@ -2,6 +2,11 @@
 -- person's settings alone. No row: the person is gone.
 SELECT settings.max_history_messages, settings.sealed_system_prompt, settings.model,
        settings.admitted_at, dialog.id AS dialog_id,
+       EXISTS (
+           SELECT FROM refused_chats AS chat
+           WHERE chat.bot_id = :bot_id AND chat.chat_hmac = :chat_hmac
+             AND chat.refusals >= 3 AND chat.refused_at > now() - interval '1 hour'
+       ) AS is_undeliverable,
        earlier.role, earlier.content, earlier.content_length, author.wrapped_key
 FROM users AS person
 LEFT JOIN user_settings AS settings ON settings.user_key = person.key

@@ -60,7 +60,8 @@ SET status = CAST(:status AS text), reason = CAST(:reason AS text),
     cost_usd = spent.cost_usd, unpriced_calls = spent.unpriced_calls,
     finish_reason = CAST(:turn_finish_reason AS text),
     answer_chars = CAST(:answer_chars AS integer), answer_parts = CAST(:answer_parts AS smallint),
-    flood_wait_ms = CAST(:flood_wait_ms AS integer)
+    flood_wait_ms = CAST(:flood_wait_ms AS integer),
+    pacing_wait_ms = CAST(:pacing_wait_ms AS integer)
 FROM spent
 WHERE turns.id = CAST(:turn_id AS uuid) AND turns.status = 'pending'
 RETURNING turns.id AS turn_id

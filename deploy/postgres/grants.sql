@@ -8,7 +8,8 @@ GRANT SELECT ON alembic_version TO dialytics_bot, dialytics_api, dialytics_pipel
 
 -- The bot owns people, texts, ledger and inbox. Deleting a person leaves a tombstone.
 GRANT SELECT, INSERT, UPDATE, DELETE
-    ON users, user_settings, dialogs, messages, turns, llm_calls, updates, spent_budgets
+    ON users, user_settings, dialogs, messages, turns, llm_calls, updates, spent_budgets,
+       refused_chats
     TO dialytics_bot;
 GRANT INSERT ON tombstones TO dialytics_bot;
 GRANT SELECT, UPDATE, DELETE ON outbox TO dialytics_bot;

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections import defaultdict
 from itertools import pairwise
 from typing import Any
@@ -114,40 +113,6 @@ async def test_b3_each_chat_keeps_its_order_and_a_slow_chat_delays_no_other(star
 
 
 # B5
-
-
-async def test_b5_after_429_nobody_sends_before_the_time_is_up(world: World):
-    struck_at: list[float] = []
-
-    class Watched(TelegramFault):
-        def matches(self, method: str, chat_id: str) -> bool:
-            is_meant = super().matches(method, chat_id)
-            if is_meant:
-                struck_at.append(time.time())
-            return is_meant
-
-    world.simulator.telegram.faults.add(
-        Watched(
-            kind="error", method="sendMessage", status=429, description="Too Many Requests",
-            retry_after=2, times=1,
-        )
-    )  # fmt: skip
-    world.write("one", person=1)
-    await eventually(lambda: has_struck(world))
-    paused_at = struck_at[0]
-
-    world.write("two", person=2)
-    await world.settled()
-
-    sent = world.simulator.account.outbox.records(kind="message")
-    assert len(sent) == 2
-    assert min(record.at for record in sent) >= paused_at + 1.9
-    turns = await world.turns()
-    assert max(turn.flood_wait_ms for turn in turns) >= 1900
-
-
-async def has_struck(world: World) -> bool:
-    return world.simulator.counters.faults_injected == 1
 
 
 async def test_b5_telegrams_own_limits_are_never_hit(start: Start):

@@ -20,6 +20,7 @@ from aiohttp import ClientSession, ServerDisconnectedError
 
 from simulator.app import Simulator
 from simulator.telegram.faults import DeliveryFaults, TelegramFault
+from simulator.telegram.world import Chat
 
 Call = Callable[..., Awaitable[dict[str, Any]]]
 
@@ -122,3 +123,18 @@ async def test_anything_at_all_can_be_delivered(
     assert late == {"update_id": 5, "late": 1}
     assert array == [1, 2]
     assert odd["message"]["text"] == "lone \ud800 and \x00"
+
+
+async def test_a_fault_of_a_topic_strikes_only_there(simulator: Simulator, call: Call) -> None:
+    forum = Chat(id=-77, type="supergroup", title="Forum", is_forum=True)
+    simulator.account.add_to_group(forum)
+    simulator.telegram.faults.add(
+        TelegramFault(
+            kind="error", status=400, description="Bad Request: TOPIC_CLOSED", thread_id=11
+        )
+    )
+    closed = await call("sendMessage", chat_id=forum.id, text="x", message_thread_id=11)
+    assert closed["description"] == "Bad Request: TOPIC_CLOSED"
+    for thread_id in (12, None):
+        sent = await call("sendMessage", chat_id=forum.id, text="x", message_thread_id=thread_id)
+        assert sent["ok"]

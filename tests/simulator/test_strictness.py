@@ -44,6 +44,17 @@ FORUM = Chat(id=-100600, type="supergroup", title="Forum", is_forum=True)
             {"text": "x", "entities": [{"type": "bold", "offset": 0, "length": 9}]},
             "ends after the end of the text",
         ),
+        (
+            {"text": "😀", "entities": [{"type": "bold", "offset": 1, "length": 1}]},
+            "in a middle of a UTF-16 symbol",
+        ),
+        (
+            {
+                "text": "x",
+                "entities": [{"type": "text_link", "offset": 0, "length": 1, "url": "docs/a"}],
+            },
+            "entity URL 'docs/a' is invalid",
+        ),
         ({"text": "x", "chat_id": "nobody"}, CHAT_NOT_FOUND),
         ({"text": "x", "chat_id": -1}, CHAT_NOT_FOUND),
         ({"text": "x", "chat_id": None}, "chat_id is empty"),
@@ -90,6 +101,20 @@ async def test_formatted_text_arrives_plain_with_entities(
         assert sorted(entity["type"] for entity in entities) == sorted(kinds)
     for entity in entities:
         assert entity["offset"] + entity["length"] <= len(plain.encode("utf-16-le")) // 2
+
+
+async def test_entities_after_the_hundredth_are_ignored(call: Call):
+    entities = [{"type": "bold", "offset": place, "length": 1} for place in range(120)]
+    answer = await call("sendMessage", chat_id=CHAT, text="x" * 120, entities=entities)
+    assert len(answer["result"]["entities"]) == 100
+
+
+async def test_a_link_is_shown_as_a_page_unless_that_is_disabled(simulator: Simulator, call: Call):
+    text = "see https://site.example"
+    await call("sendMessage", chat_id=CHAT, text=text)
+    await call("sendMessage", chat_id=CHAT, text=text, link_preview_options={"is_disabled": True})
+    sent = simulator.account.outbox.records(kind="message")
+    assert [message.has_preview for message in sent] == [True, None]
 
 
 async def test_exactly_4096_units_pass(call: Call) -> None:
