@@ -280,6 +280,7 @@ class App:
                 "DATABASE_URL: the database has no tables yet: run python -m migrations postgres"
             ) from error
         await self.people.refuse_another_data_key()
+        self.model.remember_thinking(await self.ledger.thinking_models())
 
     async def _serve(self, stack: contextlib.AsyncExitStack) -> None:
         s = self.settings

@@ -9,7 +9,8 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
 
-LARGEST_COUNT = 2**31 - 1
+LARGEST_COUNT = 10**8
+"""Of tokens; the sums over a turn's attempts fit into 32 bits."""
 MOST_USD = 10**6
 """One request cannot cost more: the provider stated something else."""
 SMALLEST_USD = Decimal("1e-10")

@@ -215,6 +215,10 @@ class Ledger:
             },
         )
 
+    async def thinking_models(self) -> list[str]:
+        """The models that were seen thinking lately."""
+        return [row["model"] for row in await self._statements.rows("thinking_models", {})]
+
     async def interrupted(self, turn_id: UUID, sealer: Sealer) -> Interrupted | None:
         """What a stopped process left of this turn."""
         rows = await self._statements.rows(

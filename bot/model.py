@@ -8,7 +8,7 @@ import json
 import re
 import time
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -84,6 +84,11 @@ class Model:
     def new_answer(self) -> AnswerStream:
         """An answer of which nothing has arrived."""
         return AnswerStream(self._settings.openrouter_api_key.get_secret_value())
+
+    def remember_thinking(self, models: Iterable[str]) -> None:
+        """These models think: they get room for it from the first request on."""
+        for model in models:
+            self._habits[model].thinks = True
 
     def most_tokens(self, model: str) -> int:
         """The most that one answer of this model may have, thinking included."""

@@ -14,7 +14,6 @@ from typing import Any
 from bot.completion import NO_USAGE, ErrorKind, Usage, read_usage
 
 LONGEST_MESSAGE = 300
-LONGEST_CODE = 64
 CONTEXT_LENGTH = re.compile(
     r"context.{0,3}(length|window)|maximum context|too many tokens", re.IGNORECASE
 )
@@ -127,7 +126,7 @@ def _kind(status: int, words: str) -> ErrorKind:
 
 
 def _code(stated: Any) -> str | None:
-    code = str(stated)[:LONGEST_CODE] if isinstance(stated, int | str) else ""
+    code = str(stated) if isinstance(stated, int | str) else ""
     return code if _CODE.fullmatch(code) else None
 
 

@@ -12,6 +12,7 @@ _CLOSE = re.compile(r"(?<!`)</(?:think|thinking)>(?!`)", re.IGNORECASE)
 _CLOSE_ALONE = re.compile(r"^[ \t]*</(?:think|thinking)>[ \t]*$", re.IGNORECASE | re.MULTILINE)
 _FENCE = re.compile(r"^[ \t]*(```|~~~)", re.MULTILINE)
 _TAGS = ("<think>", "<thinking>")
+LONGEST_TAG = len("<thinking>")
 OPENING = "<think>\n"
 
 
@@ -33,7 +34,7 @@ def split_thinking(text: str) -> Split:
             return Split("", thinking + text[opened.end() :], is_open=True)
         thinking += text[opened.end() : closed.start()]
         text = text[closed.end() :].lstrip()
-    if not thinking and "</think" in text.lower():
+    if not thinking and "</" in text and "</think" in text.lower():
         for closed in _CLOSE_ALONE.finditer(text):
             before = text[: closed.start()]
             if len(_FENCE.findall(before)) % 2 == 0:
@@ -43,11 +44,9 @@ def split_thinking(text: str) -> Split:
 
 def shown_while_growing(text: str) -> str:
     """What of an unfinished text can be shown: no thinking, and no half of a tag."""
-    start = text.lstrip().lower()
-    if any(tag.startswith(start) for tag in _TAGS):
-        return ""
     answer = split_thinking(text).answer
-    return "" if any(tag.startswith(answer.lower()) for tag in _TAGS) else answer
+    start = answer.lstrip()[:LONGEST_TAG].lower()
+    return "" if any(tag.startswith(start) for tag in _TAGS) else answer
 
 
 def keepable(text: str) -> str:

@@ -64,14 +64,14 @@ def up() -> int:
     plan = Plan(settings=settings, keys=KeyRing(settings.keys), simulated=False)
     progress = Progress()
     with suppress(KeyboardInterrupt), Stack(plan, progress=progress, waits=True) as stack:
-        _examine(stack, progress)
+        examine(stack, progress)
         stack.start_services()
         _print_addresses(stack, progress)
         stack.watch()
     return 0
 
 
-def _examine(stack: Stack, progress: Progress) -> None:
+def examine(stack: Stack, progress: Progress) -> None:
     """Say what is wrong with token, key and models; the rest starts all the same."""
     progress.say("Checking the configuration (make doctor)")
     with suppress(StartupError):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
 
 from bot.answer_stream import AnswerStream, Sign
 from bot.completion import Completion, ErrorKind, ModelError, read_usage
+from bot.provider_errors import read_failure
 from bot.thinking import shown_while_growing, split_thinking
 
 PAID = {"usage": {"prompt_tokens": 200, "completion_tokens": 2048, "cost": 0.02}, "choices": []}
@@ -322,3 +325,60 @@ def test_every_text_has_an_outcome() -> None:
     answer, _ = read(delta(content="half"), finish("content_filter"))
     completion: Completion = answer.completion()
     assert (completion.outcome, completion.shortfall) == ("incomplete", "incomplete")
+
+
+def test_a_count_that_no_sum_could_hold_is_unknown() -> None:
+    usage = read_usage({"prompt_tokens": 2**31 - 1, "completion_tokens": 10**8})
+    assert (usage.prompt_tokens, usage.completion_tokens) == (None, 10**8)
+
+
+def test_a_refusal_with_usage_and_without_a_cost_is_unpriced() -> None:
+    answer = AnswerStream()
+    answer.has_left = True
+    answer.fail(read_failure({"error": {"message": "no"}}, status=400))
+    assert not answer.report().is_unpriced
+
+    answer.fail(read_failure({"error": "no", "usage": {"prompt_tokens": 5}}, status=400))
+    assert answer.report().is_unpriced
+
+    answer.fail(read_failure({"error": "no", "usage": {"cost": 0.01}}, status=400))
+    assert answer.report().usage.cost_usd == Decimal("0.01")
+
+
+def test_the_key_is_not_repeated() -> None:
+    answer = AnswerStream("sk-secret")
+    answer.fail(read_failure({"error": {"message": "bad key sk-secret"}}, status=401))
+    assert answer.report().provider_message == "bad key [key]"
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, 5, "x" * 65, "two words", None])
+def test_a_code_that_is_none_is_not_kept(value: Any) -> None:
+    failure = read_failure({"error": {"code": value, "message": "no"}}, status=500)
+    assert failure.code == ("5" if value == 5 else None)
+
+
+def in_seconds(seconds: float) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("headers", "metadata", "least", "most"),
+    [
+        ({"retry-after": "3600"}, {}, 3600, 3600),
+        ({"retry-after": format_datetime(in_seconds(600), usegmt=True)}, {}, 500, 600),
+        ({}, {"X-RateLimit-Reset": str(int(in_seconds(600).timestamp() * 1000))}, 500, 600),
+        ({}, {"X-RateLimit-Reset": in_seconds(600).timestamp()}, 500, 600),
+    ],
+)
+def test_when_to_come_back_is_read(
+    headers: dict[str, str], metadata: dict[str, Any], least: float, most: float
+) -> None:
+    error = {"error": {"message": "slow down", "metadata": {"headers": metadata}}}
+    seconds = read_failure(error, status=429, headers=headers).retry_after
+    assert seconds is not None
+    assert least <= seconds <= most
+
+
+@pytest.mark.parametrize("stated", ["", "soon", "nan", "inf", "-5", "Thu, 99 Foo"])
+def test_a_time_that_is_none_is_unknown(stated: str) -> None:
+    assert read_failure({}, status=429, headers={"retry-after": stated}).retry_after is None

@@ -178,6 +178,18 @@ async def test_an_answer_eaten_by_thinking_says_so_and_the_next_one_has_room(sta
     assert (await one_turn(world)).status == "answered"
 
 
+async def test_a_model_that_was_seen_thinking_has_room_after_a_restart_too(start: Start):
+    first = await start(llm_fallback_model=None)
+    first.simulator.model.faults.add(ModelFault(kind="thinking", times=1))
+    await first.ask("hello")
+    await first.settled()
+
+    second = await start()
+
+    assert second.app.model.most_tokens(MODEL) == 2048 + 4096
+    assert second.app.model.most_tokens(FALLBACK) == 2048
+
+
 async def test_a_refused_parameter_is_left_out_at_once_and_remembered(start: Start):
     world = await start(llm_temperature=0.5, llm_attempts=1, llm_fallback_model=None)
     seen = watched(world)
