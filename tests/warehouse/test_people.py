@@ -13,7 +13,7 @@ from tests.warehouse.brute_force import money, people
 from tests.warehouse.random_ledger import QUESTIONS, Ledger, property_test, seeds
 from warehouse import query, reports
 from warehouse.client import Reader, Writer
-from warehouse.periods import Bucket, Period
+from warehouse.periods import Bucket, Period, midnight
 from warehouse.query.request import GROUPS
 from warehouse.reports import CohortWidth, Filters
 from warehouse.snapshot import Snapshot
@@ -73,6 +73,12 @@ async def retention_equals_sets(reader: Reader, snapshot: Snapshot, ledger: Ledg
                 assert cohort.active[n] == len(began & seen)
 
 
+def next_start(start: date, bucket: Bucket) -> date:
+    if bucket is Bucket.MONTH:
+        return (start + timedelta(days=31)).replace(day=1)
+    return start + timedelta(days=7 if bucket is Bucket.WEEK else 1)
+
+
 async def lifecycle_equals_sets(reader: Reader, snapshot: Snapshot, ledger: Ledger):
     period, filters = ledger.period(), ledger.filters()
     answer = await reports.lifecycle(reader, snapshot=snapshot, period=period, filters=filters)
@@ -80,8 +86,18 @@ async def lifecycle_equals_sets(reader: Reader, snapshot: Snapshot, ledger: Ledg
     firsts = ledger.brute_force.first_days(snapshot.report_timezone, filters)
     last_shown = days_shown(ledger, snapshot, period)[-1]
     starts = [point.start for point in answer.points]
-    ends = [start - timedelta(days=1) for start in starts[1:]] + [last_shown]
+    # A bucket that the period cuts counts whole; days that have not come yet do not count.
+    until = next_start(starts[-1], period.bucket)
+    today = ledger.now.astimezone(snapshot.zone).date()
+    last = max(last_shown, min(until - timedelta(days=1), today))
+    ends = [start - timedelta(days=1) for start in starts[1:]] + [last]
     for point, end in zip(answer.points, ends, strict=True):
+        begins, over = (
+            midnight(day, snapshot.zone)
+            for day in (point.start, next_start(point.start, period.bucket))
+        )
+        is_whole = period.since <= begins and over <= min(period.until, ledger.now)
+        assert point.is_partial != is_whole
         width = {Bucket.WEEK: 7, Bucket.MONTH: 28}.get(period.bucket, 1)
         before_start = point.start - timedelta(days=width)
         if period.bucket is Bucket.MONTH:

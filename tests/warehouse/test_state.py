@@ -16,7 +16,7 @@ from tests.warehouse.replica import Replica, turn
 from tests.warehouse.test_statements import Recorder
 from warehouse import reports
 from warehouse.client import Reader, Writer
-from warehouse.periods import Bucket, Period, PeriodName, Span, resolve
+from warehouse.periods import Bucket, Period, PeriodName, Span, midnight, resolve
 from warehouse.reports import CursorError
 from warehouse.snapshot import NOTHING_PUBLISHED, Build, Snapshot
 from warehouse.snapshot import resolve as resolve_snapshot
@@ -291,6 +291,29 @@ async def test_people_churn_when_their_latest_turn_turns_28_days_old(
         (date(2026, 2, 1), 2, 0),
         (date(2026, 3, 1), 0, 1),
     ]
+
+
+async def test_the_first_and_the_last_bucket_of_a_lifecycle_are_whole(
+    replica: Replica, reader: Reader
+):
+    monday = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    replica.store(turn(monday + timedelta(days=day), user=day + 1) for day in range(14))
+    replica.publish(monday + timedelta(days=14))
+    snapshot = await resolve_snapshot(reader)
+    # From Thursday to Wednesday: the period cuts both weeks.
+    since, until = date(2026, 3, 5), date(2026, 3, 12)
+    period = Period(
+        PeriodName.CUSTOM,
+        *(midnight(day, snapshot.zone) for day in (since, until)),
+        snapshot.report_timezone,
+        Bucket.WEEK,
+    )
+    weeks = (await reports.lifecycle(reader, snapshot=snapshot, period=period)).points
+    shown = [(week.start, week.active, week.new, week.dormant, week.is_partial) for week in weeks]
+    assert shown == [(date(2026, 3, 2), 7, 7, 0, True), (date(2026, 3, 9), 7, 7, 7, True)]
+    whole = replace(period, since=midnight(date(2026, 3, 2), snapshot.zone))
+    weeks = (await reports.lifecycle(reader, snapshot=snapshot, period=whole)).points
+    assert [week.is_partial for week in weeks] == [False, True]
 
 
 async def test_costs_name_the_models_whose_price_is_unknown(replica: Replica, reader: Reader):

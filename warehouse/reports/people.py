@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 
-from warehouse.periods import Bucket, Period, bucket_start, midnight
+from warehouse.periods import Bucket, Period, bucket_start, midnight, next_bucket
 from warehouse.reading import Reader
 from warehouse.reports.answers import NO_FILTERS, Filters
 from warehouse.reports.asking import (
@@ -76,7 +77,7 @@ async def retention(
             parameters |= {"first_day": first, "followed_last": followed}
         rows = await ask_filtered(reader, "retention", parameters, filters)
     found = {(row["start"], row["step"]): row["people"] for row in rows}
-    today = snapshot.data_through.astimezone(snapshot.zone).date()
+    today = _today(snapshot)
     cohorts = []
     start = first
     while start <= last:
@@ -130,12 +131,13 @@ async def lifecycle(
 ) -> Lifecycle:
     """New, returning, resurrected, dormant and churned people per day, week or month.
 
-    The period's bucket when it is one of those, else the day. A bucket that the period cuts
-    counts whole, days that have not come yet do not count.
+    The period's bucket when it is one of those, else the day. A bucket that the period cuts, at
+    either end, counts whole and says so; days that have not come yet do not count.
     """
     bucket = period.bucket if period.bucket in (Bucket.WEEK, Bucket.MONTH) else Bucket.DAY
     first, last = _days_shown(snapshot, period)
-    starts = _bucket_days(snapshot, bucket, first, last)
+    *starts, end = _bucket_days(snapshot, bucket, first, last)
+    last = max(last, min(end - ONE_DAY, _today(snapshot)))
     history = min(starts[0], starts[1] - CHURN_AFTER)
     rows = await ask_filtered(
         reader,
@@ -150,11 +152,12 @@ async def lifecycle(
     )
     found = {row["start"]: row for row in rows}
     points = []
-    for start in starts[1:]:
+    for start, until in pairwise((*starts[1:], end)):
         row = found[day_number(start)]
         points.append(
             LifecyclePoint(
                 start=start,
+                is_partial=_is_cut(snapshot, period, start, until),
                 active=row["active"],
                 new=row["new"],
                 returning=row["returning"],
@@ -169,12 +172,22 @@ async def lifecycle(
 def _days_shown(snapshot: Snapshot, period: Period) -> tuple[date, date]:
     """The days that the period touches, up to the day that the data reach (at least one)."""
     first, last = touched_days(period.span, snapshot.zone)
-    today = snapshot.data_through.astimezone(snapshot.zone).date()
-    return first, max(first, min(last, today))
+    return first, max(first, min(last, _today(snapshot)))
+
+
+def _today(snapshot: Snapshot) -> date:
+    """The day of the report zone that the data reach."""
+    return snapshot.data_through.astimezone(snapshot.zone).date()
+
+
+def _is_cut(snapshot: Snapshot, period: Period, first: date, end: date) -> bool:
+    """Whether the period or the data leave out a part of the days [first, end)."""
+    since, until = midnight(first, snapshot.zone), midnight(end, snapshot.zone)
+    return since < period.since or until > min(period.until, snapshot.data_through)
 
 
 def _bucket_days(snapshot: Snapshot, bucket: Bucket, first: date, last: date) -> list[date]:
-    """First days of the buckets from `first` to `last`, preceded by one bucket more."""
+    """First days of the buckets from `first` to `last`, and of one before and one after them."""
     zone = snapshot.zone
 
     def start_of(day: date) -> date:
@@ -182,7 +195,8 @@ def _bucket_days(snapshot: Snapshot, bucket: Bucket, first: date, last: date) ->
         return bucket_start(noon, bucket, zone).astimezone(zone).date()
 
     starts = {start_of(day) for day in _each(first, last)}
-    return sorted({start_of(min(starts) - ONE_DAY), *starts})
+    after = next_bucket(midnight(max(starts), zone), bucket, zone).astimezone(zone).date()
+    return sorted({start_of(min(starts) - ONE_DAY), *starts, after})
 
 
 def _each(first: date, last: date) -> list[date]:

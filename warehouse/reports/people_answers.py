@@ -67,6 +67,9 @@ class LifecyclePoint:
     """Active in the bucket before, not in this one."""
     churned: int
     """People whose latest message turned 28 days old within this bucket."""
+    is_partial: bool
+    """The bucket reaches beyond the period or the data. Its days outside the period count, those
+    that have not come yet do not."""
 
 
 @dataclass(frozen=True, slots=True)
