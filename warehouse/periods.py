@@ -30,13 +30,39 @@ class Bucket(StrEnum):
 
 
 class PeriodName(StrEnum):
+    """Days are those of the zone that is asked for, today included."""
+
     DAY = "day"
     """The last 24 hours, by hour: the running hour and the 23 before it."""
     WEEK = "week"
-    """Today and the 6 days before it in the zone, by day."""
+    """As `7d`."""
     MONTH = "month"
-    """Today and the 29 days before it in the zone, by day."""
+    """As `30d`."""
     CUSTOM = "custom"
+    LAST_24_HOURS = "24h"
+    """Up to the next quarter of an hour."""
+    TODAY = "today"
+    LAST_7_DAYS = "7d"
+    LAST_28_DAYS = "28d"
+    LAST_30_DAYS = "30d"
+    LAST_90_DAYS = "90d"
+    MONTH_TO_DATE = "month_to_date"
+    LAST_12_MONTHS = "12mo"
+    """This month and the 11 before it."""
+    ALL = "all"
+    """From the day of the first turn, or as long as a period may be."""
+
+
+_LAST_DAYS = {
+    PeriodName.TODAY: 1,
+    PeriodName.WEEK: 7,
+    PeriodName.LAST_7_DAYS: 7,
+    PeriodName.LAST_28_DAYS: 28,
+    PeriodName.MONTH: 30,
+    PeriodName.LAST_30_DAYS: 30,
+    PeriodName.LAST_90_DAYS: 90,
+}
+_OF_HOURS = (PeriodName.DAY, PeriodName.LAST_24_HOURS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +105,7 @@ class Period:
         """
         cut = max(self.since, min(self.until, ceil_to_quarter(data_through)))
         edges = (self.since, self.until)
-        if self.name is not PeriodName.DAY and all(_is_midnight(e, self.zone) for e in edges):
+        if self.name not in _OF_HOURS and all(_is_midnight(e, self.zone) for e in edges):
             first, end = (edge.astimezone(self.zone).date() for edge in edges)
             days = (end - first).days
             return Span(_move_days(self.since, -days, self.zone), _move_days(cut, -days, self.zone))
@@ -108,6 +134,7 @@ def resolve(
     since: datetime | None = None,
     until: datetime | None = None,
     bucket: Bucket | None = None,
+    beginning: datetime | None = None,
 ) -> Period:
     """Resolve a named period, or `since`/`until` when the name is `custom`.
 
@@ -118,6 +145,7 @@ def resolve(
         since: custom only; aware, on a quarter of an hour.
         until: custom only; the same, after `since`.
         bucket: None chooses by the period: hour up to 48 hours, day up to 92 days, then week.
+        beginning: of the data, where `all` begins; None: as long ago as a period may reach.
 
     Raises:
         PeriodError: naming the argument that is wrong.
@@ -130,10 +158,13 @@ def resolve(
     elif name is PeriodName.DAY:
         end = next_bucket(bucket_start(now, Bucket.HOUR, zone), Bucket.HOUR, zone)
         begin = end - timedelta(hours=24)
+    elif name is PeriodName.LAST_24_HOURS:
+        end = ceil_to_quarter(now.astimezone(UTC))
+        begin = end - timedelta(hours=24)
     else:
-        days = 7 if name is PeriodName.WEEK else 30
         today = now.astimezone(zone).date()
-        begin = midnight(today - timedelta(days=days - 1), zone)
+        begins = beginning.astimezone(zone).date() if beginning else None
+        begin = midnight(_first_day(name, today, begins=begins), zone)
         end = midnight(today + timedelta(days=1), zone)
     period = Period(name, begin, end, tz, bucket or _usual_bucket(name, begin, end))
     if _least_buckets(period) > MOST_BUCKETS:
@@ -141,6 +172,23 @@ def resolve(
             "bucket", f"{period.bucket} makes more than {MOST_BUCKETS} points of this period"
         )
     return period
+
+
+def _first_day(name: PeriodName, today: date, *, begins: date | None) -> date:
+    if name in _LAST_DAYS:
+        return today - timedelta(days=_LAST_DAYS[name] - 1)
+    if name is PeriodName.MONTH_TO_DATE:
+        return today.replace(day=1)
+    if name is PeriodName.LAST_12_MONTHS:
+        return months_before(today, 11)
+    earliest = today - timedelta(days=LONGEST_PERIOD_DAYS - 1)
+    return max(earliest, min(begins or earliest, today))
+
+
+def months_before(day: date, months: int) -> date:
+    """The first day of the month so many months before that of `day`."""
+    month = day.year * 12 + day.month - 1 - months
+    return date(month // 12, month % 12 + 1, 1)
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:

@@ -13,7 +13,7 @@ import hashlib
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import Request
@@ -41,7 +41,7 @@ from api.answers.snapshots import Snapshots
 from api.metrics import Metrics
 from api.negotiation import matches_tag
 from common.log import get_logger
-from warehouse.periods import Period
+from warehouse.periods import Period, midnight
 from warehouse.reading import Reader
 from warehouse.reports import freshness
 from warehouse.snapshot import Snapshot
@@ -146,15 +146,16 @@ class Desk:
         self._metrics.stats_requests.labels(question.report, format_.value, outcome).inc()
         return response
 
-    async def first_day(self) -> date | None:
-        """The first day of the report zone with a turn, where `all` begins.
+    async def beginning(self) -> datetime | None:
+        """The first moment of the first day with a turn, where `all` begins.
 
         Raises:
             Unavailable: nothing was published yet.
             WarehouseError: it cannot be had.
         """
         snapshot = await self._snapshots.published()
-        return (await freshness(self._reader, snapshot=snapshot)).first_day
+        first_day = (await freshness(self._reader, snapshot=snapshot)).first_day
+        return midnight(first_day, snapshot.zone) if first_day else None
 
     async def _prepare(self, question: Question, snapshot: Snapshot) -> Prepared:
         period = question.period

@@ -44,8 +44,11 @@ class QueryBody(BaseModel):
 
     metrics: list[str] = Field(min_length=1, max_length=40, description="See the catalogue.")
     date_range: str | list[str] = Field(
-        description="`day, 24h, 7d, 28d, 30d, 91d, month, 6mo, 12mo, year, all`, two dates, or two"
-        " moments with offset."
+        description="Days are those of `tz`, today included. As `period` of `stats`: `24h`,"
+        " `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo`, `all`. Plausible's: `day`"
+        " (today), `month` (this month so far), `91d`, `6mo`, `year`, and two dates, of which the"
+        " second is included. Or two moments `[since, until)` with offset. The answer's `period`"
+        " and `query.date_range` say what it was."
     )
     dimensions: list[str] = Field(
         default=[],

@@ -44,8 +44,12 @@ class PeriodQuery(FormatQuery):
 
     period: PeriodName | None = Field(
         default=None,
-        description="`day`: the last 24 hours by hour. `week`, `month`: today and the 6 or 29 days"
-        " before it in the zone, by day. `custom`: `from` and `to`. Default: `week`.",
+        description="Days are those of `tz`, today included. `day`: the running hour and the 23"
+        " before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in"
+        " `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`,"
+        " `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first"
+        " turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's"
+        " there, today and this month. Default: `week`.",
     )
     since: str | None = Field(
         default=None,
@@ -55,7 +59,11 @@ class PeriodQuery(FormatQuery):
         " on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`).",
     )
     until: str | None = Field(
-        default=None, alias="to", max_length=40, description="Its end, exclusive."
+        default=None,
+        alias="to",
+        max_length=40,
+        description="Its end, exclusive, also when it is a day. (A pair of days in `POST /query`"
+        " includes the second.)",
     )
     tz: str | None = Field(
         default=None, max_length=64, description="IANA zone. Default: REPORT_TIMEZONE."
@@ -64,8 +72,10 @@ class PeriodQuery(FormatQuery):
         default=None, description="Width of a point. Default: by the period."
     )
 
-    def resolved(self, *, now: datetime, default_tz: str) -> Period:
-        """The period.
+    def resolved(
+        self, *, now: datetime, default_tz: str, beginning: datetime | None = None
+    ) -> Period:
+        """The period; `all` begins with the data, at `beginning`.
 
         Raises:
             Unprocessable: an argument is neither a day nor a moment.
@@ -84,6 +94,7 @@ class PeriodQuery(FormatQuery):
             since=_moment("from", self.since, zone),
             until=_moment("to", self.until, zone),
             bucket=self.bucket,
+            beginning=beginning,
         )
 
 

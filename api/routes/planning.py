@@ -10,7 +10,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 from pydantic import ValidationError
 from starlette.requests import Request
@@ -20,6 +20,7 @@ from api.answers.questions import Question
 from api.errors import Unprocessable
 from api.routes.access import Anyone
 from api.routes.arguments import FormatQuery
+from warehouse.periods import PeriodName
 
 MOST_PLANS = 500
 LONGEST_QUERY = 4096
@@ -27,6 +28,13 @@ MOST_ARGUMENTS = 50
 QUARTER_SECONDS = 900
 
 QueryT = TypeVar("QueryT", bound=FormatQuery)
+Make = Callable[[Any, datetime, datetime | None], Question]
+PlanKey = tuple[bytes, int, datetime | None]
+
+
+def may_ask_for_all(raw: bytes) -> bool:
+    """Whether a query string may name the period `all`; it need not."""
+    return PeriodName.ALL.encode() in unquote_to_bytes(raw)
 
 
 class Planner(Generic[QueryT]):
@@ -34,28 +42,30 @@ class Planner(Generic[QueryT]):
 
     Args:
         arguments: what the route takes.
-        make: the question for valid arguments, at a moment.
+        make: the question for valid arguments, at a moment, of data with a beginning.
     """
 
-    def __init__(
-        self, arguments: type[QueryT], make: Callable[[QueryT, datetime], Question]
-    ) -> None:
+    def __init__(self, arguments: type[QueryT], make: Make) -> None:
         self._arguments = arguments
         self._make = make
-        self._plans: OrderedDict[tuple[bytes, int], tuple[Question, Asked]] = OrderedDict()
+        self._plans: OrderedDict[PlanKey, tuple[Question, Asked]] = OrderedDict()
 
-    def plan(self, raw: bytes, *, now: datetime) -> tuple[Question, Asked]:
+    def plan(
+        self, raw: bytes, *, now: datetime, beginning: datetime | None = None
+    ) -> tuple[Question, Asked]:
         """The question that a query string asks, and how its answer is asked for.
+
+        `beginning` of the data is needed where it `may_ask_for_all`.
 
         Raises:
             Unprocessable: arguments are unknown or wrong.
             PeriodError: they make no period.
         """
-        key = (raw, int(now.astimezone(UTC).timestamp()) // QUARTER_SECONDS)
+        key = (raw, int(now.astimezone(UTC).timestamp()) // QUARTER_SECONDS, beginning)
         found = self._plans.get(key)
         if found is None:
             query = self._validated(raw)
-            found = (self._make(query, now), query.asked)
+            found = (self._make(query, now, beginning), query.asked)
             self._plans[key] = found
             if len(self._plans) > MOST_PLANS:
                 self._plans.popitem(last=False)

@@ -43,7 +43,7 @@ def query_routes(*, desk: Desk, default_tz: str) -> APIRouter:
             body.model_dump(mode="json", exclude_unset=True),
             now=desk.clock(),
             default_tz=default_tz,
-            first_day=await desk.first_day() if body.date_range == "all" else None,
+            beginning=await desk.beginning() if body.date_range == "all" else None,
         )
         question = Question(
             "query",

@@ -30,7 +30,7 @@ from api.routes.arguments import (
     StatsQuery,
     TopUsersQuery,
 )
-from api.routes.planning import Planner, parameters
+from api.routes.planning import Make, Planner, may_ask_for_all, parameters
 from warehouse.periods import Period
 
 MOST_QUALITY_DAYS = 366
@@ -163,7 +163,9 @@ def _route(desks: Desks, planner: Planner[Any]) -> Route:
     # The principal is read here, not by a dependency: resolving one costs more than the answer.
     async def route(request: Request) -> Response:
         principal = with_scope(request, Scope.STATS_READ)
-        question, asked = planner.plan(request.scope["query_string"], now=desks.answers.clock())
+        raw = request.scope["query_string"]
+        beginning = await desks.answers.beginning() if may_ask_for_all(raw) else None
+        question, asked = planner.plan(raw, now=desks.answers.clock(), beginning=beginning)
         return await desks.serve(request, principal, question, asked=asked)
 
     return route
@@ -200,9 +202,9 @@ def _about_period(
     default_tz: str,
     shows_people: bool,
     export: Callable[[Period, Any], Export | None] | None,
-) -> Callable[[Any, datetime], Question]:
-    def make(query: StatsQuery, now: datetime) -> Question:
-        period = query.resolved(now=now, default_tz=default_tz)
+) -> Make:
+    def make(query: StatsQuery, now: datetime, beginning: datetime | None) -> Question:
+        period = query.resolved(now=now, default_tz=default_tz, beginning=beginning)
         return Question(
             name,
             period,
@@ -218,15 +220,15 @@ def _about_period(
 def add_states(router: APIRouter, desks: Desks, *, default_tz: str) -> None:
     """Reports about the numbers themselves."""
 
-    def quality(query: PeriodQuery, now: datetime) -> Question:
-        period = query.resolved(now=now, default_tz=default_tz)
+    def quality(query: PeriodQuery, now: datetime, beginning: datetime | None) -> Question:
+        period = query.resolved(now=now, default_tz=default_tz, beginning=beginning)
         days = max(1, min(MOST_QUALITY_DAYS, (now - period.since).days + 1))
         return Question("quality", period, (days,), reports.quality(days))
 
-    def freshness(_query: FormatQuery, _now: datetime) -> Question:
+    def freshness(*_: object) -> Question:
         return Question("freshness", None, (), reports.freshness)
 
-    def catalogue(_query: FormatQuery, _now: datetime) -> Question:
+    def catalogue(*_: object) -> Question:
         return Question("catalogue", None, (), reports.catalogue)
 
     table: tuple[tuple[str, type[FormatQuery], type, Callable[..., Question], str], ...] = (

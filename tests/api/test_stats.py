@@ -346,6 +346,45 @@ async def test_a_query_answers_metrics_by_dimensions_in_the_order_asked(
     assert csv.text.splitlines()[0] == "model,user_messages,active_users"
 
 
+@pytest.mark.parametrize(
+    "name", ["24h", "today", "7d", "28d", "30d", "90d", "month_to_date", "12mo", "all"]
+)
+async def test_a_named_period_is_the_same_in_both(analyst: httpx.AsyncClient, name: str) -> None:
+    for tz in ("UTC", "America/New_York", "Asia/Kathmandu"):
+        summary = await get(analyst, "/summary", period=name, tz=tz)
+        query = (await ask(analyst, date_range=name, tz=tz)).json()
+        assert summary["period"] == query["period"]
+        assert summary["period"]["name"] == name
+        messages = summary["summary"]["current"]["user_messages"]
+        assert query["results"] == [{"metrics": [messages], "dimensions": []}]
+        table = await analyst.get(f"{STATS}/summary", params={"period": name, "format": "csv"})
+        assert table.headers["x-period"].count("Z/") == 1
+
+
+async def test_all_begins_with_the_data_however_it_is_written(analyst: httpx.AsyncClient) -> None:
+    for path in ("/summary?period=all", "/summary?period=%61ll", "/quality?period=all"):
+        found = (await analyst.get(f"{STATS}{path}")).json()
+        assert found["period"]["since"] == "2026-02-17T00:00:00Z", path
+
+
+async def test_day_and_month_and_pairs_of_days_keep_their_meanings(
+    analyst: httpx.AsyncClient,
+) -> None:
+    hours = (await get(analyst, "", period="day"))["period"]
+    today = (await ask(analyst, date_range="day")).json()["period"]
+    assert hours["until"] > today["since"] > hours["since"]
+    thirty = (await get(analyst, "", period="month"))["period"]
+    assert thirty | {"name": "30d"} == (await get(analyst, "", period="30d"))["period"]
+    month = (await ask(analyst, date_range="month")).json()["period"]
+    named = (await ask(analyst, date_range="month_to_date")).json()["period"]
+    assert (month["since"], month["until"]) == (named["since"], named["until"])
+    days = {"from": "2026-03-12", "to": "2026-03-18"}
+    without = (await get(analyst, "/summary", **days))["period"]
+    including = (await ask(analyst, date_range=[*days.values()])).json()["period"]
+    assert without["until"] == "2026-03-18T00:00:00Z"
+    assert including["until"] == "2026-03-19T00:00:00Z"
+
+
 async def test_a_query_over_all_begins_with_the_first_turn(analyst: httpx.AsyncClient) -> None:
     found = (await ask(analyst, date_range="all", tz="UTC")).json()
     assert found["period"]["since"] == "2026-02-17T00:00:00Z"

@@ -42,7 +42,10 @@ def test_what_is_left_out_is_filled_in_and_echoed():
     [
         ("day", "2026-03-18T00:00:00+01:00", "2026-03-19T00:00:00+01:00"),
         ("24h", "2026-03-17T21:45:00+01:00", "2026-03-18T21:45:00+01:00"),
+        ("today", "2026-03-18T00:00:00+01:00", "2026-03-19T00:00:00+01:00"),
         ("28d", "2026-02-19T00:00:00+01:00", "2026-03-19T00:00:00+01:00"),
+        ("90d", "2025-12-19T00:00:00+01:00", "2026-03-19T00:00:00+01:00"),
+        ("month_to_date", "2026-03-01T00:00:00+01:00", "2026-03-19T00:00:00+01:00"),
         ("month", "2026-03-01T00:00:00+01:00", "2026-03-19T00:00:00+01:00"),
         ("6mo", "2025-10-01T00:00:00+02:00", "2026-03-19T00:00:00+01:00"),
         ("12mo", "2025-04-01T00:00:00+02:00", "2026-03-19T00:00:00+01:00"),
@@ -67,9 +70,13 @@ def test_date_ranges_are_days_of_the_zone(date_range, since, until):
 
 def test_all_begins_with_the_data():
     body = {**PLAIN, "date_range": "all"}
-    first = datetime(2026, 1, 5, tzinfo=UTC).date()
-    request = query.parse(body, now=NOW, default_tz="UTC", first_day=first)
-    assert request.period.since == datetime(2026, 1, 5, tzinfo=UTC)
+    first = datetime(2026, 1, 5, tzinfo=UTC)
+    request = query.parse(body, now=NOW, default_tz="UTC", beginning=first)
+    assert request.period.since == first
+    # In New York the data begin on the day before.
+    west = {**body, "tz": "America/New_York"}
+    request = query.parse(west, now=NOW, default_tz="UTC", beginning=first)
+    assert request.period.since == datetime(2026, 1, 4, 5, tzinfo=UTC)
     assert parse(date_range="all").period.since < datetime(2024, 1, 1, tzinfo=UTC)
 
 

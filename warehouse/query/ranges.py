@@ -1,4 +1,7 @@
-"""The date ranges that a query may name, resolved in its zone. Days include today."""
+"""The date ranges that a query may name, resolved in its zone. Days include today.
+
+Names that `stats` knows too mean the same here. The others, and pairs of dates, are Plausible's.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +11,30 @@ from zoneinfo import ZoneInfo
 
 from warehouse.moments import first_moment
 from warehouse.periods import (
-    LONGEST_PERIOD_DAYS,
     Bucket,
     Period,
     PeriodName,
-    ceil_to_quarter,
+    months_before,
     next_bucket,
     resolve,
 )
 
-LAST_DAYS = {"7d": 7, "28d": 28, "30d": 30, "91d": 91}
-LAST_MONTHS = {"month": 1, "6mo": 6, "12mo": 12}
-NAMES = ("day", "24h", *LAST_DAYS, *LAST_MONTHS, "year", "all")
-_ENDS = 2
+SHARED = tuple(
+    name
+    for name in PeriodName
+    if name not in (PeriodName.DAY, PeriodName.WEEK, PeriodName.MONTH, PeriodName.CUSTOM)
+)
+PLAUSIBLES = ("day", "91d", "month", "6mo", "year")
+NAMES = (*SHARED, *PLAUSIBLES)
 
 
 def resolve_range(
-    given: Any, *, now: datetime, zone: ZoneInfo, bucket: Bucket | None, first_day: date | None
+    given: Any,
+    *,
+    now: datetime,
+    zone: ZoneInfo,
+    bucket: Bucket | None,
+    beginning: datetime | None,
 ) -> Period:
     """The period of a `date_range`.
 
@@ -33,24 +43,22 @@ def resolve_range(
         now: aware.
         zone: whose days are meant.
         bucket: width of the time dimension; None chooses by length.
-        first_day: where `all` begins; None: as long ago as a period may reach.
+        beginning: of the data, where `all` begins; None: as long ago as a period may reach.
 
     Raises:
         ValueError: not a range (PeriodError is raised by what it cannot hold).
     """
-    today = now.astimezone(zone).date()
-    if isinstance(given, str):
-        if given == "24h":
-            since, until = ceil_to_quarter(now) - timedelta(hours=24), ceil_to_quarter(now)
-            return _custom(since, until, now=now, zone=zone, bucket=bucket)
-        return _days(_first(given, today, first_day), today, now=now, zone=zone, bucket=bucket)
-    if (
-        not isinstance(given, list)
-        or len(given) != _ENDS
-        or not all(isinstance(end, str) for end in given)
-    ):
-        raise ValueError(_expected())
-    begin, end = given
+    if given in SHARED:
+        name = PeriodName(given)
+        return resolve(name, now=now, tz=zone.key, bucket=bucket, beginning=beginning)
+    if given in PLAUSIBLES:
+        today = now.astimezone(zone).date()
+        return _days(_first(given, today), today, now=now, zone=zone, bucket=bucket)
+    match given:
+        case [str() as begin, str() as end]:
+            pass
+        case _:
+            raise ValueError(_expected())
     try:
         days = date.fromisoformat(begin), date.fromisoformat(end)
     except ValueError:
@@ -62,20 +70,17 @@ def resolve_range(
     return _days(*days, now=now, zone=zone, bucket=bucket)
 
 
-def _first(name: str, today: date, first_day: date | None) -> date:
-    if name == "day":
-        return today
-    if name in LAST_DAYS:
-        return today - timedelta(days=LAST_DAYS[name] - 1)
-    if name in LAST_MONTHS:
-        month = today.year * 12 + today.month - LAST_MONTHS[name]
-        return date(month // 12, month % 12 + 1, 1)
-    if name == "year":
-        return today.replace(month=1, day=1)
-    if name == "all":
-        earliest = today - timedelta(days=LONGEST_PERIOD_DAYS - 1)
-        return max(earliest, min(first_day or earliest, today))
-    raise ValueError(_expected())
+def _first(name: str, today: date) -> date:
+    match name:
+        case "day":
+            return today
+        case "91d":
+            return today - timedelta(days=90)
+        case "month":
+            return months_before(today, 0)
+        case "6mo":
+            return months_before(today, 5)
+    return today.replace(month=1, day=1)
 
 
 def _days(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from common.errors import DialyticsError
@@ -74,7 +74,7 @@ class QueryRequest:
 
 
 def parse(
-    body: Any, *, now: datetime, default_tz: str, first_day: date | None = None
+    body: Any, *, now: datetime, default_tz: str, beginning: datetime | None = None
 ) -> QueryRequest:
     """Validate the JSON body of a query.
 
@@ -89,7 +89,7 @@ def parse(
         body: decoded JSON, whatever it is.
         now: aware; the moment at which named ranges are taken.
         default_tz: zone of a query that names none.
-        first_day: first day of the data, where `all` begins.
+        beginning: of the data, where `all` begins.
 
     Raises:
         QueryError: naming the place in the body that is wrong.
@@ -105,7 +105,7 @@ def parse(
     times = [name for name in dimensions if name.startswith(TIME)]
     if len(times) > 1:
         raise QueryError("dimensions", "at most one of them may be a time")
-    period = _period(query, now=now, default_tz=default_tz, times=times, first_day=first_day)
+    period = _period(query, now=now, default_tz=default_tz, times=times, beginning=beginning)
     filters = _filters(query.get("filters", []))
     order_by = _order(query.get("order_by", []), metrics, dimensions)
     include = _object(query.get("include", {}), "include", ("total_rows", "time_labels"))
@@ -152,7 +152,7 @@ def _period(
     now: datetime,
     default_tz: str,
     times: list[str],
-    first_day: date | None,
+    beginning: datetime | None,
 ) -> Period:
     tz = query.get("tz", default_tz)
     if not isinstance(tz, str):
@@ -164,7 +164,7 @@ def _period(
             now=now,
             zone=zone_named(tz),
             bucket=Bucket(width) if width else None,
-            first_day=first_day,
+            beginning=beginning,
         )
     except PeriodError as error:
         path = {"tz": "tz", "bucket": "dimensions"}.get(error.field, "date_range")

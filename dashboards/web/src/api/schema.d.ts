@@ -1538,6 +1538,8 @@ export interface components {
             churned: number;
             /** Dormant */
             dormant: number;
+            /** Is Partial */
+            is_partial: boolean;
             /** New */
             new: number;
             /** Resurrected */
@@ -1704,9 +1706,10 @@ export interface components {
         };
         /**
          * PeriodName
+         * @description Days are those of the zone that is asked for, today included.
          * @enum {string}
          */
-        PeriodName: "day" | "week" | "month" | "custom";
+        PeriodName: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
         /**
          * PeriodView
          * @description The period as it was resolved: half-open, UTC.
@@ -1864,7 +1867,7 @@ export interface components {
         QueryBody: {
             /**
              * Date Range
-             * @description `day, 24h, 7d, 28d, 30d, 91d, month, 6mo, 12mo, year, all`, two dates, or two moments with offset.
+             * @description Days are those of `tz`, today included. As `period` of `stats`: `24h`, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo`, `all`. Plausible's: `day` (today), `month` (this month so far), `91d`, `6mo`, `year`, and two dates, of which the second is included. Or two moments `[since, until)` with offset. The answer's `period` and `query.date_range` say what it was.
              */
             date_range: string | string[];
             /**
@@ -3982,11 +3985,11 @@ export interface operations {
                 format?: "json" | "csv" | "arrow";
                 /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
                 bom?: boolean;
-                /** @description `day`: the last 24 hours by hour. `week`, `month`: today and the 6 or 29 days before it in the zone, by day. `custom`: `from` and `to`. Default: `week`. */
-                period?: "day" | "week" | "month" | "custom";
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
                 from?: string;
-                /** @description Its end, exclusive. */
+                /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
                 to?: string;
                 /** @description IANA zone. Default: REPORT_TIMEZONE. */
                 tz?: string;
@@ -4143,11 +4146,11 @@ export interface operations {
                 format?: "json" | "csv" | "arrow";
                 /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
                 bom?: boolean;
-                /** @description `day`: the last 24 hours by hour. `week`, `month`: today and the 6 or 29 days before it in the zone, by day. `custom`: `from` and `to`. Default: `week`. */
-                period?: "day" | "week" | "month" | "custom";
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
                 from?: string;
-                /** @description Its end, exclusive. */
+                /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
                 to?: string;
                 /** @description IANA zone. Default: REPORT_TIMEZONE. */
                 tz?: string;
@@ -4447,11 +4450,11 @@ export interface operations {
                 format?: "json" | "csv" | "arrow";
                 /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
                 bom?: boolean;
-                /** @description `day`: the last 24 hours by hour. `week`, `month`: today and the 6 or 29 days before it in the zone, by day. `custom`: `from` and `to`. Default: `week`. */
-                period?: "day" | "week" | "month" | "custom";
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
                 from?: string;
-                /** @description Its end, exclusive. */
+                /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
                 to?: string;
                 /** @description IANA zone. Default: REPORT_TIMEZONE. */
                 tz?: string;
@@ -4606,11 +4609,11 @@ export interface operations {
                 format?: "json" | "csv" | "arrow";
                 /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
                 bom?: boolean;
-                /** @description `day`: the last 24 hours by hour. `week`, `month`: today and the 6 or 29 days before it in the zone, by day. `custom`: `from` and `to`. Default: `week`. */
-                period?: "day" | "week" | "month" | "custom";
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
                 from?: string;
-                /** @description Its end, exclusive. */
+                /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
                 to?: string;
                 /** @description IANA zone. Default: REPORT_TIMEZONE. */
                 tz?: string;
@@ -4768,11 +4771,11 @@ export interface operations {
                 format?: "json" | "csv" | "arrow";
                 /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
                 bom?: boolean;
-                /** @description `day`: the last 24 hours by hour. `week`, `month`: today and the 6 or 29 days before it in the zone, by day. `custom`: `from` and `to`. Default: `week`. */
-                period?: "day" | "week" | "month" | "custom";
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
                 from?: string;
-                /** @description Its end, exclusive. */
+                /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
                 to?: string;
                 /** @description IANA zone. Default: REPORT_TIMEZONE. */
                 tz?: string;
@@ -5070,11 +5073,11 @@ export interface operations {
                 format?: "json" | "csv" | "arrow";
                 /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
                 bom?: boolean;
-                /** @description `day`: the last 24 hours by hour. `week`, `month`: today and the 6 or 29 days before it in the zone, by day. `custom`: `from` and `to`. Default: `week`. */
-                period?: "day" | "week" | "month" | "custom";
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
                 from?: string;
-                /** @description Its end, exclusive. */
+                /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
                 to?: string;
                 /** @description IANA zone. Default: REPORT_TIMEZONE. */
                 tz?: string;
@@ -5229,11 +5232,11 @@ export interface operations {
                 format?: "json" | "csv" | "arrow";
                 /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
                 bom?: boolean;
-                /** @description `day`: the last 24 hours by hour. `week`, `month`: today and the 6 or 29 days before it in the zone, by day. `custom`: `from` and `to`. Default: `week`. */
-                period?: "day" | "week" | "month" | "custom";
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
                 from?: string;
-                /** @description Its end, exclusive. */
+                /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
                 to?: string;
                 /** @description IANA zone. Default: REPORT_TIMEZONE. */
                 tz?: string;
@@ -5388,11 +5391,11 @@ export interface operations {
                 format?: "json" | "csv" | "arrow";
                 /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
                 bom?: boolean;
-                /** @description `day`: the last 24 hours by hour. `week`, `month`: today and the 6 or 29 days before it in the zone, by day. `custom`: `from` and `to`. Default: `week`. */
-                period?: "day" | "week" | "month" | "custom";
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
                 from?: string;
-                /** @description Its end, exclusive. */
+                /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
                 to?: string;
                 /** @description IANA zone. Default: REPORT_TIMEZONE. */
                 tz?: string;
@@ -5547,11 +5550,11 @@ export interface operations {
                 format?: "json" | "csv" | "arrow";
                 /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
                 bom?: boolean;
-                /** @description `day`: the last 24 hours by hour. `week`, `month`: today and the 6 or 29 days before it in the zone, by day. `custom`: `from` and `to`. Default: `week`. */
-                period?: "day" | "week" | "month" | "custom";
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
                 from?: string;
-                /** @description Its end, exclusive. */
+                /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
                 to?: string;
                 /** @description IANA zone. Default: REPORT_TIMEZONE. */
                 tz?: string;
@@ -5706,11 +5709,11 @@ export interface operations {
                 format?: "json" | "csv" | "arrow";
                 /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
                 bom?: boolean;
-                /** @description `day`: the last 24 hours by hour. `week`, `month`: today and the 6 or 29 days before it in the zone, by day. `custom`: `from` and `to`. Default: `week`. */
-                period?: "day" | "week" | "month" | "custom";
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
                 from?: string;
-                /** @description Its end, exclusive. */
+                /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
                 to?: string;
                 /** @description IANA zone. Default: REPORT_TIMEZONE. */
                 tz?: string;
@@ -5859,11 +5862,11 @@ export interface operations {
                 format?: "json" | "csv" | "arrow";
                 /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
                 bom?: boolean;
-                /** @description `day`: the last 24 hours by hour. `week`, `month`: today and the 6 or 29 days before it in the zone, by day. `custom`: `from` and `to`. Default: `week`. */
-                period?: "day" | "week" | "month" | "custom";
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
                 from?: string;
-                /** @description Its end, exclusive. */
+                /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
                 to?: string;
                 /** @description IANA zone. Default: REPORT_TIMEZONE. */
                 tz?: string;
@@ -6021,11 +6024,11 @@ export interface operations {
                 format?: "json" | "csv" | "arrow";
                 /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
                 bom?: boolean;
-                /** @description `day`: the last 24 hours by hour. `week`, `month`: today and the 6 or 29 days before it in the zone, by day. `custom`: `from` and `to`. Default: `week`. */
-                period?: "day" | "week" | "month" | "custom";
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
                 from?: string;
-                /** @description Its end, exclusive. */
+                /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
                 to?: string;
                 /** @description IANA zone. Default: REPORT_TIMEZONE. */
                 tz?: string;
@@ -6180,11 +6183,11 @@ export interface operations {
                 format?: "json" | "csv" | "arrow";
                 /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
                 bom?: boolean;
-                /** @description `day`: the last 24 hours by hour. `week`, `month`: today and the 6 or 29 days before it in the zone, by day. `custom`: `from` and `to`. Default: `week`. */
-                period?: "day" | "week" | "month" | "custom";
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
                 from?: string;
-                /** @description Its end, exclusive. */
+                /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
                 to?: string;
                 /** @description IANA zone. Default: REPORT_TIMEZONE. */
                 tz?: string;
@@ -6341,11 +6344,11 @@ export interface operations {
                 format?: "json" | "csv" | "arrow";
                 /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
                 bom?: boolean;
-                /** @description `day`: the last 24 hours by hour. `week`, `month`: today and the 6 or 29 days before it in the zone, by day. `custom`: `from` and `to`. Default: `week`. */
-                period?: "day" | "week" | "month" | "custom";
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
                 from?: string;
-                /** @description Its end, exclusive. */
+                /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
                 to?: string;
                 /** @description IANA zone. Default: REPORT_TIMEZONE. */
                 tz?: string;

@@ -2,6 +2,7 @@
 
 import { useTranslation } from 'react-i18next';
 import type { Dashboard, ModelRow } from '../api/types';
+import { PERIODS } from '../period/view';
 import { useFormats } from '../ui/format';
 
 interface Props {
@@ -15,10 +16,12 @@ export function Headline({ dashboard, models }: Props) {
   if (!dashboard) return <p className="headline" aria-hidden="true" />;
   const { summary, period } = dashboard;
   const { current, previous } = summary;
+  // The page asks for these names alone; any other is said by its days.
+  const named = PERIODS.find((name) => name === period.name) ?? 'custom';
   const people = t('headline.people', {
     count: current.active_users,
     value: formats.count(current.active_users),
-    period: t(`headline.period.${period.name}`, {
+    period: t(`headline.period.${named}`, {
       from: formats.day(period.since),
       to: formats.day(new Date(Date.parse(period.until) - 1).toISOString()),
     }),
