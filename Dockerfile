@@ -38,6 +38,7 @@ LABEL org.opencontainers.image.title="Dialytics" \
       org.opencontainers.image.licenses="Apache-2.0"
 ENV PATH=/venv/bin:$PATH \
     PYTHONPATH=/app \
+    PYTHONTZPATH="" \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     HOME=/tmp \

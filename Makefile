@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .ONESHELL:
 .DEFAULT_GOAL := help
 export PYTHONPATH := $(CURDIR)
+# The pinned tzdata, never the zones of this machine.
+export PYTHONTZPATH :=
 
 PYTHON ?= python3
 VENV := .venv

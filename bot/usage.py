@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from bot.sql import statement
 from common.postgres import Sessions
+from common.zones import ledger_clock
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,13 @@ class UsageReader:
 
     def __init__(self, *, sessions: Sessions, zone: str) -> None:
         self._sessions = sessions
-        self._zone = zone
+        self._clock = ledger_clock(zone)
 
     async def by_day(self, user_key: int) -> list[DayOfUse]:
         """Every day with a turn, oldest first."""
         async with self._sessions() as session:
             rows = await session.execute(
-                statement("usage_by_day"), {"zone": self._zone, "user_key": user_key}
+                statement("usage_by_day"), {**self._clock.parameters(), "user_key": user_key}
             )
             return [DayOfUse(**row) for row in rows.mappings()]
 

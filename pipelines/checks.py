@@ -12,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from common.log import get_logger
+from common.zones import Clock
 from warehouse.client import Writer
 
 BLOCKING = (
@@ -22,6 +23,7 @@ BLOCKING = (
 )
 SUITE = "batch"
 LAG_SUITE = "replication"
+DAILY_SUITE = "daily"
 PASSES_RECORDED_EVERY = timedelta(minutes=1)
 log = get_logger(__name__)
 
@@ -61,6 +63,32 @@ def record_lag(writer: Writer, *, lag_seconds: float, held_by: str, alert_second
         ],
     )
     return is_late
+
+
+def check_hours(writer: Writer, *, clock: Clock) -> list[dict[str, Any]]:
+    """Whether each published day is the sum of its hours, stored as a check; those that are not.
+
+    `clock` is that of the report zone.
+    """
+    failed = writer.rows("checks/days_equal_hours", clock.parameters())
+    writer.insert(
+        "checks",
+        [
+            {
+                "checked_at": datetime.now(UTC),
+                "run_id": uuid4(),
+                "suite": DAILY_SUITE,
+                "asset": "daily",
+                "name": "days_equal_hours",
+                "day": failed[0]["day"] if failed else None,
+                "blocking": False,
+                "passed": not failed,
+                "observed": f"{len(failed)} days are not" if failed else "",
+                "expected": "each day is the sum of its hours",
+            }
+        ],
+    )
+    return failed
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,16 @@ from typing import Any
 
 from psycopg import sql
 
+from common.zones import Clock
 from pipelines.columns import PEOPLE, TURNS, ReplicatedTable
 from pipelines.source import Source
 from warehouse.client import Writer
 
+# The day of a moment by a clock: the offset that holds since the last change before it.
+_DAY = (
+    "(date '1970-01-01' + floor((extract(epoch FROM {moment}) + (%(offsets)s::bigint[])["
+    "width_bucket(extract(epoch FROM {moment}), %(changes)s::numeric[])]) / 86400)::int)"
+)
 EVER = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2149, 1, 1, tzinfo=UTC))
 
 # PostgreSQL type -> an expression that both stores spell alike.
@@ -67,11 +73,12 @@ NEWCOMERS = Subject(table=PEOPLE, moment="created_at", sums="count(*) AS users")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What is compared: moments, zone, epoch and watermark."""
+    """What is compared: moments, whose days, epoch and watermark."""
 
     since: datetime
     until: datetime
-    zone: str
+    clock: Clock
+    """Of the report zone."""
     epoch: int
     watermark: int
 
@@ -83,7 +90,7 @@ class SourceSide:
         self._source = source
         self._subject = subject
         self._parameters = {
-            "zone": scope.zone,
+            **scope.clock.parameters(),
             "since": scope.since,
             "until": scope.until,
             "watermark": str(scope.watermark),
@@ -92,7 +99,7 @@ class SourceSide:
 
     def days(self) -> dict[date, DayTotals]:
         rows = self._rows(
-            "SELECT ({moment} AT TIME ZONE %(zone)s)::date AS day, {sums},"
+            "SELECT {day} AS day, {sums},"
             " sum({checksum})::bigint AS checksum FROM {table} WHERE {scope} GROUP BY 1 ORDER BY 1"
         )
         return {row["day"]: DayTotals(**row) for row in rows}
@@ -102,7 +109,7 @@ class SourceSide:
         rows = self._rows(
             "SELECT {key}::text AS id, version::text::bigint AS version, {checksum} AS checksum"
             " FROM {table} WHERE {scope}"
-            " AND ({moment} AT TIME ZONE %(zone)s)::date = ANY(%(days)s)",
+            " AND {day} = ANY(%(days)s)",
             days=list(days),
         )
         return {row["id"]: (row["version"], row["checksum"]) for row in rows}
@@ -122,7 +129,7 @@ class SourceSide:
             checksum=sql.SQL(_checksum(table)),
             table=sql.Identifier(table.source),
             key=sql.Identifier(table.key),
-            moment=sql.SQL(self._subject.moment),
+            day=sql.SQL(_DAY.format(moment=self._subject.moment)),
             sums=sql.SQL(self._subject.sums),
             scope=sql.SQL(
                 f"{self._subject.moment} >= %(since)s AND {self._subject.moment} < %(until)s"
@@ -141,7 +148,7 @@ class WarehouseSide:
         self._writer = writer
         self._statements = subject.statements
         self._parameters = {
-            "zone": scope.zone,
+            **scope.clock.parameters(),
             "epoch": scope.epoch,
             "since": scope.since,
             "until": scope.until,

@@ -76,6 +76,7 @@ class Session:
             or resync_reason(last, status)
             or not last.is_finished
             or (head.epoch, head.watermark) != (last.epoch, last.watermark)
+            or not self.rollups.is_of_this_tzdata(head)
             or self.source.has_rows(last.watermark, status.horizon)
         ):
             return True

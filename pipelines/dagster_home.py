@@ -144,4 +144,6 @@ def environment(settings: DagsterSettings, inherited: dict[str, str]) -> dict[st
         "DAGSTER_HOME": str(settings.home),
         DATABASE: storage_url(settings),
         "DAGSTER_DISABLE_TELEMETRY": "1",
+        # Its daemon, which works out when schedules are due, imports nothing of ours.
+        "PYTHONTZPATH": "",
     }

@@ -14,6 +14,8 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 
+import common  # noqa: F401 # before Dagster: it reads time zones, and common says from where
+
 SECONDS_TO_END = 5.0
 LONGEST_END_SECONDS = 20.0
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import date
 
 from common.log import get_logger
-from pipelines.publish import ROLLUPS, Build, Head, Publisher
+from pipelines.publish import ROLLUPS, Build, Head, Publisher, ReportDays
 from pipelines.watermark import Watermark, ever_greater
 from warehouse.client import Writer
 
@@ -42,10 +42,16 @@ class Gathering:
     """Copies and publishes. The caller holds the lock that the publisher confirms."""
 
     def __init__(
-        self, writer: Writer, publisher: Publisher, *, most_builds: int = MOST_BUILDS
+        self,
+        writer: Writer,
+        publisher: Publisher,
+        *,
+        days: ReportDays,
+        most_builds: int = MOST_BUILDS,
     ) -> None:
         self._writer = writer
         self._publisher = publisher
+        self._days = days
         self._most_builds = most_builds
 
     def run(self, state: Watermark, head: Head) -> tuple[date, ...]:
@@ -71,7 +77,7 @@ class Gathering:
         self._publisher.publish(
             publication=version,
             state=replace(state, epoch=head.epoch, watermark=head.watermark, data_through=through),
-            zone=head.zone,
+            days=self._days,
             builds=[replace(build, version=version) for build in builds.values()],
             replaces=head,
         )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from common.zones import Clock
 from pipelines.watermark import Watermark
 from warehouse.client import Writer
 
@@ -23,10 +24,15 @@ DROPS_PER_COLLECTION = 300
 """Partitions dropped at once, so that collection never delays a batch for long."""
 
 HEAD = """
-SELECT publication, epoch, watermark, zone, data_through, rules FROM published WHERE day = toDate(0)
+SELECT publication, epoch, watermark, zone, data_through, rules, tzdata FROM published
+WHERE day = toDate(0)
 ORDER BY epoch DESC, watermark DESC, publication DESC LIMIT 1
 """
 BUILDS = "SELECT * FROM builds_at(snapshot = {snapshot:UInt64}) ORDER BY day"
+CLOCK = """
+SELECT clock_changes AS changes, clock_offsets AS offsets FROM published
+WHERE day = toDate(0) AND publication = {publication:UInt64} AND notEmpty(clock_changes)
+"""
 OPENED = "SELECT count() FROM published WHERE toDate(published_at) = {today:Date}"
 
 
@@ -41,6 +47,17 @@ class Head:
     data_through: datetime
     rules: int
     """`RULES` when its builds were made."""
+    tzdata: str
+    """Release of the database of zones that its days are of; empty: not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportDays:
+    """Whose days are published, and where they begin."""
+
+    zone: str
+    tzdata: str
+    clock: Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +93,17 @@ class Publisher:
         rows = self._writer.rows("published builds", {"snapshot": snapshot}, sql=BUILDS)
         return {row["day"]: Build(**row) for row in rows}
 
+    def clock(self, publication: int) -> Clock | None:
+        """The clock that a publication's days were cut by; None: it did not say."""
+        rows = self._writer.rows("publication clock", {"publication": publication}, sql=CLOCK)
+        return Clock(tuple(rows[0]["changes"]), tuple(rows[0]["offsets"])) if rows else None
+
     def publish(
         self,
         *,
         publication: int,
         state: Watermark,
-        zone: str,
+        days: ReportDays,
         builds: Sequence[Build],
         replaces: Head | None,
     ) -> None:
@@ -90,7 +112,7 @@ class Publisher:
         published = {build.day: build for build in builds}
         if (
             replaces is not None
-            and (replaces.epoch, replaces.zone) == (state.epoch, zone)
+            and (replaces.epoch, replaces.zone) == (state.epoch, days.zone)
             and not self._writer.value("publication day", {"today": now.date()}, sql=OPENED)
         ):
             # A date opens with the full map, so that older dates can go.
@@ -113,13 +135,16 @@ class Publisher:
                     "version": build.version,
                     "epoch": state.epoch,
                     "watermark": build.watermark,
-                    "zone": zone,
+                    "zone": days.zone,
                     "withheld": build.withheld,
                     "data_through": build.data_through,
                     "turns": build.turns,
                     "rows_differ": build.rows_differ,
                     "published_at": now,
                     "rules": RULES,
+                    "tzdata": days.tzdata if build is header else "",
+                    "clock_changes": days.clock.changes if build is header else (),
+                    "clock_offsets": days.clock.offsets if build is header else (),
                 }
                 for build in (header, *published.values())
             ],

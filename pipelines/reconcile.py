@@ -13,14 +13,15 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
-from zoneinfo import ZoneInfo
 
 from common.log import configure_logging, get_logger
 from common.process import run
 from common.settings import RuntimeSettings, load
+from common.zones import ledger_clock, zone_named
+from pipelines.checks import check_hours
 from pipelines.comparison import (
     EVER,
     LEDGER,
@@ -32,6 +33,7 @@ from pipelines.comparison import (
 )
 from pipelines.cycle import Session, Stores, exclusively
 from pipelines.environment import load_stores
+from warehouse.periods import midnight
 
 log = get_logger(__name__)
 
@@ -89,14 +91,15 @@ def reconcile(
 class _Reconciler:
     def __init__(self, session: Session, *, zone: str) -> None:
         self._session = session
-        self._zone = zone
+        self._zone = zone_named(zone)
+        self._clock = ledger_clock(zone)
 
     def run(self, since: date | None, until: date | None) -> Reconciliation:
         state = self._session.state()
         scope = Scope(
-            since=self._midnight(since) if since else EVER[0],
-            until=self._midnight(until) if until else EVER[1],
-            zone=self._zone,
+            since=midnight(since, self._zone) if since else EVER[0],
+            until=midnight(until, self._zone) if until else EVER[1],
+            clock=self._clock,
             epoch=state.epoch,
             watermark=state.watermark,
         )
@@ -121,15 +124,13 @@ class _Reconciler:
             ok=agrees,
         )
 
-    def _midnight(self, day: date) -> datetime:
-        return datetime.combine(day, time(), ZoneInfo(self._zone)).astimezone(UTC)
-
     def _stale_rollups(self, scope: Scope) -> list[date]:
-        rows = self._session.writer.rows(
-            "checks/rollups_equal_ledger", {"zone": scope.zone, "epoch": scope.epoch}
-        )
-        first = scope.since.astimezone(ZoneInfo(self._zone)).date()
-        last = scope.until.astimezone(ZoneInfo(self._zone)).date()
+        """Published days that are neither their ledger nor their hours."""
+        writer, clock = self._session.writer, scope.clock.parameters()
+        rows = writer.rows("checks/rollups_equal_ledger", {**clock, "epoch": scope.epoch})
+        rows += check_hours(writer, clock=scope.clock)
+        first = scope.since.astimezone(self._zone).date()
+        last = scope.until.astimezone(self._zone).date()
         return [row["day"] for row in rows if first <= row["day"] < last]
 
     def _compare(self, scope: Scope) -> _Found:
@@ -137,7 +138,7 @@ class _Reconciler:
         with one_snapshot(self._session.source, writer, scope) as both:
             ledger, people = both.compare(LEDGER), both.compare(NEWCOMERS)
         traces = writer.rows(
-            "replication/traces_of_erased", {"epoch": scope.epoch, "zone": scope.zone}
+            "replication/traces_of_erased", {**scope.clock.parameters(), "epoch": scope.epoch}
         )
         return _Found(ledger, people, traces)
 

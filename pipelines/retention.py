@@ -6,10 +6,12 @@ Texts live in PostgreSQL only. Erasing them changes no figure: the ledger holds 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
 import psycopg
 
 from common.log import get_logger
+from common.zones import zone_named
 from pipelines.cycle import Stores, exclusively
 from pipelines.watermark import Watermarks
 from warehouse.client import Writer
@@ -37,7 +39,8 @@ DELETE FROM tombstones WHERE id IN (
 ERASE_BUDGETS = """
 DELETE FROM spent_budgets WHERE ctid IN (
     SELECT ctid FROM spent_budgets
-    WHERE period_start < date_trunc(period, now() AT TIME ZONE %(zone)s) LIMIT %(rows)s
+    WHERE period_start < CASE period WHEN 'day' THEN %(today)s::date ELSE %(month)s::date END
+    LIMIT %(rows)s
 )
 """
 ERASE_WATERMARKS = f"""
@@ -72,7 +75,8 @@ def apply_retention(stores: Stores) -> Erased:
             texts = _erase(connection, ERASE_TEXTS, days=days)
             payloads = _erase(connection, ERASE_PAYLOADS, days=days)
             provider_messages = _erase(connection, ERASE_PROVIDER_MESSAGES, days=days)
-        budgets = _erase(connection, ERASE_BUDGETS, zone=stores.report.report_timezone)
+        today = datetime.now(zone_named(stores.report.report_timezone)).date()
+        budgets = _erase(connection, ERASE_BUDGETS, today=today, month=today.replace(day=1))
         tombstones = _erase(
             connection,
             ERASE_TOMBSTONES,

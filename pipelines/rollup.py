@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from common import zones
 from common.log import get_logger
 from pipelines.checks import BlockingChecks, Failure
 from pipelines.gather import Gathering
-from pipelines.publish import RULES, THE_PUBLICATION, Build, Head, Publisher
+from pipelines.publish import RULES, THE_PUBLICATION, Build, Head, Publisher, ReportDays
 from pipelines.replicate import Step, no_step
 from pipelines.watermark import Watermark, ever_greater
 from warehouse.client import Writer
@@ -46,7 +47,17 @@ class Publication:
 
 
 class Rollups:
-    """Builds and publishes. The caller holds the lock that `confirm_lock` confirms."""
+    """Builds and publishes. The caller holds the lock that `confirm_lock` confirms.
+
+    Args:
+        writer: the door.
+        zone: IANA name of the zone whose days are built.
+        grace_seconds: how long a build that was replaced may still be read.
+        confirm_lock: raises when the lock is lost.
+        step: told what was done.
+        tzdata: release of the database of zones.
+        clock: the zone's clock in it.
+    """
 
     def __init__(
         self,
@@ -56,9 +67,11 @@ class Rollups:
         grace_seconds: int,
         confirm_lock: Callable[[], None],
         step: Step = no_step,
+        tzdata: str = zones.RELEASE,
+        clock: zones.Clock | None = None,
     ) -> None:
         self._writer = writer
-        self._zone = zone
+        self._days = ReportDays(zone, tzdata, clock or zones.ledger_clock(zone))
         self._publisher = Publisher(writer, grace_seconds=grace_seconds, confirm_lock=confirm_lock)
         self._checks = BlockingChecks(writer)
         self._step = step
@@ -67,42 +80,47 @@ class Rollups:
     def head(self) -> Head | None:
         """The newest publication of the zone and rules of today; None when there is none."""
         head = self._publisher.head()
-        if head is None or (head.zone, head.rules) != (self._zone, RULES):
+        if head is None or (head.zone, head.rules) != (self._days.zone, RULES):
             return None
         return head
 
     def follow(self, state: Watermark) -> Publication | None:
         """Publish every day that changed up to a finished batch; None when nothing is new."""
         head = self._publisher.head()
-        if head is None or (head.epoch, head.zone) != (state.epoch, self._zone):
+        if head is None or (head.epoch, head.zone) != (state.epoch, self._days.zone):
             return self._publish(state, head, base=0, days=self._changed(state, since=0))
         if head.rules != RULES:
             return self._publish_all(state, head)
-        if head.watermark == state.watermark:
+        if (head.watermark, head.tzdata) == (state.watermark, self._days.tzdata):
             return None
         withheld = [
             build.day
             for build in self._publisher.builds(head.publication).values()
             if build.withheld
         ]
-        days = {*self._changed(state, since=head.watermark), *withheld}
+        days = {*self._changed(state, since=head.watermark), *withheld, *self._moved(state, head)}
         return self._publish(state, head, base=head.publication, days=sorted(days))
 
     def rebuild(self, state: Watermark, days: Iterable[date]) -> Publication:
         """Build the given days again, changed or not."""
         head = self._publisher.head()
-        if head is None or (head.epoch, head.zone) != (state.epoch, self._zone):
+        if head is None or (head.epoch, head.zone) != (state.epoch, self._days.zone):
             return self._publish(state, head, base=0, days=self._changed(state, since=0))
         if head.rules != RULES:
             return self._publish_all(state, head)
-        return self._publish(state, head, base=head.publication, days=sorted(set(days)))
+        days = {*days, *self._moved(state, head)}
+        return self._publish(state, head, base=head.publication, days=sorted(days))
 
     def gather(self, state: Watermark) -> tuple[date, ...]:
         """Put months that are spread over many builds into one each. Returns the moved days."""
         head = self.head()
-        if head is None or (head.epoch, head.watermark) != (state.epoch, state.watermark):
+        if head is None or (head.epoch, head.watermark, head.tzdata) != (
+            state.epoch,
+            state.watermark,
+            self._days.tzdata,
+        ):
             return ()
-        return Gathering(self._writer, self._publisher).run(state, head)
+        return Gathering(self._writer, self._publisher, days=self._days).run(state, head)
 
     def collect(self) -> int:
         """Drop what no reader needs. Returns the number of dropped partitions."""
@@ -120,13 +138,34 @@ class Rollups:
         rows = self._writer.rows(
             "rollups/changed_days",
             {
-                "zone": self._zone,
+                **self._days.clock.parameters(),
                 "epoch": state.epoch,
                 "since": since,
                 "until": state.watermark,
             },
         )
         return [row["day"] for row in rows]
+
+    def is_of_this_tzdata(self, head: Head) -> bool:
+        """Whether its days begin where the database of zones has it now."""
+        return head.tzdata == self._days.tzdata
+
+    def _moved(self, state: Watermark, head: Head) -> set[date]:
+        """Days that begin or end elsewhere since they were built: another `tzdata` says so."""
+        if self.is_of_this_tzdata(head):
+            return set()
+        recorded = self._publisher.clock(head.publication)
+        builds = self._publisher.builds(head.publication)
+        moved = {
+            day
+            for day in builds
+            if recorded is None or _edges(recorded, day) != _edges(self._days.clock, day)
+        }
+        if moved:
+            # A turn may have moved to a day that had none.
+            moved |= set(self._changed(state, since=0)) - builds.keys()
+        log.info("days begin elsewhere", tzdata=self._days.tzdata, days=len(moved))
+        return moved
 
     def _publish(
         self, state: Watermark, head: Head | None, *, base: int, days: Sequence[date]
@@ -137,7 +176,11 @@ class Rollups:
         withheld = linked_days({failure.day for failure in failures}, moves) & set(made)
         builds = self._map(state, head, made, base=base, version=version, withheld=withheld)
         self._publisher.publish(
-            publication=version, state=state, zone=self._zone, builds=builds, replaces=head
+            publication=version,
+            state=state,
+            days=self._days,
+            builds=builds,
+            replaces=head,
         )
         self._step("published")
         outcome = Publication(
@@ -257,7 +300,7 @@ class Rollups:
         # The last good numbers of a withheld day, of the epoch before if need be.
         served = (
             self._publisher.builds(head.publication)
-            if head is not None and head.zone == self._zone and withheld
+            if head is not None and head.zone == self._days.zone and withheld
             else {}
         )
         builds = []
@@ -292,13 +335,17 @@ class Rollups:
         self, state: Watermark, days: Sequence[date], *, version: int
     ) -> dict[str, Any]:
         around = {day + timedelta(days=shift) for day in days for shift in (-1, 0, 1)}
+        (first, _), (_, end) = (_edges(self._days.clock, day) for day in (days[0], days[-1]))
         return {
             "epoch": state.epoch,
-            "zone": self._zone,
+            **self._days.clock.days(days[0], days[-1]).parameters(),
             "version": version,
             "days": list(days),
             # A day of the zone touches at most the UTC days around it; these are the sort key.
             "utc_days": sorted(around),
+            # Few turns of those are left for which the day has to be worked out.
+            "since": datetime.fromtimestamp(first, UTC),
+            "until": datetime.fromtimestamp(end, UTC),
         }
 
 
@@ -314,6 +361,10 @@ def linked_days(failed: set[date], moves: Iterable[tuple[date, date]]) -> set[da
         if grown == linked:
             return linked
         linked = grown
+
+
+def _edges(clock: zones.Clock, day: date) -> tuple[int, int]:
+    return clock.day_start(day), clock.day_start(day + timedelta(days=1))
 
 
 def _through(before: Build | None, head: Head | None) -> datetime:

@@ -1,5 +1,10 @@
--- One row per day with turns of a person, in the reporting zone, oldest first.
-SELECT CAST(received_at AT TIME ZONE CAST(:zone AS text) AS date) AS day,
+-- One row per day with turns of a person, oldest first. `changes` and `offsets` are the reporting
+-- zone's clock, see common/zones.py.
+SELECT date '1970-01-01' + CAST(floor((
+           extract(epoch FROM received_at) + (CAST(:offsets AS bigint[]))[
+               width_bucket(extract(epoch FROM received_at), CAST(:changes AS numeric[]))
+           ]
+       ) / 86400) AS int) AS day,
        sum(user_messages) AS messages,
        count(*) FILTER (WHERE status = 'answered') AS answers,
        coalesce(sum(prompt_tokens), 0) + coalesce(sum(completion_tokens), 0) AS tokens,

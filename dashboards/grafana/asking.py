@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.grafana.binding import bound, query
+from dashboards.grafana.binding import bound, day_start, query
 
 PERCENTILES = ("p50", "p90", "p95", "p99")
 
@@ -35,7 +35,7 @@ def series(report: str, **columns: str) -> str:
 def day_series(report: str, key: str, *, columns: dict[str, str], **overrides: str) -> str:
     """Figures per day of the report zone, zeros on empty days."""
     return query(
-        f"SELECT toDateTime(spine.day, report_zone) AS time, {_columns(columns)}\n"
+        f"SELECT {day_start('spine.day')} AS time, {_columns(columns)}\n"
         "FROM (SELECT toDate(arrayJoin(range(toUInt32(first_touched),"
         " toUInt32(last_touched + 1)))) AS day) AS spine\n"
         f"LEFT JOIN (\n{bound(report, **overrides)}\n) AS points"

@@ -35,10 +35,36 @@ def _head(column: str) -> str:
     return f"assumeNotNull((SELECT {newest} FROM published WHERE day = toDate(0)))"
 
 
+def _ahead(moment: str, clock: str) -> str:
+    """How many seconds a clock is ahead of UTC at a moment, see common/zones.py."""
+    seconds = f"toUnixTimestamp({moment})"
+    changes, offsets = f"{clock}.1", f"{clock}.2"
+    return f"transform(roundDown({seconds}, {changes}), {changes}, {offsets}, toInt32(0))"
+
+
+def report_day(moment: str) -> str:
+    """The day of the report zone that holds a moment, by the clock of the publication."""
+    return f"toDate(intDiv(toUnixTimestamp({moment}) + {_ahead(moment, 'report_clock')}, 86400))"
+
+
+def day_start(day: str) -> str:
+    """The first moment of a day of the report zone: `Clock.day_start` in SQL."""
+    return (
+        "toDateTime(arrayMin(arrayMap((change, ahead, until) ->"
+        f" if(greatest(toInt64(change), toInt64(toUInt32({day})) * 86400 - ahead) < until,"
+        f" greatest(toInt64(change), toInt64(toUInt32({day})) * 86400 - ahead), 4294967295),"
+        " report_clock.1, report_clock.2,"
+        " arrayPushBack(arrayPopFront(report_clock.1), 4294967295))), 'UTC')"
+    )
+
+
 PREAMBLE = {
-    "report_zone": (
-        f"assumeNotNull((SELECT if(count() = 0, 'UTC', {_HEAD.format(column='zone')})"
-        " FROM published WHERE day = toDate(0)))"
+    # Nothing was published yet, or before publications said so: as in UTC.
+    "report_clock": (
+        "assumeNotNull((SELECT if(empty(newest.1), tuple([toUInt32(0)], [toInt32(0)]), newest)"
+        " FROM (SELECT "
+        + _HEAD.format(column="tuple(clock_changes, clock_offsets)")
+        + " AS newest FROM published WHERE day = toDate(0))))"
     ),
     "ledger_epoch": _head("epoch"),
     "ledger_watermark": _head("watermark"),
@@ -51,23 +77,21 @@ PREAMBLE = {
     "published_builds": "(SELECT groupArray(tuple(day, version)) FROM builds)",
     # Days that keep older numbers: since and until in Unix seconds, and up to which version.
     "held_days": (
-        "(SELECT groupArray(tuple(toInt64(toUnixTimestamp(toDateTime(day, report_zone))),"
-        " toInt64(toUnixTimestamp(toDateTime(day + 1, report_zone))), watermark))"
+        f"(SELECT groupArray(tuple(toInt64(toUnixTimestamp({day_start('day')})),"
+        f" toInt64(toUnixTimestamp({day_start('day + 1')})), watermark))"
         " FROM builds WHERE withheld)"
     ),
     "picked_since": SINCE,
     "picked_until": UNTIL,
     "picked_zone": ZONE,
     "picked_step": STEP,
-    "first_touched": "toDate(picked_since, report_zone)",
-    "last_touched": "toDate(picked_until - 1, report_zone)",
+    # Scalars of their own: what is derived from them has to be constant.
+    "first_touched": f"assumeNotNull((SELECT {report_day('picked_since')}))",
+    "last_touched": f"assumeNotNull((SELECT {report_day('picked_until - 1')}))",
     # Whole days of the report zone come from the daily tier.
-    "first_whole": (
-        "first_touched + toUInt8(toStartOfDay(toDateTime(picked_since, report_zone))"
-        " < picked_since)"
-    ),
-    "last_whole": "toDate(picked_until, report_zone) - 1",
-    "ledger_today": "toDate(ledger_through, report_zone)",
+    "first_whole": (f"first_touched + toUInt8({day_start('first_touched')} < picked_since)"),
+    "last_whole": f"{report_day('picked_until')} - 1",
+    "ledger_today": report_day("ledger_through"),
     # Starts of the buckets on the picker's clock: days, Mondays and months are those of its zone.
     "bucket_edges": (
         "arraySort(arrayDistinct(arrayMap(moment -> greatest(toUnixTimestamp(picked_since),"
@@ -81,6 +105,13 @@ PREAMBLE = {
         " + intDiv(moment - toUnixTimestamp(toStartOfDay(toDateTime(moment, picked_zone))),"
         " picked_step) * picked_step))),"
         " range(toUnixTimestamp(picked_since), toUnixTimestamp(picked_until), 900))))"
+    ),
+    # The picker's clock, which only Grafana knows, as the engine has it at each quarter of an hour.
+    "picked_clock": (
+        "assumeNotNull((SELECT tuple(quarters, arrayMap(quarter ->"
+        " toInt32(timezoneOffset(toDateTime(quarter, picked_zone))), quarters))"
+        " FROM (SELECT range(toUnixTimestamp(picked_since), toUnixTimestamp(picked_until), 900)"
+        " AS quarters)))"
     ),
     "people_narrowed": NARROWED,
     # Days of the report zone, one more before the first to compare it with.
@@ -98,7 +129,8 @@ PARAMETERS = {
     "edges": "arrayMap(edge -> tuple(edge, toUInt32(1), toUInt32(1)), bucket_edges)",
     "first_day": "first_whole",
     "last_day": "last_whole",
-    "tz": "picked_zone",
+    "changes": "picked_clock.1",
+    "offsets": "picked_clock.2",
     "epoch": "ledger_epoch",
     "watermark": "ledger_watermark",
     "today": "ledger_today",

@@ -12,7 +12,7 @@ from dashboards.grafana.asking import (
     series,
     share,
 )
-from dashboards.grafana.binding import TOUCHED_DAYS, bound, query
+from dashboards.grafana.binding import TOUCHED_DAYS, bound, day_start, query
 from dashboards.grafana.panels import Panel
 
 COUNT = "short"
@@ -208,10 +208,9 @@ PANELS = (
             # Sums per person are kept per bot: any narrower question is asked of the ledger.
             first_day="if(people_narrowed, toDate('1970-01-02'), first_whole)",
             last_day="if(people_narrowed, toDate('1970-01-01'), last_whole)",
-            days_since="if(people_narrowed, picked_since, toDateTime(first_whole, report_zone))",
+            days_since=f"if(people_narrowed, picked_since, {day_start('first_whole')})",
             days_until="if(people_narrowed, picked_since,"
-            " greatest(toDateTime(last_whole + 1, report_zone),"
-            " toDateTime(first_whole, report_zone)))",
+            f" greatest({day_start('last_whole + 1')}, {day_start('first_whole')}))",
             by="'messages'",
             limit="20",
         ),

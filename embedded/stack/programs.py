@@ -110,6 +110,7 @@ class Plan:
         return {
             **base,
             "PYTHONPATH": str(PROJECT),
+            "PYTHONTZPATH": "",
             "PYTHONUNBUFFERED": "1",
             "DATA_DIR": str(self.data),
             "BIND_HOST": self.settings.bind_host,

@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 
 import pandas as pd
 
+from common.zones import ledger_clock
 from pipelines.cycle import Stores
 from pipelines.expectations.names import CHECKS
 from pipelines.watermark import Watermarks
@@ -64,7 +65,7 @@ def validate(
             return []
         parameters = {
             "epoch": state.epoch,
-            "zone": stores.report.report_timezone,
+            **ledger_clock(stores.report.report_timezone).parameters(),
             "since": since,
             "until": until,
             "rows": LEDGER_ROWS,

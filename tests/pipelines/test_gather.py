@@ -8,10 +8,11 @@ from datetime import date, timedelta
 
 import pytest
 
+from common.zones import RELEASE, ledger_clock
 from pipelines.cycle import Stores, exclusively, run_cycle
 from pipelines.errors import LockLostError
 from pipelines.gather import Gathering, scattered
-from pipelines.publish import Build, Publisher
+from pipelines.publish import Build, Publisher, ReportDays
 from tests.pipelines.cycles import collect_until
 from tests.pipelines.ledger import NOON, Ledger, random_turn
 from tests.pipelines.test_rollup import MOSCOW, assert_exact, published
@@ -35,7 +36,8 @@ def build_days_one_by_one(stores: Stores, ledger: Ledger, *, days: int) -> None:
 
 def gathering(writer: Writer, confirm_lock: Callable[[], None]) -> Gathering:
     publisher = Publisher(writer, grace_seconds=1, confirm_lock=confirm_lock)
-    return Gathering(writer, publisher, most_builds=1)
+    days = ReportDays(MOSCOW.key, RELEASE, ledger_clock(MOSCOW.key))
+    return Gathering(writer, publisher, days=days, most_builds=1)
 
 
 def refuse() -> None:

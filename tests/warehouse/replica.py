@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
+from common.zones import RELEASE, Clock
 from pipelines.rollup import Publication, Rollups
 from pipelines.watermark import Watermark
 from warehouse.client import Writer
@@ -124,11 +125,21 @@ class Replica:
         writer: the door.
         zone: the report zone.
         epoch: greater than every one before in the same database.
+        tzdata: release of the database of zones.
+        clock: the zone's clock in it.
     """
 
-    def __init__(self, writer: Writer, *, zone: str, epoch: int = 1) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        *,
+        zone: str,
+        epoch: int = 1,
+        tzdata: str = RELEASE,
+        clock: Clock | None = None,
+    ) -> None:
         self._writer = writer
-        self._rollups = Rollups(writer, zone=zone, grace_seconds=0, confirm_lock=lambda: None)
+        self.use_tzdata(zone, tzdata=tzdata, clock=clock)
         self._version = 1_000
         self._state = Watermark(
             sequence=1,
@@ -146,6 +157,17 @@ class Replica:
         )
         self.turns: dict[UUID, Turn] = {}
         """The ledger as it stands now."""
+
+    def use_tzdata(self, zone: str, *, tzdata: str, clock: Clock | None = None) -> None:
+        """Publish by another release of the database of zones from now on."""
+        self._rollups = Rollups(
+            self._writer,
+            zone=zone,
+            grace_seconds=0,
+            confirm_lock=lambda: None,
+            tzdata=tzdata,
+            clock=clock,
+        )
 
     def store(self, turns: Iterable[Turn], *, is_deleted: bool = False) -> None:
         """Write turns (again), or their tombstones."""

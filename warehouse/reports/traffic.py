@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from common.zones import Clock, clock_of
 from warehouse.kept_days import BotDay
 from warehouse.periods import Bucket, Period, Span
 from warehouse.reading import Reader
@@ -139,7 +140,7 @@ async def heatmap(
         {
             **moments(period.span),
             "builds": snapshot.versions(*touched_days(period.span, snapshot.zone)),
-            "tz": period.tz,
+            **_clock(period).parameters(),
         },
         filters,
     )
@@ -151,6 +152,10 @@ async def heatmap(
             for hour in HOURS
         )
     )
+
+
+def _clock(period: Period) -> Clock:
+    return clock_of(period.zone, int(period.since.timestamp()), int(period.until.timestamp()))
 
 
 async def _series(

@@ -5,7 +5,10 @@ SELECT
     toString(ledger.totals) AS expected
 FROM (
     SELECT
-        toDate(t.received_at, {zone:String}) AS day,
+        toDate(intDiv(toUnixTimestamp(t.received_at) + transform(
+            roundDown(toUnixTimestamp(t.received_at), {changes:Array(UInt32)}),
+            {changes:Array(UInt32)}, {offsets:Array(Int32)}, toInt32(0)
+        ), 86400)) AS day,
         tuple(
             count(), sum(toUInt64(t.user_messages)), countIf(t.status = 'answered'),
             sum(toUInt64(ifNull(t.prompt_tokens, 0) + ifNull(t.completion_tokens, 0))),
@@ -14,7 +17,9 @@ FROM (
     FROM turns AS t FINAL
     WHERE t.epoch = {epoch:UInt32}
         AND toDate(t.received_at) IN {utc_days:Array(Date)}
-        AND toDate(t.received_at, {zone:String}) IN {days:Array(Date)}
+        AND t.received_at >= {since:DateTime64(6, 'UTC')}
+        AND t.received_at < {until:DateTime64(6, 'UTC')}
+        AND day IN {days:Array(Date)}
     GROUP BY day
 ) AS ledger
 FULL OUTER JOIN (

@@ -1,12 +1,17 @@
 -- A row: a day with turns that cannot be: unknown status, negative amounts, or from the future.
 SELECT
-    toDate(t.received_at, {zone:String}) AS day,
+    toDate(intDiv(toUnixTimestamp(t.received_at) + transform(
+        roundDown(toUnixTimestamp(t.received_at), {changes:Array(UInt32)}),
+        {changes:Array(UInt32)}, {offsets:Array(Int32)}, toInt32(0)
+    ), 86400)) AS day,
     toString(count()) AS observed,
     '0 impossible turns' AS expected
 FROM turns AS t FINAL
 WHERE t.epoch = {epoch:UInt32}
     AND toDate(t.received_at) IN {utc_days:Array(Date)}
-    AND toDate(t.received_at, {zone:String}) IN {days:Array(Date)}
+    AND t.received_at >= {since:DateTime64(6, 'UTC')}
+    AND t.received_at < {until:DateTime64(6, 'UTC')}
+    AND day IN {days:Array(Date)}
     AND (
         t.status NOT IN ('answered', 'failed', 'cancelled', 'rejected')
         OR t.cost_usd < 0

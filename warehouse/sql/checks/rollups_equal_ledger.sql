@@ -2,7 +2,10 @@
 SELECT ledger.day AS day, toString(rollup.totals) AS observed, toString(ledger.totals) AS expected
 FROM (
     SELECT
-        toDate(t.received_at, {zone:String}) AS day,
+        toDate(intDiv(toUnixTimestamp(t.received_at) + transform(
+            roundDown(toUnixTimestamp(t.received_at), {changes:Array(UInt32)}),
+            {changes:Array(UInt32)}, {offsets:Array(Int32)}, toInt32(0)
+        ), 86400)) AS day,
         tuple(
             count(), sum(ifNull(t.cost_usd, toDecimal64(0, 10))),
             uniqExactIf(t.user_key, t.is_person)

@@ -11,7 +11,10 @@ SELECT
 FROM builds AS b
 LEFT JOIN (
     SELECT
-        toDate(received_at, {zone:String}) AS day, count() AS turns,
+        toDate(intDiv(toUnixTimestamp(received_at) + transform(
+            roundDown(toUnixTimestamp(received_at), {changes:Array(UInt32)}),
+            {changes:Array(UInt32)}, {offsets:Array(Int32)}, toInt32(0)
+        ), 86400)) AS day, count() AS turns,
         toString(sum(ifNull(cost_usd, toDecimal64(0, 10)))) AS cost,
         uniqExactIf(user_key, is_person) AS people
     FROM turns FINAL

@@ -1,4 +1,9 @@
 -- A row: one turn of the newest ones of the range, for rules about single turns.
+WITH
+    toDate(intDiv(toUnixTimestamp(t.received_at) + transform(
+        roundDown(toUnixTimestamp(t.received_at), {changes:Array(UInt32)}),
+        {changes:Array(UInt32)}, {offsets:Array(Int32)}, toInt32(0)
+    ), 86400)) AS day
 SELECT
     toString(t.id) AS id,
     t.user_key AS user_key,
@@ -17,6 +22,6 @@ SELECT
 FROM turns AS t FINAL
 WHERE t.epoch = {epoch:UInt32}
     AND toDate(t.received_at) >= {since:Date} - 1
-    AND toDate(t.received_at, {zone:String}) BETWEEN {since:Date} AND {until:Date}
+    AND day BETWEEN {since:Date} AND {until:Date}
 ORDER BY t.received_at DESC
 LIMIT {rows:UInt32}

@@ -1,6 +1,9 @@
 -- A row: people who came on one day, as the warehouse holds them, for comparison with PostgreSQL.
 SELECT
-    toDate(p.created_at, {zone:String}) AS day,
+    toDate(intDiv(toUnixTimestamp(p.created_at) + transform(
+        roundDown(toUnixTimestamp(p.created_at), {changes:Array(UInt32)}),
+        {changes:Array(UInt32)}, {offsets:Array(Int32)}, toInt32(0)
+    ), 86400)) AS day,
     count() AS users,
     sum(toUInt64(
     reinterpretAsUInt32(reverse(substring(MD5(concatWithSeparator('|',

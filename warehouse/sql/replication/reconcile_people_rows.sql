@@ -1,4 +1,9 @@
 -- A row: one person of a differing day: the key, version and a checksum of all columns.
+WITH
+    toDate(intDiv(toUnixTimestamp(p.created_at) + transform(
+        roundDown(toUnixTimestamp(p.created_at), {changes:Array(UInt32)}),
+        {changes:Array(UInt32)}, {offsets:Array(Int32)}, toInt32(0)
+    ), 86400)) AS day
 SELECT
     toString(p.user_key) AS id,
     p.version AS version,
@@ -14,5 +19,5 @@ SELECT
 FROM people AS p FINAL
 WHERE p.epoch = {epoch:UInt32}
     AND toDate(p.created_at) IN {utc_days:Array(Date)}
-    AND toDate(p.created_at, {zone:String}) IN {days:Array(Date)}
+    AND day IN {days:Array(Date)}
     AND p.user_key NOT IN (SELECT toUInt32(arrayJoin({excluded:Array(String)})))

@@ -1,6 +1,9 @@
 -- A row: one day of the ledger as the warehouse holds it, for comparison with PostgreSQL.
 SELECT
-    toDate(t.received_at, {zone:String}) AS day,
+    toDate(intDiv(toUnixTimestamp(t.received_at) + transform(
+        roundDown(toUnixTimestamp(t.received_at), {changes:Array(UInt32)}),
+        {changes:Array(UInt32)}, {offsets:Array(Int32)}, toInt32(0)
+    ), 86400)) AS day,
     count() AS turns,
     sum(toUInt64(ifNull(t.prompt_tokens, 0)) + toUInt64(ifNull(t.completion_tokens, 0))) AS tokens,
     sum(ifNull(t.cost_usd, toDecimal64(0, 10))) AS cost_usd,

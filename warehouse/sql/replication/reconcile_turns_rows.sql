@@ -1,4 +1,9 @@
 -- A row: one turn of a differing day: its id, version and a checksum of all its columns.
+WITH
+    toDate(intDiv(toUnixTimestamp(t.received_at) + transform(
+        roundDown(toUnixTimestamp(t.received_at), {changes:Array(UInt32)}),
+        {changes:Array(UInt32)}, {offsets:Array(Int32)}, toInt32(0)
+    ), 86400)) AS day
 SELECT
     toString(t.id) AS id,
     t.version AS version,
@@ -38,5 +43,5 @@ SELECT
 FROM turns AS t FINAL
 WHERE t.epoch = {epoch:UInt32}
     AND toDate(t.received_at) IN {utc_days:Array(Date)}
-    AND toDate(t.received_at, {zone:String}) IN {days:Array(Date)}
+    AND day IN {days:Array(Date)}
     AND t.id NOT IN (SELECT toUUID(arrayJoin({excluded:Array(String)})))

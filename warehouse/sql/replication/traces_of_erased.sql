@@ -2,7 +2,10 @@
 SELECT
     p.user_key AS user_key,
     max(p.version) AS version,
-    toDate(max(p.created_at), {zone:String}) AS day
+    toDate(intDiv(toUnixTimestamp(max(p.created_at)) + transform(
+        roundDown(toUnixTimestamp(max(p.created_at)), {changes:Array(UInt32)}),
+        {changes:Array(UInt32)}, {offsets:Array(Int32)}, toInt32(0)
+    ), 86400)) AS day
 FROM people AS p
 WHERE p.epoch = {epoch:UInt32}
 GROUP BY p.user_key

@@ -1,7 +1,13 @@
 -- A row: one weekday (1 Monday) and hour of the zone, from quarters of an hour.
+-- `changes` and `offsets` are the zone's clock, see common/zones.py. 1970 began on a Thursday.
+WITH
+    toUnixTimestamp(bucket) + transform(
+        roundDown(toUnixTimestamp(bucket), {changes:Array(UInt32)}),
+        {changes:Array(UInt32)}, {offsets:Array(Int32)}, toInt32(0)
+    ) AS wall
 SELECT
-    toDayOfWeek(bucket, 0, {tz:String}) AS weekday,
-    toHour(bucket, {tz:String}) AS hour,
+    toUInt8((intDiv(wall, 86400) + 3) % 7 + 1) AS weekday,
+    toUInt8(intDiv(wall, 3600) % 24) AS hour,
     sum(turns) AS turns,
     sum(user_messages) AS user_messages,
     groupBitmapMerge(active) AS active_users

@@ -13,7 +13,10 @@ WITH
         - toUnixTimestamp64Micro(t.received_at), 0
     ) AS token_microseconds
 SELECT
-    toDate(t.received_at, {zone:String}) AS day,
+    toDate(intDiv(toUnixTimestamp(t.received_at) + transform(
+        roundDown(toUnixTimestamp(t.received_at), {changes:Array(UInt32)}),
+        {changes:Array(UInt32)}, {offsets:Array(Int32)}, toInt32(0)
+    ), 86400)) AS day,
     {version:UInt64} AS version,
     toStartOfInterval(toDateTime(t.received_at, 'UTC'), INTERVAL 15 MINUTE, 'UTC') AS bucket,
     t.bot_id AS bot_id,
@@ -61,5 +64,7 @@ SELECT
 FROM turns AS t FINAL
 WHERE t.epoch = {epoch:UInt32}
     AND toDate(t.received_at) IN {utc_days:Array(Date)}
-    AND toDate(t.received_at, {zone:String}) IN {days:Array(Date)}
+    AND t.received_at >= {since:DateTime64(6, 'UTC')}
+    AND t.received_at < {until:DateTime64(6, 'UTC')}
+    AND day IN {days:Array(Date)}
 GROUP BY day, bucket, bot_id, chat_type, language, model, model_asked

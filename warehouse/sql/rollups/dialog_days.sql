@@ -3,7 +3,10 @@
 -- takes a third of the time that tuples take. No text of the ledger holds a zero byte.
 INSERT INTO dialog_days
 SELECT
-    toDate(t.received_at, {zone:String}) AS day,
+    toDate(intDiv(toUnixTimestamp(t.received_at) + transform(
+        roundDown(toUnixTimestamp(t.received_at), {changes:Array(UInt32)}),
+        {changes:Array(UInt32)}, {offsets:Array(Int32)}, toInt32(0)
+    ), 86400)) AS day,
     {version:UInt64} AS version,
     t.bot_id AS bot_id,
     t.dialog_id AS dialog_id,
@@ -30,5 +33,7 @@ SELECT
 FROM turns AS t FINAL
 WHERE t.epoch = {epoch:UInt32}
     AND toDate(t.received_at) IN {utc_days:Array(Date)}
-    AND toDate(t.received_at, {zone:String}) IN {days:Array(Date)}
+    AND t.received_at >= {since:DateTime64(6, 'UTC')}
+    AND t.received_at < {until:DateTime64(6, 'UTC')}
+    AND day IN {days:Array(Date)}
 GROUP BY day, bot_id, dialog_id

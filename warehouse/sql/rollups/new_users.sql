@@ -9,7 +9,10 @@ SELECT
     groupBitmapState(user_key) AS new
 FROM (
     SELECT
-        toDate(t.received_at, {zone:String}) AS day,
+        toDate(intDiv(toUnixTimestamp(t.received_at) + transform(
+            roundDown(toUnixTimestamp(t.received_at), {changes:Array(UInt32)}),
+            {changes:Array(UInt32)}, {offsets:Array(Int32)}, toInt32(0)
+        ), 86400)) AS day,
         t.user_key AS user_key,
         argMin(
             tuple(t.received_at, t.bot_id, ifNull(t.source, '')), tuple(t.received_at, t.id)
@@ -17,7 +20,9 @@ FROM (
     FROM turns AS t FINAL
     WHERE t.epoch = {epoch:UInt32}
         AND toDate(t.received_at) IN {utc_days:Array(Date)}
-        AND toDate(t.received_at, {zone:String}) IN {days:Array(Date)}
+        AND t.received_at >= {since:DateTime64(6, 'UTC')}
+        AND t.received_at < {until:DateTime64(6, 'UTC')}
+        AND day IN {days:Array(Date)}
         AND t.is_person
     GROUP BY day, user_key
 )

@@ -1,7 +1,10 @@
 -- A row: one person's day with one bot, in this build; or a pseudonym's that is no person.
 INSERT INTO user_days
 SELECT
-    toDate(t.received_at, {zone:String}) AS day,
+    toDate(intDiv(toUnixTimestamp(t.received_at) + transform(
+        roundDown(toUnixTimestamp(t.received_at), {changes:Array(UInt32)}),
+        {changes:Array(UInt32)}, {offsets:Array(Int32)}, toInt32(0)
+    ), 86400)) AS day,
     {version:UInt64} AS version,
     t.bot_id AS bot_id,
     t.user_key AS user_key,
@@ -35,5 +38,7 @@ SELECT
 FROM turns AS t FINAL
 WHERE t.epoch = {epoch:UInt32}
     AND toDate(t.received_at) IN {utc_days:Array(Date)}
-    AND toDate(t.received_at, {zone:String}) IN {days:Array(Date)}
+    AND t.received_at >= {since:DateTime64(6, 'UTC')}
+    AND t.received_at < {until:DateTime64(6, 'UTC')}
+    AND day IN {days:Array(Date)}
 GROUP BY day, bot_id, user_key, is_person
