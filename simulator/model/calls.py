@@ -11,6 +11,7 @@ from uuid import uuid4
 from simulator.bell import Bell
 from simulator.counters import Counters
 from simulator.journal import Journal
+from simulator.model.answers import last_user_text
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,9 +39,16 @@ class Call:
     reasoning_tokens: int | None = None
     cost: float | str | None = None
     """As stated to the client; None when it was not stated."""
+    messages: list[Any] = field(default_factory=list)
+    """The whole prompt, in memory alone."""
+
+    @property
+    def question(self) -> str:
+        """The newest text of the user."""
+        return last_user_text(self.messages)
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "messages"}
 
 
 class Calls:

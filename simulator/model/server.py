@@ -129,6 +129,7 @@ class ModelServer:
             text_sha256=text_digest(request.text),
             stream=request.stream,
             prompt_messages=len(request.messages),
+            messages=request.messages,
             user=request.user,
         )
         self.calls.start(call)

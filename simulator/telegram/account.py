@@ -147,11 +147,12 @@ class BotAccount:
         thread_id: int | None = None,
         reply_to_message_id: int | None = None,
         date: int | None = None,
+        more: Json | None = None,
     ) -> list[int]:
         """A person writes; returns the ids of the updates, several when the text is long.
 
         Without `chat` it is the person's private chat. A text that no client can send (empty,
-        only spaces) makes no update.
+        only spaces) makes no update. `more` are further fields of the message.
         """
         author = person or Person()
         place = chat or author.private_chat()
@@ -170,10 +171,29 @@ class BotAccount:
                 thread_id=thread_id,
                 reply_to=reply_to,
             )
-            update_id = self.queue.put({"message": message})
+            update_id = self.queue.put({"message": message | (more or {})})
             if update_id is not None:
                 update_ids.append(update_id)
         return update_ids
+
+    def send_content(
+        self,
+        kind: str,
+        content: object,
+        *,
+        person: Person | None = None,
+        chat: Chat | None = None,
+        more: Json | None = None,
+    ) -> int | None:
+        """A person sends a photo, a sticker or anything else without a text of its own."""
+        author = person or Person()
+        place = chat or author.private_chat()
+        self.remember(place)
+        message = text_message(
+            "", message_id=self.next_message_id(), person=author, chat=place, date=int(time.time())
+        )
+        del message["text"]
+        return self.queue.put({"message": message | {kind: content} | (more or {})})
 
     def edit_text(
         self, text: str, *, message_id: int, person: Person | None = None, chat: Chat | None = None

@@ -111,6 +111,11 @@ def is_command(text: str, *, registered: frozenset[str], username: str) -> bool:
     return command in registered and (not addressee or addressee.lower() == username.lower())
 
 
+def is_like_a_command(text: str) -> bool:
+    """Whether a bot that knows no such command takes the text for a mistyped one."""
+    return re.match(r"\s*/\w{1,64}(@\w*)?[.,!?:;…]*(?=\s|$)", text) is not None
+
+
 def text_message(
     text: str,
     *,
