@@ -15,25 +15,30 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
+from bot.command_limit import CommandLimiter
 from bot.delivery import Outbox
 from bot.desk import Desk
 from bot.erasure import Erasure
 from bot.export import Export
 from bot.i18n import Translations
 from bot.inbox import Inbox
-from bot.incoming import Classifier, Identity
+from bot.incoming import Classifier
 from bot.lanes import Lanes, Line
 from bot.leases import Leases, LeasesLostError
 from bot.ledger import Ledger
 from bot.limits import CHARACTERS_PER_TOKEN, Limits
+from bot.meaning import Identity, Reader
 from bot.metrics import Metrics
 from bot.model import Model, connect_model
 from bot.monitor import Monitor
+from bot.opening import Opener
 from bot.operator_mail import OperatorMail
 from bot.pace import Pace
 from bot.people import People
 from bot.poller import Poller
 from bot.preferences import Preferences
+from bot.quoting import Quoter
+from bot.recent import RecentNotices
 from bot.refusals import ChatRefusals
 from bot.registration import introduce, poll, set_webhook, webhook_of
 from bot.routes import command_names, create_dispatcher, register_commands
@@ -43,6 +48,7 @@ from bot.talk import Talk
 from bot.telegram import connect
 from bot.turns import Turns
 from bot.usage import UsageReader
+from bot.visits import Visits
 from bot.web import Web
 from common.errors import SettingError, StartupError
 from common.log import get_logger
@@ -107,6 +113,7 @@ class App:
             vault=self.vault,
             max_history_messages=s.bot.max_history_messages,
             max_history_characters=s.bot.max_history_tokens * CHARACTERS_PER_TOKEN,
+            tells_names=s.bot.group_first_names,
         )
         self.limits = Limits(
             access=s.access,
@@ -116,6 +123,7 @@ class App:
             zone=ZoneInfo(s.report.report_timezone),
             sessions=self.sessions,
         )
+        self.notices = RecentNotices()
         self.turns = Turns(
             ledger=self.ledger,
             model=self.model,
@@ -138,41 +146,55 @@ class App:
     def _assemble(self, identity: Identity) -> None:
         """The parts that need to know the bot's own name."""
         s = self.settings
+        reader = Reader(identity, command_names(self.translations))
+        preferences = Preferences(identity.bot_id, sessions=self.sessions)
         self.inbox = Inbox(
             identity.bot_id,
             sessions=self.sessions,
             statements=self.statements,
             vault=self.vault,
             people=self.people,
-            classifier=Classifier(self.vault, self.bot, identity),
+            classifier=Classifier(self.vault, self.bot, reader),
             lanes=self.lanes,
             metrics=self.metrics,
         )
         self.monitor.inbox = self.inbox
+        quoter = Quoter(identity.bot_id, tells_names=s.bot.group_first_names)
         self.desk = Desk(
             bot=self.bot,
-            dispatcher=self._dispatcher(identity),
+            dispatcher=self._dispatcher(reader, preferences),
             inbox=self.inbox,
             ledger=self.ledger,
             turns=self.turns,
             people=self.people,
-            outbox=self.outbox,
             vault=self.vault,
-            translations=self.translations,
-            metrics=self.metrics,
             settings=s.bot,
-            commands=command_names(self.translations),
+            opener=Opener(self.bot, vault=self.vault, reader=reader, quoter=quoter),
+            visits=Visits(
+                outbox=self.outbox,
+                vault=self.vault,
+                translations=self.translations,
+                metrics=self.metrics,
+                settings=s.bot,
+                notices=self.notices,
+            ),
+            preferences=preferences,
+            limits=self.limits,
+            commands=CommandLimiter(s.limits.command_limit_per_minute),
         )
 
-    def _dispatcher(self, identity: Identity) -> Dispatcher:
+    def _dispatcher(self, reader: Reader, preferences: Preferences) -> Dispatcher:
         s = self.settings
+        identity = reader.identity
         return create_dispatcher(
-            identity=identity,
-            talk=Talk(turns=self.turns, limits=self.limits, people=self.people),
+            commands=reader.commands,
+            talk=Talk(
+                turns=self.turns, limits=self.limits, people=self.people, notices=self.notices
+            ),
             ledger=self.ledger,
             limits=self.limits,
             people=self.people,
-            preferences=Preferences(identity.bot_id, sessions=self.sessions),
+            preferences=preferences,
             usage_reader=UsageReader(sessions=self.sessions, zone=s.report.report_timezone),
             erasure=Erasure(
                 identity.bot_id,

@@ -52,10 +52,13 @@ class UndeliverableError(DialyticsError):
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a turn may not begin. `retry_seconds`: when it may."""
+    """Why a turn may not begin."""
 
     reason: str
     retry_seconds: float | None = None
+    """When it may."""
+    messages_left: int = 0
+    """So many messages of the question would be let in."""
 
 
 class Audience(Protocol):

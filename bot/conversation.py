@@ -40,8 +40,9 @@ class Conversation:
 
     Args:
         person_id: who is told in private when a group takes no messages.
-        reply_to: the message that is answered, named in groups.
+        reply_to: the message that is answered, named in groups and for edited messages.
         draft_id: the same for all previews of one answer; not zero.
+        is_news: whether a notice was not said just now.
     """
 
     place: Place
@@ -51,7 +52,9 @@ class Conversation:
     pace: PreviewPace
     person_id: int | None = None
     reply_to: int | None = None
+    is_for_an_edit: bool = False
     draft_id: int = 1
+    is_news: Callable[[str], bool] = lambda _notice: True
     _text: str = ""
     _preview: asyncio.Task[None] | None = None
     _clock: Callable[[], float] = field(default_factory=lambda: asyncio.get_running_loop().time)
@@ -78,8 +81,10 @@ class Conversation:
         return await self._end_answer(plain_parts(notice_text(notice, self._, seconds=seconds)))
 
     async def refuse(self, refusal: Refusal) -> None:
-        await self.say(refusal_text(refusal, self._))
-        if refusal.reason == "undeliverable":
+        is_undeliverable = refusal.reason == "undeliverable"
+        if is_undeliverable or self.is_news(refusal.reason):
+            await self.say(refusal_text(refusal, self._))
+        if is_undeliverable:
             await self.outbox.refusals.delivered(self.place.chat_id, is_counted=True)
 
     async def _end_answer(self, parts: list[Part]) -> Delivery:
@@ -139,11 +144,12 @@ class Conversation:
         self.metrics.messages_sent.inc()
 
     def _messages(self) -> AnswerMessages:
+        names_the_question = self.is_for_an_edit or not self.place.is_private
         return AnswerMessages(
             self.place,
             outbox=self.outbox,
             metrics=self.metrics,
-            reply_to=None if self.place.is_private else self.reply_to,
+            reply_to=self.reply_to if names_the_question else None,
             draft_id=self.draft_id,
         )
 

@@ -1,75 +1,54 @@
 """Takes the updates of one line in order and gives each to its handler, once.
 
-Knows how updates fail and are joined; what they mean, the handlers know.
+Knows how updates fail; which belong together `bot.joining` knows, what they mean `bot.meaning`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import math
+import contextlib
 import traceback
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Collection
 from datetime import UTC, datetime
 
 import structlog
 from aiogram import Bot, Dispatcher
-from aiogram.types import Message, Update
+from aiogram.types import Update
 
 from bot.audience import Notice, UndeliverableError
-from bot.conversation import Conversation, PreviewPace
-from bot.delivery import Outbox
-from bot.i18n import Translations
+from bot.command_limit import CommandLimiter
 from bot.inbox import Inbox
-from bot.incoming import Identity, Place, as_sender, is_addressed, kind_of, parse, place_of
+from bot.incoming import migration_of
+from bot.joining import Joiner
 from bot.lanes import Line
 from bot.leases import Entry
 from bot.ledger import Ledger
-from bot.metrics import Metrics
-from bot.people import People, Person
-from bot.records import Ending, Room, TakenError
-from bot.render import units
+from bot.limits import Limits
+from bot.meaning import Sort
+from bot.opening import Opener
+from bot.people import People
+from bot.preferences import Preferences
+from bot.records import Ending, TakenError
 from bot.settings import BotSettings
 from bot.turns import Turns
 from bot.visit import Visit
+from bot.visits import Visits
 from common.log import get_logger
 from common.postgres import is_transient
-from common.sealing import Sealer, UnreadableError, Vault
+from common.sealing import UnreadableError, Vault
 from common.tracing import trace
 from common.vocabulary import TurnStatus, UpdateOutcome
 
-LONG_PART_UNITS = 4000
-MOST_PARTS = 16
 LONGEST_PAUSE_SECONDS = 30.0
+NOTICE_AFTER_SECONDS = 1.0
 LONGEST_APOLOGY_SECONDS = 10.0
 """For a word about a parked update: its lane waits meanwhile."""
 
 log = get_logger(__name__)
 
 
-@dataclass(frozen=True)
-class _Opened:
-    """An entry with its update, unsealed."""
-
-    entry: Entry
-    update: Update
-
-    @property
-    def message(self) -> Message | None:
-        return self.update.message
-
-    @property
-    def text(self) -> str | None:
-        return self.message.text if self.message else None
-
-
 class Desk:
-    """Works through lines.
-
-    Args:
-        commands: the registered names; a part of a long text is none of them.
-    """
+    """Works through lines."""
 
     def __init__(
         self,
@@ -80,12 +59,13 @@ class Desk:
         ledger: Ledger,
         turns: Turns,
         people: People,
-        outbox: Outbox,
         vault: Vault,
-        translations: Translations,
-        metrics: Metrics,
         settings: BotSettings,
-        commands: Collection[str],
+        opener: Opener,
+        visits: Visits,
+        preferences: Preferences,
+        limits: Limits,
+        commands: CommandLimiter,
     ) -> None:
         self._bot = bot
         self._dispatcher = dispatcher
@@ -93,12 +73,14 @@ class Desk:
         self._ledger = ledger
         self._turns = turns
         self._people = people
-        self._outbox = outbox
         self._vault = vault
-        self._translations = translations
-        self._metrics = metrics
         self._settings = settings
-        self._commands = frozenset(commands)
+        self._opener = opener
+        self._visits = visits
+        self._preferences = preferences
+        self._limits = limits
+        self._commands = commands
+        self._joiner = Joiner(settings, opener.open)
 
     async def work(self, line: Line) -> None:
         """Work until the line is empty or the process ends."""
@@ -110,6 +92,10 @@ class Desk:
                 trace("update", update_id=entry.update_id),
             ):
                 try:
+                    if line.is_interrupted:
+                        line.is_interrupted = False
+                        await line.refill()
+                        continue
                     await self._take(line, entry)
                     failures = 0
                 except TakenError as error:
@@ -125,14 +111,30 @@ class Desk:
 
     async def _take(self, line: Line, entry: Entry) -> None:
         try:
-            opened = self._open(entry)
+            opened = self._opener.open(entry)
         except UnreadableError:
             # The person was erased after this update was stored: nobody can read it any more.
             await self._settle_erased(entry)
             line.entries.popleft()
             return
-        parts = [opened] if entry.turn_id else await self._join(line, opened)
-        visit = self._visit(line, parts)
+        if migration := opened.update.message and migration_of(opened.raw):
+            old, new = (self._vault.lookup("chat", chat_id) for chat_id in migration)
+            await self._preferences.move_dialogs(old, new)
+        parts = [opened] if entry.turn_id else await self._joiner.gather(line, opened)
+        if line.is_interrupted:
+            # Stored while it was waited for the next part.
+            line.is_interrupted = False
+            await line.refill()
+            if not line.entries or line.entries[0].update_id != entry.update_id:
+                raise TakenError("settled elsewhere")
+        if self._opener.is_stopped(line, opened):
+            dropped = [part.entry.update_id for part in parts]
+            await self._inbox.settle(dropped, UpdateOutcome.IGNORED, error="stopped")
+            line.dropped[entry.user_key or 0] += len(dropped)
+            self._pass_over(line, dropped)
+            return
+        parts = self._opener.newest(line, parts)
+        visit = self._visits.visit(line, parts)
         if visit is None:
             await self._inbox.settle([entry.update_id], UpdateOutcome.IGNORED)
         else:
@@ -140,14 +142,18 @@ class Desk:
                 if entry.turn_id:
                     await self._resume(visit, entry)
                 else:
-                    await self._handle(visit, opened.update)
+                    async with self._watched(line, visit):
+                        await self._handle(visit, self._opener.as_command(opened))
             except UndeliverableError as error:
                 await self._gone(visit, error)
-        done = set(visit.update_ids) if visit else {entry.update_id}
-        while line.entries and line.entries[0].update_id in done:
-            line.entries.popleft()
+        self._pass_over(line, visit.update_ids if visit else [entry.update_id])
         if visit and visit.reload:
             await line.refill()
+
+    @staticmethod
+    def _pass_over(line: Line, done: Collection[int]) -> None:
+        while line.entries and line.entries[0].update_id in done:
+            line.entries.popleft()
 
     async def _settle_erased(self, entry: Entry) -> None:
         if entry.turn_id:
@@ -157,11 +163,67 @@ class Desk:
             await self._inbox.settle([entry.update_id], UpdateOutcome.IGNORED, error="erased")
 
     async def _handle(self, visit: Visit, update: Update) -> None:
+        if await self._is_too_much(visit, update):
+            await self._inbox.settle(visit.update_ids, UpdateOutcome.IGNORED, error="rate_limit")
+            return
         outcome = await self._dispatcher.feed_update(self._bot, update, visit=visit)
         if not visit.settled:
             if not isinstance(outcome, UpdateOutcome):
                 outcome = UpdateOutcome.IGNORED
             await self._inbox.settle(visit.update_ids, outcome)
+
+    async def _is_too_much(self, visit: Visit, update: Update) -> bool:
+        """Whether the person sends more commands than they may; they are told once."""
+        command = visit.meaning.command if visit.meaning else ""
+        if command == "stop" or not (command or update.edited_message):
+            return False
+        if self._limits.is_admin(visit.sender.telegram_id):
+            return False
+        seconds = self._commands.seconds_to_wait(visit.person.key)
+        if seconds and visit.is_news("command_limit"):
+            _ = visit.translate
+            await visit.conversation.say(
+                _.plural(
+                    "⏳ Too many commands. Try again in {count} second.",
+                    "⏳ Too many commands. Try again in {count} seconds.",
+                    max(round(seconds), 1),
+                )
+            )
+        return seconds > 0
+
+    @contextlib.asynccontextmanager
+    async def _watched(self, line: Line, visit: Visit) -> AsyncIterator[None]:
+        """Meanwhile others in the group who ask are told that they are next."""
+        if visit.place.is_private:
+            yield
+            return
+        watching = asyncio.create_task(self._tell_others(line, visit), name="others who wait")
+        try:
+            yield
+        finally:
+            watching.cancel()
+            await asyncio.wait([watching])
+            if not watching.cancelled() and (error := watching.exception()):
+                log.info("others not told that they wait", cause=type(error).__name__)
+
+    async def _tell_others(self, line: Line, visit: Visit) -> None:
+        told = {visit.person.key}
+        while True:
+            # A short answer is done before the notice could be read.
+            await asyncio.sleep(NOTICE_AFTER_SECONDS)
+            for entry in list(line.entries):
+                if entry.kind != "message" or entry.user_key in told or entry.user_key is None:
+                    continue
+                with contextlib.suppress(UnreadableError):
+                    opened = self._opener.open(entry)
+                    waiting = self._visits.visit(line, [opened])
+                    if waiting and waiting.meaning and waiting.meaning.sort is Sort.QUESTION:
+                        told.add(entry.user_key)
+                        _ = waiting.translate
+                        await waiting.notify(_("⏳ I am answering somebody else first, then you."))
+            while not await line.wait_for_next(LONGEST_PAUSE_SECONDS):
+                pass
+            await line.refill()
 
     async def _resume(self, visit: Visit, entry: Entry) -> None:
         left = (
@@ -217,110 +279,19 @@ class Desk:
             log.info("person not told of a parked update", cause=type(error).__name__)
 
     async def _apologize(self, line: Line, entry: Entry) -> None:
-        opened = self._open(entry)
-        if opened.message is not None:
+        opened = self._opener.open(entry)
+        if opened.meaning is not None:
             # What people in a group say to each other was to be ignored: so is its failure.
-            me = await self._bot.me()
-            if not is_addressed(opened.message, Identity(me.id, me.username or "")):
+            if opened.meaning.sort is Sort.ASIDE:
                 return
         elif opened.update.callback_query is None:
             return  # nobody waits for an answer to anything else
-        if visit := self._visit(line, [opened]):
+        if visit := self._visits.visit(line, [opened]):
             await visit.conversation.tell(Notice.FAILED)
 
     async def _pause(self, failures: int) -> None:
         pause = self._settings.retry_update_seconds * 2 ** min(failures - 1, 10)
         await asyncio.sleep(min(pause, LONGEST_PAUSE_SECONDS))
-
-    def _open(self, entry: Entry) -> _Opened:
-        sealer: Sealer = self._vault.installation
-        if entry.user_key is not None:
-            if entry.wrapped_key is None:
-                raise UnreadableError("the person is gone")
-            sealer = self._vault.person(entry.wrapped_key)
-        return _Opened(entry, parse(json.loads(sealer.open(entry.payload)), self._bot))
-
-    async def _join(self, line: Line, head: _Opened) -> list[_Opened]:
-        """The head with the further parts of its text, if it is a long one."""
-        parts = [head]
-        while _is_long(parts[-1]) and len(parts) < MOST_PARTS:
-            if len(line.entries) == len(parts) and not line.is_closing:
-                age = (datetime.now(UTC) - parts[-1].entry.received_at).total_seconds()
-                rest = self._settings.join_seconds - max(age, 0)
-                if rest > 0 and await line.wait_for_next(rest):
-                    await line.refill()
-                    if not line.entries or line.entries[0].update_id != head.entry.update_id:
-                        raise TakenError("settled elsewhere")
-                    continue
-            if len(line.entries) <= len(parts):
-                break
-            try:
-                following = self._open(line.entries[len(parts)])
-            except UnreadableError:
-                break
-            if not self._continues(parts[-1], following):
-                break
-            parts.append(following)
-        return parts
-
-    def _continues(self, last: _Opened, following: _Opened) -> bool:
-        first, second = last.message, following.message
-        if first is None or second is None or following.entry.turn_id or not second.text:
-            return False
-        if first.from_user != second.from_user or self._is_command(second.text):
-            return False
-        stored_apart = following.entry.received_at - last.entry.received_at
-        sent_apart = second.date - first.date
-        seconds = self._settings.join_seconds
-        return stored_apart.total_seconds() <= seconds and sent_apart.total_seconds() <= math.ceil(
-            seconds
-        )
-
-    def _is_command(self, text: str) -> bool:
-        word = text.split(maxsplit=1)[0] if text.strip() else ""
-        return word.startswith("/") and word[1:].partition("@")[0].lower() in self._commands
-
-    def _visit(self, line: Line, parts: list[_Opened]) -> Visit | None:
-        head = parts[0]
-        place = place_of(head.update)
-        _, event = kind_of(head.update)
-        user = getattr(event, "from_user", None)
-        if place is None or user is None or head.entry.user_key is None:
-            return None
-        sender = as_sender(user)
-        translator = self._translations.for_language(sender.language)
-        wrapped_key = head.entry.wrapped_key or b""
-        message = head.message
-        return Visit(
-            person=Person(head.entry.user_key, self._vault.person(wrapped_key), sender.language),
-            sender=sender,
-            place=place,
-            room=self.room(place),
-            line=line,
-            conversation=Conversation(
-                place,
-                translator,
-                self._outbox,
-                self._metrics,
-                PreviewPace(self._settings.draft_seconds, self._settings.edit_seconds),
-                person_id=sender.telegram_id,
-                reply_to=message.message_id if message else None,
-                draft_id=head.entry.update_id % (2**31 - 1) + 1,
-            ),
-            translate=translator,
-            received_at=head.entry.received_at,
-            sent_at=message.date if message else None,
-            update_ids=tuple(part.entry.update_id for part in parts),
-            texts=tuple(part.text for part in parts if part.text is not None),
-        )
-
-    def room(self, place: Place) -> Room:
-        """The place, as the ledger knows it."""
-        return Room(self._vault.lookup("chat", place.chat_id), place.thread_id, place.chat_type)
-
-
-def _is_long(part: _Opened) -> bool:
-    return part.text is not None and units(part.text) >= LONG_PART_UNITS
 
 
 def _place_of(error: Exception) -> str:

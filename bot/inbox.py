@@ -34,6 +34,8 @@ class Wakeable(Protocol):
 
     def interrupt(self, lane: bytes) -> None: ...
 
+    def stop_edited(self, lane: bytes, message_id: int, fingerprint: bytes) -> None: ...
+
 
 @dataclass
 class Stored:
@@ -233,7 +235,8 @@ class Inbox:
         rows: dict[str, list[Any]] = {
             name: []
             for name in (
-                "update_ids", "kinds", "lanes", "user_keys", "payloads", "outcomes", "errors"
+                "update_ids", "kinds", "lanes", "user_keys", "payloads", "outcomes", "errors",
+                "refused_kinds",
             )
         }  # fmt: skip
         for one in incoming:
@@ -248,6 +251,7 @@ class Inbox:
             rows["payloads"].append(self._seal(one, person, outcome))
             rows["outcomes"].append(outcome.value if outcome else None)
             rows["errors"].append(one.error)
+            rows["refused_kinds"].append(one.refused_kind)
         return rows
 
     def _seal(
@@ -265,8 +269,17 @@ class Inbox:
         for outcome, count in settled.items():
             self._metrics.updates_settled.labels(outcome).inc(count)
         for one in stored:
+            if one.refused_kind:
+                self._metrics.refused_content.labels(one.refused_kind).inc()
             if one.error:
                 log.warning("update unreadable", update_id=one.update_id, error=one.error)
             if one.interrupts:
                 self._lanes.interrupt(one.lane)
+            if one.edited and not any(_is_between(one, other) for other in stored):
+                self._lanes.stop_edited(one.lane, *one.edited)
         self._lanes.wake({one.lane for one in stored if one.outcome is None})
+
+
+def _is_between(edit: Incoming, other: Incoming) -> bool:
+    """Whether another open update of the lane comes before the edit."""
+    return other.lane == edit.lane and other.outcome is None and other.update_id < edit.update_id

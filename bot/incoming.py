@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiogram import Bot
-from aiogram.types import CallbackQuery, Chat, Message, MessageEntity, Update
+from aiogram.types import CallbackQuery, Chat, Message, Update
 from aiogram.types import User as TelegramUser
 from pydantic import ValidationError
 
+from bot.meaning import Json, Meaning, Reader, Sort
+from bot.parsing import parse
 from bot.people import Sender
+from bot.question import fingerprint
 from common.sealing import Vault
 from common.vocabulary import ChatType, UpdateOutcome
 
@@ -27,14 +30,6 @@ LANGUAGE_TAG = re.compile("[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8}){0,4}")
 
 class NoUpdateError(Exception):
     """The body is not an update: it has no usable update_id, so it cannot even be kept aside."""
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Who the bot is on Telegram."""
-
-    bot_id: int
-    username: str
 
 
 @dataclass(frozen=True)
@@ -62,6 +57,10 @@ class Incoming:
     payload: bytes
     outcome: UpdateOutcome | None = None
     error: str | None = None
+    refused_kind: str | None = None
+    """What of it the bot cannot handle, by name."""
+    edited: tuple[int, bytes] | None = None
+    """Of an edited message its id and the fingerprint of what it says now."""
     interrupts: bool = False
     """It stops the running answer of its lane, before its own turn in the line comes."""
 
@@ -77,10 +76,10 @@ class Classifier:
         bot: needed only to bind parsed updates to it.
     """
 
-    def __init__(self, vault: Vault, bot: Bot, identity: Identity) -> None:
+    def __init__(self, vault: Vault, bot: Bot, reader: Reader) -> None:
         self._vault = vault
         self._bot = bot
-        self._identity = identity
+        self._reader = reader
 
     def classify(self, raw: Any) -> Incoming:
         """Classify one raw update.
@@ -98,7 +97,7 @@ class Classifier:
         payload = b""
         try:
             payload = json.dumps(raw).encode()
-            return self._classify(parse(raw, self._bot), payload)
+            return self._classify(parse(raw, self._bot), raw, payload)
         except Exception as error:  # noqa: BLE001 # one malformed update must not cost its batch
             return Incoming(
                 update_id=update_id,
@@ -117,14 +116,18 @@ class Classifier:
         return self._lane(place.chat_id, place.thread_id)
 
     def _lane(self, chat_id: int, thread_id: int) -> bytes:
-        return self._vault.lookup(f"lane:{self._identity.bot_id}:{thread_id}", chat_id)
+        return self._vault.lookup(f"lane:{self._reader.identity.bot_id}:{thread_id}", chat_id)
 
-    def _classify(self, update: Update, payload: bytes) -> Incoming:
+    def _classify(self, update: Update, raw: Json, payload: bytes) -> Incoming:
         kind, event = kind_of(update)
         place = place_of(update)
-        user = getattr(event, "from_user", None)
-        sender = as_sender(user) if isinstance(user, TelegramUser) and not user.is_bot else None
-        is_addressed = sender is not None and self._is_addressed(event)
+        is_migration = kind == "message" and migration_of(raw[kind]) is not None
+        sender = None if is_migration else sender_of(event, place)
+        # An edit is for the bot if the message was: that is known where it is answered.
+        meaning = self._reader.meaning(raw[kind]) if kind == "message" else None
+        is_addressed = sender is not None and (
+            not isinstance(event, Message) if meaning is None else meaning.sort is not Sort.ASIDE
+        )
         return Incoming(
             update_id=update.update_id,
             kind=kind,
@@ -132,27 +135,22 @@ class Classifier:
             sender=sender,
             is_addressed=is_addressed,
             payload=payload,
-            outcome=None if sender else UpdateOutcome.IGNORED,
-            interrupts=is_addressed and self._interrupts(event),
+            outcome=None if sender or is_migration else UpdateOutcome.IGNORED,
+            refused_kind=meaning.refused_kind if meaning and is_addressed else None,
+            edited=self._edited(raw[kind]) if kind == "edited_message" and sender else None,
+            interrupts=is_addressed and _interrupts(event, meaning),
         )
 
-    def _is_addressed(self, event: object) -> bool:
-        if isinstance(event, Message):
-            return is_addressed(event, self._identity)
-        return event is not None
-
-    def _interrupts(self, event: object) -> bool:
-        if isinstance(event, CallbackQuery):
-            return event.data == "forget:yes"
-        if isinstance(event, Message) and event.text:
-            command = event.text.split(maxsplit=1)[0].lower()
-            return command in {"/stop", f"/stop@{self._identity.username.lower()}"}
-        return False
+    def _edited(self, message: Json) -> tuple[int, bytes]:
+        words = self._reader.own_words(message) or ""
+        message_id: int = message["message_id"]
+        return message_id, fingerprint(self._vault, message_id, words)
 
 
-def parse(raw: Any, bot: Bot) -> Update:
-    """One raw update, bound to the bot. Raises pydantic's ValidationError."""
-    return Update.model_validate(raw, context={"bot": bot})
+def _interrupts(event: object, meaning: Meaning | None) -> bool:
+    if isinstance(event, CallbackQuery):
+        return event.data == "forget:yes"
+    return meaning is not None and meaning.sort is Sort.COMMAND and meaning.command == "stop"
 
 
 def kind_of(update: Update) -> tuple[str, object]:
@@ -174,7 +172,34 @@ def place_of(update: Update) -> Place | None:
         return None
     is_topic = bool(getattr(source, "is_topic_message", False))
     thread_id = getattr(source, "message_thread_id", None) if is_topic else None
-    return Place(chat.id, thread_id or 0, ChatType(chat.type))
+    return Place(chat.id, thread_id or 0, _chat_type(chat))
+
+
+def _chat_type(chat: Chat) -> ChatType:
+    """The chat's type; of a newer one, what its id tells."""
+    if chat.type in set(ChatType):
+        return ChatType(chat.type)
+    return ChatType.PRIVATE if chat.id > 0 else ChatType.SUPERGROUP
+
+
+def sender_of(event: object, place: Place | None) -> Sender | None:
+    """Who wrote or pressed; None for bots.
+
+    Anonymous admins and channels are one sender of their chat, who is no person.
+    """
+    if isinstance(event, Message) and event.sender_chat and place and not place.is_private:
+        return Sender(place.chat_id, is_person=False)
+    user = getattr(event, "from_user", None)
+    return as_sender(user) if isinstance(user, TelegramUser) and not user.is_bot else None
+
+
+def migration_of(message: Json) -> tuple[int, int] | None:
+    """The ids of a group and of the supergroup that it became, when the message states it."""
+    here = message["chat"]["id"]
+    to, origin = message.get("migrate_to_chat_id"), message.get("migrate_from_chat_id")
+    if isinstance(to, int):
+        return here, to
+    return (origin, here) if isinstance(origin, int) else None
 
 
 def as_sender(user: TelegramUser) -> Sender:
@@ -186,39 +211,6 @@ def as_sender(user: TelegramUser) -> Sender:
         last_name=user.last_name,
         language=language if LANGUAGE_TAG.fullmatch(language) else None,
     )
-
-
-def is_addressed(message: Message, identity: Identity) -> bool:
-    """Whether a message is for the bot: private, a command, a mention or a reply to the bot."""
-    if message.chat.type == ChatType.PRIVATE:
-        return True
-    reply = message.reply_to_message
-    if reply and reply.from_user and reply.from_user.id == identity.bot_id:
-        return True
-    text = message.text or message.caption or ""
-    name = f"@{identity.username}".lower()
-    entities = message.entities or message.caption_entities or []
-    if any(_names_the_bot(entity, text, identity) for entity in entities):
-        return True
-    # Clients mark mentions and commands; a server that does not is understood as well.
-    if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE):
-        return True
-    first = text.split(maxsplit=1)[0].lower() if text.strip() else ""
-    return first.startswith("/") and ("@" not in first or first.endswith(name))
-
-
-def _names_the_bot(entity: MessageEntity, text: str, identity: Identity) -> bool:
-    name = f"@{identity.username}".lower()
-    part = entity.extract_from(text).lower()
-    match entity.type:
-        case "text_mention":
-            return entity.user is not None and entity.user.id == identity.bot_id
-        case "mention":
-            return part == name
-        case "bot_command":
-            return "@" not in part or part.endswith(name)
-        case _:
-            return False
 
 
 def _sender_in(raw: dict[str, Any]) -> Sender | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable
 
 from bot.leases import Entry, Leases, LeasesLostError, Notice
@@ -33,6 +33,10 @@ class Line:
         self.running: StopSignal | None = None
         self.was_stopped = False
         """A running answer was stopped and nobody was told yet."""
+        self.is_interrupted = False
+        """A /stop was stored: what waits before it is to be read again and dropped."""
+        self.dropped: Counter[int] = Counter()
+        """How many waiting messages of each person a /stop dropped, until they are told."""
         self.is_dirty = False
         """More may have been stored since the last read."""
         self.is_lost = False
@@ -55,6 +59,23 @@ class Line:
                 await self._arrived.wait()
                 return True
         return False
+
+    def interrupt(self, reason: str) -> None:
+        """Stop the running turn, and what waits."""
+        self.is_interrupted = True
+        self.stop(reason)
+
+    def stop_edited(self, message_id: int, fingerprint: bytes) -> None:
+        """Stop the running turn if it answers this message, which says something else now.
+
+        Whatever came in between is the last question: then the running one is not.
+        """
+        if self.running is None:
+            return
+        if self.is_dirty or len(self.entries) > len(self.running.fingerprints):
+            return
+        if self.running.fingerprints.get(message_id, fingerprint) != fingerprint:
+            self.running.stop("edited")
 
     def stop(self, reason: str) -> None:
         """Stop the running turn, if there is one."""
@@ -112,11 +133,17 @@ class Lanes:
 
     def interrupt(self, lane: bytes, reason: str = "stopped") -> None:
         """Stop the running turn of this lane, here or in another replica."""
-        line = self._lines.get(lane)
-        if line and line.running:
-            line.stop(reason)
-        elif line is None:
+        if line := self._lines.get(lane):
+            line.interrupt(reason)
+        else:
             self._tell({"stop": lane.hex(), "reason": reason})
+
+    def stop_edited(self, lane: bytes, message_id: int, fingerprint: bytes) -> None:
+        """Stop the running turn of this lane if it answers what this message said before."""
+        if line := self._lines.get(lane):
+            line.stop_edited(message_id, fingerprint)
+        else:
+            self._tell({"edited": lane.hex(), "message": message_id, "says": fingerprint.hex()})
 
     def interrupt_person(self, user_key: int, reason: str) -> None:
         """Stop every running turn of this person, in every replica."""
@@ -267,7 +294,11 @@ class Lanes:
             case {"stop": str(lane), "reason": str(reason)}:
                 line = self._lines.get(bytes.fromhex(lane))
                 if line:
-                    line.stop(reason)
+                    line.interrupt(reason)
+            case {"edited": str(lane), "message": int(message_id), "says": str(fingerprint)}:
+                line = self._lines.get(bytes.fromhex(lane))
+                if line:
+                    line.stop_edited(message_id, bytes.fromhex(fingerprint))
             case {"stop_person": int(user_key), "reason": str(reason)}:
                 self._stop_person(user_key, reason)
             case _:

@@ -11,10 +11,13 @@ from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 import asyncpg
+import orjson
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.completion import CallReport, Completion
+from bot.prompt import pseudonym, speaker_name
+from bot.question import dump, load, model_text
 from bot.records import (
     Context,
     Earlier,
@@ -43,12 +46,14 @@ class Ledger:
         vault: Vault,
         max_history_messages: int,
         max_history_characters: int,
+        tells_names: bool = False,
     ) -> None:
         self._bot_id = bot_id
         self._statements = statements
         self._vault = vault
         self._max_history_messages = max_history_messages
         self._max_history_characters = max_history_characters
+        self._tells_names = tells_names
 
     async def context(self, user_key: int, sealer: Sealer, room: Room) -> Context:
         """The open dialog's last messages and the person's settings.
@@ -64,6 +69,7 @@ class Ledger:
                 "thread_id": room.thread_id,
                 "user_key": user_key,
                 "max_history_messages": self._max_history_messages,
+                "tells_names": self._tells_names and not room.is_private,
             },
         )
         if not rows:
@@ -72,7 +78,7 @@ class Ledger:
         instruction = first["sealed_system_prompt"]
         return Context(
             dialog_id=first["dialog_id"],
-            earlier=self._open_messages(rows),
+            earlier=self._open_messages(rows, room),
             system_prompt=sealer.open_text(instruction) if instruction else None,
             model=first["model"],
             max_history_messages=first["max_history_messages"],
@@ -101,7 +107,10 @@ class Ledger:
             call_id=uuid4(),
             question=question,
         )
-        content = None if question.is_repeated else question.sealer.seal_text(question.text)
+        content = parts = None
+        if not question.is_repeated:
+            content = question.sealer.seal_text(question.text)
+            parts = question.sealer.seal_text(dump(question.messages))
         await self._take(
             "open_turn",
             question,
@@ -113,6 +122,9 @@ class Ledger:
                 "message_id": uuid4(),
                 "model": model,
                 "content": content,
+                "sealed_parts": parts,
+                "content_length": len(question.text),
+                "replaces": question.replaces,
             },
             session,
         )
@@ -253,7 +265,7 @@ class Ledger:
             "user_messages": question.user_messages,
             "received_at": question.received_at,
             "sent_at": question.sent_at,
-            "user_chars": 0 if question.is_repeated else len(question.text),
+            "user_chars": len(question.text) if question.user_messages else 0,
             "update_ids": list(question.update_ids),
             **values,
         }
@@ -269,7 +281,21 @@ class Ledger:
         if len(taken) != len(question.update_ids):
             raise TakenError("the updates are in another turn")
 
-    def _open_messages(self, newest_first: Iterable[Row]) -> tuple[Earlier, ...]:
+    def speaker(self, question: Question, dialog_id: UUID) -> str | None:
+        """Who asks, as the model is told; None in a private chat."""
+        if question.room.is_private:
+            return None
+        name = question.first_name if self._tells_names else None
+        return name or pseudonym(dialog_id, question.user_key)
+
+    def _speaker(self, row: Row, sealer: Sealer, room: Room) -> str | None:
+        if room.is_private or row["role"] != Role.USER:
+            return None
+        profile = row["sealed_profile"]
+        name = speaker_name(orjson.loads(sealer.open(profile))["first_name"]) if profile else None
+        return name or pseudonym(row["dialog_id"], row["author_key"])
+
+    def _open_messages(self, newest_first: Iterable[Row], room: Room) -> tuple[Earlier, ...]:
         """The newest messages that fit, oldest first."""
         sealers: dict[bytes, Sealer] = {}
         opened: list[Earlier] = []
@@ -278,12 +304,16 @@ class Ledger:
             key = row["wrapped_key"]
             if row["content"] is None or key is None:
                 continue
-            left -= row["content_length"]
-            if left < 0:
-                break
             try:
                 sealer = sealers[key] = sealers.get(key) or self._vault.person(key)
-                opened.append(Earlier(Role(row["role"]), sealer.open_text(row["content"])))
+                text = sealer.open_text(row["content"])
+                if parts := row["sealed_parts"]:
+                    text = model_text(load(text, sealer.open_text(parts)))
+                left -= len(text)
+                if left < 0:
+                    break
+                speaker = self._speaker(row, sealer, room)
+                opened.append(Earlier(Role(row["role"]), text, row["turn_id"], speaker))
             except UnreadableError:
                 # One damaged message must not end the conversation.
                 continue

@@ -35,7 +35,7 @@ TOKENS_AROUND_A_PROMPT = 200
 class Spending:
     """What one person used. Open turns count with their reserve."""
 
-    minute_turns: int
+    minute_messages: int
     minute_ends_in: float
     day_messages: int
     month_messages: int
@@ -153,7 +153,7 @@ class Limits:
         if held is None:
             raise TakenError("the person is gone")
         spending = await self._spending(session, question.user_key, model=model)
-        return self._rate_refusal(spending) or self._budget_refusal(
+        return self._rate_refusal(spending, question.user_messages) or self._budget_refusal(
             spending,
             messages=question.user_messages,
             money=self._largest_cost(question, context, model),
@@ -206,7 +206,7 @@ class Limits:
         price = self._prices.get(model)
         if price is None:
             return Decimal(0)
-        characters = len(question.text) + len(context.system_prompt or "")
+        characters = len(question.model_text) + len(context.system_prompt or "")
         characters += sum(len(earlier.text) for earlier in context.earlier)
         prompt_tokens = characters / CHARACTERS_PER_TOKEN + TOKENS_AROUND_A_PROMPT
         tokens = Decimal(prompt_tokens) * price.prompt
@@ -247,7 +247,7 @@ class Limits:
             )
         ).one()
         return Spending(
-            minute_turns=row.minute_turns,
+            minute_messages=int(row.minute_messages),
             minute_ends_in=float(row.minute_ends_in or 0),
             day_messages=int(row.day_messages),
             month_messages=int(row.month_messages),
@@ -268,11 +268,13 @@ class Limits:
         tokens += self._most_tokens(model) * price.completion
         return tokens / 1_000_000
 
-    def _rate_refusal(self, spending: Spending) -> Refusal | None:
+    def _rate_refusal(self, spending: Spending, messages: int) -> Refusal | None:
         limit = self._limits.rate_limit_per_minute
-        if limit is None or spending.minute_turns < limit:
+        # What counts no message is asked again: it needs room for one all the same.
+        if limit is None or spending.minute_messages + max(messages, 1) <= limit:
             return None
-        return Refusal("rate_limit", retry_seconds=spending.minute_ends_in)
+        left = max(limit - spending.minute_messages, 0)
+        return Refusal("rate_limit", spending.minute_ends_in, messages_left=left)
 
     def _budget_refusal(
         self, spending: Spending, *, messages: int, money: Decimal, model: str
@@ -283,5 +285,5 @@ class Limits:
                 return Refusal("unpriced")
             asked = money if is_money else Decimal(messages)
             if budget.used >= budget.limit or budget.used + asked > budget.limit:
-                return Refusal(budget.name)
+                return Refusal(budget.name, messages_left=0 if is_money else int(budget.left))
         return None

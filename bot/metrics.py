@@ -81,6 +81,12 @@ class Metrics:
         self.updates_settled = Counter(
             "bot_updates_settled_total", "Updates that ended, by outcome.", ["outcome"], registry=r
         )
+        self.refused_content = Counter(
+            "bot_refused_content_total",
+            "Messages with something that the bot cannot handle, by its name.",
+            ["kind"],
+            registry=r,
+        )
         self.turns_finished = Counter(
             "bot_turns_finished_total", "Turns that ended, by status.", ["status"], registry=r
         )

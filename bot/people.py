@@ -32,6 +32,8 @@ class Sender:
     first_name: str = ""
     last_name: str | None = None
     language: str | None = None
+    is_person: bool = True
+    """False for the pseudonym of a group's anonymous admins and channels."""
 
 
 @dataclass(frozen=True)
@@ -200,6 +202,7 @@ class People:
             "wrapped_key": wrapped_key,
             "sealed_profile": sealer.seal(_profile(sender)),
             "language": sender.language,
+            "is_person": sender.is_person,
         }
 
     def _person(self, row: User) -> Person:

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import aliased
 
 from bot.people import Person
+from bot.question import Words, load
 from bot.records import Room
 from bot.tables import Dialog, Message, UserSettings
 from common.postgres import Sessions, transaction
 from common.sealing import UnreadableError
-from common.vocabulary import Role
+from common.vocabulary import ChatType, Role
+
+MAX_SEARCHED_QUESTIONS = 200
+"""As many messages as a dialog may remember."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An earlier question. `is_last`: nothing was asked after it, and its dialog is open."""
+
+    turn_id: UUID
+    messages: tuple[Words, ...]
+    asked_at: datetime
+    is_last: bool
 
 
 class Preferences:
@@ -43,8 +61,33 @@ class Preferences:
                 update(Dialog).where(*self._is_open(room)).values(closed_at=func.now())
             )
 
-    async def take_back_answer(self, person: Person, room: Room) -> str | None:
-        """Drop the last answer of the open dialog; returns the person's text that it answered.
+    async def move_dialogs(self, old: bytes, new: bytes) -> None:
+        """A group became a supergroup, which has another id: it keeps its open dialogs."""
+        there = aliased(Dialog)
+        is_taken = (
+            select(there.id)
+            .where(
+                there.bot_id == self._bot_id,
+                there.chat_hmac == new,
+                there.thread_id == Dialog.thread_id,
+                there.closed_at.is_(None),
+            )
+            .exists()
+        )
+        async with transaction(self._sessions) as session:
+            await session.execute(
+                update(Dialog)
+                .where(
+                    Dialog.bot_id == self._bot_id,
+                    Dialog.chat_hmac == old,
+                    Dialog.closed_at.is_(None),
+                    ~is_taken,
+                )
+                .values(chat_hmac=new, chat_type=ChatType.SUPERGROUP.value)
+            )
+
+    async def take_back_answer(self, person: Person, room: Room) -> tuple[Words, ...] | None:
+        """Drop the last answer of the open dialog; returns the person's question that it answered.
 
         None: the last text is not this person's, or there is none.
         """
@@ -73,10 +116,35 @@ class Preferences:
                 )
                 .values(deleted_at=func.now())
             )
-        try:
-            return person.sealer.open_text(last.content)
-        except UnreadableError:
-            return None
+        return _question(person, last)
+
+    async def question_with(
+        self, person: Person, room: Room, message_id: int | None
+    ) -> Asked | None:
+        """The person's question that this message belongs to, among the latest of the chat."""
+        async with self._sessions() as session:
+            rows = await session.scalars(
+                select(Message)
+                .join(Dialog, Dialog.id == Message.dialog_id)
+                .where(
+                    Dialog.bot_id == self._bot_id,
+                    Dialog.chat_hmac == room.chat_hmac,
+                    Dialog.thread_id == room.thread_id,
+                    Message.role == Role.USER.value,
+                )
+                # Taken back ones too: an edit may be handled again after a crash.
+                .order_by(Message.created_at.desc())
+                .limit(MAX_SEARCHED_QUESTIONS)
+            )
+            open_dialog = await session.scalar(select(Dialog.id).where(*self._is_open(room)))
+        for number, row in enumerate(rows):
+            if row.user_key != person.key:
+                continue
+            messages = _question(person, row) or ()
+            if message_id in {words.message_id for words in messages}:
+                is_last = number == 0 and row.dialog_id == open_dialog
+                return Asked(row.turn_id, messages, row.created_at, is_last=is_last)
+        return None
 
     async def _set(self, person: Person, **values: Any) -> None:
         async with transaction(self._sessions) as session:
@@ -96,3 +164,11 @@ class Preferences:
             Dialog.thread_id == room.thread_id,
             Dialog.closed_at.is_(None),
         )
+
+
+def _question(person: Person, row: Message) -> tuple[Words, ...] | None:
+    try:
+        parts = person.sealer.open_text(row.sealed_parts) if row.sealed_parts else None
+        return load(person.sealer.open_text(row.content), parts)
+    except UnreadableError:
+        return None

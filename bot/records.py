@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from bot.completion import CallReport
+from bot.question import Words, model_text, own_text
 from common.errors import DialyticsError
 from common.sealing import Sealer
 from common.vocabulary import ChatType, Role, TurnStatus
@@ -22,6 +23,10 @@ class Earlier:
 
     role: Role
     text: str
+    """As the model reads it: with what was quoted."""
+    turn_id: UUID | None = None
+    speaker: str | None = None
+    """Who wrote it, as the model is told; None in a private chat and for answers."""
 
 
 @dataclass(frozen=True)
@@ -53,24 +58,48 @@ class Context:
 
 @dataclass(frozen=True)
 class Question:
-    """A text for the model, and where it came from."""
+    """What the model is asked, and where it came from. One update per message, unless repeated."""
 
     user_key: int
     account_id: int
     """The asking account, for the gate alone; never written."""
     sealer: Sealer
     room: Room
-    text: str
+    messages: tuple[Words, ...]
     update_ids: tuple[int, ...]
     received_at: datetime
     sent_at: datetime | None
     language: str | None
     is_repeated: bool = False
     """The text stands in the dialog already: it is answered again, and counted once."""
+    first_name: str | None = None
+    replaces: UUID | None = None
+    """The turn of the same question before it was edited: it is taken back, and counted once."""
 
     @property
     def user_messages(self) -> int:
-        return 0 if self.is_repeated else len(self.update_ids)
+        is_counted_before = self.is_repeated or self.replaces
+        return 0 if is_counted_before else len(self.update_ids)
+
+    def first(self, messages: int) -> Question | None:
+        """The question of its first messages alone; a long text that was cut stays together."""
+        while messages > 0 and self.messages[messages - 1].is_long:
+            messages -= 1
+        if messages <= 0:
+            return None
+        return replace(
+            self, messages=self.messages[:messages], update_ids=self.update_ids[:messages]
+        )
+
+    @property
+    def text(self) -> str:
+        """The person's own words."""
+        return own_text(self.messages)
+
+    @property
+    def model_text(self) -> str:
+        """All that the model reads of it."""
+        return model_text(self.messages)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from aiogram.exceptions import (
     TelegramUnauthorizedError,
 )
 
-from bot.incoming import Identity
+from bot.meaning import Identity
 from bot.poller import Poller
 from bot.settings import TelegramSettings
 from bot.telegram import ALLOWED_UPDATES

@@ -8,15 +8,15 @@ from aiogram import Bot, Dispatcher
 from aiogram.exceptions import TelegramAPIError
 from aiogram.types import BotCommand
 
-from bot.commands import basics, choices, data, membership, text, usage
+from bot.commands import basics, choices, data, edits, membership, text, usage
 from bot.commands.words import command_list
 from bot.i18n import Translations
 from common.log import get_logger
 
 log = get_logger(__name__)
 
-# The order decides: texts come after every command.
-MODULES = (basics, choices, usage, data, membership, text)
+# The order decides: what is a question, `text` knows, whatever a forwarded message begins with.
+MODULES = (text, edits, basics, choices, usage, data, membership)
 
 
 def create_dispatcher(**services: Any) -> Dispatcher:

@@ -168,6 +168,8 @@ class LimitSettings(Section):
     """How much one person may use. Unset is unlimited."""
 
     rate_limit_per_minute: int | None = Field(default=None, ge=1)
+    command_limit_per_minute: int | None = Field(default=30, ge=1)
+    """Commands and edits of one person; /stop always works."""
     daily_message_limit: int | None = Field(default=None, ge=1)
     monthly_message_limit: int | None = Field(default=None, ge=1)
     daily_usd_limit: Decimal | None = Field(default=None, gt=0)
@@ -193,12 +195,19 @@ class BotSettings(Section):
     """How often a replica looks for work that another one left behind."""
     shutdown_seconds: float = Field(default=25.0, ge=0, le=30)
     """How long running turns may take to finish after SIGTERM."""
+    group_first_names: bool = False
+    """Tell the model the first names of who writes in a group, instead of a pseudonym."""
     join_seconds: float = Field(default=1.0, ge=0, le=5)
     """How long the next part of a long text is waited for."""
+    join_short_seconds: float = Field(default=0.2, ge=0, le=5)
+    """How long another message is waited for that belongs to the same question. 0: every message
+    is a question of its own."""
     draft_seconds: float = Field(default=0.5, gt=0)
     """Between two previews of a growing answer in a private chat."""
-    edit_seconds: float = Field(default=3.0, ge=1)
+    group_preview_seconds: float = Field(default=3.0, ge=1)
     """Between two edits of a growing answer, in groups and where drafts are refused."""
+    edit_seconds: float = Field(default=3600.0, ge=0)
+    """How long after a question an edit of it is answered anew. 0: never."""
     metrics_token: SecretStr | None = None
     """Bearer token that opens /metrics to other machines. Unset: this machine only."""
     environment: Environment = Environment.DEVELOPMENT

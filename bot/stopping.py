@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
 from common.errors import DialyticsError
@@ -20,10 +20,15 @@ class StoppedError(DialyticsError):
 
 
 class StopSignal:
-    """Tells a running turn of a person to end, and why."""
+    """Tells a running turn of a person to end, and why.
 
-    def __init__(self, *, user_key: int) -> None:
+    Args:
+        fingerprints: of the messages that are being answered, by message id.
+    """
+
+    def __init__(self, *, user_key: int, fingerprints: Mapping[int, bytes] | None = None) -> None:
         self.user_key = user_key
+        self.fingerprints = fingerprints or {}
         self.reason: str | None = None
         self._raised = asyncio.Event()
 

@@ -123,6 +123,9 @@ class Message(Base):
     turn_id: Mapped[UUID] = mapped_column(index=True)
     role: Mapped[str] = mapped_column(Text)
     content: Mapped[bytes] = mapped_column(LargeBinary)
+    """The person's own words, or the answer."""
+    sealed_parts: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Which messages the person's text was written in, and what they quote, sealed like it."""
     content_length: Mapped[int] = mapped_column(Integer)
     """Characters of the text before sealing."""
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
@@ -260,6 +263,8 @@ class Update(Base):
     outcome: Mapped[str | None] = mapped_column(Text)
     turn_id: Mapped[UUID | None]
     error: Mapped[str | None] = mapped_column(Text)
+    refused_kind: Mapped[str | None] = mapped_column(Text)
+    """What of it the bot cannot handle (`photo`, `voice`, `unknown_command`, …)."""
     settled_at: Mapped[datetime | None] = mapped_column(Moment)
 
     __table_args__ = (

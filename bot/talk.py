@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from uuid import UUID
 
 import structlog
 
 from bot.audience import UndeliverableError
 from bot.limits import Budget, Limits
 from bot.people import People
+from bot.prompt import speaker_name
+from bot.question import Words
+from bot.recent import RecentNotices
 from bot.records import Question
 from bot.stopping import StopSignal
 from bot.turns import Finished, Turns
@@ -18,26 +23,38 @@ from bot.visit import Visit
 class Talk:
     """Gives a visitor's text to the model."""
 
-    def __init__(self, *, turns: Turns, limits: Limits, people: People) -> None:
+    def __init__(
+        self, *, turns: Turns, limits: Limits, people: People, notices: RecentNotices
+    ) -> None:
         self._turns = turns
         self._limits = limits
         self._people = people
+        self._notices = notices
 
-    async def answer(self, visit: Visit, text: str, *, is_repeated: bool = False) -> Finished:
+    async def answer(
+        self,
+        visit: Visit,
+        messages: Sequence[Words],
+        *,
+        is_repeated: bool = False,
+        replaces: UUID | None = None,
+    ) -> Finished:
         """One turn, from the visit's updates; they are settled with it."""
         question = Question(
             user_key=visit.person.key,
             account_id=visit.sender.telegram_id,
             sealer=visit.person.sealer,
             room=visit.room,
-            text=text,
+            messages=tuple(messages),
             update_ids=visit.update_ids,
             received_at=visit.received_at,
             sent_at=visit.sent_at,
             language=visit.sender.language,
             is_repeated=is_repeated,
+            first_name=speaker_name(visit.sender.first_name),
+            replaces=replaces,
         )
-        stop = StopSignal(user_key=visit.person.key)
+        stop = StopSignal(user_key=visit.person.key, fingerprints=visit.fingerprints)
         visit.line.running = stop
         visit.conversation.start_preview()
         try:
@@ -46,6 +63,9 @@ class Talk:
             visit.line.running = None
             await visit.conversation.stop_preview()
         visit.settled = True
+        visit.update_ids = finished.update_ids
+        if finished.turn_id is not None:
+            self._notices.forget((visit.line.lane, visit.person.key))
         if finished.ending.reason == "blocked" and visit.place.is_private:
             await self._people.set_blocked(visit.person, at=datetime.now(UTC))
         elif not self._limits.is_admin(visit.sender.telegram_id):

@@ -24,7 +24,7 @@ from bot.settings import TelegramSettings
 RETRY_AFTER_UNSTATED_SECONDS = 3
 TOO_MANY_REQUESTS = 429
 CLIENT_ERRORS = range(400, 500)
-ALLOWED_UPDATES = ["message", "callback_query", "my_chat_member"]
+ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"]
 
 
 class RawUpdates(TelegramMethod[list[Any]]):

@@ -42,6 +42,8 @@ class Finished:
 
     ending: Ending
     turn_id: UUID | None = None
+    update_ids: tuple[int, ...] = ()
+    """The updates that ended with it: the first ones, when a limit lets no more in."""
 
 
 class Gate(Protocol):
@@ -94,13 +96,21 @@ class Turns:
             self._metrics.updates_settled.labels("turn").inc(len(question.update_ids))
             log.info("turn rejected", reason=refusal.reason)
             await audience.refuse(refusal)
-            return Finished(Ending(TurnStatus.REJECTED, reason=refusal.reason))
+            return Finished(
+                Ending(TurnStatus.REJECTED, reason=refusal.reason), update_ids=question.update_ids
+            )
+        question = turn.question
         with (
             self._metrics.turns_in_flight.track_inprogress(),
             bound_contextvars(turn_id=str(turn.id), dialog_id=str(turn.dialog_id)),
             span("turn", turn_id=str(turn.id), dialog_id=str(turn.dialog_id), model=models[0]),
         ):
-            messages = messages_for(question, context, standard=self._settings.llm_system_prompt)
+            messages = messages_for(
+                question,
+                context,
+                standard=self._settings.llm_system_prompt,
+                speaker=self._ledger.speaker(question, turn.dialog_id),
+            )
             ending = await self._answer(turn, models, messages, audience, stop)
             return await self._finish(turn.id, question.update_ids, ending, sealer=question.sealer)
 
@@ -110,9 +120,15 @@ class Turns:
         if self._gate.is_open(question, context):
             return await self._ledger.open(question, context, model=model)
         async with transaction(self._sessions) as session:
-            refusal = await self._gate.refusal(session, question, context, model=model)
+            let_in = question
+            while refusal := await self._gate.refusal(session, let_in, context, model=model):
+                # The messages that a limit leaves room for are answered, the others refused.
+                fewer = let_in.first(refusal.messages_left)
+                if fewer is None:
+                    break
+                let_in = fewer
             if refusal is None:
-                return await self._ledger.open(question, context, model=model, session=session)
+                return await self._ledger.open(let_in, context, model=model, session=session)
             await self._ledger.reject(question, context, reason=refusal.reason, session=session)
         return refusal
 
@@ -226,6 +242,8 @@ class Turns:
             course.text, replace(report, model_used=report.model_used or course.model)
         )
         await persist(lambda: self._ledger.record_answer(course.turn, partial, outcome="cancelled"))
+        if reason == "edited":
+            return ending
         return await self._deliver(ending, course.text, audience, notice)
 
     async def _deliver(
@@ -276,7 +294,7 @@ class Turns:
         self._metrics.turns_finished.labels(ending.status.value).inc()
         self._metrics.updates_settled.labels("turn").inc(len(update_ids))
         log.info("turn finished", status=ending.status.value, reason=ending.reason)
-        return Finished(ending, turn_id)
+        return Finished(ending, turn_id, tuple(update_ids))
 
 
 _NOTICES = {

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.conversation import Conversation
 from bot.i18n import Translator
 from bot.incoming import Place
 from bot.lanes import Line
+from bot.meaning import Meaning
 from bot.people import Person, Sender
+from bot.question import Words
 from bot.records import Room
-from bot.render import units
-
-LONGEST_MESSAGE_UNITS = 4096
 
 
 @dataclass
 class Visit:
-    """One update of one person.
+    """One update of one person, or several that are one question.
 
     Args:
-        update_ids: more than one when parts of a long text were joined.
-        texts: the text of each part.
+        messages: one per update, when the updates are messages.
+        meaning: of all of them together.
+        fingerprints: of the messages, by message id.
+        refused_kinds: what of them the bot cannot read.
+        is_news: whether a notice was not said just now.
     """
 
     person: Person
@@ -35,18 +38,17 @@ class Visit:
     received_at: datetime
     sent_at: datetime | None
     update_ids: tuple[int, ...]
-    texts: tuple[str, ...] = ()
+    is_news: Callable[[str], bool]
+    messages: tuple[Words, ...] = ()
+    fingerprints: Mapping[int, bytes] = field(default_factory=dict)
+    meaning: Meaning | None = None
+    refused_kinds: frozenset[str] = frozenset()
     settled: bool = False
     """The handler recorded the outcome itself."""
     reload: bool = False
     """The handler changed what is stored of this line."""
 
-    @property
-    def text(self) -> str:
-        """The parts as one text. A client cuts a full part anywhere, a shorter one at a blank."""
-        whole = ""
-        glue = ""
-        for part in self.texts:
-            whole += glue + part
-            glue = "" if units(part) >= LONGEST_MESSAGE_UNITS else "\n"
-        return whole
+    async def notify(self, notice: str) -> None:
+        """Say it, unless it is what was said last."""
+        if self.is_news(notice):
+            await self.conversation.say(notice)

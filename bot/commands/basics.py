@@ -11,6 +11,7 @@ from bot.commands.words import help_text, privacy_text
 from bot.limits import Limits
 from bot.people import People
 from bot.preferences import Preferences
+from bot.settings import BotSettings
 from bot.visit import Visit
 from common.vocabulary import UpdateOutcome
 
@@ -45,8 +46,9 @@ async def show_help(_message: object, visit: Visit) -> UpdateOutcome:
     return UpdateOutcome.COMMAND
 
 
-async def show_privacy(_message: object, visit: Visit) -> UpdateOutcome:
-    await visit.conversation.say(privacy_text(visit.translate))
+async def show_privacy(_message: object, visit: Visit, bot_settings: BotSettings) -> UpdateOutcome:
+    tells_names = bot_settings.group_first_names
+    await visit.conversation.say(privacy_text(visit.translate, tells_names=tells_names))
     return UpdateOutcome.COMMAND
 
 
@@ -61,11 +63,22 @@ async def begin_anew(_message: object, visit: Visit, preferences: Preferences) -
 async def confirm_stop(_message: object, visit: Visit) -> UpdateOutcome:
     """The running answer was stopped when this update was stored; here only a word about it."""
     _ = visit.translate
+    lines = []
+    dropped = visit.line.dropped.pop(visit.person.key, 0)
     if visit.line.was_stopped:
         visit.line.was_stopped = False
-        await visit.conversation.say(_("⏹ Stopped."))
-    else:
-        await visit.conversation.say(_("Nothing is being answered now."))
+        lines.append(_("⏹ Stopped."))
+    elif not dropped:
+        lines.append(_("Nothing is being answered now."))
+    if dropped:
+        lines.append(
+            _.plural(
+                "{count} waiting message was dropped.",
+                "{count} waiting messages were dropped.",
+                dropped,
+            )
+        )
+    await visit.conversation.say("\n".join(lines))
     return UpdateOutcome.COMMAND
 
 

@@ -115,11 +115,11 @@ async def answer_again(
 ) -> UpdateOutcome:
     """A new answer to the last text takes the place of the old one."""
     _ = visit.translate
-    text = await preferences.take_back_answer(visit.person, visit.room)
-    if text is None:
+    messages = await preferences.take_back_answer(visit.person, visit.room)
+    if messages is None:
         await visit.conversation.say(_("There is no message of yours to answer again."))
         return UpdateOutcome.COMMAND
-    await talk.answer(visit, text, is_repeated=True)
+    await talk.answer(visit, messages, is_repeated=True)
     return UpdateOutcome.TURN
 
 

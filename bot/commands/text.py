@@ -1,66 +1,66 @@
-"""Everything that is no registered command: texts for the model, and what cannot be read."""
+"""Everything that is no registered command: questions for the model, and what cannot be read."""
 
 from __future__ import annotations
 
-from aiogram import F, Router
-from aiogram.types import Message
+from difflib import get_close_matches
 
-from bot.incoming import Identity, is_addressed
+from aiogram import Router
+
+from bot.meaning import Sort
 from bot.talk import Talk
 from bot.visit import Visit
-from common.vocabulary import UpdateOutcome
+from common.vocabulary import TurnStatus, UpdateOutcome
 
-# What a chat does by itself: nobody expects an answer to it.
-SERVICE = frozenset(
-    {
-        "new_chat_members", "left_chat_member", "new_chat_title", "new_chat_photo",
-        "delete_chat_photo", "group_chat_created", "supergroup_chat_created",
-        "message_auto_delete_timer_changed", "migrate_to_chat_id", "migrate_from_chat_id",
-        "pinned_message", "forum_topic_created", "forum_topic_edited", "forum_topic_closed",
-        "forum_topic_reopened", "video_chat_started", "video_chat_ended", "boost_added",
-        "chat_background_set", "write_access_allowed", "users_shared", "chat_shared",
-    }
-)  # fmt: skip
+LEAST_LIKENESS = 0.6
+"""Of two names, from 0 to 1, below which one is no misspelling of the other."""
 
 
-async def answer_text(
-    message: Message, visit: Visit, talk: Talk, identity: Identity
-) -> UpdateOutcome:
-    """A text for the model, in a private chat or addressed to the bot in a group."""
-    if not is_addressed(message, identity):
-        return UpdateOutcome.IGNORED
-    text = visit.text if visit.place.is_private else without_mention(visit.text, identity)
-    if not text.strip():
-        if visit.place.is_private:
-            return UpdateOutcome.IGNORED
+async def answer_question(_message: object, visit: Visit, talk: Talk) -> UpdateOutcome:
+    """A question for the model, in a private chat or said to the bot in a group."""
+    finished = await talk.answer(visit, visit.messages)
+    if visit.refused_kinds and finished.ending.status is TurnStatus.ANSWERED:
         _ = visit.translate
-        await visit.conversation.say(_("I am listening. Write your question after my name."))
-        return UpdateOutcome.IGNORED
-    await talk.answer(visit, text)
+        await visit.notify(_("🖼 I read the text only: I cannot see pictures and files yet."))
     return UpdateOutcome.TURN
 
 
-async def refuse_other_content(message: Message, visit: Visit, identity: Identity) -> UpdateOutcome:
-    """A photo, a voice message, a sticker: a polite answer where one is due."""
-    if message.content_type not in SERVICE and is_addressed(message, identity):
-        _ = visit.translate
-        await visit.conversation.say(_("I can read text only. Please write your message."))
+async def say_what_is_missing(
+    _message: object, visit: Visit, commands: frozenset[str]
+) -> UpdateOutcome:
+    """A photo, a sticker, a typing error: a polite answer where one is due."""
+    _ = visit.translate
+    match visit.meaning and visit.meaning.sort:
+        case Sort.REFUSED:
+            await visit.notify(_("I can read text only. Please write your message."))
+        case Sort.BLANK if visit.place.is_private:
+            await visit.notify(_("Your message is empty. Please write your question."))
+        case Sort.BLANK:
+            await visit.notify(_("I am listening. Write your question after my name."))
+        case Sort.UNKNOWN_COMMAND if visit.meaning:
+            await visit.notify(_unknown_command(visit, visit.meaning.command, commands))
+        case _:
+            pass
     return UpdateOutcome.IGNORED
 
 
-def without_mention(text: str, identity: Identity) -> str:
-    """The text without the bot's name at its beginning or end."""
-    name = f"@{identity.username}"
-    stripped = text.strip()
-    if stripped.lower().startswith(name.lower()):
-        stripped = stripped[len(name) :].lstrip(" ,:")
-    if stripped.lower().endswith(name.lower()):
-        stripped = stripped[: -len(name)].rstrip()
-    return stripped
+def _unknown_command(visit: Visit, name: str, commands: frozenset[str]) -> str:
+    _ = visit.translate
+    meant = get_close_matches(name, sorted(commands), n=1, cutoff=LEAST_LIKENESS)
+    if meant:
+        return _("I do not know this command. Did you mean /{command}?", command=meant[0])
+    return _("I do not know this command. /help lists all that I know.")
+
+
+def _is_question(_message: object, visit: Visit) -> bool:
+    return visit.meaning is not None and visit.meaning.sort is Sort.QUESTION
+
+
+def _is_no_command(_message: object, visit: Visit) -> bool:
+    return visit.meaning is None or visit.meaning.sort is not Sort.COMMAND
 
 
 def create_router() -> Router:
     router = Router(name="text")
-    router.message.register(answer_text, F.text)
-    router.message.register(refuse_other_content)
+    router.message.register(answer_question, _is_question)
+    router.message.register(say_what_is_missing, _is_no_command)
     return router

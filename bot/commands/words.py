@@ -32,7 +32,12 @@ def help_text(_: Translator) -> str:
     return "\n".join(lines)
 
 
-def privacy_text(_: Translator) -> str:
+def privacy_text(_: Translator, *, tells_names: bool) -> str:
+    in_groups = (
+        _("In groups the model is told the first name of whoever writes.")
+        if tells_names
+        else _("In groups the model is told a made-up name of whoever writes, new in each dialog.")
+    )
     paragraphs = (
         _(
             "**What is kept.** Your messages and the answers, your settings, your Telegram name "
@@ -45,6 +50,12 @@ def privacy_text(_: Translator) -> str:
             "is recorded) and see names. Nobody else gets them, and they are not used for "
             "statistics."
         ),
+        _(
+            "**Others' words.** What your message replies to, quotes or forwards is sent along "
+            "with it and kept as yours are, encrypted with your key. /export leaves it out."
+        )
+        + " "
+        + in_groups,
         _(
             "**What is counted.** Per message: time, lengths, tokens, cost and language, under a "
             "number that stands for you. No text and no Telegram id."

@@ -56,9 +56,9 @@ WITH price AS (
       AND ((spent.period = 'day' AND spent.period_start = CAST(:day AS date))
            OR (spent.period = 'month' AND spent.period_start = CAST(:month AS date)))
 )
-SELECT count(*) FILTER (
-           WHERE used.received_at > now() - interval '1 minute' AND used.user_messages > 0
-       ) AS minute_turns,
+SELECT coalesce(sum(used.user_messages) FILTER (
+           WHERE used.received_at > now() - interval '1 minute'
+       ), 0) AS minute_messages,
        extract(epoch FROM min(used.received_at) FILTER (
            WHERE used.received_at > now() - interval '1 minute' AND used.user_messages > 0
        ) + interval '1 minute' - now()) AS minute_ends_in,

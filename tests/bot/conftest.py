@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 
 from bot.app import App
 from bot.sections import Settings
@@ -46,6 +46,8 @@ FAST: dict[str, Any] = {
     "telegram_poll_seconds": 1,
     "sweep_seconds": 0.3,
     "join_seconds": 0.4,
+    # Off: most tests write several messages at once and mean several questions.
+    "join_short_seconds": 0,
     "draft_seconds": 0.05,
     "retry_update_seconds": 0.02,
     "llm_retry_seconds": 0.01,
@@ -127,7 +129,13 @@ class World:
 
     async def turns(self) -> list[Turn]:
         async with self.sessions() as session:
-            return list(await session.scalars(select(Turn).order_by(Turn.received_at, Turn.id)))
+            first_update = (
+                select(func.min(Update.update_id))
+                .where(Update.turn_id == Turn.id)
+                .scalar_subquery()
+            )
+            order = (Turn.received_at, first_update, Turn.id)
+            return list(await session.scalars(select(Turn).order_by(*order)))
 
     async def updates(self) -> list[Update]:
         async with self.sessions() as session:
@@ -137,14 +145,12 @@ class World:
         """Every update, once none is open and Telegram has none left."""
 
         async def is_done() -> bool:
-            updates = await self.updates()
+            # First: what is confirmed is stored, and so among the updates that are read after.
             accepted = self.simulator.counters.updates_accepted > 0
-            return (
-                accepted
-                and len(self.simulator.account.queue) == 0
-                and bool(updates)
-                and all(update.outcome for update in updates)
-            )
+            if not accepted or len(self.simulator.account.queue):
+                return False
+            updates = await self.updates()
+            return bool(updates) and all(update.outcome for update in updates)
 
         await eventually(is_done, seconds=seconds)
         return await self.updates()

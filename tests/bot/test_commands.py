@@ -55,10 +55,68 @@ async def test_new_begins_without_history(world: World):
     assert sorted(await outcomes(world)) == ["command", "turn", "turn"]
 
 
-async def test_an_unregistered_command_is_a_text(world: World):
-    await world.ask("/weather in Paris")
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ("/weather in Paris", "/help lists"),
+        ("/hepl", "Did you mean /help?"),
+        ("/help.", "Did you mean /help?"),
+        ("/MODLE 2", "Did you mean /model?"),
+        ("/help@another_bot", "Did you mean /help?"),
+        ("/помощь", "/help lists"),
+        ("\u2800\u200b", "is empty"),
+    ],
+)
+async def test_what_is_no_question_gets_a_hint_and_costs_nothing(
+    world: World, words: str, hint: str
+):
+    assert hint in await world.ask(words)
 
+    [update] = await world.settled()
+    assert (update.outcome, len(world.simulator.calls)) == ("ignored", 0)
+    assert update.refused_kind in {"unknown_command", "blank"}
+
+
+async def test_a_path_is_no_command(world: World):
+    await world.ask("/usr/bin/python fails")
     assert await outcomes(world) == ["turn"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"successful_payment": {
+            "currency": "XTR", "total_amount": 1, "invoice_payload": "x",
+            "telegram_payment_charge_id": "a", "provider_payment_charge_id": "b",
+        }},
+        {"connected_website": "example.org"},
+        {"gift": {}},
+        {"of_next_year": {}},
+    ],
+)  # fmt: skip
+async def test_service_messages_get_silence(world: World, content: dict[str, object]):
+    world.simulator.account.send_content("message_effect_id", "x", more=content)
+    [update] = await world.settled()
+    assert update.outcome == "ignored"
+    assert world.simulator.account.outbox.texts(1001) == []
+
+
+async def test_an_album_and_many_stickers_get_one_notice_each(world: World):
+    photo = [{"file_id": "f", "file_unique_id": "u", "width": 1, "height": 1}]
+    for _ in range(5):
+        world.simulator.account.send_content("photo", photo, more={"media_group_id": "7"})
+    sticker = {
+        "file_id": "a", "file_unique_id": "b", "type": "regular", "width": 1, "height": 1,
+        "is_animated": False, "is_video": False,
+    }  # fmt: skip
+    for _ in range(20):
+        world.simulator.account.send_content("sticker", sticker, person=Person(id=5))
+    updates = await world.settled()
+    assert len(world.simulator.account.outbox.texts(1001)) == 1
+    assert len(world.simulator.account.outbox.texts(5)) == 1
+    assert [update.refused_kind for update in updates] == ["photo"] * 5 + ["sticker"] * 20
+    registry = world.app.metrics.registry
+    assert registry.get_sample_value("bot_refused_content_total", {"kind": "sticker"}) == 20
 
 
 async def test_system_is_shown_set_and_reset(world: World):

@@ -17,6 +17,7 @@ from bot.completion import CallReport, Completion, Usage
 from bot.incoming import Place
 from bot.ledger import Ledger
 from bot.persist import persist
+from bot.question import Words
 from bot.records import Ending, OpenTurn, Question, Room, TakenError
 from common.postgres import is_transient, transaction
 from common.vocabulary import ChatType, TurnStatus
@@ -50,7 +51,9 @@ async def leave_behind(
     [person] = await world.rows("SELECT key, wrapped_key FROM users")
     sealer = world.vault.person(person.wrapped_key)
     question = Question(
-        user_key=person.key, account_id=1001, sealer=sealer, text="hello", update_ids=(1,),
+        user_key=person.key, account_id=1001, sealer=sealer,
+        messages=(Words("hello"),),
+        update_ids=(1,),
         room=Room(world.vault.lookup("chat", 1001), 0, ChatType.PRIVATE),
         received_at=update.received_at, sent_at=datetime.now(UTC), language="en",
     )  # fmt: skip

@@ -61,7 +61,7 @@ async def test_what_a_topic_does_not_take_goes_to_the_general_one(world: World, 
 async def test_an_answer_whose_preview_cannot_be_edited_is_a_new_message(
     start: Start, description: str
 ):
-    world = await start(edit_seconds=1.0)
+    world = await start(group_preview_seconds=1.0)
     refuse(world, description, method="editMessageText")
     world.simulator.model.behave(MODEL, answer="word " * 60, token_seconds=0.05)
     ask_group(world)
@@ -183,7 +183,7 @@ async def test_a_refusal_while_telegram_is_away_counts_for_nothing(world: World)
 async def test_drafts_that_are_refused_once_become_edits(
     start: Start, status: int, description: str
 ):
-    world = await start(edit_seconds=1.0)
+    world = await start(group_preview_seconds=1.0)
     refuse(world, description, method="sendMessageDraft", status=status)
     world.simulator.model.behave(MODEL, answer="word " * 60, token_seconds=0.05)
 
@@ -201,7 +201,7 @@ async def test_drafts_that_are_refused_once_become_edits(
 
 
 async def test_an_edit_that_would_change_nothing_is_not_sent(start: Start):
-    world = await start(edit_seconds=1.0)
+    world = await start(group_preview_seconds=1.0)
     world.simulator.model.behave(MODEL, answer="Hello")
     # The text is there at once, its end comes seconds later.
     world.simulator.model.faults.add(ModelFault(kind="drip", seconds=1.5, after_chunks=2))

@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
+from bot.question import Words
 from bot.records import OpenTurn, Question, Room, TakenError
 from common.postgres import transaction
 from common.vocabulary import ChatType
@@ -39,7 +40,9 @@ async def questions(world: World) -> list[Question]:
     )
     return [
         Question(
-            user_key=row.key, account_id=row.update_id, text="hello", update_ids=(row.update_id,),
+            user_key=row.key, account_id=row.update_id,
+        messages=(Words("hello"),),
+        update_ids=(row.update_id,),
             sealer=world.vault.person(row.wrapped_key),
             room=Room(world.vault.lookup("chat", row.update_id), 0, ChatType.PRIVATE),
             received_at=datetime.now(UTC), sent_at=None, language="en",

@@ -223,7 +223,7 @@ async def test_topics_are_separate_dialogs(world: World):
 
 
 async def test_an_answer_in_a_group_grows_by_edits(start: Start):
-    world = await start(edit_seconds=1.0)
+    world = await start(group_preview_seconds=1.0)
     name = world.simulator.account.username
     world.simulator.model.behave(MODEL, answer="word " * 60, token_seconds=0.05)
     world.write(f"@{name} tell", chat=group())
