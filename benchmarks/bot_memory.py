@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 from aiogram import Dispatcher
 from aiogram.types import Message
 
+from bot.command_limit import CommandLimiter
 from bot.completion import Completion
 from bot.delivery import Outbox
 from bot.desk import Desk
@@ -30,10 +31,14 @@ from bot.incoming import Classifier, NoUpdateError
 from bot.lanes import Lanes, Line
 from bot.leases import Entry
 from bot.limits import Limits
+from bot.meaning import Reader
 from bot.metrics import Metrics
 from bot.model import Model, connect_model
+from bot.opening import Opener
 from bot.pace import Pace
 from bot.poller import Poller
+from bot.quoting import Quoter
+from bot.recent import RecentNotices
 from bot.records import Context, Earlier, Ending, OpenTurn, Question, Room
 from bot.registration import introduce
 from bot.routes import command_names, create_dispatcher
@@ -41,6 +46,7 @@ from bot.sections import Settings
 from bot.talk import Talk
 from bot.telegram import connect
 from bot.turns import Turns
+from bot.visits import Visits
 from common.log import configure_logging
 from common.process import run
 from common.sealing import Sealer, Vault
@@ -154,8 +160,11 @@ class Store:
     async def open(self, question: Question, context: Context, *, model: str) -> OpenTurn:
         del model
         dialog_id = context.dialog_id or uuid4()
-        self._messages[dialog_id].append(Earlier(Role.USER, question.text))
+        self._messages[dialog_id].append(Earlier(Role.USER, question.model_text))
         return OpenTurn(id=uuid4(), dialog_id=dialog_id, call_id=uuid4(), question=question)
+
+    def speaker(self, _question: Question, _dialog_id: UUID) -> None:
+        """There are no groups."""
 
     async def record_answer(self, turn: OpenTurn, completion: Completion, *, outcome: str) -> None:
         del outcome
@@ -186,6 +195,8 @@ async def run_memory(settings: Settings, stop: asyncio.Event) -> None:
     metrics, vault, translations = Metrics(s.model.models), PlainVault(), Translations("en")
     bot = connect(s.telegram)
     identity = await introduce(bot)
+    reader = Reader(identity, command_names(translations))
+    notices = RecentNotices()
     store: Any = Store(history=s.bot.max_history_messages)
     nothing: Any = NoSession
     desk: Desk
@@ -196,7 +207,7 @@ async def run_memory(settings: Settings, stop: asyncio.Event) -> None:
     lanes = Lanes(
         store, work, metrics=metrics, most=s.bot.max_lanes, sweep_seconds=s.bot.sweep_seconds
     )
-    store.classifier, store.lanes = Classifier(vault, bot, identity), lanes
+    store.classifier, store.lanes = Classifier(vault, bot, reader), lanes
     client = connect_model(s.model)
     model = Model(client, settings=s.model, metrics=metrics)
     limits = Limits(
@@ -214,17 +225,20 @@ async def run_memory(settings: Settings, stop: asyncio.Event) -> None:
     desk = Desk(
         bot=bot,
         dispatcher=create_dispatcher(
-            identity=identity,
-            talk=Talk(turns=turns, limits=limits, people=store),
+            commands=reader.commands,
+            talk=Talk(turns=turns, limits=limits, people=store, notices=notices),
             limits=limits,
             people=store,
             model_settings=s.model,
             bot_settings=s.bot,
         ),
-        inbox=store, ledger=store, turns=turns, people=store,
-        outbox=Outbox(bot, pace=pace, metrics=metrics, refusals=store),
-        vault=vault, translations=translations,
-        metrics=metrics, settings=s.bot, commands=command_names(translations),
+        inbox=store, ledger=store, turns=turns, people=store, vault=vault, settings=s.bot,
+        opener=Opener(bot, vault=vault, reader=reader, quoter=Quoter(identity.bot_id)),
+        visits=Visits(
+            outbox=Outbox(bot, pace=pace, metrics=metrics, refusals=store), vault=vault,
+            translations=translations, metrics=metrics, settings=s.bot, notices=notices,
+        ),
+        preferences=store, limits=limits, commands=CommandLimiter(None),
     )  # fmt: skip
     poller = Poller(
         bot, inbox=store, leases=store, metrics=metrics,

@@ -142,6 +142,8 @@ class Stage:
                 "LOG_LEVEL": "WARNING",
                 # The send limits, lifted for everyone.
                 "TELEGRAM_MESSAGES_PER_SECOND": "1000",
+                # What is counted is turns: each message is one.
+                "JOIN_SHORT_SECONDS": "0",
                 "TELEGRAM_CHAT_INTERVAL_SECONDS": "0",
                 **changes,
             },

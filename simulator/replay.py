@@ -23,7 +23,7 @@ from simulator.datafile import Dialogs, Line, Tally
 from simulator.people import Member, member
 from simulator.position import Endless, Position, source_of
 from simulator.source import DialogSettings, count, open_dialogs, report_line
-from simulator.telegram.world import is_command, split_long
+from simulator.telegram.world import is_command, is_like_a_command, split_long
 
 BATCH = 100
 BACKLOG = 500
@@ -149,7 +149,9 @@ class Replay:
             if is_command(part, registered=self._commands, username=self._username):
                 self._result.commands_sent += 1
                 continue
-            self._result.slash_texts += part.startswith("/")
+            if is_like_a_command(part):
+                self._result.slash_texts += 1
+                continue
             self._result.expected_user_messages += 1
             self._active.add(who.person.id)
 

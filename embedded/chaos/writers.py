@@ -92,8 +92,12 @@ class Writers:
                 # Clients cut it into several updates of at most 4,096 units.
                 body["text"] += "-long" * self._random.randint(900, 2000)
             case "slash":
-                # No command of the bot: a text like any other.
-                body["text"] = f"/storm {body['text']}"
+                # No command of the bot: a hint, and no turn.
+                update_ids = self._send(
+                    "/control/messages", body | {"text": f"/storm {body['text']}"}
+                )
+                self.record.others |= dict.fromkeys(update_ids, "ignored")
+                return
             case "command":
                 words = self._random.choice(COMMANDS)
                 update_ids = self._send("/control/messages", body | {"text": words})

@@ -83,7 +83,7 @@ async def test_everything_is_sent_and_counted(simulator: Simulator) -> None:
     result = await replay(dialogs, url=simulator.url, report=quiet)
     assert (result.lines_read, result.messages_sent, result.updates_sent) == (5, 5, 7)
     assert (result.commands_sent, result.slash_texts) == (2, 1)
-    assert (result.expected_user_messages, result.expected_active_users) == (5, 2)
+    assert (result.expected_user_messages, result.expected_active_users) == (4, 2)
     texts = [json.loads(body)["message"]["text"] for _, body in simulator.account.queue.first(9)]
     assert texts[1:3] == [f"/start {member(sourced).source}", "two"]
 
