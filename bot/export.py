@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import RowMapping, Select, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.meaning import is_forward
 from bot.people import Person
 from bot.tables import LlmCall, Message, SpentBudget, Turn, Update, User, UserSettings
 from common.postgres import Base, Sessions
@@ -21,6 +25,10 @@ OWN_COLUMNS = frozenset(
     {"id", "version", "bot_id", "user_key", "dialog_id", "turn_id", "telegram_hmac"}
 )
 """How the ledger's rows are found and copied: of the person they say nothing."""
+
+
+PAGE = 50
+"""Rows that are opened and written in one go: others are answered between two pages."""
 
 
 class Export:
@@ -38,32 +46,7 @@ class Export:
         async with self._sessions() as session:
             user = await session.get_one(User, person.key)
             settings = await session.get(UserSettings, person.key)
-            messages = await session.scalars(
-                select(Message).where(Message.user_key == person.key).order_by(Message.created_at)
-            )
-            turns = await session.scalars(
-                select(Turn).where(Turn.user_key == person.key).order_by(Turn.received_at)
-            )
-            calls = await session.scalars(
-                select(LlmCall)
-                .join(Turn, Turn.id == LlmCall.turn_id)
-                .where(Turn.user_key == person.key)
-                .order_by(LlmCall.attempt)
-            )
-            updates = await session.scalars(
-                select(Update)
-                .where(Update.user_key == person.key, Update.payload.is_not(None))
-                .order_by(Update.received_at)
-            )
-            spent = await session.scalars(
-                select(SpentBudget)
-                .where(SpentBudget.telegram_hmac == user.telegram_hmac)
-                .order_by(SpentBudget.period_start, SpentBudget.period)
-            )
-            attempts: defaultdict[UUID, list[LlmCall]] = defaultdict(list)
-            for call in calls:
-                attempts[call.turn_id].append(call)
-            document = {
+            first = {
                 "exported_at": datetime.now(UTC),
                 "profile": orjson.loads(person.sealer.open(user.sealed_profile)),
                 "language": user.language,
@@ -71,12 +54,99 @@ class Export:
                 "first_seen_at": user.created_at,
                 "blocked_at": user.blocked_at,
                 "settings": _settings(person, settings),
-                "messages": [_message(person, message) for message in messages],
-                "turns": [_turn(person, turn, attempts[turn.id]) for turn in turns],
-                "updates": [_update(person, row) for row in updates],
-                "spent_before_forget": [_ledger_row(row) for row in spent],
             }
-        return orjson.dumps(document, option=orjson.OPT_INDENT_2, default=str)
+            written = [_json(first).removesuffix(b"\n}")]
+            kept = _rows_of(Update, Update.received_at).where(Update.payload.is_not(None))
+            for name, rows, page_of in (
+                ("messages", _rows_of(Message, Message.created_at), _messages),
+                ("turns", _rows_of(Turn, Turn.received_at), _turns),
+                ("updates", kept, _updates),
+            ):
+                # By its columns: objects of the mapper would take most of the time.
+                mine = rows.where(rows.selected_columns["user_key"] == person.key)
+                written += await _list(session, name, mine, partial(page_of, session, person))
+            spent = select(SpentBudget.__table__).where(
+                SpentBudget.telegram_hmac == user.telegram_hmac
+            )
+            written += await _list(
+                session,
+                "spent_before_forget",
+                spent.order_by(SpentBudget.period_start, SpentBudget.period),
+                partial(_spent, session, person),
+            )
+            written.append(b"\n}")
+        return b"".join(written)
+
+
+Items = list[dict[str, Any]]
+
+
+def _rows_of(table: type[Base], order: Any) -> Select[Any]:
+    return select(table.__table__).order_by(order)
+
+
+async def _list(
+    session: AsyncSession,
+    name: str,
+    rows: Select[Any],
+    page_of: Callable[[Sequence[RowMapping]], Awaitable[Items]],
+) -> list[bytes]:
+    """One member of the document, written page by page."""
+    items: list[bytes] = []
+    found = await session.stream(rows.execution_options(yield_per=PAGE))
+    async for page in found.mappings().partitions():
+        items += [_json(item).replace(b"\n", b"\n    ") for item in await page_of(page)]
+        await asyncio.sleep(0)
+    listed = b"[\n    " + b",\n    ".join(items) + b"\n  ]" if items else b"[]"
+    return [b',\n  "' + name.encode() + b'": ', listed]
+
+
+async def _messages(_session: object, person: Person, page: Sequence[RowMapping]) -> Items:
+    return [
+        {
+            "dialog": row["dialog_id"],
+            "role": row["role"],
+            "text": _text(person, row["content"]),
+            "at": row["created_at"],
+            "withdrawn_at": row["deleted_at"],
+        }
+        for row in page
+    ]
+
+
+async def _turns(session: AsyncSession, person: Person, page: Sequence[RowMapping]) -> Items:
+    calls = await session.execute(
+        select(LlmCall.__table__)
+        .where(LlmCall.turn_id.in_([turn["id"] for turn in page]))
+        .order_by(LlmCall.attempt)
+    )
+    attempts: defaultdict[UUID, Items] = defaultdict(list)
+    for call in calls.mappings():
+        attempts[call["turn_id"]].append(_attempt(person, call))
+    return [
+        {"dialog": turn["dialog_id"], **_ledger_row(turn), "attempts": attempts[turn["id"]]}
+        for turn in page
+    ]
+
+
+async def _updates(_session: object, person: Person, page: Sequence[RowMapping]) -> Items:
+    return [
+        {
+            "at": row["received_at"],
+            "kind": row["kind"],
+            "outcome": row["outcome"],
+            "text": own_words(row["kind"], _text(person, row["payload"])),
+        }
+        for row in page
+    ]
+
+
+async def _spent(_session: object, _person: object, page: Sequence[RowMapping]) -> Items:
+    return [_ledger_row(row) for row in page]
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str)
 
 
 def _settings(person: Person, row: UserSettings | None) -> dict[str, Any]:
@@ -91,33 +161,14 @@ def _settings(person: Person, row: UserSettings | None) -> dict[str, Any]:
     }
 
 
-def _message(person: Person, row: Message) -> dict[str, Any]:
-    return {
-        "dialog": row.dialog_id,
-        "role": row.role,
-        "text": _text(person, row.content),
-        "at": row.created_at,
-        "withdrawn_at": row.deleted_at,
-    }
-
-
-def _update(person: Person, row: Update) -> dict[str, Any]:
-    return {
-        "at": row.received_at,
-        "kind": row.kind,
-        "outcome": row.outcome,
-        "text": own_words(row.kind, _text(person, row.payload) if row.payload else None),
-    }
-
-
 def own_words(kind: str, payload: str | None) -> str | None:
-    """What the person wrote, and nothing around it: a reply carries somebody else's message."""
+    """What the person wrote, and nothing around it: somebody else wrote what it replies to."""
     try:
         update = json.loads(payload or "{}")
     except (ValueError, RecursionError):
         return None
     content = update.get(kind) if isinstance(update, dict) else None
-    if not isinstance(content, dict):
+    if not isinstance(content, dict) or is_forward(content):
         return None
     words = [content.get(field) for field in ("text", "caption", "data")]
     return next((one for one in words if isinstance(one, str)), None)
@@ -131,20 +182,11 @@ def _text(person: Person, sealed: bytes) -> str | None:
         return None
 
 
-def _turn(person: Person, row: Turn, attempts: Sequence[LlmCall]) -> dict[str, Any]:
-    return {
-        "dialog": row.dialog_id,
-        **_ledger_row(row),
-        "attempts": [_attempt(person, attempt) for attempt in attempts],
-    }
-
-
-def _attempt(person: Person, row: LlmCall) -> dict[str, Any]:
-    sealed = row.provider_message
+def _attempt(person: Person, row: RowMapping) -> dict[str, Any]:
+    sealed = row["provider_message"]
     return {**_ledger_row(row), "provider_message": _text(person, sealed) if sealed else None}
 
 
-def _ledger_row(row: Base) -> dict[str, Any]:
+def _ledger_row(row: RowMapping) -> dict[str, Any]:
     # Read from the table, not listed here: a column that is added later is handed out too.
-    names = (column.key for column in row.__table__.columns)
-    return {name: getattr(row, name) for name in names if name not in OWN_COLUMNS}
+    return {name: value for name, value in row.items() if name not in OWN_COLUMNS}

@@ -1,0 +1,100 @@
+"""One person harms no other: commands are limited, a large export holds nobody up."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from uuid import uuid4
+
+import orjson
+from sqlalchemy import insert
+
+from bot.export import Export
+from bot.people import Person
+from bot.tables import LlmCall, Message, Turn
+from common.postgres import transaction
+from tests.bot.conftest import Start, World
+
+MANY = 20_000
+LONGEST_HOLD_SECONDS = 0.050
+TICK_SECONDS = 0.010
+
+
+async def test_commands_have_a_rate_limit_and_one_notice(start: Start):
+    world = await start(command_limit_per_minute=3, admin_ids="9")
+    for _ in range(20):
+        world.write("/help")
+    world.write("/nothing")
+    updates = await world.settled()
+    assert [update.outcome for update in updates] == ["command"] * 3 + ["ignored"] * 18
+    assert {update.error for update in updates[3:]} == {"rate_limit"}
+    texts = world.simulator.account.outbox.texts(1001)
+    assert len(texts) == 4
+    assert "Too many commands" in texts[-1]
+    assert "Nothing" in await world.ask("/stop")
+    for _ in range(4):
+        assert "/help" in await world.ask("/help", person=9, chat=9)
+
+
+async def test_an_export_of_many_messages_holds_nobody_up(world: World):
+    await world.ask("hello")
+    await world.settled()
+    person = await fill(world)
+    content, longest = await longest_hold(world, person)
+    assert longest <= LONGEST_HOLD_SECONDS
+    exported = orjson.loads(content)
+    assert len(exported["messages"]) == MANY + 2
+    assert exported["messages"][-1]["text"] == "a text of usual length " * 10
+    assert len(exported["turns"]) == MANY // 2 + 1
+    assert all(len(turn["attempts"]) == 1 for turn in exported["turns"])
+
+
+async def longest_hold(world: World, person: Person) -> tuple[bytes, float]:
+    """An export, and the longest time that it worked while nothing else could happen.
+
+    Of this thread's processor time: what other programs of a busy machine do meanwhile is not it.
+    """
+    holds = []
+
+    async def tick() -> None:
+        while True:
+            before = time.thread_time()
+            await asyncio.sleep(TICK_SECONDS)
+            holds.append(time.thread_time() - before)
+
+    ticker = asyncio.create_task(tick())
+    content = await Export(sessions=world.sessions).as_json(person)
+    ticker.cancel()
+    return content, max(holds)
+
+
+async def fill(world: World) -> Person:
+    """The person has written and read this many messages."""
+    [row] = await world.rows("SELECT key, wrapped_key FROM users")
+    [turn] = await world.turns()
+    person = Person(row.key, world.vault.person(row.wrapped_key))
+    sealed = person.sealer.seal_text("a text of usual length " * 10)
+    ids = [uuid4() for _ in range(MANY // 2)]
+    columns = {
+        column.key: getattr(turn, column.key)
+        for column in Turn.__table__.columns
+        if column.key not in {"id", "version"}
+    }
+    async with transaction(world.sessions) as session:
+        await session.execute(insert(Turn), [{**columns, "id": each} for each in ids])
+        await session.execute(
+            insert(LlmCall),
+            [{"id": uuid4(), "turn_id": each, "attempt": 1, "model": "m"} for each in ids],
+        )
+        await session.execute(
+            insert(Message),
+            [
+                {
+                    "id": uuid4(), "user_key": person.key, "dialog_id": turn.dialog_id,
+                    "turn_id": each, "role": role, "content": sealed, "content_length": 230,
+                }
+                for each in ids
+                for role in ("user", "assistant")
+            ],
+        )  # fmt: skip
+    return person
