@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from common.sealing import Vault
 from embedded.chaos.writers import Record
 
 FULL_PART_UNITS = 4096
+MAX_MERGED = 20
+"""As many messages as a dialog remembers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,9 @@ class Recorded:
     """Turn without a text of its own -> the text before it in its dialog, which it is about."""
     attempts: Mapping[UUID, list[tuple[float, str | None]]]
     """Turn -> start (Unix seconds) and outcome of each attempt at the model."""
+    merged: Mapping[str, str] = field(default_factory=dict)
+    """Digest of a text behind others of its dialog -> digest of the text alone: a model is asked
+    both together when the other one was not answered."""
 
 
 @dataclass
@@ -88,7 +93,20 @@ async def read_recorded(connection: asyncpg.Connection, vault: Vault) -> Recorde
         texts=texts,
         repeats=repeats,
         attempts=attempts,
+        merged=_merged(written.values()),
     )
+
+
+def _merged(dialogs: Iterable[Sequence[tuple[float, str]]]) -> dict[str, str]:
+    merged = {}
+    for dialog in dialogs:
+        texts = [text for _, text in sorted(dialog, key=lambda row: row[0])]
+        for last, text in enumerate(texts):
+            together = text
+            for before in reversed(texts[max(0, last - MAX_MERGED) : last]):
+                together = f"{before}\n\n{together}"
+                merged[_digest(together)] = _digest(text)
+    return merged
 
 
 def read_calls(path: Path) -> list[dict[str, Any]]:
@@ -180,7 +198,7 @@ def duplicated_calls(
             f"turn {turn} was asked again after a restart: asked at {times}; the bot began at"
             f" {', '.join(f'{born:.3f}' for born in births)}",
         )
-    seen = _seen(calls, "started")
+    seen = _seen(calls, recorded)
     attempted = _by_text(recorded, lambda _outcome: True)
     for digest, count in (seen - attempted).items():
         found.add(count, f"{count} calls of {digest[:12]} are not recorded")
@@ -191,7 +209,7 @@ def unseen_answers(calls: Sequence[Mapping[str, Any]], recorded: Recorded) -> Di
     """Attempts recorded as answered that the model never saw."""
     found = Differences()
     answered = _by_text(recorded, lambda outcome: outcome == "answered")
-    for digest, count in (answered - _seen(calls, "started")).items():
+    for digest, count in (answered - _seen(calls, recorded)).items():
         found.add(count, f"{count} answers to {digest[:12]} were never given")
     return found
 
@@ -216,8 +234,14 @@ def joined(parts: Sequence[str]) -> str:
     return whole
 
 
-def _seen(calls: Sequence[Mapping[str, Any]], event: str) -> Counter[str]:
-    return Counter(call["text_sha256"] for call in calls if call.get("event") == event)
+def _seen(calls: Sequence[Mapping[str, Any]], recorded: Recorded) -> Counter[str]:
+    """Calls that began, by the digest of the text that they ask about."""
+    digests = [call["text_sha256"] for call in calls if call.get("event") == "started"]
+    return Counter(recorded.merged.get(digest, digest) for digest in digests)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _by_text(recorded: Recorded, counts: Callable[[str | None], bool]) -> Counter[str]:
@@ -225,6 +249,6 @@ def _by_text(recorded: Recorded, counts: Callable[[str | None], bool]) -> Counte
     found: Counter[str] = Counter()
     whole = {turn: "".join(texts) for turn, texts in recorded.texts.items()}
     for turn, text in (whole | dict(recorded.repeats)).items():
-        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        digest = _digest(text)
         found[digest] += sum(counts(outcome) for _, outcome in recorded.attempts.get(turn, []))
     return found

@@ -114,6 +114,26 @@ def test_a_repeated_text_that_is_asked_twice_is_a_duplicate() -> None:
     assert duplicated_calls([*CALLS, call(LONG + "rest")], BIRTHS, RECORDED).count == 1
 
 
+def test_a_text_that_was_joined_with_an_uncertain_one_is_not_lost() -> None:
+    outcomes = dict(RECORDED.outcomes) | {9: ("turn", FIRST)}
+    counted = dict(RECORDED.user_messages) | {FIRST: 2}
+    texts = dict(RECORDED.texts) | {FIRST: ["one 🌊\nmaybe"]}
+    mixed = replace(RECORDED, outcomes=outcomes, user_messages=counted, texts=texts)
+    assert lost(SENT, mixed).count == 0
+    never = replace(mixed, texts=texts | {FIRST: ["one 🌊\nnever written"]})
+    assert lost(SENT, never).count == 2
+
+
+def test_a_text_that_was_asked_behind_an_unanswered_one_is_its_own() -> None:
+    behind = call("one 🌊\n\n" + LONG + "rest")
+    merged = {behind["text_sha256"]: call(LONG + "rest")["text_sha256"]}
+    together = replace(RECORDED, merged=merged)
+    calls = [*CALLS[:-1], behind]
+    assert duplicated_calls(calls, BIRTHS, together).count == 0
+    assert unseen_answers(calls, together).count == 0
+    assert duplicated_calls(calls, BIRTHS, RECORDED).count == 1
+
+
 def test_an_unfinished_turn_is_lost() -> None:
     assert lost(SENT, replace(RECORDED, pending=2)).count == 2
 
