@@ -27,7 +27,7 @@ OWN_COLUMNS = frozenset(
 """How the ledger's rows are found and copied: of the person they say nothing."""
 
 
-PAGE = 50
+PAGE = 20
 """Rows that are opened and written in one go: others are answered between two pages."""
 
 
@@ -92,13 +92,15 @@ async def _list(
     page_of: Callable[[Sequence[RowMapping]], Awaitable[Items]],
 ) -> list[bytes]:
     """One member of the document, written page by page."""
-    items: list[bytes] = []
+    pieces = [b',\n  "' + name.encode() + b'": [']
     found = await session.stream(rows.execution_options(yield_per=PAGE))
     async for page in found.mappings().partitions():
-        items += [_json(item).replace(b"\n", b"\n    ") for item in await page_of(page)]
+        for item in await page_of(page):
+            pieces.append(b"\n    " if len(pieces) == 1 else b",\n    ")
+            pieces.append(_json(item).replace(b"\n", b"\n    "))
         await asyncio.sleep(0)
-    listed = b"[\n    " + b",\n    ".join(items) + b"\n  ]" if items else b"[]"
-    return [b',\n  "' + name.encode() + b'": ', listed]
+    pieces.append(b"]" if len(pieces) == 1 else b"\n  ]")
+    return pieces
 
 
 async def _messages(_session: object, person: Person, page: Sequence[RowMapping]) -> Items:
