@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from simulator.telegram.world import Person
 from tests.bot.conftest import MODEL, Start, World, group
+from tests.bot.test_joined import PATIENT
 from tests.bot.test_quoted import replied
-
-PATIENT = 3.0
 
 
 def last_id(world: World) -> int:
@@ -50,7 +49,7 @@ async def test_an_edit_without_another_text_is_nothing(world: World):
 
 async def test_an_edit_stops_the_running_answer(world: World):
     world.simulator.model.behave(MODEL, answer="word " * 400, token_seconds=0.05)
-    world.write("tell me everything")
+    world.write("tell me all of it")
     message_id = last_id(world)
     await world.until(lambda: world.simulator.counters.drafts_sent > 0)
     world.simulator.model.behave(MODEL, answer="Short.", token_seconds=0)
@@ -141,7 +140,7 @@ async def test_a_refused_edit_takes_nothing_back(start: Start):
 
 async def test_stop_drops_what_waits_and_says_how_many(world: World):
     world.simulator.model.behave(MODEL, answer="word " * 400, token_seconds=0.05)
-    world.write("tell me everything")
+    world.write("tell me all of it")
     await world.until(lambda: world.simulator.counters.drafts_sent > 0)
     for words in ("and this", "and that", "and more"):
         world.write(words)

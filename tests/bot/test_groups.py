@@ -121,7 +121,7 @@ async def test_a_command_behind_the_bots_name_is_the_command(world: World, words
 
 async def test_stop_behind_the_bots_name_stops(world: World):
     world.simulator.model.behave(MODEL, answer="word " * 400, token_seconds=0.05)
-    say(world, "tell me everything")
+    say(world, "speak at length")
     await world.until(lambda: len(world.simulator.calls) == 1)
     say(world, "/stop")
     await world.settled()

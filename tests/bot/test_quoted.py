@@ -60,11 +60,11 @@ async def test_a_reply_to_the_bot_says_who_wrote_it(world: World):
 
 
 async def test_the_quoted_part_reaches_the_model(world: World):
-    more = replied("one two three") | {"quote": {"text": "two", "position": 4}}
+    more = replied("uno due tre") | {"quote": {"text": "due", "position": 4}}
     question = await asked(world, "this?", more=more)
-    assert "> one two three" in question
+    assert "> uno due tre" in question
     assert "In particular" in question
-    assert "\n> two\n" in question
+    assert "\n> due\n" in question
 
 
 async def test_a_message_of_another_chat_reaches_the_model(world: World):
