@@ -49,8 +49,9 @@ def evidence(struck: Arena) -> Evidence:
     return struck.evidence()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def findings(struck: Arena, evidence: Evidence) -> Findings:
+    """Before the first test: some of them falsify the stores."""
     return struck.examine(evidence)
 
 
@@ -100,22 +101,24 @@ def test_a_short_storm_strikes_and_leaves_nothing_lost_doubled_or_different(
 
 
 def test_what_was_sent_and_is_not_there_is_lost(struck: Arena, evidence: Evidence) -> None:
+    before = struck.examine(evidence).lost
     sent = replace(evidence.sent, texts=evidence.sent.texts | {1: "never stored"})
-    assert struck.examine(replace(evidence, sent=sent)).lost == 1
+    assert struck.examine(replace(evidence, sent=sent)).lost == before + 1
 
 
 def test_a_call_that_nobody_recorded_is_a_duplicate(struck: Arena, evidence: Evidence) -> None:
+    before = struck.examine(evidence).duplicated_calls
     more = [call for call in evidence.calls if call["event"] == "started"][:1]
     calls = [*evidence.calls, *(more * len(evidence.calls))]
-    assert struck.examine(replace(evidence, calls=calls)).duplicated_calls > 0
+    assert struck.examine(replace(evidence, calls=calls)).duplicated_calls > before
 
 
 def test_an_answer_of_the_api_that_differs_from_postgresql_is_found(struck: Arena) -> None:
     turns = rows(struck, TURNS)
-    assert api_differs(Expected(turns, zone="UTC"), struck.client).count == 0
-    assert api_differs(Expected(turns[1:], zone="UTC"), struck.client).count > 0
+    before = api_differs(Expected(turns, zone="UTC"), struck.client).count
+    assert api_differs(Expected(turns[1:], zone="UTC"), struck.client).count > before
     other = [turns[0] | {"prompt_tokens": 1}, *turns[1:]]
-    assert api_differs(Expected(other, zone="UTC"), struck.client).count > 0
+    assert api_differs(Expected(other, zone="UTC"), struck.client).count > before
 
 
 def test_messages_pile_up_nothing(struck: Arena) -> None:
@@ -135,22 +138,27 @@ def test_messages_pile_up_nothing(struck: Arena) -> None:
     } == {}
 
 
-# From here on the stores are falsified; nothing after it may need them true.
+# These falsify the stores, some of them for good: a test compares with how it found them.
 
 
 def test_an_outcome_that_disappeared_is_lost(struck: Arena) -> None:
+    before = struck.examine(struck.evidence()).lost
     update_id = min(struck.evidence().sent.texts)
+    rows(struck, f"CREATE TABLE kept AS SELECT * FROM updates WHERE update_id = {update_id}")
     rows(struck, f"DELETE FROM updates WHERE update_id = {update_id}")
-    assert struck.examine(struck.evidence()).lost == 1
+    assert struck.examine(struck.evidence()).lost == before + 1
+    rows(struck, "INSERT INTO updates SELECT * FROM kept")
+    rows(struck, "DROP TABLE kept")
 
 
 def test_a_turn_asked_again_after_a_restart_is_a_duplicate(struck: Arena) -> None:
+    before = struck.examine(struck.evidence()).duplicated_calls
     rows(
         struck,
         "INSERT INTO llm_calls (id, turn_id, attempt, model, started_at) SELECT gen_random_uuid(),"
         " turn_id, 99, model, 'epoch' FROM llm_calls ORDER BY started_at DESC LIMIT 1",
     )
-    assert struck.examine(struck.evidence()).duplicated_calls == 1
+    assert struck.examine(struck.evidence()).duplicated_calls == before + 1
 
 
 @pytest.mark.parametrize(
