@@ -18,7 +18,17 @@ from pydantic_core import PydanticUndefined
 from common.settings import Section
 from deploy.problem import PROJECT
 
-PACKAGES = ("common", "bot", "api", "pipelines", "warehouse", "embedded", "simulator", "benchmarks")
+PACKAGES = (
+    "common",
+    "bot",
+    "api",
+    "pipelines",
+    "warehouse",
+    "migrations",
+    "embedded",
+    "simulator",
+    "benchmarks",
+)
 # Variables that the settings machinery itself reads (common.settings).
 MACHINERY = frozenset({"ENV_FILE", "SECRETS_DIR"})
 

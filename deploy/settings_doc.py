@@ -16,6 +16,7 @@ TITLES = {
     "api": "Stats API",
     "warehouse": "ClickHouse: address, cluster, limits",
     "pipelines": "Pipelines",
+    "migrations": "Migrations",
     "embedded": "One machine without containers",
     "simulator": "Simulators",
     "benchmarks": "Benchmarks",

@@ -14,6 +14,13 @@ from alembic.util import CommandError
 from common.log import configure_logging, get_logger
 from common.process import run
 from common.settings import RuntimeSettings, load
+from migrations.settings import MigrationSettings
+from migrations.stores import (
+    current_revision,
+    is_configured,
+    wait_for_clickhouse,
+    wait_for_postgres,
+)
 
 STORES = ("postgres", "clickhouse")
 HERE = Path(__file__).parent
@@ -21,12 +28,12 @@ HERE = Path(__file__).parent
 log = get_logger(__name__)
 
 
-def upgrade(store: str, *, sql: bool = False) -> None:
+def upgrade(store: str) -> None:
     """Bring one store up to date. A schema that is newer than this code stays as it is."""
     config = Config(HERE / store / "alembic.ini")
     head = ScriptDirectory.from_config(config).get_current_head() or ""
     try:
-        command.upgrade(config, "head", sql=sql)
+        command.upgrade(config, "head")
     except CommandError as error:
         unknown = error.__cause__
         # Revisions are numbered. Services were rolled back, and the schema is made for that:
@@ -38,14 +45,33 @@ def upgrade(store: str, *, sql: bool = False) -> None:
         )
 
 
+def print_pending(store: str) -> None:
+    """Print the statements that this store has not run yet; all where no address is set."""
+    config = Config(HERE / store / "alembic.ini")
+    current = current_revision(store) if is_configured(store) else None
+    head = ScriptDirectory.from_config(config).get_current_head() or ""
+    if current is None or current < head:
+        command.upgrade(config, f"{current}:head" if current else "head", sql=True)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m migrations", description=__doc__)
     parser.add_argument("stores", nargs="*", choices=[*STORES, []], help="default: both")
-    parser.add_argument("--sql", action="store_true", help="print the statements, run nothing")
+    parser.add_argument("--sql", action="store_true", help="print what is pending, run nothing")
     arguments = parser.parse_args()
     configure_logging(load(RuntimeSettings), service="migrations")
-    for store in arguments.stores or STORES:
-        upgrade(store, sql=arguments.sql)
+    stores = arguments.stores or STORES
+    if arguments.sql:
+        for store in stores:
+            print_pending(store)
+        return 0
+    seconds = load(MigrationSettings).migration_wait_seconds
+    # ClickHouse's migrations hold a lock in PostgreSQL.
+    wait_for_postgres(seconds=seconds)
+    if "clickhouse" in stores:
+        wait_for_clickhouse(seconds=seconds)
+    for store in stores:
+        upgrade(store)
     return 0
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from common.settings import DatabaseSettings
 from migrations.__main__ import STORES
-from tests.clickhouse_process import ClickHouseDatabase
+from tests.clickhouse_process import ClickHouseDatabase, ClickHouseProcess
 from tests.conftest import PROJECT
 
 WAITS = """
@@ -60,3 +60,69 @@ def test_a_preview_of_postgresql_prints_statements_and_needs_no_database() -> No
     assert preview.returncode == 0, output
     assert "CREATE TABLE turns" in output
     assert "CREATE TRIGGER guard_ledger" in output
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_preview_prints_what_this_database_has_not_run_and_nothing_when_nothing_is(
+    store: str,
+    database: DatabaseSettings,
+    clickhouse_server: ClickHouseProcess,
+    clickhouse_database: ClickHouseDatabase,
+) -> None:
+    environment = {
+        "DATABASE_URL": database.libpq_url,
+        "CLICKHOUSE_URL": clickhouse_database.url,
+    }
+
+    def run(*options: str) -> str:
+        process = subprocess.run(
+            [sys.executable, "-m", "migrations", store, *options],
+            cwd=PROJECT,
+            env={"PATH": os.environ["PATH"], **environment},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=200,
+        )
+        return process.stdout
+
+    if store == "clickhouse":
+        assert "CREATE TABLE IF NOT EXISTS turns" in run("--sql")
+    run()
+    assert run("--sql") == ""
+    older = "0001"
+    if store == "clickhouse":
+        versions = f"{clickhouse_database.name}.alembic_version"
+        clickhouse_server.execute(f"TRUNCATE TABLE {versions}")
+        clickhouse_server.execute(f"INSERT INTO {versions} (version_num) VALUES ('{older}')")
+    else:
+        with psycopg.connect(database.libpq_url, autocommit=True) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = %s", (older,))
+    pending = run("--sql")
+    assert "Running upgrade 0001 -> 0002" in pending
+    assert "-> 0001" not in pending
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_store_that_does_not_answer_is_waited_for_and_ends_in_one_line(
+    store: str, database: DatabaseSettings
+) -> None:
+    nowhere = "127.0.0.1:9"
+    process = migrate(
+        store,
+        {
+            "DATABASE_URL": f"postgresql://u@{nowhere}/db"
+            if store == "postgres"
+            else database.libpq_url,
+            "CLICKHOUSE_URL": f"http://u:secret@{nowhere}/db",
+            "MIGRATION_WAIT_SECONDS": "2",
+        },
+    )
+    output, _ = process.communicate(timeout=200)
+    assert process.returncode == 1, output
+    assert "Traceback" not in output
+    assert "secret" not in output
+    *waiting, last = output.splitlines()
+    assert "did not answer within 2 s (MIGRATION_WAIT_SECONDS)" in last
+    assert len(waiting) == 1
+    assert "cannot be reached, waiting" in waiting[0]
