@@ -23,14 +23,17 @@ EPOCH, VERSION, WATERMARK = 1, 500, 1_000
 BUILT = (
     """
     INSERT INTO day_users (day, version, bot_id, turns, answers, rejected, cost_usd, unpriced,
-                           latency, ttft, active, reached, new)
+                           latency, ttft, active, reached, new, newest)
     SELECT toDate(received_at) AS day, {version:UInt64}, bot_id, count(),
            countIf(status = 'answered'), countIf(status = 'rejected'), sum(ifNull(cost_usd, 0)),
            countIf(isNull(cost_usd) AND status = 'answered'),
            quantilesDDState(0.01, 0.5, 0.9, 0.95, 0.99)(1.0),
            quantilesDDState(0.01, 0.5, 0.9, 0.95, 0.99)(1.0),
            groupBitmapState(user_key), groupBitmapStateIf(user_key, status = 'answered'),
-           groupBitmapState(user_key)
+           groupBitmapState(user_key),
+           arrayReverseSort(groupUniqArray(
+               tuple(toUnixTimestamp64Micro(received_at), dialog_id)
+           ))
     FROM turns GROUP BY day, bot_id
     """,
     """
