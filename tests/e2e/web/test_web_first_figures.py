@@ -10,20 +10,20 @@ from playwright.sync_api import Page, expect
 
 from embedded.postgres import EmbeddedPostgres
 from tests.clickhouse_process import ClickHouseProcess
-from tests.e2e.web.browser import MISSING, find_chromium
 from tests.e2e.web.steps import number, sign_in
 from tests.e2e.web.world import World, dashboard
+from tests.programs import program
 
 pytestmark = pytest.mark.e2e
 
 
-@pytest.fixture
+# Wider than a test, so that it is there before the browser's driver holds the thread's loop.
+@pytest.fixture(scope="module")
 def new_world(
     postgres_server: EmbeddedPostgres, clickhouse_server: ClickHouseProcess
 ) -> Iterator[World]:
     """Empty databases, of which nothing was published."""
-    if find_chromium() is None:
-        pytest.fail(MISSING, pytrace=False)
+    program("chromium")
     with dashboard(postgres_server, clickhouse_server, {}) as world:
         world.register("ann")
         yield world
