@@ -31,7 +31,7 @@ from warehouse.reports import freshness
 
 SCHEMA = "0002"
 """The PostgreSQL revision that this code needs, or a later one."""
-WAREHOUSE_SCHEMA = "0001"
+WAREHOUSE_SCHEMA = "0002"
 """The same of ClickHouse."""
 UNKNOWN_TABLE = 60
 

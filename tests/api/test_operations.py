@@ -135,6 +135,20 @@ def test_the_schemas_that_ready_asks_for_are_in_the_migrations(store: str, neede
     assert needed in {revision.revision for revision in revisions}
 
 
+def test_no_report_reads_a_column_that_ready_does_not_ask_for() -> None:
+    config = Config(PROJECT / "migrations" / "clickhouse" / "alembic.ini")
+    reports = " ".join(
+        path.read_text() for path in (PROJECT / "warehouse" / "sql" / "reports").glob("*.sql")
+    )
+    later = {
+        column
+        for revision in ScriptDirectory.from_config(config).walk_revisions()
+        if revision.revision > WAREHOUSE_SCHEMA
+        for column in re.findall(r'"(\w+)": "', Path(revision.path).read_text())
+    }
+    assert later & set(re.findall(r"\w+", reports)) == set()
+
+
 async def test_ready_is_red_without_clickhouse_while_health_stays_green(
     client: httpx.AsyncClient,
 ) -> None:
