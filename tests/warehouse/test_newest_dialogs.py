@@ -231,6 +231,22 @@ async def test_deleted_and_corrected_turns_move_dialogs_on_the_lists(
     await first_page(reader, WHOLE, limit=50)
 
 
+async def test_what_one_transaction_deletes_and_writes_again_is_there(
+    replica: Replica, reader: Reader
+):
+    rows = [turn(day(1) + one * HOUR / 10, dialog_id=uuid(one)) for one in range(1, 101)]
+    replica.store(rows)
+    # Both states have the version of the transaction; a sort may put either first.
+    version = 1_002
+    replica.store([row | {"version": version, "is_deleted": 1} for row in rows])
+    replica.store([row | {"version": version} for row in rows])
+    replica.publish(day(DAYS))
+    snapshot = await resolve_snapshot(reader)
+    cut = period(day(0) + HOUR, day(DAYS))
+    page = await reports.recent_dialogs(reader, snapshot=snapshot, period=cut, limit=100)
+    assert [dialog.turns for dialog in page.dialogs] == [1] * 100
+
+
 async def test_what_was_deleted_since_the_build_makes_no_page_shorter(
     replica: Replica, reader: Reader, writer: Writer
 ):

@@ -35,7 +35,8 @@ FROM (
           {held_back:Array(Tuple(Int64, Int64, UInt64))}
       )
       AND received_at >= {since:DateTime('UTC')} AND received_at < {until:DateTime('UTC')}
-    ORDER BY version DESC
+    -- Deleted and written again by one transaction, both states have its version: the row is there.
+    ORDER BY version DESC, is_deleted
     LIMIT 1 BY id
 )
 WHERE is_deleted = 0
