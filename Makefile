@@ -48,6 +48,10 @@ doctor: setup ## Does the configuration work? Token, key, model, fallback, price
 smoke: setup ## A throw-away stack: LIMIT messages of DATA in, numbers compared, JSON last
 	@exec $(BIN)/python -m embedded.stack smoke --data "$(DATA)" --limit "$(or $(LIMIT),2000)"
 
+.PHONY: recount
+recount: setup ## Every figure of the API recounted from a hostile ledger (CASES=300 SEED=n), JSON last
+	@exec $(BIN)/python -m tests.recount --cases "$(or $(CASES),300)" $(if $(SEED),--seed "$(SEED)")
+
 .PHONY: chaos
 chaos: setup ## A storm over a throw-away stack, then the count (SEED=1 MINUTES=10 PLAN=1), JSON last
 	@exec $(BIN)/python -m embedded.chaos --seed "$(or $(SEED),1)" --minutes "$(or $(MINUTES),10)" $(if $(PLAN),--plan)
@@ -61,6 +65,7 @@ storm: setup ## The tests of kills, writers and faults at their full size (an ho
 check-all: ## What is too long for every change, with seeds of its own (three hours)
 	$(MAKE) --no-print-directory check-compose
 	$(MAKE) --no-print-directory smoke LIMIT=10000
+	for number in 1 2 3; do $(MAKE) --no-print-directory recount CASES=100; done
 	$(MAKE) --no-print-directory chaos MINUTES=30 SEED=$$RANDOM
 	$(MAKE) --no-print-directory storm
 

@@ -1,0 +1,1 @@
+"""Recounts every figure that the API states from PostgreSQL, with code of its own."""

@@ -1,0 +1,51 @@
+"""What each report must answer. Nothing of the product's own arithmetic is used here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.recount.expected.dashboard import dashboard
+from tests.recount.expected.dialogs import dialogs
+from tests.recount.expected.funnel import funnel
+from tests.recount.expected.heatmap import heatmap
+from tests.recount.expected.models import costs, models
+from tests.recount.expected.people import lifecycle, retention, stickiness
+from tests.recount.expected.query import query
+from tests.recount.expected.states import catalogue, dimensions, freshness, quality
+from tests.recount.expected.totals import activity, summary
+from tests.recount.expected.users import users_top
+from tests.recount.view import Expected, View
+
+QUERY = "/api/v1/query"
+STATS = "/api/v1/stats"
+REPORTS: dict[str, Callable[[View], Expected]] = {
+    STATS: dashboard,
+    f"{STATS}/summary": summary,
+    f"{STATS}/activity": activity,
+    f"{STATS}/dialogs": dialogs,
+    f"{STATS}/users/top": users_top,
+    f"{STATS}/models": models,
+    f"{STATS}/retention": retention,
+    f"{STATS}/stickiness": stickiness,
+    f"{STATS}/lifecycle": lifecycle,
+    f"{STATS}/heatmap": heatmap,
+    f"{STATS}/funnel": funnel,
+    f"{STATS}/costs": costs,
+    f"{STATS}/dimensions": dimensions,
+    f"{STATS}/quality": quality,
+    f"{STATS}/freshness": freshness,
+    f"{STATS}/catalogue": catalogue,
+    QUERY: query,
+}
+"""Every route that states figures."""
+
+OF_ONE_REPORT = {
+    "dau": f"{STATS}/stickiness",
+    "wau": f"{STATS}/stickiness",
+    "mau": f"{STATS}/stickiness",
+    "dau_mau": f"{STATS}/stickiness",
+    "retention": f"{STATS}/retention",
+    "activated": f"{STATS}/funnel",
+    "churned": f"{STATS}/lifecycle",
+}
+"""Metrics of the catalogue that only this report states; every query may ask for the others."""

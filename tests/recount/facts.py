@@ -1,0 +1,259 @@
+"""The ledger as PostgreSQL holds it, as a table of pandas, and figures of any part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import psycopg
+
+from tests.recount.zones import Zone, micros
+
+Rows = npt.NDArray[np.int64]
+TEN_PLACES = Decimal("0.0000000001")
+STATEMENT = (
+    "SELECT id::text, bot_id, user_key, dialog_id::text, chat_type, language, source,"
+    " user_messages, received_at, first_token_at, answered_at, status, reason, model_asked,"
+    " model_used, fallback_cause, prompt_tokens, completion_tokens, cached_tokens,"
+    " reasoning_tokens, cost_usd, answer_parts, flood_wait_ms, pacing_wait_ms, unpriced_calls,"
+    " is_person FROM turns WHERE status <> 'pending'"
+)
+DIMENSIONS = {
+    "bot": "bot_id",
+    "chat_type": "chat_type",
+    "language": "language",
+    "model": "model",
+    "model_asked": "model_asked",
+}
+_TOKENS = ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens")
+_TEXTS = ("language", "source", "model_asked", "model_used")
+
+
+@dataclass(frozen=True)
+class Near:
+    """A percentile of these values, which an answer states within the error of its sketch."""
+
+    values: tuple[float, ...]
+    share: float
+
+
+class Facts:
+    """Every finished turn."""
+
+    def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        turns = pd.DataFrame(list(rows))
+        turns["at"] = [micros(value) for value in turns["received_at"]]
+        turns = turns.sort_values(["at", "id"], ignore_index=True)
+        for name in _TOKENS:
+            turns[name] = turns[name].fillna(0).astype("int64")
+        for name in _TEXTS:
+            turns[name] = [value if isinstance(value, str) else "" for value in turns[name]]
+        turns["model"] = [
+            used or asked
+            for used, asked in zip(turns["model_used"], turns["model_asked"], strict=True)
+        ]
+        turns["tokens"] = turns["prompt_tokens"] + turns["completion_tokens"]
+        turns["is_served"] = (turns["status"] != "rejected") & (turns["model"] != "")
+        turns["latency"] = _milliseconds(
+            turns["received_at"], turns["answered_at"].where(turns["status"] == "answered")
+        )
+        turns["ttft"] = _milliseconds(turns["received_at"], turns["first_token_at"])
+        self._columns = {name: turns[name].to_numpy() for name in turns.columns}
+        self.all = np.arange(len(turns), dtype=np.int64)
+        columns = ("at", "user_key", "bot_id", "is_person")
+        self.at, self.user, self.bot, self.is_person = (self._columns[name] for name in columns)
+        self.costs: list[Decimal | None] = [
+            value if isinstance(value, Decimal) else None for value in turns["cost_usd"]
+        ]
+        people = turns[turns["is_person"]]
+        self.firsts = people.drop_duplicates("user_key").index.to_numpy()
+        """The first turn ever of each person."""
+
+    @cached_property
+    def nothing(self) -> dict[str, Any]:
+        """Every figure of no turns: most buckets of a long period are empty."""
+        empty = Group(self, self.all[:0], self.all[:0])
+        return {name: figure(empty) for name, figure in FIGURES.items()}
+
+    @classmethod
+    def read(cls, url: str) -> Facts:
+        """What PostgreSQL holds now."""
+        with psycopg.connect(url, row_factory=psycopg.rows.dict_row) as connection:
+            connection.execute("SET timezone = 'UTC'")
+            return cls(connection.execute(STATEMENT).fetchall())
+
+    def within(self, since: int, until: int) -> Rows:
+        """Turns received in `[since, until)`."""
+        begin, end = np.searchsorted(self.at, [since, until])
+        return self.all[begin:end]
+
+    def filtered(self, rows: Rows, filters: Mapping[str, Any]) -> Rows:
+        """Those of the turns that have one value in each of these dimensions."""
+        for dimension, value in filters.items():
+            rows = rows[self.column(DIMENSIONS[dimension], rows) == value]
+        return rows
+
+    def newcomers(self, since: int, until: int, bot: int | None = None) -> Rows:
+        """First turns ever that lie in the span, of one bot or of all."""
+        at = self.at[self.firsts]
+        found = self.firsts[(at >= since) & (at < until)]
+        return self.filtered(found, {} if bot is None else {"bot": bot})
+
+    def column(self, name: str, rows: Rows) -> npt.NDArray[Any]:
+        """The values of these turns."""
+        return self._columns[name][rows]
+
+    def days(self, zone: Zone) -> Rows:
+        """The day of every turn on the zone's calendar."""
+        return zone.days(self.at)
+
+    def people(self, rows: Rows) -> set[int]:
+        """Who wrote these turns."""
+        return {int(key) for key in np.unique(self.user[rows[self.is_person[rows]]])}
+
+    def group(self, rows: Rows, newcomers: Rows) -> Group:
+        """Figures of these turns, and of people who came with the first of `newcomers`."""
+        return Group(self, rows, newcomers)
+
+
+class Group:
+    """Figures of some turns, each counted when it is asked for."""
+
+    def __init__(self, facts: Facts, rows: Rows, newcomers: Rows) -> None:
+        self._facts = facts
+        self._rows = rows
+        self._newcomers = newcomers
+
+    def total(self, column: str) -> int:
+        return sum(int(value) for value in self._facts.column(column, self._rows))
+
+    def count(self, **values: Any) -> int:
+        return len(self._with(**values))
+
+    def positive(self, column: str) -> int:
+        return int((self._facts.column(column, self._rows) > 0).sum())
+
+    def stated(self, column: str) -> int:
+        """Turns that state anything in the column."""
+        return int(pd.notna(self._facts.column(column, self._rows)).sum())
+
+    def _with(self, **values: Any) -> Rows:
+        rows = self._rows
+        for column, value in values.items():
+            rows = rows[self._facts.column(column, rows) == value]
+        return rows
+
+    @cached_property
+    def active(self) -> set[int]:
+        return self._facts.people(self._rows)
+
+    @cached_property
+    def served(self) -> set[int]:
+        return self._facts.people(self._with(is_served=True))
+
+    @cached_property
+    def reached(self) -> set[int]:
+        return self._facts.people(self._with(status="answered"))
+
+    @cached_property
+    def new(self) -> set[int]:
+        return self._facts.people(self._newcomers) & self.active
+
+    @cached_property
+    def unpriced(self) -> int:
+        return self.positive("unpriced_calls")
+
+    @cached_property
+    def cost(self) -> Decimal | None:
+        """None when something is unpriced and no cost at all is known."""
+        known = [cost for row in self._rows if (cost := self._facts.costs[row]) is not None]
+        if not known and self.unpriced:
+            return None
+        return sum(known, Decimal(0))
+
+    def near(self, column: str, percent: int) -> Near | None:
+        values = self._facts.column(column, self._rows)
+        values = np.sort(values[~np.isnan(values)])
+        return Near(tuple(values), percent / 100) if len(values) else None
+
+    def figures(self, names: Iterable[str]) -> dict[str, Any]:
+        if not len(self._rows):
+            return {name: self._facts.nothing[name] for name in names}
+        return {name: FIGURES[name](self) for name in names}
+
+
+def ratio(part: float, whole: float) -> float | None:
+    """None of nothing."""
+    return part / whole if whole else None
+
+
+def money_ratio(part: Decimal | None, whole: int) -> Decimal | None:
+    """To the ten places that costs have."""
+    if part is None or not whole:
+        return None
+    return (part / whole).quantize(TEN_PLACES, rounding=ROUND_HALF_EVEN)
+
+
+Figure = Callable[[Group], Any]
+
+
+def _by_served(group: Group, part: int) -> float | None:
+    return ratio(part, group.count(is_served=True))
+
+
+def _total(column: str) -> Figure:
+    return lambda group: group.total(column)
+
+
+def _near(column: str, percent: int) -> Figure:
+    return lambda group: group.near(column, percent)
+
+
+FIGURES: dict[str, Figure] = {
+    "user_messages": _total("user_messages"),
+    "turns": lambda group: group.count(),
+    "served_turns": lambda group: group.count(is_served=True),
+    "answers": lambda group: group.count(status="answered"),
+    "incomplete": lambda group: group.count(status="answered", reason="incomplete"),
+    "failed": lambda group: group.count(status="failed"),
+    "rejected": lambda group: group.count(status="rejected"),
+    "cancelled": lambda group: group.count(status="cancelled"),
+    "active_users": lambda group: len(group.active),
+    "served_users": lambda group: len(group.served),
+    "rejected_users": lambda group: len(group.active - group.served),
+    "reached_users": lambda group: len(group.reached),
+    "new_users": lambda group: len(group.new),
+    "messages_per_user": lambda group: ratio(group.total("user_messages"), len(group.active)),
+    **{name: _total(name) for name in (*_TOKENS, "tokens")},
+    "cost_usd": lambda group: group.cost,
+    "unpriced_turns": lambda group: group.unpriced,
+    "fallbacks": lambda group: group.stated("fallback_cause"),
+    "answer_parts": _total("answer_parts"),
+    "flood_waits": lambda group: group.positive("flood_wait_ms"),
+    "flood_wait_ms": _total("flood_wait_ms"),
+    "pacing_wait_ms": _total("pacing_wait_ms"),
+    "error_rate": lambda group: _by_served(group, group.count(status="failed")),
+    "fallback_rate": lambda group: _by_served(group, group.stated("fallback_cause")),
+    "cost_per_served_user_usd": lambda group: money_ratio(group.cost, len(group.served)),
+    "cost_per_answer_usd": lambda group: money_ratio(group.cost, group.count(status="answered")),
+    **{
+        f"{kind}_p{percent}_ms": _near(kind, percent)
+        for kind in ("latency", "ttft")
+        for percent in (50, 95, 99)
+    },
+}
+"""Every figure that a group of turns has, by its name in the catalogue."""
+
+
+def _milliseconds(begin: pd.Series[Any], end: pd.Series[Any]) -> list[float]:
+    """How long it took, never less than nothing; NaN without an end."""
+    return [
+        np.nan if pd.isna(finish) else max(micros(finish) - micros(start), 0) / 1000
+        for start, finish in zip(begin, end, strict=True)
+    ]

@@ -1,0 +1,145 @@
+"""Which moments a request is about, worked out from its arguments alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from tests.recount.constants import DAY, HOUR, QUARTER
+from tests.recount.zones import Zone, day_of, micros, number_of, zone
+
+LONGEST_DAYS = 3 * 366
+LAST_DAYS = {"today": 1, "7d": 7, "28d": 28, "30d": 30, "90d": 90}
+LAST_MONTHS = {"month_to_date": 1, "12mo": 12}
+SHARED = ("24h", *LAST_DAYS, *LAST_MONTHS, "all")
+"""Names that mean the same in GET and in a query; today is in all of them."""
+NAMES = ("day", "week", "month", *SHARED)
+"""Of GET, beside `custom`."""
+PLAUSIBLES = ("day", "91d", "month", "6mo", "year")
+"""Of a query, as Plausible has them."""
+OF_HOURS = ("day", "24h")
+DATE_LENGTH = len("2026-03-01")
+
+
+@dataclass(frozen=True)
+class Period:
+    """Moments `[since, until)`."""
+
+    name: str
+    since: int
+    until: int
+    tz: str
+    bucket: str
+
+    @property
+    def zone(self) -> Zone:
+        return zone(self.tz)
+
+    def starts(self) -> list[int]:
+        return self.zone.bucket_starts(self.since, self.until, self.bucket)
+
+    def before(self, *, through: int) -> tuple[int, int]:
+        """The period before, cut where `through` cuts this one (rounded up to a quarter).
+
+        When both ends are midnights of the zone, calendar days are moved, else elapsed time.
+        """
+        cut = max(self.since, min(self.until, -(-through // QUARTER) * QUARTER))
+        first, end = self.zone.day(self.since), self.zone.day(self.until)
+        whole = self.zone.midnight(first) == self.since and self.zone.midnight(end) == self.until
+        whole = whole and self.name not in OF_HOURS
+        if whole:
+            days = end - first
+            return self.zone.moved(self.since, -days), self.zone.moved(cut, -days)
+        length = self.until - self.since
+        return self.since - length, cut - length
+
+
+def of_arguments(
+    arguments: Mapping[str, str], *, now: int, report_tz: str, beginning: int
+) -> Period:
+    """The period of a GET request.
+
+    Args:
+        arguments: of the query string.
+        now: the moment of asking.
+        report_tz: the zone when none is asked for.
+        beginning: where the first day with a turn begins.
+    """
+    calendar = zone(arguments.get("tz", report_tz))
+    is_custom = "from" in arguments or "to" in arguments
+    name = arguments.get("period", "custom" if is_custom else "week")
+    if name == "custom":
+        since, until = (_moment(arguments[end], calendar) for end in ("from", "to"))
+    elif name == "day":
+        until = calendar.bucket_starts(now, now + 3 * HOUR, "hour")[1]
+        since = until - DAY
+    else:
+        alike = {"week": "7d", "month": "30d"}.get(name, name)
+        since, until = _named(alike, now, calendar, beginning)
+    bucket = arguments.get("bucket") or usual_bucket(name, since, until)
+    return Period(name, since, until, calendar.name, bucket)
+
+
+def of_query(body: Mapping[str, Any], *, now: int, report_tz: str, beginning: int) -> Period:
+    """The period of a query."""
+    calendar = zone(body.get("tz", report_tz))
+    given, name = body["date_range"], "custom"
+    if isinstance(given, list):
+        if all(len(end) == DATE_LENGTH for end in given):
+            first, last = (number_of(date.fromisoformat(end)) for end in given)
+            since, until = calendar.midnight(first), calendar.midnight(last + 1)
+        else:
+            since, until = (micros(datetime.fromisoformat(end)) for end in given)
+    elif given in PLAUSIBLES:
+        today = calendar.day(now)
+        since = calendar.midnight(_plausible(given, today))
+        until = calendar.midnight(today + 1)
+    else:
+        name = given
+        since, until = _named(name, now, calendar, beginning)
+    widths = [part.partition(":")[2] for part in body.get("dimensions", []) if part[:4] == "time"]
+    bucket = (widths[0] if widths else "") or usual_bucket(name, since, until)
+    return Period(name, since, until, calendar.name, bucket)
+
+
+def _named(name: str, now: int, calendar: Zone, beginning: int) -> tuple[int, int]:
+    if name == "24h":
+        until = -(-now // QUARTER) * QUARTER
+        return until - DAY, until
+    today = calendar.day(now)
+    if name in LAST_DAYS:
+        first = today - LAST_DAYS[name] + 1
+    elif name in LAST_MONTHS:
+        first = _month(today, LAST_MONTHS[name] - 1)
+    else:
+        first = max(today - LONGEST_DAYS + 1, min(calendar.day(beginning), today))
+    return calendar.midnight(first), calendar.midnight(today + 1)
+
+
+def _plausible(name: str, today: int) -> int:
+    if name == "year":
+        return number_of(day_of(today).replace(month=1, day=1))
+    return {"day": today, "91d": today - 90}.get(name, _month(today, 5 if name == "6mo" else 0))
+
+
+def _month(today: int, before: int) -> int:
+    """The first day of the month so many months ago."""
+    day = day_of(today)
+    month = day.year * 12 + day.month - 1 - before
+    return number_of(date(month // 12, month % 12 + 1, 1))
+
+
+def usual_bucket(name: str, since: int, until: int) -> str:
+    """Hours up to two days, days up to 92, then weeks."""
+    if name == "day" or until - since <= 2 * DAY:
+        return "hour"
+    return "day" if until - since <= 92 * DAY else "week"
+
+
+def _moment(text: str, calendar: Zone) -> int:
+    if len(text) == DATE_LENGTH:
+        return calendar.midnight(number_of(date.fromisoformat(text)))
+    found = datetime.fromisoformat(text)
+    return calendar.at(found) if found.tzinfo is None else micros(found)

@@ -1,0 +1,278 @@
+"""One recount: a ledger in three acts, random requests after each, every field compared."""
+
+from __future__ import annotations
+
+import random
+import re
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Self
+
+import httpx
+import orjson
+import pyarrow as pa
+
+from tests.recount.asking import FORMATS, Act, read_freshness
+from tests.recount.compare import Difference, shown
+from tests.recount.constants import DAY, REPORT_ZONES
+from tests.recount.expected import STATS
+from tests.recount.facts import Facts
+from tests.recount.ledger import DAYS, Ledger
+from tests.recount.requests import WITHOUT_PERIOD, Request, Requests
+from tests.recount.smaller import smaller
+from tests.recount.stack import NAMED, PLAIN, Stack
+from tests.recount.view import Row
+from tests.recount.zones import Zone, micros, zone
+
+LEAST_FIELDS_PER_CASE = 400
+"""A tenth of what they usually compare."""
+SAID_EVERY = 20
+SIZE = 3_000
+QUALITY = f"{STATS}/quality"
+MOST_SHOWN = 20
+MOST_STEPS = 60
+"""Requests that are tried to make one difference smaller."""
+ACTS = (0.15, 0.4, 1.0)
+"""Of the cases, how many are asked by the end of each act."""
+FRESH_SECONDS = 60
+MOST_PAGES = 3
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """The last line."""
+
+    cases: int
+    fields_compared: int
+    reports: int
+    zones: int
+    differ: int
+    seconds: float
+    ok: bool
+
+    def line(self) -> str:
+        return orjson.dumps(asdict(self)).decode()
+
+
+@dataclass(frozen=True)
+class Found:
+    """One difference, and what repeats it."""
+
+    request: Request
+    format: str
+    account: str
+    difference: Difference
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        return self.request.path, re.sub(r"\d+", "", f"{self.format} {self.difference.field}")
+
+    def shown(self) -> Row:
+        return {
+            **self.request.shown(),
+            "format": self.format,
+            "field": self.difference.field,
+            "expected": shown(self.difference.expected),
+            "got": shown(self.difference.got),
+        }
+
+
+class Recount:
+    """Writes the ledger act by act, asks and compares.
+
+    Args:
+        stack: migrated and empty.
+        seed: decides ledger and requests.
+        say: told how far it is.
+        size: about how many turns.
+    """
+
+    def __init__(self, stack: Stack, *, seed: int, say: Say, size: int = SIZE) -> None:
+        self._stack = stack
+        self._say = say
+        self._now = micros(stack.clock.now)
+        self._chance = random.Random(seed)
+        self._report = zone(stack.stores.report.report_timezone)
+        self._ledger = Ledger(seed, now=stack.clock.now, size=size)
+        self._requests = Requests(
+            seed,
+            report=self._report,
+            now=self._now,
+            begin=self._now - DAYS * DAY,
+            changes=self._ledger.changes,
+        )
+        self._clients: dict[str, httpx.Client] = {}
+        self._types: dict[tuple[str, ...], pa.DataType] = {}
+        self._began = time.monotonic()
+        self._asked = self._fields = 0
+        self._reports: set[str] = set()
+        self._zones: set[str] = set()
+        self.act: Act
+        """The newest."""
+        self.found: list[Found] = []
+
+    def __enter__(self) -> Self:
+        self._clients = {account: self._stack.client(account) for account in (PLAIN, NAMED)}
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        for client in self._clients.values():
+            client.close()
+
+    def run(self, cases: int) -> Result:
+        """All acts, and so many cases."""
+        for number, share in enumerate(ACTS):
+            self.act = self.play(number)
+            self.ask(self.act, round(cases * share) - self._asked)
+        self.show(self.act)
+        return self.result()
+
+    def play(self, number: int) -> Act:
+        """Write one act, publish it, and see what PostgreSQL holds then."""
+        with self._stack.connect() as connection:
+            if number == 0:
+                self._ledger.first_act(connection, self._stack.vault)
+            elif number == 1:
+                self._ledger.second_act(connection)
+            else:
+                self._ledger.third_act(connection)
+        self._stack.cycle()
+        is_last = number == len(ACTS) - 1
+        if is_last:
+            self._reconcile()
+        act = Act(
+            self._stack,
+            self._report,
+            Facts.read(self._stack.database_url),
+            dict(self._ledger.names),
+            self._clients,
+            is_reconciled=is_last,
+            types=self._types,
+        )
+        self._wait(act)
+        self._say(f"act {number + 1}: {len(act.facts.all)} turns published")
+        return act
+
+    def _reconcile(self) -> None:
+        outcome = self._stack.reconcile()
+        if outcome.rows_differ or not outcome.ok:
+            difference = Difference("reconciliation", "equal stores", outcome.line())
+            self._note(Request(QUALITY, self._now), "json", PLAIN, [difference])
+
+    def ask(self, act: Act, cases: int) -> None:
+        """Ask that many cases about the newest publication."""
+        for _ in range(cases):
+            self._case(act, self._requests.case())
+            self._asked += 1
+            if self._asked % SAID_EVERY == 0:
+                self._say(f"{self._asked} cases, {self._fields} fields, {len(self.found)} differ")
+
+    def show(self, act: Act) -> None:
+        """Of each kind of difference one, with as little around it as it needs."""
+        kinds: dict[tuple[str, str], Found] = {}
+        for one in self.found:
+            kinds.setdefault(one.kind, one)
+        for one in list(kinds.values())[:MOST_SHOWN]:
+            self._say(orjson.dumps(self._smallest(act, one).shown(), default=str).decode())
+
+    def result(self) -> Result:
+        """What came of it until now."""
+        enough = is_enough(self._asked, self._fields)
+        if not enough:
+            self._say(f"{self._asked} cases compared only {self._fields} fields")
+        return Result(
+            cases=self._asked,
+            fields_compared=self._fields,
+            reports=len(self._reports),
+            zones=len(self._zones),
+            differ=len(self.found),
+            seconds=round(time.monotonic() - self._began, 1),
+            ok=enough and not self.found,
+        )
+
+    def _wait(self, act: Act) -> None:
+        """Until the API has seen the publication."""
+        deadline = time.monotonic() + FRESH_SECONDS
+        publication = str(self._stack.publication())
+        while publication not in (found := read_freshness(act, self._now))["snapshot_id"]:
+            assert time.monotonic() < deadline, "the publication does not show"
+            time.sleep(0.1)
+        act.snapshot = found["snapshot_id"]
+        act.through = micros(datetime.fromisoformat(found["data_through"]))
+        late = (datetime.now(UTC) - datetime.fromisoformat(found["data_through"])).total_seconds()
+        assert 0 <= late < FRESH_SECONDS * 10, found
+
+    def _case(self, act: Act, requests: list[Request]) -> None:
+        for request in requests:
+            account = self._chance.choice([PLAIN, NAMED])
+            answer = self.compare(act, request, "json", account)
+            self.compare(act, request, self._chance.choice(FORMATS[1:]), account)
+            for _ in range(MOST_PAGES):
+                cursor = (answer or {}).get("next_cursor")
+                if request.path != f"{STATS}/dialogs" or not cursor:
+                    break
+                request = Request(  # noqa: PLW2901 # the next page
+                    request.path, request.now, {**request.arguments, "cursor": cursor}
+                )
+                answer = self.compare(act, request, "json", account)
+
+    def compare(self, act: Act, request: Request, format_: str, account: str) -> Row | None:
+        """Ask and note what differs; the JSON of the answer when that was asked for."""
+        found, answer = act.compare(request, format_, account)
+        self._fields += found.fields
+        self._reports.add(request.path)
+        if request.path not in WITHOUT_PERIOD:
+            self._zones.add(request.arguments.get("tz", self._report.name))
+        self._note(request, format_, account, found.differences)
+        return answer
+
+    def _note(
+        self, request: Request, format_: str, account: str, differences: list[Difference]
+    ) -> None:
+        self.found += [Found(request, format_, account, one) for one in differences]
+
+    def _smallest(self, act: Act, one: Found) -> Found:
+        best, steps = one, MOST_STEPS
+        while steps:
+            for request in smaller(best.request, _period(best.request, act)):
+                steps -= 1
+                again = [
+                    found
+                    for difference in act.compare(request, best.format, best.account)[0].differences
+                    if (found := Found(request, best.format, best.account, difference)).kind
+                    == best.kind
+                ]
+                if again:
+                    best = again[0]
+                    break
+                if not steps:
+                    return best
+            else:
+                return best
+        return best
+
+
+def _period(request: Request, act: Act) -> Any:
+    if request.path in WITHOUT_PERIOD:
+        return None
+    return request.period(act.report, act.beginning)
+
+
+def is_enough(cases: int, fields: int) -> bool:
+    """Whether so many cases compared as much as they must: a recount of nothing proves nothing."""
+    return cases > 0 and fields >= LEAST_FIELDS_PER_CASE * cases
+
+
+def report_zone(seed: int) -> Zone:
+    """REPORT_TIMEZONE of a seed's stack."""
+    return zone(REPORT_ZONES[seed % len(REPORT_ZONES)])
+
+
+def say(text: str) -> None:
+    sys.stderr.write(f"{datetime.now(UTC):%H:%M:%S} {text}\n")
+    sys.stderr.flush()

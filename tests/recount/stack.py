@@ -1,0 +1,136 @@
+"""A throw-away PostgreSQL, ClickHouse and API, over which the product's own pipelines run."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+
+from api.app import create_app
+from api.routes.health import Lifecycle
+from benchmarks import stores as throw_away
+from common.sealing import Vault
+from common.settings import DatabaseSettings, ReportSettings
+from pipelines.cycle import Stores, run_cycle
+from pipelines.reconcile import Reconciliation, reconcile
+from pipelines.settings import PipelineSettings
+from tests.api.running import ADMIN_TOKEN, DATA_KEY, PASSWORD, PATIENT, api_settings, serving
+from warehouse.client import Writer
+from warehouse.settings import WarehouseSettings
+
+PLAIN, NAMED = "plain", "named"
+"""Accounts: one sees keys, the other names beside them."""
+
+
+@dataclass
+class Clock:
+    """The API's clock, set for each request."""
+
+    now: datetime
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What runs."""
+
+    stores: Stores
+    url: str
+    clock: Clock
+    vault: Vault = field(default_factory=lambda: Vault(DATA_KEY))
+
+    @property
+    def database_url(self) -> str:
+        return self.stores.database.libpq_url
+
+    def connect(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(self.database_url)
+
+    def client(self, account: str) -> httpx.Client:
+        """Asks the API as one of the accounts."""
+        return httpx.Client(base_url=self.url, auth=(account, PASSWORD), timeout=120)
+
+    def cycle(self) -> None:
+        """Replicate and publish until all that is committed now has been moved."""
+        with self.connect() as connection:
+            found = connection.execute("SELECT pg_current_xact_id()::text::bigint").fetchone()
+        assert found is not None
+        while run_cycle(self.stores)[0].until_version <= found[0]:
+            pass
+
+    def reconcile(self) -> Reconciliation:
+        """Compare both stores by day, as every night."""
+        return reconcile(self.stores)
+
+    def publication(self) -> int:
+        """The newest one."""
+        with self.writer() as writer:
+            return int(
+                writer.value("newest", sql="SELECT max(publication) AS newest FROM published")
+            )
+
+    def writer(self) -> Writer:
+        """Changes the warehouse behind everybody's back."""
+        return Writer(self.stores.warehouse)
+
+    def register(self) -> None:
+        """Make the accounts."""
+        for account in (PLAIN, NAMED):
+            answer = httpx.post(
+                f"{self.url}/api/v1/auth/register",
+                json={"username": account, "password": PASSWORD, "admin_token": ADMIN_TOKEN},
+                timeout=120,
+            )
+            assert answer.is_success, answer.text
+        with self.connect() as connection:
+            connection.execute(
+                "UPDATE api_users SET scopes = '{stats:read,names:read}' WHERE username = %s",
+                (NAMED,),
+            )
+
+
+@contextmanager
+def running_stack(*, report_tz: str, now: datetime) -> Iterator[Stack]:
+    """Everything on free ports; gone afterwards."""
+    with (
+        tempfile.TemporaryDirectory(prefix="recount-") as name,
+        throw_away.postgres(Path(name) / "pg", options={}) as database,
+        throw_away.clickhouse(Path(name) / "ch") as warehouse,
+        running_api(database, warehouse, report_tz=report_tz, now=now) as stack,
+    ):
+        yield stack
+
+
+@contextmanager
+def running_api(
+    database: DatabaseSettings, warehouse: WarehouseSettings, *, report_tz: str, now: datetime
+) -> Iterator[Stack]:
+    """The API over two migrated stores."""
+    report: Mapping[str, str] = {"report_timezone": report_tz}
+    clock = Clock(now)
+    settings = api_settings(
+        database,
+        clickhouse_url=warehouse.writer_url,
+        clickhouse_reader_url=warehouse.reader_url,
+        **report,
+    )
+    app = create_app(settings, lifecycle=Lifecycle(), clock=clock, patience=PATIENT)
+    stores = Stores(
+        database=database,
+        warehouse=warehouse,
+        pipelines=PipelineSettings.model_validate({"snapshot_grace_seconds": 1}),
+        report=ReportSettings.model_validate(report),
+    )
+    with serving(app) as url:
+        stack = Stack(stores, url, clock)
+        stack.register()
+        yield stack

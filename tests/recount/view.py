@@ -1,0 +1,125 @@
+"""What an answer rests on, and the shape of an answer that is expected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from tests.recount.facts import Facts, Group, Rows
+from tests.recount.periods import Period
+from tests.recount.zones import Zone, day_of
+
+Row = dict[str, Any]
+FILTERS = ("bot", "chat_type", "language", "model")
+"""Arguments of GET that narrow a report."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One request and the facts that its answer must state."""
+
+    facts: Facts
+    report: Zone
+    """The zone of daily builds."""
+    now: int
+    through: int
+    """Everything received before it is counted."""
+    period: Period
+    arguments: Mapping[str, Any]
+    """Of GET; the body of a query."""
+    is_reconciled: bool = False
+    """Whether both stores were compared by day since the newest publication."""
+
+    @property
+    def filters(self) -> dict[str, Any]:
+        found = {name: self.arguments[name] for name in FILTERS if name in self.arguments}
+        return found | ({"bot": int(found["bot"])} if "bot" in found else {})
+
+    @property
+    def bot(self) -> int | None:
+        bot: int | None = self.filters.get("bot")
+        return bot
+
+    @property
+    def today(self) -> int:
+        """The day of the report zone that the data reach."""
+        return self.report.day(self.through)
+
+    def turns(self, since: int, until: int) -> Rows:
+        """Turns that the filters find in the span."""
+        return self.facts.filtered(self.facts.within(since, until), self.filters)
+
+    def group(self, since: int, until: int) -> Group:
+        """Figures of a span under the filters."""
+        newcomers = self.facts.newcomers(since, until, self.bot)
+        return self.facts.group(self.turns(since, until), newcomers)
+
+    def days_touched(self) -> tuple[int, int]:
+        """First and last day of the report zone that the period touches."""
+        return self.report.day(self.period.since), self.report.day(self.period.until - 1)
+
+    def days_shown(self) -> tuple[int, int]:
+        """The same, up to the day that the data reach; at least one."""
+        first, last = self.days_touched()
+        return first, max(first, min(last, self.today))
+
+    def people_by_day(self) -> dict[int, set[int]]:
+        """Who was active on each day of the report zone, under the filters."""
+        rows = self.facts.filtered(self.facts.all, self.filters)
+        rows = rows[self.facts.is_person[rows]]
+        found: dict[int, set[int]] = {}
+        days = self.facts.days(self.report)[rows]
+        for day, key in zip(days, self.facts.user[rows], strict=True):
+            found.setdefault(int(day), set()).add(int(key))
+        return found
+
+    def newcomers_by_day(self) -> dict[int, set[int]]:
+        """Whose first turn lies in each day of the report zone, with the bot of the filter."""
+        firsts = self.facts.newcomers(0, self.facts.at[-1] + 1, self.bot)
+        found: dict[int, set[int]] = {}
+        for day, key in zip(
+            self.facts.days(self.report)[firsts], self.facts.user[firsts], strict=True
+        ):
+            found.setdefault(int(day), set()).add(int(key))
+        return found
+
+    def date(self, day: int) -> date:
+        return day_of(day)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """An answer: the fields of its JSON, and its table in CSV and Arrow."""
+
+    fields: Row
+    columns: Sequence[str]
+    rows: Sequence[Row]
+    people: frozenset[int] = field(default_factory=frozenset)
+    """Whose names an account may see; None for an answer without people."""
+    shows_people: bool = False
+    order: Sequence[tuple[str, bool]] = ()
+    """(column, is it descending) of the rows when only the answer's own values tell their order:
+    sketches rank values that are near each other as they like."""
+    key: Sequence[str] = ()
+    """Columns that name such a row."""
+
+
+@dataclass(frozen=True)
+class Stated:
+    """A field that PostgreSQL does not know, such as a moment of the pipelines' own clock."""
+
+    kind: type
+    may_be_null: bool = False
+
+
+def flat(row: Row) -> Row:
+    """Nested objects as columns joined by underscores."""
+    columns: Row = {}
+    for name, value in row.items():
+        if isinstance(value, dict):
+            columns |= {f"{name}_{inner}": deep for inner, deep in flat(value).items()}
+        else:
+            columns[name] = value
+    return columns
