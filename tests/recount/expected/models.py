@@ -54,9 +54,15 @@ def models(view: View) -> Expected:
         found.append({name: row[name] for name in COLUMNS})
         causes += _causes(view, "outcome", "reason", model, own)
         causes += _causes(view, "fallback", "fallback_cause", model, first)
-    found.sort(key=lambda row: (-row["turns"], row["model"].encode()))
+    found.sort(key=_rank)
     causes.sort(key=lambda row: (-row["turns"], row["kind"], row["cause"], row["model"]))
     return Expected({"models": {"models": found, "causes": causes}}, COLUMNS, found)
+
+
+def _rank(row: Row) -> tuple[int, int, bytes]:
+    """Most turns first; of those that no turn is booked on, the one that was asked most."""
+    asked = 0 if row["turns"] else row["asked_turns"]
+    return -row["turns"], -asked, row["model"].encode()
 
 
 def _causes(view: View, kind: str, column: str, model: str, rows: Rows) -> list[Row]:
