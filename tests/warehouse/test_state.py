@@ -293,6 +293,18 @@ async def test_people_churn_when_their_latest_turn_turns_28_days_old(
     ]
 
 
+async def test_nobody_churns_on_a_day_that_has_not_come(replica: Replica, reader: Reader):
+    replica.store([turn(NOW - timedelta(days=27), user=1)])
+    replica.publish(NOW)
+    snapshot = await resolve_snapshot(reader)
+    tomorrow = NOW + timedelta(days=1)
+    period = Period(
+        PeriodName.CUSTOM, tomorrow, tomorrow + timedelta(hours=1), "Europe/Berlin", Bucket.DAY
+    )
+    (day,) = (await reports.lifecycle(reader, snapshot=snapshot, period=period)).points
+    assert (day.active, day.dormant, day.churned, day.is_partial) == (0, 0, 0, True)
+
+
 async def test_the_first_and_the_last_bucket_of_a_lifecycle_are_whole(
     replica: Replica, reader: Reader
 ):

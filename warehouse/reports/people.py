@@ -137,7 +137,7 @@ async def lifecycle(
     bucket = period.bucket if period.bucket in (Bucket.WEEK, Bucket.MONTH) else Bucket.DAY
     first, last = _days_shown(snapshot, period)
     *starts, end = _bucket_days(snapshot, bucket, first, last)
-    last = max(last, min(end - ONE_DAY, _today(snapshot)))
+    last = min(end - ONE_DAY, _today(snapshot))
     history = min(starts[0], starts[1] - CHURN_AFTER)
     rows = await ask_filtered(
         reader,
