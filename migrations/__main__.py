@@ -24,6 +24,7 @@ from migrations.stores import (
 
 STORES = ("postgres", "clickhouse")
 HERE = Path(__file__).parent
+WAIT_FOR = {"postgres": wait_for_postgres, "clickhouse": wait_for_clickhouse}
 
 log = get_logger(__name__)
 
@@ -45,10 +46,13 @@ def upgrade(store: str) -> None:
         )
 
 
-def print_pending(store: str) -> None:
+def print_pending(store: str, *, seconds: float) -> None:
     """Print the statements that this store has not run yet; all where no address is set."""
     config = Config(HERE / store / "alembic.ini")
-    current = current_revision(store) if is_configured(store) else None
+    current = None
+    if is_configured(store):
+        WAIT_FOR[store](seconds=seconds)
+        current = current_revision(store)
     head = ScriptDirectory.from_config(config).get_current_head() or ""
     if current is None or current < head:
         command.upgrade(config, f"{current}:head" if current else "head", sql=True)
@@ -61,15 +65,14 @@ def main() -> int:
     arguments = parser.parse_args()
     configure_logging(load(RuntimeSettings), service="migrations")
     stores = arguments.stores or STORES
+    seconds = load(MigrationSettings).migration_wait_seconds
     if arguments.sql:
         for store in stores:
-            print_pending(store)
+            print_pending(store, seconds=seconds)
         return 0
-    seconds = load(MigrationSettings).migration_wait_seconds
     # ClickHouse's migrations hold a lock in PostgreSQL.
-    wait_for_postgres(seconds=seconds)
-    if "clickhouse" in stores:
-        wait_for_clickhouse(seconds=seconds)
+    for store in dict.fromkeys(("postgres", *stores)):
+        WAIT_FOR[store](seconds=seconds)
     for store in stores:
         upgrade(store)
     return 0

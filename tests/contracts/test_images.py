@@ -44,8 +44,9 @@ def test_an_image_has_all_that_its_program_imports(image: str, tmp_path: Path) -
         env={
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(tmp_path),
-            "DATABASE_URL": "postgresql://u:p@localhost/d",
-            "CLICKHOUSE_URL": "http://u:p@localhost/d",
+            # The preview of the migrations asks a database only where one is named.
+            "DATABASE_URL": "" if image == "migrations" else "postgresql://u:p@localhost/d",
+            "CLICKHOUSE_URL": "" if image == "migrations" else "http://u:p@localhost/d",
             "ENV_FILE": os.devnull,
         },
         capture_output=True,

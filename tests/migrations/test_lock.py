@@ -103,9 +103,10 @@ def test_a_preview_prints_what_this_database_has_not_run_and_nothing_when_nothin
     assert "-> 0001" not in pending
 
 
+@pytest.mark.parametrize("options", [(), ("--sql",)], ids=["run", "preview"])
 @pytest.mark.parametrize("store", STORES)
 def test_a_store_that_does_not_answer_is_waited_for_and_ends_in_one_line(
-    store: str, database: DatabaseSettings
+    store: str, options: tuple[str, ...], database: DatabaseSettings
 ) -> None:
     nowhere = "127.0.0.1:9"
     process = migrate(
@@ -117,6 +118,7 @@ def test_a_store_that_does_not_answer_is_waited_for_and_ends_in_one_line(
             "CLICKHOUSE_URL": f"http://u:secret@{nowhere}/db",
             "MIGRATION_WAIT_SECONDS": "2",
         },
+        *options,
     )
     output, _ = process.communicate(timeout=200)
     assert process.returncode == 1, output
