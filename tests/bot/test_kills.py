@@ -88,7 +88,9 @@ async def test_b1_after_kills_every_update_has_one_outcome_and_every_text_one_tu
 ):
     chance = random.Random(7)
     simulator.model.behave(MODEL, first_token_seconds=0.1, token_seconds=0.05, answer_words=16)
-    bot = BotProcess(bot_environment(simulator, database), tmp_path / "bot.log")
+    # Each text a turn of its own, so that they can be counted; `make chaos` kills with joined ones.
+    environment = bot_environment(simulator, database, JOIN_SHORT_SECONDS="0")
+    bot = BotProcess(environment, tmp_path / "bot.log")
     texts, commands = await storm(simulator, bot, chance)
     await bot.start()
 
