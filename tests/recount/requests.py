@@ -196,7 +196,7 @@ class Requests:
 
     def _on_clock(self, number: int, calendar: Zone) -> str:
         """Also without an offset, where the clock shows this for the first time."""
-        wall = calendar.shown(number).replace(tzinfo=None)
+        wall = calendar.shown(number).replace(tzinfo=None, fold=0)
         if self._chance.random() < 0.2 and calendar.at(wall) == number:
             return wall.isoformat()
         return self._spelled(number, calendar)
