@@ -29,7 +29,7 @@ from warehouse.errors import QueryFailedError, WarehouseError
 from warehouse.reading import Reader
 from warehouse.reports import freshness
 
-SCHEMA = "0002"
+SCHEMA = "0010"
 """The PostgreSQL revision that this code needs, or a later one."""
 WAREHOUSE_SCHEMA = "0002"
 """The same of ClickHouse."""
