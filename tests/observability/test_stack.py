@@ -35,7 +35,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 SILENT = {
     "api_refusals_total", "rate_limit_storage_unavailable_total", "llm_errors_total",
     "telegram_send_failures_total", "telegram_poll_errors_total", "dagster_last_tick_failed",
-    "dagster_last_success_timestamp_seconds",
+    "dagster_last_success_timestamp_seconds", "bot_refused_content_total",
 }  # fmt: skip
 
 OURS = {"api", "bot", "common", "embedded", "pipelines", "simulator", "warehouse"}
