@@ -106,7 +106,10 @@ def smoke(*, data: Path | None, limit: int) -> int:
     started = time.monotonic()
     progress = Progress()
     with tempfile.TemporaryDirectory(prefix="dialytics-") as directory:
-        plan = isolated_plan(Path(directory), data=data.resolve() if data else None)
+        # A line of the file is a turn, however fast the lines follow each other.
+        plan = isolated_plan(
+            Path(directory), data=data.resolve() if data else None, JOIN_SHORT_SECONDS="0"
+        )
         with Stack(plan, progress=progress) as stack:
             stack.start_services()
             result = _measure(stack, progress, limit=limit, started=started)

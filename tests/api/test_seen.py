@@ -52,6 +52,8 @@ async def test_each_query_is_logged_with_its_name_period_rows_and_request(
         entry["query_name"] for entry in asked
     }
     for entry in asked:
+        if entry["query_name"] == "head" and "request_id" not in entry:
+            continue  # asked by what watches for a new snapshot, for no request
         assert entry["request_id"] == request
         assert entry["account_id"] == account["id"]
         assert account["username"] not in str(entry)
