@@ -185,7 +185,7 @@ def create_app(
     sessions = async_sessionmaker(engine, expire_on_commit=False)
     metrics = Metrics(engine, shared=shared_metrics)
     vault = Vault(settings.data_key.data_key.get_secret_value(), second=settings.data_key.second)
-    door = reader or ClickHouseReader(settings.warehouse)
+    door = reader or ClickHouseReader(settings.warehouse, ping_seconds=patience.ping_seconds)
     watched = WatchedReader(door, metrics, explains=server.enable_query_analysis)
     snapshots = Snapshots(watched, resolve=resolve_snapshot)
     tables = BotTables(sessions, metrics, explains=server.enable_query_analysis)

@@ -15,6 +15,8 @@ class Patience:
     """For each check of `/ready`."""
     health_seconds: float = 3.0
     """For PostgreSQL in `/health`."""
+    ping_seconds: float = 3.0
+    """For ClickHouse to answer a ping while a query waits."""
     limits_seconds: float = 0.5
     """For the shared storage of limits to count one request."""
 

@@ -7,7 +7,11 @@ Nothing is counted here: every scrape reads what batches, checks and runs have r
 from __future__ import annotations
 
 import shutil
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, wait
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -30,6 +34,10 @@ STATES = {
     "succeeded": [dg.DagsterRunStatus.SUCCESS],
     "failed": [dg.DagsterRunStatus.FAILURE],
 }
+ANSWER_SECONDS = 2
+"""How long a scrape waits for the stores: Prometheus takes a late answer for a dead process."""
+AGES = frozenset({"pipeline_data_age_seconds"})
+"""Values that grow while nothing is read."""
 CHECKS_SINCE = timedelta(days=2)
 RECONCILED_SINCE = timedelta(days=400)
 WITHHELD = "SELECT countIf(withheld) FROM builds"
@@ -47,27 +55,97 @@ class Part(Protocol):
 
 
 class PipelineCollector(Collector):
-    """Asks every part when it is scraped; a part that does not answer is `pipeline_store_up` 0."""
+    """Reads every part when it is scraped, for a bounded time; then shows what was read last."""
 
     def __init__(self, parts: Iterable[Part]) -> None:
-        self._parts = tuple(parts)
+        self._readers = [PartReader(part) for part in parts]
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
         """Nothing: registration must not ask the stores."""
         return ()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        up = GaugeMetricFamily("pipeline_store_up", "1 while the store answers.", labels=["store"])
-        for part in self._parts:
-            try:
-                families = list(part.read())
-            except (WarehouseError, DagsterError, SQLAlchemyError, OSError) as error:
-                log.warning("not measured", store=part.name, cause=type(error).__name__)
-                up.add_metric([part.name], 0)
-                continue
-            up.add_metric([part.name], 1)
-            yield from families
+        up = GaugeMetricFamily(
+            "pipeline_store_up",
+            f"1 while the store answers within {ANSWER_SECONDS:g} s.",
+            labels=["store"],
+        )
+        age = GaugeMetricFamily(
+            "pipeline_values_age_seconds",
+            "How long ago the store was asked for the values that are shown.",
+            labels=["store"],
+        )
+        deadline = time.monotonic() + ANSWER_SECONDS
+        attempts = [reader.begin() for reader in self._readers]
+        for reader, attempt in zip(self._readers, attempts, strict=True):
+            store = reader.part.name
+            wait([attempt], timeout=max(0.0, deadline - time.monotonic()))
+            is_up = attempt.done() and attempt.result()
+            up.add_metric([store], int(is_up))
+            if reader.last is not None:
+                seconds = time.monotonic() - reader.last.asked_at
+                age.add_metric([store], seconds)
+                yield from (
+                    family if is_up or family.name not in AGES else _aged(family, seconds)
+                    for family in reader.last.families
+                )
         yield up
+        yield age
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a part said, and the monotonic second at which it was asked."""
+
+    asked_at: float
+    families: list[GaugeMetricFamily]
+
+
+class PartReader:
+    """Reads one part in a thread of its own, which a store that hangs may hold, and remembers it.
+
+    One read at a time, for all scrapes that wait: the connection behind a part is not shared.
+    """
+
+    def __init__(self, part: Part) -> None:
+        self.part = part
+        self.last: Reading | None = None
+        self._beginning = threading.Lock()
+        self._attempt: Future[bool] | None = None
+
+    def begin(self) -> Future[bool]:
+        """A read that is under way, with whether it succeeded; it has set `last` then."""
+        with self._beginning:
+            if self._attempt is None or self._attempt.done():
+                self._attempt = Future()
+                threading.Thread(
+                    target=self._read,
+                    args=(self._attempt,),
+                    name=f"metrics of {self.part.name}",
+                    # A store that hangs must not hold the process up when it ends.
+                    daemon=True,
+                ).start()
+            return self._attempt
+
+    def _read(self, attempt: Future[bool]) -> None:
+        asked_at = time.monotonic()
+        try:
+            self.last = Reading(asked_at, list(self.part.read()))
+        except (WarehouseError, DagsterError, SQLAlchemyError, OSError) as error:
+            log.warning("not measured", store=self.part.name, cause=type(error).__name__)
+            attempt.set_result(False)
+        except Exception:
+            log.exception("not measured", store=self.part.name)
+            attempt.set_result(False)
+        else:
+            attempt.set_result(True)
+
+
+def _aged(family: GaugeMetricFamily, seconds: float) -> GaugeMetricFamily:
+    """An age as it is now, so many seconds after it was read."""
+    aged = GaugeMetricFamily(family.name, family.documentation)
+    aged.samples = [sample._replace(value=sample.value + seconds) for sample in family.samples]
+    return aged
 
 
 class WarehousePart:
@@ -84,7 +162,7 @@ class WarehousePart:
 
     def read(self) -> Iterator[GaugeMetricFamily]:
         if self._writer is None:
-            self._writer = Writer(self._settings)
+            self._writer = Writer(self._settings, answer_seconds=ANSWER_SECONDS)
         now = self._clock()
         yield from self._freshness(self._writer, now)
         yield _gauge(

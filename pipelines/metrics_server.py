@@ -10,7 +10,7 @@ import ipaddress
 import sys
 import threading
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -63,9 +63,9 @@ def make_registry(collector: Collector) -> CollectorRegistry:
 def serve_metrics(
     registry: CollectorRegistry, *, host: str, port: int, token: SecretStr | None
 ) -> HTTPServer | None:
-    """Listen from a daemon thread; None when the port is taken, which must not stop the pipelines.
+    """Listen from a daemon thread.
 
-    One request at a time: the connections behind the collector are not shared.
+    None when the port is taken, which must not stop the pipelines.
     """
     try:
         server = _MetricsServer((host, port), _handler(registry, token))
@@ -76,7 +76,7 @@ def serve_metrics(
     return server
 
 
-class _MetricsServer(HTTPServer):
+class _MetricsServer(ThreadingHTTPServer):
     """Says in one record what the base would print as a bare traceback."""
 
     def handle_error(self, *_: object) -> None:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.asyncclient import AsyncClient
 
 MEBIBYTE = 1 << 20
+PING_SECONDS = 3.0
+"""A server that does not answer a ping for so long hangs."""
 _CONNECT_SECONDS = 5
 # A continuation marker and a message of no length.
 _ARROW_STREAM_ENDS = b"\xff\xff\xff\xff\x00\x00\x00\x00"
@@ -81,14 +83,18 @@ def _query_id() -> str:
 class Writer:
     """The pipelines' synchronous connection. One statement at a time.
 
+    Args:
+        settings: address and limits.
+        answer_seconds: the longest statement; None: BUILD_MAX_SECONDS.
+
     Raises:
         WarehouseUnavailableError: from the constructor and from every method.
     """
 
-    def __init__(self, settings: WarehouseSettings) -> None:
+    def __init__(self, settings: WarehouseSettings, *, answer_seconds: int | None = None) -> None:
         self.cluster = settings.clickhouse_cluster
         self._limits: dict[str, Any] = {
-            "max_execution_time": settings.build_max_seconds,
+            "max_execution_time": answer_seconds or settings.build_max_seconds,
             "max_memory_usage": settings.build_max_memory_mb * MEBIBYTE,
             # A first build of years of history spills to disk instead of failing.
             "max_bytes_before_external_group_by": settings.build_max_memory_mb * MEBIBYTE // 3,
@@ -99,7 +105,7 @@ class Writer:
             self._client: Client = clickhouse_connect.get_client(
                 dsn=settings.writer_url,
                 connect_timeout=_CONNECT_SECONDS,
-                send_receive_timeout=settings.build_max_seconds + 30,
+                send_receive_timeout=answer_seconds or settings.build_max_seconds + 30,
                 autogenerate_session_id=False,
                 tz_mode="aware",
                 client_name="dialytics-writer",
@@ -190,10 +196,19 @@ class Reader:
     """The asynchronous connection of everyone who only asks. Opens on first use.
 
     The user's profile makes it read-only; limits are sent with every query.
+
+    Args:
+        settings: addresses and limits.
+        ping_seconds: a server that does not answer a ping for so long is unavailable, however
+            long a query may take.
     """
 
-    def __init__(self, settings: WarehouseSettings) -> None:
+    def __init__(self, settings: WarehouseSettings, *, ping_seconds: float = PING_SECONDS) -> None:
+        # Like the driver's own, its HTTP client is not for processes that only write.
+        from warehouse.liveness import Liveness  # noqa: PLC0415
+
         self._url = settings.reader_url
+        self._liveness = Liveness(self._url, ping_seconds=ping_seconds)
         self._limits: dict[str, Any] = {
             "max_execution_time": settings.query_max_seconds,
             "max_memory_usage": settings.query_max_memory_mb * MEBIBYTE,
@@ -217,15 +232,17 @@ class Reader:
         """
         query_id = _query_id()
         with span("clickhouse", log_comment=name, query_id=query_id) as asked, _our_errors(name):
-            client = await self._open()
-            result = await client.query(
-                sql,
-                parameters=dict(parameters),
-                settings={**self._limits, "log_comment": name, "query_id": query_id},
-            )
-            rows = list(result.named_results())
+            settings = {**self._limits, "log_comment": name, "query_id": query_id}
+            rows = await self._liveness.watch(self._query(sql, dict(parameters), settings))
             asked.set(rows=len(rows))
             return rows
+
+    async def _query(
+        self, sql: str, parameters: dict[str, Any], settings: dict[str, Any]
+    ) -> list[dict[str, Any]]:
+        client = await self._open()
+        result = await client.query(sql, parameters=parameters, settings=settings)
+        return list(result.named_results())
 
     async def explain(self, name: str, sql: str, parameters: Mapping[str, Any]) -> str:
         """The plan of the same SELECT."""

@@ -7,7 +7,9 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ from common.settings import DatabaseSettings
 from tests.api.conftest import migrated
 from tests.api.running import (
     PASSWORD,
+    PATIENT,
     RunningApi,
     StartApi,
     api_settings,
@@ -156,6 +159,32 @@ async def test_ready_is_red_without_clickhouse_while_health_stays_green(
     assert ready.status_code == 503
     assert ready.json()["checks"]["warehouse"] == "ClickHouse does not answer"
     assert (await client.get("/health")).status_code == 200
+
+
+async def test_a_clickhouse_that_hangs_is_503_long_before_a_query_may_end(
+    start_stats: Callable[..., RunningApi],
+    published: Replica,
+    clickhouse_server: ClickHouseProcess,
+) -> None:
+    assert published.turns
+    api = start_stats(create={"patience": replace(PATIENT, ping_seconds=2)})
+    async with api.client() as client:
+        await register(client)
+        assert (await client.get("/api/v1/stats", auth=("ann", PASSWORD))).status_code == 200
+        started = time.monotonic()
+        clickhouse_server.signal(signal.SIGSTOP)
+        try:
+            reports = ("/api/v1/stats?period=month", "/api/v1/stats/dialogs?format=csv")
+            away = await asyncio.gather(
+                *(client.get(path, auth=("ann", PASSWORD)) for path in reports)
+            )
+        finally:
+            clickhouse_server.signal(signal.SIGCONT)
+        assert [(one.status_code, one.json()["code"]) for one in away] == [
+            (503, "warehouse_away")
+        ] * 2
+        assert time.monotonic() - started < api.settings.warehouse.query_max_seconds
+        assert (await client.get("/api/v1/stats", auth=("ann", PASSWORD))).status_code == 200
 
 
 async def test_metrics_are_for_this_machine_or_the_token(start_api: StartApi) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from http.server import HTTPServer
 from pathlib import Path
@@ -24,6 +27,7 @@ from pipelines.cycle import Stores, run_cycle
 from pipelines.definitions import build_definitions
 from pipelines.metrics import JOBS, DagsterPart, DiskPart, PipelineCollector, WarehousePart
 from pipelines.metrics_server import make_registry, serve_metrics
+from tests.clickhouse_process import ClickHouseProcess
 from tests.pipelines.ledger import Ledger, turn
 from warehouse.client import Writer
 from warehouse.errors import WarehouseUnavailableError
@@ -36,7 +40,12 @@ def scrape(*parts: object) -> dict[str, float]:
     """Values by series."""
     registry = CollectorRegistry()
     registry.register(PipelineCollector(parts))  # type: ignore[arg-type] # parts are protocols
-    lines = generate_latest(registry).decode().splitlines()
+    return values(generate_latest(registry).decode())
+
+
+def values(exposition: str) -> dict[str, float]:
+    """Values by series."""
+    lines = exposition.splitlines()
     return {
         name: float(value)
         for name, _, value in (line.rpartition(" ") for line in lines if not line.startswith("#"))
@@ -105,6 +114,57 @@ def test_a_store_that_is_away_hides_nothing_else(tmp_path: Path) -> None:
     assert found['pipeline_store_up{store="clickhouse"}'] == 0
     assert found['pipeline_store_up{store="disk"}'] == 1
     assert 0 < found["pipeline_disk_free_ratio"] < 1
+
+
+def test_metrics_are_answered_while_a_store_hangs(
+    stores: Stores,
+    ledger: Ledger,
+    clickhouse_server: ClickHouseProcess,
+    tmp_path: Path,
+) -> None:
+    ledger.add(turn())
+    run_cycle(stores)
+    parts = (WarehousePart(stores.warehouse), HangingPart(), DiskPart(tmp_path))
+    server = serve_metrics(
+        make_registry(PipelineCollector(parts)), host="127.0.0.1", port=0, token=TOKEN
+    )
+    assert server is not None
+    url = f"http://127.0.0.1:{server.server_port}/metrics"
+
+    def read() -> dict[str, float]:
+        return values(httpx.get(url, timeout=3).text)
+
+    deadline = time.monotonic() + 60
+    while not (before := read())['pipeline_store_up{store="clickhouse"}']:
+        assert time.monotonic() < deadline
+    clickhouse_server.signal(signal.SIGSTOP)
+    try:
+        with ThreadPoolExecutor() as pool:
+            during = [future.result() for future in [pool.submit(read) for _ in range(3)]]
+    finally:
+        clickhouse_server.signal(signal.SIGCONT)
+    for found in during:
+        assert found['pipeline_store_up{store="clickhouse"}'] == 0
+        assert found['pipeline_store_up{store="hangs"}'] == 0
+        assert found['pipeline_store_up{store="disk"}'] == 1
+        assert found["pipeline_published_turns"] == 1
+        assert found["pipeline_data_age_seconds"] > before["pipeline_data_age_seconds"] + 1
+        assert found['pipeline_values_age_seconds{store="clickhouse"}'] > 1
+        assert 'pipeline_values_age_seconds{store="hangs"}' not in found
+    while not read()['pipeline_store_up{store="clickhouse"}']:
+        assert time.monotonic() < deadline
+    server.shutdown()
+    server.server_close()
+
+
+class HangingPart:
+    """A store that never answers."""
+
+    name = "hangs"
+
+    def read(self) -> Iterator[GaugeMetricFamily]:
+        threading.Event().wait()
+        yield GaugeMetricFamily("never", "Never.", 1)
 
 
 @pytest.fixture
