@@ -37,7 +37,7 @@ from api.errors import ApiError, handle
 from api.gate import Gate
 from api.limits import Counters, make_counters
 from api.metrics import Metrics
-from api.middleware import BodyLimit, HeadAsGet, LastResort, RequestContext
+from api.middleware import BodyLimit, HeadAsGet, LastResort, OriginCheck, RequestContext
 from api.patience import USUAL, Patience
 from api.reference import reference_routes
 from api.routes.admin import admin_routes
@@ -291,6 +291,12 @@ def _surround(
         default=parse_limit(settings.limits.stats_api_rate_limit),
         dashboard=parse_limit(settings.limits.stats_dashboard_rate_limit),
         trusted_hops=server.trusted_proxy_hops,
+    )
+    app.add_middleware(
+        OriginCheck,
+        allowed=server.origins,
+        behind_proxy=server.trusted_proxy_hops > 0,
+        metrics=metrics,
     )
     app.add_middleware(LastResort)
     if server.origins:

@@ -43,6 +43,8 @@ class ApiError(DialyticsError):
 
     status = 500
     code = "internal_error"
+    challenges: tuple[str, ...] = ()
+    """Ways to log in, each in a header of its own: browsers misread a list."""
 
     def __init__(
         self,
@@ -68,8 +70,11 @@ class Unauthenticated(ApiError):  # noqa: N818 # named as HTTP names it
     status = 401
     code = "not_authenticated"
 
-    def __init__(self, message: str, *, code: str | None = None, challenge: str) -> None:
-        super().__init__(message, code=code, headers={"WWW-Authenticate": challenge})
+    def __init__(
+        self, message: str, *, code: str | None = None, challenges: tuple[str, ...]
+    ) -> None:
+        super().__init__(message, code=code)
+        self.challenges = challenges
 
 
 class Forbidden(ApiError):  # noqa: N818 # named as HTTP names it
@@ -204,7 +209,7 @@ def render(error: Exception, *, request_id: str) -> Response:
     failure = as_api_error(error)
     if isinstance(failure, Broken):
         log.error("request_failed", request_id=request_id, exc_info=error)
-    return Response(
+    response = Response(
         orjson.dumps(
             {
                 "code": failure.code,
@@ -217,6 +222,9 @@ def render(error: Exception, *, request_id: str) -> Response:
         media_type="application/json",
         headers={"Cache-Control": "no-store", **failure.headers},
     )
+    for challenge in failure.challenges:
+        response.headers.append("WWW-Authenticate", challenge)
+    return response
 
 
 async def handle(request: Request, error: Exception) -> Response:

@@ -13,7 +13,7 @@ from limits import RateLimitItem
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.accounts.login import BASIC_CHALLENGE, Login, Principal
+from api.accounts.login import BASIC_OR_BEARER, Login, Principal
 from api.errors import TooManyRequests, Unauthenticated, as_api_error, render
 from api.limits import Counters, CountersUnavailableError, Standing
 from api.metrics import Metrics
@@ -141,7 +141,7 @@ def anonymous() -> Unauthenticated:
     """The refusal of a request without credentials."""
     return Unauthenticated(
         "Credentials are needed: HTTP Basic, or a bearer token from /api/v1/auth/token.",
-        challenge=BASIC_CHALLENGE,
+        challenges=BASIC_OR_BEARER,
     )
 
 

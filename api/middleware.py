@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Collection
 from http import HTTPStatus
 
 import structlog
@@ -14,7 +15,9 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import render
+from api.errors import Forbidden, render
+from api.metrics import Metrics
+from common.origins import SAFE_METHODS, is_cross_origin
 from common.tracing import Span, trace
 
 LARGEST_BODY_BYTES = 1 << 20
@@ -88,6 +91,41 @@ class RequestContext:
             await self._app(scope, receive, lambda message: send_with_headers(message, traced))
             # The path as it was asked may name a person.
             traced.set(route=getattr(scope.get("route"), "path", None))
+
+
+class OriginCheck:
+    """Refuses what a page of another origin makes a browser send, before it counts for anybody.
+
+    Args:
+        allowed: origins whose pages may call.
+        behind_proxy: whether a proxy of ours says under which name it was asked.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, allowed: Collection[str], behind_proxy: bool, metrics: Metrics
+    ) -> None:
+        self._app = app
+        self._allowed = allowed
+        self._behind_proxy = behind_proxy
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_checked = scope["type"] == "http" and scope["method"] not in SAFE_METHODS
+        if is_checked and is_cross_origin(
+            scope["headers"],
+            scheme=scope["scheme"],
+            allowed=self._allowed,
+            behind_proxy=self._behind_proxy,
+        ):
+            failure = Forbidden(
+                "Pages of this origin may not do this. CORS_ORIGINS names those that may.",
+                code="cross_origin",
+            )
+            self._metrics.count_refusal(failure.code)
+            response = render(failure, request_id=scope["state"]["request_id"])
+            await response(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
 
 
 class BodyLimit:

@@ -22,8 +22,9 @@ from api.accounts.throttle import LoginThrottle
 from api.accounts.tokens import TokenError, Tokens
 from api.errors import Unauthenticated
 
-BASIC_CHALLENGE = 'Basic realm="dialytics", charset="UTF-8", Bearer'
-BEARER_CHALLENGE = 'Bearer error="invalid_token"'
+BASIC_OR_BEARER = ('Basic realm="dialytics", charset="UTF-8"', "Bearer")
+BEARER_ONLY = ('Bearer error="invalid_token"',)
+"""For pages: a browser opens no password dialog of its own over them."""
 LONGEST_HEADER = 8192
 DASHBOARD = "dashboard"
 
@@ -82,15 +83,22 @@ class Login:
         """
         scheme, _, rest = header.partition(b" ")
         if len(header) > LONGEST_HEADER:
-            raise _refused(BASIC_CHALLENGE)
+            raise _refused(BASIC_OR_BEARER)
         match scheme.lower():
             case b"bearer":
                 return await self._by_token(rest.strip())
             case b"basic":
                 return await self._by_basic(rest.strip(), address=address)
-        raise _refused(BASIC_CHALLENGE)
+        raise _refused(BASIC_OR_BEARER)
 
-    async def check_password(self, username: str, password: str, *, address: str) -> Account:
+    async def check_password(
+        self,
+        username: str,
+        password: str,
+        *,
+        address: str,
+        challenges: tuple[str, ...] = BEARER_ONLY,
+    ) -> Account:
         """The account that these credentials open.
 
         Raises:
@@ -114,7 +122,7 @@ class Login:
             # Checked anew behind this answer, so that no request waits for a hash while in use.
             self._checking(fingerprint, username, password, address=address)
         if account is None or account.is_disabled:
-            raise _refused(BASIC_CHALLENGE)
+            raise _refused(challenges)
         return account
 
     def _checking(
@@ -165,11 +173,13 @@ class Login:
         try:
             decoded = base64.b64decode(encoded, validate=True).decode()
         except (binascii.Error, ValueError):
-            raise _refused(BASIC_CHALLENGE) from None
+            raise _refused(BASIC_OR_BEARER) from None
         username, separator, password = decoded.partition(":")
         if not separator:
-            raise _refused(BASIC_CHALLENGE)
-        account = await self.check_password(username, password, address=address)
+            raise _refused(BASIC_OR_BEARER)
+        account = await self.check_password(
+            username, password, address=address, challenges=BASIC_OR_BEARER
+        )
         return Principal(
             account_id=account.id,
             username=account.username,
@@ -181,10 +191,10 @@ class Login:
         try:
             claims = self._tokens.read(token.decode("ascii"))
         except UnicodeDecodeError:
-            raise _refused(BEARER_CHALLENGE) from None
+            raise _refused(BEARER_ONLY) from None
         except TokenError as error:
             code = "token_expired" if error.is_expired else None
-            raise _refused(BEARER_CHALLENGE, code=code) from None
+            raise _refused(BEARER_ONLY, code=code) from None
         account = _open(
             await self._directory.account(claims.account_id), claims.credentials_version
         )
@@ -214,13 +224,13 @@ class Login:
 def _open(account: Account | None, credentials_version: int | None) -> Account:
     """The account, if a token of this version still opens it."""
     if account is None or account.is_disabled or account.credentials_version != credentials_version:
-        raise _refused(BEARER_CHALLENGE)
+        raise _refused(BEARER_ONLY)
     return account
 
 
-def _refused(challenge: str, *, code: str | None = None) -> Unauthenticated:
+def _refused(challenges: tuple[str, ...], *, code: str | None = None) -> Unauthenticated:
     if code == "token_expired":
-        return Unauthenticated("The token has expired.", code=code, challenge=challenge)
+        return Unauthenticated("The token has expired.", code=code, challenges=challenges)
     return Unauthenticated(
-        "The credentials do not hold.", code="invalid_credentials", challenge=challenge
+        "The credentials do not hold.", code="invalid_credentials", challenges=challenges
     )

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.accounts.directory import Directory
-from api.accounts.login import BEARER_CHALLENGE, Login
+from api.accounts.login import BEARER_ONLY, Login
 from api.accounts.passwords import Passwords, check_policy
 from api.accounts.store import Accounts
 from api.errors import Forbidden, Unauthenticated
@@ -57,7 +57,7 @@ def auth_routes(
         """Who am I, and what may this request do."""
         account = await directory.account(principal.account_id)
         if account is None:
-            raise Unauthenticated("This account is gone.", challenge=BEARER_CHALLENGE)
+            raise Unauthenticated("This account is gone.", challenges=BEARER_ONLY)
         return Identity(
             id=account.id,
             username=account.username,

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.accounts.login import BEARER_CHALLENGE, Login
+from api.accounts.login import BEARER_ONLY, Login
 from api.accounts.tokens import Issued, TokenError, Tokens
 from api.errors import BadRequest, Unauthenticated
 from api.models.accounts import TokenAnswer, TokenForm
@@ -27,14 +27,9 @@ def token_routes(*, login: Login, tokens: Tokens) -> APIRouter:
         request: Request, response: Response, form: Annotated[TokenForm, Form()]
     ) -> TokenAnswer:
         """Exchange a password for a short-lived bearer token (OAuth2 password form)."""
-        try:
-            account = await login.check_password(
-                form.username, form.password.get_secret_value(), address=request.state.address
-            )
-        except Unauthenticated as error:
-            # A browser must not open its own password dialog over the login page.
-            error.headers["WWW-Authenticate"] = BEARER_CHALLENGE
-            raise
+        account = await login.check_password(
+            form.username, form.password.get_secret_value(), address=request.state.address
+        )
         asked = frozenset(form.scope.split())
         if asked - account.scopes:
             raise BadRequest("The account lacks a scope that was asked for.", code="invalid_scope")
@@ -75,7 +70,7 @@ def token_routes(*, login: Login, tokens: Tokens) -> APIRouter:
             raise Unauthenticated(
                 "The session is over: log in again.",
                 code="session_over",
-                challenge=BEARER_CHALLENGE,
+                challenges=BEARER_ONLY,
             ) from error
         response.headers["Cache-Control"] = "no-store"
         return _token_answer(issued, granted)

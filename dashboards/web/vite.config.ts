@@ -26,7 +26,8 @@ function compressedCopies(): Plugin {
 
 export default defineConfig({
   plugins: [react(), compressedCopies()],
-  server: { proxy: { '/api': api } },
+  // The API takes requests of its own origin alone, by the name that the browser asked.
+  server: { proxy: { '/api': { target: api, changeOrigin: false } } },
   build: {
     target: 'es2022',
     // Tells `make test-web` which files the first page loads.

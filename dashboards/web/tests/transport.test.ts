@@ -91,6 +91,13 @@ describe('Transport', () => {
     expect(session.state.status).toBe('expired');
   });
 
+  it('asks for nothing without a token, so that no browser opens a dialog of its own', async () => {
+    const { transport: way, session, seen } = transport([]);
+    session.expire();
+    await expect(way.send(new Request(URL_))).rejects.toMatchObject({ status: 401 });
+    expect(seen).toEqual([]);
+  });
+
   it('keeps a newer session when an old question is refused', async () => {
     const { transport: way, session } = transport([problem(401)]);
     const asked = way.send(new Request(URL_));

@@ -38,9 +38,13 @@ export class Transport {
   /** Forget every answer: they belong to the account that asked. */
   readonly forget = (): void => this.#remembered.clear();
 
-  /** A `fetch` whose answer is always a success; a 304 is the answer remembered. */
+  /**
+   * A `fetch` whose answer is always a success; a 304 is the answer remembered. Without a token
+   * nothing can be read: the API would make the browser open a password dialog of its own.
+   */
   readonly send = async (request: Request): Promise<Response> => {
     const { token } = this.#session;
+    if (request.method === 'GET' && !token) throw signedOut();
     const key = request.method === 'GET' && token ? request.url : null;
     const known = key ? this.#remembered.get(key) : undefined;
     if (token && !request.headers.has('Authorization')) {
@@ -109,6 +113,10 @@ function withAge(body: string, headers: Headers): string {
 
 function answer(body: string): Response {
   return new Response(body, { status: 200, headers: { 'Content-Type': 'application/json' } });
+}
+
+function signedOut(): ApiError {
+  return new ApiError(401, 'not_authenticated', 'There is no session', null, null);
 }
 
 async function failure(response: Response): Promise<ApiError> {

@@ -99,6 +99,7 @@ function useExplanation(): (error: unknown) => string {
   return (error) => {
     if (!(error instanceof ApiError)) return t(`error.${describe(error).key}`);
     if (error.status === 401) return t('session.wrong');
+    if (error.code === 'cross_origin') return t('session.crossOrigin');
     if (error.status === 403) return t('session.wrongToken');
     if (error.status === 429)
       return t('session.tooOften', { seconds: error.retryAfterSeconds ?? 60 });
