@@ -17,7 +17,7 @@ from tests.clickhouse_process import ClickHouseProcess
 from warehouse.settings import WarehouseSettings
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def new_warehouse(clickhouse_server: ClickHouseProcess) -> Iterator[WarehouseSettings]:
     with migrated(clickhouse_server) as settings:
         yield settings

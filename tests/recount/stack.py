@@ -57,7 +57,9 @@ class Stack:
 
     def client(self, account: str) -> httpx.Client:
         """Asks the API as one of the accounts."""
-        return httpx.Client(base_url=self.url, auth=(account, PASSWORD), timeout=120)
+        # The server drops a connection that is idle for five seconds; pandas may take longer.
+        limits = httpx.Limits(keepalive_expiry=1)
+        return httpx.Client(base_url=self.url, auth=(account, PASSWORD), timeout=120, limits=limits)
 
     def cycle(self) -> None:
         """Replicate and publish until all that is committed now has been moved."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, NamedTuple
 from urllib.parse import quote
 from uuid import uuid4
@@ -18,7 +19,7 @@ import httpx
 import orjson
 import pytest
 
-from api.openapi import document
+from api.openapi import SNAPSHOT
 from tests.api.running import NOW
 from tests.security.conftest import Target
 from warehouse.client import Writer
@@ -64,11 +65,12 @@ class Parameter(NamedTuple):
     name: str
 
 
+@cache
 def parameters() -> list[Parameter]:
     """Every parameter of the document."""
     return [
         Parameter(method, path, one["in"], one["name"])
-        for path, found in sorted(orjson.loads(document())["paths"].items())
+        for path, found in sorted(orjson.loads(SNAPSHOT.read_bytes())["paths"].items())
         for method, operation in sorted(found.items())
         if not path.endswith(LEFT_OUT)
         for one in operation.get("parameters", ())
@@ -180,7 +182,7 @@ QUERY: dict[str, Any] = {
 
 
 def test_the_query_names_every_key_of_the_document() -> None:
-    shapes = orjson.loads(document())["components"]["schemas"]
+    shapes = orjson.loads(SNAPSHOT.read_bytes())["components"]["schemas"]
     assert set(QUERY) == set(shapes["QueryBody"]["properties"])
     assert set(QUERY["include"]) == set(shapes["Include"]["properties"])
     assert set(QUERY["pagination"]) == set(shapes["Pagination"]["properties"])
