@@ -52,7 +52,7 @@ from api.watching import keep_gauges_fresh, watch_pool
 from api.web import web_routes
 from common.errors import SettingError
 from common.postgres import Sessions, create_engine
-from common.sealing import Vault
+from common.sealing import OpeningPolicy, Vault
 from common.settings import DatabaseSettings, DataKeySettings, ReportSettings
 from warehouse.client import Reader as ClickHouseReader
 from warehouse.reading import Reader
@@ -184,11 +184,17 @@ def create_app(
     engine = create_engine(settings.database, application_name="api")
     sessions = async_sessionmaker(engine, expire_on_commit=False)
     metrics = Metrics(engine, shared=shared_metrics)
-    vault = Vault(settings.data_key.data_key.get_secret_value(), second=settings.data_key.second)
+    vault = Vault(
+        settings.data_key.data_key.get_secret_value(),
+        second=settings.data_key.second,
+        policy=OpeningPolicy(accepts_unbound=True),
+    )
     door = reader or ClickHouseReader(settings.warehouse, ping_seconds=patience.ping_seconds)
     watched = WatchedReader(door, metrics, explains=server.enable_query_analysis)
     snapshots = Snapshots(watched, resolve=resolve_snapshot)
-    tables = BotTables(sessions, metrics, explains=server.enable_query_analysis)
+    tables = BotTables(
+        sessions, metrics, policy=vault.policy, explains=server.enable_query_analysis
+    )
     names = NameBook(tables, vault, patience_seconds=patience.names_seconds)
     desk = Desk(reader=watched, snapshots=snapshots, names=names, metrics=metrics, clock=clock)
 

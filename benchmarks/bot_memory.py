@@ -47,6 +47,7 @@ from bot.talk import Talk
 from bot.telegram import connect
 from bot.turns import Turns
 from bot.visits import Visits
+from common.bindings import Binding
 from common.log import configure_logging
 from common.process import run
 from common.sealing import Sealer, Vault
@@ -59,12 +60,12 @@ class PlainSealer(Sealer):
     def __init__(self) -> None:
         super().__init__(bytes(32))
 
-    def seal(self, plain: bytes, *, context: bytes = b"") -> bytes:
-        del context
+    def seal(self, plain: bytes, binding: Binding) -> bytes:
+        del binding
         return plain
 
-    def open(self, sealed: bytes, *, context: bytes = b"") -> bytes:
-        del context
+    def open(self, sealed: bytes, binding: Binding) -> bytes:
+        del binding
         return sealed
 
 
@@ -75,8 +76,8 @@ class PlainVault(Vault):
         super().__init__("no secret is kept here")
         self.installation = PlainSealer()
 
-    def person(self, wrapped_key: bytes) -> Sealer:
-        del wrapped_key
+    def person(self, wrapped_key: bytes, telegram_hmac: bytes) -> Sealer:
+        del wrapped_key, telegram_hmac
         return self.installation
 
 
@@ -115,7 +116,7 @@ class Store:
             self._lane_of[one.update_id] = one.lane
             self._open[one.lane][one.update_id] = Entry(
                 one.lane, one.update_id, datetime.now(UTC), one.kind, one.payload, 0, None, key,
-                b"-", one.sender.language,
+                b"-", one.sender.language, b"-",
             )  # fmt: skip
             lanes.add(one.lane)
             stored.new += 1

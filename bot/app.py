@@ -15,6 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
+from bot.bound_values import read_marker, watch_marker
 from bot.command_limit import CommandLimiter
 from bot.delivery import Outbox
 from bot.desk import Desk
@@ -50,10 +51,11 @@ from bot.turns import Turns
 from bot.usage import UsageReader
 from bot.visits import Visits
 from bot.web import Web
+from common.bindings import Binding
 from common.errors import SettingError, StartupError
 from common.log import get_logger
 from common.postgres import create_engine, wait_until_ready
-from common.sealing import Vault
+from common.sealing import OpeningPolicy, Vault, log_refusal
 
 LONGEST_START_PAUSE_SECONDS = 15.0
 
@@ -76,9 +78,13 @@ class App:
         self._is_running = False
         self.broken = asyncio.Event()
         """A part ended by an error: the process must end too."""
-        self.vault = Vault(s.data_key.data_key.get_secret_value(), second=s.data_key.second)
         fallback = s.model.llm_fallback_model
         self.metrics = Metrics([*s.model.models, *([fallback] if fallback else [])])
+        self.vault = Vault(
+            s.data_key.data_key.get_secret_value(),
+            second=s.data_key.second,
+            policy=OpeningPolicy(on_refusal=self._count_refusal),
+        )
         self.bot = connect(s.telegram)
         try:
             self.translations = Translations(s.bot.default_language)
@@ -139,6 +145,10 @@ class App:
             metrics=self.metrics,
             model=self.model if s.bot.health_checks_llm else None,
         )
+
+    def _count_refusal(self, binding: Binding) -> None:
+        log_refusal(binding)
+        self.metrics.refused_values.labels(binding.column).inc()
 
     async def _work(self, line: Line) -> None:
         await self.desk.work(line)
@@ -232,6 +242,7 @@ class App:
                 # Until Telegram has accepted it nothing is delivered: the bot is not ready.
                 await set_webhook(self.bot, self.settings.telegram)
             self._begin(stack, "monitor", self.monitor.watch())
+            self._begin(stack, "sealing marker", watch_marker(self.engine, self.vault.policy))
             self._begin(stack, "lanes", self.lanes.run())
             self._at_end(stack, "running turns ended", self._finish_turns)
             self._poll_if_not_delivered(stack)
@@ -297,9 +308,11 @@ class App:
         try:
             async with self.engine.connect() as connection:
                 await connection.execute(text("SELECT FROM updates LIMIT 0"))
+            await read_marker(self.engine, self.vault.policy)
         except ProgrammingError as error:
             raise StartupError(
-                "DATABASE_URL: the database has no tables yet: run python -m migrations postgres"
+                "DATABASE_URL: the database has no tables yet, or older ones:"
+                " run python -m migrations postgres"
             ) from error
         await self.people.refuse_another_data_key()
         self.model.remember_thinking(await self.ledger.thinking_models())

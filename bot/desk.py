@@ -113,9 +113,7 @@ class Desk:
         try:
             opened = self._opener.open(entry)
         except UnreadableError:
-            # The person was erased after this update was stored: nobody can read it any more.
-            await self._settle_erased(entry)
-            line.entries.popleft()
+            await self._pass_unreadable(line, entry)
             return
         if migration := opened.update.message and migration_of(opened.raw):
             old, new = (self._vault.lookup("chat", chat_id) for chat_id in migration)
@@ -153,6 +151,18 @@ class Desk:
     @staticmethod
     def _pass_over(line: Line, done: Collection[int]) -> None:
         while line.entries and line.entries[0].update_id in done:
+            line.entries.popleft()
+
+    async def _pass_unreadable(self, line: Line, entry: Entry) -> None:
+        if entry.is_of_erased:
+            # After this update was stored: nobody can read it any more.
+            await self._settle_erased(entry)
+            line.entries.popleft()
+            return
+        # It may have been sealed anew after it was read.
+        await line.refill()
+        if line.entries and line.entries[0] == entry:
+            await self._park(line, entry, UnreadableError.__name__)
             line.entries.popleft()
 
     async def _settle_erased(self, entry: Entry) -> None:

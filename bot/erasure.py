@@ -17,8 +17,10 @@ from bot.limits import Limits
 from bot.people import People, Person, Sender
 from bot.sql import statement
 from bot.tables import Dialog, LlmCall, Message, Turn, Update, User
+from common import bindings
 from common.log import get_logger
 from common.postgres import Sessions, transaction
+from common.sealing import UnreadableError
 from common.vocabulary import UpdateOutcome
 
 log = get_logger(__name__)
@@ -169,6 +171,13 @@ class Erasure:
     ) -> None:
         new = await self._people.create_again(session, sender)
         for row in later:
-            if row.payload is not None:
-                row.payload = new.sealer.seal(person.sealer.open(row.payload))
             row.user_key = new.key
+            if row.payload is None:
+                continue
+            binding = bindings.payload(row.bot_id, row.update_id)
+            try:
+                row.payload = new.sealer.seal(person.sealer.open(row.payload, binding), binding)
+            except UnreadableError:
+                # What nobody can read must not keep a person from being erased.
+                row.payload, row.outcome = None, UpdateOutcome.PARKED
+                row.error, row.settled_at = UnreadableError.__name__, func.now()

@@ -18,6 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.meaning import is_forward
 from bot.people import Person
 from bot.tables import LlmCall, Message, SpentBudget, Turn, Update, User, UserSettings
+from common import bindings
+from common.bindings import Binding
 from common.postgres import Base, Sessions
 from common.sealing import UnreadableError
 
@@ -37,23 +39,29 @@ class Export:
     def __init__(self, *, sessions: Sessions) -> None:
         self._sessions = sessions
 
-    async def as_json(self, person: Person) -> bytes:
+    async def as_json(self, person: Person) -> tuple[bytes, int]:
         """What is kept of a person and says something of them, as indented JSON.
+
+        Returns:
+            The document, and how many of its texts cannot be opened: they are null.
 
         Each turn carries its attempts at the model, the failed ones too. Updates are those whose
         content is still kept: on their way, this wish included, or put aside.
         """
+        reader = _Reader(person)
         async with self._sessions() as session:
             user = await session.get_one(User, person.key)
             settings = await session.get(UserSettings, person.key)
             first = {
                 "exported_at": datetime.now(UTC),
-                "profile": orjson.loads(person.sealer.open(user.sealed_profile)),
+                "profile": orjson.loads(
+                    reader.text(user.sealed_profile, bindings.profile(user.telegram_hmac)) or "null"
+                ),
                 "language": user.language,
                 "source": user.source,
                 "first_seen_at": user.created_at,
                 "blocked_at": user.blocked_at,
-                "settings": _settings(person, settings),
+                "settings": _settings(reader, settings),
             }
             written = [_json(first).removesuffix(b"\n}")]
             kept = _rows_of(Update, Update.received_at).where(Update.payload.is_not(None))
@@ -64,7 +72,7 @@ class Export:
             ):
                 # By its columns: objects of the mapper would take most of the time.
                 mine = rows.where(rows.selected_columns["user_key"] == person.key)
-                written += await _list(session, name, mine, partial(page_of, session, person))
+                written += await _list(session, name, mine, partial(page_of, session, reader))
             spent = select(SpentBudget.__table__).where(
                 SpentBudget.telegram_hmac == user.telegram_hmac
             )
@@ -72,10 +80,28 @@ class Export:
                 session,
                 "spent_before_forget",
                 spent.order_by(SpentBudget.period_start, SpentBudget.period),
-                partial(_spent, session, person),
+                partial(_spent, session, reader),
             )
-            written.append(b"\n}")
-        return b"".join(written)
+            written.append(b',\n  "unreadable": %d\n}' % reader.unreadable)
+        return b"".join(written), reader.unreadable
+
+
+class _Reader:
+    """Opens the texts of one person, and counts those that cannot be opened."""
+
+    def __init__(self, person: Person) -> None:
+        self._sealer = person.sealer
+        self.unreadable = 0
+
+    def text(self, sealed: bytes | None, binding: Binding) -> str | None:
+        if sealed is None:
+            return None
+        try:
+            # JSON cannot hold half a surrogate pair.
+            return self._sealer.open_text(sealed, binding).encode("utf-8", "replace").decode()
+        except UnreadableError:
+            self.unreadable += 1
+            return None
 
 
 Items = list[dict[str, Any]]
@@ -103,12 +129,12 @@ async def _list(
     return pieces
 
 
-async def _messages(_session: object, person: Person, page: Sequence[RowMapping]) -> Items:
+async def _messages(_session: object, reader: _Reader, page: Sequence[RowMapping]) -> Items:
     return [
         {
             "dialog": row["dialog_id"],
             "role": row["role"],
-            "text": _text(person, row["content"]),
+            "text": reader.text(row["content"], bindings.text(row["id"], row["dialog_id"])),
             "at": row["created_at"],
             "withdrawn_at": row["deleted_at"],
         }
@@ -116,7 +142,7 @@ async def _messages(_session: object, person: Person, page: Sequence[RowMapping]
     ]
 
 
-async def _turns(session: AsyncSession, person: Person, page: Sequence[RowMapping]) -> Items:
+async def _turns(session: AsyncSession, reader: _Reader, page: Sequence[RowMapping]) -> Items:
     calls = await session.execute(
         select(LlmCall.__table__)
         .where(LlmCall.turn_id.in_([turn["id"] for turn in page]))
@@ -124,26 +150,29 @@ async def _turns(session: AsyncSession, person: Person, page: Sequence[RowMappin
     )
     attempts: defaultdict[UUID, Items] = defaultdict(list)
     for call in calls.mappings():
-        attempts[call["turn_id"]].append(_attempt(person, call))
+        attempts[call["turn_id"]].append(_attempt(reader, call))
     return [
         {"dialog": turn["dialog_id"], **_ledger_row(turn), "attempts": attempts[turn["id"]]}
         for turn in page
     ]
 
 
-async def _updates(_session: object, person: Person, page: Sequence[RowMapping]) -> Items:
+async def _updates(_session: object, reader: _Reader, page: Sequence[RowMapping]) -> Items:
     return [
         {
             "at": row["received_at"],
             "kind": row["kind"],
             "outcome": row["outcome"],
-            "text": own_words(row["kind"], _text(person, row["payload"])),
+            "text": own_words(
+                row["kind"],
+                reader.text(row["payload"], bindings.payload(row["bot_id"], row["update_id"])),
+            ),
         }
         for row in page
     ]
 
 
-async def _spent(_session: object, _person: object, page: Sequence[RowMapping]) -> Items:
+async def _spent(_session: object, _reader: object, page: Sequence[RowMapping]) -> Items:
     return [_ledger_row(row) for row in page]
 
 
@@ -151,13 +180,14 @@ def _json(value: dict[str, Any]) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str)
 
 
-def _settings(person: Person, row: UserSettings | None) -> dict[str, Any]:
+def _settings(reader: _Reader, row: UserSettings | None) -> dict[str, Any]:
     if row is None:
         return {}
-    sealed = row.sealed_system_prompt
     return {
         "max_history_messages": row.max_history_messages,
-        "system_prompt": _text(person, sealed) if sealed else None,
+        "system_prompt": reader.text(
+            row.sealed_system_prompt, bindings.system_prompt(row.user_key)
+        ),
         "model": row.model,
         "admitted_at": row.admitted_at,
     }
@@ -176,17 +206,9 @@ def own_words(kind: str, payload: str | None) -> str | None:
     return next((one for one in words if isinstance(one, str)), None)
 
 
-def _text(person: Person, sealed: bytes) -> str | None:
-    try:
-        # JSON cannot hold half a surrogate pair.
-        return person.sealer.open_text(sealed).encode("utf-8", "replace").decode()
-    except UnreadableError:
-        return None
-
-
-def _attempt(person: Person, row: RowMapping) -> dict[str, Any]:
-    sealed = row["provider_message"]
-    return {**_ledger_row(row), "provider_message": _text(person, sealed) if sealed else None}
+def _attempt(reader: _Reader, row: RowMapping) -> dict[str, Any]:
+    binding = bindings.provider_message(row["id"], row["turn_id"])
+    return {**_ledger_row(row), "provider_message": reader.text(row["provider_message"], binding)}
 
 
 def _ledger_row(row: RowMapping) -> dict[str, Any]:

@@ -19,9 +19,10 @@ from bot.metrics import Metrics
 from bot.people import People, Person
 from bot.statements import Statements
 from bot.tables import Update
+from common import bindings
 from common.log import get_logger
 from common.postgres import Sessions, transaction
-from common.sealing import Sealer, Vault
+from common.sealing import Sealer, UnreadableError, Vault
 from common.vocabulary import UpdateOutcome
 
 log = get_logger(__name__)
@@ -242,15 +243,19 @@ class Inbox:
         for one in incoming:
             person = people.get(one.sender.telegram_id) if one.sender else None
             outcome = one.outcome
+            error = one.error
             if one.sender and person is None and outcome is None:
                 outcome = UpdateOutcome.IGNORED
+                if one.is_addressed:
+                    # Their row cannot be opened: nothing could be kept for them.
+                    outcome, error = UpdateOutcome.PARKED, UnreadableError.__name__
             rows["update_ids"].append(one.update_id)
             rows["kinds"].append(one.kind)
             rows["lanes"].append(one.lane)
             rows["user_keys"].append(person.key if person else None)
             rows["payloads"].append(self._seal(one, person, outcome))
             rows["outcomes"].append(outcome.value if outcome else None)
-            rows["errors"].append(one.error)
+            rows["errors"].append(error)
             rows["refused_kinds"].append(one.refused_kind)
         return rows
 
@@ -261,7 +266,7 @@ class Inbox:
         if outcome is UpdateOutcome.IGNORED or (one.sender and person is None):
             return None
         sealer: Sealer = person.sealer if person else self._vault.installation
-        return sealer.seal(one.payload)
+        return sealer.seal(one.payload, bindings.payload(self._bot_id, one.update_id))
 
     def _announce(self, stored: list[Incoming]) -> None:
         self._metrics.messages_received.inc(sum(one.is_message for one in stored))

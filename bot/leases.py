@@ -45,6 +45,12 @@ class Entry:
     user_key: int | None
     wrapped_key: bytes | None
     language: str | None
+    telegram_hmac: bytes | None
+
+    @property
+    def is_of_erased(self) -> bool:
+        """Whether its person is gone."""
+        return self.user_key is not None and self.wrapped_key is None
 
 
 def lock_number(lane: bytes) -> int:
@@ -114,7 +120,7 @@ class Leases:
         wanted = list(wanted)
         rows = await self._run(
             "SELECT lane, update_id, received_at, kind, payload, attempts, turn_id, user_key,"
-            " wrapped_key, language FROM claim_lanes($1, $2, $3, $4, $5, $6)",
+            " wrapped_key, language, telegram_hmac FROM claim_lanes($1, $2, $3, $4, $5, $6)",
             self._bot_id,
             [lock_number(lane) for lane in released],
             list(held),

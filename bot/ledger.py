@@ -30,6 +30,8 @@ from bot.records import (
 )
 from bot.sql import statement
 from bot.statements import Row, Statements
+from common import bindings
+from common.bindings import Binding
 from common.sealing import Sealer, UnreadableError, Vault
 from common.tracing import span
 from common.vocabulary import Role, TurnStatus
@@ -75,11 +77,12 @@ class Ledger:
         if not rows:
             raise TakenError("the person is gone")
         first = rows[0]
-        instruction = first["sealed_system_prompt"]
         return Context(
             dialog_id=first["dialog_id"],
             earlier=self._open_messages(rows, room),
-            system_prompt=sealer.open_text(instruction) if instruction else None,
+            system_prompt=_opened(
+                sealer, first["sealed_system_prompt"], bindings.system_prompt(user_key)
+            ),
             model=first["model"],
             max_history_messages=first["max_history_messages"],
             admitted_at=first["admitted_at"],
@@ -107,10 +110,15 @@ class Ledger:
             call_id=uuid4(),
             question=question,
         )
+        message_id = uuid4()
         content = parts = None
         if not question.is_repeated:
-            content = question.sealer.seal_text(question.text)
-            parts = question.sealer.seal_text(dump(question.messages))
+            content = question.sealer.seal_text(
+                question.text, bindings.text(message_id, turn.dialog_id)
+            )
+            parts = question.sealer.seal_text(
+                dump(question.messages), bindings.parts(message_id, turn.dialog_id)
+            )
         await self._take(
             "open_turn",
             question,
@@ -119,7 +127,7 @@ class Ledger:
                 "dialog_id": turn.dialog_id,
                 "is_new_dialog": context.dialog_id is None,
                 "call_id": turn.call_id,
-                "message_id": uuid4(),
+                "message_id": message_id,
                 "model": model,
                 "content": content,
                 "sealed_parts": parts,
@@ -168,7 +176,7 @@ class Ledger:
                 "attempt": following.attempt,
                 "model": model,
                 "outcome": outcome,
-                **_stated(report, turn.question.sealer),
+                **_stated(report, turn.question.sealer, turn.call_id, turn.id),
             },
         )
         if not opened:
@@ -178,6 +186,7 @@ class Ledger:
     async def record_answer(self, turn: OpenTurn, completion: Completion, *, outcome: str) -> None:
         """Keep the answer before it is delivered; may be called again after a doubtful commit."""
         question = turn.question
+        message_id = uuid5(turn.id, Role.ASSISTANT)
         await self._statements.write(
             "record_answer",
             {
@@ -185,11 +194,13 @@ class Ledger:
                 "call_id": turn.call_id,
                 "dialog_id": turn.dialog_id,
                 "user_key": question.user_key,
-                "message_id": uuid5(turn.id, Role.ASSISTANT),
-                "content": question.sealer.seal_text(completion.text),
+                "message_id": message_id,
+                "content": question.sealer.seal_text(
+                    completion.text, bindings.text(message_id, turn.dialog_id)
+                ),
                 "content_length": len(completion.text),
                 "outcome": outcome,
-                **_stated(completion.report, question.sealer),
+                **_stated(completion.report, question.sealer, turn.call_id, turn.id),
             },
         )
 
@@ -222,7 +233,7 @@ class Ledger:
                 "answer_chars": ending.answer_chars,
                 "answer_parts": ending.answer_parts,
                 "flood_wait_ms": ending.flood_wait_ms,
-                **_stated(ending.report or CallReport(), sealer),
+                **_stated(ending.report or CallReport(), sealer, ending.call_id, turn_id),
                 "pacing_wait_ms": ending.pacing_wait_ms,
             },
         )
@@ -239,11 +250,17 @@ class Ledger:
         if not rows:
             return None
         row = rows[0]
+        # An answer that cannot be opened is none: the person is told that it was interrupted.
+        answer = (
+            _opened(sealer, row["content"], bindings.text(row["message_id"], row["dialog_id"]))
+            if row["content"]
+            else None
+        )
         return Interrupted(
             id=row["id"],
             is_pending=row["status"] == TurnStatus.PENDING,
             update_ids=tuple(sorted(row["update_ids"])),
-            answer=sealer.open_text(row["content"]) if row["content"] else None,
+            answer=answer,
             call_outcome=row["call_outcome"],
             first_token_at=row["first_token_at"],
             finish_reason=row["finish_reason"],
@@ -291,24 +308,27 @@ class Ledger:
     def _speaker(self, row: Row, sealer: Sealer, room: Room) -> str | None:
         if room.is_private or row["role"] != Role.USER:
             return None
-        profile = row["sealed_profile"]
-        name = speaker_name(orjson.loads(sealer.open(profile))["first_name"]) if profile else None
+        binding = bindings.profile(row["telegram_hmac"])
+        profile = _opened(sealer, row["sealed_profile"], binding)
+        name = speaker_name(orjson.loads(profile)["first_name"]) if profile else None
         return name or pseudonym(row["dialog_id"], row["author_key"])
 
     def _open_messages(self, newest_first: Iterable[Row], room: Room) -> tuple[Earlier, ...]:
         """The newest messages that fit, oldest first."""
-        sealers: dict[bytes, Sealer] = {}
+        sealers: dict[tuple[bytes, bytes], Sealer] = {}
         opened: list[Earlier] = []
         left = self._max_history_characters
         for row in newest_first:
-            key = row["wrapped_key"]
-            if row["content"] is None or key is None:
+            owner = row["wrapped_key"], row["telegram_hmac"]
+            if row["content"] is None or None in owner:
                 continue
             try:
-                sealer = sealers[key] = sealers.get(key) or self._vault.person(key)
-                text = sealer.open_text(row["content"])
-                if parts := row["sealed_parts"]:
-                    text = model_text(load(text, sealer.open_text(parts)))
+                sealer = sealers[owner] = sealers.get(owner) or self._vault.person(*owner)
+                place = row["message_id"], row["dialog_id"]
+                text = sealer.open_text(row["content"], bindings.text(*place))
+                if sealed := row["sealed_parts"]:
+                    parts = sealer.open_text(sealed, bindings.parts(*place))
+                    text = model_text(load(text, parts))
                 left -= len(text)
                 if left < 0:
                     break
@@ -320,8 +340,20 @@ class Ledger:
         return tuple(reversed(opened))
 
 
-def _stated(report: CallReport, sealer: Sealer | None) -> dict[str, Any]:
-    usage, message = report.usage, report.provider_message
+def _opened(sealer: Sealer, sealed: bytes | None, binding: Binding) -> str | None:
+    """A text that may be missing; one that cannot be opened is."""
+    try:
+        return sealer.open_text(sealed, binding) if sealed else None
+    except UnreadableError:
+        return None
+
+
+def _stated(
+    report: CallReport, sealer: Sealer | None, call_id: UUID | None, turn_id: UUID
+) -> dict[str, Any]:
+    usage, message, sealed = report.usage, report.provider_message, None
+    if message and sealer and call_id:
+        sealed = sealer.seal_text(message, bindings.provider_message(call_id, turn_id))
     return {
         "model_used": report.model_used,
         "first_token_at": report.first_token_at,
@@ -335,5 +367,5 @@ def _stated(report: CallReport, sealer: Sealer | None) -> dict[str, Any]:
         "http_status": report.http_status,
         "provider_code": report.provider_code,
         "generation_id": report.generation_id,
-        "provider_message": sealer.seal_text(message) if message and sealer else None,
+        "provider_message": sealed,
     }

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
+from common.bindings import COLUMNS
+
 SECONDS = (0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 240)
 OTHER = "other"
 
@@ -87,6 +89,15 @@ class Metrics:
             ["kind"],
             registry=r,
         )
+        self.refused_values = Counter(
+            "bot_sealed_values_refused_total",
+            "Sealed values that could not be opened in their row, by column.",
+            ["column"],
+            registry=r,
+        )
+        for column in COLUMNS:
+            # An alert on growth misses a series that begins with its first count.
+            self.refused_values.labels(column)
         self.turns_finished = Counter(
             "bot_turns_finished_total", "Turns that ended, by status.", ["status"], registry=r
         )

@@ -17,6 +17,7 @@ from bot.leases import Entry
 from bot.meaning import Reader, Sort
 from bot.parsing import parse
 from bot.quoting import Quoter
+from common import bindings
 from common.sealing import Sealer, UnreadableError, Vault
 
 
@@ -33,14 +34,15 @@ class Opener:
         """An entry of a line.
 
         Raises:
-            UnreadableError: its person was erased after it was stored.
+            UnreadableError: its person was erased after it was stored, or it is not of this row.
         """
         sealer: Sealer = self._vault.installation
         if entry.user_key is not None:
-            if entry.wrapped_key is None:
+            if entry.wrapped_key is None or entry.telegram_hmac is None:
                 raise UnreadableError("the person is gone")
-            sealer = self._vault.person(entry.wrapped_key)
-        raw = json.loads(sealer.open(entry.payload))
+            sealer = self._vault.person(entry.wrapped_key, entry.telegram_hmac)
+        binding = bindings.payload(self._bot.id, entry.update_id)
+        raw = json.loads(sealer.open(entry.payload, binding))
         update = parse(raw, self._bot)
         kind, event = kind_of(update)
         if not isinstance(event, Message):

@@ -5,10 +5,12 @@ People are selected before they are inserted: an upsert would burn a key each ti
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import orjson
 from sqlalchemy import ColumnElement, func, select, update
@@ -16,11 +18,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.tables import User
+from common import bindings
 from common.errors import SettingError
 from common.postgres import Sessions, transaction
 from common.sealing import Sealer, UnreadableError, Vault
 
 REMEMBERED_PEOPLE = 10_000
+TRIED_PEOPLE = 10
+"""The newest, of whom DATA_KEY must open one."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,10 @@ class People:
         self._remembered: OrderedDict[int, _Known] = OrderedDict()
 
     async def ensure(self, senders: Iterable[Sender]) -> dict[int, Person]:
-        """The person of each sender, by Telegram id; made when there is none."""
+        """The person of each sender, by Telegram id; made when there is none.
+
+        Absent: their row in the database was damaged or exchanged, and is refused.
+        """
         wanted = {sender.telegram_id: sender for sender in senders}
         found = {
             telegram_id: known.person
@@ -76,7 +84,8 @@ class People:
             async with transaction(self._sessions) as session:
                 found |= await self._load_or_create(session, missing)
             for sender in missing:
-                self._remember(sender, found[sender.telegram_id])
+                if person := found.get(sender.telegram_id):
+                    self._remember(sender, person)
         return found
 
     async def find(self, telegram_ids: Iterable[int]) -> dict[int, Person]:
@@ -92,7 +101,9 @@ class People:
             by_hmac = {self._hmac(telegram_id): telegram_id for telegram_id in missing}
             async with self._sessions() as session:
                 rows = await self._select(session, by_hmac)
-            found |= {by_hmac[row.telegram_hmac]: self._person(row) for row in rows}
+            for row in rows:
+                with contextlib.suppress(UnreadableError):
+                    found[by_hmac[row.telegram_hmac]] = self._person(row)
         return found
 
     def forget(self, telegram_id: int) -> None:
@@ -133,20 +144,28 @@ class People:
             SettingError: it does not.
         """
         async with self._sessions() as session:
-            row = await session.scalar(select(User).order_by(User.key.desc()).limit(1))
-        if row is None:
+            newest = await session.scalars(
+                select(User).order_by(User.key.desc()).limit(TRIED_PEOPLE)
+            )
+            rows = list(newest)
+        refusal: UnreadableError | None = None
+        for row in rows:
+            try:
+                profile = self._profile_of(row, self._sealer_of(row))
+            except UnreadableError as error:
+                # One row may be damaged; all of them say that the key is another one.
+                refusal = error
+                continue
+            if self._hmac(profile["telegram_id"]) != row.telegram_hmac:
+                raise SettingError(
+                    "DATA_KEY",
+                    "finds nobody of this database: make a new key by python -m bot.rotation next",
+                )
             return
-        try:
-            profile = orjson.loads(self._person(row).sealer.open(row.sealed_profile))
-        except UnreadableError as error:
+        if refusal:
             raise SettingError(
                 "DATA_KEY", "is not the key that the people in this database were written with"
-            ) from error
-        if self._hmac(profile["telegram_id"]) != row.telegram_hmac:
-            raise SettingError(
-                "DATA_KEY",
-                "finds nobody of this database: make a new key by python -m bot.rotation next",
-            )
+            ) from refusal
 
     async def _load_or_create(
         self, session: AsyncSession, senders: list[Sender]
@@ -163,7 +182,10 @@ class People:
             rows |= {row.telegram_hmac: row for row in await self._select(session, new)}
         people = {}
         for hmac, sender in by_hmac.items():
-            person = self._person(rows[hmac])
+            try:
+                person = self._person(rows[hmac])
+            except UnreadableError:
+                continue
             people[sender.telegram_id] = person
             if hmac not in new:
                 await self._refresh(session, rows[hmac], person, sender)
@@ -173,17 +195,20 @@ class People:
         self, session: AsyncSession, row: User, person: Person, sender: Sender
     ) -> None:
         stated = orjson.loads(_profile(sender))
-        if (
-            row.language == sender.language
-            and orjson.loads(person.sealer.open(row.sealed_profile)) == stated
-        ):
+        try:
+            is_current = self._profile_of(row, person.sealer) == stated
+        except UnreadableError:
+            is_current = False
+        if is_current and row.language == sender.language:
             return
         await session.execute(
             update(User)
             .where(User.key == person.key)
             .values(
                 language=sender.language,
-                sealed_profile=person.sealer.seal(_profile(sender)),
+                sealed_profile=person.sealer.seal(
+                    _profile(sender), bindings.profile(row.telegram_hmac)
+                ),
                 updated_at=func.now(),
             )
         )
@@ -196,17 +221,33 @@ class People:
         return list(rows.scalars())
 
     def _new_row(self, hmac: bytes, sender: Sender) -> dict[str, object]:
-        sealer, wrapped_key = self._vault.new_person()
+        sealer, wrapped_key = self._vault.new_person(hmac)
         return {
             "telegram_hmac": hmac,
             "wrapped_key": wrapped_key,
-            "sealed_profile": sealer.seal(_profile(sender)),
+            "sealed_profile": sealer.seal(_profile(sender), bindings.profile(hmac)),
             "language": sender.language,
             "is_person": sender.is_person,
         }
 
     def _person(self, row: User) -> Person:
-        return Person(row.key, self._vault.person(row.wrapped_key), row.language)
+        sealer = self._sealer_of(row)
+        if self._vault.policy.accepts_unbound:
+            # A key that is bound to no row may be that of another: the profile tells.
+            stated = self._profile_of(row, sealer)["telegram_id"]
+            if self._hmac(stated) != row.telegram_hmac:
+                raise UnreadableError("the profile of another person")
+        return Person(row.key, sealer, row.language)
+
+    def _sealer_of(self, row: User) -> Sealer:
+        return self._vault.person(row.wrapped_key, row.telegram_hmac)
+
+    @staticmethod
+    def _profile_of(row: User, sealer: Sealer) -> dict[str, Any]:
+        profile: dict[str, Any] = orjson.loads(
+            sealer.open(row.sealed_profile, bindings.profile(row.telegram_hmac))
+        )
+        return profile
 
     def _hmac(self, telegram_id: int) -> bytes:
         return self._vault.lookup("user", telegram_id)

@@ -15,6 +15,7 @@ from bot.people import Person
 from bot.question import Words, load
 from bot.records import Room
 from bot.tables import Dialog, Message, UserSettings
+from common import bindings
 from common.postgres import Sessions, transaction
 from common.sealing import UnreadableError
 from common.vocabulary import ChatType, Role
@@ -41,7 +42,8 @@ class Preferences:
         self._sessions = sessions
 
     async def set_system_prompt(self, person: Person, prompt: str | None) -> None:
-        sealed = None if prompt is None else person.sealer.seal_text(prompt)
+        binding = bindings.system_prompt(person.key)
+        sealed = None if prompt is None else person.sealer.seal_text(prompt, binding)
         await self._set(person, sealed_system_prompt=sealed)
 
     async def set_model(self, person: Person, model: str | None) -> None:
@@ -168,7 +170,11 @@ class Preferences:
 
 def _question(person: Person, row: Message) -> tuple[Words, ...] | None:
     try:
-        parts = person.sealer.open_text(row.sealed_parts) if row.sealed_parts else None
-        return load(person.sealer.open_text(row.content), parts)
+        parts = None
+        if row.sealed_parts:
+            binding = bindings.parts(row.id, row.dialog_id)
+            parts = person.sealer.open_text(row.sealed_parts, binding)
+        text = person.sealer.open_text(row.content, bindings.text(row.id, row.dialog_id))
+        return load(text, parts)
     except UnreadableError:
         return None

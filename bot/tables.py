@@ -2,7 +2,7 @@
 
 The ledger (`turns`, `llm_calls`) holds no text and no Telegram id, only the pseudonym
 `users.key`, which no foreign key ties to the person: erasing the person keeps the totals.
-Columns named `sealed_*` and `content` are AES-GCM under the person's key (common.sealing).
+Columns that common.bindings names are AES-GCM (common.sealing), bound to their row.
 """
 
 from __future__ import annotations
@@ -281,6 +281,17 @@ class Update(Base):
         Index("ix_updates_parked", "settled_at", postgresql_where=text("outcome = 'parked'")),
         CheckConstraint("outcome IN ('turn', 'command', 'ignored', 'parked')", name="outcome"),
     )
+
+
+class SealingMarker(Base):
+    """One row once every sealed value is bound to its row: others are refused from then on."""
+
+    __tablename__ = "sealing_marker"
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, server_default=text("1"))
+    bound_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+
+    __table_args__ = (CheckConstraint("id = 1", name="one"),)
 
 
 class SpentBudget(Base):

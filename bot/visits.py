@@ -53,11 +53,12 @@ class Visits:
         if place is None or sender is None or head.entry.user_key is None:
             return None
         translator = self._translations.for_language(sender.language)
-        wrapped_key = head.entry.wrapped_key or b""
+        entry = head.entry
+        sealer = self._vault.person(entry.wrapped_key or b"", entry.telegram_hmac or b"")
         message = head.message or head.update.edited_message
         is_news = self._is_news(line, head.entry.user_key)
         return Visit(
-            person=Person(head.entry.user_key, self._vault.person(wrapped_key), sender.language),
+            person=Person(head.entry.user_key, sealer, sender.language),
             sender=sender,
             place=place,
             room=self._room(place),

@@ -3,26 +3,34 @@
 Destroying a person's row destroys the wrapped key, so every copy of the texts (heap, WAL,
 backups) becomes unreadable at once. Identifiers are looked up by HMAC, never stored in clear.
 
+Every sealed value is bound to its column and row (common.bindings). Values from before that are
+opened only until `python -m bot.rotation rewrap` has written a row into `sealing_marker`.
+
 A data key can be replaced: its successor carries the key of the HMACs along, because most
 identifiers are nowhere to make them anew from, and opens nothing that its predecessor wrapped.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import os
 import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from common import bindings
+from common.bindings import VERSION, Binding
 from common.errors import DialyticsError
+from common.log import get_logger
 
 NONCE_BYTES = 12
 KEY_BYTES = 32
@@ -30,59 +38,82 @@ KEY_BYTES = 32
 _SUCCESSOR = re.compile(r"rotated\.[A-Za-z0-9_-]{43}\.(?P<lookup>[A-Za-z0-9_-]{43})")
 
 
+ACCEPTS_UNBOUND = "SELECT NOT EXISTS (SELECT FROM sealing_marker)"
+"""SQL. Whether values that are bound to no row are still opened."""
+
+log = get_logger(__name__)
+
+
 class UnreadableError(DialyticsError):
-    """Sealed bytes cannot be opened: another data key, another person's key, or damage."""
+    """Sealed bytes cannot be opened: another key, another row, or damage."""
+
+
+def log_refusal(binding: Binding) -> None:
+    """Say which column holds a value that cannot be opened; not whose it is."""
+    log.error("sealed value refused", column=binding.column)
+
+
+@dataclass
+class OpeningPolicy:
+    """How a vault and all its sealers open; may be changed while they live."""
+
+    accepts_unbound: bool = False
+    """Whether values from before bindings are opened."""
+    on_refusal: Callable[[Binding], None] = log_refusal
 
 
 class Sealer:
-    """Seals and opens bytes under one 256-bit key (AES-GCM; nonce, then ciphertext and tag).
+    """Seals and opens bytes under one 256-bit key (AES-GCM).
+
+    A sealed value is a version byte, the nonce, then ciphertext and tag.
 
     Args:
         also: other keys whose bytes are opened too; nothing is sealed with them.
     """
 
-    def __init__(self, key: bytes, *, also: Iterable[bytes] = ()) -> None:
+    def __init__(
+        self, key: bytes, *, also: Iterable[bytes] = (), policy: OpeningPolicy | None = None
+    ) -> None:
         self._cipher = AESGCM(key)
         self._ciphers = [self._cipher, *map(AESGCM, also)]
+        self._policy = policy or OpeningPolicy()
 
-    def seal(self, plain: bytes, *, context: bytes = b"") -> bytes:
-        """Encrypt. `context` must be given again to open; it is not stored."""
+    def seal(self, plain: bytes, binding: Binding) -> bytes:
+        """Encrypt for one column of one row."""
         nonce = os.urandom(NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, plain, context)
+        return VERSION + nonce + self._cipher.encrypt(nonce, plain, binding.associated_data)
 
-    def open(self, sealed: bytes, *, context: bytes = b"") -> bytes:
+    def open(self, sealed: bytes, binding: Binding) -> bytes:
         """Decrypt.
 
         Raises:
-            UnreadableError: wrong key, wrong context or damaged bytes.
+            UnreadableError: wrong key, wrong row or damaged bytes.
         """
-        cause: Exception | None = None
-        for cipher in self._ciphers:
-            try:
-                return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], context)
-            except (InvalidTag, ValueError) as error:
-                cause = error
-        raise UnreadableError("sealed bytes cannot be opened with this key") from cause
+        opened = _first_opened(self._ciphers, sealed, binding.associated_data)
+        if opened is None and self._policy.accepts_unbound:
+            opened = _first_opened(self._ciphers, sealed, None)
+        if opened is None:
+            self._policy.on_refusal(binding)
+            raise UnreadableError(f"{binding.column}: another key, another row, or damage")
+        return opened
 
-    def resealed(self, sealed: bytes) -> bytes | None:
-        """The same under the first key; None when it is already.
+    def resealed(self, sealed: bytes, binding: Binding) -> bytes | None:
+        """The same under the first key and bound; None when it is already.
 
         Raises:
             UnreadableError: no key opens it.
         """
-        try:
-            self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], b"")
-        except (InvalidTag, ValueError):
-            return self.seal(self.open(sealed))
-        return None
+        if _first_opened([self._cipher], sealed, binding.associated_data) is not None:
+            return None
+        return self.seal(self.open(sealed, binding), binding)
 
-    def seal_text(self, text: str) -> bytes:
+    def seal_text(self, text: str, binding: Binding) -> bytes:
         """Encrypt any Python string, lone surrogates and NUL included."""
-        return self.seal(text.encode("utf-8", "surrogatepass"))
+        return self.seal(text.encode("utf-8", "surrogatepass"), binding)
 
-    def open_text(self, sealed: bytes) -> str:
+    def open_text(self, sealed: bytes, binding: Binding) -> str:
         """The string given to `seal_text`."""
-        return self.open(sealed).decode("utf-8", "surrogatepass")
+        return self.open(sealed, binding).decode("utf-8", "surrogatepass")
 
 
 class Vault:
@@ -90,47 +121,72 @@ class Vault:
 
     Args:
         second: another data key that opens what it wrapped, while keys are replaced.
+        policy: shared with every sealer that comes from here.
     """
 
-    def __init__(self, data_key: str, *, second: str | None = None) -> None:
+    def __init__(
+        self, data_key: str, *, second: str | None = None, policy: OpeningPolicy | None = None
+    ) -> None:
         secret = data_key.encode()
         others = [second.encode()] if second else []
+        self.policy = policy or OpeningPolicy()
         self._wrapper = Sealer(
-            _derive(secret, b"wrap"), also=[_derive(other, b"wrap") for other in others]
+            _derive(secret, b"wrap"),
+            also=[_derive(other, b"wrap") for other in others],
+            policy=self.policy,
         )
         self._lookup_key = _lookup_key(data_key)
         self.installation = Sealer(
             _derive(secret, b"installation"),
             also=[_derive(other, b"installation") for other in others],
+            policy=self.policy,
         )
         """Seals what belongs to no person (updates without a sender)."""
         self.fingerprint = hmac.digest(_derive(secret, b"fingerprint"), b"", hashlib.sha256)
         """Tells two data keys apart without telling anything about them."""
 
-    def new_person(self) -> tuple[Sealer, bytes]:
+    def new_person(self, telegram_hmac: bytes) -> tuple[Sealer, bytes]:
         """A fresh person's sealer and its wrapped key, to be stored beside the person."""
         key = os.urandom(KEY_BYTES)
-        return Sealer(key), self._wrapper.seal(key)
+        wrapped = self._wrapper.seal(key, bindings.wrapped_key(telegram_hmac))
+        return Sealer(key, policy=self.policy), wrapped
 
-    def person(self, wrapped_key: bytes) -> Sealer:
+    def person(self, wrapped_key: bytes, telegram_hmac: bytes) -> Sealer:
         """The sealer of a stored person.
 
         Raises:
-            UnreadableError: DATA_KEY is not the one that wrapped this key.
+            UnreadableError: DATA_KEY did not wrap this key, or not for this person.
         """
-        return Sealer(self._wrapper.open(wrapped_key))
+        key = self._wrapper.open(wrapped_key, bindings.wrapped_key(telegram_hmac))
+        return Sealer(key, policy=self.policy)
 
-    def rewrapped(self, wrapped_key: bytes) -> bytes | None:
-        """A person's key, wrapped by the first data key; None when it is already.
+    def rewrapped(self, wrapped_key: bytes, telegram_hmac: bytes) -> bytes | None:
+        """A person's key, wrapped by the first data key and bound; None when it is already.
 
         Raises:
-            UnreadableError: neither data key wrapped it.
+            UnreadableError: neither data key wrapped it, or not for this person.
         """
-        return self._wrapper.resealed(wrapped_key)
+        return self._wrapper.resealed(wrapped_key, bindings.wrapped_key(telegram_hmac))
 
     def lookup(self, kind: str, identifier: int) -> bytes:
         """A 32-byte stand-in for an identifier: equal for equal, useless without DATA_KEY."""
         return hmac.digest(self._lookup_key, f"{kind}:{identifier}".encode(), hashlib.sha256)
+
+
+def _first_opened(
+    ciphers: Iterable[AESGCM], sealed: bytes, associated_data: bytes | None
+) -> bytes | None:
+    """What the first fitting key opens; without associated data the format before bindings."""
+    start = 0
+    if associated_data is not None:
+        if not sealed.startswith(VERSION):
+            return None
+        start = len(VERSION)
+    nonce, ciphertext = sealed[start : start + NONCE_BYTES], sealed[start + NONCE_BYTES :]
+    for cipher in ciphers:
+        with contextlib.suppress(InvalidTag, ValueError):
+            return cipher.decrypt(nonce, ciphertext, associated_data)
+    return None
 
 
 def next_data_key(data_key: str) -> str:

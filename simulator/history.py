@@ -21,7 +21,7 @@ import orjson
 from common.errors import SettingError, StartupError
 from common.log import redact
 from common.process import run
-from common.sealing import UnreadableError, Vault
+from common.sealing import ACCEPTS_UNBOUND, UnreadableError, Vault
 from common.settings import DatabaseSettings, DataKeySettings, load
 from simulator.datafile import Dialogs, Line, Tally
 from simulator.days import MovedDays, last_messages
@@ -146,11 +146,12 @@ class HistoryLoader:
         return calendar, first_seen, first_line
 
     async def _refuse_other_key(self, connection: asyncpg.Connection) -> None:
-        wrapped_key = await connection.fetchval("SELECT wrapped_key FROM users LIMIT 1")
-        if wrapped_key is None:
+        self._vault.policy.accepts_unbound = await connection.fetchval(ACCEPTS_UNBOUND)
+        person = await connection.fetchrow("SELECT wrapped_key, telegram_hmac FROM users LIMIT 1")
+        if person is None:
             return
         try:
-            self._vault.person(wrapped_key)
+            self._vault.person(*person)
         except UnreadableError as error:
             raise SettingError(
                 "DATA_KEY", "is not the key with which this database was filled"
@@ -188,7 +189,8 @@ class HistoryLoader:
         }
         for user, lookup in lookups.items():
             key, wrapped_key = stored[lookup]
-            rows.know(user, members[user], key, wrapped_key, is_new=key not in started)
+            sealer = self._vault.person(wrapped_key, lookup)
+            rows.know(user, members[user], key, sealer, is_new=key not in started)
         await _copy(connection, "dialogs", list(rows.new_dialogs(first_seen, chats)))
         self._report(f"{len(first_seen)} people, {len(first_seen) - len(known)} of them new")
 

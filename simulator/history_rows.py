@@ -10,6 +10,7 @@ from uuid import UUID
 
 import orjson
 
+from common import bindings
 from common.sealing import Sealer, Vault
 from simulator.datafile import Line
 from simulator.days import MovedDays
@@ -127,7 +128,7 @@ class HistoryRows:
 
     def user(self, who: Member, lookup: bytes, since: datetime) -> Row:
         """A row of `users` with a fresh key."""
-        sealer, wrapped_key = self._vault.new_person()
+        sealer, wrapped_key = self._vault.new_person(lookup)
         person = who.person
         profile = orjson.dumps(
             {
@@ -140,19 +141,19 @@ class HistoryRows:
         return (
             lookup,
             wrapped_key,
-            sealer.seal(profile),
+            sealer.seal(profile, bindings.profile(lookup)),
             person.language_code,
             who.source,
             since,
             since,
         )
 
-    def know(self, user: str, who: Member, key: int, wrapped_key: bytes, *, is_new: bool) -> None:
+    def know(self, user: str, who: Member, key: int, sealer: Sealer, *, is_new: bool) -> None:
         """Take note of a stored person; `is_new`: their first turn is yet to come."""
         self._people[user] = _Known(
             member=who,
             key=key,
-            sealer=self._vault.person(wrapped_key),
+            sealer=sealer,
             source=who.source if is_new else None,
         )
 
@@ -235,14 +236,15 @@ class HistoryRows:
             ("assistant", exchange.answer, exchange.answered_at),
         )
         for role, content, at in spoken:
-            if content:
+            if content and person.dialog_id:
+                message_id = _identifier(f"{role}:{turn_id}")
                 yield (
-                    _identifier(f"{role}:{turn_id}"),
+                    message_id,
                     person.key,
                     person.dialog_id,
                     turn_id,
                     role,
-                    person.sealer.seal_text(content),
+                    person.sealer.seal_text(content, bindings.text(message_id, person.dialog_id)),
                     len(content),
                     at,
                 )

@@ -17,6 +17,7 @@ from api.answers.reader import log_query
 from api.metrics import Metrics
 from common.log import get_logger
 from common.postgres import Sessions
+from common.sealing import ACCEPTS_UNBOUND, OpeningPolicy
 
 Columns = TypeVarTuple("Columns")
 
@@ -27,12 +28,21 @@ class BotTables:
     """The API's door to the bot's tables.
 
     Args:
+        policy: of the vault that opens what is read here.
         explains: log the measured plan of each query at DEBUG.
     """
 
-    def __init__(self, sessions: Sessions, metrics: Metrics, *, explains: bool = False) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        metrics: Metrics,
+        *,
+        policy: OpeningPolicy | None = None,
+        explains: bool = False,
+    ) -> None:
         self._sessions = sessions
         self._metrics = metrics
+        self._policy = policy
         self._explains = explains
 
     @asynccontextmanager
@@ -41,6 +51,9 @@ class BotTables:
         async with self._sessions() as session, session.begin():
             await session.execute(text("SET LOCAL TRANSACTION READ ONLY"))
             await session.execute(text("SET LOCAL ROLE dialytics_reader"))
+            if self._policy and self._policy.accepts_unbound:
+                # Until the marker is set; then it is not looked at again.
+                self._policy.accepts_unbound = bool(await session.scalar(text(ACCEPTS_UNBOUND)))
             yield session
 
     async def ask(

@@ -19,6 +19,7 @@ from api.answers.bot_tables import BotTables
 from api.answers.schemas import texts
 from api.patience import USUAL
 from bot.tables import User
+from common import bindings
 from common.log import get_logger
 from common.sealing import UnreadableError, Vault
 
@@ -77,7 +78,13 @@ class NameBook:
         if not keys:
             return NOBODY
         statement = (
-            select(User.key, cast(User.version, String), User.wrapped_key, User.sealed_profile)
+            select(
+                User.key,
+                cast(User.version, String),
+                User.wrapped_key,
+                User.telegram_hmac,
+                User.sealed_profile,
+            )
             .where(User.key.in_(sorted(keys)))
             .order_by(User.key)
         )
@@ -89,10 +96,11 @@ class NameBook:
             return Names(people={}, version="unavailable")
         digest = hashlib.sha256()
         people: dict[int, PersonName] = {}
-        for key, version, wrapped_key, sealed_profile in rows:
+        for key, version, wrapped_key, telegram_hmac, sealed_profile in rows:
             digest.update(f"{key}:{version};".encode())
             try:
-                profile = orjson.loads(self._vault.person(wrapped_key).open(sealed_profile))
+                sealer = self._vault.person(wrapped_key, telegram_hmac)
+                profile = orjson.loads(sealer.open(sealed_profile, bindings.profile(telegram_hmac)))
             except (UnreadableError, orjson.JSONDecodeError):
                 continue
             people[key] = person_name(profile)

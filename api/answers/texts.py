@@ -11,6 +11,8 @@ from sqlalchemy import select, tuple_
 from api.answers.bot_tables import BotTables
 from api.errors import NotFound
 from bot.tables import Dialog, LlmCall, Message, Turn, User
+from common import bindings
+from common.bindings import Binding
 from common.sealing import UnreadableError, Vault
 
 ANSWERS = ("answered", "incomplete", "refused", "cancelled")
@@ -75,7 +77,7 @@ class Texts:
             if dialog is None:
                 raise NotFound("There is no such dialog. It may have been erased.")
             statement = (
-                select(Message, User.wrapped_key)
+                select(Message, User.wrapped_key, User.telegram_hmac)
                 .join(User, User.key == Message.user_key)
                 .where(Message.dialog_id == dialog_id, Message.deleted_at.is_(None))
                 .order_by(Message.created_at, Message.id)
@@ -96,7 +98,7 @@ class Texts:
             chat_type=dialog.chat_type,
             started_at=dialog.started_at,
             closed_at=dialog.closed_at,
-            messages=[self._open(message, key) for message, key in rows[:limit]],
+            messages=[self._open(*row) for row in rows[:limit]],
             has_more=len(rows) > limit,
         )
 
@@ -106,11 +108,11 @@ class Texts:
         Raises:
             NotFound: no such dialog, or it was erased.
         """
-        columns = (LlmCall.turn_id, LlmCall.attempt, LlmCall.model, LlmCall.started_at,
+        columns = (LlmCall.id, LlmCall.turn_id, LlmCall.attempt, LlmCall.model, LlmCall.started_at,
                    LlmCall.outcome, LlmCall.http_status, LlmCall.provider_code,
                    LlmCall.generation_id, LlmCall.provider_message)  # fmt: skip
         statement = (
-            select(*columns, Turn.user_key, User.wrapped_key)
+            select(*columns, Turn.user_key, User.wrapped_key, User.telegram_hmac)
             .join(Turn, Turn.id == LlmCall.turn_id)
             .outerjoin(User, User.key == Turn.user_key)
             .where(Turn.dialog_id == dialog_id, LlmCall.outcome.not_in(ANSWERS))
@@ -134,27 +136,39 @@ class Texts:
                 http_status=row.http_status,
                 provider_code=row.provider_code,
                 generation_id=row.generation_id,
-                message=self._text(row.provider_message, row.wrapped_key),
+                message=self._text(
+                    row.provider_message,
+                    bindings.provider_message(row.id, row.turn_id),
+                    row.wrapped_key,
+                    row.telegram_hmac,
+                ),
             )
             for row in rows
         ]
 
-    def _text(self, sealed: bytes | None, wrapped_key: bytes | None) -> str | None:
-        if sealed is None or wrapped_key is None:
+    def _text(
+        self,
+        sealed: bytes | None,
+        binding: Binding,
+        wrapped_key: bytes | None,
+        telegram_hmac: bytes | None,
+    ) -> str | None:
+        if sealed is None or wrapped_key is None or telegram_hmac is None:
             return None
         try:
-            opened = self._vault.person(wrapped_key).open_text(sealed)
+            opened = self._vault.person(wrapped_key, telegram_hmac).open_text(sealed, binding)
         except UnreadableError:
             return None
         # A lone surrogate, which Telegram may send, has no place in JSON.
         return opened.encode("utf-8", "replace").decode()
 
-    def _open(self, message: Message, wrapped_key: bytes) -> OpenedText:
+    def _open(self, message: Message, wrapped_key: bytes, telegram_hmac: bytes) -> OpenedText:
+        binding = bindings.text(message.id, message.dialog_id)
         return OpenedText(
             id=message.id,
             turn_id=message.turn_id,
             user_key=message.user_key,
             role=message.role,
-            text=self._text(message.content, wrapped_key),
+            text=self._text(message.content, binding, wrapped_key, telegram_hmac),
             created_at=message.created_at,
         )

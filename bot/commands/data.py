@@ -23,10 +23,15 @@ async def export(_message: object, visit: Visit, exporter: Export) -> UpdateOutc
     if not visit.place.is_private:
         await visit.conversation.say(_("Use /export in our private chat."))
         return UpdateOutcome.COMMAND
-    content = await exporter.as_json(visit.person)
-    await visit.conversation.send_file(
-        content, name="dialytics-export.json", caption=_("Everything that is kept about you.")
-    )
+    content, unreadable = await exporter.as_json(visit.person)
+    caption = _("Everything that is kept about you.")
+    if unreadable:
+        caption += "\n" + _.plural(
+            "{count} text in it cannot be opened and is left out. The operator has been told.",
+            "{count} texts in it cannot be opened and are left out. The operator has been told.",
+            unreadable,
+        )
+    await visit.conversation.send_file(content, name="dialytics-export.json", caption=caption)
     return UpdateOutcome.COMMAND
 
 

@@ -1,6 +1,6 @@
 -- A turn that a stopped process left behind, with its answer when the model had given one.
 SELECT turn.id, turn.status, call.outcome AS call_outcome, call.first_token_at,
-       call.finish_reason, answer.content,
+       call.finish_reason, answer.id AS message_id, answer.dialog_id, answer.content,
        (SELECT failed.outcome FROM llm_calls AS failed
         WHERE failed.turn_id = turn.id AND failed.model <> call.model
         ORDER BY failed.attempt DESC LIMIT 1) AS fallback_cause,

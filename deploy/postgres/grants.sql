@@ -12,6 +12,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE
        refused_chats
     TO dialytics_bot;
 GRANT INSERT ON tombstones TO dialytics_bot;
+-- Set once, by bot.rotation; taken back by nobody but the owner.
+GRANT SELECT, INSERT ON sealing_marker TO dialytics_bot;
 GRANT SELECT, UPDATE, DELETE ON outbox TO dialytics_bot;
 
 -- The API owns its accounts, and reads the bot's tables only as dialytics_reader.

@@ -68,14 +68,16 @@ class Postgres:
         """Lift versions that lie in this cluster's future (deploy/postgres/after-restore.sql)."""
         asyncio.run(self._execute(database, AFTER_RESTORE.read_text(encoding="utf-8")))
 
-    async def wrapped_key(self, database: str) -> bytes | None:
-        """Some person's wrapped key; None when there is nobody."""
+    async def newest_keys(self, database: str) -> list[tuple[bytes, bytes]]:
+        """Wrapped key and `telegram_hmac` of the newest people."""
         connection = await asyncpg.connect(self._server.url(database))
         try:
-            key: bytes | None = await connection.fetchval("SELECT wrapped_key FROM users LIMIT 1")
+            rows = await connection.fetch(
+                "SELECT wrapped_key, telegram_hmac FROM users ORDER BY key DESC LIMIT 10"
+            )
         finally:
             await connection.close()
-        return key
+        return [(row["wrapped_key"], row["telegram_hmac"]) for row in rows]
 
     async def _recreate(self, database: str) -> None:
         connection = await asyncpg.connect(self._server.url("postgres"))

@@ -10,12 +10,12 @@ import asyncio
 import fcntl
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from common.errors import SettingError, StartupError
-from common.sealing import UnreadableError, Vault
+from common.sealing import OpeningPolicy, UnreadableError, Vault
 from embedded.backup.archive import (
     CLICKHOUSE_ARCHIVE,
     FORMAT,
@@ -113,11 +113,12 @@ def restore(plan: Plan, archive: Path, *, progress: Progress) -> None:
         for database, name in POSTGRES_DUMPS.items():
             postgres.restore(database, archive / name)
         postgres.make_versions_current("dialytics")
-        _refuse_unreadable(asyncio.run(postgres.wrapped_key("dialytics")), data_key)
+        _refuse_unreadable(asyncio.run(postgres.newest_keys("dialytics")), data_key)
         progress.say("Restoring ClickHouse")
         clickhouse.restore(archive / CLICKHOUSE_ARCHIVE)
         progress.say("Migrating what an older version wrote")
         stack.run("migrations", environment=migration_environment(plan))
+        stack.bind_values()
     progress.say("Restored; the pipelines will copy the ledger anew under a new epoch")
 
 
@@ -138,13 +139,15 @@ def _restore_keys(plan: Plan, keys: Path) -> None:
             plan.keys.write(name, (keys / name).read_text(encoding="utf-8"))
 
 
-def _refuse_unreadable(wrapped_key: bytes | None, data_key: str) -> None:
-    if wrapped_key is None:
-        return
-    try:
-        Vault(data_key).person(wrapped_key)
-    except UnreadableError as error:
-        raise StartupError("DATA_KEY does not open the restored people's keys") from error
+def _refuse_unreadable(keys: list[tuple[bytes, bytes]], data_key: str) -> None:
+    # The migrations come later: an older version bound its keys to nothing.
+    vault = Vault(data_key, policy=OpeningPolicy(accepts_unbound=True))
+    for wrapped_key, telegram_hmac in keys:
+        with suppress(UnreadableError):
+            vault.person(wrapped_key, telegram_hmac)
+            return
+    if keys:
+        raise StartupError("DATA_KEY does not open the restored people's keys")
 
 
 def _stores(plan: Plan) -> tuple[Postgres, ClickHouse]:

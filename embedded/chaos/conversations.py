@@ -14,6 +14,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
+from common import bindings
 from common.sealing import Vault
 from embedded.chaos.writers import Record
 
@@ -66,11 +67,13 @@ async def read_recorded(connection: asyncpg.Connection, vault: Vault) -> Recorde
     texts: dict[UUID, list[str]] = {}
     written: dict[UUID, list[tuple[float, str]]] = {}
     for row in await connection.fetch(
-        "SELECT m.turn_id, m.dialog_id, m.content, u.wrapped_key,"
+        "SELECT m.id, m.turn_id, m.dialog_id, m.content, u.wrapped_key, u.telegram_hmac,"
         " extract(epoch FROM m.created_at)::float8 AS at FROM messages m"
         " JOIN users u ON u.key = m.user_key WHERE m.role = 'user' ORDER BY m.created_at"
     ):
-        text = vault.person(row["wrapped_key"]).open_text(row["content"])
+        text = vault.person(row["wrapped_key"], row["telegram_hmac"]).open_text(
+            row["content"], bindings.text(row["id"], row["dialog_id"])
+        )
         texts.setdefault(row["turn_id"], []).append(text)
         written.setdefault(row["dialog_id"], []).append((row["at"], text))
     attempts: dict[UUID, list[tuple[float, str | None]]] = {}

@@ -10,11 +10,13 @@ import time
 from collections.abc import Sequence
 from typing import IO, NoReturn, Self
 
+import asyncpg
 import psutil
 
 from common.errors import SettingError, StartupError, UnavailableError
 from common.log import redact
 from common.process import EXIT_UNAVAILABLE
+from common.sealing import ACCEPTS_UNBOUND
 from embedded.stack.programs import (
     PROJECT,
     Plan,
@@ -30,6 +32,14 @@ from embedded.stack.supervision import START_SECONDS, Supervisor
 MEBIBYTE = 1024 * 1024
 WATCH_SECONDS = 2.0
 GIVEN_UP_SECONDS = 60.0
+
+
+async def _accepts_unbound(database_url: str) -> bool:
+    connection = await asyncpg.connect(database_url)
+    try:
+        return bool(await connection.fetchval(ACCEPTS_UNBOUND))
+    finally:
+        await connection.close()
 
 
 class Progress:
@@ -95,7 +105,19 @@ class Stack:
 
     def start_services(self) -> None:
         """Start bot, Dagster and API (apart, so that history can be loaded before)."""
+        self.bind_values()
         self.start(self._services)
+
+    def bind_values(self) -> None:
+        """Bind what an older version has sealed to its rows: once in the life of a database."""
+        if not asyncio.run(_accepts_unbound(self.plan.database_url())):
+            return
+        self._progress.say("Binding sealed texts of an older version to their rows")
+        try:
+            self.run("bot.rotation", "rewrap", environment=self.plan.history_environment())
+        except StartupError as error:
+            # The bot opens the others as before, and says so.
+            self._progress.say(f"  some are left: {error}")
 
     def probes(self) -> dict[str, Probe]:
         """Per program, its test of readiness."""

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import orjson
 
 from bot.tables import Dialog, LlmCall, Message, Turn, User
+from common import bindings
 from common.postgres import Sessions, transaction
 from common.sealing import Vault
 from tests.api.running import DATA_KEY, NOW
@@ -17,14 +18,15 @@ VAULT = Vault(DATA_KEY)
 
 async def add_person(sessions: Sessions, *, telegram_id: int, first_name: str) -> int:
     """A person of this name; the first one gets key 1."""
-    sealer, wrapped = VAULT.new_person()
+    telegram_hmac = VAULT.lookup("user", telegram_id)
+    sealer, wrapped = VAULT.new_person(telegram_hmac)
     profile = {"telegram_id": telegram_id, "username": first_name.lower(),
                "first_name": first_name, "last_name": None}  # fmt: skip
     async with transaction(sessions) as session:
         user = User(
-            telegram_hmac=VAULT.lookup("user", telegram_id),
+            telegram_hmac=telegram_hmac,
             wrapped_key=wrapped,
-            sealed_profile=sealer.seal(orjson.dumps(profile)),
+            sealed_profile=sealer.seal(orjson.dumps(profile), bindings.profile(telegram_hmac)),
         )
         session.add(user)
         await session.flush()
@@ -47,16 +49,17 @@ async def add_dialog(
         )
         session.add(dialog)
         await session.flush()
-        sealer = VAULT.person(user.wrapped_key)
+        sealer = VAULT.person(user.wrapped_key, user.telegram_hmac)
         for number, text in enumerate(texts):
+            message_id = uuid4()
             session.add(
                 Message(
-                    id=uuid4(),
+                    id=message_id,
                     user_key=user_key,
                     dialog_id=dialog.id,
                     turn_id=uuid4(),
                     role="assistant" if number % 2 else "user",
-                    content=sealer.seal_text(text),
+                    content=sealer.seal_text(text, bindings.text(message_id, dialog.id)),
                     content_length=len(text),
                     created_at=NOW - timedelta(hours=1) + timedelta(seconds=number // 2),
                 )
@@ -75,10 +78,13 @@ async def add_failed_call(
             received_at=NOW, status="failed",
         )  # fmt: skip
         session.add(turn)
+        sealer, call_id = VAULT.person(user.wrapped_key, user.telegram_hmac), uuid4()
         call = LlmCall(
-            id=uuid4(), turn_id=turn.id, attempt=1, model="small", outcome=outcome,
+            id=call_id, turn_id=turn.id, attempt=1, model="small", outcome=outcome,
             http_status=402, provider_code="402", generation_id="gen-1",
-            provider_message=VAULT.person(user.wrapped_key).seal_text(message),
+            provider_message=sealer.seal_text(
+                message, bindings.provider_message(call_id, turn.id)
+            ),
         )  # fmt: skip
         session.add(call)
 

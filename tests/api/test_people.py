@@ -16,12 +16,13 @@ from api.answers.bot_tables import BotTables
 from api.answers.names import NameBook
 from api.answers.texts import Texts
 from api.metrics import Metrics
-from common.postgres import Sessions, create_engine
-from common.sealing import Vault
+from common.postgres import Sessions, create_engine, transaction
+from common.sealing import OpeningPolicy, Vault
 from common.settings import DatabaseSettings
 from tests.api.constants import STATS
 from tests.api.people import VAULT, add_dialog, add_failed_call, add_person, erase
-from tests.api.running import RunningApi, bearer, register
+from tests.api.running import DATA_KEY, RunningApi, bearer, register
+from tests.bot.old_values import make_old
 from tests.warehouse.replica import Replica
 
 
@@ -281,3 +282,44 @@ async def test_plans_of_postgresql_are_measured_only_when_asked_for(
         await NameBook(BotTables(sessions, metrics), VAULT, patience_seconds=60).of([1])
     assert [entry["query_name"] for entry in logs] == ["people_names"]
     assert "query_plan" not in {entry["event"] for entry in logs}
+
+
+async def test_what_was_exchanged_between_two_people_is_not_shown(
+    reader_of_names: httpx.AsyncClient, sessions: Sessions
+) -> None:
+    dialogs = [await add_dialog(sessions, user_key=key, texts=["private"]) for key in (1, 2)]
+    exchange = (
+        "UPDATE {0} SET {1} = other.{1} FROM {0} AS other WHERE other.{2} <> {0}.{2}"
+        " AND {0}.{2} IN (1, 2) AND other.{2} IN (1, 2)"
+    )
+    for table, column, key in (
+        ("messages", "content", "user_key"),
+        ("users", "sealed_profile", "key"),
+        ("users", "wrapped_key", "key"),
+    ):
+        async with transaction(sessions) as session:
+            await session.execute(text(exchange.format(table, column, key)))
+        for dialog in dialogs:
+            shown = (await reader_of_names.get(f"/api/v1/dialogs/{dialog}/text")).json()
+            assert [message["text"] for message in shown["messages"]] == [None]
+        if table == "users":
+            answer = await reader_of_names.get(STATS)
+            assert "Ann" not in answer.text
+
+
+async def test_old_values_are_shown_until_the_marker_is_set(
+    sessions: Sessions, engine: AsyncEngine
+) -> None:
+    key = await add_person(sessions, telegram_id=1001, first_name="Ann")
+    dialog = await add_dialog(sessions, user_key=key, texts=["private"])
+    await make_old(sessions, VAULT)
+    vault = Vault(DATA_KEY, policy=OpeningPolicy(accepts_unbound=True))
+    texts = Texts(BotTables(sessions, Metrics(engine), policy=vault.policy), vault)
+
+    async def shown() -> list[str | None]:
+        return [one.text for one in (await texts.of(dialog, after=None, limit=9)).messages]
+
+    assert await shown() == ["private"]
+    async with transaction(sessions) as session:
+        await session.execute(text("INSERT INTO sealing_marker DEFAULT VALUES"))
+    assert await shown() == [None]

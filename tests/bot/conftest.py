@@ -27,7 +27,7 @@ from bot.settings import (
 )
 from bot.tables import Turn, Update
 from common.postgres import Sessions
-from common.sealing import Vault
+from common.sealing import Sealer, Vault
 from common.settings import DatabaseSettings, DataKeySettings, ReportSettings, RuntimeSettings
 from simulator.app import Simulator
 from simulator.telegram.world import Chat, Person
@@ -103,6 +103,11 @@ class World:
     @property
     def vault(self) -> Vault:
         return Vault(DATA_KEY)
+
+    async def sealer(self) -> Sealer:
+        """Of the only person."""
+        [person] = await self.rows("SELECT wrapped_key, telegram_hmac FROM users")
+        return self.vault.person(*person)
 
     def write(self, words: str, *, person: int = 1001, **more: Any) -> list[int]:
         """A person writes in private, or in `chat`."""

@@ -13,6 +13,7 @@ from sqlalchemy import insert
 from bot.export import Export
 from bot.people import Person
 from bot.tables import LlmCall, Message, Turn
+from common import bindings
 from common.postgres import transaction
 from tests.bot.conftest import Start, World
 
@@ -67,7 +68,7 @@ async def longest_hold(world: World, person: Person) -> tuple[bytes, float]:
     gc.collect()
     gc.freeze()
     ticker = asyncio.create_task(tick())
-    content = await Export(sessions=world.sessions).as_json(person)
+    content, _ = await Export(sessions=world.sessions).as_json(person)
     ticker.cancel()
     gc.unfreeze()
     return content, max(holds)
@@ -75,10 +76,9 @@ async def longest_hold(world: World, person: Person) -> tuple[bytes, float]:
 
 async def fill(world: World) -> Person:
     """The person has written and read this many messages."""
-    [row] = await world.rows("SELECT key, wrapped_key FROM users")
+    [row] = await world.rows("SELECT key FROM users")
     [turn] = await world.turns()
-    person = Person(row.key, world.vault.person(row.wrapped_key))
-    sealed = person.sealer.seal_text("a text of usual length " * 10)
+    person = Person(row.key, await world.sealer())
     ids = [uuid4() for _ in range(MANY // 2)]
     columns = {
         column.key: getattr(turn, column.key)
@@ -95,11 +95,14 @@ async def fill(world: World) -> Person:
             insert(Message),
             [
                 {
-                    "id": uuid4(), "user_key": person.key, "dialog_id": turn.dialog_id,
-                    "turn_id": each, "role": role, "content": sealed, "content_length": 230,
+                    "id": message_id, "user_key": person.key, "dialog_id": turn.dialog_id,
+                    "turn_id": each, "role": role, "content_length": 230,
+                    "content": person.sealer.seal_text(
+                        "a text of usual length " * 10, bindings.text(message_id, turn.dialog_id)
+                    ),
                 }
                 for each in ids
-                for role in ("user", "assistant")
+                for role, message_id in (("user", uuid4()), ("assistant", uuid4()))
             ],
         )  # fmt: skip
     return person

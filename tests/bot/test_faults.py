@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from common import bindings
 from simulator.model.behaviour import ModelFault
 from simulator.telegram.faults import (
     MALFORMED,
@@ -157,14 +158,17 @@ async def test_b7_what_cannot_be_parsed_is_sealed_for_its_person_and_goes_with_t
 
     parked = {update.update_id: update for update in await world.updates()}
 
-    [person] = await world.rows("SELECT key, wrapped_key FROM users")
+    [person] = await world.rows("SELECT key FROM users")
     mine = parked[of_a_person]
     assert (mine.outcome, mine.kind, mine.user_key) == ("parked", "unreadable", person.key)
-    assert b"my secret" in world.vault.person(person.wrapped_key).open(mine.payload)
+    binding = bindings.payload(mine.bot_id, mine.update_id)
+    assert b"my secret" in (await world.sealer()).open(mine.payload or b"", binding)
     stranger = parked[of_a_stranger]
     assert (stranger.outcome, stranger.user_key, stranger.payload) == ("parked", None, None)
     assert stranger.error
-    assert b"a riddle" in world.vault.installation.open(parked[of_nobody].payload)
+    other = parked[of_nobody]
+    binding = bindings.payload(other.bot_id, other.update_id)
+    assert b"a riddle" in world.vault.installation.open(other.payload or b"", binding)
     await press_forget(world, "forget:yes")
     await eventually(lambda: is_let_go(world, of_a_person))
 

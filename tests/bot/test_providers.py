@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
+from common import bindings
 from common.postgres import transaction
 from simulator.model.behaviour import ModelFault
 from tests.bot.conftest import FALLBACK, MODEL, Start, World
@@ -45,10 +46,15 @@ def watched(world: World) -> list[dict[str, Any]]:
 async def stored(world: World) -> list[str]:
     """The texts of the dialog, in order."""
     rows = await world.rows(
-        "SELECT content, wrapped_key FROM messages JOIN users ON key = user_key"
-        " ORDER BY messages.created_at"
+        "SELECT id, dialog_id, content, wrapped_key, telegram_hmac"
+        " FROM messages JOIN users ON key = user_key ORDER BY messages.created_at"
     )
-    return [world.vault.person(row.wrapped_key).open_text(row.content) for row in rows]
+    return [
+        world.vault.person(row.wrapped_key, row.telegram_hmac).open_text(
+            row.content, bindings.text(row.id, row.dialog_id)
+        )
+        for row in rows
+    ]
 
 
 async def test_thinking_is_in_no_answer_no_preview_and_no_history(
@@ -234,8 +240,9 @@ async def test_the_operator_finds_out_why(start: Start):
 
     [call] = await calls(world)
     assert (call.outcome, call.http_status, call.provider_code) == ("payment", 402, "402")
-    [person] = await world.rows("SELECT key, wrapped_key FROM users")
-    sentence = world.vault.person(person.wrapped_key).open_text(call.provider_message)
+    sentence = (await world.sealer()).open_text(
+        call.provider_message, bindings.provider_message(call.id, call.turn_id)
+    )
     assert sentence == message[:300]
     [line] = [line for line in logs if line["event"] == "model failed"]
     assert (line["http_status"], line["provider_code"]) == (402, "402")

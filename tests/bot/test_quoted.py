@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from bot.quoting import MAX_QUOTED_CHARS
+from common import bindings
 from tests.bot.conftest import Start, World, group
 
 PHOTO = [{"file_id": "f", "file_unique_id": "u", "width": 1, "height": 1}]
@@ -160,11 +161,11 @@ async def test_the_export_hands_out_a_persons_own_words_alone(world: World):
 
 async def test_quoted_words_are_sealed_with_the_key_of_who_asks(world: World):
     await asked(world, "my words", more=replied("their words"))
-    [person] = await world.rows("SELECT wrapped_key FROM users")
-    [row] = await world.rows("SELECT content, sealed_parts FROM messages WHERE role = 'user'")
-    sealer = world.vault.person(person.wrapped_key)
-    assert sealer.open_text(row.content) == "my words"
-    assert "their words" in sealer.open_text(row.sealed_parts)
+    [row] = await world.rows("SELECT * FROM messages WHERE role = 'user'")
+    sealer = await world.sealer()
+    place = row.id, row.dialog_id
+    assert sealer.open_text(row.content, bindings.text(*place)) == "my words"
+    assert "their words" in sealer.open_text(row.sealed_parts, bindings.parts(*place))
 
 
 async def test_in_a_group_the_bots_name_alone_asks_about_what_it_replies_to(world: World):
@@ -222,6 +223,6 @@ async def test_a_join_of_a_forward_and_its_comment_is_exported_as_the_comment(st
     [call] = world.simulator.calls
     assert call.question.startswith("what do you think?\n[A message by Grace, forwarded.")
     assert call.question.endswith("> The earth is flat.")
-    [row] = await world.rows("SELECT content, user_key FROM messages WHERE role = 'user'")
-    [person] = await world.rows("SELECT wrapped_key FROM users")
-    assert world.vault.person(person.wrapped_key).open_text(row.content) == "what do you think?"
+    [row] = await world.rows("SELECT * FROM messages WHERE role = 'user'")
+    binding = bindings.text(row.id, row.dialog_id)
+    assert (await world.sealer()).open_text(row.content, binding) == "what do you think?"

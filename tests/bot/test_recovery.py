@@ -48,8 +48,8 @@ async def leave_behind(
     """The state after a kill: a stored update whose turn is open, maybe with its answer."""
     await world.app.inbox.store([json.loads(text_update(1))])
     [update] = await world.updates()
-    [person] = await world.rows("SELECT key, wrapped_key FROM users")
-    sealer = world.vault.person(person.wrapped_key)
+    [person] = await world.rows("SELECT key FROM users")
+    sealer = await world.sealer()
     question = Question(
         user_key=person.key, account_id=1001, sealer=sealer,
         messages=(Words("hello"),),

@@ -11,7 +11,8 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from bot.app import App
-from bot.rotation import rewrap
+from bot.rewrapping import rewrap
+from common import bindings
 from common.errors import SettingError
 from common.postgres import Sessions, transaction
 from common.sealing import UnreadableError, Vault
@@ -21,6 +22,7 @@ from tests.bot.conftest import DATA_KEY, make_settings, run_program, running_bot
 
 PROJECT = Path(__file__).parents[2]
 PERSON = 1001
+PAYLOAD = b'{"update_id": 1}'
 
 
 async def command(database: DatabaseSettings, step: str, **keys: str) -> str:
@@ -46,20 +48,23 @@ async def test_a_person_notices_nothing_of_a_rotation(
             await world.settled()
     keys = {"DATA_KEY": following, "DATA_KEY_SECOND": DATA_KEY}
     first = json.loads(await command(database, "rewrap", **keys))
-    assert first == {"people": 1, "updates": 0, "unreadable": 0, "ok": True}
+    assert (first["people"], first["updates"], first["texts"]) == (1, 0, 0)
+    assert (first["unreadable"], first["bound"], first["ok"]) == (0, True, True)
     assert json.loads(await command(database, "rewrap", **keys))["people"] == 0
     async with running_bot(simulator, database, sessions, data_key=following) as world:
         await world.ask("message 3", person=PERSON)
         await world.settled()
-        people = await world.rows("SELECT wrapped_key FROM users")
-        contents = await world.rows("SELECT content FROM messages WHERE role = 'user'")
+        people = await world.rows("SELECT wrapped_key, telegram_hmac FROM users")
+        contents = await world.rows("SELECT * FROM messages WHERE role = 'user'")
         dialogs = await world.rows("SELECT DISTINCT dialog_id FROM turns")
     assert (len(people), len(dialogs)) == (1, 1)
-    sealer = Vault(following).person(people[0].wrapped_key)
-    texts = {sealer.open_text(row.content) for row in contents}
+    sealer = Vault(following).person(*people[0])
+    texts = {
+        sealer.open_text(row.content, bindings.text(row.id, row.dialog_id)) for row in contents
+    }
     assert texts == {f"message {number}" for number in range(4)}
     with pytest.raises(UnreadableError):
-        Vault(DATA_KEY).person(people[0].wrapped_key)
+        Vault(DATA_KEY).person(*people[0])
 
 
 @pytest.mark.parametrize("wrong", ["another data key", "rotated." + "a" * 43 + "." + "b" * 43])
@@ -98,9 +103,9 @@ async def test_a_parked_update_of_nobody_is_sealed_anew(sessions: Sessions) -> N
                 "INSERT INTO updates (bot_id, update_id, kind, lane, payload, outcome, settled_at)"
                 " VALUES (7, 1, 'unknown', '\\x00', :payload, 'parked', now())"
             ),
-            {"payload": old.installation.seal(b"an update")},
+            {"payload": old.installation.seal(PAYLOAD, bindings.payload(7, 1))},
         )
     assert (await rewrap(sessions, new)).updates == 1
     async with sessions() as session:
         payload = await session.scalar(text("SELECT payload FROM updates"))
-    assert Vault("new").installation.open(payload) == b"an update"
+    assert Vault("new").installation.open(payload, bindings.payload(7, 1)) == PAYLOAD

@@ -36,14 +36,15 @@ async def quiet(start: Start) -> World:
 
 async def questions(world: World) -> list[Question]:
     people = await world.rows(
-        "SELECT update_id, key, wrapped_key FROM updates JOIN users ON key = user_key ORDER BY 1"
+        "SELECT update_id, key, wrapped_key, telegram_hmac"
+        " FROM updates JOIN users ON key = user_key ORDER BY 1"
     )
     return [
         Question(
             user_key=row.key, account_id=row.update_id,
         messages=(Words("hello"),),
         update_ids=(row.update_id,),
-            sealer=world.vault.person(row.wrapped_key),
+            sealer=world.vault.person(row.wrapped_key, row.telegram_hmac),
             room=Room(world.vault.lookup("chat", row.update_id), 0, ChatType.PRIVATE),
             received_at=datetime.now(UTC), sent_at=None, language="en",
         )

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.render import LONGEST_PART_UNITS, plain_parts, render, units
+from common import bindings
 from tests.bot.conftest import MODEL, Start, World, group
 from tests.bot.constants import GROUP_ID
 
@@ -140,11 +141,9 @@ async def test_odd_characters_are_kept_and_answered(world: World):
     assert update.outcome == "turn"
     [turn] = await world.turns()
     assert turn.status == "answered"
-    row = (await world.rows("SELECT content, user_key FROM messages WHERE role = 'user'"))[0]
-    [person] = await world.rows("SELECT wrapped_key FROM users")
-    assert world.vault.person(person.wrapped_key).open_text(row.content) == (
-        "nul \x00 half \ud83d end"
-    )
+    [row] = await world.rows("SELECT * FROM messages WHERE role = 'user'")
+    binding = bindings.text(row.id, row.dialog_id)
+    assert (await world.sealer()).open_text(row.content, binding) == "nul \x00 half \ud83d end"
 
 
 async def test_what_is_no_text_gets_a_polite_answer_and_is_ignored(world: World):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
 import subprocess
@@ -10,11 +11,16 @@ from pathlib import Path
 
 import pytest
 from alembic import command
+from sqlalchemy.ext.asyncio import async_sessionmaker
 
+from common import bindings
+from common.postgres import create_engine
+from common.sealing import Vault
 from common.settings import DatabaseSettings, ReportSettings
 from embedded.postgres import BINARIES, EmbeddedPostgres
 from pipelines.cycle import Stores, run_cycle
 from pipelines.settings import PipelineSettings
+from tests.bot.old_values import make_old
 from tests.clickhouse_process import WRITER_PASSWORD, ClickHouseProcess
 from tests.conftest import alembic_config
 from tests.contracts.roles import PROJECT
@@ -46,6 +52,15 @@ match arguments[1:]:
         pass
     case ["run", "--rm", "roles"]:
         sys.exit(roles().returncode)
+    case ["run", "--rm", "bot", "python", *line]:
+        # Migrations and grants come first: the service waits for them.
+        url = {{"DATABASE_URL": "{owner}", "PATH": os.environ["PATH"], "ENV_FILE": os.devnull}}
+        os.chdir("{project}")
+        subprocess.run(["{python}", "-m", "migrations", "postgres"], env=url, check=True)
+        environment = {{"PATH": os.environ["PATH"], "PGHOST": "{pg}", "PGUSER": "postgres"}}
+        subprocess.run(["bash", "deploy/postgres/grants.sh"], env=environment, check=True)
+        bot = {{**url, "DATABASE_URL": "{bot}", "DATA_KEY_FILE": "{secrets}/data_key"}}
+        sys.exit(subprocess.run(["{python}", *line], env=bot).returncode)
     case _:
         sys.exit(f"what is {{arguments}}?")
 """
@@ -86,6 +101,8 @@ class Server:
             "disk": str(disk / "backups"),
             "url": f"{clickhouse.url}/",
             "password": WRITER_PASSWORD,
+            "owner": postgres.url("dialytics").replace("postgres@", "dialytics_owner@"),
+            "bot": postgres.url("dialytics").replace("postgres@", "dialytics_bot@"),
         }
         for name, source in (("docker", DOCKER), ("clickhouse-client", CLIENT)):
             path = self.programs / name
@@ -116,6 +133,16 @@ class Server:
             check=True,
         )
         return outcome.stdout
+
+    def vault(self) -> Vault:
+        return Vault((self.secrets / "data_key").read_text().strip())
+
+    async def make_old(self) -> None:
+        """As the version before bindings left it."""
+        settings = DatabaseSettings.model_validate({"database_url": self.postgres.url("dialytics")})
+        engine = create_engine(settings, application_name="tests")
+        await make_old(async_sessionmaker(engine), self.vault())
+        await engine.dispose()
 
     def drop(self) -> None:
         """New volumes."""
@@ -157,8 +184,14 @@ def at_work(
     warehouse = clickhouse_server.database("dialytics")
     command.upgrade(alembic_config("clickhouse", warehouse.url), "head")
     database = DatabaseSettings.model_validate({"database_url": postgres_server.url("dialytics")})
+    vault = server.vault()
+    telegram_hmac = vault.lookup("user", 1)
+    sealer, wrapped_key = vault.new_person(telegram_hmac)
+    profile = sealer.seal(b'{"telegram_id": 1}', bindings.profile(telegram_hmac))
     with Ledger(database.libpq_url) as ledger:
-        person = ledger.add_person()
+        person = ledger.add_person(
+            telegram_hmac=telegram_hmac, wrapped_key=wrapped_key, sealed_profile=profile
+        )
         ledger.add(*(turn(user=person) for _ in range(5)))
     run_cycle(
         Stores(
@@ -173,6 +206,7 @@ def at_work(
 
 def test_a_copy_fills_new_volumes_with_the_same(at_work: Server, tmp_path: Path) -> None:
     before = at_work.state()
+    asyncio.run(at_work.make_old())
     made = at_work.run("backup.sh", tmp_path / "copies")
     assert made.returncode == 0, made.stderr
     copy = Path(made.stdout.strip())
@@ -192,6 +226,15 @@ def test_a_copy_fills_new_volumes_with_the_same(at_work: Server, tmp_path: Path)
     restored = at_work.run("restore.sh", copy)
     assert restored.returncode == 0, restored.stdout + restored.stderr
     assert at_work.state() == before
+    key, telegram_hmac = (
+        bytes.fromhex(part)
+        for part in at_work.sql(
+            "dialytics",
+            "SELECT encode(wrapped_key, 'hex'), encode(telegram_hmac, 'hex') FROM users;",
+        ).split("|")
+    )
+    assert at_work.vault().person(key, telegram_hmac)
+    assert at_work.sql("dialytics", "SELECT count(*) FROM sealing_marker").strip() == "1"
     at_work.drop()
 
 

@@ -109,3 +109,22 @@ async def test_up_down_up_ends_where_it_began(
     assert await schema() == []
     await asyncio.to_thread(command.upgrade, config, "head")
     assert await schema() == before
+
+
+async def test_only_a_database_without_a_sealed_value_refuses_old_ones_from_the_start(
+    engine: AsyncEngine, database: DatabaseSettings
+) -> None:
+    config = alembic_config("postgres", database.asyncpg_url)
+    marked = []
+    for statement in (
+        "SELECT",
+        "INSERT INTO users (telegram_hmac, wrapped_key, sealed_profile) VALUES ('\\x01', '', '')",
+        "DELETE FROM users",
+    ):
+        await asyncio.to_thread(command.downgrade, config, "0010")
+        async with engine.begin() as connection:
+            await connection.execute(text(statement))
+        await asyncio.to_thread(command.upgrade, config, "head")
+        async with engine.connect() as connection:
+            marked.append(await connection.scalar(text("SELECT count(*) FROM sealing_marker")))
+    assert marked == [1, 0, 1]

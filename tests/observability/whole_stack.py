@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import httpx
 
+from common import bindings
 from common.sealing import Vault
 from embedded.stack.lifecycle import Stack
 from embedded.stack.programs import SIMULATED_KEY, SIMULATED_TOKEN
@@ -67,13 +68,15 @@ async def telegram_ids(url: str, data_key: str) -> list[int]:
     vault = Vault(data_key)
     connection = await asyncpg.connect(url)
     try:
-        rows = await connection.fetch("SELECT wrapped_key, sealed_profile FROM users")
+        rows = await connection.fetch("SELECT * FROM users")
     finally:
         await connection.close()
-    return [
-        json.loads(vault.person(row["wrapped_key"]).open(row["sealed_profile"]))["telegram_id"]
-        for row in rows
-    ]
+    found = []
+    for row in rows:
+        sealer = vault.person(row["wrapped_key"], row["telegram_hmac"])
+        profile = sealer.open(row["sealed_profile"], bindings.profile(row["telegram_hmac"]))
+        found.append(json.loads(profile)["telegram_id"])
+    return found
 
 
 async def version_of(url: str, turn: str) -> int:

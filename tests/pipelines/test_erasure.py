@@ -13,8 +13,9 @@ import pytest
 from sqlalchemy import LargeBinary, text
 
 from bot.tables import Dialog, Message, Turn, Update, User
+from common import bindings
 from common.postgres import Sessions
-from common.sealing import NONCE_BYTES, Vault
+from common.sealing import KEY_BYTES, Vault
 from common.settings import DatabaseSettings
 from embedded.postgres import EmbeddedPostgres
 from pipelines.columns import REPLICATED
@@ -68,9 +69,9 @@ async def forget(world: World) -> None:
 async def keys_of(sessions: Sessions) -> tuple[int, bytes]:
     """The only person's number, and the key of their texts as it is never stored."""
     async with sessions() as session:
-        row = (await session.execute(text("SELECT key, wrapped_key FROM users"))).one()
-    opened = Vault(DATA_KEY)._wrapper.open(row.wrapped_key)
-    assert len(opened) == len(row.wrapped_key) - NONCE_BYTES - 16
+        row = (await session.execute(text("SELECT * FROM users"))).one()
+    opened = Vault(DATA_KEY)._wrapper.open(row.wrapped_key, bindings.wrapped_key(row.telegram_hmac))
+    assert len(opened) == KEY_BYTES
     return row.key, opened
 
 

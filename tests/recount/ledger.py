@@ -17,6 +17,7 @@ import orjson
 import psycopg
 from psycopg import sql
 
+from common import bindings
 from common.sealing import Vault
 from tests.recount.constants import (
     BIG_KEYS,
@@ -256,15 +257,16 @@ class Ledger:
                 "first_name": chance.choice(["Ann", "=Eve", "Юля"]),
                 "last_name": chance.choice([None, f"Number {key}"]),
             }
-            sealer, wrapped_key = vault.new_person()
+            telegram_hmac = vault.lookup("user", key)
+            sealer, wrapped_key = vault.new_person(telegram_hmac)
             connection.execute(
                 "INSERT INTO users (key, telegram_hmac, wrapped_key, sealed_profile, is_person)"
                 " OVERRIDING SYSTEM VALUE VALUES (%s, %s, %s, %s, %s)",
                 (
                     key,
-                    vault.lookup("user", key),
+                    telegram_hmac,
                     wrapped_key,
-                    sealer.seal(orjson.dumps(profile)),
+                    sealer.seal(orjson.dumps(profile), bindings.profile(telegram_hmac)),
                     key not in NOT_PEOPLE,
                 ),
             )

@@ -14,6 +14,7 @@ import asyncpg
 import orjson
 import pytest
 
+from common import bindings
 from common.errors import SettingError, StartupError
 from common.sealing import Vault
 from common.settings import DatabaseSettings
@@ -121,15 +122,16 @@ async def test_texts_open_with_the_key_of_their_person(
         "SELECT * FROM users WHERE telegram_hmac = $1",
         vault.lookup("user", member("user1").person.id),
     )
-    person = vault.person(row["wrapped_key"])
+    person = vault.person(row["wrapped_key"], row["telegram_hmac"])
     texts = await connection.fetch(
-        "SELECT content, content_length FROM messages WHERE user_key = $1 AND role = 'user'"
-        " ORDER BY created_at",
+        "SELECT * FROM messages WHERE user_key = $1 AND role = 'user' ORDER BY created_at",
         row["key"],
     )
-    assert person.open_text(texts[0]["content"]) == "question 1"
+    binding = bindings.text(texts[0]["id"], texts[0]["dialog_id"])
+    assert person.open_text(texts[0]["content"], binding) == "question 1"
     assert texts[0]["content_length"] == len("question 1")
-    assert orjson.loads(person.open(row["sealed_profile"]))["first_name"] == "user1"
+    profile = person.open(row["sealed_profile"], bindings.profile(row["telegram_hmac"]))
+    assert orjson.loads(profile)["first_name"] == "user1"
     chat = await connection.fetchrow(
         "SELECT * FROM dialogs WHERE chat_hmac = $1",
         vault.lookup("chat", member("user1").person.id),
@@ -157,10 +159,11 @@ async def test_people_whom_the_bot_knows_keep_their_key(
     database: DatabaseSettings, connection: Any
 ) -> None:
     vault = Vault(KEY)
-    _, wrapped_key = vault.new_person()
+    telegram_hmac = vault.lookup("user", member("user4").person.id)
+    _, wrapped_key = vault.new_person(telegram_hmac)
     await connection.execute(
         "INSERT INTO users (telegram_hmac, wrapped_key, sealed_profile) VALUES ($1, $2, '')",
-        vault.lookup("user", member("user4").person.id),
+        telegram_hmac,
         wrapped_key,
     )
     result = await load(database)

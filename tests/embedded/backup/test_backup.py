@@ -18,8 +18,12 @@ from typing import Any
 
 import psycopg
 import pytest
+from alembic import command
+from sqlalchemy.ext.asyncio import async_sessionmaker
 
+from common import bindings
 from common.errors import SettingError, StartupError
+from common.postgres import create_engine
 from common.sealing import Vault
 from common.settings import DatabaseSettings, ReportSettings
 from embedded.backup.jobs import back_up, keys_beside, restore
@@ -29,6 +33,8 @@ from embedded.stack.programs import Plan
 from embedded.stack.smoke import isolated_plan
 from pipelines.cycle import Stores, run_cycle
 from pipelines.settings import PipelineSettings
+from tests.bot.old_values import make_old
+from tests.conftest import alembic_config
 from tests.pipelines.ledger import Ledger, random_turn, turn
 from warehouse import periods, reports
 from warehouse.client import Reader
@@ -97,17 +103,30 @@ async def answers(plan: Plan) -> tuple[Snapshot, dict[str, Any]]:
 
 
 def fill(plan: Plan) -> None:
-    """A ledger, and one person with a sealed text."""
+    """A ledger of the version before bindings, and one person with a sealed text."""
     chance = random.Random(11)
     vault = Vault(plan.secret("data_key"))
-    person, wrapped = vault.new_person()
+    telegram_hmac = vault.lookup("user", 1)
+    person, wrapped = vault.new_person(telegram_hmac)
+    stated = json.dumps({"telegram_id": 1, "first_name": SECRET_TEXT})
+    profile = person.seal_text(stated, bindings.profile(telegram_hmac))
     with Ledger(plan.database_url()) as ledger:
-        ledger.add_person(wrapped_key=wrapped, sealed_profile=person.seal_text(SECRET_TEXT))
+        ledger.add_person(telegram_hmac=telegram_hmac, wrapped_key=wrapped, sealed_profile=profile)
         # Transaction ids far above those of a new cluster.
         with psycopg.connect(plan.database_url(), autocommit=True) as connection:
             for _ in range(300):
                 connection.execute("SELECT pg_current_xact_id()")
         ledger.add(*(random_turn(chance, days=20, until=NOW) for _ in range(TURNS)))
+    asyncio.run(unbind(plan, vault))
+
+
+async def unbind(plan: Plan, vault: Vault) -> None:
+    settings = DatabaseSettings.model_validate({"database_url": plan.database_url()})
+    engine = create_engine(settings, application_name="tests")
+    await make_old(async_sessionmaker(engine), vault)
+    await engine.dispose()
+    config = alembic_config("postgres", settings.asyncpg_url)
+    await asyncio.to_thread(command.downgrade, config, "0010")
 
 
 @pytest.fixture(scope="module")
@@ -136,11 +155,15 @@ def test_after_a_restore_every_report_answers_alike_and_replication_goes_on(
         assert restored == before
         with Ledger(plan.database_url()) as ledger:
             profile = ledger._connection.execute(
-                "SELECT wrapped_key, sealed_profile FROM users"
+                "SELECT telegram_hmac, wrapped_key, sealed_profile FROM users"
             ).fetchone()
             assert profile is not None
-            person = Vault(plan.secret("data_key")).person(profile["wrapped_key"])
-            assert person.open_text(profile["sealed_profile"]) == SECRET_TEXT
+            telegram_hmac = profile["telegram_hmac"]
+            person = Vault(plan.secret("data_key")).person(profile["wrapped_key"], telegram_hmac)
+            binding = bindings.profile(telegram_hmac)
+            assert SECRET_TEXT in person.open_text(profile["sealed_profile"], binding)
+            marked = ledger._connection.execute("SELECT FROM sealing_marker").fetchall()
+            assert len(marked) == 1
             cycle(plan)
             new, copied_again = asyncio.run(answers(plan))
             assert new.epoch > old.epoch
