@@ -12,6 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from alembic import context
+from alembic.operations import Operations
 from clickhouse_connect.cc_sqlalchemy.alembic import ClickHouseImpl
 from sqlalchemy import create_engine, text
 
@@ -49,6 +50,14 @@ def _ensure_database(url: str, cluster: str) -> None:
         engine.dispose()
 
 
+def _repair_first_tables() -> None:
+    """Repair what an earlier edition of 0001 made: the migrations before 0004 need its tables."""
+    migration = context.get_context()
+    if set(migration.get_current_heads()) <= {"0001"}:
+        with Operations.context(migration):
+            context.script.get_revision("0004").module.repair("0001")
+
+
 def _migrate(url: str) -> None:
     given_cluster = context.config.attributes.get("cluster")
     _ensure_database(
@@ -60,6 +69,7 @@ def _migrate(url: str) -> None:
             context.configure(
                 connection=connection, cluster=context.config.attributes.get("cluster")
             )
+            _repair_first_tables()
             with context.begin_transaction():
                 context.run_migrations()
     finally:

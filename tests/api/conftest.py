@@ -132,7 +132,7 @@ def week_api(
 ) -> Iterator[RunningApi]:
     """One API for a whole module that only reads: the week is published, `ann` is registered."""
     name = f"test_{uuid4().hex}"
-    asyncio.run(_create_database(postgres_server, name))
+    asyncio.run(create_database(postgres_server, name))
     settings = api_settings(
         DatabaseSettings.model_validate({"database_url": postgres_server.url(name)}),
         clickhouse_url=week_warehouse.writer_url,
@@ -145,7 +145,7 @@ def week_api(
         yield RunningApi(url=url, app=app, settings=settings)
 
 
-async def _create_database(server: EmbeddedPostgres, name: str) -> None:
+async def create_database(server: EmbeddedPostgres, name: str) -> None:
     admin = await asyncpg.connect(server.url("postgres"))
     await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}"')
     await admin.close()

@@ -18,8 +18,7 @@ from api.accounts.scopes import Scope
 from api.app import create_app
 from common.settings import DatabaseSettings
 from embedded.postgres import EmbeddedPostgres
-from tests.api.conftest import _create_database as create_database
-from tests.api.conftest import migrated, start_api, store_a_week
+from tests.api.conftest import create_database, migrated, start_api, store_a_week
 from tests.api.running import ADMIN_TOKEN, NOW, PASSWORD, PATIENT, api_settings, serving
 from tests.clickhouse_process import ClickHouseProcess
 from tests.warehouse.replica import Replica, turn

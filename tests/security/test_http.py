@@ -19,7 +19,7 @@ from api.middleware import LARGEST_BODY_BYTES
 from api.protocol import LARGEST_HEAD_BYTES
 from common.settings import DatabaseSettings
 from embedded.postgres import EmbeddedPostgres
-from tests.api.conftest import _create_database as create_database
+from tests.api.conftest import create_database
 from tests.api.running import (
     RunningApi,
     StartApi,
