@@ -218,6 +218,25 @@ async def test_a_period_may_end_after_the_newest_turn(replica: Replica, reader: 
     await first_page(reader, period(day(0), until), limit=50, statements=AFTER_ALL)
 
 
+async def test_a_turn_deleted_from_the_last_second_of_a_period_is_gone(
+    replica: Replica, reader: Reader
+):
+    """Its newest state is alone in a part, all of whose rows fall into that second."""
+    until = day(1) + 5 * HOUR
+    last = turn(until - timedelta(microseconds=1), user=3, dialog_id=uuid(3))
+    replica.store([last, turn(until - HOUR, user=4, dialog_id=uuid(4))])
+    replica.publish(day(DAYS))
+    replica.store([last], is_deleted=True)
+    replica.publish(day(DAYS))
+    snapshot = await resolve_snapshot(reader)
+    asked = period(until - 2 * HOUR, until)
+    assert [one.user_key for one in await of_days(reader, snapshot, asked, NO_FILTERS)] == [4]
+    page = await reports.recent_dialogs(reader, snapshot=snapshot, period=asked)
+    assert [one.user_key for one in page.dialogs] == [4]
+    people = await reports.top_users(reader, snapshot=snapshot, period=asked)
+    assert [one.user_key for one in people] == [4]
+
+
 async def test_deleted_and_corrected_turns_move_dialogs_on_the_lists(
     replica: Replica, reader: Reader
 ):

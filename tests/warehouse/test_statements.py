@@ -116,6 +116,13 @@ def test_every_statement_says_first_what_a_row_means(name: str):
     assert re.match(r"-- (A row|One row)\b.*[:.]", first)
 
 
+def test_microseconds_are_compared_with_microseconds():
+    """`column < seconds` makes the engine pass over a part that begins within the last second."""
+    columns = r"\b(?:received|answered|created|updated|checked|last|first)_at"
+    compared = re.compile(rf"{columns} *(?:<=?|>) *\{{\w+:DateTime\('UTC'\)\}}")
+    assert {name for name, sql in all_statements().items() if compared.search(sql)} == set()
+
+
 HOSTILE = (
     "' OR 1=1 --",
     "x') UNION ALL SELECT",

@@ -4,7 +4,9 @@ SELECT
     toUnixTimestamp64Micro(max(received_at)) AS last_micros
 FROM turns FINAL
 -- Before the states of a turn are told apart: all of them have one moment.
-PREWHERE received_at >= {not_before:DateTime('UTC')} AND received_at < {until:DateTime('UTC')}
+-- Compared with seconds, a part is passed over whose rows all fall into the last second.
+PREWHERE received_at >= toDateTime64({not_before:DateTime('UTC')}, 6, 'UTC')
+  AND received_at < toDateTime64({until:DateTime('UTC')}, 6, 'UTC')
 WHERE epoch = {epoch:UInt32} AND version < {watermark:UInt64}
   AND NOT arrayExists(
       held -> toUnixTimestamp(received_at) >= held.1

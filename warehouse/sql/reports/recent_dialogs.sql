@@ -34,7 +34,9 @@ FROM (
               AND toUnixTimestamp(received_at) < held.2 AND version >= held.3,
           {held_back:Array(Tuple(Int64, Int64, UInt64))}
       )
-      AND received_at >= {since:DateTime('UTC')} AND received_at < {until:DateTime('UTC')}
+      -- Compared with seconds, a part is passed over whose rows all fall into the last second.
+      AND received_at >= toDateTime64({since:DateTime('UTC')}, 6, 'UTC')
+      AND received_at < toDateTime64({until:DateTime('UTC')}, 6, 'UTC')
     -- Deleted and written again by one transaction, both states have its version: the row is there.
     ORDER BY version DESC, is_deleted
     LIMIT 1 BY id

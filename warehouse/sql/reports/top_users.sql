@@ -38,10 +38,12 @@ FROM (
               AND toUnixTimestamp(t.received_at) < held.2 AND t.version >= held.3,
           {held_back:Array(Tuple(Int64, Int64, UInt64))}
       )
-      AND t.received_at >= {since:DateTime('UTC')} AND t.received_at < {until:DateTime('UTC')}
+      -- Compared with seconds, a part is passed over whose rows all fall into the last second.
+      AND t.received_at >= toDateTime64({since:DateTime('UTC')}, 6, 'UTC')
+      AND t.received_at < toDateTime64({until:DateTime('UTC')}, 6, 'UTC')
       AND NOT (
-          t.received_at >= {days_since:DateTime('UTC')}
-          AND t.received_at < {days_until:DateTime('UTC')}
+          t.received_at >= toDateTime64({days_since:DateTime('UTC')}, 6, 'UTC')
+          AND t.received_at < toDateTime64({days_until:DateTime('UTC')}, 6, 'UTC')
       )
       AND t.is_person
       AND ({bot_id:Nullable(Int64)} IS NULL OR t.bot_id = {bot_id:Nullable(Int64)})
