@@ -113,6 +113,7 @@ def test_the_keyboard_alone_signs_in_changes_the_period_and_walks_the_chart(
     page.keyboard.press("Tab")
     expect(page.get_by_role("radio", name="7 days")).to_be_focused()
     page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("radio", name="30 days")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile("period=month"))
     settled(page)
