@@ -16,6 +16,7 @@ from xml.etree import ElementTree as ET
 from alembic import command
 from alembic.config import Config
 
+from deploy.clickhouse_users import users_file
 from deploy.problem import PROJECT, Problem
 from embedded.clickhouse.engine import Engine
 from embedded.clickhouse.errors import QueryError
@@ -38,6 +39,7 @@ STRUCTURE = frozenset(
         "logger",
         "macros",
         "access_control_improvements",
+        "remote_url_allow_hosts",
         "remote_servers",
         "zookeeper",
         "distributed_ddl",
@@ -85,7 +87,7 @@ def _configuration(
     for path, root in trees.items():
         where = str(path.relative_to(PROJECT))
         yield from _variables(where, root, environment)
-        if "users.d" in path.parts:
+        if path.name == "users.xml":
             yield from _profiles(where, root, query)
             yield from _grants(engine, where, root)
         else:
@@ -127,8 +129,8 @@ def _profiles(where: str, root: ET.Element, known: frozenset[str]) -> Iterator[P
         names |= {element.tag for element in profile.findall("constraints/*")}
         for name in sorted(names - known):
             yield Problem(where, f"profile {profile.tag}: the engine knows no {name}")
-    if root.findtext("profiles/reader/readonly") != "1":
-        yield Problem(where, "the reader is not read-only")
+    if (PROJECT / where).read_text(encoding="utf-8") != users_file(cluster="cluster" in where):
+        yield Problem(where, "is not what `python -m deploy.clickhouse_users` writes")
 
 
 def _grants(engine: Engine, where: str, root: ET.Element) -> Iterator[Problem]:

@@ -5,10 +5,12 @@ set -euo pipefail
 secrets=${SECRETS_DIR:-/run/secrets}
 for user in writer reader; do
     password=$(<"$secrets/clickhouse_${user}_password")
-    if [[ -z $password ]]; then
-        echo "clickhouse_${user}_password is empty" >&2
-        exit 2
-    fi
+    case ${password,,} in
+        "" | change-me | changeme | secret | password | admin)
+            echo "clickhouse_${user}_password is empty or a placeholder" >&2
+            exit 2
+            ;;
+    esac
     hash=$(printf %s "$password" | sha256sum)
     declare -x "CLICKHOUSE_${user^^}_SHA256=${hash%% *}"
 done

@@ -14,6 +14,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from common.errors import SettingError
 from common.log import configure_logging, get_logger
 from common.process import run
+from common.request_deadline import DeadlineRunner
 from common.settings import RuntimeSettings, load
 from embedded.clickhouse.accounts import Account, Accounts
 from embedded.clickhouse.engine import Engine
@@ -34,6 +35,11 @@ READER_THREADS = {
     "max_threads_min_free_memory_per_thread": str(64 * MIB),
     "merge_tree_min_rows_for_concurrent_read": "1024",
 }
+# The guard reads statements, not the rows that follow them.
+NO_EXPRESSIONS_IN_VALUES = {
+    "input_format_values_interpret_expressions": "0",
+    "input_format_values_deduce_templates_of_expressions": "0",
+}
 
 log = get_logger(__name__)
 
@@ -44,7 +50,10 @@ def accounts(settings: ClickHouseSettings) -> Accounts:
     # A retried insert must be seen as it is sent: written when acknowledged, never deduplicated.
     defaults = {"async_insert": "0", "max_bytes_before_external_group_by": str(memory // 2)}
     writer = Account(
-        "writer", read_only=False, defaults=defaults, limits={"max_memory_usage": memory}
+        "writer",
+        read_only=False,
+        defaults=defaults | NO_EXPRESSIONS_IN_VALUES,
+        limits={"max_memory_usage": memory},
     )
     reader = Account(
         "reader",
@@ -116,8 +125,9 @@ async def serve(settings: ClickHouseSettings, engine: Engine, sock: socket.socke
     )
     http_log = logging.getLogger("embedded.clickhouse.http")
     http_log.addFilter(_NotOurFault())
-    runner = web.AppRunner(
+    runner = DeadlineRunner(
         server.application(),
+        whole_body=False,
         access_log=None,
         logger=http_log,
         auto_decompress=False,

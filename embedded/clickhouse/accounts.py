@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import hmac
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from embedded.clickhouse.errors import Code, QueryError
-
-# What a reader may change: how an answer looks, never how much it may take (limits may only be
-# lowered). A ClickHouse server's profile names the same ones as changeable_in_readonly.
-READER_MAY_SET = (
-    "log_comment|session_timezone|date_time_(input|output)_format|extremes|final"
-    "|output_format_[a-z0-9_]+|format_csv_[a-z0-9_]+|join_use_nulls|use_query_cache"
-    "|do_not_merge_across_partitions_select_final|max_block_size|max_threads"
-    "|max_result_(rows|bytes)|max_(rows|bytes)_to_read|result_overflow_mode"
-    "|max_execution_time|max_memory_usage"
-)
-READER_MAY_NOT_SET = frozenset({"output_format_schema"})
-"""Matches the pattern and names a file."""
+from embedded.clickhouse.privileges import READER_LIMITS, READER_SETTINGS, WRITER_SETTINGS
 
 
 def reader_may_set(name: str) -> bool:
-    return name not in READER_MAY_NOT_SET and re.fullmatch(READER_MAY_SET, name) is not None
+    return name in READER_SETTINGS or name in READER_LIMITS
+
+
+def writer_may_set(name: str) -> bool:
+    return reader_may_set(name) or name in WRITER_SETTINGS
 
 
 @dataclass(frozen=True)
@@ -44,7 +36,7 @@ class Account:
         """The settings of one query.
 
         Raises:
-            QueryError: a reader asked for a setting that is not theirs to change.
+            QueryError: a setting that is not the user's to change.
         """
         settings = {**self.defaults, **{name: str(value) for name, value in self.limits.items()}}
         for name, value in asked.items():
@@ -55,6 +47,10 @@ class Account:
                     raise QueryError(Code.READONLY, "Cannot modify 'readonly' in readonly mode")
             elif self.read_only and not reader_may_set(name):
                 raise QueryError(Code.READONLY, f"Cannot modify '{name}' setting in readonly mode")
+            elif not writer_may_set(name):
+                raise QueryError(
+                    Code.SETTING_CONSTRAINT_VIOLATION, f"Setting {name} should not be changed"
+                )
             else:
                 settings[name] = value
         return settings

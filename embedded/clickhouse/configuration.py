@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from embedded.clickhouse.privileges import writer_grants
+
 # One machine shared with four other processes: caches are small, background pools narrow.
 # `merge_tree` makes an acknowledged insert survive a power cut, not only a killed process.
 _CONFIGURATION = """\
@@ -28,6 +30,8 @@ _CONFIGURATION = """\
         <disks><backups><type>local</type><path>{backups}/</path></backups></disks>
     </storage_configuration>
     <backups><allowed_disk>backups</allowed_disk></backups>
+    <!-- No host at all. -->
+    <remote_url_allow_hosts/>
     <merge_tree>
         <fsync_after_insert>1</fsync_after_insert>
         <fsync_part_directory>1</fsync_part_directory>
@@ -37,9 +41,9 @@ _CONFIGURATION = """\
 </clickhouse>
 """
 
-# What anybody may do here, the writer included: nothing that reads files, starts programs or
-# reaches the network from SQL (those need grants on sources), nothing about users. Backups go to
-# the disk of that name, a directory beside the store, and nowhere else.
+# The engine has one user. What the reader may not do beyond this is refused by `readonly`, and
+# what the engine asks no grant for by the guard. Backups go to the disk of that name, a directory
+# beside the store, and nowhere else.
 _USERS = """\
 <clickhouse>
     <profiles><default/></profiles>
@@ -50,19 +54,7 @@ _USERS = """\
             <networks><ip>::/0</ip></networks>
             <profile>default</profile>
             <quota>default</quota>
-            <grants>
-                <query>
-                    GRANT SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW,
-                    CREATE DICTIONARY, CREATE FUNCTION, DROP, DROP FUNCTION, UNDROP TABLE,
-                    TRUNCATE, OPTIMIZE, CHECK, SHOW, KILL QUERY, dictGet, BACKUP,
-                    MOVE PARTITION BETWEEN SHARDS, CREATE TEMPORARY TABLE,
-                    SYSTEM MERGES, SYSTEM TTL MERGES, SYSTEM FLUSH, SYSTEM DROP CACHE,
-                    SYSTEM RELOAD DICTIONARY, SYSTEM SYNC REPLICA
-                    ON *.*
-                </query>
-                <query>GRANT TABLE ENGINE ON *</query>
-                <query>GRANT READ, WRITE ON DISK</query>
-            </grants>
+            <grants>{grants}</grants>
         </default>
     </users>
 </clickhouse>
@@ -72,7 +64,10 @@ _USERS = """\
 def write_configuration(directory: Path, *, memory_bytes: int) -> Path:
     """Write the engine's configuration into `directory` and return the main file."""
     users = directory / "users.xml"
-    users.write_text(_USERS, encoding="utf-8")
+    # Killing is what the server does with the queries of clients that left.
+    grants = [*writer_grants(database="*", system=False), "GRANT KILL QUERY ON *.*"]
+    queries = "".join(f"<query>{grant}</query>" for grant in grants)
+    users.write_text(_USERS.format(grants=queries), encoding="utf-8")
     configuration = directory / "engine.xml"
     configuration.write_text(
         _CONFIGURATION.format(

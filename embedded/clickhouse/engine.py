@@ -20,6 +20,7 @@ from chdb import _chdb
 from common.errors import SettingError, StartupError
 from embedded.clickhouse.classifier import Classifier
 from embedded.clickhouse.configuration import write_configuration
+from embedded.clickhouse.guard import Guard
 from embedded.clickhouse.idle import Idle, Kind
 from embedded.clickhouse.sessions import Session, literal
 
@@ -49,6 +50,8 @@ class Engine:
             ) from error
         self._make_default_an_ordinary_database()
         self._idle = Idle()
+        with self.session() as session:
+            self.guard = Guard(session)
 
     def _make_default_an_ordinary_database(self) -> None:
         # chDB lays its own `default` over the machine's files: a table's name may be a path.

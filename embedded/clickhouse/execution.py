@@ -20,7 +20,7 @@ from common.log import get_logger
 from embedded.clickhouse.engine import Engine
 from embedded.clickhouse.errors import Code, QueryError
 from embedded.clickhouse.formats import Joiner, can_join
-from embedded.clickhouse.guard import as_readers_mean, refuse_more_than_reading
+from embedded.clickhouse.guard import as_readers_mean
 from embedded.clickhouse.native import CUSTOM_SERIALIZATION_REVISION, with_revision
 from embedded.clickhouse.sessions import Insert, Progress, Session
 from embedded.clickhouse.statements import Statement
@@ -30,7 +30,7 @@ WHOLE_RESULT_BYTES = 256 * 1024 * 1024
 """Formats that are one document (JSON, Arrow, Parquet) are held in memory up to here."""
 ANSWER_SECONDS = 5.0
 _KILL_BY_ID = re.compile(
-    rb"\s*KILL\s+QUERY\s+WHERE\s+query_id\s*=\s*'(?P<id>[^'\\]*)'\s*(?P<how>SYNC|ASYNC|TEST)?\s*",
+    rb"\s*KILL\s+QUERY\s+WHERE\s+query_id\s*=\s*'(?P<id>[^'\\]*)'\s*+(?P<how>SYNC|ASYNC|TEST)?\s*+",
     re.IGNORECASE,
 )
 
@@ -99,8 +99,8 @@ class Execution:
         session = self._open(whole_result=not streams)
         if session.classify(statement.text).statements > 1:
             raise QueryError(Code.SYNTAX_ERROR, "Syntax error (Multi-statements are not allowed)")
+        self._check(session, statement.text)
         if self.job.read_only:
-            refuse_more_than_reading(session, statement)
             statement = as_readers_mean(statement)
         text = self.job.comment + statement.text
         rewrite: Callable[[bytes], bytes] = Joiner(output_format).join
@@ -128,9 +128,9 @@ class Execution:
 
     def begin_insert(self, statement: Statement) -> None:
         session = self._open(whole_result=False)
-        self._insert = session.insert(
-            self.job.comment + statement.text, statement.input_format or "TabSeparated"
-        )
+        input_format = statement.input_format or "TabSeparated"
+        self._check(session, statement.text + b" FORMAT " + input_format.encode())
+        self._insert = session.insert(self.job.comment + statement.text, input_format)
 
     def append(self, data: bytes) -> None:
         if self._insert is not None:
@@ -152,6 +152,10 @@ class Execution:
         self._blocks = None
         if self._session is not None:
             self._session.close()
+
+    def _check(self, session: Session, text: bytes) -> None:
+        job = self.job
+        self._engine.guard.check(session, text, read_only=job.read_only, parameters=job.parameters)
 
     def _open(self, *, whole_result: bool) -> Session:
         job = self.job

@@ -17,12 +17,11 @@ from uuid import uuid4
 
 from aiohttp import BodyPartReader, web
 
+from common.request_deadline import piece_within
 from embedded.clickhouse.compression import decoder
 from embedded.clickhouse.errors import BodyError, Code, QueryError
 
 MAXIMUM_PARAMETERS = 10_000
-SILENCE_SECONDS = 60.0
-"""How long a client may pause while it sends a body."""
 # Parameters of the URL that speak to the HTTP layer. Everything else is a setting of the query.
 _TRANSPORT = frozenset(
     {"query", "query_id", "database", "default_format", "user", "password", "quota_key"}
@@ -198,7 +197,8 @@ class Body:
         content = self._request.content
         while True:
             try:
-                async with asyncio.timeout(SILENCE_SECONDS):
+                # An insert may take long, its client may not pause for long.
+                async with piece_within():
                     raw = await content.readany()
             except TimeoutError as error:
                 raise BodyError(

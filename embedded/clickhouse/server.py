@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -11,9 +12,10 @@ from http import HTTPStatus
 from aiohttp import web
 
 from common.log import get_logger
+from common.request_deadline import piece_within
 from embedded.clickhouse.accounts import Account, Accounts
 from embedded.clickhouse.answers import Result, send
-from embedded.clickhouse.errors import Code, QueryError
+from embedded.clickhouse.errors import BodyError, Code, QueryError
 from embedded.clickhouse.execution import Execution, Job, Running
 from embedded.clickhouse.requests import Body, Question, read_form, read_question
 from embedded.clickhouse.sessions import Progress
@@ -28,7 +30,7 @@ from embedded.clickhouse.statements import (
 HEAD_BYTES = 128 * 1024
 """How much of an insert is read before its statement is looked for."""
 SEARCHED_BYTES = 1024 * 1024
-"""Up to here a longer and longer beginning is looked at for an insert's `FORMAT`."""
+"""Up to here a beginning is looked at for an insert's `FORMAT` each time it has doubled."""
 STATEMENT_BYTES = 64 * 1024 * 1024
 """The longest statement that is held whole, rows in `VALUES` included."""
 APPEND_BYTES = 512 * 1024
@@ -121,7 +123,12 @@ class ClickHouseServer:
     ) -> web.StreamResponse:
         query, parameters = question.query, dict(question.parameters)
         if request.content_type == "multipart/form-data":
-            form_query, form_parameters = await read_form(request, limit_bytes=STATEMENT_BYTES)
+            try:
+                async with piece_within():
+                    form = await read_form(request, limit_bytes=STATEMENT_BYTES)
+            except TimeoutError as error:
+                raise BodyError(Code.SOCKET_TIMEOUT, "the form did not arrive in time") from error
+            form_query, form_parameters = form
             query, parameters = query + form_query, parameters | form_parameters
             pieces = _nothing()
         else:
@@ -133,6 +140,9 @@ class ClickHouseServer:
             # The engine would refuse any: which ones a reader may choose is the account's matter.
             statement, own = settings_apart(statement)
             asked |= own
+            if question.database == "system":
+                # Unqualified names would be of tables in which others' queries are.
+                raise QueryError(Code.READONLY, "Cannot use the database system in readonly mode")
         settings = account.settings(asked)
         if question.is_safe and not account.read_only:
             settings["readonly"] = "2"
@@ -223,6 +233,7 @@ async def read_head(query: bytes, pieces: AsyncIterator[bytes]) -> Statement:
         QueryError: too long, unreadable, or a statement that is not offered.
     """
     text = bytearray(query + b"\n" if query else b"")
+    look_at = HEAD_BYTES
     async for piece in pieces:
         text += piece
         if len(text) > STATEMENT_BYTES:
@@ -231,13 +242,14 @@ async def read_head(query: bytes, pieces: AsyncIterator[bytes]) -> Statement:
                 f"the statement is longer than {STATEMENT_BYTES} bytes",
                 status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             )
-        if HEAD_BYTES <= len(text) < SEARCHED_BYTES and is_insert(bytes(text)):
-            statement = read_statement(bytes(text))
+        if look_at <= len(text) < SEARCHED_BYTES and is_insert(bytes(text)):
+            look_at = 2 * len(text)
+            statement = await asyncio.to_thread(read_statement, bytes(text))
             if statement.input_format is not None and statement.data:
                 return statement
     if len(text) <= REMEMBERED_BYTES and not is_insert(bytes(text)):
         return read_again(bytes(text))
-    return read_statement(bytes(text))
+    return await asyncio.to_thread(read_statement, bytes(text))
 
 
 async def _nothing() -> AsyncIterator[bytes]:

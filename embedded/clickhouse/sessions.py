@@ -12,6 +12,9 @@ from embedded.clickhouse.classifier import Classification, Classifier
 from embedded.clickhouse.errors import ENGINE_ERRORS, Code, QueryError, from_engine
 
 _SETTING_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
+_FORMAT = b"SELECT formatQuerySingleLine({statement:String})"
+MAX_PARSED_BYTES = 262_144
+"""The engine's own limit (`max_query_size`); rows in `VALUES` do not count."""
 _STREAM_REFUSED = "Streaming query is not supported"
 
 
@@ -132,6 +135,21 @@ class Session:
     def classify(self, text: bytes) -> Classification:
         """What the engine's parser sees in a text."""
         return self._classifier.classify(self._connection, text)
+
+    def formatted(self, text: bytes) -> str:
+        """One statement as the engine's formatter writes it, data of an insert left out.
+
+        Raises:
+            QueryError: it is none, or longer than the engine parses.
+        """
+        given = text[:MAX_PARSED_BYTES].decode("utf-8", "replace")
+        for plain, escaped in (("\\", r"\\"), ("\t", r"\t"), ("\n", r"\n"), ("\0", r"\0")):
+            given = given.replace(plain, escaped)
+        try:
+            result = self._connection.query(_FORMAT, "TSVRaw", params={"statement": given})
+        except ENGINE_ERRORS as error:
+            raise self._failed(error) from error
+        return bytes(result.bytes()).decode("utf-8", "replace").rstrip("\n")
 
     def _passed(self) -> dict[str, str]:
         """The parameters that travel beside the statement and are gone after it."""

@@ -96,7 +96,6 @@ def test_a_reader_changes_nothing(reader: httpx.Client, statement: str) -> None:
         "DESCRIBE TABLE file('{path}')",
         "SELECT * FROM `{path}`",
         "SELECT * FROM default.`{path}`",
-        "EXISTS TABLE default.`\\x2fetc\\x2fpasswd`",
         "SHOW CREATE TABLE default.`{path}`",
         "DESCRIBE TABLE default.`{path}`",
         "SELECT * FROM executable('cat {path}', 'LineAsString', 'line String')",
@@ -122,7 +121,8 @@ def test_a_reader_reaches_no_file(reader: httpx.Client, tmp_path: Path, expressi
 
 
 def test_a_path_is_no_table(reader: httpx.Client) -> None:
-    assert reader.post("/", content="EXISTS TABLE default.`/etc/passwd`").text == "0\n"
+    for name in ("/etc/passwd", "\\x2fetc\\x2fpasswd"):
+        assert reader.post("/", content=f"EXISTS TABLE default.`{name}`").text == "0\n"
     engine = "SELECT engine FROM system.databases WHERE name = 'default'"
     assert reader.post("/", content=engine).text == "Atomic\n"
 

@@ -115,7 +115,7 @@ def test_a_store_that_does_not_answer_is_waited_for_and_ends_in_one_line(
             "DATABASE_URL": f"postgresql://u@{nowhere}/db"
             if store == "postgres"
             else database.libpq_url,
-            "CLICKHOUSE_URL": f"http://u:secret@{nowhere}/db",
+            "CLICKHOUSE_URL": f"http://u:word@{nowhere}/db",
             "MIGRATION_WAIT_SECONDS": "2",
         },
         *options,

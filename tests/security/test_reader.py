@@ -227,7 +227,10 @@ def test_the_users_file_of_a_server_refuses_its_reader_the_same(tmp_path: Path) 
     """The real file in the real engine, its reader made the engine's only user."""
     asked = ["SELECT a FROM dialytics.t", *ON_A_SERVER, "SELECT a FROM dialytics.t"]
     outcome = subprocess.run(
-        [sys.executable, Path(__file__).with_name("as_server_reader.py"), tmp_path, USERS],
+        [
+            *(sys.executable, Path(__file__).with_name("as_server_user.py")),
+            *(tmp_path, USERS, "reader"),
+        ],
         input=json.dumps(asked),
         capture_output=True,
         text=True,

@@ -1,6 +1,6 @@
-"""Runs statements on the engine as a ClickHouse server's users file makes its reader.
+"""Runs statements on the engine as a ClickHouse server's users file makes one of its users.
 
-`python as_server_reader.py <directory> <users.xml>`: statements as a JSON list on stdin, what
+`python as_server_user.py <directory> <users.xml> <user>`: statements as a JSON list on stdin, what
 became of each as a JSON list on stdout. A process of its own: an engine takes one users file.
 """
 
@@ -14,21 +14,21 @@ from xml.etree import ElementTree as ET
 from chdb import _chdb
 
 
-def only_the_reader(users: Path) -> ET.Element:
-    """The file with the reader as the engine's one user, who has no password."""
+def only(name: str, users: Path) -> ET.Element:
+    """The file with this as the engine's one user, who has no password."""
     root = ET.fromstring(users.read_text(encoding="utf-8"))  # noqa: S314 # our own file
     found = root.find("users")
     assert found is not None
-    reader = found.find("reader")
-    assert reader is not None
-    for user in list(found):
-        found.remove(user)
-    for child in list(reader):
+    user = found.find(name)
+    assert user is not None
+    for other in list(found):
+        found.remove(other)
+    for child in list(user):
         if child.tag.startswith("password"):
-            reader.remove(child)
-    reader.tag = "default"
-    ET.SubElement(reader, "password")
-    found.append(reader)
+            user.remove(child)
+    user.tag = "default"
+    ET.SubElement(user, "password")
+    found.append(user)
     quotas = ET.SubElement(root, "quotas")
     ET.SubElement(quotas, "default")
     profiles = root.find("profiles")
@@ -41,7 +41,7 @@ def only_the_reader(users: Path) -> ET.Element:
     return root
 
 
-def main(directory: Path, users: Path) -> None:
+def main(directory: Path, users: Path, name: str) -> None:
     statements = json.load(sys.stdin)
     store = directory / "store"
     target = str(store)
@@ -52,21 +52,21 @@ def main(directory: Path, users: Path) -> None:
     ):
         owner.query(prepared, "TSV")
     owner.close()
-    ET.ElementTree(only_the_reader(users)).write(directory / "users.xml")
+    ET.ElementTree(only(name, users)).write(directory / "users.xml")
     configuration = directory / "engine.xml"
     root = ET.Element("clickhouse")
     ET.SubElement(root, "users_config").text = str(directory / "users.xml")
     ET.ElementTree(root).write(configuration)
-    reader = _chdb.connect(f"{target}?config-file={configuration}")
+    connection = _chdb.connect(f"{target}?config-file={configuration}")
     outcomes = []
     for statement in statements:
         try:
-            outcomes.append(bytes(reader.query(statement, "TSV").bytes()).decode())
+            outcomes.append(bytes(connection.query(statement, "TSV").bytes()).decode())
         except RuntimeError as error:
             outcomes.append(f"refused: {error}")
-    reader.close()
+    connection.close()
     json.dump(outcomes, sys.stdout)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
