@@ -12,9 +12,9 @@ from fastapi import FastAPI
 
 from api.app import ApiSettings, create_app, refuse_what_workers_cannot_share
 from api.metrics import SHARED_DIRECTORY
-from api.protocol import BoundedProtocol
 from api.settings import AccountSettings, LimitSettings, ServerSettings
 from api.workers import DrainingServer, run_workers
+from common.bounded_protocol import BoundedProtocol
 from common.errors import SettingError, UnavailableError
 from common.log import configure_logging, get_logger
 from common.postgres import check_reachable, create_engine

@@ -24,6 +24,7 @@ from bot.export import Export
 from bot.i18n import Translations
 from bot.inbox import Inbox
 from bot.incoming import Classifier
+from bot.invites import Invites
 from bot.lanes import Lanes, Line
 from bot.leases import Leases, LeasesLostError
 from bot.ledger import Ledger
@@ -55,6 +56,7 @@ from common.bindings import Binding
 from common.errors import SettingError, StartupError
 from common.log import get_logger
 from common.postgres import create_engine, wait_until_ready
+from common.request_deadline import DeadlineRunner
 from common.sealing import OpeningPolicy, Vault, log_refusal
 
 LONGEST_START_PAUSE_SECONDS = 15.0
@@ -203,6 +205,7 @@ class App:
             ),
             ledger=self.ledger,
             limits=self.limits,
+            invites=Invites(s.access.access_invite_codes, metrics=self.metrics),
             people=self.people,
             preferences=preferences,
             usage_reader=UsageReader(sessions=self.sessions, zone=s.report.report_timezone),
@@ -330,7 +333,7 @@ class App:
         application = routes.application(
             webhook=webhook_of(s.telegram), inbox=lambda: self.monitor.inbox
         )
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=2)
+        runner = DeadlineRunner(application, access_log=None, shutdown_timeout=2)
         await runner.setup()
         self._at_end(stack, "HTTP server stopped", runner.cleanup)
         try:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import socket
 import sys
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
+from typing import Any
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -26,6 +28,8 @@ from common.settings import load
 from pipelines.metrics import DagsterPart, DiskPart, PipelineCollector, WarehousePart
 from pipelines.settings import DagsterSettings
 from warehouse.settings import WarehouseSettings
+
+REQUEST_SECONDS = 30.0
 
 log = get_logger(__name__)
 
@@ -78,6 +82,18 @@ def serve_metrics(
 
 class _MetricsServer(ThreadingHTTPServer):
     """Says in one record what the base would print as a bare traceback."""
+
+    request_seconds = REQUEST_SECONDS
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        # The handler's own timeout is for each piece: a request in drops would have no end.
+        deadline = threading.Timer(self.request_seconds, request.shutdown, args=(socket.SHUT_RD,))
+        deadline.daemon = True
+        deadline.start()
+        try:
+            super().finish_request(request, client_address)
+        finally:
+            deadline.cancel()
 
     def handle_error(self, *_: object) -> None:
         error = sys.exception()

@@ -11,6 +11,7 @@ from pathlib import Path
 from aiohttp import web
 
 from common.errors import SettingError
+from common.request_deadline import DeadlineRunner
 from simulator.bell import Bell
 from simulator.control import Control
 from simulator.counters import Counters
@@ -143,7 +144,7 @@ async def listening(
     Raises:
         SettingError: the port is in use, naming SIMULATOR_PORT.
     """
-    runner = web.AppRunner(
+    runner = DeadlineRunner(
         create_app(simulator),
         access_log=None,
         handler_cancellation=True,

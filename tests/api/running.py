@@ -25,8 +25,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.app import ApiSettings
 from api.patience import Patience
-from api.protocol import BoundedProtocol
 from api.settings import AccountSettings, LimitSettings, ServerSettings
+from common.bounded_protocol import BoundedProtocol
 from common.settings import DatabaseSettings, DataKeySettings, ReportSettings
 from tests.api.constants import ADMIN_TOKEN, DATA_KEY, PASSWORD
 from warehouse.settings import WarehouseSettings
