@@ -1,4 +1,4 @@
-"""How many commands one person may send in a minute, in this process."""
+"""How often one key may do something in a moving window, in this process."""
 
 from __future__ import annotations
 
@@ -11,29 +11,39 @@ MAX_REMEMBERED = 10_000
 
 
 class CommandLimiter:
-    """A moving window for each person.
+    """A moving window for each key, a person's for example.
 
     Args:
-        per_minute: None: no limit.
+        most: in one window; None: no limit.
     """
 
     def __init__(
-        self, per_minute: int | None, *, clock: Callable[[], float] = time.monotonic
+        self,
+        most: int | None,
+        *,
+        window_seconds: float = WINDOW_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._per_minute = per_minute
+        self._most = most
+        self._window_seconds = window_seconds
         self._clock = clock
         self._sent: OrderedDict[int, deque[float]] = OrderedDict()
 
-    def seconds_to_wait(self, user_key: int) -> float:
-        """0: the command may run, and counts. Otherwise it does not count."""
-        if self._per_minute is None:
+    def seconds_to_wait(self, key: int) -> float:
+        """0: it may be done, and counts. Otherwise it does not count."""
+        if self._most is None:
             return 0
         now = self._clock()
-        sent = self._sent.setdefault(user_key, deque(maxlen=self._per_minute))
-        self._sent.move_to_end(user_key)
+        sent = self._sent.setdefault(key, deque(maxlen=self._most))
+        self._sent.move_to_end(key)
         while len(self._sent) > MAX_REMEMBERED:
             self._sent.popitem(last=False)
-        if len(sent) == self._per_minute and now - sent[0] < WINDOW_SECONDS:
-            return WINDOW_SECONDS - (now - sent[0])
+        if len(sent) == self._most and now - sent[0] < self._window_seconds:
+            return self._window_seconds - (now - sent[0])
         sent.append(now)
         return 0
+
+    def take_back(self, key: int) -> None:
+        """The newest one does not count after all."""
+        if self._sent.get(key):
+            self._sent[key].pop()

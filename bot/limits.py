@@ -118,10 +118,10 @@ class Limits:
             or (self._access.access_mode is AccessMode.INVITE and admitted_at is not None)
         )
 
-    def is_invite(self, code: str) -> bool:
-        return (
-            self._access.access_mode is AccessMode.INVITE
-            and code in self._access.access_invite_codes
+    def needs_invite(self, telegram_id: int, *, admitted_at: datetime | None) -> bool:
+        """Whether an invite code is what keeps this account out."""
+        return self._access.access_mode is AccessMode.INVITE and not self.may_enter(
+            telegram_id, admitted_at=admitted_at
         )
 
     def is_open(self, question: Question, context: Context) -> bool:

@@ -83,6 +83,11 @@ class Metrics:
         self.updates_settled = Counter(
             "bot_updates_settled_total", "Updates that ended, by outcome.", ["outcome"], registry=r
         )
+        self.wrong_invites = Counter(
+            "bot_wrong_invites_total",
+            "Invite codes that were wrong, or not looked at after too many wrong ones.",
+            registry=r,
+        )
         self.refused_content = Counter(
             "bot_refused_content_total",
             "Messages with something that the bot cannot handle, by its name.",

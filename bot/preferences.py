@@ -56,6 +56,12 @@ class Preferences:
         """The person gave a valid invite code."""
         await self._set(person, admitted_at=func.now())
 
+    async def admitted_at(self, person: Person) -> datetime | None:
+        """When the person gave a valid invite code; None: never."""
+        async with self._sessions() as session:
+            asked = select(UserSettings.admitted_at).where(UserSettings.user_key == person.key)
+            return await session.scalar(asked)
+
     async def close_dialog(self, room: Room) -> None:
         """The next text begins a new dialog."""
         async with transaction(self._sessions) as session:

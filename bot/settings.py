@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Self
@@ -140,6 +141,9 @@ class AccessMode(StrEnum):
     INVITE = "invite"
 
 
+MIN_INVITE_CHARACTERS = 16
+
+
 class AccessSettings(Section):
     """Who may talk to the bot."""
 
@@ -147,7 +151,8 @@ class AccessSettings(Section):
     access_allowed_ids: Identifiers = ()
     """Telegram ids that pass in every mode."""
     access_invite_codes: Names = ()
-    """Codes that admit with /start CODE in mode `invite`."""
+    """Codes that admit with /start CODE in mode `invite`, at least 16 characters each;
+    `make invite` makes a random one."""
     admin_ids: Identifiers = ()
     """Telegram ids that are exempt from access, rate limit and budgets."""
 
@@ -155,6 +160,21 @@ class AccessSettings(Section):
     @classmethod
     def _is_list(cls, value: Any) -> Any:
         return _split(value)
+
+    @model_validator(mode="after")
+    def _codes_cannot_be_guessed(self) -> Self:
+        if self.access_mode is AccessMode.INVITE and not self.access_invite_codes:
+            raise ValueError(
+                f"ACCESS_INVITE_CODES is needed in mode invite, such as {secrets.token_urlsafe(24)}"
+            )
+        for code in self.access_invite_codes:
+            if len(code) < MIN_INVITE_CHARACTERS or len(set(code)) < MIN_INVITE_CHARACTERS // 2:
+                raise ValueError(
+                    "ACCESS_INVITE_CODES: a code needs at least"
+                    f" {MIN_INVITE_CHARACTERS} random characters, such as"
+                    f" {secrets.token_urlsafe(24)}"
+                )
+        return self
 
 
 class OperatorSettings(Section):

@@ -8,6 +8,7 @@ from aiogram import Router
 from aiogram.filters import Command, CommandObject
 
 from bot.commands.words import help_text, privacy_text
+from bot.invites import Invites, InviteVerdict
 from bot.limits import Limits
 from bot.people import People
 from bot.preferences import Preferences
@@ -24,13 +25,26 @@ async def start(
     command: CommandObject,
     visit: Visit,
     people: People,
+    *,
     limits: Limits,
+    invites: Invites,
     preferences: Preferences,
 ) -> UpdateOutcome:
     """Greet; keep where the person came from; accept an invite code."""
     _ = visit.translate
     payload = (command.args or "").strip()
-    if payload and limits.is_invite(payload):
+    verdict = None
+    account = visit.sender.telegram_id
+    if payload and limits.needs_invite(
+        account, admitted_at=await preferences.admitted_at(visit.person)
+    ):
+        verdict = invites.check(account, payload)
+    if verdict is InviteVerdict.SLOWED:
+        await visit.conversation.say(
+            _("⏳ Too many wrong invite codes. Please try again in an hour.")
+        )
+        return UpdateOutcome.COMMAND
+    if verdict is InviteVerdict.ACCEPTED:
         await preferences.admit(visit.person)
         await visit.conversation.say(_("✅ Welcome, your invitation is accepted."))
     elif SOURCE.fullmatch(payload):

@@ -7,5 +7,5 @@ GROUP_ID = 100_500
 SENT_AT = 1_700_000_000
 SECRET_TEXT = "my secret garden"
 BROKE_OFF = "broke off"
-INVITATION = "open-sesame"
+INVITATION = "open-sesame-5b1f9c"
 START_INVITED = f"/start {INVITATION}"

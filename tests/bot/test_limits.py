@@ -10,9 +10,14 @@ import orjson
 import pytest
 from sqlalchemy import text
 
+from bot.invites import Invites, InviteVerdict
 from bot.limits import RESERVE_WITHOUT_PRICE_USD
+from bot.metrics import Metrics
+from bot.settings import AccessSettings
 from bot.usage import UsageReader
+from common.errors import SettingError
 from common.postgres import transaction
+from common.settings import load
 from tests.bot.conftest import MODEL, Start, World, group
 from tests.bot.constants import INVITATION, START_INVITED
 from tests.bot.test_commands import press_forget
@@ -51,6 +56,38 @@ async def test_an_invite_code_admits(start: Start):
     assert (await last_turn(world)).status == "answered"
     await world.ask("hello", person=9, chat=9)
     assert (await last_turn(world)).status == "answered"
+
+
+def test_wrong_invite_codes_are_slowed_per_account_and_in_all():
+    now = 0.0
+    invites = Invites([INVITATION], metrics=Metrics(), clock=lambda: now)
+    wrong = [invites.check(7, f"{INVITATION}{n}") for n in range(6)]
+    assert wrong == [InviteVerdict.WRONG] * 5 + [InviteVerdict.SLOWED]
+    assert invites.check(7, INVITATION) is InviteVerdict.SLOWED
+    assert invites.check(8, INVITATION) is InviteVerdict.ACCEPTED
+    for account in range(100, 119):
+        assert {invites.check(account, "x") for _ in range(5)} == {InviteVerdict.WRONG}
+    assert invites.check(8, INVITATION) is InviteVerdict.SLOWED
+    now = 3601.0
+    assert invites.check(7, INVITATION) is InviteVerdict.ACCEPTED
+
+
+async def test_whoever_guesses_codes_is_told_to_wait(start: Start):
+    world = await start(access_mode="invite", access_invite_codes=INVITATION)
+    for number in range(5):
+        await world.ask(f"/start guess-{number}")
+    assert "Too many wrong invite codes" in await world.ask(START_INVITED)
+    assert "Слишком много" in await world.ask(START_INVITED, language="ru")
+    assert world.app.metrics.wrong_invites._value.get() == 7
+    assert "accepted" in await world.ask(START_INVITED, person=8, chat=8)
+
+
+@pytest.mark.parametrize("codes", ["", "open-sesame", "a" * 40, f"{INVITATION},short"])
+def test_codes_that_can_be_guessed_are_refused(monkeypatch: pytest.MonkeyPatch, codes: str):
+    monkeypatch.setenv("ACCESS_MODE", "invite")
+    monkeypatch.setenv("ACCESS_INVITE_CODES", codes)
+    with pytest.raises(SettingError, match=r"ACCESS_INVITE_CODES.*such as [\w-]{32}$"):
+        load(AccessSettings)
 
 
 async def test_the_rate_limit_is_per_person_and_says_when_to_return(start: Start):
