@@ -132,6 +132,7 @@ def make_accounts(
             counters,
             per_account=parse_limit(own.login_failures_per_account),
             per_address=parse_limit(own.login_failures_per_address),
+            ceiling=parse_limit(own.login_failures_ceiling),
         ),
         tokens=tokens,
     )

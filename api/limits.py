@@ -60,6 +60,9 @@ class Counters(Protocol):
     async def hit(self, item: RateLimitItem, key: str) -> Standing:
         """Count one request, unless the window is full."""
 
+    async def remaining(self, item: RateLimitItem, key: str) -> int:
+        """How many hits the window still takes. Counts none."""
+
     async def give_back(self, item: RateLimitItem, key: str) -> None:
         """Take the newest hit of a key out of its window: it was no failure after all."""
 
@@ -184,6 +187,9 @@ class MemoryCounters:
         allowed = self._windows.hit(item, key)
         return _standing(item, self._windows.get_window_stats(item, key), allowed=allowed)
 
+    async def remaining(self, item: RateLimitItem, key: str) -> int:
+        return self._windows.get_window_stats(item, key).remaining
+
     async def give_back(self, item: RateLimitItem, key: str) -> None:
         self._storage.give_back(item.key_for(key))
 
@@ -218,6 +224,10 @@ class SharedCounters:
             stats = await self._windows.get_window_stats(item, key)
         return _standing(item, stats, allowed=allowed)
 
+    async def remaining(self, item: RateLimitItem, key: str) -> int:
+        async with self._watched():
+            return (await self._windows.get_window_stats(item, key)).remaining
+
     async def give_back(self, item: RateLimitItem, key: str) -> None:
         # limits cannot take a hit back; its windows are lists with the newest hit in front.
         stored = self._bridge.prefixed_key(item.key_for(key))
@@ -244,7 +254,7 @@ class SharedCounters:
 def make_counters(settings: LimitSettings, *, patience_seconds: float) -> Counters:
     """The counters that the settings ask for."""
     if settings.is_shared:
-        return SharedCounters(settings.rate_limit_storage, patience_seconds=patience_seconds)
+        return SharedCounters(settings.storage_url, patience_seconds=patience_seconds)
     return MemoryCounters(most_keys=settings.rate_limit_keys)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from limits import RateLimitItem, parse
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -79,9 +79,14 @@ class AccountSettings(Section):
     api_session_hours: int = Field(default=12, ge=1, le=LONGEST_SESSION_HOURS)
     """How long after the login a token may be renewed without the password."""
     login_failures_per_account: str = "10/minute"
+    """Wrong passwords of one address for one account before these pause."""
     login_failures_per_address: str = "30/minute"
+    login_failures_ceiling: str = "30/hour"
+    """Wrong passwords for one account, from all addresses together that it never logged in from."""
 
-    @field_validator("login_failures_per_account", "login_failures_per_address")
+    @field_validator(
+        "login_failures_per_account", "login_failures_per_address", "login_failures_ceiling"
+    )
     @classmethod
     def _is_limit(cls, value: str) -> str:
         parse_limit(value)
@@ -124,12 +129,26 @@ class LimitSettings(Section):
         parse_limit(value)
         return value
 
+    redis_password: SecretStr | None = None
+    """Of RATE_LIMIT_STORAGE, where its address holds none."""
+
     @field_validator("rate_limit_storage")
     @classmethod
     def _is_known_storage(cls, value: str) -> str:
         if urlsplit(value).scheme not in {"memory", "redis", "rediss"}:
             raise ValueError("must be memory:// or start with redis:// or rediss://")
         return value
+
+    @property
+    def storage_url(self) -> str:
+        """`rate_limit_storage` with its password."""
+        parts = urlsplit(self.rate_limit_storage)
+        if self.redis_password is None or not self.is_shared or parts.password is not None:
+            return self.rate_limit_storage
+        password = quote(self.redis_password.get_secret_value(), safe="")
+        return parts._replace(
+            netloc=f"{parts.username or ''}:{password}@{parts.netloc.rpartition('@')[2]}"
+        ).geturl()
 
     @property
     def is_shared(self) -> bool:

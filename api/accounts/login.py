@@ -97,9 +97,10 @@ class Login:
         password: str,
         *,
         address: str,
+        has_token: bool = False,
         challenges: tuple[str, ...] = BEARER_ONLY,
     ) -> Account:
-        """The account that these credentials open.
+        """The account that these credentials open. `has_token`: they come with one of its tokens.
 
         Raises:
             Unauthenticated: none.
@@ -116,23 +117,25 @@ class Login:
         account = await self._directory.account(known) if known is not None else None
         if account is None:
             account = await asyncio.shield(
-                self._checking(fingerprint, username, password, address=address)
+                self._checking(
+                    fingerprint, username, password, address=address, has_token=has_token
+                )
             )
         elif self._credentials.is_aging(fingerprint):
             # Checked anew behind this answer, so that no request waits for a hash while in use.
-            self._checking(fingerprint, username, password, address=address)
+            self._checking(fingerprint, username, password, address=address, has_token=True)
         if account is None or account.is_disabled:
             raise _refused(challenges)
         return account
 
     def _checking(
-        self, fingerprint: bytes, username: str, password: str, *, address: str
+        self, fingerprint: bytes, username: str, password: str, *, address: str, has_token: bool
     ) -> asyncio.Task[Account | None]:
         """The check of credentials that is under way; sent many times at once, hashed once."""
         task = self._under_way.get(fingerprint)
         if task is None:
             task = asyncio.create_task(
-                self._check(fingerprint, username, password, address=address)
+                self._check(fingerprint, username, password, address=address, has_token=has_token)
             )
             self._under_way[fingerprint] = task
             task.add_done_callback(lambda done: self._checked(fingerprint, done))
@@ -144,10 +147,10 @@ class Login:
             task.exception()  # whoever waits for it raises it; behind an answer nobody does
 
     async def _check(
-        self, fingerprint: bytes, username: str, password: str, *, address: str
+        self, fingerprint: bytes, username: str, password: str, *, address: str, has_token: bool
     ) -> Account | None:
         generation = self._directory.generation
-        account = await self._verify(username, password, address=address)
+        account = await self._verify(username, password, address=address, has_token=has_token)
         if account is None:
             self._credentials.forget(fingerprint)
         elif self._directory.is_listening and generation == self._directory.generation:
@@ -155,9 +158,13 @@ class Login:
             self._credentials.put(fingerprint, account.id)
         return account
 
-    async def _verify(self, username: str, password: str, *, address: str) -> Account | None:
+    async def _verify(
+        self, username: str, password: str, *, address: str, has_token: bool
+    ) -> Account | None:
         name = normalise_username(username)
-        async with self._throttle.attempt(username=name, address=address) as succeeded:
+        async with self._throttle.attempt(
+            username=name, address=address, has_token=has_token
+        ) as succeeded:
             account = await self._accounts.by_username(name)
             stored = account.password_hash if account else None
             holds = await self._passwords.verify(password, stored)

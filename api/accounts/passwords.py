@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import secrets
 import sys
 import threading
@@ -18,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from passlib.context import CryptContext
+from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from api.errors import BadRequest, Unavailable
 
@@ -27,12 +29,12 @@ SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD_BYTES = 1024
 MOST_WAITING = 64
 HASHING_NICENESS = 10
-COMMON = frozenset(
-    {
-        "1234567890", "0123456789", "password12", "password123", "qwertyuiop", "qwerty12345",
-        "iloveyou12", "administrator", "letmein123", "changeme123", "passw0rd123", "dialytics1",
-    }
-)  # fmt: skip
+# 30,000, the most common first, as they were found in leaks.
+COMMON = frozenset(FREQUENCY_LISTS["passwords"])
+MAX_DECORATION = 6
+"""So many characters around a common password do not make it another one."""
+_AROUND_A_WORD = re.compile(r"^[\W\d_]+|[\W\d_]+$")
+_REPEATED = re.compile(r"(.+?)\1+", re.DOTALL)
 
 # passlib looks for a version attribute that bcrypt dropped, and warns once.
 logging.getLogger("passlib.handlers.bcrypt").setLevel(logging.ERROR)
@@ -56,10 +58,22 @@ def check_policy(password: str, *, username: str) -> None:
         problem = f"at most {LONGEST_PASSWORD_BYTES} bytes are taken"
     elif username.casefold() in password.casefold():
         problem = "it contains the username"
-    elif len(set(password)) < SHORTEST_PASSWORD // 2 or password.casefold() in COMMON:
+    elif len(set(password)) < SHORTEST_PASSWORD // 2 or _is_common(password):
         problem = "it is too easy to guess"
     if problem:
         raise BadRequest(f"This password is refused: {problem}.", code="weak_password")
+
+
+def _is_common(password: str) -> bool:
+    """Whether it is a common password, one with digits or marks around it, or one repeated."""
+    plain = unicodedata.normalize("NFKC", password).casefold()
+    word = _AROUND_A_WORD.sub("", plain)
+    repeated = _REPEATED.fullmatch(plain)
+    return (
+        plain in COMMON
+        or (word in COMMON and len(plain) - len(word) <= MAX_DECORATION)
+        or (repeated is not None and repeated[1] in COMMON)
+    )
 
 
 def _stand_back() -> None:

@@ -84,6 +84,7 @@ def auth_routes(
             principal.username,
             body.current_password.get_secret_value(),
             address=request.state.address,
+            has_token=principal.method == "bearer",
         )
         new = body.new_password.get_secret_value()
         check_policy(new, username=principal.username)

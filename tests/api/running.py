@@ -87,6 +87,7 @@ def api_settings(database: DatabaseSettings, **values: Any) -> ApiSettings:
         "stats_dashboard_rate_limit": "100000/minute",
         "login_failures_per_account": "100000/minute",
         "login_failures_per_address": "100000/minute",
+        "login_failures_ceiling": "100000/minute",
         "data_key": DATA_KEY,
         "clickhouse_url": NOWHERE,
         "web_dist": "/nonexistent",

@@ -228,7 +228,7 @@ def make_login(
         directory=directory,
         passwords=passwords,
         credentials=credentials,
-        throttle=LoginThrottle(counters, per_account=limit, per_address=limit),
+        throttle=LoginThrottle(counters, per_account=limit, per_address=limit, ceiling=limit),
         tokens=Tokens(SECRET, previous=None, lifetime=timedelta(1), session=timedelta(1)),
     )
 
@@ -406,6 +406,34 @@ async def test_a5_failures_are_limited_per_address_whatever_the_name(start_api: 
         )
         statuses = sorted(answer.status_code for answer in answers)
         assert statuses == [401] * 4 + [429] * 8
+
+
+async def test_a5_strangers_who_guess_lock_nobody_out(start_api: StartApi) -> None:
+    api = start_api(
+        login_failures_per_account="3/minute", login_failures_ceiling="5/hour", trusted_proxy_hops=1
+    )
+
+    async def ask(address: str, password: str) -> int:
+        answer = await client.get(ME, auth=("ann", password), headers={"X-Forwarded-For": address})
+        return answer.status_code
+
+    async with api.client() as client:
+        await register(client)
+        assert await ask("192.0.2.1", PASSWORD) == 200
+        token = await bearer(client)
+        assert [await ask("198.51.100.1", f"wrong {n}") for n in range(4)] == [401] * 3 + [429]
+        assert [await ask("198.51.100.2", f"guess {n}") for n in range(3)] == [401] * 2 + [429]
+        # The account's ceiling is reached: a stranger's right guess does not count any more.
+        assert await ask("198.51.100.3", f"{PASSWORD} ") == 429
+        assert await ask("192.0.2.1", "a slip") == 401
+        assert await ask("192.0.2.1", PASSWORD) == 200
+        changed = await client.post(
+            "/api/v1/auth/password",
+            json={"current_password": PASSWORD, "new_password": NEW_PASSWORD},
+            headers={**token, "X-Forwarded-For": "203.0.113.1"},
+        )
+        assert changed.status_code == 204
+        assert await ask("192.0.2.1", NEW_PASSWORD) == 200
 
 
 async def test_a6_tokens_rotate_without_ending_a_session(start_api: StartApi) -> None:

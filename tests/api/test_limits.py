@@ -206,6 +206,23 @@ async def test_l3_headers_stand_on_questions_that_cannot_be_answered_too(
             assert answer.headers["x-ratelimit-limit"] == "100"
 
 
+@pytest.mark.parametrize(
+    ("storage", "expected"),
+    [
+        ("redis://redis:6379/0", "redis://:a%2Fb%40c@redis:6379/0"),
+        ("rediss://ann@[::1]:6379", "rediss://ann:a%2Fb%40c@[::1]:6379"),
+        ("redis://:own@redis:6379/0", "redis://:own@redis:6379/0"),
+        ("memory://", "memory://"),
+    ],
+)
+def test_the_password_of_redis_comes_as_a_secret_of_its_own(storage: str, expected: str) -> None:
+    settings = LimitSettings.model_validate(
+        {"rate_limit_storage": storage, "redis_password": "a/b@c"}
+    )
+    assert settings.storage_url == expected
+    assert "a/b" not in repr(settings)
+
+
 def test_l4_several_workers_need_a_shared_storage(database: DatabaseSettings) -> None:
     from api.app import create_app  # noqa: PLC0415 # what is tested is the composition
 

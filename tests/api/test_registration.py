@@ -6,6 +6,7 @@ import httpx
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api.accounts.passwords import check_policy
 from tests.api.constants import NEW_PASSWORD
 from tests.api.running import ADMIN_TOKEN, PASSWORD, StartApi, bearer, register
 
@@ -63,9 +64,18 @@ async def test_the_password_is_stored_hashed(
 
 
 async def test_weak_passwords_are_refused_by_name_of_the_rule(client: httpx.AsyncClient) -> None:
-    for weak in ("short", "aaaaaaaaaaaa", "password123", "my name is ANN ok", "x" * 1000):
+    for weak in (
+        *("short", "aaaaaaaaaaaa", "my name is ANN ok", "x" * 1000),
+        *("password123", "1q2w3e4r5t", "Qwertyuiop", "ILOVEYOU2024!", "dragondragon"),
+        *("123football", "\uff50assword123"),
+    ):
         refused = await register(client, password=weak)
         assert (refused.status_code, refused.json()["code"]) == (400, "weak_password"), weak
+
+
+def test_a_common_word_inside_a_password_is_no_reason_to_refuse_it() -> None:
+    for strong in ("love-4f9a1c77e0", "correct horse battery", "9283475love2839471"):
+        check_policy(strong, username="ann")
 
 
 async def test_bad_usernames_and_unknown_fields_are_422(client: httpx.AsyncClient) -> None:
