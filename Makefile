@@ -44,6 +44,10 @@ up: setup web ## Everything on this machine against the real Telegram and OpenRo
 doctor: setup ## Does the configuration work? Token, key, model, fallback, prices: one line each
 	@exec $(BIN)/python -m bot.doctor
 
+.PHONY: invite
+invite: ## A random code for ACCESS_INVITE_CODES
+	@head -c 24 /dev/urandom | base64 | tr '+/' '-_'
+
 .PHONY: smoke
 smoke: setup ## A throw-away stack: LIMIT messages of DATA in, numbers compared, JSON last
 	@exec $(BIN)/python -m embedded.stack smoke --data "$(DATA)" --limit "$(or $(LIMIT),2000)"

@@ -8,7 +8,7 @@ import signal
 
 from bot.app import App
 from bot.sections import Settings
-from common.log import configure_logging, get_logger
+from common.log import configure_logging, get_logger, hide
 from common.process import run
 from common.settings import load
 from common.tracing import TracingSettings, configure_tracing
@@ -45,6 +45,7 @@ async def _run(app: App, stop: asyncio.Event) -> None:
 def main() -> int:
     settings = Settings.from_environment()
     configure_logging(settings.runtime, service="bot")
+    hide(settings.model.openrouter_base_url)
     configure_tracing(load(TracingSettings), service="bot")
     code = asyncio.run(_serve(settings))
     logging.shutdown()

@@ -27,12 +27,23 @@ _SECRETS = re.compile(
     r"|(?P<key>\b(?:sk|rk)-[A-Za-z0-9_-]{8,})"
     r"|(?P<auth>(?i:bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,})"
     r"|(?P<url>(?<=://)[^/\s:@]*:[^\s\"'<>]+(?=@))"
-    r"|(?P<named>(?i:\b(?:password|passwd|pwd|secret|token|api_?key)=)['\"]?[^\s&'\",;]+)"
+    r"|(?P<named>(?i:(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|\bkey"
+    r"|\bsig|signature)=)['\"]?[^\s&'\",;]+)"
 )
+# Addresses that hold a secret which no pattern can tell, a path of a gateway for example.
+_hidden: dict[str, re.Pattern[str]] = {}
+
+
+def hide(address: str) -> None:
+    """Keep an address, and whatever follows it up to a blank or a quote, out of every log line."""
+    stem = address.rstrip("/")
+    _hidden[stem] = re.compile(re.escape(stem) + r"[^\s\"'<>]*", re.IGNORECASE)
 
 
 def redact(text: str) -> str:
-    """Replace what looks like a credential by `***`."""
+    """Replace what looks like a credential, and hidden addresses, by `***`."""
+    for pattern in _hidden.values():
+        text = pattern.sub("***", text)
     return _SECRETS.sub("***", text)
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self, TypeVar
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
@@ -28,7 +29,7 @@ from pydantic_settings import (
 from common.errors import SettingError
 from common.zones import zone_named
 
-# Values that stand in .env.example: they may run a demo, never production.
+# Values of .env.example and of examples elsewhere. A published secret is none, on a laptop neither.
 PLACEHOLDERS = frozenset({"change-me", "changeme", "secret", "password", "admin"})
 MINIMUM_SECRET_BYTES = 32
 
@@ -75,6 +76,13 @@ class Section(BaseSettings):
         extra="ignore",
         frozen=True,
     )
+
+    @field_validator("*")
+    @classmethod
+    def _is_no_placeholder(cls, value: Any) -> Any:
+        if isinstance(value, SecretStr) and _is_placeholder(value.get_secret_value()):
+            raise ValueError("is a placeholder: set a random value")
+        return value
 
     @classmethod
     def settings_customise_sources(
@@ -215,14 +223,24 @@ class DataKeySettings(Section):
         return self.data_key_second.get_secret_value() if self.data_key_second else None
 
 
+def _is_placeholder(secret: str) -> bool:
+    """Whether a secret, or the password of an address, is one of the published ones."""
+    candidates = [secret]
+    if "://" in secret:
+        # Its own validator says what is wrong with an address that cannot be split.
+        with suppress(ValueError):
+            candidates.append(unquote(urlsplit(secret).password or ""))
+    return any(candidate.strip().lower() in PLACEHOLDERS for candidate in candidates)
+
+
 def refuse_weak_secret(environment: Environment, name: str, secret: SecretStr | None) -> None:
-    """Outside development a placeholder or short secret refuses to start.
+    """Outside development a missing or short secret refuses to start.
 
     Raises:
-        ValueError: the secret is missing, a placeholder or shorter than 32 bytes.
+        ValueError: the secret is missing or shorter than 32 bytes.
     """
     if environment is Environment.DEVELOPMENT:
         return
     value = secret.get_secret_value() if secret else ""
-    if value.lower() in PLACEHOLDERS or len(value.encode()) < MINIMUM_SECRET_BYTES:
+    if len(value.encode()) < MINIMUM_SECRET_BYTES:
         raise ValueError(f"{name} needs a random value of at least {MINIMUM_SECRET_BYTES} bytes")

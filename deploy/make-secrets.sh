@@ -23,7 +23,7 @@ put() {
 
 for name in postgres_password clickhouse_writer_password clickhouse_reader_password \
     clickhouse_cluster_secret data_key telegram_webhook_secret admin_registration_token \
-    api_token_secret metrics_token grafana_admin_password; do
+    api_token_secret metrics_token grafana_admin_password redis_password; do
     put "$name" "$(random)"
 done
 

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from common.log import redact
+from common import log
+from common.log import hide, redact
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,10 @@ from common.log import redact
         "http://writer:a@AAF@db:8123",
         "GET /?user=writer&password=AAFx&query=1",
         "dsn host=db password='AAFx' port=5432",
+        "POST https://models.example.org/v1/chat/completions?key=AAFx&alt=sse",
+        "GET https://models.example.org/v1/models?access_token=AAFx",
+        "Client error for url 'https://models.example.org/v1?api-key=AAFx'",
+        "https://store.example.org/a?sig=AAFx%3D&se=2026",
     ],
 )
 def test_credentials_are_replaced(secret: str) -> None:
@@ -28,11 +33,22 @@ def test_credentials_are_replaced(secret: str) -> None:
     assert "***" in redact(secret)
 
 
+def test_a_hidden_address_is_in_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "_hidden", {})
+    hide("https://gateway.example.org/AAF-account/v1/")
+    for line in (
+        "POST https://gateway.example.org/AAF-account/v1/chat/completions failed",
+        "for url 'https://GATEWAY.example.org/AAF-account/v1?x=1'",
+    ):
+        assert "AAF" not in redact(line)
+        assert "example.org" not in redact(line).lower()
+
+
 def test_plain_lines_stay_as_they_are() -> None:
     for line in (
         "turn 0194 finished in 1.2 s at 12:30:45",
         "GET http://127.0.0.1:8000/health from ann@example.org",
-        "prompt_tokens=20 token_seconds=0.1 status=ok",
+        "prompt_tokens=20 token_seconds=0.1 status=ok user_key=7",
     ):
         assert redact(line) == line
 

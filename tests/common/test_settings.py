@@ -68,15 +68,21 @@ def test_what_is_no_time_zone_is_refused(monkeypatch: pytest.MonkeyPatch, zone: 
         load(ReportSettings)
 
 
-@pytest.mark.parametrize("weak", ["change-me", "short"])
-def test_production_refuses_a_placeholder_secret(
-    monkeypatch: pytest.MonkeyPatch, weak: str
-) -> None:
-    monkeypatch.setenv("DATA_KEY", weak)
-    assert load(DataKeySettings).data_key == SecretStr(weak)
+def test_production_refuses_a_short_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATA_KEY", "short")
+    assert load(DataKeySettings).data_key == SecretStr("short")
     monkeypatch.setenv("ENVIRONMENT", "production")
     with pytest.raises(SettingError, match="DATA_KEY"):
         load(DataKeySettings)
+
+
+@pytest.mark.parametrize("address", ["change-me", "change%2Dme", "Password", "admin"])
+def test_a_placeholder_is_no_password_of_an_address(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://dialytics:{address}@host/db")
+    with pytest.raises(SettingError, match="DATABASE_URL"):
+        load(DatabaseSettings)
 
 
 def test_the_driver_urls_differ_only_in_scheme(monkeypatch: pytest.MonkeyPatch) -> None:

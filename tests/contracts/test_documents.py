@@ -18,7 +18,10 @@ PROJECT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
     [
         *(PROJECT / "docs").rglob("*.md"),
-        *(PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+        *(
+            PROJECT / name
+            for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")
+        ),
     ]
 )
 TOP = tuple(

@@ -77,7 +77,7 @@ def test_secrets_are_never_plain_texts() -> None:
         - OF_OTHERS
     ),
 )
-def test_production_refuses_a_placeholder(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_placeholder_is_refused_everywhere(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     for variable in [*os.environ]:
         if variable in {item.name for item in settings()}:
             monkeypatch.delenv(variable)
@@ -93,9 +93,12 @@ def test_production_refuses_a_placeholder(monkeypatch: pytest.MonkeyPatch, name:
     ours = [section for section in sections if not section.__module__.startswith(OF_THE_STACK)]
     for section in ours:
         load(section)
-        monkeypatch.setenv(name, "change-me")
-        with pytest.raises(SettingError, match=name):
-            load(section)
+        monkeypatch.setenv(name, "Change-Me")
+        for environment in ("production", "development"):
+            monkeypatch.setenv("ENVIRONMENT", environment)
+            with pytest.raises(SettingError, match=name):
+                load(section)
+        monkeypatch.setenv("ENVIRONMENT", "production")
         monkeypatch.setenv(name, strong if name not in BY_FORM else f"1:{strong}")
 
 
