@@ -5,16 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from typing import TYPE_CHECKING
 
-from bot.app import App
 from bot.sections import Settings
 from common.log import configure_logging, get_logger, hide
 from common.process import run
 from common.settings import load
 from common.tracing import TracingSettings, configure_tracing
 
+if TYPE_CHECKING:
+    from bot.app import App
+
 
 async def _serve(settings: Settings) -> int:
+    # aiogram takes seconds to import: a wrong setting is told before.
+    from bot.app import App  # noqa: PLC0415
+
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -15,7 +15,7 @@ from common.tracing import TracingSettings
 from tests.otlp_collector import collecting
 
 PROJECT = Path(__file__).parents[2]
-SERVICES = "import api.__main__, bot.__main__, pipelines.follow, warehouse.client"
+SERVICES = "import api.__main__, bot.app, pipelines.follow, warehouse.client"
 OFF = """
 import sys
 from common.settings import load

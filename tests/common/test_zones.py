@@ -22,7 +22,7 @@ from warehouse.periods import midnight
 PROJECT = Path(__file__).parents[2]
 BEGIN, END = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (2015, 2038))
 ENTRY_POINTS = (
-    *("bot.__main__", "bot.parked", "bot.rotation", "api.__main__", "api.accounts.__main__"),
+    *("bot.app", "bot.parked", "bot.rotation", "api.__main__", "api.accounts.__main__"),
     *("pipelines.__main__", "pipelines.backfill", "pipelines.reconcile", "pipelines.proof"),
     *("pipelines.ending", "pipelines.definitions", "migrations.__main__", "common.probe"),
     *("embedded.stack.__main__", "embedded.chaos.__main__", "embedded.soak.__main__"),
