@@ -119,7 +119,7 @@ def steady_traffic(stack: Stack, *, seconds: float) -> list[float]:
     """People write at a steady pace; seconds from each turn's commit until the API counts it."""
     plan = stack.plan
     client = ApiClient(
-        plan.url(plan.settings.api_port),
+        plan.api_url,
         username="benchmark",
         password=plan.keys.secret("smoke_password"),
     )

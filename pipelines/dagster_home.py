@@ -113,11 +113,7 @@ def command(process: str, settings: DagsterSettings) -> list[str]:
             *("--host", settings.bind_host, "--port", str(port), "--location-name", "dialytics"),
             *log_format,
         ],
-        "webserver": [
-            *("-m", "dagster_webserver", "--workspace", workspace),
-            *("--host", settings.bind_host, "--port", str(settings.dagster_port)),
-            *log_format,
-        ],
+        "webserver": ["-m", "pipelines.dagster_page"],
         "daemon": [
             *("-m", "dagster._daemon", "run", "--workspace", workspace, "--log-level", "warning"),
             *log_format,

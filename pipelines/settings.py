@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from common.listening import is_every_address, is_loopback
+from common.origins import hostname_of
 from common.settings import Environment, Section, refuse_weak_secret
 
 
@@ -51,6 +55,16 @@ class DagsterSettings(Section):
     bind_host: str = "127.0.0.1"
     dagster_port: int = Field(default=3000, ge=1, le=65_535)
     """Web page of Dagster."""
+    dagster_bind_host: str = "127.0.0.1"
+    """Address of Dagster's page. Whoever reaches it and may log in starts and stops every run."""
+    dagster_hosts: str = ""
+    """Names, separated by commas, by which browsers may ask for Dagster's page; `localhost`,
+    127.0.0.1 and DAGSTER_BIND_HOST always may."""
+    dagster_login: bool | None = None
+    """Whether Dagster's page asks for an account of the API with the scope `dagster:use`; unset:
+    when DAGSTER_BIND_HOST is not loopback."""
+    dagster_api_url: str = "http://127.0.0.1:8000"
+    """Where Dagster's page asks the API who logs in."""
     dagster_code_port: int = Field(default=3030, ge=1, le=65_535)
     """gRPC port of the code server, on 127.0.0.1 unless DAGSTER_CODE_HOST says otherwise."""
     dagster_code_host: str = "127.0.0.1"
@@ -69,6 +83,36 @@ class DagsterSettings(Section):
             refuse_weak_secret(self.environment, "METRICS_TOKEN", self.metrics_token)
         return self
 
+    @field_validator("dagster_hosts")
+    @classmethod
+    def _are_names(cls, value: str) -> str:
+        for name in _names(value):
+            if not re.fullmatch(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", name):
+                raise ValueError(f"{name!r} is not a name like dagster.example.org, without a port")
+        return value
+
+    @field_validator("dagster_api_url")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or hostname_of(parts.netloc) is None:
+            raise ValueError("must be like http://api:8000")
+        return value
+
+    @property
+    def page_hosts(self) -> frozenset[str]:
+        """Names of Dagster's page beside those of this machine."""
+        own = [] if is_every_address(self.dagster_bind_host) else [self.dagster_bind_host]
+        return frozenset(
+            name.strip("[]").casefold() for name in (*own, *_names(self.dagster_hosts))
+        )
+
+    @property
+    def asks_for_login(self) -> bool:
+        if self.dagster_login is None:
+            return not is_loopback(self.dagster_bind_host)
+        return self.dagster_login
+
     @field_validator("dagster_database_url")
     @classmethod
     def _is_postgresql(cls, value: SecretStr) -> SecretStr:
@@ -81,3 +125,7 @@ class DagsterSettings(Section):
     @property
     def home(self) -> Path:
         return (self.dagster_home or self.data_dir / "dagster").resolve()
+
+
+def _names(listed: str) -> list[str]:
+    return [name.strip() for name in listed.split(",") if name.strip()]

@@ -12,6 +12,8 @@ class Scope(StrEnum):
     """Names beside the keys."""
     TEXTS_READ = "texts:read"
     """Texts of dialogs; every reading is recorded."""
+    DAGSTER_USE = "dagster:use"
+    """Dagster's page, whose guard asks here: start and stop every run."""
     ADMIN = "admin"
     """Accounts, scopes, the record of readings."""
 
@@ -20,5 +22,6 @@ DESCRIPTIONS = {
     Scope.STATS_READ: "Read statistics; people appear as pseudonymous keys.",
     Scope.NAMES_READ: "See people's names beside their keys.",
     Scope.TEXTS_READ: "Read the texts of dialogs; every reading is recorded.",
+    Scope.DAGSTER_USE: "Use Dagster's page: see, start and stop every run.",
     Scope.ADMIN: "Manage accounts and see who read which texts.",
 }

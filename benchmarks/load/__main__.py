@@ -107,7 +107,7 @@ def _make_accounts(stack: Stack, *, users: int) -> None:
     plan = stack.plan
     password = plan.keys.secret("load_password")
     for name in [*(f"{ACCOUNT}{number}" for number in range(users)), f"{ACCOUNT}impatient"]:
-        client = ApiClient(plan.url(plan.settings.api_port), username=name, password=password)
+        client = ApiClient(plan.api_url, username=name, password=password)
         try:
             client.register(plan.secret("admin_registration_token"))
         finally:
@@ -118,7 +118,7 @@ def _wait_until_published(stack: Stack, *, turns: int) -> None:
     plan = stack.plan
     login = (f"{ACCOUNT}0", plan.keys.secret("load_password"))
     deadline = time.monotonic() + PUBLISH_SECONDS
-    with httpx.Client(base_url=plan.url(plan.settings.api_port), auth=login, timeout=30) as client:
+    with httpx.Client(base_url=plan.api_url, auth=login, timeout=30) as client:
         while True:
             body = {"metrics": ["turns"], "date_range": "all"}
             answer = client.post("/api/v1/query", json=body)
@@ -136,7 +136,7 @@ def _play(stack: Stack, *, users: int, seconds: int, out: Path) -> int:
     out = out.resolve()
     command = [
         *(str(LOCUST), "--locustfile", str(SCENARIOS), "--headless", "--only-summary"),
-        *("--host", plan.url(plan.settings.api_port), "--loglevel", "WARNING"),
+        *("--host", plan.api_url, "--loglevel", "WARNING"),
         *("--users", str(users + 1), "--spawn-rate", str(users / SPAWN_SECONDS)),
         *("--run-time", f"{seconds + SPAWN_SECONDS}s", "--reset-stats", "--stop-timeout", "10"),
         *("--csv", str(out / "load"), "--html", str(out / "load.html")),

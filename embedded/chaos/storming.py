@@ -72,7 +72,7 @@ class Arena:
         self.dagster_url = plan.dagster_database_url()
         self.pid_of = stack.supervisor.pid_of
         self.client = ApiClient(
-            plan.url(plan.settings.api_port),
+            plan.api_url,
             username="chaos",
             password=plan.keys.secret("chaos_password"),
         )

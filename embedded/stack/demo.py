@@ -92,7 +92,7 @@ def _load_history(stack: Stack, progress: Progress) -> None:
 def _demo_account(stack: Stack) -> str:
     plan = stack.plan
     password = plan.keys.secret("demo_password")
-    client = ApiClient(plan.url(plan.settings.api_port), username=LOGIN, password=password)
+    client = ApiClient(plan.api_url, username=LOGIN, password=password)
     try:
         client.register(plan.secret("admin_registration_token"))
     finally:
@@ -103,6 +103,7 @@ def _demo_account(stack: Stack) -> str:
         LOGIN,
         "names:read",
         "texts:read",
+        "dagster:use",
         environment=plan.environment(DATABASE_URL=plan.database_url()),
     )
     return password
@@ -112,14 +113,13 @@ def _print_addresses(
     stack: Stack, progress: Progress, *, login: tuple[str, str] | None = None
 ) -> None:
     plan = stack.plan
-    settings = plan.settings
-    api = plan.url(settings.api_port)
+    api = plan.api_url
     progress.say(f"Running; {stack.memory_mib()} MiB in all")
     lines = {
         "Dashboard": api,
         "API docs": f"{api}/docs",
-        "Dagster": plan.url(settings.dagster_port),
-        "Bot health": f"{plan.url(settings.bot_port)}/health",
+        "Dagster": plan.dagster_url,
+        "Bot health": f"{plan.bot_url}/health",
         "Logs": str(plan.data / "logs"),
         "Admin token": f"in {plan.keys.directory / 'admin_registration_token'}",
     }

@@ -149,11 +149,10 @@ class Stack:
             ) from error
 
     def _refuse_taken_ports(self) -> None:
-        host = self.plan.settings.bind_host
-        ports = self.plan.ports()
-        for name, port in ports.items():
-            twin = next((other for other in ports if other < name and ports[other] == port), None)
-            if twin:
+        listeners = self.plan.listeners()
+        for name, (host, port) in listeners.items():
+            others = (other for other in listeners if other < name)
+            if twin := next((other for other in others if listeners[other][1] == port), None):
                 raise SettingError(name, f"port {port} is also {twin}; choose another")
             if not is_free(host, port):
                 raise SettingError(name, f"port {port} on {host} is already in use")

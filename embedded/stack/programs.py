@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from common.errors import SettingError
+from common.listening import url_of
 from embedded.postgres import EmbeddedPostgres
 from embedded.stack.keys import KeyRing
 from embedded.stack.readiness import Probe, answers, listens, postgres_answers
@@ -69,8 +70,17 @@ class Plan:
     def has_embedded_clickhouse(self) -> bool:
         return self.settings.clickhouse_url is None
 
-    def url(self, port: int) -> str:
-        return f"http://{self.settings.bind_host}:{port}"
+    @property
+    def api_url(self) -> str:
+        return url_of(self.settings.bind_host, self.settings.api_port)
+
+    @property
+    def bot_url(self) -> str:
+        return url_of(self.settings.bind_host, self.settings.bot_port)
+
+    @property
+    def dagster_url(self) -> str:
+        return url_of(self.settings.dagster_bind_host, self.settings.dagster_port)
 
     def database_url(self) -> str:
         if self.settings.database_url:
@@ -130,22 +140,25 @@ class Plan:
     def replay_environment(self) -> dict[str, str]:
         return self.environment(**simulated_addresses(self))
 
-    def ports(self) -> dict[str, int]:
-        """Setting -> port, of every program that will listen."""
+    def listeners(self) -> dict[str, tuple[str, int]]:
+        """Setting of the port -> address and port, of every program that will listen."""
         settings = self.settings
-        ports = {
-            "BOT_PORT": settings.bot_port,
-            "API_PORT": settings.api_port,
-            "DAGSTER_PORT": settings.dagster_port,
-            "DAGSTER_CODE_PORT": settings.dagster_code_port,
+        listeners = {
+            "BOT_PORT": (settings.bind_host, settings.bot_port),
+            "API_PORT": (settings.bind_host, settings.api_port),
+            "DAGSTER_PORT": (settings.dagster_bind_host, settings.dagster_port),
+            "DAGSTER_CODE_PORT": (settings.bind_host, settings.dagster_code_port),
         }
         if settings.pipelines_metrics_port:
-            ports["PIPELINES_METRICS_PORT"] = settings.pipelines_metrics_port
+            listeners["PIPELINES_METRICS_PORT"] = (
+                settings.bind_host,
+                settings.pipelines_metrics_port,
+            )
         if self.has_embedded_clickhouse:
-            ports["CLICKHOUSE_PORT"] = settings.clickhouse_port
+            listeners["CLICKHOUSE_PORT"] = (settings.bind_host, settings.clickhouse_port)
         if self.simulated:
-            ports["SIMULATOR_PORT"] = settings.simulator_port
-        return ports
+            listeners["SIMULATOR_PORT"] = (settings.bind_host, settings.simulator_port)
+        return listeners
 
 
 def _python(*arguments: str) -> list[str]:
@@ -224,7 +237,7 @@ def services(plan: Plan) -> list[Program]:
                 BOT_PORT=str(settings.bot_port),
                 **(simulated_addresses(plan) if plan.simulated else {}),
             ),
-            is_ready=answers(f"{plan.url(settings.bot_port)}/ready"),
+            is_ready=answers(f"{plan.bot_url}/ready"),
         ),
         Program(
             name="dagster-code",
@@ -247,7 +260,7 @@ def services(plan: Plan) -> list[Program]:
             title="Dagster UI",
             command=_python("pipelines", "webserver"),
             environment=pipelines_environment(plan),
-            is_ready=answers(f"{plan.url(settings.dagster_port)}/server_info"),
+            is_ready=answers(f"{plan.dagster_url}/server_info"),
         ),
         Program(
             name="api",
@@ -262,7 +275,7 @@ def services(plan: Plan) -> list[Program]:
                 API_TOKEN_SECRET=plan.secret("api_token_secret"),
                 API_PORT=str(settings.api_port),
             ),
-            is_ready=answers(f"{plan.url(settings.api_port)}/ready"),
+            is_ready=answers(f"{plan.api_url}/ready"),
         ),
     ]
 
@@ -307,6 +320,8 @@ def pipelines_environment(plan: Plan) -> dict[str, str]:
         DAGSTER_DATABASE_URL=plan.dagster_database_url(),
         DAGSTER_HOME=str((plan.settings.dagster_home or plan.data / "dagster").resolve()),
         DAGSTER_PORT=str(plan.settings.dagster_port),
+        DAGSTER_BIND_HOST=plan.settings.dagster_bind_host,
+        DAGSTER_API_URL=plan.api_url,
         DAGSTER_CODE_PORT=str(plan.settings.dagster_code_port),
         PIPELINES_METRICS_PORT=str(plan.settings.pipelines_metrics_port),
     )

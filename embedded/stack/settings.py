@@ -19,6 +19,7 @@ class StackSettings(Section):
     bot_port: int = Field(default=8080, ge=1, le=65535)
     api_port: int = Field(default=8000, ge=1, le=65535)
     dagster_port: int = Field(default=3000, ge=1, le=65535)
+    dagster_bind_host: str = "127.0.0.1"
     dagster_code_port: int = Field(default=3030, ge=1, le=65535)
     pipelines_metrics_port: int = Field(default=9109, ge=0, le=65535)
     clickhouse_port: int = Field(default=8123, ge=1, le=65535)

@@ -120,7 +120,7 @@ def smoke(*, data: Path | None, limit: int) -> int:
 def _measure(stack: Stack, progress: Progress, *, limit: int, started: float) -> SmokeResult:
     plan = stack.plan
     client = ApiClient(
-        plan.url(plan.settings.api_port),
+        plan.api_url,
         username="smoke",
         password=plan.keys.secret("smoke_password"),
     )

@@ -116,7 +116,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Ite
             check=True,
         )
         expected = result_of(replay.stdout)["expected_user_messages"]
-        client = ApiClient(plan.url(plan.settings.api_port), username="analyst", password=PASSWORD)
+        client = ApiClient(plan.api_url, username="analyst", password=PASSWORD)
         client.register(plan.secret("admin_registration_token"))
         deadline = time.monotonic() + 300
         while client.stats("day")["summary"]["current"]["user_messages"] < expected:

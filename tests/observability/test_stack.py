@@ -144,7 +144,7 @@ def test_one_message_is_followed_from_update_to_turn_to_batch(stack: Stack) -> N
 def test_a_request_is_followed_from_the_api_to_the_query_of_clickhouse(stack: Stack) -> None:
     request = "follow-me-0123456789"
     answer = httpx.get(
-        f"{stack.plan.url(stack.plan.settings.api_port)}/api/v1/stats/models",
+        f"{stack.plan.api_url}/api/v1/stats/models",
         params={"period": "week"},
         headers={"X-Request-Id": request},
         auth=("analyst", PASSWORD),
@@ -200,7 +200,7 @@ def test_one_request_is_one_trace_from_the_api_to_the_query_of_clickhouse(
 ) -> None:
     request = "trace-me-0123456789"
     httpx.get(
-        f"{stack.plan.url(stack.plan.settings.api_port)}/api/v1/stats/models",
+        f"{stack.plan.api_url}/api/v1/stats/models",
         params={"period": "month"},
         headers={"X-Request-Id": request},
         auth=("analyst", PASSWORD),

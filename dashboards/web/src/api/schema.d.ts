@@ -2137,7 +2137,7 @@ export interface components {
          * Scope
          * @enum {string}
          */
-        Scope: "stats:read" | "names:read" | "texts:read" | "admin";
+        Scope: "stats:read" | "names:read" | "texts:read" | "dagster:use" | "admin";
         /** ScopesChange */
         ScopesChange: {
             /** Scopes */
