@@ -44,7 +44,6 @@ ENV PATH=/venv/bin:$PATH \
     HOME=/tmp \
     MPLCONFIGDIR=/tmp/matplotlib \
     ENVIRONMENT=production \
-    BIND_HOST=0.0.0.0 \
     DATA_DIR=/data
 RUN groupadd --gid 10001 dialytics \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin dialytics \
@@ -54,12 +53,14 @@ COPY common/ common/
 USER 10001:10001
 
 FROM runtime AS bot
+ENV BIND_HOST=0.0.0.0
 COPY --from=bot-packages /venv /venv
 COPY bot/ bot/
 EXPOSE 8080
 CMD ["python", "-m", "bot"]
 
 FROM runtime AS api
+ENV BIND_HOST=0.0.0.0
 COPY --from=api-packages /venv /venv
 COPY --from=web /build/dist dashboards/web/dist
 COPY warehouse/ warehouse/

@@ -53,8 +53,7 @@ def worker() -> FastAPI:
 
 
 def main() -> None:
-    runtime = load(RuntimeSettings)
-    configure_logging(runtime, service="api")
+    configure_logging(load(RuntimeSettings), service="api")
     configure_tracing(load(TracingSettings), service="api")
     settings = load_settings()
     refuse_what_workers_cannot_share(settings)
@@ -62,7 +61,7 @@ def main() -> None:
     server = settings.server
     has_workers = server.api_workers > 1
     app = None if has_workers else create_app(settings)
-    listener = _listen(runtime.bind_host, server.api_port)
+    listener = _listen(server.bind_host, server.api_port)
     config = uvicorn.Config(
         app or "api.__main__:worker",
         factory=has_workers,
@@ -78,7 +77,7 @@ def main() -> None:
     )
     log.info(
         "serving",
-        host=runtime.bind_host,
+        host=server.bind_host,
         port=listener.getsockname()[1],
         workers=server.api_workers,
     )

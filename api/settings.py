@@ -21,6 +21,8 @@ class ServerSettings(Section):
     """Where the API listens, whom it believes about addresses, what it serves at `/`."""
 
     environment: Environment = Environment.DEVELOPMENT
+    bind_host: str = "127.0.0.1"
+    """Address of the API with its dashboard, and of the bot's webhook: these two alone."""
     api_port: int = Field(default=8000, ge=0, le=65535)
     api_workers: int = Field(default=1, ge=1, le=64)
     """Processes. More than one needs a shared RATE_LIMIT_STORAGE."""

@@ -337,7 +337,7 @@ class App:
         await runner.setup()
         self._at_end(stack, "HTTP server stopped", runner.cleanup)
         try:
-            await web.TCPSite(runner, s.runtime.bind_host, s.bot.bot_port).start()
+            await web.TCPSite(runner, s.bot.bind_host, s.bot.bot_port).start()
         except OSError as error:
             raise SettingError(
                 "BOT_PORT", f"cannot listen on port {s.bot.bot_port}: {error.strerror}"

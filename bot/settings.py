@@ -199,6 +199,8 @@ class LimitSettings(Section):
 class BotSettings(Section):
     """How the bot works through its inbox."""
 
+    bind_host: str = "127.0.0.1"
+    """Address of the API with its dashboard, and of the bot's webhook: these two alone."""
     bot_port: int = Field(default=8080, ge=0, le=65535)
     default_language: str = "en"
     """For people whose client states no language that the bot speaks."""

@@ -12,7 +12,7 @@ log = get_logger(__name__)
 def is_loopback(host: str) -> bool:
     """Whether only this machine, or this container, reaches what listens on `host`."""
     try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.casefold() == "localhost"
 
@@ -20,7 +20,7 @@ def is_loopback(host: str) -> bool:
 def is_every_address(host: str) -> bool:
     """Whether `host` stands for all addresses of this machine."""
     try:
-        return ipaddress.ip_address(host.strip("[]")).is_unspecified
+        return ipaddress.ip_address(host).is_unspecified
     except ValueError:
         return not host
 
@@ -37,8 +37,14 @@ def warn_if_open(setting: str, host: str, *, opens: str) -> None:
         log.warning("listens_beyond_this_machine", setting=setting, host=host, opens=opens)
 
 
-def url_of(host: str, port: int) -> str:
+def reached_at(host: str) -> str:
     """The address at which this machine reaches what listens on `host`."""
-    if is_every_address(host):
-        host = "::1" if ":" in host else "127.0.0.1"
-    return f"http://[{host}]:{port}" if ":" in host and "[" not in host else f"http://{host}:{port}"
+    if not is_every_address(host):
+        return host
+    return "::1" if ":" in host else "127.0.0.1"
+
+
+def url_of(host: str, port: int) -> str:
+    """The same, as the beginning of a URL."""
+    reached = reached_at(host)
+    return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"

@@ -144,8 +144,6 @@ class RuntimeSettings(Section):
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     log_format: str = Field(default="auto", pattern="^(auto|json|console)$")
     """`auto`: readable in a terminal, JSON elsewhere and in production."""
-    bind_host: str = "127.0.0.1"
-    """Address that the services listen on."""
 
 
 def _with_scheme(url: str, scheme: str) -> str:

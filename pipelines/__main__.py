@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
+from common.listening import warn_if_open
 from common.log import configure_logging
 from common.process import run
 from common.settings import RuntimeSettings, load
@@ -23,6 +24,11 @@ def main() -> int:
     if arguments.process == "code-server":
         # Fail here in one line rather than inside Dagster.
         load_stores()
+        warn_if_open(
+            "DAGSTER_CODE_BIND_HOST",
+            settings.dagster_code_bind_host,
+            opens="gRPC that runs any code, without a login",
+        )
     home = write_home(settings)
     os.environ.update(environment(settings, dict(os.environ)))
     prepare_storage(settings, home=home)

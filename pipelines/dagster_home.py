@@ -110,7 +110,8 @@ def command(process: str, settings: DagsterSettings) -> list[str]:
         # One process: the code server that reloads itself would be two.
         "code-server": [
             *("-m", "pipelines.ending", "api", "grpc", "--module-name", "pipelines.definitions"),
-            *("--host", settings.bind_host, "--port", str(port), "--location-name", "dialytics"),
+            *("--host", settings.dagster_code_bind_host, "--port", str(port)),
+            *("--location-name", "dialytics"),
             *log_format,
         ],
         "webserver": ["-m", "pipelines.dagster_page"],

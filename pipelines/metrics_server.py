@@ -23,6 +23,7 @@ from prometheus_client import (
 from prometheus_client.registry import Collector
 from pydantic import SecretStr
 
+from common.listening import warn_if_open
 from common.log import get_logger
 from common.settings import load
 from pipelines.metrics import DagsterPart, DiskPart, PipelineCollector, WarehousePart
@@ -43,9 +44,14 @@ def export_metrics(settings: DagsterSettings) -> None:
         DagsterPart(),
         DiskPart(settings.data_dir),
     )
+    warn_if_open(
+        "PIPELINES_METRICS_BIND_HOST",
+        settings.pipelines_metrics_bind_host,
+        opens="/metrics, for who has METRICS_TOKEN",
+    )
     serve_metrics(
         make_registry(PipelineCollector(parts)),
-        host=settings.bind_host,
+        host=settings.pipelines_metrics_bind_host,
         port=settings.pipelines_metrics_port,
         token=settings.metrics_token,
     )

@@ -52,7 +52,6 @@ class DagsterSettings(Section):
     dagster_home: Path | None = None
     """Directory of its configuration; unset: DATA_DIR/dagster."""
     data_dir: Path = Path(".data")
-    bind_host: str = "127.0.0.1"
     dagster_port: int = Field(default=3000, ge=1, le=65_535)
     """Web page of Dagster."""
     dagster_bind_host: str = "127.0.0.1"
@@ -66,13 +65,17 @@ class DagsterSettings(Section):
     dagster_api_url: str = "http://127.0.0.1:8000"
     """Where Dagster's page asks the API who logs in."""
     dagster_code_port: int = Field(default=3030, ge=1, le=65_535)
-    """gRPC port of the code server, on 127.0.0.1 unless DAGSTER_CODE_HOST says otherwise."""
+    """gRPC port of the code server."""
+    dagster_code_bind_host: str = "127.0.0.1"
+    """Address of the code server's gRPC. Whoever reaches it runs any code, without a login."""
     dagster_code_host: str = "127.0.0.1"
     """Where webserver and daemon find the code server."""
     dagster_keep_days: int = Field(default=3, ge=1)
     """Runs and ticks older than this are deleted."""
     pipelines_metrics_port: int = Field(default=9109, ge=0, le=65_535)
     """Where the code server answers /metrics; 0: nowhere."""
+    pipelines_metrics_bind_host: str = "127.0.0.1"
+    """Address of these metrics. Other machines that reach it need METRICS_TOKEN."""
     metrics_token: SecretStr | None = None
     """Bearer token that opens /metrics to other machines; without it only this machine reads."""
     environment: Environment = Environment.DEVELOPMENT

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 
+from common.listening import warn_if_open
 from common.log import configure_logging, get_logger
 from common.process import run
 from common.settings import RuntimeSettings, load
@@ -14,12 +15,12 @@ from simulator.settings import SimulatorSettings
 
 
 def main() -> None:
-    runtime, settings = load(RuntimeSettings), load(SimulatorSettings)
-    configure_logging(runtime, service="simulator")
-    asyncio.run(_serve(runtime, settings))
+    configure_logging(load(RuntimeSettings), service="simulator")
+    settings = load(SimulatorSettings)
+    asyncio.run(_serve(settings))
 
 
-async def _serve(runtime: RuntimeSettings, settings: SimulatorSettings) -> None:
+async def _serve(settings: SimulatorSettings) -> None:
     key = settings.openrouter_api_key
     simulator = create_simulator(
         token=settings.telegram_token.get_secret_value(),
@@ -36,7 +37,9 @@ async def _serve(runtime: RuntimeSettings, settings: SimulatorSettings) -> None:
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stop.set)
-    async with listening(simulator, host=runtime.bind_host, port=settings.simulator_port):
+    host = settings.simulator_bind_host
+    warn_if_open("SIMULATOR_BIND_HOST", host, opens="their control, without a login")
+    async with listening(simulator, host=host, port=settings.simulator_port):
         get_logger(__name__).info("listening", url=simulator.url, bot_id=simulator.account.id)
         await stop.wait()
 

@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from common.errors import SettingError
+from common.listening import warn_if_open
 from common.log import configure_logging, get_logger
 from common.process import run
 from common.request_deadline import DeadlineRunner
@@ -92,7 +93,9 @@ def listen(host: str, port: int) -> socket.socket:
             raise SettingError("CLICKHOUSE_PORT", f"port {port} is already in use") from error
         if error.errno == errno.EACCES:
             raise SettingError("CLICKHOUSE_PORT", f"port {port} is not allowed") from error
-        raise SettingError("BIND_HOST", f"cannot listen on {host}: {error.strerror}") from error
+        raise SettingError(
+            "CLICKHOUSE_BIND_HOST", f"cannot listen on {host}: {error.strerror}"
+        ) from error
     return sock
 
 
@@ -148,9 +151,11 @@ async def serve(settings: ClickHouseSettings, engine: Engine, sock: socket.socke
 
 
 def main() -> None:
-    runtime, settings = load(RuntimeSettings), load(ClickHouseSettings)
-    configure_logging(runtime, service="clickhouse")
-    sock = listen(runtime.bind_host, settings.clickhouse_port)
+    configure_logging(load(RuntimeSettings), service="clickhouse")
+    settings = load(ClickHouseSettings)
+    host = settings.clickhouse_bind_host
+    warn_if_open("CLICKHOUSE_BIND_HOST", host, opens="SQL over HTTP, by password, unencrypted")
+    sock = listen(host, settings.clickhouse_port)
     try:
         engine = Engine(
             settings.data_dir / "clickhouse", memory_bytes=settings.clickhouse_memory_mib * MIB

@@ -18,6 +18,9 @@ class ClickHouseSettings(Section):
     """The engine's files are in `clickhouse/` below it."""
     clickhouse_port: int = Field(default=8123, ge=0, le=65535)
     """0 takes a free port and logs it."""
+    clickhouse_bind_host: str = "127.0.0.1"
+    """Address of the embedded ClickHouse. Whoever reaches it needs a password, which nothing
+    encrypts on its way."""
     clickhouse_writer_password: SecretStr
     clickhouse_reader_password: SecretStr
     clickhouse_memory_mib: int = Field(default=1024, ge=256)

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from common.errors import SettingError
-from common.listening import url_of
+from common.listening import reached_at, url_of
 from embedded.postgres import EmbeddedPostgres
 from embedded.stack.keys import KeyRing
 from embedded.stack.readiness import Probe, answers, listens, postgres_answers
@@ -79,6 +79,15 @@ class Plan:
         return url_of(self.settings.bind_host, self.settings.bot_port)
 
     @property
+    def clickhouse_address(self) -> str:
+        """Of the embedded engine."""
+        return url_of(self.settings.clickhouse_bind_host, self.settings.clickhouse_port)
+
+    @property
+    def simulator_url(self) -> str:
+        return url_of(self.settings.simulator_bind_host, self.settings.simulator_port)
+
+    @property
     def dagster_url(self) -> str:
         return url_of(self.settings.dagster_bind_host, self.settings.dagster_port)
 
@@ -103,7 +112,7 @@ class Plan:
             reader = settings.clickhouse_reader_url or settings.clickhouse_url
             return (settings.clickhouse_url if user == "writer" else reader).get_secret_value()
         password = quote(self.secret(f"clickhouse_{user}_password"), safe="")
-        return f"http://{user}:{password}@127.0.0.1:{settings.clickhouse_port}/dialytics"
+        return f"{self.clickhouse_address.replace('://', f'://{user}:{password}@')}/dialytics"
 
     def secret(self, name: str) -> str:
         """A secret from the settings, else the generated one of the same name."""
@@ -147,17 +156,17 @@ class Plan:
             "BOT_PORT": (settings.bind_host, settings.bot_port),
             "API_PORT": (settings.bind_host, settings.api_port),
             "DAGSTER_PORT": (settings.dagster_bind_host, settings.dagster_port),
-            "DAGSTER_CODE_PORT": (settings.bind_host, settings.dagster_code_port),
+            "DAGSTER_CODE_PORT": (settings.dagster_code_bind_host, settings.dagster_code_port),
         }
         if settings.pipelines_metrics_port:
             listeners["PIPELINES_METRICS_PORT"] = (
-                settings.bind_host,
+                settings.pipelines_metrics_bind_host,
                 settings.pipelines_metrics_port,
             )
         if self.has_embedded_clickhouse:
-            listeners["CLICKHOUSE_PORT"] = (settings.bind_host, settings.clickhouse_port)
+            listeners["CLICKHOUSE_PORT"] = (settings.clickhouse_bind_host, settings.clickhouse_port)
         if self.simulated:
-            listeners["SIMULATOR_PORT"] = (settings.bind_host, settings.simulator_port)
+            listeners["SIMULATOR_PORT"] = (settings.simulator_bind_host, settings.simulator_port)
         return listeners
 
 
@@ -188,10 +197,11 @@ def stores(plan: Plan) -> list[Program]:
                 command=_python("embedded.clickhouse"),
                 environment=plan.environment(
                     CLICKHOUSE_PORT=str(port),
+                    CLICKHOUSE_BIND_HOST=plan.settings.clickhouse_bind_host,
                     CLICKHOUSE_WRITER_PASSWORD=plan.secret("clickhouse_writer_password"),
                     CLICKHOUSE_READER_PASSWORD=plan.secret("clickhouse_reader_password"),
                 ),
-                is_ready=answers(f"http://127.0.0.1:{port}/ping"),
+                is_ready=answers(f"{plan.clickhouse_address}/ping"),
             )
         )
     return programs
@@ -214,10 +224,11 @@ def simulators(plan: Plan) -> list[Program]:
             command=_python("simulator"),
             environment=plan.environment(
                 SIMULATOR_PORT=str(port),
+                SIMULATOR_BIND_HOST=plan.settings.simulator_bind_host,
                 TELEGRAM_TOKEN=SIMULATED_TOKEN,
                 OPENROUTER_API_KEY=SIMULATED_KEY,
             ),
-            is_ready=listens("127.0.0.1", port),
+            is_ready=listens(reached_at(plan.settings.simulator_bind_host), port),
             stop_seconds=10,
         )
     ]
@@ -244,7 +255,9 @@ def services(plan: Plan) -> list[Program]:
             title="Dagster code server",
             command=_python("pipelines", "code-server"),
             environment=pipelines_environment(plan),
-            is_ready=listens("127.0.0.1", settings.dagster_code_port),
+            is_ready=listens(
+                reached_at(settings.dagster_code_bind_host), settings.dagster_code_port
+            ),
             # It waits for its runs, which know of a stop only when they are told.
             stops_as_group=True,
         ),
@@ -302,12 +315,11 @@ def traffic(plan: Plan, *, skip: int, per_second: float) -> Program:
 
 def simulated_addresses(plan: Plan) -> dict[str, str]:
     """The settings that point the bot at the simulators, whatever else is set."""
-    simulator = f"http://127.0.0.1:{plan.settings.simulator_port}"
     return {
         "TELEGRAM_TOKEN": SIMULATED_TOKEN,
-        "TELEGRAM_API_URL": simulator,
+        "TELEGRAM_API_URL": plan.simulator_url,
         "OPENROUTER_API_KEY": SIMULATED_KEY,
-        "OPENROUTER_BASE_URL": f"{simulator}/v1",
+        "OPENROUTER_BASE_URL": f"{plan.simulator_url}/v1",
     }
 
 
@@ -323,7 +335,10 @@ def pipelines_environment(plan: Plan) -> dict[str, str]:
         DAGSTER_BIND_HOST=plan.settings.dagster_bind_host,
         DAGSTER_API_URL=plan.api_url,
         DAGSTER_CODE_PORT=str(plan.settings.dagster_code_port),
+        DAGSTER_CODE_BIND_HOST=plan.settings.dagster_code_bind_host,
+        DAGSTER_CODE_HOST=reached_at(plan.settings.dagster_code_bind_host),
         PIPELINES_METRICS_PORT=str(plan.settings.pipelines_metrics_port),
+        PIPELINES_METRICS_BIND_HOST=plan.settings.pipelines_metrics_bind_host,
     )
 
 

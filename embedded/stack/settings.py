@@ -21,9 +21,14 @@ class StackSettings(Section):
     dagster_port: int = Field(default=3000, ge=1, le=65535)
     dagster_bind_host: str = "127.0.0.1"
     dagster_code_port: int = Field(default=3030, ge=1, le=65535)
+    dagster_code_bind_host: str = "127.0.0.1"
     pipelines_metrics_port: int = Field(default=9109, ge=0, le=65535)
+    pipelines_metrics_bind_host: str = "127.0.0.1"
     clickhouse_port: int = Field(default=8123, ge=1, le=65535)
+    clickhouse_bind_host: str = "127.0.0.1"
     simulator_port: int = Field(default=8081, ge=1, le=65535)
+    simulator_bind_host: str = "127.0.0.1"
+    """Address of the simulators. Whoever reaches it controls them, without a login."""
 
     database_url: SecretStr | None = None
     """Set: this PostgreSQL is used and the embedded one is not started."""

@@ -12,6 +12,7 @@ from embedded.stack.demo import demo_plan
 from embedded.stack.programs import Plan, services, stores
 from embedded.stack.settings import StackSettings
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104 # only passed on
 GIVEN = {
     "STATS_API_RATE_LIMIT": "7/minute",
     "LLM_MODEL": "given/model",
@@ -67,6 +68,33 @@ def test_a_password_with_special_characters_reaches_clickhouse(
     monkeypatch.setenv("CLICKHOUSE_READER_PASSWORD", GIVEN["CLICKHOUSE_READER_PASSWORD"])
     url = demo_plan(load(StackSettings), data=None).clickhouse_url("reader")
     assert "//reader:read%3Aby%23hand@127.0.0.1" in url
+
+
+@pytest.mark.parametrize(
+    ("host", "reached"), [(EVERYWHERE, "127.0.0.1"), ("::", "[::1]"), ("::1", "[::1]")]
+)
+def test_each_program_has_its_own_address_and_is_found_there(
+    host: str, reached: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BIND_HOST", host)
+    plan = demo_plan(load(StackSettings), data=None)
+    assert {name for name, (given, _) in plan.listeners().items() if given == host} == {
+        "API_PORT",
+        "BOT_PORT",
+    }
+    assert plan.api_url == f"http://{reached}:8000"
+    for name in (
+        *("DAGSTER_BIND_HOST", "DAGSTER_CODE_BIND_HOST", "PIPELINES_METRICS_BIND_HOST"),
+        *("CLICKHOUSE_BIND_HOST", "SIMULATOR_BIND_HOST"),
+    ):
+        monkeypatch.setenv(name, host)
+    plan = demo_plan(load(StackSettings), data=None)
+    assert {given for given, _ in plan.listeners().values()} == {host}
+    assert plan.dagster_url == f"http://{reached}:3000"
+    assert f"@{reached}:8123/" in plan.clickhouse_url("writer")
+    found = given_environments(plan)
+    assert found["DAGSTER_CODE_HOST"] == {reached.strip("[]")}
+    assert found["TELEGRAM_API_URL"] == {f"http://{reached}:8081"}
 
 
 def test_the_demo_speaks_to_the_simulators_whatever_is_set(
