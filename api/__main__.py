@@ -15,9 +15,9 @@ from api.metrics import SHARED_DIRECTORY
 from api.settings import AccountSettings, LimitSettings, ServerSettings
 from api.workers import DrainingServer, run_workers
 from common.bounded_protocol import BoundedProtocol
-from common.errors import SettingError, UnavailableError
+from common.errors import SettingError
 from common.log import configure_logging, get_logger
-from common.postgres import check_reachable, create_engine
+from common.postgres import refuse_wrong_server
 from common.process import run
 from common.settings import (
     DatabaseSettings,
@@ -57,7 +57,8 @@ def main() -> None:
     configure_tracing(load(TracingSettings), service="api")
     settings = load_settings()
     refuse_what_workers_cannot_share(settings)
-    asyncio.run(_refuse_wrong_database(settings.database))
+    # One that does not answer is no reason to wait: /ready and the routes answer 503.
+    asyncio.run(refuse_wrong_server(settings.database))
     server = settings.server
     has_workers = server.api_workers > 1
     app = None if has_workers else create_app(settings)
@@ -86,21 +87,6 @@ def main() -> None:
     else:
         DrainingServer(config).run(sockets=[listener])
     log.info("stopped")
-
-
-async def _refuse_wrong_database(settings: DatabaseSettings) -> None:
-    """A database that does not answer is no reason to wait: /ready and the routes answer 503.
-
-    Raises:
-        SettingError: PostgreSQL refuses DATABASE_URL.
-    """
-    engine = create_engine(settings, application_name="api")
-    try:
-        await check_reachable(engine)
-    except UnavailableError as error:
-        log.warning("serving without a database until it answers", cause=str(error))
-    finally:
-        await engine.dispose()
 
 
 def _listen(host: str, port: int) -> socket.socket:

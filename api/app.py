@@ -111,7 +111,7 @@ def make_accounts(
     own = settings.accounts
     accounts = Accounts(sessions)
     credentials = CredentialCache(seconds=own.credential_cache_seconds)
-    directory = Directory(accounts, credentials, url=settings.database.libpq_url)
+    directory = Directory(accounts, credentials, url=settings.database.asyncpg_url)
     passwords = Passwords(cost=own.password_hash_cost, threads=own.password_hash_threads)
     previous = own.api_token_secret_previous
     tokens = Tokens(

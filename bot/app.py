@@ -93,7 +93,7 @@ class App:
         except ValueError as error:
             raise SettingError("DEFAULT_LANGUAGE", str(error)) from error
         self.people = People(self.vault, self.sessions)
-        self.leases = Leases(s.database.libpq_url, bot_id)
+        self.leases = Leases(s.database.asyncpg_url, bot_id)
         self.lanes = Lanes(
             self.leases,
             self._work,
@@ -234,7 +234,7 @@ class App:
             # First of all: /ready says which of them the bot is waiting for.
             await self._serve(stack)
             self.monitor.waiting_for = "database"
-            await wait_until_ready(self.engine, self._verify_database)
+            await wait_until_ready(self.settings.database, self._verify_database)
             self._at_end(stack, "lanes given up", self.leases.close)
             with contextlib.suppress(LeasesLostError):
                 await self.leases.open()  # the lanes' loop goes on trying

@@ -161,9 +161,10 @@ def _identifier(value: str) -> int:
 
 async def show(arguments: argparse.Namespace) -> None:
     """Do what was asked and print one line per update."""
-    engine = create_engine(load(DatabaseSettings), application_name="bot-parked")
+    settings = load(DatabaseSettings)
+    await check_reachable(settings)
+    engine = create_engine(settings, application_name="bot-parked")
     try:
-        await check_reachable(engine)
         sessions = async_sessionmaker(engine)
         if arguments.command == "list":
             lines = [one.line() for one in await every(sessions)]

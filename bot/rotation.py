@@ -25,9 +25,10 @@ from common.settings import DatabaseSettings, DataKeySettings, RuntimeSettings, 
 
 
 async def _rewrap(settings: DataKeySettings, *, accepts_losses: bool) -> Rewrapped:
-    engine = create_engine(load(DatabaseSettings), application_name="rotation")
+    database = load(DatabaseSettings)
+    await check_reachable(database)
+    engine = create_engine(database, application_name="rotation")
     try:
-        await check_reachable(engine)
         vault = Vault(settings.data_key.get_secret_value(), second=settings.second)
         return await rewrap(async_sessionmaker(engine), vault, accepts_losses=accepts_losses)
     finally:

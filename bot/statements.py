@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import asyncpg
 
 from bot.sql import statement
+from common.postgres import limit_statements
 from common.settings import DatabaseSettings
 
 PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
@@ -99,17 +100,14 @@ class Statements:
             if self._pool is None:
                 settings = self._settings
                 self._pool = await asyncpg.create_pool(
-                    settings.libpq_url,
+                    settings.asyncpg_url,
                     min_size=0,
                     max_size=self.most,
                     max_inactive_connection_lifetime=settings.db_pool_recycle_seconds,
                     command_timeout=settings.db_statement_timeout_seconds + 5,
+                    init=partial(limit_statements, seconds=settings.db_statement_timeout_seconds),
                     reset=_keep,
-                    server_settings={
-                        "application_name": "bot-statements",
-                        "statement_timeout": str(int(settings.db_statement_timeout_seconds * 1000)),
-                        "timezone": "UTC",
-                    },
+                    server_settings={"application_name": "bot-statements", "timezone": "UTC"},
                 )
         return self._pool
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -24,16 +24,29 @@ from sqlalchemy.types import UserDefinedType
 
 from common.errors import SettingError, UnavailableError
 from common.log import get_logger, redact
+from common.postgres_url import PostgresUrl
 from common.settings import DatabaseSettings
 
 Sessions = async_sessionmaker[AsyncSession]
 
 CONNECT_SECONDS = 10.0
 """A frozen server accepts a connection and says nothing."""
+MIN_SERVER_VERSION = 15
+BACKEND = "SELECT pg_backend_pid()"
 FIRST_PAUSE_SECONDS = 0.5
 MAX_PAUSE_SECONDS = 15.0
 # Wrong user or password, no such database, no right to connect.
 REFUSED_STATES = ("28", "3D", "42501")
+# What asyncpg says of a server without TLS, and PgBouncer in states that also mean other things.
+REFUSALS = (
+    "rejected SSL upgrade",
+    "unsupported startup parameter",
+    "no such database",
+    "no such user",
+    "password authentication failed",
+    "SASL authentication failed",
+    "in statement pooling mode",
+)
 # Connection lost, transaction rolled back, out of resources, stopped by an operator.
 TRANSIENT_STATES = ("08", "40", "53", "57")
 DRIVER_ERRORS = (
@@ -86,22 +99,46 @@ class Versioned:
 
 def create_engine(settings: DatabaseSettings, *, application_name: str) -> AsyncEngine:
     """An engine whose connections are checked before use and replaced after an hour."""
+
+    async def open_connection() -> asyncpg.Connection[asyncpg.Record]:
+        return await connect(
+            settings.asyncpg_url,
+            application_name=application_name,
+            statement_seconds=settings.db_statement_timeout_seconds,
+        )
+
     return create_async_engine(
-        settings.asyncpg_url,
+        "postgresql+asyncpg://",
+        async_creator=open_connection,
         pool_size=settings.db_pool_size,
         max_overflow=settings.db_max_overflow,
         pool_timeout=settings.db_pool_timeout_seconds,
         pool_recycle=settings.db_pool_recycle_seconds,
         pool_pre_ping=True,
         hide_parameters=True,  # an error's message must not quote what was written
-        connect_args={
-            "server_settings": {
-                "application_name": application_name,
-                "statement_timeout": str(int(settings.db_statement_timeout_seconds * 1000)),
-                "timezone": "UTC",
-            }
-        },
     )
+
+
+async def connect(
+    url: str, *, application_name: str, statement_seconds: float | None = None
+) -> asyncpg.Connection[asyncpg.Record]:
+    """A connection outside of a pool, to whatever address libpq understands."""
+    connection = await asyncpg.connect(
+        PostgresUrl.parse(url).asyncpg,
+        timeout=CONNECT_SECONDS,
+        server_settings={"application_name": application_name, "timezone": "UTC"},
+    )
+    if statement_seconds is not None:
+        await limit_statements(connection, statement_seconds)
+    return connection
+
+
+async def limit_statements(connection: asyncpg.Connection[asyncpg.Record], seconds: float) -> None:
+    """Bound every statement of this connection.
+
+    By a statement: PgBouncer refuses the limit when it is a parameter of the connection.
+    """
+    await connection.execute(f"SET statement_timeout = {int(seconds * 1000)}")
 
 
 @asynccontextmanager
@@ -111,15 +148,15 @@ async def transaction(sessions: Sessions) -> AsyncIterator[AsyncSession]:
         yield session
 
 
-async def check_reachable(engine: AsyncEngine) -> None:
+async def check_reachable(settings: DatabaseSettings) -> None:
     """Connect once, for a command that a person runs.
 
     Raises:
-        SettingError: PostgreSQL refuses DATABASE_URL.
+        SettingError: PostgreSQL refuses DATABASE_URL, or cannot be used.
         UnavailableError: PostgreSQL does not answer.
     """
     try:
-        await _connect(engine)
+        await _verify_server(settings)
     except DRIVER_ERRORS as error:
         _refuse_wrong_address(error)
         raise UnavailableError(
@@ -127,24 +164,37 @@ async def check_reachable(engine: AsyncEngine) -> None:
         ) from error
 
 
+async def refuse_wrong_server(settings: DatabaseSettings) -> None:
+    """The same for a service that starts whether PostgreSQL answers or not.
+
+    Raises:
+        SettingError: PostgreSQL refuses DATABASE_URL, or cannot be used.
+    """
+    try:
+        await check_reachable(settings)
+    except UnavailableError as error:
+        log.warning("starting without a database until it answers", cause=str(error))
+
+
 async def wait_until_ready(
-    engine: AsyncEngine, verify: Callable[[], Awaitable[None]] | None = None
+    settings: DatabaseSettings, verify: Callable[[], Awaitable[None]] | None = None
 ) -> None:
     """Wait for PostgreSQL, however long that takes: one line when it begins, one when it ends.
 
     Args:
-        engine: who is asked.
+        settings: who is asked.
         verify: asked after each successful connection; may raise a StartupError.
 
     Raises:
-        SettingError: PostgreSQL answers and refuses DATABASE_URL. Waiting would not help.
+        SettingError: PostgreSQL answers and refuses DATABASE_URL, or cannot be used. Waiting would
+            not help.
         DBAPIError: `verify` failed in another way than by a lost connection.
     """
     clock = asyncio.get_running_loop().time
     started, pause, is_told = clock(), FIRST_PAUSE_SECONDS, False
     while True:
         try:
-            await _connect(engine)
+            await _verify_server(settings)
             if verify:
                 await verify()
         except DRIVER_ERRORS as error:
@@ -162,9 +212,45 @@ async def wait_until_ready(
         pause = min(pause * 2, MAX_PAUSE_SECONDS)
 
 
-async def _connect(engine: AsyncEngine) -> None:
-    async with asyncio.timeout(CONNECT_SECONDS), engine.connect() as connection:
-        await connection.execute(text("SELECT 1"))
+async def _verify_server(settings: DatabaseSettings) -> None:
+    """Refuse a server that is too old, and a pool that gives each transaction another session."""
+    async with asyncio.timeout(CONNECT_SECONDS), AsyncExitStack() as stack:
+        first, second = [
+            await stack.enter_async_context(_plain_connection(settings)) for _ in range(2)
+        ]
+        version = first.get_server_version()
+        if version.major < MIN_SERVER_VERSION:
+            raise SettingError(
+                "DATABASE_URL",
+                f"PostgreSQL {version.major} is too old: {MIN_SERVER_VERSION} or later is needed",
+            )
+        session = await _backend(first)
+        # A pool would give it the session that the first one has just returned.
+        async with second.transaction():
+            shared = await second.fetchval(BACKEND) == session
+            if shared or await _backend(first) != session:
+                raise SettingError(
+                    "DATABASE_URL",
+                    "leads to a pool in transaction mode, which keeps no locks and no"
+                    " notifications: use its session mode, or the server's own address",
+                )
+
+
+@asynccontextmanager
+async def _plain_connection(
+    settings: DatabaseSettings,
+) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    # Without prepared statements: a pool in transaction mode would lose them.
+    connection = await asyncpg.connect(settings.asyncpg_url, statement_cache_size=0)
+    try:
+        yield connection
+    finally:
+        connection.terminate()
+
+
+async def _backend(connection: asyncpg.Connection[asyncpg.Record]) -> int:
+    async with connection.transaction():
+        return int(await connection.fetchval(BACKEND))
 
 
 def is_transient(error: BaseException) -> bool:
@@ -180,7 +266,11 @@ def is_transient(error: BaseException) -> bool:
 def _refuse_wrong_address(error: BaseException) -> None:
     cause = getattr(error, "orig", None) or error
     state = str(getattr(cause, "sqlstate", None) or "")
-    if state.startswith(REFUSED_STATES) or isinstance(cause, ssl.SSLCertVerificationError):
+    if (
+        state.startswith(REFUSED_STATES)
+        or isinstance(cause, ssl.SSLCertVerificationError | asyncpg.ClientConfigurationError)
+        or any(words in str(cause) for words in REFUSALS)
+    ):
         raise SettingError("DATABASE_URL", f"PostgreSQL refuses it: {first_line(error)}") from error
 
 

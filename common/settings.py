@@ -13,7 +13,7 @@ from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self, TypeVar
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
@@ -27,6 +27,7 @@ from pydantic_settings import (
 )
 
 from common.errors import SettingError
+from common.postgres_url import PostgresUrl
 from common.zones import zone_named
 
 # Values of .env.example and of examples elsewhere. A published secret is none, on a laptop neither.
@@ -146,10 +147,6 @@ class RuntimeSettings(Section):
     """`auto`: readable in a terminal, JSON elsewhere and in production."""
 
 
-def _with_scheme(url: str, scheme: str) -> str:
-    return urlunsplit(urlsplit(url)._replace(scheme=scheme))
-
-
 class DatabaseSettings(Section):
     """PostgreSQL: where it is and how many connections one process may hold."""
 
@@ -163,30 +160,18 @@ class DatabaseSettings(Section):
     @field_validator("database_url")
     @classmethod
     def _is_postgresql(cls, value: SecretStr) -> SecretStr:
-        url = value.get_secret_value()
-        if not re.match(r"(postgresql|postgres)(\+\w+)?://", url):
-            raise ValueError("must start with postgresql://")
-        # What is wrong stays unsaid: it may be a piece of the password.
-        try:
-            is_whole = urlsplit(url).port != 0
-        except ValueError:
-            is_whole = False
-        if not is_whole:
-            raise ValueError(
-                "is not like postgresql://user:password@host:port/database"
-                " (characters such as / # ? @ in a password are written as %2F %23 %3F %40)"
-            )
+        PostgresUrl.parse(value.get_secret_value())
         return value
 
     @property
     def asyncpg_url(self) -> str:
-        """The URL for SQLAlchemy's asyncpg dialect."""
-        return _with_scheme(self.database_url.get_secret_value(), "postgresql+asyncpg")
+        """The URL for asyncpg."""
+        return PostgresUrl.parse(self.database_url.get_secret_value()).asyncpg
 
     @property
     def libpq_url(self) -> str:
         """The URL for drivers built on libpq (ADBC, psycopg, pg_dump)."""
-        return _with_scheme(self.database_url.get_secret_value(), "postgresql")
+        return PostgresUrl.parse(self.database_url.get_secret_value()).libpq
 
 
 class ReportSettings(Section):

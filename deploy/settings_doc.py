@@ -37,7 +37,7 @@ OF_COMPOSE = {
 MEANINGS = {
     "ENVIRONMENT": "`development` or `production`; the second refuses weak secrets.",
     "LOG_LEVEL": "`DEBUG`, `INFO`, `WARNING` or `ERROR`.",
-    "DATABASE_URL": "`postgresql://role:password@host:5432/database`.",
+    "DATABASE_URL": "`postgresql://role:password@host:5432/database`, or as a provider writes it.",
     "DB_POOL_SIZE": "Connections that a process keeps open.",
     "DB_MAX_OVERFLOW": "Connections beyond the pool in a burst.",
     "DB_POOL_RECYCLE_SECONDS": "A connection is replaced at this age.",

@@ -70,7 +70,7 @@ class EmbeddedPostgres:
             os.chown(making, UNPRIVILEGED_UID, UNPRIVILEGED_UID)
         outcome = subprocess.run(
             [
-                *_as_unprivileged(),
+                *as_unprivileged(),
                 str(BINARIES / "initdb"),
                 f"--pgdata={making}",
                 f"--username={SUPERUSER}",
@@ -112,7 +112,7 @@ class EmbeddedPostgres:
                 "autovacuum": "off",
             }
         return [
-            *_as_unprivileged(),
+            *as_unprivileged(),
             str(BINARIES / "postgres"),
             "-D",
             str(self.directory / "data"),
@@ -154,7 +154,12 @@ class EmbeddedPostgres:
             await connection.close()
 
 
-def _as_unprivileged() -> list[str]:
+def as_unprivileged() -> list[str]:
+    """Words before the command of a server that refuses to run as root; none for other users.
+
+    Raises:
+        StartupError: there is no program for it.
+    """
     if os.geteuid() != 0:
         return []
     setpriv = shutil.which("setpriv")

@@ -11,13 +11,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+import psycopg
 from sqlalchemy import Connection, create_engine, inspect, text
 
 from common.errors import SettingError, UnavailableError
 from common.log import get_logger, redact
-from common.postgres import create_engine as create_async_engine
 from common.postgres import wait_until_ready
 from common.settings import DatabaseSettings, load
+from warehouse.errors import ServerTooOldError
+from warehouse.server_version import refuse_old_server
 from warehouse.settings import WarehouseSettings
 
 ANSWER_SECONDS = 10.0
@@ -43,32 +45,31 @@ def wait_for_postgres(*, seconds: float) -> None:
 
 
 async def _postgres_answers() -> None:
-    engine = create_async_engine(load(DatabaseSettings), application_name="migrations")
-    try:
-        await wait_until_ready(engine)
-    finally:
-        await engine.dispose()
+    await wait_until_ready(load(DatabaseSettings))
 
 
 def wait_for_clickhouse(*, seconds: float) -> None:
     """Return once ClickHouse answers; its database need not exist yet.
 
     Raises:
-        SettingError: it refuses CLICKHOUSE_URL.
+        SettingError: it refuses CLICKHOUSE_URL, or is too old.
         UnavailableError: it did not answer within `seconds`.
     """
     parts = urlsplit(load(WarehouseSettings).writer_url)
     host = parts.netloc.rpartition("@")[2]
     login = f"{unquote(parts.username or 'default')}:{unquote(parts.password or '')}"
     request = urllib.request.Request(  # noqa: S310 # http or https, by the settings
-        urlunsplit((parts.scheme, host, "/", "query=SELECT%201", "")),
+        urlunsplit((parts.scheme, host, "/", "query=SELECT%20version()", "")),
         headers={"Authorization": "Basic " + base64.b64encode(login.encode()).decode()},
     )
     deadline, pause, is_told = time.monotonic() + seconds, FIRST_PAUSE_SECONDS, False
     while True:
         try:
-            with urllib.request.urlopen(request, timeout=ANSWER_SECONDS):  # noqa: S310 # the same
+            with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:  # noqa: S310 # the same
+                refuse_old_server(answer.read().decode().strip())
                 return
+        except ServerTooOldError as error:
+            raise SettingError("CLICKHOUSE_URL", str(error)) from error
         except urllib.error.HTTPError as error:
             if error.code in REFUSED_STATUSES:
                 raise SettingError(
@@ -120,10 +121,11 @@ def current_revision(store: str) -> str | None:
 @contextmanager
 def _connected(store: str) -> Iterator[Connection]:
     if store == "postgres":
-        url = urlsplit(load(DatabaseSettings).libpq_url)._replace(scheme="postgresql+psycopg")
+        address = load(DatabaseSettings).libpq_url
+        engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(address))
     else:
         url = urlsplit(load(WarehouseSettings).writer_url)._replace(scheme="clickhousedb")
-    engine = create_engine(urlunsplit(url))
+        engine = create_engine(urlunsplit(url))
     try:
         with engine.connect() as connection:
             yield connection

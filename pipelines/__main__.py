@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 
+from common.errors import SettingError
 from common.listening import warn_if_open
-from common.log import configure_logging
+from common.log import configure_logging, get_logger
+from common.postgres import refuse_wrong_server
 from common.process import run
 from common.settings import RuntimeSettings, load
+from pipelines.cycle import Stores
 from pipelines.dagster_home import PROCESSES, command, environment, write_home
 from pipelines.dagster_storage import prepare_storage
 from pipelines.environment import load_stores
 from pipelines.settings import DagsterSettings
+from warehouse.client import Writer
+from warehouse.errors import ServerTooOldError, WarehouseUnavailableError
+
+ANSWER_SECONDS = 10
+
+log = get_logger(__name__)
 
 
 def main() -> int:
@@ -23,7 +33,7 @@ def main() -> int:
     settings = load(DagsterSettings)
     if arguments.process == "code-server":
         # Fail here in one line rather than inside Dagster.
-        load_stores()
+        refuse_wrong_stores(load_stores())
         warn_if_open(
             "DAGSTER_CODE_BIND_HOST",
             settings.dagster_code_bind_host,
@@ -36,6 +46,21 @@ def main() -> int:
     line = command(arguments.process, settings)
     os.execv(line[0], line)  # noqa: S606 # own command
     return 0
+
+
+def refuse_wrong_stores(stores: Stores) -> None:
+    """A store that does not answer is waited for by every run; one that cannot be used never is.
+
+    Raises:
+        SettingError: a store refuses its address, or is too old.
+    """
+    asyncio.run(refuse_wrong_server(stores.database))
+    try:
+        Writer(stores.warehouse, answer_seconds=ANSWER_SECONDS).close()
+    except ServerTooOldError as error:
+        raise SettingError("CLICKHOUSE_URL", str(error)) from error
+    except WarehouseUnavailableError as error:
+        log.warning("starting without ClickHouse until it answers", cause=str(error))
 
 
 if __name__ == "__main__":

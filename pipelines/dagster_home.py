@@ -6,7 +6,6 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from common.errors import SettingError
 from common.log import writes_json
@@ -125,8 +124,7 @@ def command(process: str, settings: DagsterSettings) -> list[str]:
 
 def storage_url(settings: DagsterSettings) -> str:
     """The URL as Dagster needs it: its NOTIFY has a parameter, which only psycopg2 fills in."""
-    url = urlsplit(settings.dagster_database_url.get_secret_value())
-    return urlunsplit(url._replace(scheme="postgresql+psycopg2"))
+    return settings.storage.sqlalchemy("psycopg2")
 
 
 def environment(settings: DagsterSettings, inherited: dict[str, str]) -> dict[str, str]:

@@ -27,12 +27,9 @@ def prepare_storage(settings: DagsterSettings, *, home: Path) -> bool:
     `home` holds Dagster's configuration, whose environment is set. A database that does not
     answer is left to Dagster itself, which tries again.
     """
-    url = settings.dagster_database_url.get_secret_value()
-    _, _, address = url.partition("://")
+    url = settings.storage.libpq
     try:
-        with psycopg.connect(
-            f"postgresql://{address}", autocommit=True, connect_timeout=CONNECT_SECONDS
-        ) as connection:
+        with psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_SECONDS) as connection:
             connection.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
             missing = connection.execute(MISSING).fetchone()
             if missing is None or not missing[0]:

@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from common.listening import is_every_address, is_loopback
 from common.origins import hostname_of
+from common.postgres_url import PostgresUrl
 from common.settings import Environment, Section, refuse_weak_secret
 
 
@@ -119,11 +120,13 @@ class DagsterSettings(Section):
     @field_validator("dagster_database_url")
     @classmethod
     def _is_postgresql(cls, value: SecretStr) -> SecretStr:
-        # Dagster's own processes are given the same URL with its driver's name.
-        scheme = value.get_secret_value().partition("://")[0]
-        if scheme.partition("+")[0] not in {"postgresql", "postgres"}:
-            raise ValueError("must start with postgresql://")
+        PostgresUrl.parse(value.get_secret_value())
         return value
+
+    @property
+    def storage(self) -> PostgresUrl:
+        """Where Dagster keeps its runs."""
+        return PostgresUrl.parse(self.dagster_database_url.get_secret_value())
 
     @property
     def home(self) -> Path:

@@ -20,6 +20,7 @@ import orjson
 
 from common.errors import SettingError, StartupError
 from common.log import redact
+from common.postgres import connect
 from common.process import run
 from common.sealing import ACCEPTS_UNBOUND, UnreadableError, Vault
 from common.settings import DatabaseSettings, DataKeySettings, load
@@ -270,7 +271,7 @@ async def load_history(
         report=report,
     )
     try:
-        connection = await asyncpg.connect(database_url)
+        connection = await connect(database_url, application_name="history")
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise SettingError(
             "DATABASE_URL", f"PostgreSQL cannot be reached: {redact(str(error))}"

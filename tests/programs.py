@@ -59,6 +59,15 @@ PROGRAMS = {
     ),
     "amtool": Program(package="prometheus-alertmanager", commands=("amtool",)),
     "curl": Program(package="curl", commands=("curl",)),
+    # With TLS, which the server of the wheel was built without. No user has it in PATH.
+    "postgres": Program(
+        package="postgresql",
+        commands=("postgres",),
+        carried=tuple(sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), reverse=True)),
+    ),
+    "pgbouncer": Program(
+        package="pgbouncer", commands=("pgbouncer",), carried=(Path("/usr/sbin/pgbouncer"),)
+    ),
 }
 REASON = re.compile(r"(?:Skipped: )?([a-z-]+) is missing: apt-get install [a-z-]+")
 SKIPPED = "SKIPPED_FILE"

@@ -18,7 +18,8 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from structlog.contextvars import get_contextvars
 
 from common.tracing import span
-from warehouse.errors import WarehouseUnavailableError, translate
+from warehouse.errors import ServerTooOldError, WarehouseUnavailableError, translate
+from warehouse.server_version import refuse_old_server
 from warehouse.settings import WarehouseSettings, local_name
 from warehouse.statements import statement
 
@@ -114,6 +115,11 @@ class Writer:
                 # Its own pool: a process forked from this one must not share sockets.
                 dedicated_pool=True,
             )
+        try:
+            refuse_old_server(self._client.server_version)
+        except ServerTooOldError:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -258,7 +264,7 @@ class Reader:
         async with self._opening:
             if self._client is None:
                 try:
-                    self._client = await clickhouse_connect.get_async_client(
+                    client = await clickhouse_connect.get_async_client(
                         dsn=self._url,
                         connect_timeout=_CONNECT_SECONDS,
                         send_receive_timeout=self._timeout,
@@ -271,8 +277,14 @@ class Reader:
                     )
                 except _DRIVER_ERRORS as error:
                     raise WarehouseUnavailableError("ClickHouse does not answer") from error
+                try:
+                    refuse_old_server(client.server_version)
+                except ServerTooOldError:
+                    await client.close()
+                    raise
                 # The driver refuses to send what a read-only user may not raise, although the
                 # user may lower it. The server judges.
                 for setting in (*self._limits, "log_comment"):
-                    self._client.server_settings.pop(setting, None)
+                    client.server_settings.pop(setting, None)
+                self._client = client
             return self._client

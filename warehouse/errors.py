@@ -2,6 +2,7 @@
 
 WarehouseError
 ├── WarehouseUnavailableError  not reachable, refused, or cut off: try again later
+│   └── ServerTooOldError      the same until somebody upgrades it
 ├── QueryTooExpensiveError     over a limit of time, memory or rows: ask for less
 └── QueryFailedError           refused by ClickHouse: a defect of ours or a missing migration
 
@@ -29,6 +30,10 @@ class WarehouseError(DialyticsError):
 
 class WarehouseUnavailableError(WarehouseError):
     """ClickHouse does not answer."""
+
+
+class ServerTooOldError(WarehouseUnavailableError):
+    """ClickHouse is older than this project needs. The message is one line that says so."""
 
 
 class QueryTooExpensiveError(WarehouseError):

@@ -66,9 +66,10 @@ async def execute(arguments: argparse.Namespace, accounts: Accounts) -> list[Acc
 
 async def show(arguments: argparse.Namespace) -> None:
     """Do what was asked and print one line per account."""
-    engine = create_engine(load(DatabaseSettings), application_name="api-accounts")
+    settings = load(DatabaseSettings)
+    await check_reachable(settings)
+    engine = create_engine(settings, application_name="api-accounts")
     try:
-        await check_reachable(engine)
         shown = await execute(arguments, Accounts(async_sessionmaker(engine)))
     except ApiError as error:
         raise StartupError(error.message) from error

@@ -14,6 +14,7 @@ import httpx
 
 from common.errors import StartupError
 from common.log import redact
+from common.postgres import connect
 from embedded.postgres import BINARIES, EmbeddedPostgres
 from pipelines.source import LOCK as PIPELINES_LOCK
 
@@ -29,7 +30,7 @@ async def pipelines_held(database_url: str) -> AsyncIterator[None]:
     Raises:
         StartupError: one was running for too long.
     """
-    connection = await asyncpg.connect(database_url)
+    connection = await connect(database_url, application_name="backup")
     try:
         await connection.execute(f"SET lock_timeout = '{LOCK_SECONDS:.0f}s'")
         try:

@@ -14,6 +14,7 @@ import asyncpg
 import httpx
 
 from common.errors import StartupError
+from common.postgres import connect
 from embedded.chaos.plan import SIGNALS, VICTIMS, Blow, Plan
 from embedded.chaos.proxy import CuttingProxy
 from embedded.chaos.victims import Births, Victims
@@ -207,7 +208,7 @@ class Storm:
 
 async def _terminate_clients(url: str) -> None:
     try:
-        connection = await asyncpg.connect(url, timeout=5)
+        connection = await connect(url, application_name="chaos")
         try:
             await connection.execute(TERMINATE_CLIENTS)
         finally:

@@ -15,6 +15,7 @@ from typing import Any
 import asyncpg
 import httpx
 
+from common.postgres import connect
 from common.sealing import Vault
 from embedded.chaos.blows import Scene, Storm
 from embedded.chaos.conversations import read_calls
@@ -201,7 +202,7 @@ def small_disk(progress: Progress) -> Iterator[tuple[Path, Path | None]]:
 
 
 async def _is_healed(database_url: str, accepted: set[int], summary: dict[str, Any]) -> bool:
-    connection = await asyncpg.connect(database_url)
+    connection = await connect(database_url, application_name="chaos")
     try:
         settled = {
             row["update_id"]

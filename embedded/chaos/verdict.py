@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import asyncpg
-
+from common.postgres import connect
 from common.sealing import Vault
 from embedded.chaos.conversations import (
     duplicated_calls,
@@ -63,7 +62,7 @@ async def examine(
     client: ApiClient,
 ) -> Findings:
     """Compare what was accepted, recorded, called, replicated, rolled up and served."""
-    connection = await asyncpg.connect(database_url)
+    connection = await connect(database_url, application_name="chaos")
     try:
         recorded = await read_recorded(connection, vault)
         copied = await rows_differ(connection, warehouse)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-import asyncpg
 import psutil
 
+from common.postgres import connect
 from embedded.chaos.stores import Warehouse
 from embedded.soak.trend import Allowance
 
@@ -96,12 +96,12 @@ async def of_stores(
     *, database_url: str, dagster_url: str, warehouse: Warehouse
 ) -> dict[str, float]:
     """Connections of PostgreSQL, parts of ClickHouse, Dagster's runs that did not end."""
-    connection = await asyncpg.connect(database_url)
+    connection = await connect(database_url, application_name="soak")
     try:
         held = await connection.fetch(CONNECTIONS)
     finally:
         await connection.close()
-    dagster = await asyncpg.connect(dagster_url)
+    dagster = await connect(dagster_url, application_name="soak")
     try:
         unfinished = await dagster.fetchval(UNFINISHED)
     finally:

@@ -20,10 +20,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import httpx
 
 from common.errors import StartupError
+from common.postgres import connect
 from embedded.stack.api_client import ApiClient
 from embedded.stack.keys import KeyRing
 from embedded.stack.lifecycle import Progress, Stack
@@ -227,7 +227,7 @@ def _percentiles(values: list[float]) -> tuple[float, float]:
 
 async def commit_times(database_url: str) -> list[float]:
     """Commit times (Unix seconds) of finished turns, in the order of their versions."""
-    connection = await asyncpg.connect(database_url)
+    connection = await connect(database_url, application_name="smoke")
     try:
         rows = await connection.fetch(
             "SELECT extract(epoch FROM pg_xact_commit_timestamp(version::xid))::float8 AS at"
@@ -239,7 +239,7 @@ async def commit_times(database_url: str) -> list[float]:
 
 
 async def _all_settled(database_url: str, updates: int) -> bool:
-    connection = await asyncpg.connect(database_url)
+    connection = await connect(database_url, application_name="smoke")
     try:
         settled = await connection.fetchval(
             "SELECT count(*) FROM updates WHERE outcome IS NOT NULL"

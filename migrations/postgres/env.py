@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import asyncpg
 from alembic import context
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from common.postgres import connect
 from common.settings import DatabaseSettings, load
 from migrations.postgres.declared import METADATA
 
@@ -28,7 +30,10 @@ def _migrate(connection: Connection) -> None:
 
 
 async def _online(url: str) -> None:
-    engine = create_async_engine(url)
+    async def open_connection() -> asyncpg.Connection[asyncpg.Record]:
+        return await connect(url, application_name="migrations")
+
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=open_connection)
     try:
         async with engine.connect() as holder, engine.connect() as connection:
             await holder.execute(text(f"SELECT pg_advisory_lock({LOCK})"))

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
-from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
 from common.errors import SettingError, StartupError, UnavailableError
@@ -40,23 +39,20 @@ def run(server: EmbeddedPostgres) -> subprocess.Popen[bytes]:
     return subprocess.Popen(server.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def engine_of(url: str) -> AsyncEngine:
-    settings = DatabaseSettings(database_url=SecretStr(url))
-    return create_engine(settings, application_name="tests")
+def settings_of(url: str) -> DatabaseSettings:
+    return DatabaseSettings(database_url=SecretStr(url))
 
 
 @pytest.fixture
-async def engine(server: EmbeddedPostgres) -> AsyncIterator[AsyncEngine]:
-    engine = engine_of(server.url("postgres"))
-    yield engine
-    await engine.dispose()
+def settings(server: EmbeddedPostgres) -> DatabaseSettings:
+    return settings_of(server.url("postgres"))
 
 
 async def test_a_server_that_starts_late_is_waited_for_with_one_line(
-    server: EmbeddedPostgres, engine: AsyncEngine
+    server: EmbeddedPostgres, settings: DatabaseSettings
 ) -> None:
     with capture_logs() as lines:
-        waiting = asyncio.ensure_future(wait_until_ready(engine))
+        waiting = asyncio.ensure_future(wait_until_ready(settings))
         await asyncio.sleep(2)
         assert not waiting.done()
         with run(server) as process:
@@ -68,25 +64,24 @@ async def test_a_server_that_starts_late_is_waited_for_with_one_line(
     ]
 
 
-async def test_a_command_is_told_that_the_server_does_not_answer(engine: AsyncEngine) -> None:
+async def test_a_command_is_told_that_the_server_does_not_answer(
+    settings: DatabaseSettings,
+) -> None:
     with pytest.raises(UnavailableError, match="DATABASE_URL: PostgreSQL cannot be reached"):
-        await check_reachable(engine)
+        await check_reachable(settings)
 
 
 async def test_a_database_that_is_not_there_is_refused_at_once(started: EmbeddedPostgres) -> None:
     await started.wait_until_ready()
-    engine = engine_of(started.url("absent"))
-    try:
-        with pytest.raises(SettingError, match=r'DATABASE_URL: PostgreSQL refuses it: .*"absent"'):
-            await wait_until_ready(engine)
-    finally:
-        await engine.dispose()
+    with pytest.raises(SettingError, match=r'DATABASE_URL: PostgreSQL refuses it: .*"absent"'):
+        await wait_until_ready(settings_of(started.url("absent")))
 
 
 async def test_what_the_verification_refuses_is_not_waited_for(
-    started: EmbeddedPostgres, engine: AsyncEngine
+    started: EmbeddedPostgres, settings: DatabaseSettings
 ) -> None:
     await started.wait_until_ready()
+    engine = create_engine(settings, application_name="tests")
 
     async def refuse() -> None:
         raise StartupError("DATA_KEY: is another one")
@@ -96,6 +91,7 @@ async def test_what_the_verification_refuses_is_not_waited_for(
             await connection.execute(text("SELECT FROM absent"))
 
     with pytest.raises(StartupError, match="DATA_KEY"):
-        await wait_until_ready(engine, refuse)
+        await wait_until_ready(settings, refuse)
     with pytest.raises(ProgrammingError):
-        await wait_until_ready(engine, fail)
+        await wait_until_ready(settings, fail)
+    await engine.dispose()

@@ -85,13 +85,6 @@ def test_a_placeholder_is_no_password_of_an_address(
         load(DatabaseSettings)
 
 
-def test_the_driver_urls_differ_only_in_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE_URL", "postgres://u:p@/db?host=%2Frun%2Fpg")
-    settings = load(DatabaseSettings)
-    assert settings.asyncpg_url == "postgresql+asyncpg://u:p@/db?host=%2Frun%2Fpg"
-    assert settings.libpq_url == "postgresql://u:p@/db?host=%2Frun%2Fpg"
-
-
 @pytest.mark.parametrize("content", ["", "\n"])
 def test_an_empty_secret_file_is_an_unset_setting(
     content: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
