@@ -17,38 +17,26 @@ from api.accounts.login import BASIC_OR_BEARER, Login, Principal
 from api.errors import TooManyRequests, Unauthenticated, as_api_error, render
 from api.limits import Counters, CountersUnavailableError, Standing
 from api.metrics import Metrics
+from common.client_address import client_address
 
 GUARDED = "/api/"
 # Whoever calls these has no credentials yet; what they send in Authorization is not looked at.
 OPEN_PATHS = frozenset({"/api/v1/auth/register", "/api/v1/auth/token"})
 
 
-def client_address(scope: Scope, *, trusted_hops: int) -> str:
-    """The client's address: the peer's, or the entry that the trusted proxies wrote.
+def client_network(scope: Scope, *, trusted_hops: int) -> str:
+    """The client's address; of IPv6 its /64, which is what one customer is given.
 
-    Each proxy appends the address it saw, so with n proxies of ours the n-th entry from the right
-    was written by the outermost of them; everything left of it is the client's own claim.
-    An IPv6 client is its /64, which is what one customer is given.
+    The peer's where the proxies do not say it.
     """
-    peer = scope.get("client")
-    address = str(peer[0]) if peer else "unknown"
-    if trusted_hops:
-        entries = [
-            entry.strip()
-            for value in Headers(scope=scope).getlist("x-forwarded-for")
-            for entry in value.split(",")
-        ]
-        if len(entries) >= trusted_hops:
-            address = entries[-trusted_hops]
-    try:
-        parsed = ipaddress.ip_address(address.strip("[]"))
-    except ValueError:
-        return str(peer[0]) if peer else "unknown"
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped:
-            return str(parsed.ipv4_mapped)
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed)
+    peer = str(scope["client"][0]) if scope.get("client") else "unknown"
+    headers = Headers(scope=scope).items() if trusted_hops else ()
+    address = client_address(peer, headers, trusted_hops=trusted_hops)
+    if address is None:
+        address = client_address(peer, (), trusted_hops=0)
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address or peer)
 
 
 class Gate:
@@ -83,7 +71,7 @@ class Gate:
         if not path.startswith(GUARDED):
             await self._app(scope, receive, send)
             return
-        address = client_address(scope, trusted_hops=self._trusted_hops)
+        address = client_network(scope, trusted_hops=self._trusted_hops)
         state = scope["state"]
         principal, failure = await self._identify(scope, address=address)
         item, key = self._limit_of(principal, address)

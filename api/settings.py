@@ -9,7 +9,13 @@ from urllib.parse import quote, urlsplit
 from limits import RateLimitItem, parse
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from common.settings import MINIMUM_SECRET_BYTES, Environment, Section, refuse_weak_secret
+from common.settings import (
+    MINIMUM_SECRET_BYTES,
+    Environment,
+    MetricsSettings,
+    Section,
+    refuse_weak_secret,
+)
 
 LONGEST_TOKEN_MINUTES = 15
 LONGEST_SESSION_HOURS = 24 * 7
@@ -17,10 +23,9 @@ LONGEST_CREDENTIAL_CACHE_SECONDS = 300
 PRODUCTION_HASH_COST = 10
 
 
-class ServerSettings(Section):
+class ServerSettings(MetricsSettings):
     """Where the API listens, whom it believes about addresses, what it serves at `/`."""
 
-    environment: Environment = Environment.DEVELOPMENT
     bind_host: str = "127.0.0.1"
     """Address of the API with its dashboard, and of the bot's webhook: these two alone."""
     api_port: int = Field(default=8000, ge=0, le=65535)
@@ -34,8 +39,6 @@ class ServerSettings(Section):
     cors_origins: str = ""
     """Origins, separated by commas, whose pages may call the API with credentials."""
     web_dist: Path = Path("dashboards/web/dist")
-    metrics_token: SecretStr | None = None
-    """Bearer token that opens /metrics to other machines; without it only this machine reads."""
     enable_query_analysis: bool = False
     """Log the plan of every query at DEBUG."""
 
@@ -43,12 +46,6 @@ class ServerSettings(Section):
     def origins(self) -> list[str]:
         """`cors_origins` as a list."""
         return [origin.strip().rstrip("/") for origin in self.cors_origins.split(",") if origin]
-
-    @model_validator(mode="after")
-    def _metrics_token_is_real(self) -> Self:
-        if self.metrics_token is not None:
-            refuse_weak_secret(self.environment, "METRICS_TOKEN", self.metrics_token)
-        return self
 
     @model_validator(mode="after")
     def _origins_are_exact(self) -> Self:

@@ -322,13 +322,12 @@ class App:
 
     async def _serve(self, stack: contextlib.AsyncExitStack) -> None:
         s = self.settings
-        token = s.bot.metrics_token
         routes = Web(
             metrics=self.metrics,
             health=self.monitor.health,
             obstacle=self.monitor.obstacle,
             refresh=self.monitor.refresh,
-            metrics_token=token.get_secret_value().encode() if token else None,
+            metrics_token=s.bot.metrics_token,
         )
         application = routes.application(
             webhook=webhook_of(s.telegram), inbox=lambda: self.monitor.inbox

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
-from common.settings import Environment, Section, refuse_weak_secret
+from common.settings import Environment, MetricsSettings, Section, refuse_weak_secret
 
 
 def _split(value: Any) -> Any:
@@ -196,7 +196,7 @@ class LimitSettings(Section):
     monthly_usd_limit: Decimal | None = Field(default=None, gt=0)
 
 
-class BotSettings(Section):
+class BotSettings(MetricsSettings):
     """How the bot works through its inbox."""
 
     bind_host: str = "127.0.0.1"
@@ -230,14 +230,5 @@ class BotSettings(Section):
     """Between two edits of a growing answer, in groups and where drafts are refused."""
     edit_seconds: float = Field(default=3600.0, ge=0)
     """How long after a question an edit of it is answered anew. 0: never."""
-    metrics_token: SecretStr | None = None
-    """Bearer token that opens /metrics to other machines. Unset: this machine only."""
-    environment: Environment = Environment.DEVELOPMENT
     health_checks_llm: bool = False
     """Whether /health also asks the model's address."""
-
-    @model_validator(mode="after")
-    def _metrics_token_is_real(self) -> Self:
-        if self.metrics_token is not None:
-            refuse_weak_secret(self.environment, "METRICS_TOKEN", self.metrics_token)
-        return self

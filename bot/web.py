@@ -13,9 +13,11 @@ from typing import Any
 from aiohttp import web
 from aiohttp.web_exceptions import HTTPRequestEntityTooLarge
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import SecretStr
 
 from bot.inbox import Inbox
 from bot.metrics import Metrics
+from common.client_address import client_address, may_read_metrics
 from common.log import get_logger
 
 LARGEST_BODY_BYTES = 1024 * 1024
@@ -60,7 +62,7 @@ class Web:
         health: Callable[[], Awaitable[dict[str, Any]]],
         obstacle: Callable[[], Awaitable[str | None]],
         refresh: Callable[[], Awaitable[None]],
-        metrics_token: bytes | None = None,
+        metrics_token: SecretStr | None = None,
     ) -> None:
         self._metrics = metrics
         self._health = health
@@ -92,27 +94,15 @@ class Web:
         return web.json_response({"ready": False, "waiting_for": obstacle}, status=503)
 
     async def _get_metrics(self, request: web.Request) -> web.Response:
-        if not self._may_read_metrics(request):
+        if not may_read_metrics(
+            request.remote or "", request.headers.items(), token=self._metrics_token
+        ):
             return _answer(HTTPStatus.FORBIDDEN)
         await self._refresh()
         return web.Response(
             body=generate_latest(self._metrics.registry),
             headers={"Content-Type": CONTENT_TYPE_LATEST},
         )
-
-    def _may_read_metrics(self, request: web.Request) -> bool:
-        given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
-        if self._metrics_token is not None and hmac.compare_digest(
-            given, b"Bearer " + self._metrics_token
-        ):
-            return True
-        # Behind a proxy on this machine the whole world would be local.
-        if {"X-Forwarded-For", "Forwarded"} & set(request.headers):
-            return False
-        try:
-            return ipaddress.ip_address(request.remote or "").is_loopback
-        except ValueError:
-            return False
 
 
 class Receiver:
@@ -149,20 +139,10 @@ class Receiver:
         return hmac.compare_digest(given, self._webhook.secret)
 
     def _is_from_telegram(self, request: web.Request) -> bool:
-        address = request.remote or ""
-        if hops := self._webhook.trusted_hops:
-            # The right-most entries were written by our own proxies, the left ones by anyone.
-            forwarded = [
-                entry.strip()
-                for header in request.headers.getall("X-Forwarded-For", [])
-                for entry in header.split(",")
-            ]
-            address = forwarded[-hops] if len(forwarded) >= hops else ""
-        try:
-            parsed = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        return any(parsed in network for network in TELEGRAM_NETWORKS)
+        address = client_address(
+            request.remote or "", request.headers.items(), trusted_hops=self._webhook.trusted_hops
+        )
+        return address is not None and any(address in network for network in TELEGRAM_NETWORKS)
 
 
 def _answer(status: HTTPStatus) -> web.Response:

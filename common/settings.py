@@ -147,6 +147,20 @@ class RuntimeSettings(Section):
     """`auto`: readable in a terminal, JSON elsewhere and in production."""
 
 
+class MetricsSettings(Section):
+    """Who reads /metrics."""
+
+    metrics_token: SecretStr | None = None
+    """Bearer token that opens /metrics to other machines; without it only this machine reads."""
+    environment: Environment = Environment.DEVELOPMENT
+
+    @model_validator(mode="after")
+    def _metrics_token_is_real(self) -> Self:
+        if self.metrics_token is not None:
+            refuse_weak_secret(self.environment, "METRICS_TOKEN", self.metrics_token)
+        return self
+
+
 class DatabaseSettings(Section):
     """PostgreSQL: where it is and how many connections one process may hold."""
 

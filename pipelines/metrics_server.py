@@ -5,8 +5,6 @@ It answers this machine; another machine presents METRICS_TOKEN as a bearer toke
 
 from __future__ import annotations
 
-import hmac
-import ipaddress
 import socket
 import sys
 import threading
@@ -23,6 +21,7 @@ from prometheus_client import (
 from prometheus_client.registry import Collector
 from pydantic import SecretStr
 
+from common.client_address import may_read_metrics
 from common.listening import warn_if_open
 from common.log import get_logger
 from common.settings import load
@@ -111,16 +110,14 @@ class _MetricsServer(ThreadingHTTPServer):
 
 
 def _handler(registry: CollectorRegistry, token: SecretStr | None) -> type[BaseHTTPRequestHandler]:
-    expected = f"Bearer {token.get_secret_value()}".encode() if token else None
-
     class Handler(BaseHTTPRequestHandler):
         timeout = 10
 
         def do_GET(self) -> None:
             if self.path.partition("?")[0] != "/metrics":
                 self._answer(HTTPStatus.NOT_FOUND, b"", "text/plain")
-            elif not self._is_allowed():
-                self._answer(HTTPStatus.UNAUTHORIZED, b"", "text/plain")
+            elif not may_read_metrics(self.client_address[0], self.headers.items(), token=token):
+                self._answer(HTTPStatus.FORBIDDEN, b"", "text/plain")
             else:
                 self._answer(HTTPStatus.OK, generate_latest(registry), CONTENT_TYPE_LATEST)
 
@@ -129,12 +126,6 @@ def _handler(registry: CollectorRegistry, token: SecretStr | None) -> type[BaseH
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # the base's name
             """Scrapes are not worth a line."""
-
-        def _is_allowed(self) -> bool:
-            if ipaddress.ip_address(self.client_address[0]).is_loopback:
-                return True
-            given = self.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
-            return expected is not None and hmac.compare_digest(given, expected)
 
         def _answer(self, status: HTTPStatus, body: bytes, kind: str) -> None:
             self.send_response(status)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator
 
 from common.listening import is_every_address, is_loopback
 from common.origins import hostname_of
 from common.postgres_url import PostgresUrl
-from common.settings import Environment, Section, refuse_weak_secret
+from common.settings import MetricsSettings, Section
 
 
 class PipelineSettings(Section):
@@ -45,7 +45,7 @@ class PipelineSettings(Section):
     """How long the records of deleted rows stay in PostgreSQL after they were replicated."""
 
 
-class DagsterSettings(Section):
+class DagsterSettings(MetricsSettings):
     """Dagster's own processes."""
 
     dagster_database_url: SecretStr
@@ -77,15 +77,6 @@ class DagsterSettings(Section):
     """Where the code server answers /metrics; 0: nowhere."""
     pipelines_metrics_bind_host: str = "127.0.0.1"
     """Address of these metrics. Other machines that reach it need METRICS_TOKEN."""
-    metrics_token: SecretStr | None = None
-    """Bearer token that opens /metrics to other machines; without it only this machine reads."""
-    environment: Environment = Environment.DEVELOPMENT
-
-    @model_validator(mode="after")
-    def _metrics_token_is_real(self) -> Self:
-        if self.metrics_token is not None:
-            refuse_weak_secret(self.environment, "METRICS_TOKEN", self.metrics_token)
-        return self
 
     @field_validator("dagster_hosts")
     @classmethod

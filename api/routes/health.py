@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
-import ipaddress
 import os
 from collections.abc import Callable
 from typing import Any, Literal
@@ -21,9 +19,9 @@ from starlette.responses import JSONResponse, Response
 from api.accounts.directory import Directory
 from api.answers.snapshots import Snapshots
 from api.errors import Forbidden
-from api.gate import client_address
 from api.metrics import Metrics
 from api.patience import Patience
+from common.client_address import may_read_metrics
 from common.health import Uptime, is_database_up, pool_use
 from warehouse.errors import QueryFailedError, WarehouseError
 from warehouse.reading import Reader
@@ -126,7 +124,10 @@ def health_routes(
 
     @router.get("/metrics", include_in_schema=False)
     async def prometheus(request: Request) -> Response:
-        if not _may_read_metrics(request, metrics_token, trusted_hops=trusted_hops):
+        peer = request.client.host if request.client else "unknown"
+        if not may_read_metrics(
+            peer, request.headers.items(), token=metrics_token, trusted_hops=trusted_hops
+        ):
             raise Forbidden("Metrics are for this machine, or for METRICS_TOKEN.")
         return Response(metrics.render(), media_type=CONTENT_TYPE_LATEST)
 
@@ -176,19 +177,3 @@ def _state_of_schema(revision: str | None, needed: str, *, store: str) -> str:
         return "ok"
     found = f"schema {revision} is older than {needed}" if revision else "there is no schema"
     return f"{found}: run python -m migrations {store}"
-
-
-def _may_read_metrics(request: Request, token: SecretStr | None, *, trusted_hops: int) -> bool:
-    given = request.headers.get("authorization", "").encode("utf-8", "surrogatepass")
-    if token is not None and hmac.compare_digest(
-        given, b"Bearer " + token.get_secret_value().encode()
-    ):
-        return True
-    # A proxy on this machine would make the whole world local.
-    if not trusted_hops and {"x-forwarded-for", "forwarded"} & set(request.headers):
-        return False
-    try:
-        address = client_address(request.scope, trusted_hops=trusted_hops)
-        return ipaddress.ip_network(address, strict=False).network_address.is_loopback
-    except ValueError:
-        return False

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from api.gate import client_address
+from api.gate import client_network
 from api.limits import BoundedMemory, MemoryCounters
 from api.settings import LimitSettings, parse_limit
 from common.errors import SettingError
@@ -74,7 +74,7 @@ def test_l1_addresses(forwarded: str, hops: int, expected: str) -> None:
         "client": ("127.0.0.1", 5),
         "headers": [(b"x-forwarded-for", forwarded.encode())],
     }
-    assert client_address(scope, trusted_hops=hops) == expected
+    assert client_network(scope, trusted_hops=hops) == expected
 
 
 async def test_l1_an_account_has_one_window_from_everywhere_and_both_logins(

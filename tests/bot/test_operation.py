@@ -15,6 +15,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from multidict import CIMultiDict
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import event
 
@@ -170,11 +171,7 @@ async def test_stop_reaches_a_turn_that_another_replica_runs(start: Start):
 class _Request:
     def __init__(self, remote: str, *forwarded: str) -> None:
         self.remote = remote
-        self.headers = self
-        self._forwarded = list(forwarded)
-
-    def getall(self, _name: str, _default: list[str]) -> list[str]:
-        return self._forwarded
+        self.headers = CIMultiDict(("X-Forwarded-For", entry) for entry in forwarded)
 
 
 @pytest.mark.parametrize(
