@@ -18,6 +18,8 @@ from common.health import PoolUse, Uptime, is_database_up, pool_use
 from common.log import get_logger
 
 LOOK_SECONDS = 5.0
+MEASURE_SECONDS = 2.0
+"""How long /metrics waits for PostgreSQL."""
 
 log = get_logger(__name__)
 
@@ -44,6 +46,7 @@ class Monitor:
         self._metrics = metrics
         self._model = model
         self._uptime = Uptime()
+        self._measuring: asyncio.Task[None] | None = None
         self.inbox: Inbox | None = None
         """Set once the bot knows its own name."""
         self.waiting_for: str | None = "start"
@@ -77,8 +80,15 @@ class Monitor:
         self._metrics.pool_connections.labels("most").set(use.most)
         if self.inbox is None:
             return
+        if self._measuring is None or self._measuring.done():
+            self._measuring = asyncio.create_task(self._measure(self.inbox), name="inbox depth")
+        # While PostgreSQL hangs, the values of before are shown: Prometheus takes a late answer for
+        # a dead process.
+        await asyncio.wait({self._measuring}, timeout=MEASURE_SECONDS)
+
+    async def _measure(self, inbox: Inbox) -> None:
         try:
-            depth = await self.inbox.depth()
+            depth = await inbox.depth()
         except (DBAPIError, PoolTimeoutError, OSError) as error:
             log.warning("inbox not measured", cause=type(error).__name__)
             return

@@ -17,7 +17,7 @@ import aiohttp
 import pytest
 from multidict import CIMultiDict
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from bot.app import App
 from bot.web import LARGEST_BODY_BYTES, SECRET_HEADER, Receiver, Webhook
@@ -319,6 +319,20 @@ async def test_metrics_are_for_this_machine_or_for_the_token(start: Start):
         ):
             async with session.get(f"{world.url}/metrics", headers=headers) as answer:
                 assert answer.status == expected
+
+
+async def test_metrics_are_answered_while_postgresql_does_not_answer(
+    start: Start, sessions: Sessions
+):
+    world = await start()
+    async with sessions() as session, aiohttp.ClientSession() as client:
+        await session.execute(text("LOCK TABLE updates IN ACCESS EXCLUSIVE MODE"))
+        began = time.monotonic()
+        async with client.get(f"{world.url}/metrics") as answer:
+            assert answer.status == 200
+            assert "bot_inbox_depth" in await answer.text()
+        assert time.monotonic() - began < 10
+        await session.rollback()
 
 
 async def test_health_asks_the_model_when_told_to(start: Start):
