@@ -16,6 +16,7 @@ from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster_webserver.version import __version__
 from dagster_webserver.webserver import DagsterWebserver
 
+from common.bounded_protocol import BoundedProtocol
 from common.listening import warn_if_open
 from common.log import configure_logging, get_logger
 from common.process import run
@@ -65,6 +66,7 @@ def main() -> None:
                 # The guard compares what was really asked for, by whom.
                 proxy_headers=False,
                 server_header=False,
+                http=BoundedProtocol,
             )
 
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from common.bounded_protocol import BoundedProtocol
 from common.request_deadline import DeadlineRunner
 from pipelines.metrics_server import _handler, _MetricsServer
 
+PROJECT = Path(__file__).parents[2]
 SECONDS = 1.0
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"
 HALF = (
@@ -106,6 +108,15 @@ async def seconds_until_closed(port: int, request: bytes, *, drops: bytes = b"")
         closed.exception()  # reset, or closed in order
     writer.close()
     return time.monotonic() - started
+
+
+def test_every_server_of_ours_ends_half_sent_requests() -> None:
+    packages = ("api", "bot", "embedded", "pipelines", "simulator")
+    for path in (path for package in packages for path in (PROJECT / package).rglob("*.py")):
+        source = path.read_text(encoding="utf-8")
+        assert "web.AppRunner(" not in source, path
+        if "uvicorn.Config(" in source or "uvicorn.run(" in source:
+            assert "http=BoundedProtocol" in source, path
 
 
 @pytest.mark.parametrize("server", [aiohttp_server, api_server, metrics_server])
