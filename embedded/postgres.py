@@ -51,9 +51,9 @@ class EmbeddedPostgres:
                 f" (at most {LONGEST_SOCKET_DIRECTORY} characters)",
             )
 
-    def url(self, database: str) -> str:
-        """A libpq URL of one database."""
-        return f"postgresql://{SUPERUSER}@/{database}?host={quote(str(self.directory), safe='')}"
+    def url(self, database: str, *, role: str = SUPERUSER) -> str:
+        """A libpq URL of one database, for one role."""
+        return f"postgresql://{role}@/{database}?host={quote(str(self.directory), safe='')}"
 
     def prepare(self) -> None:
         """Make the cluster when there is none. A half-made one is thrown away first."""

@@ -29,7 +29,7 @@ from embedded.backup.archive import (
 from embedded.backup.databases import ClickHouse, Postgres, pipelines_held
 from embedded.postgres import EmbeddedPostgres
 from embedded.stack.lifecycle import Progress, Stack
-from embedded.stack.programs import Plan, migration_environment
+from embedded.stack.programs import Plan
 
 # Passwords of the embedded ClickHouse are not among them: each data directory has its own.
 KEYS = ("data_key", "admin_registration_token", "api_token_secret", "demo_password")
@@ -117,7 +117,7 @@ def restore(plan: Plan, archive: Path, *, progress: Progress) -> None:
         progress.say("Restoring ClickHouse")
         clickhouse.restore(archive / CLICKHOUSE_ARCHIVE)
         progress.say("Migrating what an older version wrote")
-        stack.run("migrations", environment=migration_environment(plan))
+        stack.prepare_databases()
         stack.bind_values()
     progress.say("Restored; the pipelines will copy the ledger anew under a new epoch")
 

@@ -16,7 +16,7 @@ from common.process import run
 from common.settings import RuntimeSettings, load
 from embedded.stack.demo import demo, up
 from embedded.stack.keys import KeyRing
-from embedded.stack.programs import Plan, pipelines_environment
+from embedded.stack.programs import Plan, command_environment
 from embedded.stack.settings import StackSettings
 from embedded.stack.smoke import smoke
 
@@ -28,7 +28,8 @@ def run_module(module: str, arguments: list[str]) -> NoReturn:
     settings = load(StackSettings)
     plan = Plan(settings=settings, keys=KeyRing(settings.keys), simulated=False)
     command = [sys.executable, "-m", module, *arguments]
-    os.execvpe(command[0], command, pipelines_environment(plan))  # noqa: S606 # own modules
+    environment = command_environment(plan, module)
+    os.execvpe(command[0], command, environment)  # noqa: S606 # own modules
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

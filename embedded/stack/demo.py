@@ -14,7 +14,7 @@ from common.settings import load
 from embedded.stack.api_client import ApiClient
 from embedded.stack.keys import KeyRing
 from embedded.stack.lifecycle import Progress, Stack
-from embedded.stack.programs import Plan, traffic
+from embedded.stack.programs import Plan, command_environment, traffic
 from embedded.stack.settings import DemoSettings, StackSettings
 
 LOGIN = "demo"
@@ -104,7 +104,7 @@ def _demo_account(stack: Stack) -> str:
         "names:read",
         "texts:read",
         "dagster:use",
-        environment=plan.environment(DATABASE_URL=plan.database_url()),
+        environment=command_environment(plan, "api.accounts"),
     )
     return password
 

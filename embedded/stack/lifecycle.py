@@ -17,10 +17,12 @@ from common.errors import SettingError, StartupError, UnavailableError
 from common.log import redact
 from common.process import EXIT_UNAVAILABLE
 from common.sealing import ACCEPTS_UNBOUND
+from embedded.roles import apply_grants, ensure_roles
 from embedded.stack.programs import (
     PROJECT,
     Plan,
     Program,
+    bot_environment,
     migration_environment,
     services,
     simulators,
@@ -96,7 +98,7 @@ class Stack:
             self.start(self._stores)
             if self.plan.postgres is not None:
                 asyncio.run(self.plan.postgres.ensure_databases("dialytics", "dagster"))
-            self._migrate()
+            self.prepare_databases()
             self.start(self._simulators)
         except BaseException:
             self.__exit__()
@@ -114,7 +116,7 @@ class Stack:
             return
         self._progress.say("Binding sealed texts of an older version to their rows")
         try:
-            self.run("bot.rotation", "rewrap", environment=self.plan.history_environment())
+            self.run("bot.rotation", "rewrap", environment=bot_environment(self.plan))
         except StartupError as error:
             # The bot opens the others as before, and says so.
             self._progress.say(f"  some are left: {error}")
@@ -166,6 +168,15 @@ class Stack:
         seconds = None if self._waits else START_SECONDS
         for name in self.supervisor.start(*titles, seconds=seconds, say=self._progress.say):
             self._progress.say(f"  {titles[name]} is ready")
+
+    def prepare_databases(self) -> None:
+        """Roles, schemas, and what each service may do with them. Harmless to repeat."""
+        if self.plan.postgres is None:
+            self._migrate()
+            return
+        asyncio.run(ensure_roles(self.plan.postgres))
+        self._migrate()
+        asyncio.run(apply_grants(self.plan.postgres))
 
     def _migrate(self) -> None:
         self._progress.say("Migrating both schemas")

@@ -14,7 +14,8 @@ from urllib.parse import quote
 
 from common.errors import SettingError
 from common.listening import reached_at, url_of
-from embedded.postgres import EmbeddedPostgres
+from embedded import roles
+from embedded.postgres import SUPERUSER, EmbeddedPostgres
 from embedded.stack.keys import KeyRing
 from embedded.stack.readiness import Probe, answers, listens, postgres_answers
 from embedded.stack.settings import StackSettings
@@ -22,6 +23,27 @@ from embedded.stack.settings import StackSettings
 PROJECT = Path(__file__).resolve().parents[2]
 # What an isolated stack (smoke, chaos, benchmarks) inherits: nobody's settings, only the machine.
 MACHINE_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER", "VIRTUAL_ENV")
+SECRETS = frozenset(
+    {
+        "ADMIN_REGISTRATION_TOKEN",
+        "API_TOKEN_SECRET",
+        "API_TOKEN_SECRET_PREVIOUS",
+        "CLICKHOUSE_READER_PASSWORD",
+        "CLICKHOUSE_READER_URL",
+        "CLICKHOUSE_URL",
+        "CLICKHOUSE_WRITER_PASSWORD",
+        "DAGSTER_DATABASE_URL",
+        "DATABASE_URL",
+        "DATA_KEY",
+        "DATA_KEY_SECOND",
+        "METRICS_TOKEN",
+        "OPENROUTER_API_KEY",
+        "REDIS_PASSWORD",
+        "TELEGRAM_TOKEN",
+        "TELEGRAM_WEBHOOK_SECRET",
+    }
+)
+"""Settings of the caller that only the programs that use them inherit."""
 SIMULATED_TOKEN = "4242424242:simulated-bot-token-for-demo-00001"  # noqa: S105 # opens nothing
 SIMULATED_KEY = "simulated-openrouter-key"
 
@@ -91,10 +113,11 @@ class Plan:
     def dagster_url(self) -> str:
         return url_of(self.settings.dagster_bind_host, self.settings.dagster_port)
 
-    def database_url(self) -> str:
+    def database_url(self, role: str = SUPERUSER) -> str:
+        """The product's database as `role`; a server of its own has one URL for everybody."""
         if self.settings.database_url:
             return self.settings.database_url.get_secret_value()
-        return EmbeddedPostgres(self.data / "postgres").url("dialytics")
+        return EmbeddedPostgres(self.data / "postgres").url("dialytics", role=role)
 
     def dagster_database_url(self) -> str:
         if self.settings.dagster_database_url:
@@ -103,7 +126,7 @@ class Plan:
             raise SettingError(
                 "DAGSTER_DATABASE_URL", "is not set; DATABASE_URL is, so Dagster needs its own too"
             )
-        return EmbeddedPostgres(self.data / "postgres").url("dagster")
+        return EmbeddedPostgres(self.data / "postgres").url("dagster", role=roles.DAGSTER)
 
     def clickhouse_url(self, user: str) -> str:
         """`user`: `writer` or `reader`."""
@@ -119,13 +142,18 @@ class Plan:
         given = getattr(self.settings, name)
         return given.get_secret_value() if given else self.keys.secret(name)
 
-    def environment(self, **more: str) -> dict[str, str]:
-        """What every program gets, plus `more`."""
+    def environment(self, *secrets: str, **more: str) -> dict[str, str]:
+        """What every program gets, plus `more` and those of the caller's `secrets`."""
         if self.isolated:
             base = {name: os.environ[name] for name in MACHINE_VARIABLES if name in os.environ}
             base["ENV_FILE"] = os.devnull
         else:
-            base = dict(os.environ)
+            withheld = SECRETS.difference(secrets)
+            base = {
+                name: value
+                for name, value in os.environ.items()
+                if name.removesuffix("_FILE") not in withheld
+            }
         return {
             **base,
             "PYTHONPATH": str(PROJECT),
@@ -138,8 +166,10 @@ class Plan:
         }
 
     def history_environment(self) -> dict[str, str]:
-        """For the loader of past dialogs, which writes the bot's tables."""
-        return self.environment(DATABASE_URL=self.database_url(), DATA_KEY=self.secret("data_key"))
+        """For the loader of past dialogs, which writes and analyses the bot's tables."""
+        return self.environment(
+            DATABASE_URL=self.database_url(roles.OWNER), DATA_KEY=self.secret("data_key")
+        )
 
     def replay_command(self, *arguments: str) -> list[str]:
         """The program that plays people who write to the simulated bot."""
@@ -209,7 +239,7 @@ def stores(plan: Plan) -> list[Program]:
 
 def migration_environment(plan: Plan) -> dict[str, str]:
     return plan.environment(
-        DATABASE_URL=plan.database_url(), CLICKHOUSE_URL=plan.clickhouse_url("writer")
+        DATABASE_URL=plan.database_url(roles.OWNER), CLICKHOUSE_URL=plan.clickhouse_url("writer")
     )
 
 
@@ -242,9 +272,8 @@ def services(plan: Plan) -> list[Program]:
             name="bot",
             title="Bot",
             command=_python("bot"),
-            environment=plan.environment(
-                DATABASE_URL=plan.database_url(),
-                DATA_KEY=plan.secret("data_key"),
+            environment=bot_environment(
+                plan,
                 BOT_PORT=str(settings.bot_port),
                 **(simulated_addresses(plan) if plan.simulated else {}),
             ),
@@ -280,7 +309,11 @@ def services(plan: Plan) -> list[Program]:
             title="Stats API and web page",
             command=_python("api"),
             environment=plan.environment(
-                DATABASE_URL=plan.database_url(),
+                "DATA_KEY_SECOND",
+                "METRICS_TOKEN",
+                "API_TOKEN_SECRET_PREVIOUS",
+                "REDIS_PASSWORD",
+                DATABASE_URL=plan.database_url(roles.API),
                 CLICKHOUSE_READER_URL=plan.clickhouse_url("reader"),
                 CLICKHOUSE_URL=plan.clickhouse_url("reader"),
                 DATA_KEY=plan.secret("data_key"),
@@ -323,12 +356,38 @@ def simulated_addresses(plan: Plan) -> dict[str, str]:
     }
 
 
+def bot_environment(plan: Plan, **more: str) -> dict[str, str]:
+    """For the bot and its commands."""
+    return plan.environment(
+        "DATA_KEY_SECOND",
+        "METRICS_TOKEN",
+        "OPENROUTER_API_KEY",
+        "TELEGRAM_TOKEN",
+        "TELEGRAM_WEBHOOK_SECRET",
+        DATABASE_URL=plan.database_url(roles.BOT),
+        DATA_KEY=plan.secret("data_key"),
+        **more,
+    )
+
+
+def command_environment(plan: Plan, module: str) -> dict[str, str]:
+    """For `python -m module`: what its package may do, and no more."""
+    match module.partition(".")[0]:
+        case "bot":
+            return bot_environment(plan)
+        case "api":
+            return plan.environment(DATABASE_URL=plan.database_url(roles.API))
+        case "migrations":
+            return migration_environment(plan)
+    return pipelines_environment(plan)
+
+
 def pipelines_environment(plan: Plan) -> dict[str, str]:
     """For everything that reads PostgreSQL and writes ClickHouse."""
     return plan.environment(
-        DATABASE_URL=plan.database_url(),
+        "METRICS_TOKEN",
+        DATABASE_URL=plan.database_url(roles.PIPELINES),
         CLICKHOUSE_URL=plan.clickhouse_url("writer"),
-        DATA_KEY=plan.secret("data_key"),
         DAGSTER_DATABASE_URL=plan.dagster_database_url(),
         DAGSTER_HOME=str((plan.settings.dagster_home or plan.data / "dagster").resolve()),
         DAGSTER_PORT=str(plan.settings.dagster_port),

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+import psycopg
 import pytest
 
 from dashboards.grafana.board import BOARDS
@@ -116,6 +117,20 @@ def test_every_line_is_json_with_time_and_level_and_ours_name_their_service(
     told = [one for one in records if "service" in one or one["logger"].partition(".")[0] in OURS]
     assert told or name.startswith("dagster-")
     assert [one for one in told if one.get("service") != service] == []
+
+
+def test_each_service_connects_as_a_role_of_its_own(stack: Stack) -> None:
+    with psycopg.connect(stack.plan.database_url()) as connection:
+        rows = connection.execute(
+            "SELECT DISTINCT application_name, usename FROM pg_stat_activity"
+            " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        ).fetchall()
+    roles = {name: role for name, role in rows if name in {"bot-lanes", "api"}}
+    assert roles == {"bot-lanes": "dialytics_bot", "api": "dialytics_api"}
+    assert {role for _, role in rows} <= {
+        "dialytics_bot", "dialytics_api", "dialytics_pipelines", "dagster",
+    }  # fmt: skip
+    assert "permission denied" not in "".join(logs(stack).values())
 
 
 def test_metrics_are_exported_once(stack: Stack) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from common.settings import load
+from deploy.settings import loaded_by, settings
 from embedded.stack.demo import demo_plan
-from embedded.stack.programs import Plan, services, stores
+from embedded.stack.programs import SECRETS, Plan, command_environment, services, stores
 from embedded.stack.settings import StackSettings
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 # only passed on
@@ -110,3 +111,83 @@ def test_the_demo_speaks_to_the_simulators_whatever_is_set(
     assert bot.environment["TELEGRAM_TOKEN"].startswith("4242424242:")
     assert bot.environment["OPENROUTER_API_KEY"] == "simulated-openrouter-key"
     assert bot.environment["OPENROUTER_BASE_URL"].startswith("http://127.0.0.1:")
+
+
+USED_BY = {
+    "bot": ("bot",),
+    "api": ("api",),
+    "dagster-code": ("pipelines",),
+    "dagster-daemon": ("pipelines",),
+    "dagster-webserver": ("pipelines",),
+    "postgres": (),
+    "clickhouse": ("embedded/clickhouse",),
+}
+
+
+def test_every_secret_of_a_service_is_withheld_from_the_others() -> None:
+    assert {one.name for one in settings() if one.is_secret} <= SECRETS
+
+
+@pytest.mark.parametrize("name", USED_BY)
+def test_a_program_holds_only_the_secrets_that_it_uses(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for secret in SECRETS - {"DATABASE_URL", "CLICKHOUSE_URL", "DAGSTER_DATABASE_URL"}:
+        monkeypatch.setenv(secret, "123456:a-value-of-the-caller-for-every-secret")
+    (tmp_path / "data_key").write_text("a data key of the caller")
+    monkeypatch.setenv("DATA_KEY_FILE", str(tmp_path / "data_key"))
+    plan = demo_plan(load(StackSettings), data=None)
+    [program] = [one for one in (*stores(plan), *services(plan)) if one.name == name]
+    used = {
+        field.upper()
+        for section in loaded_by(*USED_BY[name])
+        for field in section.model_fields
+        if field.upper() in SECRETS
+    }
+    held = {one for one in program.environment if one.removesuffix("_FILE") in SECRETS}
+    assert {one.removesuffix("_FILE") for one in held} <= used
+    if name == "bot":
+        assert "DATA_KEY_SECOND" in held
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [
+        ("bot", "dialytics_bot"),
+        ("api", "dialytics_api"),
+        ("dagster-code", "dialytics_pipelines"),
+        ("dagster-daemon", "dialytics_pipelines"),
+        ("dagster-webserver", "dialytics_pipelines"),
+    ],
+)
+def test_a_service_is_a_role_of_its_own(name: str, role: str) -> None:
+    plan = demo_plan(load(StackSettings), data=None)
+    [program] = [one for one in services(plan) if one.name == name]
+    assert program.environment["DATABASE_URL"].startswith(f"postgresql://{role}@/dialytics?")
+    if name.startswith("dagster"):
+        assert program.environment["DAGSTER_DATABASE_URL"].startswith("postgresql://dagster@/")
+
+
+@pytest.mark.parametrize(
+    ("module", "role", "has_key"),
+    [
+        ("bot.rotation", "dialytics_bot", True),
+        ("bot.parked", "dialytics_bot", True),
+        ("api.accounts", "dialytics_api", False),
+        ("pipelines.reconcile", "dialytics_pipelines", False),
+        ("migrations", "dialytics_owner", False),
+    ],
+)
+def test_a_command_is_the_role_of_its_service(module: str, role: str, *, has_key: bool) -> None:
+    environment = command_environment(demo_plan(load(StackSettings), data=None), module)
+    assert environment["DATABASE_URL"].startswith(f"postgresql://{role}@/")
+    assert ("DATA_KEY" in environment) is has_key
+
+
+def test_a_server_of_somebody_else_is_reached_by_its_one_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://somebody@db/product")
+    monkeypatch.setenv("DAGSTER_DATABASE_URL", "postgresql://somebody@db/dagster")
+    found = given_environments(demo_plan(load(StackSettings), data=None))
+    assert found["DATABASE_URL"] == {"postgresql://somebody@db/product"}
