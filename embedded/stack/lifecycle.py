@@ -10,11 +10,11 @@ import time
 from collections.abc import Sequence
 from typing import IO, NoReturn, Self
 
-import asyncpg
 import psutil
 
 from common.errors import SettingError, StartupError, UnavailableError
 from common.log import redact
+from common.postgres import connect
 from common.process import EXIT_UNAVAILABLE
 from common.sealing import ACCEPTS_UNBOUND
 from embedded.roles import apply_grants, ensure_roles
@@ -37,7 +37,7 @@ GIVEN_UP_SECONDS = 60.0
 
 
 async def _accepts_unbound(database_url: str) -> bool:
-    connection = await asyncpg.connect(database_url)
+    connection = await connect(database_url, application_name="stack")
     try:
         return bool(await connection.fetchval(ACCEPTS_UNBOUND))
     finally:
