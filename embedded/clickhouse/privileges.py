@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 OF_DATABASE = (
     *("SELECT", "INSERT", "SHOW", "CREATE DATABASE", "CREATE TABLE", "CREATE VIEW"),
-    *("DROP DATABASE", "DROP TABLE", "DROP VIEW", "TRUNCATE", "OPTIMIZE", "BACKUP"),
+    *("DROP DATABASE", "DROP TABLE", "DROP VIEW", "TRUNCATE", "OPTIMIZE", "CHECK", "BACKUP"),
     *("ALTER COLUMN", "ALTER INDEX", "ALTER SETTINGS", "ALTER UPDATE", "ALTER DELETE"),
 )
 """Of the writer, on its database: migrations, pipelines and backups."""
