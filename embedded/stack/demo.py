@@ -75,7 +75,8 @@ def examine(stack: Stack, progress: Progress) -> None:
     """Say what is wrong with token, key and models; the rest starts all the same."""
     progress.say("Checking the configuration (make doctor)")
     with suppress(StartupError):
-        stack.run_showing("bot.doctor", environment=stack.plan.environment())
+        environment = stack.plan.environment("OPENROUTER_API_KEY", "TELEGRAM_TOKEN")
+        stack.run_showing("bot.doctor", environment=environment)
 
 
 def _load_history(stack: Stack, progress: Progress) -> None:

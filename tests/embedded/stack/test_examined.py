@@ -10,6 +10,7 @@ import pytest
 
 from embedded.stack.demo import examine
 from embedded.stack.lifecycle import Progress, Stack
+from embedded.stack.programs import SECRETS
 
 NOWHERE = "http://127.0.0.1:9"
 SETTINGS = {
@@ -25,8 +26,13 @@ class Unstarted(Stack):
     """Runs programs with these settings; nothing is up."""
 
     def __init__(self) -> None:
-        environment = {"PATH": os.environ["PATH"], **SETTINGS}
-        self.plan: Any = SimpleNamespace(environment=lambda: environment)
+        given = {"PATH": os.environ["PATH"], **SETTINGS}
+
+        def environment(*secrets: str) -> dict[str, str]:
+            withheld = SECRETS.difference(secrets)
+            return {name: value for name, value in given.items() if name not in withheld}
+
+        self.plan: Any = SimpleNamespace(environment=environment)
 
 
 def test_what_does_not_work_is_said_before_the_start(capfd: pytest.CaptureFixture[str]) -> None:
