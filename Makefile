@@ -57,8 +57,8 @@ recount: setup ## Every figure of the API recounted from a hostile ledger (CASES
 	@exec $(BIN)/python -m tests.recount --cases "$(or $(CASES),300)" $(if $(SEED),--seed "$(SEED)")
 
 .PHONY: chaos
-chaos: setup ## A storm over a throw-away stack, then the count (SEED=1 MINUTES=10 PLAN=1), JSON last
-	@exec $(BIN)/python -m embedded.chaos --seed "$(or $(SEED),1)" --minutes "$(or $(MINUTES),10)" $(if $(PLAN),--plan)
+chaos: setup ## A storm over a throw-away stack, then the count (SEED=1 MINUTES=10 EXTERNAL=1 PLAN=1), JSON last
+	@exec $(BIN)/python -m embedded.chaos --seed "$(or $(SEED),1)" --minutes "$(or $(MINUTES),10)" $(if $(EXTERNAL),--external-postgres) $(if $(PLAN),--plan)
 
 .PHONY: storm
 storm: setup ## The tests of kills, writers and faults at their full size (an hour or more)
@@ -71,6 +71,7 @@ check-all: ## What is too long for every change, with seeds of its own (three ho
 	$(MAKE) --no-print-directory smoke LIMIT=10000
 	for number in 1 2 3; do $(MAKE) --no-print-directory recount CASES=100; done
 	$(MAKE) --no-print-directory chaos MINUTES=30 SEED=$$RANDOM
+	$(MAKE) --no-print-directory chaos MINUTES=10 SEED=$$RANDOM EXTERNAL=1
 	$(MAKE) --no-print-directory storm
 
 .PHONY: soak

@@ -37,7 +37,8 @@ def instance_configuration(settings: DagsterSettings) -> dict[str, Any]:
         "run_monitoring": {
             "enabled": True,
             "start_timeout_seconds": 120,
-            "poll_interval_seconds": 60,
+            # A run that died with the code server holds the next one up until it is looked at.
+            "poll_interval_seconds": 15,
         },
         "retention": {
             "schedule": {"purge_after_days": settings.dagster_keep_days},

@@ -15,7 +15,7 @@ from types import FrameType
 
 from common.process import run
 from embedded.chaos.blows import Damage
-from embedded.chaos.plan import plan_of
+from embedded.chaos.plan import STORE_FREEZE_SECONDS, Plan, plan_of
 from embedded.chaos.storming import arena, small_disk
 from embedded.chaos.verdict import Findings
 from embedded.stack.lifecycle import Progress
@@ -42,15 +42,32 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m embedded.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument(
+        "--freeze-seconds",
+        type=float,
+        default=STORE_FREEZE_SECONDS,
+        help="of each store, on top of the minutes",
+    )
+    parser.add_argument(
+        "--external-postgres", action="store_true", help="PostgreSQL runs outside of the stack"
+    )
     parser.add_argument("--plan", action="store_true", help="print the plan and end")
     parser.add_argument("--keep", type=Path, help="copy logs here when the result is not ok")
     arguments = parser.parse_args()
+    plan = plan_of(
+        arguments.seed, seconds=arguments.minutes * 60, freeze_seconds=arguments.freeze_seconds
+    )
     if arguments.plan:
-        for line in plan_of(arguments.seed, seconds=arguments.minutes * 60).lines():
+        for line in plan.lines():
             sys.stdout.write(f"{line}\n")
         return 0
     signal.signal(signal.SIGTERM, _interrupt)
-    result = _chaos(seed=arguments.seed, seconds=arguments.minutes * 60, keep=arguments.keep)
+    result = _chaos(
+        plan,
+        seed=arguments.seed,
+        has_external_postgres=arguments.external_postgres,
+        keep=arguments.keep,
+    )
     sys.stdout.write(json.dumps(asdict(result)) + "\n")
     return 0 if result.ok else 1
 
@@ -59,14 +76,20 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _chaos(*, seed: int, seconds: float, keep: Path | None) -> ChaosResult:
+def _chaos(plan: Plan, *, seed: int, has_external_postgres: bool, keep: Path | None) -> ChaosResult:
     progress = Progress()
-    progress.say(f"A storm of {seconds:.0f} s by seed {seed}; --plan prints its plan")
+    progress.say(f"A storm of {plan.seconds:.0f} s by seed {seed}; --plan prints its plan")
     with small_disk(progress) as (directory, filler):
         is_clean = False
         try:
-            with arena(directory, filler=filler, seed=seed, progress=progress) as struck:
-                storm = struck.rage(seconds=seconds, say=progress.say)
+            with arena(
+                directory,
+                filler=filler,
+                seed=seed,
+                progress=progress,
+                has_external_postgres=has_external_postgres,
+            ) as struck:
+                storm = struck.rage(plan, say=progress.say)
                 for blow in storm.damage.left_out:
                     progress.say(f"not carried out: {blow}")
                 progress.say("The storm is over; waiting until everything has healed")

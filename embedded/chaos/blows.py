@@ -27,6 +27,10 @@ TERMINATE_CLIENTS = (
     " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
 )
 MEBIBYTE = 1024 * 1024
+KILL_SHARE = 0.1
+"""Of a freeze, after which the services are killed."""
+STRUCK_BY = {"disk": VICTIMS, "freeze": (*VICTIMS, "dagster-webserver")}
+"""What a blow of a kind may have hurt, where it is not bot, API and batch."""
 
 Ready = Callable[[str, float], bool]
 """Whether a victim works again after a moment (Unix seconds)."""
@@ -75,8 +79,8 @@ class Storm:
         self._counting = threading.Lock()
         self.damage = Damage()
 
-    def rage(self, *, seconds: float) -> None:
-        """Strike for so long, then take back what is still in force.
+    def rage(self) -> None:
+        """Strike as planned, then take back what is still in force.
 
         Raises:
             StartupError: a victim did not come back.
@@ -88,7 +92,7 @@ class Storm:
             (self._plan.wire, self._strike_wire),
         )
         with ThreadPoolExecutor(max_workers=len(lanes)) as pool:
-            running = [pool.submit(self._run, *lane, seconds) for lane in lanes]
+            running = [pool.submit(self._run, *lane) for lane in lanes]
             try:
                 for lane in running:
                     lane.result()
@@ -103,13 +107,14 @@ class Storm:
         self._simulator.close()
         self.damage.bot_births = births.end()
 
-    def _run(self, blows: Iterable[Blow], strike: Callable[[Blow], bool], seconds: float) -> None:
+    def _run(self, blows: Iterable[Blow], strike: Callable[[Blow], bool]) -> None:
         try:
             for blow in blows:
                 wait = self._started + blow.at - time.monotonic()
                 if self._is_over.wait(max(wait, 0)):
                     return
-                if time.monotonic() - self._started >= seconds:
+                is_late = time.monotonic() - self._started >= self._plan.seconds
+                if is_late and blow.kind != "freeze":
                     self.damage.left_out.append(f"{blow} (no time left)")
                 elif not strike(blow):
                     self.damage.left_out.append(str(blow))
@@ -129,7 +134,9 @@ class Storm:
             return True
         if blow.kind == "disk" and self._scene.filler is None:
             return False
-        if blow.kind == "disk":
+        if blow.kind == "freeze":
+            self._freeze(blow)
+        elif blow.kind == "disk":
             self._fill_disk(self._scene.filler or Path(), blow.seconds)
         elif blow.target == "postgres":
             self._cut_postgres(blow.seconds)
@@ -138,8 +145,16 @@ class Storm:
             time.sleep(blow.seconds)
             self._scene.clickhouse.mend()
         self._count(faults=1)
-        self._recover(*(VICTIMS if blow.kind == "disk" else ("bot", "api", "batch")))
+        self._recover(*STRUCK_BY.get(blow.kind, ("bot", "api", "batch")))
         return True
+
+    def _freeze(self, blow: Blow) -> None:
+        """Kill services while a store is frozen: they start, and wait for it."""
+        with self._scene.victims.frozen(blow.target):
+            self._is_over.wait(blow.seconds * KILL_SHARE)
+            killed = sum(self._scene.victims.kill(service) for service in blow.killed)
+            self._is_over.wait(blow.seconds * (1 - KILL_SHARE))
+        self._count(kills=killed)
 
     def _recover(self, *victims: str) -> None:
         since = time.time()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 VICTIMS = (
@@ -23,11 +23,15 @@ VICTIMS = (
     "simulator",
 )
 """Programs of the stack, and `batch`: the run that is moving data at that moment."""
+STORES = ("postgres", "clickhouse")
+SERVICES = ("bot", "api", "dagster-code", "dagster-daemon", "dagster-webserver", "batch")
+"""Killed while a store is frozen: what needs it to start again."""
 SIGNALS = ("SIGKILL", "SIGTERM", "SIGSTOP")
 FREEZE_SECONDS = (1.0, 12.0)
 DISK_SECONDS = (3.0, 8.0)
 CUT_SECONDS = (0.5, 5.0)
 WIRE_SECONDS = (2.0, 12.0)
+STORE_FREEZE_SECONDS = 180.0
 PROCESS_PAUSE_SECONDS = (5.0, 10.0)
 WIRE_PAUSE_SECONDS = (1.0, 5.0)
 
@@ -62,7 +66,8 @@ DELIVERIES: tuple[Mapping[str, Any], ...] = ({"repeat": 0.5}, {"shuffle": 0.5}, 
 class Blow:
     """One thing that is done to the stack.
 
-    `kind`: a signal's name, `disk`, `cut` (connections), or `telegram`, `model`, `deliveries`.
+    `kind`: a signal's name, `freeze` (a store, while every service is killed), `disk`, `cut`
+    (connections), or `telegram`, `model`, `deliveries`.
     """
 
     at: float
@@ -71,6 +76,8 @@ class Blow:
     target: str = ""
     seconds: float = 0.0
     """How long it lasts; 0 for what happens at once."""
+    killed: tuple[str, ...] = ()
+    """What is killed during a freeze."""
     rule: Mapping[str, Any] = field(default_factory=dict)
     """What a fault on the wire does, as the simulators' control states it."""
 
@@ -82,10 +89,11 @@ class Blow:
 
 @dataclass(frozen=True)
 class Plan:
-    """Both lanes, each in the order of its moments."""
+    """Both lanes, each in the order of its moments, and how long they take."""
 
     processes: tuple[Blow, ...]
     wire: tuple[Blow, ...]
+    seconds: float
 
     def lines(self) -> Iterator[str]:
         """The whole plan for a reader, by moment."""
@@ -93,17 +101,37 @@ class Plan:
             yield f"{blow.at:7.1f} s  {blow}"
 
 
-def plan_of(seed: int, *, seconds: float) -> Plan:
-    """The blows of a storm of so many seconds.
+def plan_of(
+    seed: int,
+    *,
+    seconds: float,
+    freeze_seconds: float = STORE_FREEZE_SECONDS,
+    stores: Sequence[str] = STORES,
+    killed: tuple[str, ...] = SERVICES,
+) -> Plan:
+    """The blows of a storm of so many seconds, and a freeze of each store on top.
 
     Every kind of blow is a card of a deck that is shuffled and dealt out, so that a storm long
     enough strikes everything with everything.
     """
     chance = random.Random(seed)
-    return Plan(
-        processes=tuple(_deal(chance, _PROCESS_DECK, PROCESS_PAUSE_SECONDS, seconds)),
-        wire=tuple(_deal(chance, _WIRE_DECK, WIRE_PAUSE_SECONDS, seconds)),
-    )
+    processes = list(_deal(chance, _PROCESS_DECK, PROCESS_PAUSE_SECONDS, seconds))
+    whole = seconds + freeze_seconds * len(stores)
+    wire = tuple(_deal(chance, _WIRE_DECK, WIRE_PAUSE_SECONDS, whole))
+    for store in chance.sample(stores, len(stores)):
+        freeze = Blow(at=0.0, kind="freeze", target=store, seconds=freeze_seconds, killed=killed)
+        _insert(processes, freeze, chance.randrange(len(processes) + 1))
+    return Plan(processes=tuple(processes), wire=wire, seconds=whole)
+
+
+def _insert(blows: list[Blow], blow: Blow, position: int) -> None:
+    """Put a blow in the place of the one at this position, which follows it with all others."""
+    later = blows[position:]
+    at = later[0].at if later else sum((blows[-1].at, blows[-1].seconds)) if blows else 0.0
+    blows[position:] = [
+        replace(blow, at=at),
+        *(replace(each, at=each.at + blow.seconds) for each in later),
+    ]
 
 
 Card = Callable[[random.Random, float], Blow]

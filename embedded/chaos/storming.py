@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,13 @@ from typing import Any
 import asyncpg
 import httpx
 
+from common.errors import StartupError
 from common.postgres import connect
 from common.sealing import Vault
 from embedded.chaos.blows import Scene, Storm
 from embedded.chaos.conversations import read_calls
-from embedded.chaos.plan import plan_of
+from embedded.chaos.external import External, external_postgres
+from embedded.chaos.plan import Plan as PlanOfBlows
 from embedded.chaos.proxy import CuttingProxy
 from embedded.chaos.readiness import Readiness
 from embedded.chaos.stores import Warehouse
@@ -58,11 +61,19 @@ class Arena:
     """The running stack, and everything that is done to it and asked of it."""
 
     def __init__(
-        self, stack: Stack, plan: StormPlan, proxy: CuttingProxy, *, filler: Path | None, seed: int
+        self,
+        stack: Stack,
+        plan: StormPlan,
+        proxy: CuttingProxy,
+        *,
+        external: External | None,
+        filler: Path | None,
+        seed: int,
     ) -> None:
         self._stack = stack
         self._plan = plan
         self._proxy = proxy
+        self._external = external
         self._filler = filler
         self._seed = seed
         self._simulator = f"http://127.0.0.1:{plan.settings.simulator_port}"
@@ -87,23 +98,34 @@ class Arena:
         url = self._plan.direct_clickhouse_url("writer")
         return url.replace("/dialytics", "/?database=dialytics")
 
-    def rage(self, *, seconds: float, say: Callable[[str], None]) -> Storm:
+    def rage(self, blows: PlanOfBlows, *, say: Callable[[str], None]) -> Storm:
         """Let people write and the storm rage; return when both are over."""
+        probes = self._stack.probes()
+        external = self._external.supervisor if self._external else None
+        if self._external:
+            probes["postgres"] = self._external.is_ready
         scene = Scene(
-            victims=Victims(self._stack.supervisor, data_dir=self._plan.data),
-            ready=Readiness(self._stack.probes(), clickhouse_url=self.warehouse_url),
+            victims=Victims(self._stack.supervisor, data_dir=self._plan.data, external=external),
+            ready=Readiness(probes, clickhouse_url=self.warehouse_url),
             simulator_url=self._simulator,
             database_url=self.database_url,
             clickhouse=self._proxy,
             filler=self._filler,
         )
-        self.storm = Storm(plan_of(self._seed, seconds=seconds), scene, say=say)
+        self.storm = Storm(blows, scene, say=say)
         self.writers.start()
+        # As `make up` does: what supervisord gives up is started once more.
+        threading.Thread(target=self._watch, name="watch", daemon=True).start()
         try:
-            self.storm.rage(seconds=seconds)
+            self.storm.rage()
         finally:
             self.writers.stop()
         return self.storm
+
+    def _watch(self) -> None:
+        # It ends with the stack.
+        with suppress(StartupError, OSError):
+            self._stack.watch()
 
     def write_to_the_bot(self, *, seconds: float) -> None:
         """Let people write in peace; the record of what was sent goes on."""
@@ -155,22 +177,30 @@ class Arena:
 
 @contextmanager
 def arena(
-    directory: Path, *, filler: Path | None, seed: int, progress: Progress
+    directory: Path,
+    *,
+    filler: Path | None,
+    seed: int,
+    progress: Progress,
+    has_external_postgres: bool = False,
 ) -> Iterator[Arena]:
-    """A stack in `directory`, ready to be struck."""
-    plan = _plan(directory)
+    """A stack in `directory`, ready to be struck; its PostgreSQL may be outside of it."""
     with ExitStack() as exits:
+        external = None
+        if has_external_postgres:
+            external = exits.enter_context(external_postgres(directory / "external"))
+        plan = _plan(directory, external)
         proxy = exits.enter_context(
             CuttingProxy(listens=plan.proxy_port, leads_to=plan.settings.clickhouse_port)
         )
         stack = exits.enter_context(Stack(plan, progress=progress))
         stack.start_services()
-        made = Arena(stack, plan, proxy, filler=filler, seed=seed)
+        made = Arena(stack, plan, proxy, external=external, filler=filler, seed=seed)
         exits.callback(made.client.close)
         yield made
 
 
-def _plan(directory: Path) -> StormPlan:
+def _plan(directory: Path, external: External | None) -> StormPlan:
     plan = isolated_plan(
         directory,
         SIMULATOR_STATE_DIR=str(directory / "simulator"),
@@ -178,6 +208,8 @@ def _plan(directory: Path) -> StormPlan:
         SIMULATOR_KEEP_RECORDS="1000",
     )
     parts: dict[str, Any] = {part.name: getattr(plan, part.name) for part in fields(plan)}
+    if external:
+        parts["settings"] = external.named_in(plan.settings)
     (port,) = free_ports(1)
     return StormPlan(**parts, proxy_port=port)
 

@@ -7,11 +7,13 @@ import signal
 import threading
 import time
 import xmlrpc.client
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 
+from common.errors import StartupError
 from embedded.chaos.plan import Blow
 from embedded.stack.supervision import Supervisor
 
@@ -31,11 +33,16 @@ class Victims:
     """The processes that a storm may strike.
 
     Args:
+        supervisor: of the stack.
         data_dir: by which a run of this stack is told from those of others.
+        external: of a PostgreSQL outside of the stack.
     """
 
-    def __init__(self, supervisor: Supervisor, *, data_dir: Path) -> None:
+    def __init__(
+        self, supervisor: Supervisor, *, data_dir: Path, external: Supervisor | None = None
+    ) -> None:
         self._supervisor = supervisor
+        self._external = external
         self._data_dir = str(data_dir)
         self._asked_to_end: set[str] = set()
 
@@ -44,10 +51,15 @@ class Victims:
         if name == BATCH:
             return [process.pid for process in psutil.process_iter() if self._is_run(process)]
         try:
-            pid = self._supervisor.pid_of(name)
+            pid = self._supervisor_of(name).pid_of(name)
         except (OSError, xmlrpc.client.Error):
             return []
         return [pid] if pid else []
+
+    def _supervisor_of(self, name: str) -> Supervisor:
+        if name == "postgres" and self._external is not None:
+            return self._external
+        return self._supervisor
 
     def _is_run(self, process: psutil.Process) -> bool:
         try:
@@ -68,7 +80,9 @@ class Victims:
                 return False
             time.sleep(LOOK_SECONDS)
         if blow.kind == "SIGSTOP":
-            return _freeze(pids, blow.seconds)
+            with _suspended(pids) as family:
+                time.sleep(blow.seconds if family else 0)
+            return bool(family)
         number = signal.Signals[blow.kind]
         if number is signal.SIGTERM and blow.target != BATCH:
             self._asked_to_end.add(blow.target)
@@ -83,10 +97,31 @@ class Victims:
         self._wait_gone(pids, insists=blow.target == "postgres")
         return struck
 
+    @contextmanager
+    def frozen(self, name: str) -> Iterator[None]:
+        """A program and its children do nothing inside.
+
+        Raises:
+            StartupError: it does not run.
+        """
+        with _suspended(self.pids(name)) as family:
+            if not family:
+                raise StartupError(f"{name} does not run, so it cannot be frozen")
+            yield
+
+    def kill(self, name: str) -> int:
+        """Kill it as it is now; how many processes that were."""
+        killed = 0
+        for pid in self.pids(name):
+            with suppress(ProcessLookupError):  # it ended by itself in between
+                os.kill(pid, signal.SIGKILL)
+                killed += 1
+        return killed
+
     def bring_back(self) -> None:
         """What an operator does: start again what they had asked to end. The rest heals alone."""
         for name in list(self._asked_to_end):
-            if self._supervisor.start_if_ended(name) or self.pids(name):
+            if self._supervisor_of(name).start_if_ended(name) or self.pids(name):
                 self._asked_to_end.discard(name)
 
     def _wait_gone(self, pids: list[int], *, insists: bool) -> None:
@@ -138,7 +173,9 @@ def _born(pid: int) -> float:
     return time.time() - age
 
 
-def _freeze(pids: list[int], seconds: float) -> bool:
+@contextmanager
+def _suspended(pids: list[int]) -> Iterator[list[psutil.Process]]:
+    """These processes and their children do nothing inside; whatever happens, they go on after."""
     family: list[psutil.Process] = []
     for pid in pids:
         try:
@@ -146,12 +183,13 @@ def _freeze(pids: list[int], seconds: float) -> bool:
         except psutil.Error:
             # It ended by itself in between.
             continue
-    for process in family:
-        _quietly(process.suspend)
-    time.sleep(seconds if family else 0)
-    for process in family:
-        _quietly(process.resume)
-    return bool(family)
+    try:
+        for process in family:
+            _quietly(process.suspend)
+        yield family
+    finally:
+        for process in family:
+            _quietly(process.resume)
 
 
 def _quietly(act: Callable[[], None]) -> None:

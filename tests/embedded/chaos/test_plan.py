@@ -7,7 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from embedded.chaos.plan import DELIVERIES, MODEL_FAULTS, SIGNALS, TELEGRAM_FAULTS, VICTIMS, plan_of
+from embedded.chaos.plan import (
+    DELIVERIES,
+    MODEL_FAULTS,
+    SIGNALS,
+    STORES,
+    TELEGRAM_FAULTS,
+    VICTIMS,
+    plan_of,
+)
 
 PROJECT = Path(__file__).parents[3]
 TEN_MINUTES = 600.0
@@ -40,6 +48,7 @@ def test_ten_minutes_strike_everything_with_everything() -> None:
     struck = {(blow.target, blow.kind) for blow in plan.processes}
     assert struck == {
         *((victim, kind) for victim in VICTIMS for kind in SIGNALS),
+        *((store, "freeze") for store in STORES),
         ("", "disk"),
         ("postgres", "cut"),
         ("clickhouse", "cut"),
@@ -63,10 +72,19 @@ def test_blows_of_one_lane_follow_each_other_and_those_of_two_overlap() -> None:
     plan = plan_of(3, seconds=TEN_MINUTES)
     for lane in (plan.processes, plan.wire):
         ends = [blow.at + blow.seconds for blow in lane]
-        assert all(end < after.at for end, after in zip(ends, lane[1:], strict=False))
-        assert all(0 < blow.at < TEN_MINUTES for blow in lane)
+        assert all(end <= after.at for end, after in zip(ends, lane[1:], strict=False))
+        assert all(0 < blow.at < plan.seconds for blow in lane)
     assert any(
         fault.at < blow.at < fault.at + fault.seconds
         for fault in plan.wire
         for blow in plan.processes
     )
+
+
+def test_every_storm_freezes_each_store_once_however_short_it_is() -> None:
+    for seconds in (0.0, 60.0, TEN_MINUTES):
+        plan = plan_of(5, seconds=seconds, freeze_seconds=180.0)
+        freezes = [blow for blow in plan.processes if blow.kind == "freeze"]
+        assert sorted(blow.target for blow in freezes) == sorted(STORES)
+        assert {blow.seconds for blow in freezes} == {180.0}
+        assert plan.seconds == seconds + 360.0

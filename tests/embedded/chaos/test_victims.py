@@ -7,9 +7,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
-from embedded.chaos.victims import Births
+import psutil
 
+from embedded.chaos.victims import Births, _suspended
+
+T = TypeVar("T")
 TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
 
 
@@ -47,3 +52,28 @@ def test_who_is_gone_before_the_look_has_no_birth() -> None:
     births = Births(pids)
     assert seen.wait(60)
     assert births.end() == []
+
+
+def test_a_freeze_holds_a_program_with_its_children_and_nothing_else() -> None:
+    script = "import subprocess, sys; subprocess.run(['sleep', '60'])"
+    with (
+        subprocess.Popen([sys.executable, "-c", script]) as struck,
+        subprocess.Popen(["sleep", "60"]) as other,
+    ):
+        [child] = until(lambda: psutil.Process(struck.pid).children())
+        family = [psutil.Process(struck.pid), child]
+        with _suspended([struck.pid]):
+            until(lambda: all(one.status() == psutil.STATUS_STOPPED for one in family))
+            assert psutil.Process(other.pid).status() != psutil.STATUS_STOPPED
+        until(lambda: all(one.status() != psutil.STATUS_STOPPED for one in family))
+        for process in (child, struck, other):
+            process.kill()
+
+
+def until(look: Callable[[], T]) -> T:
+    """What is seen once there is something."""
+    deadline = time.monotonic() + 60
+    while not (seen := look()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return seen
