@@ -35,6 +35,7 @@ RUN npm run build
 
 FROM python:3.11-slim-bookworm AS runtime
 LABEL org.opencontainers.image.title="Dialytics" \
+      org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="Apache-2.0"
 ENV PATH=/venv/bin:$PATH \
     PYTHONPATH=/app \
@@ -87,6 +88,7 @@ COPY migrations/ migrations/
 CMD ["python", "-m", "migrations"]
 
 FROM grafana/grafana:12.2.0 AS grafana
+LABEL org.opencontainers.image.version="0.1.0"
 # Outside of /var/lib/grafana: a volume there would hide the plugin of a newer image.
 ENV GF_PATHS_PLUGINS=/usr/share/grafana-plugins
 USER 0

@@ -16,6 +16,7 @@ from bot.pace import Pace
 from bot.statements import Statements
 from common.health import PoolUse, Uptime, is_database_up, pool_use
 from common.log import get_logger
+from common.version import VERSION
 
 LOOK_SECONDS = 5.0
 MEASURE_SECONDS = 2.0
@@ -58,6 +59,7 @@ class Monitor:
         use = self._pool_use()
         body: dict[str, Any] = {
             "status": "healthy" if is_up else "unhealthy",
+            "version": VERSION,
             "uptime_seconds": round(self._uptime.seconds, 1),
             "database": "connected" if is_up else "disconnected",
             "database_pool": {"in_use": use.checked_out, "most": use.most},

@@ -12,6 +12,7 @@ from typing import Any
 
 from common.errors import SettingError
 from common.settings import DatabaseSettings, Section, load
+from common.version import VERSION
 from deploy.problem import PROJECT, Problem
 from deploy.services import Project, Service, package_of, secret_targets
 from deploy.settings import MACHINERY, fields_of, loaded_by
@@ -22,7 +23,7 @@ EXAMPLE = {
     "LLM_MODEL": "openai/gpt-4o-mini",
     "DOMAIN": "stats.example.org",
     "IMAGES": "registry.example.org/dialytics",
-    "VERSION": "1.0.0",
+    "VERSION": VERSION,
 }
 SECRETS_FROM_OUTSIDE = {
     "telegram_token": "123456:ABCdefGHIjklMNOpqrsTUVwxyz0123456789",

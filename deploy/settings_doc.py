@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from common.process import run
+from common.version import VERSION
 from deploy.problem import PROJECT
 from deploy.settings import Setting, settings
 
@@ -26,7 +27,7 @@ FIRST = ("TELEGRAM_TOKEN", "OPENROUTER_API_KEY", "LLM_MODEL")
 # Containers know more variables than the code does (docs/guides/deployment.md).
 OF_COMPOSE = {
     "IMAGES": "ghcr.io/example/dialytics",
-    "VERSION": "1.0.0",
+    "VERSION": VERSION,
     "DOMAIN": "stats.example.org",
     "WEBHOOK_PATH": "/telegram",
     "SECRETS_PATH": "./secrets",

@@ -105,10 +105,14 @@ class ClickHouseProcess:
             reader_url=f"http://reader:{READER_PASSWORD}@127.0.0.1:{self.port}/{name}",
         )
 
-    def execute(self, statement: str) -> str:
+    def execute(self, statement: str, *, database: str = "default") -> str:
         """Run one statement as the writer."""
         answer = httpx.post(
-            self.url, content=statement, auth=("writer", WRITER_PASSWORD), timeout=60
+            self.url,
+            params={"database": database},
+            content=statement,
+            auth=("writer", WRITER_PASSWORD),
+            timeout=60,
         )
         assert answer.status_code == httpx.codes.OK, answer.text
         return answer.text

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -95,24 +96,31 @@ def _no_settings_file() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """A throw-away PostgreSQL with a migrated template database."""
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("pg"), durable=False)
+    with running_postgres(tmp_path_factory.mktemp("pg"), TEMPLATE) as server:
+        template = DatabaseSettings.model_validate({"database_url": server.url(TEMPLATE)})
+        command.upgrade(alembic_config("postgres", template.asyncpg_url), "head")
+        yield server
+
+
+@contextmanager
+def running_postgres(directory: Path, *databases: str) -> Iterator[EmbeddedPostgres]:
+    """A throw-away PostgreSQL with empty databases."""
+    server = EmbeddedPostgres(directory, durable=False)
     server.prepare()
     log = (server.directory / "server.log").open("wb")
     process = subprocess.Popen(server.command(), stdout=log, stderr=log)
+
+    async def prepare() -> None:
+        await server.wait_until_ready()
+        await server.ensure_databases(*databases)
+
     try:
-        asyncio.run(_prepare_template(server))
-        template = DatabaseSettings.model_validate({"database_url": server.url(TEMPLATE)})
-        command.upgrade(alembic_config("postgres", template.asyncpg_url), "head")
+        asyncio.run(prepare())
         yield server
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(timeout=100)
         log.close()
-
-
-async def _prepare_template(server: EmbeddedPostgres) -> None:
-    await server.wait_until_ready()
-    await server.ensure_databases(TEMPLATE)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field, SecretStr
 from sqlalchemy import text
-from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -21,17 +21,13 @@ from api.answers.snapshots import Snapshots
 from api.errors import Forbidden
 from api.metrics import Metrics
 from api.patience import Patience
+from api.schema_state import OK, SchemaState, postgres_state, warehouse_state
 from common.client_address import may_read_metrics
 from common.health import Uptime, is_database_up, pool_use
-from warehouse.errors import QueryFailedError, WarehouseError
+from common.version import VERSION
+from warehouse.errors import WarehouseError
 from warehouse.reading import Reader
 from warehouse.reports import freshness
-
-SCHEMA = "0010"
-"""The PostgreSQL revision that this code needs, or a later one."""
-WAREHOUSE_SCHEMA = "0002"
-"""The same of ClickHouse."""
-UNKNOWN_TABLE = 60
 
 
 class Pool(BaseModel):
@@ -44,6 +40,7 @@ class Health(BaseModel):
     """How the process is."""
 
     status: Literal["healthy", "unhealthy", "draining"]
+    version: str
     uptime_seconds: float
     process_id: int = Field(description="Which of several workers answered.")
     database: Literal["connected", "disconnected"]
@@ -80,6 +77,8 @@ def health_routes(
 ) -> APIRouter:
     """The routes for supervisors and Prometheus."""
     router = APIRouter(tags=["operations"])
+    postgres_schema = SchemaState(lambda: postgres_state(engine))
+    warehouse_schema = SchemaState(lambda: warehouse_state(reader))
 
     @router.get(
         "/health",
@@ -92,6 +91,7 @@ def health_routes(
         use = pool_use(engine)
         state = Health(
             status="draining" if lifecycle.is_draining else ("healthy" if is_up else "unhealthy"),
+            version=VERSION,
             uptime_seconds=round(lifecycle.uptime.seconds, 1),
             process_id=os.getpid(),
             database="connected" if is_up else "disconnected",
@@ -109,15 +109,15 @@ def health_routes(
         """Should it get requests: schemas, PostgreSQL, a real aggregate in ClickHouse."""
         seconds = patience.ready_seconds
         postgres, warehouse = await asyncio.gather(
-            _check(lambda: _postgres(engine), seconds=seconds),
-            _check(lambda: _warehouse(reader, snapshots), seconds=seconds),
+            _check(lambda: _postgres(postgres_schema, engine), seconds=seconds),
+            _check(lambda: _warehouse(warehouse_schema, reader, snapshots), seconds=seconds),
         )
         checks = {
             "postgres": postgres,
             "warehouse": warehouse,
-            "lifecycle": "draining" if lifecycle.is_draining else "ok",
+            "lifecycle": "draining" if lifecycle.is_draining else OK,
         }
-        is_ready = all(value == "ok" for value in checks.values())
+        is_ready = all(value == OK for value in checks.values())
         return JSONResponse(
             {"ready": is_ready, "checks": checks}, status_code=200 if is_ready else 503
         )
@@ -146,34 +146,14 @@ async def _check(work: Callable[[], Any], *, seconds: float) -> str:
         return str(error)
 
 
-async def _postgres(engine: AsyncEngine) -> str:
+async def _postgres(schema: SchemaState, engine: AsyncEngine) -> str:
     async with engine.connect() as connection:
-        try:
-            revision = await connection.scalar(text("SELECT version_num FROM alembic_version"))
-        except ProgrammingError:
-            revision = None
-    return _state_of_schema(revision, SCHEMA, store="postgres")
+        await connection.execute(text("SELECT 1"))
+    return await schema.get()
 
 
-async def _warehouse(reader: Reader, snapshots: Snapshots) -> str:
-    try:
-        # Of several rows the highest counts: ClickHouse updates none in place.
-        rows = await reader.rows(
-            "schema", "SELECT max(version_num) AS revision FROM alembic_version", {}
-        )
-        revision = rows[0]["revision"] or None
-    except QueryFailedError as error:
-        if error.code != UNKNOWN_TABLE:
-            raise
-        revision = None
-    state = _state_of_schema(revision, WAREHOUSE_SCHEMA, store="clickhouse")
-    if state == "ok":
+async def _warehouse(schema: SchemaState, reader: Reader, snapshots: Snapshots) -> str:
+    state = await schema.get()
+    if state == OK:
         await freshness(reader, snapshot=await snapshots.current(is_wanted_again=False))
     return state
-
-
-def _state_of_schema(revision: str | None, needed: str, *, store: str) -> str:
-    if revision is not None and revision >= needed:
-        return "ok"
-    found = f"schema {revision} is older than {needed}" if revision else "there is no schema"
-    return f"{found}: run python -m migrations {store}"

@@ -23,6 +23,7 @@ from bot.app import App
 from bot.web import LARGEST_BODY_BYTES, SECRET_HEADER, Receiver, Webhook
 from common.postgres import Sessions
 from common.settings import DatabaseSettings
+from common.version import VERSION
 from embedded.postgres import EmbeddedPostgres
 from simulator.app import Simulator
 from simulator.telegram.faults import TelegramFault
@@ -213,6 +214,7 @@ async def test_health_ready_and_metrics_answer(world: World):
     health = json.loads(body)
     assert status == 200
     assert health["status"] == "healthy"
+    assert health["version"] == VERSION
     assert health["database"] == "connected"
     assert health["rate_limiter"] == "active"
     assert health["uptime_seconds"] > 0

@@ -15,6 +15,7 @@ from alembic import command
 from migrations.clickhouse.ddl import Ddl
 from tests.clickhouse_process import ClickHouseDatabase, ClickHouseProcess
 from tests.conftest import PROJECT, alembic_config
+from warehouse import schema
 from warehouse.client import Writer
 from warehouse.settings import WarehouseSettings
 from warehouse.statements import all_statements, on_every_node
@@ -23,6 +24,12 @@ SNAPSHOT = Path(__file__).parent / "clickhouse_schema.json"
 TABLES = """
 SELECT name, create_table_query FROM system.tables
 WHERE database = '{database}' AND name != 'alembic_version' ORDER BY name FORMAT JSONCompact
+"""
+
+
+COLUMNS = """
+SELECT table, name, type FROM system.columns
+WHERE database = '{}' AND table != 'alembic_version' ORDER BY table, position FORMAT JSONCompact
 """
 
 
@@ -35,10 +42,23 @@ def test_the_migrated_schema_is_the_one_in_the_repository(
     clickhouse_server: ClickHouseProcess, clickhouse_database: ClickHouseDatabase
 ) -> None:
     command.upgrade(alembic_config("clickhouse", clickhouse_database.url), "head")
-    schema = schema_of(clickhouse_server, clickhouse_database)
+    tables = schema_of(clickhouse_server, clickhouse_database)
     if os.environ.get("UPDATE_SNAPSHOTS"):
-        SNAPSHOT.write_text(json.dumps(schema, indent=2) + "\n", encoding="utf-8")
-    assert schema == json.loads(SNAPSHOT.read_text(encoding="utf-8"))
+        SNAPSHOT.write_text(json.dumps(tables, indent=2) + "\n", encoding="utf-8")
+    assert tables == json.loads(SNAPSHOT.read_text(encoding="utf-8"))
+
+
+def test_ready_asks_for_the_columns_that_migrations_make(
+    clickhouse_server: ClickHouseProcess, clickhouse_database: ClickHouseDatabase
+) -> None:
+    command.upgrade(alembic_config("clickhouse", clickhouse_database.url), "head")
+    answer = json.loads(clickhouse_server.execute(COLUMNS.format(clickhouse_database.name)))
+    columns: dict[str, dict[str, str]] = {}
+    for table, name, kind in answer["data"]:
+        columns.setdefault(table, {})[name] = kind
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        schema.PATH.write_text(json.dumps(columns, indent=1) + "\n", encoding="utf-8")
+    assert columns == json.loads(schema.PATH.read_text(encoding="utf-8"))
 
 
 def test_up_down_up_ends_where_it_began_and_a_cut_migration_is_run_again(
@@ -46,16 +66,16 @@ def test_up_down_up_ends_where_it_began_and_a_cut_migration_is_run_again(
 ) -> None:
     config = alembic_config("clickhouse", clickhouse_database.url)
     command.upgrade(config, "head")
-    schema = schema_of(clickhouse_server, clickhouse_database)
+    tables = schema_of(clickhouse_server, clickhouse_database)
     command.downgrade(config, "base")
     assert schema_of(clickhouse_server, clickhouse_database) == {}
     command.upgrade(config, "head")
-    assert schema_of(clickhouse_server, clickhouse_database) == schema
+    assert schema_of(clickhouse_server, clickhouse_database) == tables
     # Cut short: some tables are missing, and no revision is recorded.
     clickhouse_server.execute(f"DROP TABLE {clickhouse_database.name}.checks SYNC")
     clickhouse_server.execute(f"TRUNCATE TABLE {clickhouse_database.name}.alembic_version")
     command.upgrade(config, "head")
-    assert schema_of(clickhouse_server, clickhouse_database) == schema
+    assert schema_of(clickhouse_server, clickhouse_database) == tables
 
 
 def preview(cluster: str) -> str:
@@ -96,12 +116,12 @@ def test_every_statement_for_a_cluster_is_one_that_the_engine_understands(
     clickhouse_database: ClickHouseDatabase,
 ) -> None:
     statements = [part.strip() for part in preview("main").split(";\n")]
-    schema = [part for part in statements if part and not part.startswith("--")]
-    assert sum("ON CLUSTER `main`" in part for part in schema) >= 20
+    ddl = [part for part in statements if part and not part.startswith("--")]
+    assert sum("ON CLUSTER `main`" in part for part in ddl) >= 20
     ours = [on_every_node(sql, cluster="main") for sql in all_statements().values()]
     settings = WarehouseSettings.model_validate({"clickhouse_url": clickhouse_database.url})
     with Writer(settings) as writer:
-        for sql in (*schema, *ours):
+        for sql in (*ddl, *ours):
             formatted = writer.value("parse", {"sql": sql}, sql="SELECT formatQuery({sql:String})")
             assert ("ON CLUSTER main" in formatted) == ("ON CLUSTER `main`" in sql)
 

@@ -1,7 +1,9 @@
 import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { describe, expect, it } from 'vitest';
+import { version } from '../package.json';
 import { AppSidebar } from '../src/app/AppSidebar';
+import { Preferences } from '../src/app/Preferences';
 import { renderPart } from './world';
 
 const ITEMS = [
@@ -21,6 +23,11 @@ async function sidebar(path = '/') {
     { path },
   );
 }
+
+it('states the version at its foot', async () => {
+  await renderPart(<Preferences />, { path: '/' });
+  expect(screen.getByText(`Dialytics ${version}`)).toBeVisible();
+});
 
 describe('AppSidebar', () => {
   it('leads to every page', async () => {

@@ -1381,6 +1381,8 @@ export interface components {
             status: "healthy" | "unhealthy" | "draining";
             /** Uptime Seconds */
             uptime_seconds: number;
+            /** Version */
+            version: string;
         };
         /** Heatmap */
         Heatmap: {

@@ -1,7 +1,8 @@
-/** Language and colours. */
+/** Language, colours, and the version that runs. */
 
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { version } from '../../package.json';
 import { LANGUAGES, type Language, switchLanguage } from '../i18n';
 import { Segmented } from '../ui/Segmented';
 import { useServices } from './services';
@@ -32,6 +33,7 @@ export function Preferences() {
         options={THEMES.map((value) => ({ value, label: t(`preferences.${value}`) }))}
         onChange={pickTheme}
       />
+      <p className="version">{t('preferences.version', { version })}</p>
     </div>
   );
 }
