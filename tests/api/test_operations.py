@@ -289,6 +289,8 @@ def test_any_origin_is_refused_in_production(database: DatabaseSettings) -> None
     with pytest.raises(ValueError, match="PASSWORD_HASH_COST"):
         api_settings(database, **{**production, "password_hash_cost": 9})
     with pytest.raises(ValueError, match="ADMIN_REGISTRATION_TOKEN"):
+        api_settings(database, **{**production, "admin_registration_token": "k3yf0rt0d4y"})
+    with pytest.raises(ValueError, match=r"admin_registration_token\n.*placeholder"):
         api_settings(database, **{**production, "admin_registration_token": "change-me"})
 
 

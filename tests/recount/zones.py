@@ -138,7 +138,12 @@ class Zone:
         return moment(number).astimezone(self._info)
 
     def moved(self, number: int, days: int) -> int:
-        """The moment so many calendar days away at the same time of the clock."""
+        """The moment so many calendar days away at the same time of the clock.
+
+        The start of a day becomes the start of a day, although a zone may skip its midnight.
+        """
+        if number == self.midnight(self.day(number)):
+            return self.midnight(self.day(number) + days)
         wall = self.shown(number)
         there = datetime.combine(wall.date() + timedelta(days=days), wall.time())
         return micros(there.replace(tzinfo=self._info, fold=wall.fold).astimezone(UTC))
