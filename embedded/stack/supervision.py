@@ -170,8 +170,18 @@ class Supervisor:
         return [End(name, how) for name, how in ENDED.findall(log)]
 
     def restart_given_up(self) -> list[str]:
-        """Start what supervisord no longer starts by itself; the names of these programs."""
-        return [name for name in self._programs if self.start_if_ended(name)]
+        """Start what supervisord no longer starts by itself; the names of these programs.
+
+        None when supervisord itself is ending: `is_running` will tell.
+        """
+        try:
+            return [name for name in self._programs if self.start_if_ended(name)]
+        except OSError:
+            return []
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode != Faults.SHUTDOWN_STATE:
+                raise
+            return []
 
     def _wait(
         self,

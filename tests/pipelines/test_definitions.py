@@ -186,5 +186,5 @@ def test_dagster_keeps_its_state_in_postgresql_and_reports_nothing_home(
     home = write_home(dagster_settings)
     assert json.loads((home / "dagster.yaml").read_text(encoding="utf-8")) == configuration
     seen = environment(dagster_settings, {})
-    assert seen["DAGSTER_DATABASE_URL"] == "postgresql+psycopg2://u@/dagster?host=/run"
+    assert seen["DAGSTER_DATABASE_URL"] == "postgresql+psycopg2://u@/dagster?host=%2Frun"
     assert "3030" in command("code-server", dagster_settings)

@@ -95,6 +95,28 @@ def test_a_killed_program_comes_back(tmp_path: Path, journal: Path) -> None:
         assert supervisor.pid_of("one") != killed
 
 
+def test_whoever_watches_while_the_supervisor_stops_starts_nothing(tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    program = Program(
+        name="slow",
+        title="Slow",
+        command=[
+            "sh",
+            "-c",
+            f"trap 'sleep 2; exit 0' TERM; touch {started}; while :; do sleep 0.1; done",
+        ],
+        environment=environment(),
+        is_ready=started.exists,
+        stop_seconds=10,
+    )
+    with supervised([program], tmp_path) as supervisor:
+        list(supervisor.start("slow"))
+        os.kill(supervisor.pid, signal.SIGTERM)
+        while supervisor.is_running:
+            assert supervisor.restart_given_up() == []
+            time.sleep(0.05)
+
+
 @pytest.mark.parametrize("code", [0, 1, 2])
 def test_a_program_that_was_ready_comes_back_however_it_ended(
     tmp_path: Path, journal: Path, code: int
