@@ -51,7 +51,7 @@ async def test_each_query_is_logged_with_its_name_period_rows_and_request(
     # What prepares the next snapshot asks for no request.
     asked = [entry for entry in queries if "request_id" in entry]
     prepared = {entry["query_name"] for entry in queries if "request_id" not in entry}
-    assert prepared <= {"head", "bot_days"}
+    assert prepared <= {"head", "news", "builds", "bot_days"}
     assert {"head", "bot_days", "top_users_named", "dialogs_of_days"} <= {
         entry["query_name"] for entry in asked
     }
