@@ -80,7 +80,7 @@ CMD ["python", "-m", "pipelines", "webserver"]
 
 FROM runtime AS migrations
 COPY --from=migrations-packages /venv /venv
-COPY warehouse/__init__.py warehouse/settings.py warehouse/
+COPY warehouse/__init__.py warehouse/errors.py warehouse/server_version.py warehouse/settings.py warehouse/
 COPY bot/__init__.py bot/outbox_table.py bot/tables.py bot/
 COPY api/__init__.py api/tables.py api/
 COPY pipelines/__init__.py pipelines/tables.py pipelines/
