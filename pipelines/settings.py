@@ -56,7 +56,7 @@ class DagsterSettings(MetricsSettings):
     dagster_port: int = Field(default=3000, ge=1, le=65_535)
     """Web page of Dagster."""
     dagster_bind_host: str = "127.0.0.1"
-    """Address of Dagster's page. Whoever reaches it and may log in starts and stops every run."""
+    """Address of Dagster's page. Anyone who can log in there starts and stops every run."""
     dagster_hosts: str = ""
     """Names, separated by commas, by which browsers may ask for Dagster's page; `localhost`,
     127.0.0.1 and DAGSTER_BIND_HOST always may."""
@@ -68,7 +68,7 @@ class DagsterSettings(MetricsSettings):
     dagster_code_port: int = Field(default=3030, ge=1, le=65_535)
     """gRPC port of the code server."""
     dagster_code_bind_host: str = "127.0.0.1"
-    """Address of the code server's gRPC. Whoever reaches it runs any code, without a login."""
+    """Address of the code server's gRPC. Anyone who reaches it runs any code, without a login."""
     dagster_code_host: str = "127.0.0.1"
     """Where webserver and daemon find the code server."""
     dagster_keep_days: int = Field(default=3, ge=1)

@@ -18,7 +18,7 @@ class SimulatorSettings(Section):
     simulator_port: int = Field(default=8081, ge=1, le=65535)
     """Telegram, models and control listen here."""
     simulator_bind_host: str = "127.0.0.1"
-    """Address of the simulators. Whoever reaches it controls them, without a login."""
+    """Address of the simulators. Anyone who reaches it controls them, without a login."""
     simulator_state_dir: Path | None = None
     """Accepted updates and sent messages survive a kill here; unset: they live in memory."""
     simulator_seed: int = 0

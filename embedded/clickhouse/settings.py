@@ -19,7 +19,7 @@ class ClickHouseSettings(Section):
     clickhouse_port: int = Field(default=8123, ge=0, le=65535)
     """0 takes a free port and logs it."""
     clickhouse_bind_host: str = "127.0.0.1"
-    """Address of the embedded ClickHouse. Whoever reaches it needs a password, which nothing
+    """Address of the embedded ClickHouse. Clients need a password, which nothing
     encrypts on its way."""
     clickhouse_writer_password: SecretStr
     clickhouse_reader_password: SecretStr

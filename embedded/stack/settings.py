@@ -28,7 +28,7 @@ class StackSettings(Section):
     clickhouse_bind_host: str = "127.0.0.1"
     simulator_port: int = Field(default=8081, ge=1, le=65535)
     simulator_bind_host: str = "127.0.0.1"
-    """Address of the simulators. Whoever reaches it controls them, without a login."""
+    """Address of the simulators. Anyone who reaches it controls them, without a login."""
 
     database_url: SecretStr | None = None
     """Set: this PostgreSQL is used and the embedded one is not started."""

@@ -25,7 +25,7 @@ from warehouse.client import Writer
 from warehouse.settings import WarehouseSettings
 
 PEOPLE_DAYS = """
-CREATE TABLE user_days_before AS user_days ENGINE = MergeTree
+CREATE TABLE {name} AS {like} ENGINE = MergeTree
 PARTITION BY (toYYYYMM(day), version) ORDER BY (user_key, day, bot_id)
 """
 DIALOG_DAYS = """
@@ -41,7 +41,12 @@ CREATE TABLE dialog_days (
 # What takes the tables of each edition back to the one before it, the newest first.
 EDITIONS = (
     # Finer granules for people's days.
-    (PEOPLE_DAYS, "DROP TABLE user_days SYNC", "RENAME TABLE user_days_before TO user_days"),
+    (
+        PEOPLE_DAYS.format(name="kept", like="user_days"),
+        "DROP TABLE user_days SYNC",
+        PEOPLE_DAYS.format(name="user_days", like="kept"),
+        "DROP TABLE kept SYNC",
+    ),
     # A dialog's day in few columns.
     ("DROP TABLE dialog_days SYNC", DIALOG_DAYS),
     ("DROP TABLE dialog_days SYNC",),
