@@ -100,3 +100,8 @@ def target(
             "access_token"
         ]
         yield Target(url, {"Authorization": f"Bearer {token}"}, door, attacked_warehouse, database)
+
+
+def listed(client: httpx.Client, table: str) -> set[str]:
+    """Names in a table of the engine."""
+    return set(client.post("/", content=f"SELECT name FROM system.{table}").text.split())

@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from tests.clickhouse_process import READER_PASSWORD, ClickHouseDatabase, ClickHouseProcess
+from tests.security.conftest import listed
 
 PROJECT = Path(__file__).parents[2]
 USERS = PROJECT / "deploy/clickhouse/users.d/users.xml"
@@ -106,11 +107,6 @@ def reader(
         timeout=60,
     ) as client:
         yield client
-
-
-def listed(reader: httpx.Client, table: str) -> set[str]:
-    answer = reader.post("/", content=f"SELECT name FROM system.{table}")
-    return set(answer.text.split())
 
 
 def arguments_of(name: str) -> str:

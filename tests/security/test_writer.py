@@ -22,6 +22,7 @@ from tests.clickhouse_process import (
     ClickHouseDatabase,
     ClickHouseProcess,
 )
+from tests.security.conftest import listed
 from tests.security.test_reader import DENIED, USERS, arguments_of
 
 REFUSED = {"497", "48", "452"}
@@ -139,10 +140,6 @@ def writer(
         table = "CREATE TABLE t (a UInt64, s String) ENGINE = MergeTree ORDER BY a"
         assert client.post("/", content=table).status_code == 200
         yield client
-
-
-def listed(client: httpx.Client, table: str) -> set[str]:
-    return set(client.post("/", content=f"SELECT name FROM system.{table}").text.split())
 
 
 def test_no_statement_leaves_the_tables(writer: httpx.Client, tmp_path: Path) -> None:
