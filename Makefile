@@ -66,7 +66,9 @@ storm: setup ## The tests of kills, writers and faults at their full size (an ho
 	STORM=1000 $(BIN)/pytest --timeout 3600 tests/bot/test_kills.py tests/bot/test_faults.py
 
 .PHONY: check-all
-check-all: ## What is too long for every change, with seeds of its own (three hours)
+check-all: setup web ## What is too long for every change, with seeds of its own (three hours)
+	$(BIN)/python -m tests.programs
+	$(PYTEST) -m long
 	$(MAKE) --no-print-directory check-compose
 	$(MAKE) --no-print-directory smoke LIMIT=10000
 	for number in 1 2 3; do $(MAKE) --no-print-directory recount CASES=100; done
@@ -175,11 +177,11 @@ IN_PARALLEL := --numprocesses $(or $(JOBS),3) --dist loadfile --no-loadscope-reo
 LEAST_COVERAGE := 90
 
 .PHONY: test
-test: setup web ## Run every test (TESTS=path for some, JOBS=3 at a time, SEED=n for the order of before, REQUIRE_ALL=1 to skip none)
+test: setup web ## Run every test but the long ones of check-all (TESTS=path for some, JOBS=3 at a time, SEED=n for the order of before, REQUIRE_ALL=1 to skip none)
 	@export SKIPPED_FILE=$$(mktemp)
 	trap '$(BIN)/python -m tests.programs count "$$SKIPPED_FILE"; rm "$$SKIPPED_FILE"' EXIT
 	$(BIN)/python -m tests.programs
-	$(PYTEST) $(IN_PARALLEL) $(or $(TESTS),-m "not measures" --cov=bot --cov=api --cov-report=)
+	$(PYTEST) $(IN_PARALLEL) $(or $(TESTS),-m "not measures and not long" --cov=bot --cov=api --cov-report=)
 	$(if $(TESTS),exit 0)
 	$(PYTEST) -m measures
 	for package in bot api; do

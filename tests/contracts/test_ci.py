@@ -54,6 +54,9 @@ def test_the_tests_of_every_change_measure_coverage_in_the_same_run() -> None:
 def test_what_is_too_long_for_every_change_runs_once_a_week() -> None:
     # YAML reads the key `on` as true.
     assert [one["cron"].split()[-1] for one in WORKFLOW[True]["schedule"]] == ["0"]
+    makefile = (PROJECT / "Makefile").read_text()
+    recipe = makefile.partition("\ncheck-all: ")[2].partition("\n\n")[0]
+    assert "$(PYTEST) -m long" in recipe
     job = WORKFLOW["jobs"]["check-all"]
     assert job["if"] == "github.event_name == 'schedule'"
     assert job["steps"][-1]["run"] == "make check-all"
