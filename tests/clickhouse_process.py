@@ -8,8 +8,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 
@@ -104,6 +107,28 @@ class ClickHouseProcess:
             url=f"http://writer:{WRITER_PASSWORD}@127.0.0.1:{self.port}/{name}",
             reader_url=f"http://reader:{READER_PASSWORD}@127.0.0.1:{self.port}/{name}",
         )
+
+    @contextmanager
+    def fresh_database(self) -> Iterator[ClickHouseDatabase]:
+        """An empty database, dropped in the end."""
+        name = f"test_{uuid4().hex}"
+        self.execute(f"CREATE DATABASE {name}")
+        yield self.database(name)
+        self.execute(f"DROP DATABASE {name} SYNC")
+
+    def copy_tables(self, source: str, target: str) -> None:
+        """Make the tables and views of one database in another, with the version of the schema."""
+        listed = self.execute(
+            "SELECT name, engine = 'View' AS is_view, create_table_query FROM system.tables"
+            f" WHERE database = '{source}' ORDER BY is_view, name FORMAT JSONCompactEachRow"
+        )
+        for name, is_view, query in map(json.loads, listed.splitlines()):
+            self.execute(
+                query.replace(f"{source}.", f"{target}.")
+                if is_view
+                else f"CREATE TABLE {target}.{name} AS {source}.{name}"
+            )
+        self.execute(f"INSERT INTO {target}.alembic_version SELECT * FROM {source}.alembic_version")
 
     def execute(self, statement: str, *, database: str = "default") -> str:
         """Run one statement as the writer."""

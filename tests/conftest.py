@@ -26,6 +26,7 @@ from embedded.postgres import EmbeddedPostgres
 from simulator.app import Simulator, create_simulator, listening
 from tests import programs
 from tests.clickhouse_process import ClickHouseDatabase, ClickHouseProcess
+from warehouse.settings import WarehouseSettings
 
 PROJECT = Path(__file__).parent.parent
 TEMPLATE = "template_migrated"
@@ -173,7 +174,24 @@ def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clic
 @pytest.fixture
 def clickhouse_database(clickhouse_server: ClickHouseProcess) -> Iterator[ClickHouseDatabase]:
     """A fresh, empty database (`url` for the writer, `reader_url`), dropped after the test."""
-    name = f"test_{uuid4().hex}"
-    clickhouse_server.execute(f"CREATE DATABASE {name}")
-    yield clickhouse_server.database(name)
-    clickhouse_server.execute(f"DROP DATABASE {name} SYNC")
+    with clickhouse_server.fresh_database() as database:
+        yield database
+
+
+@pytest.fixture
+def warehouse_settings(clickhouse_server: ClickHouseProcess) -> Iterator[WarehouseSettings]:
+    """Settings that point at a fresh, migrated warehouse, dropped after the test."""
+    with migrated(clickhouse_server) as settings:
+        yield settings
+
+
+@contextmanager
+def migrated(server: ClickHouseProcess) -> Iterator[WarehouseSettings]:
+    """A fresh, migrated warehouse: a copy of one that was migrated, which takes a third."""
+    if server.execute(f"EXISTS DATABASE {TEMPLATE}") == "0\n":
+        command.upgrade(alembic_config("clickhouse", server.database(TEMPLATE).url), "head")
+    with server.fresh_database() as database:
+        server.copy_tables(TEMPLATE, database.name)
+        yield WarehouseSettings.model_validate(
+            {"clickhouse_url": database.url, "clickhouse_reader_url": database.reader_url}
+        )

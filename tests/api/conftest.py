@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from itertools import count
 from typing import Any
@@ -13,7 +12,6 @@ from uuid import uuid4
 import asyncpg
 import httpx
 import pytest
-from alembic import command
 
 from api.app import create_app
 from api.routes.health import Lifecycle
@@ -30,7 +28,7 @@ from tests.api.running import (
     serving,
 )
 from tests.clickhouse_process import ClickHouseProcess
-from tests.conftest import TEMPLATE, alembic_config
+from tests.conftest import TEMPLATE, migrated
 from tests.warehouse.replica import Replica, turn
 from warehouse.client import Writer
 from warehouse.settings import WarehouseSettings
@@ -66,19 +64,6 @@ def api(start_api: StartApi) -> RunningApi:
 async def client(api: RunningApi) -> AsyncIterator[httpx.AsyncClient]:
     async with api.client() as client:
         yield client
-
-
-@contextmanager
-def migrated(server: ClickHouseProcess) -> Iterator[WarehouseSettings]:
-    """A migrated ClickHouse database."""
-    name = f"test_{uuid4().hex}"
-    server.execute(f"CREATE DATABASE {name}")
-    database = server.database(name)
-    command.upgrade(alembic_config("clickhouse", database.url), "head")
-    yield WarehouseSettings.model_validate(
-        {"clickhouse_url": database.url, "clickhouse_reader_url": database.reader_url}
-    )
-    server.execute(f"DROP DATABASE {name} SYNC")
 
 
 @pytest.fixture(scope="session")

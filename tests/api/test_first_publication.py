@@ -10,10 +10,10 @@ import pytest
 from common.settings import DatabaseSettings, ReportSettings
 from pipelines.cycle import Stores, run_cycle
 from pipelines.settings import PipelineSettings
-from tests.api.conftest import migrated
 from tests.api.constants import PARTS, STATS
 from tests.api.running import PASSWORD, StartApi, register
 from tests.clickhouse_process import ClickHouseProcess
+from tests.conftest import migrated
 from warehouse.settings import WarehouseSettings
 
 

@@ -28,7 +28,6 @@ from common.errors import StartupError
 from common.postgres import Sessions
 from common.settings import DatabaseSettings
 from common.version import VERSION
-from tests.api.conftest import migrated
 from tests.api.running import (
     PASSWORD,
     PATIENT,
@@ -43,6 +42,7 @@ from tests.api.running import (
     until_logged,
 )
 from tests.clickhouse_process import ClickHouseProcess
+from tests.conftest import migrated
 from tests.warehouse.replica import Replica
 from warehouse.client import Writer
 from warehouse.errors import QueryFailedError

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from alembic import command
 
 from common.settings import DatabaseSettings, ReportSettings
 from embedded.postgres import EmbeddedPostgres
@@ -18,8 +17,6 @@ from pipelines.proof import prove
 from pipelines.retention import apply_retention
 from pipelines.settings import PipelineSettings
 from pipelines.source import Source
-from tests.clickhouse_process import ClickHouseDatabase
-from tests.conftest import alembic_config
 from tests.contracts.roles import DATABASE, PROJECT, script, url
 from tests.pipelines.ledger import Ledger, turn
 from tests.pipelines.test_retention import add_update
@@ -183,9 +180,8 @@ async def test_every_statement_of_the_bot_is_allowed_to_its_role(
 
 
 def test_the_pipelines_role_can_run_a_whole_cycle(
-    server: EmbeddedPostgres, clickhouse_database: ClickHouseDatabase
+    server: EmbeddedPostgres, warehouse_settings: WarehouseSettings
 ) -> None:
-    command.upgrade(alembic_config("clickhouse", clickhouse_database.url), "head")
     with Ledger(url(server, "dialytics_bot")) as ledger:
         person = ledger.add_person()
         ledger.add(turn(user=person))
@@ -194,7 +190,7 @@ def test_the_pipelines_role_can_run_a_whole_cycle(
         database=DatabaseSettings.model_validate(
             {"database_url": url(server, "dialytics_pipelines")}
         ),
-        warehouse=WarehouseSettings.model_validate({"clickhouse_url": clickhouse_database.url}),
+        warehouse=warehouse_settings,
         pipelines=PipelineSettings.model_validate({"message_retention_days": 1}),
         report=ReportSettings(),
     )

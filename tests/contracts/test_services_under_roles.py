@@ -15,7 +15,6 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
-from alembic import command
 
 from common.settings import DatabaseSettings, ReportSettings
 from embedded.postgres import EmbeddedPostgres
@@ -25,8 +24,6 @@ from pipelines.notices import send_notices
 from pipelines.settings import PipelineSettings
 from simulator.app import Simulator
 from simulator.telegram.world import Person
-from tests.clickhouse_process import ClickHouseDatabase
-from tests.conftest import alembic_config
 from tests.contracts.roles import DATABASE, PROJECT, url
 from warehouse.settings import WarehouseSettings
 
@@ -106,14 +103,12 @@ async def reply_to(simulator: Simulator, words: str) -> str:
     return outbox.texts(PERSON)[before]
 
 
-def stores(server: EmbeddedPostgres, clickhouse: ClickHouseDatabase) -> Stores:
+def stores(server: EmbeddedPostgres, warehouse: WarehouseSettings) -> Stores:
     return Stores(
         database=DatabaseSettings.model_validate(
             {"database_url": url(server, "dialytics_pipelines")}
         ),
-        warehouse=WarehouseSettings.model_validate(
-            {"clickhouse_url": clickhouse.url, "clickhouse_reader_url": clickhouse.reader_url}
-        ),
+        warehouse=warehouse,
         pipelines=PipelineSettings.model_validate({"replication_alert_seconds": 1e-9}),
         report=ReportSettings(),
     )
@@ -123,16 +118,13 @@ def stores(server: EmbeddedPostgres, clickhouse: ClickHouseDatabase) -> Stores:
 async def test_a_chat_and_its_statistics_work_under_the_roles_of_production(
     server: EmbeddedPostgres,
     bot: Simulator,
-    clickhouse_database: ClickHouseDatabase,
+    warehouse_settings: WarehouseSettings,
     tmp_path: Path,
 ) -> None:
     assert await reply_to(bot, "hello there")
     assert await reply_to(bot, "/system be brief")
     await the_users_of(server, "bot", "dialytics_bot")
-    await asyncio.to_thread(
-        command.upgrade, alembic_config("clickhouse", clickhouse_database.url), "head"
-    )
-    batch, _ = await asyncio.to_thread(run_cycle, stores(server, clickhouse_database))
+    batch, _ = await asyncio.to_thread(run_cycle, stores(server, warehouse_settings))
     assert batch.turns >= 1
     (port,) = free_ports(1)
     log = tmp_path / "api.log"
@@ -141,8 +133,8 @@ async def test_a_chat_and_its_statistics_work_under_the_roles_of_production(
         "api",
         log=log,
         DATABASE_URL=database_url,
-        CLICKHOUSE_URL=clickhouse_database.reader_url,
-        CLICKHOUSE_READER_URL=clickhouse_database.reader_url,
+        CLICKHOUSE_URL=warehouse_settings.reader_url,
+        CLICKHOUSE_READER_URL=warehouse_settings.reader_url,
         ADMIN_REGISTRATION_TOKEN=ADMIN_TOKEN,
         API_TOKEN_SECRET=TOKEN_SECRET,
         API_PORT=str(port),
@@ -155,7 +147,7 @@ async def test_a_chat_and_its_statistics_work_under_the_roles_of_production(
     assert "permission denied" not in log.read_text()
     # What the pipelines write for the operator, the bot sends.
     told = await asyncio.to_thread(
-        send_notices, stores(server, clickhouse_database), batch.data_through
+        send_notices, stores(server, warehouse_settings), batch.data_through
     )
     assert told
     texts = bot.account.outbox.texts

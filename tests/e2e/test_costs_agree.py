@@ -12,7 +12,6 @@ from typing import Any
 
 import httpx
 import pytest
-from alembic import command
 
 from api.app import create_app
 from common.postgres import Sessions
@@ -27,8 +26,6 @@ from simulator.model.behaviour import ModelFault
 from tests.api.constants import STATS
 from tests.api.running import PATIENT, api_settings, bearer, register, serving
 from tests.bot.conftest import World, running_bot
-from tests.clickhouse_process import ClickHouseDatabase
-from tests.conftest import alembic_config
 from tests.pipelines.cycles import run_through
 from warehouse.settings import WarehouseSettings
 
@@ -43,15 +40,10 @@ PANELS = {panel.title: panel for _, panel in clickhouse_panels(BOARDS)}
 
 
 @pytest.fixture
-def stores(database: DatabaseSettings, clickhouse_database: ClickHouseDatabase) -> Stores:
-    command.upgrade(alembic_config("clickhouse", clickhouse_database.url), "head")
-    warehouse = {
-        "clickhouse_url": clickhouse_database.url,
-        "clickhouse_reader_url": clickhouse_database.reader_url,
-    }
+def stores(database: DatabaseSettings, warehouse_settings: WarehouseSettings) -> Stores:
     return Stores(
         database=database,
-        warehouse=WarehouseSettings.model_validate(warehouse),
+        warehouse=warehouse_settings,
         pipelines=PipelineSettings(_env_file=None),
         report=ReportSettings(_env_file=None),
     )

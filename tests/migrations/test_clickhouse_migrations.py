@@ -9,8 +9,10 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from alembic import command
+from alembic.script import ScriptDirectory
 
 from migrations.clickhouse.ddl import Ddl
 from tests.clickhouse_process import ClickHouseDatabase, ClickHouseProcess
@@ -46,6 +48,17 @@ def test_the_migrated_schema_is_the_one_in_the_repository(
     if os.environ.get("UPDATE_SNAPSHOTS"):
         SNAPSHOT.write_text(json.dumps(tables, indent=2) + "\n", encoding="utf-8")
     assert tables == json.loads(SNAPSHOT.read_text(encoding="utf-8"))
+
+
+def test_a_copied_warehouse_is_a_migrated_one(
+    clickhouse_server: ClickHouseProcess, warehouse_settings: WarehouseSettings
+) -> None:
+    database = clickhouse_server.database(urlsplit(warehouse_settings.writer_url).path.strip("/"))
+    tables = schema_of(clickhouse_server, database)
+    assert tables == json.loads(SNAPSHOT.read_text(encoding="utf-8"))
+    version = clickhouse_server.execute("SELECT * FROM alembic_version", database=database.name)
+    scripts = ScriptDirectory.from_config(alembic_config("clickhouse", ""))
+    assert version == f"{scripts.get_current_head()}\n"
 
 
 def test_ready_asks_for_the_columns_that_migrations_make(

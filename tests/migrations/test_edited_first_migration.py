@@ -14,9 +14,9 @@ from alembic import command
 
 from common.settings import DatabaseSettings
 from embedded.postgres import EmbeddedPostgres
-from tests.api.conftest import create_database, migrated
+from tests.api.conftest import create_database
 from tests.clickhouse_process import ClickHouseDatabase, ClickHouseProcess
-from tests.conftest import alembic_config
+from tests.conftest import alembic_config, migrated
 from tests.migrations.reports import Answers, every_report
 from tests.migrations.test_clickhouse_migrations import SNAPSHOT, schema_of
 from tests.migrations.test_clickhouse_upgrade import ADDED, NOW

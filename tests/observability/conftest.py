@@ -10,11 +10,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
 import pytest
 import yaml
-from alembic import command
 
 from dashboards.grafana.probing import Asker
 from embedded.stack.api_client import ApiClient
@@ -23,7 +21,7 @@ from embedded.stack.programs import PROJECT
 from embedded.stack.readiness import free_ports
 from embedded.stack.smoke import isolated_plan, result_of
 from tests.clickhouse_process import ClickHouseProcess
-from tests.conftest import alembic_config
+from tests.conftest import migrated
 from tests.observability.whole_stack import MARKER, PASSWORD, targets
 from tests.otlp_collector import Collector, collecting
 from tests.programs import program
@@ -51,24 +49,16 @@ class Demo:
 
 @pytest.fixture(scope="session")
 def demo(clickhouse_server: ClickHouseProcess) -> Iterator[Demo]:
-    name = f"test_{uuid4().hex}"
-    clickhouse_server.execute(f"CREATE DATABASE {name}")
-    database = clickhouse_server.database(name)
-    command.upgrade(alembic_config("clickhouse", database.url), "head")
-    settings = WarehouseSettings.model_validate(
-        {"clickhouse_url": database.url, "clickhouse_reader_url": database.reader_url}
-    )
     chance = random.Random(7)
     now = NOW
-    with Writer(settings) as writer:
+    with migrated(clickhouse_server) as settings, Writer(settings) as writer:
         replica = Replica(writer, zone=REPORT_ZONE)
         replica.store(
             random_turn(chance, now - timedelta(seconds=chance.uniform(1, DAYS * 86_400)), users=60)
             for _ in range(TURNS)
         )
         replica.publish(now)
-    yield Demo(settings, now)
-    clickhouse_server.execute(f"DROP DATABASE {name} SYNC")
+        yield Demo(settings, now)
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ from tests.programs import program
 from warehouse import reports
 from warehouse.client import Reader
 from warehouse.periods import Bucket, Period, PeriodName
+from warehouse.settings import WarehouseSettings
 from warehouse.snapshot import Snapshot, resolve
 
 PANELS = [
@@ -101,14 +102,9 @@ def test_a_panel_answers_in_every_zone_under_every_filter(
 
 @pytest.mark.parametrize("title", ["User messages", "Messages and answers over time"])
 def test_a_panel_answers_an_empty_warehouse_with_zeros(
-    title: str, demo: Demo, clickhouse_database: Any
+    title: str, demo: Demo, warehouse_settings: WarehouseSettings
 ) -> None:
-    from alembic import command  # noqa: PLC0415 # only here
-
-    from tests.conftest import alembic_config  # noqa: PLC0415 # only here
-
-    command.upgrade(alembic_config("clickhouse", clickhouse_database.url), "head")
-    asker = Asker(clickhouse_database.reader_url)
+    asker = Asker(warehouse_settings.reader_url)
     try:
         rows = asker.ask(BY_TITLE[title].statement, picked(demo)).rows
     finally:

@@ -5,13 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from alembic import command
-
 from dashboards.grafana.board import BOARDS
 from dashboards.grafana.macros import Picked
 from dashboards.grafana.probing import Asker, clickhouse_panels
-from tests.clickhouse_process import ClickHouseDatabase
-from tests.conftest import alembic_config
 from tests.observability.constants import MOST_ACTIVE_PEOPLE
 from tests.warehouse.replica import Replica, turn
 from warehouse.client import Writer
@@ -22,11 +18,10 @@ YESTERDAY = NOW - timedelta(days=1)
 
 
 def test_the_most_active_people_keep_to_the_old_build_of_a_withheld_day(
-    clickhouse_database: ClickHouseDatabase,
+    warehouse_settings: WarehouseSettings,
 ) -> None:
-    command.upgrade(alembic_config("clickhouse", clickhouse_database.url), "head")
     panel = next(one for _, one in clickhouse_panels(BOARDS) if one.title == MOST_ACTIVE_PEOPLE)
-    asker = Asker(clickhouse_database.reader_url)
+    asker = Asker(warehouse_settings.reader_url)
     week = Picked(since=NOW - timedelta(days=7), until=NOW + timedelta(hours=1))
     narrow = Picked(since=week.since, until=week.until, variables={"chat_type": ["private"]})
 
@@ -35,8 +30,7 @@ def test_the_most_active_people_keep_to_the_old_build_of_a_withheld_day(
             {row[0] for row in asker.ask(panel.statement, picked).rows} for picked in (week, narrow)
         ]
 
-    settings = WarehouseSettings.model_validate({"clickhouse_url": clickhouse_database.url})
-    with Writer(settings) as writer:
+    with Writer(warehouse_settings) as writer:
         replica = Replica(writer, zone="Europe/Berlin")
         replica.store([turn(YESTERDAY, user=1), turn(NOW, user=2)])
         replica.publish(NOW - timedelta(minutes=9))

@@ -5,27 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from alembic import command
 
 from common.settings import DatabaseSettings, ReportSettings
 from pipelines.cycle import Stores
 from pipelines.settings import PipelineSettings
-from tests.clickhouse_process import ClickHouseDatabase
-from tests.conftest import alembic_config
 from tests.pipelines.ledger import Ledger
 from warehouse.client import Writer
 from warehouse.settings import WarehouseSettings
-
-
-@pytest.fixture
-def warehouse_settings(clickhouse_database: ClickHouseDatabase) -> WarehouseSettings:
-    command.upgrade(alembic_config("clickhouse", clickhouse_database.url), "head")
-    return WarehouseSettings.model_validate(
-        {
-            "clickhouse_url": clickhouse_database.url,
-            "clickhouse_reader_url": clickhouse_database.reader_url,
-        }
-    )
 
 
 @pytest.fixture

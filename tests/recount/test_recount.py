@@ -11,11 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import command
 
 from common.settings import DatabaseSettings
-from tests.clickhouse_process import ClickHouseDatabase
-from tests.conftest import alembic_config
 from tests.recount.compare import Comparison, is_same
 from tests.recount.expected import OF_ONE_REPORT, QUERY, REPORTS, STATS
 from tests.recount.facts import FIGURES, Near
@@ -40,15 +37,10 @@ DAMAGED = {
 
 
 @pytest.fixture
-def stack(database: DatabaseSettings, clickhouse_database: ClickHouseDatabase) -> Iterator[Stack]:
-    command.upgrade(alembic_config("clickhouse", clickhouse_database.url), "head")
-    warehouse = WarehouseSettings.model_validate(
-        {
-            "clickhouse_url": clickhouse_database.url,
-            "clickhouse_reader_url": clickhouse_database.reader_url,
-        }
-    )
-    with running_api(database, warehouse, report_tz=REPORT_ZONE, now=datetime.now(UTC)) as stack:
+def stack(database: DatabaseSettings, warehouse_settings: WarehouseSettings) -> Iterator[Stack]:
+    with running_api(
+        database, warehouse_settings, report_tz=REPORT_ZONE, now=datetime.now(UTC)
+    ) as stack:
         yield stack
 
 

@@ -18,9 +18,10 @@ from api.accounts.scopes import Scope
 from api.app import create_app
 from common.settings import DatabaseSettings
 from embedded.postgres import EmbeddedPostgres
-from tests.api.conftest import create_database, migrated, start_api, store_a_week
+from tests.api.conftest import create_database, start_api, store_a_week
 from tests.api.running import ADMIN_TOKEN, NOW, PASSWORD, PATIENT, api_settings, serving
 from tests.clickhouse_process import ClickHouseProcess
+from tests.conftest import migrated
 from tests.warehouse.replica import Replica, turn
 from warehouse.client import Reader, Writer
 from warehouse.settings import WarehouseSettings

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
-from uuid import uuid4
 
 import pytest
-from alembic import command
 
 from tests.clickhouse_process import ClickHouseProcess
-from tests.conftest import alembic_config
+from tests.conftest import migrated
 from tests.warehouse.constants import REPORT_ZONE
 from tests.warehouse.replica import Replica
 from warehouse.client import Reader, Writer
@@ -21,14 +19,8 @@ EPOCHS = count(1)
 
 @pytest.fixture(scope="module")
 def warehouse_settings(clickhouse_server: ClickHouseProcess) -> Iterator[WarehouseSettings]:
-    name = f"test_{uuid4().hex}"
-    clickhouse_server.execute(f"CREATE DATABASE {name}")
-    database = clickhouse_server.database(name)
-    command.upgrade(alembic_config("clickhouse", database.url), "head")
-    yield WarehouseSettings.model_validate(
-        {"clickhouse_url": database.url, "clickhouse_reader_url": database.reader_url}
-    )
-    clickhouse_server.execute(f"DROP DATABASE {name} SYNC")
+    with migrated(clickhouse_server) as settings:
+        yield settings
 
 
 @pytest.fixture(scope="module")

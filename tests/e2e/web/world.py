@@ -33,8 +33,7 @@ from simulator.history import load_history
 from simulator.traffic import MadeUpDialogs
 from tests.api.running import ADMIN_TOKEN, DATA_KEY, PASSWORD, PATIENT, api_settings, serving
 from tests.clickhouse_process import ClickHouseProcess
-from tests.conftest import alembic_config
-from warehouse.settings import WarehouseSettings
+from tests.conftest import alembic_config, migrated
 
 PROJECT = Path(__file__).parents[3]
 DIST = PROJECT / "dashboards" / "web" / "dist"
@@ -123,20 +122,21 @@ def dashboard(
     asyncio.run(postgres.ensure_databases(name))
     database = DatabaseSettings.model_validate({"database_url": postgres.url(name)})
     command.upgrade(alembic_config("postgres", database.asyncpg_url), "head")
-    clickhouse.execute(f"CREATE DATABASE {name}")
-    place = clickhouse.database(name)
-    command.upgrade(alembic_config("clickhouse", place.url), "head")
-    addresses = {"clickhouse_url": place.url, "clickhouse_reader_url": place.reader_url}
-    stores = Stores(
-        database=database,
-        warehouse=WarehouseSettings.model_validate(addresses),
-        pipelines=PipelineSettings.model_validate({"snapshot_grace_seconds": 30}),
-        report=ReportSettings.model_validate({"report_timezone": ZONE}),
-    )
-    given = {"report_timezone": ZONE, "web_dist": str(DIST), **addresses, **settings}
-    configured = api_settings(database, **given)
-    with serving(create_app(configured, lifecycle=Lifecycle(), patience=PATIENT)) as url:
-        yield World(url=url, stores=stores, settings=configured)
+    with migrated(clickhouse) as warehouse:
+        stores = Stores(
+            database=database,
+            warehouse=warehouse,
+            pipelines=PipelineSettings.model_validate({"snapshot_grace_seconds": 30}),
+            report=ReportSettings.model_validate({"report_timezone": ZONE}),
+        )
+        addresses = {
+            "clickhouse_url": warehouse.writer_url,
+            "clickhouse_reader_url": warehouse.reader_url,
+        }
+        given = {"report_timezone": ZONE, "web_dist": str(DIST), **addresses, **settings}
+        configured = api_settings(database, **given)
+        with serving(create_app(configured, lifecycle=Lifecycle(), patience=PATIENT)) as url:
+            yield World(url=url, stores=stores, settings=configured)
 
 
 @contextmanager
