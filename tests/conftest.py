@@ -130,7 +130,8 @@ async def database(postgres_server: EmbeddedPostgres) -> AsyncIterator[DatabaseS
     name = f"test_{uuid4().hex}"
     admin = await asyncpg.connect(postgres_server.url("postgres"))
     try:
-        await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}"')
+        # Without durability files are copied for a fifth of the processor time of the usual way.
+        await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}" STRATEGY file_copy')
         yield DatabaseSettings.model_validate(
             {
                 "database_url": postgres_server.url(name),
