@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from time import monotonic
 
 from aiogram import Bot
 from aiogram.exceptions import (
@@ -77,6 +78,7 @@ class Poller:
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
     async def _poll(self) -> None:
+        started = monotonic()
         updates = await self._bot(
             RawUpdates(offset=self._offset, timeout=self._poll_seconds),
             request_timeout=self._poll_seconds + 10,
@@ -85,6 +87,9 @@ class Poller:
             # What was stored is confirmed now. After a quiet week Telegram numbers updates from
             # a random point, maybe below: the next request begins with whatever is there.
             self._offset = None
+            if monotonic() - started < self._first_pause_seconds:
+                # A server that holds no request would be asked hundreds of times a second.
+                await asyncio.sleep(self._first_pause_seconds)
             return
         await self._inbox.store(updates)
         numbers = [

@@ -336,6 +336,20 @@ async def has_met_two_conflicts(world: World) -> bool:
     return met == 2
 
 
+async def test_b9_a_server_that_does_not_hold_a_poll_is_asked_after_a_pause(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("simulator.telegram.server.LONGEST_POLL_SECONDS", 0)
+    world = await start()
+    polls = world.simulator.counters.methods
+    before = polls.get("getupdates", 0)
+
+    await asyncio.sleep(1.2)
+
+    assert polls["getupdates"] - before <= 4
+    assert await world.ask("hello")
+
+
 async def test_b9_of_two_replicas_one_polls_and_both_may_work(start: Start):
     one = await start()
     two = await start()
