@@ -13,7 +13,7 @@ from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
@@ -226,7 +226,9 @@ def _is_placeholder(secret: str) -> bool:
     if "://" in secret:
         # Its own validator says what is wrong with an address that cannot be split.
         with suppress(ValueError):
-            candidates.append(unquote(urlsplit(secret).password or ""))
+            address = urlsplit(secret)
+            candidates.append(unquote(address.password or ""))
+            candidates += parse_qs(address.query).get("password", [])
     return any(candidate.strip().lower() in PLACEHOLDERS for candidate in candidates)
 
 

@@ -76,11 +76,18 @@ def test_production_refuses_a_short_secret(monkeypatch: pytest.MonkeyPatch) -> N
         load(DataKeySettings)
 
 
-@pytest.mark.parametrize("address", ["change-me", "change%2Dme", "Password", "admin"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("dialytics:change-me@host/db", "dialytics:change%2Dme@host/db"),
+        *("dialytics:Password@host/db", "dialytics:admin@host/db"),
+        *("dialytics@host/db?password=change-me", "host/db?user=a&password=change%2Dme"),
+    ],
+)
 def test_a_placeholder_is_no_password_of_an_address(
     monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
-    monkeypatch.setenv("DATABASE_URL", f"postgresql://dialytics:{address}@host/db")
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://{address}")
     with pytest.raises(SettingError, match="DATABASE_URL"):
         load(DatabaseSettings)
 
