@@ -19,11 +19,10 @@ from bot.meaning import Json, Meaning, Reader, Sort
 from bot.parsing import parse
 from bot.people import Sender
 from bot.question import fingerprint
+from bot.tables import LARGEST_UPDATE_ID, UNREADABLE
 from common.sealing import Vault
 from common.vocabulary import ChatType, UpdateOutcome
 
-UNREADABLE = "unreadable"
-LARGEST_UPDATE_ID = 2**63 - 1
 LARGEST_USER_ID = 2**63 - 1
 LANGUAGE_TAG = re.compile("[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8}){0,4}")
 

@@ -15,8 +15,7 @@ from datetime import datetime
 from sqlalchemy import select, tuple_, update
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
-from bot.incoming import LARGEST_UPDATE_ID, UNREADABLE
-from bot.tables import Update, User
+from bot.tables import LARGEST_UPDATE_ID, UNREADABLE, Update, User
 from common.errors import StartupError
 from common.log import configure_logging
 from common.postgres import Sessions, check_reachable, create_engine, transaction

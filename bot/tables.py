@@ -32,6 +32,9 @@ from common.postgres import Base, Versioned
 
 Money = Numeric(18, 10)
 Moment = DateTime(timezone=True)
+LARGEST_UPDATE_ID = 2**63 - 1
+UNREADABLE = "unreadable"
+"""The kind of an update that cannot be parsed."""
 
 
 class User(Versioned, Base):
