@@ -206,7 +206,8 @@ def _is_near(own: Decimal, listed: Decimal) -> bool:
     return abs(own - listed) <= listed * LARGEST_DIFFERENCE
 
 
-async def _report() -> int:
+async def report() -> int:
+    """Check, and print one line per check; the exit code."""
     failed = False
     async for finding in examine(load(TelegramSettings), load(ModelSettings), load(LimitSettings)):
         sys.stdout.write(f"{finding.line()}\n")
@@ -217,7 +218,7 @@ async def _report() -> int:
 
 def main() -> int:
     configure_logging(load(RuntimeSettings), service="bot-doctor")
-    return asyncio.run(_report())
+    return asyncio.run(report())
 
 
 if __name__ == "__main__":

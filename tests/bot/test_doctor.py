@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import Any
 
 import pytest
 
+from bot.doctor import report
 from simulator.app import Simulator
 from tests.bot.conftest import FALLBACK, MODEL, run_program
 
 PRICES = '{"sim/primary": {"prompt": 0.15, "completion": 0.6}}'
 
 
-async def doctor(simulator: Simulator, **changes: str) -> subprocess.CompletedProcess[str]:
-    settings = {
+def environment(simulator: Simulator) -> dict[str, str]:
+    return {
         "TELEGRAM_TOKEN": simulator.token,
         "TELEGRAM_API_URL": simulator.url,
         "OPENROUTER_API_KEY": simulator.api_key or "none",
@@ -23,11 +23,17 @@ async def doctor(simulator: Simulator, **changes: str) -> subprocess.CompletedPr
         "LLM_FALLBACK_MODEL": FALLBACK,
         "LLM_PRICES": PRICES,
     }
-    return await run_program("bot.doctor", **{**settings, **changes})
+
+
+@pytest.fixture
+def configured(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings of an operator, in this process."""
+    for name, value in environment(simulator).items():
+        monkeypatch.setenv(name, value)
 
 
 async def test_all_is_well(simulator: Simulator):
-    outcome = await doctor(simulator)
+    outcome = await run_program("bot.doctor", **environment(simulator))
 
     assert (outcome.returncode, outcome.stderr) == (0, "")
     assert outcome.stdout.splitlines() == [
@@ -40,6 +46,7 @@ async def test_all_is_well(simulator: Simulator):
     assert len(simulator.calls) == 0
 
 
+@pytest.mark.usefixtures("configured")
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
@@ -56,29 +63,46 @@ async def test_all_is_well(simulator: Simulator):
     ],
 )
 async def test_what_is_wrong_is_said_in_one_line(
-    simulator: Simulator, changes: dict[str, str], line: str
+    simulator: Simulator,
+    changes: dict[str, str],
+    line: str,
+    *,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ):
-    outcome = await doctor(simulator, **changes)
+    for name, value in changes.items():
+        monkeypatch.setenv(name, value)
 
-    lines = outcome.stdout.splitlines()
-    assert outcome.returncode == 1
+    assert await report() == 1
+
+    printed, errors = capfd.readouterr()
+    lines = printed.splitlines()
     assert len(lines) == 5
     assert any(one.startswith(line) for one in lines)
     secrets = {simulator.token, changes.get("TELEGRAM_TOKEN", simulator.token)}
-    assert not any(secret in outcome.stdout + outcome.stderr for secret in secrets)
+    assert not any(secret in printed + errors + caplog.text for secret in secrets)
 
 
-async def test_a_budget_without_prices_is_noted(simulator: Simulator):
-    outcome = await doctor(simulator, LLM_PRICES="{}", DAILY_USD_LIMIT="1")
+@pytest.mark.usefixtures("configured")
+async def test_a_budget_without_prices_is_noted(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("LLM_PRICES", "{}")
+    monkeypatch.setenv("DAILY_USD_LIMIT", "1")
 
-    assert outcome.returncode == 0
-    assert outcome.stdout.splitlines()[-1].startswith("note prices    none for sim/primary")
+    assert await report() == 0
+
+    assert capfd.readouterr().out.splitlines()[-1].startswith("note prices    none for sim/primary")
 
 
-async def test_a_wrong_key_is_told(simulator: Simulator, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.usefixtures("configured")
+async def test_a_wrong_key_is_told(
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
     server: Any = simulator.model
     monkeypatch.setattr(server, "_api_key", "another")
 
-    outcome = await doctor(simulator)
+    assert await report() == 1
 
-    assert "fail key       the provider refuses it" in outcome.stdout
+    assert "fail key       the provider refuses it" in capfd.readouterr().out
