@@ -20,7 +20,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import event, text
 
 from bot.app import App
+from bot.sections import Settings
 from bot.web import LARGEST_BODY_BYTES, SECRET_HEADER, Receiver, Webhook
+from common.errors import StartupError
 from common.postgres import Sessions
 from common.settings import DatabaseSettings
 from common.version import VERSION
@@ -275,7 +277,7 @@ async def test_a_bot_that_starts_while_postgresql_is_frozen_waits_for_it(
         os.kill(postmaster, signal.SIGSTOP)
         try:
             starting = asyncio.ensure_future(stack.enter_async_context(app.running()))
-            await world.until(lambda: hasattr(app, "port"))
+            await eventually(lambda: is_listening(app))
             waits = (503, '{"ready": false, "waiting_for": "database"}')
             assert await get(world, "/ready") == waits
             assert not starting.done()
@@ -283,6 +285,10 @@ async def test_a_bot_that_starts_while_postgresql_is_frozen_waits_for_it(
             os.kill(postmaster, signal.SIGCONT)
         await asyncio.wait_for(starting, 90)
         assert await get(world, "/ready") == (200, '{"ready": true}')
+
+
+async def is_listening(app: App) -> bool:
+    return hasattr(app, "port")
 
 
 async def test_the_bot_is_not_ready_before_telegram_has_accepted_its_webhook(
@@ -397,9 +403,22 @@ async def run_bot(environment: dict[str, str], directory: Path) -> tuple[int, st
 
 
 @pytest.mark.parametrize(
+    "token", ["not a token", pytest.param("1:unknown", marks=pytest.mark.long)]
+)
+async def test_bad_settings_end_in_one_line_and_exit_code_2(
+    simulator: Simulator, database: DatabaseSettings, tmp_path: Path, token: str
+):
+    environment = bot_environment(simulator, database, TELEGRAM_TOKEN=token)
+    code, errors = await run_bot(environment, tmp_path)
+    lines = [line for line in errors.splitlines() if line]
+    assert (code, len(lines)) == (2, 1), errors
+    assert "TELEGRAM_TOKEN" in lines[0]
+    assert token not in lines[0]
+
+
+@pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"TELEGRAM_TOKEN": "not a token"}, "TELEGRAM_TOKEN"),
         ({"TELEGRAM_TOKEN": "1:unknown"}, "TELEGRAM_TOKEN"),
         ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:none/none"}, "DATABASE_URL"),
         ({"LLM_TIMEOUT_SECONDS": "soon"}, "LLM_TIMEOUT_SECONDS"),
@@ -409,59 +428,84 @@ async def run_bot(environment: dict[str, str], directory: Path) -> tuple[int, st
     ],
     ids=lambda value: value if isinstance(value, str) else next(iter(value.values()))[:12],
 )
-async def test_bad_settings_end_in_one_line_and_exit_code_2(
+async def test_a_bad_setting_is_named_in_one_line(
     simulator: Simulator,
     database: DatabaseSettings,
-    tmp_path: Path,
     changes: dict[str, str],
     named: str,
+    *,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ):
-    environment = bot_environment(simulator, database, **changes)
-    code, errors = await run_bot(environment, tmp_path)
-    lines = [line for line in errors.splitlines() if line]
-    assert (code, len(lines)) == (2, 1), errors
-    assert named in lines[0]
-    assert changes.get("TELEGRAM_TOKEN", "?!") not in lines[0]
+    caplog.set_level("INFO", "bot")
+    for name, value in bot_environment(simulator, database, **changes).items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(StartupError) as refused:
+        async with App(Settings.from_environment()).running():
+            pass
+
+    [line] = str(refused.value).splitlines()
+    assert named in line
+    assert changes.get("TELEGRAM_TOKEN", "?!") not in line
+    assert caplog.messages == []
 
 
-async def test_a_webhook_that_telegram_refuses_ends_in_one_line_and_exit_code_2(
-    simulator: Simulator, database: DatabaseSettings, tmp_path: Path
+async def test_a_webhook_that_telegram_refuses_ends_in_one_line(
+    simulator: Simulator, database: DatabaseSettings, caplog: pytest.LogCaptureFixture
 ):
+    caplog.set_level("INFO", "bot")
     refused = "Bad Request: bad webhook: HTTPS url must be provided for webhook"
     simulator.telegram.faults.add(
         TelegramFault(kind="error", method="setWebhook", status=400, description=refused)
     )
-    environment = bot_environment(
-        simulator, database, TELEGRAM_WEBHOOK_URL=HOOK, TELEGRAM_WEBHOOK_SECRET=SECRET
+    app = App(
+        make_settings(
+            simulator, database, telegram_webhook_url=HOOK, telegram_webhook_secret=SECRET
+        )
     )
 
-    code, errors = await run_bot(environment, tmp_path)
+    with pytest.raises(StartupError) as error:
+        async with app.running():
+            pass
 
-    lines = [line for line in errors.splitlines() if line]
-    assert (code, len(lines)) == (2, 1), errors
-    assert lines[0].startswith("TELEGRAM_WEBHOOK_URL: ")
-    assert "HTTPS url must be provided" in lines[0]
+    [line] = str(error.value).splitlines()
+    assert line.startswith("TELEGRAM_WEBHOOK_URL: ")
+    assert "HTTPS url must be provided" in line
+    assert caplog.messages == []
 
 
-async def test_b4_sigterm_lets_a_running_answer_finish(
+async def test_sigterm_lets_an_answer_finish_and_no_log_line_holds_the_token_a_text_or_an_id(
     simulator: Simulator, database: DatabaseSettings, tmp_path: Path
 ):
     simulator.model.behave(MODEL, answer="word " * 40, token_seconds=0.03)
+    for kind in ("drop", "html", "garbage"):
+        simulator.telegram.faults.add(TelegramFault(kind=kind, method="sendMessage", times=1))
     log = tmp_path / "bot.log"
-    bot = BotProcess(bot_environment(simulator, database, LOG_FORMAT="json"), log)
+    environment = bot_environment(simulator, database, LOG_LEVEL="DEBUG", LOG_FORMAT="json")
+    bot = BotProcess(environment, log)
     await bot.start()
+    simulator.account.send_text(SECRET_TEXT, person=Person(id=987_654_321))
+    await simulator.wait_until(lambda: simulator.counters.messages_sent == 1, seconds=90)
     simulator.account.send_text("tell me")
-    await simulator.wait_until(lambda: len(simulator.calls) == 1, seconds=90)
+    await simulator.wait_until(lambda: len(simulator.calls) == 2, seconds=90)
     began = time.monotonic()
 
     assert await bot.end(signal.SIGTERM) == 0
 
     assert time.monotonic() - began < 25
     assert simulator.account.outbox.texts(1001) == [("word " * 40).strip()]
-    events = [json.loads(line)["event"] for line in log.read_text().splitlines()]
+    written = log.read_text()
+    entries = [json.loads(line) for line in written.splitlines()]
     steps = ["bot is stopping", "poller stopped", "running turns ended", "lanes stopped",
              "HTTP server stopped", "connections closed", "bot has stopped"]  # fmt: skip
-    assert [step for step in events if step in steps] == steps
+    assert [entry["event"] for entry in entries if entry["event"] in steps] == steps
+    assert simulator.token not in written
+    assert simulator.token.partition(":")[2] not in written
+    assert "secret garden" not in written
+    assert "987654321" not in written
+    finished = next(entry for entry in entries if entry["event"] == "turn finished")
+    assert {"update_id", "turn_id", "dialog_id"} <= finished.keys()
 
 
 async def test_b4_what_cannot_finish_in_time_is_ended_and_the_person_told(
@@ -478,28 +522,6 @@ async def test_b4_what_cannot_finish_in_time_is_ended_and_the_person_told(
     assert "restarted" in replies[1]
     [turn] = await world.turns()
     assert (turn.status, turn.reason) == ("failed", "interrupted")
-
-
-async def test_b10_no_log_line_holds_the_token_a_text_or_an_id(
-    simulator: Simulator, database: DatabaseSettings, tmp_path: Path
-):
-    log = tmp_path / "bot.log"
-    environment = bot_environment(simulator, database, LOG_LEVEL="DEBUG", LOG_FORMAT="json")
-    bot = BotProcess(environment, log)
-    await bot.start()
-    for kind in ("drop", "html", "garbage"):
-        simulator.telegram.faults.add(TelegramFault(kind=kind, method="sendMessage", times=1))
-    simulator.account.send_text(SECRET_TEXT, person=Person(id=987_654_321))
-    await simulator.wait_until(lambda: simulator.counters.messages_sent == 1, seconds=90)
-    assert await bot.end(signal.SIGTERM) == 0
-
-    written = log.read_text()
-    assert simulator.token not in written
-    assert simulator.token.partition(":")[2] not in written
-    assert "secret garden" not in written
-    assert "987654321" not in written
-    finished = next(json.loads(line) for line in written.splitlines() if '"turn finished"' in line)
-    assert {"update_id", "turn_id", "dialog_id"} <= finished.keys()
 
 
 async def test_the_bot_works_on_after_the_database_dropped_its_connections(world: World):
