@@ -120,14 +120,19 @@ class Conversation:
         await self.outbox.refusals.delivered(self.place.chat_id)
 
     async def send_picture(self, picture: bytes, *, name: str, caption: str) -> None:
-        await self._send_file(
-            SendPhoto(
-                chat_id=self.place.chat_id,
-                message_thread_id=self.place.thread_id or None,
-                photo=BufferedInputFile(picture, name),
-                caption=caption,
-            )
+        """A picture and a text; the text alone where the picture is refused."""
+        photo = SendPhoto(
+            chat_id=self.place.chat_id,
+            message_thread_id=self.place.thread_id or None,
+            photo=BufferedInputFile(picture, name),
+            caption=caption,
         )
+        try:
+            await self._send_file(photo)
+        except UndeliverableError as error:
+            if error.reason == "blocked":
+                raise
+            await self._say(plain_parts(caption))
 
     async def send_file(self, content: bytes, *, name: str, caption: str) -> None:
         await self._send_file(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
+from simulator.telegram.faults import TelegramFault
 from simulator.telegram.world import Person
 from tests.bot.conftest import MODEL, Start, World, eventually, group
 from tests.bot.constants import GROUP_ID
@@ -210,6 +211,24 @@ async def test_usage_shows_numbers_and_a_picture(world: World):
     stored = outbox.file(picture.file_id or "")
     assert stored is not None
     assert stored.content.startswith(b"\x89PNG")
+
+
+@pytest.mark.usefixtures("one_day")
+async def test_usage_comes_without_its_picture_where_that_is_refused(world: World):
+    await world.ask("hello")
+    world.simulator.telegram.faults.add(
+        TelegramFault(
+            kind="error",
+            method="sendPhoto",
+            status=400,
+            description="Bad Request: not enough rights to send photos to the chat",
+        )
+    )
+
+    reply = await world.ask("/usage")
+
+    assert reply.startswith("Today: messages 1, tokens")
+    assert "cost $0." in reply
 
 
 async def test_privacy_names_the_rights(world: World):
