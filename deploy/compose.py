@@ -26,7 +26,8 @@ _REPLACED = frozenset({"command", "entrypoint", "test"})
 
 def read(path: Path) -> dict[str, Any]:
     """One file as it stands."""
-    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    content: dict[str, Any] = yaml.load(text, Loader=yaml.CSafeLoader)
     return content
 
 

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -162,6 +163,7 @@ def secret_targets(service: Service) -> dict[str, str]:
     }
 
 
+@cache
 def literals(package: str) -> frozenset[str]:
     """Every string constant in the source of a package."""
     return frozenset(

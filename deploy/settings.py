@@ -141,6 +141,7 @@ def _own_fields(section: type[Section]) -> Iterator[tuple[str, str]]:
         yield node.target.id, meaning
 
 
+@cache
 def loaded_by(*packages: str) -> frozenset[type[Section]]:
     """The sections that the code of these packages loads."""
     by_path = {f"{section.__module__}.{section.__name__}": section for section in sections()}

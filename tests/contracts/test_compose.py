@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,12 @@ def test_the_check_finds_no_problem_and_ends_with_one_line_of_json() -> None:
 @pytest.fixture(scope="module")
 def production() -> Project:
     return check.projects()["prod"]
+
+
+@pytest.fixture(scope="module")
+def secrets() -> Iterator[Path]:
+    with configuration.example_secrets() as directory:
+        yield directory
 
 
 def changed(project: Project, change: Callable[[dict[str, Any]], object]) -> Project:
@@ -123,12 +129,11 @@ def test_a_mistake_in_a_service_is_noticed(production: Project, message: str) ->
     ],
 )
 def test_a_mistake_in_a_configuration_is_noticed(
-    production: Project, message: str, change: Callable[[dict[str, Any]], object]
+    production: Project, secrets: Path, message: str, change: Callable[[dict[str, Any]], object]
 ) -> None:
-    with configuration.example_secrets() as secrets:
-        found = [
-            str(problem) for problem in configuration.problems(changed(production, change), secrets)
-        ]
+    found = [
+        str(problem) for problem in configuration.problems(changed(production, change), secrets)
+    ]
     assert any(message in line for line in found), found
 
 
