@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.accounts.scopes import DESCRIPTIONS
-from api.models.errors import HEADERS
+from api.models.errors import HEADERS, Problem
 from api.settings import LimitSettings
 
 DESCRIPTION = """Statistics of a Telegram LLM bot: exact, fast, honest about their age.
@@ -55,6 +55,7 @@ def describe(app: FastAPI, limits: LimitSettings) -> None:
                 },
             }
             schema["components"]["headers"] = HEADERS
+            schema["components"]["schemas"][Problem.__name__] = Problem.model_json_schema()
             app.openapi_schema = _numbers(schema)
         return app.openapi_schema
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -127,6 +128,7 @@ async def one_value_each(request: Request, _principal: Anyone) -> None:
         raise Unprocessable("Too many arguments.", code="invalid_request") from error
 
 
+@cache
 def parameters(arguments: type[FormatQuery]) -> list[dict[str, Any]]:
     """The same arguments as OpenAPI lists them."""
     schema = arguments.model_json_schema(by_alias=True)
