@@ -1,19 +1,18 @@
-"""Fixtures of the browser's tests: one running dashboard with dialogs, one Chromium per test."""
+"""Fixtures of the browser's tests: one running dashboard with dialogs, one Chromium per module."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
-from uuid import uuid4
+from typing import Unpack
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from embedded.postgres import EmbeddedPostgres
 from tests.clickhouse_process import ClickHouseProcess
-from tests.e2e.web.browser import PATIENCE_MILLISECONDS, chromium
+from tests.e2e.web.browser import PATIENCE_MILLISECONDS, Look, started, window
 from tests.e2e.web.steps import sign_in
 from tests.e2e.web.world import DIST, World, dashboard
 from tests.programs import program
@@ -29,13 +28,13 @@ OpenPage = Callable[..., Page]
 def world(
     postgres_server: EmbeddedPostgres, clickhouse_server: ClickHouseProcess
 ) -> Iterator[World]:
-    """A dashboard on 60 days of dialogs of 120 people. `ann` may read everything."""
+    """A dashboard on 60 days of dialogs of 50 people. `ann` may read everything."""
     program("chromium")
     if not (DIST / "index.html").is_file():
         pytest.fail("The dashboard is not built: make web", pytrace=False)
     with dashboard(postgres_server, clickhouse_server, {}) as world:
         world.register("ann", scopes=("stats:read", "names:read", "texts:read"))
-        world.load(people=120, days=60)
+        world.load(people=50, days=60)
         yield world
 
 
@@ -46,14 +45,21 @@ def _one_hour() -> None:
         time.sleep(left + 0.1)
 
 
-@pytest.fixture
-def open_page(tmp_path: Path) -> Iterator[OpenPage]:
-    """Open a window with a profile of its own; `width`, `height`, `dark`, `touch`."""
-    with sync_playwright() as playwright, ExitStack() as windows:
+# Not wider than a module: the driver holds the loop of the thread, which other tests need.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One Chromium for the windows of all tests of a module."""
+    with sync_playwright() as playwright, started(playwright) as browser:
+        yield browser
 
-        def open_page(**options: int | bool) -> Page:
-            profile = tmp_path / f"profile-{uuid4().hex}"
-            return windows.enter_context(chromium(playwright, profile, **options)).new_page()
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[OpenPage]:
+    """Open a window that shares nothing with any other; `width`, `height`, `dark`, `touch`."""
+    with ExitStack() as windows:
+
+        def open_page(**look: Unpack[Look]) -> Page:
+            return windows.enter_context(window(browser, **look)).new_page()
 
         yield open_page
 
