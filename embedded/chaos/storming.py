@@ -92,12 +92,6 @@ class Arena:
         self.writers = Writers(self._simulator, seed=seed)
         self.storm: Storm | None = None
 
-    @property
-    def writer_url(self) -> str:
-        """Of ClickHouse, with the right to write."""
-        url = self._plan.direct_clickhouse_url("writer")
-        return url.replace("/dialytics", "/?database=dialytics")
-
     def rage(self, blows: PlanOfBlows, *, say: Callable[[str], None]) -> Storm:
         """Let people write and the storm rage; return when both are over."""
         probes = self._stack.probes()

@@ -1,4 +1,4 @@
-"""A short storm over a whole stack ends clean, and what is then falsified is found."""
+"""A short storm over a whole stack ends clean, and an outcome that is then falsified is found."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 import asyncpg
-import httpx
 import pytest
 
-from embedded.chaos.expected import TURNS, Expected
 from embedded.chaos.plan import plan_of
-from embedded.chaos.served import api_differs
 from embedded.chaos.storming import Arena, arena, small_disk
 from embedded.chaos.verdict import Evidence, Findings
 from embedded.soak.sampling import (
@@ -24,7 +21,7 @@ from embedded.soak.sampling import (
 )
 from embedded.stack.lifecycle import Progress
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(600)]
 SEED = 2784
 # Not Dagster's code server: a run that dies with it while it starts is given up after two minutes.
 KILLED = ("bot", "api", "dagster-webserver")
@@ -86,11 +83,6 @@ def rows(struck: Arena, statement: str) -> list[dict[str, Any]]:
     return asyncio.run(run())
 
 
-def write(struck: Arena, statement: str) -> None:
-    """Change ClickHouse."""
-    httpx.post(struck.writer_url, content=statement, timeout=30).raise_for_status()
-
-
 def test_a_short_storm_strikes_and_leaves_nothing_lost_doubled_or_different(
     struck: Arena, evidence: Evidence, findings: Findings
 ) -> None:
@@ -115,14 +107,6 @@ def test_a_call_that_nobody_recorded_is_a_duplicate(struck: Arena, evidence: Evi
     more = [call for call in evidence.calls if call["event"] == "started"][:1]
     calls = [*evidence.calls, *(more * len(evidence.calls))]
     assert struck.examine(replace(evidence, calls=calls)).duplicated_calls > before
-
-
-def test_an_answer_of_the_api_that_differs_from_postgresql_is_found(struck: Arena) -> None:
-    turns = rows(struck, TURNS)
-    before = api_differs(Expected(turns, zone="UTC"), struck.client).count
-    assert api_differs(Expected(turns[1:], zone="UTC"), struck.client).count > before
-    other = [turns[0] | {"prompt_tokens": 1}, *turns[1:]]
-    assert api_differs(Expected(other, zone="UTC"), struck.client).count > before
 
 
 def test_messages_pile_up_nothing(struck: Arena) -> None:
@@ -169,47 +153,3 @@ def test_a_turn_asked_again_after_a_restart_is_a_duplicate(struck: Arena) -> Non
         " turn_id, 99, model, 'epoch' FROM llm_calls ORDER BY started_at DESC LIMIT 1",
     )
     assert struck.examine(struck.evidence()).duplicated_calls == before + 1
-
-
-@pytest.mark.parametrize(
-    ("statement", "names"),
-    [
-        (
-            (
-                "INSERT INTO day_users SELECT * FROM day_users"
-                " WHERE (day, version) IN (SELECT day, version FROM builds)"
-            ),
-            ("day_users",),
-        ),
-        (
-            (
-                "INSERT INTO quarter_users SELECT * FROM quarter_users"
-                " WHERE (day, version) IN (SELECT day, version FROM builds) LIMIT 1"
-            ),
-            ("quarter_users",),
-        ),
-        (
-            (
-                "INSERT INTO turns SELECT * REPLACE(answer_chars + 1 AS answer_chars)"
-                " FROM turns FINAL LIMIT 1"
-            ),
-            ("turns: 1 rows missing, 1 too many",),
-        ),
-        (
-            (
-                "INSERT INTO people SELECT * REPLACE(user_key + 1000 AS user_key)"
-                " FROM people FINAL LIMIT 1"
-            ),
-            ("people: 0 rows missing, 1 too many",),
-        ),
-    ],
-)
-def test_a_row_that_differs_is_found_where_it_is(
-    struck: Arena, statement: str, names: tuple[str, ...]
-) -> None:
-    before = struck.examine(struck.evidence()).rows_differ
-    write(struck, statement)
-    found = struck.examine(struck.evidence())
-    assert found.rows_differ > before
-    for name in names:
-        assert [detail for detail in found.details if detail.startswith(name)]

@@ -46,6 +46,7 @@ def query(url: str, statement: str) -> int:
 
 
 @pytest.mark.e2e
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_the_demo_works_on_given_servers_and_ctrl_c_leaves_nothing_running(
     data: Path,

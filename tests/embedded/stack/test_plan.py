@@ -184,10 +184,20 @@ def test_a_command_is_the_role_of_its_service(module: str, role: str, *, has_key
     assert ("DATA_KEY" in environment) is has_key
 
 
-def test_a_server_of_somebody_else_is_reached_by_its_one_address(
+def test_servers_of_somebody_else_are_reached_by_their_address_and_none_is_started(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://somebody@db/product")
     monkeypatch.setenv("DAGSTER_DATABASE_URL", "postgresql://somebody@db/dagster")
-    found = given_environments(demo_plan(load(StackSettings), data=None))
+    monkeypatch.setenv("CLICKHOUSE_URL", "http://writer@clickhouse/product")
+    monkeypatch.setenv("CLICKHOUSE_READER_URL", "http://reader@clickhouse/product")
+    plan = demo_plan(load(StackSettings), data=None)
+    assert stores(plan) == []
+    assert "CLICKHOUSE_PORT" not in plan.listeners()
+    found = given_environments(plan)
     assert found["DATABASE_URL"] == {"postgresql://somebody@db/product"}
+    assert found["DAGSTER_DATABASE_URL"] == {"postgresql://somebody@db/dagster"}
+    assert found["CLICKHOUSE_URL"] == {
+        "http://writer@clickhouse/product", "http://reader@clickhouse/product",
+    }  # fmt: skip
+    assert found["CLICKHOUSE_READER_URL"] == {"http://reader@clickhouse/product"}
