@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from embedded.stack.readiness import free_ports
+from tests.embedded.commands import run_command
 from tests.embedded.constants import PORTS
 from tests.running import left_running, mentioning
 
@@ -31,14 +32,11 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 def refusal(environment: dict[str, str], *arguments: str) -> str:
     """Run the command; it must end with code 2 and exactly one line of error."""
-    outcome = subprocess.run(
-        [sys.executable, "-m", "embedded.stack", *(arguments or ("demo",))],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    outcome = run_command("embedded.stack", *(arguments or ("demo",)), environment=environment)
+    return line_of(outcome, environment)
+
+
+def line_of(outcome: subprocess.CompletedProcess[str], environment: dict[str, str]) -> str:
     assert outcome.returncode == 2, outcome.stderr
     lines = outcome.stderr.strip().splitlines()
     assert len(lines) == 1, outcome.stderr
@@ -93,7 +91,15 @@ def test_what_is_no_port_is_named(environment: dict[str, str], value: str) -> No
 
 
 def test_up_without_a_token_is_named(environment: dict[str, str]) -> None:
-    assert refusal(environment, "up").startswith("TELEGRAM_TOKEN: is not set")
+    outcome = subprocess.run(
+        [sys.executable, "-m", "embedded.stack", "up"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert line_of(outcome, environment).startswith("TELEGRAM_TOKEN: is not set")
 
 
 def test_an_external_database_needs_one_for_dagster(environment: dict[str, str]) -> None:
