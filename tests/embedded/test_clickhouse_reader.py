@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -20,24 +21,28 @@ from tests.clickhouse_process import (
 MINUTES_OF_WORK = (
     "SELECT count() FROM numbers(900000000) WHERE sipHash64(repeat(toString(number), 20)) = 1"
 )
+TABLE = "CREATE TABLE {}.t ENGINE = MergeTree ORDER BY a AS SELECT toUInt64({}) AS a"
 FORBIDDEN = {"164", "497", "48", "42", "701", "36"}
 
 
-@pytest.fixture
-def reader(
-    clickhouse_server: ClickHouseProcess, clickhouse_database: ClickHouseDatabase
-) -> Iterator[httpx.Client]:
-    clickhouse_server.execute(
-        f"CREATE TABLE {clickhouse_database.name}.t ENGINE = MergeTree ORDER BY a"
-        " AS SELECT toUInt64(7) AS a"
-    )
-    with httpx.Client(
-        base_url=clickhouse_server.url,
-        auth=("reader", READER_PASSWORD),
-        params={"database": clickhouse_database.name},
-        timeout=60,
-    ) as client:
+@pytest.fixture(scope="module")
+def reader(clickhouse_server: ClickHouseProcess) -> Iterator[httpx.Client]:
+    """In one database for all tests: none of them may change it."""
+    name = f"test_{uuid4().hex}"
+    clickhouse_server.execute(f"CREATE DATABASE {name}")
+    clickhouse_server.execute(TABLE.format(name, 7))
+    with reader_of(clickhouse_server, name) as client:
         yield client
+    clickhouse_server.execute(f"DROP DATABASE {name} SYNC")
+
+
+def reader_of(server: ClickHouseProcess, database: str) -> httpx.Client:
+    return httpx.Client(
+        base_url=server.url,
+        auth=("reader", READER_PASSWORD),
+        params={"database": database},
+        timeout=60,
+    )
 
 
 @pytest.mark.parametrize(
@@ -369,16 +374,16 @@ def test_a_parameter_may_be_any_bytes_on_a_connection_used_again(
 
 
 def test_a_reader_sees_a_database_that_was_made_again(
-    reader: httpx.Client,
-    clickhouse_server: ClickHouseProcess,
-    clickhouse_database: ClickHouseDatabase,
+    clickhouse_server: ClickHouseProcess, clickhouse_database: ClickHouseDatabase
 ) -> None:
-    assert reader.post("/", content="SELECT a FROM t").text == "7\n"
     name = clickhouse_database.name
-    for statement in (
-        f"DROP DATABASE {name}",
-        f"CREATE DATABASE {name}",
-        f"CREATE TABLE {name}.t ENGINE = MergeTree ORDER BY a AS SELECT toUInt64(8) AS a",
-    ):
-        clickhouse_server.execute(statement)
-    assert reader.post("/", content="SELECT a FROM t").text == "8\n"
+    clickhouse_server.execute(TABLE.format(name, 7))
+    with reader_of(clickhouse_server, name) as reader:
+        assert reader.post("/", content="SELECT a FROM t").text == "7\n"
+        for statement in (
+            f"DROP DATABASE {name}",
+            f"CREATE DATABASE {name}",
+            TABLE.format(name, 8),
+        ):
+            clickhouse_server.execute(statement)
+        assert reader.post("/", content="SELECT a FROM t").text == "8\n"
