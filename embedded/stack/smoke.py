@@ -112,12 +112,13 @@ def smoke(*, data: Path | None, limit: int) -> int:
         )
         with Stack(plan, progress=progress) as stack:
             stack.start_services()
-            result = _measure(stack, progress, limit=limit, started=started)
+            result = measure(stack, progress, limit=limit, started=started)
     sys.stdout.write(json.dumps(asdict(result)) + "\n")
     return 0 if result.ok else 1
 
 
-def _measure(stack: Stack, progress: Progress, *, limit: int, started: float) -> SmokeResult:
+def measure(stack: Stack, progress: Progress, *, limit: int, started: float) -> SmokeResult:
+    """Send up to `limit` messages to a running stack and compare what its API says of them."""
     plan = stack.plan
     client = ApiClient(
         plan.api_url,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import random
 import subprocess
 import time
@@ -11,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import psutil
 import pytest
 import yaml
 
@@ -19,19 +18,19 @@ from embedded.stack.api_client import ApiClient
 from embedded.stack.lifecycle import Progress, Stack
 from embedded.stack.programs import PROJECT
 from embedded.stack.readiness import free_ports
-from embedded.stack.smoke import isolated_plan, result_of
+from embedded.stack.smoke import SmokeResult, isolated_plan, measure
 from tests.clickhouse_process import ClickHouseProcess
 from tests.conftest import migrated
-from tests.observability.whole_stack import MARKER, PASSWORD, targets
+from tests.observability.whole_stack import PASSWORD, targets, write_lines
 from tests.otlp_collector import Collector, collecting
 from tests.programs import program
+from tests.running import left_running, mentioning
 from tests.warehouse.replica import Replica, random_turn
 from warehouse.client import Writer
 from warehouse.settings import WarehouseSettings
 
 REPORT_ZONE = "Europe/Berlin"
 TURNS = 3_000
-LINES = 24
 DAYS = 40
 NOW = datetime(2025, 11, 10, 20, 45, tzinfo=UTC)
 """The same rows on the same days in every run; within them clocks go back, in Berlin, then in New
@@ -75,45 +74,36 @@ def collector() -> Iterator[Collector]:
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[Stack]:
-    """People have written, the numbers are published, an analyst has asked."""
+def smoked(
+    tmp_path_factory: pytest.TempPathFactory, collector: Collector
+) -> Iterator[tuple[Stack, SmokeResult]]:
+    """A stack that `make smoke` has measured: people have written, the numbers are published."""
     directory = tmp_path_factory.mktemp("stack")
-    data = directory / "dialogs.jsonl.gz"
-    with gzip.open(data, "wt", encoding="utf-8") as file:
-        for number in range(LINES):
-            line = {
-                "ts": f"2004-12-25T09:{number:02}:00Z",
-                "user": f"{MARKER}name{number % 5}",
-                "text": f"{MARKER} number {number}, {MARKER}!",
-            }
-            file.write(json.dumps(line) + "\n")
     plan = isolated_plan(
         directory,
-        data=data,
+        data=write_lines(directory / "dialogs.jsonl.gz"),
+        JOIN_SHORT_SECONDS="0",
         LOG_LEVEL="DEBUG",
         LOG_FORMAT="json",
         OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
     )
-    with Stack(plan, progress=Progress()) as stack:
+    with Stack(plan, progress=(progress := Progress())) as stack:
         stack.start_services()
-        replay = subprocess.run(
-            plan.replay_command("--limit", str(LINES)),
-            env=plan.replay_environment(),
-            cwd=PROJECT,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=True,
-        )
-        expected = result_of(replay.stdout)["expected_user_messages"]
-        client = ApiClient(plan.api_url, username="analyst", password=PASSWORD)
-        client.register(plan.secret("admin_registration_token"))
-        deadline = time.monotonic() + 300
-        while client.stats("day")["summary"]["current"]["user_messages"] < expected:
-            assert time.monotonic() < deadline, "the numbers did not arrive"
-            time.sleep(0.5)
-        client.close()
-        yield stack
+        result = measure(stack, progress, limit=1000, started=time.monotonic())
+        yield stack, result
+        programs = psutil.Process(stack.supervisor.pid).children(recursive=True)
+    assert left_running([*programs, *mentioning(str(directory))]) == []
+
+
+@pytest.fixture(scope="module")
+def stack(smoked: tuple[Stack, SmokeResult]) -> Stack:
+    """An analyst has asked it, too."""
+    stack, _ = smoked
+    client = ApiClient(stack.plan.api_url, username="analyst", password=PASSWORD)
+    client.register(stack.plan.secret("admin_registration_token"))
+    client.stats("day")
+    client.close()
+    return stack
 
 
 @pytest.fixture(scope="module")

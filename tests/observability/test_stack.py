@@ -1,4 +1,4 @@
-"""A whole stack at its most talkative: what Prometheus finds, and what no log may hold."""
+"""A whole stack at its most talkative: its counts, what Prometheus finds, what no log may hold."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -18,10 +19,14 @@ from dashboards.grafana.board import BOARDS
 from dashboards.grafana.macros import Picked
 from dashboards.grafana.probing import Asker, clickhouse_panels
 from embedded.stack.lifecycle import Stack
+from embedded.stack.smoke import SmokeResult
 from tests.observability.test_alerts import documented
 from tests.observability.whole_stack import (
+    LINES,
     PASSWORD,
     ask,
+    counts,
+    expected_counts,
     forbidden_words,
     is_record,
     logs,
@@ -40,6 +45,15 @@ SILENT = {
 }  # fmt: skip
 
 OURS = {"api", "bot", "common", "embedded", "pipelines", "simulator", "warehouse"}
+
+
+def test_the_stack_does_its_main_job_and_every_count_agrees(
+    smoked: tuple[Stack, SmokeResult],
+) -> None:
+    result = asdict(smoked[1])
+    assert counts(result) == expected_counts(result["updates_sent"])
+    assert result["updates_sent"] >= LINES
+    assert result["rss_mib"] > 0
 
 
 def test_prometheus_finds_every_service_and_every_documented_metric(

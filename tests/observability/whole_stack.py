@@ -1,9 +1,12 @@
-"""What the tests of a whole stack read of it: its logs, its metrics, what nobody may find."""
+"""What the tests of a whole stack send to it and read of it: counts, logs, metrics, secrets."""
 
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -15,7 +18,50 @@ from embedded.stack.lifecycle import Stack
 from embedded.stack.programs import SIMULATED_KEY, SIMULATED_TOKEN
 
 MARKER = "wombat"
+LINES = 60
+PEOPLE = 7
 PASSWORD = "a password nobody may read"
+MACHINE = {"freshness_p50_seconds", "freshness_p95_seconds", "rss_mib", "seconds", "ok"}
+
+
+def write_lines(path: Path) -> Path:
+    """Messages of some people as a data file, and two lines that are none."""
+    lines = [
+        json.dumps(
+            {
+                "ts": f"2004-12-25T09:{number % 60:02}:00Z",
+                "user": f"{MARKER}name{number % PEOPLE}",
+                "text": f"{MARKER} number {number}? Ещё раз, 日本 🌊, {MARKER}!",
+            }
+        )
+        for number in range(LINES)
+    ]
+    lines.insert(3, "this is no JSON")
+    lines.insert(9, '{"ts": "2004-12-25T09:14:00Z", "user": "x"}')
+    with gzip.open(path, "wt", encoding="utf-8") as file:
+        file.write("\n".join(lines))
+    return path
+
+
+def counts(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a smoke run. Speed and memory belong to the machine that runs it."""
+    return {name: result[name] for name in result if name not in MACHINE}
+
+
+def expected_counts(updates_sent: int) -> dict[str, int]:
+    """What a smoke run counts of `write_lines`."""
+    return {
+        "lines_read": LINES + 2,
+        "lines_skipped": 2,
+        "updates_sent": updates_sent,
+        "turns_recorded": LINES,
+        "warehouse_turns": LINES,
+        "api_user_messages": LINES,
+        "api_assistant_messages": LINES,
+        "api_active_users": PEOPLE,
+        "expected_user_messages": LINES,
+        "expected_active_users": PEOPLE,
+    }
 
 
 def targets(stack: Stack) -> dict[str, str]:
@@ -45,7 +91,7 @@ def logs(stack: Stack) -> dict[str, str]:
 def forbidden_words(stack: Stack) -> set[str]:
     plan = stack.plan
     ids = asyncio.run(telegram_ids(plan.database_url(), plan.secret("data_key")))
-    assert len(ids) == 5
+    assert len(ids) == PEOPLE
     secrets = [path.read_text().strip() for path in plan.keys.directory.iterdir() if path.is_file()]
     return {
         MARKER,
