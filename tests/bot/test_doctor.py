@@ -8,6 +8,7 @@ import pytest
 
 from bot.doctor import report
 from simulator.app import Simulator
+from simulator.telegram.faults import TelegramFault
 from tests.bot.conftest import FALLBACK, MODEL, run_program
 
 PRICES = '{"sim/primary": {"prompt": 0.15, "completion": 0.6}}'
@@ -82,6 +83,17 @@ async def test_what_is_wrong_is_said_in_one_line(
     assert any(one.startswith(line) for one in lines)
     secrets = {simulator.token, changes.get("TELEGRAM_TOKEN", simulator.token)}
     assert not any(secret in printed + errors + caplog.text for secret in secrets)
+
+
+@pytest.mark.usefixtures("configured")
+async def test_a_server_that_is_not_telegrams_is_told(
+    simulator: Simulator, capfd: pytest.CaptureFixture[str]
+):
+    kinds: tuple[Any, ...] = ("html", "garbage", "drop")
+    for kind in kinds:
+        simulator.telegram.faults.add(TelegramFault(kind=kind, method="getMe", times=1))
+        assert await report() == 1
+        assert capfd.readouterr().out.startswith("fail token     Telegram does not answer (")
 
 
 @pytest.mark.usefixtures("configured")
