@@ -25,7 +25,7 @@ from simulator.model.answers import last_user_text
 from simulator.telegram.world import Person
 from tests.bot.conftest import DATA_KEY, MODEL, eventually
 
-UPDATES = int(os.environ.get("STORM", "30"))
+UPDATES = int(os.environ.get("STORM", "20"))
 KILLS = max(UPDATES // 10, 1)
 CHATS = min(25, max(UPDATES // 8, 1))
 COMMANDS = ("/help", "/history", "/model", "/system")
