@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gettext
-from collections.abc import Iterable
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -40,7 +40,7 @@ class Translations:
     """
 
     def __init__(self, default: str, *, directory: Path = LOCALES) -> None:
-        self._languages = dict(_read(directory))
+        self._languages = _read(directory)
         if default not in self._languages:
             raise ValueError(f"{default!r} is not one of {', '.join(sorted(self._languages))}")
         self._default = default
@@ -59,11 +59,14 @@ class Translations:
         return self._languages[code or self._default]
 
 
-def _read(directory: Path) -> Iterable[tuple[str, Translator]]:
+@cache
+def _read(directory: Path) -> dict[str, Translator]:
+    languages = {}
     for path in sorted(directory.glob("*.po")):
         with path.open("rb") as file:
             catalogue = read_po(file, locale=path.stem)
         compiled = BytesIO()
         write_mo(compiled, catalogue)
         compiled.seek(0)
-        yield path.stem, Translator(path.stem, gettext.GNUTranslations(compiled))
+        languages[path.stem] = Translator(path.stem, gettext.GNUTranslations(compiled))
+    return languages
