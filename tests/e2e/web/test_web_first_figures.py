@@ -17,8 +17,7 @@ from tests.programs import program
 pytestmark = pytest.mark.e2e
 
 
-# Wider than a test, so that it is there before the browser's driver holds the thread's loop.
-@pytest.fixture(scope="module")
+@pytest.fixture
 def new_world(
     postgres_server: EmbeddedPostgres, clickhouse_server: ClickHouseProcess
 ) -> Iterator[World]:

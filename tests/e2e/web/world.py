@@ -113,15 +113,20 @@ async def _execute(url: str, statement: str, arguments: tuple[object, ...]) -> l
         await connection.close()
 
 
+async def _migrate(database: DatabaseSettings) -> None:
+    configuration = alembic_config("postgres", database.asyncpg_url)
+    await asyncio.to_thread(command.upgrade, configuration, "head")
+
+
 @contextmanager
 def dashboard(
     postgres: EmbeddedPostgres, clickhouse: ClickHouseProcess, settings: Mapping[str, object]
 ) -> Iterator[World]:
     """Serve the built dashboard on fresh, migrated, still empty databases."""
     name = f"web_{uuid4().hex}"
-    asyncio.run(postgres.ensure_databases(name))
+    in_thread(postgres.ensure_databases(name))
     database = DatabaseSettings.model_validate({"database_url": postgres.url(name)})
-    command.upgrade(alembic_config("postgres", database.asyncpg_url), "head")
+    in_thread(_migrate(database))
     with migrated(clickhouse) as warehouse:
         stores = Stores(
             database=database,
