@@ -44,9 +44,9 @@ def picked(demo: Demo, days: int = 7, **more: Any) -> Picked:
 
 
 def best_answer(asker: Asker, panel: Panel, chosen: Picked) -> tuple[Answer, float]:
-    """The last of a few answers, and how long the fastest took; the first warms up."""
+    """The last answer, and how long the fastest took, of as few as show that it can be in time."""
     answers = [asker.ask(panel.statement, chosen)]
-    while len(answers) < 2 or (len(answers) < 6 and answers[-1].milliseconds >= MODEST_MS):
+    while len(answers) < 6 and answers[-1].milliseconds >= MODEST_MS:
         answers.append(asker.ask(panel.statement, chosen))
     return answers[-1], min(answer.milliseconds for answer in answers)
 
@@ -156,6 +156,7 @@ def period(demo: Demo, days: int, *, tz: str = "UTC", bucket: Bucket = Bucket.DA
     )
 
 
+FEW = {"model": "large", "chat_type": "group"}
 TOTALS = {
     "User messages": "user_messages",
     "Active users": "active_users",
@@ -174,8 +175,18 @@ TOTALS = {
 }
 
 
-@pytest.mark.parametrize("days", [1, 7, 35])
-@pytest.mark.parametrize("filters", [{}, {"model": "large", "chat_type": "group"}], ids=str)
+# Filters are answered from other tables than the whole, and days from others than their parts.
+@pytest.mark.parametrize(
+    ("days", "filters"),
+    [
+        (1, {}),
+        pytest.param(7, {}, marks=pytest.mark.long),
+        (35, {}),
+        pytest.param(1, FEW, marks=pytest.mark.long),
+        (7, FEW),
+        pytest.param(35, FEW, marks=pytest.mark.long),
+    ],
+)
 async def test_totals_are_those_of_the_api(
     *,
     days: int,
