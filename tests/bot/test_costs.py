@@ -77,20 +77,25 @@ async def test_answers_eaten_by_thinking_use_up_the_budget_and_usage_shows_it(st
     assert "Money left today: $0.00 of $0.05" in said
 
 
-@pytest.mark.parametrize("kind", STATED)
-async def test_whatever_the_outcome_the_stated_cost_is_counted(start: Start, kind: Any):
+async def test_whatever_the_outcome_the_stated_cost_is_counted(start: Start):
     world = await start(
         daily_usd_limit="1", llm_fallback_model=None, llm_attempts=1, llm_first_token_seconds=1
     )
     world.simulator.model.behave(MODEL, answers_as="sim/primary-2", reasoning_tokens=5)
-    world.simulator.model.faults.add(
-        ModelFault(kind=kind, cost=0.0123456789, seconds=60, after_chunks=1)
-    )
+    for person, kind in enumerate(STATED, start=1):
+        await assert_counted(world, kind, person)
 
-    await world.ask("hello")
+
+async def assert_counted(world: World, kind: Any, person: int) -> None:
+    faults = world.simulator.model.faults
+    faults.clear()
+    faults.add(ModelFault(kind=kind, cost=0.0123456789, seconds=60, after_chunks=1))
+
+    await world.ask("hello", person=person, chat=person)
 
     turn = await one_turn(world)
-    [call] = await calls(world)
+    [*_, call] = every = await calls(world)
+    assert (len(every), call.turn_id) == (person, turn.id)
     assert call.cost_usd == turn.cost_usd == Decimal("0.0123456789")
     assert (call.prompt_tokens, call.completion_tokens) == (
         turn.prompt_tokens, turn.completion_tokens,
@@ -126,37 +131,36 @@ async def test_a_turn_costs_what_all_its_attempts_cost(start: Start):
     assert (turn.model_used, turn.unpriced_calls) == ("sim/other", 0)
 
 
-@pytest.mark.parametrize(
-    ("fault", "unpriced"),
-    [
-        ({"kind": "status", "status": 400}, 0),
-        ({"kind": "status", "status": 429}, 0),
-        ({"kind": "moderation"}, 0),
-        ({"kind": "status", "status": 500}, 1),
-        ({"kind": "html", "status": 502}, 1),
-        ({"kind": "stall", "seconds": 60, "after_chunks": 0}, 1),
-        ({"kind": "cut", "after_chunks": 0}, 1),
-        ({"kind": "disconnect", "after_chunks": 0}, 1),
-        ({"kind": "error_event", "after_chunks": 0}, 1),
-        ({"kind": "error_event", "after_chunks": 1, "status": 429}, 1),
-        ({"kind": "empty"}, 1),
-        ({"kind": "script", "lines": ["<html>"]}, 1),
-    ],
-    ids=str,
+UNSTATED: tuple[tuple[dict[str, Any], int], ...] = (
+    ({"kind": "status", "status": 400}, 0),
+    ({"kind": "status", "status": 429}, 0),
+    ({"kind": "moderation"}, 0),
+    ({"kind": "status", "status": 500}, 1),
+    ({"kind": "html", "status": 502}, 1),
+    ({"kind": "stall", "seconds": 60, "after_chunks": 0}, 1),
+    ({"kind": "cut", "after_chunks": 0}, 1),
+    ({"kind": "disconnect", "after_chunks": 0}, 1),
+    ({"kind": "error_event", "after_chunks": 0}, 1),
+    ({"kind": "error_event", "after_chunks": 1, "status": 429}, 1),
+    ({"kind": "empty"}, 1),
+    ({"kind": "script", "lines": ["<html>"]}, 1),
 )
-async def test_an_attempt_that_left_and_stated_no_cost_is_unpriced(
-    start: Start, fault: dict[str, Any], unpriced: int
-):
+
+
+async def test_an_attempt_that_left_and_stated_no_cost_is_unpriced(start: Start):
     world = await start(llm_fallback_model=None, llm_attempts=1, llm_first_token_seconds=1)
     world.simulator.model.behave(MODEL, usage="none")
-    world.simulator.model.faults.add(ModelFault(**fault))
+    for person, (fault, unpriced) in enumerate(UNSTATED, start=1):
+        world.simulator.model.faults.clear()
+        world.simulator.model.faults.add(ModelFault(**fault))
 
-    await world.ask("hello")
+        await world.ask("hello", person=person, chat=person)
 
-    turn = await one_turn(world)
-    [call] = await calls(world)
-    assert (call.is_unpriced, call.cost_usd) == (bool(unpriced), None)
-    assert (turn.unpriced_calls, turn.cost_usd) == (unpriced, None)
+        turn = await one_turn(world)
+        [*_, call] = every = await calls(world)
+        assert (len(every), call.turn_id) == (person, turn.id)
+        assert (call.is_unpriced, call.cost_usd) == (bool(unpriced), None), fault
+        assert (turn.unpriced_calls, turn.cost_usd) == (unpriced, None), fault
 
 
 async def test_a_connection_that_was_never_made_cost_nothing(start: Start):

@@ -261,30 +261,27 @@ async def test_b7_a_group_hears_nothing_of_a_parked_update_that_was_not_for_the_
 # B8
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        {"kind": "html", "status": 502},
-        {"kind": "garbage"},
-        {"kind": "no_description", "status": 500},
-        {"kind": "no_description", "status": 429},
-        {"kind": "error", "status": 429, "description": "Too Many Requests"},
-        {"kind": "error", "status": 500},
-        {"kind": "drop"},
-    ],
-    ids=lambda fault: f"{fault['kind']}-{fault.get('status', 200)}",
+ODDITIES: tuple[dict[str, Any], ...] = (
+    {"kind": "html", "status": 502},
+    {"kind": "garbage"},
+    {"kind": "no_description", "status": 500},
+    {"kind": "no_description", "status": 429},
+    {"kind": "error", "status": 429, "description": "Too Many Requests"},
+    {"kind": "error", "status": 500},
+    {"kind": "drop"},
 )
-async def test_b8_an_oddity_of_the_transport_is_retried_until_the_answer_arrives(
-    world: World, fault: dict[str, Any]
-):
-    telegram_fails(world, method="sendMessage", times=2, **fault)
-    telegram_fails(world, method="getUpdates", times=1, **fault)
 
-    assert await world.ask("hello")
 
-    turn = await only_turn(world)
-    assert turn.status == "answered"
-    assert world.simulator.counters.messages_sent == 1
+async def test_b8_an_oddity_of_the_transport_is_retried_until_the_answer_arrives(world: World):
+    for person, fault in enumerate(ODDITIES, start=1):
+        telegram_fails(world, method="sendMessage", times=2, **fault)
+        telegram_fails(world, method="getUpdates", times=1, **fault)
+
+        assert await world.ask("hello", person=person, chat=person), fault
+
+        await world.settled()
+        assert [turn.status for turn in await world.turns()] == ["answered"] * person
+        assert world.simulator.counters.messages_sent == person, fault
 
 
 async def test_an_answer_whose_markup_is_refused_goes_out_plain(world: World):
@@ -367,42 +364,46 @@ async def test_b9_of_two_replicas_one_polls_and_both_may_work(start: Start):
 # Models
 
 
-@pytest.mark.parametrize(
-    ("fault", "cause"),
-    [
-        ({"kind": "status", "status": 429, "retry_after": 0}, "rate_limited"),
-        ({"kind": "status", "status": 503}, "server_error"),
-        ({"kind": "html", "status": 502}, "server_error"),
-        ({"kind": "disconnect", "after_chunks": 0}, "connection"),
-        ({"kind": "malformed", "after_chunks": 0}, "malformed"),
-        ({"kind": "error_event", "after_chunks": 0}, "server_error"),
-        ({"kind": "cut", "after_chunks": 0}, "cut"),
-        ({"kind": "moderation"}, "moderation"),
-        ({"kind": "stall", "after_chunks": 0, "seconds": 90}, "timeout"),
-        (
-            {"kind": "status", "status": 400, "message": "maximum context length is 10 tokens"},
-            "context_length",
-        ),
-    ],
-    ids=lambda value: value if isinstance(value, str) else value["kind"],
+FAILURES: tuple[tuple[dict[str, Any], str], ...] = (
+    ({"kind": "status", "status": 429, "retry_after": 0}, "rate_limited"),
+    ({"kind": "status", "status": 503}, "server_error"),
+    ({"kind": "html", "status": 502}, "server_error"),
+    ({"kind": "disconnect", "after_chunks": 0}, "connection"),
+    ({"kind": "malformed", "after_chunks": 0}, "malformed"),
+    ({"kind": "error_event", "after_chunks": 0}, "server_error"),
+    ({"kind": "cut", "after_chunks": 0}, "cut"),
+    ({"kind": "moderation"}, "moderation"),
+    ({"kind": "stall", "after_chunks": 0, "seconds": 90}, "timeout"),
+    (
+        {"kind": "status", "status": 400, "message": "maximum context length is 10 tokens"},
+        "context_length",
+    ),
 )
-async def test_the_fallback_answers_when_the_primary_fails(
-    start: Start, fault: dict[str, Any], cause: str
-):
+
+
+async def test_the_fallback_answers_when_the_primary_fails(start: Start):
     # As long as a healthy fallback may need on a busy machine.
     world = await start(llm_first_token_seconds=3)
-    model_fails(world, **fault)
     world.simulator.model.behave(FALLBACK, answer="from the fallback")
+    for person, (fault, cause) in enumerate(FAILURES, start=1):
+        world.simulator.model.faults.clear()
+        model_fails(world, **fault)
 
-    assert await world.ask("hello") == "from the fallback"
+        said = await world.ask("hello", person=person, chat=person)
+        assert said == "from the fallback", fault
 
-    turn = await only_turn(world)
-    assert (turn.status, turn.fallback_cause) == ("answered", cause)
-    assert (turn.model_asked, turn.model_used) == (MODEL, FALLBACK)
-    calls = await world.rows("SELECT model, outcome FROM llm_calls ORDER BY attempt")
-    assert calls[-1] == (FALLBACK, "answered")
-    assert all(call == (MODEL, cause) for call in calls[:-1])
-    assert world.app.metrics.registry.get_sample_value("llm_fallback_used_total") == 1
+        await world.settled()
+        [*_, turn] = turns = await world.turns()
+        assert len(turns) == person
+        assert (turn.status, turn.fallback_cause) == ("answered", cause)
+        assert (turn.model_asked, turn.model_used) == (MODEL, FALLBACK)
+        calls = await world.rows(
+            "SELECT model, outcome FROM llm_calls WHERE turn_id = :id ORDER BY attempt", id=turn.id
+        )
+        assert calls[-1] == (FALLBACK, "answered")
+        assert all(call == (MODEL, cause) for call in calls[:-1])
+        used = world.app.metrics.registry.get_sample_value("llm_fallback_used_total")
+        assert used == person
 
 
 async def test_the_fallback_is_asked_at_once_when_the_primary_asks_for_a_long_pause(start: Start):
@@ -480,21 +481,26 @@ async def test_m2_a_total_deadline_holds_under_a_drip(start: Start):
     assert 0 < turn.answer_chars <= len("word ") * (3 / 0.3 + 2)
 
 
-@pytest.mark.parametrize(
-    "kind",
-    ["status", "html", "stall", "drip", "cut", "disconnect", "malformed", "error_event", "empty",
-     "moderation", "no_done"],
-)  # fmt: skip
-async def test_m3_no_fault_leaves_a_turn_unfinished(start: Start, kind: Any):
+async def test_m3_no_fault_leaves_a_turn_unfinished(start: Start):
     world = await start(llm_timeout_seconds=1.5, llm_first_token_seconds=0.7)
-    world.simulator.model.faults.add(ModelFault(kind=kind, seconds=0.5))
+    kinds: tuple[Any, ...] = (
+        "status", "html", "stall", "drip", "cut", "disconnect", "malformed", "error_event",
+        "empty", "moderation", "no_done",
+    )  # fmt: skip
+    for number, kind in enumerate(kinds):
+        world.simulator.model.faults.clear()
+        world.simulator.model.faults.add(ModelFault(kind=kind, seconds=0.5))
+        one, two = 2 * number + 1, 2 * number + 2
 
-    await asyncio.gather(world.ask("one"), world.ask("two", person=2, chat=2))
+        await asyncio.gather(
+            world.ask("one", person=one, chat=one), world.ask("two", person=two, chat=two)
+        )
 
-    await world.settled()
-    turns = await world.turns()
-    assert {turn.status for turn in turns} <= {"answered", "failed"}
-    assert await world.rows("SELECT 1 FROM llm_calls WHERE outcome IS NULL") == []
+        await world.settled()
+        turns = await world.turns()
+        assert len(turns) == two
+        assert {turn.status for turn in turns} <= {"answered", "failed"}, kind
+        assert await world.rows("SELECT 1 FROM llm_calls WHERE outcome IS NULL") == [], kind
 
 
 async def test_unknown_cost_is_null_and_never_zero(world: World):

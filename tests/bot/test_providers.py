@@ -275,58 +275,54 @@ async def test_the_generation_of_an_error_event_is_kept(start: Start):
     assert call.http_status == 200
 
 
-@pytest.mark.parametrize(
-    ("status", "message", "cause"),
-    [
+async def test_the_fallback_is_asked_where_another_model_may_answer(world: World):
+    statuses = [
         (404, "No endpoints found for sim/primary.", "not_found"),
         (410, "gone", "not_found"),
         (400, "sim/primary is not a valid model ID", "not_found"),
         (400, "The model `sim/primary` has been deprecated", "not_found"),
         (402, "Insufficient credits", "payment"),
         (403, "Key limit exceeded (total limit)", "payment"),
-    ],
-)
-async def test_the_fallback_is_asked_where_another_model_may_answer(
-    start: Start, status: int, message: str, cause: str
-):
-    world = await start()
-    world.simulator.model.faults.add(
-        ModelFault(kind="status", status=status, message=message, model=MODEL)
-    )
+    ]
+    for person, (status, message, cause) in enumerate(statuses, start=1):
+        world.simulator.model.faults.clear()
+        world.simulator.model.faults.add(
+            ModelFault(kind="status", status=status, message=message, model=MODEL)
+        )
 
-    await world.ask("hello")
+        await world.ask("hello", person=person, chat=person)
 
-    turn = await one_turn(world)
-    assert (turn.status, turn.model_used, turn.fallback_cause) == ("answered", FALLBACK, cause)
+        turn = await one_turn(world)
+        assert len(await world.turns()) == person
+        assert (turn.status, turn.model_used, turn.fallback_cause) == ("answered", FALLBACK, cause)
 
 
-@pytest.mark.parametrize("kind", ["empty", "thinking", "tool_calls", "blank"])
-async def test_the_fallback_is_asked_after_an_empty_answer(start: Start, kind: Any):
-    world = await start()
-    world.simulator.model.faults.add(ModelFault(kind=kind, model=MODEL))
+async def test_the_fallback_is_asked_after_an_empty_answer(world: World):
+    kinds: tuple[Any, ...] = ("empty", "thinking", "tool_calls", "blank")
+    for person, kind in enumerate(kinds, start=1):
+        world.simulator.model.faults.clear()
+        world.simulator.model.faults.add(ModelFault(kind=kind, model=MODEL))
 
-    await world.ask("hello")
+        await world.ask("hello", person=person, chat=person)
 
-    turn = await one_turn(world)
-    assert (turn.model_used, turn.fallback_cause) == (FALLBACK, "empty")
+        turn = await one_turn(world)
+        assert len(await world.turns()) == person
+        assert (turn.model_used, turn.fallback_cause) == (FALLBACK, "empty"), kind
 
 
-@pytest.mark.parametrize(
-    ("seconds", "language", "said"),
-    [
+async def test_a_notice_says_when_to_come_back(start: Start):
+    world = await start(llm_fallback_model=None, llm_attempts=1)
+    pauses = [
         (20, "en", "in a minute"),
         (HOUR, "en", "in 1 hour"),
         (HOUR + 1, "en", "in 2 hours"),
         (90, "ru", "через 2 минуты"),
         (3 * 24 * HOUR, "ru", "через 3 дня"),
-    ],
-)
-async def test_a_notice_says_when_to_come_back(
-    start: Start, seconds: int, language: str, said: str
-):
-    world = await start(llm_fallback_model=None, llm_attempts=1)
-    world.simulator.model.faults.add(ModelFault(kind="status", status=429, retry_after=seconds))
-    assert said in await world.ask("hello", language=language)
+    ]
+    for person, (seconds, language, said) in enumerate(pauses, start=1):
+        world.simulator.model.faults.clear()
+        world.simulator.model.faults.add(ModelFault(kind="status", status=429, retry_after=seconds))
+        assert said in await world.ask("hello", person=person, chat=person, language=language)
 
 
 async def test_a_wish_for_more_history_than_allowed_is_not_granted(start: Start):
