@@ -1,18 +1,23 @@
-"""A migrated ClickHouse per module, its two doors, and an empty replica."""
+"""A migrated ClickHouse per module, its two doors, an empty replica, and one that stays."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator
+from datetime import datetime
 from itertools import count
+from typing import Protocol
 
 import pytest
 
 from tests.clickhouse_process import ClickHouseProcess
 from tests.conftest import migrated
 from tests.warehouse.constants import REPORT_ZONE
-from tests.warehouse.replica import Replica
+from tests.warehouse.replica import Replica, Turn
 from warehouse.client import Reader, Writer
 from warehouse.settings import WarehouseSettings
+from warehouse.snapshot import Snapshot
+from warehouse.snapshot import resolve as resolve_snapshot
 
 EPOCHS = count(1)
 
@@ -34,6 +39,29 @@ async def reader(warehouse_settings: WarehouseSettings) -> AsyncIterator[Reader]
     reader = Reader(warehouse_settings)
     yield reader
     await reader.close()
+
+
+class PublishOnce(Protocol):
+    """Publishes turns in an epoch of their own; their snapshot stays while others are published."""
+
+    def __call__(self, turns: Iterable[Turn], at: datetime) -> Snapshot: ...
+
+
+@pytest.fixture(scope="module")
+def publish_once(warehouse_settings: WarehouseSettings, writer: Writer) -> PublishOnce:
+    async def newest() -> Snapshot:
+        reader = Reader(warehouse_settings)
+        snapshot = await resolve_snapshot(reader)
+        await reader.close()
+        return snapshot
+
+    def publish(turns: Iterable[Turn], at: datetime) -> Snapshot:
+        replica = Replica(writer, zone=REPORT_ZONE, epoch=next(EPOCHS))
+        replica.store(turns)
+        replica.publish(at)
+        return asyncio.run(newest())
+
+    return publish
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.warehouse.conftest import REPORT_ZONE
-from tests.warehouse.constants import ZONE
+from tests.warehouse.conftest import PublishOnce
+from tests.warehouse.constants import REPORT_ZONE, ZONE
 from tests.warehouse.replica import Replica, random_turn, turn, without_memory
 from tests.warehouse.test_statements import Recorder
 from warehouse import reports
@@ -41,20 +41,25 @@ def days(first: int, last: int, bucket: Bucket = Bucket.DAY, tz: str = REPORT_ZO
     return Period(PeriodName.CUSTOM, since, until, tz, bucket)
 
 
-def some_turns() -> list[dict[str, Any]]:
+@pytest.fixture(scope="module")
+def published_month(publish_once: PublishOnce) -> Snapshot:
     chance = random.Random(17)
     begin = midnight(FIRST, ZONE)
-    return [
+    turns = [
         random_turn(chance, begin + timedelta(hours=chance.uniform(0, 24 * DAYS - 1)), users=60)
         for _ in range(1_500)
     ]
+    return publish_once(turns, noon(DAYS))
+
+
+@pytest.fixture
+def month(published_month: Snapshot) -> Snapshot:
+    """A month of turns, of which no day is in memory."""
+    return replace(published_month, kept=KeptDays())
 
 
 @pytest.mark.parametrize("filters", [NO_FILTERS, Filters(bot_id=8)])
-async def test_memory_and_engine_answer_alike(replica: Replica, reader: Reader, filters: Filters):
-    replica.store(some_turns())
-    replica.publish(noon(DAYS))
-    snapshot = await resolve_snapshot(reader)
+async def test_memory_and_engine_answer_alike(month: Snapshot, reader: Reader, filters: Filters):
     asked: list[tuple[Ask, dict[str, Any]]] = [
         (reports.summary, {}),
         (reports.retention, {}),
@@ -68,29 +73,26 @@ async def test_memory_and_engine_answer_alike(replica: Replica, reader: Reader, 
     for report, arguments in asked:
         period = days(0, DAYS - 1, arguments.pop("bucket", Bucket.DAY))
         about = {"period": period, "filters": filters, **arguments}
-        of_memory = await report(reader, snapshot=snapshot, **about)
-        assert of_memory == await report(reader, snapshot=without_memory(snapshot), **about)
-    assert len(snapshot.kept) == DAYS
+        of_memory = await report(reader, snapshot=month, **about)
+        assert of_memory == await report(reader, snapshot=without_memory(month), **about)
+    assert len(month.kept) == DAYS
 
 
 @pytest.mark.parametrize("tz", ["Asia/Kathmandu", "America/St_Johns", "UTC", "Pacific/Kiritimati"])
 @pytest.mark.parametrize("filters", [NO_FILTERS, Filters(bot_id=8)])
 async def test_days_of_any_zone_in_memory_are_those_of_the_engine(
-    replica: Replica, reader: Reader, tz: str, filters: Filters
+    month: Snapshot, reader: Reader, tz: str, filters: Filters
 ):
-    replica.store(some_turns())
-    replica.publish(noon(DAYS))
-    snapshot = await resolve_snapshot(reader)
     for bucket in (Bucket.DAY, Bucket.WEEK, Bucket.MONTH):
         about: dict[str, Any] = {"period": days(1, DAYS, bucket, tz), "filters": filters}
         for report in (reports.summary, reports.activity, reports.costs):
             recorder = Recorder(reader)
-            of_memory = await report(recorder, snapshot=snapshot, **about)
+            of_memory = await report(recorder, snapshot=month, **about)
             assert set(recorder.asked) <= {"zone_days", "models", "models_asked"}
-            of_engine = await report(reader, snapshot=without_memory(snapshot), **about)
+            of_engine = await report(reader, snapshot=without_memory(month), **about)
             assert of_memory == of_engine
     # Of the last one nothing was built where it begins later.
-    assert DAYS - 1 <= len(snapshot.kept) <= DAYS
+    assert DAYS - 1 <= len(month.kept) <= DAYS
 
 
 async def test_of_another_zone_only_days_with_other_builds_are_read_again(

@@ -12,13 +12,14 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 
-from tests.warehouse.conftest import REPORT_ZONE
-from tests.warehouse.constants import ZONE
+from tests.warehouse.conftest import PublishOnce
+from tests.warehouse.constants import REPORT_ZONE, ZONE
 from tests.warehouse.random_ledger import QUESTIONS, Ledger, property_test, seeds
 from tests.warehouse.replica import Replica, Turn, turn
 from tests.warehouse.test_statements import Recorder
 from warehouse import reports
 from warehouse.client import Reader, Writer
+from warehouse.kept_days import KeptDays
 from warehouse.periods import Bucket, Period, PeriodName, midnight
 from warehouse.reports import NO_FILTERS, Filters, RecentDialog
 from warehouse.reports.ranking import LISTED
@@ -59,6 +60,16 @@ def crowd() -> list[Turn]:
                     for n in range(chance.choice([1, 1, 2]))
                 ]
     return turns
+
+
+@pytest.fixture(scope="module")
+def published_crowd(publish_once: PublishOnce) -> Snapshot:
+    return publish_once(crowd(), day(DAYS))
+
+
+def unread(snapshot: Snapshot) -> Snapshot:
+    """The same, with none of its days in memory."""
+    return replace(snapshot, kept=KeptDays())
 
 
 def uuid(number: int) -> UUID:
@@ -103,9 +114,14 @@ async def first_page(
     filters: Filters = NO_FILTERS,
     limit: int = 10,
     statements: Iterable[str] = ("bot_days", "dialogs_of_days"),
+    snapshot: Snapshot | None = None,
 ) -> None:
-    """Ask for the first page and, by its cursor, for the second; compare with the ledger."""
-    snapshot = await resolve_snapshot(reader)
+    """Ask for the first page and, by its cursor, for the second; compare with the ledger.
+
+    Args:
+        snapshot: another than the newest.
+    """
+    snapshot = snapshot or await resolve_snapshot(reader)
     recorder = Recorder(reader)
     about = {"snapshot": snapshot, "period": asked, "filters": filters, "limit": limit}
     page = await reports.recent_dialogs(recorder, **about)
@@ -152,12 +168,12 @@ async def test_whatever_the_ledger_the_first_page_is_the_ledgers(
 @pytest.mark.parametrize("filters", [NO_FILTERS, ONE_BOT])
 @pytest.mark.parametrize("limit", [1, 20, LISTED - 1])
 async def test_cut_lists_are_enough_for_whole_days(
-    replica: Replica, reader: Reader, filters: Filters, limit: int
+    published_crowd: Snapshot, reader: Reader, filters: Filters, limit: int
 ):
-    replica.store(crowd())
-    replica.publish(day(DAYS))
-    await first_page(reader, WHOLE, filters=filters, limit=limit)
-    await first_page(reader, period(day(1), day(DAYS - 1)), filters=filters, limit=limit)
+    for asked in (WHOLE, period(day(1), day(DAYS - 1))):
+        await first_page(
+            reader, asked, filters=filters, limit=limit, snapshot=unread(published_crowd)
+        )
 
 
 async def test_of_one_moment_a_list_keeps_those_that_a_page_shows(replica: Replica, reader: Reader):
@@ -177,15 +193,21 @@ async def test_an_hour_with_more_dialogs_than_a_list_holds_hides_no_later_one(
     await first_page(reader, WHOLE, limit=60)
 
 
-async def test_what_lists_cannot_tell_is_asked_of_the_ledger(replica: Replica, reader: Reader):
-    replica.store(crowd())
-    replica.publish(day(DAYS))
-    await first_page(reader, WHOLE, limit=LISTED, statements=FULL_PAGE)
+async def test_what_lists_cannot_tell_is_asked_of_the_ledger(
+    published_crowd: Snapshot, reader: Reader
+):
     narrow = Filters(chat_type="private")
-    await first_page(reader, WHOLE, filters=narrow, limit=50, statements=FROM_THE_LEDGER)
     # A day that the end cuts, and turns behind the cut.
     cut = period(day(0), day(DAYS) - 12 * HOUR)
-    await first_page(reader, cut, limit=50, statements=AFTER_ALL)
+    for asked, filters, limit, statements in (
+        (WHOLE, NO_FILTERS, LISTED, FULL_PAGE),
+        (WHOLE, narrow, 50, FROM_THE_LEDGER),
+        (cut, NO_FILTERS, 50, AFTER_ALL),
+    ):
+        await first_page(
+            reader, asked, filters=filters, limit=limit, statements=statements,
+            snapshot=unread(published_crowd),
+        )  # fmt: skip
 
 
 async def test_a_cut_day_matters_at_the_start_only_when_the_others_name_too_few(
