@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from warehouse.snapshot import resolve as resolve_snapshot
 """The report zone's own days, and days whose edges lie within them."""
 FILTERS = (Filters(), Filters(bot_id=7), Filters(chat_type="private"))
 Money = tuple[Decimal | None, int]
+Way = tuple[bool, Period, Filters]
 
 
 def week(tz: str) -> Period:
@@ -29,6 +31,11 @@ def week(tz: str) -> Period:
 def part_of_a_day() -> Period:
     return Period(PeriodName.CUSTOM, NOW.replace(minute=0, second=0), NOW.replace(
         hour=22, minute=0, second=0), "UTC", Bucket.HOUR)  # fmt: skip
+
+
+def ways_to_ask() -> list[Way]:
+    """From memory or not, of whole days and of parts of days, narrowed or not."""
+    return list(product((True, False), (*map(week, ZONES), part_of_a_day()), FILTERS))
 
 
 async def published(replica: Replica, reader: Reader, *turns: dict[str, Any]) -> Snapshot:
@@ -77,29 +84,42 @@ async def every_cost(
     return shown | {"query": answer.results[0].metrics}
 
 
+COSTS = {
+    "free and unknown": ([Decimal(0), None], (Decimal(0), 1)),
+    "unknown": ([None], (None, 1)),
+    "free": ([Decimal(0)], (Decimal(0), 0)),
+    "known and unknown": ([Decimal("0.02"), None], (Decimal("0.02"), 1)),
+}
+
+
+# Of each way to ask one of the costs, or all of them.
 @pytest.mark.parametrize(
-    ("costs", "expected"),
+    ("costs", "expected", "ways"),
     [
-        ([Decimal(0), None], (Decimal(0), 1)),
-        ([None], (None, 1)),
-        ([Decimal(0)], (Decimal(0), 0)),
-        ([Decimal("0.02"), None], (Decimal("0.02"), 1)),
+        pytest.param(*case, ways, marks=marks, id=f"{name}{which}")
+        for number, (name, case) in enumerate(COSTS.items())
+        for ways, marks, which in (
+            (ways_to_ask()[number :: len(COSTS)], (), ""),
+            (ways_to_ask(), pytest.mark.long, " in every way"),
+        )
     ],
-    ids=["free and unknown", "unknown", "free", "known and unknown"],
 )
 async def test_a_cost_is_null_only_when_no_cost_at_all_is_known(
-    replica: Replica, reader: Reader, costs: list[Decimal | None], expected: Money
+    replica: Replica,
+    reader: Reader,
+    costs: list[Decimal | None],
+    expected: Money,
+    ways: list[Way],
 ):
     snapshot = await published(
         replica,
         reader,
         *(turn(NOW + timedelta(minutes=n), cost_usd=cost) for n, cost in enumerate(costs)),
     )
-    for seen in (snapshot, without_memory(snapshot)):
-        for period in (*map(week, ZONES), part_of_a_day()):
-            for filters in FILTERS:
-                shown = await every_cost(reader, seen, period, filters)
-                assert shown == dict.fromkeys(shown, expected), (period, filters)
+    for is_kept, period, filters in ways:
+        seen = snapshot if is_kept else without_memory(snapshot)
+        shown = await every_cost(reader, seen, period, filters)
+        assert shown == dict.fromkeys(shown, expected), (period, filters)
 
 
 async def test_the_known_cost_of_an_unpriced_turn_counts(replica: Replica, reader: Reader):
