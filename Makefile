@@ -69,6 +69,7 @@ storm: setup ## The tests of kills, writers and faults at their full size (an ho
 check-all: setup web ## What is too long for every change, with seeds of its own (three hours)
 	$(BIN)/python -m tests.programs
 	$(PYTEST) -m long
+	PROPERTY_EXAMPLES=20 $(PYTEST) --hypothesis-profile=default tests/warehouse/test_properties.py tests/warehouse/test_additivity.py tests/warehouse/test_people.py tests/warehouse/test_newest_dialogs.py
 	$(MAKE) --no-print-directory check-compose
 	$(MAKE) --no-print-directory smoke LIMIT=10000
 	for number in 1 2 3; do $(MAKE) --no-print-directory recount CASES=100; done

@@ -69,13 +69,10 @@ async def test_groups_and_buckets_add_up_to_the_whole_where_the_catalogue_says_s
             for metric, total, part in zip(ADDITIVE, whole, parts or [0] * len(whole), strict=True):
                 if dimension in BY_NAME[metric].additive_over:
                     assert part == (total or 0), (metric, dimension, period, filters)
+    await activated_people_add_up_over_time(reader, snapshot, ledger)
 
 
-@property_test
-@given(seed=seeds)
-async def test_activated_people_add_up_over_time(writer: Writer, reader: Reader, seed: int):
-    ledger = Ledger(writer, seed)
-    snapshot = await resolve_snapshot(reader)
+async def activated_people_add_up_over_time(reader: Reader, snapshot: Snapshot, ledger: Ledger):
     assert BY_NAME["activated"].additive_over == ("time",)
     for _ in range(QUESTIONS):
         period = ledger.period(Bucket.DAY)
