@@ -183,7 +183,8 @@ def test_r5_a_window_moved_three_times_changes_nothing(
     stores: Stores, ledger: Ledger, writer: Writer
 ) -> None:
     chance = random.Random(5)
-    ledger.add(*(random_turn(chance) for _ in range(1_200)))
+    stores = with_pages_of(stores, 100)
+    ledger.add(*(random_turn(chance, days=7) for _ in range(240)))
     run_cycle(stores)
     before = warehouse_rows(writer, TURNS)
     for _ in range(3):
@@ -199,15 +200,14 @@ def test_r5_a_window_moved_three_times_changes_nothing(
         ledger.execute("UPDATE replication_echo SET previous_batch_id = %s", _first_batch(writer))
         with exclusively(stores) as session:
             assert session.replicate().kind == "resync"
-            days = [NOON.date() - timedelta(days=shift) for shift in range(41)]
+            days = [NOON.date() - timedelta(days=shift) for shift in range(8)]
             assert session.rollups.rebuild(session.state(), days).rows_differ == 0
         assert warehouse_rows(writer, TURNS) == before
     assert_equal(ledger, writer)
 
 
-@pytest.mark.parametrize("rows", [0, 1, 99, 100, 101, 200, 201])
-def test_every_whole_page_is_recorded_after_it_is_stored(
-    stores: Stores, ledger: Ledger, writer: Writer, rows: int
+def pages_are_recorded_after_they_are_stored(
+    stores: Stores, ledger: Ledger, writer: Writer, *, rows: int, begins: str
 ) -> None:
     chance = random.Random(rows)
     ledger.add(*(random_turn(chance, days=2) for _ in range(rows)))
@@ -217,9 +217,30 @@ def test_every_whole_page_is_recorded_after_it_is_stored(
 
     whole, rest = divmod(rows, 100)
     moved = [PAGE_STORED, PAGE_RECORDED] * whole + [PAGE_STORED] * bool(rest)
-    assert steps[2 : steps.index(DATA_STORED)] == moved
+    assert steps[steps.index(begins) + 1 : steps.index(DATA_STORED)] == moved
     assert batch.turns == rows
     assert_equal(ledger, writer)
+
+
+SIZES = (0, 1, 99, 100, 101, 200, 201)
+
+
+def test_every_whole_page_is_recorded_after_it_is_stored(
+    stores: Stores, ledger: Ledger, writer: Writer
+) -> None:
+    begins = "epoch opened"
+    for rows in (201, *SIZES):
+        pages_are_recorded_after_they_are_stored(stores, ledger, writer, rows=rows, begins=begins)
+        begins = "tombstones stored"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("rows", SIZES)
+def test_every_whole_page_of_a_first_copy_is_recorded_after_it_is_stored(
+    stores: Stores, ledger: Ledger, writer: Writer, rows: int
+) -> None:
+    begins = "epoch opened"
+    pages_are_recorded_after_they_are_stored(stores, ledger, writer, rows=rows, begins=begins)
 
 
 def test_a_source_that_breaks_between_pages_says_so_and_stored_pages_are_kept(
@@ -315,11 +336,11 @@ def test_several_pages_with_updates_and_deletes_between_cycles_stay_equal(
 ) -> None:
     chance = random.Random(11)
     for _ in range(4):
-        ledger.add(*(random_turn(chance) for _ in range(700)))
+        ledger.add(*(random_turn(chance, days=7) for _ in range(70)))
         ids = list(source_rows(ledger, TURNS))
-        for key in chance.sample(ids, 40):
-            ledger.execute("UPDATE turns SET answer_chars = %s WHERE id = %s", 1, key)
         for key in chance.sample(ids, 20):
+            ledger.execute("UPDATE turns SET answer_chars = %s WHERE id = %s", 1, key)
+        for key in chance.sample(ids, 10):
             ledger.execute("DELETE FROM turns WHERE id = %s", key)
-        run_cycle(stores)
+        run_cycle(with_pages_of(stores, 50))
         assert_equal(ledger, writer)

@@ -158,8 +158,8 @@ def test_rollups_stay_exact_through_inserts_updates_and_deletes(
     stores: Stores, ledger: Ledger, writer: Writer
 ) -> None:
     chance = random.Random(21)
-    for round_number in range(6):
-        ledger.add(*(random_turn(chance, days=6, users=12) for _ in range(40)))
+    for round_number in range(4):
+        ledger.add(*(random_turn(chance, days=4, users=12) for _ in range(40)))
         ids = [row["id"] for row in ledger.execute("SELECT id FROM turns ORDER BY id")]
         for key in chance.sample(ids, 4):
             ledger.execute("UPDATE turns SET prompt_tokens = 5, cost_usd = 1 WHERE id = %s", key)
@@ -252,7 +252,7 @@ def test_a_build_over_its_limits_begins_again_with_fewer_days_at_once(
 
     monkeypatch.setattr(Writer, "run", limited)
     chance = random.Random(30)
-    ledger.add(*(random_turn(chance, days=20) for _ in range(200)))
+    ledger.add(*(random_turn(chance, days=9) for _ in range(100)))
     run_cycle(stores)
     assert len(versions) == builds
     assert_exact(ledger, writer)

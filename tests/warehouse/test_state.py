@@ -76,7 +76,7 @@ async def test_what_follows_a_snapshot_is_what_would_be_found_anew(
 ):
     chance = random.Random(31)
     known = NOTHING_PUBLISHED
-    for step in range(12):
+    for step in range(8):
         at = NOW - timedelta(days=chance.randint(0, 5))
         bad = {"cost_usd": Decimal(-1)} if chance.random() < 0.3 else {}
         replica.store([turn(at, user=step, **bad)])
