@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -26,14 +26,6 @@ def filled(stores: Stores, ledger: Ledger) -> Ledger:
     ledger.execute("UPDATE users SET blocked_at = now() WHERE key = %s", people[2])
     run_cycle(stores)
     return ledger
-
-
-@pytest.mark.usefixtures("filled")
-def test_equal_stores_reconcile_without_a_difference(stores: Stores, writer: Writer) -> None:
-    outcome = reconcile(stores)
-    assert (outcome.turns, outcome.rows_differ, outcome.repaired, outcome.ok) == (300, 0, 0, True)
-    assert outcome.days >= 5
-    assert writer.value("ok", sql="SELECT countIf(NOT ok) FROM reconciliation") == 0
 
 
 def _lose_rows(writer: Writer) -> None:
@@ -76,20 +68,27 @@ def _spoil_a_rollup(writer: Writer) -> None:
 LEDGER_DAMAGE = [_lose_rows, _corrupt_rows, _add_a_ghost, _freeze_a_row, _spoil_a_rollup]
 
 
-@pytest.mark.parametrize("damage", LEDGER_DAMAGE)
-def test_damage_is_found_repaired_and_reported(
-    stores: Stores, filled: Ledger, writer: Writer, damage: Callable[[Writer], None]
+def test_equal_stores_do_not_differ_and_damage_is_found_repaired_and_reported(
+    stores: Stores, filled: Ledger, writer: Writer
 ) -> None:
-    damage(writer)
     outcome = reconcile(stores)
-    assert outcome.ok
-    assert outcome.repaired >= 1
-    assert (outcome.rows_differ > 0) == (damage is not _spoil_a_rollup)
-    assert_equal(filled, writer)
-    recorded = writer.rows("recorded", sql="SELECT * FROM reconciliation WHERE repaired")
-    assert len(recorded) == outcome.repaired
-    assert sum(row["rows_differ"] for row in recorded) == outcome.rows_differ
-    assert reconcile(stores).rows_differ == 0
+    assert (outcome.turns, outcome.rows_differ, outcome.repaired, outcome.ok) == (300, 0, 0, True)
+    assert outcome.days >= 5
+    assert writer.value("ok", sql="SELECT countIf(NOT ok) FROM reconciliation") == 0
+    seen: set[UUID] = set()
+    for damage in LEDGER_DAMAGE:
+        damage(writer)
+        outcome = reconcile(stores)
+        assert outcome.ok
+        assert outcome.repaired >= 1
+        assert (outcome.rows_differ > 0) == (damage is not _spoil_a_rollup)
+        assert_equal(filled, writer)
+        rows = writer.rows("recorded", sql="SELECT * FROM reconciliation WHERE repaired")
+        recorded = [row for row in rows if row["run_id"] not in seen]
+        assert len(recorded) == outcome.repaired
+        assert sum(row["rows_differ"] for row in recorded) == outcome.rows_differ
+        seen |= {row["run_id"] for row in recorded}
+        assert reconcile(stores).rows_differ == 0
 
 
 def test_damage_to_people_and_to_what_was_deleted_is_found_repaired_and_reported(
@@ -174,8 +173,8 @@ def test_the_checksum_covers_every_replicated_column() -> None:
 
 @pytest.mark.usefixtures("filled")
 def test_a_backfill_of_unchanged_data_reports_no_difference(stores: Stores) -> None:
-    days = {"first": NOON.date().replace(day=1), "last": NOON.date()}
-    assert [backfill(stores, **days).rows_differ for _ in range(3)] == [0, 0, 0]
+    days = {"first": NOON.date() - timedelta(days=6), "last": NOON.date()}
+    assert [backfill(stores, **days).rows_differ for _ in range(2)] == [0, 0]
 
 
 def test_by_hand_it_ends_with_one_line_of_json_and_says_whether_the_stores_agree(
