@@ -56,9 +56,8 @@ async def test_new_begins_without_history(world: World):
     assert sorted(await outcomes(world)) == ["command", "turn", "turn"]
 
 
-@pytest.mark.parametrize(
-    ("words", "hint"),
-    [
+async def test_what_is_no_question_gets_a_hint_and_costs_nothing(world: World):
+    hints = [
         ("/weather in Paris", "/help lists"),
         ("/hepl", "Did you mean /help?"),
         ("/help.", "Did you mean /help?"),
@@ -66,16 +65,14 @@ async def test_new_begins_without_history(world: World):
         ("/help@another_bot", "Did you mean /help?"),
         ("/помощь", "/help lists"),
         ("\u2800\u200b", "is empty"),
-    ],
-)
-async def test_what_is_no_question_gets_a_hint_and_costs_nothing(
-    world: World, words: str, hint: str
-):
-    assert hint in await world.ask(words)
+    ]
+    for person, (words, hint) in enumerate(hints, start=1):
+        assert hint in await world.ask(words, person=person, chat=person)
 
-    [update] = await world.settled()
-    assert (update.outcome, len(world.simulator.calls)) == ("ignored", 0)
-    assert update.refused_kind in {"unknown_command", "blank"}
+        [*_, update] = updates = await world.settled()
+        assert (len(updates), len(world.simulator.calls)) == (person, 0)
+        assert update.outcome == "ignored"
+        assert update.refused_kind in {"unknown_command", "blank"}, words
 
 
 async def test_a_path_is_no_command(world: World):
@@ -83,9 +80,8 @@ async def test_a_path_is_no_command(world: World):
     assert await outcomes(world) == ["turn"]
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
+async def test_service_messages_get_silence(world: World):
+    contents: list[dict[str, object]] = [
         {"successful_payment": {
             "currency": "XTR", "total_amount": 1, "invoice_payload": "x",
             "telegram_payment_charge_id": "a", "provider_payment_charge_id": "b",
@@ -93,12 +89,11 @@ async def test_a_path_is_no_command(world: World):
         {"connected_website": "example.org"},
         {"gift": {}},
         {"of_next_year": {}},
-    ],
-)  # fmt: skip
-async def test_service_messages_get_silence(world: World, content: dict[str, object]):
-    world.simulator.account.send_content("message_effect_id", "x", more=content)
-    [update] = await world.settled()
-    assert update.outcome == "ignored"
+    ]  # fmt: skip
+    for content in contents:
+        world.simulator.account.send_content("message_effect_id", "x", more=content)
+    updates = await world.settled()
+    assert [update.outcome for update in updates] == ["ignored"] * len(contents)
     assert world.simulator.account.outbox.texts(1001) == []
 
 
@@ -366,8 +361,9 @@ async def has_not_blocked(world: World) -> bool:
     return not await has_blocked(world)
 
 
-@pytest.mark.parametrize("command", ["/export", "/forget", "/system", "/usage"])
-async def test_private_matters_are_refused_in_a_group(world: World, command: str):
-    world.write(command, chat=group())
-    [reply] = await world.replies(1, chat=-GROUP_ID)
-    assert "private chat" in reply
+async def test_private_matters_are_refused_in_a_group(world: World):
+    for number, command in enumerate(("/export", "/forget", "/system", "/usage"), start=1):
+        world.write(command, chat=group())
+        replies = await world.replies(number, chat=-GROUP_ID)
+        assert len(replies) == number
+        assert "private chat" in replies[-1], command

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-import pytest
 
 from bot.quoting import MAX_QUOTED_CHARS
 from common import bindings
+from simulator.telegram.world import Person
 from tests.bot.conftest import Start, World, group
 
 PHOTO = [{"file_id": "f", "file_unique_id": "u", "width": 1, "height": 1}]
@@ -85,9 +85,8 @@ async def test_a_message_of_another_chat_reaches_the_model(world: World):
     assert "> a line of it" in question
 
 
-@pytest.mark.parametrize(
-    ("origin", "said"),
-    [
+async def test_a_forward_is_answered_and_its_author_is_told(world: World):
+    origins: list[tuple[dict[str, Any], str]] = [
         ({"type": "user", "date": 1, "sender_user": OTHER}, "by Grace"),
         ({"type": "hidden_user", "date": 1, "sender_user_name": "Ada L."}, "by Ada L."),
         (
@@ -97,15 +96,17 @@ async def test_a_message_of_another_chat_reaches_the_model(world: World):
         ({"type": "user", "date": 1, "sender_user": {"id": 5}}, "A message, forwarded"),
         ({"type": "hidden_user", "date": 1}, "A message, forwarded"),
         ({"type": "of_next_year", "date": 1}, "A message, forwarded"),
-    ],
-)
-async def test_a_forward_is_answered_and_its_author_is_told(
-    world: World, origin: dict[str, Any], said: str
-):
-    question = await asked(world, "/forget me not", more={"forward_origin": origin})
-    assert said in question
-    assert MARK in question
-    assert question.endswith("> /forget me not")
+    ]
+    for number, (origin, said) in enumerate(origins):
+        question = await asked(
+            world,
+            "/forget me not",
+            more={"forward_origin": origin},
+            person=Person(id=100 + number),
+        )
+        assert said in question
+        assert MARK in question
+        assert question.endswith("> /forget me not")
 
 
 async def test_ones_own_forwarded_message_is_ones_own(world: World):
@@ -177,9 +178,8 @@ async def test_in_a_group_the_bots_name_alone_asks_about_what_it_replies_to(worl
 # What cannot be parsed beside the point.
 
 
-@pytest.mark.parametrize(
-    "more",
-    [
+async def test_what_cannot_be_parsed_beside_the_point_does_not_park_the_text(world: World):
+    oddities: list[dict[str, Any]] = [
         {"forward_origin": {"type": "user", "date": 1, "sender_user": {"is_bot": False}}},
         {"reply_to_message": {"message_id": 3}},
         {"reply_to_message": "moon"},
@@ -191,14 +191,13 @@ async def test_in_a_group_the_bots_name_alone_asks_about_what_it_replies_to(worl
         {"from": {"id": 1001}},
         {"chat": {"id": 1001, "type": "of_next_year"}},
         {"date": None},
-    ],
-)
-async def test_what_cannot_be_parsed_beside_the_point_does_not_park_the_text(
-    world: World, more: dict[str, Any]
-):
-    question = await asked(world, "my question", more=more)
-    assert "my question" in question
-    assert [update.outcome for update in await world.settled()] == ["turn"]
+    ]
+    for number, more in enumerate(oddities, start=1):
+        # Some state the person and the chat themselves.
+        person = Person() if {"from", "chat"} & more.keys() else Person(id=100 + number)
+        question = await asked(world, "my question", more=more, person=person)
+        assert "my question" in question
+        assert [update.outcome for update in await world.settled()] == ["turn"] * number
 
 
 async def test_a_poll_of_an_older_server_that_is_replied_to_is_read(world: World):

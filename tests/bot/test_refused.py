@@ -32,26 +32,24 @@ async def ask_in_turn(world: World, count: int) -> None:
         await world.settled()
 
 
-@pytest.mark.parametrize(
-    "description",
-    [
+async def test_what_a_topic_does_not_take_goes_to_the_general_one(world: World):
+    world.simulator.model.behave(MODEL, answer="a paragraph. " * 700)
+    descriptions = (
         "Bad Request: TOPIC_CLOSED",
         "Bad Request: TOPIC_DELETED",
         "Bad Request: message thread not found",
-    ],
-)
-async def test_what_a_topic_does_not_take_goes_to_the_general_one(world: World, description: str):
-    refuse(world, description, chat_id=GROUP, thread_id=11)
-    world.simulator.model.behave(MODEL, answer="a paragraph. " * 700)
-    ask_group(world, thread_id=11)
-    await world.settled()
+    )
+    for number, description in enumerate(descriptions, start=1):
+        refuse(world, description, chat_id=GROUP, thread_id=10 + number)
+        ask_group(world, thread_id=10 + number)
+        await world.settled()
 
-    sent = world.simulator.account.outbox.records(chat_id=GROUP, kind="message")
+        sent = world.simulator.account.outbox.records(chat_id=GROUP, kind="message")
 
-    assert len(sent) == 3
-    assert {message.thread_id for message in sent} == {None}
-    [turn] = await world.turns()
-    assert (turn.status, turn.answer_parts) == ("answered", 3)
+        assert len(sent) == 3 * number, description
+        assert {message.thread_id for message in sent} == {None}
+        turns = await world.turns()
+        assert [(turn.status, turn.answer_parts) for turn in turns] == [("answered", 3)] * number
 
 
 @pytest.mark.parametrize(
