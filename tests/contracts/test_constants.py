@@ -6,6 +6,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -41,14 +42,17 @@ def is_id(value: object) -> bool:
     return isinstance(value, int) and value > LEAST_ID and len(str(value).rstrip("0")) > 1
 
 
-def modules() -> Iterator[tuple[str, Path, ast.Module]]:
+@cache
+def modules() -> list[tuple[str, Path, ast.Module]]:
     """Suite, path and tree of each module of tests."""
-    for path in TESTS.rglob("*.py"):
-        parts = path.relative_to(TESTS).parts
-        if len(parts) > 1 and "node_modules" not in parts:
-            yield parts[0], path, ast.parse(path.read_text(encoding="utf-8"))
+    return [
+        (parts[0], path, ast.parse(path.read_text(encoding="utf-8")))
+        for path in TESTS.rglob("*.py")
+        if len(parts := path.relative_to(TESTS).parts) > 1 and "node_modules" not in parts
+    ]
 
 
+@cache
 def literals(tree: ast.Module) -> set[object]:
     """Literals of the code, docstrings not among them."""
     documents = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
