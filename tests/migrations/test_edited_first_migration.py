@@ -89,7 +89,14 @@ def installed(
         yield Installed(database, every_report(database, settings, **ASKED))
 
 
-@pytest.mark.parametrize("edits", range(1, len(EDITIONS) + 1))
+# One with the older form of a table, and one without all that was added.
+@pytest.mark.parametrize(
+    "edits",
+    [
+        pytest.param(edits, marks=() if edits in {2, len(EDITIONS)} else pytest.mark.long)
+        for edits in range(1, len(EDITIONS) + 1)
+    ],
+)
 def test_an_older_edition_ends_as_a_new_installation_does(
     installed: Installed,
     clickhouse_server: ClickHouseProcess,

@@ -19,6 +19,7 @@ WAITS = """
 SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
+LONG = pytest.mark.long
 LOCKS = {"postgres": 7_131_337_001, "clickhouse": 7_131_337_002}
 
 
@@ -103,7 +104,13 @@ def test_a_preview_prints_what_this_database_has_not_run_and_nothing_when_nothin
     assert "-> 0001" not in pending
 
 
-@pytest.mark.parametrize("options", [(), ("--sql",)], ids=["run", "preview"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param((), id="run"),
+        pytest.param(("--sql",), id="preview", marks=pytest.mark.long),
+    ],
+)
 @pytest.mark.parametrize("store", STORES)
 def test_a_store_that_does_not_answer_is_waited_for_and_ends_in_one_line(
     store: str, options: tuple[str, ...], database: DatabaseSettings
