@@ -267,9 +267,8 @@ async def test_the_bots_own_pacing_is_no_wait_that_telegram_asked_for(
     assert (found.flood_waits, found.flood_wait_ms, found.pacing_wait_ms) == (1, 3_000, 750)
 
 
-@pytest.mark.parametrize("tz", ZONES)
 async def test_the_values_to_filter_by_are_those_of_the_very_quarter_of_an_hour(
-    replica: Replica, reader: Reader, tz: str
+    replica: Replica, reader: Reader
 ):
     begin = NOW.replace(minute=30, second=0)
     snapshot = await published(
@@ -280,11 +279,12 @@ async def test_the_values_to_filter_by_are_those_of_the_very_quarter_of_an_hour(
         turn(begin + timedelta(minutes=15), language="fr", bot_id=8, chat_type="group"),
         turn(begin - timedelta(days=1), language="es"),
     )
-    quarter = Period(
-        PeriodName.CUSTOM, begin, begin + timedelta(minutes=15), tz, Bucket.QUARTER_HOUR
-    )
-    values = await reports.dimension_values(reader, snapshot=snapshot, period=quarter)
-    assert (values.bots, values.chat_types) == ((7,), ("private",))
-    assert (values.languages, values.models) == (("ru",), ("large",))
-    days = await reports.dimension_values(reader, snapshot=snapshot, period=week(tz))
-    assert set(days.languages) == {"ru", "de", "fr", "es"}
+    for tz in ZONES:
+        quarter = Period(
+            PeriodName.CUSTOM, begin, begin + timedelta(minutes=15), tz, Bucket.QUARTER_HOUR
+        )
+        values = await reports.dimension_values(reader, snapshot=snapshot, period=quarter)
+        assert (values.bots, values.chat_types) == ((7,), ("private",))
+        assert (values.languages, values.models) == (("ru",), ("large",))
+        days = await reports.dimension_values(reader, snapshot=snapshot, period=week(tz))
+        assert set(days.languages) == {"ru", "de", "fr", "es"}
