@@ -25,7 +25,7 @@ from warehouse.settings import WarehouseSettings
 
 PROJECT = Path(__file__).parents[2]
 SEED, REPORT_ZONE = 18, "America/Winnipeg"
-CASES, TURNS = 10, 1_200
+CASES, TURNS = 6, 800
 REPEATED = micros(datetime(2025, 11, 2, 7, tzinfo=UTC))
 # Table -> a request that is answered from it.
 DAMAGED = {
