@@ -12,10 +12,9 @@ import pytest
 from common.errors import SettingError
 from common.settings import load
 from common.tracing import TracingSettings
-from tests.otlp_collector import collecting
+from tests.otlp_collector import Collector, collecting
 
 PROJECT = Path(__file__).parents[2]
-SERVICES = "import api.__main__, bot.app, pipelines.follow, warehouse.client"
 OFF = """
 import sys
 from common.settings import load
@@ -75,14 +74,20 @@ def run(program: str, **environment: str) -> subprocess.CompletedProcess[str]:
     ids=["no endpoint", "disabled"],
 )
 def test_a_process_without_traces_imports_no_sdk(environment: dict[str, str]) -> None:
-    outcome = run(OFF if environment else f"{SERVICES}\n{OFF}", **environment)
+    outcome = run(OFF, **environment)
     assert outcome.stdout == "[]\n", outcome.stderr
 
 
-def test_spans_arrive_with_their_parents_attributes_and_service() -> None:
-    with collecting() as collector:
-        outcome = run(ON, OTEL_EXPORTER_OTLP_ENDPOINT=f"{collector.url}/")
+@pytest.fixture(scope="module")
+def collector() -> Collector:
+    """After a process that had traces."""
+    with collecting() as found:
+        outcome = run(ON, OTEL_EXPORTER_OTLP_ENDPOINT=f"{found.url}/")
         assert outcome.returncode == 0, outcome.stderr
+    return found
+
+
+def test_spans_arrive_with_their_parents_attributes_and_service(collector: Collector) -> None:
     update, turn = collector.named("update")[0], collector.named("turn")[0]
     assert {one.name for one in collector.spans} == {"update", "turn", "failing"}
     assert (turn.trace_id, turn.parent_id) == (update.trace_id, update.span_id)
@@ -92,9 +97,7 @@ def test_spans_arrive_with_their_parents_attributes_and_service() -> None:
     assert {one.service for one in collector.spans} == {"bot"}
 
 
-def test_an_error_is_known_by_its_class_alone() -> None:
-    with collecting() as collector:
-        run(ON, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
+def test_an_error_is_known_by_its_class_alone(collector: Collector) -> None:
     (failing,) = collector.named("failing")
     assert failing.status == "ValueError"
     assert failing.events == 0

@@ -1,0 +1,73 @@
+"""What every program of ours loads, and what it takes from the machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+ENTRY_POINTS = (
+    *("bot.app", "bot.parked", "bot.rotation", "api.__main__", "api.accounts.__main__"),
+    *("pipelines.__main__", "pipelines.backfill", "pipelines.reconcile", "pipelines.proof"),
+    *("pipelines.ending", "pipelines.definitions", "migrations.__main__", "common.probe"),
+    *("embedded.stack.__main__", "embedded.chaos.__main__", "embedded.soak.__main__"),
+)
+# Each in a process of its own; what they share of other people's is loaded once, before.
+PROBE = """
+import datetime, importlib, json, os, sys, zoneinfo
+import aiogram, alembic, asyncpg, clickhouse_connect, dagster, fastapi, sqlalchemy.ext.asyncio
+assert not {"common", "warehouse"} & sys.modules.keys()
+zoneinfo.ZoneInfo("Europe/Berlin")
+for name in sys.argv[1:]:
+    if os.fork() == 0:
+        importlib.import_module(name)
+        berlin = zoneinfo.ZoneInfo("Europe/Berlin")
+        offset = datetime.datetime(2026, 1, 1, tzinfo=berlin).utcoffset()
+        traces = ("opentelemetry.sdk", "opentelemetry.exporter")
+        found = {
+            "name": name,
+            "zones": zoneinfo.TZPATH,
+            "offset": str(offset),
+            "traces": [one for one in sys.modules if one.startswith(traces)],
+        }
+        print(json.dumps(found), flush=True)
+        os._exit(0)
+    os.wait()
+"""
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What each program finds on a machine that takes Berlin for a place in Asia."""
+    zones = tmp_path_factory.mktemp("zones")
+    tokyo = files("tzdata").joinpath("zoneinfo", "Asia", "Tokyo").read_bytes()
+    (zones / "Europe").mkdir()
+    (zones / "Europe" / "Berlin").write_bytes(tokyo)
+    seen = subprocess.run(
+        [sys.executable, "-c", PROBE, *ENTRY_POINTS],
+        cwd=PROJECT,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT), "PYTHONTZPATH": str(zones)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return [json.loads(line) for line in seen.stdout.splitlines()]
+
+
+def test_no_program_reads_a_zone_of_the_machine(loaded: list[dict[str, Any]]) -> None:
+    """Not even a variable makes its zones count."""
+    assert [(one["name"], one["zones"], one["offset"]) for one in loaded] == [
+        (name, [], "1:00:00") for name in ENTRY_POINTS
+    ]
+
+
+def test_no_program_loads_what_sends_traces(loaded: list[dict[str, Any]]) -> None:
+    """It does when it is told where to send them."""
+    assert {one["name"]: one["traces"] for one in loaded} == {name: [] for name in ENTRY_POINTS}
