@@ -29,12 +29,7 @@ def test_an_image_has_all_that_its_program_imports(image: str, tmp_path: Path) -
     for source in images.sources(image):
         target = tmp_path / source
         if (PROJECT / source).is_dir():
-            shutil.copytree(
-                PROJECT / source,
-                target,
-                ignore=shutil.ignore_patterns("__pycache__"),
-                dirs_exist_ok=True,
-            )
+            shutil.copytree(PROJECT / source, target, dirs_exist_ok=True)
         else:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(PROJECT / source, target)
