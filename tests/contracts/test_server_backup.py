@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -163,12 +166,8 @@ class Server:
         )
 
 
-@pytest.fixture
-def at_work(
-    tmp_path: Path, postgres_server: EmbeddedPostgres, clickhouse_server: ClickHouseProcess
-) -> Server:
-    """A server with a ledger that was replicated and published."""
-    server = Server(tmp_path, postgres_server, clickhouse_server)
+def set_to_work(server: Server) -> None:
+    """A ledger, replicated and published."""
     server.drop()
     subprocess.run(
         [server.programs / "docker", "compose", "run", "--rm", "roles"],
@@ -177,13 +176,13 @@ def at_work(
         check=True,
     )
     owner = DatabaseSettings.model_validate(
-        {"database_url": postgres_server.url("dialytics").replace("postgres@", "dialytics_owner@")}
+        {"database_url": server.postgres.url("dialytics").replace("postgres@", "dialytics_owner@")}
     )
     command.upgrade(alembic_config("postgres", owner.asyncpg_url), "head")
-    clickhouse_server.execute("CREATE DATABASE dialytics")
-    warehouse = clickhouse_server.database("dialytics")
+    server.clickhouse.execute("CREATE DATABASE dialytics")
+    warehouse = server.clickhouse.database("dialytics")
     command.upgrade(alembic_config("clickhouse", warehouse.url), "head")
-    database = DatabaseSettings.model_validate({"database_url": postgres_server.url("dialytics")})
+    database = DatabaseSettings.model_validate({"database_url": server.postgres.url("dialytics")})
     vault = server.vault()
     telegram_hmac = vault.lookup("user", 1)
     sealer, wrapped_key = vault.new_person(telegram_hmac)
@@ -201,68 +200,90 @@ def at_work(
             report=ReportSettings(),
         )
     )
-    return server
 
 
-def test_a_copy_fills_new_volumes_with_the_same(at_work: Server, tmp_path: Path) -> None:
-    before = at_work.state()
-    asyncio.run(at_work.make_old())
-    made = at_work.run("backup.sh", tmp_path / "copies")
-    assert made.returncode == 0, made.stderr
-    copy = Path(made.stdout.strip())
+@dataclass(frozen=True)
+class Copied:
+    """A server of which copies were made; each test begins with new volumes."""
+
+    server: Server
+    before: tuple[str, str, str]
+    whole: Path
+    only_postgres: Path
+
+
+@pytest.fixture(scope="module")
+def copied(
+    tmp_path_factory: pytest.TempPathFactory,
+    postgres_server: EmbeddedPostgres,
+    clickhouse_server: ClickHouseProcess,
+) -> Iterator[Copied]:
+    directory = tmp_path_factory.mktemp("server")
+    server = Server(directory, postgres_server, clickhouse_server)
+    set_to_work(server)
+    before = server.state()
+    asyncio.run(server.make_old())
+    whole, only_postgres = (
+        server.run("backup.sh", directory / name, **environment)
+        for name, environment in (("whole", {}), ("half", {"ONLY_POSTGRES": "1"}))
+    )
+    assert whole.returncode == 0, whole.stderr
+    assert only_postgres.returncode == 0, only_postgres.stderr
+    yield Copied(server, before, *(Path(made.stdout.strip()) for made in (whole, only_postgres)))
+    server.drop()
+
+
+def test_a_copy_fills_new_volumes_with_the_same(copied: Copied) -> None:
+    server, copy = copied.server, copied.whole
     assert {path.name for path in copy.iterdir()} == {
         *("SHA256SUMS", "clickhouse.tar", "dialytics.dump", "dagster.dump")
     }
     assert copy.stat().st_mode & 0o077 == 0
-    secrets = {path.read_text().strip() for path in at_work.secrets.iterdir()} - {""}
+    secrets = {path.read_text().strip() for path in server.secrets.iterdir()} - {""}
     held = b"".join(path.read_bytes() for path in copy.iterdir())
     assert not any(secret.encode() in held for secret in secrets)
 
-    refused = at_work.run("restore.sh", copy)
-    assert refused.returncode == 2
-    assert "not empty" in refused.stderr
-
-    at_work.drop()
-    restored = at_work.run("restore.sh", copy)
+    server.drop()
+    restored = server.run("restore.sh", copy)
     assert restored.returncode == 0, restored.stdout + restored.stderr
-    assert at_work.state() == before
+    assert server.state() == copied.before
     key, telegram_hmac = (
         bytes.fromhex(part)
-        for part in at_work.sql(
+        for part in server.sql(
             "dialytics",
             "SELECT encode(wrapped_key, 'hex'), encode(telegram_hmac, 'hex') FROM users;",
         ).split("|")
     )
-    assert at_work.vault().person(key, telegram_hmac)
-    assert at_work.sql("dialytics", "SELECT count(*) FROM sealing_marker").strip() == "1"
-    at_work.drop()
+    assert server.vault().person(key, telegram_hmac)
+    assert server.sql("dialytics", "SELECT count(*) FROM sealing_marker").strip() == "1"
+
+    refused = server.run("restore.sh", copy)
+    assert refused.returncode == 2
+    assert "not empty" in refused.stderr
 
 
-def test_a_copy_of_postgresql_alone_is_enough(at_work: Server, tmp_path: Path) -> None:
-    ledger, owners, _ = at_work.state()
-    made = at_work.run("backup.sh", tmp_path / "copies", ONLY_POSTGRES="1")
-    copy = Path(made.stdout.strip())
+def test_a_copy_of_postgresql_alone_is_enough(copied: Copied) -> None:
+    server, copy = copied.server, copied.only_postgres
     assert not (copy / "clickhouse.tar").exists()
-    at_work.drop()
-    restored = at_work.run("restore.sh", copy)
+    server.drop()
+    restored = server.run("restore.sh", copy)
     assert restored.returncode == 0, restored.stdout + restored.stderr
-    at_work.clickhouse.execute("CREATE DATABASE dialytics")
+    server.clickhouse.execute("CREATE DATABASE dialytics")
     command.upgrade(
-        alembic_config("clickhouse", at_work.clickhouse.database("dialytics").url), "head"
+        alembic_config("clickhouse", server.clickhouse.database("dialytics").url), "head"
     )
-    assert at_work.state()[:2] == (ledger, owners)
-    at_work.drop()
+    assert server.state()[:2] == copied.before[:2]
 
 
 def test_a_damaged_copy_is_refused_before_anything_is_written(
-    at_work: Server, tmp_path: Path
+    copied: Copied, tmp_path: Path
 ) -> None:
-    copy = Path(at_work.run("backup.sh", tmp_path / "copies").stdout.strip())
+    copy, server = shutil.copytree(copied.whole, tmp_path / "copy"), copied.server
     with (copy / "dialytics.dump").open("ab") as file:
         file.write(b"x")
-    at_work.drop()
-    assert at_work.run("restore.sh", copy).returncode != 0
-    assert "dialytics" not in at_work.sql("postgres", "SELECT datname FROM pg_database").split()
+    server.drop()
+    assert server.run("restore.sh", copy).returncode != 0
+    assert "dialytics" not in server.sql("postgres", "SELECT datname FROM pg_database").split()
 
 
 def test_a_copy_that_breaks_off_is_seen_to_be_no_copy_and_old_ones_go(
