@@ -247,16 +247,16 @@ ORIGINS = (
 )
 
 
-@pytest.mark.parametrize("origin", ORIGINS)
-async def test_no_other_origin_reads_with_credentials(start_api: StartApi, origin: str) -> None:
+async def test_no_other_origin_reads_with_credentials(start_api: StartApi) -> None:
     async with start_api(cors_origins="https://a.example").client() as client:
-        for answer in (
-            await client.get(ME, headers={"Origin": origin}),
-            await client.options(
-                ME, headers={"Origin": origin, "Access-Control-Request-Method": "GET"}
-            ),
-        ):
-            assert "access-control-allow-origin" not in answer.headers
+        for origin in ORIGINS:
+            for answer in (
+                await client.get(ME, headers={"Origin": origin}),
+                await client.options(
+                    ME, headers={"Origin": origin, "Access-Control-Request-Method": "GET"}
+                ),
+            ):
+                assert "access-control-allow-origin" not in answer.headers, origin
 
 
 SPOOFED = (
