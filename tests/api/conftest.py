@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from itertools import count
 from typing import Any
@@ -13,8 +14,10 @@ import asyncpg
 import httpx
 import pytest
 
+from api.__main__ import main
 from api.app import create_app
 from api.routes.health import Lifecycle
+from common.process import run
 from common.settings import DatabaseSettings
 from embedded.postgres import EmbeddedPostgres
 from tests.api.running import (
@@ -22,6 +25,7 @@ from tests.api.running import (
     NOW,
     PASSWORD,
     PATIENT,
+    Refusal,
     RunningApi,
     StartApi,
     api_settings,
@@ -66,6 +70,23 @@ async def client(api: RunningApi) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+@pytest.fixture
+def refusal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Refusal:
+    """The line with which `python -m api` ends under an environment, without another process."""
+
+    def line(environment: dict[str, str]) -> str:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(SystemExit) as ended:
+            run(main)
+        assert ended.value.code == 2
+        [line] = capsys.readouterr().err.splitlines()
+        return line
+
+    monkeypatch.setattr("api.__main__.configure_logging", lambda *_a, **_b: None)
+    return line
+
+
 @pytest.fixture(scope="session")
 def warehouse_settings(clickhouse_server: ClickHouseProcess) -> Iterator[WarehouseSettings]:
     """A warehouse shared by the API's tests: each opens an epoch of its own."""
@@ -85,7 +106,14 @@ def week_warehouse(clickhouse_server: ClickHouseProcess) -> Iterator[WarehouseSe
 @pytest.fixture
 def replica(warehouse_settings: WarehouseSettings) -> Iterator[Replica]:
     """An empty ledger in the warehouse; `publish` makes what was stored visible."""
-    with Writer(warehouse_settings) as writer:
+    with opened_replica(warehouse_settings) as replica:
+        yield replica
+
+
+@contextmanager
+def opened_replica(warehouse: WarehouseSettings) -> Iterator[Replica]:
+    """An empty ledger, the newest of the warehouse."""
+    with Writer(warehouse) as writer:
         yield Replica(writer, zone="UTC", epoch=next(EPOCHS))
 
 
@@ -132,21 +160,28 @@ def week_api(
 
 async def create_database(server: EmbeddedPostgres, name: str) -> None:
     admin = await asyncpg.connect(server.url("postgres"))
-    await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}"')
+    await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}" STRATEGY file_copy')
     await admin.close()
 
 
 @pytest.fixture
-def start_stats(
-    start_api: StartApi, warehouse_settings: WarehouseSettings
-) -> Callable[..., RunningApi]:
+def start_stats(start_api: StartApi, warehouse_settings: WarehouseSettings) -> StartApi:
     """Start an API on the warehouse, with its clock at NOW."""
+    return at_now(start_api, warehouse_settings)
 
+
+@pytest.fixture
+def start_week(start_api: StartApi, week_warehouse: WarehouseSettings) -> StartApi:
+    """The same where the week is published: for a test that publishes nothing itself."""
+    return at_now(start_api, week_warehouse)
+
+
+def at_now(start_api: StartApi, warehouse: WarehouseSettings) -> StartApi:
     def start(create: dict[str, Any] | None = None, **values: Any) -> RunningApi:
         return start_api(
             create={"clock": lambda: NOW, **(create or {})},
-            clickhouse_url=warehouse_settings.writer_url,
-            clickhouse_reader_url=warehouse_settings.reader_url,
+            clickhouse_url=warehouse.writer_url,
+            clickhouse_reader_url=warehouse.reader_url,
             **values,
         )
 

@@ -105,6 +105,7 @@ def api_settings(database: DatabaseSettings, **values: Any) -> ApiSettings:
 
 
 StartApi = Callable[..., RunningApi]
+Refusal = Callable[[dict[str, str]], str]
 UntilWaiting = Callable[[int], Awaitable[None]]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from tests.api.running import (
     NOW,
     PASSWORD,
     RunningApi,
+    StartApi,
     process,
     process_environment,
     register,
@@ -48,9 +49,16 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def analyst(
-    start_stats: Callable[..., RunningApi], published: Replica, clock: Clock
+async def analyst(week_api: RunningApi) -> AsyncIterator[httpx.AsyncClient]:
+    async with week_api.client(auth=("ann", PASSWORD)) as client:
+        yield client
+
+
+@pytest.fixture
+async def follower(
+    start_stats: StartApi, published: Replica, clock: Clock
 ) -> AsyncIterator[httpx.AsyncClient]:
+    """Of what the test publishes after the week."""
     assert published.turns
     async with start_stats(create={"clock": clock}).client() as client:
         await register(client)
@@ -70,10 +78,10 @@ async def asked_until_published(
 
 
 async def test_a_day_that_no_publication_changed_matches_again_with_its_age_now(
-    analyst: httpx.AsyncClient, published: Replica, clock: Clock
+    follower: httpx.AsyncClient, published: Replica, clock: Clock
 ) -> None:
     day = {"from": "2026-02-17", "to": "2026-02-18", "tz": "Europe/Berlin"}
-    first = await analyst.get(STATS, params=day)
+    first = await follower.get(STATS, params=day)
     assert first.json()["summary"]["current"]["turns"] == 1
     assert first.headers["etag"].startswith('W/"')
     tag = {"If-None-Match": first.headers["etag"]}
@@ -82,7 +90,7 @@ async def test_a_day_that_no_publication_changed_matches_again_with_its_age_now(
     published.publish(NOW + timedelta(seconds=30))
     clock.now += timedelta(seconds=37)
     again = await asked_until_published(
-        analyst, STATS, after=first.headers["x-snapshot"], params=day, headers=tag
+        follower, STATS, after=first.headers["x-snapshot"], params=day, headers=tag
     )
     assert (again.status_code, again.content) == (304, b"")
     assert again.headers["etag"] == first.headers["etag"]
@@ -90,26 +98,26 @@ async def test_a_day_that_no_publication_changed_matches_again_with_its_age_now(
     assert again.headers["x-newest-through"] == "2026-03-18T20:43:42Z"
     assert again.headers["x-lag-seconds"] == "7.000"
 
-    body = (await analyst.get(STATS, params=day)).json()
+    body = (await follower.get(STATS, params=day)).json()
     ages = {name: body.pop(name) for name in
             ("lag_seconds", "data_through", "newest_through", "snapshot")}  # fmt: skip
     assert ages["lag_seconds"] == 7.0
     before = first.json()
     assert body == {name: value for name, value in before.items() if name not in ages}
 
-    week = await analyst.get(STATS, params={"period": "week"})
+    week = await follower.get(STATS, params={"period": "week"})
     assert week.json()["summary"]["current"]["turns"] == 7
 
 
 async def test_figures_that_changed_have_another_tag(
-    analyst: httpx.AsyncClient, published: Replica
+    follower: httpx.AsyncClient, published: Replica
 ) -> None:
     day = {"from": "2026-03-17", "to": "2026-03-18"}
-    first = await analyst.get(f"{STATS}/summary", params=day)
+    first = await follower.get(f"{STATS}/summary", params=day)
     published.store([turn(NOW - timedelta(days=1, minutes=1), user=9)])
     published.publish(NOW)
     again = await asked_until_published(
-        analyst,
+        follower,
         f"{STATS}/summary",
         after=first.headers["x-snapshot"],
         params=day,
@@ -185,18 +193,14 @@ def tags_of(url: str) -> dict[str, str]:
 
 
 def test_processes_give_one_tag_to_one_content(
-    published: Replica,
-    database: DatabaseSettings,
-    warehouse_settings: WarehouseSettings,
-    tmp_path: Path,
+    database: DatabaseSettings, week_warehouse: WarehouseSettings, tmp_path: Path
 ) -> None:
     """Whatever order their sets and hashes have."""
-    assert published.turns
     found = []
     for seed in ("1", "2"):
         environment = process_environment(
             database,
-            CLICKHOUSE_URL=warehouse_settings.reader_url,
+            CLICKHOUSE_URL=week_warehouse.reader_url,
             STATS_API_RATE_LIMIT="100000/minute",
             PASSWORD_HASH_COST="4",
             PYTHONHASHSEED=seed,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -95,9 +94,8 @@ async def test_a_wrong_password_in_a_body_opens_no_dialog(client: httpx.AsyncCli
 
 
 @pytest.mark.e2e
-@pytest.mark.usefixtures("published")
 def test_a_browser_that_is_logged_in_is_of_no_use_to_another_page(
-    start_stats: Callable[..., RunningApi], tmp_path: Path
+    start_week: StartApi, tmp_path: Path
 ) -> None:
     program("chromium")
     with (
@@ -105,7 +103,7 @@ def test_a_browser_that_is_logged_in_is_of_no_use_to_another_page(
         sync_playwright() as playwright,
         chromium(playwright, tmp_path / "profile") as window,
     ):
-        api = start_stats(cors_origins=f"http://localhost:{port}")
+        api = start_week(cors_origins=f"http://localhost:{port}")
         account = {"username": "ann", "password": PASSWORD, "admin_token": ADMIN_TOKEN}
         httpx.post(f"{api.url}/api/v1/auth/register", json=account, timeout=90).raise_for_status()
         page = window.new_page()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -31,8 +31,9 @@ from api.routes.arguments import DialogsQuery
 from api.routes.reports import DIALOG_SCHEMA
 from api.routes.reports import dialogs as dialogs_report
 from common.postgres import Sessions
+from tests.api.conftest import opened_replica
 from tests.api.people import VAULT, add_person
-from tests.api.running import NOW, RunningApi, bearer, register
+from tests.api.running import NOW, StartApi, bearer, register
 from tests.warehouse.replica import Replica, turn
 from warehouse import reports
 from warehouse.client import Reader
@@ -67,9 +68,15 @@ async def reader(warehouse_settings: WarehouseSettings) -> AsyncIterator[Countin
     await opened.close()
 
 
-@pytest.fixture
-def many(replica: Replica) -> Replica:
-    """More dialogs than a chunk holds, of three people, two turns each."""
+@pytest.fixture(scope="module")
+def many(warehouse_settings: WarehouseSettings) -> Iterator[Replica]:
+    """More dialogs than a chunk holds, of three people, two turns each. No test publishes more."""
+    with opened_replica(warehouse_settings) as replica:
+        store_many(replica)
+        yield replica
+
+
+def store_many(replica: Replica) -> None:
     replica.store(
         [
             turn(
@@ -84,13 +91,10 @@ def many(replica: Replica) -> Replica:
         ]
     )
     replica.publish(NOW)
-    return replica
 
 
 @pytest.fixture
-async def analyst(
-    start_stats: Callable[..., RunningApi], many: Replica
-) -> AsyncIterator[httpx.AsyncClient]:
+async def analyst(start_stats: StartApi, many: Replica) -> AsyncIterator[httpx.AsyncClient]:
     assert many.turns
     async with start_stats().client() as client:
         await register(client)

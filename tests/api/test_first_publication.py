@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
 import httpx
 import pytest
@@ -17,8 +18,9 @@ from tests.conftest import migrated
 from warehouse.settings import WarehouseSettings
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def new_warehouse(clickhouse_server: ClickHouseProcess) -> Iterator[WarehouseSettings]:
+    """Nothing is published in it, ever."""
     with migrated(clickhouse_server) as settings:
         yield settings
 
@@ -27,9 +29,15 @@ def new_warehouse(clickhouse_server: ClickHouseProcess) -> Iterator[WarehouseSet
 async def client(
     start_api: StartApi, new_warehouse: WarehouseSettings
 ) -> AsyncIterator[httpx.AsyncClient]:
-    api = start_api(
-        clickhouse_url=new_warehouse.writer_url, clickhouse_reader_url=new_warehouse.reader_url
-    )
+    async with asking(start_api, new_warehouse) as client:
+        yield client
+
+
+@asynccontextmanager
+async def asking(
+    start_api: StartApi, warehouse: WarehouseSettings
+) -> AsyncIterator[httpx.AsyncClient]:
+    api = start_api(clickhouse_url=warehouse.writer_url, clickhouse_reader_url=warehouse.reader_url)
     async with api.client() as client:
         await register(client)
         client.auth = httpx.BasicAuth("ann", PASSWORD)
@@ -65,15 +73,21 @@ async def test_the_rest_of_the_api_works_meanwhile(client: httpx.AsyncClient) ->
 
 
 async def test_an_empty_ledger_is_published_by_one_cycle(
-    client: httpx.AsyncClient, database: DatabaseSettings, new_warehouse: WarehouseSettings
+    start_api: StartApi, database: DatabaseSettings, clickhouse_server: ClickHouseProcess
 ) -> None:
-    stores = Stores(
-        database=database,
-        warehouse=new_warehouse,
-        pipelines=PipelineSettings.model_validate({}),
-        report=ReportSettings.model_validate({}),
-    )
-    run_cycle(stores)
+    with migrated(clickhouse_server) as warehouse:
+        async with asking(start_api, warehouse) as client:
+            stores = Stores(
+                database=database,
+                warehouse=warehouse,
+                pipelines=PipelineSettings.model_validate({}),
+                report=ReportSettings.model_validate({}),
+            )
+            run_cycle(stores)
+            await everything_is_answered(client)
+
+
+async def everything_is_answered(client: httpx.AsyncClient) -> None:
     for part in PARTS:
         answer = await client.get(f"{STATS}{part}")
         assert answer.status_code == 200, part

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -61,21 +61,20 @@ async def test_head_is_get_without_a_body(
     assert ours == theirs
 
 
-@pytest.mark.parametrize("path", ["/health", "/ready"])
-async def test_head_says_that_a_service_is_not_well(start_api: StartApi, path: str) -> None:
+async def test_head_says_that_a_service_is_not_well(start_api: StartApi) -> None:
     api = start_api(database_url="postgresql://nobody@127.0.0.1:9/none")
     async with api.client() as client:
-        assert (await client.get(path)).status_code == 503
-        head = await client.head(path)
-        assert (head.status_code, head.content) == (503, b"")
-        assert head.headers["content-type"] == "application/json"
+        for path in ("/health", "/ready"):
+            assert (await client.get(path)).status_code == 503
+            head = await client.head(path)
+            assert (head.status_code, head.content) == (503, b"")
+            assert head.headers["content-type"] == "application/json"
 
 
 async def test_head_needs_credentials_and_counts_against_the_limit(
-    start_stats: Callable[..., RunningApi], published: Replica
+    start_week: StartApi,
 ) -> None:
-    assert published.turns
-    api = start_stats(stats_api_rate_limit="2/minute")
+    api = start_week(stats_api_rate_limit="2/minute")
     async with api.client() as client:
         assert (await client.head(STATS)).status_code == 401
         await register(client)
@@ -90,7 +89,7 @@ async def test_a_connection_is_used_again_after_head(analyst: httpx.AsyncClient)
 
 
 async def test_an_export_that_only_head_asks_for_ends_at_once(
-    start_stats: Callable[..., RunningApi], replica: Replica
+    start_stats: StartApi, replica: Replica
 ) -> None:
     """More heads than exports may run: each leaves its place."""
     replica.store([turn(NOW - timedelta(minutes=number)) for number in range(300)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -37,10 +37,9 @@ class Delayed(Reader):
 
 
 async def test_each_query_is_logged_with_its_name_period_rows_and_request(
-    start_stats: Callable[..., RunningApi], published: Replica
+    start_week: StartApi,
 ) -> None:
-    assert published.turns
-    api = start_stats()
+    api = start_week()
     async with api.client() as client:
         account = (await register(client)).json()
         client.headers.update(await bearer(client))
@@ -68,12 +67,9 @@ async def test_each_query_is_logged_with_its_name_period_rows_and_request(
 
 
 async def test_a_slow_part_and_a_slow_answer_are_warned_of(
-    start_stats: Callable[..., RunningApi],
-    published: Replica,
-    warehouse_settings: WarehouseSettings,
+    start_week: StartApi, week_warehouse: WarehouseSettings
 ) -> None:
-    assert published.turns
-    api = start_stats(create={"reader": Delayed(warehouse_settings, {"bot_days": 1.05})})
+    api = start_week(create={"reader": Delayed(week_warehouse, {"bot_days": 1.05})})
     async with api.client() as client:
         await register(client)
         with capture_logs() as logs:
@@ -85,14 +81,11 @@ async def test_a_slow_part_and_a_slow_answer_are_warned_of(
 
 
 async def test_ready_waits_two_seconds_and_no_longer(
-    start_stats: Callable[..., RunningApi],
-    published: Replica,
-    warehouse_settings: WarehouseSettings,
+    start_week: StartApi, week_warehouse: WarehouseSettings
 ) -> None:
-    assert published.turns
-    api = start_stats(
+    api = start_week(
         create={
-            "reader": Delayed(warehouse_settings, {"freshness": 60}),
+            "reader": Delayed(week_warehouse, {"freshness": 60}),
             "patience": USUAL,
         }
     )
@@ -143,7 +136,7 @@ async def test_a_pool_that_runs_out_is_warned_of(
 
 
 async def test_a_cycle_without_new_data_makes_answers_younger(
-    start_stats: Callable[..., RunningApi],
+    start_stats: StartApi,
     published: Replica,
     warehouse_settings: WarehouseSettings,
 ) -> None:

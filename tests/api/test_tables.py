@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from common.postgres import Sessions
 from tests.api.constants import STATS
 from tests.api.people import add_person
-from tests.api.running import NOW, RunningApi, bearer, register
+from tests.api.running import NOW, StartApi, bearer, register
 from tests.api.test_people import grant
 from tests.warehouse.replica import Replica, turn
 from warehouse.catalogue import BY_NAME
@@ -35,16 +35,12 @@ SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 @pytest.fixture
 async def analyst(
-    start_stats: Callable[..., RunningApi],
-    published: Replica,
-    sessions: Sessions,
-    engine: AsyncEngine,
+    start_week: StartApi, sessions: Sessions, engine: AsyncEngine
 ) -> AsyncIterator[httpx.AsyncClient]:
     """May see the names of the three people of the week."""
-    assert published.turns
     for number, name in enumerate(("Ann", "Jürgen", "=Zoë"), start=1):
         await add_person(sessions, telegram_id=number, first_name=name)
-    async with start_stats().client() as client:
+    async with start_week().client() as client:
         await register(client)
         await grant(engine, ["stats:read", "names:read"])
         client.headers.update(await bearer(client))
@@ -65,10 +61,9 @@ async def rows_of(client: httpx.AsyncClient, path: str, **arguments: Any) -> lis
 
 @pytest.mark.parametrize("names", ["names:read", ""])
 async def test_an_empty_month_and_a_full_one_are_one_table(
-    analyst: httpx.AsyncClient, engine: AsyncEngine, names: str
+    analyst: httpx.AsyncClient, names: str
 ) -> None:
-    await grant(engine, ["stats:read", *names.split()])
-    analyst.headers.update(await bearer(analyst))
+    analyst.headers.update(await bearer(analyst, scope=f"stats:read {names}"))
     for part in PARTS:
         empty, full = [await arrow(analyst, STATS + part, **span) for span in (EMPTY, FULL)]
         # Also the rows of which nothing is known: a bot that is not there.
@@ -133,9 +128,7 @@ async def test_excel_is_told_that_a_file_is_utf8(analyst: httpx.AsyncClient) -> 
     assert (await analyst.get(STATS, params={"bom": "maybe"})).status_code == 422
 
 
-async def test_the_funnel_can_be_summed(
-    start_stats: Callable[..., RunningApi], replica: Replica
-) -> None:
+async def test_the_funnel_can_be_summed(start_stats: StartApi, replica: Replica) -> None:
     """Of more sources than the report names, too."""
     replica.store(
         [
@@ -162,7 +155,7 @@ async def test_the_funnel_can_be_summed(
 
 
 async def test_no_text_cell_is_a_formula(
-    start_stats: Callable[..., RunningApi],
+    start_stats: StartApi,
     replica: Replica,
     sessions: Sessions,
     engine: AsyncEngine,

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
@@ -23,6 +22,7 @@ from tests.api.constants import ME, NEW_PASSWORD
 from tests.api.redis_process import RedisProcess, redis
 from tests.api.running import (
     PASSWORD,
+    Refusal,
     StartApi,
     bearer,
     process,
@@ -129,21 +129,11 @@ async def test_l5_redis_that_goes_and_comes_back(start_api: StartApi, shared: Re
 
 
 def test_workers_without_a_shared_storage_are_refused_in_one_line(
-    database: DatabaseSettings, tmp_path: Path
+    database: DatabaseSettings, refusal: Refusal
 ) -> None:
-    outcome = subprocess.run(
-        [sys.executable, "-m", "api"],
-        env=process_environment(database, API_WORKERS="2"),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
-    assert outcome.returncode == 2
-    assert outcome.stderr.splitlines() == [
+    assert refusal(process_environment(database, API_WORKERS="2")) == (
         "RATE_LIMIT_STORAGE: several workers must share their limits: set redis://…"
-    ]
+    )
 
 
 class Pair:
