@@ -136,6 +136,17 @@ async def test_ready_compares_the_tables_of_clickhouse_and_says_what_to_do(
                 assert checks["postgres"] == "ok"
 
 
+async def test_ready_names_a_clickhouse_that_is_too_old(
+    start_week: StartApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("warehouse.server_version.MIN_SERVER_VERSION", (99, 1))
+    async with start_week().client() as client:
+        checks = await not_ready(client)
+    assert re.fullmatch(
+        r"ClickHouse 26\.[0-9.]+ is too old: 99\.1 or later is needed", checks["warehouse"]
+    )
+
+
 async def test_ready_needs_no_particular_revision_and_takes_newer_columns(
     start_api: StartApi, engine: AsyncEngine, clickhouse_server: ClickHouseProcess
 ) -> None:
