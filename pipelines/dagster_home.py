@@ -82,7 +82,7 @@ def write_home(settings: DagsterSettings) -> Path:
     """Write both files. JSON is YAML.
 
     Raises:
-        SettingError: the directory cannot be written, naming DAGSTER_HOME.
+        SettingError: the directory cannot be written, naming the setting that it comes from.
     """
     home = settings.home
     try:
@@ -96,7 +96,8 @@ def write_home(settings: DagsterSettings) -> Path:
             part.write_text(json.dumps(content, indent=2), encoding="utf-8")
             part.replace(home / name)
     except OSError as error:
-        raise SettingError("DAGSTER_HOME", f"cannot be written: {error}") from error
+        name = "DAGSTER_HOME" if settings.dagster_home else "DATA_DIR"
+        raise SettingError(name, f"cannot be written: {error}") from error
     return home
 
 

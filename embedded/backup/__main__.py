@@ -10,7 +10,6 @@ from common.log import configure_logging
 from common.process import run
 from common.settings import RuntimeSettings, load
 from embedded.backup.jobs import back_up, restore
-from embedded.stack.keys import KeyRing
 from embedded.stack.lifecycle import Progress
 from embedded.stack.programs import Plan
 from embedded.stack.settings import StackSettings
@@ -24,7 +23,7 @@ def main() -> int:
     arguments = parser.parse_args()
     configure_logging(load(RuntimeSettings), service="backup")
     settings = load(StackSettings)
-    plan = Plan(settings=settings, keys=KeyRing(settings.keys), simulated=False)
+    plan = Plan(settings=settings, keys=settings.key_ring(), simulated=False)
     if arguments.command == "create":
         back_up(plan, _path("OUT", arguments.out), progress=Progress())
     else:

@@ -15,7 +15,6 @@ from common.log import configure_logging
 from common.process import run
 from common.settings import RuntimeSettings, load
 from embedded.stack.demo import demo, up
-from embedded.stack.keys import KeyRing
 from embedded.stack.programs import Plan, command_environment
 from embedded.stack.settings import StackSettings
 from embedded.stack.smoke import smoke
@@ -26,7 +25,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 def run_module(module: str, arguments: list[str]) -> NoReturn:
     """Become `python -m module`, reading and writing the stores of this DATA_DIR's stack."""
     settings = load(StackSettings)
-    plan = Plan(settings=settings, keys=KeyRing(settings.keys), simulated=False)
+    plan = Plan(settings=settings, keys=settings.key_ring(), simulated=False)
     command = [sys.executable, "-m", module, *arguments]
     environment = command_environment(plan, module)
     os.execvpe(command[0], command, environment)  # noqa: S606 # own modules

@@ -12,7 +12,6 @@ from pathlib import Path
 from common.errors import SettingError, StartupError
 from common.settings import load
 from embedded.stack.api_client import ApiClient
-from embedded.stack.keys import KeyRing
 from embedded.stack.lifecycle import Progress, Stack
 from embedded.stack.programs import Plan, command_environment, traffic
 from embedded.stack.settings import DemoSettings, StackSettings
@@ -45,7 +44,7 @@ def demo_plan(settings: StackSettings, *, data: Path | None) -> Plan:
     """Simulators instead of Telegram and the model; what is set otherwise stays as it is set."""
     return Plan(
         settings=settings,
-        keys=KeyRing(settings.keys),
+        keys=settings.key_ring(),
         simulated=True,
         data_file=data.resolve() if data else None,
         extra=load(DemoSettings).as_environment(),
@@ -61,7 +60,7 @@ def up() -> int:
     }.items():
         if value is None:
             raise SettingError(name, "is not set; put it into .env, or run `make demo` without it")
-    plan = Plan(settings=settings, keys=KeyRing(settings.keys), simulated=False)
+    plan = Plan(settings=settings, keys=settings.key_ring(), simulated=False)
     progress = Progress()
     with suppress(KeyboardInterrupt), Stack(plan, progress=progress, waits=True) as stack:
         examine(stack, progress)

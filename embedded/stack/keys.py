@@ -10,21 +10,30 @@ from common.errors import SettingError
 
 
 class KeyRing:
-    """One file per secret (mode 0600) in a directory of mode 0700."""
+    """One file per secret (mode 0600) in a directory of mode 0700.
 
-    def __init__(self, directory: Path) -> None:
+    Args:
+        setting: what names the directory, for whoever has to choose another.
+    """
+
+    def __init__(self, directory: Path, *, setting: str = "KEYS_DIR") -> None:
         self.directory = directory.resolve()
+        self._setting = setting
         try:
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.directory.chmod(0o700)
         except OSError as error:
-            raise SettingError("KEYS_DIR", f"cannot use {directory}: {error.strerror}") from error
+            raise SettingError(setting, f"cannot use {directory}: {error.strerror}") from error
+
+    def stored(self, name: str) -> str | None:
+        """The stored secret of this name; None when there is none."""
+        path = self.directory / name
+        return path.read_text(encoding="utf-8").strip() if path.exists() else None
 
     def secret(self, name: str) -> str:
         """The stored secret of this name, made (256 random bits) when there is none."""
-        path = self.directory / name
-        if path.exists():
-            return path.read_text(encoding="utf-8").strip()
+        if (value := self.stored(name)) is not None:
+            return value
         value = secrets.token_urlsafe(32)
         self.write(name, value)
         return value
@@ -41,5 +50,5 @@ class KeyRing:
                 os.fsync(file.fileno())
             partial.rename(path)
         except OSError as error:
-            raise SettingError("KEYS_DIR", f"cannot write {path}: {error.strerror}") from error
+            raise SettingError(self._setting, f"cannot write {path}: {error.strerror}") from error
         return path

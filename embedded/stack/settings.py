@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 
 from common.settings import Section
+from embedded.stack.keys import KeyRing
 
 
 class StackSettings(Section):
@@ -51,6 +52,14 @@ class StackSettings(Section):
     def keys(self) -> Path:
         data = self.data_dir.absolute()
         return self.keys_dir or data.parent / f"{data.name}.keys"
+
+    def key_ring(self) -> KeyRing:
+        """The generated secrets.
+
+        Raises:
+            SettingError: their directory cannot be used, naming the setting that it comes from.
+        """
+        return KeyRing(self.keys, setting="KEYS_DIR" if self.keys_dir else "DATA_DIR")
 
 
 class DemoSettings(Section):

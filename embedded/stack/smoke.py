@@ -25,7 +25,6 @@ import httpx
 from common.errors import StartupError
 from common.postgres import connect
 from embedded.stack.api_client import ApiClient
-from embedded.stack.keys import KeyRing
 from embedded.stack.lifecycle import Progress, Stack
 from embedded.stack.programs import PROJECT, Plan
 from embedded.stack.readiness import free_ports
@@ -93,7 +92,7 @@ def isolated_plan(directory: Path, *, data: Path | None = None, **extra: str) ->
     )
     return Plan(
         settings=settings,
-        keys=KeyRing(settings.keys),
+        keys=settings.key_ring(),
         simulated=True,
         isolated=True,
         data_file=data,

@@ -25,14 +25,16 @@ from common import bindings
 from common.errors import SettingError, StartupError
 from common.postgres import create_engine
 from common.sealing import Vault
-from common.settings import DatabaseSettings, ReportSettings
+from common.settings import DatabaseSettings, ReportSettings, load
 from embedded.backup.jobs import back_up, keys_beside, restore
 from embedded.stack.keys import KeyRing
 from embedded.stack.lifecycle import Progress, Stack
 from embedded.stack.programs import Plan
+from embedded.stack.settings import StackSettings
 from embedded.stack.smoke import isolated_plan
 from pipelines.cycle import Stores, run_cycle
-from pipelines.settings import PipelineSettings
+from pipelines.dagster_home import write_home
+from pipelines.settings import DagsterSettings, PipelineSettings
 from tests.bot.old_values import make_old
 from tests.conftest import alembic_config
 from tests.pipelines.ledger import Ledger, random_turn, turn
@@ -233,6 +235,28 @@ def test_what_is_no_backup_is_refused(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text(json.dumps({"format": 1}), encoding="utf-8")
     with pytest.raises(StartupError, match="damaged"):
         restore(stopped_plan(tmp_path / "new"), tmp_path, progress=Progress())
+
+
+@pytest.mark.parametrize("setting", ["DATA_DIR", "KEYS_DIR"])
+def test_a_directory_that_cannot_be_written_is_called_by_the_setting_that_names_it(
+    setting: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv(setting, str(tmp_path / "file" / "below"))
+    with pytest.raises(SettingError, match=f"^{setting}: cannot use {tmp_path}/file/below"):
+        load(StackSettings).key_ring()
+
+
+@pytest.mark.parametrize("setting", ["DATA_DIR", "DAGSTER_HOME"])
+def test_so_is_the_directory_of_dagster(setting: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    given = {"dagster_database_url": "postgresql://host/dagster", "data_dir": tmp_path}
+    settings = DagsterSettings.model_validate(
+        {**given, setting.lower(): tmp_path / "file" / "below"}
+    )
+    with pytest.raises(SettingError, match=f"^{setting}: "):
+        write_home(settings)
 
 
 @pytest.mark.parametrize(("command", "name"), [("create", "OUT"), ("restore", "FROM")])
