@@ -237,12 +237,12 @@ audit: setup ## Look for known vulnerabilities in every lock (asks the package i
 	@$(BIN)/python -m deploy.audit
 
 .PHONY: backup
-backup: setup ## Copy both stores of the one-machine stack to OUT, its keys to OUT.keys
-	@$(BIN)/python -m embedded.backup create "$(OUT)"
+backup: setup ## Copy both stores of the one-machine stack to OUT (KEYS=dir copies the keys there)
+	@$(BIN)/python -m embedded.backup create "$(OUT)" --keys "$(KEYS)"
 
 .PHONY: restore
-restore: setup ## Fill an empty DATA_DIR from the backup FROM (keys from FROM.keys)
-	@$(BIN)/python -m embedded.backup restore "$(FROM)"
+restore: setup ## Fill an empty DATA_DIR from the backup FROM (KEYS=dir of its keys)
+	@$(BIN)/python -m embedded.backup restore "$(FROM)" --keys "$(KEYS)"
 
 .PHONY: test-web
 test-web: web ## Unit tests of the dashboard, then real Chromium against the real API; JSON last

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 from pathlib import Path
 
 from common.errors import SettingError
@@ -18,16 +19,26 @@ from embedded.stack.settings import StackSettings
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m embedded.backup", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("create", help="copy both stores").add_argument("out")
-    commands.add_parser("restore", help="fill an empty DATA_DIR").add_argument("archive")
+    for name, metavar, text in (
+        ("create", "OUT", "copy both stores"),
+        ("restore", "FROM", "fill an empty DATA_DIR"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("directory", metavar=metavar)
+        command.add_argument("--keys", default="", help="directory of the keys")
     arguments = parser.parse_args()
     configure_logging(load(RuntimeSettings), service="backup")
+    # As Ctrl-C: what was begun is taken back.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     settings = load(StackSettings)
     plan = Plan(settings=settings, keys=settings.key_ring(), simulated=False)
+    progress = Progress()
+    directory = _path("OUT" if arguments.command == "create" else "FROM", arguments.directory)
+    keys = Path(arguments.keys).resolve() if arguments.keys else None
     if arguments.command == "create":
-        back_up(plan, _path("OUT", arguments.out), progress=Progress())
+        back_up(plan, directory, keys=keys, progress=progress)
     else:
-        restore(plan, _path("FROM", arguments.archive), progress=Progress())
+        restore(plan, directory, keys=keys, progress=progress)
     return 0
 
 

@@ -6,14 +6,16 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import IO
 
 from common.errors import SettingError, StartupError
 
-FORMAT = 1
+FORMAT = 2
+READABLE = frozenset({1, FORMAT})
 MANIFEST = "manifest.json"
 POSTGRES_DUMPS = {"dialytics": "postgres-dialytics.dump", "dagster": "postgres-dagster.dump"}
 CLICKHOUSE_ARCHIVE = "clickhouse-dialytics.tar"
@@ -29,8 +31,11 @@ class Manifest:
     data_key_fingerprint: str
     """Tells whether a data key is the one that sealed this data; opens nothing."""
     postgres_version: str
-    clickhouse_version: str
+    clickhouse_version: str | None
+    """None: ClickHouse is not in it."""
     sha256: Mapping[str, str]
+    roles: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Those that have rights on what a PostgreSQL database holds, by database. Format 1 has none."""
 
 
 @contextmanager
@@ -56,10 +61,30 @@ def new_archive(out: Path) -> Iterator[Path]:
     partial.rename(out)
 
 
+def write_file(source: IO[bytes], path: Path) -> None:
+    """Store everything that `source` yields.
+
+    Raises:
+        SettingError: it cannot be stored, naming OUT.
+    """
+    try:
+        with path.open("wb") as file:
+            shutil.copyfileobj(source, file)
+    except OSError as error:
+        raise SettingError("OUT", f"cannot write {path}: {error}") from error
+
+
+def read_file(path: Path, target: IO[bytes]) -> None:
+    """Pass on what was stored."""
+    with path.open("rb") as file:
+        shutil.copyfileobj(file, target)
+
+
 def write_manifest(directory: Path, manifest: Manifest) -> None:
     path = directory / MANIFEST
     path.write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
     for file in directory.iterdir():
+        file.chmod(0o600)
         with file.open("rb") as opened:
             os.fsync(opened.fileno())
 
@@ -78,14 +103,8 @@ def open_archive(directory: Path) -> Manifest:
         SettingError: there is no backup, naming FROM.
         StartupError: it is damaged or of another format.
     """
-    try:
-        content = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
-        manifest = Manifest(**content)
-    except OSError as error:
-        raise SettingError("FROM", f"{directory} is no backup: {error.strerror}") from error
-    except (ValueError, TypeError) as error:
-        raise StartupError(f"{directory}: {MANIFEST} is damaged") from error
-    if manifest.format != FORMAT:
+    manifest = _manifest(directory)
+    if manifest.format not in READABLE:
         raise StartupError(f"{directory} has format {manifest.format}, this program reads {FORMAT}")
     for name, expected in manifest.sha256.items():
         path = directory / name
@@ -94,6 +113,16 @@ def open_archive(directory: Path) -> Manifest:
         if _sha256(path) != expected:
             raise StartupError(f"{directory}: {name} is damaged")
     return manifest
+
+
+def _manifest(directory: Path) -> Manifest:
+    try:
+        content = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+        return Manifest(**content)
+    except OSError as error:
+        raise SettingError("FROM", f"{directory} is no backup: {error.strerror}") from error
+    except (ValueError, TypeError) as error:
+        raise StartupError(f"{directory}: {MANIFEST} is damaged") from error
 
 
 def _sha256(path: Path) -> str:

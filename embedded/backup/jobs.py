@@ -1,7 +1,6 @@
 """`make backup` and `make restore`: which parts, in which order, and what is refused.
 
-Keys never enter a backup: they are copied beside it, into `<backup>.keys`, so that the two can be
-stored apart. A backup without its data key holds no readable text.
+A ClickHouse that is a server of its own is left out: the pipelines fill an empty one again.
 """
 
 from __future__ import annotations
@@ -9,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
-from common.errors import SettingError, StartupError
-from common.sealing import OpeningPolicy, UnreadableError, Vault
+from common.errors import SettingError
 from embedded.backup.archive import (
     CLICKHOUSE_ARCHIVE,
     FORMAT,
@@ -24,142 +23,149 @@ from embedded.backup.archive import (
     checksums,
     new_archive,
     open_archive,
+    read_file,
+    write_file,
     write_manifest,
 )
-from embedded.backup.databases import ClickHouse, Postgres, pipelines_held
-from embedded.postgres import EmbeddedPostgres
+from embedded.backup.clickhouse import ClickHouse
+from embedded.backup.keys import (
+    copy_keys,
+    existing_data_key,
+    fingerprint,
+    keys_beside,
+    refuse_unreadable,
+    take_missing_keys,
+)
+from embedded.backup.postgres import Postgres, pipelines_held
 from embedded.stack.lifecycle import Progress, Stack
 from embedded.stack.programs import Plan
 
-# Passwords of the embedded ClickHouse are not among them: each data directory has its own.
-KEYS = ("data_key", "admin_registration_token", "api_token_secret", "demo_password")
-FINGERPRINT_BYTES = 8
 
-
-def fingerprint(data_key: str) -> str:
-    """Tells two data keys apart without telling anything about them."""
-    return Vault(data_key).fingerprint[:FINGERPRINT_BYTES].hex()
-
-
-def keys_beside(archive: Path) -> Path:
-    return archive.with_name(f"{archive.name}.keys")
-
-
-def back_up(plan: Plan, out: Path, *, progress: Progress) -> None:
-    """Copy both stores, running or not, and the keys beside them.
+def back_up(plan: Plan, out: Path, *, keys: Path | None = None, progress: Progress) -> None:
+    """Copy both stores, running or not, and the keys into `keys` when it is given.
 
     Raises:
-        SettingError: OUT exists; a store is not the embedded one; DATA_DIR holds no data.
+        SettingError: OUT or KEYS exists or cannot be written; DATA_DIR holds no data.
     """
-    postgres, clickhouse = _stores(plan)
-    if not (plan.data / "postgres" / "data").exists():
+    postgres, clickhouse = _databases(plan), _clickhouse(plan)
+    if not _holds_its_stores(plan):
         raise SettingError("DATA_DIR", f"{plan.data} holds no data")
-    if keys_beside(out).exists():
-        raise SettingError("OUT", f"{keys_beside(out)} exists; choose another directory")
+    if keys is not None and (keys.exists() or keys.is_relative_to(out)):
+        raise SettingError("KEYS", f"{keys} exists or is in the backup; choose another directory")
     with new_archive(out) as archive, _running(plan, progress):
-        asyncio.run(_dump(plan, postgres, clickhouse, archive, progress))
+        # First: what PostgreSQL has beyond it is replicated again after a restore.
+        if clickhouse is None:
+            progress.say("ClickHouse is a server of its own: PostgreSQL is enough to fill it again")
+        else:
+            progress.say("Copying ClickHouse")
+            asyncio.run(_dump_clickhouse(plan, clickhouse, archive))
+        progress.say("Copying PostgreSQL")
+        for database, name in POSTGRES_DUMPS.items():
+            postgres[database].dump(partial(write_file, path=archive / name))
         write_manifest(
             archive,
             Manifest(
                 format=FORMAT,
                 created_at=datetime.now(UTC).isoformat(timespec="seconds"),
                 data_key_fingerprint=fingerprint(plan.secret("data_key")),
-                postgres_version=postgres.version(),
-                clickhouse_version=clickhouse.version(),
+                postgres_version=postgres["dialytics"].version(),
+                clickhouse_version=clickhouse.version() if clickhouse else None,
                 sha256=checksums(archive),
+                roles={name: database.roles() for name, database in postgres.items()},
             ),
         )
-    keys = keys_beside(out)
-    keys.mkdir(mode=0o700)
-    for name in KEYS:
-        if (plan.keys.directory / name).exists():
-            shutil.copy2(plan.keys.directory / name, keys / name)
-    progress.say(f"Backed up to {out}; keys are in {keys}: store them apart")
+    if keys is not None:
+        copy_keys(plan, keys)
+    where = keys or plan.keys.directory
+    progress.say(f"Backed up to {out}; its keys are in {where}: keep a copy of them apart")
 
 
-async def _dump(
-    plan: Plan, postgres: Postgres, clickhouse: ClickHouse, archive: Path, progress: Progress
-) -> None:
-    # ClickHouse first: what PostgreSQL has beyond it is replicated again after a restore.
+async def _dump_clickhouse(plan: Plan, clickhouse: ClickHouse, archive: Path) -> None:
+    write = partial(write_file, path=archive / CLICKHOUSE_ARCHIVE)
     async with pipelines_held(plan.database_url()):
-        progress.say("Copying ClickHouse")
-        await asyncio.to_thread(clickhouse.dump, archive / CLICKHOUSE_ARCHIVE)
-    progress.say("Copying PostgreSQL")
-    for database, name in POSTGRES_DUMPS.items():
-        await asyncio.to_thread(postgres.dump, database, archive / name)
+        await asyncio.to_thread(clickhouse.dump, CLICKHOUSE_ARCHIVE, write)
 
 
-def restore(plan: Plan, archive: Path, *, progress: Progress) -> None:
+def restore(plan: Plan, archive: Path, *, keys: Path | None = None, progress: Progress) -> None:
     """Fill an empty data directory from a backup.
 
     Raises:
-        SettingError: FROM is no backup; DATA_DIR holds data; DATA_KEY is another one.
+        SettingError: FROM is no backup; DATA_DIR or a database holds data; DATA_KEY is another one
+            or absent.
         StartupError: the backup is damaged.
     """
     manifest = open_archive(archive)
     if (plan.data / "postgres").exists() or (plan.data / "clickhouse").exists():
         raise SettingError("DATA_DIR", f"{plan.data} holds data; restore into an empty directory")
-    _restore_keys(plan, keys_beside(archive))
-    data_key = plan.secret("data_key")
+    keys = keys or keys_beside(archive)
+    data_key = existing_data_key(plan, keys)
     if fingerprint(data_key) != manifest.data_key_fingerprint:
         raise SettingError(
             "DATA_KEY",
             f"is not the one that this backup was made with; put that key into"
             f" {plan.keys.directory / 'data_key'}",
         )
-    postgres, clickhouse = _stores(plan)
-    with _emptied_on_failure(plan.data), Stack(plan, progress=progress) as stack:
-        progress.say("Restoring PostgreSQL")
-        for database, name in POSTGRES_DUMPS.items():
-            postgres.restore(database, archive / name)
-        postgres.make_versions_current("dialytics")
-        _refuse_unreadable(asyncio.run(postgres.newest_keys("dialytics")), data_key)
-        progress.say("Restoring ClickHouse")
-        clickhouse.restore(archive / CLICKHOUSE_ARCHIVE)
-        progress.say("Migrating what an older version wrote")
-        stack.prepare_databases()
-        stack.bind_values()
+    postgres, clickhouse = _databases(plan), _clickhouse(plan)
+    if plan.postgres is None:
+        for database in postgres.values():
+            if not database.is_empty():
+                raise SettingError(
+                    database.setting, "names a database that holds data; restore into a new one"
+                )
+    with _emptied_on_failure(plan, postgres):
+        take_missing_keys(plan, keys)
+        with Stack(plan, progress=progress) as stack:
+            progress.say("Restoring PostgreSQL")
+            for name, database in postgres.items():
+                database.make_roles(manifest.roles.get(name, ()))
+                dump = archive / POSTGRES_DUMPS[name]
+                database.restore(partial(read_file, dump))
+            postgres["dialytics"].make_versions_current()
+            refuse_unreadable(postgres["dialytics"].newest_keys(), data_key)
+            if clickhouse is not None and manifest.clickhouse_version is not None:
+                progress.say("Restoring ClickHouse")
+                read = partial(read_file, archive / CLICKHOUSE_ARCHIVE)
+                clickhouse.restore(CLICKHOUSE_ARCHIVE, read)
+            progress.say("Migrating what an older version wrote")
+            stack.prepare_databases()
+            stack.bind_values()
     progress.say("Restored; the pipelines will copy the ledger anew under a new epoch")
 
 
 @contextmanager
-def _emptied_on_failure(data: Path) -> Iterator[None]:
-    """What was restored in part is removed, so that it is not taken for a whole."""
+def _emptied_on_failure(plan: Plan, postgres: Mapping[str, Postgres]) -> Iterator[None]:
+    """What a failed restore made is removed, keys too, so that the next one begins as this did."""
+    before = set(plan.keys.directory.iterdir())
     try:
         yield
     except BaseException:
         for name in ("postgres", "clickhouse"):
-            shutil.rmtree(data / name, ignore_errors=True)
+            shutil.rmtree(plan.data / name, ignore_errors=True)
+        for path in set(plan.keys.directory.iterdir()) - before:
+            path.unlink()
+        if plan.postgres is None:
+            for database in postgres.values():
+                database.empty()
         raise
 
 
-def _restore_keys(plan: Plan, keys: Path) -> None:
-    for name in KEYS:
-        if (keys / name).exists() and not (plan.keys.directory / name).exists():
-            plan.keys.write(name, (keys / name).read_text(encoding="utf-8"))
+def _databases(plan: Plan) -> dict[str, Postgres]:
+    return {
+        "dialytics": Postgres(plan.database_url(), setting="DATABASE_URL"),
+        "dagster": Postgres(plan.dagster_database_url(), setting="DAGSTER_DATABASE_URL"),
+    }
 
 
-def _refuse_unreadable(keys: list[tuple[bytes, bytes]], data_key: str) -> None:
-    # The migrations come later: an older version bound its keys to nothing.
-    vault = Vault(data_key, policy=OpeningPolicy(accepts_unbound=True))
-    for wrapped_key, telegram_hmac in keys:
-        with suppress(UnreadableError):
-            vault.person(wrapped_key, telegram_hmac)
-            return
-    if keys:
-        raise StartupError("DATA_KEY does not open the restored people's keys")
+def _clickhouse(plan: Plan) -> ClickHouse | None:
+    if not plan.has_embedded_clickhouse:
+        return None
+    return ClickHouse(plan.clickhouse_url("writer"), directory=plan.data / "clickhouse")
 
 
-def _stores(plan: Plan) -> tuple[Postgres, ClickHouse]:
-    if plan.postgres is None or not plan.has_embedded_clickhouse:
-        name = "DATABASE_URL" if plan.postgres is None else "CLICKHOUSE_URL"
-        raise SettingError(
-            name,
-            "names a server of its own; back it up as docs/guides/production-deployment.md says",
-        )
-    return (
-        Postgres(EmbeddedPostgres(plan.data / "postgres")),
-        ClickHouse(plan.clickhouse_url("writer"), directory=plan.data / "clickhouse"),
+def _holds_its_stores(plan: Plan) -> bool:
+    """Whether every embedded store has ever run in the data directory."""
+    return (plan.postgres is None or (plan.data / "postgres" / "data").exists()) and (
+        not plan.has_embedded_clickhouse or (plan.data / "clickhouse").exists()
     )
 
 

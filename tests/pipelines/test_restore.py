@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from common.settings import DatabaseSettings
-from embedded.backup.databases import Postgres
+from embedded.backup.postgres import Postgres
 from embedded.postgres import EmbeddedPostgres
 from pipelines.cycle import Stores, exclusively, run_cycle
 from pipelines.errors import SourceError
@@ -34,6 +34,7 @@ def new_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPo
         process = subprocess.Popen(server.command(), stdout=log, stderr=log)
     try:
         asyncio.run(server.wait_until_ready())
+        asyncio.run(server.ensure_databases(NAME))
         # Roles belong to a cluster: no dump has them.
         with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
             connection.execute("CREATE ROLE dialytics_reader")
@@ -53,7 +54,6 @@ def test_r4_restored_into_a_new_cluster_replication_begins_a_new_epoch_and_ends_
     ledger: Ledger,
     writer: Writer,
     *,
-    postgres_server: EmbeddedPostgres,
     new_cluster: EmbeddedPostgres,
     tmp_path: Path,
 ) -> None:
@@ -66,15 +66,14 @@ def test_r4_restored_into_a_new_cluster_replication_begins_a_new_epoch_and_ends_
     ledger.execute("DELETE FROM turns WHERE id = ANY(%s)", added[:5])
     ledger.execute("DELETE FROM users WHERE key = %s", people[0])
     first, _ = run_cycle(stores)
-    dump = Postgres(postgres_server)
-    dump.dump(ledger.execute("SELECT current_database() AS name")[0]["name"], tmp_path / "dump")
+    Postgres(ledger.url).dump(lambda dump: (tmp_path / "dump").write_bytes(dump.read()))
     # The copy knows nothing of what came after it.
     ledger.add(turn(user=99))
     run_cycle(stores)
     before = published(writer)
 
-    copy = Postgres(new_cluster)
-    copy.restore(NAME, tmp_path / "dump")
+    copy = Postgres(new_cluster.url(NAME))
+    copy.restore(lambda dump: dump.write((tmp_path / "dump").read_bytes()))
     moved = replace(
         stores,
         database=DatabaseSettings.model_validate({"database_url": new_cluster.url(NAME)}),
@@ -85,7 +84,7 @@ def test_r4_restored_into_a_new_cluster_replication_begins_a_new_epoch_and_ends_
         run_cycle(moved)
     assert published(writer) == before
 
-    copy.make_versions_current(NAME)
+    copy.make_versions_current()
     with Ledger(new_cluster.url(NAME)) as restored:
         batch, publication = run_cycle(moved)
         assert (batch.kind, batch.epoch) == ("resync", first.epoch + 1)

@@ -15,6 +15,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -26,7 +28,8 @@ from common.errors import SettingError, StartupError
 from common.postgres import create_engine
 from common.sealing import Vault
 from common.settings import DatabaseSettings, ReportSettings, load
-from embedded.backup.jobs import back_up, keys_beside, restore
+from embedded.backup.jobs import back_up, restore
+from embedded.postgres import EmbeddedPostgres
 from embedded.stack.keys import KeyRing
 from embedded.stack.lifecycle import Progress, Stack
 from embedded.stack.programs import Plan
@@ -46,12 +49,41 @@ from warehouse.snapshot import Snapshot, resolve
 # Long ago, so that no midnight changes which days of a report are over.
 NOW = datetime.now(UTC) - timedelta(days=100)
 TURNS = 120
+# Who may do what, of everybody but the owner.
+RIGHTS = """
+SELECT oid::regclass::text, pg_get_userbyid(given.grantee), given.privilege_type
+FROM pg_class, aclexplode(relacl) AS given
+WHERE relnamespace = 'public'::regnamespace AND given.grantee <> relowner
+UNION ALL
+SELECT oid::regprocedure::text, given.grantee::text, given.privilege_type
+FROM pg_proc, aclexplode(coalesce(proacl, acldefault('f', proowner))) AS given
+WHERE pronamespace = 'public'::regnamespace AND given.grantee <> proowner
+"""
+MADE = """
+SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace
+UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+UNION ALL SELECT typname FROM pg_type WHERE typnamespace = 'public'::regnamespace
+"""
 SECRET_TEXT = "what only this person may read"
 pytestmark = pytest.mark.timeout(600)
 
 
-def stopped_plan(directory: Path) -> Plan:
-    return replace(isolated_plan(directory), simulated=False)
+def stopped_plan(directory: Path, **settings: str) -> Plan:
+    plan = isolated_plan(directory)
+    given = StackSettings.model_validate({**plan.settings.model_dump(), **settings})
+    return replace(plan, settings=given, simulated=False)
+
+
+def keys_of(archive: Path) -> Path:
+    """Where the keys of the backup were copied."""
+    return archive.with_name("copied")
+
+
+def other_keys(directory: Path) -> Path:
+    """Those of another installation."""
+    (directory / "other").mkdir()
+    (directory / "other" / "data_key").write_text("x" * 43, encoding="utf-8")
+    return directory / "other"
 
 
 def warehouse_of(plan: Plan) -> WarehouseSettings:
@@ -141,7 +173,7 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Path, dict[s
         fill(plan)
         cycle(plan)
         _, before = asyncio.run(answers(plan))
-        back_up(plan, directory / "copy", progress=progress)
+        back_up(plan, directory / "copy", keys=directory / "copied", progress=progress)
     return plan, directory / "copy", before
 
 
@@ -151,7 +183,13 @@ def test_after_a_restore_every_report_answers_alike_and_replication_goes_on(
     _, archive, before = copied
     assert before["summary"].current.turns == TURNS
     plan = stopped_plan(tmp_path)
-    restore(plan, archive, progress=Progress())
+    # What is missing at a first try is named, and nothing that it left spoils the second.
+    with pytest.raises(SettingError, match=r"^DATA_KEY: is absent"):
+        restore(plan, archive, progress=Progress())
+    with pytest.raises(SettingError, match=r"^DATA_KEY: is not the one"):
+        restore(plan, archive, keys=other_keys(tmp_path), progress=Progress())
+    assert list(plan.keys.directory.iterdir()) == []
+    restore(plan, archive, keys=keys_of(archive), progress=Progress())
     with Stack(plan, progress=Progress()):
         old, restored = asyncio.run(answers(plan))
         assert restored == before
@@ -180,18 +218,83 @@ def test_after_a_restore_every_report_answers_alike_and_replication_goes_on(
 def test_a_stopped_stack_can_be_backed_up(
     copied: tuple[Plan, Path, dict[str, Any]], tmp_path: Path
 ) -> None:
-    plan, _, _ = copied
-    back_up(plan, tmp_path / "again", progress=Progress())
+    back_up(copied[0], tmp_path / "again", progress=Progress())
     assert (tmp_path / "again" / "manifest.json").exists()
-    assert oct(keys_beside(tmp_path / "again").stat().st_mode & 0o777) == "0o700"
+
+
+def test_an_external_postgresql_is_backed_up_and_restored_into_an_empty_one(
+    postgres_server: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    urls = [postgres_server.url(f"test_{uuid4().hex}") for _ in range(4)]
+    asyncio.run(postgres_server.ensure_databases(*(urlsplit(url).path[1:] for url in urls)))
+    full = {"database_url": urls[0], "dagster_database_url": urls[1]}
+    plan = stopped_plan(tmp_path / "a", **full)
+    reader = f"reader_{uuid4().hex}"
+    with Stack(plan, progress=Progress()):
+        fill(plan)
+        cycle(plan)
+        with psycopg.connect(urls[0], autocommit=True) as connection:
+            # A role of the operator's own, which another server does not have.
+            connection.execute(f"CREATE ROLE {reader}")
+            connection.execute(f"GRANT SELECT ON turns TO {reader}")
+        back_up(plan, tmp_path / "copy", progress=Progress())
+    # Nobody asked for the keys.
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "copy"}
+    key = {"data_key": plan.secret("data_key")}
+    with pytest.raises(SettingError, match=r"^DATABASE_URL: names a database that holds data"):
+        restore(stopped_plan(tmp_path / "b", **full, **key), tmp_path / "copy", progress=Progress())
+    empty = {"database_url": urls[2], "dagster_database_url": urls[3]}
+    with psycopg.connect(urls[0], autocommit=True) as connection:
+        connection.execute(f"DROP OWNED BY {reader}")
+        connection.execute(f"DROP ROLE {reader}")
+        owned = connection.execute(RIGHTS).fetchall()
+    target = stopped_plan(tmp_path / "c", **empty, **key)
+    restore(target, tmp_path / "copy", progress=Progress())
+    with psycopg.connect(urls[2], autocommit=True) as connection:
+        assert connection.execute("SELECT count(*) FROM turns").fetchall() == [(TURNS,)]
+        found = connection.execute(RIGHTS).fetchall()
+        assert set(owned) < set(found)
+        assert {right[1] for right in set(found) - set(owned)} == {reader}
+        connection.execute(f"DROP OWNED BY {reader}")
+        connection.execute(f"DROP ROLE {reader}")
+
+
+def test_a_restore_that_fails_leaves_an_external_database_empty(
+    copied: tuple[Plan, Path, dict[str, Any]], postgres_server: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    urls = [postgres_server.url(f"test_{uuid4().hex}") for _ in range(2)]
+    asyncio.run(postgres_server.ensure_databases(*(urlsplit(url).path[1:] for url in urls)))
+    plan = stopped_plan(
+        tmp_path / "new",
+        database_url=urls[0],
+        dagster_database_url=urls[1],
+    )
+    archive = tmp_path / "copy"
+    shutil.copytree(copied[1], archive)
+    manifest = json.loads((archive / "manifest.json").read_text(encoding="utf-8"))
+    # Whole, and yet of another content: the second database cannot be restored.
+    shutil.copyfile(archive / "clickhouse-dialytics.tar", archive / "postgres-dagster.dump")
+    manifest["sha256"]["postgres-dagster.dump"] = manifest["sha256"][
+        "clickhouse-dialytics.tar"
+    ]
+    (archive / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(StartupError, match=r"^pg_restore failed: .*archive"):
+        restore(plan, archive, keys=keys_of(copied[1]), progress=Progress())
+    assert list(plan.keys.directory.iterdir()) == []
+    assert not (plan.data / "clickhouse").exists()
+    for url in urls:
+        with psycopg.connect(url) as connection:
+            assert connection.execute(MADE).fetchall() == []
 
 
 def test_no_key_is_inside_the_backup(copied: tuple[Plan, Path, dict[str, Any]]) -> None:
     plan, archive, _ = copied
     key = plan.secret("data_key").encode()
-    assert (keys_beside(archive) / "data_key").read_text(encoding="utf-8").strip() == key.decode()
-    assert not [path for path in archive.iterdir() if key in path.read_bytes()]
-    assert not [path for path in archive.iterdir() if SECRET_TEXT.encode() in path.read_bytes()]
+    assert (keys_of(archive) / "data_key").read_text(encoding="utf-8").strip() == key.decode()
+    for held in (key, SECRET_TEXT.encode()):
+        assert not [path for path in archive.iterdir() if held in path.read_bytes()]
+    private = [archive, keys_of(archive), *archive.iterdir(), *keys_of(archive).iterdir()]
+    assert {oct(path.stat().st_mode & 0o077) for path in private} == {"0o0"}
 
 
 def test_another_data_key_is_refused_before_anything_is_restored(
@@ -200,7 +303,7 @@ def test_another_data_key_is_refused_before_anything_is_restored(
     plan = stopped_plan(tmp_path)
     KeyRing(plan.keys.directory).write("data_key", "x" * 43)
     with pytest.raises(SettingError, match="DATA_KEY"):
-        restore(plan, copied[1], progress=Progress())
+        restore(plan, copied[1], keys=keys_of(copied[1]), progress=Progress())
     assert not (plan.data / "postgres").exists()
 
 
@@ -229,12 +332,31 @@ def test_an_existing_copy_is_never_overwritten(
         back_up(copied[0], copied[1], progress=Progress())
 
 
+def test_keys_are_never_copied_into_the_backup(
+    copied: tuple[Plan, Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    with pytest.raises(SettingError, match="KEYS"):
+        back_up(copied[0], tmp_path / "copy", keys=tmp_path / "copy" / "k", progress=Progress())
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_is_no_backup_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="FROM"):
         restore(stopped_plan(tmp_path / "new"), tmp_path, progress=Progress())
     (tmp_path / "manifest.json").write_text(json.dumps({"format": 1}), encoding="utf-8")
     with pytest.raises(StartupError, match="damaged"):
         restore(stopped_plan(tmp_path / "new"), tmp_path, progress=Progress())
+
+
+@pytest.mark.parametrize(("command", "name"), [("create", "OUT"), ("restore", "FROM")])
+def test_the_command_line_says_which_directory_is_missing(
+    command: str, name: str, tmp_path: Path
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DATA_DIR", str(tmp_path / "data"))
+        outcome = command_line(command, "")
+    assert outcome.returncode == 2
+    assert outcome.stderr == f"{name}: is not set; as in {name}=backups/today\n"
 
 
 @pytest.mark.parametrize("setting", ["DATA_DIR", "KEYS_DIR"])
@@ -259,17 +381,12 @@ def test_so_is_the_directory_of_dagster(setting: str, tmp_path: Path) -> None:
         write_home(settings)
 
 
-@pytest.mark.parametrize(("command", "name"), [("create", "OUT"), ("restore", "FROM")])
-def test_the_command_line_says_which_directory_is_missing(
-    command: str, name: str, tmp_path: Path
-) -> None:
-    outcome = subprocess.run(
-        [sys.executable, "-m", "embedded.backup", command, ""],
+def command_line(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "embedded.backup", *arguments],
         cwd=Path(__file__).parents[3],
-        env={**os.environ, "DATA_DIR": str(tmp_path / "data"), "ENV_FILE": os.devnull},
+        env={**os.environ, "ENV_FILE": os.devnull},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert outcome.returncode == 2
-    assert outcome.stderr == f"{name}: is not set; as in {name}=backups/today\n"

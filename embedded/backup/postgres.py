@@ -1,0 +1,200 @@
+"""Dumps and restores a PostgreSQL database."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any
+
+import asyncpg
+
+from common.errors import StartupError, UnavailableError
+from common.log import redact
+from common.postgres import connect, first_line, is_transient
+from common.postgres_url import PostgresUrl
+from embedded.postgres import BINARIES
+from pipelines.source import LOCK as PIPELINES_LOCK
+
+NAME = "backup"
+LOCK_SECONDS = 120.0
+AFTER_RESTORE = Path(__file__).resolve().parents[2] / "deploy" / "postgres" / "after-restore.sql"
+# A backup takes as long as it takes.
+SESSION = "SET statement_timeout = 0"
+POSTGRES_TABLES = """
+SELECT relname FROM pg_class
+WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1
+"""
+# Whoever a dump gives rights to must exist before it is restored.
+ROLES = """
+SELECT DISTINCT pg_get_userbyid(given.grantee) AS name
+FROM (
+    SELECT relacl AS acl FROM pg_class WHERE relnamespace = 'public'::regnamespace
+    UNION ALL SELECT proacl FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+    UNION ALL SELECT nspacl FROM pg_namespace WHERE nspname = 'public'
+    UNION ALL
+    SELECT attacl FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+    WHERE relnamespace = 'public'::regnamespace
+) AS rights, aclexplode(rights.acl) AS given
+WHERE given.grantee <> 0 AND pg_get_userbyid(given.grantee) NOT LIKE 'pg\\_%' ORDER BY 1
+"""
+# What an extension has made is not ours.
+DROP_ALL = """
+WITH extensions AS (SELECT objid FROM pg_depend WHERE deptype = 'e')
+SELECT format('DROP TABLE IF EXISTS %s CASCADE', oid::regclass) FROM pg_class
+WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
+    AND oid NOT IN (SELECT objid FROM extensions)
+UNION ALL
+SELECT format('DROP ROUTINE IF EXISTS %s CASCADE', oid::regprocedure) FROM pg_proc
+WHERE pronamespace = 'public'::regnamespace AND oid NOT IN (SELECT objid FROM extensions)
+UNION ALL
+SELECT format('DROP TYPE IF EXISTS %s CASCADE', oid::regtype) FROM pg_type
+WHERE typnamespace = 'public'::regnamespace AND typtype = 'e'
+    AND oid NOT IN (SELECT objid FROM extensions)
+"""
+NEWEST_KEYS = "SELECT wrapped_key, telegram_hmac FROM users ORDER BY key DESC LIMIT 10"
+
+
+@asynccontextmanager
+async def pipelines_held(database_url: str) -> AsyncIterator[None]:
+    """No batch, rebuild or collection runs inside.
+
+    Raises:
+        StartupError: one was running for too long.
+    """
+    with _in_one_line("DATABASE_URL"):
+        connection = await connect(database_url, application_name=NAME)
+    try:
+        await connection.execute(f"SET lock_timeout = '{LOCK_SECONDS:.0f}s'")
+        try:
+            await connection.execute("SELECT pg_advisory_lock($1)", PIPELINES_LOCK)
+        except asyncpg.LockNotAvailableError as error:
+            raise StartupError("the pipelines are busy; try again later") from error
+        yield
+    finally:
+        await connection.close()
+
+
+class Postgres:
+    """One database, on whatever server, by the tools of the embedded server's version.
+
+    Args:
+        url: of a role that owns everything in it.
+        setting: what the URL comes from.
+    """
+
+    def __init__(self, url: str, *, setting: str = "DATABASE_URL") -> None:
+        self._url = url
+        self.setting = setting
+
+    def version(self) -> str:
+        return str(self._ask(lambda connection: connection.fetchval("SHOW server_version")))
+
+    def dump(self, write: Callable[[IO[bytes]], None]) -> None:
+        """Pass the dump to `write`."""
+        self._run("pg_dump", "--format=custom", write=write)
+
+    def roles(self) -> list[str]:
+        """Those that have rights on what the database holds."""
+        return [row["name"] for row in self._ask(lambda connection: connection.fetch(ROLES))]
+
+    def make_roles(self, names: Sequence[str]) -> None:
+        """Make the roles that the server lacks; nobody can log in as one of them."""
+
+        async def make(connection: asyncpg.Connection) -> None:
+            rows = await connection.fetch("SELECT rolname FROM pg_roles")
+            for name in set(names) - {row["rolname"] for row in rows}:
+                quoted = name.replace('"', '""')
+                await connection.execute(f'CREATE ROLE "{quoted}" NOLOGIN')
+
+        self._ask(make)
+
+    def restore(self, read: Callable[[IO[bytes]], None]) -> None:
+        """Replace everything by the dump that `read` passes on."""
+        self.empty()
+        self._run("pg_restore", "--single-transaction", "--no-owner", read=read)
+
+    def is_empty(self) -> bool:
+        return not self._ask(lambda connection: connection.fetch(POSTGRES_TABLES))
+
+    def empty(self) -> None:
+        """Drop everything that the product has made in the database."""
+
+        async def drop(connection: asyncpg.Connection) -> None:
+            async with connection.transaction():
+                for (statement,) in await connection.fetch(DROP_ALL):
+                    await connection.execute(statement)
+
+        self._ask(drop)
+
+    def make_versions_current(self) -> None:
+        """Lift versions that lie in this cluster's future (deploy/postgres/after-restore.sql)."""
+        sql = AFTER_RESTORE.read_text(encoding="utf-8")
+        self._ask(lambda connection: connection.execute(sql))
+
+    def newest_keys(self) -> list[tuple[bytes, bytes]]:
+        """Wrapped key and `telegram_hmac` of the newest people."""
+        rows = self._ask(lambda connection: connection.fetch(NEWEST_KEYS))
+        return [(row["wrapped_key"], row["telegram_hmac"]) for row in rows]
+
+    def _ask(self, question: Callable[[asyncpg.Connection], Awaitable[Any]]) -> Any:
+        async def ask() -> Any:
+            connection = await connect(self._url, application_name=NAME)
+            try:
+                await connection.execute(SESSION)
+                return await question(connection)
+            finally:
+                await connection.close()
+
+        with _in_one_line(self.setting):
+            return asyncio.run(ask())
+
+    def _run(
+        self,
+        program: str,
+        *arguments: str,
+        write: Callable[[IO[bytes]], None] | None = None,
+        read: Callable[[IO[bytes]], None] | None = None,
+    ) -> None:
+        url = PostgresUrl.parse(self._url)
+        # The password is on no command line.
+        parameters = dict(url.parameters)
+        password = parameters.pop("password", url.password)
+        address = replace(url, password=None, parameters=parameters).libpq
+        with (
+            tempfile.TemporaryFile() as said,
+            subprocess.Popen(
+                [str(BINARIES / program), f"--dbname={address}", *arguments],
+                env={**os.environ, **({} if password is None else {"PGPASSWORD": password})},
+                stdin=subprocess.PIPE if read else subprocess.DEVNULL,
+                stdout=subprocess.PIPE if write else subprocess.DEVNULL,
+                stderr=said,
+            ) as process,
+        ):
+            if write and process.stdout:
+                write(process.stdout)
+            if read and process.stdin:
+                # It may have ended early: its own words say why.
+                with suppress(BrokenPipeError):
+                    read(process.stdin)
+                with suppress(BrokenPipeError):
+                    process.stdin.close()
+            if process.wait() != 0:
+                said.seek(0)
+                lines = said.read().decode(errors="replace").strip().splitlines() or ["no message"]
+                cause = lines[0].removeprefix(f"{program}: error: ")
+                raise StartupError(f"{program} failed: {redact(cause)}")
+
+
+@contextmanager
+def _in_one_line(setting: str) -> Iterator[None]:
+    try:
+        yield
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        kind = UnavailableError if is_transient(error) else StartupError
+        raise kind(f"{setting}: {first_line(error)}") from error
