@@ -244,6 +244,10 @@ backup: setup ## Copy both stores of the one-machine stack to OUT (KEYS=dir copi
 restore: setup ## Fill an empty DATA_DIR from the backup FROM (KEYS=dir of its keys)
 	@$(BIN)/python -m embedded.backup restore "$(FROM)" --keys "$(KEYS)"
 
+.PHONY: backup-check
+backup-check: setup ## Restore the newest backup in FROM into a temporary place and compare, JSON last
+	@$(BIN)/python -m embedded.backup check "$(FROM)" --keys "$(KEYS)"
+
 .PHONY: test-web
 test-web: web ## Unit tests of the dashboard, then real Chromium against the real API; JSON last
 	@$(BIN)/python -m tests.programs chromium

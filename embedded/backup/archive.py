@@ -14,8 +14,11 @@ from typing import IO
 
 from common.errors import SettingError, StartupError
 
+Contents = Mapping[str, str]
+"""Rows and a sum of their hashes, by table."""
 FORMAT = 2
 READABLE = frozenset({1, FORMAT})
+PARTIAL = ".partial"
 MANIFEST = "manifest.json"
 POSTGRES_DUMPS = {"dialytics": "postgres-dialytics.dump", "dagster": "postgres-dagster.dump"}
 CLICKHOUSE_ARCHIVE = "clickhouse-dialytics.tar"
@@ -34,8 +37,10 @@ class Manifest:
     clickhouse_version: str | None
     """None: ClickHouse is not in it."""
     sha256: Mapping[str, str]
+    contents: Mapping[str, Contents] = field(default_factory=dict)
+    """By database. Format 1 has none."""
     roles: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Those that have rights on what a PostgreSQL database holds, by database. Format 1 has none."""
+    """Those that have rights on what a PostgreSQL database holds, by database."""
 
 
 @contextmanager
@@ -47,7 +52,7 @@ def new_archive(out: Path) -> Iterator[Path]:
     """
     if out.exists():
         raise SettingError("OUT", f"{out} exists; choose another directory")
-    partial = out.with_name(f"{out.name}.partial")
+    partial = out.with_name(out.name + PARTIAL)
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True, mode=0o700)
@@ -113,6 +118,25 @@ def open_archive(directory: Path) -> Manifest:
         if _sha256(path) != expected:
             raise StartupError(f"{directory}: {name} is damaged")
     return manifest
+
+
+def newest(directory: Path) -> Path:
+    """The newest backup in a directory, or the directory itself when it is one.
+
+    Raises:
+        SettingError: there is none, naming FROM.
+        StartupError: a manifest is damaged.
+    """
+    if (directory / MANIFEST).exists():
+        return directory
+    made = {
+        _manifest(path.parent).created_at: path.parent
+        for path in directory.glob(f"*/{MANIFEST}")
+        if path.parent.suffix != PARTIAL
+    }
+    if not made:
+        raise SettingError("FROM", f"{directory} holds no backup")
+    return made[max(made)]
 
 
 def _manifest(directory: Path) -> Manifest:

@@ -1,7 +1,8 @@
-"""Backs up and restores the embedded ClickHouse's database."""
+"""Backs up and restores the embedded ClickHouse's database, and counts what it holds."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
@@ -10,8 +11,26 @@ import httpx
 
 from common.errors import StartupError
 from common.log import redact
+from embedded.backup.archive import Contents
 
 DISK = "backups"
+# Of tables whose rows do not expire. A merge changes no row that FINAL shows.
+TABLES = """
+SELECT table, groupArray(column) AS columns, any(is_replacing) AS is_final
+FROM (
+    SELECT database, table, name AS column FROM system.columns
+    WHERE default_kind NOT IN ('ALIAS', 'MATERIALIZED') AND type NOT LIKE 'AggregateFunction(%'
+) AS columns
+INNER JOIN (
+    SELECT database, name AS table, engine LIKE '%Replacing%' AS is_replacing FROM system.tables
+    WHERE engine LIKE '%MergeTree' AND create_table_query NOT LIKE '% TTL %'
+) AS tables USING (database, table)
+WHERE database = '{database}'
+GROUP BY table ORDER BY table FORMAT JSONEachRow
+"""
+CONTENTS = """
+SELECT count(), sum(cityHash64(toString(tuple({columns})))) FROM `{database}`.`{table}` {final}
+"""
 
 
 class ClickHouse:
@@ -29,20 +48,22 @@ class ClickHouse:
     def version(self) -> str:
         return self._ask("SELECT version()").strip()
 
-    def dump(self, name: str, write: Callable[[IO[bytes]], None]) -> None:
-        """Pass the archive to `write`."""
+    def dump(self, name: str, write: Callable[[IO[bytes]], None]) -> Contents:
+        """Pass the archive to `write`. Returns what the database held; nothing writes meanwhile."""
         copied = self._disk / name
         self._disk.mkdir(parents=True, exist_ok=True)
         copied.unlink(missing_ok=True)
+        contents = self._contents()
         try:
             self._ask(f"BACKUP DATABASE `{self._database}` TO Disk('{DISK}', '{name}')")
             with copied.open("rb") as archive:
                 write(archive)
         finally:
             copied.unlink(missing_ok=True)
+        return contents
 
-    def restore(self, name: str, read: Callable[[IO[bytes]], None]) -> None:
-        """Replace the database by the archive that `read` passes on."""
+    def restore(self, name: str, read: Callable[[IO[bytes]], None]) -> Contents:
+        """Replace the database by the archive that `read` passes on. Returns what it holds then."""
         copied = self._disk / name
         self._disk.mkdir(parents=True, exist_ok=True)
         try:
@@ -52,6 +73,21 @@ class ClickHouse:
             self._ask(f"RESTORE DATABASE `{self._database}` FROM Disk('{DISK}', '{name}')")
         finally:
             copied.unlink(missing_ok=True)
+        return self._contents()
+
+    def _contents(self) -> Contents:
+        tables = self._ask(TABLES.format(database=self._database))
+        return {
+            table["table"]: self._ask(
+                CONTENTS.format(
+                    database=self._database,
+                    table=table["table"],
+                    columns=", ".join(f"`{column}`" for column in table["columns"]),
+                    final="FINAL" if table["is_final"] else "",
+                )
+            ).strip()
+            for table in map(json.loads, tables.splitlines())
+        }
 
     def _ask(self, statement: str) -> str:
         try:

@@ -1,4 +1,4 @@
-"""`make backup` and `make restore`: which parts, in which order, and what is refused.
+"""`make backup`, `restore` and `backup-check`: which parts, in which order, and what is refused.
 
 A ClickHouse that is a server of its own is left out: the pipelines fill an empty one again.
 """
@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -19,9 +21,11 @@ from embedded.backup.archive import (
     CLICKHOUSE_ARCHIVE,
     FORMAT,
     POSTGRES_DUMPS,
+    Contents,
     Manifest,
     checksums,
     new_archive,
+    newest,
     open_archive,
     read_file,
     write_file,
@@ -39,6 +43,23 @@ from embedded.backup.keys import (
 from embedded.backup.postgres import Postgres, pipelines_held
 from embedded.stack.lifecycle import Progress, Stack
 from embedded.stack.programs import Plan
+from embedded.stack.smoke import isolated_plan
+
+CLICKHOUSE = "clickhouse"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """What `make backup-check` prints."""
+
+    backup: str
+    created_at: str
+    age_seconds: int
+    tables: int
+    """How many were compared. A backup of format 1 does not say what is in it: none."""
+    differ: tuple[str, ...]
+    """Tables whose rows are not those that were backed up."""
+    ok: bool
 
 
 def back_up(plan: Plan, out: Path, *, keys: Path | None = None, progress: Progress) -> None:
@@ -53,15 +74,16 @@ def back_up(plan: Plan, out: Path, *, keys: Path | None = None, progress: Progre
     if keys is not None and (keys.exists() or keys.is_relative_to(out)):
         raise SettingError("KEYS", f"{keys} exists or is in the backup; choose another directory")
     with new_archive(out) as archive, _running(plan, progress):
+        contents = {}
         # First: what PostgreSQL has beyond it is replicated again after a restore.
         if clickhouse is None:
             progress.say("ClickHouse is a server of its own: PostgreSQL is enough to fill it again")
         else:
             progress.say("Copying ClickHouse")
-            asyncio.run(_dump_clickhouse(plan, clickhouse, archive))
+            contents[CLICKHOUSE] = asyncio.run(_dump_clickhouse(plan, clickhouse, archive))
         progress.say("Copying PostgreSQL")
         for database, name in POSTGRES_DUMPS.items():
-            postgres[database].dump(partial(write_file, path=archive / name))
+            contents[database] = postgres[database].dump(partial(write_file, path=archive / name))
         write_manifest(
             archive,
             Manifest(
@@ -71,6 +93,7 @@ def back_up(plan: Plan, out: Path, *, keys: Path | None = None, progress: Progre
                 postgres_version=postgres["dialytics"].version(),
                 clickhouse_version=clickhouse.version() if clickhouse else None,
                 sha256=checksums(archive),
+                contents=contents,
                 roles={name: database.roles() for name, database in postgres.items()},
             ),
         )
@@ -80,14 +103,16 @@ def back_up(plan: Plan, out: Path, *, keys: Path | None = None, progress: Progre
     progress.say(f"Backed up to {out}; its keys are in {where}: keep a copy of them apart")
 
 
-async def _dump_clickhouse(plan: Plan, clickhouse: ClickHouse, archive: Path) -> None:
+async def _dump_clickhouse(plan: Plan, clickhouse: ClickHouse, archive: Path) -> Contents:
     write = partial(write_file, path=archive / CLICKHOUSE_ARCHIVE)
     async with pipelines_held(plan.database_url()):
-        await asyncio.to_thread(clickhouse.dump, CLICKHOUSE_ARCHIVE, write)
+        return await asyncio.to_thread(clickhouse.dump, CLICKHOUSE_ARCHIVE, write)
 
 
-def restore(plan: Plan, archive: Path, *, keys: Path | None = None, progress: Progress) -> None:
-    """Fill an empty data directory from a backup.
+def restore(
+    plan: Plan, archive: Path, *, keys: Path | None = None, progress: Progress
+) -> list[str]:
+    """Fill an empty data directory from a backup. Returns the tables that differ from it.
 
     Raises:
         SettingError: FROM is no backup; DATA_DIR or a database holds data; DATA_KEY is another one
@@ -112,6 +137,7 @@ def restore(plan: Plan, archive: Path, *, keys: Path | None = None, progress: Pr
                 raise SettingError(
                     database.setting, "names a database that holds data; restore into a new one"
                 )
+    found: dict[str, Contents] = {}
     with _emptied_on_failure(plan, postgres):
         take_missing_keys(plan, keys)
         with Stack(plan, progress=progress) as stack:
@@ -119,17 +145,56 @@ def restore(plan: Plan, archive: Path, *, keys: Path | None = None, progress: Pr
             for name, database in postgres.items():
                 database.make_roles(manifest.roles.get(name, ()))
                 dump = archive / POSTGRES_DUMPS[name]
-                database.restore(partial(read_file, dump))
+                found[name] = database.restore(partial(read_file, dump))
             postgres["dialytics"].make_versions_current()
             refuse_unreadable(postgres["dialytics"].newest_keys(), data_key)
             if clickhouse is not None and manifest.clickhouse_version is not None:
                 progress.say("Restoring ClickHouse")
                 read = partial(read_file, archive / CLICKHOUSE_ARCHIVE)
-                clickhouse.restore(CLICKHOUSE_ARCHIVE, read)
+                found[CLICKHOUSE] = clickhouse.restore(CLICKHOUSE_ARCHIVE, read)
             progress.say("Migrating what an older version wrote")
             stack.prepare_databases()
             stack.bind_values()
     progress.say("Restored; the pipelines will copy the ledger anew under a new epoch")
+    return _different(manifest.contents, found)
+
+
+def check(plan: Plan, source: Path, *, keys: Path | None = None, progress: Progress) -> CheckResult:
+    """Restore the newest backup of a directory into a throw-away place and compare the rows.
+
+    Raises:
+        SettingError: FROM holds no backup; DATA_KEY is another one or absent.
+        StartupError: it cannot be restored.
+    """
+    archive = newest(source)
+    manifest = open_archive(archive)
+    data_key = existing_data_key(plan, keys or keys_beside(archive))
+    progress.say(f"Restoring {archive} into a temporary directory")
+    with tempfile.TemporaryDirectory(prefix="dialytics-") as directory:
+        isolated = isolated_plan(Path(directory))
+        isolated.keys.write("data_key", data_key)
+        differ = restore(replace(isolated, simulated=False), archive, progress=progress)
+    age = datetime.now(UTC) - datetime.fromisoformat(manifest.created_at)
+    tables = sum(len(tables) for tables in manifest.contents.values())
+    return CheckResult(
+        backup=str(archive),
+        created_at=manifest.created_at,
+        age_seconds=int(age.total_seconds()),
+        tables=tables,
+        differ=tuple(differ),
+        ok=bool(tables) and not differ,
+    )
+
+
+def _different(expected: Mapping[str, Contents], found: Mapping[str, Contents]) -> list[str]:
+    """Tables, as `database.table`; those of a store that was not restored are not compared."""
+    return [
+        f"{database}.{table}"
+        for database, tables in expected.items()
+        if database in found
+        for table in sorted({*tables, *found[database]})
+        if found[database].get(table) != tables.get(table)
+    ]
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Dumps and restores a PostgreSQL database."""
+"""Dumps and restores a PostgreSQL database, and counts what it holds."""
 
 from __future__ import annotations
 
@@ -18,17 +18,26 @@ from common.errors import StartupError, UnavailableError
 from common.log import redact
 from common.postgres import connect, first_line, is_transient
 from common.postgres_url import PostgresUrl
+from embedded.backup.archive import Contents
 from embedded.postgres import BINARIES
 from pipelines.source import LOCK as PIPELINES_LOCK
 
 NAME = "backup"
 LOCK_SECONDS = 120.0
 AFTER_RESTORE = Path(__file__).resolve().parents[2] / "deploy" / "postgres" / "after-restore.sql"
-# A backup takes as long as it takes.
-SESSION = "SET statement_timeout = 0"
+# A backup takes as long as it takes. The text of a row must not depend on the server's settings.
+SESSION = """
+SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;
+SET datestyle = 'ISO'; SET intervalstyle = 'postgres'; SET bytea_output = 'hex';
+SET extra_float_digits = 1
+"""
 POSTGRES_TABLES = """
 SELECT relname FROM pg_class
 WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1
+"""
+POSTGRES_CONTENTS = """
+SELECT count(*) || ' ' || coalesce(sum(hashtextextended(whole_row::text, 0)), 0)
+FROM "{}" AS whole_row
 """
 # Whoever a dump gives rights to must exist before it is restored.
 ROLES = """
@@ -95,9 +104,21 @@ class Postgres:
     def version(self) -> str:
         return str(self._ask(lambda connection: connection.fetchval("SHOW server_version")))
 
-    def dump(self, write: Callable[[IO[bytes]], None]) -> None:
-        """Pass the dump to `write`."""
-        self._run("pg_dump", "--format=custom", write=write)
+    def dump(self, write: Callable[[IO[bytes]], None]) -> Contents:
+        """Pass the dump to `write`. Returns what the database held at that moment."""
+        contents: Contents = self._ask(lambda connection: self._dump(connection, write))
+        return contents
+
+    async def _dump(
+        self, connection: asyncpg.Connection, write: Callable[[IO[bytes]], None]
+    ) -> Contents:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            snapshot = await connection.fetchval("SELECT pg_export_snapshot()")
+            contents = await _postgres_contents(connection)
+            await asyncio.to_thread(
+                self._run, "pg_dump", "--format=custom", f"--snapshot={snapshot}", write=write
+            )
+        return contents
 
     def roles(self) -> list[str]:
         """Those that have rights on what the database holds."""
@@ -114,10 +135,12 @@ class Postgres:
 
         self._ask(make)
 
-    def restore(self, read: Callable[[IO[bytes]], None]) -> None:
-        """Replace everything by the dump that `read` passes on."""
+    def restore(self, read: Callable[[IO[bytes]], None]) -> Contents:
+        """Replace everything by the dump that `read` passes on. Returns what it holds then."""
         self.empty()
         self._run("pg_restore", "--single-transaction", "--no-owner", read=read)
+        contents: Contents = self._ask(_postgres_contents)
+        return contents
 
     def is_empty(self) -> bool:
         return not self._ask(lambda connection: connection.fetch(POSTGRES_TABLES))
@@ -189,6 +212,11 @@ class Postgres:
                 lines = said.read().decode(errors="replace").strip().splitlines() or ["no message"]
                 cause = lines[0].removeprefix(f"{program}: error: ")
                 raise StartupError(f"{program} failed: {redact(cause)}")
+
+
+async def _postgres_contents(connection: asyncpg.Connection) -> Contents:
+    tables = [row["relname"] for row in await connection.fetch(POSTGRES_TABLES)]
+    return {table: await connection.fetchval(POSTGRES_CONTENTS.format(table)) for table in tables}
 
 
 @contextmanager

@@ -189,7 +189,7 @@ def test_after_a_restore_every_report_answers_alike_and_replication_goes_on(
     with pytest.raises(SettingError, match=r"^DATA_KEY: is not the one"):
         restore(plan, archive, keys=other_keys(tmp_path), progress=Progress())
     assert list(plan.keys.directory.iterdir()) == []
-    restore(plan, archive, keys=keys_of(archive), progress=Progress())
+    assert restore(plan, archive, keys=keys_of(archive), progress=Progress()) == []
     with Stack(plan, progress=Progress()):
         old, restored = asyncio.run(answers(plan))
         assert restored == before
@@ -215,11 +215,28 @@ def test_after_a_restore_every_report_answers_alike_and_replication_goes_on(
         assert counted["summary"].current.turns == TURNS + 1
 
 
-def test_a_stopped_stack_can_be_backed_up(
-    copied: tuple[Plan, Path, dict[str, Any]], tmp_path: Path
+def test_the_newest_backup_is_restored_elsewhere_and_its_rows_are_compared(
+    copied: tuple[Plan, Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    back_up(copied[0], tmp_path / "again", progress=Progress())
-    assert (tmp_path / "again" / "manifest.json").exists()
+    plan, archive, _ = copied
+    for name, year in (("older", 2025), ("newer", 2026)):
+        shutil.copytree(archive, tmp_path / name)
+        manifest = json.loads((archive / "manifest.json").read_text(encoding="utf-8"))
+        manifest["created_at"] = f"{year}-01-01T00:00:00+00:00"
+        assert manifest["contents"]["dialytics"]["turns"].split()[0] == str(TURNS)
+        assert manifest["contents"]["clickhouse"]["turns"].split()[0] == str(TURNS)
+        # As if one row had been lost on the way.
+        manifest["contents"]["clickhouse"]["turns"] = f"{TURNS + 1} 1"
+        (tmp_path / name / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    monkeypatch.setenv("DATA_DIR", str(plan.data))
+    monkeypatch.setenv("KEYS_DIR", str(plan.keys.directory))
+    outcome = command_line("check", str(tmp_path))
+    assert outcome.returncode == 1, outcome.stderr
+    result = json.loads(outcome.stdout.splitlines()[-1])
+    assert (result["backup"], result["ok"]) == (str(tmp_path / "newer"), False)
+    # Every other table of both stores was compared and is the same.
+    assert result["differ"] == ["clickhouse.turns"]
+    assert result["tables"] >= 40
 
 
 def test_an_external_postgresql_is_backed_up_and_restored_into_an_empty_one(
@@ -249,7 +266,7 @@ def test_an_external_postgresql_is_backed_up_and_restored_into_an_empty_one(
         connection.execute(f"DROP ROLE {reader}")
         owned = connection.execute(RIGHTS).fetchall()
     target = stopped_plan(tmp_path / "c", **empty, **key)
-    restore(target, tmp_path / "copy", progress=Progress())
+    assert restore(target, tmp_path / "copy", progress=Progress()) == []
     with psycopg.connect(urls[2], autocommit=True) as connection:
         assert connection.execute("SELECT count(*) FROM turns").fetchall() == [(TURNS,)]
         found = connection.execute(RIGHTS).fetchall()
@@ -348,7 +365,7 @@ def test_what_is_no_backup_is_refused(tmp_path: Path) -> None:
         restore(stopped_plan(tmp_path / "new"), tmp_path, progress=Progress())
 
 
-@pytest.mark.parametrize(("command", "name"), [("create", "OUT"), ("restore", "FROM")])
+@pytest.mark.parametrize(("command", "name"), [("create", "OUT"), ("check", "FROM")])
 def test_the_command_line_says_which_directory_is_missing(
     command: str, name: str, tmp_path: Path
 ) -> None:
