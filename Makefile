@@ -237,7 +237,7 @@ audit: setup ## Look for known vulnerabilities in every lock (asks the package i
 	@$(BIN)/python -m deploy.audit
 
 .PHONY: backup
-backup: setup ## Copy both stores of the one-machine stack to OUT (KEYS=dir copies the keys there)
+backup: setup ## Copy both stores of the one-machine stack to OUT (BACKUP_PASSPHRASE encrypts; KEYS=dir copies the keys there)
 	@$(BIN)/python -m embedded.backup create "$(OUT)" --keys "$(KEYS)"
 
 .PHONY: restore

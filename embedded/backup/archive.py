@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO
 
 from common.errors import SettingError, StartupError
 
@@ -64,25 +63,6 @@ def new_archive(out: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
         raise
     partial.rename(out)
-
-
-def write_file(source: IO[bytes], path: Path) -> None:
-    """Store everything that `source` yields.
-
-    Raises:
-        SettingError: it cannot be stored, naming OUT.
-    """
-    try:
-        with path.open("wb") as file:
-            shutil.copyfileobj(source, file)
-    except OSError as error:
-        raise SettingError("OUT", f"cannot write {path}: {error}") from error
-
-
-def read_file(path: Path, target: IO[bytes]) -> None:
-    """Pass on what was stored."""
-    with path.open("rb") as file:
-        shutil.copyfileobj(file, target)
 
 
 def write_manifest(directory: Path, manifest: Manifest) -> None:

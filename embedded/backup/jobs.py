@@ -27,11 +27,10 @@ from embedded.backup.archive import (
     new_archive,
     newest,
     open_archive,
-    read_file,
-    write_file,
     write_manifest,
 )
 from embedded.backup.clickhouse import ClickHouse
+from embedded.backup.encryption import Files, files_of, new_files
 from embedded.backup.keys import (
     copy_keys,
     existing_data_key,
@@ -74,16 +73,18 @@ def back_up(plan: Plan, out: Path, *, keys: Path | None = None, progress: Progre
     if keys is not None and (keys.exists() or keys.is_relative_to(out)):
         raise SettingError("KEYS", f"{keys} exists or is in the backup; choose another directory")
     with new_archive(out) as archive, _running(plan, progress):
+        files = new_files(archive, _passphrase(plan))
         contents = {}
         # First: what PostgreSQL has beyond it is replicated again after a restore.
         if clickhouse is None:
             progress.say("ClickHouse is a server of its own: PostgreSQL is enough to fill it again")
         else:
             progress.say("Copying ClickHouse")
-            contents[CLICKHOUSE] = asyncio.run(_dump_clickhouse(plan, clickhouse, archive))
+            contents[CLICKHOUSE] = asyncio.run(_dump_clickhouse(plan, clickhouse, archive, files))
         progress.say("Copying PostgreSQL")
         for database, name in POSTGRES_DUMPS.items():
-            contents[database] = postgres[database].dump(partial(write_file, path=archive / name))
+            write = partial(files.write, path=archive / files.name(name))
+            contents[database] = postgres[database].dump(write)
         write_manifest(
             archive,
             Manifest(
@@ -103,8 +104,10 @@ def back_up(plan: Plan, out: Path, *, keys: Path | None = None, progress: Progre
     progress.say(f"Backed up to {out}; its keys are in {where}: keep a copy of them apart")
 
 
-async def _dump_clickhouse(plan: Plan, clickhouse: ClickHouse, archive: Path) -> Contents:
-    write = partial(write_file, path=archive / CLICKHOUSE_ARCHIVE)
+async def _dump_clickhouse(
+    plan: Plan, clickhouse: ClickHouse, archive: Path, files: Files
+) -> Contents:
+    write = partial(files.write, path=archive / files.name(CLICKHOUSE_ARCHIVE))
     async with pipelines_held(plan.database_url()):
         return await asyncio.to_thread(clickhouse.dump, CLICKHOUSE_ARCHIVE, write)
 
@@ -116,7 +119,7 @@ def restore(
 
     Raises:
         SettingError: FROM is no backup; DATA_DIR or a database holds data; DATA_KEY is another one
-            or absent.
+            or absent; BACKUP_PASSPHRASE does not open it.
         StartupError: the backup is damaged.
     """
     manifest = open_archive(archive)
@@ -130,6 +133,7 @@ def restore(
             f"is not the one that this backup was made with; put that key into"
             f" {plan.keys.directory / 'data_key'}",
         )
+    files = files_of(archive, _passphrase(plan))
     postgres, clickhouse = _databases(plan), _clickhouse(plan)
     if plan.postgres is None:
         for database in postgres.values():
@@ -144,13 +148,13 @@ def restore(
             progress.say("Restoring PostgreSQL")
             for name, database in postgres.items():
                 database.make_roles(manifest.roles.get(name, ()))
-                dump = archive / POSTGRES_DUMPS[name]
-                found[name] = database.restore(partial(read_file, dump))
+                dump = archive / files.name(POSTGRES_DUMPS[name])
+                found[name] = database.restore(partial(files.read, dump))
             postgres["dialytics"].make_versions_current()
             refuse_unreadable(postgres["dialytics"].newest_keys(), data_key)
             if clickhouse is not None and manifest.clickhouse_version is not None:
                 progress.say("Restoring ClickHouse")
-                read = partial(read_file, archive / CLICKHOUSE_ARCHIVE)
+                read = partial(files.read, archive / files.name(CLICKHOUSE_ARCHIVE))
                 found[CLICKHOUSE] = clickhouse.restore(CLICKHOUSE_ARCHIVE, read)
             progress.say("Migrating what an older version wrote")
             stack.prepare_databases()
@@ -163,7 +167,7 @@ def check(plan: Plan, source: Path, *, keys: Path | None = None, progress: Progr
     """Restore the newest backup of a directory into a throw-away place and compare the rows.
 
     Raises:
-        SettingError: FROM holds no backup; DATA_KEY is another one or absent.
+        SettingError: FROM holds no backup; DATA_KEY or BACKUP_PASSPHRASE does not open it.
         StartupError: it cannot be restored.
     """
     archive = newest(source)
@@ -173,7 +177,12 @@ def check(plan: Plan, source: Path, *, keys: Path | None = None, progress: Progr
     with tempfile.TemporaryDirectory(prefix="dialytics-") as directory:
         isolated = isolated_plan(Path(directory))
         isolated.keys.write("data_key", data_key)
-        differ = restore(replace(isolated, simulated=False), archive, progress=progress)
+        settings = isolated.settings.model_copy(
+            update={"backup_passphrase": plan.settings.backup_passphrase}
+        )
+        differ = restore(
+            replace(isolated, settings=settings, simulated=False), archive, progress=progress
+        )
     age = datetime.now(UTC) - datetime.fromisoformat(manifest.created_at)
     tables = sum(len(tables) for tables in manifest.contents.values())
     return CheckResult(
@@ -212,6 +221,11 @@ def _emptied_on_failure(plan: Plan, postgres: Mapping[str, Postgres]) -> Iterato
             for database in postgres.values():
                 database.empty()
         raise
+
+
+def _passphrase(plan: Plan) -> str | None:
+    given = plan.settings.backup_passphrase
+    return given.get_secret_value() if given else None
 
 
 def _databases(plan: Plan) -> dict[str, Postgres]:

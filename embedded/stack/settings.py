@@ -47,6 +47,8 @@ class StackSettings(Section):
     admin_registration_token: SecretStr | None = None
     api_token_secret: SecretStr | None = None
     data_key: SecretStr | None = None
+    backup_passphrase: SecretStr | None = Field(default=None, min_length=12)
+    """Set: `make backup` encrypts, `make restore` decrypts. Keep it apart from the backups."""
 
     @property
     def keys(self) -> Path:

@@ -49,6 +49,7 @@ from warehouse.snapshot import Snapshot, resolve
 # Long ago, so that no midnight changes which days of a report are over.
 NOW = datetime.now(UTC) - timedelta(days=100)
 TURNS = 120
+PASSPHRASE = "correct horse battery staple"
 # Who may do what, of everybody but the owner.
 RIGHTS = """
 SELECT oid::regclass::text, pg_get_userbyid(given.grantee), given.privilege_type
@@ -167,7 +168,7 @@ async def unbind(plan: Plan, vault: Vault) -> None:
 def copied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Path, dict[str, Any]]:
     """A plan whose stack was backed up while it ran, the backup, and its answers before."""
     directory = tmp_path_factory.mktemp("o")
-    plan = stopped_plan(directory)
+    plan = stopped_plan(directory, backup_passphrase=PASSPHRASE)
     progress = Progress()
     with Stack(plan, progress=progress):
         fill(plan)
@@ -182,12 +183,20 @@ def test_after_a_restore_every_report_answers_alike_and_replication_goes_on(
 ) -> None:
     _, archive, before = copied
     assert before["summary"].current.turns == TURNS
-    plan = stopped_plan(tmp_path)
+    plan = stopped_plan(tmp_path, backup_passphrase=PASSPHRASE)
     # What is missing at a first try is named, and nothing that it left spoils the second.
     with pytest.raises(SettingError, match=r"^DATA_KEY: is absent"):
         restore(plan, archive, progress=Progress())
     with pytest.raises(SettingError, match=r"^DATA_KEY: is not the one"):
         restore(plan, archive, keys=other_keys(tmp_path), progress=Progress())
+    for given, said in (({}, "is not set"), ({"backup_passphrase": "x" * 12}, "does not open")):
+        with pytest.raises(SettingError, match=f"^BACKUP_PASSPHRASE: {said}"):
+            restore(
+                stopped_plan(tmp_path, **given),
+                archive,
+                keys=keys_of(archive),
+                progress=Progress(),
+            )
     assert list(plan.keys.directory.iterdir()) == []
     assert restore(plan, archive, keys=keys_of(archive), progress=Progress()) == []
     with Stack(plan, progress=Progress()):
@@ -230,6 +239,7 @@ def test_the_newest_backup_is_restored_elsewhere_and_its_rows_are_compared(
         (tmp_path / name / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     monkeypatch.setenv("DATA_DIR", str(plan.data))
     monkeypatch.setenv("KEYS_DIR", str(plan.keys.directory))
+    monkeypatch.setenv("BACKUP_PASSPHRASE", PASSPHRASE)
     outcome = command_line("check", str(tmp_path))
     assert outcome.returncode == 1, outcome.stderr
     result = json.loads(outcome.stdout.splitlines()[-1])
@@ -285,14 +295,15 @@ def test_a_restore_that_fails_leaves_an_external_database_empty(
         tmp_path / "new",
         database_url=urls[0],
         dagster_database_url=urls[1],
+        backup_passphrase=PASSPHRASE,
     )
     archive = tmp_path / "copy"
     shutil.copytree(copied[1], archive)
     manifest = json.loads((archive / "manifest.json").read_text(encoding="utf-8"))
     # Whole, and yet of another content: the second database cannot be restored.
-    shutil.copyfile(archive / "clickhouse-dialytics.tar", archive / "postgres-dagster.dump")
-    manifest["sha256"]["postgres-dagster.dump"] = manifest["sha256"][
-        "clickhouse-dialytics.tar"
+    shutil.copyfile(archive / "clickhouse-dialytics.tar.age", archive / "postgres-dagster.dump.age")
+    manifest["sha256"]["postgres-dagster.dump.age"] = manifest["sha256"][
+        "clickhouse-dialytics.tar.age"
     ]
     (archive / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     with pytest.raises(StartupError, match=r"^pg_restore failed: .*archive"):
@@ -308,7 +319,7 @@ def test_no_key_is_inside_the_backup(copied: tuple[Plan, Path, dict[str, Any]]) 
     plan, archive, _ = copied
     key = plan.secret("data_key").encode()
     assert (keys_of(archive) / "data_key").read_text(encoding="utf-8").strip() == key.decode()
-    for held in (key, SECRET_TEXT.encode()):
+    for held in (key, SECRET_TEXT.encode(), b"PGDMP", b"user_messages"):
         assert not [path for path in archive.iterdir() if held in path.read_bytes()]
     private = [archive, keys_of(archive), *archive.iterdir(), *keys_of(archive).iterdir()]
     assert {oct(path.stat().st_mode & 0o077) for path in private} == {"0o0"}
@@ -317,7 +328,7 @@ def test_no_key_is_inside_the_backup(copied: tuple[Plan, Path, dict[str, Any]]) 
 def test_another_data_key_is_refused_before_anything_is_restored(
     copied: tuple[Plan, Path, dict[str, Any]], tmp_path: Path
 ) -> None:
-    plan = stopped_plan(tmp_path)
+    plan = stopped_plan(tmp_path, backup_passphrase=PASSPHRASE)
     KeyRing(plan.keys.directory).write("data_key", "x" * 43)
     with pytest.raises(SettingError, match="DATA_KEY"):
         restore(plan, copied[1], keys=keys_of(copied[1]), progress=Progress())
@@ -329,9 +340,9 @@ def test_a_damaged_backup_is_refused(
 ) -> None:
     archive = tmp_path / "copy"
     shutil.copytree(copied[1], archive)
-    with (archive / "clickhouse-dialytics.tar").open("ab") as file:
+    with (archive / "clickhouse-dialytics.tar.age").open("ab") as file:
         file.write(b"x")
-    with pytest.raises(StartupError, match=r"clickhouse-dialytics\.tar is damaged"):
+    with pytest.raises(StartupError, match=r"clickhouse-dialytics\.tar\.age is damaged"):
         restore(stopped_plan(tmp_path / "new"), archive, progress=Progress())
 
 
