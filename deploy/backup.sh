@@ -4,14 +4,25 @@
 #
 #   17 2 * * *  cd /opt/dialytics && deploy/backup.sh /mnt/backups
 #
-# ClickHouse first, so that PostgreSQL is never behind it. On a cluster ONLY_POSTGRES=1: the pipelines
-# fill an empty warehouse from it. A copy that broke off has no SHA256SUMS
-# and keeps the name <moment>.partial.
+# With BACKUP_PASSPHRASE_FILE (one line, at least 12 characters, mode 0600) every file is encrypted by
+# gpg before it reaches DIRECTORY. ClickHouse first, so that PostgreSQL is never behind it. On a cluster
+# ONLY_POSTGRES=1: the pipelines fill an empty warehouse from it. A copy that broke off has no
+# SHA256SUMS and keeps the name <moment>.partial.
 set -euo pipefail
 umask 077
 
 target=${1:?usage: deploy/backup.sh DIRECTORY}
 cd "$(dirname "$0")/.."
+passphrase=${BACKUP_PASSPHRASE_FILE:-}
+if [[ -n $passphrase ]]; then
+    if (($(head -n 1 "$passphrase" | tr -d '\n' | wc -m) < 12)); then
+        echo "BACKUP_PASSPHRASE_FILE: the first line of $passphrase has fewer than 12 characters" >&2
+        exit 2
+    fi
+    GNUPGHOME=$(mktemp -d)
+    export GNUPGHOME
+    trap 'gpgconf --kill all; rm -rf "$GNUPGHOME"' EXIT
+fi
 mkdir -p "$target"
 moment=$(date -u +%Y-%m-%dT%H-%M-%SZ)
 partial=$target/$moment.partial
@@ -25,14 +36,23 @@ clickhouse() {
         'clickhouse-client --user writer --password "$(cat /run/secrets/clickhouse_writer_password)" --query "$1"' \
         sh "$1"
 }
+# Stores standard input as $1, encrypted as $1.gpg when there is a passphrase.
+store() {
+    if [[ -z $passphrase ]]; then
+        cat >"$partial/$1"
+    else
+        gpg --batch --quiet --no-symkey-cache --pinentry-mode loopback --passphrase-file "$passphrase" \
+            --symmetric --cipher-algo AES256 --compress-algo none --output "$partial/$1.gpg"
+    fi
+}
 
 if [[ -z ${ONLY_POSTGRES:-} ]]; then
     clickhouse "BACKUP DATABASE dialytics TO Disk('backups', '$moment.tar')" >/dev/null
-    docker compose cp "clickhouse:/var/lib/clickhouse/backups/$moment.tar" "$partial/clickhouse.tar"
+    inside clickhouse cat "/var/lib/clickhouse/backups/$moment.tar" | store clickhouse.tar
     inside clickhouse rm "/var/lib/clickhouse/backups/$moment.tar"
 fi
 for database in dialytics dagster; do
-    inside postgres pg_dump --username=postgres --format=custom "$database" >"$partial/$database.dump"
+    inside postgres pg_dump --username=postgres --format=custom "$database" | store "$database.dump"
 done
 (cd "$partial" && sha256sum -- * >SHA256SUMS)
 mv "$partial" "$target/$moment"

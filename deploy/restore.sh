@@ -3,13 +3,29 @@
 #
 #   deploy/restore.sh /mnt/backups/2026-01-31T02-17-00Z
 #
-# The secrets must be there already, data_key the one of the day of the copy. Afterwards start the
-# services: make prod-up. The pipelines notice the new cluster and copy the ledger anew.
+# An encrypted copy needs BACKUP_PASSPHRASE_FILE. The secrets must be there already, data_key the one
+# of the day of the copy. Afterwards start the services: make prod-up. The pipelines notice the new
+# cluster and copy the ledger anew.
 set -euo pipefail
 
 copy=$(cd "${1:?usage: deploy/restore.sh COPY}" && pwd)
 cd "$(dirname "$0")/.."
 (cd "$copy" && sha256sum --check --quiet SHA256SUMS)
+if [[ -e $copy/dialytics.dump.gpg ]]; then
+    passphrase=${BACKUP_PASSPHRASE_FILE:?this copy is encrypted}
+    GNUPGHOME=$(mktemp -d)
+    export GNUPGHOME
+    trap 'gpgconf --kill all; rm -rf "$GNUPGHOME"' EXIT
+fi
+# Writes the file $1 of the copy to standard output.
+stored() {
+    if [[ -e $copy/$1.gpg ]]; then
+        gpg --batch --quiet --no-symkey-cache --pinentry-mode loopback --passphrase-file "$passphrase" \
+            --decrypt "$copy/$1.gpg"
+    else
+        cat "$copy/$1"
+    fi
+}
 
 inside() { docker compose exec -T "$@"; }
 clickhouse() {
@@ -27,14 +43,15 @@ if [[ $tables != 0 ]]; then
     echo "the database dialytics is not empty: restore into new volumes" >&2
     exit 2
 fi
-inside postgres pg_restore --username=postgres --exit-on-error --no-owner \
-    --role=dialytics_owner --dbname=dialytics <"$copy/dialytics.dump"
+stored dialytics.dump | inside postgres pg_restore --username=postgres --exit-on-error --no-owner \
+    --role=dialytics_owner --dbname=dialytics
 sql dialytics <deploy/postgres/after-restore.sql
-inside postgres pg_restore --username=postgres --exit-on-error --no-owner \
-    --role=dagster --dbname=dagster <"$copy/dagster.dump"
-if [[ -e $copy/clickhouse.tar ]]; then
+stored dagster.dump | inside postgres pg_restore --username=postgres --exit-on-error --no-owner \
+    --role=dagster --dbname=dagster
+if [[ -e $copy/clickhouse.tar || -e $copy/clickhouse.tar.gpg ]]; then
     inside clickhouse mkdir -p /var/lib/clickhouse/backups
-    docker compose cp "$copy/clickhouse.tar" clickhouse:/var/lib/clickhouse/backups/restore.tar
+    # shellcheck disable=SC2016 # expanded in the container
+    stored clickhouse.tar | inside clickhouse sh -c 'cat >"$1"' sh /var/lib/clickhouse/backups/restore.tar
     inside clickhouse chown -R clickhouse:clickhouse /var/lib/clickhouse/backups
     clickhouse "RESTORE DATABASE dialytics FROM Disk('backups', 'restore.tar')" >/dev/null
     inside clickhouse rm /var/lib/clickhouse/backups/restore.tar

@@ -32,11 +32,11 @@ from warehouse.settings import WarehouseSettings
 
 # Runs in the stores' stead what the scripts run in their containers.
 DOCKER = """#!{python}
-import os, shutil, subprocess, sys
+import os, subprocess, sys
 arguments = sys.argv[1:]
 assert arguments[0] == "compose", arguments
 def here(text):
-    return text.replace("clickhouse:/var", "/var").replace("/var/lib/clickhouse/backups", "{disk}")
+    return text.replace("/var/lib/clickhouse/backups", "{disk}")
 def roles():
     environment = {{"PATH": os.environ["PATH"], "PGHOST": "{pg}", "PGUSER": "postgres",
                     "SECRETS_DIR": "{secrets}"}}
@@ -49,8 +49,6 @@ match arguments[1:]:
         sys.exit(subprocess.run(line, env=environment).returncode)
     case ["exec", "-T", "clickhouse", *line]:
         sys.exit(subprocess.run([here(word) for word in line]).returncode)
-    case ["cp", source, target]:
-        shutil.copyfile(here(source), here(target))
     case ["up", "--detach", "--wait", "postgres", "clickhouse"]:
         pass
     case ["run", "--rm", "roles"]:
@@ -210,6 +208,8 @@ class Copied:
     before: tuple[str, str, str]
     whole: Path
     only_postgres: Path
+    encrypted: Path
+    passphrase: Path
 
 
 @pytest.fixture(scope="module")
@@ -223,13 +223,18 @@ def copied(
     set_to_work(server)
     before = server.state()
     asyncio.run(server.make_old())
-    whole, only_postgres = (
-        server.run("backup.sh", directory / name, **environment)
-        for name, environment in (("whole", {}), ("half", {"ONLY_POSTGRES": "1"}))
-    )
-    assert whole.returncode == 0, whole.stderr
-    assert only_postgres.returncode == 0, only_postgres.stderr
-    yield Copied(server, before, *(Path(made.stdout.strip()) for made in (whole, only_postgres)))
+    passphrase = directory / "passphrase"
+    passphrase.write_text("correct horse battery\n", encoding="utf-8")
+    copies = []
+    for environment in (
+        {},
+        {"ONLY_POSTGRES": "1"},
+        {"BACKUP_PASSPHRASE_FILE": str(passphrase)},
+    ):
+        made = server.run("backup.sh", directory / f"copies{len(copies)}", **environment)
+        assert made.returncode == 0, made.stderr
+        copies.append(Path(made.stdout.strip()))
+    yield Copied(server, before, *copies, passphrase)
     server.drop()
 
 
@@ -260,6 +265,32 @@ def test_a_copy_fills_new_volumes_with_the_same(copied: Copied) -> None:
     refused = server.run("restore.sh", copy)
     assert refused.returncode == 2
     assert "not empty" in refused.stderr
+
+
+def test_with_a_passphrase_every_file_is_encrypted_and_only_the_passphrase_opens_it(
+    copied: Copied, tmp_path: Path
+) -> None:
+    server, copy = copied.server, copied.encrypted
+    assert {path.name for path in copy.iterdir()} == {
+        *("SHA256SUMS", "clickhouse.tar.gpg", "dialytics.dump.gpg", "dagster.dump.gpg")
+    }
+    assert not [path for path in copy.iterdir() if b"PGDMP" in path.read_bytes()]
+    other = tmp_path / "other"
+    other.write_text("another horse battery\n", encoding="utf-8")
+    server.drop()
+    assert server.run("restore.sh", copy).returncode != 0
+    assert server.run("restore.sh", copy, BACKUP_PASSPHRASE_FILE=str(other)).returncode != 0
+    # Nothing that they left spoils the next try.
+    restored = server.run("restore.sh", copy, BACKUP_PASSPHRASE_FILE=str(copied.passphrase))
+    assert restored.returncode == 0, restored.stdout + restored.stderr
+    assert server.state() == copied.before
+
+
+def test_a_passphrase_that_is_short_is_refused(copied: Copied, tmp_path: Path) -> None:
+    short = tmp_path / "short"
+    short.write_text("short\n", encoding="utf-8")
+    made = copied.server.run("backup.sh", tmp_path / "c", BACKUP_PASSPHRASE_FILE=str(short))
+    assert (made.returncode, (tmp_path / "c").exists()) == (2, False)
 
 
 def test_a_copy_of_postgresql_alone_is_enough(copied: Copied) -> None:
