@@ -56,6 +56,9 @@ for database in dialytics dagster; do
 done
 (cd "$partial" && sha256sum -- * >SHA256SUMS)
 mv "$partial" "$target/$moment"
+# The metric of the last backup's age reads it.
+inside dagster-code touch /data/last-backup ||
+    echo "dagster-code does not run: pipeline_last_backup_timestamp_seconds stays as it was" >&2
 
 find "$target" -mindepth 1 -maxdepth 1 -type d -name '????-??-??T??-??-??Z' \
     -mtime "+${KEEP_DAYS:-14}" -exec rm -rf -- {} +

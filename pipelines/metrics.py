@@ -23,6 +23,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
 from common.log import get_logger
+from pipelines.settings import LAST_BACKUP
 from warehouse.client import Writer
 from warehouse.errors import WarehouseError
 from warehouse.settings import WarehouseSettings
@@ -281,7 +282,7 @@ class DagsterPart:
 
 
 class DiskPart:
-    """The disk that holds the data directory."""
+    """The disk that holds the data directory, and the note of the last backup in it."""
 
     name = "disk"
 
@@ -294,6 +295,12 @@ class DiskPart:
             "pipeline_disk_free_ratio",
             "Part of the disk of DATA_DIR that is free.",
             usage.free / usage.total,
+        )
+        backup = self._directory / LAST_BACKUP
+        yield _gauge(
+            "pipeline_last_backup_timestamp_seconds",
+            "When the stores were last backed up; 0 before the first time.",
+            backup.stat().st_mtime if backup.exists() else 0,
         )
 
 

@@ -14,6 +14,9 @@ from common.origins import hostname_of
 from common.postgres_url import PostgresUrl
 from common.settings import MetricsSettings, Section
 
+LAST_BACKUP = "last-backup"
+"""File in DATA_DIR that `make backup` and deploy/backup.sh touch when they have finished."""
+
 
 class PipelineSettings(Section):
     """Replication, rollups and their upkeep."""

@@ -43,6 +43,7 @@ from embedded.backup.postgres import Postgres, pipelines_held
 from embedded.stack.lifecycle import Progress, Stack
 from embedded.stack.programs import Plan
 from embedded.stack.smoke import isolated_plan
+from pipelines.settings import LAST_BACKUP
 
 CLICKHOUSE = "clickhouse"
 
@@ -98,6 +99,7 @@ def back_up(plan: Plan, out: Path, *, keys: Path | None = None, progress: Progre
                 roles={name: database.roles() for name, database in postgres.items()},
             ),
         )
+    (plan.data / LAST_BACKUP).touch()
     if keys is not None:
         copy_keys(plan, keys)
     where = keys or plan.keys.directory

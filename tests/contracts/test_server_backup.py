@@ -49,6 +49,8 @@ match arguments[1:]:
         sys.exit(subprocess.run(line, env=environment).returncode)
     case ["exec", "-T", "clickhouse", *line]:
         sys.exit(subprocess.run([here(word) for word in line]).returncode)
+    case ["exec", "-T", "dagster-code", "touch", "/data/last-backup"]:
+        open("{last_backup}", "a").close()
     case ["up", "--detach", "--wait", "postgres", "clickhouse"]:
         pass
     case ["run", "--rm", "roles"]:
@@ -90,6 +92,7 @@ class Server:
             check=True,
             capture_output=True,
         )
+        self.last_backup = directory / "last-backup"
         self.programs = directory / "bin"
         self.programs.mkdir()
         (disk,) = {path.parent for path in clickhouse.directory.rglob("engine.xml")}
@@ -99,6 +102,7 @@ class Server:
             "pg": str(postgres.directory),
             "secrets": str(self.secrets),
             "project": str(PROJECT),
+            "last_backup": str(self.last_backup),
             "disk": str(disk / "backups"),
             "url": f"{clickhouse.url}/",
             "password": WRITER_PASSWORD,
@@ -240,6 +244,7 @@ def copied(
 
 def test_a_copy_fills_new_volumes_with_the_same(copied: Copied) -> None:
     server, copy = copied.server, copied.whole
+    assert server.last_backup.exists()
     assert {path.name for path in copy.iterdir()} == {
         *("SHA256SUMS", "clickhouse.tar", "dialytics.dump", "dagster.dump")
     }
@@ -326,6 +331,7 @@ def test_a_copy_that_breaks_off_is_seen_to_be_no_copy_and_old_ones_go(
     old.mkdir(parents=True)
     os.utime(old, (0, 0))
     assert server.run("backup.sh", tmp_path / "copies").returncode != 0
+    assert not server.last_backup.exists()
     names = [path.name for path in (tmp_path / "copies").iterdir()]
     assert old.name in names
     assert next(name for name in names if name != old.name).endswith(".partial")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import struct
@@ -27,6 +28,7 @@ from pipelines.cycle import Stores, run_cycle
 from pipelines.definitions import build_definitions
 from pipelines.metrics import JOBS, DagsterPart, DiskPart, PipelineCollector, WarehousePart
 from pipelines.metrics_server import make_registry, serve_metrics
+from pipelines.settings import LAST_BACKUP
 from tests.clickhouse_process import ClickHouseProcess
 from tests.pipelines.ledger import Ledger, turn
 from warehouse.client import Writer
@@ -114,6 +116,10 @@ def test_a_store_that_is_away_hides_nothing_else(tmp_path: Path) -> None:
     assert found['pipeline_store_up{store="clickhouse"}'] == 0
     assert found['pipeline_store_up{store="disk"}'] == 1
     assert 0 < found["pipeline_disk_free_ratio"] < 1
+    assert found["pipeline_last_backup_timestamp_seconds"] == 0
+    (tmp_path / LAST_BACKUP).touch()
+    os.utime(tmp_path / LAST_BACKUP, (0, 1_773_866_592))
+    assert scrape(DiskPart(tmp_path))["pipeline_last_backup_timestamp_seconds"] == 1_773_866_592
 
 
 def test_metrics_are_answered_while_a_store_hangs(
