@@ -95,6 +95,10 @@ load: setup $(VENV)-load/.installed ## Clients at a throw-away stack (USERS=30 S
 migrate: setup ## Bring both schemas up to date (STORE=postgres|clickhouse, SQL=1 only prints)
 	@exec $(BIN)/python -m embedded.stack run migrations $(STORE) $(if $(SQL),--sql)
 
+.PHONY: release-dump
+release-dump: setup ## Write the stores of this version as text, for the tests of later migrations
+	@exec $(BIN)/python -m tests.migrations.dump
+
 .PHONY: reconcile
 reconcile: setup ## Compare both stores by day and repair (FROM=day TO=day), JSON last
 	@exec $(BIN)/python -m embedded.stack run pipelines.reconcile $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO))

@@ -132,11 +132,18 @@ class ClickHouseProcess:
 
     def execute(self, statement: str, *, database: str = "default") -> str:
         """Run one statement as the writer."""
+        return self._run(statement, database, user="writer", password=WRITER_PASSWORD)
+
+    def read(self, statement: str, *, database: str = "default") -> str:
+        """Run one statement as the reader."""
+        return self._run(statement, database, user="reader", password=READER_PASSWORD)
+
+    def _run(self, statement: str, database: str, *, user: str, password: str) -> str:
         answer = httpx.post(
             self.url,
             params={"database": database},
             content=statement,
-            auth=("writer", WRITER_PASSWORD),
+            auth=(user, password),
             timeout=60,
         )
         assert answer.status_code == httpx.codes.OK, answer.text

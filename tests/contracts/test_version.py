@@ -29,3 +29,12 @@ def test_every_place_that_states_the_version_states_the_same() -> None:
     changes = (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8")
     released = re.findall(r"^## (\d+\.\d+\.\d+) \(\d{4}-\d\d-\d\d\)$", changes, re.MULTILINE)
     assert released[0] == VERSION
+
+
+def test_every_released_version_has_a_dump_of_its_schema() -> None:
+    changes = (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8")
+    released = re.findall(r"^## (\d+\.\d+\.\d+) ", changes, re.MULTILINE)
+    dumps = PROJECT / "tests" / "migrations" / "released"
+    assert sorted(path.name for path in dumps.iterdir()) == sorted(released)
+    for dump in dumps.iterdir():
+        assert sum(path.stat().st_size for path in dump.iterdir()) < 200_000, dump

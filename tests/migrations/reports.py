@@ -18,6 +18,7 @@ from warehouse.settings import WarehouseSettings
 Answers = dict[str, Any]
 """JSON by address."""
 WITHOUT_PERIOD = ("/freshness", "/catalogue")
+WITHOUT_FILTERS = ("/quality",)
 ARGUMENTS = ("period=30d", "period=30d&tz=Asia/Kathmandu", "period=30d&chat_type=private")
 OF_THE_BUILD = frozenset(
     {
@@ -46,13 +47,15 @@ def every_report(
     with serving(app) as url, httpx.Client(base_url=url, timeout=90) as client:
         client.post("/api/v1/auth/register", json=account).raise_for_status()
         client.auth = (name, PASSWORD)
-        addresses = [
-            f"{STATS}{part}?{given}" if part not in WITHOUT_PERIOD else f"{STATS}{part}"
-            for part in PARTS
-            for given in arguments
-        ]
+        addresses = dict.fromkeys(_address(part, given) for part in PARTS for given in arguments)
         answers = {address: client.get(address).raise_for_status() for address in addresses}
     return {address: without_build(answer.json()) for address, answer in answers.items()}
+
+
+def _address(part: str, given: str) -> str:
+    if part in WITHOUT_PERIOD:
+        return f"{STATS}{part}"
+    return f"{STATS}{part}?{given.partition('&')[0] if part in WITHOUT_FILTERS else given}"
 
 
 def without_build(value: Any) -> Any:
