@@ -38,8 +38,8 @@ class Manifest:
     sha256: Mapping[str, str]
     contents: Mapping[str, Contents] = field(default_factory=dict)
     """By database. Format 1 has none."""
-    roles: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Those that have rights on what a PostgreSQL database holds, by database."""
+    roles: Sequence[str] = ()
+    """Those that have rights on what the PostgreSQL databases hold. Format 1 has none."""
 
 
 @contextmanager

@@ -96,7 +96,7 @@ def back_up(plan: Plan, out: Path, *, keys: Path | None = None, progress: Progre
                 clickhouse_version=clickhouse.version() if clickhouse else None,
                 sha256=checksums(archive),
                 contents=contents,
-                roles={name: database.roles() for name, database in postgres.items()},
+                roles=sorted({role for database in postgres.values() for role in database.roles()}),
             ),
         )
     (plan.data / LAST_BACKUP).touch()
@@ -136,7 +136,7 @@ def restore(
             f" {plan.keys.directory / 'data_key'}",
         )
     files = files_of(archive, _passphrase(plan))
-    postgres, clickhouse = _databases(plan), _clickhouse(plan)
+    postgres = _databases(plan)
     if plan.postgres is None:
         for database in postgres.values():
             if not database.is_empty():
@@ -146,10 +146,11 @@ def restore(
     found: dict[str, Contents] = {}
     with _emptied_on_failure(plan, postgres):
         take_missing_keys(plan, keys)
+        clickhouse = _clickhouse(plan)
         with Stack(plan, progress=progress) as stack:
             progress.say("Restoring PostgreSQL")
+            postgres["dialytics"].make_roles(manifest.roles)
             for name, database in postgres.items():
-                database.make_roles(manifest.roles.get(name, ()))
                 dump = archive / files.name(POSTGRES_DUMPS[name])
                 found[name] = database.restore(partial(files.read, dump))
             postgres["dialytics"].make_versions_current()

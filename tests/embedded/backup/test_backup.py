@@ -246,7 +246,7 @@ def test_the_newest_backup_is_restored_elsewhere_and_its_rows_are_compared(
     assert (result["backup"], result["ok"]) == (str(tmp_path / "newer"), False)
     # Every other table of both stores was compared and is the same.
     assert result["differ"] == ["clickhouse.turns"]
-    assert result["tables"] >= 40
+    assert result["tables"] >= 25
 
 
 def test_an_external_postgresql_is_backed_up_and_restored_into_an_empty_one(
@@ -281,7 +281,7 @@ def test_an_external_postgresql_is_backed_up_and_restored_into_an_empty_one(
         assert connection.execute("SELECT count(*) FROM turns").fetchall() == [(TURNS,)]
         found = connection.execute(RIGHTS).fetchall()
         assert set(owned) < set(found)
-        assert {right[1] for right in set(found) - set(owned)} == {reader}
+        assert [right for right in found if right[1] == reader] == [("turns", reader, "SELECT")]
         connection.execute(f"DROP OWNED BY {reader}")
         connection.execute(f"DROP ROLE {reader}")
 
