@@ -68,11 +68,11 @@ def back_up(plan: Plan, out: Path, *, keys: Path | None = None, progress: Progre
     Raises:
         SettingError: OUT or KEYS exists or cannot be written; DATA_DIR holds no data.
     """
-    postgres, clickhouse = _databases(plan), _clickhouse(plan)
     if not _holds_its_stores(plan):
         raise SettingError("DATA_DIR", f"{plan.data} holds no data")
     if keys is not None and (keys.exists() or keys.is_relative_to(out)):
         raise SettingError("KEYS", f"{keys} exists or is in the backup; choose another directory")
+    postgres, clickhouse = _databases(plan), _clickhouse(plan)
     with new_archive(out) as archive, _running(plan, progress):
         files = new_files(archive, _passphrase(plan))
         contents = {}
