@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from common.settings import Section
 from embedded.stack.keys import KeyRing
+
+MIN_PASSPHRASE_LENGTH = 12
 
 
 class StackSettings(Section):
@@ -47,8 +49,15 @@ class StackSettings(Section):
     admin_registration_token: SecretStr | None = None
     api_token_secret: SecretStr | None = None
     data_key: SecretStr | None = None
-    backup_passphrase: SecretStr | None = Field(default=None, min_length=12)
+    backup_passphrase: SecretStr | None = None
     """Set: `make backup` encrypts, `make restore` decrypts. Keep it apart from the backups."""
+
+    @field_validator("backup_passphrase")
+    @classmethod
+    def _is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and len(value.get_secret_value()) < MIN_PASSPHRASE_LENGTH:
+            raise ValueError(f"has fewer than {MIN_PASSPHRASE_LENGTH} characters")
+        return value
 
     @property
     def keys(self) -> Path:

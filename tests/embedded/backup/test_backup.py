@@ -398,6 +398,12 @@ def test_a_directory_that_cannot_be_written_is_called_by_the_setting_that_names_
         load(StackSettings).key_ring()
 
 
+def test_a_passphrase_that_is_short_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BACKUP_PASSPHRASE", "eleven char")
+    with pytest.raises(SettingError, match=r"^BACKUP_PASSPHRASE: has fewer than 12 characters$"):
+        load(StackSettings)
+
+
 @pytest.mark.parametrize("setting", ["DATA_DIR", "DAGSTER_HOME"])
 def test_so_is_the_directory_of_dagster(setting: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
