@@ -178,7 +178,7 @@ format: setup ## Format and apply safe fixes
 
 # The random order is of files and within files; pytest prints the seed that repeats it.
 PYTEST := $(BIN)/pytest $(if $(SEED),--randomly-seed=$(SEED))
-IN_PARALLEL := --numprocesses $(or $(JOBS),3) --dist loadfile --no-loadscope-reorder
+IN_PARALLEL := --numprocesses $(or $(JOBS),3) --no-loadscope-reorder
 LEAST_COVERAGE := 90
 
 .PHONY: test

@@ -19,6 +19,8 @@ from alembic import command
 from alembic.config import Config
 from hypothesis import settings
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from common.postgres import Sessions, create_engine
 from common.settings import DatabaseSettings
@@ -30,6 +32,7 @@ from warehouse.settings import WarehouseSettings
 
 PROJECT = Path(__file__).parent.parent
 TEMPLATE = "template_migrated"
+SHARING = "tests/e2e/web/"
 COVERING = (PROJECT / "tests" / "bot", PROJECT / "tests" / "api")
 """Suites whose tests must run nearly every line of their package."""
 
@@ -48,6 +51,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if not any(map(item.path.is_relative_to, COVERING)):
             item.add_marker("no_cover")
+
+
+class ByFile(LoadFileScheduling):  # type: ignore[misc] # xdist states no types
+    """One process for each file, and one for all files of the page: they share a dashboard."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return SHARING if file.startswith(SHARING) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    """Of the processes that run the tests."""
+    return ByFile(config, log)
 
 
 def pytest_configure() -> None:
