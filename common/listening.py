@@ -12,7 +12,7 @@ log = get_logger(__name__)
 def is_loopback(host: str) -> bool:
     """Whether only this machine, or this container, reaches what listens on `host`."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return _address(host).is_loopback
     except ValueError:
         return host.casefold() == "localhost"
 
@@ -20,7 +20,7 @@ def is_loopback(host: str) -> bool:
 def is_every_address(host: str) -> bool:
     """Whether `host` stands for all addresses of this machine."""
     try:
-        return ipaddress.ip_address(host).is_unspecified
+        return _address(host).is_unspecified
     except ValueError:
         return not host
 
@@ -48,3 +48,9 @@ def url_of(host: str, port: int) -> str:
     """The same, as the beginning of a URL."""
     reached = reached_at(host)
     return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The IPv4 address where IPv6 only wraps one, as in `::ffff:127.0.0.1`."""
+    address = ipaddress.ip_address(host)
+    return getattr(address, "ipv4_mapped", None) or address
