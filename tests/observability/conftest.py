@@ -86,6 +86,7 @@ def smoked(
         LOG_LEVEL="DEBUG",
         LOG_FORMAT="json",
         OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
+        BIND_HOST="0.0.0.0",  # noqa: S104 # shows what else it would open
     )
     with Stack(plan, progress=(progress := Progress())) as stack:
         stack.start_services()

@@ -12,12 +12,15 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+import psutil
 import psycopg
 import pytest
 
+from common.listening import is_loopback
 from dashboards.grafana.board import BOARDS
 from dashboards.grafana.macros import Picked
 from dashboards.grafana.probing import Asker, clickhouse_panels
+from embedded.soak.sampling import SAMPLED
 from embedded.stack.lifecycle import Stack
 from embedded.stack.smoke import SmokeResult
 from tests.observability.test_alerts import documented
@@ -145,6 +148,26 @@ def test_each_service_connects_as_a_role_of_its_own(stack: Stack) -> None:
         "dialytics_bot", "dialytics_api", "dialytics_pipelines", "dagster",
     }  # fmt: skip
     assert "permission denied" not in "".join(logs(stack).values())
+
+
+def test_other_machines_reach_the_api_and_the_webhook_alone(stack: Stack) -> None:
+    opened = set()
+    for name in SAMPLED:
+        program = psutil.Process(stack.supervisor.pid_of(name))
+        for process in (program, *program.children(recursive=True)):
+            opened |= {
+                name
+                for one in process.net_connections("inet")
+                if one.status == psutil.CONN_LISTEN and not is_loopback(one.laddr.ip)
+            }
+    assert opened == {"api", "bot"}
+
+
+def test_dagsters_page_is_behind_its_guard(stack: Stack) -> None:
+    url = stack.plan.dagster_url
+    assert httpx.get(f"{url}/graphql?query={{version}}", timeout=90).status_code == 405
+    assert httpx.get(url, headers={"Host": "evil.example"}, timeout=90).status_code == 400
+    assert httpx.post(f"{url}/graphql", json={"query": "{version}"}, timeout=90).is_success
 
 
 def test_metrics_are_exported_once(stack: Stack) -> None:
