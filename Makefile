@@ -165,11 +165,17 @@ lock: $(UV) ## Resolve and pin all dependency groups into requirements/*.lock
 
 .PHONY: check
 check: setup ## Lint, format, types, import contracts
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync check-types check-lint check-web
+
+.PHONY: check-types
+check-types:
+	$(BIN)/mypy
+
+.PHONY: check-lint
+check-lint:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(MAKE) --no-print-directory check-web
 
 .PHONY: format
 format: setup ## Format and apply safe fixes
