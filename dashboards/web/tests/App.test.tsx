@@ -1,4 +1,4 @@
-import { screen, waitFor, within } from '@testing-library/react';
+import { act, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ANSWERS, dialog, playing, totals } from './answers';
@@ -204,7 +204,7 @@ describe('the overview', () => {
       expect(await screen.findByText(text)).toBeVisible();
       expect(screen.queryByRole('alert')).toBeNull();
       isPublished = true;
-      await vi.advanceTimersByTimeAsync(7_000);
+      await act(() => vi.advanceTimersByTimeAsync(7_000));
       expect(await screen.findByRole('list', { name: list })).toBeVisible();
       expect(screen.queryByText(text)).toBeNull();
     },
@@ -248,7 +248,7 @@ describe('a session that ends', () => {
       play: playing({ '/api/v1/auth/token': TOKEN }),
     });
     await screen.findByRole('list', { name: 'Key figures' });
-    session.expire();
+    act(() => session.expire());
     const form = await screen.findByRole('dialog', { name: 'Your session has ended' });
     expect(within(form).getByLabelText('Username')).toHaveValue('ann');
     await userEvent.keyboard('{Escape}');
@@ -261,7 +261,7 @@ describe('a session that ends', () => {
 
   it('ends for good when somebody else wants to sign in', async () => {
     const { session } = await renderApp({ play: playing() });
-    session.expire();
+    act(() => session.expire());
     const form = await screen.findByRole('dialog');
     await userEvent.click(within(form).getByRole('button', { name: 'Sign out' }));
     expect(await screen.findByRole('heading', { name: 'Sign in' })).toBeVisible();

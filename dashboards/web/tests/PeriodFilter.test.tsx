@@ -1,4 +1,4 @@
-import { screen } from '@testing-library/react';
+import { act, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { describe, expect, it, vi } from 'vitest';
 import { PeriodFilter } from '../src/period/PeriodFilter';
@@ -55,7 +55,7 @@ describe('PeriodFilter', () => {
 
   it('moves between periods with the arrow keys', async () => {
     const { onChange } = await filter({ period: 'week' });
-    screen.getByRole('radio', { name: '7 days' }).focus();
+    act(() => screen.getByRole('radio', { name: '7 days' }).focus());
     await userEvent.keyboard('{ArrowRight}{Enter}');
     expect(onChange).toHaveBeenCalledWith({ period: 'month', from: null, to: null });
   });
