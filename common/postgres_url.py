@@ -109,7 +109,11 @@ class PostgresUrl:
     def asyncpg(self) -> str:
         """For asyncpg itself."""
         kept = {name: value for name, value in self.parameters.items() if name in _ASYNCPG}
-        return _written(self, kept)
+        if len(self.hosts) == 1:
+            return _written(self, kept)
+        # It splits a URL with urllib, which takes no other host behind an address in brackets.
+        several = ",".join(_bracketed(name) + _behind(port) for name, port in self.hosts)
+        return _written(replace(self, hosts=(("", None),)), {"host": several, **kept})
 
     def sqlalchemy(self, driver: str) -> str:
         """For an engine whose driver is built on libpq."""
@@ -128,9 +132,7 @@ def _written(url: PostgresUrl, parameters: Mapping[str, str], *, scheme: str = "
     login = "" if url.user is None else quote(url.user, safe="")
     if url.password is not None:
         login += f":{quote(url.password, safe='')}"
-    hosts = ",".join(
-        _quoted_host(name) + ("" if port is None else f":{port}") for name, port in url.hosts
-    )
+    hosts = ",".join(_quoted_host(name) + _behind(port) for name, port in url.hosts)
     query = "&".join(f"{name}={quote(value, safe='')}" for name, value in parameters.items())
     return (
         f"{scheme}://{login}{'@' if login else ''}{hosts}"
@@ -147,8 +149,17 @@ def _host(text: str) -> tuple[str, int | None] | None:
 
 
 def _quoted_host(name: str) -> str:
+    bracketed = _bracketed(name)
+    return quote(name, safe="") if bracketed == name else bracketed
+
+
+def _bracketed(name: str) -> str:
     # An address of IPv6, not a directory, which may have colons too.
-    return f"[{name}]" if ":" in name and not name.startswith("/") else quote(name, safe="")
+    return f"[{name}]" if ":" in name and not name.startswith("/") else name
+
+
+def _behind(port: int | None) -> str:
+    return "" if port is None else f":{port}"
 
 
 def _parameters(query: str) -> dict[str, str]:

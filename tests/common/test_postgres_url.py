@@ -55,6 +55,7 @@ def test_a_password_with_an_at_sign_may_be_written_as_it_is() -> None:
         ("[2001:db8::7]:6543", [("2001:db8::7", 6543)]),
         ("a.example,b.example:6543", [("a.example", 5432), ("b.example", 6543)]),
         ("[::1],b.example:6543", [("::1", 5432), ("b.example", 6543)]),
+        ("[::1]:6543,[2001:db8::7]", [("::1", 6543), ("2001:db8::7", 5432)]),
         ("", [("/cloudsql/my:region:one/.s.PGSQL.5432")]),
     ],
 )
