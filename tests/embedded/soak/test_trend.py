@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -80,28 +81,45 @@ def test_connections_are_not_counted_among_handles_again() -> None:
     assert without_connections(sample) == {"bot handles": 37.0, "bot connections": 10.0}
 
 
-def handles_around_a_thread() -> list[int]:
-    """Handles before, with a file about a thread, with another, without the thread, after all."""
+def open_files() -> list[str]:
+    found = []
+    for handle in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.append(str(handle.readlink()))
+    return sorted(found)
+
+
+def handles_around_a_thread() -> tuple[list[int], list[list[str]]]:
+    """Handles before, with a file about a thread, with another, without the thread, after all.
+
+    And what was open each time.
+    """
     may_end, own = threading.Event(), psutil.Process()
+    counts, seen = [], []
+
+    def look() -> None:
+        counts.append(handles(own))
+        seen.append(open_files())
+
     thread = threading.Thread(target=may_end.wait)
     thread.start()
-    counts = [handles(own)]
+    look()
     with Path(f"/proc/{own.pid}/task/{thread.native_id}/stat").open():
-        counts.append(handles(own))
+        look()
         with Path("/proc/self/stat").open():
-            counts.append(handles(own))
+            look()
         may_end.set()
         thread.join()
-        counts.append(handles(own))
-    return [*counts, handles(own)]
+        look()
+    look()
+    return counts, seen
 
 
 def test_a_file_about_a_thread_counts_once_the_thread_is_gone() -> None:
-    before, about_thread, about_more, without_thread, after = in_own_process(
-        handles_around_a_thread
-    )
-    assert about_thread == after == before
-    assert about_more == without_thread == before + 1
+    counts, seen = in_own_process(handles_around_a_thread)
+    before, about_thread, about_more, without_thread, after = counts
+    assert about_thread == after == before, seen
+    assert about_more == without_thread == before + 1, seen
 
 
 def test_the_table_and_the_verdict_name_what_grows() -> None:
