@@ -66,7 +66,7 @@ storm: setup ## The tests of kills, writers and faults at their full size (an ho
 	STORM=1000 $(BIN)/pytest --timeout 3600 tests/bot/test_kills.py tests/bot/test_faults.py
 
 .PHONY: check-all
-check-all: setup web ## What is too long for every change, with seeds of its own (three hours)
+check-all: setup web ## Run the long tests, storms and recounts with random seeds (more than three hours)
 	$(BIN)/python -m tests.programs
 	$(PYTEST) -m long
 	PROPERTY_EXAMPLES=20 $(PYTEST) --hypothesis-profile=default tests/warehouse/test_properties.py tests/warehouse/test_additivity.py tests/warehouse/test_people.py tests/warehouse/test_newest_dialogs.py

@@ -91,7 +91,7 @@ class ClickHouse:
 
     def _ask(self, statement: str) -> str:
         try:
-            answer = httpx.post(f"{self._url}/", content=statement, timeout=None)  # noqa: S113 # as long as it takes
+            answer = httpx.post(f"{self._url}/", content=statement, timeout=None)  # noqa: S113 # a large copy takes hours
         except httpx.HTTPError as error:
             raise StartupError(f"CLICKHOUSE_URL: {redact(str(error))}") from error
         if answer.status_code != httpx.codes.OK:

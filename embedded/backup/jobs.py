@@ -50,7 +50,7 @@ CLICKHOUSE = "clickhouse"
 
 @dataclass(frozen=True, kw_only=True)
 class CheckResult:
-    """What `make backup-check` prints."""
+    """The JSON line that `make backup-check` prints."""
 
     backup: str
     created_at: str
@@ -211,7 +211,7 @@ def _different(expected: Mapping[str, Contents], found: Mapping[str, Contents]) 
 
 @contextmanager
 def _emptied_on_failure(plan: Plan, postgres: Mapping[str, Postgres]) -> Iterator[None]:
-    """What a failed restore made is removed, keys too, so that the next one begins as this did."""
+    """Remove all that a failed restore made, keys included: a second try starts clean."""
     before = set(plan.keys.directory.iterdir())
     try:
         yield

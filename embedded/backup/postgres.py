@@ -39,7 +39,7 @@ POSTGRES_CONTENTS = """
 SELECT count(*) || ' ' || coalesce(sum(hashtextextended(whole_row::text, 0)), 0)
 FROM "{}" AS whole_row
 """
-# Whoever a dump gives rights to must exist before it is restored.
+# A dump grants rights to roles, which must exist before it is restored.
 ROLES = """
 SELECT DISTINCT pg_get_userbyid(given.grantee) AS name
 FROM (
@@ -52,7 +52,7 @@ FROM (
 ) AS rights, aclexplode(rights.acl) AS given
 WHERE given.grantee <> 0 AND pg_get_userbyid(given.grantee) NOT LIKE 'pg\\_%' ORDER BY 1
 """
-# What an extension has made is not ours.
+# Objects of extensions are not the product's.
 DROP_ALL = """
 WITH extensions AS (SELECT objid FROM pg_depend WHERE deptype = 'e')
 SELECT format('DROP TABLE IF EXISTS %s CASCADE', oid::regclass) FROM pg_class
@@ -125,7 +125,7 @@ class Postgres:
         return [row["name"] for row in self._ask(lambda connection: connection.fetch(ROLES))]
 
     def make_roles(self, names: Sequence[str]) -> None:
-        """Make the roles that the server lacks; nobody can log in as one of them."""
+        """Create the roles that the server lacks, without a login."""
 
         async def make(connection: asyncpg.Connection) -> None:
             rows = await connection.fetch("SELECT rolname FROM pg_roles")

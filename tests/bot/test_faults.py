@@ -336,6 +336,7 @@ async def has_met_two_conflicts(world: World) -> bool:
 async def test_b9_a_server_that_does_not_hold_a_poll_is_asked_after_a_pause(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ):
+    # The simulator then answers every poll at once.
     monkeypatch.setattr("simulator.telegram.server.LONGEST_POLL_SECONDS", 0)
     world = await start()
     polls = world.simulator.counters.methods

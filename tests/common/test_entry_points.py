@@ -1,4 +1,4 @@
-"""What every program of ours loads, and what it takes from the machine."""
+"""Which modules each program imports, and which settings of the machine it reads."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ for name in sys.argv[1:]:
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """What each program finds on a machine that takes Berlin for a place in Asia."""
+    """The offset that each program reads where the machine's own time zone files are wrong."""
     zones = tmp_path_factory.mktemp("zones")
     tokyo = files("tzdata").joinpath("zoneinfo", "Asia", "Tokyo").read_bytes()
     (zones / "Europe").mkdir()

@@ -1,4 +1,4 @@
-"""Chromium and its windows. Knows no page."""
+"""Start Chromium and open windows; nothing here depends on a page."""
 
 from __future__ import annotations
 

@@ -184,7 +184,7 @@ def test_after_a_restore_every_report_answers_alike_and_replication_goes_on(
     _, archive, before = copied
     assert before["summary"].current.turns == TURNS
     plan = stopped_plan(tmp_path, backup_passphrase=PASSPHRASE)
-    # What is missing at a first try is named, and nothing that it left spoils the second.
+    # A first try without keys names what is missing, and leaves nothing that stops the second.
     with pytest.raises(SettingError, match=r"^DATA_KEY: is absent"):
         restore(plan, archive, progress=Progress())
     with pytest.raises(SettingError, match=r"^DATA_KEY: is not the one"):
@@ -265,7 +265,7 @@ def test_an_external_postgresql_is_backed_up_and_restored_into_an_empty_one(
             connection.execute(f"CREATE ROLE {reader}")
             connection.execute(f"GRANT SELECT ON turns TO {reader}")
         back_up(plan, tmp_path / "copy", progress=Progress())
-    # Nobody asked for the keys.
+    # KEYS was not given.
     assert {path.name for path in tmp_path.iterdir()} == {"a", "copy"}
     key = {"data_key": plan.secret("data_key")}
     with pytest.raises(SettingError, match=r"^DATABASE_URL: names a database that holds data"):
