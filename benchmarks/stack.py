@@ -27,7 +27,7 @@ from benchmarks.timing import machine, table
 from common.errors import StartupError
 from embedded.stack.api_client import ApiClient
 from embedded.stack.lifecycle import MEBIBYTE, Progress, Stack
-from embedded.stack.programs import PROJECT, Plan
+from embedded.stack.plan import PROJECT, Plan
 from embedded.stack.smoke import (
     READ_EVERY_SECONDS,
     Reading,

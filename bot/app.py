@@ -19,6 +19,7 @@ from bot.bound_values import read_marker, watch_marker
 from bot.command_limit import CommandLimiter
 from bot.delivery import Outbox
 from bot.desk import Desk
+from bot.dialog_history import DialogHistory
 from bot.erasure import Erasure
 from bot.export import Export
 from bot.i18n import Translations
@@ -115,7 +116,8 @@ class App:
         self._client = connect_model(s.model)
         self.model = Model(self._client, settings=s.model, metrics=self.metrics)
         self.statements = Statements(s.database)
-        self.ledger = Ledger(
+        self.ledger = Ledger(bot_id, statements=self.statements)
+        self.history = DialogHistory(
             bot_id,
             statements=self.statements,
             vault=self.vault,
@@ -134,6 +136,7 @@ class App:
         self.notices = RecentNotices()
         self.turns = Turns(
             ledger=self.ledger,
+            history=self.history,
             model=self.model,
             gate=self.limits,
             sessions=self.sessions,
@@ -203,7 +206,7 @@ class App:
             talk=Talk(
                 turns=self.turns, limits=self.limits, people=self.people, notices=self.notices
             ),
-            ledger=self.ledger,
+            history=self.history,
             limits=self.limits,
             invites=Invites(s.access.access_invite_codes, metrics=self.metrics),
             people=self.people,

@@ -1,93 +1,43 @@
-"""The ledger and the dialogs: what was asked, attempted, answered. Only statements, no decisions.
+"""Writes turns, attempts and their messages. Only statements, no decisions.
 
 A turn is opened together with its first attempt, before the request leaves, and finished once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 import asyncpg
-import orjson
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.completion import CallReport, Completion
-from bot.prompt import pseudonym, speaker_name
-from bot.question import dump, load, model_text
+from bot.question import dump
 from bot.records import (
     Context,
-    Earlier,
     Ending,
     Interrupted,
     OpenTurn,
     Question,
-    Room,
     TakenError,
 )
 from bot.sql import statement
-from bot.statements import Row, Statements
+from bot.statements import Statements
 from common import bindings
-from common.bindings import Binding
-from common.sealing import Sealer, UnreadableError, Vault
+from common.sealing import Sealer
 from common.tracing import span
 from common.vocabulary import Role, TurnStatus
 
 
 class Ledger:
-    """Reads and writes turns, attempts and messages of one bot."""
+    """Turns, attempts and messages of one bot."""
 
-    def __init__(
-        self,
-        bot_id: int,
-        *,
-        statements: Statements,
-        vault: Vault,
-        max_history_messages: int,
-        max_history_characters: int,
-        tells_names: bool = False,
-    ) -> None:
+    def __init__(self, bot_id: int, *, statements: Statements) -> None:
         self._bot_id = bot_id
         self._statements = statements
-        self._vault = vault
-        self._max_history_messages = max_history_messages
-        self._max_history_characters = max_history_characters
-        self._tells_names = tells_names
-
-    async def context(self, user_key: int, sealer: Sealer, room: Room) -> Context:
-        """The open dialog's last messages and the person's settings.
-
-        Raises:
-            TakenError: the person is gone.
-        """
-        rows = await self._statements.rows(
-            "context",
-            {
-                "bot_id": self._bot_id,
-                "chat_hmac": room.chat_hmac,
-                "thread_id": room.thread_id,
-                "user_key": user_key,
-                "max_history_messages": self._max_history_messages,
-                "tells_names": self._tells_names and not room.is_private,
-            },
-        )
-        if not rows:
-            raise TakenError("the person is gone")
-        first = rows[0]
-        return Context(
-            dialog_id=first["dialog_id"],
-            earlier=self._open_messages(rows, room),
-            system_prompt=_opened(
-                sealer, first["sealed_system_prompt"], bindings.system_prompt(user_key)
-            ),
-            model=first["model"],
-            max_history_messages=first["max_history_messages"],
-            admitted_at=first["admitted_at"],
-            is_undeliverable=first["is_undeliverable"],
-        )
 
     async def open(
         self,
@@ -251,10 +201,8 @@ class Ledger:
             return None
         row = rows[0]
         # An answer that cannot be opened is none: the person is told that it was interrupted.
-        answer = (
-            _opened(sealer, row["content"], bindings.text(row["message_id"], row["dialog_id"]))
-            if row["content"]
-            else None
+        answer = sealer.open_text_or_none(
+            row["content"], bindings.text(row["message_id"], row["dialog_id"])
         )
         return Interrupted(
             id=row["id"],
@@ -297,55 +245,6 @@ class Ledger:
             raise TakenError("the person or the dialog is gone") from error
         if len(taken) != len(question.update_ids):
             raise TakenError("the updates are in another turn")
-
-    def speaker(self, question: Question, dialog_id: UUID) -> str | None:
-        """Who asks, as the model is told; None in a private chat."""
-        if question.room.is_private:
-            return None
-        name = question.first_name if self._tells_names else None
-        return name or pseudonym(dialog_id, question.user_key)
-
-    def _speaker(self, row: Row, sealer: Sealer, room: Room) -> str | None:
-        if room.is_private or row["role"] != Role.USER:
-            return None
-        binding = bindings.profile(row["telegram_hmac"])
-        profile = _opened(sealer, row["sealed_profile"], binding)
-        name = speaker_name(orjson.loads(profile)["first_name"]) if profile else None
-        return name or pseudonym(row["dialog_id"], row["author_key"])
-
-    def _open_messages(self, newest_first: Iterable[Row], room: Room) -> tuple[Earlier, ...]:
-        """The newest messages that fit, oldest first."""
-        sealers: dict[tuple[bytes, bytes], Sealer] = {}
-        opened: list[Earlier] = []
-        left = self._max_history_characters
-        for row in newest_first:
-            owner = row["wrapped_key"], row["telegram_hmac"]
-            if row["content"] is None or None in owner:
-                continue
-            try:
-                sealer = sealers[owner] = sealers.get(owner) or self._vault.person(*owner)
-                place = row["message_id"], row["dialog_id"]
-                text = sealer.open_text(row["content"], bindings.text(*place))
-                if sealed := row["sealed_parts"]:
-                    parts = sealer.open_text(sealed, bindings.parts(*place))
-                    text = model_text(load(text, parts))
-                left -= len(text)
-                if left < 0:
-                    break
-                speaker = self._speaker(row, sealer, room)
-                opened.append(Earlier(Role(row["role"]), text, row["turn_id"], speaker))
-            except UnreadableError:
-                # One damaged message must not end the conversation.
-                continue
-        return tuple(reversed(opened))
-
-
-def _opened(sealer: Sealer, sealed: bytes | None, binding: Binding) -> str | None:
-    """A text that may be missing; one that cannot be opened is."""
-    try:
-        return sealer.open_text(sealed, binding) if sealed else None
-    except UnreadableError:
-        return None
 
 
 def _stated(

@@ -16,6 +16,7 @@ from structlog.contextvars import bound_contextvars
 from bot.asking import Asking, Course
 from bot.audience import Audience, Delivery, Notice, Refusal, UndeliverableError
 from bot.completion import Completion, ModelError
+from bot.dialog_history import DialogHistory
 from bot.ledger import Ledger
 from bot.metrics import Metrics
 from bot.model import ChatMessage, Model
@@ -63,6 +64,7 @@ class Turns:
         self,
         *,
         ledger: Ledger,
+        history: DialogHistory,
         model: Model,
         gate: Gate,
         sessions: Sessions,
@@ -72,6 +74,7 @@ class Turns:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._ledger = ledger
+        self._history = history
         self._asking = Asking(
             ledger=ledger, model=model, settings=settings, metrics=metrics, jitter=jitter
         )
@@ -87,7 +90,7 @@ class Turns:
         Raises:
             TakenError: the question is being answered elsewhere, or its person is gone.
         """
-        context = await self._ledger.context(question.user_key, question.sealer, question.room)
+        context = await self._history.context(question.user_key, question.sealer, question.room)
         models = models_for(context, self._settings)
         turn = await self._open(question, context, model=models[0])
         if isinstance(turn, Refusal):
@@ -109,7 +112,7 @@ class Turns:
                 question,
                 context,
                 standard=self._settings.llm_system_prompt,
-                speaker=self._ledger.speaker(question, turn.dialog_id),
+                speaker=self._history.speaker(question, turn.dialog_id),
             )
             ending = await self._answer(turn, models, messages, audience, stop)
             return await self._finish(turn.id, question.update_ids, ending, sealer=question.sealer)

@@ -115,6 +115,12 @@ class Sealer:
         """The string given to `seal_text`."""
         return self.open(sealed, binding).decode("utf-8", "surrogatepass")
 
+    def open_text_or_none(self, sealed: bytes | None, binding: Binding) -> str | None:
+        """The same, of a text that may be missing; one that cannot be opened is."""
+        with contextlib.suppress(UnreadableError):
+            return self.open_text(sealed, binding) if sealed else None
+        return None
+
 
 class Vault:
     """What DATA_KEY opens: people's keys, the installation's own sealer, identifier HMACs.

@@ -23,7 +23,7 @@ from common.errors import SettingError, StartupError
 from common.process import run
 from embedded.stack.api_client import ApiClient
 from embedded.stack.lifecycle import Progress, Stack
-from embedded.stack.programs import PROJECT
+from embedded.stack.plan import PROJECT
 from embedded.stack.smoke import isolated_plan
 
 LOCUST = PROJECT / ".venv-load" / "bin" / "locust"

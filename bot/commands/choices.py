@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiogram import Router
 from aiogram.filters import Command, CommandObject
 
-from bot.ledger import Ledger
+from bot.dialog_history import DialogHistory
 from bot.preferences import Preferences
 from bot.render import units
 from bot.settings import BotSettings, ModelSettings
@@ -20,7 +20,7 @@ async def choose_model(
     _message: object,
     command: CommandObject,
     visit: Visit,
-    ledger: Ledger,
+    history: DialogHistory,
     preferences: Preferences,
     model_settings: ModelSettings,
 ) -> UpdateOutcome:
@@ -35,7 +35,7 @@ async def choose_model(
         await preferences.set_model(visit.person, wanted)
         await visit.conversation.say(_("Your model is now `{model}`.", model=wanted))
         return UpdateOutcome.COMMAND
-    context = await ledger.context(visit.person.key, visit.person.sealer, visit.room)
+    context = await history.context(visit.person.key, visit.person.sealer, visit.room)
     chosen = context.model if context.model in models else models[0]
     lines = [
         f"{number}. `{model}`" + (" ✅" if model == chosen else "")
@@ -51,7 +51,7 @@ async def set_instruction(
     _message: object,
     command: CommandObject,
     visit: Visit,
-    ledger: Ledger,
+    history: DialogHistory,
     preferences: Preferences,
 ) -> UpdateOutcome:
     """/system shows, /system TEXT sets, /system reset takes it back. In private only."""
@@ -61,7 +61,7 @@ async def set_instruction(
     if not visit.place.is_private:
         await say(_("Your instruction is yours alone: use /system in our private chat."))
     elif not wanted:
-        context = await ledger.context(visit.person.key, visit.person.sealer, visit.room)
+        context = await history.context(visit.person.key, visit.person.sealer, visit.room)
         if context.system_prompt:
             await visit.conversation.say_verbatim(_("Your instruction:"), context.system_prompt)
         else:
@@ -81,7 +81,7 @@ async def set_history(
     _message: object,
     command: CommandObject,
     visit: Visit,
-    ledger: Ledger,
+    history: DialogHistory,
     preferences: Preferences,
     bot_settings: BotSettings,
 ) -> UpdateOutcome:
@@ -99,7 +99,7 @@ async def set_history(
     elif wanted:
         await say(_("Write a number from 0 to {most}.", most=most))
     else:
-        context = await ledger.context(visit.person.key, visit.person.sealer, visit.room)
+        context = await history.context(visit.person.key, visit.person.sealer, visit.room)
         chosen = context.max_history_messages
         count = most if chosen is None else min(chosen, most)
         await say(

@@ -29,7 +29,7 @@ from dashboards.grafana.probing import (
     helper_queries,
 )
 from embedded.stack.lifecycle import Progress, Stack
-from embedded.stack.programs import Plan
+from embedded.stack.plan import Plan
 from embedded.stack.smoke import isolated_plan
 from pipelines.cycle import Stores, run_cycle
 from pipelines.settings import PipelineSettings

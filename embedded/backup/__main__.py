@@ -15,7 +15,7 @@ from common.process import run
 from common.settings import RuntimeSettings, load
 from embedded.backup.jobs import back_up, check, restore
 from embedded.stack.lifecycle import Progress
-from embedded.stack.programs import Plan
+from embedded.stack.plan import Plan
 from embedded.stack.settings import StackSettings
 
 

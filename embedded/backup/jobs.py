@@ -41,7 +41,7 @@ from embedded.backup.keys import (
 )
 from embedded.backup.postgres import Postgres, pipelines_held
 from embedded.stack.lifecycle import Progress, Stack
-from embedded.stack.programs import Plan
+from embedded.stack.plan import Plan
 from embedded.stack.smoke import isolated_plan
 from pipelines.settings import LAST_BACKUP
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from common.errors import SettingError, StartupError
 from common.sealing import OpeningPolicy, UnreadableError, Vault
-from embedded.stack.programs import Plan
+from embedded.stack.plan import Plan
 
 # Passwords of the embedded ClickHouse are not among them: each data directory has its own.
 KEYS = ("data_key", "admin_registration_token", "api_token_secret", "demo_password")

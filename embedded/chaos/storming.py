@@ -31,7 +31,7 @@ from embedded.chaos.victims import Victims
 from embedded.chaos.writers import Writers
 from embedded.stack.api_client import ApiClient
 from embedded.stack.lifecycle import Progress, Stack
-from embedded.stack.programs import Plan
+from embedded.stack.plan import Plan
 from embedded.stack.readiness import free_ports
 from embedded.stack.smoke import isolated_plan
 

@@ -15,7 +15,7 @@ from common.log import configure_logging
 from common.process import run
 from common.settings import RuntimeSettings, load
 from embedded.stack.demo import demo, up
-from embedded.stack.programs import Plan, command_environment
+from embedded.stack.plan import Plan, command_environment
 from embedded.stack.settings import StackSettings
 from embedded.stack.smoke import smoke
 

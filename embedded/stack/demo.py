@@ -13,7 +13,8 @@ from common.errors import SettingError, StartupError
 from common.settings import load
 from embedded.stack.api_client import ApiClient
 from embedded.stack.lifecycle import Progress, Stack
-from embedded.stack.programs import Plan, command_environment, traffic
+from embedded.stack.plan import Plan, command_environment
+from embedded.stack.programs import traffic
 from embedded.stack.settings import DemoSettings, StackSettings
 
 LOGIN = "demo"

@@ -18,16 +18,8 @@ from common.postgres import connect
 from common.process import EXIT_UNAVAILABLE
 from common.sealing import ACCEPTS_UNBOUND
 from embedded.roles import apply_grants, ensure_roles
-from embedded.stack.programs import (
-    PROJECT,
-    Plan,
-    Program,
-    bot_environment,
-    migration_environment,
-    services,
-    simulators,
-    stores,
-)
+from embedded.stack.plan import PROJECT, Plan, bot_environment, migration_environment
+from embedded.stack.programs import Program, services, simulators, stores
 from embedded.stack.readiness import Probe, is_free
 from embedded.stack.supervision import START_SECONDS, Supervisor
 

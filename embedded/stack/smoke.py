@@ -26,7 +26,7 @@ from common.errors import StartupError
 from common.postgres import connect
 from embedded.stack.api_client import ApiClient
 from embedded.stack.lifecycle import Progress, Stack
-from embedded.stack.programs import PROJECT, Plan
+from embedded.stack.plan import PROJECT, Plan
 from embedded.stack.readiness import free_ports
 from embedded.stack.settings import DemoSettings, StackSettings
 

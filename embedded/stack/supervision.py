@@ -26,7 +26,8 @@ from common.log import redact
 from common.process import EXIT_BAD_INPUT
 from embedded.child import die_with_parent
 from embedded.stack.keys import KeyRing
-from embedded.stack.programs import PROJECT, Program
+from embedded.stack.plan import PROJECT
+from embedded.stack.programs import Program
 
 START_SECONDS = 120.0
 STOP_SECONDS = 150.0

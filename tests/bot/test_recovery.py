@@ -58,7 +58,7 @@ async def leave_behind(
         received_at=update.received_at, sent_at=datetime.now(UTC), language="en",
     )  # fmt: skip
     ledger = world.app.ledger
-    context = await ledger.context(person.key, sealer, question.room)
+    context = await world.app.history.context(person.key, sealer, question.room)
     turn = await ledger.open(question, context, model=MODEL)
     if answer:
         if fallback:
@@ -162,7 +162,7 @@ async def test_an_update_in_a_turn_is_taken_by_no_other(quiet: World):
     turn = await leave_behind(quiet, answer=None)
     ledger: Ledger = quiet.app.ledger
     question = turn.question
-    context = await ledger.context(question.user_key, question.sealer, question.room)
+    context = await quiet.app.history.context(question.user_key, question.sealer, question.room)
     with pytest.raises(TakenError):
         await ledger.open(question, context, model=MODEL)
     assert len(await quiet.turns()) == 1

@@ -54,7 +54,7 @@ async def questions(world: World) -> list[Question]:
 
 async def open_turn(world: World, question: Question) -> OpenTurn:
     ledger = world.app.ledger
-    context = await ledger.context(question.user_key, question.sealer, question.room)
+    context = await world.app.history.context(question.user_key, question.sealer, question.room)
     return await ledger.open(question, context, model=MODEL)
 
 
@@ -77,7 +77,9 @@ async def test_turns_that_wait_are_written_together(quiet: World):
 
     ledger = quiet.app.ledger
     asked = await questions(quiet)
-    contexts = [await ledger.context(each.user_key, each.sealer, each.room) for each in asked]
+    contexts = [
+        await quiet.app.history.context(each.user_key, each.sealer, each.room) for each in asked
+    ]
     turns = await asyncio.gather(
         *(
             ledger.open(question, context, model=MODEL)
@@ -129,7 +131,7 @@ async def test_a_turn_takes_all_its_updates_or_writes_nothing(quiet: World):
 
 async def test_a_turn_of_a_person_who_is_gone_writes_nothing(quiet: World):
     [first, *_] = await questions(quiet)
-    context = await quiet.app.ledger.context(first.user_key, first.sealer, first.room)
+    context = await quiet.app.history.context(first.user_key, first.sealer, first.room)
     async with transaction(quiet.sessions) as session:
         await session.execute(text("DELETE FROM users"))
 

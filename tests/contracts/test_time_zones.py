@@ -9,7 +9,7 @@ import pytest
 
 from dashboards.grafana.board import BOARDS, Board, render
 from embedded.stack.keys import KeyRing
-from embedded.stack.programs import Plan
+from embedded.stack.plan import Plan
 from embedded.stack.settings import StackSettings
 from pipelines import comparison, publish, retention
 from pipelines.dagster_home import environment

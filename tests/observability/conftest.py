@@ -16,7 +16,7 @@ import yaml
 from dashboards.grafana.probing import Asker
 from embedded.stack.api_client import ApiClient
 from embedded.stack.lifecycle import Progress, Stack
-from embedded.stack.programs import PROJECT
+from embedded.stack.plan import PROJECT
 from embedded.stack.readiness import free_ports
 from embedded.stack.smoke import SmokeResult, isolated_plan, measure
 from tests.clickhouse_process import ClickHouseProcess

@@ -15,7 +15,7 @@ import httpx
 from common import bindings
 from common.sealing import Vault
 from embedded.stack.lifecycle import Stack
-from embedded.stack.programs import SIMULATED_KEY, SIMULATED_TOKEN
+from embedded.stack.plan import SIMULATED_KEY, SIMULATED_TOKEN
 
 MARKER = "wombat"
 LINES = 60

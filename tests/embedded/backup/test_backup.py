@@ -32,7 +32,7 @@ from embedded.backup.jobs import back_up, restore
 from embedded.postgres import EmbeddedPostgres
 from embedded.stack.keys import KeyRing
 from embedded.stack.lifecycle import Progress, Stack
-from embedded.stack.programs import Plan
+from embedded.stack.plan import Plan
 from embedded.stack.settings import StackSettings
 from embedded.stack.smoke import isolated_plan
 from pipelines.cycle import Stores, run_cycle

@@ -10,7 +10,7 @@ import pytest
 
 from embedded.stack.demo import examine
 from embedded.stack.lifecycle import Progress, Stack
-from embedded.stack.programs import SECRETS
+from embedded.stack.plan import SECRETS
 
 NOWHERE = "http://127.0.0.1:9"
 SETTINGS = {

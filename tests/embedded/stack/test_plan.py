@@ -10,7 +10,8 @@ import pytest
 from common.settings import load
 from deploy.settings import loaded_by, settings
 from embedded.stack.demo import demo_plan
-from embedded.stack.programs import SECRETS, Plan, command_environment, services, stores
+from embedded.stack.plan import SECRETS, Plan, command_environment
+from embedded.stack.programs import services, stores
 from embedded.stack.settings import StackSettings
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 # only passed on

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from embedded.stack import readiness
-from embedded.stack.programs import PROJECT
+from embedded.stack.plan import PROJECT
 from embedded.stack.readiness import EPHEMERAL, free_ports, is_free
 
 # Of few ports, so that two who do not know of each other must meet.

@@ -16,7 +16,8 @@ import pytest
 
 from common.errors import StartupError
 from embedded.stack.keys import KeyRing
-from embedded.stack.programs import MACHINE_VARIABLES, PROJECT, Program
+from embedded.stack.plan import MACHINE_VARIABLES, PROJECT
+from embedded.stack.programs import Program
 from embedded.stack.supervision import Supervisor
 from tests.running import command_lines, left_running
 
