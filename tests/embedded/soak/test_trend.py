@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -104,12 +105,16 @@ def handles_around_a_thread() -> tuple[list[int], list[list[str]]]:
     thread = threading.Thread(target=may_end.wait)
     thread.start()
     look()
-    with Path(f"/proc/{own.pid}/task/{thread.native_id}/stat").open():
+    task = Path(f"/proc/{own.pid}/task/{thread.native_id}")
+    with (task / "stat").open():
         look()
         with Path("/proc/self/stat").open():
             look()
         may_end.set()
         thread.join()
+        # Python calls a thread joined a moment before the kernel has ended it.
+        while task.exists():
+            time.sleep(0.001)
         look()
     look()
     return counts, seen
