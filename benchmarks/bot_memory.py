@@ -21,13 +21,13 @@ from zoneinfo import ZoneInfo
 from aiogram import Dispatcher
 from aiogram.types import Message
 
+from bot.classifier import Classifier, NoUpdateError
 from bot.command_limit import CommandLimiter
 from bot.completion import Completion
 from bot.delivery import Outbox
 from bot.desk import Desk
 from bot.i18n import Translations
 from bot.inbox import Stored
-from bot.incoming import Classifier, NoUpdateError
 from bot.lanes import Lanes, Line
 from bot.leases import Entry
 from bot.limits import Limits

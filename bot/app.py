@@ -16,6 +16,7 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from bot.bound_values import read_marker, watch_marker
+from bot.classifier import Classifier
 from bot.command_limit import CommandLimiter
 from bot.delivery import Outbox
 from bot.desk import Desk
@@ -24,7 +25,6 @@ from bot.erasure import Erasure
 from bot.export import Export
 from bot.i18n import Translations
 from bot.inbox import Inbox
-from bot.incoming import Classifier
 from bot.invites import Invites
 from bot.lanes import Lanes, Line
 from bot.leases import Leases, LeasesLostError

@@ -128,7 +128,7 @@ class Desk:
         if self._opener.is_stopped(line, opened):
             dropped = [part.entry.update_id for part in parts]
             await self._inbox.settle(dropped, UpdateOutcome.IGNORED, error="stopped")
-            line.dropped[entry.user_key or 0] += len(dropped)
+            line.cancellation.count_dropped(entry.user_key or 0, len(dropped))
             self._pass_over(line, dropped)
             return
         parts = self._opener.newest(line, parts)

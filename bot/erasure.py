@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.incoming import Sender
 from bot.limits import Limits
-from bot.people import People, Person, Sender
+from bot.people import People, Person
 from bot.sql import statement
 from bot.tables import Dialog, LlmCall, Message, Turn, Update, User
 from common import bindings

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
-from bot.incoming import Classifier, Incoming, NoUpdateError
+from bot.classifier import Classifier, Incoming, NoUpdateError
 from bot.metrics import Metrics
 from bot.people import People, Person
 from bot.statements import Statements

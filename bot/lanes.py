@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 
 from bot.leases import Entry, Leases, LeasesLostError, Notice
 from bot.metrics import Metrics
-from bot.stopping import StopSignal
+from bot.stopping import Cancellation
 from common.log import get_logger
 
 ENTRIES_AT_ONCE = 24
@@ -30,13 +30,9 @@ class Line:
     def __init__(self, lane: bytes, entries: Iterable[Entry], *, lanes: Lanes) -> None:
         self.lane = lane
         self.entries: deque[Entry] = deque(entries)
-        self.running: StopSignal | None = None
-        self.was_stopped = False
-        """A running answer was stopped and nobody was told yet."""
+        self.cancellation = Cancellation()
         self.is_interrupted = False
         """A /stop was stored: what waits before it is to be read again and dropped."""
-        self.dropped: Counter[int] = Counter()
-        """How many waiting messages of each person a /stop dropped, until they are told."""
         self.is_dirty = False
         """More may have been stored since the last read."""
         self.is_lost = False
@@ -70,18 +66,17 @@ class Line:
 
         Whatever came in between is the last question: then the running one is not.
         """
-        if self.running is None:
+        running = self.cancellation.running
+        if running is None:
             return
-        if self.is_dirty or len(self.entries) > len(self.running.fingerprints):
+        if self.is_dirty or len(self.entries) > len(running.fingerprints):
             return
-        if self.running.fingerprints.get(message_id, fingerprint) != fingerprint:
-            self.running.stop("edited")
+        if running.fingerprints.get(message_id, fingerprint) != fingerprint:
+            running.stop("edited")
 
     def stop(self, reason: str) -> None:
         """Stop the running turn, if there is one."""
-        if self.running:
-            self.was_stopped = True
-            self.running.stop(reason)
+        self.cancellation.stop(reason)
 
     def touch(self) -> None:
         self.is_dirty = True
@@ -306,7 +301,8 @@ class Lanes:
 
     def _stop_person(self, user_key: int, reason: str) -> None:
         for line in self._lines.values():
-            if line.running and line.running.user_key == user_key:
+            running = line.cancellation.running
+            if running and running.user_key == user_key:
                 line.stop(reason)
 
     # Ending.

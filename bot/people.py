@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.incoming import Sender
 from bot.tables import User
 from common import bindings
 from common.errors import SettingError
@@ -26,19 +27,6 @@ from common.sealing import Sealer, UnreadableError, Vault
 REMEMBERED_PEOPLE = 10_000
 TRIED_PEOPLE = 10
 """The newest, of whom DATA_KEY must open one."""
-
-
-@dataclass(frozen=True)
-class Sender:
-    """What Telegram says about an account."""
-
-    telegram_id: int
-    username: str | None = None
-    first_name: str = ""
-    last_name: str | None = None
-    language: str | None = None
-    is_person: bool = True
-    """False for the pseudonym of a group's anonymous admins and channels."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+import contextlib
+from collections import Counter
+from collections.abc import Coroutine, Iterator, Mapping
 from typing import Any, TypeVar
 
 from common.errors import DialyticsError
@@ -42,6 +44,46 @@ class StopSignal:
         """The reason, once there is one."""
         await self._raised.wait()
         return self.reason or ""
+
+
+class Cancellation:
+    """Stops the running turn of one chat, and remembers what its people were not told of yet.
+
+    Shared by the queue of the chat and by the handlers of its updates.
+    """
+
+    def __init__(self) -> None:
+        self.running: StopSignal | None = None
+        self._was_stopped = False
+        self._dropped: Counter[int] = Counter()
+
+    @contextlib.contextmanager
+    def while_running(self, signal: StopSignal) -> Iterator[None]:
+        """Let `signal` stop what runs in the block."""
+        self.running = signal
+        try:
+            yield
+        finally:
+            self.running = None
+
+    def stop(self, reason: str) -> None:
+        """Stop the running turn, if there is one."""
+        if self.running:
+            self._was_stopped = True
+            self.running.stop(reason)
+
+    def count_dropped(self, user_key: int, messages: int) -> None:
+        """A /stop dropped waiting messages of this person."""
+        self._dropped[user_key] += messages
+
+    def take_stopped(self) -> bool:
+        """Whether a turn was stopped since the last call."""
+        was_stopped, self._was_stopped = self._was_stopped, False
+        return was_stopped
+
+    def take_dropped(self, user_key: int) -> int:
+        """How many messages of this person were dropped since the last call."""
+        return self._dropped.pop(user_key, 0)
 
 
 async def until_stopped(work: Coroutine[Any, Any, T], stop: StopSignal) -> T:

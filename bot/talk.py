@@ -55,17 +55,16 @@ class Talk:
             replaces=replaces,
         )
         stop = StopSignal(user_key=visit.person.key, fingerprints=visit.fingerprints)
-        visit.line.running = stop
         visit.conversation.start_preview()
         try:
-            finished = await self._turns.take(question, visit.conversation, stop)
+            with visit.cancellation.while_running(stop):
+                finished = await self._turns.take(question, visit.conversation, stop)
         finally:
-            visit.line.running = None
             await visit.conversation.stop_preview()
         visit.settled = True
         visit.update_ids = finished.update_ids
         if finished.turn_id is not None:
-            self._notices.forget((visit.line.lane, visit.person.key))
+            self._notices.forget((visit.lane, visit.person.key))
         if finished.ending.reason == "blocked" and visit.place.is_private:
             await self._people.set_blocked(visit.person, at=datetime.now(UTC))
         elif not self._limits.is_admin(visit.sender.telegram_id):

@@ -1,4 +1,4 @@
-"""What a handler is given: the update's person, place, line and voice."""
+"""The context passed to handlers: user, chat, conversation and cancellation."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from datetime import datetime
 
 from bot.conversation import Conversation
 from bot.i18n import Translator
-from bot.incoming import Place
-from bot.lanes import Line
+from bot.incoming import Place, Sender
 from bot.meaning import Meaning
-from bot.people import Person, Sender
+from bot.people import Person
 from bot.question import Words
 from bot.records import Room
+from bot.stopping import Cancellation
 
 
 @dataclass
@@ -32,7 +32,8 @@ class Visit:
     sender: Sender
     place: Place
     room: Room
-    line: Line
+    lane: bytes
+    cancellation: Cancellation
     conversation: Conversation
     translate: Translator
     received_at: datetime
@@ -46,7 +47,7 @@ class Visit:
     settled: bool = False
     """The handler recorded the outcome itself."""
     reload: bool = False
-    """The handler changed what is stored of this line."""
+    """The handler changed what is stored of this lane."""
 
     async def notify(self, notice: str) -> None:
         """Say it, unless it is what was said last."""

@@ -62,7 +62,8 @@ class Visits:
             sender=sender,
             place=place,
             room=self._room(place),
-            line=line,
+            lane=line.lane,
+            cancellation=line.cancellation,
             conversation=Conversation(
                 place,
                 translator,

@@ -78,9 +78,8 @@ async def confirm_stop(_message: object, visit: Visit) -> UpdateOutcome:
     """The running answer was stopped when this update was stored; here only a word about it."""
     _ = visit.translate
     lines = []
-    dropped = visit.line.dropped.pop(visit.person.key, 0)
-    if visit.line.was_stopped:
-        visit.line.was_stopped = False
+    dropped = visit.cancellation.take_dropped(visit.person.key)
+    if visit.cancellation.take_stopped():
         lines.append(_("⏹ Stopped."))
     elif not dropped:
         lines.append(_("Nothing is being answered now."))

@@ -15,7 +15,7 @@ from sqlalchemy import text
 import bot.bound_values
 from bot.bound_values import read_marker, watch_marker
 from bot.erasure import Erasure
-from bot.people import Sender
+from bot.incoming import Sender
 from bot.rewrapping import EVERY, rewrap
 from common import bindings
 from common.bindings import COLUMNS, VERSION
