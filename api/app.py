@@ -21,6 +21,7 @@ from api.accounts.credentials import CredentialCache
 from api.accounts.directory import Directory
 from api.accounts.login import Login
 from api.accounts.passwords import Passwords
+from api.accounts.scopes import DESCRIPTIONS as SCOPES
 from api.accounts.store import Accounts
 from api.accounts.throttle import LoginThrottle
 from api.accounts.tokens import Tokens
@@ -33,8 +34,9 @@ from api.answers.snapshots import Resolve, Snapshots
 from api.answers.texts import Texts
 from api.compression import Compression
 from api.contract import describe
-from api.errors import ApiError, handle
+from api.errors import ApiError
 from api.gate import Gate
+from api.http.errors import handle
 from api.limits import Counters, make_counters
 from api.metrics import Metrics
 from api.middleware import BodyLimit, HeadAsGet, LastResort, OriginCheck, RequestContext
@@ -275,7 +277,7 @@ def create_app(
     )
     app.include_router(reference_routes())
     app.include_router(web_routes(server.web_dist))
-    describe(app, settings.limits)
+    describe(app, settings.limits, scopes={scope.value: text for scope, text in SCOPES.items()})
 
     _surround(app, settings, login=people.login, counters=counters, metrics=metrics)
     return app

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from api.accounts.scopes import DESCRIPTIONS
 from api.models.errors import HEADERS, Problem
 from api.settings import LimitSettings
 
@@ -27,7 +27,7 @@ dashboard asked for (`client_id=dashboard`). Every answer under `/api` carries `
 """
 
 
-def describe(app: FastAPI, limits: LimitSettings) -> None:
+def describe(app: FastAPI, limits: LimitSettings, *, scopes: Mapping[str, str]) -> None:
     """Replace the framework's document by ours, made once."""
 
     def document() -> dict[str, Any]:
@@ -49,7 +49,7 @@ def describe(app: FastAPI, limits: LimitSettings) -> None:
                     "flows": {
                         "password": {
                             "tokenUrl": "/api/v1/auth/token",
-                            "scopes": {scope.value: text for scope, text in DESCRIPTIONS.items()},
+                            "scopes": dict(scopes),
                         }
                     },
                 },

@@ -13,8 +13,9 @@ from limits import RateLimitItem
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.accounts.login import BASIC_OR_BEARER, Login, Principal
-from api.errors import TooManyRequests, Unauthenticated, as_api_error, render
+from api.accounts.login import Login, Principal
+from api.errors import NotAuthenticatedError, TooManyAttemptsError
+from api.http.errors import as_api_error, render
 from api.limits import Counters, CountersUnavailableError, Standing
 from api.metrics import Metrics
 from common.client_address import client_address
@@ -85,7 +86,7 @@ class Gate:
                 failure = error
         if standing is not None:
             if not standing.allowed:
-                failure = TooManyRequests(
+                failure = TooManyAttemptsError(
                     f"At most {item.amount} requests per {_words(item)}.",
                     retry_after=standing.seconds_until_free,
                 )
@@ -125,11 +126,11 @@ class Gate:
         return self._default, f"account:{principal.account_id}"
 
 
-def anonymous() -> Unauthenticated:
+def anonymous() -> NotAuthenticatedError:
     """The refusal of a request without credentials."""
-    return Unauthenticated(
+    return NotAuthenticatedError(
         "Credentials are needed: HTTP Basic, or a bearer token from /api/v1/auth/token.",
-        challenges=BASIC_OR_BEARER,
+        asks_for_password=True,
     )
 
 

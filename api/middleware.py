@@ -15,7 +15,8 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import Forbidden, render
+from api.errors import ForbiddenError
+from api.http.errors import render
 from api.metrics import Metrics
 from common.origins import SAFE_METHODS, is_cross_origin
 from common.tracing import Span, trace
@@ -117,7 +118,7 @@ class OriginCheck:
             allowed=self._allowed,
             behind_proxy=self._behind_proxy,
         ):
-            failure = Forbidden(
+            failure = ForbiddenError(
                 "Pages of this origin may not do this. CORS_ORIGINS names those that may.",
                 code="cross_origin",
             )

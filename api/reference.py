@@ -13,7 +13,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from api.errors import NotFound
+from api.errors import NotFoundError
 from api.web import find_files, respond
 
 ASSETS = ("favicon.png", "swagger-ui-bundle.js", "swagger-ui.css")
@@ -58,7 +58,7 @@ def reference_routes() -> APIRouter:
     @router.get("/docs/{name}")
     async def asset(request: Request, name: str) -> Response:
         if name not in assets:
-            raise NotFound("There is no such file.")
+            raise NotFoundError("There is no such file.")
         return respond(request, assets[name], policy=POLICY)
 
     return router

@@ -18,7 +18,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from api.errors import NotFound
+from api.errors import NotFoundError
 from api.negotiation import accepts_coding, matches_tag
 from common.log import get_logger
 
@@ -94,7 +94,7 @@ def web_routes(directory: Path) -> APIRouter:
             return respond(request, file)
         is_page = path.removesuffix("/") in PAGES and path != "/"
         if not is_page and _is_for_machines(path):
-            raise NotFound("There is no such route or file.")
+            raise NotFoundError("There is no such route or file.")
         file = files.get("index.html")
         if file is None:
             return HTMLResponse(

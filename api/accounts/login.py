@@ -20,11 +20,8 @@ from api.accounts.scopes import Scope
 from api.accounts.store import Account, Accounts, normalise_username
 from api.accounts.throttle import LoginThrottle
 from api.accounts.tokens import TokenError, Tokens
-from api.errors import Unauthenticated
+from api.errors import NotAuthenticatedError
 
-BASIC_OR_BEARER = ('Basic realm="dialytics", charset="UTF-8"', "Bearer")
-BEARER_ONLY = ('Bearer error="invalid_token"',)
-"""For pages: a browser opens no password dialog of its own over them."""
 LONGEST_HEADER = 8192
 DASHBOARD = "dashboard"
 
@@ -77,19 +74,19 @@ class Login:
         """The principal of an Authorization header.
 
         Raises:
-            Unauthenticated: the credentials do not hold.
-            TooManyRequests: too many did not hold before.
-            Unavailable: they cannot be checked now.
+            NotAuthenticatedError: the credentials do not hold.
+            TooManyAttemptsError: too many did not hold before.
+            UnavailableError: they cannot be checked now.
         """
         scheme, _, rest = header.partition(b" ")
         if len(header) > LONGEST_HEADER:
-            raise _refused(BASIC_OR_BEARER)
+            raise _refused(asks_for_password=True)
         match scheme.lower():
             case b"bearer":
                 return await self._by_token(rest.strip())
             case b"basic":
                 return await self._by_basic(rest.strip(), address=address)
-        raise _refused(BASIC_OR_BEARER)
+        raise _refused(asks_for_password=True)
 
     async def check_password(
         self,
@@ -98,13 +95,13 @@ class Login:
         *,
         address: str,
         has_token: bool = False,
-        challenges: tuple[str, ...] = BEARER_ONLY,
+        asks_for_password: bool = False,
     ) -> Account:
         """The account that these credentials open. `has_token`: they come with one of its tokens.
 
         Raises:
-            Unauthenticated: none.
-            TooManyRequests: too many failures before.
+            NotAuthenticatedError: none.
+            TooManyAttemptsError: too many failures before.
         """
         fingerprint = self._credentials.fingerprint(
             b"%b:%b"
@@ -125,7 +122,7 @@ class Login:
             # Checked anew behind this answer, so that no request waits for a hash while in use.
             self._checking(fingerprint, username, password, address=address, has_token=True)
         if account is None or account.is_disabled:
-            raise _refused(challenges)
+            raise _refused(asks_for_password=asks_for_password)
         return account
 
     def _checking(
@@ -180,12 +177,12 @@ class Login:
         try:
             decoded = base64.b64decode(encoded, validate=True).decode()
         except (binascii.Error, ValueError):
-            raise _refused(BASIC_OR_BEARER) from None
+            raise _refused(asks_for_password=True) from None
         username, separator, password = decoded.partition(":")
         if not separator:
-            raise _refused(BASIC_OR_BEARER)
+            raise _refused(asks_for_password=True)
         account = await self.check_password(
-            username, password, address=address, challenges=BASIC_OR_BEARER
+            username, password, address=address, asks_for_password=True
         )
         return Principal(
             account_id=account.id,
@@ -198,10 +195,10 @@ class Login:
         try:
             claims = self._tokens.read(token.decode("ascii"))
         except UnicodeDecodeError:
-            raise _refused(BEARER_ONLY) from None
+            raise _refused() from None
         except TokenError as error:
             code = "token_expired" if error.is_expired else None
-            raise _refused(BEARER_ONLY, code=code) from None
+            raise _refused(code=code) from None
         account = _open(
             await self._directory.account(claims.account_id), claims.credentials_version
         )
@@ -221,7 +218,7 @@ class Login:
         What is kept in memory may be older than a change whose announcement is still on its way.
 
         Raises:
-            Unauthenticated: it was closed, or its password was changed.
+            NotAuthenticatedError: it was closed, or its password was changed.
         """
         return _open(
             await self._accounts.by_id(principal.account_id), principal.credentials_version
@@ -231,13 +228,15 @@ class Login:
 def _open(account: Account | None, credentials_version: int | None) -> Account:
     """The account, if a token of this version still opens it."""
     if account is None or account.is_disabled or account.credentials_version != credentials_version:
-        raise _refused(BEARER_ONLY)
+        raise _refused()
     return account
 
 
-def _refused(challenges: tuple[str, ...], *, code: str | None = None) -> Unauthenticated:
+def _refused(*, asks_for_password: bool = False, code: str | None = None) -> NotAuthenticatedError:
     if code == "token_expired":
-        return Unauthenticated("The token has expired.", code=code, challenges=challenges)
-    return Unauthenticated(
-        "The credentials do not hold.", code="invalid_credentials", challenges=challenges
+        return NotAuthenticatedError("The token has expired.", code=code)
+    return NotAuthenticatedError(
+        "The credentials do not hold.",
+        code="invalid_credentials",
+        asks_for_password=asks_for_password,
     )

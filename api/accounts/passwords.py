@@ -21,7 +21,7 @@ from typing import TypeVar
 from passlib.context import CryptContext
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
-from api.errors import BadRequest, Unavailable
+from api.errors import RefusedError, UnavailableError
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ def check_policy(password: str, *, username: str) -> None:
     """Refuse what is guessed first.
 
     Raises:
-        BadRequest: naming the rule.
+        RefusedError: naming the rule.
     """
     problem = None
     if len(password) < SHORTEST_PASSWORD:
@@ -61,7 +61,7 @@ def check_policy(password: str, *, username: str) -> None:
     elif len(set(password)) < SHORTEST_PASSWORD // 2 or _is_common(password):
         problem = "it is too easy to guess"
     if problem:
-        raise BadRequest(f"This password is refused: {problem}.", code="weak_password")
+        raise RefusedError(f"This password is refused: {problem}.", code="weak_password")
 
 
 def _is_common(password: str) -> bool:
@@ -117,7 +117,7 @@ class Passwords:
 
     async def _run(self, work: Callable[..., T], *arguments: bytes | str) -> T:
         if self._waiting >= MOST_WAITING:
-            raise Unavailable("Too many logins at once.", code="busy", retry_after=2)
+            raise UnavailableError("Too many logins at once.", code="busy", retry_after=2)
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)

@@ -12,7 +12,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from api.accounts.scopes import Scope
-from api.errors import BadRequest, NotFound
+from api.errors import NotFoundError, RefusedError
 from api.tables import ApiUser, TextReading
 from common.postgres import Sessions, transaction
 
@@ -61,7 +61,7 @@ class Accounts:
         """A new account that may read statistics.
 
         Raises:
-            BadRequest: the username is taken.
+            RefusedError: the username is taken.
         """
         row = ApiUser(
             username=normalise_username(username),
@@ -75,7 +75,7 @@ class Accounts:
                 await session.refresh(row)
                 return _account(row)
         except IntegrityError as error:
-            raise BadRequest("This username is taken.", code="username_taken") from error
+            raise RefusedError("This username is taken.", code="username_taken") from error
 
     async def by_username(self, username: str) -> Account | None:
         name = normalise_username(username)
@@ -117,7 +117,7 @@ class Accounts:
         """Replace what the account may do.
 
         Raises:
-            NotFound: no such account.
+            NotFoundError: no such account.
         """
         return await self._update(account_id, scopes=sorted(scopes))
 
@@ -125,7 +125,7 @@ class Accounts:
         """Close or reopen an account.
 
         Raises:
-            NotFound: no such account.
+            NotFoundError: no such account.
         """
         return await self._update(account_id, disabled_at=func.now() if is_disabled else None)
 
@@ -135,7 +135,7 @@ class Accounts:
                 update(ApiUser).where(ApiUser.id == account_id).values(**values).returning(ApiUser)
             )
             if row is None:
-                raise NotFound("There is no such account.")
+                raise NotFoundError("There is no such account.")
             return _account(row)
 
     async def record_reading(

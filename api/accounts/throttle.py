@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 
 from limits import RateLimitItem, RateLimitItemPerDay
 
-from api.errors import TooManyRequests
+from api.errors import TooManyAttemptsError
 from api.limits import Counters, CountersUnavailableError
 
 _KNOWN = RateLimitItemPerDay(1, 30)
@@ -52,8 +52,8 @@ class LoginThrottle:
         With a token the account's owner asks, who is exempt of the ceiling.
 
         Raises:
-            TooManyRequests: too many failures before this one.
-            Unavailable: failures cannot be counted, so nobody may try.
+            TooManyAttemptsError: too many failures before this one.
+            UnavailableError: failures cannot be counted, so nobody may try.
         """
         known = f"login-known:{username}:{address}"
         keys = [
@@ -67,7 +67,7 @@ class LoginThrottle:
             standing = await self._counters.hit(item, key)
             if not standing.allowed:
                 await self._give_back(taken)
-                raise TooManyRequests(
+                raise TooManyAttemptsError(
                     "Too many failed logins. Wait, then try again.",
                     code="too_many_failures",
                     retry_after=standing.seconds_until_free,

@@ -13,8 +13,8 @@ from typing import TypeVarTuple
 from sqlalchemy import Result, Select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.answers.reader import log_query
 from api.metrics import Metrics
+from api.query_log import log_query
 from common.log import get_logger
 from common.postgres import Sessions
 from common.sealing import ACCEPTS_UNBOUND, OpeningPolicy

@@ -31,15 +31,16 @@ from api.answers.formats import (
     negotiate,
     to_arrow,
     to_csv,
-    to_json,
 )
-from api.answers.names import NAME_COLUMNS, NOBODY, NameBook, Names, with_name
+from api.answers.names import NOBODY, NameBook, Names, with_name
 from api.answers.questions import Question, Report
-from api.answers.reader import SLOW_ANSWER_SECONDS, asked_period
-from api.answers.schemas import joined
+from api.answers.reader import SLOW_ANSWER_SECONDS
+from api.answers.schemas import NAME_COLUMNS, joined
 from api.answers.snapshots import Snapshots
+from api.http.json import to_json
 from api.metrics import Metrics
 from api.negotiation import matches_tag
+from api.query_log import asked_period
 from common.log import get_logger
 from warehouse.periods import Period, midnight
 from warehouse.reading import Reader

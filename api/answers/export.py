@@ -17,13 +17,13 @@ from api.accounts import scopes
 from api.accounts.login import Principal
 from api.answers.desk import now_utc, stated_headers
 from api.answers.formats import MEDIA_TYPES, Format, Row, to_arrow, to_csv
-from api.answers.names import NAME_COLUMNS, NameBook, with_name
+from api.answers.names import NameBook, with_name
 from api.answers.questions import Chunks, Export, Question
-from api.answers.reader import asked_period
-from api.answers.schemas import joined
+from api.answers.schemas import NAME_COLUMNS, joined
 from api.answers.snapshots import Snapshots
-from api.errors import Unavailable
+from api.errors import UnavailableError
 from api.metrics import Metrics
+from api.query_log import asked_period
 from warehouse.reading import Reader
 
 MOST_EXPORTS = 4
@@ -61,11 +61,11 @@ class ExportDesk:
         """The export as CSV or Arrow.
 
         Raises:
-            Unavailable: as many as may run are running, or nothing was published yet.
+            UnavailableError: as many as may run are running, or nothing was published yet.
             WarehouseError: it cannot be had.
         """
         if not self._free:
-            raise Unavailable("Too many exports at once.", code="busy", retry_after=10)
+            raise UnavailableError("Too many exports at once.", code="busy", retry_after=10)
         self._free -= 1
         try:
             snapshot = await self._snapshots.published()

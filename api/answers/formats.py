@@ -10,9 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple
-from uuid import UUID
 
-import orjson
 import pyarrow as pa
 
 from api.answers.schemas import DECIMAL, TEXT
@@ -23,7 +21,6 @@ BYTE_ORDER_MARK = "\ufeff".encode()
 """How Excel learns that a file is UTF-8."""
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet runs a text as a formula by."""
-JSON_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 
 
 class Format(StrEnum):
@@ -69,19 +66,6 @@ def negotiate(asked: Asked, accept: str) -> Format:
             if media.strip() == own.partition(";")[0] and weight > best_weight:
                 best, best_weight = format_, weight
     return best
-
-
-def to_json(value: Any) -> bytes:
-    """JSON with every digit of a decimal as a number, moments in UTC with Z."""
-    return orjson.dumps(value, default=_json_default, option=JSON_OPTIONS)
-
-
-def _json_default(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return orjson.Fragment(f"{value:f}")
-    if isinstance(value, UUID):  # the driver's own subclass
-        return str(value)
-    raise TypeError(type(value).__name__)
 
 
 def flat(row: Any, *, prefix: str = "") -> dict[str, Any]:

@@ -16,7 +16,6 @@ from sqlalchemy import String, cast, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.answers.bot_tables import BotTables
-from api.answers.schemas import texts
 from api.patience import USUAL
 from bot.tables import User
 from common import bindings
@@ -40,7 +39,6 @@ class Names:
 
 
 NOBODY = Names(people={}, version="")
-NAME_COLUMNS = texts("name", "username")
 
 
 def with_name(row: Mapping[str, Any], names: Names) -> dict[str, Any]:

@@ -4,35 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from contextvars import ContextVar
 from typing import Any
 
-from structlog.stdlib import BoundLogger
-
 from api.metrics import Metrics
+from api.query_log import log_query
 from common.log import get_logger
 from warehouse.errors import WarehouseError
 from warehouse.reading import Reader
 
-SLOW_PART_SECONDS = 0.5
 SLOW_ANSWER_SECONDS = 1.0
 
-asked_period: ContextVar[str | None] = ContextVar("asked_period", default=None)
-"""The period of the answer that is being prepared, for the log."""
 
 log = get_logger(__name__)
-
-
-def log_query(logger: BoundLogger, name: str, *, seconds: float, rows: int | None = None) -> None:
-    """One line per query: a warning when it was slow."""
-    is_slow = seconds > SLOW_PART_SECONDS
-    (logger.warning if is_slow else logger.debug)(
-        "slow_query" if is_slow else "query",
-        query_name=name,
-        seconds=round(seconds, 4),
-        rows=rows,
-        period=asked_period.get(),
-    )
 
 
 class WatchedReader:

@@ -48,6 +48,10 @@ def joined(*schemas: Iterable[pa.Field]) -> pa.Schema:
     return pa.schema([field for schema in schemas for field in schema])
 
 
+NAME_COLUMNS = texts("name", "username")
+"""Added to the tables of reports that show people."""
+
+
 def _columns(shape: type, *, prefix: str) -> list[pa.Field]:
     hints = get_type_hints(shape)
     columns = []

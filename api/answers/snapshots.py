@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from api.errors import Unavailable
+from api.errors import UnavailableError
 from common.log import get_logger
 from warehouse.errors import WarehouseError
 from warehouse.reading import Reader
@@ -75,12 +75,12 @@ class Snapshots:
         """The snapshot that an answer may rest on.
 
         Raises:
-            Unavailable: nothing was published yet.
+            UnavailableError: nothing was published yet.
             WarehouseError: it cannot be read.
         """
         snapshot = await self.current()
         if snapshot.is_empty:
-            raise Unavailable("The first figures are being counted.", code="not_published_yet")
+            raise UnavailableError("The first figures are being counted.", code="not_published_yet")
         return snapshot
 
     async def look_ahead(self) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import select, tuple_
 
 from api.answers.bot_tables import BotTables
-from api.errors import NotFound
+from api.errors import NotFoundError
 from bot.tables import Dialog, LlmCall, Message, Turn, User
 from common import bindings
 from common.bindings import Binding
@@ -67,7 +67,7 @@ class Texts:
         """A page of a dialog, oldest first. Deleted messages are not shown.
 
         Raises:
-            NotFound: no such dialog, or it was erased.
+            NotFoundError: no such dialog, or it was erased.
         """
         async with self._tables.reading() as session:
             found = await self._tables.ask(
@@ -75,7 +75,7 @@ class Texts:
             )
             dialog = found.scalar_one_or_none()
             if dialog is None:
-                raise NotFound("There is no such dialog. It may have been erased.")
+                raise NotFoundError("There is no such dialog. It may have been erased.")
             statement = (
                 select(Message, User.wrapped_key, User.telegram_hmac)
                 .join(User, User.key == Message.user_key)
@@ -90,7 +90,7 @@ class Texts:
                 )
                 last = (await self._tables.ask(session, "dialog_page", named)).one_or_none()
                 if last is None:
-                    raise NotFound("There is no such message in this dialog.")
+                    raise NotFoundError("There is no such message in this dialog.")
                 statement = statement.where(place > (last.created_at, last.id))
             rows = (await self._tables.ask(session, "dialog_texts", statement)).all()
         return OpenedDialog(
@@ -106,7 +106,7 @@ class Texts:
         """The newest failed attempts of a dialog, newest first.
 
         Raises:
-            NotFound: no such dialog, or it was erased.
+            NotFoundError: no such dialog, or it was erased.
         """
         columns = (LlmCall.id, LlmCall.turn_id, LlmCall.attempt, LlmCall.model, LlmCall.started_at,
                    LlmCall.outcome, LlmCall.http_status, LlmCall.provider_code,
@@ -123,7 +123,7 @@ class Texts:
             dialog = select(Dialog.id).where(Dialog.id == dialog_id)
             found = await self._tables.ask(session, "dialog", dialog)
             if found.scalar_one_or_none() is None:
-                raise NotFound("There is no such dialog. It may have been erased.")
+                raise NotFoundError("There is no such dialog. It may have been erased.")
             rows = (await self._tables.ask(session, "dialog_failures", statement)).all()
         return [
             FailedCall(

@@ -10,15 +10,16 @@ from starlette.requests import Request
 
 from api.accounts.login import Principal
 from api.accounts.scopes import Scope
-from api.errors import Forbidden
+from api.errors import ForbiddenError, InvalidRequestError
 from api.gate import anonymous
+from api.http.query_string import single_values
 
 
 def principal_of(request: Request) -> Principal:
     """The principal of the request.
 
     Raises:
-        Unauthenticated: there is none.
+        NotAuthenticatedError: there is none.
     """
     principal: Principal | None = request.scope["state"].get("principal")
     if principal is None:
@@ -30,12 +31,12 @@ def with_scope(request: Request, scope: Scope) -> Principal:
     """The principal, if it has the scope.
 
     Raises:
-        Unauthenticated: there is none.
-        Forbidden: it lacks the scope.
+        NotAuthenticatedError: there is none.
+        ForbiddenError: it lacks the scope.
     """
     principal = principal_of(request)
     if not principal.may(scope):
-        raise Forbidden(
+        raise ForbiddenError(
             f"This needs the scope {scope}. An admin can grant it.",
             code="missing_scope",
             details=[{"scope": scope.value}],
@@ -60,6 +61,18 @@ Anyone = Annotated[Principal, Depends(authenticated)]
 StatsReader = Annotated[Principal, Depends(_needs(Scope.STATS_READ))]
 TextsReader = Annotated[Principal, Depends(_needs(Scope.TEXTS_READ))]
 Admin = Annotated[Principal, Depends(_needs(Scope.ADMIN))]
+
+
+async def one_value_each(request: Request, _principal: Anyone) -> None:
+    """Refuse repeated arguments where the framework would take the last one.
+
+    Raises:
+        InvalidRequestError: one is given more than once, or there are too many.
+    """
+    try:
+        single_values(request.scope["query_string"])
+    except ValueError as error:
+        raise InvalidRequestError("Too many arguments.", code="invalid_request") from error
 
 
 def secured(*scopes: Scope) -> dict[str, Any]:

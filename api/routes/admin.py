@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from api.accounts.directory import Directory
 from api.accounts.scopes import Scope
 from api.accounts.store import Account, Accounts
-from api.errors import BadRequest
+from api.errors import RefusedError
 from api.models.accounts import (
     AccountList,
     AccountView,
@@ -18,8 +18,7 @@ from api.models.accounts import (
     ScopesChange,
 )
 from api.models.errors import problems
-from api.routes.access import Admin, secured
-from api.routes.planning import one_value_each
+from api.routes.access import Admin, one_value_each, secured
 
 LARGEST_ID = 2**63 - 1
 AccountId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
@@ -52,7 +51,7 @@ def admin_routes(*, accounts: Accounts, directory: Directory) -> APIRouter:
     async def set_scopes(admin: Admin, account_id: AccountId, body: ScopesChange) -> AccountView:
         """Replace what an account may do. Holds from its next request on."""
         if account_id == admin.account_id and Scope.ADMIN not in body.scopes:
-            raise BadRequest("You cannot take the admin scope from yourself.", code="self_change")
+            raise RefusedError("You cannot take the admin scope from yourself.", code="self_change")
         account = await accounts.set_scopes(account_id, {scope.value for scope in body.scopes})
         directory.forget(account_id)
         return _view(account)
@@ -66,7 +65,7 @@ def admin_routes(*, accounts: Accounts, directory: Directory) -> APIRouter:
     async def disable(admin: Admin, account_id: AccountId) -> AccountView:
         """Close an account: passwords and tokens stop holding at once."""
         if account_id == admin.account_id:
-            raise BadRequest("You cannot disable yourself.", code="self_change")
+            raise RefusedError("You cannot disable yourself.", code="self_change")
         account = await accounts.set_disabled(account_id, is_disabled=True)
         directory.forget(account_id)
         return _view(account)

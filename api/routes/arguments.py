@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.answers.formats import Asked, Format
-from api.errors import Unprocessable
+from api.errors import InvalidRequestError
 from warehouse.moments import first_moment, on_clock, zone_named
 from warehouse.periods import Bucket, Period, PeriodName, resolve
 from warehouse.reports import CohortWidth, Filters, TopUsersBy
@@ -78,7 +78,7 @@ class PeriodQuery(FormatQuery):
         """The period; `all` begins with the data, at `beginning`.
 
         Raises:
-            Unprocessable: an argument is neither a day nor a moment.
+            InvalidRequestError: an argument is neither a day nor a moment.
             PeriodError: the arguments do not make a period.
         """
         tz = default_tz if self.tz is None else self.tz
@@ -155,7 +155,7 @@ def _moment(argument: str, text: str | None, zone: ZoneInfo) -> datetime | None:
             return first_moment(argument, date.fromisoformat(text), zone)
         moment = datetime.fromisoformat(_LOST_PLUS.sub("+", text))
     except ValueError:
-        raise Unprocessable(
+        raise InvalidRequestError(
             f"The argument {argument} is neither a day nor a moment.",
             code="invalid_period",
             details=[{"where": ["query", argument], "problem": "like 2026-03-01T09:15:00+03:00"}],

@@ -10,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.accounts.directory import Directory
-from api.accounts.login import BEARER_ONLY, Login
+from api.accounts.login import Login
 from api.accounts.passwords import Passwords, check_policy
 from api.accounts.store import Accounts
-from api.errors import Forbidden, Unauthenticated
+from api.errors import ForbiddenError, NotAuthenticatedError
 from api.models.accounts import (
     AccountView,
     Identity,
@@ -46,7 +46,7 @@ def auth_routes(
             body.admin_token.get_secret_value().encode("utf-8", "surrogatepass"),
             registration_token.get_secret_value().encode("utf-8", "surrogatepass"),
         ):
-            raise Forbidden("The admin token is wrong.", code="wrong_admin_token")
+            raise ForbiddenError("The admin token is wrong.", code="wrong_admin_token")
         password = body.password.get_secret_value()
         check_policy(password, username=body.username)
         account = await accounts.create(body.username, await passwords.hash(password))
@@ -57,7 +57,7 @@ def auth_routes(
         """Who am I, and what may this request do."""
         account = await directory.account(principal.account_id)
         if account is None:
-            raise Unauthenticated("This account is gone.", challenges=BEARER_ONLY)
+            raise NotAuthenticatedError("This account is gone.")
         return Identity(
             id=account.id,
             username=account.username,

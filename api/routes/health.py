@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 
 from api.accounts.directory import Directory
 from api.answers.snapshots import Snapshots
-from api.errors import Forbidden
+from api.errors import ForbiddenError
 from api.metrics import Metrics
 from api.patience import Patience
 from api.schema_state import OK, SchemaState, postgres_state, warehouse_state
@@ -128,7 +128,7 @@ def health_routes(
         if not may_read_metrics(
             peer, request.headers.items(), token=metrics_token, trusted_hops=trusted_hops
         ):
-            raise Forbidden("Metrics are for this machine, or for METRICS_TOKEN.")
+            raise ForbiddenError("Metrics are for this machine, or for METRICS_TOKEN.")
         return Response(metrics.render(), media_type=CONTENT_TYPE_LATEST)
 
     return router

@@ -6,26 +6,24 @@ quarter of an hour, on which every period turns, leaves nothing of it in the usu
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Generic, TypeVar
-from urllib.parse import parse_qsl, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 from pydantic import ValidationError
-from starlette.requests import Request
 
 from api.answers.formats import Asked
 from api.answers.questions import Question
-from api.errors import Unprocessable
-from api.routes.access import Anyone
+from api.errors import InvalidRequestError
+from api.http.query_string import single_values
 from api.routes.arguments import FormatQuery
 from warehouse.periods import PeriodName
 
 MOST_PLANS = 500
 LONGEST_QUERY = 4096
-MOST_ARGUMENTS = 50
 QUARTER_SECONDS = 900
 
 QueryT = TypeVar("QueryT", bound=FormatQuery)
@@ -59,7 +57,7 @@ class Planner(Generic[QueryT]):
         `beginning` of the data is needed where it `may_ask_for_all`.
 
         Raises:
-            Unprocessable: arguments are unknown or wrong.
+            InvalidRequestError: arguments are unknown or wrong.
             PeriodError: they make no period.
         """
         key = (raw, int(now.astimezone(UTC).timestamp()) // QUARTER_SECONDS, beginning)
@@ -74,11 +72,11 @@ class Planner(Generic[QueryT]):
 
     def _validated(self, raw: bytes) -> QueryT:
         if len(raw) > LONGEST_QUERY:
-            raise Unprocessable("The query string is too long.", code="invalid_request")
+            raise InvalidRequestError("The query string is too long.", code="invalid_request")
         try:
             return self._arguments.model_validate(single_values(raw))
         except ValidationError as error:
-            raise Unprocessable(
+            raise InvalidRequestError(
                 "The request has wrong or missing parts.",
                 code="invalid_request",
                 details=[
@@ -90,42 +88,7 @@ class Planner(Generic[QueryT]):
                 ],
             ) from error
         except ValueError as error:  # more fields than anybody needs
-            raise Unprocessable("Too many arguments.", code="invalid_request") from error
-
-
-def single_values(raw: bytes) -> dict[str, str]:
-    """The arguments of a query string. No argument of the API takes several values.
-
-    Raises:
-        Unprocessable: one is given more than once.
-        ValueError: more arguments than any request needs.
-    """
-    pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST_ARGUMENTS)
-    given = dict(pairs)
-    if len(given) < len(pairs):
-        counts = Counter(name for name, _ in pairs)
-        raise Unprocessable(
-            "An argument is given more than once.",
-            code="invalid_request",
-            details=[
-                {"where": ["query", name], "problem": "given more than once"}
-                for name, count in counts.items()
-                if count > 1
-            ],
-        )
-    return given
-
-
-async def one_value_each(request: Request, _principal: Anyone) -> None:
-    """Refuse repeated arguments where the framework would take the last one.
-
-    Raises:
-        Unprocessable: one is given more than once, or there are too many.
-    """
-    try:
-        single_values(request.scope["query_string"])
-    except ValueError as error:
-        raise Unprocessable("Too many arguments.", code="invalid_request") from error
+            raise InvalidRequestError("Too many arguments.", code="invalid_request") from error
 
 
 @cache

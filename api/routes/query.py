@@ -15,9 +15,8 @@ from api.answers.questions import Question, Report
 from api.answers.schemas import COUNT, DAY, DECIMAL, MOMENT, NUMBER, TEXT, joined
 from api.models.query import QueryBody
 from api.models.stats import QueryResult
-from api.routes.access import StatsReader
+from api.routes.access import StatsReader, one_value_each
 from api.routes.arguments import FormatQuery
-from api.routes.planning import one_value_each
 from api.routes.stats import answers
 from warehouse.catalogue import BY_NAME
 from warehouse.periods import Bucket

@@ -11,13 +11,12 @@ from starlette.responses import Response
 
 from api.accounts.scopes import Scope
 from api.accounts.store import Accounts
-from api.answers.formats import to_json
 from api.answers.names import NOBODY, NameBook
 from api.answers.texts import Texts
+from api.http.json import to_json
 from api.models.errors import RATE_HEADERS, problems
-from api.models.stats import DialogFailures, DialogText
-from api.routes.access import TextsReader, secured
-from api.routes.planning import one_value_each
+from api.models.people import DialogFailures, DialogText
+from api.routes.access import TextsReader, one_value_each, secured
 
 
 def text_routes(*, texts: Texts, names: NameBook, accounts: Accounts) -> APIRouter:

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.accounts.login import BEARER_ONLY, Login
+from api.accounts.login import Login
 from api.accounts.tokens import Issued, TokenError, Tokens
-from api.errors import BadRequest, Unauthenticated
+from api.errors import NotAuthenticatedError, RefusedError
 from api.models.accounts import TokenAnswer, TokenForm
 from api.models.errors import problems
 from api.routes.access import Anyone
@@ -32,7 +32,9 @@ def token_routes(*, login: Login, tokens: Tokens) -> APIRouter:
         )
         asked = frozenset(form.scope.split())
         if asked - account.scopes:
-            raise BadRequest("The account lacks a scope that was asked for.", code="invalid_scope")
+            raise RefusedError(
+                "The account lacks a scope that was asked for.", code="invalid_scope"
+            )
         granted = asked or account.scopes
         response.headers["Cache-Control"] = "no-store"
         issued = tokens.issue(
@@ -55,7 +57,7 @@ def token_routes(*, login: Login, tokens: Tokens) -> APIRouter:
         The new token has the scopes of the old one that the account still has.
         """
         if principal.logged_in_at is None:
-            raise BadRequest("Only a bearer token can be renewed.", code="not_renewable")
+            raise RefusedError("Only a bearer token can be renewed.", code="not_renewable")
         account = await login.renewable(principal)
         granted = principal.scopes & account.scopes
         try:
@@ -67,10 +69,9 @@ def token_routes(*, login: Login, tokens: Tokens) -> APIRouter:
                 logged_in_at=principal.logged_in_at,
             )
         except TokenError as error:
-            raise Unauthenticated(
+            raise NotAuthenticatedError(
                 "The session is over: log in again.",
                 code="session_over",
-                challenges=BEARER_ONLY,
             ) from error
         response.headers["Cache-Control"] = "no-store"
         return _token_answer(issued, granted)

@@ -24,7 +24,7 @@ from api.answers.formats import Format
 from api.answers.names import NameBook
 from api.answers.questions import Question
 from api.answers.snapshots import Snapshots
-from api.errors import Unavailable
+from api.errors import UnavailableError
 from api.metrics import Metrics
 from api.routes import exports
 from api.routes.arguments import DialogsQuery
@@ -199,7 +199,7 @@ async def test_few_exports_run_at_once_and_leave_when_the_client_does(
         return await desk.serve(principal, question, question.export, format_=Format.CSV)
 
     started = [await start() for _ in range(MOST_EXPORTS)]
-    with pytest.raises(Unavailable, match="Too many exports"):
+    with pytest.raises(UnavailableError, match="Too many exports"):
         await start()
 
     async def gone(message: Message) -> None:

@@ -1,0 +1,190 @@
+"""Turns any exception into the one response that the client may see. Only here: status codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as SQLAlchemyTimeoutError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.errors import (
+    ApiError,
+    ForbiddenError,
+    InternalError,
+    InvalidRequestError,
+    NotAuthenticatedError,
+    NotFoundError,
+    RefusedError,
+    TooManyAttemptsError,
+    UnavailableError,
+)
+from api.limits import CountersUnavailableError
+from common.log import get_logger
+from warehouse.errors import QueryTooExpensiveError, WarehouseUnavailableError
+from warehouse.moments import PeriodError
+from warehouse.query import QueryError
+from warehouse.reports import CursorError
+
+log = get_logger(__name__)
+
+STATUSES: dict[type[ApiError], int] = {
+    RefusedError: 400,
+    NotAuthenticatedError: 401,
+    ForbiddenError: 403,
+    NotFoundError: 404,
+    InvalidRequestError: 422,
+    TooManyAttemptsError: 429,
+    UnavailableError: 503,
+    ApiError: 500,
+}
+# Each in a header of its own: browsers misread a list.
+BASIC_OR_BEARER = ('Basic realm="dialytics", charset="UTF-8"', "Bearer")
+BEARER_ONLY = ('Bearer error="invalid_token"',)
+"""For pages: a browser opens no password dialog of its own over them."""
+
+
+class _FrameworkError(ApiError):
+    """An error of the framework, with its own status and headers."""
+
+    def __init__(self, message: str, *, code: str, status: int, headers: dict[str, str]) -> None:
+        super().__init__(message, code=code)
+        self.status = status
+        self.headers = headers
+
+
+def _invalid_request(error: RequestValidationError) -> ApiError:
+    return InvalidRequestError(
+        "The request has wrong or missing parts.",
+        code="invalid_request",
+        details=[
+            {"where": [str(step) for step in problem["loc"]], "problem": problem["msg"]}
+            for problem in error.errors()
+        ],
+    )
+
+
+def _invalid_period(error: PeriodError) -> ApiError:
+    return InvalidRequestError(
+        f"The period cannot be answered: {error}.",
+        code="invalid_period",
+        details=[{"where": ["query", error.field], "problem": str(error)}],
+    )
+
+
+def _invalid_query(error: QueryError) -> ApiError:
+    return InvalidRequestError(
+        f"The query is not valid: {error}.",
+        code="invalid_query",
+        details=[{"where": ["body", error.path], "problem": str(error)}],
+    )
+
+
+# Python has renamed the phrase of this one.
+_OWN_CODES = {413: "body_too_large"}
+
+
+def _http_error(error: HTTPException) -> ApiError:
+    headers = dict(error.headers or {})
+    if headers.get("Allow") == "GET":
+        headers["Allow"] = "GET, HEAD"
+    return _FrameworkError(
+        str(error.detail),
+        code=_OWN_CODES.get(error.status_code)
+        or HTTPStatus(error.status_code).phrase.lower().replace(" ", "_"),
+        status=error.status_code,
+        headers=headers,
+    )
+
+
+def _database_away(_error: Exception) -> ApiError:
+    return UnavailableError("The database is away for a moment.", code="database_unavailable")
+
+
+# The first that fits. What is not here is our own fault.
+_TRANSLATIONS: tuple[tuple[type[Exception], Callable[[Any], ApiError]], ...] = (
+    (ApiError, lambda error: error),
+    (RequestValidationError, _invalid_request),
+    (HTTPException, _http_error),
+    (PeriodError, _invalid_period),
+    (QueryError, _invalid_query),
+    (
+        CursorError,
+        lambda _: InvalidRequestError("This cursor was not issued here.", code="invalid_cursor"),
+    ),
+    (
+        QueryTooExpensiveError,
+        lambda _: InvalidRequestError(
+            "The question costs too much. Ask for a shorter period, wider buckets or fewer"
+            " dimensions.",
+            code="too_expensive",
+        ),
+    ),
+    (
+        WarehouseUnavailableError,
+        lambda _: UnavailableError("The statistics are away for a moment.", code="warehouse_away"),
+    ),
+    (
+        CountersUnavailableError,
+        lambda _: UnavailableError("Logins are closed for a moment.", code="logins_closed"),
+    ),
+    (InterfaceError, _database_away),
+    (OperationalError, _database_away),
+    (SQLAlchemyTimeoutError, _database_away),
+    (OSError, _database_away),
+)
+
+
+def as_api_error(error: Exception) -> ApiError:
+    """What the client may know about any exception."""
+    for kind, translate in _TRANSLATIONS:
+        if isinstance(error, kind):
+            return translate(error)
+    return InternalError("Something broke on our side. The request id names it in the log.")
+
+
+def render(error: Exception, *, request_id: str) -> Response:
+    """The one shape of every error: `{code, message, details, request_id}`."""
+    failure = as_api_error(error)
+    if isinstance(failure, InternalError):
+        log.error("request_failed", request_id=request_id, exc_info=error)
+    response = Response(
+        orjson.dumps(
+            {
+                "code": failure.code,
+                "message": failure.message,
+                "details": failure.details,
+                "request_id": request_id,
+            }
+        ),
+        status_code=_status_of(failure),
+        media_type="application/json",
+        headers={"Cache-Control": "no-store", **_headers_of(failure)},
+    )
+    if isinstance(failure, NotAuthenticatedError):
+        for challenge in BASIC_OR_BEARER if failure.asks_for_password else BEARER_ONLY:
+            response.headers.append("WWW-Authenticate", challenge)
+    return response
+
+
+def _status_of(failure: ApiError) -> int:
+    if isinstance(failure, _FrameworkError):
+        return failure.status
+    return next(status for kind, status in STATUSES.items() if isinstance(failure, kind))
+
+
+def _headers_of(failure: ApiError) -> dict[str, str]:
+    if isinstance(failure, _FrameworkError):
+        return failure.headers
+    return {} if failure.retry_after is None else {"Retry-After": str(failure.retry_after)}
+
+
+async def handle(request: Request, error: Exception) -> Response:
+    """FastAPI's exception handler for all of them."""
+    return render(error, request_id=request.state.request_id)

@@ -1,0 +1,24 @@
+"""Writes JSON as every answer of the API does."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+JSON_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
+
+
+def to_json(value: Any) -> bytes:
+    """JSON with every digit of a decimal as a number, moments in UTC with Z."""
+    return orjson.dumps(value, default=_json_default, option=JSON_OPTIONS)
+
+
+def _json_default(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return orjson.Fragment(f"{value:f}")
+    if isinstance(value, UUID):  # the driver's own subclass
+        return str(value)
+    raise TypeError(type(value).__name__)
