@@ -12,11 +12,9 @@ from common.log import configure_logging, get_logger
 from common.postgres import refuse_wrong_server
 from common.process import run
 from common.settings import RuntimeSettings, load
-from pipelines.cycle import Stores
 from pipelines.dagster_home import PROCESSES, command, environment, write_home
 from pipelines.dagster_storage import prepare_storage
-from pipelines.environment import load_stores
-from pipelines.settings import DagsterSettings
+from pipelines.settings import DagsterSettings, Stores, load_stores
 from warehouse.client import Writer
 from warehouse.errors import ServerTooOldError, WarehouseUnavailableError
 

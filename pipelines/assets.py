@@ -6,8 +6,9 @@ from datetime import date
 import dagster as dg
 
 from pipelines.checks import BLOCKING
-from pipelines.cycle import Stores, exclusively
+from pipelines.cycle import exclusively
 from pipelines.reported import FIRST_DAY, batch_metadata, publication_metadata
+from pipelines.settings import Stores
 
 OWNERS = ["team:data"]
 RETRIES = dg.RetryPolicy(

@@ -16,9 +16,9 @@ from common.errors import SettingError
 from common.log import configure_logging
 from common.process import run
 from common.settings import RuntimeSettings, load
-from pipelines.cycle import Stores, exclusively
-from pipelines.environment import load_stores
+from pipelines.cycle import exclusively
 from pipelines.rollup import Publication
+from pipelines.settings import Stores, load_stores
 
 LONGEST_RANGE_DAYS = 20_000
 

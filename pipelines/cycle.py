@@ -9,26 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from common.settings import DatabaseSettings, ReportSettings
 from common.tracing import span, trace
 from pipelines.checks import record_lag
 from pipelines.replicate import Batch, Replication, Step, no_step, resync_reason
 from pipelines.rollup import Publication, Rollups
-from pipelines.settings import PipelineSettings
+from pipelines.settings import Stores
 from pipelines.source import Source
 from pipelines.watermark import Watermark, Watermarks
 from warehouse.client import Writer
-from warehouse.settings import WarehouseSettings
-
-
-@dataclass(frozen=True, slots=True)
-class Stores:
-    """Everything that a process of the pipelines is configured with."""
-
-    database: DatabaseSettings
-    warehouse: WarehouseSettings
-    pipelines: PipelineSettings
-    report: ReportSettings
 
 
 @dataclass(frozen=True, slots=True)

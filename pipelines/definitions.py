@@ -11,14 +11,12 @@ from common.log import configure_logging
 from common.settings import RuntimeSettings, load
 from common.tracing import TracingSettings, configure_tracing
 from pipelines.assets import MOVES_DATA, SOURCES, ledger_assets, rollup_assets
-from pipelines.cycle import Stores
 from pipelines.digest_job import digest_job, notices_job, operator_schedules
-from pipelines.environment import load_stores
 from pipelines.expectation_checks import expectations
 from pipelines.follower_job import follow_job, new_data_sensor
 from pipelines.metrics_server import export_metrics
 from pipelines.prune_job import prune_job
-from pipelines.settings import DagsterSettings
+from pipelines.settings import DagsterSettings, Stores, load_stores
 from pipelines.upkeep_jobs import (
     HEAVY,
     QUALITY_JOB,

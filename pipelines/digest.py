@@ -9,9 +9,9 @@ import asyncio
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from pipelines.cycle import Stores
 from pipelines.operator_words import WORDS
 from pipelines.outbox import Message, write
+from pipelines.settings import Stores
 from pipelines.unusual import HISTORY_DAYS, unusual_day
 from warehouse import reports
 from warehouse.client import Reader

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from pipelines.assets import RETRIES
-from pipelines.cycle import Stores
 from pipelines.digest import send_digest, yesterday
 from pipelines.notices import send_notices
+from pipelines.settings import Stores
 
 
 def digest_job(stores: Stores, *, log: dg.LoggerDefinition) -> dg.JobDefinition:

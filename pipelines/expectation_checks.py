@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from pipelines.cycle import Stores
 from pipelines.expectations.names import CHECKS
+from pipelines.settings import Stores
 
 RECENT_DAYS = 2
 EVERYTHING = (date(1970, 1, 1), date(2149, 1, 1))

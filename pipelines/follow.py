@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from common.log import get_logger
-from pipelines.cycle import Stores, exclusively
+from pipelines.cycle import exclusively
 from pipelines.errors import BusyError, LockLostError, SchemaDriftError, SourceError
 from pipelines.replicate import Batch
 from pipelines.rollup import Publication
+from pipelines.settings import Stores
 from pipelines.source import FOLLOWER, Source
 from warehouse.errors import WarehouseUnavailableError
 

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from common.tracing import flush_traces
-from pipelines.cycle import Stores
 from pipelines.follow import Follower, new_data
 from pipelines.reported import Reporter
+from pipelines.settings import Stores
 
 FOLLOW_JOB = "follow"
 FOLLOWS = {"dialytics/follows": "true"}

@@ -10,9 +10,9 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from pipelines.cycle import Stores
 from pipelines.operator_words import WORDS, Words
 from pipelines.outbox import Message, write
+from pipelines.settings import Stores
 from pipelines.unusual import HISTORY_DAYS, HOUR, LONGEST_STREAK_HOURS, unusual_hour
 from warehouse import reports
 from warehouse.client import Reader

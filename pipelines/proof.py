@@ -16,8 +16,7 @@ from datetime import datetime
 from common.log import configure_logging
 from common.process import run
 from common.settings import RuntimeSettings, load
-from pipelines.cycle import Stores
-from pipelines.environment import load_stores
+from pipelines.settings import Stores, load_stores
 from pipelines.source import Source
 from warehouse.client import Writer
 

@@ -31,8 +31,8 @@ from pipelines.comparison import (
     Scope,
     one_snapshot,
 )
-from pipelines.cycle import Session, Stores, exclusively
-from pipelines.environment import load_stores
+from pipelines.cycle import Session, exclusively
+from pipelines.settings import Stores, load_stores
 from warehouse.periods import midnight
 
 log = get_logger(__name__)

@@ -12,7 +12,8 @@ import psycopg
 
 from common.log import get_logger
 from common.zones import zone_named
-from pipelines.cycle import Stores, exclusively
+from pipelines.cycle import exclusively
+from pipelines.settings import Stores
 from pipelines.watermark import Watermarks
 from warehouse.client import Writer
 

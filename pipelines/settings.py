@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -12,7 +13,8 @@ from pydantic import Field, SecretStr, field_validator
 from common.listening import is_every_address, is_loopback
 from common.origins import hostname_of
 from common.postgres_url import PostgresUrl
-from common.settings import MetricsSettings, Section
+from common.settings import DatabaseSettings, MetricsSettings, ReportSettings, Section, load
+from warehouse.settings import WarehouseSettings
 
 LAST_BACKUP = "last-backup"
 """File in DATA_DIR that `make backup` and deploy/backup.sh touch when they have finished."""
@@ -129,3 +131,27 @@ class DagsterSettings(MetricsSettings):
 
 def _names(listed: str) -> list[str]:
     return [name.strip() for name in listed.split(",") if name.strip()]
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Everything that a process of the pipelines is configured with."""
+
+    database: DatabaseSettings
+    warehouse: WarehouseSettings
+    pipelines: PipelineSettings
+    report: ReportSettings
+
+
+def load_stores() -> Stores:
+    """Settings of both stores and of the pipelines.
+
+    Raises:
+        SettingError: naming the first setting that is missing or wrong.
+    """
+    return Stores(
+        database=load(DatabaseSettings),
+        warehouse=load(WarehouseSettings),
+        pipelines=load(PipelineSettings),
+        report=load(ReportSettings),
+    )

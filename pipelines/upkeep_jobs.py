@@ -3,11 +3,12 @@
 import dagster as dg
 
 from pipelines.assets import MOVES_DATA, RETRIES
-from pipelines.cycle import Stores, exclusively
+from pipelines.cycle import exclusively
 from pipelines.expectation_checks import RangeToCheck, op_name
 from pipelines.expectations.names import CHECKS
 from pipelines.reconcile import reconcile
 from pipelines.retention import apply_retention
+from pipelines.settings import Stores
 
 QUALITY_JOB = "quality"
 HEAVY = {"dialytics/heavy": "true"}

@@ -31,8 +31,8 @@ from dashboards.grafana.probing import (
 from embedded.stack.lifecycle import Progress, Stack
 from embedded.stack.plan import Plan
 from embedded.stack.smoke import isolated_plan
-from pipelines.cycle import Stores, run_cycle
-from pipelines.settings import PipelineSettings
+from pipelines.cycle import run_cycle
+from pipelines.settings import PipelineSettings, Stores
 from warehouse import reports
 from warehouse.client import Reader
 from warehouse.periods import Bucket, Period, PeriodName

@@ -16,8 +16,8 @@ from uuid import UUID, uuid4
 import pandas as pd
 
 from common.zones import ledger_clock
-from pipelines.cycle import Stores
 from pipelines.expectations.names import CHECKS
+from pipelines.settings import Stores
 from pipelines.watermark import Watermarks
 from warehouse.client import Writer
 

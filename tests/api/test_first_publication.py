@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from common.settings import DatabaseSettings, ReportSettings
-from pipelines.cycle import Stores, run_cycle
-from pipelines.settings import PipelineSettings
+from pipelines.cycle import run_cycle
+from pipelines.settings import PipelineSettings, Stores
 from tests.api.constants import PARTS, STATS
 from tests.api.running import PASSWORD, StartApi, register
 from tests.clickhouse_process import ClickHouseProcess

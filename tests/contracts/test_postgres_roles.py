@@ -12,10 +12,10 @@ import pytest
 
 from common.settings import DatabaseSettings, ReportSettings
 from embedded.postgres import EmbeddedPostgres
-from pipelines.cycle import Stores, run_cycle
+from pipelines.cycle import run_cycle
 from pipelines.proof import prove
 from pipelines.retention import apply_retention
-from pipelines.settings import PipelineSettings
+from pipelines.settings import PipelineSettings, Stores
 from pipelines.source import Source
 from tests.contracts.roles import DATABASE, PROJECT, script, url
 from tests.pipelines.ledger import Ledger, turn

@@ -21,8 +21,8 @@ from common.postgres import create_engine
 from common.sealing import Vault
 from common.settings import DatabaseSettings, ReportSettings
 from embedded.postgres import BINARIES, EmbeddedPostgres
-from pipelines.cycle import Stores, run_cycle
-from pipelines.settings import PipelineSettings
+from pipelines.cycle import run_cycle
+from pipelines.settings import PipelineSettings, Stores
 from tests.bot.old_values import make_old
 from tests.clickhouse_process import WRITER_PASSWORD, ClickHouseProcess
 from tests.conftest import alembic_config

@@ -19,9 +19,9 @@ import pytest
 from common.settings import DatabaseSettings, ReportSettings
 from embedded.postgres import EmbeddedPostgres
 from embedded.stack.readiness import free_ports
-from pipelines.cycle import Stores, run_cycle
+from pipelines.cycle import run_cycle
 from pipelines.notices import send_notices
-from pipelines.settings import PipelineSettings
+from pipelines.settings import PipelineSettings, Stores
 from simulator.app import Simulator
 from simulator.telegram.world import Person
 from tests.contracts.roles import DATABASE, PROJECT, url

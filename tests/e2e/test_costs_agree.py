@@ -19,8 +19,7 @@ from common.settings import DatabaseSettings, ReportSettings
 from dashboards.grafana.board import BOARDS
 from dashboards.grafana.macros import Picked
 from dashboards.grafana.probing import Asker, clickhouse_panels
-from pipelines.cycle import Stores
-from pipelines.settings import PipelineSettings
+from pipelines.settings import PipelineSettings, Stores
 from simulator.app import Simulator
 from simulator.model.behaviour import ModelFault
 from tests.api.constants import STATS

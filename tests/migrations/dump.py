@@ -24,8 +24,8 @@ from common.log import configure_logging
 from common.settings import DatabaseSettings, ReportSettings, RuntimeSettings, load
 from common.version import VERSION
 from embedded.postgres import BINARIES
-from pipelines.cycle import Stores, run_cycle
-from pipelines.settings import PipelineSettings
+from pipelines.cycle import run_cycle
+from pipelines.settings import PipelineSettings, Stores
 from tests.clickhouse_process import ClickHouseProcess
 from tests.conftest import alembic_config, running_postgres
 from tests.migrations.reports import Answers, every_report

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from typing import Any
 
-from pipelines.cycle import Stores
+from pipelines.settings import Stores
 
 
 def run(stores: Stores, *command: str) -> Any:

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from common.settings import DatabaseSettings, ReportSettings
-from pipelines.cycle import Stores
-from pipelines.settings import PipelineSettings
+from pipelines.settings import PipelineSettings, Stores
 from tests.pipelines.ledger import Ledger
 from warehouse.client import Writer
 from warehouse.settings import WarehouseSettings

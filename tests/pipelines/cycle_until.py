@@ -10,7 +10,7 @@ import signal
 import sys
 
 from pipelines.cycle import run_cycle
-from pipelines.environment import load_stores
+from pipelines.settings import load_stores
 
 
 def main() -> None:

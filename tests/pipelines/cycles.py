@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import psycopg
 
-from pipelines.cycle import Session, Stores, run_cycle
+from pipelines.cycle import Session, run_cycle
+from pipelines.settings import Stores
 from warehouse.client import Writer
 
 RUNNING = """

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pytest
 from alembic import command
 
-from pipelines.cycle import Stores, exclusively, run_cycle
-from pipelines.settings import PipelineSettings
+from pipelines.cycle import exclusively, run_cycle
+from pipelines.settings import PipelineSettings, Stores
 from tests.clickhouse_process import ClickHouseProcess
 from tests.conftest import alembic_config
 from tests.pipelines.constants import ACTIVITY_BUILT, DATA_STORED, PAGE_RECORDED, PAGE_STORED, SCALE

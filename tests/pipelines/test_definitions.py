@@ -12,12 +12,12 @@ import dagster as dg
 import pytest
 
 from common.settings import DatabaseSettings, ReportSettings
-from pipelines.cycle import Stores, run_cycle
+from pipelines.cycle import run_cycle
 from pipelines.dagster_home import command, environment, instance_configuration, write_home
 from pipelines.definitions import build_definitions
 from pipelines.expectation_checks import range_to_check
 from pipelines.publish import ROLLUPS
-from pipelines.settings import DagsterSettings, PipelineSettings
+from pipelines.settings import DagsterSettings, PipelineSettings, Stores
 from tests.pipelines.ledger import NOON, Ledger, assert_equal, turn
 from warehouse.client import Writer
 from warehouse.settings import WarehouseSettings

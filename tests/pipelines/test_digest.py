@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from pipelines.cycle import Stores, run_cycle
+from pipelines.cycle import run_cycle
 from pipelines.definitions import build_definitions
 from pipelines.digest import make_digest, send_digest, yesterday
-from pipelines.settings import PipelineSettings
+from pipelines.settings import PipelineSettings, Stores
 from pipelines.unusual import unusual_day
 from tests.pipelines.ledger import Ledger, turn
 from warehouse.reports import ActivityPoint

@@ -8,8 +8,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from pipelines.cycle import Stores, run_cycle
+from pipelines.cycle import run_cycle
 from pipelines.replicate import resync_reason
+from pipelines.settings import Stores
 from pipelines.source_status import Echo, SourceStatus
 from pipelines.watermark import Watermark
 from tests.pipelines.constants import SYSTEM_IDENTIFIER

@@ -19,8 +19,8 @@ from common.sealing import KEY_BYTES, Vault
 from common.settings import DatabaseSettings
 from embedded.postgres import EmbeddedPostgres
 from pipelines.columns import REPLICATED
-from pipelines.cycle import Stores
 from pipelines.proof import prove
+from pipelines.settings import Stores
 from simulator.app import Simulator
 from simulator.telegram.world import Person
 from tests.bot.conftest import DATA_KEY, World, running_bot

@@ -11,9 +11,10 @@ import dagster as dg
 import pytest
 
 from pipelines.checks import BLOCKING
-from pipelines.cycle import Stores, run_cycle
+from pipelines.cycle import run_cycle
 from pipelines.definitions import build_definitions
 from pipelines.expectations.names import CHECKS
+from pipelines.settings import Stores
 from tests.pipelines.by_hand import run
 from tests.pipelines.ledger import NOON, Ledger, random_turn, turn
 from warehouse.client import Writer

@@ -11,12 +11,12 @@ import dagster as dg
 import pytest
 from dagster._core.storage.runs.schema import RunsTable
 
-from pipelines.cycle import Stores, run_cycle
+from pipelines.cycle import run_cycle
 from pipelines.definitions import build_definitions
 from pipelines.errors import BusyError, LockLostError, SchemaDriftError
 from pipelines.follow import ATTEMPTS, Follower
 from pipelines.follower_job import STARTING
-from pipelines.settings import PipelineSettings
+from pipelines.settings import PipelineSettings, Stores
 from pipelines.source import Source
 from tests.pipelines.constants import ACTIVITY_BUILT, DATA_STORED
 from tests.pipelines.ledger import Ledger, assert_equal, turn

@@ -9,10 +9,11 @@ from datetime import date, timedelta
 import pytest
 
 from common.zones import RELEASE, ledger_clock
-from pipelines.cycle import Stores, exclusively, run_cycle
+from pipelines.cycle import exclusively, run_cycle
 from pipelines.errors import LockLostError
 from pipelines.gather import Gathering, scattered
 from pipelines.publish import Build, Publisher, ReportDays
+from pipelines.settings import Stores
 from tests.pipelines.cycles import collect_until
 from tests.pipelines.ledger import NOON, Ledger, random_turn
 from tests.pipelines.test_rollup import MOSCOW, assert_exact, published

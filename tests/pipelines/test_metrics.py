@@ -24,11 +24,11 @@ from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from pydantic import SecretStr
 
-from pipelines.cycle import Stores, run_cycle
+from pipelines.cycle import run_cycle
 from pipelines.definitions import build_definitions
 from pipelines.metrics import JOBS, DagsterPart, DiskPart, PipelineCollector, WarehousePart
 from pipelines.metrics_server import make_registry, serve_metrics
-from pipelines.settings import LAST_BACKUP
+from pipelines.settings import LAST_BACKUP, Stores
 from tests.clickhouse_process import ClickHouseProcess
 from tests.pipelines.ledger import Ledger, turn
 from warehouse.client import Writer

@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pipelines.cycle import Stores, run_cycle
+from pipelines.cycle import run_cycle
 from pipelines.notices import make_notices, send_notices
 from pipelines.operator_words import WORDS, Language
-from pipelines.settings import PipelineSettings
+from pipelines.settings import PipelineSettings, Stores
 from pipelines.unusual import FIGURES, unusual_hour
 from tests.pipelines.ledger import NOON, Ledger, turn
 from warehouse.reports import ActivityPoint

@@ -10,8 +10,9 @@ import pytest
 
 from pipelines.backfill import backfill
 from pipelines.columns import PEOPLE, TURNS
-from pipelines.cycle import Stores, run_cycle
+from pipelines.cycle import run_cycle
 from pipelines.reconcile import reconcile
+from pipelines.settings import Stores
 from tests.pipelines.by_hand import run
 from tests.pipelines.ledger import NOON, Ledger, assert_equal, random_turn, turn
 from warehouse.client import Writer

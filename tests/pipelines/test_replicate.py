@@ -13,9 +13,9 @@ import pytest
 
 from pipelines.checks import record_lag
 from pipelines.columns import TURNS
-from pipelines.cycle import Stores, exclusively, run_cycle
+from pipelines.cycle import exclusively, run_cycle
 from pipelines.errors import BusyError, SchemaDriftError, SourceError
-from pipelines.settings import PipelineSettings
+from pipelines.settings import PipelineSettings, Stores
 from pipelines.source import APPLICATION
 from tests.clickhouse_process import ClickHouseProcess
 from tests.on_disk import files_with

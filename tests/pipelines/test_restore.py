@@ -16,8 +16,9 @@ import pytest
 from common.settings import DatabaseSettings
 from embedded.backup.postgres import Postgres
 from embedded.postgres import EmbeddedPostgres
-from pipelines.cycle import Stores, exclusively, run_cycle
+from pipelines.cycle import exclusively, run_cycle
 from pipelines.errors import SourceError
+from pipelines.settings import Stores
 from tests.pipelines.constants import SYSTEM_IDENTIFIER
 from tests.pipelines.ledger import Ledger, assert_equal, random_turn, turn
 from tests.pipelines.test_rollup import assert_exact, published

@@ -13,9 +13,9 @@ import pytest
 
 from common.settings import ReportSettings
 from pipelines import retention
-from pipelines.cycle import Stores, run_cycle
+from pipelines.cycle import run_cycle
 from pipelines.retention import apply_retention
-from pipelines.settings import PipelineSettings
+from pipelines.settings import PipelineSettings, Stores
 from tests.pipelines.ledger import Ledger, assert_equal, random_turn, turn
 from tests.pipelines.test_rollup import assert_exact
 from warehouse.client import Writer

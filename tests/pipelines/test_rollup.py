@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from common.settings import ReportSettings
-from pipelines.cycle import Stores, exclusively, run_cycle
+from pipelines.cycle import exclusively, run_cycle
 from pipelines.rollup import linked_days
-from pipelines.settings import PipelineSettings
+from pipelines.settings import PipelineSettings, Stores
 from tests.pipelines.cycles import collect_until
 from tests.pipelines.ledger import NOON, Ledger, random_turn, turn
 from warehouse.client import Writer

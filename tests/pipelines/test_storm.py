@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from pipelines.columns import TURNS
-from pipelines.cycle import Stores, run_cycle
-from pipelines.settings import PipelineSettings
+from pipelines.cycle import run_cycle
+from pipelines.settings import PipelineSettings, Stores
 from tests.pipelines.constants import SCALE
 from tests.pipelines.ledger import Ledger, assert_equal, random_turn, source_rows
 from warehouse.client import Writer

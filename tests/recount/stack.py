@@ -18,9 +18,9 @@ from api.routes.health import Lifecycle
 from benchmarks import stores as throw_away
 from common.sealing import Vault
 from common.settings import DatabaseSettings, ReportSettings
-from pipelines.cycle import Stores, run_cycle
+from pipelines.cycle import run_cycle
 from pipelines.reconcile import Reconciliation, reconcile
-from pipelines.settings import PipelineSettings
+from pipelines.settings import PipelineSettings, Stores
 from tests.api.running import ADMIN_TOKEN, DATA_KEY, PASSWORD, PATIENT, api_settings, serving
 from warehouse.client import Writer
 from warehouse.settings import WarehouseSettings

@@ -8,8 +8,7 @@ from common.errors import SettingError
 from common.settings import DatabaseSettings, ReportSettings
 from migrations.stores import wait_for_clickhouse
 from pipelines.__main__ import refuse_wrong_stores
-from pipelines.cycle import Stores
-from pipelines.settings import PipelineSettings
+from pipelines.settings import PipelineSettings, Stores
 from warehouse.client import Reader, Writer
 from warehouse.errors import ServerTooOldError
 from warehouse.settings import WarehouseSettings

@@ -27,8 +27,8 @@ from api.routes.health import Lifecycle
 from common.sealing import Vault
 from common.settings import DatabaseSettings, ReportSettings
 from embedded.postgres import EmbeddedPostgres
-from pipelines.cycle import Stores, run_cycle
-from pipelines.settings import PipelineSettings
+from pipelines.cycle import run_cycle
+from pipelines.settings import PipelineSettings, Stores
 from simulator.history import load_history
 from simulator.traffic import MadeUpDialogs
 from tests.api.running import ADMIN_TOKEN, DATA_KEY, PASSWORD, PATIENT, api_settings, serving

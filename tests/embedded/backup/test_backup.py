@@ -35,9 +35,9 @@ from embedded.stack.lifecycle import Progress, Stack
 from embedded.stack.plan import Plan
 from embedded.stack.settings import StackSettings
 from embedded.stack.smoke import isolated_plan
-from pipelines.cycle import Stores, run_cycle
+from pipelines.cycle import run_cycle
 from pipelines.dagster_home import write_home
-from pipelines.settings import DagsterSettings, PipelineSettings
+from pipelines.settings import DagsterSettings, PipelineSettings, Stores
 from tests.bot.old_values import make_old
 from tests.conftest import alembic_config
 from tests.pipelines.ledger import Ledger, random_turn, turn
