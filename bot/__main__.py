@@ -7,6 +7,7 @@ import logging
 import signal
 from typing import TYPE_CHECKING
 
+from bot.aiogram_models import import_aiogram
 from bot.sections import Settings
 from common.log import configure_logging, get_logger, hide
 from common.process import run
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 
 async def _serve(settings: Settings) -> int:
-    # aiogram takes seconds to import: a wrong setting is told before.
+    # aiogram takes a second or two to import: a wrong setting is told before.
+    import_aiogram()
     from bot.app import App  # noqa: PLC0415
 
     stop = asyncio.Event()

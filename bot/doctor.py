@@ -114,7 +114,7 @@ async def examine(
 
 
 async def _token(settings: TelegramSettings) -> Finding:
-    # Without aiogram, whose import takes longer than all checks together.
+    # Without aiogram, whose import takes longer than a check.
     token = settings.telegram_token.get_secret_value()
     url = f"{settings.telegram_api_url}/bot{token}/getMe"
     try:

@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
+from bot.aiogram_models import import_aiogram
 from common.postgres import Sessions, create_engine
 from common.settings import DatabaseSettings
 from embedded.postgres import EmbeddedPostgres
@@ -39,6 +40,8 @@ COVERING = (PROJECT / "tests" / "bot", PROJECT / "tests" / "api")
 # The same examples in every run, and no judgement of how fast the machine makes them. Others are
 # tried by `pytest --hypothesis-profile=default`.
 settings.load_profile("ci")
+# Before any test module imports aiogram by itself, which takes several times as long.
+import_aiogram()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -22,7 +22,9 @@ ENTRY_POINTS = (
 # Each in a process of its own; what they share of other people's is loaded once, before.
 PROBE = """
 import datetime, importlib, json, os, sys, zoneinfo
-import aiogram, alembic, asyncpg, clickhouse_connect, dagster, fastapi, sqlalchemy.ext.asyncio
+import alembic, asyncpg, clickhouse_connect, dagster, fastapi, sqlalchemy.ext.asyncio
+from bot.aiogram_models import import_aiogram
+import_aiogram()
 assert not {"common", "warehouse"} & sys.modules.keys()
 zoneinfo.ZoneInfo("Europe/Berlin")
 for name in sys.argv[1:]:
