@@ -64,8 +64,13 @@ _USERS = """\
 def write_configuration(directory: Path, *, memory_bytes: int) -> Path:
     """Write the engine's configuration into `directory` and return the main file."""
     users = directory / "users.xml"
-    # Killing is what the server does with the queries of clients that left.
-    grants = [*writer_grants(database="*", system=False), "GRANT KILL QUERY ON *.*"]
+    # Killing is what the server does with the queries of clients that left. A temporary table
+    # holds the rows of `input()`.
+    grants = [
+        *writer_grants(database="*", system=False),
+        "GRANT KILL QUERY ON *.*",
+        "GRANT CREATE TEMPORARY TABLE ON *.*",
+    ]
     queries = "".join(f"<query>{grant}</query>" for grant in grants)
     users.write_text(_USERS.format(grants=queries), encoding="utf-8")
     configuration = directory / "engine.xml"

@@ -33,6 +33,7 @@ class Code(IntEnum):
     QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING = 216
     MEMORY_LIMIT_EXCEEDED = 241
     SESSION_NOT_FOUND = 372
+    INVALID_USAGE_OF_INPUT = 477
     HTTP_LENGTH_REQUIRED = 381
     QUERY_WAS_CANCELLED = 394
     SETTING_CONSTRAINT_VIOLATION = 452
@@ -61,7 +62,7 @@ _STATUS = {
 # The caller's mistakes that ClickHouse answers with 400: parsing, names, types, settings.
 _BAD_REQUEST = frozenset(
     {6, 16, 26, 27, 34, 36, 38, 41, 42, 43, 46, 47, 50, 53, 62, 63, 70, 72, 73, 115, 117, 215, 216}
-    | {372, 386, 441, 452, 456, 457, 511}
+    | {372, 386, 441, 452, 456, 457, 477, 511}
 )
 _ENGINE_MESSAGE = re.compile(r"Code: (?P<code>\d+)\. (?P<text>.*)", re.DOTALL)
 _VERSION = re.compile(r" \(version [\d.]+\)")

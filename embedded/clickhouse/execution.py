@@ -17,9 +17,10 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from common.log import get_logger
+from embedded.clickhouse import input_rows
 from embedded.clickhouse.engine import Engine
 from embedded.clickhouse.errors import Code, QueryError
-from embedded.clickhouse.formats import Joiner, can_join
+from embedded.clickhouse.formats import can_stream, merged
 from embedded.clickhouse.guard import as_readers_mean
 from embedded.clickhouse.native import CUSTOM_SERIALIZATION_REVISION, with_revision
 from embedded.clickhouse.sessions import Insert, Progress, Session
@@ -68,6 +69,8 @@ class Execution:
         self.job = job
         self._session: Session | None = None
         self._insert: Insert | None = None
+        self._from_rows = b""
+        """The statement that reads the rows of an insert, when another one has written them."""
         self._blocks: Iterator[bytes] | None = None
         self._pending: asyncio.Future[Any] | None = None
         self.is_finished = False
@@ -95,7 +98,7 @@ class Execution:
             The beginning of the result, and whether it is all of it.
         """
         output_format = statement.output_format or self.job.default_format
-        streams = statement.can_stream and can_join(output_format) and not self.job.waits_for_end
+        streams = statement.can_stream and can_stream(output_format) and not self.job.waits_for_end
         session = self._open(whole_result=not streams)
         if session.classify(statement.text).statements > 1:
             raise QueryError(Code.SYNTAX_ERROR, "Syntax error (Multi-statements are not allowed)")
@@ -103,17 +106,17 @@ class Execution:
         if self.job.read_only:
             statement = as_readers_mean(statement)
         text = self.job.comment + statement.text
-        rewrite: Callable[[bytes], bytes] = Joiner(output_format).join
-        if (
+        is_revised = (
             output_format.upper() == "NATIVE"
             and self.job.protocol_revision >= CUSTOM_SERIALIZATION_REVISION
-        ):
-            rewrite = with_revision
+        )
         if not streams:
             result = session.run(text, self.job.default_format)
             self.is_finished = True
-            return [rewrite(bytes(result)) if rewrite is with_revision else result], True
-        self._blocks = map(rewrite, session.stream(text, self.job.default_format))
+            return [with_revision(bytes(result)) if is_revised else result], True
+        self._blocks = merged(output_format, session.stream(text, self.job.default_format))
+        if is_revised:
+            self._blocks = map(with_revision, self._blocks)
         # Two blocks are asked for: a result of one block is then known to be complete, and its
         # answer carries length and summary.
         beginning: list[bytes | memoryview] = [*islice(self._blocks, 2)]
@@ -129,8 +132,16 @@ class Execution:
     def begin_insert(self, statement: Statement) -> None:
         session = self._open(whole_result=False)
         input_format = statement.input_format or "TabSeparated"
-        self._check(session, statement.text + b" FORMAT " + input_format.encode())
-        self._insert = session.insert(self.job.comment + statement.text, input_format)
+        text = statement.text
+        if (source := statement.source) is not None:
+            self._from_rows = input_rows.read_rows(statement, source).text
+            create = input_rows.create_table(source)
+            self._check(session, self._from_rows)
+            self._check(session, create)
+            session.run(create)
+            text = input_rows.insert_rows()
+        self._check(session, text + b" FORMAT " + input_format.encode())
+        self._insert = session.insert(self.job.comment + text, input_format)
 
     def append(self, data: bytes) -> None:
         if self._insert is not None:
@@ -141,8 +152,11 @@ class Execution:
         if rest:
             self.append(rest)
         insert, self._insert = self._insert, None
-        if insert is not None:
+        if insert is not None and self._session is not None:
             insert.finish()
+            if self._from_rows:
+                self._session.progress = Progress()
+                self._session.run(self.job.comment + self._from_rows)
         self.is_finished = True
 
     def close(self) -> None:

@@ -30,7 +30,7 @@ MAX_REMEMBERED = 512
 MAX_REMEMBERED_BYTES = 16 * 1024
 # Statements that write, as the formatter begins them. Reading ones are told by the parser.
 _WRITES = re.compile(
-    r"INSERT INTO (?!(TABLE )?FUNCTION\b)|CREATE (OR REPLACE )?(TABLE|VIEW) |CREATE DATABASE "
+    r"INSERT INTO (?!(TABLE )?FUNCTION\b)|CREATE (OR REPLACE )?(TEMPORARY )?(TABLE|VIEW) |CREATE DATABASE "
     r"|DROP (TABLE|VIEW|DATABASE) |TRUNCATE TABLE |ALTER TABLE |DELETE FROM |OPTIMIZE TABLE "
     r"|KILL QUERY "
     r"|BACKUP DATABASE \S+ TO Disk\('backups', '\w[\w.-]*'\)\s*\Z"
@@ -80,6 +80,8 @@ class _Verdict:
     refusal: str | None
     names: tuple[str, ...]
     """The parameters that stand for names."""
+    writes_input: bool
+    """It inserts from `input()`, to which nothing is fed here."""
 
 
 class Guard:
@@ -123,6 +125,10 @@ class Guard:
                 self._known[text, read_only] = verdict
         if verdict.refusal is not None:
             raise QueryError(_code(read_only), verdict.refusal)
+        if verdict.writes_input:
+            raise QueryError(
+                Code.INVALID_USAGE_OF_INPUT, "FORMAT and rows must follow a statement with input()"
+            )
         for name in verdict.names:
             self._check_name(parameters.get(name, ""), read_only=read_only)
 
@@ -139,7 +145,11 @@ class Guard:
                 if not (reader_may_set(name) if reader else writer_may_set(name))
             ),
         )
-        return _Verdict(next(iter(reasons), None), tuple(_names(words)))
+        return _Verdict(
+            refusal=next(iter(reasons), None),
+            names=tuple(_names(words)),
+            writes_input=words[0].text == "INSERT" and _calls_input(words),
+        )
 
     def _calls(self, words: list[_Word]) -> Iterator[str]:
         for word, after in pairwise([*words, _END]):
@@ -192,6 +202,12 @@ def _files_of_the_client(words: list[_Word]) -> Iterator[str]:
                 f"{word.text} {after.text} names a file of the client, not of the server: it is"
                 " not allowed over HTTP"
             )
+
+
+def _calls_input(words: list[_Word]) -> bool:
+    return any(
+        word.text.lower() == "input" and after.text == "(" for word, after in pairwise(words)
+    )
 
 
 def _of_others(words: list[_Word]) -> Iterator[str]:

@@ -93,13 +93,13 @@ class Session:
         # The engine's own view does not keep its buffer alive: read later, it is other memory.
         return memoryview(result.bytes())
 
-    def stream(self, text: bytes, output_format: str) -> Iterator[bytes]:
-        """The result block by block; each block is a whole document of `output_format`."""
+    def stream(self, text: bytes, output_format: str) -> Iterator[tuple[int, bytes]]:
+        """The result block by block: its rows, and a whole document of `output_format`."""
         try:
             stream = self._connection.send_query(text, output_format, params=self._passed())
         except ENGINE_ERRORS as error:
             if _STREAM_REFUSED in str(error):
-                yield bytes(self.run(text, output_format))
+                yield 0, bytes(self.run(text, output_format))
                 return
             raise self._failed(error) from error
         finished = False
@@ -117,7 +117,7 @@ class Session:
                     return
                 self._count(block)
                 if content:
-                    yield content
+                    yield block.rows_read(), content
         finally:
             if not finished:
                 self._keep = None

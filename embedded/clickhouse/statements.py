@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from embedded.clickhouse.errors import Code, QueryError
 
@@ -30,6 +31,19 @@ _NEEDS_SESSION = frozenset({"USE", "SET", "BEGIN", "COMMIT", "ROLLBACK", "EXECUT
 
 
 @dataclass(frozen=True)
+class InputSource:
+    """The call of `input(...)` in an `INSERT ... SELECT`."""
+
+    start: int
+    end: int
+    """Where it is in the statement's text."""
+    structure: bytes
+    """Its argument; empty when the columns are those of the target."""
+    target: bytes
+    """The table, and the columns, that the statement inserts into."""
+
+
+@dataclass(frozen=True)
 class Statement:
     """One statement and how its bytes travel."""
 
@@ -45,6 +59,8 @@ class Statement:
     """The `FORMAT` that the statement ends with."""
     can_stream: bool = False
     """A read whose output format is known for certain."""
+    source: InputSource | None = None
+    """Set when an insert selects from the data that follow it."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +95,15 @@ def _span(match: re.Match[bytes]) -> tuple[int, int]:
 
 
 def is_insert(text: bytes) -> bool:
-    """Whether the first word is INSERT."""
-    first = next(_tokens(text), None)
-    return first is not None and first.word == "INSERT"
+    """Whether this is an INSERT; its WITH may come before it."""
+    tokens = _tokens(text)
+    first = next(tokens, None)
+    if first is None or first.word not in {"INSERT", "WITH"}:
+        return False
+    return first.word == "INSERT" or any(
+        token.word == "INSERT" and after.word == "INTO" and token.depth == 0
+        for token, after in pairwise(tokens)
+    )
 
 
 def read_statement(text: bytes) -> Statement:
@@ -90,36 +112,80 @@ def read_statement(text: bytes) -> Statement:
     first = next(tokens, None)
     if first is None:
         return Statement(kind="", text=text)
-    if first.word == "INSERT":
-        return _read_insert(text, tokens)
+    if is_insert(text):
+        return _read_insert(text)
     return _read_other(first.word, text, tokens)
 
 
-def _read_insert(text: bytes, tokens: Iterator[_Token]) -> Statement:
-    previous = ""
-    candidate: _Token | None = None
+def _read_insert(text: bytes) -> Statement:
+    target = select = 0
+    source: InputSource | None = None
+    previous = candidate = _NOTHING
+    tokens = _tokens(text)
     for token in tokens:
-        if candidate is not None:
-            if token.word and (token.word[0].isalpha() or token.word[0] == "_"):
-                data = _BEFORE_DATA.match(text, token.end)
-                return Statement(
-                    kind="INSERT",
-                    text=text[: candidate.start].rstrip(),
-                    input_format=text[token.start : token.end].decode("ascii"),
-                    data=text[data.end() if data else token.end :],
-                )
-            candidate = None
-        if token.depth == 0:
-            if token.word in {"VALUES", "SELECT", "WITH"} and previous not in {
-                "INTO",
-                "TABLE",
-                ".",
-            }:
+        if candidate.word and (token.word[:1].isalpha() or token.word[:1] == "_"):
+            data = _BEFORE_DATA.match(text, token.end)
+            return Statement(
+                kind="INSERT",
+                text=text[: candidate.start].rstrip(),
+                input_format=text[token.start : token.end].decode("ascii"),
+                data=text[data.end() if data else token.end :],
+                source=source,
+            )
+        candidate = _NOTHING
+        if select and token.word == "(" and _name(text, previous) == b"input":
+            if source is not None:
+                raise QueryError(Code.INVALID_USAGE_OF_INPUT, "input() can be read only once")
+            source = _input_source(text, previous, tokens, target=text[target:select])
+            previous = _Token("", previous.depth, source.end, source.start)
+            continue
+        if token.depth == 0 and not target:
+            target = token.end if token.word == "INTO" else 0
+        elif token.depth == 0 and previous.word not in {"INTO", "TABLE", "."}:
+            if token.word == "VALUES" and not select:
                 break
-            if token.word == "FORMAT" and previous not in {"INTO", "TABLE", "."}:
+            if token.word in {"SELECT", "WITH"}:
+                select = select or token.start
+            # An insert that selects takes rows only if it reads them.
+            elif token.word == "FORMAT" and (
+                not select or (source is not None and _ends_a_clause(previous))
+            ):
                 candidate = token
-        previous = token.word
+        previous = token
     return Statement(kind="INSERT", text=text)
+
+
+_NOTHING = _Token("", 0, 0, 0)
+_ENDS = frozenset({")", "]", "}", ""})
+# After one of these `format` is a name.
+_BEFORE_NAMES = frozenset(
+    "SELECT DISTINCT FROM JOIN AS WHERE PREWHERE HAVING AND OR NOT ON BY IN USING LIKE".split()  # noqa: SIM905 # a list of words
+)
+
+
+def _ends_a_clause(token: _Token) -> bool:
+    """Whether `FORMAT` after this token begins the clause of that name."""
+    is_name = token.word[:1].isalnum() or token.word[:1] == "_"
+    return token.word in _ENDS or (is_name and token.word not in _BEFORE_NAMES)
+
+
+def _name(text: bytes, token: _Token) -> bytes:
+    return text[token.start : token.end].strip(b'`"').lower()
+
+
+def _input_source(
+    text: bytes, name: _Token, tokens: Iterator[_Token], *, target: bytes
+) -> InputSource:
+    """Read the call to its closing parenthesis."""
+    start = end = 0
+    for token in tokens:
+        start = start or token.start
+        end = token.end
+        if token.word == ")" and token.depth <= name.depth:
+            break
+    return InputSource(
+        start=name.start, end=end, structure=text[start : end - 1].strip(), target=target
+    )
 
 
 def _read_other(kind: str, text: bytes, tokens: Iterator[_Token]) -> Statement:

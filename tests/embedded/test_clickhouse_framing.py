@@ -1,0 +1,59 @@
+"""A streamed result is, byte for byte, the result that waits for its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from embedded.clickhouse.formats import can_stream
+from tests.clickhouse_process import WRITER_PASSWORD, ClickHouseProcess
+
+QUERIES = {
+    "plain": "SELECT number AS a, 'x\"' AS `b\n\"` FROM numbers(3)",
+    "empty": "SELECT number AS a FROM numbers(0)",
+    "many blocks": "SELECT number AS a, 'x\"' AS `b\n\"` FROM numbers(2500)",
+    "totals": "SELECT number % 3 AS a, count() FROM numbers(9) GROUP BY a WITH TOTALS ORDER BY a",
+    "totals of nothing": "SELECT number AS a, count() FROM numbers(0) GROUP BY a WITH TOTALS",
+    "totals of many blocks": (
+        "SELECT number AS a, count() FROM numbers(2500) GROUP BY a WITH TOTALS ORDER BY a"
+    ),
+}
+# Every setting that changes where a document of one of these formats begins or ends, or its lines.
+FRAMING: list[dict[str, str]] = [
+    {},
+    {"extremes": "1"},
+    {"output_format_json_array_of_rows": "1"},
+    {"extremes": "1", "output_format_json_array_of_rows": "1"},
+    {"output_format_csv_crlf_end_of_line": "1"},
+    {"format_csv_delimiter": ";"},
+]
+
+
+@pytest.fixture(scope="module")
+def http(clickhouse_server: ClickHouseProcess) -> Iterator[httpx.Client]:
+    with httpx.Client(
+        base_url=clickhouse_server.url,
+        auth=("writer", WRITER_PASSWORD),
+        # Ordered, and in blocks of a size of its own.
+        params={"max_threads": "1", "max_block_size": "1000"},
+        timeout=60,
+    ) as client:
+        yield client
+
+
+@pytest.mark.parametrize("framing", FRAMING, ids=str)
+def test_streamed_bytes_are_those_of_the_whole_result(
+    http: httpx.Client, framing: dict[str, str]
+) -> None:
+    formats = http.post("/", content="SELECT name FROM system.formats WHERE is_output").text.split()
+    streamed = [name for name in formats if can_stream(name)]
+    assert len(streamed) > 25
+    for output_format in streamed:
+        for kind, query in QUERIES.items():
+            url = {**framing, "default_format": output_format}
+            whole = http.post("/", params={**url, "wait_end_of_query": "1"}, content=query)
+            answer = http.post("/", params=url, content=query)
+            assert answer.status_code == whole.status_code == 200
+            assert answer.content == whole.content, (output_format, kind)
