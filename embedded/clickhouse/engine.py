@@ -71,6 +71,7 @@ class Engine:
         settings: Mapping[str, str] | None = None,
         parameters: Mapping[str, str] | None = None,
         read_only: bool = False,
+        mark: bytes = b"",
     ) -> Session:
         """A connection of its own with settings applied, made unable to write when asked.
 
@@ -81,7 +82,10 @@ class Engine:
         kind = Kind(database, tuple(settings.items())) if read_only else None
         connection = self._idle.take(kind) if kind else None
         session = Session(
-            connection or _connect(self._target), self._classifier, parameters=parameters or {}
+            connection or _connect(self._target),
+            self._classifier,
+            parameters=parameters or {},
+            mark=mark,
         )
         if kind is not None:
             session.may_be_kept(partial(self._idle.give, kind))

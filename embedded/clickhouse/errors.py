@@ -103,8 +103,16 @@ def _status_of(code: int) -> HTTPStatus:
 ENGINE_ERRORS = (RuntimeError, UnicodeDecodeError)
 
 
-def from_engine(error: RuntimeError | UnicodeDecodeError) -> QueryError:
-    """The engine's exception, with the code that stands in its message."""
+_PLACE = re.compile(r"(?<=\bposition )\d+|(?<=\(line 1, col )\d+")
+
+
+def from_engine(error: RuntimeError | UnicodeDecodeError, *, shift: int = 0) -> QueryError:
+    """The engine's exception, with the code in its message.
+
+    Args:
+        error: as the engine raised it.
+        shift: how many bytes come before the client's text in the first line of the engine's.
+    """
     if isinstance(error, UnicodeDecodeError):
         text = error.object.decode("utf-8", "replace")
     else:
@@ -113,4 +121,7 @@ def from_engine(error: RuntimeError | UnicodeDecodeError) -> QueryError:
     found = _ENGINE_MESSAGE.search(message)
     if found is None:
         return QueryError(Code.STD_EXCEPTION, message or "the engine gave no reason")
-    return QueryError(int(found["code"]), message[found.start() :])
+    code, message = int(found["code"]), message[found.start() :]
+    if code == Code.SYNTAX_ERROR and shift:
+        message = _PLACE.sub(lambda place: str(int(place[0]) - shift), message)
+    return QueryError(code, message)

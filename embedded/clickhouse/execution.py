@@ -100,12 +100,15 @@ class Execution:
         output_format = statement.output_format or self.job.default_format
         streams = statement.can_stream and can_stream(output_format) and not self.job.waits_for_end
         session = self._open(whole_result=not streams)
-        if session.classify(statement.text).statements > 1:
+        if (statements := session.classify(statement.text).statements) != 1:
+            # Says where the error is, in the client's own text.
+            session.formatted(statement.client_text or statement.text)
+        if statements > 1:
             raise QueryError(Code.SYNTAX_ERROR, "Syntax error (Multi-statements are not allowed)")
         self._check(session, statement.text)
         if self.job.read_only:
             statement = as_readers_mean(statement)
-        text = self.job.comment + statement.text
+        text = statement.text
         is_revised = (
             output_format.upper() == "NATIVE"
             and self.job.protocol_revision >= CUSTOM_SERIALIZATION_REVISION
@@ -141,7 +144,7 @@ class Execution:
             session.run(create)
             text = input_rows.insert_rows()
         self._check(session, text + b" FORMAT " + input_format.encode())
-        self._insert = session.insert(self.job.comment + text, input_format)
+        self._insert = session.insert(text, input_format)
 
     def append(self, data: bytes) -> None:
         if self._insert is not None:
@@ -156,7 +159,7 @@ class Execution:
             insert.finish()
             if self._from_rows:
                 self._session.progress = Progress()
-                self._session.run(self.job.comment + self._from_rows)
+                self._session.run(self._from_rows)
         self.is_finished = True
 
     def close(self) -> None:
@@ -181,6 +184,7 @@ class Execution:
             settings=settings,
             parameters=job.parameters,
             read_only=job.read_only,
+            mark=job.comment,
         )
         return self._session
 

@@ -65,6 +65,7 @@ def merged(output_format: str, blocks: Iterator[tuple[int, bytes]]) -> Iterator[
     """One document out of the documents of successive blocks.
 
     Args:
+        output_format: of every block.
         blocks: the number of rows and the document of each. Totals and extremes come last, as a
             document without rows.
     """

@@ -30,9 +30,9 @@ MAX_REMEMBERED = 512
 MAX_REMEMBERED_BYTES = 16 * 1024
 # Statements that write, as the formatter begins them. Reading ones are told by the parser.
 _WRITES = re.compile(
-    r"INSERT INTO (?!(TABLE )?FUNCTION\b)|CREATE (OR REPLACE )?(TEMPORARY )?(TABLE|VIEW) |CREATE DATABASE "
-    r"|DROP (TABLE|VIEW|DATABASE) |TRUNCATE TABLE |ALTER TABLE |DELETE FROM |OPTIMIZE TABLE "
-    r"|KILL QUERY "
+    r"INSERT INTO (?!(TABLE )?FUNCTION\b)|CREATE (OR REPLACE )?(TEMPORARY )?(TABLE|VIEW) "
+    r"|CREATE DATABASE |DROP (TABLE|VIEW|DATABASE) |TRUNCATE TABLE |ALTER TABLE |DELETE FROM "
+    r"|OPTIMIZE TABLE |KILL QUERY "
     r"|BACKUP DATABASE \S+ TO Disk\('backups', '\w[\w.-]*'\)\s*\Z"
     r"|RESTORE DATABASE \S+ FROM Disk\('backups', '\w[\w.-]*'\)\s*\Z"
 )
@@ -115,10 +115,11 @@ class Guard:
         """
         verdict = self._known.get((text, read_only))
         if verdict is None:
+            formatted = session.formatted(text)
             reads_only = session.classify(text).reads_only
             if read_only and not reads_only:
                 raise QueryError(Code.READONLY, "Cannot execute query in readonly mode")
-            verdict = self._judge(session.formatted(text), reads_only=reads_only, reader=read_only)
+            verdict = self._judge(formatted, reads_only=reads_only, reader=read_only)
             if len(text) <= MAX_REMEMBERED_BYTES:
                 if len(self._known) >= MAX_REMEMBERED:
                     self._known.clear()

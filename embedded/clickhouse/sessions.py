@@ -13,6 +13,9 @@ from embedded.clickhouse.errors import ENGINE_ERRORS, Code, QueryError, from_eng
 
 _SETTING_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 _FORMAT = b"SELECT formatQuerySingleLine({statement:String})"
+_SCOPE_OF_FORMAT = re.compile(
+    r": In scope SELECT formatQuerySingleLine\(.*\)(?=\. \([A-Z_]+\)\Z)", re.DOTALL
+)
 MAX_PARSED_BYTES = 262_144
 """The engine's own limit (`max_query_size`); rows in `VALUES` do not count."""
 _STREAM_REFUSED = "Streaming query is not supported"
@@ -45,13 +48,20 @@ class Session:
 
     Args:
         parameters: of the statements, in the form in which they stand in a URL.
+        mark: a comment before every statement, by which it can be found and killed.
     """
 
     def __init__(
-        self, connection: Any, classifier: Classifier, *, parameters: Mapping[str, str]
+        self,
+        connection: Any,
+        classifier: Classifier,
+        *,
+        parameters: Mapping[str, str],
+        mark: bytes = b"",
     ) -> None:
         self._connection = connection
         self._classifier = classifier
+        self._mark = mark
         self._parameters = dict(parameters)
         self._keep: Callable[[Any], None] | None = None
         self.progress = Progress()
@@ -86,7 +96,7 @@ class Session:
     def run(self, text: bytes, output_format: str = "TabSeparated") -> memoryview:
         """The whole result of one statement."""
         try:
-            result = self._connection.query(text, output_format, params=self._passed())
+            result = self._connection.query(self._mark + text, output_format, params=self._passed())
         except ENGINE_ERRORS as error:
             raise self._failed(error) from error
         self._count(result)
@@ -96,7 +106,9 @@ class Session:
     def stream(self, text: bytes, output_format: str) -> Iterator[tuple[int, bytes]]:
         """The result block by block: its rows, and a whole document of `output_format`."""
         try:
-            stream = self._connection.send_query(text, output_format, params=self._passed())
+            stream = self._connection.send_query(
+                self._mark + text, output_format, params=self._passed()
+            )
         except ENGINE_ERRORS as error:
             if _STREAM_REFUSED in str(error):
                 yield 0, bytes(self.run(text, output_format))
@@ -127,7 +139,7 @@ class Session:
         """Begin an INSERT whose data follow in `input_format`."""
         self._set_parameters()
         try:
-            handle = self._connection.send_insert(text, input_format)
+            handle = self._connection.send_insert(self._mark + text, input_format)
         except ENGINE_ERRORS as error:
             raise self._failed(error) from error
         return Insert(self, self._connection, handle)
@@ -140,7 +152,8 @@ class Session:
         """One statement as the engine's formatter writes it, data of an insert left out.
 
         Raises:
-            QueryError: it is none, or longer than the engine parses.
+            QueryError: it is none, more than one, or longer than the engine parses. Places in the
+                message are those of `text`.
         """
         given = text[:MAX_PARSED_BYTES].decode("utf-8", "replace")
         for plain, escaped in (("\\", r"\\"), ("\t", r"\t"), ("\n", r"\n"), ("\0", r"\0")):
@@ -148,7 +161,8 @@ class Session:
         try:
             result = self._connection.query(_FORMAT, "TSVRaw", params={"statement": given})
         except ENGINE_ERRORS as error:
-            raise self._failed(error) from error
+            failed = from_engine(error)
+            raise QueryError(failed.code, _SCOPE_OF_FORMAT.sub("", str(failed))) from error
         return bytes(result.bytes()).decode("utf-8", "replace").rstrip("\n")
 
     def _passed(self) -> dict[str, str]:
@@ -176,7 +190,7 @@ class Session:
 
     def _failed(self, error: RuntimeError | UnicodeDecodeError) -> QueryError:
         self._keep = None
-        return from_engine(error)
+        return from_engine(error, shift=len(self._mark))
 
     def _count(self, result: Any) -> None:
         self.progress += Progress(

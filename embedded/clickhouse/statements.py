@@ -51,6 +51,8 @@ class Statement:
     """Its first word in upper case, `(` for a parenthesis, empty for nothing."""
     text: bytes
     """What the engine is asked; for an insert with data, without `FORMAT` and data."""
+    client_text: bytes = b""
+    """As the client wrote it, when that differs in more than what follows the end."""
     input_format: str | None = None
     """Set when data follow the statement."""
     data: bytes = b""
@@ -244,7 +246,7 @@ def settings_apart(statement: Statement) -> tuple[Statement, dict[str, str]]:
         return statement, {}
     text = statement.text
     kept = text[: tokens[place].start] + text[tokens[after - 1].end :]
-    return replace(statement, text=kept), found
+    return replace(statement, text=kept, client_text=text), found
 
 
 def _assignment(text: bytes, tokens: list[_Token]) -> tuple[str, str] | None:

@@ -63,11 +63,11 @@ INSERTS = {
 
 
 @pytest.mark.parametrize("statement", INSERTS)
-@pytest.mark.parametrize("in_url", [False, True])
+@pytest.mark.parametrize("where", ["in the body", "in the URL"])
 def test_rows_of_input_are_written_or_refused(
-    http: httpx.Client, statement: str, in_url: bool
+    http: httpx.Client, statement: str, where: str
 ) -> None:
-    query, at, data = statement.partition("\n") if in_url else ("", "", statement)
+    query, at, data = statement.partition("\n") if where == "in the URL" else ("", "", statement)
     answer = http.post("/", params={"query": query} if at else {}, content=data or query)
     expected = INSERTS[statement]
     assert (answer.status_code == 200) == (expected is not None), answer.text
