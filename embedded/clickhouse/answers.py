@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 import orjson
 from aiohttp import web
 
-from embedded.clickhouse.compression import Encoder, negotiate
+from embedded.clickhouse.block_compression import BlockEncoder
+from embedded.clickhouse.compression import Chain, Encoder, negotiate
 from embedded.clickhouse.errors import QueryError
 from embedded.clickhouse.execution import Execution
 from embedded.clickhouse.formats import content_type
+from embedded.clickhouse.requests import Question
 from embedded.clickhouse.sessions import Progress
 
 WRITE_BYTES = 1024 * 1024
@@ -32,7 +34,7 @@ async def send(
     execution: Execution,
     result: Result,
     *,
-    accept_encoding: str,
+    question: Question,
     server_name: str,
 ) -> tuple[web.StreamResponse, QueryError | None]:
     """Send a result, whole when it is small, block by block otherwise.
@@ -49,15 +51,24 @@ async def send(
     }
     if result.output_format:
         headers["X-ClickHouse-Format"] = result.output_format
-    encoder: Encoder | None = None
-    if (coding := negotiate(accept_encoding)) is not None:
-        headers["Content-Encoding"], encoder = coding
+    encoder = encoder_for(question, headers)
     if result.is_complete and sum(map(len, result.beginning)) <= WRITE_BYTES:
         body = b"".join(result.beginning)
         if encoder is not None:
             body = encoder.encode(body) + encoder.finish()
         return web.Response(body=body, headers=headers), None
     return await _stream(request, execution, result, headers, encoder)
+
+
+def encoder_for(question: Question, headers: dict[str, str]) -> Encoder | None:
+    """The encoder that the client asked for; `headers` gets its name."""
+    encoders: list[Encoder] = []
+    if question.block_method:
+        encoders.append(BlockEncoder(question.block_method))
+    if (coding := negotiate(question.accept_encoding)) is not None:
+        headers["Content-Encoding"] = coding[0]
+        encoders.append(coding[1])
+    return Chain(encoders) if encoders else None
 
 
 async def _stream(

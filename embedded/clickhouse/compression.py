@@ -231,6 +231,24 @@ class _ZstdEncoder:
         return self._stream.flush()
 
 
+class Chain:
+    """One encoder after another."""
+
+    def __init__(self, encoders: list[Encoder]) -> None:
+        self._encoders = encoders
+
+    def encode(self, data: bytes) -> bytes:
+        for encoder in self._encoders:
+            data = encoder.encode(data)
+        return data
+
+    def finish(self) -> bytes:
+        rest = b""
+        for encoder in self._encoders:
+            rest = (encoder.encode(rest) if rest else b"") + encoder.finish()
+        return rest
+
+
 # The cheapest first: client and server are usually on the same machine.
 _ENCODERS: dict[str, Callable[[], Encoder]] = {
     "lz4": _Lz4Encoder,

@@ -26,6 +26,8 @@ class Code(IntEnum):
     UNKNOWN_DATABASE = 81
     UNKNOWN_COMPRESSION_METHOD = 89
     UNKNOWN_SETTING = 115
+    CHECKSUM_DOESNT_MATCH = 40
+    TOO_LARGE_SIZE_COMPRESSED = 239
     TIMEOUT_EXCEEDED = 159
     READONLY = 164
     TOO_MANY_SIMULTANEOUS_QUERIES = 202
@@ -61,8 +63,8 @@ _STATUS = {
 }
 # The caller's mistakes that ClickHouse answers with 400: parsing, names, types, settings.
 _BAD_REQUEST = frozenset(
-    {6, 16, 26, 27, 34, 36, 38, 41, 42, 43, 46, 47, 50, 53, 62, 63, 70, 72, 73, 115, 117, 215, 216}
-    | {372, 386, 441, 452, 456, 457, 477, 511}
+    {6, 16, 26, 27, 34, 36, 38, 40, 41, 42, 43, 46, 47, 50, 53, 62, 63, 70, 72, 73, 115, 117}
+    | {215, 216, 239, 372, 386, 441, 452, 456, 457, 477, 511}
 )
 _ENGINE_MESSAGE = re.compile(r"Code: (?P<code>\d+)\. (?P<text>.*)", re.DOTALL)
 _VERSION = re.compile(r" \(version [\d.]+\)")

@@ -9,7 +9,7 @@ import asyncio
 import re
 from base64 import b64decode
 from binascii import Error as Base64Error
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import parse_qsl
@@ -18,6 +18,7 @@ from uuid import uuid4
 from aiohttp import BodyPartReader, web
 
 from common.request_deadline import piece_within
+from embedded.clickhouse.block_compression import BlockDecoder
 from embedded.clickhouse.compression import decoder
 from embedded.clickhouse.errors import BodyError, Code, QueryError
 
@@ -26,6 +27,7 @@ MAXIMUM_PARAMETERS = 10_000
 _TRANSPORT = frozenset(
     {"query", "query_id", "database", "default_format", "user", "password", "quota_key"}
     | {"session_id", "session_timeout", "session_check", "session_close", "compress", "decompress"}
+    | {"network_compression_method", "network_zstd_compression_level"}
     | {"wait_end_of_query", "buffer_size", "enable_http_compression", "stacktrace"}
     | {"http_zlib_compression_level", "client_protocol_version", "role", "close_session"}
     | {"send_progress_in_http_headers", "http_headers_progress_interval_ms"}
@@ -54,7 +56,11 @@ class Question:
     is_safe: bool
     """GET and HEAD must not change anything."""
     accept_encoding: str
-    """Empty when the answer is to stay uncompressed."""
+    """Empty when HTTP is not to compress the answer."""
+    block_method: str
+    """LZ4 or ZSTD: the answer is to be ClickHouse's compressed blocks. Empty: it is not."""
+    sends_blocks: bool
+    """The body is ClickHouse's compressed blocks."""
 
 
 def read_question(request: web.Request) -> Question:
@@ -102,6 +108,10 @@ def read_question(request: web.Request) -> Question:
         accept_encoding=request.headers.get("Accept-Encoding", "")
         if is_on(url.get("enable_http_compression"))
         else "",
+        block_method=url.get("network_compression_method", "LZ4")
+        if is_on(url.get("compress"))
+        else "",
+        sends_blocks=is_on(url.get("decompress")),
     )
 
 
@@ -167,20 +177,14 @@ def _refuse_what_is_not_offered(url: Mapping[str, str]) -> None:
         )
     if url.get("role"):
         raise QueryError(Code.UNKNOWN_ROLE, "the embedded server has no roles (leave out role)")
-    for name in ("compress", "decompress"):
-        if is_on(url.get(name)):
-            raise QueryError(
-                Code.NOT_IMPLEMENTED,
-                f"{name}=1 (ClickHouse's own block compression) is not offered over HTTP: use"
-                " Content-Encoding, or Accept-Encoding with enable_http_compression=1",
-            )
 
 
 class Body:
     """The request body, decoded, with its length bounded after decoding."""
 
-    def __init__(self, request: web.Request, *, limit_bytes: int) -> None:
+    def __init__(self, request: web.Request, *, limit_bytes: int, is_blocks: bool = False) -> None:
         self._request = request
+        self._blocks = BlockDecoder() if is_blocks else None
         self._limit = limit_bytes
         self._left = limit_bytes
         self._decoder = decoder(request.headers.get("Content-Encoding", ""))
@@ -210,7 +214,7 @@ class Body:
                 ) from error
             if not raw:
                 break
-            for piece in self._decoder.feed(raw):
+            for piece in self._decoded(raw):
                 self._left -= len(piece)
                 if self._left < 0:
                     raise self._too_large()
@@ -219,6 +223,15 @@ class Body:
                     # It expands: other requests get their turn between the pieces.
                     await asyncio.sleep(0)
         self._decoder.close()
+        if self._blocks is not None:
+            self._blocks.close()
+
+    def _decoded(self, raw: bytes) -> Iterator[bytes]:
+        for piece in self._decoder.feed(raw):
+            if self._blocks is None:
+                yield piece
+            else:
+                yield from self._blocks.feed(piece)
 
     def _too_large(self) -> BodyError:
         return BodyError(

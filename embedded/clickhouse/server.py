@@ -14,7 +14,7 @@ from aiohttp import web
 from common.log import get_logger
 from common.request_deadline import piece_within
 from embedded.clickhouse.accounts import Account, Accounts
-from embedded.clickhouse.answers import Result, send
+from embedded.clickhouse.answers import Result, encoder_for, send
 from embedded.clickhouse.errors import BodyError, Code, QueryError
 from embedded.clickhouse.execution import Execution, Job, Running
 from embedded.clickhouse.requests import Body, Question, read_form, read_question
@@ -79,15 +79,17 @@ class ClickHouseServer:
 
     async def _root(self, request: web.Request) -> web.StreamResponse:
         query_id = ""
+        asked: Question | None = None
         try:
             question = read_question(request)
             if question.is_safe and not question.query:
                 return web.Response(text="Ok.\n")
             query_id = question.query_id
             account = self._authenticate(question)
+            asked = question
             return await self._answer(request, question, account)
         except QueryError as error:
-            return self._refusal(request, error, query_id)
+            return self._refusal(request, error, query_id, asked)
 
     def _authenticate(self, question: Question) -> Account:
         try:
@@ -97,8 +99,11 @@ class ClickHouseServer:
                 error.status = HTTPStatus.UNAUTHORIZED
             raise
 
-    def _refusal(self, request: web.Request, error: QueryError, query_id: str) -> web.Response:
+    def _refusal(
+        self, request: web.Request, error: QueryError, query_id: str, question: Question | None
+    ) -> web.Response:
         headers = {
+            "Content-Type": "text/plain; charset=utf-8",
             "X-ClickHouse-Exception-Code": str(error.code),
             "X-ClickHouse-Server-Display-Name": self._name,
         }
@@ -106,13 +111,10 @@ class ClickHouseServer:
             headers["X-ClickHouse-Query-Id"] = query_id
         if error.status == HTTPStatus.UNAUTHORIZED:
             headers["WWW-Authenticate"] = 'Basic realm="ClickHouse"'
-        response = web.Response(
-            body=f"{error.body}\n".encode("utf-8", "replace"),
-            status=error.status,
-            content_type="text/plain",
-            charset="utf-8",
-            headers=headers,
-        )
+        body = f"{error.body}\n".encode("utf-8", "replace")
+        if question is not None and (encoder := encoder_for(question, headers)) is not None:
+            body = encoder.encode(body) + encoder.finish()
+        response = web.Response(body=body, status=error.status, headers=headers)
         if not request.content.at_eof():
             # What is left of the body will not be read.
             response.force_close()
@@ -132,7 +134,8 @@ class ClickHouseServer:
             query, parameters = query + form_query, parameters | form_parameters
             pieces = _nothing()
         else:
-            pieces = Body(request, limit_bytes=self._body_bytes).pieces()
+            body = Body(request, limit_bytes=self._body_bytes, is_blocks=question.sends_blocks)
+            pieces = body.pieces()
         statement = await read_head(query, pieces)
         refuse_session_statements(statement)
         asked = dict(question.settings)
@@ -170,7 +173,7 @@ class ClickHouseServer:
                         request,
                         execution,
                         result,
-                        accept_encoding=question.accept_encoding,
+                        question=question,
                         server_name=self._name,
                     )
                 finally:
