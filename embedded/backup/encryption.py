@@ -1,7 +1,7 @@
 """Encrypts the files of a backup in the age format, if there is a passphrase.
 
 Each backup has a key of its own, stored in it under the passphrase. Without this program:
-`age --decrypt --identity key.age FILE.age`.
+`age --decrypt --identity key.age --output FILE FILE.age`.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+PASSPHRASE = "correct horse battery staple"
+
 PORTS = (
     "BOT_PORT",
     "API_PORT",

@@ -40,6 +40,7 @@ from pipelines.dagster_home import write_home
 from pipelines.settings import DagsterSettings, PipelineSettings, Stores
 from tests.bot.old_values import make_old
 from tests.conftest import alembic_config
+from tests.embedded.constants import PASSPHRASE
 from tests.pipelines.ledger import Ledger, random_turn, turn
 from warehouse import periods, reports
 from warehouse.client import Reader
@@ -49,7 +50,6 @@ from warehouse.snapshot import Snapshot, resolve
 # Long ago, so that no midnight changes which days of a report are over.
 NOW = datetime.now(UTC) - timedelta(days=100)
 TURNS = 120
-PASSPHRASE = "correct horse battery staple"
 # Who may do what, of everybody but the owner.
 RIGHTS = """
 SELECT oid::regclass::text, pg_get_userbyid(given.grantee), given.privilege_type
