@@ -13,47 +13,37 @@ umask 077
 
 target=${1:?usage: deploy/backup.sh DIRECTORY}
 cd "$(dirname "$0")/.."
-passphrase=${BACKUP_PASSPHRASE_FILE:-}
-if [[ -n $passphrase ]]; then
-    if (($(head -n 1 "$passphrase" | tr -d '\n' | wc -m) < 12)); then
-        echo "BACKUP_PASSPHRASE_FILE: the first line of $passphrase has fewer than 12 characters" >&2
-        exit 2
-    fi
-    GNUPGHOME=$(mktemp -d)
-    export GNUPGHOME
-    trap 'gpgconf --kill all; rm -rf "$GNUPGHOME"' EXIT
-fi
+. deploy/copies.sh
 mkdir -p "$target"
 moment=$(date -u +%Y-%m-%dT%H-%M-%SZ)
 partial=$target/$moment.partial
 mkdir "$partial"
 
-inside() { docker compose exec -T "$@"; }
-# The password stays inside the container: on no command line of this machine.
-clickhouse() {
-    # shellcheck disable=SC2016 # expanded in the container
-    inside clickhouse sh -c \
-        'clickhouse-client --user writer --password "$(cat /run/secrets/clickhouse_writer_password)" --query "$1"' \
-        sh "$1"
-}
-# Stores standard input as $1, encrypted as $1.gpg when there is a passphrase.
-store() {
-    if [[ -z $passphrase ]]; then
-        cat >"$partial/$1"
-    else
-        gpg --batch --quiet --no-symkey-cache --pinentry-mode loopback --passphrase-file "$passphrase" \
-            --symmetric --cipher-algo AES256 --compress-algo none --output "$partial/$1.gpg"
-    fi
+# A dump of the database $1, and what it held at that moment: backup-check.sh compares it.
+dump() {
+    local snapshot psql ask answers
+    coproc PSQL { inside postgres psql --username=postgres --quiet --no-psqlrc --tuples-only --no-align \
+        --set=ON_ERROR_STOP=1 --dbname="$1"; }
+    psql=$PSQL_PID
+    # Copies, which the two sides of a pipe have, too.
+    exec {ask}>&"${PSQL[1]}" {answers}<&"${PSQL[0]}"
+    echo "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT pg_export_snapshot();" >&"$ask"
+    read -r snapshot <&"$answers"
+    inside postgres pg_dump --username=postgres --format=custom --snapshot="$snapshot" "$1" |
+        store "$partial" "$1.dump"
+    printf '%s\n\\q\n' "$contents" >&"$ask"
+    store "$partial" "$1.contents" <&"$answers"
+    exec {ask}>&- {answers}<&-
+    wait "$psql"
 }
 
 if [[ -z ${ONLY_POSTGRES:-} ]]; then
     clickhouse "BACKUP DATABASE dialytics TO Disk('backups', '$moment.tar')" >/dev/null
-    inside clickhouse cat "/var/lib/clickhouse/backups/$moment.tar" | store clickhouse.tar
+    inside clickhouse cat "/var/lib/clickhouse/backups/$moment.tar" | store "$partial" clickhouse.tar
     inside clickhouse rm "/var/lib/clickhouse/backups/$moment.tar"
 fi
-for database in dialytics dagster; do
-    inside postgres pg_dump --username=postgres --format=custom "$database" | store "$database.dump"
-done
+dump dialytics
+dump dagster
 (cd "$partial" && sha256sum -- * >SHA256SUMS)
 mv "$partial" "$target/$moment"
 # The metric of the last backup's age reads it.

@@ -10,30 +10,9 @@ set -euo pipefail
 
 copy=$(cd "${1:?usage: deploy/restore.sh COPY}" && pwd)
 cd "$(dirname "$0")/.."
-(cd "$copy" && sha256sum --check --quiet SHA256SUMS)
-if [[ -e $copy/dialytics.dump.gpg ]]; then
-    passphrase=${BACKUP_PASSPHRASE_FILE:?this copy is encrypted}
-    GNUPGHOME=$(mktemp -d)
-    export GNUPGHOME
-    trap 'gpgconf --kill all; rm -rf "$GNUPGHOME"' EXIT
-fi
-# Writes the file $1 of the copy to standard output.
-stored() {
-    if [[ -e $copy/$1.gpg ]]; then
-        gpg --batch --quiet --no-symkey-cache --pinentry-mode loopback --passphrase-file "$passphrase" \
-            --decrypt "$copy/$1.gpg"
-    else
-        cat "$copy/$1"
-    fi
-}
+. deploy/copies.sh
+examine "$copy"
 
-inside() { docker compose exec -T "$@"; }
-clickhouse() {
-    # shellcheck disable=SC2016 # expanded in the container
-    inside clickhouse sh -c \
-        'clickhouse-client --user writer --password "$(cat /run/secrets/clickhouse_writer_password)" --query "$1"' \
-        sh "$1"
-}
 sql() { inside postgres psql --username=postgres --quiet --no-psqlrc --tuples-only --no-align --dbname="$1" --set=ON_ERROR_STOP=1; }
 
 docker compose up --detach --wait postgres clickhouse
@@ -43,15 +22,15 @@ if [[ $tables != 0 ]]; then
     echo "the database dialytics is not empty: restore into new volumes" >&2
     exit 2
 fi
-stored dialytics.dump | inside postgres pg_restore --username=postgres --exit-on-error --no-owner \
+stored "$copy" dialytics.dump | inside postgres pg_restore --username=postgres --exit-on-error --no-owner \
     --role=dialytics_owner --dbname=dialytics
 sql dialytics <deploy/postgres/after-restore.sql
-stored dagster.dump | inside postgres pg_restore --username=postgres --exit-on-error --no-owner \
+stored "$copy" dagster.dump | inside postgres pg_restore --username=postgres --exit-on-error --no-owner \
     --role=dagster --dbname=dagster
-if [[ -e $copy/clickhouse.tar || -e $copy/clickhouse.tar.gpg ]]; then
+if holds "$copy" clickhouse.tar; then
     inside clickhouse mkdir -p /var/lib/clickhouse/backups
     # shellcheck disable=SC2016 # expanded in the container
-    stored clickhouse.tar | inside clickhouse sh -c 'cat >"$1"' sh /var/lib/clickhouse/backups/restore.tar
+    stored "$copy" clickhouse.tar | inside clickhouse sh -c 'cat >"$1"' sh /var/lib/clickhouse/backups/restore.tar
     inside clickhouse chown -R clickhouse:clickhouse /var/lib/clickhouse/backups
     clickhouse "RESTORE DATABASE dialytics FROM Disk('backups', 'restore.tar')" >/dev/null
     inside clickhouse rm /var/lib/clickhouse/backups/restore.tar

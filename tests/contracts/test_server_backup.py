@@ -1,8 +1,12 @@
-"""deploy/backup.sh and restore.sh, with real stores behind a stand-in for the container engine."""
+"""Copies of a server's stores, with real stores behind a stand-in for the container engine.
+
+deploy/backup.sh makes them, deploy/backup-check.sh tries them, deploy/restore.sh brings them back.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import stat
@@ -139,6 +143,9 @@ class Server:
         )
         return outcome.stdout
 
+    def databases(self) -> set[str]:
+        return set(self.sql("postgres", "SELECT datname FROM pg_database").split())
+
     def vault(self) -> Vault:
         return Vault((self.secrets / "data_key").read_text().strip())
 
@@ -246,7 +253,8 @@ def test_a_copy_fills_new_volumes_with_the_same(copied: Copied) -> None:
     server, copy = copied.server, copied.whole
     assert server.last_backup.exists()
     assert {path.name for path in copy.iterdir()} == {
-        *("SHA256SUMS", "clickhouse.tar", "dialytics.dump", "dagster.dump")
+        *("SHA256SUMS", "clickhouse.tar", "dialytics.dump", "dagster.dump"),
+        *("dialytics.contents", "dagster.contents"),
     }
     assert copy.stat().st_mode & 0o077 == 0
     secrets = {path.read_text().strip() for path in server.secrets.iterdir()} - {""}
@@ -277,7 +285,8 @@ def test_with_a_passphrase_every_file_is_encrypted_and_only_the_passphrase_opens
 ) -> None:
     server, copy = copied.server, copied.encrypted
     assert {path.name for path in copy.iterdir()} == {
-        *("SHA256SUMS", "clickhouse.tar.gpg", "dialytics.dump.gpg", "dagster.dump.gpg")
+        *("SHA256SUMS", "clickhouse.tar.gpg", "dialytics.dump.gpg", "dagster.dump.gpg"),
+        *("dialytics.contents.gpg", "dagster.contents.gpg"),
     }
     assert not [path for path in copy.iterdir() if b"PGDMP" in path.read_bytes()]
     other = tmp_path / "other"
@@ -296,6 +305,52 @@ def test_a_passphrase_that_is_short_is_refused(copied: Copied, tmp_path: Path) -
     short.write_text("short\n", encoding="utf-8")
     made = copied.server.run("backup.sh", tmp_path / "c", BACKUP_PASSPHRASE_FILE=str(short))
     assert (made.returncode, (tmp_path / "c").exists()) == (2, False)
+
+
+def sums_anew(copy: Path) -> None:
+    """As if the files were as they were made."""
+    names = sorted(path.name for path in copy.iterdir() if path.name != "SHA256SUMS")
+    made = subprocess.run(
+        ["sha256sum", *names], cwd=copy, capture_output=True, text=True, check=True
+    )
+    (copy / "SHA256SUMS").write_text(made.stdout, encoding="utf-8")
+
+
+def test_the_newest_copy_is_restored_beside_the_stores_and_compared(
+    copied: Copied, tmp_path: Path
+) -> None:
+    server, directory = copied.server, tmp_path
+    older, newer = directory / "2020-01-01T00-00-00Z", directory / "2026-01-31T02-17-00Z"
+    shutil.copytree(copied.encrypted, older)
+    before = server.databases()
+    passphrase = {"BACKUP_PASSPHRASE_FILE": str(copied.passphrase)}
+    assert server.run("backup-check.sh", directory).returncode == 2
+    outcome = server.run("backup-check.sh", directory, **passphrase)
+    assert outcome.returncode == 0, outcome.stderr
+    found = json.loads(outcome.stdout)
+    assert (found["backup"], found["differ"], found["ok"]) == (str(older), [], True)
+    assert found["tables"] > 10
+    assert found["age_seconds"] > 86_400
+
+    shutil.copytree(copied.whole, newer)
+    lines = (newer / "dialytics.contents").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line.startswith("turns|5|")]
+    # As if one row had been lost on the way.
+    lines = [line.replace("turns|5|", "turns|6|") for line in lines]
+    (newer / "dialytics.contents").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert server.run("backup-check.sh", directory).returncode != 0  # not as SHA256SUMS says
+    sums_anew(newer)
+    outcome = server.run("backup-check.sh", directory)
+    assert outcome.returncode == 1, outcome.stderr
+    found = json.loads(outcome.stdout)
+    assert (found["backup"], found["differ"]) == (str(newer), ["dialytics.turns"])
+
+    (newer / "dialytics.dump").write_bytes(b"PGDMP is not all of it")
+    sums_anew(newer)
+    outcome = server.run("backup-check.sh", directory)
+    assert (outcome.returncode, outcome.stdout) == (1, "")
+    assert outcome.stderr.endswith(f"{newer}: dialytics cannot be restored\n")
+    assert server.databases() == before
 
 
 def test_a_copy_of_postgresql_alone_is_enough(copied: Copied) -> None:
@@ -319,7 +374,7 @@ def test_a_damaged_copy_is_refused_before_anything_is_written(
         file.write(b"x")
     server.drop()
     assert server.run("restore.sh", copy).returncode != 0
-    assert "dialytics" not in server.sql("postgres", "SELECT datname FROM pg_database").split()
+    assert "dialytics" not in server.databases()
 
 
 def test_a_copy_that_breaks_off_is_seen_to_be_no_copy_and_old_ones_go(
