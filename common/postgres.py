@@ -275,6 +275,8 @@ def _refuse_wrong_address(error: BaseException) -> None:
 
 
 def first_line(error: BaseException) -> str:
-    """What a driver says, in one line without credentials."""
+    """What a driver says, in one line without credentials; of a missing right also which one."""
     said = str(error).strip()
+    if isinstance(error, asyncpg.InsufficientPrivilegeError):
+        said = said.replace("\nDETAIL: ", ":", 1)
     return redact(said.splitlines()[0]) if said else type(error).__name__

@@ -5,13 +5,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.script.revision import ResolutionError
 from alembic.util import CommandError
+from sqlalchemy.exc import DBAPIError
 
+from common.errors import SettingError
 from common.log import configure_logging, get_logger
+from common.postgres import first_line
 from common.process import run
 from common.settings import RuntimeSettings, load
 from migrations.settings import MigrationSettings
@@ -26,11 +30,17 @@ STORES = ("postgres", "clickhouse")
 HERE = Path(__file__).parent
 WAIT_FOR = {"postgres": wait_for_postgres, "clickhouse": wait_for_clickhouse}
 
+RIGHTS = "docs/guides/deployment.md#an-external-postgresql"
+
 log = get_logger(__name__)
 
 
 def upgrade(store: str) -> None:
-    """Bring one store up to date. A schema that is newer than this code stays as it is."""
+    """Bring one store up to date. A schema that is newer than this code stays as it is.
+
+    Raises:
+        SettingError: PostgreSQL refuses a statement to the role of DATABASE_URL.
+    """
     config = Config(HERE / store / "alembic.ini")
     head = ScriptDirectory.from_config(config).get_current_head() or ""
     try:
@@ -44,6 +54,13 @@ def upgrade(store: str) -> None:
         log.warning(
             "schema_is_newer_nothing_changed", store=store, schema=unknown.argument, code=head
         )
+    except DBAPIError as error:
+        refused = error.orig and error.orig.__cause__
+        if not isinstance(refused, asyncpg.InsufficientPrivilegeError):
+            raise
+        raise SettingError(
+            "DATABASE_URL", f"its role lacks a right: {first_line(refused)} ({RIGHTS})"
+        ) from error
 
 
 def print_pending(store: str, *, seconds: float) -> None:

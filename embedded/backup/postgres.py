@@ -43,14 +43,16 @@ FROM "{}" AS whole_row
 ROLES = """
 SELECT DISTINCT pg_get_userbyid(given.grantee) AS name
 FROM (
-    SELECT relacl AS acl FROM pg_class WHERE relnamespace = 'public'::regnamespace
-    UNION ALL SELECT proacl FROM pg_proc WHERE pronamespace = 'public'::regnamespace
-    UNION ALL SELECT nspacl FROM pg_namespace WHERE nspname = 'public'
+    SELECT relowner AS owner, relacl AS acl FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace
+    UNION ALL SELECT proowner, proacl FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+    UNION ALL SELECT nspowner, nspacl FROM pg_namespace WHERE nspname = 'public'
     UNION ALL
-    SELECT attacl FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+    SELECT relowner, attacl FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
     WHERE relnamespace = 'public'::regnamespace
 ) AS rights, aclexplode(rights.acl) AS given
-WHERE given.grantee <> 0 AND pg_get_userbyid(given.grantee) NOT LIKE 'pg\\_%' ORDER BY 1
+WHERE given.grantee NOT IN (0, rights.owner)
+    AND pg_get_userbyid(given.grantee) NOT LIKE 'pg\\_%' ORDER BY 1
 """
 # Objects of extensions are not the product's.
 DROP_ALL = """
@@ -65,6 +67,16 @@ UNION ALL
 SELECT format('DROP TYPE IF EXISTS %s CASCADE', oid::regtype) FROM pg_type
 WHERE typnamespace = 'public'::regnamespace AND typtype = 'e'
     AND oid NOT IN (SELECT objid FROM extensions)
+"""
+READER = "dialytics_reader"
+# Whoever creates a role may hand it out (from PostgreSQL 16 on), and is no member of it yet.
+IS_NO_READER = """
+SELECT NOT EXISTS (
+    SELECT FROM pg_auth_members AS given
+    JOIN pg_roles AS holder ON holder.oid = given.member
+    WHERE holder.rolname = current_user AND given.roleid = $1::text::regrole
+        AND coalesce((to_jsonb(given) ->> 'set_option')::boolean, true)
+) AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
 """
 NEWEST_KEYS = "SELECT wrapped_key, telegram_hmac FROM users ORDER BY key DESC LIMIT 10"
 
@@ -125,13 +137,15 @@ class Postgres:
         return [row["name"] for row in self._ask(lambda connection: connection.fetch(ROLES))]
 
     def make_roles(self, names: Sequence[str]) -> None:
-        """Create the roles that the server lacks, without a login."""
+        """Create the roles that the server lacks. The URL's role may then act as the reader."""
 
         async def make(connection: asyncpg.Connection) -> None:
             rows = await connection.fetch("SELECT rolname FROM pg_roles")
             for name in set(names) - {row["rolname"] for row in rows}:
                 quoted = name.replace('"', '""')
                 await connection.execute(f'CREATE ROLE "{quoted}" NOLOGIN')
+            if READER in names and await connection.fetchval(IS_NO_READER, READER):
+                await connection.execute(f"GRANT {READER} TO CURRENT_USER")
 
         self._ask(make)
 

@@ -15,6 +15,7 @@ from migrations.postgres.declared import METADATA
 
 # Two deployments must not migrate at once: the second waits, then finds nothing to do.
 LOCK = 7_131_337_001
+READER_EXISTS = text("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'dialytics_reader')")
 
 
 def _migrate(connection: Connection) -> None:
@@ -37,6 +38,9 @@ async def _online(url: str) -> None:
     try:
         async with engine.connect() as holder, engine.connect() as connection:
             await holder.execute(text(f"SELECT pg_advisory_lock({LOCK})"))
+            if (await holder.execute(READER_EXISTS)).scalar():
+                # 0002 would need CREATEROLE even where an administrator has made the role.
+                context.script.get_revision("0002").module.CREATE_READER = "SELECT"
             await connection.run_sync(_migrate)
             await connection.commit()
     finally:
