@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+import re
+from pathlib import Path
 
-from common.listening import is_every_address, is_loopback
+import pytest
+from structlog.testing import capture_logs
+
+from common.listening import is_every_address, is_loopback, warn_if_open
+
+PROJECT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -25,3 +31,27 @@ def test_an_unspecified_address_stands_for_all(host: str) -> None:
 def test_other_addresses_are_neither(host: str) -> None:
     assert not is_loopback(host)
     assert not is_every_address(host)
+
+
+def test_what_listens_for_others_says_what_that_opens() -> None:
+    with capture_logs() as logs:
+        warn_if_open("CLICKHOUSE_BIND_HOST", "::1", opens="SQL")
+        assert logs == []
+        warn_if_open("CLICKHOUSE_BIND_HOST", "192.0.2.1", opens="SQL")
+    [line] = logs
+    assert (line["setting"], line["host"], line["opens"], line["log_level"]) == (
+        "CLICKHOUSE_BIND_HOST", "192.0.2.1", "SQL", "warning",
+    )  # fmt: skip
+
+
+def test_every_address_of_its_own_is_warned_of() -> None:
+    """All but those of the API and the webhook, which are for others."""
+    listed = (PROJECT / "docs" / "settings.md").read_text(encoding="utf-8")
+    own = set(re.findall(r"^\| `(\w+_BIND_HOST)`", listed, re.MULTILINE))
+    sources = [
+        path.read_text(encoding="utf-8")
+        for package in ("embedded", "pipelines", "simulator")
+        for path in (PROJECT / package).rglob("*.py")
+    ]
+    warned = set(re.findall(r'warn_if_open\(\s*"(\w+)"', "\n".join(sources)))
+    assert warned == own

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -16,8 +17,10 @@ import pytest
 
 from common.errors import StartupError
 from embedded.stack.keys import KeyRing
+from embedded.stack.lifecycle import Progress, Stack
 from embedded.stack.plan import MACHINE_VARIABLES, PROJECT
 from embedded.stack.programs import Program
+from embedded.stack.smoke import isolated_plan
 from embedded.stack.supervision import Supervisor
 from tests.running import command_lines, left_running
 
@@ -134,6 +137,33 @@ def test_a_program_that_was_ready_comes_back_however_it_ended(
         wait_until(lambda: journal.read_text().count("started") >= 3)
         assert {end.how for end in supervisor.ends()} == {f"exit status {code}"}
         assert {end.name for end in supervisor.ends()} == {"brief"}
+
+
+def test_an_end_that_was_not_asked_for_is_said_on_the_terminal(
+    tmp_path: Path, journal: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    brief = Program(
+        name="brief",
+        title="Brief program",
+        command=["sh", "-c", f"echo started >> {journal}; sleep 0.5; exit 0"],
+        environment=environment(),
+        is_ready=journal.exists,
+    )
+    stack = Stack(isolated_plan(tmp_path), progress=Progress(), more=[brief])
+    said = ""
+
+    def is_said() -> bool:
+        nonlocal said
+        said += capsys.readouterr().out
+        return "Brief program ended (exit status 0) and is started again" in said
+
+    with ThreadPoolExecutor() as pool:
+        with stack.supervisor:
+            watching = pool.submit(stack.watch)
+            list(stack.supervisor.start("brief"))
+            wait_until(is_said)
+        with pytest.raises(StartupError, match="supervisord ended"):
+            watching.result()
 
 
 def test_a_program_that_is_not_ready_is_waited_for_as_long_as_it_runs(
