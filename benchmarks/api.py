@@ -2,8 +2,9 @@
 
 `make bench-api ROWS=10000000`. Closed-loop clients ask `/api/v1/stats?period=month` with a bearer
 token and with HTTP Basic, in turn with the floor (the same middleware, no authentication, no
-answer to find) and a route without middleware. A cold answer is the first after a new build of the
-newest day was published.
+answer to find) and a route without middleware. Then the newest day is built again and again, and
+questions that were never asked before are asked of each new snapshot (`benchmarks/api_first.py`).
+At last pages ask for the same again and again while snapshots appear (`benchmarks/api_polled.py`).
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ import statistics
 import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
-import orjson
 
-from api.answers.snapshots import FRESH_SECONDS
+from benchmarks.api_first import First, first_answers
+from benchmarks.api_polled import Polled, Polling, poll
 from benchmarks.api_server import FLOOR_PATH, PATH, UNLIMITED, serving
 from benchmarks.http_load import Load, Question, closed_loop
 from benchmarks.ledger import BEGIN, DAYS, PEOPLE, build_again, fill_clickhouse, publish
@@ -39,7 +40,6 @@ USERNAME, PASSWORD = "ann", "correct horse battery"  # of an API that lives for 
 ADMIN_TOKEN = "a-benchmark-registers-itself"  # noqa: S105 # the same
 CLIENTS = 16
 POSTGRES_OPTIONS = {"shared_buffers": "128MB"}
-CHANGING = ("lag_seconds", "data_through", "newest_through", "snapshot")
 
 
 @dataclass(frozen=True)
@@ -48,16 +48,18 @@ class Effort:
 
     rounds: int = 7
     seconds: float = 3.0
-    cold: int = 60
+    builds: int = 60
+    """After each of them new questions are asked."""
+    polling: Polling = field(default_factory=Polling)
 
 
 @dataclass(frozen=True)
 class Found:
-    """Loads by contender, a round each; milliseconds of the cold answers."""
+    """Loads by contender, a round each; answers never asked before; answers of polling pages."""
 
     warm: dict[str, list[Load]]
-    cold_ms: list[float]
-    cold_errors: int
+    first: First
+    polled: Polled
 
     def rps(self, name: str) -> float:
         """Median over the rounds."""
@@ -76,11 +78,7 @@ class Found:
     @property
     def errors(self) -> int:
         warm = sum(load.errors for loads in self.warm.values() for load in loads)
-        return warm + self.cold_errors
-
-    @property
-    def cold_p95(self) -> float:
-        return Load(latencies=[taken / 1_000 for taken in self.cold_ms]).percentile(0.95)
+        return warm + self.first.errors + self.polled.load.errors
 
 
 def measure(rows: int, *, people: int = PEOPLE, effort: Effort | None = None) -> Found:
@@ -142,8 +140,16 @@ def compare(
             for kind in ("floor", "bare")
         }
         headers = tuple(login["bearer"].items())
-        cold = Question(urls["cold"] + PATH + QUERY, headers, _says_what(expected))
-        return asyncio.run(_ask_in_turn(questions, cold, another_build, effort))
+
+        async def ask() -> Found:
+            warm = await _ask_in_turn(questions, effort)
+            first = await first_answers(
+                urls["cold"], headers, another_build, builds=effort.builds, today=now.date()
+            )
+            polled = await poll(urls["cold"], headers, another_build, effort.polling)
+            return Found(warm, first, polled)
+
+        return asyncio.run(ask())
 
 
 def _logged_in(url: str) -> dict[str, dict[str, str]]:
@@ -174,12 +180,7 @@ def _same_as(expected: bytes) -> Any:
     return lambda body: body.endswith(rest)
 
 
-async def _ask_in_turn(
-    questions: dict[str, Question],
-    cold: Question,
-    another_build: Callable[[], object],
-    effort: Effort,
-) -> Found:
+async def _ask_in_turn(questions: dict[str, Question], effort: Effort) -> dict[str, list[Load]]:
     warm: dict[str, list[Load]] = {name: [] for name in questions}
     for question in questions.values():
         await closed_loop(question, clients=CLIENTS, seconds=effort.seconds / 3)
@@ -189,26 +190,7 @@ async def _ask_in_turn(
             warm[name].append(
                 await closed_loop(questions[name], clients=CLIENTS, seconds=effort.seconds)
             )
-    await closed_loop(cold, clients=1, most=1)  # opens the connections to the stores
-    every = Load()
-    for _ in range(effort.cold):
-        await asyncio.to_thread(another_build)
-        # What is published is looked for once a second.
-        await asyncio.sleep(FRESH_SECONDS + 0.02)
-        one = await closed_loop(cold, clients=1, most=1)
-        every.latencies += one.latencies
-        every.errors += one.errors
-    return Found(warm, [taken * 1_000 for taken in every.latencies], every.errors)
-
-
-def _says_what(expected: bytes) -> Any:
-    """Whether a body states the expected figures, whatever their age."""
-    figures = _figures(expected)
-    return lambda body: _figures(body) == figures
-
-
-def _figures(body: bytes) -> dict[str, Any]:
-    return {name: value for name, value in orjson.loads(body).items() if name not in CHANGING}
+    return warm
 
 
 def summary(found: Found) -> dict[str, Any]:
@@ -221,7 +203,10 @@ def summary(found: Found) -> dict[str, Any]:
         "p99_ms": round(found.percentile(name, 0.99), 2),
         "floor_rps": round(found.rps("floor")),
         "ratio_floor": round(found.ratio(name), 3),
-        "cold_p95_ms": round(found.cold_p95, 1),
+        "cold_p95_ms": round(found.first.dashboard.percentile(0.95), 1),
+        "first_p95_ms": round(found.first.report.percentile(0.95), 1),
+        "polled_p95_ms": round(found.polled.load.percentile(0.95), 1),
+        "polled_cold": round(found.polled.cold, 4),
         "errors": found.errors,
     }
 
@@ -234,8 +219,14 @@ def _spread(values: Iterable[float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--rounds", type=int, default=Effort.rounds)
+    parser.add_argument("--builds", type=int, default=Effort.builds)
+    parser.add_argument("--polled-seconds", type=float, default=Polling.seconds)
     given = parser.parse_args()
-    found = measure(given.rows)
+    effort = Effort(
+        rounds=given.rounds, builds=given.builds, polling=Polling(seconds=given.polled_seconds)
+    )
+    found = measure(given.rows, effort=effort)
     print(f"{machine()}\n{given.rows:,} turns, {CLIENTS} closed-loop clients\n")
     rows = [
         (
@@ -248,10 +239,16 @@ def main() -> None:
         for name, loads in found.warm.items()
     ]
     print(table(("asked", "of the floor", "rps", "spread", "p50 ms", "p95 ms", "p99 ms"), rows))
-    cold = sorted(found.cold_ms)
+    loads = {**found.first.loads, "polled": found.polled.load}
+    rows = [
+        (name, len(load.latencies), *(f"{load.percentile(share):.1f}" for share in (0.5, 0.95, 1)))
+        for name, load in loads.items()
+    ]
+    print(f"\n{table(('asked', 'answers', 'p50 ms', 'p95 ms', 'slowest ms'), rows)}\n")
     print(
-        f"\ncold: median {statistics.median(cold):.1f} ms, p95 {found.cold_p95:.1f} ms,"
-        f" {cold[0]:.1f}-{cold[-1]:.1f} ms over {len(cold)} builds\n"
+        f"polled: {found.polled.cold:.1%} computed when asked, {found.polled.builds} snapshots"
+        f" in {found.polled.load.seconds:.0f} s; memory of the process that serves all"
+        f" contenders: {found.polled.memory_mib} MiB\n"
     )
     print(json.dumps(summary(found)))
 
