@@ -139,16 +139,16 @@ bench-replication: $(VENV)-bench/.installed ## A full copy beside postgresql(), 
 	    $(if $(ROUNDS),--rounds "$(ROUNDS)") $(if $(ONLY),--only $(ONLY))
 
 .PHONY: bench-stack
-bench-stack: setup web ## Start, memory, idle CPU and freshness of the whole stack (COLD=0: no fresh clone)
-	@exec $(BIN)/python -m benchmarks.stack --cold "$(or $(COLD),1)"
+bench-stack: setup web ## Start, memory, CPU and freshness of the stack at rest and busy (COLD=0: no fresh clone, ROWS=10000000, 0: not busy)
+	@exec $(BIN)/python -m benchmarks.stack --cold "$(or $(COLD),1)" --rows "$(or $(ROWS),10000000)" $(if $(BUSY_SECONDS),--busy-seconds "$(BUSY_SECONDS)")
 
 .PHONY: bench-bot
 bench-bot: setup ## The bot beside itself without persistence and a bare echo (TURNS=600), JSON last
 	@exec $(BIN)/python -m benchmarks.bot --turns "$(or $(TURNS),600)"
 
 .PHONY: bench-api
-bench-api: setup ## The dashboard's answer beside a route that only returns its bytes (ROWS=10000000)
-	@exec $(BIN)/python -m benchmarks.api --rows "$(or $(ROWS),10000000)"
+bench-api: setup ## The dashboard's answer beside a route that only returns its bytes, first answers, pages that poll (ROWS=10000000 POLLED_SECONDS=600)
+	@exec $(BIN)/python -m benchmarks.api --rows "$(or $(ROWS),10000000)" $(if $(POLLED_SECONDS),--polled-seconds "$(POLLED_SECONDS)")
 
 .PHONY: rotate-data-key
 rotate-data-key: setup ## Replace DATA_KEY: STEP=next prints a key, STEP=rewrap uses it, JSON last

@@ -39,7 +39,9 @@ $$
 """
 
 
-def fill_postgres(url: str, rows: int, *, people: int = PEOPLE, sessions: int = 2) -> None:
+def fill_postgres(
+    url: str, rows: int, *, people: int = PEOPLE, begin: datetime = BEGIN, sessions: int = 2
+) -> None:
     """Insert the ledger without its indexes, then build them, as a bulk load should."""
     with psycopg.connect(url, autocommit=True) as connection:
         definitions = [
@@ -54,10 +56,10 @@ def fill_postgres(url: str, rows: int, *, people: int = PEOPLE, sessions: int = 
             connection.execute(POSTGRES_RANDOM)
             for start in range(first, min(first + ROWS_PER_INSERT, rows), ROWS_PER_TRANSACTION):
                 connection.execute(
-                    _statement("postgres_turns").encode(),
+                    statement("postgres_turns").encode(),
                     {
                         "people": people,
-                        "begin": BEGIN,
+                        "begin": begin,
                         "seconds": DAYS * 86_400,
                         "first": start,
                         "last": min(start + ROWS_PER_TRANSACTION, rows) - 1,
@@ -84,7 +86,7 @@ def fill_clickhouse(writer: Writer, rows: int, *, people: int = PEOPLE) -> None:
                 "first": first,
                 "count": min(ROWS_PER_INSERT, rows - first),
             },
-            sql=_statement("clickhouse_turns"),
+            sql=statement("clickhouse_turns"),
         )
 
 
@@ -126,7 +128,8 @@ def _state() -> Watermark:
     )
 
 
-def _statement(name: str) -> str:
+def statement(name: str) -> str:
+    """The text of a file under sql/."""
     return (Path(__file__).parent / "sql" / f"{name}.sql").read_text(encoding="utf-8")
 
 

@@ -2,7 +2,8 @@
 
 `make bench-stack`. A fresh clone is set up and started (with COLD=0 it is not), then a stack on
 throw-away data starts twice; the second start is the warm one. It rests, its processes are
-watched, then people write at a steady pace and the API is read twice a second.
+watched, then people write at a steady pace and the API is read twice a second. At last another
+stack starts on a large ledger and is kept busy (`benchmarks/stack_busy.py`; not with ROWS=0).
 """
 
 from __future__ import annotations
@@ -16,17 +17,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import psutil
-
+from benchmarks.processes import watch
+from benchmarks.stack_busy import busy
 from benchmarks.timing import machine, table
 from common.errors import StartupError
 from embedded.stack.api_client import ApiClient
-from embedded.stack.lifecycle import MEBIBYTE, Progress, Stack
+from embedded.stack.lifecycle import Progress, Stack
 from embedded.stack.plan import PROJECT, Plan
 from embedded.stack.smoke import (
     READ_EVERY_SECONDS,
@@ -37,15 +36,6 @@ from embedded.stack.smoke import (
 )
 
 MESSAGES_PER_SECOND = 2.0
-
-
-@dataclass(frozen=True)
-class Burned:
-    """One process of the stack while nobody asked anything."""
-
-    name: str
-    memory_mib: int
-    cpu_percent: float
 
 
 class Quiet(Progress):
@@ -65,54 +55,6 @@ def start(plan: Plan) -> tuple[Stack, float]:
         stack.__exit__()
         raise
     return stack, time.monotonic() - clock
-
-
-def processes(stack: Stack) -> list[psutil.Process]:
-    root = psutil.Process(stack.supervisor.pid)
-    return [root, *root.children(recursive=True)]
-
-
-def title(process: psutil.Process) -> str:
-    """A process by what it is, not by where it lies."""
-    words = process.cmdline()
-    if words and words[0].startswith("postgres:"):
-        return "postgres backends"
-    if "-c" in words:
-        # Started by multiprocessing: a run, or what looks after runs.
-        return "runs of Dagster"
-    modules = [after for word, after in pairwise(words) if word == "-m"]
-    if modules:
-        return " ".join([*modules[:1], *(["grpc"] if "grpc" in words else [])])
-    return Path(words[0]).name if words else process.name()
-
-
-def watch(stack: Stack, *, seconds: float) -> list[Burned]:
-    """CPU and memory by program over a while; children that come and go are counted too."""
-    spent: dict[int, tuple[str, float, float]] = {}
-    memory: dict[str, dict[int, int]] = {}
-    clock = time.monotonic()
-    end = clock + seconds
-    while True:
-        for process in processes(stack):
-            try:
-                times = process.cpu_times()
-                name = spent[process.pid][0] if process.pid in spent else title(process)
-                first = spent[process.pid][1] if process.pid in spent else times.user + times.system
-                spent[process.pid] = (name, first, times.user + times.system)
-                memory.setdefault(name, {})[process.pid] = process.memory_full_info().pss
-            except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
-                continue
-        if time.monotonic() >= end:
-            break
-        time.sleep(2)
-    elapsed = time.monotonic() - clock
-    found = []
-    for name, sizes in memory.items():
-        burned = sum(last - first for other, first, last in spent.values() if other == name)
-        found.append(
-            Burned(name, round(sum(sizes.values()) / MEBIBYTE), round(100 * burned / elapsed, 1))
-        )
-    return sorted(found, key=lambda each: -each.cpu_percent)
 
 
 def steady_traffic(stack: Stack, *, seconds: float) -> list[float]:
@@ -218,6 +160,8 @@ def main() -> None:
     parser.add_argument("--idle-seconds", type=float, default=120)
     parser.add_argument("--traffic-seconds", type=float, default=120)
     parser.add_argument("--cold", type=int, choices=(0, 1), default=1)
+    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--busy-seconds", type=float, default=120)
     parser.add_argument("--only-start", action="store_true")
     given = parser.parse_args()
     if given.only_start:
@@ -228,6 +172,7 @@ def main() -> None:
         return
     cold = cold_start() if given.cold else {}
     found = measure(idle_seconds=given.idle_seconds, traffic_seconds=given.traffic_seconds)
+    load = busy(given.rows, seconds=given.busy_seconds, progress=Quiet()) if given.rows else None
     burned, waits = found["burned"], found["waits"]
     print(f"\n{machine()}\n")
     steps = [*cold.items(), ("start on empty data", found["first"]), ("warm start", found["warm"])]
@@ -250,7 +195,20 @@ def main() -> None:
             f"freshness_p{rank}_seconds": round(percentile(waits, rank), 1)
             for rank in (50, 90, 95, 99)
         },
+        "busy_freshness_p95_seconds": load and round(percentile(load.waits, 95), 1),
+        "busy_cores": load and round(load.cores, 2),
     }
+    if load:
+        print(
+            f"\n{given.rows:,} turns in the ledger, {load.turns_per_second:.1f} more a second,"
+            f" a publication every {load.publish_seconds:.1f} s\n"
+        )
+        print(
+            table(
+                ("process, busy", "MiB (PSS)", "% of a core"),
+                [(each.name, each.memory_mib, each.cpu_percent) for each in load.burned],
+            )
+        )
     print(f"\n{table(tuple(figures), [tuple(figures.values())])}\n")
     print(json.dumps(figures))
 
