@@ -26,9 +26,10 @@ from api.accounts.store import Accounts
 from api.accounts.throttle import LoginThrottle
 from api.accounts.tokens import Tokens
 from api.answers.bot_tables import BotTables
-from api.answers.desk import Desk, now_utc
+from api.answers.desk import Desk
 from api.answers.export import ExportDesk
 from api.answers.names import NameBook
+from api.answers.prepared import PreparedAnswers, now_utc
 from api.answers.reader import WatchedReader
 from api.answers.snapshots import Resolve, Snapshots
 from api.answers.texts import Texts
@@ -194,12 +195,15 @@ def create_app(
     )
     door = reader or ClickHouseReader(settings.warehouse, ping_seconds=patience.ping_seconds)
     watched = WatchedReader(door, metrics, explains=server.enable_query_analysis)
-    snapshots = Snapshots(watched, resolve=resolve_snapshot)
+    answers = PreparedAnswers(watched, clock=clock)
+    snapshots = Snapshots(
+        watched, answers, warm_seconds=patience.warm_seconds, resolve=resolve_snapshot
+    )
     tables = BotTables(
         sessions, metrics, policy=vault.policy, explains=server.enable_query_analysis
     )
     names = NameBook(tables, vault, patience_seconds=patience.names_seconds)
-    desk = Desk(reader=watched, snapshots=snapshots, names=names, metrics=metrics, clock=clock)
+    desk = Desk(answers=answers, snapshots=snapshots, names=names, metrics=metrics, clock=clock)
 
     counters = make_counters(settings.limits, patience_seconds=patience.limits_seconds)
     people = make_accounts(settings, sessions=sessions, counters=counters, clock=clock)
@@ -218,6 +222,7 @@ def create_app(
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
+            await snapshots.close()
             await people.directory.stop()
             people.passwords.close()
             await counters.close()
@@ -241,9 +246,7 @@ def create_app(
     app.include_router(
         stats_routes(
             desk=desk,
-            export_desk=ExportDesk(
-                reader=watched, snapshots=snapshots, names=names, metrics=metrics, clock=clock
-            ),
+            export_desk=ExportDesk(reader=watched, names=names, metrics=metrics, clock=clock),
             default_tz=default_tz,
         )
     )

@@ -19,6 +19,8 @@ class Patience:
     """For ClickHouse to answer a ping while a query waits."""
     limits_seconds: float = 0.5
     """For the shared storage of limits to count one request."""
+    warm_seconds: float = 0.5
+    """For answers to be prepared before a new snapshot is served."""
 
 
 USUAL = Patience()

@@ -81,7 +81,6 @@ def ledger_clock(zone: str) -> Clock:
     return clock_of(zone_named(zone), int(since.timestamp()), int(until.timestamp()))
 
 
-@lru_cache(maxsize=1_000)
 def clock_of(zone: ZoneInfo, since: int, until: int) -> Clock:
     """The zone's clock in [since, until), Unix seconds; before and after as at its ends."""
     changes, offsets = [0], [_offset(zone, since)]

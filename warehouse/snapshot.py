@@ -12,13 +12,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from warehouse.kept_days import BotDay, DayCut, KeptDays
-from warehouse.periods import Span, calendar_days, midnight
+from warehouse.periods import Span, calendar_days, ceil_to_quarter, midnight
 from warehouse.reading import Reader, Versions
 from warehouse.statements import statement
 from warehouse.tiers import touched_days
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-BUILD = ("version", "withheld", "data_through", "watermark")
+BUILD = ("version", "withheld", "data_through", "watermark", "turns")
 """Columns of a build, in the order of `Build`."""
 _DAY = timedelta(days=1)
 
@@ -33,6 +33,7 @@ class Build:
     data_through: datetime
     watermark: int = 0
     """Facts of the day with a smaller transaction id belong to the build."""
+    turns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,24 @@ class Snapshot:
         return self.published_at is None
 
     @property
+    def figures(self) -> tuple[object, ...]:
+        """Equal for snapshots whose published figures are the same.
+
+        That nothing new has arrived changes them only where a period ends, or is cut for the
+        comparison with the one before: on quarters of an hour.
+        """
+        quarter = ceil_to_quarter(self.data_through)
+        return self.epoch, self.publication, quarter, quarter == self.data_through
+
+    @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.report_timezone)
+
+    @property
+    def beginning(self) -> datetime | None:
+        """The first moment of the first day with a turn, where the period `all` begins."""
+        first = min((day for day, build in self.builds.items() if build.turns), default=None)
+        return None if first is None else midnight(first, self.zone)
 
     def lag_seconds(self, now: datetime) -> float:
         """Age of the answer at `now`, never negative."""

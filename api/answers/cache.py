@@ -1,10 +1,11 @@
-"""Prepared answers in this process, each valid exactly as long as its snapshot. Knows no report."""
+"""Prepared answers in this process, each kept for as long as its snapshot is served."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Collection, Hashable
+from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 MOST_BYTES = 64 << 20
@@ -20,57 +21,66 @@ class Sized(Protocol):
 Entry = TypeVar("Entry", bound=Sized)
 
 
-class AnswerCache(Generic[Entry]):
-    """Least recently used out first; equal questions asked at once are answered once.
+@dataclass(slots=True)
+class _Computation(Generic[Entry]):
+    task: asyncio.Task[Entry]
+    waiting: int = 0
 
-    Keys name the snapshot, so a new snapshot finds nothing here; entries of older ones are dropped
-    as soon as it is seen.
+
+class AnswerCache(Generic[Entry]):
+    """LRU cache of answers; equal questions asked at once are answered once.
+
+    Each answer belongs to a generation: what its figures rest on.
     """
 
     def __init__(self, *, most_bytes: int = MOST_BYTES, most_entries: int = MOST_ENTRIES) -> None:
         self._most_bytes = most_bytes
         self._most_entries = most_entries
-        self._entries: OrderedDict[Hashable, Entry] = OrderedDict()
-        self._under_way: dict[Hashable, asyncio.Task[Entry]] = {}
-        self._snapshot: Hashable = None
+        self._entries: OrderedDict[tuple[Hashable, Hashable], Entry] = OrderedDict()
+        self._under_way: dict[tuple[Hashable, Hashable], _Computation[Entry]] = {}
+        self._generations: Collection[Hashable] = ()
         self.size = 0
 
     def __len__(self) -> int:
         return len(self._entries)
 
+    def keep_only(self, generations: Collection[Hashable]) -> None:
+        """Drop the answers of all other generations, and keep none of them from now on."""
+        self._generations = generations
+        for place in [place for place in self._entries if place[0] not in generations]:
+            self.size -= self._entries.pop(place).size
+
     async def get(
-        self, snapshot: Hashable, key: Hashable, prepare: Callable[[], Awaitable[Entry]]
+        self, generation: Hashable, key: Hashable, prepare: Callable[[], Awaitable[Entry]]
     ) -> tuple[Entry, bool]:
-        """The entry of a key at a snapshot, and whether it was there."""
-        if snapshot != self._snapshot:
-            self.clear()
-            self._snapshot = snapshot
-        entry = self._entries.get(key)
+        """The entry of a key in a generation, and whether it was there."""
+        place = (generation, key)
+        entry = self._entries.get(place)
         if entry is not None:
-            self._entries.move_to_end(key)
+            self._entries.move_to_end(place)
             return entry, True
-        place = (snapshot, key)
-        task = self._under_way.get(place)
-        if task is None:
-            task = asyncio.ensure_future(prepare())
-            self._under_way[place] = task
-            task.add_done_callback(lambda _: self._under_way.pop(place, None))
-        # One caller that hangs up must not cancel the answer of the others.
-        entry = await asyncio.shield(task)
-        if snapshot == self._snapshot and key not in self._entries:
-            self._put(key, entry)
+        computation = self._under_way.get(place)
+        if computation is None:
+            computation = _Computation(asyncio.ensure_future(prepare()))
+            self._under_way[place] = computation
+        computation.waiting += 1
+        try:
+            # One caller that leaves must not cancel the answer of the others.
+            entry = await asyncio.shield(computation.task)
+        finally:
+            computation.waiting -= 1
+            if not computation.waiting:
+                del self._under_way[place]
+                computation.task.cancel()
+        if generation in self._generations and place not in self._entries:
+            self._put(place, entry)
         return entry, False
 
-    def _put(self, key: Hashable, entry: Entry) -> None:
+    def _put(self, place: tuple[Hashable, Hashable], entry: Entry) -> None:
         if entry.size > self._most_bytes // 4:
             return
-        self._entries[key] = entry
+        self._entries[place] = entry
         self.size += entry.size
         while self.size > self._most_bytes or len(self._entries) > self._most_entries:
             _, oldest = self._entries.popitem(last=False)
             self.size -= oldest.size
-
-    def clear(self) -> None:
-        """Drop every entry."""
-        self._entries.clear()
-        self.size = 0

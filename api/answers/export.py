@@ -15,16 +15,16 @@ from starlette.types import Receive, Scope, Send
 
 from api.accounts import scopes
 from api.accounts.login import Principal
-from api.answers.desk import now_utc, stated_headers
 from api.answers.formats import MEDIA_TYPES, Format, Row, to_arrow, to_csv
 from api.answers.names import NameBook, with_name
+from api.answers.prepared import now_utc, stated
 from api.answers.questions import Chunks, Export, Question
 from api.answers.schemas import NAME_COLUMNS, joined
-from api.answers.snapshots import Snapshots
 from api.errors import UnavailableError
 from api.metrics import Metrics
 from api.query_log import asked_period
 from warehouse.reading import Reader
+from warehouse.snapshot import Snapshot
 
 MOST_EXPORTS = 4
 """At once, in one process: each occupies a query of ClickHouse for as long as it lasts."""
@@ -37,17 +37,15 @@ class ExportDesk:
         self,
         *,
         reader: Reader,
-        snapshots: Snapshots,
         names: NameBook,
         metrics: Metrics,
         clock: Callable[[], datetime] = now_utc,
     ) -> None:
         self._reader = reader
-        self._snapshots = snapshots
         self._names = names
         self._metrics = metrics
         self._free = MOST_EXPORTS
-        self.clock = clock
+        self._clock = clock
 
     async def serve(
         self,
@@ -55,20 +53,20 @@ class ExportDesk:
         question: Question,
         export: Export,
         *,
+        snapshot: Snapshot,
         format_: Format,
         has_bom: bool = False,
     ) -> Response:
         """The export as CSV or Arrow.
 
         Raises:
-            UnavailableError: as many as may run are running, or nothing was published yet.
+            UnavailableError: as many as may run are running.
             WarehouseError: it cannot be had.
         """
         if not self._free:
             raise UnavailableError("Too many exports at once.", code="busy", retry_after=10)
         self._free -= 1
         try:
-            snapshot = await self._snapshots.published()
             if question.period is not None:
                 asked_period.set(f"{question.period.name}/{question.period.bucket}")
             chunks, is_truncated = await export.ask(self._reader, snapshot)
@@ -82,10 +80,9 @@ class ExportDesk:
         shows_names = principal.may(scopes.Scope.NAMES_READ)
         if shows_names:
             schema = joined(schema, NAME_COLUMNS)
-        period = question.period
-        stated = snapshot.as_old_as(None if period is None else period.span)
-        headers = stated_headers(stated, period, newest=snapshot) | {
-            "X-Lag-Seconds": f"{stated.lag_seconds(self.clock()):.3f}",
+        age = stated(snapshot, question.period)
+        headers = age.headers | {
+            "X-Lag-Seconds": f"{age.snapshot.lag_seconds(self._clock()):.3f}",
             "X-Truncated": "true" if is_truncated else "false",
         }
         rows = self._rows(first, chunks, shows_names=shows_names)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
-from api.answers.formats import Row
+from api.answers.formats import Asked, Row
 from warehouse.periods import Period
 from warehouse.reading import Reader
 from warehouse.snapshot import Snapshot
+
+QUARTER_SECONDS = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class Question:
         ask: runs it.
         shows_people: whether the answer has a `people` field.
         export: what CSV and Arrow carry instead of the rows of the JSON answer.
+        is_about_now: whether the answer may change without a publication.
     """
 
     report: str
@@ -63,3 +67,33 @@ class Question:
     ask: Ask
     shows_people: bool = False
     export: Export | None = None
+    is_about_now: bool = False
+
+
+@dataclass(slots=True)
+class ReportRequest:
+    """A report with its arguments as they were given, whoever asks.
+
+    Args:
+        key: equal for requests that ask for the same.
+        make: the question at a moment, on a snapshot: `today` is another one tomorrow.
+        asked: the format.
+    """
+
+    key: Hashable
+    make: Callable[[datetime, Snapshot], Question]
+    asked: Asked
+    _made: tuple[tuple[int, int, int], Question] | None = None
+
+    def resolve(self, now: datetime, snapshot: Snapshot) -> Question:
+        """The question, made again when a period may have turned.
+
+        Raises:
+            DialyticsError: the arguments make no question.
+        """
+        # Every period turns on a quarter of an hour of UTC, and `all` with a publication.
+        quarter = int(now.timestamp()) // QUARTER_SECONDS
+        place = (quarter, snapshot.epoch, snapshot.publication)
+        if self._made is None or self._made[0] != place:
+            self._made = (place, self.make(now, snapshot))
+        return self._made[1]

@@ -1,17 +1,19 @@
-"""The snapshot that answers rest on now, asked for about once a second. Knows no report.
+"""The snapshot that answers rest on now, followed about once a second.
 
-While answers are asked for, the next snapshot is looked up before they need it, and the days that
-it replaced are read: the first answer after a publication waits for neither (decision 0018).
+While answers are asked for, the next snapshot is looked up before they need it. When its figures
+are new, what was asked within the last minute is prepared first, and then all answers rest on it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import time
 from collections.abc import Callable
 from typing import Protocol
 
 from api.errors import UnavailableError
+from api.patience import USUAL
 from common.log import get_logger
 from warehouse.errors import WarehouseError
 from warehouse.reading import Reader
@@ -33,30 +35,56 @@ class Resolve(Protocol):
         """The snapshot that is published now."""
 
 
+class Answers(Protocol):
+    """Answers that are kept for a snapshot."""
+
+    async def warm(self, snapshot: Snapshot) -> None:
+        """Prepare answers before the snapshot is served."""
+
+    def serve_from(self, snapshot: Snapshot) -> None:
+        """From now on answers rest on this snapshot."""
+
+
 class Snapshots:
-    """Resolves the published snapshot; concurrent callers share one query."""
+    """Follows the published snapshot; concurrent callers share one query.
+
+    Args:
+        reader: the door to ClickHouse.
+        answers: prepared before a snapshot is served.
+        fresh_seconds: how long a snapshot is used before the next is looked up.
+        warm_seconds: the longest time that answers are prepared for.
+    """
 
     def __init__(
         self,
         reader: Reader,
+        answers: Answers,
         *,
         fresh_seconds: float = FRESH_SECONDS,
+        warm_seconds: float = USUAL.warm_seconds,
         clock: Callable[[], float] = time.monotonic,
         resolve: Resolve = resolve,
     ) -> None:
         self._reader = reader
+        self._answers = answers
         self._fresh_seconds = fresh_seconds
+        self._warm_seconds = warm_seconds
+        # While the next one is prepared, unless nobody has looked for it in time.
+        self._max_age = fresh_seconds + 2 * warm_seconds
         self._clock = clock
         self._resolve = resolve
-        self._latest: Snapshot | None = None
-        self._resolved_at = 0.0
-        self._under_way: asyncio.Task[Snapshot] | None = None
+        self._served: Snapshot | None = None
+        self._newest_at = 0.0
+        """When the snapshot that is served was the newest."""
+        self._lookup: asyncio.Task[None] | None = None
+        self._warming: asyncio.Task[None] | None = None
+        self._is_cold = False
         self._wanted = asyncio.Event()
         self._wanted_at = 0.0
         self._asked_at = 0.0
 
     async def current(self, *, is_wanted_again: bool = True) -> Snapshot:
-        """The snapshot, at most a second old.
+        """The snapshot that is served: the newest of the last second, or the one before it.
 
         Args:
             is_wanted_again: whoever asks is a reason to look ahead.
@@ -67,9 +95,12 @@ class Snapshots:
         if is_wanted_again:
             self._wanted_at = self._clock()
             self._wanted.set()
-        if self._latest is not None and self._clock() - self._resolved_at < self._fresh_seconds:
-            return self._latest
-        return await self._asked()
+        if self._age() >= self._fresh_seconds and self._warming is None:
+            await self._look()
+        if self._warming is not None and self._age() >= self._max_age:
+            await asyncio.shield(self._warming)
+        assert self._served is not None  # noqa: S101 # a lookup that returned has set it
+        return self._served
 
     async def published(self) -> Snapshot:
         """The snapshot that an answer may rest on.
@@ -84,7 +115,7 @@ class Snapshots:
         return snapshot
 
     async def look_ahead(self) -> None:
-        """Keep the snapshot fresh for as long as answers are asked for. Runs until cancelled."""
+        """Follow what is published for as long as answers are asked for, until cancelled."""
         while True:
             await self._wanted.wait()
             due = self._asked_at + self._fresh_seconds * AHEAD_SHARE
@@ -94,23 +125,65 @@ class Snapshots:
             if self._clock() - self._wanted_at > AHEAD_SECONDS:
                 continue
             try:
-                await (await self._asked()).read_replaced(self._reader)
+                await self._look()
             except WarehouseError as error:
                 # The next answer meets it and tells; until one is asked for, nothing is prepared.
-                log.info("next snapshot not prepared", cause=str(error))
+                log.info("next_snapshot_not_read", cause=str(error))
             except Exception:
-                log.exception("next snapshot not prepared")
+                log.exception("next_snapshot_not_read")
             else:
                 self._wanted.set()
+            if self._warming is not None:
+                await asyncio.shield(self._warming)
 
-    async def _asked(self) -> Snapshot:
-        if self._under_way is None or self._under_way.done():
-            self._under_way = asyncio.create_task(self._ask())
-        return await asyncio.shield(self._under_way)
+    async def close(self) -> None:
+        """Stop what is under way."""
+        tasks = [task for task in (self._lookup, self._warming) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _ask(self) -> Snapshot:
+    def _age(self) -> float:
+        return float("inf") if self._served is None else self._clock() - self._newest_at
+
+    async def _look(self) -> None:
+        if self._warming is not None:
+            return
+        if self._lookup is None or self._lookup.done():
+            self._lookup = asyncio.create_task(self._find())
+        await asyncio.shield(self._lookup)
+
+    async def _find(self) -> None:
         # The age counts from before the question: an answer is never older than it claims.
         asked_at = self._asked_at = self._clock()
-        self._latest = await self._resolve(self._reader, known=self._latest)
-        self._resolved_at = asked_at
-        return self._latest
+        found = await self._resolve(self._reader, known=self._served)
+        if self._served is None or found.figures == self._served.figures:
+            self._serve(found, asked_at)
+        else:
+            # Whoever asked for this snapshot has no part in what is prepared for everybody.
+            nobody = contextvars.Context()
+            self._warming = asyncio.create_task(self._warm(found, asked_at), context=nobody)
+
+    async def _warm(self, found: Snapshot, asked_at: float) -> None:
+        failure: Exception | None = None
+        try:
+            async with asyncio.timeout(self._warm_seconds):
+                await self._answers.warm(found)
+        except Exception as error:  # noqa: BLE001 # logged below
+            failure = error
+        # Once, not for each publication of a busy hour.
+        if failure is not None and not self._is_cold:
+            is_expected = isinstance(failure, (TimeoutError, WarehouseError))
+            log.warning(
+                "snapshot_served_cold",
+                cause=type(failure).__name__,
+                exc_info=None if is_expected else failure,
+            )
+        self._is_cold = failure is not None
+        self._warming = None
+        self._serve(found, asked_at)
+
+    def _serve(self, snapshot: Snapshot, asked_at: float) -> None:
+        if self._served is None or self._served.id != snapshot.id:
+            self._answers.serve_from(snapshot)
+        self._served, self._newest_at = snapshot, asked_at

@@ -72,9 +72,7 @@ class PeriodQuery(FormatQuery):
         default=None, description="Width of a point. Default: by the period."
     )
 
-    def resolved(
-        self, *, now: datetime, default_tz: str, beginning: datetime | None = None
-    ) -> Period:
+    def resolved(self, *, now: datetime, default_tz: str, beginning: datetime | None) -> Period:
         """The period; `all` begins with the data, at `beginning`.
 
         Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import orjson
@@ -11,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.answers.desk import Desk
-from api.answers.questions import Question, Report
+from api.answers.questions import Question, Report, ReportRequest
 from api.answers.schemas import COUNT, DAY, DECIMAL, MOMENT, NUMBER, TEXT, joined
 from api.models.query import QueryBody
 from api.models.stats import QueryResult
@@ -38,19 +39,21 @@ def query_routes(*, desk: Desk, default_tz: str) -> APIRouter:
         arguments: Annotated[FormatQuery, Query()],
     ) -> Response:
         """Any metrics by any dimensions under filters, from the rollups; at most 1,000 rows."""
-        asked = parse(
-            body.model_dump(mode="json", exclude_unset=True),
-            now=desk.clock(),
-            default_tz=default_tz,
-            beginning=await desk.beginning() if body.date_range == "all" else None,
-        )
-        question = Question(
-            "query",
-            asked.period,
-            (orjson.dumps(asked.normalised, option=orjson.OPT_SORT_KEYS),),
-            lambda reader, snapshot: _run(reader, snapshot, asked),
-        )
-        return await desk.serve(request, principal, question, asked=arguments.asked)
+        written = body.model_dump(mode="json", exclude_unset=True)
+
+        def question(now: datetime, snapshot: Snapshot) -> Question:
+            beginning = snapshot.beginning if body.date_range == "all" else None
+            asked = parse(written, now=now, default_tz=default_tz, beginning=beginning)
+            return Question(
+                "query",
+                asked.period,
+                (orjson.dumps(asked.normalised, option=orjson.OPT_SORT_KEYS),),
+                lambda reader, snapshot: _run(reader, snapshot, asked),
+            )
+
+        # Not as JSON: what is not checked yet may hold what no JSON can.
+        report = ReportRequest(("query", repr(written)), question, arguments.asked)
+        return await desk.serve(request, principal, report)
 
     return router
 

@@ -1,10 +1,11 @@
-"""GET /api/v1/stats and its parts. Wiring: resolve the period, ask the report, serve."""
+"""GET /api/v1/stats and its parts. Wiring: validate, name the report, serve."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
@@ -15,8 +16,8 @@ from api.accounts.login import Principal
 from api.accounts.scopes import Scope
 from api.answers.desk import Desk
 from api.answers.export import ExportDesk
-from api.answers.formats import MEDIA_TYPES, Asked, Format, negotiate
-from api.answers.questions import Export, Question
+from api.answers.formats import MEDIA_TYPES, Format, negotiate
+from api.answers.questions import Export, Question, ReportRequest
 from api.models import stats as shapes
 from api.models.errors import ANSWER_HEADERS, ETAG, RATE_HEADERS, problems
 from api.routes import exports, reports
@@ -30,15 +31,18 @@ from api.routes.arguments import (
     StatsQuery,
     TopUsersQuery,
 )
-from api.routes.planning import Make, Planner, may_ask_for_all, parameters
-from warehouse.periods import Period
+from api.routes.planning import parameters, validated
+from warehouse.periods import Period, PeriodName
+from warehouse.snapshot import Snapshot
 
 MOST_QUALITY_DAYS = 366
 DIALOGS = (
     "Dialogs with a turn in the period, the latest turn first. Never a text. CSV and Arrow stream"
     " all of them, at most 50,000 (`X-Truncated` tells); with `limit` or `cursor` they are a page."
 )
-Route = Callable[..., Awaitable[Response]]
+Route = Callable[[Request], Awaitable[Response]]
+Make = Callable[[Any, datetime, Snapshot], Question]
+"""The question for valid arguments, at a moment, on a snapshot."""
 
 
 def answers(
@@ -91,22 +95,22 @@ class Desks:
         self,
         request: Request,
         principal: Principal,
-        question: Question,
-        *,
-        asked: Asked,
+        report: ReportRequest,
     ) -> Response:
         """The answer, or the export when there is one in that format."""
-        if question.export is not None:
-            format_ = negotiate(asked, request.headers.get("accept", ""))
-            if format_ is not Format.JSON:
+        format_ = negotiate(report.asked, request.headers.get("accept", ""))
+        if format_ is not Format.JSON:
+            question, snapshot = await self.answers.resolve(report)
+            if question.export is not None:
                 return await self.exports.serve(
                     principal,
                     question,
                     question.export,
+                    snapshot=snapshot,
                     format_=format_,
-                    has_bom=asked.has_bom,
+                    has_bom=report.asked.has_bom,
                 )
-        return await self.answers.serve(request, principal, question, asked=asked)
+        return await self.answers.serve(request, principal, report)
 
 
 def add_reports(router: APIRouter, desks: Desks, *, default_tz: str) -> None:
@@ -151,7 +155,7 @@ def add_reports(router: APIRouter, desks: Desks, *, default_tz: str) -> None:
         _add(
             router,
             path,
-            Planner(arguments, make),
+            make,
             desks=desks,
             shape=shape,
             arguments=arguments,
@@ -159,14 +163,16 @@ def add_reports(router: APIRouter, desks: Desks, *, default_tz: str) -> None:
         )
 
 
-def _route(desks: Desks, planner: Planner[Any]) -> Route:
+def _route(desks: Desks, name: str, arguments: type[FormatQuery], make: Make) -> Route:
     # The principal is read here, not by a dependency: resolving one costs more than the answer.
     async def route(request: Request) -> Response:
         principal = with_scope(request, Scope.STATS_READ)
         raw = request.scope["query_string"]
-        beginning = await desks.answers.beginning() if may_ask_for_all(raw) else None
-        question, asked = planner.plan(raw, now=desks.answers.clock(), beginning=beginning)
-        return await desks.serve(request, principal, question, asked=asked)
+        report = desks.answers.known((name, raw))
+        if report is None:
+            query = validated(arguments, raw)
+            report = ReportRequest((name, raw), partial(make, query), query.asked)
+        return await desks.serve(request, principal, report)
 
     return route
 
@@ -174,7 +180,7 @@ def _route(desks: Desks, planner: Planner[Any]) -> Route:
 def _add(
     router: APIRouter,
     path: str,
-    planner: Planner[Any],
+    make: Make,
     *,
     desks: Desks,
     shape: type,
@@ -183,7 +189,7 @@ def _add(
 ) -> None:
     router.add_api_route(
         path,
-        _route(desks, planner),
+        _route(desks, _name(path), arguments, make),
         methods=["GET"],
         name=_name(path),
         description=description,
@@ -203,8 +209,8 @@ def _about_period(
     shows_people: bool,
     export: Callable[[Period, Any], Export | None] | None,
 ) -> Make:
-    def make(query: StatsQuery, now: datetime, beginning: datetime | None) -> Question:
-        period = query.resolved(now=now, default_tz=default_tz, beginning=beginning)
+    def make(query: StatsQuery, now: datetime, snapshot: Snapshot) -> Question:
+        period = _period(query, now, snapshot, default_tz=default_tz)
         return Question(
             name,
             period,
@@ -217,16 +223,21 @@ def _about_period(
     return make
 
 
+def _period(query: PeriodQuery, now: datetime, snapshot: Snapshot, *, default_tz: str) -> Period:
+    beginning = snapshot.beginning if query.period is PeriodName.ALL else None
+    return query.resolved(now=now, default_tz=default_tz, beginning=beginning)
+
+
 def add_states(router: APIRouter, desks: Desks, *, default_tz: str) -> None:
     """Reports about the numbers themselves."""
 
-    def quality(query: PeriodQuery, now: datetime, beginning: datetime | None) -> Question:
-        period = query.resolved(now=now, default_tz=default_tz, beginning=beginning)
+    def quality(query: PeriodQuery, now: datetime, snapshot: Snapshot) -> Question:
+        period = _period(query, now, snapshot, default_tz=default_tz)
         days = max(1, min(MOST_QUALITY_DAYS, (now - period.since).days + 1))
-        return Question("quality", period, (days,), reports.quality(days))
+        return Question("quality", period, (days,), reports.quality(days), is_about_now=True)
 
     def freshness(*_: object) -> Question:
-        return Question("freshness", None, (), reports.freshness)
+        return Question("freshness", None, (), reports.freshness, is_about_now=True)
 
     def catalogue(*_: object) -> Question:
         return Question("catalogue", None, (), reports.catalogue)
@@ -243,7 +254,7 @@ def add_states(router: APIRouter, desks: Desks, *, default_tz: str) -> None:
         _add(
             router,
             path,
-            Planner(arguments, make),
+            make,
             desks=desks,
             shape=shape,
             arguments=arguments,

@@ -37,7 +37,12 @@ NOWHERE = "http://127.0.0.1:9/dialytics"
 """Nothing listens on the discard port."""
 
 PATIENT = Patience(
-    names_seconds=60, ready_seconds=60, health_seconds=60, ping_seconds=60, limits_seconds=60
+    names_seconds=60,
+    ready_seconds=60,
+    health_seconds=60,
+    ping_seconds=60,
+    limits_seconds=60,
+    warm_seconds=60,
 )
 """For a busy machine: what is slow there is not away."""
 

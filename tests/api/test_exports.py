@@ -23,7 +23,6 @@ from api.answers.export import MOST_EXPORTS, ExportDesk
 from api.answers.formats import Format
 from api.answers.names import NameBook
 from api.answers.questions import Question
-from api.answers.snapshots import Snapshots
 from api.errors import UnavailableError
 from api.metrics import Metrics
 from api.routes import exports
@@ -186,17 +185,19 @@ async def test_few_exports_run_at_once_and_leave_when_the_client_does(
     metrics = Metrics(engine)
     desk = ExportDesk(
         reader=reader,
-        snapshots=Snapshots(reader),
         names=NameBook(BotTables(sessions, metrics), VAULT, patience_seconds=60),
         metrics=metrics,
     )
     principal = Principal(1, "ann", frozenset({"stats:read"}), "basic")
     question = dialogs_question(PERIOD)
     assert question.export is not None
+    snapshot = await resolve_snapshot(reader)
 
     async def start() -> Any:
         assert question.export is not None
-        return await desk.serve(principal, question, question.export, format_=Format.CSV)
+        return await desk.serve(
+            principal, question, question.export, snapshot=snapshot, format_=Format.CSV
+        )
 
     started = [await start() for _ in range(MOST_EXPORTS)]
     with pytest.raises(UnavailableError, match="Too many exports"):

@@ -4,7 +4,7 @@
 SELECT
     day,
     argMax(
-        tuple(version, withheld, data_through, watermark), tuple(watermark, publication)
+        tuple(version, withheld, data_through, watermark, turns), tuple(watermark, publication)
     ) AS build
 FROM published
 PREWHERE publication <= {publication:UInt64} AND day > toDate(0)

@@ -8,6 +8,7 @@ SELECT
     withheld,
     data_through,
     watermark,
+    turns,
     epoch,
     zone,
     published_at,
