@@ -125,6 +125,7 @@ async def serve(settings: ClickHouseSettings, engine: Engine, sock: socket.socke
         accounts(settings),
         body_bytes=settings.clickhouse_body_mib * MIB,
         slow_seconds=settings.clickhouse_slow_query_seconds,
+        send_seconds=settings.clickhouse_send_seconds,
     )
     http_log = logging.getLogger("embedded.clickhouse.http")
     http_log.addFilter(_NotOurFault())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import orjson
@@ -11,7 +13,7 @@ from aiohttp import web
 
 from embedded.clickhouse.block_compression import BlockEncoder
 from embedded.clickhouse.compression import Chain, Encoder, negotiate
-from embedded.clickhouse.errors import QueryError
+from embedded.clickhouse.errors import Code, QueryError
 from embedded.clickhouse.execution import Execution
 from embedded.clickhouse.formats import content_type
 from embedded.clickhouse.requests import Question
@@ -36,6 +38,7 @@ async def send(
     *,
     question: Question,
     server_name: str,
+    send_seconds: float,
 ) -> tuple[web.StreamResponse, QueryError | None]:
     """Send a result, whole when it is small, block by block otherwise.
 
@@ -57,7 +60,13 @@ async def send(
         if encoder is not None:
             body = encoder.encode(body) + encoder.finish()
         return web.Response(body=body, headers=headers), None
-    return await _stream(request, execution, result, headers, encoder)
+    headers["X-ClickHouse-Exception-Tag"] = secrets.token_hex(8)
+    response = web.StreamResponse(headers=headers)
+    await response.prepare(request)
+    if request.method == "HEAD":
+        return response, None
+    writer = _Writer(response, encoder, send_seconds=send_seconds)
+    return response, await _stream(request, execution, result, response, writer)
 
 
 def encoder_for(question: Question, headers: dict[str, str]) -> Encoder | None:
@@ -71,48 +80,62 @@ def encoder_for(question: Question, headers: dict[str, str]) -> Encoder | None:
     return Chain(encoders) if encoders else None
 
 
+class _Writer:
+    """Sends an answer piece by piece, to clients that read it."""
+
+    def __init__(
+        self, response: web.StreamResponse, encoder: Encoder | None, *, send_seconds: float
+    ) -> None:
+        self._response = response
+        self._encoder = encoder
+        self._send_seconds = send_seconds
+
+    async def write(self, block: bytes | memoryview) -> None:
+        """Raises TimeoutError: the client does not read."""
+        view = memoryview(block)
+        for start in range(0, len(view), WRITE_BYTES):
+            piece = bytes(view[start : start + WRITE_BYTES])
+            await self._send(self._encoder.encode(piece) if self._encoder is not None else piece)
+
+    async def finish(self) -> None:
+        if self._encoder is not None:
+            await self._send(self._encoder.finish())
+
+    async def _send(self, piece: bytes) -> None:
+        if piece:
+            async with asyncio.timeout(self._send_seconds):
+                await self._response.write(piece)
+
+
 async def _stream(
     request: web.Request,
     execution: Execution,
     result: Result,
-    headers: dict[str, str],
-    encoder: Encoder | None,
-) -> tuple[web.StreamResponse, QueryError | None]:
-    tag = secrets.token_hex(8)
-    response = web.StreamResponse(headers={**headers, "X-ClickHouse-Exception-Tag": tag})
-    await response.prepare(request)
-    if request.method == "HEAD":
-        return response, None
+    response: web.StreamResponse,
+    writer: _Writer,
+) -> QueryError | None:
     try:
         for block in result.beginning:
-            await _write(response, block, encoder)
+            await writer.write(block)
         if not result.is_complete:
             while (piece := await execution.call(execution.next_block)) is not None:
-                await _write(response, piece, encoder)
+                await writer.write(piece)
+        await writer.finish()
     except QueryError as error:
-        await _write(response, _late_error(error, tag), encoder)
-        if encoder is not None:
-            await response.write(encoder.finish())
+        with suppress(TimeoutError):
+            await writer.write(_late_error(error, response.headers["X-ClickHouse-Exception-Tag"]))
+            await writer.finish()
         # Without the last chunk no client can take the answer for complete.
         if request.transport is not None:
             request.transport.close()
-        return response, error
-    if encoder is not None:
-        await response.write(encoder.finish())
+        return error
+    except TimeoutError:
+        # What is not sent yet would keep the connection open.
+        if request.transport is not None:
+            request.transport.abort()
+        return QueryError(Code.SOCKET_TIMEOUT, "the client stopped reading the answer")
     await response.write_eof()
-    return response, None
-
-
-async def _write(
-    response: web.StreamResponse, block: bytes | memoryview, encoder: Encoder | None
-) -> None:
-    view = memoryview(block)
-    for start in range(0, len(view), WRITE_BYTES):
-        piece = bytes(view[start : start + WRITE_BYTES])
-        if encoder is not None:
-            piece = encoder.encode(piece)
-        if piece:
-            await response.write(piece)
+    return None
 
 
 def _late_error(error: QueryError, tag: str) -> bytes:

@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, TypeVar
@@ -198,6 +198,8 @@ class Running:
         # Health and KILL must not queue behind the queries they are about.
         self._aside = ThreadPoolExecutor(4, thread_name_prefix="aside")
         self._slots = asyncio.Semaphore(at_once)
+        # A quarter is the writer's alone: readers must not keep rows from being written.
+        self._reader_slots = asyncio.Semaphore(max(1, at_once - -(-at_once // 4)))
         self._at_once = at_once
         self._wait_seconds = wait_seconds
         self._jobs: dict[str, Job] = {}
@@ -237,7 +239,7 @@ class Running:
         self._idle.clear()
         execution: Execution | None = None
         try:
-            await self._take_slot()
+            await self._take_slot(job)
             execution = Execution(self._engine, self._threads, job)
             yield execution
         finally:
@@ -251,15 +253,21 @@ class Running:
                 self._ending.add(ending)
                 ending.add_done_callback(self._ending.discard)
 
-    async def _take_slot(self) -> None:
+    async def _take_slot(self, job: Job) -> None:
         try:
-            async with asyncio.timeout(self._wait_seconds):
-                await self._slots.acquire()
+            async with asyncio.timeout(self._wait_seconds), AsyncExitStack() as taken:
+                for slots in self._slots_of(job):
+                    await slots.acquire()
+                    taken.callback(slots.release)
+                taken.pop_all()
         except TimeoutError as error:
             raise QueryError(
                 Code.TOO_MANY_SIMULTANEOUS_QUERIES,
                 f"Too many simultaneous queries. Maximum: {self._at_once}",
             ) from error
+
+    def _slots_of(self, job: Job) -> tuple[asyncio.Semaphore, ...]:
+        return (self._reader_slots, self._slots) if job.read_only else (self._slots,)
 
     async def _take_back(self, execution: Execution) -> None:
         while (pending := execution.pending) is not None:
@@ -278,7 +286,8 @@ class Running:
             log.warning("connection_not_closed", reason=str(error)[:200])
         finally:
             self._forget(execution.job)
-            self._slots.release()
+            for slots in self._slots_of(execution.job):
+                slots.release()
 
     def _forget(self, job: Job) -> None:
         del self._jobs[job.query_id]

@@ -50,15 +50,23 @@ class ClickHouseServer:
     Args:
         body_bytes: the largest request body, after decompression.
         slow_seconds: from here on a query is logged at WARNING.
+        send_seconds: how long a client may take to read a piece of its answer.
     """
 
     def __init__(
-        self, running: Running, accounts: Accounts, *, body_bytes: int, slow_seconds: float
+        self,
+        running: Running,
+        accounts: Accounts,
+        *,
+        body_bytes: int,
+        slow_seconds: float,
+        send_seconds: float,
     ) -> None:
         self._running = running
         self._accounts = accounts
         self._body_bytes = body_bytes
         self._slow_seconds = slow_seconds
+        self._send_seconds = send_seconds
         self._name = socket.gethostname()
 
     def application(self) -> web.Application:
@@ -175,10 +183,11 @@ class ClickHouseServer:
                         result,
                         question=question,
                         server_name=self._name,
+                        send_seconds=self._send_seconds,
                     )
+                    outcome = late_error.code if late_error else "ok"
                 finally:
                     progress = execution.progress
-            outcome = late_error.code if late_error else "ok"
         except QueryError as error:
             outcome = error.code
             raise

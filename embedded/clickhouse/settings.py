@@ -32,6 +32,8 @@ class ClickHouseSettings(Section):
     clickhouse_concurrent_queries: int = Field(default=32, ge=1, le=1000)
     clickhouse_queue_seconds: float = Field(default=10.0, ge=0)
     """How long a query waits for one of those places before it is refused."""
+    clickhouse_send_seconds: float = Field(default=30.0, gt=0)
+    """How long a client may take to read a MiB of its answer before the query is given up."""
     clickhouse_body_mib: int = Field(default=1024, ge=1)
     """The largest request body, counted after decompression."""
     clickhouse_slow_query_seconds: float = Field(default=1.0, ge=0)

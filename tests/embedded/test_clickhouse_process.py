@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import random
 import signal
@@ -11,12 +12,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.clickhouse_process import PROJECT, WRITER_PASSWORD, ClickHouseProcess
+from tests.clickhouse_process import PROJECT, READER_PASSWORD, WRITER_PASSWORD, ClickHouseProcess
 from tests.embedded.commands import run_command
 
 KILLS = int(os.environ.get("CLICKHOUSE_KILLS", "2"))
@@ -25,7 +27,12 @@ SLOW = "SELECT count() FROM numbers(100000000000) WHERE sipHash64(number) = 1"
 
 def configured(directory: Path) -> ClickHouseProcess:
     return ClickHouseProcess(
-        directory, CLICKHOUSE_STOP_SECONDS="3", CLICKHOUSE_CONCURRENT_QUERIES="4", LOG_LEVEL="DEBUG"
+        directory,
+        CLICKHOUSE_STOP_SECONDS="3",
+        CLICKHOUSE_CONCURRENT_QUERIES="4",
+        CLICKHOUSE_QUEUE_SECONDS="60",
+        CLICKHOUSE_SEND_SECONDS="3",
+        LOG_LEVEL="DEBUG",
     )
 
 
@@ -226,6 +233,25 @@ async def test_a_query_is_killed_by_the_id_that_its_client_gave(
         assert same.headers["X-ClickHouse-Exception-Code"] == "216"
         await http.post("/", content="KILL QUERY WHERE query_id = 'slow-1' SYNC")
         assert (await slow).headers["X-ClickHouse-Exception-Code"] == "394"
+
+
+def test_readers_that_do_not_read_block_nobody(steady: ClickHouseProcess) -> None:
+    statement = b"SELECT number, repeat('x', 1000) FROM numbers(9000000)"
+    authorization = base64.b64encode(f"reader:{READER_PASSWORD}".encode())
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic " + authorization
+    request = head + b"\r\nContent-Length: %d\r\n\r\n" % len(statement) + statement
+    with ExitStack() as open_connections:
+        for number in range(6):
+            connection = socket.create_connection(("127.0.0.1", steady.port), timeout=60)
+            open_connections.enter_context(connection)
+            connection.sendall(request)
+            if number < 3:
+                assert connection.recv(17) == b"HTTP/1.1 200 OK\r\n"
+        # All places of readers are taken, and one is left for the writer.
+        assert steady.execute("SELECT 1") == "1\n"
+        # A reader waits for the places to come back.
+        assert steady.read("SELECT 1") == "1\n"
+    assert '"outcome": 209' in steady.log_path.read_text()
 
 
 async def test_a_large_result_is_streamed_in_bounded_memory(server: ClickHouseProcess) -> None:
