@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,19 +10,16 @@ from datetime import UTC, datetime, timedelta
 
 import psutil
 import pytest
-import yaml
 
 from dashboards.grafana.probing import Asker
 from embedded.stack.api_client import ApiClient
 from embedded.stack.lifecycle import Progress, Stack
-from embedded.stack.plan import PROJECT
-from embedded.stack.readiness import free_ports
 from embedded.stack.smoke import SmokeResult, isolated_plan, measure
 from tests.clickhouse_process import ClickHouseProcess
 from tests.conftest import migrated
+from tests.observability.prometheus import scraping
 from tests.observability.whole_stack import PASSWORD, targets, write_lines
 from tests.otlp_collector import Collector, collecting
-from tests.programs import program
 from tests.running import left_running, mentioning
 from tests.warehouse.replica import Replica, random_turn
 from warehouse.client import Writer
@@ -110,34 +106,6 @@ def stack(smoked: tuple[Stack, SmokeResult]) -> Stack:
 @pytest.fixture(scope="module")
 def prometheus(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Prometheus that scrapes the stack all the time, with the project's own rules."""
-    command = program("prometheus")
     directory = tmp_path_factory.mktemp("prometheus")
-    content = yaml.safe_load((PROJECT / "dashboards/prometheus/prometheus.yml").read_text())
-    content["global"] = {
-        "scrape_interval": "3s",
-        "scrape_timeout": "3s",
-        "evaluation_interval": "1s",
-    }
-    content["rule_files"] = [str(PROJECT / "dashboards/prometheus/rules/*.yml")]
-    del content["alerting"]
-    for job in content["scrape_configs"]:
-        job["static_configs"] = [{"targets": [targets(stack)[job["job_name"]]]}]
-        job["scrape_timeout"] = "3s"
-    (directory / "prometheus.yml").write_text(yaml.safe_dump(content))
-    (port,) = free_ports(1)
-    with (directory / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                command,
-                f"--config.file={directory / 'prometheus.yml'}",
-                f"--storage.tsdb.path={directory / 'data'}",
-                f"--web.listen-address=127.0.0.1:{port}",
-            ],
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(timeout=100)
+    with scraping(targets(stack), directory, seconds=3) as url:
+        yield url

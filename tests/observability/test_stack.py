@@ -23,11 +23,11 @@ from dashboards.grafana.probing import Asker, clickhouse_panels
 from embedded.soak.sampling import SAMPLED
 from embedded.stack.lifecycle import Stack
 from embedded.stack.smoke import SmokeResult
+from tests.observability.prometheus import ask
 from tests.observability.test_alerts import documented
 from tests.observability.whole_stack import (
     LINES,
     PASSWORD,
-    ask,
     counts,
     expected_counts,
     forbidden_words,

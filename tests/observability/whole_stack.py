@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import httpx
 
 from common import bindings
 from common.sealing import Vault
@@ -71,12 +70,6 @@ def targets(stack: Stack) -> dict[str, str]:
         "api": f"127.0.0.1:{settings.api_port}",
         "pipelines": f"127.0.0.1:{settings.pipelines_metrics_port}",
     }
-
-
-def ask(url: str, path: str) -> Any:
-    answer = httpx.get(f"{url}/api/v1/{path}", timeout=60)
-    answer.raise_for_status()
-    return answer.json()["data"]
 
 
 def logs(stack: Stack) -> dict[str, str]:
