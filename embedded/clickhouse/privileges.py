@@ -109,10 +109,6 @@ WRITER_SETTINGS = frozenset(
         *("cleanup_delay_period_random_add", "fsync_after_insert", "fsync_part_directory"),
         *("min_compressed_bytes_to_fsync_after_merge", "min_rows_to_fsync_after_merge"),
         *("replicated_deduplication_window", "non_replicated_deduplication_window"),
-        *(
-            "max_bytes_to_merge_at_min_space_in_pool",
-            "max_bytes_to_merge_at_max_space_in_pool",
-        ),
     }
 )
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
 import pytest
+from alembic import command
 
 from deploy.clickhouse_users import FILES, users_file
 from embedded.clickhouse.privileges import DATABASE_ENGINES, TABLE_ENGINES, TABLE_FUNCTIONS
@@ -22,6 +25,7 @@ from tests.clickhouse_process import (
     ClickHouseDatabase,
     ClickHouseProcess,
 )
+from tests.conftest import alembic_config
 from tests.security.conftest import listed
 from tests.security.test_reader import DENIED, USERS, arguments_of
 
@@ -71,6 +75,7 @@ STATEMENTS = (
     f"{TABLE} SETTINGS disk = 'backups'",
     f"{TABLE} SETTINGS storage_policy = 'default'",
     "ALTER TABLE t MODIFY SETTING disk = 'backups'",
+    "ALTER TABLE t MODIFY SETTING max_bytes_to_merge_at_max_space_in_pool = 1",
     "ALTER TABLE t ADD COLUMN b String DEFAULT file('{file}')",
     "ALTER TABLE t UPDATE s = file('{file}') WHERE 1",
     "ALTER TABLE t FREEZE",
@@ -265,21 +270,71 @@ ON_A_SERVER = (
 )
 
 
-def test_the_users_file_of_a_server_refuses_its_writer_the_same(tmp_path: Path) -> None:
-    asked = ["SELECT a FROM dialytics.t", *ON_A_SERVER, "INSERT INTO dialytics.t VALUES (8)"]
+NEEDED = (
+    "INSERT INTO dialytics.t VALUES (8)",
+    "SELECT count() FROM system.columns WHERE database = currentDatabase()",
+    "SELECT count() FROM system.tables WHERE database = 'dialytics'",
+    "SELECT count() FROM system.databases",
+    "SELECT count() FROM system.parts",
+    "ALTER TABLE turns DELETE WHERE epoch = 7 SETTINGS mutations_sync = 2",
+    "ALTER TABLE turns UPDATE user_chars = 1 WHERE epoch = 7 SETTINGS mutations_sync = 2",
+    "ALTER TABLE turns MODIFY SETTING old_parts_lifetime = 60",
+    "ALTER TABLE turns DROP PARTITION ID '7'",
+    "OPTIMIZE TABLE people FINAL",
+    "TRUNCATE TABLE people",
+    "DROP TABLE people",
+)
+"""Beside the migrations' own statements: what the pipelines and a repair do."""
+
+
+def as_writer(users: Path, asked: Sequence[str], directory: Path) -> list[str]:
+    """What becomes of statements of a server's writer."""
     outcome = subprocess.run(
         [
             *(sys.executable, Path(__file__).with_name("as_server_user.py")),
-            *(tmp_path, USERS, "writer"),
+            *(directory, users, "writer"),
         ],
-        input=json.dumps(asked).replace("CREATE DICTIONARY d ", "CREATE DICTIONARY dialytics.d "),
+        input=json.dumps(asked),
         capture_output=True,
         text=True,
         check=False,
         timeout=200,
     )
     assert outcome.returncode == 0, outcome.stderr
-    first, *refused, last = json.loads(outcome.stdout)
+    answers: list[str] = json.loads(outcome.stdout)
+    return answers
+
+
+def migration_statements() -> list[str]:
+    """All of ClickHouse's, as `python -m migrations --sql` prints them."""
+    config = alembic_config("clickhouse", "")
+    config.output_buffer = io.StringIO()
+    command.upgrade(config, "head", sql=True)
+    printed = re.sub(r"(?m)^--.*\n", "", config.output_buffer.getvalue())
+    return [statement for part in printed.split(";\n") if (statement := part.strip())]
+
+
+@pytest.mark.parametrize("users", FILES, ids=lambda path: path.parent.name)
+def test_the_users_file_of_a_server_lets_its_writer_migrate_and_replicate(
+    users: Path, tmp_path: Path
+) -> None:
+    asked = ["USE dialytics", *migration_statements(), *NEEDED]
+    answers = as_writer(users, asked, tmp_path)
+    assert len(asked) > 40
+    assert [
+        (statement[:80], answer[:300])
+        for statement, answer in zip(asked, answers, strict=True)
+        if answer.startswith("refused")
+    ] == []
+
+
+def test_the_users_file_of_a_server_refuses_its_writer_the_same(tmp_path: Path) -> None:
+    asked = ["SELECT a FROM dialytics.t", *ON_A_SERVER, "INSERT INTO dialytics.t VALUES (8)"]
+    first, *refused, last = as_writer(
+        USERS,
+        [each.replace("CREATE DICTIONARY d ", "CREATE DICTIONARY dialytics.d ") for each in asked],
+        tmp_path,
+    )
     assert (first, last) == ("7\n", "")
     assert [
         (statement, answer[:200])
