@@ -36,6 +36,8 @@ READER_THREADS = {
     "max_threads_min_free_memory_per_thread": str(64 * MIB),
     "merge_tree_min_rows_for_concurrent_read": "1024",
 }
+# The engine has others where it runs inside of a program.
+SERVER_DEFAULTS = {"implicit_select": "0", "allow_introspection_functions": "0"}
 # The guard reads statements, not the rows that follow them.
 NO_EXPRESSIONS_IN_VALUES = {
     "input_format_values_interpret_expressions": "0",
@@ -49,7 +51,10 @@ def accounts(settings: ClickHouseSettings) -> Accounts:
     """The two users: who writes, and who only reads."""
     memory = settings.clickhouse_query_memory_mib * MIB
     # A retried insert must be seen as it is sent: written when acknowledged, never deduplicated.
-    defaults = {"async_insert": "0", "max_bytes_before_external_group_by": str(memory // 2)}
+    defaults = SERVER_DEFAULTS | {
+        "async_insert": "0",
+        "max_bytes_before_external_group_by": str(memory // 2),
+    }
     writer = Account(
         "writer",
         read_only=False,

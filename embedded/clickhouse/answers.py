@@ -52,6 +52,8 @@ async def send(
         "X-ClickHouse-Timezone": "UTC",
         "X-ClickHouse-Summary": _summary(execution.progress, execution.job.started),
     }
+    if question.wants_progress:
+        headers["X-ClickHouse-Progress"] = headers["X-ClickHouse-Summary"]
     if result.output_format:
         headers["X-ClickHouse-Format"] = result.output_format
     encoder = encoder_for(question, headers)

@@ -6,6 +6,7 @@ Knows no HTTP.
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import secrets
 import time
@@ -17,12 +18,11 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from common.log import get_logger
-from embedded.clickhouse import input_rows
+from embedded.clickhouse import input_rows, native
 from embedded.clickhouse.engine import Engine
 from embedded.clickhouse.errors import Code, QueryError
 from embedded.clickhouse.formats import can_stream, merged
 from embedded.clickhouse.guard import as_readers_mean
-from embedded.clickhouse.native import CUSTOM_SERIALIZATION_REVISION, with_revision
 from embedded.clickhouse.sessions import Insert, Progress, Session
 from embedded.clickhouse.statements import Statement
 
@@ -109,22 +109,40 @@ class Execution:
         if self.job.read_only:
             statement = as_readers_mean(statement)
         text = statement.text
-        is_revised = (
-            output_format.upper() == "NATIVE"
-            and self.job.protocol_revision >= CUSTOM_SERIALIZATION_REVISION
-        )
-        if not streams:
+        revision = self.job.protocol_revision if output_format.upper() == "NATIVE" else 0
+        # Blocks of a known end need no walk through their columns.
+        if not streams and not (revision and statement.can_stream):
             result = session.run(text, self.job.default_format)
             self.is_finished = True
-            return [with_revision(bytes(result)) if is_revised else result], True
+            return [native.with_revision(bytes(result), revision) if revision else result], True
         self._blocks = merged(output_format, session.stream(text, self.job.default_format))
-        if is_revised:
-            self._blocks = map(with_revision, self._blocks)
+        if revision:
+            self._blocks = native.revised(
+                self._blocks, revision, types=lambda: self._types(statement)
+            )
+        if not streams:
+            whole: list[bytes | memoryview] = [*self._blocks]
+            self.is_finished = True
+            return whole, True
         # Two blocks are asked for: a result of one block is then known to be complete, and its
         # answer carries length and summary.
         beginning: list[bytes | memoryview] = [*islice(self._blocks, 2)]
         self.is_finished = len(beginning) < 2  # noqa: PLR2004 # as asked for above
         return beginning, self.is_finished
+
+    def _types(self, statement: Statement) -> list[str]:
+        """The types of the columns that a read answers with."""
+        job = self.job
+        query = statement.text[: statement.format_at].rstrip(b"; \t\r\n")
+        with self._engine.session(
+            database=job.database,
+            settings=job.settings,
+            parameters=job.parameters,
+            read_only=job.read_only,
+            mark=job.comment,
+        ) as session:
+            listed = session.run(b"DESCRIBE TABLE (" + query + b"\n)", "JSONCompactEachRow")
+        return [json.loads(line)[1] for line in bytes(listed).splitlines()]
 
     def next_block(self) -> bytes | None:
         """The next block of the result, None at its end."""

@@ -1,20 +1,23 @@
-"""The Native format as clients of a newer protocol revision expect it. Knows bytes only.
+"""The Native format as clients expect it that name their protocol revision. Knows bytes only.
 
-clickhouse-go (Grafana) names its revision in the URL and then expects two things that the engine
-leaves out over its embedded interface: a block's info before it, and after each column's type
-one byte that says "plain serialization". To put that byte in, columns must be walked through.
+Over its embedded interface the engine writes for clients of no revision. Those that name one expect
+a block's info before it; from 54337 on the time zone in the type `DateTime('Asia/Tokyo')`; and from
+54454 on (clickhouse-go, Grafana) after each column's type a byte that says "plain serialization".
+To put in what is inside a block, its columns must be walked through.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 
 from embedded.clickhouse.errors import Code, QueryError
 
-CUSTOM_SERIALIZATION_REVISION = 54454
-"""From here on a client expects the byte after a column's type."""
+_TIME_ZONE_REVISION = 54337
+_CUSTOM_SERIALIZATION_REVISION = 54454
 _BLOCK_INFO = b"\x01\x00\x02\xff\xff\xff\xff\x00"
 _PLAIN = b"\x00"
+_DATE_TIME = b"\x08DateTime"
 _NAMES_BY_BYTES = {
     1: "Int8 UInt8 Bool Nothing Enum8",
     2: "Int16 UInt16 BFloat16 Date Enum16",
@@ -31,29 +34,64 @@ _TOKEN = re.compile(r"'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`|[(),]|[^'`(),]+")
 _ADDITIONAL_KEYS = 1 << 9
 
 
-def with_revision(data: bytes) -> bytes:
-    """Blocks as a client of revision 54454 or later reads them.
+def revised(
+    blocks: Iterator[bytes], revision: int, *, types: Callable[[], list[str]]
+) -> Iterator[bytes]:
+    """Single blocks as a client of this revision reads them.
+
+    Args:
+        blocks: as the engine writes them.
+        revision: above 0.
+        types: asks for the types of the columns. Only called for columns of type `DateTime`.
 
     Raises:
         QueryError: a column's type cannot be walked through.
     """
+    zoned: list[str] | None = None
+    for block in blocks:
+        if zoned is None and revision >= _TIME_ZONE_REVISION and _DATE_TIME in block:
+            zoned = types()
+        has_zone = any(name.startswith("DateTime('") for name in zoned or ())
+        if has_zone or revision >= _CUSTOM_SERIALIZATION_REVISION:
+            yield with_revision(block, revision, types=zoned if has_zone else None)
+        else:
+            yield _BLOCK_INFO + block
+
+
+def with_revision(data: bytes, revision: int, *, types: list[str] | None = None) -> bytes:
+    """Blocks one after another as a client of this revision reads them.
+
+    Raises:
+        QueryError: a column's type cannot be walked through.
+    """
+    mark = _PLAIN if revision >= _CUSTOM_SERIALIZATION_REVISION else b""
     walk = _Walk(data)
     pieces: list[bytes] = []
     while walk.position < len(data):
         start = walk.position
         columns, rows = walk.number(), walk.number()
         pieces += [_BLOCK_INFO, data[start : walk.position]]
-        for _ in range(columns):
+        for column in range(columns):
             start = walk.position
             walk.string()
+            pieces.append(data[start : walk.position])
             type_name = walk.string().decode()
-            pieces += [data[start : walk.position], _PLAIN]
+            shown = types[column] if types and type_name == "DateTime" else type_name
+            pieces += [_string(shown.encode()), mark]
             start = walk.position
             if rows:
                 walk.prefix(type_name)
                 walk.column(type_name, rows)
             pieces.append(data[start : walk.position])
     return b"".join(pieces)
+
+
+def _string(text: bytes) -> bytes:
+    length, head = len(text), bytearray()
+    while length >= 0x80:  # noqa: PLR2004 # seven bits a byte
+        head.append(length & 0x7F | 0x80)
+        length >>= 7
+    return bytes([*head, length]) + text
 
 
 class _Walk:

@@ -59,6 +59,7 @@ class Question:
     """Empty when HTTP is not to compress the answer."""
     block_method: str
     """LZ4 or ZSTD: the answer is to be ClickHouse's compressed blocks. Empty: it is not."""
+    wants_progress: bool
     sends_blocks: bool
     """The body is ClickHouse's compressed blocks."""
 
@@ -111,6 +112,7 @@ def read_question(request: web.Request) -> Question:
         block_method=url.get("network_compression_method", "LZ4")
         if is_on(url.get("compress"))
         else "",
+        wants_progress=is_on(url.get("send_progress_in_http_headers")),
         sends_blocks=is_on(url.get("decompress")),
     )
 

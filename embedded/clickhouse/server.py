@@ -41,6 +41,11 @@ MAXIMUM_HEADER_BYTES = 64 * 1024
 
 log = get_logger(__name__)
 
+_WITHOUT_RESULT = frozenset(
+    {"CREATE", "DROP", "ALTER", "TRUNCATE", "RENAME", "OPTIMIZE", "DELETE", "UPDATE", "INSERT"}
+    | {"ATTACH", "DETACH", "EXCHANGE", "UNDROP", "GRANT", "REVOKE", "SET", "USE", "SYSTEM"}
+)
+
 read_again = lru_cache(maxsize=512)(read_statement)
 
 
@@ -216,7 +221,9 @@ class ClickHouseServer:
         return Result(
             beginning=beginning,
             is_complete=is_complete,
-            output_format=statement.output_format or execution.job.default_format,
+            output_format=""
+            if statement.kind in _WITHOUT_RESULT and not any(beginning)
+            else statement.output_format or execution.job.default_format,
         )
 
     def _log(self, job: Job, statement: Statement, progress: Progress, outcome: int | str) -> None:

@@ -12,6 +12,7 @@ from embedded.clickhouse.classifier import Classification, Classifier
 from embedded.clickhouse.errors import ENGINE_ERRORS, Code, QueryError, from_engine
 
 _SETTING_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
+_PARAMETER_NAME = re.compile(r"[A-Za-z0-9_$]+")
 _FORMAT = b"SELECT formatQuerySingleLine({statement:String})"
 _SCOPE_OF_FORMAT = re.compile(
     r": In scope SELECT formatQuerySingleLine\(.*\)(?=\. \([A-Z_]+\)\Z)", re.DOTALL
@@ -73,7 +74,7 @@ class Session:
     def refuse_bad_names(self) -> None:
         """Refuse parameters whose names could not stand in a statement."""
         for name in self._parameters:
-            if not _SETTING_NAME.fullmatch(name):
+            if not _PARAMETER_NAME.fullmatch(name):
                 raise QueryError(Code.BAD_ARGUMENTS, f"Bad parameter name {name!r}")
 
     def prepare(self, *, database: str, settings: Mapping[str, str], read_only: bool) -> None:

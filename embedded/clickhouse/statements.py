@@ -59,6 +59,8 @@ class Statement:
     """The beginning of that data."""
     output_format: str | None = None
     """The `FORMAT` that the statement ends with."""
+    format_at: int | None = None
+    """Where that clause begins."""
     can_stream: bool = False
     """A read whose output format is known for certain."""
     source: InputSource | None = None
@@ -192,6 +194,7 @@ def _input_source(
 
 def _read_other(kind: str, text: bytes, tokens: Iterator[_Token]) -> Statement:
     output_format: str | None = None
+    format_at = 0
     mentions_format = False
     settled = True
     after_format = False
@@ -201,6 +204,7 @@ def _read_other(kind: str, text: bytes, tokens: Iterator[_Token]) -> Statement:
             after_format, settled = False, True
         elif token.word == "FORMAT" and token.depth == 0:
             mentions_format = after_format = True
+            format_at = token.start
         elif output_format is not None and token.word not in {";", "SETTINGS"} and settled:
             # `format` was a name here, or settings follow it: only the end of the text tells.
             settled = token.depth > 0
@@ -212,6 +216,7 @@ def _read_other(kind: str, text: bytes, tokens: Iterator[_Token]) -> Statement:
         kind=kind,
         text=text,
         output_format=output_format,
+        format_at=format_at if output_format is not None else None,
         can_stream=kind in _READS and (output_format is not None or not mentions_format),
     )
 
@@ -245,8 +250,14 @@ def settings_apart(statement: Statement) -> tuple[Statement, dict[str, str]]:
     if not found or not is_plain or tokens[after - 1].word == ",":
         return statement, {}
     text = statement.text
-    kept = text[: tokens[place].start] + text[tokens[after - 1].end :]
-    return replace(statement, text=kept, client_text=text), found
+    start, end = tokens[place].start, tokens[after - 1].end
+    format_at = statement.format_at
+    if format_at is not None and format_at > start:
+        format_at -= end - start
+    return (
+        replace(statement, text=text[:start] + text[end:], client_text=text, format_at=format_at),
+        found,
+    )
 
 
 def _assignment(text: bytes, tokens: list[_Token]) -> tuple[str, str] | None:

@@ -75,14 +75,61 @@ def test_columns_of_every_common_type_keep_their_bytes(
     revised = native(clickhouse_server, statement, client_protocol_version="54467").content
     blocks = revised.count(INFO)
     assert blocks >= 1
-    assert len(revised) == len(plain) + blocks * (len(INFO) + 2)
+    zone = len("('Asia/Kathmandu')") if "Kathmandu" in column else 0
+    assert len(revised) == len(plain) + blocks * (len(INFO) + 2 + zone)
 
 
-def test_older_clients_get_the_format_unchanged(clickhouse_server: ClickHouseProcess) -> None:
-    plain = native(clickhouse_server, "SELECT 1")
-    assert native(clickhouse_server, "SELECT 1", client_protocol_version="54405").content == (
-        plain.content
-    )
+@pytest.mark.parametrize("statement", ["SELECT 1", "SELECT number FROM numbers(70000)"])
+@pytest.mark.parametrize("waits", ["0", "1"])
+def test_older_clients_get_the_info_of_each_block(
+    clickhouse_server: ClickHouseProcess, statement: str, waits: str
+) -> None:
+    def ask(revision: str) -> bytes:
+        return native(
+            clickhouse_server, statement, client_protocol_version=revision, wait_end_of_query=waits
+        ).content
+
+    plain, revised = ask("0"), ask("54405")
+    blocks = revised.count(INFO)
+    assert blocks == (1 if statement == "SELECT 1" else 2)
+    assert revised.replace(INFO, b"") == plain
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT toDateTime(7, 'Asia/Tokyo') AS a, toDateTime(7) AS b, 'x' AS c",
+        "SELECT toDateTime(7, 'Asia/Tokyo') AS a, toDateTime(7) AS b, 'x' AS c FORMAT Native",
+        "WITH 'x' AS c SELECT toDateTime(7, {zone:String}) AS a, toDateTime(7) AS b, c -- last\n;",
+        "SELECT toDateTime(7, 'Asia/Tokyo') a, toDateTime(7) b, 'x' c SETTINGS final = 1",
+    ],
+)
+@pytest.mark.parametrize("waits", ["0", "1"])
+def test_a_column_keeps_its_time_zone(
+    clickhouse_server: ClickHouseProcess, statement: str, waits: str
+) -> None:
+    def ask(revision: str) -> bytes:
+        return native(
+            clickhouse_server,
+            statement,
+            client_protocol_version=revision,
+            wait_end_of_query=waits,
+            param_zone="Asia/Tokyo",
+        ).content
+
+    zoned, plain = b"\x16DateTime('Asia/Tokyo')", b"\x08DateTime"
+    moment = b"\x07\x00\x00\x00"
+    rest = b"\x01c\x06String%b\x01x"
+    for revision, info, zone, mark in (
+        ("0", b"", plain, b""),
+        ("54336", INFO, plain, b""),
+        ("54337", INFO, zoned, b""),
+        ("54405", INFO, zoned, b""),
+        ("54454", INFO, zoned, b"\x00"),
+    ):
+        assert ask(revision) == (
+            info + b"\x03\x01\x01a" + zone + mark + moment + b"\x01b" + plain + mark + moment
+        ) + (rest % mark)
 
 
 def test_a_type_that_cannot_be_sent_is_refused_with_advice(
