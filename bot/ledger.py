@@ -200,10 +200,11 @@ class Ledger:
         if not rows:
             return None
         row = rows[0]
-        # An answer that cannot be opened is none: the person is told that it was interrupted.
-        answer = sealer.open_text_or_none(
-            row["content"], bindings.text(row["message_id"], row["dialog_id"])
-        )
+        answer = None
+        if row["content"]:
+            binding = bindings.text(row["message_id"], row["dialog_id"])
+            # An answer that cannot be opened is none: the person is told of the interruption.
+            answer = sealer.open_text_or_none(row["content"], binding)
         return Interrupted(
             id=row["id"],
             is_pending=row["status"] == TurnStatus.PENDING,
