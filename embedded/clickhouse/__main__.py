@@ -19,7 +19,7 @@ from common.request_deadline import DeadlineRunner
 from common.settings import RuntimeSettings, load
 from embedded.clickhouse.accounts import Account, Accounts
 from embedded.clickhouse.engine import Engine
-from embedded.clickhouse.execution import Running
+from embedded.clickhouse.running import Running
 from embedded.clickhouse.server import (
     MAXIMUM_HEADER_BYTES,
     MAXIMUM_URL_BYTES,

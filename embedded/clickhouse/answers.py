@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import orjson
 from aiohttp import web
@@ -148,15 +148,6 @@ def _late_error(error: QueryError, tag: str) -> bytes:
 
 
 def _summary(progress: Progress, started: float) -> str:
-    return orjson.dumps(
-        {
-            "read_rows": str(progress.read_rows),
-            "read_bytes": str(progress.read_bytes),
-            "written_rows": str(progress.written_rows),
-            "written_bytes": str(progress.written_bytes),
-            "total_rows_to_read": "0",
-            "result_rows": str(progress.result_rows),
-            "result_bytes": str(progress.result_bytes),
-            "elapsed_ns": str(int((time.monotonic() - started) * 1e9)),
-        }
-    ).decode()
+    elapsed = int((time.monotonic() - started) * 1e9)
+    figures = {**asdict(progress), "total_rows_to_read": 0, "elapsed_ns": elapsed}
+    return orjson.dumps({name: str(value) for name, value in figures.items()}).decode()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import brotli
 import lz4.frame
@@ -180,28 +180,18 @@ def decoder(coding: str) -> Decoder:
     )
 
 
-class _ZlibEncoder:
-    def __init__(self, *, gzip: bool) -> None:
-        self._stream = zlib.compressobj(3, wbits=31 if gzip else 15)
-
-    def encode(self, data: bytes) -> bytes:
-        return self._stream.compress(data)
-
-    def finish(self) -> bytes:
-        return self._stream.flush()
+class _StreamEncoder:
+    def __init__(self, compress: Callable[[bytes], bytes], flush: Callable[[], bytes]) -> None:
+        self.encode, self.finish = compress, flush
 
 
-class _BrotliEncoder:
-    def __init__(self) -> None:
-        self._stream = brotli.Compressor(quality=1)
+def _of_stream(stream: Any) -> Encoder:
+    return _StreamEncoder(stream.compress, stream.flush)
 
-    def encode(self, data: bytes) -> bytes:
-        encoded: bytes = self._stream.process(data)
-        return encoded
 
-    def finish(self) -> bytes:
-        encoded: bytes = self._stream.finish()
-        return encoded
+def _brotli() -> Encoder:
+    stream = brotli.Compressor(quality=1)
+    return _StreamEncoder(stream.process, stream.finish)
 
 
 class _Lz4Encoder:
@@ -218,17 +208,6 @@ class _Lz4Encoder:
         encoded: bytes = self._head + self._stream.flush()
         self._head = b""
         return encoded
-
-
-class _ZstdEncoder:
-    def __init__(self) -> None:
-        self._stream = zstandard.ZstdCompressor(level=1).compressobj()
-
-    def encode(self, data: bytes) -> bytes:
-        return self._stream.compress(data)
-
-    def finish(self) -> bytes:
-        return self._stream.flush()
 
 
 class Chain:
@@ -252,10 +231,10 @@ class Chain:
 # The cheapest first: client and server are usually on the same machine.
 _ENCODERS: dict[str, Callable[[], Encoder]] = {
     "lz4": _Lz4Encoder,
-    "zstd": _ZstdEncoder,
-    "gzip": lambda: _ZlibEncoder(gzip=True),
-    "deflate": lambda: _ZlibEncoder(gzip=False),
-    "br": _BrotliEncoder,
+    "zstd": lambda: _of_stream(zstandard.ZstdCompressor(level=1).compressobj()),
+    "gzip": lambda: _of_stream(zlib.compressobj(3, wbits=31)),
+    "deflate": lambda: _of_stream(zlib.compressobj(3)),
+    "br": _brotli,
 }
 
 

@@ -149,7 +149,8 @@ class Guard:
         return _Verdict(
             refusal=next(iter(reasons), None),
             names=tuple(_names(words)),
-            writes_input=words[0].text == "INSERT" and _calls_input(words),
+            writes_input=words[0].text == "INSERT"
+            and any((a.text.lower(), b.text) == ("input", "(") for a, b in pairwise(words)),
         )
 
     def _calls(self, words: list[_Word]) -> Iterator[str]:
@@ -203,12 +204,6 @@ def _files_of_the_client(words: list[_Word]) -> Iterator[str]:
                 f"{word.text} {after.text} names a file of the client, not of the server: it is"
                 " not allowed over HTTP"
             )
-
-
-def _calls_input(words: list[_Word]) -> bool:
-    return any(
-        word.text.lower() == "input" and after.text == "(" for word, after in pairwise(words)
-    )
 
 
 def _of_others(words: list[_Word]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from embedded.clickhouse.statements import InputSource, Statement
 
 TABLE = b"_rows_of_input"
+INSERT = b"INSERT INTO " + TABLE
 
 
 def create_table(source: InputSource) -> bytes:
@@ -20,10 +21,6 @@ def create_table(source: InputSource) -> bytes:
         table, _, columns = source.target.partition(b"(")
         rows = b"SELECT " + (columns.rpartition(b")")[0] or b"*") + b" FROM " + table + b" LIMIT 0"
     return b"CREATE TEMPORARY TABLE " + TABLE + b" ENGINE = Memory AS " + rows
-
-
-def insert_rows() -> bytes:
-    return b"INSERT INTO " + TABLE
 
 
 def read_rows(statement: Statement, source: InputSource) -> Statement:

@@ -16,8 +16,9 @@ from common.request_deadline import piece_within
 from embedded.clickhouse.accounts import Account, Accounts
 from embedded.clickhouse.answers import Result, encoder_for, send
 from embedded.clickhouse.errors import BodyError, Code, QueryError
-from embedded.clickhouse.execution import Execution, Job, Running
+from embedded.clickhouse.execution import Execution, Job
 from embedded.clickhouse.requests import Body, Question, read_form, read_question
+from embedded.clickhouse.running import Running
 from embedded.clickhouse.sessions import Progress
 from embedded.clickhouse.statements import (
     Statement,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from operator import add
 from types import TracebackType
 from typing import Any, Self
 
@@ -34,14 +35,7 @@ class Progress:
     result_bytes: int = 0
 
     def __add__(self, other: Progress) -> Progress:
-        return Progress(
-            read_rows=self.read_rows + other.read_rows,
-            read_bytes=self.read_bytes + other.read_bytes,
-            written_rows=self.written_rows + other.written_rows,
-            written_bytes=self.written_bytes + other.written_bytes,
-            result_rows=self.result_rows + other.result_rows,
-            result_bytes=self.result_bytes + other.result_bytes,
-        )
+        return Progress(*map(add, astuple(self), astuple(other)))
 
 
 class Session:

@@ -252,8 +252,7 @@ def settings_apart(statement: Statement) -> tuple[Statement, dict[str, str]]:
     text = statement.text
     start, end = tokens[place].start, tokens[after - 1].end
     format_at = statement.format_at
-    if format_at is not None and format_at > start:
-        format_at -= end - start
+    format_at = format_at and format_at - (end - start if format_at > start else 0)
     return (
         replace(statement, text=text[:start] + text[end:], client_text=text, format_at=format_at),
         found,

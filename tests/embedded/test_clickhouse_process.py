@@ -223,6 +223,16 @@ async def test_a_slow_query_delays_no_other_and_too_many_are_refused(tmp_path: P
     server.stop()
 
 
+async def test_a_query_is_killed_by_the_id_that_processes_show(steady: ClickHouseProcess) -> None:
+    async with client(steady) as http:
+        slow = asyncio.create_task(http.post("/", content=SLOW))
+        await until(lambda: runs(http, "sipHash64"))
+        shown = "SELECT query_id FROM system.processes WHERE query LIKE '%sip' || 'Hash64%'"
+        query_id = (await http.post("/", content=shown)).text.strip()
+        await http.post("/", content=f"KILL QUERY WHERE query_id = '{query_id}' SYNC")
+        assert (await slow).headers["X-ClickHouse-Exception-Code"] == "394"
+
+
 async def test_a_query_is_killed_by_the_id_that_its_client_gave(
     steady: ClickHouseProcess,
 ) -> None:
