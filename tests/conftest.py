@@ -91,12 +91,8 @@ def pytest_configure() -> None:
     )
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Note which programs were missing, for the last line of `make test`."""
-    # A worker process of xdist reports to the main one, which counts for all.
-    if not hasattr(terminalreporter.config, "workerinput"):
-        reports = terminalreporter.stats.get("skipped", [])
-        programs.note_skipped([report.longrepr[2] for report in reports])
+# A hook: it notes which programs were missing.
+pytest_terminal_summary = programs.pytest_terminal_summary
 
 
 def alembic_config(store: str, url: str) -> Config:

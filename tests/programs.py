@@ -111,6 +111,14 @@ def note_skipped(reasons: Collection[str]) -> None:
             file.writelines(f"{match[1]}\n" for match in map(REASON.fullmatch, reasons) if match)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Note which programs were missing, for the last line of `make test`."""
+    # A worker process of xdist reports to the main one, which counts for all.
+    if not hasattr(terminalreporter.config, "workerinput"):
+        reports = terminalreporter.stats.get("skipped", [])
+        note_skipped([report.longrepr[2] for report in reports])
+
+
 def summary(skipped: Counter[str]) -> str:
     """`9 tests skipped: promtool (6), prometheus (3): apt-get install prometheus`."""
     counts = ", ".join(f"{name} ({count})" for name, count in skipped.most_common())

@@ -22,7 +22,6 @@ if [ "$2" = install ]; then {outcome}; fi
 """
 PRETENDED_TESTS = """
 import pytest
-from tests.conftest import pytest_terminal_summary
 from tests.programs import program
 
 @pytest.mark.parametrize("name", ["promtool", "promtool", "amtool", "sh"])
@@ -100,7 +99,7 @@ def run_pretended_tests(
 ) -> tuple[int, str, Counter[str]]:
     """Exit code, output, and how many tests were skipped for which program."""
     (directory / "test_pretended.py").write_text(PRETENDED_TESTS)
-    (directory / "conftest.py").write_text("from tests.conftest import pytest_terminal_summary")
+    (directory / "conftest.py").write_text("from tests.programs import pytest_terminal_summary")
     skipped = directory / "skipped"
     outcome = subprocess.run(
         [sys.executable, "-m", "pytest", "-ra", "--rootdir", directory, directory, *options],
@@ -118,6 +117,11 @@ def run_pretended_tests(
     )
     names = skipped.read_text().split() if skipped.exists() else []
     return outcome.returncode, outcome.stdout, Counter(names)
+
+
+def test_these_tests_note_what_they_skip(pytestconfig: pytest.Config) -> None:
+    hooks = pytestconfig.hook.pytest_terminal_summary.get_hookimpls()
+    assert programs.pytest_terminal_summary in [hook.function for hook in hooks]
 
 
 @pytest.mark.parametrize("options", [(), ("-p", "xdist", "-n", "2")])
