@@ -277,14 +277,14 @@ def refuse_session_statements(statement: Statement) -> None:
     Raises:
         QueryError: naming what to do instead.
     """
-    words = [token.word for _, token in zip(range(2), _tokens(statement.text), strict=False)]
+    words = [token.word for _, token in zip(range(4), _tokens(statement.text), strict=False)]
     if words[:1] and words[0] in _NEEDS_SESSION:
         raise QueryError(
             Code.NOT_IMPLEMENTED,
             f"{words[0]} would be forgotten at the end of this request: the embedded server keeps"
             " no sessions. Send settings, parameters and the database in the URL instead",
         )
-    if words == ["CREATE", "TEMPORARY"]:
+    if words[:2] == ["CREATE", "TEMPORARY"] or words == ["CREATE", "OR", "REPLACE", "TEMPORARY"]:
         raise QueryError(
             Code.NOT_IMPLEMENTED,
             "a temporary table would be gone at the end of this request: the embedded server"

@@ -83,6 +83,12 @@ def test_many_rows_of_input_are_fed_in_pieces_and_counted(http: httpx.Client) ->
     assert http.post("/", content="SELECT sum(a) FROM t").text == f"{250_000**2}\n"
 
 
+@pytest.mark.parametrize("how", ["CREATE TEMPORARY", "CREATE OR REPLACE TEMPORARY"])
+def test_a_temporary_table_is_not_lost_unsaid(http: httpx.Client, how: str) -> None:
+    answer = http.post("/", content=f"{how} TABLE u (a UInt8) ENGINE = Memory")
+    assert answer.headers["X-ClickHouse-Exception-Code"] == "48"
+
+
 def test_a_reader_writes_nothing_by_input(clickhouse_server: ClickHouseProcess) -> None:
     answer = httpx.post(
         clickhouse_server.url,
