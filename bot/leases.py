@@ -18,6 +18,7 @@ import orjson
 
 from common.errors import DialyticsError
 from common.log import get_logger
+from common.postgres import DRIVER_ERRORS
 
 POLLER_LOCK = 7_131_337_100
 COMMAND_TIMEOUT_SECONDS = 30.0
@@ -90,7 +91,7 @@ class Leases:
                 server_settings={"application_name": "bot-lanes", "timezone": "UTC"},
             )
             await connection.add_listener(self._channel, self._noticed)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except DRIVER_ERRORS as error:
             raise LeasesLostError(type(error).__name__) from error
         self._connection = connection
 
@@ -102,7 +103,7 @@ class Leases:
             return
         try:
             await connection.close(timeout=2)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        except DRIVER_ERRORS:
             connection.terminate()
 
     async def claim(
@@ -162,7 +163,7 @@ class Leases:
                 raise LeasesLostError("not connected")
             try:
                 rows: list[Any] = await self._connection.fetch(query, *arguments)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            except DRIVER_ERRORS as error:
                 # Whether the locks survived is unknown: none is better than a doubtful one.
                 self._connection.terminate()
                 self.is_poller = False

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.inbox import Inbox
@@ -16,6 +14,7 @@ from bot.pace import Pace
 from bot.statements import Statements
 from common.health import PoolUse, Uptime, is_database_up, pool_use
 from common.log import get_logger
+from common.postgres import DRIVER_ERRORS
 from common.version import VERSION
 
 LOOK_SECONDS = 5.0
@@ -91,7 +90,7 @@ class Monitor:
     async def _measure(self, inbox: Inbox) -> None:
         try:
             depth = await inbox.depth()
-        except (DBAPIError, PoolTimeoutError, OSError) as error:
+        except DRIVER_ERRORS as error:
             log.warning("inbox not measured", cause=type(error).__name__)
             return
         self._metrics.inbox_depth.set(depth.updates)

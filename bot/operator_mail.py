@@ -14,15 +14,13 @@ from typing import Any
 from aiogram.methods import SendMessage, SendPhoto
 from aiogram.types import BufferedInputFile
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from bot.audience import UndeliverableError
 from bot.chart import draw_days
 from bot.delivery import Outbox
 from bot.i18n import Translator
 from common.log import get_logger
-from common.postgres import Sessions, transaction
+from common.postgres import DRIVER_ERRORS, Sessions, transaction
 
 MOST_ATTEMPTS = 2
 LONGEST_CAPTION = 1024
@@ -92,7 +90,7 @@ class OperatorMail:
                     pass
                 async with transaction(self._sessions) as session:
                     await session.execute(FORGET)
-            except (DBAPIError, PoolTimeoutError, OSError) as error:
+            except DRIVER_ERRORS as error:
                 log.warning("operator's messages not read", cause=type(error).__name__)
             await asyncio.sleep(self._look_seconds)
 

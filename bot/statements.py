@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from functools import cache, partial
 from typing import Any
 
@@ -44,7 +45,7 @@ async def _keep(_connection: object) -> None:
 class Statements:
     """A small pool of connections for statements that are their own transactions.
 
-    Raises everywhere: asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError.
+    Raises everywhere: common.postgres.DRIVER_ERRORS.
     """
 
     def __init__(self, settings: DatabaseSettings) -> None:
@@ -57,8 +58,8 @@ class Statements:
     async def rows(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
         """The rows of `<name>.sql`."""
         query, order = numbered(name)
-        pool = await self._connected()
-        rows: list[Row] = await pool.fetch(query, *(parameters[each] for each in order))
+        async with self._connection() as connection:
+            rows: list[Row] = await connection.fetch(query, *(parameters[each] for each in order))
         return rows
 
     async def write(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
@@ -74,9 +75,8 @@ class Statements:
     async def together(self, name: str, calls: list[Mapping[str, Any]]) -> list[Row]:
         """The rows of several calls, which happen all or not at all."""
         query, order = numbered(name)
-        pool = await self._connected()
         given = [tuple(call[each] for each in order) for call in calls]
-        async with pool.acquire() as connection:
+        async with self._connection() as connection:
             rows: list[Row] = await connection.fetchmany(query, given)
         return rows
 
@@ -92,6 +92,17 @@ class Statements:
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.terminate()
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Any]:
+        pool = await self._connected()
+        async with pool.acquire() as connection:
+            try:
+                yield connection
+            except asyncpg.InternalClientError:
+                # The pool would take it for a good one, and hand it out again and again.
+                connection.terminate()
+                raise
 
     async def _connected(self) -> Any:
         if self._pool is not None:

@@ -53,6 +53,8 @@ DRIVER_ERRORS = (
     DBAPIError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
+    # The server said something on a connection that nobody was using: it is about to close it.
+    asyncpg.InternalClientError,
     PoolTimeoutError,
     OSError,
 )
@@ -260,7 +262,7 @@ def is_transient(error: BaseException) -> bool:
         return error.connection_invalidated or state.startswith(TRANSIENT_STATES) or not state
     if isinstance(error, asyncpg.PostgresError):
         return str(error.sqlstate).startswith(TRANSIENT_STATES)
-    return isinstance(error, asyncpg.InterfaceError | PoolTimeoutError | OSError)
+    return isinstance(error, DRIVER_ERRORS)
 
 
 def _refuse_wrong_address(error: BaseException) -> None:

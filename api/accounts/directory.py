@@ -16,6 +16,7 @@ import asyncpg
 from api.accounts.credentials import CredentialCache
 from api.accounts.store import Account, Accounts
 from common.log import get_logger
+from common.postgres import DRIVER_ERRORS
 
 CHANNEL = "api_users"
 MOST_ACCOUNTS = 10_000
@@ -81,7 +82,7 @@ class Directory:
         while True:
             try:
                 await self._listen_once()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+            except DRIVER_ERRORS as error:
                 log.warning("account_changes_unheard", error=type(error).__name__)
             finally:
                 self._is_listening = False

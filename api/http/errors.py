@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InternalError as SQLAlchemyInternalError
 from sqlalchemy.exc import TimeoutError as SQLAlchemyTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -135,6 +136,8 @@ _TRANSLATIONS: tuple[tuple[type[Exception], Callable[[Any], ApiError]], ...] = (
         lambda _: UnavailableError("Logins are closed for a moment.", code="logins_closed"),
     ),
     (InterfaceError, _database_away),
+    # Of the driver too: the server has ended the connection between two statements.
+    (SQLAlchemyInternalError, _database_away),
     (OperationalError, _database_away),
     (SQLAlchemyTimeoutError, _database_away),
     (OSError, _database_away),

@@ -16,7 +16,7 @@ import asyncpg
 
 from common.errors import StartupError, UnavailableError
 from common.log import redact
-from common.postgres import connect, first_line, is_transient
+from common.postgres import DRIVER_ERRORS, connect, first_line, is_transient
 from common.postgres_url import PostgresUrl
 from embedded.backup.archive import Contents
 from embedded.postgres import BINARIES
@@ -237,6 +237,6 @@ async def _postgres_contents(connection: asyncpg.Connection) -> Contents:
 def _in_one_line(setting: str) -> Iterator[None]:
     try:
         yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except DRIVER_ERRORS as error:
         kind = UnavailableError if is_transient(error) else StartupError
         raise kind(f"{setting}: {first_line(error)}") from error

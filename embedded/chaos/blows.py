@@ -10,11 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import asyncpg
 import httpx
 
 from common.errors import StartupError
-from common.postgres import connect
+from common.postgres import DRIVER_ERRORS, connect
 from embedded.chaos.plan import SIGNALS, VICTIMS, Blow, Plan
 from embedded.chaos.proxy import CuttingProxy
 from embedded.chaos.victims import Births, Victims
@@ -228,6 +227,6 @@ async def _terminate_clients(url: str) -> None:
             await connection.execute(TERMINATE_CLIENTS)
         finally:
             await connection.close()
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except DRIVER_ERRORS:
         # Two may cut each other at the same moment; the next pulse follows.
         return
