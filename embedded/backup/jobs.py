@@ -6,8 +6,6 @@ A ClickHouse that is a server of its own is left out: the pipelines fill an empt
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -40,6 +38,14 @@ from embedded.backup.keys import (
     take_missing_keys,
 )
 from embedded.backup.postgres import Postgres, pipelines_held
+from embedded.backup.restoring import (
+    STORES,
+    addresses,
+    emptied_on_failure,
+    empty,
+    is_running,
+    left_by_a_killed_restore,
+)
 from embedded.stack.lifecycle import Progress, Stack
 from embedded.stack.plan import Plan
 from embedded.stack.smoke import isolated_plan
@@ -119,13 +125,17 @@ def restore(
 ) -> list[str]:
     """Fill an empty data directory from a backup. Returns the tables that differ from it.
 
+    What a restore that was killed has left there is removed first.
+
     Raises:
         SettingError: FROM is no backup; DATA_DIR or a database holds data; DATA_KEY is another one
             or absent; BACKUP_PASSPHRASE does not open it.
         StartupError: the backup is damaged.
     """
     manifest = open_archive(archive)
-    if (plan.data / "postgres").exists() or (plan.data / "clickhouse").exists():
+    postgres = _databases(plan)
+    left = left_by_a_killed_restore(plan)
+    if left is None and any((plan.data / name).exists() for name in STORES):
         raise SettingError("DATA_DIR", f"{plan.data} holds data; restore into an empty directory")
     keys = keys or keys_beside(archive)
     data_key = existing_data_key(plan, keys)
@@ -136,18 +146,19 @@ def restore(
             f" {plan.keys.directory / 'data_key'}",
         )
     files = files_of(archive, _passphrase(plan))
-    postgres = _databases(plan)
-    if plan.postgres is None:
+    if plan.postgres is None and left != addresses(postgres):
         for database in postgres.values():
             if not database.is_empty():
                 raise SettingError(
                     database.setting, "names a database that holds data; restore into a new one"
                 )
     found: dict[str, Contents] = {}
-    with _emptied_on_failure(plan, postgres):
+    with emptied_on_failure(plan, postgres):
+        if left is not None:
+            empty(plan, postgres)
         take_missing_keys(plan, keys)
         clickhouse = _clickhouse(plan)
-        with Stack(plan, progress=progress) as stack:
+        with Stack(plan, progress=progress, restores=True) as stack:
             progress.say("Restoring PostgreSQL")
             postgres["dialytics"].make_roles(manifest.roles)
             for name, database in postgres.items():
@@ -209,23 +220,6 @@ def _different(expected: Mapping[str, Contents], found: Mapping[str, Contents]) 
     ]
 
 
-@contextmanager
-def _emptied_on_failure(plan: Plan, postgres: Mapping[str, Postgres]) -> Iterator[None]:
-    """Remove all that a failed restore made, keys included: a second try starts clean."""
-    before = set(plan.keys.directory.iterdir())
-    try:
-        yield
-    except BaseException:
-        for name in ("postgres", "clickhouse"):
-            shutil.rmtree(plan.data / name, ignore_errors=True)
-        for path in set(plan.keys.directory.iterdir()) - before:
-            path.unlink()
-        if plan.postgres is None:
-            for database in postgres.values():
-                database.empty()
-        raise
-
-
 def _passphrase(plan: Plan) -> str | None:
     given = plan.settings.backup_passphrase
     return given.get_secret_value() if given else None
@@ -254,19 +248,8 @@ def _holds_its_stores(plan: Plan) -> bool:
 @contextmanager
 def _running(plan: Plan, progress: Progress) -> Iterator[None]:
     """The stores run inside: those of a running stack, else started for this."""
-    if _is_running(plan.data):
+    if is_running(plan.data):
         yield
         return
     with Stack(plan, progress=progress):
         yield
-
-
-def _is_running(data: Path) -> bool:
-    try:
-        with (data / "stack.lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError as error:
-        raise SettingError("DATA_DIR", f"cannot use {data}: {error.strerror}") from error
-    return False

@@ -113,6 +113,13 @@ class Postgres:
         self._url = url
         self.setting = setting
 
+    @property
+    def address(self) -> str:
+        """The URL without its password."""
+        url = PostgresUrl.parse(self._url)
+        kept = {name: value for name, value in url.parameters.items() if name != "password"}
+        return replace(url, password=None, parameters=kept).libpq
+
     def version(self) -> str:
         return str(self._ask(lambda connection: connection.fetchval("SHOW server_version")))
 
@@ -200,13 +207,11 @@ class Postgres:
     ) -> None:
         url = PostgresUrl.parse(self._url)
         # The password is on no command line.
-        parameters = dict(url.parameters)
-        password = parameters.pop("password", url.password)
-        address = replace(url, password=None, parameters=parameters).libpq
+        password = url.parameters.get("password", url.password)
         with (
             tempfile.TemporaryFile() as said,
             subprocess.Popen(
-                [str(BINARIES / program), f"--dbname={address}", *arguments],
+                [str(BINARIES / program), f"--dbname={self.address}", *arguments],
                 env={**os.environ, **({} if password is None else {"PGPASSWORD": password})},
                 stdin=subprocess.PIPE if read else subprocess.DEVNULL,
                 stdout=subprocess.PIPE if write else subprocess.DEVNULL,

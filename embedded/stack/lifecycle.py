@@ -23,6 +23,8 @@ from embedded.stack.programs import Program, services, simulators, stores
 from embedded.stack.readiness import Probe, is_free
 from embedded.stack.supervision import START_SECONDS, Supervisor
 
+UNFINISHED_RESTORE = "restore.unfinished"
+"""The file in the data directory for as long as a backup is being restored into it."""
 MEBIBYTE = 1024 * 1024
 WATCH_SECONDS = 2.0
 GIVEN_UP_SECONDS = 60.0
@@ -52,9 +54,11 @@ class Stack:
 
     Args:
         waits: however long a store does not answer; else a start that takes minutes has failed.
+        restores: it is started to restore a backup; no other start is let in before that is done.
 
     Raises (on entering):
-        SettingError: a port is taken, the data directory is in use or cannot be written.
+        SettingError: a port is taken, the data directory is in use, cannot be written or holds part
+            of a backup.
         StartupError: a program does not start.
     """
 
@@ -65,9 +69,11 @@ class Stack:
         progress: Progress,
         more: Sequence[Program] = (),
         waits: bool = False,
+        restores: bool = False,
     ) -> None:
         self.plan = plan
         self._waits = waits
+        self._restores = restores
         self._progress = progress
         self._stores = stores(plan)
         self._simulators = simulators(plan)
@@ -141,6 +147,11 @@ class Stack:
             raise SettingError(
                 "DATA_DIR", f"{data} is in use by another running stack; choose another directory"
             ) from error
+        if not self._restores and (data / UNFINISHED_RESTORE).exists():
+            raise SettingError(
+                "DATA_DIR",
+                f"{data} holds part of a backup, whose restore was interrupted: run restore again",
+            )
 
     def _refuse_taken_ports(self) -> None:
         listeners = self.plan.listeners()

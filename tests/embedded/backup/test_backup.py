@@ -32,7 +32,7 @@ from embedded.backup.jobs import back_up, restore
 from embedded.postgres import EmbeddedPostgres
 from embedded.stack.keys import KeyRing
 from embedded.stack.lifecycle import Progress, Stack
-from embedded.stack.plan import Plan
+from embedded.stack.plan import PROJECT, Plan
 from embedded.stack.settings import StackSettings
 from embedded.stack.smoke import isolated_plan
 from pipelines.cycle import run_cycle
@@ -42,6 +42,7 @@ from tests.bot.old_values import make_old
 from tests.conftest import alembic_config
 from tests.embedded.constants import PASSPHRASE
 from tests.pipelines.ledger import Ledger, random_turn, turn
+from tests.running import left_running, mentioning
 from warehouse import periods, reports
 from warehouse.client import Reader
 from warehouse.settings import WarehouseSettings
@@ -240,7 +241,7 @@ def test_the_newest_backup_is_restored_elsewhere_and_its_rows_are_compared(
     monkeypatch.setenv("DATA_DIR", str(plan.data))
     monkeypatch.setenv("KEYS_DIR", str(plan.keys.directory))
     monkeypatch.setenv("BACKUP_PASSPHRASE", PASSPHRASE)
-    outcome = command_line("check", str(tmp_path))
+    outcome = command_line("embedded.backup", "check", str(tmp_path))
     assert outcome.returncode == 1, outcome.stderr
     result = json.loads(outcome.stdout.splitlines()[-1])
     assert (result["backup"], result["ok"]) == (str(tmp_path / "newer"), False)
@@ -315,6 +316,62 @@ def test_a_restore_that_fails_leaves_an_external_database_empty(
             assert connection.execute(MADE).fetchall() == []
 
 
+def test_a_restore_that_is_killed_is_noticed_by_the_next_start_and_done_again(
+    copied: tuple[Plan, Path, dict[str, Any]],
+    postgres_server: EmbeddedPostgres,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    urls = [postgres_server.url(f"test_{uuid4().hex}") for _ in range(2)]
+    asyncio.run(postgres_server.ensure_databases(*(urlsplit(url).path[1:] for url in urls)))
+    external = {"database_url": urls[0], "dagster_database_url": urls[1]}
+    plan = stopped_plan(tmp_path, backup_passphrase=PASSPHRASE, **external)
+    for name, value in {
+        "DATA_DIR": str(plan.data),
+        "KEYS_DIR": str(plan.keys.directory),
+        "BACKUP_PASSPHRASE": PASSPHRASE,
+        "DATABASE_URL": urls[0],
+        "DAGSTER_DATABASE_URL": urls[1],
+        **{name: str(port) for name, (_, port) in plan.listeners().items()},
+        "TELEGRAM_TOKEN": "4242424242:never-asked",
+        "OPENROUTER_API_KEY": "never-asked",
+    }.items():
+        monkeypatch.setenv(name, value)
+    restoring = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "embedded.backup", "restore", str(copied[1])),
+            *("--keys", str(keys_of(copied[1]))),
+        ],
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with restoring:
+        assert restoring.stdout is not None
+        # Both stores hold a part by then.
+        assert any("Migrating what" in line for line in restoring.stdout)
+        restoring.kill()
+    assert left_running(mentioning(str(tmp_path))) == []
+    started = command_line("embedded.stack", "up")
+    assert started.returncode == 2
+    assert started.stderr == (
+        f"DATA_DIR: {plan.data} holds part of a backup, whose restore was interrupted:"
+        " run restore again\n"
+    )
+    # Another database that holds data is still nothing to be emptied.
+    other = stopped_plan(
+        tmp_path,
+        backup_passphrase=PASSPHRASE,
+        database_url=urls[0],
+        dagster_database_url=urls[0],
+    )
+    with pytest.raises(SettingError, match=r"^DATABASE_URL: names a database that holds data"):
+        restore(other, copied[1], keys=keys_of(copied[1]), progress=Progress())
+    assert restore(plan, copied[1], keys=keys_of(copied[1]), progress=Progress()) == []
+    with Stack(plan, progress=Progress()):
+        assert asyncio.run(answers(plan))[1] == copied[2]
+
+
 def test_no_key_is_inside_the_backup(copied: tuple[Plan, Path, dict[str, Any]]) -> None:
     plan, archive, _ = copied
     key = plan.secret("data_key").encode()
@@ -382,7 +439,7 @@ def test_the_command_line_says_which_directory_is_missing(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DATA_DIR", str(tmp_path / "data"))
-        outcome = command_line(command, "")
+        outcome = command_line("embedded.backup", command, "")
     assert outcome.returncode == 2
     assert outcome.stderr == f"{name}: is not set; as in {name}=backups/today\n"
 
@@ -415,10 +472,10 @@ def test_so_is_the_directory_of_dagster(setting: str, tmp_path: Path) -> None:
         write_home(settings)
 
 
-def command_line(*arguments: str) -> subprocess.CompletedProcess[str]:
+def command_line(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "embedded.backup", *arguments],
-        cwd=Path(__file__).parents[3],
+        [sys.executable, "-m", module, *arguments],
+        cwd=PROJECT,
         env={**os.environ, "ENV_FILE": os.devnull},
         capture_output=True,
         text=True,
