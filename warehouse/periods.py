@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from warehouse.moments import PeriodError, in_utc, zone_named
@@ -212,16 +211,6 @@ def bucket_start(moment: datetime, bucket: Bucket, zone: ZoneInfo) -> datetime:
         microseconds=local.microsecond,
     )
     return moment.astimezone(UTC) - past
-
-
-def calendar_days(span: Span, zone: ZoneInfo) -> list[Span] | None:
-    """The days of a zone's calendar that the span is made of; None when it cuts one."""
-    edges = [span.since]
-    while edges[-1] < span.until:
-        edges.append(next_bucket(edges[-1], Bucket.DAY, zone))
-    if bucket_start(span.since, Bucket.DAY, zone) != span.since or edges[-1] != span.until:
-        return None
-    return [Span(since, until) for since, until in pairwise(edges)]
 
 
 def next_bucket(start: datetime, bucket: Bucket, zone: ZoneInfo) -> datetime:

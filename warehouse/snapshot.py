@@ -5,15 +5,14 @@ Every figure of one answer is read at one snapshot, which the answer names.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from warehouse.kept_days import BotDay, DayCut, KeptDays
-from warehouse.periods import Span, calendar_days, ceil_to_quarter, midnight
-from warehouse.reading import Reader, Versions
+from warehouse.periods import Span, ceil_to_quarter, midnight
+from warehouse.reading import Reader, Written
 from warehouse.statements import statement
 from warehouse.tiers import touched_days
 
@@ -54,10 +53,6 @@ class Snapshot:
     report_timezone: str
     """Zone whose calendar days the builds are."""
     builds: dict[date, Build] = field(default_factory=dict, repr=False, compare=False)
-    kept: KeptDays = field(default_factory=KeptDays, repr=False, compare=False)
-    """What was read of these builds, handed on from snapshot to snapshot."""
-    replaced: tuple[date, ...] = field(default=(), repr=False, compare=False)
-    """Days of the report zone that were kept in the build before."""
 
     @property
     def is_empty(self) -> bool:
@@ -120,82 +115,13 @@ class Snapshot:
             if build.is_withheld
         ]
 
-    def versions(self, first: date, last: date) -> Versions:
+    def versions(self, first: date, last: date) -> Written:
         """(day, version) of the builds that serve the days, both ends included."""
-        return Versions(self._versions(first, last).items())
+        return self.versions_of(day for day in self.builds if first <= day <= last)
 
-    async def bot_days(
-        self, reader: Reader, first: date, last: date, *, bot_id: int | None
-    ) -> list[BotDay] | None:
-        """Days of the report zone, ends included, of one bot or all; None: too many to keep.
-
-        Raises:
-            WarehouseError: they cannot be read.
-        """
-        versions = self._versions(first, last)
-        cuts = [_report_cut(*build) for build in versions.items()]
-        return await self._kept_days(reader, cuts, bot_id=bot_id)
-
-    async def zone_days(
-        self, reader: Reader, span: Span, zone: ZoneInfo, *, bot_id: int | None
-    ) -> list[BotDay] | None:
-        """The span's days on the calendar of any zone, of one bot or all.
-
-        None when the span begins or ends within one of them, and when they are too many to keep.
-
-        Raises:
-            WarehouseError: they cannot be read.
-        """
-        # Asked for first: years of days are not worth counting.
-        if span.until - span.since > (self.kept.most_days + 1) * _DAY:
-            return None
-        days = calendar_days(span, zone)
-        if days is None:
-            return None
-        # What nothing was built for is not worth a place.
-        cuts = [cut for day in days if (cut := self._zone_cut(day, zone)).is_built]
-        return await self._kept_days(reader, cuts, bot_id=bot_id)
-
-    def _zone_cut(self, day: Span, zone: ZoneInfo) -> DayCut:
-        first, last = touched_days(day, self.zone)
-        touched = [first + number * _DAY for number in range((last - first).days + 1)]
-        return DayCut(
-            day.since.astimezone(zone).date(),
-            tuple((report_day, self._version(report_day)) for report_day in touched),
-            (int(day.since.timestamp()), int(day.until.timestamp())),
-        )
-
-    async def _kept_days(
-        self, reader: Reader, cuts: Sequence[DayCut], *, bot_id: int | None
-    ) -> list[BotDay] | None:
-        if len(cuts) > self.kept.most_days:
-            return None
-        days = await self.kept.of(reader, cuts)
-        return days if bot_id is None else [day for day in days if day.bot_id == bot_id]
-
-    async def read_replaced(self, reader: Reader) -> None:
-        """Read again what was kept and replaced, before anybody asks for it.
-
-        Raises:
-            WarehouseError: it cannot be read.
-        """
-        newest = sorted(self.replaced)[-self.kept.most_days :]
-        if newest:
-            await self.kept.of(
-                reader, [_report_cut(day, self.builds[day].version) for day in newest]
-            )
-
-    def _version(self, day: date) -> int | None:
-        build = self.builds.get(day)
-        return build.version if build else None
-
-    def _versions(self, first: date, last: date) -> dict[date, int]:
-        return {day: build.version for day, build in self.builds.items() if first <= day <= last}
-
-
-def _report_cut(day: date, version: int) -> DayCut:
-    """A day of the report zone."""
-    return DayCut(day, ((day, version),))
+    def versions_of(self, days: Iterable[date]) -> Written:
+        """The same for these days, each of which has one; of type Array(Tuple(Date, UInt64))."""
+        return Written(f"('{day}',{self.builds[day].version})" for day in days)
 
 
 NOTHING_PUBLISHED = Snapshot(
@@ -213,7 +139,7 @@ async def resolve(reader: Reader, *, known: Snapshot | None = None) -> Snapshot:
     """The snapshot that is published now.
 
     `known` is an earlier snapshot of the same warehouse: then one small statement tells what was
-    published since, and of the days that were read those whose build still serves are kept.
+    published since.
     """
     if known is not None and not known.is_empty:
         rows = await reader.rows("news", statement("reports/news"), {"known": known.publication})
@@ -229,7 +155,7 @@ async def resolve(reader: Reader, *, known: Snapshot | None = None) -> Snapshot:
         statement("reports/builds"),
         {name: head[name] for name in ("publication", "epoch", "zone")},
     )
-    return _snapshot(head, {row["day"]: Build(*row["build"]) for row in builds}, KeptDays())
+    return _snapshot(head, {row["day"]: Build(*row["build"]) for row in builds})
 
 
 def _following(known: Snapshot, rows: Sequence[Mapping[str, Any]]) -> Snapshot | None:
@@ -260,19 +186,10 @@ def _following(known: Snapshot, rows: Sequence[Mapping[str, Any]]) -> Snapshot |
     if known.publication == head["publication"]:
         through.append(known.data_through)
     head = {**head, "data_through": max(through)}
-    if not news:
-        return _snapshot(head, known.builds, known.kept)
-    builds = {**known.builds, **news}
-    replaced = known.kept.keep_only({day: build.version for day, build in builds.items()})
-    return _snapshot(head, builds, known.kept, replaced)
+    return _snapshot(head, {**known.builds, **news})
 
 
-def _snapshot(
-    head: Mapping[str, Any],
-    builds: dict[date, Build],
-    kept: KeptDays,
-    replaced: tuple[date, ...] = (),
-) -> Snapshot:
+def _snapshot(head: Mapping[str, Any], builds: dict[date, Build]) -> Snapshot:
     through: datetime = head["data_through"]
     return Snapshot(
         id=f"{head['epoch']}.{head['publication']}.{int(through.timestamp() * 1000)}",
@@ -283,6 +200,4 @@ def _snapshot(
         published_at=head["published_at"],
         report_timezone=head["zone"],
         builds=builds,
-        kept=kept,
-        replaced=replaced,
     )

@@ -1,27 +1,20 @@
 """Which tier answers: the coarsest that is exact for the range, the zone and the bucket.
 
 The daily tier counts calendar days of the report zone, the quarter-hour tier UTC quarters of an
-hour, the ledger single turns. Knows no SQL.
+hour. One statement adds up both. Knows no SQL.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from warehouse.periods import Span, midnight
 
 NO_DAYS = (date(1970, 1, 2), date(1970, 1, 1))
 """First and last of no days."""
-
-
-class Tier(StrEnum):
-    DAILY = "daily"
-    QUARTER_HOUR = "quarter_hour"
-    LEDGER = "ledger"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +40,26 @@ def pieces(span: Span, report_zone: ZoneInfo) -> Pieces:
     return Pieces(first, end - timedelta(days=1), Span(begins, ends))
 
 
-def totals_tier(span: Span, report_zone: ZoneInfo) -> Tier | None:
-    """Daily for whole days of the report zone, quarters without any; None: both are needed."""
-    cut = pieces(span, report_zone)
-    if cut.days == span:
-        return Tier.DAILY
-    return Tier.QUARTER_HOUR if cut.days.since == cut.days.until else None
+def by_tier(
+    days: Iterable[date], edges: Iterable[datetime], report_zone: ZoneInfo
+) -> tuple[list[date], list[date]]:
+    """The days that the daily tier answers for, and those that are cut by an edge.
 
-
-def series_tier(span: Span, starts: Sequence[datetime], report_zone: ZoneInfo) -> Tier:
-    """Daily when every edge is a midnight of the report zone, whatever zone was asked for."""
-    edges = (*(start for start in starts if start > span.since), span.since, span.until)
-    if all(_is_midnight(edge, report_zone) for edge in edges):
-        return Tier.DAILY
-    return Tier.QUARTER_HOUR
-
-
-def people_tier(*, narrowed: bool) -> Tier:
-    """Sums per person are kept per day and bot; any other dimension asks the ledger."""
-    return Tier.LEDGER if narrowed else Tier.DAILY
+    Args:
+        days: of the report zone.
+        edges: where spans and their buckets begin and end.
+        report_zone: whose days the daily tier counts.
+    """
+    cut = {
+        day
+        for edge in edges
+        if midnight(day := _day_of(edge, report_zone), report_zone) != edge.astimezone(UTC)
+    }
+    whole: list[date] = []
+    parts: list[date] = []
+    for day in days:
+        (parts if day in cut else whole).append(day)
+    return whole, parts
 
 
 def touched_days(span: Span, report_zone: ZoneInfo) -> tuple[date, date]:
@@ -99,7 +93,3 @@ def day_number(day: date) -> int:
 
 def _day_of(moment: datetime, zone: ZoneInfo) -> date:
     return moment.astimezone(zone).date()
-
-
-def _is_midnight(moment: datetime, zone: ZoneInfo) -> bool:
-    return midnight(_day_of(moment, zone), zone) == moment.astimezone(UTC)

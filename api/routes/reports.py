@@ -55,15 +55,8 @@ def dialog_rows(found: Sequence[warehouse.RecentDialog]) -> list[Row]:
 
 def dashboard(period: Period, query: CompareQuery) -> Ask:
     async def ask(reader: Reader, snapshot: Snapshot) -> Report:
-        summary, activity, page, top = await asyncio.gather(
-            warehouse.summary(
-                reader,
-                snapshot=snapshot,
-                period=period,
-                filters=query.filters,
-                compare=query.compare,
-            ),
-            warehouse.activity(
+        (summary, activity), page, top = await asyncio.gather(
+            warehouse.overview(
                 reader,
                 snapshot=snapshot,
                 period=period,

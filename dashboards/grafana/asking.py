@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dashboards.grafana.binding import bound, day_start, query
+from dashboards.grafana.binding import SERIES, bound, day_start, query
 
 PERCENTILES = ("p50", "p90", "p95", "p99")
 
 
 def one_row(report: str, **columns: str) -> str:
-    """Figures of the whole range, from a report of one row."""
+    """Figures from a report of one row."""
     return query(f"SELECT {_columns(columns)}\nFROM (\n{bound(report)}\n)")
+
+
+def total(**columns: str) -> str:
+    """Figures of the whole range; zeros without a turn."""
+    return listed("figures_narrowed", columns=columns, tail=" AND found.start = 0")
 
 
 def listed(report: str, *, columns: dict[str, str], tail: str = "", **overrides: str) -> str:
@@ -22,12 +27,13 @@ def listed(report: str, *, columns: dict[str, str], tail: str = "", **overrides:
     )
 
 
-def series(report: str, **columns: str) -> str:
+def series(**columns: str) -> str:
     """Figures per bucket of the picker's zone, zeros in empty ones."""
     return query(
         f"SELECT toDateTime(edge, 'UTC') AS time, {_columns(columns)}\n"
         "FROM (SELECT arrayJoin(bucket_edges) AS edge) AS spine\n"
-        f"LEFT JOIN (\n{bound(report)}\n) AS points ON points.start = spine.edge\n"
+        f"LEFT JOIN (\n{bound('figures_narrowed', **SERIES)}\n) AS points"
+        " ON points.start = spine.edge\n"
         "ORDER BY time"
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from warehouse.reports.figures import FILTERS, GROUPS
 from warehouse.statements import statement
 
 VARIABLES = ("bot_id", "chat_type", "language", "model")
@@ -27,6 +28,12 @@ NARROWED = (
 """Whether a filter reaches beyond what is kept per bot."""
 
 _HEAD = "argMax({column}, tuple(epoch, watermark, publication))"
+
+
+def _chosen(variable: str) -> str:
+    """The values of a dashboard variable, none when it is on All."""
+    values = f"${{{variable}:sqlstring}}"
+    return f"if('*' IN ({values}), [], [{values}])"
 
 
 def _head(column: str) -> str:
@@ -91,6 +98,12 @@ PREAMBLE = {
     # Whole days of the report zone come from the daily tier.
     "first_whole": (f"first_touched + toUInt8({day_start('first_touched')} < picked_since)"),
     "last_whole": f"{report_day('picked_until')} - 1",
+    "whole_builds": (
+        "arrayFilter(build -> build.1 BETWEEN first_whole AND last_whole, published_builds)"
+    ),
+    "cut_builds": (
+        "arrayFilter(build -> NOT build.1 BETWEEN first_whole AND last_whole, published_builds)"
+    ),
     "ledger_today": report_day("ledger_through"),
     # Starts of the buckets on the picker's clock: days, Mondays and months are those of its zone.
     "bucket_edges": (
@@ -126,9 +139,12 @@ PARAMETERS = {
     "until": "picked_until",
     "builds": "published_builds",
     "held_back": "held_days",
-    "edges": "arrayMap(edge -> tuple(edge, toUInt32(1), toUInt32(1)), bucket_edges)",
-    "first_day": "first_whole",
-    "last_day": "last_whole",
+    "days": "whole_builds",
+    "quarters": "cut_builds",
+    "spans": "[toUnixTimestamp(picked_since), toUnixTimestamp(picked_until)]",
+    "edges": "[toUnixTimestamp(picked_since)]",
+    "whole_days": "arrayMap(build -> build.1, whole_builds)",
+    "midnights": f"arrayMap(build -> toUnixTimestamp({day_start('build.1')}), whole_builds)",
     "changes": "picked_clock.1",
     "offsets": "picked_clock.2",
     "epoch": "ledger_epoch",
@@ -136,7 +152,23 @@ PARAMETERS = {
     "today": "ledger_today",
     "publication": "last_publication",
     "is_narrowed": "people_narrowed",
+    # What is not filtered and not grouped by, see `figures_narrowed`.
+    **{f"{dimension}_{operator}": "[]" for dimension, operator in FILTERS},
+    **{f"by_{dimension}": "false" for dimension in GROUPS},
+    **{f"{name.removesuffix('_id')}_is": _chosen(name) for name in VARIABLES},
+    "bot_is": f"arrayMap(bot -> toInt64OrZero(bot), {_chosen('bot_id')})",
+    "limit": "toUInt32(100000)",
 }
+
+SERIES = {
+    "edges": "bucket_edges",
+    # A bucket of the picker's zone may begin at any quarter of an hour.
+    "days": "CAST([], 'Array(Tuple(Date, UInt64))')",
+    "quarters": "published_builds",
+    "whole_days": "CAST([], 'Array(Date)')",
+    "midnights": "CAST([], 'Array(UInt32)')",
+}
+"""For figures of each bucket."""
 
 TOUCHED_DAYS = {"first_day": "first_touched", "last_day": "last_touched"}
 """For reports that count whole days of the report zone."""

@@ -8,9 +8,9 @@ from dashboards.grafana.asking import (
     day_series,
     listed,
     named,
-    one_row,
     series,
     share,
+    total,
 )
 from dashboards.grafana.binding import TOUCHED_DAYS, bound, day_start, query
 from dashboards.grafana.panels import Panel
@@ -34,7 +34,7 @@ PANELS = (
         description="Messages that people sent in the range, rejected ones included.",
         look="stat",
         unit=COUNT,
-        sql=one_row("summary_narrowed", messages="user_messages"),
+        sql=total(messages="user_messages"),
         width=4,
         height=4,
     ),
@@ -44,7 +44,7 @@ PANELS = (
         " never a sum over days.",
         look="stat",
         unit=COUNT,
-        sql=one_row("summary_narrowed", active="active_users"),
+        sql=total(active="active_users"),
         width=4,
         height=4,
     ),
@@ -53,7 +53,7 @@ PANELS = (
         description="People whose first turn ever lies in the range.",
         look="stat",
         unit=COUNT,
-        sql=one_row("summary_narrowed", new="new_users"),
+        sql=total(new="new_users"),
         width=4,
         height=4,
     ),
@@ -62,7 +62,7 @@ PANELS = (
         description="Turns that ended answered, incomplete ones included.",
         look="stat",
         unit=COUNT,
-        sql=one_row("summary_narrowed", answers="answers"),
+        sql=total(answers="answers"),
         width=4,
         height=4,
     ),
@@ -72,7 +72,7 @@ PANELS = (
         look="stat",
         unit=COUNT,
         decimals=1,
-        sql=one_row("summary_narrowed", ratio=share("user_messages", "active_users")),
+        sql=total(ratio=share("user_messages", "active_users")),
         width=4,
         height=4,
     ),
@@ -81,7 +81,7 @@ PANELS = (
         description="Distinct people who received at least one answer.",
         look="stat",
         unit=COUNT,
-        sql=one_row("summary_narrowed", reached="reached_users"),
+        sql=total(reached="reached_users"),
         width=4,
         height=4,
     ),
@@ -90,9 +90,7 @@ PANELS = (
         description="Per bucket of the picker's zone. Empty buckets are zero.",
         look="bars",
         unit=COUNT,
-        sql=series(
-            "activity_quarters_narrowed", messages="points.user_messages", answers="points.answers"
-        ),
+        sql=series(messages="points.user_messages", answers="points.answers"),
     ),
     Panel(
         title="People over time",
@@ -100,9 +98,7 @@ PANELS = (
         " buckets.",
         look="lines",
         unit=COUNT,
-        sql=series(
-            "activity_quarters_narrowed", active="points.active_users", new="points.new_users"
-        ),
+        sql=series(active="points.active_users", new="points.new_users"),
     ),
     Panel(
         title="Daily, weekly and monthly users",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.grafana.asking import listed, named, one_row, percentile, series, share
+from dashboards.grafana.asking import listed, named, percentile, series, share, total
 from dashboards.grafana.binding import bound, query
 from dashboards.grafana.panels import Panel
 
@@ -28,7 +28,7 @@ PANELS = (
         look="stat",
         unit=SHARE,
         decimals=1,
-        sql=one_row("summary_narrowed", answered=share("answers", "served_turns")),
+        sql=total(answered=share("answers", "served_turns")),
         width=4,
         height=4,
     ),
@@ -38,7 +38,7 @@ PANELS = (
         look="stat",
         unit="short",
         bad_from=1,
-        sql=one_row("summary_narrowed", failed="failed"),
+        sql=total(failed="failed"),
         width=4,
         height=4,
     ),
@@ -47,7 +47,7 @@ PANELS = (
         description="Answers that the model did not finish; people were told.",
         look="stat",
         unit="short",
-        sql=one_row("summary_narrowed", incomplete="incomplete"),
+        sql=total(incomplete="incomplete"),
         width=4,
         height=4,
     ),
@@ -56,7 +56,7 @@ PANELS = (
         description="From the first message received to the first token of its answer.",
         look="stat",
         unit="ms",
-        sql=one_row("summary_narrowed", ttft=percentile("ttft", "p95")),
+        sql=total(ttft=percentile("ttft", "p95")),
         width=4,
         height=4,
     ),
@@ -65,7 +65,7 @@ PANELS = (
         description="From the first message received to the last part delivered.",
         look="stat",
         unit="ms",
-        sql=one_row("summary_narrowed", latency=percentile("latency", "p95")),
+        sql=total(latency=percentile("latency", "p95")),
         width=4,
         height=4,
     ),
@@ -74,7 +74,7 @@ PANELS = (
         description="Time that answers waited because Telegram asked for it (429).",
         look="stat",
         unit="ms",
-        sql=one_row("summary_narrowed", waited="flood_wait_ms"),
+        sql=total(waited="flood_wait_ms"),
         width=4,
         height=4,
     ),
@@ -84,7 +84,6 @@ PANELS = (
         look="lines",
         unit="ms",
         sql=series(
-            "activity_quarters_narrowed",
             p50=percentile("points.latency", "p50"),
             p95=percentile("points.latency", "p95"),
         ),
@@ -94,9 +93,7 @@ PANELS = (
         description="Failed turns, and turns that limits or budgets refused.",
         look="stacked",
         unit="short",
-        sql=series(
-            "activity_quarters_narrowed", failed="points.failed", rejected="points.rejected"
-        ),
+        sql=series(failed="points.failed", rejected="points.rejected"),
     ),
     Panel(
         title="First token and latency by model",
@@ -172,8 +169,7 @@ PANELS = (
         look="table",
         unit="short",
         units={"own pacing": "ms"},
-        sql=one_row(
-            "summary_narrowed",
+        sql=total(
             **{
                 "answers that waited": "flood_waits",
                 "own pacing": "pacing_wait_ms",

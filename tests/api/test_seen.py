@@ -50,8 +50,8 @@ async def test_each_query_is_logged_with_its_name_period_rows_and_request(
     # What prepares the next snapshot asks for no request.
     asked = [entry for entry in queries if "request_id" in entry]
     prepared = {entry["query_name"] for entry in queries if "request_id" not in entry}
-    assert prepared <= {"head", "news", "builds", "bot_days"}
-    assert {"head", "bot_days", "top_users_named", "dialogs_of_days"} <= {
+    assert prepared <= {"head", "news", "builds"}
+    assert {"head", "figures", "top_users_named", "dialogs_of_days"} <= {
         entry["query_name"] for entry in asked
     }
     for entry in asked:
@@ -69,7 +69,7 @@ async def test_each_query_is_logged_with_its_name_period_rows_and_request(
 async def test_a_slow_part_and_a_slow_answer_are_warned_of(
     start_week: StartApi, week_warehouse: WarehouseSettings
 ) -> None:
-    api = start_week(create={"reader": Delayed(week_warehouse, {"bot_days": 1.05})})
+    api = start_week(create={"reader": Delayed(week_warehouse, {"figures": 1.05})})
     async with api.client() as client:
         await register(client)
         with capture_logs() as logs:
@@ -77,7 +77,7 @@ async def test_a_slow_part_and_a_slow_answer_are_warned_of(
     slow = {entry["event"]: entry for entry in logs if entry["log_level"] == "warning"}
     assert slow["slow_answer"]["report"] == "dashboard"
     assert slow["slow_answer"]["seconds"] > 1
-    assert "bot_days" in {entry["query_name"] for entry in logs if entry["event"] == "slow_query"}
+    assert "figures" in {entry["query_name"] for entry in logs if entry["event"] == "slow_query"}
 
 
 async def test_ready_waits_two_seconds_and_no_longer(

@@ -14,8 +14,6 @@ from common.zones import RELEASE, Clock
 from pipelines.rollup import Publication, Rollups
 from pipelines.watermark import Watermark
 from warehouse.client import Writer
-from warehouse.kept_days import KeptDays
-from warehouse.snapshot import Snapshot
 
 Turn = dict[str, Any]
 
@@ -111,11 +109,6 @@ def random_turn(chance: random.Random, at: datetime, *, users: int) -> Turn:
         flood_wait_ms=chance.choice([0, 0, 0, 1_500]),
         pacing_wait_ms=chance.choice([0, 0, 250]),
     )
-
-
-def without_memory(snapshot: Snapshot) -> Snapshot:
-    """The same, for reports that ask the engine for days, too."""
-    return replace(snapshot, kept=KeptDays(most_days=0))
 
 
 class Replica:

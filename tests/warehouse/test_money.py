@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.warehouse.constants import NOW, ZONES
-from tests.warehouse.replica import Replica, turn, without_memory
+from tests.warehouse.replica import Replica, turn
 from warehouse import query, reports
 from warehouse.client import Reader
 from warehouse.periods import Bucket, Period, PeriodName, resolve
@@ -21,7 +21,7 @@ from warehouse.snapshot import resolve as resolve_snapshot
 """The report zone's own days, and days whose edges lie within them."""
 FILTERS = (Filters(), Filters(bot_id=7), Filters(chat_type="private"))
 Money = tuple[Decimal | None, int]
-Way = tuple[bool, Period, Filters]
+Way = tuple[Period, Filters]
 
 
 def week(tz: str) -> Period:
@@ -34,8 +34,8 @@ def part_of_a_day() -> Period:
 
 
 def ways_to_ask() -> list[Way]:
-    """From memory or not, of whole days and of parts of days, narrowed or not."""
-    return list(product((True, False), (*map(week, ZONES), part_of_a_day()), FILTERS))
+    """Of whole days and of parts of days, narrowed or not."""
+    return list(product((*map(week, ZONES), part_of_a_day()), FILTERS))
 
 
 async def published(replica: Replica, reader: Reader, *turns: dict[str, Any]) -> Snapshot:
@@ -116,9 +116,8 @@ async def test_a_cost_is_null_only_when_no_cost_at_all_is_known(
         reader,
         *(turn(NOW + timedelta(minutes=n), cost_usd=cost) for n, cost in enumerate(costs)),
     )
-    for is_kept, period, filters in ways:
-        seen = snapshot if is_kept else without_memory(snapshot)
-        shown = await every_cost(reader, seen, period, filters)
+    for period, filters in ways:
+        shown = await every_cost(reader, snapshot, period, filters)
         assert shown == dict.fromkeys(shown, expected), (period, filters)
 
 
@@ -216,32 +215,31 @@ async def test_a_pseudonym_has_turns_and_costs_and_is_in_no_count_of_people(
         *(turn(NOW - timedelta(days=n), user_messages=50, cost_usd=Decimal(1), **channel)
           for n in range(4)),
     )  # fmt: skip
-    for seen in (snapshot, without_memory(snapshot)):
-        for tz in ZONES:
-            about: dict[str, Any] = {"snapshot": seen, "period": week(tz)}
-            found = (await reports.summary(reader, **about)).current
-            assert (found.turns, found.user_messages, found.cost_usd) == (7, 203, 7)
-            assert (found.active_users, found.served_users, found.reached_users) == (1, 1, 1)
-            assert (found.new_users, found.rejected_users) == (1, 0)
-            for filters in (Filters(), Filters(chat_type="group"), Filters(bot_id=7)):
-                users = await reports.top_users(reader, **about, filters=filters)
-                assert [user.user_key for user in users] == [1] * (filters.chat_type is None)
-                funnel = await reports.funnel(reader, **about, filters=filters)
-                assert funnel.total.started == (filters.chat_type is None)
-                dialogs = (await reports.recent_dialogs(reader, **about, filters=filters)).dialogs
-                assert {row.user_key: (row.users, row.cost_usd) for row in dialogs} == (
-                    {9: (0, 4)} | ({} if filters.chat_type else {1: (1, 3)})
-                )
-            retention = await reports.retention(reader, **about)
-            assert sum(cohort.users for cohort in retention.cohorts) == 1
-            points = (await reports.stickiness(reader, **about)).points
-            assert [point.dau for point in points] == [0, 0, 0, 0, 1, 1, 1]
-            life = (await reports.lifecycle(reader, **about)).points
-            assert [point.active for point in life] == [0, 0, 0, 0, 1, 1, 1]
-            heatmap = await reports.heatmap(reader, **about)
-            assert max(cell.active_users for cell in heatmap.cells) == 1
-            (_, *models) = (await reports.models(reader, **about)).models
-            assert models == []
+    for tz in ZONES:
+        about: dict[str, Any] = {"snapshot": snapshot, "period": week(tz)}
+        found = (await reports.summary(reader, **about)).current
+        assert (found.turns, found.user_messages, found.cost_usd) == (7, 203, 7)
+        assert (found.active_users, found.served_users, found.reached_users) == (1, 1, 1)
+        assert (found.new_users, found.rejected_users) == (1, 0)
+        for filters in (Filters(), Filters(chat_type="group"), Filters(bot_id=7)):
+            users = await reports.top_users(reader, **about, filters=filters)
+            assert [user.user_key for user in users] == [1] * (filters.chat_type is None)
+            funnel = await reports.funnel(reader, **about, filters=filters)
+            assert funnel.total.started == (filters.chat_type is None)
+            dialogs = (await reports.recent_dialogs(reader, **about, filters=filters)).dialogs
+            assert {row.user_key: (row.users, row.cost_usd) for row in dialogs} == (
+                {9: (0, 4)} | ({} if filters.chat_type else {1: (1, 3)})
+            )
+        retention = await reports.retention(reader, **about)
+        assert sum(cohort.users for cohort in retention.cohorts) == 1
+        points = (await reports.stickiness(reader, **about)).points
+        assert [point.dau for point in points] == [0, 0, 0, 0, 1, 1, 1]
+        life = (await reports.lifecycle(reader, **about)).points
+        assert [point.active for point in life] == [0, 0, 0, 0, 1, 1, 1]
+        heatmap = await reports.heatmap(reader, **about)
+        assert max(cell.active_users for cell in heatmap.cells) == 1
+        (_, *models) = (await reports.models(reader, **about)).models
+        assert models == []
 
 
 async def test_a_person_who_turns_out_to_be_none_leaves_every_count(

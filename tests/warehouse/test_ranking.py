@@ -82,7 +82,7 @@ async def test_busy_people_are_found_without_ranking_everybody(replica: Replica,
         (7, 3 * DAYS),
         (6, 2 * DAYS),
     ]
-    assert set(recorder.asked) == {"bot_days", "top_users_named"}
+    assert set(recorder.asked) == {"busiest_of_days", "top_users_named"}
 
 
 async def test_a_crowd_of_equals_is_ranked_as_a_whole(replica: Replica, reader: Reader):
@@ -96,4 +96,4 @@ async def test_a_crowd_of_equals_is_ranked_as_a_whole(replica: Replica, reader: 
         (1_000, DAYS),
         (1_001, DAYS),
     ]
-    assert set(recorder.asked) == {"bot_days", "top_users_days"}
+    assert set(recorder.asked) == {"busiest_of_days", "top_users_days"}

@@ -9,16 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from warehouse.periods import Bucket, Period, PeriodName, Span
-from warehouse.tiers import (
-    Tier,
-    day_number,
-    people_tier,
-    pieces,
-    runs,
-    series_tier,
-    totals_tier,
-    touched_days,
-)
+from warehouse.tiers import by_tier, day_number, pieces, runs, touched_days
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -27,35 +18,48 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
-def series(since: str, until: str, tz: str, bucket: Bucket) -> Tier:
+def days(since: str, until: str, tz: str, bucket: Bucket) -> tuple[list[int], list[int]]:
+    """Days of the month that the daily tier answers for, and those that an edge cuts."""
     period = Period(PeriodName.CUSTOM, at(since), at(until), tz, bucket)
-    return series_tier(period.span, period.bucket_starts(), BERLIN)
+    first, last = touched_days(period.span, BERLIN)
+    touched = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    edges = (period.since, period.until, *period.bucket_starts()[1:])
+    whole, cut = by_tier(touched, edges, BERLIN)
+    return [day.day for day in whole], [day.day for day in cut]
 
 
 def test_days_of_the_report_zone_are_answered_by_the_daily_tier():
     begin, end = "2026-03-28T00:00:00+01:00", "2026-03-31T00:00:00+02:00"
     for bucket in (Bucket.DAY, Bucket.WEEK, Bucket.MONTH):
-        assert series(begin, end, "Europe/Berlin", bucket) is Tier.DAILY
+        assert days(begin, end, "Europe/Berlin", bucket) == ([28, 29, 30], [])
 
 
 def test_another_zone_with_the_same_midnights_is_answered_by_the_daily_tier():
     begin, end = "2026-03-28T00:00:00+01:00", "2026-03-31T00:00:00+02:00"
-    assert series(begin, end, "Europe/Paris", Bucket.DAY) is Tier.DAILY
+    assert days(begin, end, "Europe/Paris", Bucket.DAY) == ([28, 29, 30], [])
 
 
 def test_days_of_another_zone_need_quarters_of_an_hour():
     begin, end = "2026-03-28T00:00:00+00:00", "2026-03-31T00:00:00+00:00"
-    assert series(begin, end, "UTC", Bucket.DAY) is Tier.QUARTER_HOUR
+    assert days(begin, end, "UTC", Bucket.DAY) == ([], [28, 29, 30, 31])
+
+
+def test_weeks_of_another_zone_need_quarters_only_where_they_meet():
+    begin, end = "2026-03-14T00:00:00+00:00", "2026-03-25T00:00:00+00:00"
+    assert days(begin, end, "UTC", Bucket.WEEK) == (
+        [15, 17, 18, 19, 20, 21, 22, 24],
+        [14, 16, 23, 25],
+    )
 
 
 def test_buckets_shorter_than_a_day_need_quarters_of_an_hour():
     begin, end = "2026-03-28T00:00:00+01:00", "2026-03-29T00:00:00+01:00"
-    assert series(begin, end, "Europe/Berlin", Bucket.HOUR) is Tier.QUARTER_HOUR
+    assert days(begin, end, "Europe/Berlin", Bucket.HOUR) == ([], [28])
 
 
-def test_a_range_that_cuts_a_day_needs_quarters_of_an_hour():
+def test_a_range_that_cuts_a_day_needs_quarters_of_that_day():
     begin, end = "2026-03-28T00:00:00+01:00", "2026-03-29T09:15:00+02:00"
-    assert series(begin, end, "Europe/Berlin", Bucket.DAY) is Tier.QUARTER_HOUR
+    assert days(begin, end, "Europe/Berlin", Bucket.DAY) == ([28], [29])
 
 
 def test_a_total_takes_whole_days_from_the_daily_tier_and_the_edges_from_quarters():
@@ -69,20 +73,6 @@ def test_a_total_within_a_day_takes_nothing_from_the_daily_tier():
     cut = pieces(Span(at("2026-03-28T01:00:00+01:00"), at("2026-03-28T23:00:00+01:00")), BERLIN)
     assert cut.first_day > cut.last_day
     assert cut.days.since == cut.days.until
-
-
-def test_a_total_reads_one_tier_where_one_is_enough():
-    midnight, noon = at("2026-03-28T00:00:00+01:00"), at("2026-03-28T12:00:00+01:00")
-    next_midnight, later = at("2026-03-29T00:00:00+01:00"), at("2026-03-29T12:00:00+02:00")
-    assert totals_tier(Span(midnight, next_midnight), BERLIN) is Tier.DAILY
-    assert totals_tier(Span(midnight, noon), BERLIN) is Tier.QUARTER_HOUR
-    assert totals_tier(Span(noon, later), BERLIN) is Tier.QUARTER_HOUR
-    assert totals_tier(Span(midnight, later), BERLIN) is None
-
-
-def test_sums_per_person_exist_per_bot_so_other_filters_ask_the_ledger():
-    assert people_tier(narrowed=False) is Tier.DAILY
-    assert people_tier(narrowed=True) is Tier.LEDGER
 
 
 def test_a_span_touches_the_days_that_it_cuts_but_not_the_one_that_it_ends_at():

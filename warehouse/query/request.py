@@ -11,6 +11,7 @@ from warehouse.moments import PeriodError, zone_named
 from warehouse.periods import Bucket, Period
 from warehouse.query.metrics import FIGURES
 from warehouse.query.ranges import resolve_range
+from warehouse.reports.figures import GROUPS, OPERATORS
 
 MOST_METRICS = 40
 MOST_DIMENSIONS = 5
@@ -21,9 +22,7 @@ MOST_ROWS = 1_000
 MOST_SKIPPED = 100_000
 
 TIME = "time"
-GROUPS = ("bot", "chat_type", "language", "model", "model_asked")
 DIMENSIONS = (TIME, *(f"{TIME}:{bucket.value}" for bucket in Bucket), *GROUPS)
-OPERATORS = ("is", "is_not", "contains", "contains_not")
 DIRECTIONS = ("asc", "desc")
 _KEYS = (
     "metrics",

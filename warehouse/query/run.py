@@ -7,23 +7,13 @@ from typing import Any
 
 from warehouse.periods import Bucket
 from warehouse.query.metrics import COSTS, FIGURES, PERCENTILES
-from warehouse.query.request import GROUPS, QueryError, QueryRequest
+from warehouse.query.request import QueryError, QueryRequest
 from warehouse.query.result import DimensionValue, MetricValue, QueryAnswer, QueryRow
 from warehouse.reading import Reader
-from warehouse.reports.asking import (
-    Parameters,
-    Row,
-    ask,
-    day_edges,
-    days_of,
-    moments,
-    second_edges,
-)
-from warehouse.reports.traffic import NO_TURNS
+from warehouse.reports.asking import Parameters, Row, ask, tiers
+from warehouse.reports.figures import FILTERS, MAX_GROUPS, NO_TURNS, grouped
 from warehouse.snapshot import Snapshot
-from warehouse.tiers import Tier, day_number, series_tier, touched_days
 
-MOST_GROUPS = 10_000
 COLUMNS = {
     "bot": "bot",
     "chat_type": "chat",
@@ -47,9 +37,9 @@ async def run(reader: Reader, request: QueryRequest, *, snapshot: Snapshot) -> Q
         rows, keys = await _groups(
             reader, request, snapshot=snapshot, starts=starts, narrowed=narrowed
         )
-    if len(rows) > MOST_GROUPS:
+    if len(rows) > MAX_GROUPS:
         raise QueryError(
-            "dimensions", f"make more than {MOST_GROUPS} groups: filter, or ask for fewer"
+            "dimensions", f"make more than {MAX_GROUPS} groups: filter, or ask for fewer"
         )
     if not rows and not request.dimensions:
         rows = [NO_TURNS]
@@ -83,21 +73,15 @@ async def _groups(
 ) -> tuple[list[Row], list[int]]:
     """The groups, and the key of each bucket in them."""
     span = request.period.span
-    touched = touched_days(span, snapshot.zone)
-    parameters: Parameters = {
+    # Of a bucket that the period cuts, its first moment in it.
+    edges = [max(start, span.since) for start in starts]
+    parameters = {
+        **tiers(snapshot, [span], edges),
         **narrowed,
-        "builds": snapshot.versions(*touched),
-        "by_time": request.time_dimension is not None,
-        **{f"by_{name}": name in request.dimensions for name in GROUPS},
-        "limit": MOST_GROUPS + 1,
+        **grouped(request.dimensions),
     }
-    if series_tier(span, starts, snapshot.zone) is Tier.DAILY:
-        days = [start.astimezone(snapshot.zone).date() for start in starts]
-        parameters |= {**days_of(*touched), "edges": day_edges(days)}
-        return await ask(reader, "query_days", parameters), [day_number(day) for day in days]
-    parameters |= {**moments(span), "edges": second_edges(starts)}
-    rows = await ask(reader, "query_quarters", parameters)
-    return rows, [int(start.timestamp()) for start in starts]
+    rows = await ask(reader, "figures_narrowed", parameters)
+    return [row for row in rows if row["start"]], [int(edge.timestamp()) for edge in edges]
 
 
 def _starts(request: QueryRequest) -> list[datetime]:
@@ -109,31 +93,20 @@ def _starts(request: QueryRequest) -> list[datetime]:
 def _filter_parameters(request: QueryRequest) -> Parameters | None:
     """Filters of one dimension and operator joined; None when nothing can match them all."""
     parameters: Parameters = {}
-    for dimension in GROUPS:
-        operators = (
-            ("is", "is_not")
-            if dimension == "bot"
-            else (
-                "is",
-                "is_not",
-                "contains",
-                "contains_not",
-            )
-        )
-        for operator in operators:
-            chosen = [
-                set(one.values)
-                for one in request.filters
-                if (one.dimension, one.operator) == (dimension, operator)
-            ]
-            if operator == "contains" and len(chosen) > 1:
-                raise QueryError("filters", f"only one contains for {dimension}")
-            joined: set[Any] = set()
-            if chosen:
-                joined = set.intersection(*chosen) if operator == "is" else set.union(*chosen)
-                if not joined:
-                    return None
-            parameters[f"{dimension}_{operator}"] = sorted(joined)
+    for dimension, operator in FILTERS:
+        chosen = [
+            set(one.values)
+            for one in request.filters
+            if (one.dimension, one.operator) == (dimension, operator)
+        ]
+        if operator == "contains" and len(chosen) > 1:
+            raise QueryError("filters", f"only one contains for {dimension}")
+        joined: set[Any] = set()
+        if chosen:
+            joined = set.intersection(*chosen) if operator == "is" else set.union(*chosen)
+            if not joined:
+                return None
+        parameters[f"{dimension}_{operator}"] = sorted(joined)
     return parameters
 
 

@@ -47,7 +47,7 @@ from warehouse.reports.people_answers import (
 )
 from warehouse.reports.spending import costs
 from warehouse.reports.state import dimension_values, freshness, quality
-from warehouse.reports.traffic import activity, heatmap, summary
+from warehouse.reports.traffic import activity, heatmap, overview, summary
 from warehouse.reports.users import top_users
 
 __all__ = [
@@ -95,6 +95,7 @@ __all__ = [
     "heatmap",
     "lifecycle",
     "models",
+    "overview",
     "quality",
     "recent_dialogs",
     "retention",

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from warehouse.periods import Span
-from warehouse.reading import Reader
+from warehouse.periods import Span, midnight
+from warehouse.reading import Reader, Written
 from warehouse.reports.answers import Filters
 from warehouse.snapshot import Snapshot
 from warehouse.statements import statement
-from warehouse.tiers import (
-    NO_DAYS,
-    Pieces,
-    Tier,
-    day_number,
-    people_tier,
-    pieces,
-    runs,
-    touched_days,
-)
+from warehouse.tiers import NO_DAYS, Pieces, by_tier, day_number, pieces, runs, touched_days
 
 Row = dict[str, Any]
 Parameters = dict[str, Any]
@@ -72,13 +63,40 @@ def days_of(first: date, last: date) -> Parameters:
 
 
 def hybrid(snapshot: Snapshot, span: Span) -> Parameters:
-    """Whole days from the daily tier, the rest from quarters of an hour, and their builds."""
-    cut = pieces(span, snapshot.zone)
+    """The builds of whole days and, for quarters of an hour, of the days that the span cuts."""
+    whole, cut = by_tier(_days(snapshot, span), (span.since, span.until), snapshot.zone)
     return {
         **moments(span),
-        **days_of(cut.first_day, cut.last_day),
-        "builds": snapshot.versions(*touched_days(span, snapshot.zone)),
+        "days": snapshot.versions_of(whole),
+        "quarters": snapshot.versions_of(cut),
     }
+
+
+def tiers(snapshot: Snapshot, spans: Sequence[Span], starts: Sequence[datetime]) -> Parameters:
+    """What `figures` is given of spans, ascending, and of the starts of their buckets."""
+    ends = sorted({edge for span in spans for edge in (span.since, span.until)})
+    edges = sorted({*ends, *starts})
+    days = sorted({day for span in spans for day in _days(snapshot, span)})
+    whole, cut = by_tier(days, edges, snapshot.zone)
+    return {
+        **moments(Span(ends[0], ends[-1])),
+        "spans": Written(_seconds(ends)),
+        "edges": Written(_seconds(edges)),
+        "whole_days": Written(f"'{day}'" for day in whole),
+        "midnights": Written(_seconds(midnight(day, snapshot.zone) for day in whole)),
+        "days": snapshot.versions_of(whole),
+        "quarters": snapshot.versions_of(cut),
+    }
+
+
+def _days(snapshot: Snapshot, span: Span) -> list[date]:
+    """The days that the span touches and that have a build."""
+    first, last = touched_days(span, snapshot.zone)
+    return sorted(day for day in snapshot.builds if first <= day <= last)
+
+
+def _seconds(edges: Iterable[datetime]) -> Iterable[int]:
+    return (int(edge.timestamp()) for edge in edges)
 
 
 def ledger(snapshot: Snapshot) -> Parameters:
@@ -92,13 +110,9 @@ def ledger(snapshot: Snapshot) -> Parameters:
 
 def whole_days(snapshot: Snapshot, span: Span, *, narrowed: bool) -> Pieces:
     """The days that sums per person can answer: none when the filters reach beyond the bot."""
-    if people_tier(narrowed=narrowed) is Tier.LEDGER:
+    if narrowed:
         return Pieces(*NO_DAYS, Span(span.since, span.since))
     return pieces(span, snapshot.zone)
-
-
-def second_edges(starts: Sequence[datetime]) -> list[tuple[int, int, int]]:
-    return runs([int(start.timestamp()) for start in starts])
 
 
 def day_edges(days: Sequence[date]) -> list[tuple[int, int, int]]:

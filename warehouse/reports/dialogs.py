@@ -23,7 +23,6 @@ from warehouse.reports.asking import (
     narrowing,
     whole_days,
 )
-from warehouse.reports.kept import newest_dialogs
 from warehouse.reports.ranking import LISTED
 from warehouse.snapshot import Snapshot
 from warehouse.tiers import touched_days
@@ -186,8 +185,7 @@ async def _listed(
       whatever stands before it on that list stands before it on the page. Its places on other
       lists, and those of dialogs that are not on the page, are never newer than they are.
     - Fewer than `limit` are found only when no list was cut: then they are all.
-    - A day that the period's start cuts, and what lies before the days that are kept, lies behind
-      the whole ones, so it matters only then.
+    - A day that the period's start cuts lies behind the whole ones, so it matters only then.
     - A turn at or after the period's end would come first, wherever the end cuts a day.
 
     Of a withheld day the ledger leaves out what was corrected since, and the list does not.
@@ -200,11 +198,13 @@ async def _listed(
         first += _DAY
     if first > last or _is_withheld(snapshot, first, last):
         return None
-    most_days = snapshot.kept.most_days
-    if (last - first).days >= most_days:
-        first, starts_whole = last - (most_days - 1) * _DAY, False
-    days = await snapshot.bot_days(reader, first, last, bot_id=filters.bot_id)
-    found = newest_dialogs(days or (), limit=limit)
+    found = _places(
+        await ask(
+            reader,
+            "newest_dialogs",
+            {"builds": snapshot.versions(first, last), "bot_id": filters.bot_id, "limit": limit},
+        )
+    )
     if found and found[0][0] >= (period.until - _EPOCH) // _MICROSECOND:
         return None
     return found if starts_whole or len(found) == limit else None

@@ -18,7 +18,7 @@ from warehouse.reports.asking import (
     percentile,
     ratio,
 )
-from warehouse.reports.traffic import NO_TURNS
+from warehouse.reports.figures import NO_TURNS
 from warehouse.snapshot import Snapshot
 
 NEVER_ASKED: Row = {"asked_turns": 0, "handed_over": 0}

@@ -16,7 +16,6 @@ from warehouse.reports.asking import (
     is_narrowed,
     ratio,
 )
-from warehouse.reports.kept import retention_rows
 from warehouse.reports.people_answers import (
     Cohort,
     CohortWidth,
@@ -61,21 +60,15 @@ async def retention(
     first -= timedelta(days=first.weekday() if days > 1 else 0)
     last += timedelta(days=6 - last.weekday() if days > 1 else 0)
     followed = last + timedelta(days=steps * days)
-    kept = None
-    if not is_narrowed(filters):
-        kept = await snapshot.bot_days(reader, first, followed, bot_id=filters.bot_id)
-    if kept is not None:
-        rows = retention_rows(kept, width=days, steps=steps, last_day=last)
-    else:
-        parameters: Parameters = {
-            "last_day": last,
-            "width": days,
-            "steps": steps,
-            "builds": snapshot.versions(first, followed),
-        }
-        if is_narrowed(filters):
-            parameters |= {"first_day": first, "followed_last": followed}
-        rows = await ask_filtered(reader, "retention", parameters, filters)
+    parameters: Parameters = {
+        "last_day": last,
+        "width": days,
+        "steps": steps,
+        "builds": snapshot.versions(first, followed),
+    }
+    if is_narrowed(filters):
+        parameters |= {"first_day": first, "followed_last": followed}
+    rows = await ask_filtered(reader, "retention", parameters, filters)
     found = {(row["start"], row["step"]): row["people"] for row in rows}
     today = _today(snapshot)
     cohorts = []

@@ -8,7 +8,7 @@ from warehouse.reports.answers import NO_FILTERS, Filters
 from warehouse.reports.asking import money_ratio
 from warehouse.reports.model_use import models
 from warehouse.reports.people_answers import CostPoint, Costs, UnpricedModel
-from warehouse.reports.traffic import activity, totals
+from warehouse.reports.traffic import overview
 from warehouse.snapshot import Snapshot
 
 
@@ -16,10 +16,8 @@ async def costs(
     reader: Reader, *, snapshot: Snapshot, period: Period, filters: Filters = NO_FILTERS
 ) -> Costs:
     """Known cost of the period, per bucket, per served user and per answer."""
-    total = await totals(
-        reader, snapshot=snapshot, span=period.span, zone=period.zone, filters=filters
-    )
-    series = await activity(reader, snapshot=snapshot, period=period, filters=filters)
+    summary, series = await overview(reader, snapshot=snapshot, period=period, filters=filters)
+    total = summary.current
     unpriced: tuple[UnpricedModel, ...] = ()
     if total.unpriced_turns:
         by_model = await models(reader, snapshot=snapshot, period=period, filters=filters)

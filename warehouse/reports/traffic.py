@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from common.zones import Clock, clock_of
-from warehouse.kept_days import BotDay
-from warehouse.periods import Bucket, Period, Span
+from warehouse.periods import Period, Span
 from warehouse.reading import Reader
 from warehouse.reports.answers import (
     NO_FILTERS,
@@ -22,50 +19,20 @@ from warehouse.reports.answers import (
 from warehouse.reports.asking import (
     P50,
     P95,
-    Parameters,
     Row,
-    ask,
     ask_filtered,
     cost,
-    day_edges,
-    days_of,
-    hybrid,
-    is_narrowed,
     moments,
-    narrowing,
     percentile,
     ratio,
-    second_edges,
 )
-from warehouse.reports.kept import activity_rows, summary_row
+from warehouse.reports.figures import Figures, figures
 from warehouse.reports.people_answers import Heatmap, HeatmapCell
 from warehouse.snapshot import Snapshot
-from warehouse.tiers import Tier, day_number, series_tier, totals_tier, touched_days
+from warehouse.tiers import touched_days
 
 WEEKDAYS = range(1, 8)
 HOURS = range(24)
-WHOLE_DAYS = (Bucket.DAY, Bucket.WEEK, Bucket.MONTH)
-"""Buckets that days of the period's own zone can be added up to."""
-# One table instead of two, where one is enough, takes a third off the answer.
-_TOTALS: dict[Tier | None, tuple[str, tuple[str, ...]]] = {
-    Tier.DAILY: ("summary_days", ("since", "until", "first_day", "last_day")),
-    Tier.QUARTER_HOUR: ("summary_quarters", ("first_day", "last_day")),
-    None: ("summary", ()),
-}
-"""By tier: the statement, and the shared parameters that it does not have."""
-SUMMED = (
-    *("turns", "user_messages", "answers", "failed", "cancelled", "rejected", "incomplete"),
-    *("fallbacks", "prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens"),
-    *("unpriced", "answer_parts", "flood_waits", "flood_wait_ms", "served_turns", "priced"),
-    "pacing_wait_ms",
-)
-"""What `sums` of a summary or a point are, in order."""
-NO_TURNS: Row = (
-    dict.fromkeys((*SUMMED, "active_users", "served_users", "reached_users", "new_users"), 0)
-    | {"cost_usd": Decimal(0)}
-    | dict.fromkeys(("latency", "ttft"), (math.nan,) * 4)
-)
-"""A group without any turn."""
 
 
 async def summary(
@@ -77,38 +44,9 @@ async def summary(
     compare: bool = False,
 ) -> Summary:
     """Totals of the period and, with `compare`, of the one before, cut at the same point."""
-    zone = period.zone
-    current = await totals(reader, snapshot=snapshot, span=period.span, zone=zone, filters=filters)
-    if not compare:
-        return Summary(current, None, None, None)
-    before = period.previous(data_through=snapshot.data_through)
-    previous = await totals(reader, snapshot=snapshot, span=before, zone=zone, filters=filters)
-    return Summary(current, previous, before.since, before.until)
-
-
-async def totals(
-    reader: Reader, *, snapshot: Snapshot, span: Span, zone: ZoneInfo, filters: Filters
-) -> Totals:
-    """Every figure of any span on quarters of an hour; `zone` is the one whose days it may hold."""
-    if span.since == span.until:
-        return _totals(NO_TURNS)
-    parameters = hybrid(snapshot, span)
-    if is_narrowed(filters):
-        parameters |= narrowing(filters)
-        return _totals((await ask(reader, "summary_narrowed", parameters))[0])
-    parameters["bot_id"] = filters.bot_id
-    tier = totals_tier(span, snapshot.zone)
-    if tier is Tier.DAILY:
-        days = await snapshot.bot_days(
-            reader, *touched_days(span, snapshot.zone), bot_id=filters.bot_id
-        )
-    else:
-        days = await snapshot.zone_days(reader, span, zone, bot_id=filters.bot_id)
-    if days is not None:
-        return _totals(_spread(summary_row(days)))
-    name, unused = _TOTALS[tier]
-    needed = {key: value for key, value in parameters.items() if key not in unused}
-    return _totals(_spread((await ask(reader, name, needed))[0]))
+    spans = [(span, ()) for span in _spans(snapshot, period, compare=compare)]
+    found = await figures(reader, snapshot=snapshot, spans=spans, filters=filters)
+    return _summary([span for span, _ in spans], found)
 
 
 async def activity(
@@ -120,14 +58,44 @@ async def activity(
     compare: bool = False,
 ) -> Activity:
     """One point per bucket of the period, empty ones as zeros."""
-    points = await _series(
-        reader, snapshot=snapshot, period=period, span=period.span, filters=filters
+    _, found = await overview(
+        reader, snapshot=snapshot, period=period, filters=filters, compare=compare
     )
+    return found
+
+
+async def overview(
+    reader: Reader,
+    *,
+    snapshot: Snapshot,
+    period: Period,
+    filters: Filters = NO_FILTERS,
+    compare: bool = False,
+) -> tuple[Summary, Activity]:
+    """Totals and points of the period in one statement, and with `compare` of the one before."""
+    spans = _spans(snapshot, period, compare=compare)
+    found = await figures(
+        reader,
+        snapshot=snapshot,
+        spans=[(span, period.bucket_starts(span)) for span in spans],
+        filters=filters,
+    )
+    *before, current = [tuple(_point(*point) for point in each.points) for each in found]
+    return _summary(spans, found), Activity(current, before[0] if before else ())
+
+
+def _spans(snapshot: Snapshot, period: Period, *, compare: bool) -> list[Span]:
+    """In the order of time."""
     if not compare:
-        return Activity(points, ())
-    before = period.previous(data_through=snapshot.data_through)
-    previous = await _series(reader, snapshot=snapshot, period=period, span=before, filters=filters)
-    return Activity(points, previous)
+        return [period.span]
+    return [period.previous(data_through=snapshot.data_through), period.span]
+
+
+def _summary(spans: Sequence[Span], found: Sequence[Figures]) -> Summary:
+    *before, current = [_totals(each.total) for each in found]
+    if not before:
+        return Summary(current, None, None, None)
+    return Summary(current, before[0], spans[0].since, spans[0].until)
 
 
 async def heatmap(
@@ -158,51 +126,7 @@ def _clock(period: Period) -> Clock:
     return clock_of(period.zone, int(period.since.timestamp()), int(period.until.timestamp()))
 
 
-async def _series(
-    reader: Reader, *, snapshot: Snapshot, period: Period, span: Span, filters: Filters
-) -> tuple[ActivityPoint, ...]:
-    if span.since == span.until:
-        return ()
-    starts = period.bucket_starts(span)
-    touched = touched_days(span, snapshot.zone)
-    parameters: Parameters = {"builds": snapshot.versions(*touched)}
-    is_daily = series_tier(span, starts, snapshot.zone) is Tier.DAILY
-    kept: list[BotDay] | None = None
-    if is_daily and not is_narrowed(filters):
-        kept = await snapshot.bot_days(reader, *touched, bot_id=filters.bot_id)
-    elif period.bucket in WHOLE_DAYS and not is_narrowed(filters):
-        kept = await snapshot.zone_days(reader, span, period.zone, bot_id=filters.bot_id)
-    zone = snapshot.zone if is_daily else period.zone
-    days = [start.astimezone(zone).date() for start in starts]
-    keys = [day_number(day) for day in days]
-    if kept is not None:
-        rows = activity_rows(kept, keys)
-    elif is_daily:
-        narrowed = {**days_of(*touched), "edges": day_edges(days)}
-        parameters |= narrowed if is_narrowed(filters) else {"edges": keys}
-        rows = await ask_filtered(reader, "activity_days", parameters, filters)
-    else:
-        keys = [int(start.timestamp()) for start in starts]
-        parameters |= {**moments(span), "edges": second_edges(starts)}
-        rows = await ask_filtered(reader, "activity_quarters", parameters, filters)
-    if not is_narrowed(filters):
-        rows = [_spread(row) for row in rows]
-    found = {row["start"]: row for row in rows}
-    return tuple(
-        _point(max(start, span.since), found.get(key))
-        for start, key in zip(starts, keys, strict=True)
-    )
-
-
-def _spread(row: Row) -> Row:
-    """The row with its sums by name; without a row to sum they are zero."""
-    sums = row["sums"] or [0] * len(SUMMED)
-    return row | dict(zip(SUMMED, sums, strict=True))
-
-
-def _point(start: datetime, row: Row | None) -> ActivityPoint:
-    if row is None:
-        row = NO_TURNS
+def _point(start: datetime, row: Row) -> ActivityPoint:
     return ActivityPoint(
         start=start,
         user_messages=row["user_messages"],

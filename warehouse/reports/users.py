@@ -20,6 +20,8 @@ from warehouse.reports.ranking import contenders
 from warehouse.snapshot import Snapshot
 from warehouse.tiers import touched_days
 
+MAX_LISTED_DAYS = 100
+"""The lists of more days are longer than a look at everybody."""
 _COLUMNS = {
     TopUsersBy.MESSAGES: "user_messages",
     TopUsersBy.TOKENS: "tokens",
@@ -44,12 +46,10 @@ async def top_users(
     parameters: Parameters = {"builds": snapshot.versions(*touched_days(span, snapshot.zone))}
     if cut.days == span:
         parameters["bot_id"] = filters.bot_id
-        kept = None
-        if by is TopUsersBy.MESSAGES:
-            kept = await snapshot.bot_days(
-                reader, cut.first_day, cut.last_day, bot_id=filters.bot_id
-            )
-        named = contenders([day.busiest for day in kept], limit=limit) if kept else None
+        named = None
+        if by is TopUsersBy.MESSAGES and (cut.last_day - cut.first_day).days < MAX_LISTED_DAYS:
+            listed = await ask(reader, "busiest_of_days", parameters)
+            named = contenders([row["busiest"] for row in listed], limit=limit)
         if named is not None:
             parameters |= {"people": named, "limit": limit}
             rows = await ask(reader, "top_users_named", parameters)

@@ -1,5 +1,5 @@
 -- A row: one of the named dialogs and its figures of whole days of the report zone, newest first.
--- The builds name the days, see summary_days. A dialog is one bot's. `sums` are turns, messages,
+-- The builds name the days, see `figures`. A dialog is one bot's. `sums` are turns, messages,
 -- answers, prompt and completion tokens, unpriced and priced turns; `latest` is what the newest turn says:
 -- person, chat type, language, status, model.
 SELECT

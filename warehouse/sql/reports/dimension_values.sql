@@ -8,12 +8,10 @@ SELECT
 FROM (
     SELECT bot_id, chat_type, language, model, turns
     FROM daily
-    WHERE day BETWEEN {first_day:Date} AND {last_day:Date}
-      AND (day, version) IN {builds:Array(Tuple(Date, UInt64))}
+    WHERE (day, version) IN {days:Array(Tuple(Date, UInt64))}
     UNION ALL
     SELECT bot_id, chat_type, language, model, turns
     FROM activity
-    WHERE (day < {first_day:Date} OR day > {last_day:Date})
-      AND bucket >= {since:DateTime('UTC')} AND bucket < {until:DateTime('UTC')}
-      AND (day, version) IN {builds:Array(Tuple(Date, UInt64))}
+    WHERE bucket >= {since:DateTime('UTC')} AND bucket < {until:DateTime('UTC')}
+      AND (day, version) IN {quarters:Array(Tuple(Date, UInt64))}
 )

@@ -21,8 +21,7 @@ FROM (
         model, turns, answers, failed, incomplete, fallbacks, prompt_tokens, completion_tokens,
         cost_usd, unpriced, priced, served_turns, reasons, latency, ttft, active
     FROM daily
-    WHERE day BETWEEN {first_day:Date} AND {last_day:Date}
-      AND (day, version) IN {builds:Array(Tuple(Date, UInt64))}
+    WHERE (day, version) IN {days:Array(Tuple(Date, UInt64))}
       AND ({bot_id:Nullable(Int64)} IS NULL OR bot_id = {bot_id:Nullable(Int64)})
       AND ({chat_type:Nullable(String)} IS NULL OR chat_type = {chat_type:Nullable(String)})
       AND ({language:Nullable(String)} IS NULL OR language = {language:Nullable(String)})
@@ -32,9 +31,8 @@ FROM (
         model, turns, answers, failed, incomplete, fallbacks, prompt_tokens, completion_tokens,
         cost_usd, unpriced, priced, served_turns, reasons, latency, ttft, active
     FROM activity
-    WHERE (day < {first_day:Date} OR day > {last_day:Date})
-      AND bucket >= {since:DateTime('UTC')} AND bucket < {until:DateTime('UTC')}
-      AND (day, version) IN {builds:Array(Tuple(Date, UInt64))}
+    WHERE bucket >= {since:DateTime('UTC')} AND bucket < {until:DateTime('UTC')}
+      AND (day, version) IN {quarters:Array(Tuple(Date, UInt64))}
       AND ({bot_id:Nullable(Int64)} IS NULL OR bot_id = {bot_id:Nullable(Int64)})
       AND ({chat_type:Nullable(String)} IS NULL OR chat_type = {chat_type:Nullable(String)})
       AND ({language:Nullable(String)} IS NULL OR language = {language:Nullable(String)})

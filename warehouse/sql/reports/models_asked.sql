@@ -7,8 +7,7 @@ SELECT
 FROM (
     SELECT model_asked, served_turns, fallbacks, fallback_causes
     FROM daily
-    WHERE day BETWEEN {first_day:Date} AND {last_day:Date}
-      AND (day, version) IN {builds:Array(Tuple(Date, UInt64))}
+    WHERE (day, version) IN {days:Array(Tuple(Date, UInt64))}
       AND ({bot_id:Nullable(Int64)} IS NULL OR bot_id = {bot_id:Nullable(Int64)})
       AND ({chat_type:Nullable(String)} IS NULL OR chat_type = {chat_type:Nullable(String)})
       AND ({language:Nullable(String)} IS NULL OR language = {language:Nullable(String)})
@@ -16,9 +15,8 @@ FROM (
     UNION ALL
     SELECT model_asked, served_turns, fallbacks, fallback_causes
     FROM activity
-    WHERE (day < {first_day:Date} OR day > {last_day:Date})
-      AND bucket >= {since:DateTime('UTC')} AND bucket < {until:DateTime('UTC')}
-      AND (day, version) IN {builds:Array(Tuple(Date, UInt64))}
+    WHERE bucket >= {since:DateTime('UTC')} AND bucket < {until:DateTime('UTC')}
+      AND (day, version) IN {quarters:Array(Tuple(Date, UInt64))}
       AND ({bot_id:Nullable(Int64)} IS NULL OR bot_id = {bot_id:Nullable(Int64)})
       AND ({chat_type:Nullable(String)} IS NULL OR chat_type = {chat_type:Nullable(String)})
       AND ({language:Nullable(String)} IS NULL OR language = {language:Nullable(String)})

@@ -1,5 +1,5 @@
 -- A row: one of the named people and their sums over whole days of the report zone, most first.
--- The builds name the days, see summary_days.
+-- The builds name the days, see `figures`.
 SELECT
     user_key,
     sum(turns) AS turns,

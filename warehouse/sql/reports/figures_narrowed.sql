@@ -1,17 +1,15 @@
--- A row: one group of a query, from the daily tier. Dimensions not asked for are one group.
--- `edges` are the buckets' starts as runs (start, step, count), in days since 1970.
-WITH
-    arrayFlatten(arrayMap(
-        run -> range(run.1, run.1 + run.2 * run.3, run.2),
-        {edges:Array(Tuple(UInt32, UInt32, UInt32))}
-    )) AS edges
+-- A row: every figure of one group of a span, or with `start` 0 of the whole span, under filters.
+-- The same as `figures`, from the tiers that know more dimensions than the bot. Dimensions not asked
+-- for are one group. New people are of no dimension but the bot: of all who began in the bucket, those
+-- whom the filters find active in it.
 SELECT
     groups.* EXCEPT (active),
     bitmapCardinality(groups.active) AS active_users,
     bitmapAndCardinality(newcomers.new, groups.active) AS new_users
 FROM (
     SELECT
-        if({by_time:Bool}, roundDown(toUInt32(day), edges), 0) AS start,
+        roundDown(moment, {spans:Array(UInt32)}) AS span,
+        toUInt64(roundDown(moment, {edges:Array(UInt32)})) AS start,
         if({by_bot:Bool}, bot_id, 0) AS bot,
         if({by_chat_type:Bool}, toString(chat_type), '') AS chat,
         if({by_language:Bool}, toString(language), '') AS tongue,
@@ -29,7 +27,6 @@ FROM (
         sum(completion_tokens) AS completion_tokens,
         sum(cached_tokens) AS cached_tokens,
         sum(reasoning_tokens) AS reasoning_tokens,
-        sum(cost_usd) AS cost_usd,
         sum(unpriced) AS unpriced,
         sum(answer_parts) AS answer_parts,
         sum(flood_waits) AS flood_waits,
@@ -37,15 +34,37 @@ FROM (
         sum(served_turns) AS served_turns,
         sum(priced) AS priced,
         sum(pacing_wait_ms) AS pacing_wait_ms,
+        sum(cost_usd) AS cost_usd,
         quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(latency) AS latency,
         quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(ttft) AS ttft,
-        groupBitmapMergeState(active) AS active,
         groupBitmapMerge(reached) AS reached_users,
-        groupBitmapMerge(served) AS served_users
-    FROM daily
-    WHERE day BETWEEN {first_day:Date} AND {last_day:Date}
-      AND (day, version) IN {builds:Array(Tuple(Date, UInt64))}
-      AND (empty({bot_is:Array(Int64)}) OR has({bot_is:Array(Int64)}, bot_id))
+        groupBitmapMerge(served) AS served_users,
+        groupBitmapMergeState(active) AS active
+    FROM (
+        SELECT
+            transform(
+                day, {whole_days:Array(Date)}, {midnights:Array(UInt32)}, toUInt32(0)
+            ) AS moment,
+            bot_id, chat_type, language, model, model_asked, turns, user_messages, answers,
+            failed, cancelled, rejected, incomplete, fallbacks, prompt_tokens,
+            completion_tokens, cached_tokens, reasoning_tokens, unpriced, answer_parts,
+            flood_waits, flood_wait_ms, served_turns, priced, pacing_wait_ms, cost_usd, latency,
+            ttft, reached, served, active
+        FROM daily
+        PREWHERE (day, version) IN {days:Array(Tuple(Date, UInt64))}
+        UNION ALL
+        SELECT
+            toUnixTimestamp(bucket) AS moment,
+            bot_id, chat_type, language, model, model_asked, turns, user_messages, answers,
+            failed, cancelled, rejected, incomplete, fallbacks, prompt_tokens,
+            completion_tokens, cached_tokens, reasoning_tokens, unpriced, answer_parts,
+            flood_waits, flood_wait_ms, served_turns, priced, pacing_wait_ms, cost_usd, latency,
+            ttft, reached, served, active
+        FROM activity
+        PREWHERE bucket >= {since:DateTime('UTC')} AND bucket < {until:DateTime('UTC')}
+          AND (day, version) IN {quarters:Array(Tuple(Date, UInt64))}
+    )
+    WHERE (empty({bot_is:Array(Int64)}) OR has({bot_is:Array(Int64)}, bot_id))
       AND NOT has({bot_is_not:Array(Int64)}, bot_id)
       AND (empty({chat_type_is:Array(String)}) OR has({chat_type_is:Array(String)}, chat_type))
       AND NOT has({chat_type_is_not:Array(String)}, chat_type)
@@ -70,18 +89,21 @@ FROM (
                           {model_asked_contains:Array(String)}))
       AND NOT arrayExists(part -> position(model_asked, part) > 0,
                           {model_asked_contains_not:Array(String)})
-    GROUP BY start, bot, chat, tongue, answerer, asked
+    GROUP BY GROUPING SETS ((span), (span, start, bot, chat, tongue, answerer, asked))
     LIMIT {limit:UInt32}
 ) AS groups
 LEFT JOIN (
     SELECT
-        if({by_time:Bool}, roundDown(toUInt32(day), edges), 0) AS start,
+        roundDown(toUnixTimestamp(bucket), {spans:Array(UInt32)}) AS span,
+        toUInt64(roundDown(toUnixTimestamp(bucket), {edges:Array(UInt32)})) AS start,
         if({by_bot:Bool}, bot_id, 0) AS bot,
         groupBitmapMergeState(new) AS new
-    FROM day_users
-    WHERE day BETWEEN {first_day:Date} AND {last_day:Date}
-      AND (day, version) IN {builds:Array(Tuple(Date, UInt64))}
-      AND (empty({bot_is:Array(Int64)}) OR has({bot_is:Array(Int64)}, bot_id))
+    FROM new_users
+    PREWHERE bucket >= {since:DateTime('UTC')} AND bucket < {until:DateTime('UTC')}
+      AND ((day, version) IN {days:Array(Tuple(Date, UInt64))}
+           OR (day, version) IN {quarters:Array(Tuple(Date, UInt64))})
+    WHERE (empty({bot_is:Array(Int64)}) OR has({bot_is:Array(Int64)}, bot_id))
       AND NOT has({bot_is_not:Array(Int64)}, bot_id)
-    GROUP BY start, bot
-) AS newcomers ON newcomers.start = groups.start AND newcomers.bot = groups.bot
+    GROUP BY GROUPING SETS ((span), (span, start, bot))
+) AS newcomers
+    ON newcomers.span = groups.span AND newcomers.start = groups.start AND newcomers.bot = groups.bot

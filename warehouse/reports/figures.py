@@ -1,0 +1,119 @@
+"""Every figure of spans and of their buckets, from the coarsest tiers that are exact."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from itertools import pairwise
+
+from warehouse.periods import Span
+from warehouse.reading import Reader
+from warehouse.reports.answers import Filters
+from warehouse.reports.asking import Parameters, Row, ask, is_narrowed, tiers
+from warehouse.snapshot import Snapshot
+
+SUMMED = (
+    *("turns", "user_messages", "answers", "failed", "cancelled", "rejected", "incomplete"),
+    *("fallbacks", "prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens"),
+    *("unpriced", "answer_parts", "flood_waits", "flood_wait_ms", "served_turns", "priced"),
+    "pacing_wait_ms",
+)
+"""What the stored `sums` are, in order."""
+NO_TURNS: Row = (
+    dict.fromkeys((*SUMMED, "active_users", "served_users", "reached_users", "new_users"), 0)
+    | {"cost_usd": Decimal(0)}
+    | dict.fromkeys(("latency", "ttft"), (math.nan,) * 4)
+)
+"""A group without any turn."""
+GROUPS = ("bot", "chat_type", "language", "model", "model_asked")
+OPERATORS = ("is", "is_not", "contains", "contains_not")
+FILTERS = tuple(
+    (dimension, operator)
+    for dimension in GROUPS
+    for operator in (OPERATORS[:2] if dimension == "bot" else OPERATORS)
+)
+"""Of `figures_narrowed`, each a list of values; an empty one lets everything pass."""
+MAX_GROUPS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Rows of one span; those without a turn are `NO_TURNS`."""
+
+    total: Row
+    points: tuple[tuple[datetime, Row], ...]
+    """(start, row) of every bucket; the first starts with the span, wherever its bucket does."""
+
+
+async def figures(
+    reader: Reader,
+    *,
+    snapshot: Snapshot,
+    spans: Sequence[tuple[Span, Sequence[datetime]]],
+    filters: Filters,
+) -> list[Figures]:
+    """Totals and buckets of each span, all of them in one statement.
+
+    Args:
+        reader: the door.
+        snapshot: what the answer rests on.
+        spans: in the order of time, each with the starts of its buckets.
+        filters: narrow the turns that are counted.
+    """
+    if any(later.since < span.until for (span, _), (later, _) in pairwise(spans)):
+        # Where a zone skipped a day, the period before may reach into this one.
+        apart = [figures(reader, snapshot=snapshot, spans=[one], filters=filters) for one in spans]
+        return [found for [found] in await asyncio.gather(*apart)]
+    clipped = [(span, [max(start, span.since) for start in starts]) for span, starts in spans]
+    shown = [(span, starts) for span, starts in clipped if span.since < span.until]
+    if not shown:
+        return [Figures(NO_TURNS, ()) for _ in spans]
+    parameters = tiers(
+        snapshot, [span for span, _ in shown], [start for _, starts in shown for start in starts]
+    )
+    if is_narrowed(filters):
+        rows = await ask(reader, "figures_narrowed", parameters | narrowed(filters))
+    else:
+        rows = await ask(reader, "figures", parameters | {"bot_id": filters.bot_id})
+    totals = {row["span"]: row for row in rows if not row["start"]}
+    points = {row["start"]: row for row in rows if row["start"]}
+    return [
+        Figures(
+            # An empty span begins where another one does, or where none does.
+            totals.get(_key(span.since), NO_TURNS) if (span, starts) in shown else NO_TURNS,
+            tuple((start, points.get(_key(start), NO_TURNS)) for start in starts),
+        )
+        for span, starts in clipped
+    ]
+
+
+def narrowed(filters: Filters) -> Parameters:
+    """What `figures_narrowed` is given to count no groups, under the filters of a report."""
+    chosen = {
+        "bot_is": filters.bot_id,
+        "chat_type_is": filters.chat_type,
+        "language_is": filters.language,
+        "model_is": filters.model,
+    }
+    return {
+        **{f"{dimension}_{operator}": [] for dimension, operator in FILTERS},
+        **{name: [value] for name, value in chosen.items() if value is not None},
+        **grouped(()),
+    }
+
+
+def grouped(dimensions: Sequence[str]) -> Parameters:
+    """What `figures_narrowed` is given to count by these dimensions."""
+    return {
+        **{f"by_{name}": name in dimensions for name in GROUPS},
+        # One more than may be answered, and the whole span.
+        "limit": MAX_GROUPS + 2,
+    }
+
+
+def _key(moment: datetime) -> int:
+    return int(moment.timestamp())
