@@ -130,8 +130,8 @@ $(VENV)-bench/.installed: requirements/bench.lock $(UV)
 	touch $@
 
 .PHONY: bench-rollups
-bench-rollups: setup ## 31 days of reports beside PostgreSQL (POSTGRES=0: not), facts, uniq states (ROWS=10000000 ROUNDS=7)
-	@exec $(BIN)/python -m benchmarks.rollups --rows "$(or $(ROWS),10000000)" $(if $(ROUNDS),--rounds "$(ROUNDS)") $(if $(POSTGRES),--postgres "$(POSTGRES)")
+bench-rollups: setup ## 31 days of reports beside PostgreSQL (POSTGRES=0: not), facts, uniq states (ROWS=10000000 USERS=100000 ROUNDS=7)
+	@exec $(BIN)/python -m benchmarks.rollups --rows "$(or $(ROWS),10000000)" $(if $(USERS),--users "$(USERS)") $(if $(ROUNDS),--rounds "$(ROUNDS)") $(if $(POSTGRES),--postgres "$(POSTGRES)")
 
 .PHONY: bench-replication
 bench-replication: $(VENV)-bench/.installed ## A full copy beside postgresql(), dlt and pandas (ROWS=3000000 ROUNDS=3, ONLY="ours pull")

@@ -3,9 +3,12 @@
 `make bench-rollups ROWS=10000000`. Every store holds the same ledger. A question is asked of all
 in turn, over the connection that a service would use, and the answers are compared.
 
-`ours` is a report at a snapshot that is known and of days that were read, as in the API for all
-answers of a second; `ours_with_snapshot` asks first what was published since, as the first one of a
-second does; `ours_first` begins with nothing, as a process does: it reads every day over HTTP.
+`ours` is a report at a snapshot that is known, as in the API; `ours_with_snapshot` asks first
+what was published since; `ours_first` begins with nothing, as a process does.
+
+How it grows: `make bench-rollups ROWS=100000000 USERS=1000000 POSTGRES=0` makes the ledger inside
+the engine. Stated are what the tiers take on disk, the engine's peak of memory, and the seconds
+that a day takes to be built again.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import resource
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -24,7 +28,15 @@ from typing import Any
 
 import asyncpg
 
-from benchmarks.ledger import BEGIN, DAYS, PEOPLE, fill_clickhouse, fill_postgres, publish
+from benchmarks.ledger import (
+    BEGIN,
+    DAYS,
+    PEOPLE,
+    build_again,
+    fill_clickhouse,
+    fill_postgres,
+    publish,
+)
 from benchmarks.questions import FACTS, MAKE_UNIQ, MATVIEW, POSTGRES, UNIQ, day_of, plain
 from benchmarks.stores import clickhouse, postgres
 from benchmarks.timing import Times, alternately, machine, table
@@ -41,6 +53,13 @@ OTHER_ZONE = "Asia/Kathmandu"
 OF_POSTGRES = ("postgres", "postgres_matview")
 CONTENDERS = ("ours", "ours_with_snapshot", "ours_first", *OF_POSTGRES, "facts", "uniq")
 SINCE, UNTIL = BEGIN, BEGIN + timedelta(days=DAYS)
+MEBIBYTE = 1 << 20
+DISK = """
+SELECT if(table = 'turns', 'facts', 'tiers') AS stored, sum(bytes_on_disk) AS bytes
+FROM system.parts
+WHERE database = currentDatabase() AND active AND table != 'uniq_hours'
+GROUP BY stored
+"""
 Answer = Callable[[], Awaitable[list[tuple[Any, ...]]]]
 
 
@@ -207,6 +226,17 @@ def outcome(times: Mapping[str, Mapping[str, Times]], *, exact: bool) -> dict[st
         "exact": exact,
         "other_zone_ms": slower("ours", f"series, {OTHER_ZONE}", f"totals, {OTHER_ZONE}"),
         "retention_ms": slower("ours", "retention"),
+        "top_users_ms": slower("ours", "top users"),
+    }
+
+
+def grown(writer: Writer) -> dict[str, Any]:
+    """What the newest day takes to be built again, and what is on disk before that."""
+    disk = {row["stored"]: row["bytes"] for row in writer.rows("disk", sql=DISK)}
+    return {
+        "tiers_mib": round(disk["tiers"] / MEBIBYTE),
+        "facts_mib": round(disk["facts"] / MEBIBYTE),
+        "rebuilt_day_seconds": round(build_again(writer, days_ago=0).seconds, 1),
     }
 
 
@@ -231,6 +261,10 @@ def main() -> None:
             built = publish(writer).seconds
             writer.run("uniq", sql=MAKE_UNIQ)
         times, exact, overhead = asyncio.run(measure(settings, database, rounds=given.rounds))
+        with Writer(settings) as writer:
+            growth = grown(writer)
+    if not database:
+        growth["engine_peak_mib"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10
     print(f"\n{given.rows:,} turns, {given.users:,} people, {DAYS} days. {machine()}")
     print(f"filled in {filled:.0f} s, all days built in {built:.0f} s")
     print(", ".join(f"{name} {taken} ms" for name, taken in overhead.items()) + "\n")
@@ -243,7 +277,7 @@ def main() -> None:
             ],
         )
     )
-    figures = outcome(times, exact=exact)
+    figures = outcome(times, exact=exact) | growth
     print(f"\n{table(('rows', *figures), [(f'{given.rows:,}', *figures.values())])}\n")
     print(json.dumps({"rows": given.rows, "users": given.users, **figures}))
 
