@@ -99,10 +99,16 @@ PREAMBLE = {
     "first_whole": (f"first_touched + toUInt8({day_start('first_touched')} < picked_since)"),
     "last_whole": f"{report_day('picked_until')} - 1",
     "whole_builds": (
-        "arrayFilter(build -> build.1 BETWEEN first_whole AND last_whole, published_builds)"
+        "(SELECT arrayFilter(build -> build.1 BETWEEN first_whole AND last_whole,"
+        " published_builds))"
     ),
     "cut_builds": (
-        "arrayFilter(build -> NOT build.1 BETWEEN first_whole AND last_whole, published_builds)"
+        "(SELECT arrayFilter(build -> NOT build.1 BETWEEN first_whole AND last_whole,"
+        " published_builds))"
+    ),
+    "built_days": "(SELECT arrayMap(build -> build.1, whole_builds))",
+    "built_midnights": (
+        f"(SELECT arrayMap(day -> toUnixTimestamp({day_start('day')}), built_days))"
     ),
     "ledger_today": report_day("ledger_through"),
     # Starts of the buckets on the picker's clock: days, Mondays and months are those of its zone.
@@ -143,8 +149,8 @@ PARAMETERS = {
     "quarters": "cut_builds",
     "spans": "[toUnixTimestamp(picked_since), toUnixTimestamp(picked_until)]",
     "edges": "[toUnixTimestamp(picked_since)]",
-    "whole_days": "arrayMap(build -> build.1, whole_builds)",
-    "midnights": f"arrayMap(build -> toUnixTimestamp({day_start('build.1')}), whole_builds)",
+    "whole_days": "built_days",
+    "midnights": "built_midnights",
     "changes": "picked_clock.1",
     "offsets": "picked_clock.2",
     "epoch": "ledger_epoch",

@@ -12,27 +12,16 @@ from dashboards.grafana.asking import (
     share,
     total,
 )
-from dashboards.grafana.binding import bound, query
+from dashboards.grafana.binding import SERIES, bound, query
 from dashboards.grafana.panels import Panel
 
 DOLLARS = "currencyUSD"
 _MODEL = {"model": named("model", "(no model asked)")}
-_ONE_DIMENSION = {
-    **{f"by_{name}": "false" for name in ("bot", "chat_type", "language", "model_asked")},
-    **{
-        f"{name}_{operator}": "CAST([], 'Array(String)')"
-        for name in ("chat_type", "language", "model", "model_asked")
-        for operator in ("is", "is_not", "contains", "contains_not")
-    },
-    "bot_is": "CAST([], 'Array(Int64)')",
-    "bot_is_not": "CAST([], 'Array(Int64)')",
-    "limit": "10001",
-}
 
 
 def _by_model(figure: str) -> str:
     """A series per model; buckets without any are a zero of `(all)`."""
-    grouped = bound("query_quarters", by_time="true", by_model="true", **_ONE_DIMENSION)
+    grouped = bound("figures_narrowed", by_model="true", **SERIES)
     return query(
         "SELECT toDateTime(edge, 'UTC') AS time,"
         f" {named('points.answerer', '(none)')} AS model, {figure} AS value\n"
@@ -118,16 +107,14 @@ PANELS = (
     ),
     Panel(
         title="Cost by model over time",
-        description="Known cost per bucket and model that answered, else the model asked. Not"
-        " narrowed by the dashboard's variables.",
+        description="Known cost per bucket and model that answered, else the model asked.",
         look="stacked",
         unit=DOLLARS,
         sql=_by_model(COST),
     ),
     Panel(
         title="Turns by model over time",
-        description="Turns per bucket and model that answered, else the model asked. Not"
-        " narrowed by the dashboard's variables.",
+        description="Turns per bucket and model that answered, else the model asked.",
         look="stacked",
         unit="short",
         sql=_by_model("points.turns"),

@@ -77,6 +77,7 @@ async def ask_everything(reader: Recorder) -> Snapshot:
             reports.summary,
             reports.activity,
             reports.heatmap,
+            reports.recent_dialogs,
             reports.retention,
             reports.stickiness,
             reports.lifecycle,
