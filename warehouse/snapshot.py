@@ -186,7 +186,7 @@ def _following(known: Snapshot, rows: Sequence[Mapping[str, Any]]) -> Snapshot |
     if known.publication == head["publication"]:
         through.append(known.data_through)
     head = {**head, "data_through": max(through)}
-    return _snapshot(head, {**known.builds, **news})
+    return _snapshot(head, {**known.builds, **news} if news else known.builds)
 
 
 def _snapshot(head: Mapping[str, Any], builds: dict[date, Build]) -> Snapshot:
