@@ -65,7 +65,8 @@ ENV BIND_HOST=0.0.0.0
 COPY --from=api-packages /venv /venv
 COPY --from=web /build/dist dashboards/web/dist
 COPY warehouse/ warehouse/
-COPY bot/__init__.py bot/tables.py bot/
+COPY bot/__init__.py bot/
+COPY bot/db/__init__.py bot/db/tables.py bot/db/
 COPY api/ api/
 EXPOSE 8000
 CMD ["python", "-m", "api"]
@@ -73,16 +74,20 @@ CMD ["python", "-m", "api"]
 FROM runtime AS pipelines
 COPY --from=pipelines-packages /venv /venv
 COPY warehouse/ warehouse/
-COPY bot/__init__.py bot/tables.py bot/
+COPY bot/__init__.py bot/
+COPY bot/db/__init__.py bot/db/tables.py bot/db/
 COPY pipelines/ pipelines/
 EXPOSE 3000 3030
 CMD ["python", "-m", "pipelines", "webserver"]
 
 FROM runtime AS migrations
 COPY --from=migrations-packages /venv /venv
-COPY warehouse/__init__.py warehouse/errors.py warehouse/server_version.py warehouse/settings.py warehouse/
-COPY bot/__init__.py bot/outbox_table.py bot/tables.py bot/
-COPY api/__init__.py api/tables.py api/
+COPY warehouse/__init__.py warehouse/errors.py warehouse/settings.py warehouse/
+COPY warehouse/clickhouse/__init__.py warehouse/clickhouse/server_version.py warehouse/clickhouse/
+COPY bot/__init__.py bot/
+COPY bot/db/__init__.py bot/db/outbox.py bot/db/tables.py bot/db/
+COPY api/__init__.py api/
+COPY api/accounts/__init__.py api/accounts/tables.py api/accounts/
 COPY pipelines/__init__.py pipelines/tables.py pipelines/
 COPY migrations/ migrations/
 CMD ["python", "-m", "migrations"]

@@ -58,18 +58,18 @@ recount: setup ## Every figure of the API recounted from a hostile ledger (CASES
 
 .PHONY: chaos
 chaos: setup ## A storm over a throw-away stack, then the count (SEED=1 MINUTES=10 EXTERNAL=1 PLAN=1), JSON last
-	@exec $(BIN)/python -m embedded.chaos --seed "$(or $(SEED),1)" --minutes "$(or $(MINUTES),10)" $(if $(EXTERNAL),--external-postgres) $(if $(PLAN),--plan)
+	@exec $(BIN)/python -m tests.chaos --seed "$(or $(SEED),1)" --minutes "$(or $(MINUTES),10)" $(if $(EXTERNAL),--external-postgres) $(if $(PLAN),--plan)
 
 .PHONY: storm
 storm: setup ## The tests of kills, writers and faults at their full size (an hour or more)
-	STORM=20 $(BIN)/pytest --timeout 3600 tests/pipelines/test_crashes.py tests/pipelines/test_storm.py
-	STORM=1000 $(BIN)/pytest --timeout 3600 tests/bot/test_kills.py tests/bot/test_faults.py
+	STORM=20 $(BIN)/pytest --timeout 3600 tests/pipelines/replication/test_crashes.py tests/pipelines/replication/test_storm.py
+	STORM=1000 $(BIN)/pytest --timeout 3600 tests/bot/inbox/test_kills.py tests/bot/telegram/test_faults.py
 
 .PHONY: check-all
 check-all: setup web ## Run the long tests, storms and recounts with random seeds (more than three hours)
 	$(BIN)/python -m tests.programs
 	$(PYTEST) -m long
-	PROPERTY_EXAMPLES=20 $(PYTEST) --hypothesis-profile=default tests/warehouse/test_properties.py tests/warehouse/test_additivity.py tests/warehouse/test_people.py tests/warehouse/test_newest_dialogs.py
+	PROPERTY_EXAMPLES=20 $(PYTEST) --hypothesis-profile=default tests/warehouse/test_properties.py tests/warehouse/test_additivity.py tests/warehouse/reports/test_people.py tests/warehouse/reports/test_newest_dialogs.py
 	$(MAKE) --no-print-directory check-compose
 	$(MAKE) --no-print-directory smoke LIMIT=10000
 	for number in 1 2 3; do $(MAKE) --no-print-directory recount CASES=100; done
@@ -79,7 +79,7 @@ check-all: setup web ## Run the long tests, storms and recounts with random seed
 
 .PHONY: soak
 soak: setup ## Steady traffic over a throw-away stack: does anything grow? (MINUTES=30), JSON last
-	@exec $(BIN)/python -m embedded.soak --minutes "$(or $(MINUTES),30)"
+	@exec $(BIN)/python -m tests.soak --minutes "$(or $(MINUTES),30)"
 
 $(VENV)-load/.installed: requirements/load.lock $(UV)
 	@[ -x $(VENV)-load/bin/python ] || $(UV) venv --quiet --python "$$($(VENV)-uv/bin/python -c 'import sys; print(sys._base_executable)')" $(VENV)-load
@@ -101,15 +101,15 @@ release-dump: setup ## Write the stores of this version as text, for the tests o
 
 .PHONY: reconcile
 reconcile: setup ## Compare both stores by day and repair (FROM=day TO=day), JSON last
-	@exec $(BIN)/python -m embedded.stack run pipelines.reconcile $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO))
+	@exec $(BIN)/python -m embedded.stack run pipelines.commands.reconcile $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO))
 
 .PHONY: backfill
 backfill: setup ## Rebuild the rollups of FROM=day TO=day, JSON last: rows that differ
-	@exec $(BIN)/python -m embedded.stack run pipelines.backfill $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO))
+	@exec $(BIN)/python -m embedded.stack run pipelines.commands.backfill $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO))
 
 .PHONY: proof
 proof: setup ## Is an erased person in neither store? (PERSON=user_key from the bot's log), JSON last
-	@exec $(BIN)/python -m embedded.stack run pipelines.proof --person "$(PERSON)"
+	@exec $(BIN)/python -m embedded.stack run pipelines.commands.erasure_check --person "$(PERSON)"
 
 .PHONY: account
 account: setup ## Accounts of the API: DO="grant NAME names:read", or revoke, disable, enable; alone it lists them
@@ -117,11 +117,11 @@ account: setup ## Accounts of the API: DO="grant NAME names:read", or revoke, di
 
 .PHONY: parked
 parked: setup ## Updates that were put aside: DO="retry ID ID" gives them back to the bot; alone it lists them
-	@exec $(BIN)/python -m embedded.stack run bot.parked $(or $(DO),list)
+	@exec $(BIN)/python -m embedded.stack run bot.inbox.parked $(or $(DO),list)
 
 .PHONY: load-bot
 load-bot: setup ## Chats that all write at once, answered by slow models (CHATS=1000), JSON last
-	@exec $(BIN)/python -m benchmarks.chats --chats "$(or $(CHATS),1000)"
+	@exec $(BIN)/python -m benchmarks.bot.chats --chats "$(or $(CHATS),1000)"
 
 $(VENV)-bench/.installed: requirements/bench.lock $(UV)
 	@[ -x $(VENV)-bench/bin/python ] || $(UV) venv --quiet --python "$$($(VENV)-uv/bin/python -c 'import sys; print(sys._base_executable)')" $(VENV)-bench
@@ -131,11 +131,11 @@ $(VENV)-bench/.installed: requirements/bench.lock $(UV)
 
 .PHONY: bench-rollups
 bench-rollups: setup ## 31 days of reports beside PostgreSQL (POSTGRES=0: not), facts, uniq states (ROWS=10000000 USERS=100000 ROUNDS=7)
-	@exec $(BIN)/python -m benchmarks.rollups --rows "$(or $(ROWS),10000000)" $(if $(USERS),--users "$(USERS)") $(if $(ROUNDS),--rounds "$(ROUNDS)") $(if $(POSTGRES),--postgres "$(POSTGRES)")
+	@exec $(BIN)/python -m benchmarks.data.rollups --rows "$(or $(ROWS),10000000)" $(if $(USERS),--users "$(USERS)") $(if $(ROUNDS),--rounds "$(ROUNDS)") $(if $(POSTGRES),--postgres "$(POSTGRES)")
 
 .PHONY: bench-replication
 bench-replication: $(VENV)-bench/.installed ## A full copy beside postgresql(), dlt and pandas (ROWS=3000000 ROUNDS=3, ONLY="ours pull")
-	@exec $(VENV)-bench/bin/python -m benchmarks.replication --rows "$(or $(ROWS),3000000)" \
+	@exec $(VENV)-bench/bin/python -m benchmarks.data.replication --rows "$(or $(ROWS),3000000)" \
 	    $(if $(ROUNDS),--rounds "$(ROUNDS)") $(if $(ONLY),--only $(ONLY))
 
 .PHONY: bench-stack
@@ -144,15 +144,15 @@ bench-stack: setup web ## Start, memory, CPU and freshness of the stack at rest 
 
 .PHONY: bench-bot
 bench-bot: setup ## The bot beside itself without persistence and a bare echo (TURNS=600), JSON last
-	@exec $(BIN)/python -m benchmarks.bot --turns "$(or $(TURNS),600)"
+	@exec $(BIN)/python -m benchmarks.bot.turns --turns "$(or $(TURNS),600)"
 
 .PHONY: bench-api
 bench-api: setup ## The dashboard's answer beside a route that only returns its bytes, first answers, pages that poll (ROWS=10000000 POLLED_SECONDS=600)
-	@exec $(BIN)/python -m benchmarks.api --rows "$(or $(ROWS),10000000)" $(if $(POLLED_SECONDS),--polled-seconds "$(POLLED_SECONDS)")
+	@exec $(BIN)/python -m benchmarks.api.answers --rows "$(or $(ROWS),10000000)" $(if $(POLLED_SECONDS),--polled-seconds "$(POLLED_SECONDS)")
 
 .PHONY: rotate-data-key
 rotate-data-key: setup ## Replace DATA_KEY: STEP=next prints a key, STEP=rewrap uses it, JSON last
-	@exec $(BIN)/python -m embedded.stack run bot.rotation $(STEP)
+	@exec $(BIN)/python -m embedded.stack run bot.users.key_rotation $(STEP)
 
 .PHONY: lock
 lock: $(UV) ## Resolve and pin all dependency groups into requirements/*.lock

@@ -11,11 +11,11 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import ApiSettings, create_app, refuse_what_workers_cannot_share
+from api.http.workers import DrainingServer, run_workers
 from api.metrics import SHARED_DIRECTORY
 from api.settings import AccountSettings, LimitSettings, ServerSettings
-from api.workers import DrainingServer, run_workers
-from common.bounded_protocol import BoundedProtocol
 from common.errors import SettingError
+from common.http.bounded_protocol import BoundedProtocol
 from common.log import configure_logging, get_logger
 from common.postgres import refuse_wrong_server
 from common.process import run

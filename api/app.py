@@ -17,48 +17,54 @@ from sqlalchemy.ext.asyncio import async_sessionmaker
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
+from api.accounts.auth import Gate
 from api.accounts.credentials import CredentialCache
 from api.accounts.directory import Directory
 from api.accounts.login import Login
 from api.accounts.passwords import Passwords
+from api.accounts.routes.admin import admin_routes
+from api.accounts.routes.registration import auth_routes
+from api.accounts.routes.tokens import token_routes
 from api.accounts.scopes import DESCRIPTIONS as SCOPES
 from api.accounts.store import Accounts
 from api.accounts.throttle import LoginThrottle
 from api.accounts.tokens import Tokens
-from api.answers.bot_tables import BotTables
-from api.answers.desk import Desk
 from api.answers.export import ExportDesk
-from api.answers.names import NameBook
 from api.answers.prepared import PreparedAnswers, now_utc
 from api.answers.reader import WatchedReader
+from api.answers.responses import Desk
 from api.answers.snapshots import Resolve, Snapshots
-from api.answers.texts import Texts
-from api.compression import Compression
-from api.contract import describe
 from api.errors import ApiError
-from api.gate import Gate
+from api.health.routes import Lifecycle, health_routes
+from api.health.watching import keep_gauges_fresh, watch_pool
+from api.http.compression import Compression
+from api.http.docs_page import reference_routes
 from api.http.errors import handle
-from api.limits import Counters, make_counters
+from api.http.middleware import (
+    BodyLimit,
+    HeadAsGet,
+    LastResort,
+    OriginCheck,
+    RequestContext,
+)
+from api.http.openapi import describe
+from api.http.rate_limit import Counters, make_counters
+from api.http.static_files import web_routes
+from api.http.timeouts import USUAL, Patience
 from api.metrics import Metrics
-from api.middleware import BodyLimit, HeadAsGet, LastResort, OriginCheck, RequestContext
-from api.patience import USUAL, Patience
-from api.reference import reference_routes
-from api.routes.admin import admin_routes
-from api.routes.auth import auth_routes
-from api.routes.health import Lifecycle, health_routes
-from api.routes.query import query_routes
-from api.routes.stats import stats_routes
-from api.routes.texts import text_routes
-from api.routes.tokens import token_routes
+from api.people.bot_database import BotTables
+from api.people.dialog_texts import Texts
+from api.people.names import NameBook
+from api.people.routes import text_routes
 from api.settings import AccountSettings, LimitSettings, ServerSettings, parse_limit
-from api.watching import keep_gauges_fresh, watch_pool
-from api.web import web_routes
+from api.stats.query_routes import query_routes
+from api.stats.routes import stats_routes
 from common.errors import SettingError
 from common.postgres import Sessions, create_engine
 from common.sealing import OpeningPolicy, Vault
 from common.settings import DatabaseSettings, DataKeySettings, ReportSettings
-from warehouse.client import Reader as ClickHouseReader
-from warehouse.reading import Reader
+from warehouse.clickhouse.client import Reader as ClickHouseReader
+from warehouse.clickhouse.reader import Reader
 from warehouse.settings import WarehouseSettings
 from warehouse.snapshot import resolve
 

@@ -17,7 +17,13 @@ from pathlib import Path
 import httpx
 import psycopg
 
-from benchmarks.ledger import DAYS, PEOPLE, POSTGRES_RANDOM, fill_postgres, statement
+from benchmarks.data.ledger import (
+    DAYS,
+    PEOPLE,
+    POSTGRES_RANDOM,
+    fill_postgres,
+    statement,
+)
 from benchmarks.processes import Burned, watch
 from common.errors import StartupError
 from common.settings import DatabaseSettings

@@ -15,49 +15,54 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
-from bot.bound_values import read_marker, watch_marker
-from bot.classifier import Classifier
 from bot.command_limit import CommandLimiter
-from bot.delivery import Outbox
-from bot.desk import Desk
-from bot.dialog_history import DialogHistory
-from bot.erasure import Erasure
-from bot.export import Export
+from bot.db.bound_values import read_marker, watch_marker
+from bot.db.locks import Leases, LeasesLostError
+from bot.db.statements import Statements
+from bot.handlers.answering import Talk
+from bot.handlers.recent import RecentNotices
+from bot.handlers.router import command_names, create_dispatcher, register_commands
+from bot.health import Monitor
 from bot.i18n import Translations
-from bot.inbox import Inbox
-from bot.invites import Invites
-from bot.lanes import Lanes, Line
-from bot.leases import Leases, LeasesLostError
-from bot.ledger import Ledger
-from bot.limits import CHARACTERS_PER_TOKEN, Limits
-from bot.meaning import Identity, Reader
+from bot.inbox.chat_workers import Lanes, Line
+from bot.inbox.classifier import Classifier
+from bot.inbox.contexts import Visits
+from bot.inbox.http import Web
+from bot.inbox.opening import Opener
+from bot.inbox.polling import Poller
+from bot.inbox.processor import Desk
+from bot.inbox.startup import (
+    introduce,
+    poll,
+    set_webhook,
+    webhook_of,
+)
+from bot.inbox.store import Inbox
+from bot.llm.client import Model, connect_model
 from bot.metrics import Metrics
-from bot.model import Model, connect_model
-from bot.monitor import Monitor
-from bot.opening import Opener
-from bot.operator_mail import OperatorMail
-from bot.pace import Pace
-from bot.people import People
-from bot.poller import Poller
-from bot.preferences import Preferences
-from bot.quoting import Quoter
-from bot.recent import RecentNotices
-from bot.refusals import ChatRefusals
-from bot.registration import introduce, poll, set_webhook, webhook_of
-from bot.routes import command_names, create_dispatcher, register_commands
+from bot.operator.notifier import OperatorMail
 from bot.sections import Settings
-from bot.statements import Statements
-from bot.talk import Talk
-from bot.telegram import connect
-from bot.turns import Turns
-from bot.usage import UsageReader
-from bot.visits import Visits
-from bot.web import Web
+from bot.telegram.meaning import Identity, Reader
+from bot.telegram.quoting import Quoter
+from bot.telegram.refusals import ChatRefusals
+from bot.telegram.send_limits import Pace
+from bot.telegram.sender import Outbox
+from bot.telegram.session import connect
+from bot.turns.history import DialogHistory
+from bot.turns.ledger import Ledger
+from bot.turns.limits import CHARACTERS_PER_TOKEN, Limits
+from bot.turns.service import Turns
+from bot.users.erasure import Erasure
+from bot.users.export import Export
+from bot.users.invites import Invites
+from bot.users.preferences import Preferences
+from bot.users.repository import People
+from bot.users.usage import UsageReader
 from common.bindings import Binding
 from common.errors import SettingError, StartupError
+from common.http.request_deadline import DeadlineRunner
 from common.log import get_logger
 from common.postgres import create_engine, wait_until_ready
-from common.request_deadline import DeadlineRunner
 from common.sealing import OpeningPolicy, Vault, log_refusal
 
 LONGEST_START_PAUSE_SECONDS = 15.0

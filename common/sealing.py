@@ -4,7 +4,7 @@ Destroying a person's row destroys the wrapped key, so every copy of the texts (
 backups) becomes unreadable at once. Identifiers are looked up by HMAC, never stored in clear.
 
 Every sealed value is bound to its column and row (common.bindings). Values from before that are
-opened only until `python -m bot.rotation rewrap` has written a row into `sealing_marker`.
+opened only until `python -m bot.users.key_rotation rewrap` has written a row into `sealing_marker`.
 
 A data key can be replaced: its successor carries the key of the HMACs along, because most
 identifiers are nowhere to make them anew from, and opens nothing that its predecessor wrapped.

@@ -18,7 +18,7 @@ from alembic.config import Config
 
 from deploy.clickhouse_users import users_file
 from deploy.problem import PROJECT, Problem
-from embedded.clickhouse.engine import Engine
+from embedded.clickhouse.engine.engine import Engine
 from embedded.clickhouse.errors import QueryError
 
 HERE = PROJECT / "deploy"

@@ -36,6 +36,6 @@ if holds "$copy" clickhouse.tar; then
     inside clickhouse rm /var/lib/clickhouse/backups/restore.tar
 fi
 # Brings the schemas up to date, then binds what an older version has sealed to its rows.
-docker compose run --rm bot python -m bot.rotation rewrap ||
+docker compose run --rm bot python -m bot.users.key_rotation rewrap ||
     echo "Some sealed values could not be opened: the lines above name their rows." >&2
 echo "Restored. Start everything: make prod-up. Repeat erasures that are newer than the copy."

@@ -18,8 +18,8 @@ from common.errors import SettingError, UnavailableError
 from common.log import get_logger, redact
 from common.postgres import wait_until_ready
 from common.settings import DatabaseSettings, load
+from warehouse.clickhouse.server_version import refuse_old_server
 from warehouse.errors import ServerTooOldError
-from warehouse.server_version import refuse_old_server
 from warehouse.settings import WarehouseSettings
 
 ANSWER_SECONDS = 10.0

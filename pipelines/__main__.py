@@ -7,15 +7,20 @@ import asyncio
 import os
 
 from common.errors import SettingError
-from common.listening import warn_if_open
+from common.http.listening import warn_if_open
 from common.log import configure_logging, get_logger
 from common.postgres import refuse_wrong_server
 from common.process import run
 from common.settings import RuntimeSettings, load
-from pipelines.dagster_home import PROCESSES, command, environment, write_home
-from pipelines.dagster_storage import prepare_storage
+from pipelines.runtime.home import (
+    PROCESSES,
+    command,
+    environment,
+    write_home,
+)
+from pipelines.runtime.storage import prepare_storage
 from pipelines.settings import DagsterSettings, Stores, load_stores
-from warehouse.client import Writer
+from warehouse.clickhouse.client import Writer
 from warehouse.errors import ServerTooOldError, WarehouseUnavailableError
 
 ANSWER_SECONDS = 10

@@ -10,13 +10,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from common.tracing import span, trace
-from pipelines.checks import record_lag
-from pipelines.replicate import Batch, Replication, Step, no_step, resync_reason
-from pipelines.rollup import Publication, Rollups
+from pipelines.replication.batch import (
+    Batch,
+    Replication,
+    Step,
+    no_step,
+    resync_reason,
+)
+from pipelines.replication.watermark import Watermark, Watermarks
+from pipelines.rollups.build import Publication, Rollups
+from pipelines.rollups.checks import record_lag
 from pipelines.settings import Stores
-from pipelines.source import Source
-from pipelines.watermark import Watermark, Watermarks
-from warehouse.client import Writer
+from pipelines.source.postgres import Source
+from warehouse.clickhouse.client import Writer
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,19 +10,24 @@ import dagster as dg
 from common.log import configure_logging
 from common.settings import RuntimeSettings, load
 from common.tracing import TracingSettings, configure_tracing
-from pipelines.assets import MOVES_DATA, SOURCES, ledger_assets, rollup_assets
-from pipelines.digest_job import digest_job, notices_job, operator_schedules
-from pipelines.expectation_checks import expectations
-from pipelines.follower_job import follow_job, new_data_sensor
-from pipelines.metrics_server import export_metrics
-from pipelines.prune_job import prune_job
-from pipelines.settings import DagsterSettings, Stores, load_stores
-from pipelines.upkeep_jobs import (
+from pipelines.defs.assets import (
+    MOVES_DATA,
+    SOURCES,
+    ledger_assets,
+    rollup_assets,
+)
+from pipelines.defs.follow import follow_job, new_data_sensor
+from pipelines.defs.nightly import (
     HEAVY,
     QUALITY_JOB,
     nightly_job,
     schedules,
 )
+from pipelines.defs.operator import digest_job, notices_job, operator_schedules
+from pipelines.defs.prune import prune_job
+from pipelines.defs.quality import expectations
+from pipelines.runtime.metrics_server import export_metrics
+from pipelines.settings import DagsterSettings, Stores, load_stores
 
 
 def build_definitions(stores: Stores, *, keep_days: int = 3) -> dg.Definitions:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from common.log import get_logger
 from pipelines.cycle import exclusively
 from pipelines.errors import BusyError, LockLostError, SchemaDriftError, SourceError
-from pipelines.replicate import Batch
-from pipelines.rollup import Publication
+from pipelines.replication.batch import Batch
+from pipelines.rollups.build import Publication
 from pipelines.settings import Stores
-from pipelines.source import FOLLOWER, Source
+from pipelines.source.postgres import FOLLOWER, Source
 from warehouse.errors import WarehouseUnavailableError
 
 PASSING = (BusyError, LockLostError, SourceError, WarehouseUnavailableError)

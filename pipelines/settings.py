@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
-from common.listening import is_every_address, is_loopback
-from common.origins import hostname_of
+from common.http.listening import is_every_address, is_loopback
+from common.http.origins import hostname_of
 from common.postgres_url import PostgresUrl
 from common.settings import DatabaseSettings, MetricsSettings, ReportSettings, Section, load
 from warehouse.settings import WarehouseSettings

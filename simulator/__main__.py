@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 
-from common.listening import warn_if_open
+from common.http.listening import warn_if_open
 from common.log import configure_logging, get_logger
 from common.process import run
 from common.settings import RuntimeSettings, load

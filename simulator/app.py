@@ -11,7 +11,7 @@ from pathlib import Path
 from aiohttp import web
 
 from common.errors import SettingError
-from common.request_deadline import DeadlineRunner
+from common.http.request_deadline import DeadlineRunner
 from simulator.bell import Bell
 from simulator.control import Control
 from simulator.counters import Counters

@@ -6,7 +6,7 @@ import json
 from functools import cache
 from pathlib import Path
 
-from warehouse.reading import Reader
+from warehouse.clickhouse.reader import Reader
 
 PATH = Path(__file__).parent / "schema.json"
 """What the migrations make: table -> column -> type. A test holds it current."""

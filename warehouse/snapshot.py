@@ -11,9 +11,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from warehouse.clickhouse.reader import Reader, Written
+from warehouse.clickhouse.statements import statement
 from warehouse.periods import Span, ceil_to_quarter, midnight
-from warehouse.reading import Reader, Written
-from warehouse.statements import statement
 from warehouse.tiers import touched_days
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)

@@ -12,8 +12,8 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from api.accounts.scopes import Scope
+from api.accounts.tables import ApiUser, TextReading
 from api.errors import NotFoundError, RefusedError
-from api.tables import ApiUser, TextReading
 from common.postgres import Sessions, transaction
 
 

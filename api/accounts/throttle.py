@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from limits import RateLimitItem, RateLimitItemPerDay
 
 from api.errors import TooManyAttemptsError
-from api.limits import Counters, CountersUnavailableError
+from api.http.rate_limit import Counters, CountersUnavailableError
 
 _KNOWN = RateLimitItemPerDay(1, 30)
 """How long an address stays known after a login."""

@@ -15,15 +15,15 @@ from starlette.types import Receive, Scope, Send
 
 from api.accounts import scopes
 from api.accounts.login import Principal
+from api.answers.arrow_schema import NAME_COLUMNS, joined
 from api.answers.formats import MEDIA_TYPES, Format, Row, to_arrow, to_csv
-from api.answers.names import NameBook, with_name
 from api.answers.prepared import now_utc, stated
 from api.answers.questions import Chunks, Export, Question
-from api.answers.schemas import NAME_COLUMNS, joined
 from api.errors import UnavailableError
 from api.metrics import Metrics
+from api.people.names import NameBook, with_name
 from api.query_log import asked_period
-from warehouse.reading import Reader
+from warehouse.clickhouse.reader import Reader
 from warehouse.snapshot import Snapshot
 
 MOST_EXPORTS = 4

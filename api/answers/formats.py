@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from api.answers.schemas import DECIMAL, TEXT
+from api.answers.arrow_schema import DECIMAL, TEXT
 
 Row = Mapping[str, Any]
 CHUNK_ROWS = 500

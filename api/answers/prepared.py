@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from api.answers.cache import AnswerCache
+from api.answers.answer_cache import AnswerCache
 from api.answers.formats import moment
 from api.answers.questions import Question, Report
 from api.answers.reader import SLOW_ANSWER_SECONDS
@@ -19,9 +19,9 @@ from api.http.json import to_json
 from api.query_log import asked_period
 from common.errors import DialyticsError
 from common.log import get_logger
+from warehouse.clickhouse.reader import Reader
 from warehouse.errors import WarehouseUnavailableError
 from warehouse.periods import Period
-from warehouse.reading import Reader
 from warehouse.snapshot import Snapshot
 
 ANSWER_HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Accept"}

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from api.answers.formats import Asked, Row
+from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Period
-from warehouse.reading import Reader
 from warehouse.snapshot import Snapshot
 
 QUARTER_SECONDS = 900

@@ -9,8 +9,8 @@ from typing import Any
 from api.metrics import Metrics
 from api.query_log import log_query
 from common.log import get_logger
+from warehouse.clickhouse.reader import Reader
 from warehouse.errors import WarehouseError
-from warehouse.reading import Reader
 
 SLOW_ANSWER_SECONDS = 1.0
 

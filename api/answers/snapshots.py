@@ -13,10 +13,10 @@ from collections.abc import Callable
 from typing import Protocol
 
 from api.errors import UnavailableError
-from api.patience import USUAL
+from api.http.timeouts import USUAL
 from common.log import get_logger
+from warehouse.clickhouse.reader import Reader
 from warehouse.errors import WarehouseError
-from warehouse.reading import Reader
 from warehouse.snapshot import Snapshot, resolve
 
 FRESH_SECONDS = 1.0

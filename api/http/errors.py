@@ -26,7 +26,7 @@ from api.errors import (
     TooManyAttemptsError,
     UnavailableError,
 )
-from api.limits import CountersUnavailableError
+from api.http.rate_limit import CountersUnavailableError
 from common.log import get_logger
 from warehouse.errors import QueryTooExpensiveError, WarehouseUnavailableError
 from warehouse.moments import PeriodError

@@ -94,7 +94,7 @@ def _load_history(stack: Stack, progress: Progress, *, messages: int) -> int:
     plan = stack.plan
     source = ("--data", str(plan.data_file)) if plan.data_file else ()
     output = stack.run(
-        "simulator.history",
+        "simulator.demo.history",
         *source,
         "--limit",
         str(messages),

@@ -1,4 +1,4 @@
--- A row: one finished turn, every column an integer function of its number. See benchmarks.ledger.
+-- A row: one finished turn, every column an integer function of its number. See benchmarks.data.ledger.
 INSERT INTO turns (
     epoch, version, is_deleted,
     id, bot_id, user_key, dialog_id, chat_type, language, source, user_messages, received_at,

@@ -1,4 +1,4 @@
--- A row: one finished turn, every column an integer function of its number. See benchmarks.ledger.
+-- A row: one finished turn, every column an integer function of its number. See benchmarks.data.ledger.
 INSERT INTO turns (
     id, bot_id, user_key, dialog_id, chat_type, language, source, user_messages, received_at,
     sent_at, first_token_at, answered_at, status, reason, model_asked, model_used, fallback_cause,

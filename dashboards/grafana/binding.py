@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 
+from warehouse.clickhouse.statements import statement
 from warehouse.reports.figures import FILTERS, GROUPS
-from warehouse.statements import statement
 
 VARIABLES = ("bot_id", "chat_type", "language", "model")
 """Dashboard variables that narrow a report. All of a variable is `'*'`."""

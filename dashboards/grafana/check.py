@@ -34,7 +34,7 @@ from embedded.stack.smoke import isolated_plan
 from pipelines.cycle import run_cycle
 from pipelines.settings import PipelineSettings, Stores
 from warehouse import reports
-from warehouse.client import Reader
+from warehouse.clickhouse.client import Reader
 from warehouse.periods import Bucket, Period, PeriodName
 from warehouse.settings import WarehouseSettings
 from warehouse.snapshot import resolve
@@ -75,7 +75,7 @@ def main() -> int:
         with Stack(plan, progress=progress) as stack:
             progress.say("Loading demo dialogs and rolling them up")
             stack.run(
-                "simulator.history",
+                "simulator.demo.history",
                 "--limit",
                 str(DIALOG_LINES),
                 environment=plan.history_environment(),

@@ -12,7 +12,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE
        refused_chats
     TO dialytics_bot;
 GRANT INSERT ON tombstones TO dialytics_bot;
--- Set once, by bot.rotation; taken back by nobody but the owner.
+-- Set once, by bot.users.key_rotation; taken back by nobody but the owner.
 GRANT SELECT, INSERT ON sealing_marker TO dialytics_bot;
 GRANT SELECT, UPDATE, DELETE ON outbox TO dialytics_bot;
 

@@ -20,7 +20,7 @@ from common.postgres import DRIVER_ERRORS, connect, first_line, is_transient
 from common.postgres_url import PostgresUrl
 from embedded.backup.archive import Contents
 from embedded.postgres import BINARIES
-from pipelines.source import LOCK as PIPELINES_LOCK
+from pipelines.source.postgres import LOCK as PIPELINES_LOCK
 
 NAME = "backup"
 LOCK_SECONDS = 120.0

@@ -12,15 +12,15 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from common.errors import SettingError
-from common.listening import warn_if_open
+from common.http.listening import warn_if_open
+from common.http.request_deadline import DeadlineRunner
 from common.log import configure_logging, get_logger
 from common.process import run
-from common.request_deadline import DeadlineRunner
 from common.settings import RuntimeSettings, load
 from embedded.clickhouse.accounts import Account, Accounts
-from embedded.clickhouse.engine import Engine
-from embedded.clickhouse.running import Running
-from embedded.clickhouse.server import (
+from embedded.clickhouse.engine.engine import Engine
+from embedded.clickhouse.engine.running import Running
+from embedded.clickhouse.http.server import (
     MAXIMUM_HEADER_BYTES,
     MAXIMUM_URL_BYTES,
     ClickHouseServer,

@@ -82,7 +82,7 @@ def examine(stack: Stack, progress: Progress) -> None:
 def _load_history(stack: Stack, progress: Progress) -> None:
     progress.say("Loading past dialogs (only on the first start)")
     stack.run_showing(
-        "simulator.history",
+        "simulator.demo.history",
         *(("--data", str(stack.plan.data_file)) if stack.plan.data_file else ()),
         "--limit",
         str(HISTORY_LINES),

@@ -114,7 +114,7 @@ class Stack:
             return
         self._progress.say("Binding sealed texts of an older version to their rows")
         try:
-            self.run("bot.rotation", "rewrap", environment=bot_environment(self.plan))
+            self.run("bot.users.key_rotation", "rewrap", environment=bot_environment(self.plan))
         except StartupError as error:
             # The bot opens the others as before, and says so.
             self._progress.say(f"  some are left: {error}")

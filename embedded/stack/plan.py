@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from common.errors import SettingError
-from common.listening import reached_at, url_of
+from common.http.listening import reached_at, url_of
 from embedded import roles
 from embedded.postgres import SUPERUSER, EmbeddedPostgres
 from embedded.stack.keys import KeyRing
@@ -157,7 +157,7 @@ class Plan:
     def replay_command(self, *arguments: str) -> list[str]:
         """The program that plays people who write to the simulated bot."""
         source = ("--data", str(self.data_file)) if self.data_file else ()
-        return python_command("simulator.replay", *source, *arguments)
+        return python_command("simulator.demo.replay", *source, *arguments)
 
     def replay_environment(self) -> dict[str, str]:
         return self.environment(**simulated_addresses(self))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from common.listening import reached_at
+from common.http.listening import reached_at
 from embedded import roles
 from embedded.stack.plan import (
     SIMULATED_KEY,

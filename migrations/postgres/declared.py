@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import api.tables
-import bot.outbox_table
-import bot.tables
+import api.accounts.tables
+import bot.db.outbox
+import bot.db.tables
 import pipelines.tables
 from common.postgres import Base
 
-TABLE_MODULES = (api.tables, bot.outbox_table, bot.tables, pipelines.tables)
+TABLE_MODULES = (api.accounts.tables, bot.db.outbox, bot.db.tables, pipelines.tables)
 METADATA = Base.metadata

@@ -17,9 +17,9 @@ from simulator.telegram.account import TOKEN, BotAccount
 from simulator.telegram.errors import ApiError, bad_request, conflict, too_many_requests
 from simulator.telegram.faults import MALFORMED, DeliveryFaults, FloodLimits, TelegramFault
 from simulator.telegram.flood import FloodGate
-from simulator.telegram.methods import CHANGES_PROFILE, FLOOD_LIMITED, METHODS
-from simulator.telegram.parameters import Parameters, read_parameters
-from simulator.telegram.profile import note_allowed_updates
+from simulator.telegram.methods.parameters import Parameters, read_parameters
+from simulator.telegram.methods.profile import note_allowed_updates
+from simulator.telegram.methods.registry import CHANGES_PROFILE, FLOOD_LIMITED, METHODS
 from simulator.telegram.queue import LARGEST_BATCH, shuffled
 
 LONGEST_POLL_SECONDS = 50

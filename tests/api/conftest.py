@@ -16,7 +16,7 @@ import pytest
 
 from api.__main__ import main
 from api.app import create_app
-from api.routes.health import Lifecycle
+from api.health.routes import Lifecycle
 from common.process import run
 from common.settings import DatabaseSettings
 from embedded.postgres import EmbeddedPostgres
@@ -34,7 +34,7 @@ from tests.api.running import (
 from tests.clickhouse_process import ClickHouseProcess
 from tests.conftest import TEMPLATE, migrated
 from tests.warehouse.replica import Replica, turn
-from warehouse.client import Writer
+from warehouse.clickhouse.client import Writer
 from warehouse.settings import WarehouseSettings
 
 EPOCHS = count(1)

@@ -24,9 +24,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.app import ApiSettings
-from api.patience import Patience
+from api.http.timeouts import Patience
 from api.settings import AccountSettings, LimitSettings, ServerSettings
-from common.bounded_protocol import BoundedProtocol
+from common.http.bounded_protocol import BoundedProtocol
 from common.settings import DatabaseSettings, DataKeySettings, ReportSettings
 from tests.api.constants import ADMIN_TOKEN, DATA_KEY, PASSWORD
 from warehouse.settings import WarehouseSettings

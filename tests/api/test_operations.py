@@ -21,8 +21,8 @@ from structlog.testing import capture_logs
 from api.accounts.__main__ import execute, parse, show
 from api.accounts.store import Accounts
 from api.answers.reader import WatchedReader
+from api.health.schema_state import SchemaState
 from api.metrics import Metrics
-from api.schema_state import SchemaState
 from common.errors import StartupError
 from common.postgres import Sessions
 from common.settings import DatabaseSettings
@@ -42,7 +42,7 @@ from tests.api.running import (
 )
 from tests.clickhouse_process import ClickHouseProcess
 from tests.conftest import migrated
-from warehouse.client import Writer
+from warehouse.clickhouse.client import Writer
 from warehouse.errors import QueryFailedError
 
 PROJECT = Path(__file__).parent.parent.parent
@@ -139,7 +139,7 @@ async def test_ready_compares_the_tables_of_clickhouse_and_says_what_to_do(
 async def test_ready_names_a_clickhouse_that_is_too_old(
     start_week: StartApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("warehouse.server_version.MIN_SERVER_VERSION", (99, 1))
+    monkeypatch.setattr("warehouse.clickhouse.server_version.MIN_SERVER_VERSION", (99, 1))
     async with start_week().client() as client:
         checks = await not_ready(client)
     assert re.fullmatch(

@@ -7,11 +7,11 @@ from uuid import uuid4
 
 import pytest
 
-from benchmarks.ledger import fill_clickhouse, fill_postgres, publish
-from benchmarks.stores import migrate
+from benchmarks.data.ledger import fill_clickhouse, fill_postgres, publish
+from benchmarks.data.stores import migrate
 from common.settings import DatabaseSettings
 from tests.clickhouse_process import ClickHouseProcess
-from warehouse.client import Reader, Writer
+from warehouse.clickhouse.client import Reader, Writer
 from warehouse.settings import WarehouseSettings
 
 TURNS = 60_000

@@ -13,14 +13,14 @@ from typing import Any
 import asyncpg
 import pytest
 
-from benchmarks.ledger import DAYS
-from benchmarks.rollups import OTHER_ZONE, Ours, contenders
+from benchmarks.data.ledger import DAYS
+from benchmarks.data.rollups import OTHER_ZONE, Ours, contenders
 from benchmarks.timing import alternately
 from common.settings import DatabaseSettings
-from pipelines.columns import TURNS as REPLICATED_TURNS
-from pipelines.source import Source
+from pipelines.source.columns import TURNS as REPLICATED_TURNS
+from pipelines.source.postgres import Source
 from tests.benchmarks.conftest import TURNS
-from warehouse.client import Reader
+from warehouse.clickhouse.client import Reader
 from warehouse.snapshot import resolve
 
 QUESTIONS = ("series", "totals", "retention")

@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import func, select, text
 
 from bot.app import App
+from bot.db.tables import Turn, Update
 from bot.sections import Settings
 from bot.settings import (
     AccessSettings,
@@ -25,7 +26,6 @@ from bot.settings import (
     OperatorSettings,
     TelegramSettings,
 )
-from bot.tables import Turn, Update
 from common.postgres import Sessions
 from common.sealing import Sealer, Vault
 from common.settings import DatabaseSettings, DataKeySettings, ReportSettings, RuntimeSettings

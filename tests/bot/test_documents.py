@@ -9,9 +9,9 @@ from string import Formatter
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
-from bot.commands.words import command_list
-from bot.completion import ErrorKind
+from bot.handlers.texts import command_list
 from bot.i18n import LOCALES, Translations
+from bot.llm.completion import ErrorKind
 from bot.metrics import Metrics
 
 PROJECT = Path(__file__).parents[2]

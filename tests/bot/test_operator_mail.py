@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from bot.operator_mail import OperatorMail
+from bot.operator.notifier import OperatorMail
 from common.postgres import Sessions, transaction
 from tests.bot.conftest import Start, World
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from benchmarks.bot_memory import run_memory
+from benchmarks.bot.memory import run_memory
 from common.postgres import Sessions
 from common.settings import DatabaseSettings
 from simulator.app import Simulator

@@ -16,8 +16,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import InternalError
 
 from api.http.errors import render
-from bot.leases import Leases, LeasesLostError
-from bot.statements import Statements
+from bot.db.locks import Leases, LeasesLostError
+from bot.db.statements import Statements
 from common.postgres import create_engine, is_transient
 from common.settings import DatabaseSettings
 

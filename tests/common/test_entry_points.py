@@ -14,10 +14,26 @@ import pytest
 
 PROJECT = Path(__file__).parents[2]
 ENTRY_POINTS = (
-    *("bot.app", "bot.parked", "bot.rotation", "api.__main__", "api.accounts.__main__"),
-    *("pipelines.__main__", "pipelines.backfill", "pipelines.reconcile", "pipelines.proof"),
-    *("pipelines.ending", "pipelines.definitions", "migrations.__main__", "common.probe"),
-    *("embedded.stack.__main__", "embedded.chaos.__main__", "embedded.soak.__main__"),
+    *(
+        "bot.app",
+        "bot.inbox.parked",
+        "bot.users.key_rotation",
+        "api.__main__",
+        "api.accounts.__main__",
+    ),
+    *(
+        "pipelines.__main__",
+        "pipelines.commands.backfill",
+        "pipelines.commands.reconcile",
+        "pipelines.commands.erasure_check",
+    ),
+    *(
+        "pipelines.runtime.shutdown",
+        "pipelines.definitions",
+        "migrations.__main__",
+        "common.http.probe",
+    ),
+    *("embedded.stack.__main__", "tests.chaos.__main__", "tests.soak.__main__"),
 )
 # Each in a process of its own; what they share of other people's is loaded once, before.
 PROBE = """

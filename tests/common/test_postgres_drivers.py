@@ -24,8 +24,8 @@ from cryptography.x509.oid import NameOID
 from sqlalchemy import create_engine as create_psycopg2_engine
 from sqlalchemy import text
 
-from bot.leases import Leases
-from bot.statements import Statements
+from bot.db.locks import Leases
+from bot.db.statements import Statements
 from common.errors import SettingError
 from common.postgres import check_reachable, create_engine, wait_until_ready
 from common.postgres_url import PostgresUrl
@@ -33,7 +33,7 @@ from common.settings import DatabaseSettings
 from embedded.postgres import EmbeddedPostgres, as_unprivileged
 from embedded.stack.readiness import free_ports
 from migrations.stores import current_revision
-from pipelines.source import Source
+from pipelines.source.postgres import Source
 from tests.conftest import TEMPLATE, alembic_config
 from tests.programs import program
 

@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import LargeBinary
 
-from bot.tables import Dialog, LlmCall, Message, SpentBudget, Update, User, UserSettings
+from bot.db.tables import (
+    Dialog,
+    LlmCall,
+    Message,
+    SpentBudget,
+    Update,
+    User,
+    UserSettings,
+)
 from common import bindings
 from common.bindings import Binding
 from common.sealing import (

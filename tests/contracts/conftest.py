@@ -12,7 +12,12 @@ from alembic import command
 from common.settings import DatabaseSettings
 from embedded.postgres import EmbeddedPostgres
 from tests.conftest import alembic_config
-from tests.contracts.roles import DATABASE, PROJECT, script, url
+from tests.contracts.servers.roles import (
+    DATABASE,
+    PROJECT,
+    script,
+    url,
+)
 
 
 @pytest.fixture(scope="module")

@@ -10,15 +10,15 @@ import yaml
 from sqlalchemy import Table, UniqueConstraint
 from sqlalchemy.dialects import postgresql
 
-import api.tables
-import bot.outbox_table
-import bot.tables
+import api.accounts.tables
+import bot.db.outbox
+import bot.db.tables
 import pipelines.tables
 from common.postgres import Base
 
 PROJECT = Path(__file__).parents[2]
 # Imported so that they declare their tables.
-DECLARED = (api.tables, bot.outbox_table, bot.tables, pipelines.tables)
+DECLARED = (api.accounts.tables, bot.db.outbox, bot.db.tables, pipelines.tables)
 TABLES = Base.metadata.tables
 DIAGRAMS = (PROJECT / "docs" / "architecture" / "diagrams.md").read_text(encoding="utf-8")
 ENTITY = re.compile(r"^    (\w+) \{\n(.*?)^    \}", re.MULTILINE | re.DOTALL)

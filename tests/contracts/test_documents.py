@@ -12,7 +12,7 @@ import pytest
 
 from deploy.check import OF_COMPOSE
 from deploy.settings import MACHINERY, names
-from embedded.chaos.__main__ import ChaosResult
+from tests.chaos.__main__ import ChaosResult
 
 PROJECT = Path(__file__).parents[2]
 DOCUMENTS = sorted(

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import PROJECT
 from tests.contracts.sql_aliases import shadowing_aliases
-from warehouse.statements import all_statements
+from warehouse.clickhouse.statements import all_statements
 
 SCHEMA = json.loads(
     (PROJECT / "tests" / "migrations" / "clickhouse_schema.json").read_text(encoding="utf-8")

@@ -11,14 +11,15 @@ from dashboards.grafana.board import BOARDS, Board, render
 from embedded.stack.keys import KeyRing
 from embedded.stack.plan import Plan
 from embedded.stack.settings import StackSettings
-from pipelines import comparison, publish, retention
-from pipelines.dagster_home import environment
+from pipelines.quality import comparison, retention
+from pipelines.rollups import publish
+from pipelines.runtime.home import environment
 from pipelines.settings import DagsterSettings
 from tests.conftest import PROJECT
 
 SQL = sorted(
     path.relative_to(PROJECT)
-    for folder in ("warehouse/sql", "bot/sql")
+    for folder in ("warehouse/sql", "bot/db/sql")
     for path in (PROJECT / folder).rglob("*.sql")
 )
 # A zone as an argument of a function or of AT TIME ZONE: a parameter, a name, a column.

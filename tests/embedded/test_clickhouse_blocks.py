@@ -10,7 +10,7 @@ import lz4.block
 import pytest
 import zstandard
 
-from embedded.clickhouse.block_compression import BlockEncoder
+from embedded.clickhouse.http.block_compression import BlockEncoder
 from tests.clickhouse_process import READER_PASSWORD, WRITER_PASSWORD, ClickHouseProcess
 
 # A block without its checksum.

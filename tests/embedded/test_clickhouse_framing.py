@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from embedded.clickhouse.formats import can_stream
+from embedded.clickhouse.engine.formats import can_stream
 from tests.clickhouse_process import WRITER_PASSWORD, ClickHouseProcess
 
 QUERIES = {

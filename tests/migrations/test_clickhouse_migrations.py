@@ -18,9 +18,9 @@ from migrations.clickhouse.ddl import Ddl
 from tests.clickhouse_process import ClickHouseDatabase, ClickHouseProcess
 from tests.conftest import PROJECT, alembic_config
 from warehouse import schema
-from warehouse.client import Writer
+from warehouse.clickhouse.client import Writer
+from warehouse.clickhouse.statements import all_statements, on_every_node
 from warehouse.settings import WarehouseSettings
-from warehouse.statements import all_statements, on_every_node
 
 SNAPSHOT = Path(__file__).parent / "clickhouse_schema.json"
 TABLES = """

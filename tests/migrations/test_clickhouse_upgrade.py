@@ -11,7 +11,7 @@ from tests.clickhouse_process import ClickHouseDatabase
 from tests.conftest import alembic_config
 from tests.warehouse.replica import Replica, turn
 from warehouse import reports
-from warehouse.client import Reader, Writer
+from warehouse.clickhouse.client import Reader, Writer
 from warehouse.periods import Bucket, PeriodName, resolve
 from warehouse.settings import WarehouseSettings
 from warehouse.snapshot import resolve as resolve_snapshot

@@ -21,7 +21,7 @@ from tests.migrations.reports import Answers, every_report
 from tests.migrations.test_clickhouse_migrations import SNAPSHOT, schema_of
 from tests.migrations.test_clickhouse_upgrade import ADDED, NOW
 from tests.warehouse.replica import Replica, turn
-from warehouse.client import Writer
+from warehouse.clickhouse.client import Writer
 from warehouse.settings import WarehouseSettings
 
 PEOPLE_DAYS = """

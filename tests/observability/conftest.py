@@ -22,7 +22,7 @@ from tests.observability.whole_stack import PASSWORD, targets, write_lines
 from tests.otlp_collector import Collector, collecting
 from tests.running import left_running, mentioning
 from tests.warehouse.replica import Replica, random_turn
-from warehouse.client import Writer
+from warehouse.clickhouse.client import Writer
 from warehouse.settings import WarehouseSettings
 
 REPORT_ZONE = "Europe/Berlin"

@@ -15,8 +15,8 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from embedded.stack.readiness import free_ports
-from pipelines.metrics import DiskPart, PipelineCollector, WarehousePart
-from pipelines.metrics_server import make_registry, serve_metrics
+from pipelines.runtime.metrics import DiskPart, PipelineCollector, WarehousePart
+from pipelines.runtime.metrics_server import make_registry, serve_metrics
 from pipelines.settings import LAST_BACKUP
 from tests.clickhouse_process import ClickHouseProcess
 from tests.observability.prometheus import RULES, ask, scraping

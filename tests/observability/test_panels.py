@@ -21,7 +21,7 @@ from tests.observability.conftest import Demo
 from tests.observability.constants import MOST_ACTIVE_PEOPLE
 from tests.programs import program
 from warehouse import reports
-from warehouse.client import Reader
+from warehouse.clickhouse.client import Reader
 from warehouse.periods import Bucket, Period, PeriodName
 from warehouse.settings import WarehouseSettings
 from warehouse.snapshot import Snapshot, resolve

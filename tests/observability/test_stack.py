@@ -16,11 +16,10 @@ import psutil
 import psycopg
 import pytest
 
-from common.listening import is_loopback
+from common.http.listening import is_loopback
 from dashboards.grafana.board import BOARDS
 from dashboards.grafana.macros import Picked
 from dashboards.grafana.probing import Asker, clickhouse_panels
-from embedded.soak.sampling import SAMPLED
 from embedded.stack.lifecycle import Stack
 from embedded.stack.smoke import SmokeResult
 from tests.observability.prometheus import ask
@@ -38,6 +37,7 @@ from tests.observability.whole_stack import (
 )
 from tests.otlp_collector import Collector
 from tests.running import until
+from tests.soak.sampling import SAMPLED
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 # Only with several pollers, or before anything of the kind has happened.

@@ -10,7 +10,7 @@ from dashboards.grafana.macros import Picked
 from dashboards.grafana.probing import Asker, clickhouse_panels
 from tests.observability.constants import MOST_ACTIVE_PEOPLE
 from tests.warehouse.replica import Replica, turn
-from warehouse.client import Writer
+from warehouse.clickhouse.client import Writer
 from warehouse.settings import WarehouseSettings
 
 NOW = datetime(2026, 3, 18, 12, tzinfo=UTC)

@@ -9,7 +9,7 @@ import pytest
 from common.settings import DatabaseSettings, ReportSettings
 from pipelines.settings import PipelineSettings, Stores
 from tests.pipelines.ledger import Ledger
-from warehouse.client import Writer
+from warehouse.clickhouse.client import Writer
 from warehouse.settings import WarehouseSettings
 
 

@@ -9,7 +9,7 @@ import psycopg
 
 from pipelines.cycle import Session, run_cycle
 from pipelines.settings import Stores
-from warehouse.client import Writer
+from warehouse.clickhouse.client import Writer
 
 RUNNING = """
 SELECT count() FROM system.processes

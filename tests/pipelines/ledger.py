@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 import psycopg
 from psycopg.rows import dict_row
 
-from pipelines.columns import PEOPLE, TURNS, ReplicatedTable
-from warehouse.client import Writer
+from pipelines.source.columns import PEOPLE, TURNS, ReplicatedTable
+from warehouse.clickhouse.client import Writer
 
 NOON = datetime(2025, 3, 10, 12, 0, tzinfo=UTC)
 

@@ -13,13 +13,18 @@ import pytest
 
 from common.settings import DatabaseSettings, ReportSettings
 from pipelines.cycle import run_cycle
-from pipelines.dagster_home import command, environment, instance_configuration, write_home
 from pipelines.definitions import build_definitions
-from pipelines.expectation_checks import range_to_check
-from pipelines.publish import ROLLUPS
+from pipelines.defs.quality import range_to_check
+from pipelines.rollups.publish import ROLLUPS
+from pipelines.runtime.home import (
+    command,
+    environment,
+    instance_configuration,
+    write_home,
+)
 from pipelines.settings import DagsterSettings, PipelineSettings, Stores
 from tests.pipelines.ledger import NOON, Ledger, assert_equal, turn
-from warehouse.client import Writer
+from warehouse.clickhouse.client import Writer
 from warehouse.settings import WarehouseSettings
 
 SNAPSHOT = Path(__file__).parent / "asset_graph.json"

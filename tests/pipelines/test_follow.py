@@ -13,15 +13,15 @@ from dagster._core.storage.runs.schema import RunsTable
 
 from pipelines.cycle import run_cycle
 from pipelines.definitions import build_definitions
+from pipelines.defs.follow import STARTING
 from pipelines.errors import BusyError, LockLostError, SchemaDriftError
 from pipelines.follow import ATTEMPTS, Follower
-from pipelines.follower_job import STARTING
 from pipelines.settings import PipelineSettings, Stores
-from pipelines.source import Source
+from pipelines.source.postgres import Source
 from tests.pipelines.constants import ACTIVITY_BUILT, DATA_STORED
 from tests.pipelines.ledger import Ledger, assert_equal, turn
-from tests.pipelines.test_rollup import assert_exact, published
-from warehouse.client import Writer
+from tests.pipelines.rollups.test_rollup import assert_exact, published
+from warehouse.clickhouse.client import Writer
 from warehouse.errors import WarehouseUnavailableError
 from warehouse.settings import WarehouseSettings
 

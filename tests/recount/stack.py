@@ -14,15 +14,15 @@ import httpx
 import psycopg
 
 from api.app import create_app
-from api.routes.health import Lifecycle
-from benchmarks import stores as throw_away
+from api.health.routes import Lifecycle
+from benchmarks.data import stores as throw_away
 from common.sealing import Vault
 from common.settings import DatabaseSettings, ReportSettings
+from pipelines.commands.reconcile import Reconciliation, reconcile
 from pipelines.cycle import run_cycle
-from pipelines.reconcile import Reconciliation, reconcile
 from pipelines.settings import PipelineSettings, Stores
 from tests.api.running import ADMIN_TOKEN, DATA_KEY, PASSWORD, PATIENT, api_settings, serving
-from warehouse.client import Writer
+from warehouse.clickhouse.client import Writer
 from warehouse.settings import WarehouseSettings
 
 PLAIN, NAMED = "plain", "named"

@@ -15,8 +15,8 @@ import httpx
 import psutil
 import pytest
 
-from api.middleware import LARGEST_BODY_BYTES
-from common.bounded_protocol import LARGEST_HEAD_BYTES
+from api.http.middleware import LARGEST_BODY_BYTES
+from common.http.bounded_protocol import LARGEST_HEAD_BYTES
 from common.settings import DatabaseSettings
 from embedded.postgres import EmbeddedPostgres
 from tests.api.conftest import create_database

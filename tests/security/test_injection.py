@@ -22,8 +22,8 @@ import pytest
 from api.openapi import SNAPSHOT
 from tests.api.running import NOW
 from tests.security.conftest import Target
-from warehouse.client import Writer
-from warehouse.statements import all_statements
+from warehouse.clickhouse.client import Writer
+from warehouse.clickhouse.statements import all_statements
 
 UNKNOWN = "no-such-value"
 EVERYWHERE = ("' OR '1'='1", "\\N", "{model:Identifier}", "x\\", "\x00")

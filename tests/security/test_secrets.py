@@ -21,7 +21,7 @@ from common.settings import DatabaseSettings, Section, load
 from deploy.settings import settings
 from tests.api.running import ADMIN_TOKEN, PASSWORD, StartApi, bearer, register
 from tests.clickhouse_process import ClickHouseProcess
-from warehouse.client import Reader, Writer
+from warehouse.clickhouse.client import Reader, Writer
 from warehouse.settings import WarehouseSettings
 
 MARKER = "hunter2marker"

@@ -1,6 +1,7 @@
 """Forged, changed, expired and misplaced bearer tokens, over real HTTP.
 
-tests/api/test_authentication.py covers wrong claims under the right key; here nobody has the key.
+tests/api/accounts/test_authentication.py covers wrong claims under the right key; here the key is
+unknown.
 """
 
 from __future__ import annotations

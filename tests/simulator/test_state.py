@@ -10,9 +10,9 @@ from common.errors import SettingError
 from simulator.app import Simulator, create_simulator
 from simulator.journal import read_journal
 from simulator.model.calls import Call
-from simulator.telegram.messages import edit_message_text, send_message
-from simulator.telegram.parameters import Parameters
-from simulator.telegram.profile import set_webhook
+from simulator.telegram.methods.messages import edit_message_text, send_message
+from simulator.telegram.methods.parameters import Parameters
+from simulator.telegram.methods.profile import set_webhook
 from simulator.telegram.world import Chat
 
 GROUP = Chat(id=-100700, type="supergroup", title="Group")

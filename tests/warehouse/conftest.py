@@ -14,7 +14,7 @@ from tests.clickhouse_process import ClickHouseProcess
 from tests.conftest import migrated
 from tests.warehouse.constants import REPORT_ZONE
 from tests.warehouse.replica import Replica, Turn
-from warehouse.client import Reader, Writer
+from warehouse.clickhouse.client import Reader, Writer
 from warehouse.settings import WarehouseSettings
 from warehouse.snapshot import Snapshot
 from warehouse.snapshot import resolve as resolve_snapshot

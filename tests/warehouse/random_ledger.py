@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.warehouse.brute_force import BruteForce
 from tests.warehouse.conftest import EPOCHS
 from tests.warehouse.replica import Replica, random_turn
-from warehouse.client import Writer
+from warehouse.clickhouse.client import Writer
 from warehouse.periods import QUARTER, Bucket, Period, PeriodName
 from warehouse.reports import NO_FILTERS, Filters
 

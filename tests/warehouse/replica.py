@@ -11,9 +11,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from common.zones import RELEASE, Clock
-from pipelines.rollup import Publication, Rollups
-from pipelines.watermark import Watermark
-from warehouse.client import Writer
+from pipelines.replication.watermark import Watermark
+from pipelines.rollups.build import Publication, Rollups
+from warehouse.clickhouse.client import Writer
 
 Turn = dict[str, Any]
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from tests.warehouse.random_ledger import QUESTIONS, Ledger, property_test, seeds
 from warehouse import query, reports
 from warehouse.catalogue import BY_NAME, DIMENSIONS
-from warehouse.client import Reader, Writer
+from warehouse.clickhouse.client import Reader, Writer
 from warehouse.periods import Bucket, Period
 from warehouse.query.metrics import FIGURES
 from warehouse.query.request import MOST_METRICS

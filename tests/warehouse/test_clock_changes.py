@@ -11,11 +11,11 @@ from common.zones import Clock, ledger_clock
 from tests.warehouse.conftest import EPOCHS
 from tests.warehouse.replica import Replica, turn
 from warehouse import query, reports
-from warehouse.client import Reader, Writer
+from warehouse.clickhouse.client import Reader, Writer
+from warehouse.clickhouse.statements import statement
 from warehouse.moments import zone_named
 from warehouse.periods import Bucket, Period, PeriodName, midnight
 from warehouse.snapshot import resolve as snapshot_now
-from warehouse.statements import statement
 
 CHECK = statement("checks/days_equal_hours")
 REPEATED_HOUR = ["2026-10-25T00:00:00Z", "2026-10-25T02:00:00Z"]

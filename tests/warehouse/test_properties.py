@@ -20,7 +20,7 @@ from tests.warehouse.random_ledger import (
     seeds,
 )
 from warehouse import reports
-from warehouse.client import Reader, Writer
+from warehouse.clickhouse.client import Reader, Writer
 from warehouse.periods import Bucket, Period, PeriodName
 from warehouse.reports import NO_FILTERS, TopUsersBy
 from warehouse.snapshot import Snapshot

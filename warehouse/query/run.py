@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Bucket
 from warehouse.query.metrics import COSTS, FIGURES, PERCENTILES
 from warehouse.query.request import QueryError, QueryRequest
 from warehouse.query.result import DimensionValue, MetricValue, QueryAnswer, QueryRow
-from warehouse.reading import Reader
 from warehouse.reports.asking import Parameters, Row, ask, tiers
 from warehouse.reports.figures import FILTERS, MAX_GROUPS, NO_TURNS, grouped
 from warehouse.snapshot import Snapshot

@@ -19,9 +19,10 @@ from warehouse.reports.answers import (
     TopUsersBy,
     Totals,
 )
-from warehouse.reports.beginnings import funnel
+from warehouse.reports.costs import costs
 from warehouse.reports.dialogs import MOST_AT_ONCE, CursorError, every_dialog, recent_dialogs
-from warehouse.reports.model_use import models
+from warehouse.reports.funnel import funnel
+from warehouse.reports.models import models
 from warehouse.reports.people import lifecycle, retention, stickiness
 from warehouse.reports.people_answers import (
     CheckResult,
@@ -45,10 +46,9 @@ from warehouse.reports.people_answers import (
     StickinessPoint,
     UnpricedModel,
 )
-from warehouse.reports.spending import costs
 from warehouse.reports.state import dimension_values, freshness, quality
+from warehouse.reports.top_users import top_users
 from warehouse.reports.traffic import activity, heatmap, overview, summary
-from warehouse.reports.users import top_users
 
 __all__ = [
     "MOST_AT_ONCE",

@@ -8,11 +8,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from warehouse.clickhouse.reader import Reader, Written
+from warehouse.clickhouse.statements import statement
 from warehouse.periods import Span, midnight
-from warehouse.reading import Reader, Written
 from warehouse.reports.answers import Filters
 from warehouse.snapshot import Snapshot
-from warehouse.statements import statement
 from warehouse.tiers import NO_DAYS, Pieces, by_tier, day_number, pieces, runs, touched_days
 
 Row = dict[str, Any]

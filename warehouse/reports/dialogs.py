@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from common.errors import DialyticsError
+from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Period, midnight
-from warehouse.reading import Reader
 from warehouse.reports.answers import NO_FILTERS, DialogPage, Filters, RecentDialog
 from warehouse.reports.asking import (
     Parameters,

@@ -10,8 +10,8 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 
+from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Span
-from warehouse.reading import Reader
 from warehouse.reports.answers import Filters
 from warehouse.reports.asking import Parameters, Row, ask, is_narrowed, tiers
 from warehouse.snapshot import Snapshot

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 
+from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Bucket, Period, bucket_start, midnight, next_bucket
-from warehouse.reading import Reader
 from warehouse.reports.answers import NO_FILTERS, Filters
 from warehouse.reports.asking import (
     Parameters,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Period
-from warehouse.reading import Reader
 from warehouse.reports.asking import Row, ask, hybrid
 from warehouse.reports.people_answers import (
     CheckResult,

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from common.zones import Clock, clock_of
+from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Period, Span
-from warehouse.reading import Reader
 from warehouse.reports.answers import (
     NO_FILTERS,
     Activity,

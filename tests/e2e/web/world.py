@@ -21,16 +21,16 @@ import asyncpg
 import httpx
 from alembic import command
 
-from api.answers.desk import now_utc
+from api.answers.responses import now_utc
 from api.app import ApiSettings, create_app
-from api.routes.health import Lifecycle
+from api.health.routes import Lifecycle
 from common.sealing import Vault
 from common.settings import DatabaseSettings, ReportSettings
 from embedded.postgres import EmbeddedPostgres
 from pipelines.cycle import run_cycle
 from pipelines.settings import PipelineSettings, Stores
-from simulator.history import load_history
-from simulator.traffic import MadeUpDialogs
+from simulator.demo.history import load_history
+from simulator.demo.traffic import MadeUpDialogs
 from tests.api.running import ADMIN_TOKEN, DATA_KEY, PASSWORD, PATIENT, api_settings, serving
 from tests.clickhouse_process import ClickHouseProcess
 from tests.conftest import alembic_config, migrated

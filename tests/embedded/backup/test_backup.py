@@ -36,15 +36,15 @@ from embedded.stack.plan import PROJECT, Plan
 from embedded.stack.settings import StackSettings
 from embedded.stack.smoke import isolated_plan
 from pipelines.cycle import run_cycle
-from pipelines.dagster_home import write_home
+from pipelines.runtime.home import write_home
 from pipelines.settings import DagsterSettings, PipelineSettings, Stores
-from tests.bot.old_values import make_old
+from tests.bot.users.old_values import make_old
 from tests.conftest import alembic_config
 from tests.embedded.constants import PASSPHRASE
 from tests.pipelines.ledger import Ledger, random_turn, turn
 from tests.running import left_running, mentioning
 from warehouse import periods, reports
-from warehouse.client import Reader
+from warehouse.clickhouse.client import Reader
 from warehouse.settings import WarehouseSettings
 from warehouse.snapshot import Snapshot, resolve
 

@@ -172,10 +172,10 @@ def test_a_service_is_a_role_of_its_own(name: str, role: str) -> None:
 @pytest.mark.parametrize(
     ("module", "role", "has_key"),
     [
-        ("bot.rotation", "dialytics_bot", True),
-        ("bot.parked", "dialytics_bot", True),
+        ("bot.users.key_rotation", "dialytics_bot", True),
+        ("bot.inbox.parked", "dialytics_bot", True),
         ("api.accounts", "dialytics_api", False),
-        ("pipelines.reconcile", "dialytics_pipelines", False),
+        ("pipelines.commands.reconcile", "dialytics_pipelines", False),
         ("migrations", "dialytics_owner", False),
     ],
 )

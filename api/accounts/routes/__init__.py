@@ -1,0 +1,1 @@
+"""Routes of registration, tokens and admins."""

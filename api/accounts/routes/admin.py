@@ -1,0 +1,107 @@
+"""What admins see and change: accounts, scopes, the record of texts read. Wiring only."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query
+
+from api.accounts.dependencies import Admin, one_value_each, secured
+from api.accounts.directory import Directory
+from api.accounts.routes.schemas import (
+    AccountList,
+    AccountView,
+    ReadingList,
+    ReadingView,
+    ScopesChange,
+)
+from api.accounts.scopes import Scope
+from api.accounts.store import Account, Accounts
+from api.errors import RefusedError
+from api.http.error_schema import problems
+
+LARGEST_ID = 2**63 - 1
+AccountId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
+
+
+def admin_routes(*, accounts: Accounts, directory: Directory) -> APIRouter:
+    """The routes under /api/v1/admin."""
+    router = APIRouter(
+        prefix="/api/v1/admin", tags=["admin"], dependencies=[Depends(one_value_each)]
+    )
+    refusals = problems(400, 401, 403, 404, 422)
+    extra = secured(Scope.ADMIN)
+
+    @router.get(
+        "/accounts",
+        response_model=AccountList,
+        responses=problems(401, 403),
+        openapi_extra=extra,
+    )
+    async def list_accounts(_admin: Admin) -> AccountList:
+        """Every account, oldest first."""
+        return AccountList(accounts=[_view(account) for account in await accounts.every()])
+
+    @router.put(
+        "/accounts/{account_id}/scopes",
+        response_model=AccountView,
+        responses=refusals,
+        openapi_extra=extra,
+    )
+    async def set_scopes(admin: Admin, account_id: AccountId, body: ScopesChange) -> AccountView:
+        """Replace what an account may do. Holds from its next request on."""
+        if account_id == admin.account_id and Scope.ADMIN not in body.scopes:
+            raise RefusedError("You cannot take the admin scope from yourself.", code="self_change")
+        account = await accounts.set_scopes(account_id, {scope.value for scope in body.scopes})
+        directory.forget(account_id)
+        return _view(account)
+
+    @router.post(
+        "/accounts/{account_id}/disable",
+        response_model=AccountView,
+        responses=refusals,
+        openapi_extra=extra,
+    )
+    async def disable(admin: Admin, account_id: AccountId) -> AccountView:
+        """Close an account: passwords and tokens stop holding at once."""
+        if account_id == admin.account_id:
+            raise RefusedError("You cannot disable yourself.", code="self_change")
+        account = await accounts.set_disabled(account_id, is_disabled=True)
+        directory.forget(account_id)
+        return _view(account)
+
+    @router.post(
+        "/accounts/{account_id}/enable",
+        response_model=AccountView,
+        responses=refusals,
+        openapi_extra=extra,
+    )
+    async def enable(_admin: Admin, account_id: AccountId) -> AccountView:
+        """Reopen a closed account."""
+        account = await accounts.set_disabled(account_id, is_disabled=False)
+        directory.forget(account_id)
+        return _view(account)
+
+    @router.get(
+        "/readings",
+        response_model=ReadingList,
+        responses=problems(401, 403, 422),
+        openapi_extra=extra,
+    )
+    async def list_readings(
+        _admin: Admin,
+        before: Annotated[int | None, Query(ge=1, le=LARGEST_ID)] = None,
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    ) -> ReadingList:
+        """Who read which texts, newest first."""
+        found = await accounts.readings(before=before, limit=limit)
+        return ReadingList(
+            readings=[ReadingView.model_validate(each, from_attributes=True) for each in found],
+            next_before=found[-1].id if len(found) == limit else None,
+        )
+
+    return router
+
+
+def _view(account: Account) -> AccountView:
+    return AccountView.model_validate(account, from_attributes=True)

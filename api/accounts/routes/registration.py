@@ -1,0 +1,95 @@
+"""Registration and one's own account. Wiring only."""
+
+from __future__ import annotations
+
+import hmac
+
+from fastapi import APIRouter
+from pydantic import SecretStr
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.accounts.dependencies import Anyone, secured
+from api.accounts.directory import Directory
+from api.accounts.login import Login
+from api.accounts.passwords import Passwords, check_policy
+from api.accounts.routes.schemas import (
+    AccountView,
+    Identity,
+    PasswordChange,
+    Registration,
+)
+from api.accounts.store import Accounts
+from api.errors import ForbiddenError, NotAuthenticatedError
+from api.http.error_schema import problems
+
+PREFIX = "/api/v1/auth"
+
+
+def auth_routes(
+    *,
+    accounts: Accounts,
+    directory: Directory,
+    login: Login,
+    passwords: Passwords,
+    registration_token: SecretStr | None,
+) -> APIRouter:
+    """The routes under /api/v1/auth."""
+    router = APIRouter(prefix=PREFIX, tags=["accounts"])
+
+    @router.post(
+        "/register", status_code=201, response_model=AccountView, responses=problems(400, 403, 422)
+    )
+    async def register(body: Registration) -> AccountView:
+        """Make an account that may read statistics. Needs the operator's admin token."""
+        if registration_token is None or not hmac.compare_digest(
+            body.admin_token.get_secret_value().encode("utf-8", "surrogatepass"),
+            registration_token.get_secret_value().encode("utf-8", "surrogatepass"),
+        ):
+            raise ForbiddenError("The admin token is wrong.", code="wrong_admin_token")
+        password = body.password.get_secret_value()
+        check_policy(password, username=body.username)
+        account = await accounts.create(body.username, await passwords.hash(password))
+        return AccountView.model_validate(account, from_attributes=True)
+
+    @router.get("/me", response_model=Identity, responses=problems(401), openapi_extra=secured())
+    async def me(request: Request, principal: Anyone) -> Identity:
+        """Who am I, and what may this request do."""
+        account = await directory.account(principal.account_id)
+        if account is None:
+            raise NotAuthenticatedError("This account is gone.")
+        return Identity(
+            id=account.id,
+            username=account.username,
+            scopes=sorted(account.scopes),
+            created_at=account.created_at,
+            disabled_at=account.disabled_at,
+            method=principal.method,
+            granted_scopes=sorted(principal.scopes),
+            rate_limit=str(request.state.limit),
+        )
+
+    @router.post(
+        "/password",
+        status_code=204,
+        response_class=Response,
+        responses=problems(400, 401, 422),
+        openapi_extra=secured(),
+    )
+    async def change_password(
+        request: Request, principal: Anyone, body: PasswordChange
+    ) -> Response:
+        """Change the password. Tokens and remembered credentials stop holding at once."""
+        await login.check_password(
+            principal.username,
+            body.current_password.get_secret_value(),
+            address=request.state.address,
+            has_token=principal.method == "bearer",
+        )
+        new = body.new_password.get_secret_value()
+        check_policy(new, username=principal.username)
+        await accounts.change_password(principal.account_id, await passwords.hash(new))
+        directory.forget(principal.account_id)
+        return Response(status_code=204)
+
+    return router

@@ -1,0 +1,88 @@
+"""Bearer tokens: for a password, or for one that still holds. Wiring only."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Annotated
+
+from fastapi import APIRouter, Form
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.accounts.dependencies import Anyone
+from api.accounts.login import Login
+from api.accounts.routes.registration import PREFIX
+from api.accounts.routes.schemas import TokenAnswer, TokenForm
+from api.accounts.tokens import Issued, TokenError, Tokens
+from api.errors import NotAuthenticatedError, RefusedError
+from api.http.error_schema import problems
+
+
+def token_routes(*, login: Login, tokens: Tokens) -> APIRouter:
+    """The routes under /api/v1/auth that answer with a token."""
+    router = APIRouter(prefix=PREFIX, tags=["accounts"])
+
+    @router.post("/token", response_model=TokenAnswer, responses=problems(400, 401, 422))
+    async def token(
+        request: Request, response: Response, form: Annotated[TokenForm, Form()]
+    ) -> TokenAnswer:
+        """Exchange a password for a short-lived bearer token (OAuth2 password form)."""
+        account = await login.check_password(
+            form.username, form.password.get_secret_value(), address=request.state.address
+        )
+        asked = frozenset(form.scope.split())
+        if asked - account.scopes:
+            raise RefusedError(
+                "The account lacks a scope that was asked for.", code="invalid_scope"
+            )
+        granted = asked or account.scopes
+        response.headers["Cache-Control"] = "no-store"
+        issued = tokens.issue(
+            account.id,
+            credentials_version=account.credentials_version,
+            scopes=granted,
+            client=form.client_id,
+        )
+        return _token_answer(issued, granted)
+
+    @router.post(
+        "/renew",
+        response_model=TokenAnswer,
+        responses=problems(400, 401),
+        openapi_extra={"security": [{"bearer": []}]},
+    )
+    async def renew(response: Response, principal: Anyone) -> TokenAnswer:
+        """Exchange a token that still holds for a new one, until API_SESSION_HOURS after the login.
+
+        The new token has the scopes of the old one that the account still has.
+        """
+        if principal.logged_in_at is None:
+            raise RefusedError("Only a bearer token can be renewed.", code="not_renewable")
+        account = await login.renewable(principal)
+        granted = principal.scopes & account.scopes
+        try:
+            issued = tokens.issue(
+                account.id,
+                credentials_version=account.credentials_version,
+                scopes=granted,
+                client=principal.client,
+                logged_in_at=principal.logged_in_at,
+            )
+        except TokenError as error:
+            raise NotAuthenticatedError(
+                "The session is over: log in again.",
+                code="session_over",
+            ) from error
+        response.headers["Cache-Control"] = "no-store"
+        return _token_answer(issued, granted)
+
+    return router
+
+
+def _token_answer(issued: Issued, scopes: Collection[str]) -> TokenAnswer:
+    return TokenAnswer(
+        access_token=issued.token,
+        token_type="bearer",  # noqa: S106 # the word, not a password
+        expires_in=issued.seconds,
+        scope=" ".join(sorted(scopes)),
+    )

@@ -1,0 +1,164 @@
+"""/health, /ready, /metrics: what machines ask about this process. Wiring only."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import Any, Literal
+
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import BaseModel, Field, SecretStr
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from api.accounts.directory import Directory
+from api.answers.snapshots import Snapshots
+from api.errors import ForbiddenError
+from api.health.schema_state import (
+    OK,
+    SchemaState,
+    postgres_state,
+    warehouse_state,
+)
+from api.http.timeouts import Patience
+from api.metrics import Metrics
+from common.http.client_address import may_read_metrics
+from common.http.health import Uptime, is_database_up, pool_use
+from common.version import VERSION
+from warehouse.clickhouse.reader import Reader
+from warehouse.errors import WarehouseError
+from warehouse.reports import freshness
+
+
+class Pool(BaseModel):
+    checked_out: int
+    checked_in: int
+    most: int
+
+
+class Health(BaseModel):
+    """How the process is."""
+
+    status: Literal["healthy", "unhealthy", "draining"]
+    version: str
+    uptime_seconds: float
+    process_id: int = Field(description="Which of several workers answered.")
+    database: Literal["connected", "disconnected"]
+    pool: Pool
+    hears_account_changes: bool
+
+
+class Readiness(BaseModel):
+    """Whether the process should get requests, and why not."""
+
+    ready: bool
+    checks: dict[str, str]
+
+
+class Lifecycle:
+    """Whether the process is on its way out."""
+
+    def __init__(self) -> None:
+        self.is_draining = False
+        self.uptime = Uptime()
+
+
+def health_routes(
+    *,
+    engine: AsyncEngine,
+    reader: Reader,
+    snapshots: Snapshots,
+    directory: Directory,
+    lifecycle: Lifecycle,
+    metrics: Metrics,
+    metrics_token: SecretStr | None,
+    trusted_hops: int,
+    patience: Patience,
+) -> APIRouter:
+    """The routes for supervisors and Prometheus."""
+    router = APIRouter(tags=["operations"])
+    postgres_schema = SchemaState(lambda: postgres_state(engine))
+    warehouse_schema = SchemaState(lambda: warehouse_state(reader))
+
+    @router.get(
+        "/health",
+        response_model=Health,
+        responses={503: {"model": Health, "description": "PostgreSQL does not answer."}},
+    )
+    async def health() -> Response:
+        """Is the process well: uptime, PostgreSQL, its pool."""
+        is_up = await is_database_up(engine, seconds=patience.health_seconds)
+        use = pool_use(engine)
+        state = Health(
+            status="draining" if lifecycle.is_draining else ("healthy" if is_up else "unhealthy"),
+            version=VERSION,
+            uptime_seconds=round(lifecycle.uptime.seconds, 1),
+            process_id=os.getpid(),
+            database="connected" if is_up else "disconnected",
+            pool=Pool(checked_out=use.checked_out, checked_in=use.checked_in, most=use.most),
+            hears_account_changes=directory.is_listening,
+        )
+        return JSONResponse(state.model_dump(), status_code=200 if is_up else 503)
+
+    @router.get(
+        "/ready",
+        response_model=Readiness,
+        responses={503: {"model": Readiness, "description": "Not now."}},
+    )
+    async def ready() -> Response:
+        """Should it get requests: schemas, PostgreSQL, a real aggregate in ClickHouse."""
+        seconds = patience.ready_seconds
+        postgres, warehouse = await asyncio.gather(
+            _check(lambda: _postgres(postgres_schema, engine), seconds=seconds),
+            _check(lambda: _warehouse(warehouse_schema, reader, snapshots), seconds=seconds),
+        )
+        checks = {
+            "postgres": postgres,
+            "warehouse": warehouse,
+            "lifecycle": "draining" if lifecycle.is_draining else OK,
+        }
+        is_ready = all(value == OK for value in checks.values())
+        return JSONResponse(
+            {"ready": is_ready, "checks": checks}, status_code=200 if is_ready else 503
+        )
+
+    @router.get("/metrics", include_in_schema=False)
+    async def prometheus(request: Request) -> Response:
+        peer = request.client.host if request.client else "unknown"
+        if not may_read_metrics(
+            peer, request.headers.items(), token=metrics_token, trusted_hops=trusted_hops
+        ):
+            raise ForbiddenError("Metrics are for this machine, or for METRICS_TOKEN.")
+        return Response(metrics.render(), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+async def _check(work: Callable[[], Any], *, seconds: float) -> str:
+    try:
+        async with asyncio.timeout(seconds):
+            return str(await work())
+    except TimeoutError:
+        return f"no answer within {seconds:g} s"
+    except (SQLAlchemyError, OSError):
+        return "does not answer"
+    except WarehouseError as error:
+        return str(error)
+
+
+async def _postgres(schema: SchemaState, engine: AsyncEngine) -> str:
+    async with engine.connect() as connection:
+        await connection.execute(text("SELECT 1"))
+    return await schema.get()
+
+
+async def _warehouse(schema: SchemaState, reader: Reader, snapshots: Snapshots) -> str:
+    state = await schema.get()
+    if state == OK:
+        await freshness(reader, snapshot=await snapshots.current(is_wanted_again=False))
+    return state

@@ -1,0 +1,39 @@
+"""Background loops of one API process: its gauges, and its pool of database connections."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from api.metrics import Metrics
+from common.http.health import pool_use
+from common.log import get_logger
+
+REFRESH_SECONDS = 5.0
+LOOK_SECONDS = 1.0
+WARN_AGAIN_SECONDS = 30.0
+
+log = get_logger(__name__)
+
+
+async def keep_gauges_fresh(metrics: Metrics) -> None:
+    """Write the gauges down until cancelled: another worker shows them while none asks this one."""
+    while True:
+        metrics.refresh()
+        await asyncio.sleep(REFRESH_SECONDS)
+
+
+async def watch_pool(engine: AsyncEngine) -> None:
+    """Warn until cancelled while the pool is nearly full: at once, then every half minute."""
+    warned_at: float | None = None
+    while True:
+        use = pool_use(engine)
+        now = time.monotonic()
+        if not use.is_high:
+            warned_at = None
+        elif warned_at is None or now - warned_at >= WARN_AGAIN_SECONDS:
+            log.warning("pool_nearly_exhausted", in_use=use.checked_out, most=use.most)
+            warned_at = now
+        await asyncio.sleep(LOOK_SECONDS)

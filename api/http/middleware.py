@@ -1,0 +1,201 @@
+"""What surrounds every request: HEAD, its id, the headers of safety, the last resort for errors.
+
+Pure ASGI, no business: works the same for the API, the pages and the metrics.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Collection
+from http import HTTPStatus
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import ForbiddenError
+from api.http.errors import render
+from api.metrics import Metrics
+from common.http.origins import SAFE_METHODS, is_cross_origin
+from common.tracing import Span, trace
+
+LARGEST_BODY_BYTES = 1 << 20
+_ACCEPTABLE_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+
+SAFETY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+)
+# Answers of the API are not pages: nothing in them may run or be framed.
+API_POLICY = b"default-src 'none'; frame-ancestors 'none'"
+
+
+class HeadAsGet:
+    """Answers HEAD as GET without the body: the same status and headers, whatever the route.
+
+    The server leaves out the body and, at its first piece, tells the answer that it has ended, so
+    that a stream which nobody reads stops.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+        has_ended = False
+
+        async def send_head(message: Message) -> None:
+            nonlocal has_ended
+            if has_ended:
+                return
+            if message["type"] == "http.response.body":
+                has_ended = True
+                message = {"type": "http.response.body"}
+            await send(message)
+
+        # The server keeps its own scope, by which it knows that no body is due.
+        await self._app({**scope, "method": "GET"}, receive, send_head)
+
+
+class RequestContext:
+    """Gives every request an id, every response the headers of safety."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _given_id(scope) or secrets.token_hex(8)
+        scope.setdefault("state", {})["request_id"] = request_id
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        added = [*SAFETY_HEADERS, (b"x-request-id", request_id.encode())]
+
+        async def send_with_headers(message: Message, traced: Span) -> None:
+            if message["type"] == "http.response.start":
+                traced.set(status=message["status"])
+                headers = list(message["headers"])
+                if not any(name == b"content-security-policy" for name, _ in headers):
+                    headers.append((b"content-security-policy", API_POLICY))
+                message["headers"] = headers + added
+            await send(message)
+
+        with trace("request", method=scope["method"], request_id=request_id) as traced:
+            await self._app(scope, receive, lambda message: send_with_headers(message, traced))
+            # The path as it was asked may name a person.
+            traced.set(route=getattr(scope.get("route"), "path", None))
+
+
+class OriginCheck:
+    """Refuses what a page of another origin makes a browser send, before it counts for anybody.
+
+    Args:
+        allowed: origins whose pages may call.
+        behind_proxy: whether a proxy of ours says under which name it was asked.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, allowed: Collection[str], behind_proxy: bool, metrics: Metrics
+    ) -> None:
+        self._app = app
+        self._allowed = allowed
+        self._behind_proxy = behind_proxy
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_checked = scope["type"] == "http" and scope["method"] not in SAFE_METHODS
+        if is_checked and is_cross_origin(
+            scope["headers"],
+            scheme=scope["scheme"],
+            allowed=self._allowed,
+            behind_proxy=self._behind_proxy,
+        ):
+            failure = ForbiddenError(
+                "Pages of this origin may not do this. CORS_ORIGINS names those that may.",
+                code="cross_origin",
+            )
+            self._metrics.count_refusal(failure.code)
+            response = render(failure, request_id=scope["state"]["request_id"])
+            await response(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+class BodyLimit:
+    """Refuses bodies above what any request of the API needs, before they are in memory."""
+
+    def __init__(self, app: ASGIApp, *, largest_bytes: int = LARGEST_BODY_BYTES) -> None:
+        self._app = app
+        self._largest = largest_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        declared = Headers(scope=scope).get("content-length", "0")
+        if not declared.isdigit() or int(declared) > self._largest:
+            response = render(_too_large(), request_id=scope["state"]["request_id"])
+            await response(scope, receive, send)
+            return
+        left = self._largest
+
+        async def bounded_receive() -> Message:
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise _too_large()
+            return message
+
+        await self._app(scope, bounded_receive, send)
+
+
+def _too_large() -> HTTPException:
+    # The framework's own error: any other one, raised while a body is read, becomes a 400.
+    return HTTPException(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        f"The body is larger than {LARGEST_BODY_BYTES} bytes.",
+        headers={"Connection": "close"},
+    )
+
+
+class LastResort:
+    """Turns what nobody caught into a rendered error, inside CORS so that pages can read it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        has_started = False
+
+        async def watched_send(message: Message) -> None:
+            nonlocal has_started
+            has_started = has_started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched_send)
+        except Exception as error:
+            # Whatever it is, the client gets the one shape of errors and the log the cause.
+            if has_started:
+                raise
+            response = render(error, request_id=scope["state"]["request_id"])
+            await response(scope, receive, send)
+
+
+def _given_id(scope: Scope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _ACCEPTABLE_ID.fullmatch(value):
+            return str(value.decode())
+    return None

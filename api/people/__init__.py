@@ -1,0 +1,1 @@
+"""Names of people and texts of dialogs, from the bot's database."""

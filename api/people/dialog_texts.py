@@ -1,0 +1,180 @@
+"""The texts of a dialog, from PostgreSQL, opened for one reading. Knows no route."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, tuple_
+
+from api.errors import NotFoundError
+from api.people.bot_database import BotTables
+from bot.db.tables import (
+    Dialog,
+    LlmCall,
+    Message,
+    Turn,
+    User,
+)
+from common import bindings
+from common.bindings import Binding
+from common.sealing import UnreadableError, Vault
+
+ANSWERS = ("answered", "incomplete", "refused", "cancelled")
+"""Outcomes of attempts that did not fail."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedText:
+    id: UUID
+    turn_id: UUID
+    user_key: int
+    role: str
+    text: str | None
+    """None: the text cannot be opened with this installation's key."""
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedDialog:
+    id: UUID
+    chat_type: str
+    started_at: datetime
+    closed_at: datetime | None
+    messages: list[OpenedText]
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FailedCall:
+    """An attempt at a model that ended without an answer, and why by the provider's account."""
+
+    turn_id: UUID
+    user_key: int
+    attempt: int
+    model: str
+    started_at: datetime
+    outcome: str
+    http_status: int | None
+    provider_code: str | None
+    generation_id: str | None
+    message: str | None
+
+
+class Texts:
+    """Reads dialogs under the reader's role and opens them with the vault."""
+
+    def __init__(self, tables: BotTables, vault: Vault) -> None:
+        self._tables = tables
+        self._vault = vault
+
+    async def of(self, dialog_id: UUID, *, after: UUID | None, limit: int) -> OpenedDialog:
+        """A page of a dialog, oldest first. Deleted messages are not shown.
+
+        Raises:
+            NotFoundError: no such dialog, or it was erased.
+        """
+        async with self._tables.reading() as session:
+            found = await self._tables.ask(
+                session, "dialog", select(Dialog).where(Dialog.id == dialog_id)
+            )
+            dialog = found.scalar_one_or_none()
+            if dialog is None:
+                raise NotFoundError("There is no such dialog. It may have been erased.")
+            statement = (
+                select(Message, User.wrapped_key, User.telegram_hmac)
+                .join(User, User.key == Message.user_key)
+                .where(Message.dialog_id == dialog_id, Message.deleted_at.is_(None))
+                .order_by(Message.created_at, Message.id)
+                .limit(limit + 1)
+            )
+            if after is not None:
+                place = tuple_(Message.created_at, Message.id)
+                named = select(Message.created_at, Message.id).where(
+                    Message.id == after, Message.dialog_id == dialog_id
+                )
+                last = (await self._tables.ask(session, "dialog_page", named)).one_or_none()
+                if last is None:
+                    raise NotFoundError("There is no such message in this dialog.")
+                statement = statement.where(place > (last.created_at, last.id))
+            rows = (await self._tables.ask(session, "dialog_texts", statement)).all()
+        return OpenedDialog(
+            id=dialog.id,
+            chat_type=dialog.chat_type,
+            started_at=dialog.started_at,
+            closed_at=dialog.closed_at,
+            messages=[self._open(*row) for row in rows[:limit]],
+            has_more=len(rows) > limit,
+        )
+
+    async def failures(self, dialog_id: UUID, *, limit: int) -> list[FailedCall]:
+        """The newest failed attempts of a dialog, newest first.
+
+        Raises:
+            NotFoundError: no such dialog, or it was erased.
+        """
+        columns = (LlmCall.id, LlmCall.turn_id, LlmCall.attempt, LlmCall.model, LlmCall.started_at,
+                   LlmCall.outcome, LlmCall.http_status, LlmCall.provider_code,
+                   LlmCall.generation_id, LlmCall.provider_message)  # fmt: skip
+        statement = (
+            select(*columns, Turn.user_key, User.wrapped_key, User.telegram_hmac)
+            .join(Turn, Turn.id == LlmCall.turn_id)
+            .outerjoin(User, User.key == Turn.user_key)
+            .where(Turn.dialog_id == dialog_id, LlmCall.outcome.not_in(ANSWERS))
+            .order_by(LlmCall.started_at.desc(), LlmCall.attempt.desc())
+            .limit(limit)
+        )
+        async with self._tables.reading() as session:
+            dialog = select(Dialog.id).where(Dialog.id == dialog_id)
+            found = await self._tables.ask(session, "dialog", dialog)
+            if found.scalar_one_or_none() is None:
+                raise NotFoundError("There is no such dialog. It may have been erased.")
+            rows = (await self._tables.ask(session, "dialog_failures", statement)).all()
+        return [
+            FailedCall(
+                turn_id=row.turn_id,
+                user_key=row.user_key,
+                attempt=row.attempt,
+                model=row.model,
+                started_at=row.started_at,
+                outcome=row.outcome,
+                http_status=row.http_status,
+                provider_code=row.provider_code,
+                generation_id=row.generation_id,
+                message=self._text(
+                    row.provider_message,
+                    bindings.provider_message(row.id, row.turn_id),
+                    row.wrapped_key,
+                    row.telegram_hmac,
+                ),
+            )
+            for row in rows
+        ]
+
+    def _text(
+        self,
+        sealed: bytes | None,
+        binding: Binding,
+        wrapped_key: bytes | None,
+        telegram_hmac: bytes | None,
+    ) -> str | None:
+        if sealed is None or wrapped_key is None or telegram_hmac is None:
+            return None
+        try:
+            opened = self._vault.person(wrapped_key, telegram_hmac).open_text(sealed, binding)
+        except UnreadableError:
+            return None
+        # A lone surrogate, which Telegram may send, has no place in JSON.
+        return opened.encode("utf-8", "replace").decode()
+
+    def _open(self, message: Message, wrapped_key: bytes, telegram_hmac: bytes) -> OpenedText:
+        binding = bindings.text(message.id, message.dialog_id)
+        return OpenedText(
+            id=message.id,
+            turn_id=message.turn_id,
+            user_key=message.user_key,
+            role=message.role,
+            text=self._text(message.content, binding, wrapped_key, telegram_hmac),
+            created_at=message.created_at,
+        )

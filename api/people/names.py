@@ -1,0 +1,112 @@
+"""People's names, read from PostgreSQL when they are shown, for the few keys shown.
+
+Nothing is kept: an erased person is nameless in the very next answer. Knows no route.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import String, cast, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.http.timeouts import USUAL
+from api.people.bot_database import BotTables
+from bot.db.tables import User
+from common import bindings
+from common.log import get_logger
+from common.sealing import UnreadableError, Vault
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PersonName:
+    name: str | None
+    username: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    people: dict[int, PersonName]
+    version: str
+    """Changes when any name of these keys changed, appeared or was erased."""
+
+
+NOBODY = Names(people={}, version="")
+
+
+def with_name(row: Mapping[str, Any], names: Names) -> dict[str, Any]:
+    """A row of a table with the name of its `user_key`."""
+    person = names.people.get(row.get("user_key", 0))
+    return {
+        **row,
+        "name": person.name if person else None,
+        "username": person.username if person else None,
+    }
+
+
+class NameBook:
+    """Opens the sealed profiles of people who are shown.
+
+    Args:
+        tables: where they are.
+        vault: what opens them.
+        patience_seconds: how long an answer waits for names.
+    """
+
+    def __init__(
+        self,
+        tables: BotTables,
+        vault: Vault,
+        *,
+        patience_seconds: float = USUAL.names_seconds,
+    ) -> None:
+        self._tables = tables
+        self._vault = vault
+        self._patience_seconds = patience_seconds
+
+    async def of(self, keys: Collection[int]) -> Names:
+        """Names by key. Absent: erased, unreadable, or the database is away."""
+        if not keys:
+            return NOBODY
+        statement = (
+            select(
+                User.key,
+                cast(User.version, String),
+                User.wrapped_key,
+                User.telegram_hmac,
+                User.sealed_profile,
+            )
+            .where(User.key.in_(sorted(keys)))
+            .order_by(User.key)
+        )
+        try:
+            async with asyncio.timeout(self._patience_seconds), self._tables.reading() as session:
+                rows = (await self._tables.ask(session, "people_names", statement)).all()
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            log.warning("names_unavailable", error=type(error).__name__)
+            return Names(people={}, version="unavailable")
+        digest = hashlib.sha256()
+        people: dict[int, PersonName] = {}
+        for key, version, wrapped_key, telegram_hmac, sealed_profile in rows:
+            digest.update(f"{key}:{version};".encode())
+            try:
+                sealer = self._vault.person(wrapped_key, telegram_hmac)
+                profile = orjson.loads(sealer.open(sealed_profile, bindings.profile(telegram_hmac)))
+            except (UnreadableError, orjson.JSONDecodeError):
+                continue
+            people[key] = person_name(profile)
+        return Names(people=people, version=digest.hexdigest()[:16])
+
+
+def person_name(profile: dict[str, object]) -> PersonName:
+    """The name in a profile as the bot seals it."""
+    parts = [str(profile[part]) for part in ("first_name", "last_name") if profile.get(part)]
+    username = profile.get("username")
+    return PersonName(name=" ".join(parts) or None, username=str(username) if username else None)

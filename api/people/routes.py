@@ -1,0 +1,95 @@
+"""The text of a dialog, for the scope that may read texts; every reading is recorded first."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.accounts.dependencies import TextsReader, one_value_each, secured
+from api.accounts.scopes import Scope
+from api.accounts.store import Accounts
+from api.http.error_schema import RATE_HEADERS, problems
+from api.http.json import to_json
+from api.people.dialog_texts import Texts
+from api.people.names import NOBODY, NameBook
+from api.people.schemas import DialogFailures, DialogText
+
+
+def text_routes(*, texts: Texts, names: NameBook, accounts: Accounts) -> APIRouter:
+    """The routes under /api/v1/dialogs."""
+    router = APIRouter(
+        prefix="/api/v1/dialogs", tags=["texts"], dependencies=[Depends(one_value_each)]
+    )
+
+    @router.get(
+        "/{dialog_id}/text",
+        response_model=DialogText,
+        responses={200: {"headers": RATE_HEADERS}, **problems(401, 403, 404, 422)},
+        openapi_extra=secured(Scope.TEXTS_READ),
+    )
+    async def dialog_text(
+        request: Request,
+        principal: TextsReader,
+        dialog_id: UUID,
+        after: Annotated[UUID | None, Query(description="`next_after` of the page before.")] = None,
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    ) -> Response:
+        """The texts of a dialog, oldest first. Admins see who read what in /admin/readings."""
+        dialog = await texts.of(dialog_id, after=after, limit=limit)
+        keys = sorted({message.user_key for message in dialog.messages})
+        await accounts.record_reading(
+            principal.account_id,
+            dialog_id=dialog.id,
+            user_keys=keys,
+            messages=len(dialog.messages),
+            request_id=request.state.request_id,
+        )
+        known = await names.of(keys) if principal.may(Scope.NAMES_READ) else NOBODY
+        return Response(
+            to_json(
+                {
+                    "dialog_id": dialog.id,
+                    "chat_type": dialog.chat_type,
+                    "started_at": dialog.started_at,
+                    "closed_at": dialog.closed_at,
+                    "messages": dialog.messages,
+                    "people": known.people,
+                    "next_after": dialog.messages[-1].id if dialog.has_more else None,
+                }
+            ),
+            media_type="application/json",
+            headers={"Cache-Control": "no-store"},
+        )
+
+    @router.get(
+        "/{dialog_id}/failures",
+        response_model=DialogFailures,
+        responses={200: {"headers": RATE_HEADERS}, **problems(401, 403, 404, 422)},
+        openapi_extra=secured(Scope.TEXTS_READ),
+    )
+    async def dialog_failures(
+        request: Request,
+        principal: TextsReader,
+        dialog_id: UUID,
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    ) -> Response:
+        """Why the provider did not answer, newest first: its sentence may quote the person."""
+        failures = await texts.failures(dialog_id, limit=limit)
+        await accounts.record_reading(
+            principal.account_id,
+            dialog_id=dialog_id,
+            user_keys=sorted({failure.user_key for failure in failures}),
+            messages=sum(failure.message is not None for failure in failures),
+            request_id=request.state.request_id,
+        )
+        return Response(
+            to_json({"dialog_id": dialog_id, "failures": failures}),
+            media_type="application/json",
+            headers={"Cache-Control": "no-store"},
+        )
+
+    return router

@@ -1,0 +1,1 @@
+"""Routes of reports and queries."""

@@ -1,0 +1,102 @@
+"""POST /api/v1/query: metrics by dimensions under filters. Wiring only."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import orjson
+import pyarrow as pa
+from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.accounts.dependencies import StatsReader, one_value_each
+from api.answers.arrow_schema import (
+    COUNT,
+    DAY,
+    DECIMAL,
+    MOMENT,
+    NUMBER,
+    TEXT,
+    joined,
+)
+from api.answers.questions import Question, Report, ReportRequest
+from api.answers.responses import Desk
+from api.stats.arguments import FormatQuery
+from api.stats.query_schema import QueryBody
+from api.stats.routes import answers
+from api.stats.schemas import QueryResult
+from warehouse.catalogue import BY_NAME
+from warehouse.clickhouse.reader import Reader
+from warehouse.periods import Bucket
+from warehouse.query import QueryRequest, parse, run
+from warehouse.query.metrics import COSTS, PERCENTILES
+from warehouse.snapshot import Snapshot
+
+
+def query_routes(*, desk: Desk, default_tz: str) -> APIRouter:
+    """The one route for every other question."""
+    router = APIRouter(prefix="/api/v1", tags=["stats"], dependencies=[Depends(one_value_each)])
+
+    @router.post("/query", **answers(QueryResult, 400))
+    async def query(
+        request: Request,
+        principal: StatsReader,
+        body: QueryBody,
+        arguments: Annotated[FormatQuery, Query()],
+    ) -> Response:
+        """Any metrics by any dimensions under filters, from the rollups; at most 1,000 rows."""
+        written = body.model_dump(mode="json", exclude_unset=True)
+
+        def question(now: datetime, snapshot: Snapshot) -> Question:
+            beginning = snapshot.beginning if body.date_range == "all" else None
+            asked = parse(written, now=now, default_tz=default_tz, beginning=beginning)
+            return Question(
+                "query",
+                asked.period,
+                (orjson.dumps(asked.normalised, option=orjson.OPT_SORT_KEYS),),
+                lambda reader, snapshot: _run(reader, snapshot, asked),
+            )
+
+        # Not as JSON: what is not checked yet may hold what no JSON can.
+        report = ReportRequest(("query", repr(written)), question, arguments.asked)
+        return await desk.serve(request, principal, report)
+
+    return router
+
+
+async def _run(reader: Reader, snapshot: Snapshot, asked: QueryRequest) -> Report:
+    found = await run(reader, asked, snapshot=snapshot)
+    schema = joined(
+        ((name, _dimension_type(name, asked.period.bucket)) for name in asked.dimensions),
+        ((name, _metric_type(name)) for name in asked.metrics),
+    )
+    return Report(
+        fields={
+            "results": found.results,
+            "query": found.query,
+            "warnings": found.warnings,
+            "total_rows": found.total_rows,
+            "has_more": found.has_more,
+            "time_labels": found.time_labels,
+        },
+        rows=[
+            dict(zip(schema.names, (*row.dimensions, *row.metrics), strict=True))
+            for row in found.results
+        ],
+        schema=schema,
+    )
+
+
+def _dimension_type(name: str, bucket: Bucket) -> pa.DataType:
+    if name.startswith("time"):
+        return DAY if bucket in (Bucket.DAY, Bucket.WEEK, Bucket.MONTH) else MOMENT
+    return COUNT if name == "bot" else TEXT
+
+
+def _metric_type(name: str) -> pa.DataType:
+    if name in COSTS:
+        return DECIMAL
+    is_ratio = name in PERCENTILES or BY_NAME[name].unit == "ratio" or " per " in BY_NAME[name].unit
+    return NUMBER if is_ratio else COUNT

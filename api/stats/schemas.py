@@ -1,0 +1,189 @@
+"""The shapes of stats answers: what every answer states, then the report itself.
+
+The reports are the warehouse's own dataclasses; these models are their contract in OpenAPI.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from api.people.schemas import Person
+from warehouse.periods import Bucket, PeriodName
+from warehouse.query import QueryRow
+from warehouse.reports import (
+    Activity,
+    CohortWidth,
+    Costs,
+    DimensionValues,
+    Freshness,
+    Funnel,
+    Heatmap,
+    Lifecycle,
+    Models,
+    Quality,
+    Retention,
+    Stickiness,
+    Summary,
+    TopUser,
+    TopUsersBy,
+)
+
+
+class PeriodView(BaseModel):
+    """The period as it was resolved: half-open, UTC."""
+
+    name: PeriodName
+    since: datetime
+    until: datetime = Field(description="Exclusive. May lie in the future: see `is_partial`.")
+    tz: str = Field(description="IANA zone in which days and hours are cut.")
+    bucket: Bucket
+
+
+class Age(BaseModel):
+    """How old an answer is."""
+
+    lag_seconds: float = Field(description="Age of the data when this answer was served.")
+    data_through: datetime = Field(description="Everything received before this is counted.")
+    snapshot: str = Field(description="Equal for answers that rest on the same build.")
+    report_timezone: str = Field(description="The zone of daily builds, cohorts and checks.")
+
+
+class Envelope(Age):
+    """What every answer about a period states."""
+
+    newest_through: datetime = Field(
+        description="As `data_through`, but for days withheld: later than it when there is one."
+    )
+    is_partial: bool = Field(description="Whether the period reaches beyond `data_through`.")
+    period: PeriodView
+
+
+class Named(Envelope):
+    """An answer that shows people."""
+
+    people: dict[str, Person] = Field(
+        description="Names by `user_key`, for accounts with `names:read`. Absent: erased,"
+        " unreadable, or the database that knows them is away.",
+        examples=[{"42": {"name": "Ann Lee", "username": "ann"}}],
+    )
+
+
+class DialogView(BaseModel):
+    """A dialog with a turn in the period, as the ledger knows it: no text."""
+
+    dialog_id: UUID
+    bot_id: int
+    user_key: int = Field(description="The person of the latest turn; a group has several.")
+    users: int
+    chat_type: str
+    language: str | None
+    turns: int
+    user_messages: int
+    answers: int
+    tokens: int
+    cost_usd: Decimal | None = Field(
+        description="null: there are turns of unknown cost, and no cost at all is known."
+    )
+    unpriced_turns: int
+    first_turn_at: datetime
+    last_turn_at: datetime
+    last_status: str
+    last_model: str | None
+
+
+class Dashboard(Named):
+    summary: Summary
+    activity: Activity
+    recent_dialogs: list[DialogView]
+    top_users: list[TopUser]
+
+
+class SummaryAnswer(Envelope):
+    summary: Summary
+
+
+class ActivityAnswer(Envelope):
+    activity: Activity
+
+
+class DialogsAnswer(Named):
+    dialogs: list[DialogView]
+    next_cursor: str | None = Field(description="`cursor` of the next page; null on the last.")
+
+
+class TopUsersAnswer(Named):
+    by: TopUsersBy
+    top_users: list[TopUser]
+
+
+class ModelsAnswer(Envelope):
+    models: Models
+
+
+class RetentionAnswer(Envelope):
+    width: CohortWidth
+    retention: Retention
+
+
+class StickinessAnswer(Envelope):
+    stickiness: Stickiness
+
+
+class LifecycleAnswer(Envelope):
+    lifecycle: Lifecycle
+
+
+class HeatmapAnswer(Envelope):
+    heatmap: Heatmap
+
+
+class FunnelAnswer(Envelope):
+    funnel: Funnel
+
+
+class CostsAnswer(Envelope):
+    costs: Costs
+
+
+class DimensionsAnswer(Envelope):
+    dimensions: DimensionValues
+
+
+class QualityAnswer(Envelope):
+    quality: Quality
+
+
+class FreshnessAnswer(Age):
+    freshness: Freshness
+
+
+class MetricView(BaseModel):
+    """One metric: what it means and what it may be added up over."""
+
+    name: str
+    title: str
+    definition: str
+    unit: str
+    additive_over: list[str] = Field(
+        description="Dimensions whose groups may be summed: time, bot, chat_type, language, model,"
+        " model_asked. Empty: ask for the whole range instead."
+    )
+    source: str
+
+
+class CatalogueAnswer(Age):
+    metrics: list[MetricView]
+
+
+class QueryResult(Envelope):
+    results: list[QueryRow]
+    query: dict[str, Any] = Field(description="The query as understood, defaults filled in.")
+    warnings: list[str]
+    total_rows: int | None
+    has_more: bool
+    time_labels: list[datetime | date | str | int | None] | None

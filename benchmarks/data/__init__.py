@@ -1,0 +1,1 @@
+"""How fast the warehouse is filled and asked."""

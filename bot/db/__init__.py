@@ -1,0 +1,1 @@
+"""The bot's tables, statements and locks in PostgreSQL."""

@@ -1,0 +1,1 @@
+"""Renders a model's Markdown as messages of Telegram."""

@@ -1,0 +1,1 @@
+"""Stores updates, and works through them in order: one queue for each chat."""

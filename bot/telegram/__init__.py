@@ -1,0 +1,1 @@
+"""Speaks to Telegram: reads its updates, sends within its limits."""

@@ -1,0 +1,85 @@
+"""The words for what went wrong, in the person's language. Knows no transport."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from math import ceil
+
+from babel.dates import format_timedelta
+
+from bot.i18n import Translator
+from bot.turns.responder import Notice, Refusal
+
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+LONGEST_WAIT_SECONDS = 30 * DAY
+SOON_SECONDS = MINUTE
+"""Up to this long the usual words will do."""
+
+
+def notice_text(notice: Notice, _: Translator, *, seconds: float | None = None) -> str:
+    """What a person is told about an answer that is missing or not whole.
+
+    `seconds`: after which asking again may help.
+    """
+    if notice in {Notice.RATE_LIMITED, Notice.FAILED} and seconds and seconds > SOON_SECONDS:
+        return _("⚠️ The model cannot answer now. Please try again {time}.", time=_time(seconds, _))
+    texts = {
+        Notice.INCOMPLETE: _("⚠️ The answer broke off here. Use /redo to ask again."),
+        Notice.LENGTH: _("✂️ The answer reached its length limit. Write “continue” to read on."),
+        Notice.STOPPED: _("⏹ Stopped."),
+        Notice.INTERRUPTED: _(
+            "⚠️ The bot was restarted while answering. Please send your message again."
+        ),
+        Notice.RATE_LIMITED: _("⚠️ The model is overloaded now. Please try again in a minute."),
+        Notice.TOO_LONG: _(
+            "⚠️ This conversation is too long for the model. Start a new one with /new."
+        ),
+        Notice.MODERATION: _("⚠️ The model's provider declined to answer this message."),
+        Notice.TIMEOUT: _("⚠️ The model did not answer in time. Please try again."),
+        Notice.THINKING: _(
+            "🤔 The model used up its length limit by thinking. Ask again, or in smaller steps."
+        ),
+        Notice.FAILED: _("⚠️ The model cannot answer now. Please try again later."),
+    }
+    return texts[notice]
+
+
+def _time(seconds: float, _: Translator) -> str:
+    """As in "in 2 hours"; rounded up, so that nobody comes too early."""
+    unit = next((unit for unit in (DAY, HOUR) if seconds > unit), MINUTE)
+    whole = ceil(min(seconds, LONGEST_WAIT_SECONDS) / unit) * unit
+    return format_timedelta(timedelta(seconds=whole), add_direction=True, locale=_.locale)
+
+
+def unreachable_text(_: Translator) -> str:
+    """What a person is told in private when their group takes no message of the bot."""
+    return _(
+        "⚠️ I could not send my answer to the group: I may not write there, or its topic is closed."
+        " Please ask an admin to let me write."
+    )
+
+
+def refusal_text(refusal: Refusal, _: Translator) -> str:  # noqa: PLR0911 # one for each reason
+    """Why a message is not answered, and what to do."""
+    match refusal.reason:
+        case "access":
+            return _("🔒 This bot answers invited people only. Ask its owner for access.")
+        case "rate_limit":
+            return _.plural(
+                "⏳ Too many messages. Try again in {count} second.",
+                "⏳ Too many messages. Try again in {count} seconds.",
+                max(round(refusal.retry_seconds or 1), 1),
+            )
+        case "daily_messages" | "daily_usd":
+            return _("⛔ Your limit for today is used up. It starts anew tomorrow. See /usage.")
+        case "monthly_messages" | "monthly_usd":
+            return _("⛔ Your limit for this month is used up. See /usage.")
+        case "unpriced":
+            return _("⛔ This model's price is not known, so it cannot be used within a budget.")
+        case "undeliverable":
+            return _(
+                "⚠️ My last answers could not be delivered here. If you can read this, please send"
+                " your message again."
+            )
+        case _:
+            return _("⛔ Your message cannot be answered now.")

@@ -1,0 +1,54 @@
+"""Chats that take no messages: after some refusals in a row no answer is paid for there.
+
+Kept in PostgreSQL, so that a restart forgets none of it. Knows no transport.
+"""
+
+from __future__ import annotations
+
+from bot.db.retry import persist
+from bot.db.sql import statement
+from common.postgres import Sessions, transaction
+from common.sealing import Vault
+
+
+class ChatRefusals:
+    """Counts the refusals of each chat since the last message that it took."""
+
+    def __init__(self, bot_id: int, *, sessions: Sessions, vault: Vault) -> None:
+        self._bot_id = bot_id
+        self._sessions = sessions
+        self._vault = vault
+        self._counted: set[bytes] | None = None
+        """Chats with a count, as far as this process knows; None: not read yet."""
+
+    async def refused(self, chat_id: int) -> int:
+        """An answer was refused there; returns how many in a row, within an hour."""
+        chat = self._vault.lookup("chat", chat_id)
+        count = await persist(lambda: self._count(chat))
+        if self._counted is not None:
+            self._counted.add(chat)
+        return count
+
+    async def delivered(self, chat_id: int, *, is_counted: bool = False) -> None:
+        """A message arrived there. `is_counted`: the ledger says so, whoever counted."""
+        if self._counted is None:
+            self._counted = await persist(self._read)
+        chat = self._vault.lookup("chat", chat_id)
+        if is_counted or chat in self._counted:
+            await persist(lambda: self._clear(chat))
+            self._counted.discard(chat)
+
+    async def _count(self, chat: bytes) -> int:
+        async with transaction(self._sessions) as session:
+            values = {"bot_id": self._bot_id, "chat_hmac": chat}
+            return int((await session.execute(statement("refuse_chat"), values)).scalar_one())
+
+    async def _read(self) -> set[bytes]:
+        async with transaction(self._sessions) as session:
+            rows = await session.scalars(statement("refused_chats"), {"bot_id": self._bot_id})
+            return set(rows)
+
+    async def _clear(self, chat: bytes) -> None:
+        async with transaction(self._sessions) as session:
+            values = {"bot_id": self._bot_id, "chat_hmac": chat}
+            await session.execute(statement("clear_chat"), values)

@@ -1,0 +1,1 @@
+"""One turn: a question, the attempts at an answer, and their record."""

@@ -1,0 +1,271 @@
+"""Writes turns, attempts and their messages. Only statements, no decisions.
+
+A turn is opened together with its first attempt, before the request leaves, and finished once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID, uuid4, uuid5
+
+import asyncpg
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.db.sql import statement
+from bot.db.statements import Statements
+from bot.llm.completion import CallReport, Completion
+from bot.turns.question import dump
+from bot.turns.records import (
+    Context,
+    Ending,
+    Interrupted,
+    OpenTurn,
+    Question,
+    TakenError,
+)
+from common import bindings
+from common.sealing import Sealer
+from common.tracing import span
+from common.vocabulary import Role, TurnStatus
+
+
+class Ledger:
+    """Turns, attempts and messages of one bot."""
+
+    def __init__(self, bot_id: int, *, statements: Statements) -> None:
+        self._bot_id = bot_id
+        self._statements = statements
+
+    async def open(
+        self,
+        question: Question,
+        context: Context,
+        *,
+        model: str,
+        session: AsyncSession | None = None,
+    ) -> OpenTurn:
+        """Write the turn, its text, and its first attempt.
+
+        With a session in the caller's transaction; without one it is committed on return.
+
+        Raises:
+            TakenError: the updates are in another turn, or the person is gone.
+        """
+        turn = OpenTurn(
+            id=uuid4(),
+            dialog_id=context.dialog_id or uuid4(),
+            call_id=uuid4(),
+            question=question,
+        )
+        message_id = uuid4()
+        content = parts = None
+        if not question.is_repeated:
+            content = question.sealer.seal_text(
+                question.text, bindings.text(message_id, turn.dialog_id)
+            )
+            parts = question.sealer.seal_text(
+                dump(question.messages), bindings.parts(message_id, turn.dialog_id)
+            )
+        await self._take(
+            "open_turn",
+            question,
+            {
+                "turn_id": turn.id,
+                "dialog_id": turn.dialog_id,
+                "is_new_dialog": context.dialog_id is None,
+                "call_id": turn.call_id,
+                "message_id": message_id,
+                "model": model,
+                "content": content,
+                "sealed_parts": parts,
+                "content_length": len(question.text),
+                "replaces": question.replaces,
+            },
+            session,
+        )
+        return turn
+
+    async def reject(
+        self, question: Question, context: Context, *, reason: str, session: AsyncSession
+    ) -> None:
+        """Write a refused turn, finished, in the caller's transaction. No text is kept.
+
+        Raises:
+            TakenError: the updates are in another turn.
+        """
+        await self._take(
+            "reject_turn",
+            question,
+            {
+                "turn_id": uuid4(),
+                "dialog_id": context.dialog_id or uuid4(),
+                "is_new_dialog": context.dialog_id is None,
+                "reason": reason,
+            },
+            session,
+        )
+
+    async def next_attempt(
+        self, turn: OpenTurn, *, outcome: str, report: CallReport, model: str
+    ) -> OpenTurn:
+        """Close the open attempt and open another one.
+
+        Raises:
+            TakenError: the turn was finished by someone else.
+        """
+        following = replace(turn, call_id=uuid4(), attempt=turn.attempt + 1)
+        opened = await self._statements.rows(
+            "next_call",
+            {
+                "turn_id": turn.id,
+                "call_id": turn.call_id,
+                "next_call_id": following.call_id,
+                "attempt": following.attempt,
+                "model": model,
+                "outcome": outcome,
+                **_stated(report, turn.question.sealer, turn.call_id, turn.id),
+            },
+        )
+        if not opened:
+            raise TakenError("the turn was finished by another process")
+        return following
+
+    async def record_answer(self, turn: OpenTurn, completion: Completion, *, outcome: str) -> None:
+        """Keep the answer before it is delivered; may be called again after a doubtful commit."""
+        question = turn.question
+        message_id = uuid5(turn.id, Role.ASSISTANT)
+        await self._statements.write(
+            "record_answer",
+            {
+                "turn_id": turn.id,
+                "call_id": turn.call_id,
+                "dialog_id": turn.dialog_id,
+                "user_key": question.user_key,
+                "message_id": message_id,
+                "content": question.sealer.seal_text(
+                    completion.text, bindings.text(message_id, turn.dialog_id)
+                ),
+                "content_length": len(completion.text),
+                "outcome": outcome,
+                **_stated(completion.report, question.sealer, turn.call_id, turn.id),
+            },
+        )
+
+    async def finish(
+        self,
+        turn_id: UUID,
+        update_ids: Sequence[int],
+        ending: Ending,
+        *,
+        sealer: Sealer | None = None,
+    ) -> None:
+        """Finish the turn and settle its updates. Done before: changes nothing.
+
+        `sealer` is the person's; without one no sentence of the provider is kept.
+        """
+        await self._statements.write(
+            "finish_turn",
+            {
+                "bot_id": self._bot_id,
+                "turn_id": turn_id,
+                "update_ids": list(update_ids),
+                "status": ending.status.value,
+                "reason": ending.reason,
+                "call_id": ending.call_id,
+                "call_outcome": ending.call_outcome,
+                "turn_first_token_at": ending.first_token_at,
+                "answered_at": ending.answered_at,
+                "fallback_cause": ending.fallback_cause,
+                "turn_finish_reason": ending.finish_reason,
+                "answer_chars": ending.answer_chars,
+                "answer_parts": ending.answer_parts,
+                "flood_wait_ms": ending.flood_wait_ms,
+                **_stated(ending.report or CallReport(), sealer, ending.call_id, turn_id),
+                "pacing_wait_ms": ending.pacing_wait_ms,
+            },
+        )
+
+    async def thinking_models(self) -> list[str]:
+        """The models that were seen thinking lately."""
+        return [row["model"] for row in await self._statements.rows("thinking_models", {})]
+
+    async def interrupted(self, turn_id: UUID, sealer: Sealer) -> Interrupted | None:
+        """What a stopped process left of this turn."""
+        rows = await self._statements.rows(
+            "interrupted_turn", {"bot_id": self._bot_id, "turn_id": turn_id}
+        )
+        if not rows:
+            return None
+        row = rows[0]
+        answer = None
+        if row["content"]:
+            binding = bindings.text(row["message_id"], row["dialog_id"])
+            # An answer that cannot be opened is none: the person is told of the interruption.
+            answer = sealer.open_text_or_none(row["content"], binding)
+        return Interrupted(
+            id=row["id"],
+            is_pending=row["status"] == TurnStatus.PENDING,
+            update_ids=tuple(sorted(row["update_ids"])),
+            answer=answer,
+            call_outcome=row["call_outcome"],
+            first_token_at=row["first_token_at"],
+            finish_reason=row["finish_reason"],
+            fallback_cause=row["fallback_cause"],
+        )
+
+    async def _take(
+        self, name: str, question: Question, values: dict[str, Any], session: AsyncSession | None
+    ) -> None:
+        room = question.room
+        parameters = {
+            "bot_id": self._bot_id,
+            "chat_hmac": room.chat_hmac,
+            "thread_id": room.thread_id,
+            "chat_type": room.chat_type.value,
+            "dialog_owner": question.user_key if room.is_private else None,
+            "user_key": question.user_key,
+            "language": question.language,
+            "user_messages": question.user_messages,
+            "received_at": question.received_at,
+            "sent_at": question.sent_at,
+            "user_chars": len(question.text) if question.user_messages else 0,
+            "update_ids": list(question.update_ids),
+            **values,
+        }
+        try:
+            with span(f"ledger {name}", turn_id=str(values["turn_id"])):
+                taken = (
+                    await self._statements.write(name, parameters)
+                    if session is None
+                    else (await session.execute(statement(name), parameters)).all()
+                )
+        except (IntegrityError, asyncpg.IntegrityConstraintViolationError) as error:
+            raise TakenError("the person or the dialog is gone") from error
+        if len(taken) != len(question.update_ids):
+            raise TakenError("the updates are in another turn")
+
+
+def _stated(
+    report: CallReport, sealer: Sealer | None, call_id: UUID | None, turn_id: UUID
+) -> dict[str, Any]:
+    usage, message, sealed = report.usage, report.provider_message, None
+    if message and sealer and call_id:
+        sealed = sealer.seal_text(message, bindings.provider_message(call_id, turn_id))
+    return {
+        "model_used": report.model_used,
+        "first_token_at": report.first_token_at,
+        "finish_reason": report.finish_reason,
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "cached_tokens": usage.cached_tokens,
+        "reasoning_tokens": usage.reasoning_tokens,
+        "cost_usd": usage.cost_usd,
+        "is_unpriced": report.is_unpriced,
+        "http_status": report.http_status,
+        "provider_code": report.provider_code,
+        "generation_id": report.generation_id,
+        "provider_message": sealed,
+    }

@@ -1,0 +1,289 @@
+"""Whether a turn may begin: access, rate limit, budgets. All counted from the ledger.
+
+Knows nothing about Telegram; a refusal is a value, and `notices` has the words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.db.sql import statement
+from bot.db.tables import User
+from bot.settings import AccessMode, AccessSettings, LimitSettings, Price
+from bot.turns.records import Context, Question, TakenError
+from bot.turns.responder import Refusal
+from common.postgres import Sessions
+
+WARNING_SHARE = Decimal("0.8")
+TYPICAL_PROMPT_TOKENS = 2_000
+RESERVE_WITHOUT_PRICE_USD = Decimal("0.01")
+CHARACTERS_PER_TOKEN = 2
+"""Fewer than in most texts of most languages, so that an estimate is rather too high."""
+TOKENS_AROUND_A_PROMPT = 200
+"""For the instruction of the installation and for what frames each message."""
+
+
+@dataclass(frozen=True)
+class Spending:
+    """What one person used. Open turns count with their reserve."""
+
+    minute_messages: int
+    minute_ends_in: float
+    day_messages: int
+    month_messages: int
+    day_usd: Decimal
+    month_usd: Decimal
+    unpriced_turns: int
+    turn_day_messages: int
+    """Of the turn that was asked about, as the others below: none when it began before the day."""
+    turn_month_messages: int
+    turn_day_usd: Decimal
+    turn_month_usd: Decimal
+
+
+@dataclass(frozen=True)
+class Budget:
+    """One limit and how much of it is used."""
+
+    name: str
+    used: Decimal
+    added: Decimal
+    """How much of it by the turn that was asked about."""
+    limit: Decimal
+
+    @property
+    def left(self) -> Decimal:
+        return max(self.limit - self.used, Decimal(0))
+
+
+class Limits:
+    """The gate of every turn.
+
+    Args:
+        prices: US dollars per million tokens, by model.
+        most_tokens: the most that one answer of a model may have.
+        zone: whose midnight begins a day and a month.
+    """
+
+    def __init__(
+        self,
+        *,
+        access: AccessSettings,
+        limits: LimitSettings,
+        prices: dict[str, Price],
+        most_tokens: Callable[[str], int],
+        zone: ZoneInfo,
+        sessions: Sessions,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._access = access
+        self._limits = limits
+        self._prices = prices
+        self._most_tokens = most_tokens
+        self._zone = zone
+        self._sessions = sessions
+        self._now = now
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether anything is limited at all."""
+        return any(
+            value is not None
+            for value in (
+                self._limits.rate_limit_per_minute,
+                self._limits.daily_message_limit,
+                self._limits.monthly_message_limit,
+                self._limits.daily_usd_limit,
+                self._limits.monthly_usd_limit,
+            )
+        )
+
+    def is_admin(self, telegram_id: int) -> bool:
+        return telegram_id in self._access.admin_ids
+
+    def may_enter(self, telegram_id: int, *, admitted_at: datetime | None) -> bool:
+        """Whether this account may talk to the bot."""
+        return (
+            self._access.access_mode is AccessMode.OPEN
+            or self.is_admin(telegram_id)
+            or telegram_id in self._access.access_allowed_ids
+            or (self._access.access_mode is AccessMode.INVITE and admitted_at is not None)
+        )
+
+    def needs_invite(self, telegram_id: int, *, admitted_at: datetime | None) -> bool:
+        """Whether an invite code is what keeps this account out."""
+        return self._access.access_mode is AccessMode.INVITE and not self.may_enter(
+            telegram_id, admitted_at=admitted_at
+        )
+
+    def is_open(self, question: Question, context: Context) -> bool:
+        """Whether the question may be answered whatever was used: nothing has to be counted."""
+        return (
+            self.may_enter(question.account_id, admitted_at=context.admitted_at)
+            and not context.is_undeliverable
+            and (not self.is_limited or self.is_admin(question.account_id))
+        )
+
+    async def refusal(
+        self, session: AsyncSession, question: Question, context: Context, *, model: str
+    ) -> Refusal | None:
+        """Why the question may not be answered now; None when it may.
+
+        Raises:
+            TakenError: the person is gone.
+        """
+        if not self.may_enter(question.account_id, admitted_at=context.admitted_at):
+            return Refusal("access")
+        if context.is_undeliverable:
+            return Refusal("undeliverable")
+        if self.is_open(question, context):
+            return None
+        # Held until the turn is written: a parallel turn of this person then sees its reserve.
+        held = await session.scalar(
+            select(User.key).where(User.key == question.user_key).with_for_update(key_share=True)
+        )
+        if held is None:
+            raise TakenError("the person is gone")
+        spending = await self._spending(session, question.user_key, model=model)
+        return self._rate_refusal(spending, question.user_messages) or self._budget_refusal(
+            spending,
+            messages=question.user_messages,
+            money=self._largest_cost(question, context, model),
+            model=model,
+        )
+
+    async def spending(self, user_key: int) -> Spending:
+        """What this person has used."""
+        async with self._sessions() as session:
+            return await self._spending(session, user_key)
+
+    async def spending_in(self, session: AsyncSession, user_key: int) -> Spending:
+        """The same, inside the caller's transaction."""
+        return await self._spending(session, user_key)
+
+    def budgets(self, spending: Spending) -> list[Budget]:
+        """Every limit that is set."""
+        limits, of = self._limits, spending
+        given = (
+            ("daily_messages", of.day_messages, of.turn_day_messages, limits.daily_message_limit),
+            (
+                "monthly_messages",
+                of.month_messages,
+                of.turn_month_messages,
+                limits.monthly_message_limit,
+            ),
+            ("daily_usd", of.day_usd, of.turn_day_usd, limits.daily_usd_limit),
+            ("monthly_usd", of.month_usd, of.turn_month_usd, limits.monthly_usd_limit),
+        )
+        return [
+            Budget(name, Decimal(used), Decimal(added), Decimal(limit))
+            for name, used, added, limit in given
+            if limit is not None
+        ]
+
+    async def nearly_used(self, user_key: int, turn_id: UUID) -> list[Budget]:
+        """The budgets of which this turn has just reached the 80th per cent."""
+        if not self.is_limited:
+            return []
+        async with self._sessions() as session:
+            spending = await self._spending(session, user_key, turn_id=turn_id)
+        return [
+            budget
+            for budget in self.budgets(spending)
+            if budget.used - budget.added < budget.limit * WARNING_SHARE <= budget.used
+        ]
+
+    def _largest_cost(self, question: Question, context: Context, model: str) -> Decimal:
+        """The most that this turn can cost by the configured price; 0 without one."""
+        price = self._prices.get(model)
+        if price is None:
+            return Decimal(0)
+        characters = len(question.model_text) + len(context.system_prompt or "")
+        characters += sum(len(earlier.text) for earlier in context.earlier)
+        prompt_tokens = characters / CHARACTERS_PER_TOKEN + TOKENS_AROUND_A_PROMPT
+        tokens = Decimal(prompt_tokens) * price.prompt
+        tokens += self._most_tokens(model) * price.completion
+        return tokens / 1_000_000
+
+    def periods(self) -> tuple[date, date]:
+        """Today and the first day of this month, in the reporting zone."""
+        today = self._now().astimezone(self._zone).date()
+        return today, today.replace(day=1)
+
+    async def _spending(
+        self,
+        session: AsyncSession,
+        user_key: int,
+        *,
+        model: str | None = None,
+        turn_id: UUID | None = None,
+    ) -> Spending:
+        day, month = self.periods()
+        row = (
+            await session.execute(
+                statement("spending"),
+                {
+                    "user_key": user_key,
+                    "turn_id": turn_id,
+                    "models": list(self._prices),
+                    "prompt_prices": [price.prompt for price in self._prices.values()],
+                    "completion_prices": [price.completion for price in self._prices.values()],
+                    "reserve_usd": self._reserve(model),
+                    "typical_prompt_tokens": TYPICAL_PROMPT_TOKENS,
+                    "characters_per_token": CHARACTERS_PER_TOKEN,
+                    "day": day,
+                    "month": month,
+                    "day_start": datetime.combine(day, datetime.min.time(), self._zone),
+                    "month_start": datetime.combine(month, datetime.min.time(), self._zone),
+                },
+            )
+        ).one()
+        return Spending(
+            minute_messages=int(row.minute_messages),
+            minute_ends_in=float(row.minute_ends_in or 0),
+            day_messages=int(row.day_messages),
+            month_messages=int(row.month_messages),
+            day_usd=row.day_usd,
+            month_usd=row.month_usd,
+            unpriced_turns=row.unpriced_turns,
+            turn_day_messages=int(row.turn_day_messages),
+            turn_month_messages=int(row.turn_month_messages),
+            turn_day_usd=row.turn_day_usd,
+            turn_month_usd=row.turn_month_usd,
+        )
+
+    def _reserve(self, model: str | None) -> Decimal:
+        price = self._prices.get(model) if model else None
+        if model is None or price is None:
+            return RESERVE_WITHOUT_PRICE_USD
+        tokens = TYPICAL_PROMPT_TOKENS * price.prompt
+        tokens += self._most_tokens(model) * price.completion
+        return tokens / 1_000_000
+
+    def _rate_refusal(self, spending: Spending, messages: int) -> Refusal | None:
+        limit = self._limits.rate_limit_per_minute
+        # What counts no message is asked again: it needs room for one all the same.
+        if limit is None or spending.minute_messages + max(messages, 1) <= limit:
+            return None
+        left = max(limit - spending.minute_messages, 0)
+        return Refusal("rate_limit", spending.minute_ends_in, messages_left=left)
+
+    def _budget_refusal(
+        self, spending: Spending, *, messages: int, money: Decimal, model: str
+    ) -> Refusal | None:
+        for budget in self.budgets(spending):
+            is_money = budget.name.endswith("usd")
+            if is_money and spending.unpriced_turns and model not in self._prices:
+                return Refusal("unpriced")
+            asked = money if is_money else Decimal(messages)
+            if budget.used >= budget.limit or budget.used + asked > budget.limit:
+                return Refusal(budget.name, messages_left=0 if is_money else int(budget.left))
+        return None

@@ -1,0 +1,67 @@
+"""What one person used, by day, from the ledger. Knows no Telegram."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from bot.db.sql import statement
+from common.postgres import Sessions
+from common.zones import ledger_clock
+
+
+@dataclass(frozen=True)
+class DayOfUse:
+    """One day. `cost_usd` is None when no cost is known; of `unpriced` turns a part is unknown."""
+
+    day: date
+    messages: int
+    answers: int
+    tokens: int
+    cost_usd: Decimal | None
+    unpriced: int
+
+
+@dataclass(frozen=True)
+class Total:
+    messages: int
+    answers: int
+    tokens: int
+    cost_usd: Decimal | None
+    unpriced: int
+    days: int
+
+
+class UsageReader:
+    """Reads a person's usage.
+
+    Args:
+        zone: IANA name of the zone whose days are counted.
+    """
+
+    def __init__(self, *, sessions: Sessions, zone: str) -> None:
+        self._sessions = sessions
+        self._clock = ledger_clock(zone)
+
+    async def by_day(self, user_key: int) -> list[DayOfUse]:
+        """Every day with a turn, oldest first."""
+        async with self._sessions() as session:
+            rows = await session.execute(
+                statement("usage_by_day"), {**self._clock.parameters(), "user_key": user_key}
+            )
+            return [DayOfUse(**row) for row in rows.mappings()]
+
+
+def total(days: Sequence[DayOfUse]) -> Total:
+    """The sum of these days."""
+    known = [day.cost_usd for day in days if day.cost_usd is not None]
+    return Total(
+        messages=sum(day.messages for day in days),
+        answers=sum(day.answers for day in days),
+        tokens=sum(day.tokens for day in days),
+        cost_usd=sum(known, Decimal(0)) if known else None,
+        unpriced=sum(day.unpriced for day in days),
+        days=len(days),
+    )

@@ -1,0 +1,1 @@
+"""What HTTP servers of the product share."""

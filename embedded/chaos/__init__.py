@@ -1,1 +1,0 @@
-"""Proof under fire: break the running stack at random, let it heal, compare everything."""

@@ -1,0 +1,282 @@
+"""The HTTP side of the embedded ClickHouse server: requests in, answers and errors out."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator
+from functools import lru_cache, partial
+from http import HTTPStatus
+
+from aiohttp import web
+
+from common.http.request_deadline import piece_within
+from common.log import get_logger
+from embedded.clickhouse.accounts import Account, Accounts
+from embedded.clickhouse.engine.execution import Execution, Job
+from embedded.clickhouse.engine.running import Running
+from embedded.clickhouse.engine.sessions import Progress
+from embedded.clickhouse.engine.statements import (
+    Statement,
+    is_insert,
+    read_statement,
+    refuse_session_statements,
+    settings_apart,
+)
+from embedded.clickhouse.errors import BodyError, Code, QueryError
+from embedded.clickhouse.http.answers import Result, encoder_for, send
+from embedded.clickhouse.http.requests import (
+    Body,
+    Question,
+    read_form,
+    read_question,
+)
+
+HEAD_BYTES = 128 * 1024
+"""How much of an insert is read before its statement is looked for."""
+SEARCHED_BYTES = 1024 * 1024
+"""Up to here a beginning is looked at for an insert's `FORMAT` each time it has doubled."""
+STATEMENT_BYTES = 64 * 1024 * 1024
+"""The longest statement that is held whole, rows in `VALUES` included."""
+APPEND_BYTES = 512 * 1024
+REMEMBERED_BYTES = 16 * 1024
+"""Statements up to here are read once: clients send the same ones again and again."""
+MAXIMUM_URL_BYTES = 1024 * 1024
+MAXIMUM_HEADER_BYTES = 64 * 1024
+
+log = get_logger(__name__)
+
+_WITHOUT_RESULT = frozenset(
+    {"CREATE", "DROP", "ALTER", "TRUNCATE", "RENAME", "OPTIMIZE", "DELETE", "UPDATE", "INSERT"}
+    | {"ATTACH", "DETACH", "EXCHANGE", "UNDROP", "GRANT", "REVOKE", "SET", "USE", "SYSTEM"}
+)
+
+read_again = lru_cache(maxsize=512)(read_statement)
+
+
+class ClickHouseServer:
+    """Answers ClickHouse's HTTP protocol.
+
+    Args:
+        body_bytes: the largest request body, after decompression.
+        slow_seconds: from here on a query is logged at WARNING.
+        send_seconds: how long a client may take to read a piece of its answer.
+    """
+
+    def __init__(
+        self,
+        running: Running,
+        accounts: Accounts,
+        *,
+        body_bytes: int,
+        slow_seconds: float,
+        send_seconds: float,
+    ) -> None:
+        self._running = running
+        self._accounts = accounts
+        self._body_bytes = body_bytes
+        self._slow_seconds = slow_seconds
+        self._send_seconds = send_seconds
+        self._name = socket.gethostname()
+
+    def application(self) -> web.Application:
+        app = web.Application()
+        app.router.add_get("/", self._root)
+        app.router.add_post("/", self._root)
+        app.router.add_get("/ping", self._ping)
+        app.router.add_get("/replicas_status", self._ping)
+        return app
+
+    async def _ping(self, request: web.Request) -> web.Response:
+        del request
+        if self._running.is_stopping or not await self._running.can_answer():
+            return web.Response(
+                text="The engine does not answer.\n", status=HTTPStatus.SERVICE_UNAVAILABLE
+            )
+        return web.Response(text="Ok.\n", headers={"X-ClickHouse-Server-Display-Name": self._name})
+
+    async def _root(self, request: web.Request) -> web.StreamResponse:
+        query_id = ""
+        asked: Question | None = None
+        try:
+            question = read_question(request)
+            if question.is_safe and not question.query:
+                return web.Response(text="Ok.\n")
+            query_id = question.query_id
+            account = self._authenticate(question)
+            asked = question
+            return await self._answer(request, question, account)
+        except QueryError as error:
+            return self._refusal(request, error, query_id, asked)
+
+    def _authenticate(self, question: Question) -> Account:
+        try:
+            return self._accounts.authenticate(question.user, question.password)
+        except QueryError as error:
+            if not question.has_credentials:
+                error.status = HTTPStatus.UNAUTHORIZED
+            raise
+
+    def _refusal(
+        self, request: web.Request, error: QueryError, query_id: str, question: Question | None
+    ) -> web.Response:
+        headers = {
+            "Content-Type": "text/plain; charset=utf-8",
+            "X-ClickHouse-Exception-Code": str(error.code),
+            "X-ClickHouse-Server-Display-Name": self._name,
+        }
+        if query_id:
+            headers["X-ClickHouse-Query-Id"] = query_id
+        if error.status == HTTPStatus.UNAUTHORIZED:
+            headers["WWW-Authenticate"] = 'Basic realm="ClickHouse"'
+        body = f"{error.body}\n".encode("utf-8", "replace")
+        if question is not None and (encoder := encoder_for(question, headers)) is not None:
+            body = encoder.encode(body) + encoder.finish()
+        response = web.Response(body=body, status=error.status, headers=headers)
+        if not request.content.at_eof():
+            # What is left of the body will not be read.
+            response.force_close()
+        return response
+
+    async def _answer(
+        self, request: web.Request, question: Question, account: Account
+    ) -> web.StreamResponse:
+        query, parameters = question.query, dict(question.parameters)
+        if request.content_type == "multipart/form-data":
+            try:
+                async with piece_within():
+                    form = await read_form(request, limit_bytes=STATEMENT_BYTES)
+            except TimeoutError as error:
+                raise BodyError(Code.SOCKET_TIMEOUT, "the form did not arrive in time") from error
+            form_query, form_parameters = form
+            query, parameters = query + form_query, parameters | form_parameters
+            pieces = _nothing()
+        else:
+            body = Body(request, limit_bytes=self._body_bytes, is_blocks=question.sends_blocks)
+            pieces = body.pieces()
+        statement = await read_head(query, pieces)
+        refuse_session_statements(statement)
+        asked = dict(question.settings)
+        if account.read_only:
+            # The engine would refuse any: which ones a reader may choose is the account's matter.
+            statement, own = settings_apart(statement)
+            asked |= own
+            if question.database == "system":
+                # Unqualified names would be of tables in which others' queries are.
+                raise QueryError(Code.READONLY, "Cannot use the database system in readonly mode")
+        settings = account.settings(asked)
+        if question.is_safe and not account.read_only:
+            settings["readonly"] = "2"
+        job = Job(
+            query_id=question.query_id,
+            user=account.name,
+            read_only=account.read_only,
+            database=question.database,
+            default_format=question.default_format,
+            settings=settings,
+            parameters=parameters,
+            waits_for_end=question.waits_for_end,
+            protocol_revision=question.protocol_revision,
+        )
+        outcome: int | str = "cancelled"
+        progress = Progress()
+        try:
+            async with self._running.slot(job) as execution:
+                try:
+                    if statement.input_format is not None:
+                        result = await self._insert(execution, statement, pieces)
+                    else:
+                        result = await self._read(execution, statement)
+                    response, late_error = await send(
+                        request,
+                        execution,
+                        result,
+                        question=question,
+                        server_name=self._name,
+                        send_seconds=self._send_seconds,
+                    )
+                    outcome = late_error.code if late_error else "ok"
+                finally:
+                    progress = execution.progress
+        except QueryError as error:
+            outcome = error.code
+            raise
+        finally:
+            self._log(job, statement, progress, outcome)
+        return response
+
+    async def _insert(
+        self, execution: Execution, statement: Statement, pieces: AsyncIterator[bytes]
+    ) -> Result:
+        await execution.call(lambda: execution.begin_insert(statement))
+        waiting = bytearray(statement.data)
+        async for piece in pieces:
+            waiting += piece
+            if len(waiting) >= APPEND_BYTES:
+                await execution.call(partial(execution.append, bytes(waiting)))
+                waiting.clear()
+        await execution.call(partial(execution.finish_insert, bytes(waiting)))
+        return Result()
+
+    async def _read(self, execution: Execution, statement: Statement) -> Result:
+        if not statement.kind:
+            raise QueryError(Code.SYNTAX_ERROR, "Syntax error: the query is empty")
+        asked = self._running.with_engine_ids(statement)
+        beginning, is_complete = await execution.call(lambda: execution.begin_read(asked))
+        return Result(
+            beginning=beginning,
+            is_complete=is_complete,
+            output_format=""
+            if statement.kind in _WITHOUT_RESULT and not any(beginning)
+            else statement.output_format or execution.job.default_format,
+        )
+
+    def _log(self, job: Job, statement: Statement, progress: Progress, outcome: int | str) -> None:
+        seconds = time.monotonic() - job.started
+        write = log.warning if seconds >= self._slow_seconds else log.debug
+        write(
+            "slow_query" if seconds >= self._slow_seconds else "query",
+            query_id=job.query_id,
+            user=job.user,
+            kind=statement.kind,
+            report=job.settings.get("log_comment", ""),
+            outcome=outcome,
+            milliseconds=round(seconds * 1000, 1),
+            read_rows=progress.read_rows,
+            written_rows=progress.written_rows,
+            result_bytes=progress.result_bytes,
+        )
+
+
+async def read_head(query: bytes, pieces: AsyncIterator[bytes]) -> Statement:
+    """Read the request up to where its statement is known.
+
+    An insert's data stay in `pieces`; anything else is read to its end.
+
+    Raises:
+        QueryError: too long, unreadable, or a statement that is not offered.
+    """
+    text = bytearray(query + b"\n" if query else b"")
+    look_at = HEAD_BYTES
+    async for piece in pieces:
+        text += piece
+        if len(text) > STATEMENT_BYTES:
+            raise QueryError(
+                Code.BAD_ARGUMENTS,
+                f"the statement is longer than {STATEMENT_BYTES} bytes",
+                status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            )
+        if look_at <= len(text) < SEARCHED_BYTES and is_insert(bytes(text)):
+            look_at = 2 * len(text)
+            statement = await asyncio.to_thread(read_statement, bytes(text))
+            if statement.input_format is not None and statement.data:
+                return statement
+    if len(text) <= REMEMBERED_BYTES and not is_insert(bytes(text)):
+        return read_again(bytes(text))
+    return await asyncio.to_thread(read_statement, bytes(text))
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    for piece in tuple[bytes, ...]():
+        yield piece

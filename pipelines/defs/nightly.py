@@ -1,0 +1,84 @@
+"""Periodic jobs: expectations every quarter of an hour, reconciliation and retention at night."""
+
+import dagster as dg
+
+from pipelines.commands.reconcile import reconcile
+from pipelines.cycle import exclusively
+from pipelines.defs.assets import MOVES_DATA, RETRIES
+from pipelines.defs.quality import RangeToCheck, op_name
+from pipelines.quality.names import CHECKS
+from pipelines.quality.retention import apply_retention
+from pipelines.settings import Stores
+
+QUALITY_JOB = "quality"
+HEAVY = {"dialytics/heavy": "true"}
+"""Runs with this tag take memory; one at a time."""
+
+
+def nightly_job(stores: Stores, *, log: dg.LoggerDefinition) -> dg.JobDefinition:
+    """Compare everything with PostgreSQL, repair, gather, erase what has served its time."""
+
+    @dg.op(
+        description="Compare every day with PostgreSQL and repair what differs.",
+        out=dg.Out(dg.Nothing),
+        retry_policy=RETRIES,
+    )
+    def reconcile_everything(context: dg.OpExecutionContext) -> None:
+        outcome = reconcile(stores)
+        context.add_output_metadata({name: getattr(outcome, name) for name in outcome.__slots__})
+        if not outcome.ok:
+            raise dg.Failure(f"still different after the repair: {outcome.line()}")
+
+    @dg.op(
+        description="Put days that were built one by one into one build for each month.",
+        ins={"reconciled": dg.In(dg.Nothing)},
+        out=dg.Out(dg.Nothing),
+        retry_policy=RETRIES,
+    )
+    def gather_scattered_days(context: dg.OpExecutionContext) -> None:
+        with exclusively(stores) as session:
+            context.add_output_metadata({"days": session.gather()})
+
+    @dg.op(
+        description="Erase texts and records that are past their retention.",
+        ins={"gathered": dg.In(dg.Nothing)},
+        out=dg.Out(dg.Nothing),
+        retry_policy=RETRIES,
+    )
+    def erase_what_is_old(context: dg.OpExecutionContext) -> None:
+        erased = apply_retention(stores)
+        context.add_output_metadata({name: getattr(erased, name) for name in erased.__slots__})
+
+    @dg.job(
+        name="nightly",
+        executor_def=dg.in_process_executor,
+        tags={**MOVES_DATA, **HEAVY},
+        logger_defs={"console": log},
+        config={"loggers": {"console": {}}},
+        description="Full reconciliation, scattered days put together, retention.",
+    )
+    def nightly() -> None:
+        erase_what_is_old(gather_scattered_days(reconcile_everything()))
+
+    return nightly
+
+
+def schedules(stores: Stores) -> list[dg.ScheduleDefinition]:
+    """When the periodic jobs run, in the report zone."""
+    everything = dg.RunConfig(ops={op_name(asset): RangeToCheck(days=0) for asset in CHECKS})
+    return [
+        dg.ScheduleDefinition(
+            name=name,
+            job_name=job,
+            cron_schedule=cron,
+            run_config=config,
+            execution_timezone=stores.report.report_timezone,
+            default_status=dg.DefaultScheduleStatus.RUNNING,
+        )
+        for name, job, cron, config in (
+            ("quality_every_quarter_hour", QUALITY_JOB, "*/15 * * * *", None),
+            ("quality_every_night", QUALITY_JOB, "40 3 * * *", everything),
+            ("reconcile_every_night", "nightly", "10 3 * * *", None),
+            ("prune_every_night", "prune", "25 4 * * *", None),
+        )
+    ]

@@ -1,0 +1,82 @@
+"""The jobs that write to the operator, and when they run. Off until a chat is named."""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from pipelines.defs.assets import RETRIES
+from pipelines.operator.alerts import send_notices
+from pipelines.operator.digest import send_digest, yesterday
+from pipelines.settings import Stores
+
+
+def digest_job(stores: Stores, *, log: dg.LoggerDefinition) -> dg.JobDefinition:
+    """Write yesterday's digest into the outbox."""
+
+    @dg.op(
+        description="Yesterday's numbers into the outbox, once per day.",
+        out=dg.Out(dg.Nothing),
+        retry_policy=RETRIES,
+    )
+    def write_digest(context: dg.OpExecutionContext) -> None:
+        day = yesterday(stores, datetime.now(UTC))
+        is_new = send_digest(stores, day)
+        context.add_output_metadata({"day": str(day), "written": is_new})
+
+    @dg.job(
+        name="digest",
+        executor_def=dg.in_process_executor,
+        logger_defs={"console": log},
+        config={"loggers": {"console": {}}},
+        description="The operator's daily message.",
+    )
+    def digest() -> None:
+        write_digest()
+
+    return digest
+
+
+def notices_job(stores: Stores, *, log: dg.LoggerDefinition) -> dg.JobDefinition:
+    """Write what is unusual or wrong now into the outbox."""
+
+    @dg.op(
+        description="What is unusual or wrong and was not told before, into the outbox.",
+        out=dg.Out(dg.Nothing),
+        retry_policy=RETRIES,
+    )
+    def write_notices(context: dg.OpExecutionContext) -> None:
+        context.add_output_metadata({"written": send_notices(stores, datetime.now(UTC))})
+
+    @dg.job(
+        name="notices",
+        executor_def=dg.in_process_executor,
+        logger_defs={"console": log},
+        config={"loggers": {"console": {}}},
+        description="One notice to the operator for each anomaly.",
+    )
+    def notices() -> None:
+        write_notices()
+
+    return notices
+
+
+def operator_schedules(stores: Stores) -> list[dg.ScheduleDefinition]:
+    """Daily at DIGEST_HOUR of the report zone, hourly; stopped without OPERATOR_CHAT_ID."""
+    settings = stores.pipelines
+    is_wanted = settings.operator_chat_id is not None
+    return [
+        dg.ScheduleDefinition(
+            name=name,
+            job_name=job,
+            cron_schedule=cron,
+            execution_timezone=stores.report.report_timezone,
+            default_status=dg.DefaultScheduleStatus.RUNNING
+            if is_wanted
+            else dg.DefaultScheduleStatus.STOPPED,
+        )
+        for name, job, cron in (
+            ("digest_every_morning", "digest", f"0 {settings.digest_hour} * * *"),
+            # The hour's last turns have ended and are published by then.
+            ("notices_every_hour", "notices", "10 * * * *"),
+        )
+    ]

@@ -1,0 +1,1 @@
+"""Writes to the operator: a daily digest, and alerts in between."""

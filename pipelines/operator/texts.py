@@ -1,0 +1,179 @@
+"""What the operator reads, in the languages of the bot. Words only: no figure is made here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+
+from pipelines.operator.anomalies import Unusual
+from warehouse.reports import Quality, Totals
+from warehouse.snapshot import Snapshot
+
+Language = Literal["en", "ru"]
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One language."""
+
+    weekdays: Sequence[str]
+    months: Sequence[str]
+    figures: Mapping[str, str]
+    texts: Mapping[str, str]
+
+    def day(self, day: date) -> str:
+        return f"{self.weekdays[day.weekday()]}, {day.day} {self.months[day.month - 1]} {day.year}"
+
+    def unusual(self, one: Unusual) -> str:
+        return self.texts["figure"].format(
+            name=self.figures[one.figure], value=f"{one.value:.4g}", usual=f"{one.usual:.4g}"
+        )
+
+    def seconds(self, milliseconds: float | None) -> str:
+        if milliseconds is None:
+            return self.texts["unknown"]
+        return self.texts["seconds"].format(seconds=f"{milliseconds / 1000:.1f}")
+
+    def digest(
+        self,
+        day: date,
+        totals: Totals,
+        found: Sequence[Unusual],
+        quality: Quality,
+        snapshot: Snapshot,
+    ) -> str:
+        """The daily message."""
+        texts = self.texts
+        cost = texts["unknown"] if totals.cost_usd is None else f"${totals.cost_usd:.4f}"
+        if totals.unpriced_turns:
+            cost += " " + texts["unpriced"].format(turns=totals.unpriced_turns)
+        lines = [
+            f"{self.day(day)} ({snapshot.zone.key})",
+            "",
+            texts["people"].format(
+                messages=totals.user_messages, active=totals.active_users, new=totals.new_users
+            ),
+            texts["answers"].format(
+                answers=totals.answers, failed=totals.failed, rejected=totals.rejected
+            ),
+            texts["speed"].format(
+                first=self.seconds(totals.ttft_p95_ms), whole=self.seconds(totals.latency_p95_ms)
+            ),
+            texts["cost"].format(tokens=totals.tokens, cost=cost),
+        ]
+        if found:
+            lines += ["", texts["unusual"], *map(self.unusual, found)]
+        if problems := self.problems(quality):
+            lines += ["", texts["data"], *problems.values()]
+        return "\n".join([*lines, "", self.through(snapshot)])
+
+    def problems(self, quality: Quality) -> dict[str, str]:
+        """What is wrong with the data: a line by what it is about."""
+        failing = {
+            f"check {name}": self.texts["check"].format(name=name)
+            for name in sorted({check.name for check in quality.checks if not check.passed})
+        }
+        different = {
+            f"different {one.day}": self.texts["different"].format(day=one.day)
+            for one in quality.days
+            if not one.is_equal
+        }
+        withheld = {
+            f"withheld {day}": self.texts["withheld"].format(day=day)
+            for day in quality.days_withheld
+        }
+        return failing | different | withheld
+
+    def unusual_hour(self, one: Unusual, *, hour: datetime, snapshot: Snapshot) -> str:
+        """A notice of one figure."""
+        local = hour.astimezone(snapshot.zone)
+        when = self.texts["hour"].format(day=self.day(local.date()), hour=f"{local:%H:%M}")
+        return "\n".join(
+            [
+                f"{self.texts['unusual']} {self.unusual(one)}",
+                f"{when} ({snapshot.zone.key})",
+                self.through(snapshot),
+            ]
+        )
+
+    def problem(self, line: str, snapshot: Snapshot) -> str:
+        """A notice of one thing that is wrong with the data."""
+        return f"{self.texts['data']} {line}\n{self.through(snapshot)}"
+
+    def through(self, snapshot: Snapshot) -> str:
+        moment = snapshot.data_through.astimezone(snapshot.zone)
+        return self.texts["through"].format(moment=f"{moment:%d.%m. %H:%M}")
+
+
+ENGLISH = Words(
+    weekdays=("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+    months=(
+        *("January", "February", "March", "April", "May", "June", "July"),
+        *("August", "September", "October", "November", "December"),
+    ),
+    figures={
+        "user_messages": "user messages",
+        "active_users": "active users",
+        "new_users": "new users",
+        "cost_usd": "cost, $",
+        "failed_percent": "failed turns, %",
+        "latency_p95_seconds": "p95 of an answer, s",
+    },
+    texts={
+        "people": "{messages} messages from {active} people, {new} of them new",
+        "answers": "{answers} answers, {failed} failed, {rejected} refused",
+        "speed": "First token p95 {first}, whole answer p95 {whole}",
+        "cost": "{tokens} tokens, {cost}",
+        "unpriced": "({turns} turns without a price)",
+        "unknown": "unknown",
+        "seconds": "{seconds} s",
+        "unusual": "Unusual:",
+        "figure": "{name}: {value}, usually {usual}",
+        "hour": "In the hour from {hour} of {day}",
+        "data": "Data:",
+        "check": "the check {name} fails",
+        "different": "{day} differs from PostgreSQL",
+        "withheld": "{day} is withheld",
+        "through": "Counted through {moment}.",
+        "chart": "User messages per day",
+    },
+)
+RUSSIAN = Words(
+    weekdays=(
+        *("Понедельник", "Вторник", "Среда", "Четверг"),
+        *("Пятница", "Суббота", "Воскресенье"),
+    ),
+    months=(
+        *("января", "февраля", "марта", "апреля", "мая", "июня", "июля"),
+        *("августа", "сентября", "октября", "ноября", "декабря"),
+    ),
+    figures={
+        "user_messages": "сообщения",
+        "active_users": "активные пользователи",
+        "new_users": "новые пользователи",
+        "cost_usd": "стоимость, $",
+        "failed_percent": "неудачные ходы, %",
+        "latency_p95_seconds": "p95 ответа, с",
+    },
+    texts={
+        "people": "Сообщений: {messages}, людей: {active}, из них новых: {new}",
+        "answers": "Ответов: {answers}, неудач: {failed}, отказов: {rejected}",
+        "speed": "Первый токен p95 {first}, весь ответ p95 {whole}",
+        "cost": "Токенов: {tokens}, стоимость: {cost}",
+        "unpriced": "(ходов без цены: {turns})",
+        "unknown": "неизвестно",
+        "seconds": "{seconds} с",
+        "unusual": "Необычно:",
+        "figure": "{name}: {value}, обычно {usual}",
+        "hour": "За час с {hour}, {day}",
+        "data": "Данные:",
+        "check": "проверка {name} не проходит",
+        "different": "{day} расходится с PostgreSQL",
+        "withheld": "{day} не опубликован",
+        "through": "Учтено по {moment}.",
+        "chart": "Сообщения по дням",
+    },
+)
+WORDS: Mapping[Language, Words] = {"en": ENGLISH, "ru": RUSSIAN}

@@ -1,0 +1,115 @@
+"""Erases what has served its time: texts, parked updates, ended budgets, tombstones, watermarks.
+
+Texts live in PostgreSQL only. Erasing them changes no figure: the ledger holds none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import psycopg
+
+from common.log import get_logger
+from common.zones import zone_named
+from pipelines.cycle import exclusively
+from pipelines.replication.watermark import Watermarks
+from pipelines.settings import Stores
+from warehouse.clickhouse.client import Writer
+
+ROWS_AT_ONCE = 10_000
+WATERMARK_DAYS = 7
+
+ERASE_TEXTS = """
+DELETE FROM messages WHERE id IN (
+    SELECT id FROM messages
+    WHERE created_at < now() - make_interval(days => %(days)s) LIMIT %(rows)s
+)
+"""
+ERASE_PAYLOADS = "SELECT FROM erase_parked_payloads(%(days)s, %(rows)s)"
+ERASE_PROVIDER_MESSAGES = "SELECT FROM erase_provider_messages(%(days)s, %(rows)s)"
+ERASE_TOMBSTONES = """
+DELETE FROM tombstones WHERE id IN (
+    SELECT id FROM tombstones
+    WHERE deleted_at < now() - make_interval(days => %(days)s)
+        AND version < %(watermark)s::text::xid8
+    LIMIT %(rows)s
+)
+"""
+# What an erased person had spent counts until their period ends; then nothing of them is left.
+ERASE_BUDGETS = """
+DELETE FROM spent_budgets WHERE ctid IN (
+    SELECT ctid FROM spent_budgets
+    WHERE period_start < CASE period WHEN 'day' THEN %(today)s::date ELSE %(month)s::date END
+    LIMIT %(rows)s
+)
+"""
+ERASE_WATERMARKS = f"""
+ALTER TABLE watermarks DELETE
+WHERE written_at < now() - INTERVAL {WATERMARK_DAYS} DAY AND sequence < {{last:UInt64}}
+SETTINGS mutations_sync = 1
+"""
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """How many rows went, or lost what they held."""
+
+    texts: int
+    payloads: int
+    """Of parked updates: their rows stay."""
+    provider_messages: int
+    """Of failed attempts: their rows stay."""
+    budgets: int
+    tombstones: int
+
+
+def apply_retention(stores: Stores) -> Erased:
+    """Erase what is older than MESSAGE_RETENTION_DAYS (0: nothing) and records nobody needs."""
+    settings = stores.pipelines
+    with exclusively(stores) as session, psycopg.connect(stores.database.libpq_url) as connection:
+        state = session.state()
+        texts = payloads = provider_messages = 0
+        if days := settings.message_retention_days:
+            texts = _erase(connection, ERASE_TEXTS, days=days)
+            payloads = _erase(connection, ERASE_PAYLOADS, days=days)
+            provider_messages = _erase(connection, ERASE_PROVIDER_MESSAGES, days=days)
+        today = datetime.now(zone_named(stores.report.report_timezone)).date()
+        budgets = _erase(connection, ERASE_BUDGETS, today=today, month=today.replace(day=1))
+        tombstones = _erase(
+            connection,
+            ERASE_TOMBSTONES,
+            days=settings.tombstone_retention_days,
+            watermark=str(state.watermark),
+        )
+        _erase_watermarks(session.writer)
+    erased = Erased(
+        texts=texts,
+        payloads=payloads,
+        provider_messages=provider_messages,
+        budgets=budgets,
+        tombstones=tombstones,
+    )
+    log.info("retention applied", **asdict(erased))
+    return erased
+
+
+def _erase(connection: psycopg.Connection, statement: str, **parameters: object) -> int:
+    """Erase in small transactions: a large one would hold replication's horizon back."""
+    erased = 0
+    while True:
+        with connection.transaction():
+            rows = connection.execute(
+                statement.encode(), {**parameters, "rows": ROWS_AT_ONCE}
+            ).rowcount
+        erased += rows
+        if rows < ROWS_AT_ONCE:
+            return erased
+
+
+def _erase_watermarks(writer: Writer) -> None:
+    last = Watermarks(writer).last()
+    if last is not None:
+        writer.run("erase old watermarks", {"last": last.sequence}, sql=ERASE_WATERMARKS)

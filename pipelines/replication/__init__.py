@@ -1,0 +1,1 @@
+"""Copies the ledger into the warehouse."""

@@ -1,0 +1,1 @@
+"""Builds days from the ledger's copy, checks and publishes them."""

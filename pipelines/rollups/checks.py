@@ -1,0 +1,150 @@
+"""Blocking checks of a build: SQL that returns the days that must not be published.
+
+Each file under sql/checks returns `day, observed, expected` for failing days only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from common.log import get_logger
+from common.zones import Clock
+from warehouse.clickhouse.client import Writer
+
+BLOCKING = (
+    "activity_equals_ledger",
+    "ledger_is_plausible",
+    "new_users_are_active",
+    "tiers_agree",
+)
+SUITE = "batch"
+LAG_SUITE = "replication"
+DAILY_SUITE = "daily"
+PASSES_RECORDED_EVERY = timedelta(minutes=1)
+log = get_logger(__name__)
+
+LAST_RECORDED = """
+SELECT checked_at, countIf(NOT passed) AS failed FROM checks WHERE suite = {suite:String}
+GROUP BY checked_at ORDER BY checked_at DESC LIMIT 1
+"""
+
+
+def record_lag(writer: Writer, *, lag_seconds: float, held_by: str, alert_seconds: float) -> bool:
+    """Store and log a failed check when replication is later than it may be; whether it was.
+
+    The first look at which it is not late any more is stored as passed.
+    """
+    is_late = lag_seconds > alert_seconds
+    if is_late:
+        log.warning("replication is late", lag_seconds=round(lag_seconds, 1), held_by=held_by)
+    else:
+        last = writer.rows("last check", {"suite": LAG_SUITE}, sql=LAST_RECORDED)
+        if not last or not last[0]["failed"]:
+            return False
+    writer.insert(
+        "checks",
+        [
+            {
+                "checked_at": datetime.now(UTC),
+                "run_id": uuid4(),
+                "suite": LAG_SUITE,
+                "asset": "turns",
+                "name": "replication_lag",
+                "day": None,
+                "blocking": False,
+                "passed": not is_late,
+                "observed": f"{lag_seconds:.1f} s, held by {held_by or 'nobody'}",
+                "expected": f"at most {alert_seconds:g} s",
+            }
+        ],
+    )
+    return is_late
+
+
+def check_hours(writer: Writer, *, clock: Clock) -> list[dict[str, Any]]:
+    """Whether each published day is the sum of its hours, stored as a check; those that are not.
+
+    `clock` is that of the report zone.
+    """
+    failed = writer.rows("checks/days_equal_hours", clock.parameters())
+    writer.insert(
+        "checks",
+        [
+            {
+                "checked_at": datetime.now(UTC),
+                "run_id": uuid4(),
+                "suite": DAILY_SUITE,
+                "asset": "daily",
+                "name": "days_equal_hours",
+                "day": failed[0]["day"] if failed else None,
+                "blocking": False,
+                "passed": not failed,
+                "observed": f"{len(failed)} days are not" if failed else "",
+                "expected": "each day is the sum of its hours",
+            }
+        ],
+    )
+    return failed
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One day that failed one check."""
+
+    check: str
+    day: date
+    observed: str
+    expected: str
+
+
+class BlockingChecks:
+    """Runs the checks over the days of one build and records the results."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def run(self, builds: Sequence[Mapping[str, Any]]) -> list[Failure]:
+        """Check each chunk of days; `builds` are the parameters of the build's statements."""
+        failures = [
+            Failure(check, row["day"], row["observed"], row["expected"])
+            for parameters in builds
+            for check in BLOCKING
+            for row in self._writer.rows(f"checks/{check}", parameters)
+        ]
+        if builds:
+            self._record(failures)
+        return failures
+
+    def _record(self, failures: Sequence[Failure]) -> None:
+        now = datetime.now(UTC)
+        last = self._writer.rows("last check", {"suite": SUITE}, sql=LAST_RECORDED)
+        recently = last and last[0]["checked_at"] > now - PASSES_RECORDED_EVERY
+        # What failed must be seen to pass again at once: the next build may be hours away.
+        if not failures and recently and not last[0]["failed"]:
+            return
+        failed = {failure.check for failure in failures}
+        run_id = uuid4()
+        results = [(failure.check, failure.day, failure) for failure in failures]
+        passed = [(check, None, None) for check in BLOCKING if check not in failed]
+        self._writer.insert(
+            "checks",
+            [
+                {
+                    "checked_at": now,
+                    "run_id": run_id,
+                    "suite": SUITE,
+                    "asset": "rollups",
+                    "name": check,
+                    "day": day,
+                    "blocking": True,
+                    "passed": failure is None,
+                    "observed": failure.observed if failure else "",
+                    "expected": failure.expected if failure else "",
+                }
+                for check, day, failure in (*results, *passed)
+            ],
+        )

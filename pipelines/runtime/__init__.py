@@ -1,0 +1,1 @@
+"""Dagster's processes: home, storage, page, metrics, shutdown."""

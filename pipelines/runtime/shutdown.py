@@ -1,0 +1,43 @@
+"""`python -m pipelines.runtime.shutdown ARGUMENTS…`: Dagster's command whose runs end with it.
+
+Runs are children of the code server, which would wait for them when it is told to stop. A run
+may end at any moment: what it had not published is done again by the next one.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import runpy
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+import common  # noqa: F401 # before Dagster: it reads time zones, and common says from where
+
+SECONDS_TO_END = 5.0
+LONGEST_END_SECONDS = 20.0
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """Pass the signal on to the runs, then treat it as Ctrl-C, as Dagster does."""
+    for run in multiprocessing.active_children():
+        run.terminate()
+        # A run that does not listen is cut.
+        _after(SECONDS_TO_END, run.kill)
+    # The server waits for a thread of its own, which dies when a run ends while PostgreSQL is away.
+    _after(LONGEST_END_SECONDS, lambda: os._exit(1))
+    signal.default_int_handler(number, frame)
+
+
+def _after(seconds: float, act: Callable[[], None]) -> None:
+    timer = threading.Timer(seconds, act)
+    timer.daemon = True
+    timer.start()
+
+
+if __name__ == "__main__":
+    # Dagster handles SIGTERM with whatever handles SIGINT when it starts.
+    signal.signal(signal.SIGINT, interrupt)
+    runpy.run_module("dagster", run_name="__main__")

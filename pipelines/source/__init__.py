@@ -1,0 +1,1 @@
+"""PostgreSQL as replication reads it."""

@@ -1,0 +1,135 @@
+"""`python -m tests.chaos --seed N --minutes M`: a storm, then the count. `--plan` only tells."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import signal
+import statistics
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+
+from common.process import run
+from embedded.stack.lifecycle import Progress
+from tests.chaos.blows import Damage
+from tests.chaos.checks.verdict import Findings
+from tests.chaos.plan import STORE_FREEZE_SECONDS, Plan, plan_of
+from tests.chaos.storming import arena, small_disk
+
+SHOWN_DETAILS = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChaosResult:
+    """The last line of `make chaos`."""
+
+    kills: int
+    faults: int
+    updates_sent: int
+    turns_recorded: int
+    lost: int
+    duplicated_calls: int
+    rows_differ: int
+    recovery_p95_seconds: float
+    ok: bool
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument(
+        "--freeze-seconds",
+        type=float,
+        default=STORE_FREEZE_SECONDS,
+        help="of each store, on top of the minutes",
+    )
+    parser.add_argument(
+        "--external-postgres", action="store_true", help="PostgreSQL runs outside of the stack"
+    )
+    parser.add_argument("--plan", action="store_true", help="print the plan and end")
+    parser.add_argument("--keep", type=Path, help="copy logs here when the result is not ok")
+    arguments = parser.parse_args()
+    plan = plan_of(
+        arguments.seed, seconds=arguments.minutes * 60, freeze_seconds=arguments.freeze_seconds
+    )
+    if arguments.plan:
+        for line in plan.lines():
+            sys.stdout.write(f"{line}\n")
+        return 0
+    signal.signal(signal.SIGTERM, _interrupt)
+    result = _chaos(
+        plan,
+        seed=arguments.seed,
+        has_external_postgres=arguments.external_postgres,
+        keep=arguments.keep,
+    )
+    sys.stdout.write(json.dumps(asdict(result)) + "\n")
+    return 0 if result.ok else 1
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _chaos(plan: Plan, *, seed: int, has_external_postgres: bool, keep: Path | None) -> ChaosResult:
+    progress = Progress()
+    progress.say(f"A storm of {plan.seconds:.0f} s by seed {seed}; --plan prints its plan")
+    with small_disk(progress) as (directory, filler):
+        is_clean = False
+        try:
+            with arena(
+                directory,
+                filler=filler,
+                seed=seed,
+                progress=progress,
+                has_external_postgres=has_external_postgres,
+            ) as struck:
+                storm = struck.rage(plan, say=progress.say)
+                for blow in storm.damage.left_out:
+                    progress.say(f"not carried out: {blow}")
+                progress.say("The storm is over; waiting until everything has healed")
+                began = time.monotonic()
+                has_healed = struck.wait_healed()
+                healed = f"{'Healed' if has_healed else 'NOT healed'} after"
+                progress.say(f"{healed} {time.monotonic() - began:.1f} s; comparing")
+                findings = struck.examine(struck.evidence())
+                sent = len(struck.writers.record.update_ids)
+                is_clean = findings.is_clean
+        finally:
+            if keep and not is_clean:
+                shutil.copytree(directory / "data" / "logs", keep, dirs_exist_ok=True)
+        for detail in findings.details[:SHOWN_DETAILS]:
+            progress.say(detail)
+        result = result_of(storm.damage, findings, updates_sent=sent)
+        progress.say(f"Seed {seed}: {'nothing' if result.ok else 'something'} is wrong")
+    return result
+
+
+def result_of(damage: Damage, findings: Findings, *, updates_sent: int) -> ChaosResult:
+    """The line of a storm. A storm without traffic proves nothing."""
+    recoveries = damage.recoveries_seconds
+    recovery = (
+        statistics.quantiles(recoveries, n=20, method="inclusive")[18]
+        if len(recoveries) > 1
+        else sum(recoveries)
+    )
+    return ChaosResult(
+        kills=damage.kills,
+        faults=damage.faults,
+        updates_sent=updates_sent,
+        turns_recorded=findings.turns_recorded,
+        lost=findings.lost,
+        duplicated_calls=findings.duplicated_calls,
+        rows_differ=findings.rows_differ,
+        recovery_p95_seconds=round(recovery, 1),
+        ok=findings.is_clean and updates_sent > 0 and findings.turns_recorded > 0,
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,79 @@
+"""When a process began is known well enough to tell its calls from those of the one before."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import psutil
+
+from tests.chaos.victims import Births, _suspended
+
+T = TypeVar("T")
+TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_birth_is_known_to_the_tick_however_late_it_is_seen() -> None:
+    for _ in range(3):
+        before = time.time()
+        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        after = time.time()
+        seen = threading.Event()
+
+        def pids(
+            pid: int = child.pid, visible: float = before + 0.3, seen: threading.Event = seen
+        ) -> list[int]:
+            if time.time() > visible:
+                seen.set()
+                return [pid]
+            return []
+
+        births = Births(pids)
+        assert seen.wait(60)
+        [birth] = births.end()
+        child.communicate(b"\n")
+        assert before <= birth <= after + 2 * TICK_SECONDS
+
+
+def test_who_is_gone_before_the_look_has_no_birth() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as child:
+        child.wait()
+    seen = threading.Event()
+
+    def pids() -> list[int]:
+        seen.set()
+        return [child.pid]
+
+    births = Births(pids)
+    assert seen.wait(60)
+    assert births.end() == []
+
+
+def test_a_freeze_holds_a_program_with_its_children_and_nothing_else() -> None:
+    script = "import subprocess, sys; subprocess.run(['sleep', '60'])"
+    with (
+        subprocess.Popen([sys.executable, "-c", script]) as struck,
+        subprocess.Popen(["sleep", "60"]) as other,
+    ):
+        [child] = until(lambda: psutil.Process(struck.pid).children())
+        family = [psutil.Process(struck.pid), child]
+        with _suspended([struck.pid]):
+            until(lambda: all(one.status() == psutil.STATUS_STOPPED for one in family))
+            assert psutil.Process(other.pid).status() != psutil.STATUS_STOPPED
+        until(lambda: all(one.status() != psutil.STATUS_STOPPED for one in family))
+        for process in (child, struck, other):
+            process.kill()
+
+
+def until(look: Callable[[], T]) -> T:
+    """What is seen once there is something."""
+    deadline = time.monotonic() + 60
+    while not (seen := look()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return seen

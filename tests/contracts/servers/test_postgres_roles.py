@@ -1,0 +1,234 @@
+"""The roles of deploy/postgres, on a real server: enough rights, and no others."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from common.settings import DatabaseSettings, ReportSettings
+from embedded.postgres import EmbeddedPostgres
+from pipelines.commands.erasure_check import prove
+from pipelines.cycle import run_cycle
+from pipelines.quality.retention import apply_retention
+from pipelines.settings import PipelineSettings, Stores
+from pipelines.source.postgres import Source
+from tests.contracts.servers.roles import (
+    DATABASE,
+    PROJECT,
+    script,
+    url,
+)
+from tests.pipelines.ledger import Ledger, turn
+from tests.pipelines.quality.test_retention import add_update
+from warehouse.settings import WarehouseSettings
+
+BOT_STATEMENTS = {
+    path.stem: path.read_text(encoding="utf-8")
+    for path in (PROJECT / "bot" / "db" / "sql").glob("*.sql")
+}
+REFUSED = asyncpg.InsufficientPrivilegeError
+
+
+async def attempt(server: EmbeddedPostgres, role: str, *statements: str) -> None:
+    connection = await asyncpg.connect(url(server, role))
+    try:
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            for statement in statements:
+                await connection.execute(statement)
+        finally:
+            await transaction.rollback()
+    finally:
+        await connection.close()
+
+
+async def test_every_table_is_used_by_some_service(server: EmbeddedPostgres) -> None:
+    connection = await asyncpg.connect(url(server, "dialytics_owner"))
+    unused = await connection.fetch(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND NOT EXISTS ("
+        " SELECT FROM unnest(ARRAY['dialytics_bot','dialytics_api','dialytics_pipelines']) role"
+        " WHERE has_any_column_privilege(role, format('public.%I', tablename), 'SELECT,INSERT'))"
+    )
+    await connection.close()
+    assert not unused
+
+
+async def test_the_bot_writes_its_tables_and_erasing_leaves_a_tombstone(
+    server: EmbeddedPostgres,
+) -> None:
+    await attempt(
+        server,
+        "dialytics_bot",
+        "INSERT INTO users (telegram_hmac, wrapped_key, sealed_profile) VALUES ('a', 'b', 'c')",
+        "DELETE FROM users",
+        "SELECT version_num FROM alembic_version",
+    )
+
+
+@pytest.mark.parametrize(
+    ("role", "statement"),
+    [
+        ("dialytics_bot", "SELECT * FROM api_users"),
+        ("dialytics_bot", "UPDATE replication_echo SET epoch = 1"),
+        ("dialytics_bot", "CREATE TABLE mine (id int)"),
+        ("dialytics_api", "UPDATE messages SET deleted_at = now()"),
+        ("dialytics_api", "DELETE FROM text_readings"),
+        ("dialytics_api", "UPDATE turns SET cost_usd = 0"),
+        ("dialytics_pipelines", "SELECT content FROM messages"),
+        ("dialytics_pipelines", "UPDATE turns SET cost_usd = 0"),
+        ("dialytics_pipelines", "SELECT payload FROM updates"),
+        ("dialytics_pipelines", "UPDATE updates SET payload = NULL"),
+        ("dialytics_api", "SELECT erase_parked_payloads(0, 1)"),
+        ("dialytics_api", "SELECT erase_provider_messages(0, 1)"),
+        ("dialytics_pipelines", "SELECT provider_message FROM llm_calls"),
+        ("dialytics_pipelines", "UPDATE updates SET outcome = NULL"),
+        ("dialytics_pipelines", "DELETE FROM updates"),
+        ("dialytics_pipelines", "SELECT password_hash FROM api_users"),
+    ],
+)
+async def test_a_role_is_refused_what_is_not_its_own(
+    server: EmbeddedPostgres, role: str, statement: str
+) -> None:
+    with pytest.raises(REFUSED):
+        await attempt(server, role, statement)
+
+
+async def test_the_api_reads_the_bots_tables_only_as_the_reader(server: EmbeddedPostgres) -> None:
+    await attempt(
+        server, "dialytics_api", "SET LOCAL ROLE dialytics_reader", "SELECT key FROM users"
+    )
+    with pytest.raises(REFUSED):
+        await attempt(
+            server, "dialytics_api", "SET LOCAL ROLE dialytics_reader", "DELETE FROM users"
+        )
+
+
+async def test_dagster_cannot_enter_the_product_s_database(server: EmbeddedPostgres) -> None:
+    with pytest.raises(REFUSED):
+        await asyncpg.connect(url(server, "dagster"))
+
+
+async def test_the_pipelines_see_who_of_another_role_holds_replication_back(
+    server: EmbeddedPostgres,
+) -> None:
+    writer = await asyncpg.connect(url(server, "dialytics_bot"))
+    transaction = writer.transaction()
+    await transaction.start()
+    await writer.execute(
+        "INSERT INTO users (telegram_hmac, wrapped_key, sealed_profile) VALUES ('x', 'b', 'c')"
+    )
+    try:
+        with Source(url(server, "dialytics_pipelines")) as source:
+            status = source.status()
+        assert f"pid {writer.get_server_pid()}" in status.held_by
+    finally:
+        await transaction.rollback()
+        await writer.close()
+
+
+def test_a_password_that_needs_escapes_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "owner_database_url").write_text("postgresql://o:p%40ss'@h/d", encoding="utf-8")
+    outcome = subprocess.run(
+        ["bash", PROJECT / "deploy" / "postgres" / "roles.sh"],
+        env={"PATH": os.environ["PATH"], "SECRETS_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert outcome.returncode == 2
+    assert "owner_database_url" in outcome.stderr
+    assert "p%40ss" not in outcome.stderr
+
+
+async def test_running_the_roles_again_sets_a_changed_password(
+    server: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    for service, role in (
+        ("owner", "dialytics_owner"),
+        ("bot", "dialytics_bot"),
+        ("api", "dialytics_api"),
+        ("pipelines", "dialytics_pipelines"),
+        ("dagster", "dagster"),
+    ):
+        database = "dagster" if service == "dagster" else DATABASE
+        (tmp_path / f"{service}_database_url").write_text(
+            f"postgresql://{role}:rotated-{service}@h/{database}", encoding="utf-8"
+        )
+    connection = await asyncpg.connect(server.url("postgres"))
+    try:
+        stored = "SELECT rolpassword FROM pg_authid WHERE rolname = 'dialytics_bot'"
+        before = await connection.fetchval(stored)
+        script("roles.sh", server, tmp_path)
+        after = await connection.fetchval(stored)
+    finally:
+        await connection.close()
+    assert after != before
+    assert after.startswith("SCRAM-SHA-256$")
+
+
+@pytest.mark.parametrize("name", sorted(BOT_STATEMENTS))
+async def test_every_statement_of_the_bot_is_allowed_to_its_role(
+    server: EmbeddedPostgres, name: str
+) -> None:
+    numbers: dict[str, int] = {}
+
+    def numbered(match: re.Match[str]) -> str:
+        return f"${numbers.setdefault(match[1], len(numbers) + 1)}"
+
+    statement = re.sub(r"(?<!:):([a-z_]+)", numbered, BOT_STATEMENTS[name])
+    await attempt(server, "dialytics_bot", f"EXPLAIN (GENERIC_PLAN) {statement}")
+
+
+def test_the_pipelines_role_can_run_a_whole_cycle(
+    server: EmbeddedPostgres, warehouse_settings: WarehouseSettings
+) -> None:
+    with Ledger(url(server, "dialytics_bot")) as ledger:
+        person = ledger.add_person()
+        ledger.add(turn(user=person))
+        add_update(ledger, 1, days_old=2)
+    stores = Stores(
+        database=DatabaseSettings.model_validate(
+            {"database_url": url(server, "dialytics_pipelines")}
+        ),
+        warehouse=warehouse_settings,
+        pipelines=PipelineSettings.model_validate({"message_retention_days": 1}),
+        report=ReportSettings(),
+    )
+    batch, publication = run_cycle(stores)
+    assert batch.turns == 1
+    assert publication is not None
+    erased = apply_retention(stores)
+    assert (erased.texts, erased.payloads) == (0, 1)
+    assert prove(stores, person=person).left["postgres.users"] == 1
+
+
+async def test_the_api_keeps_accounts_and_the_record_of_readings(server: EmbeddedPostgres) -> None:
+    await attempt(
+        server,
+        "dialytics_api",
+        "LISTEN api_users",
+        "INSERT INTO api_users (username, password_hash) VALUES ('a', 'b')",
+        "UPDATE api_users SET disabled_at = now()",
+        "INSERT INTO text_readings (account_id, dialog_id, user_keys, messages, request_id)"
+        " SELECT id, gen_random_uuid(), '{1}', 1, 'r' FROM api_users",
+        "SELECT version_num FROM alembic_version",
+    )
+
+
+def test_the_server_accepts_its_configuration_file(postgres_server: EmbeddedPostgres) -> None:
+    command_line = postgres_server.command()
+    program = command_line[: command_line.index("-D") + 2]
+    file = PROJECT / "deploy" / "postgres" / "postgresql.conf"
+    outcome = subprocess.run(
+        [*program, "-c", f"config_file={file}", "-C", "track_commit_timestamp"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (outcome.returncode, outcome.stdout.strip()) == (0, "on"), outcome.stderr

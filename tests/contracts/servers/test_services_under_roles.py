@@ -1,0 +1,200 @@
+"""The services themselves, as their own programs, under the roles that production gives them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from common.settings import DatabaseSettings, ReportSettings
+from embedded.postgres import EmbeddedPostgres
+from embedded.stack.readiness import free_ports
+from pipelines.cycle import run_cycle
+from pipelines.operator.alerts import send_notices
+from pipelines.settings import PipelineSettings, Stores
+from simulator.app import Simulator
+from simulator.telegram.world import Person
+from tests.contracts.servers.roles import DATABASE, PROJECT, url
+from warehouse.settings import WarehouseSettings
+
+DATA_KEY = "a data key of the tests, long enough for production"
+ADMIN_TOKEN = "an admin token of the tests, long enough for production"
+TOKEN_SECRET = "a token secret of the tests, long enough for production"
+PASSWORD = "correct horse battery"
+PERSON = 1001
+
+
+@contextmanager
+def program(*command_line: str, log: Path, **environment: str) -> Iterator[None]:
+    """One service as production starts it."""
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command_line],
+            cwd=PROJECT,
+            env={
+                "PATH": os.environ["PATH"],
+                "ENV_FILE": os.devnull,
+                "ENVIRONMENT": "production",
+                "DATA_KEY": DATA_KEY,
+                **environment,
+            },
+            stdout=file,
+            stderr=file,
+        )
+    try:
+        yield
+    finally:
+        process.terminate()
+        assert process.wait(timeout=100) == 0, log.read_text()
+
+
+async def until_ready(address: str, log: Path) -> None:
+    deadline = time.monotonic() + 200
+    async with httpx.AsyncClient() as client:
+        while True:
+            try:
+                if (await client.get(f"{address}/ready")).status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            assert time.monotonic() < deadline, f"see {log}"
+            await asyncio.sleep(0.1)
+
+
+@pytest.fixture
+async def bot(
+    server: EmbeddedPostgres, simulator: Simulator, tmp_path: Path
+) -> AsyncIterator[Simulator]:
+    (port,) = free_ports(1)
+    log = tmp_path / "bot.log"
+    with program(
+        "bot",
+        log=log,
+        DATABASE_URL=url(server, "dialytics_bot"),
+        TELEGRAM_TOKEN=simulator.token,
+        TELEGRAM_API_URL=simulator.url,
+        OPENROUTER_API_KEY=simulator.api_key or "none",
+        OPENROUTER_BASE_URL=simulator.model_url,
+        LLM_MODEL="sim/primary",
+        BOT_PORT=str(port),
+        OPERATOR_CHAT_ID=str(PERSON),
+        TELEGRAM_CHAT_INTERVAL_SECONDS="0.01",
+    ):
+        await until_ready(f"http://127.0.0.1:{port}", log)
+        yield simulator
+    assert "permission denied" not in log.read_text()
+
+
+async def reply_to(simulator: Simulator, words: str) -> str:
+    outbox = simulator.account.outbox
+    before = len(outbox.texts(PERSON))
+    simulator.account.send_text(words, person=Person(id=PERSON, language_code="en"))
+    await simulator.wait_until(lambda: len(outbox.texts(PERSON)) > before, seconds=100)
+    return outbox.texts(PERSON)[before]
+
+
+def stores(server: EmbeddedPostgres, warehouse: WarehouseSettings) -> Stores:
+    return Stores(
+        database=DatabaseSettings.model_validate(
+            {"database_url": url(server, "dialytics_pipelines")}
+        ),
+        warehouse=warehouse,
+        pipelines=PipelineSettings.model_validate({"replication_alert_seconds": 1e-9}),
+        report=ReportSettings(),
+    )
+
+
+@pytest.mark.timeout(600)
+async def test_a_chat_and_its_statistics_work_under_the_roles_of_production(
+    server: EmbeddedPostgres,
+    bot: Simulator,
+    warehouse_settings: WarehouseSettings,
+    tmp_path: Path,
+) -> None:
+    assert await reply_to(bot, "hello there")
+    assert await reply_to(bot, "/system be brief")
+    await the_users_of(server, "bot", "dialytics_bot")
+    batch, _ = await asyncio.to_thread(run_cycle, stores(server, warehouse_settings))
+    assert batch.turns >= 1
+    (port,) = free_ports(1)
+    log = tmp_path / "api.log"
+    database_url = url(server, "dialytics_api")
+    with program(
+        "api",
+        log=log,
+        DATABASE_URL=database_url,
+        CLICKHOUSE_URL=warehouse_settings.reader_url,
+        CLICKHOUSE_READER_URL=warehouse_settings.reader_url,
+        ADMIN_REGISTRATION_TOKEN=ADMIN_TOKEN,
+        API_TOKEN_SECRET=TOKEN_SECRET,
+        API_PORT=str(port),
+        PASSWORD_HASH_COST="10",
+    ):
+        address = f"http://127.0.0.1:{port}"
+        await until_ready(address, log)
+        await what_an_analyst_does(address, database_url)
+        await the_users_of(server, "api", "dialytics_api")
+    assert "permission denied" not in log.read_text()
+    # What the pipelines write for the operator, the bot sends.
+    told = await asyncio.to_thread(
+        send_notices, stores(server, warehouse_settings), batch.data_through
+    )
+    assert told
+    texts = bot.account.outbox.texts
+    await bot.wait_until(
+        lambda: any("replication_lag" in text for text in texts(PERSON)), seconds=100
+    )
+    # Erasing takes rights on every table that knows a person.
+    assert await reply_to(bot, "/forget")
+
+
+async def what_an_analyst_does(address: str, database_url: str) -> None:
+    async with httpx.AsyncClient(base_url=address, timeout=100) as client:
+        account = {"username": "ann", "password": PASSWORD}
+        answer = await client.post(
+            "/api/v1/auth/register", json={**account, "admin_token": ADMIN_TOKEN}
+        )
+        assert answer.status_code == 201, answer.text
+        granted = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "api.accounts", "grant", "ann", "names:read", "texts:read"],
+            cwd=PROJECT,
+            env={"PATH": os.environ["PATH"], "ENV_FILE": os.devnull, "DATABASE_URL": database_url},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert granted.returncode == 0, granted.stderr
+        token = (await client.post("/api/v1/auth/token", data=account)).json()["access_token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        stats = (await client.get("/api/v1/stats", params={"period": "day"})).json()
+        assert stats["summary"]["current"]["user_messages"] >= 1
+        dialog: dict[str, Any] = stats["recent_dialogs"][0]
+        text = await client.get(f"/api/v1/dialogs/{dialog['dialog_id']}/text")
+        assert text.status_code == 200, text.text
+        assert "hello there" in text.text
+
+
+async def the_users_of(server: EmbeddedPostgres, application: str, role: str) -> None:
+    connection = await asyncpg.connect(server.url("postgres"))
+    try:
+        rows = await connection.fetch(
+            # The server is shared with other tests, which use it as its owner.
+            "SELECT DISTINCT usename FROM pg_stat_activity"
+            " WHERE application_name = $1 AND datname = $2",
+            application,
+            DATABASE,
+        )
+    finally:
+        await connection.close()
+    assert [row["usename"] for row in rows] == [role]

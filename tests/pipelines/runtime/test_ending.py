@@ -1,0 +1,35 @@
+"""The code server ends when it is told to, also when Dagster's own server does not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[3]
+# As Dagster's server once the thread that would wake it has died.
+STUCK_SERVER = """
+import signal, threading, time
+from pipelines.runtime import shutdown as ending
+ending.LONGEST_END_SECONDS = 0.5
+signal.signal(signal.SIGTERM, ending.interrupt)
+try:
+    print("up", flush=True)
+    while True:
+        time.sleep(0.05)
+finally:
+    threading.Event().wait()
+"""
+
+
+def test_a_server_that_hangs_in_its_end_is_cut() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", STUCK_SERVER], cwd=PROJECT, stdout=subprocess.PIPE
+    ) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == b"up\n"
+        server.terminate()
+        try:
+            assert server.wait(timeout=60) == 1
+        finally:
+            server.kill()

@@ -1,0 +1,179 @@
+"""Every statement of the reports: understood by the engine, asked by one function, exactly.
+
+C5: parameters are values, never SQL, and a reader can neither write nor reach files or networks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.warehouse.constants import NOW, ZONES
+from tests.warehouse.replica import Replica, turn
+from warehouse import query, reports
+from warehouse.clickhouse.client import Reader, Writer
+from warehouse.clickhouse.statements import all_statements, statement
+from warehouse.errors import QueryFailedError, QueryTooExpensiveError, WarehouseError
+from warehouse.periods import Bucket, Period, PeriodName, resolve
+from warehouse.settings import WarehouseSettings
+from warehouse.snapshot import Snapshot
+from warehouse.snapshot import resolve as resolve_snapshot
+
+NAMES = sorted(
+    name.removeprefix("reports/") for name in all_statements() if name.startswith("reports/")
+)
+PARAMETER = re.compile(r"\{(\w+):")
+
+
+class Recorder:
+    """A reader that remembers what was asked through it, and asks for the plan as well."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self.asked: dict[str, tuple[str, set[str]]] = {}
+        self.plans: dict[str, str] = {}
+
+    async def rows(
+        self, name: str, sql: str, parameters: Mapping[str, Any]
+    ) -> list[dict[str, Any]]:
+        self.asked[name] = (sql, set(parameters))
+        self.plans[name] = await self.explain(name, sql, parameters)
+        return await self._reader.rows(name, sql, parameters)
+
+    async def explain(self, name: str, sql: str, parameters: Mapping[str, Any]) -> str:
+        return await self._reader.explain(name, sql, parameters)
+
+
+def week(tz: str) -> Period:
+    return resolve(PeriodName.WEEK, now=NOW, tz=tz, bucket=Bucket.DAY)
+
+
+async def ask_everything(reader: Recorder) -> Snapshot:
+    snapshot = await resolve_snapshot(reader)
+    snapshot = await resolve_snapshot(reader, known=snapshot)
+    for tz in ZONES:
+        about = {"snapshot": snapshot, "period": week(tz)}
+        for report in (
+            reports.summary,
+            reports.activity,
+            reports.heatmap,
+            reports.models,
+            reports.top_users,
+            reports.recent_dialogs,
+            reports.costs,
+            reports.retention,
+            reports.stickiness,
+            reports.lifecycle,
+            reports.funnel,
+            reports.dimension_values,
+        ):
+            await report(reader, **about)
+        await reports.top_users(reader, **about, by=reports.TopUsersBy.TOKENS)
+        narrow = reports.Filters(chat_type="private")
+        for report in (
+            reports.summary,
+            reports.activity,
+            reports.heatmap,
+            reports.recent_dialogs,
+            reports.retention,
+            reports.stickiness,
+            reports.lifecycle,
+        ):
+            await report(reader, **about, filters=narrow)
+        body = {"metrics": ["turns"], "date_range": "7d", "tz": tz}
+        request = query.parse(body, now=NOW, default_tz="UTC")
+        await query.run(reader, request, snapshot=snapshot)
+    await reports.freshness(reader, snapshot=snapshot)
+    await reports.quality(reader, snapshot=snapshot)
+    return snapshot
+
+
+async def test_every_statement_explains_and_is_given_exactly_its_parameters(
+    replica: Replica, reader: Reader
+):
+    replica.store([turn(NOW)])
+    replica.publish(NOW)
+    recorder = Recorder(reader)
+    await ask_everything(recorder)
+    assert sorted(recorder.asked) == NAMES
+    for name, (sql, parameters) in recorder.asked.items():
+        assert sql == statement(f"reports/{name}")
+        assert parameters == set(PARAMETER.findall(sql)), name
+        assert recorder.plans[name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_statement_says_first_what_a_row_means(name: str):
+    first = all_statements()[f"reports/{name}"].splitlines()[0]
+    assert re.match(r"-- (A row|One row)\b.*[:.]", first)
+
+
+def test_microseconds_are_compared_with_microseconds():
+    """`column < seconds` makes the engine pass over a part that begins within the last second."""
+    columns = r"\b(?:received|answered|created|updated|checked|last|first)_at"
+    compared = re.compile(rf"{columns} *(?:<=?|>) *\{{\w+:DateTime\('UTC'\)\}}")
+    assert {name for name, sql in all_statements().items() if compared.search(sql)} == set()
+
+
+HOSTILE = (
+    "' OR 1=1 --",
+    "x') UNION ALL SELECT",
+    "\\",
+    "{a:String}",
+    "'; DROP TABLE turns",
+    "\n\t",
+)
+
+
+async def test_c5_a_parameter_is_a_value_whatever_it_holds(replica: Replica, reader: Reader):
+    replica.store([*(turn(NOW, model_used=value) for value in HOSTILE), turn(NOW, user=2)])
+    replica.publish(NOW)
+    snapshot = await resolve_snapshot(reader)
+    for value in HOSTILE:
+        filters = reports.Filters(model=value)
+        about = {"snapshot": snapshot, "period": week("UTC"), "filters": filters}
+        assert (await reports.summary(reader, **about)).current.turns == 1, value
+        assert len(await reports.top_users(reader, **about)) == 1
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM file('/etc/passwd', 'LineAsString')",
+        "SELECT * FROM url('http://127.0.0.1:1/', 'LineAsString')",
+        "SELECT * FROM postgresql('127.0.0.1:1', 'a', 'b', 'c', 'd')",
+        "SELECT * FROM remote('127.0.0.1:1', 'system', 'one')",
+        "SELECT * FROM executable('id', 'LineAsString', 'a String')",
+        "INSERT INTO turns (epoch) VALUES (1)",
+        "DROP TABLE turns",
+        "ALTER TABLE turns DELETE WHERE 1",
+        "CREATE TABLE t (a UInt8) ENGINE = Memory",
+        "SELECT 1 SETTINGS readonly = 0",
+        "SELECT 1 SETTINGS max_execution_time = 0",
+    ],
+)
+async def test_c5_a_reader_neither_writes_nor_leaves_the_warehouse(reader: Reader, sql: str):
+    with pytest.raises(WarehouseError):
+        await reader.rows("intruder", sql, {})
+
+
+async def test_c5_limits_of_a_reader_hold(warehouse_settings: WarehouseSettings):
+    frugal = warehouse_settings.model_copy(update={"query_max_rows": 1_000})
+    reader = Reader(frugal)
+    with pytest.raises(QueryTooExpensiveError):
+        await reader.rows("greedy", "SELECT sum(number) FROM numbers(100000)", {})
+    with pytest.raises(QueryFailedError):
+        await reader.rows("wrong", "SELECT nothing", {})
+    await reader.close()
+
+
+async def test_the_log_knows_a_statement_by_its_name(
+    replica: Replica, reader: Reader, writer: Writer
+):
+    replica.publish(NOW)
+    rows = await reader.rows("summary", "SELECT getSetting('log_comment') AS name", {})
+    assert rows == [{"name": "summary"}]
+    assert writer.value("named", sql="SELECT getSetting('log_comment')") == "named"

@@ -1,0 +1,1 @@
+"""Connections to ClickHouse, and its statements."""

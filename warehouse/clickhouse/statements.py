@@ -1,0 +1,31 @@
+"""SQL lives in files: one statement each, whose first line says what a row means."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+HERE = Path(__file__).parents[1] / "sql"
+
+
+@cache
+def statement(name: str) -> str:
+    """The text of `sql/<name>.sql`; `name` is like `rollups/activity`."""
+    return (HERE / f"{name}.sql").read_text(encoding="utf-8").strip().removesuffix(";")
+
+
+EVERY_NODE = "/* ON CLUSTER */"
+"""Where a statement about one node's table says that a cluster runs it on all of them."""
+
+
+def on_every_node(sql: str, *, cluster: str) -> str:
+    """The statement for this topology; `cluster` is empty on one machine."""
+    return sql.replace(EVERY_NODE, f"ON CLUSTER `{cluster}`") if cluster else sql
+
+
+def all_statements() -> dict[str, str]:
+    """Every statement by name."""
+    return {
+        path.relative_to(HERE).with_suffix("").as_posix(): path.read_text(encoding="utf-8").strip()
+        for path in sorted(HERE.rglob("*.sql"))
+    }

@@ -1,0 +1,92 @@
+"""Where people come from and how far they come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from warehouse.clickhouse.reader import Reader
+from warehouse.periods import Period
+from warehouse.reports.answers import NO_FILTERS, Filters
+from warehouse.reports.asking import (
+    Row,
+    ask,
+    cost,
+    is_narrowed,
+    moments,
+    money_ratio,
+    narrowing,
+    ratio,
+)
+from warehouse.reports.people_answers import Funnel, FunnelRow, FunnelStep
+from warehouse.snapshot import Snapshot
+from warehouse.tiers import touched_days
+
+MOST_SOURCES = 50
+_COUNTS = (
+    "started",
+    "activated",
+    "day_1",
+    "day_1_eligible",
+    "day_7",
+    "day_7_eligible",
+    "day_30",
+    "day_30_eligible",
+    "unpriced",
+    "priced",
+    "cost_usd",
+)
+
+
+async def funnel(
+    reader: Reader, *, snapshot: Snapshot, period: Period, filters: Filters = NO_FILTERS
+) -> Funnel:
+    """Source, first turn, third turn, D1, D7, D30, for people who began in the period."""
+    first, _ = touched_days(period.span, snapshot.zone)
+    today = snapshot.data_through.astimezone(snapshot.zone).date()
+    rows = await ask(
+        reader,
+        "funnel",
+        {
+            **moments(period.span),
+            **narrowing(filters),
+            "is_narrowed": is_narrowed(filters),
+            "builds": snapshot.versions(first, max(first, today)),
+            "today": today,
+        },
+    )
+    others = rows[MOST_SOURCES:]
+    return Funnel(
+        snapshot.report_timezone,
+        _row(None, _added(rows)),
+        tuple(_row(row["source"] or None, row) for row in rows[:MOST_SOURCES]),
+        _row(None, _added(others)) if others else None,
+    )
+
+
+def _added(rows: Sequence[Row]) -> Row:
+    total: Row = {name: sum(row[name] for row in rows) for name in _COUNTS}
+    total["cost_usd"] += Decimal(0)
+    return total
+
+
+def _row(source: str | None, row: Row) -> FunnelRow:
+    known = cost(row)
+    return FunnelRow(
+        source=source,
+        started=row["started"],
+        activated=FunnelStep(
+            row["started"], row["activated"], ratio(row["activated"], row["started"])
+        ),
+        day_1=_step(row, "day_1"),
+        day_7=_step(row, "day_7"),
+        day_30=_step(row, "day_30"),
+        cost_usd=known,
+        unpriced_turns=row["unpriced"],
+        cost_per_activated_usd=money_ratio(known, row["activated"]),
+    )
+
+
+def _step(row: Row, name: str) -> FunnelStep:
+    eligible = row[f"{name}_eligible"]
+    return FunnelStep(eligible, row[name], ratio(row[name], eligible))
