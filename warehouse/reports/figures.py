@@ -68,7 +68,11 @@ async def figures(
         # Where a zone skipped a day, the period before may reach into this one.
         apart = [figures(reader, snapshot=snapshot, spans=[one], filters=filters) for one in spans]
         return [found for [found] in await asyncio.gather(*apart)]
-    clipped = [(span, [max(start, span.since) for start in starts]) for span, starts in spans]
+    # An empty span may lie inside a bucket, and has no point of it.
+    clipped = [
+        (span, [max(start, span.since) for start in starts if span.since < span.until])
+        for span, starts in spans
+    ]
     shown = [(span, starts) for span, starts in clipped if span.since < span.until]
     if not shown:
         return [Figures(NO_TURNS, ()) for _ in spans]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import product
 
 import pytest
 
@@ -47,8 +49,12 @@ async def test_of_a_period_that_the_data_do_not_reach_nothing_is_compared(
         "Asia/Kathmandu",
         Bucket.DAY,
     )
-    for filters in (reports.NO_FILTERS, reports.Filters(language="en")):
-        about = {"snapshot": snapshot, "period": tomorrow, "filters": filters, "compare": True}
+    # A part of it, where the empty period before begins and ends inside a bucket.
+    part = replace(tomorrow, since=tomorrow.since + timedelta(hours=1))
+    for period, filters in product(
+        (tomorrow, part), (reports.NO_FILTERS, reports.Filters(language="en"))
+    ):
+        about = {"snapshot": snapshot, "period": period, "filters": filters, "compare": True}
         found = await reports.summary(reader, **about)
         assert found.previous_since == found.previous_until
         assert found.previous is not None
