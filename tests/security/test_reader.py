@@ -84,7 +84,6 @@ OTHERS = (
     "SELECT query FROM loop('system', 'processes')",
     "EXPLAIN SELECT query FROM system.processes",
     "SHOW PROCESSLIST",
-    "SHOW FULL PROCESSLIST",
     "SHOW TABLES WHERE name = (SELECT any(query) FROM system.processes)",
     "SELECT * FROM system.errors",
     "SELECT * FROM system.query_log",
@@ -157,6 +156,11 @@ def test_a_reader_does_not_see_what_others_ask(reader: httpx.Client, statement: 
         "/", content=statement, params={"param_table": "processes", "param_database": "system"}
     )
     assert answer.headers["X-ClickHouse-Exception-Code"] in {"60", "164", "497"}, answer.text
+
+
+def test_the_full_list_of_processes_is_no_statement(reader: httpx.Client) -> None:
+    answer = reader.post("/", content="SHOW FULL PROCESSLIST")
+    assert answer.headers["X-ClickHouse-Exception-Code"] == "62"
 
 
 def test_a_reader_in_the_system_database_does_not_either(reader: httpx.Client) -> None:
