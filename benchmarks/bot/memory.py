@@ -223,8 +223,9 @@ async def run_memory(settings: Settings, stop: asyncio.Event) -> None:
         most_tokens=model.most_tokens, zone=ZoneInfo("UTC"), sessions=nothing,
     )  # fmt: skip
     turns = Turns(
-        ledger=store, model=model, gate=limits, sessions=nothing, settings=s.model, metrics=metrics
-    )
+        ledger=store, history=store, model=model, gate=limits, sessions=nothing, settings=s.model,
+        metrics=metrics,
+    )  # fmt: skip
     pace = Pace(
         per_second=s.telegram.telegram_messages_per_second,
         chat_interval_seconds=s.telegram.telegram_chat_interval_seconds,
