@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Collection, Hashable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-MOST_BYTES = 64 << 20
-MOST_ENTRIES = 2_000
+MAX_BYTES = 64 << 20
+MAX_ENTRIES = 2_000
 
 
 class Sized(Protocol):
@@ -33,7 +33,7 @@ class AnswerCache(Generic[Entry]):
     Each answer belongs to a generation: what its figures rest on.
     """
 
-    def __init__(self, *, most_bytes: int = MOST_BYTES, most_entries: int = MOST_ENTRIES) -> None:
+    def __init__(self, *, most_bytes: int = MAX_BYTES, most_entries: int = MAX_ENTRIES) -> None:
         self._most_bytes = most_bytes
         self._most_entries = most_entries
         self._entries: OrderedDict[tuple[Hashable, Hashable], Entry] = OrderedDict()

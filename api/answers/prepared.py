@@ -35,7 +35,7 @@ def now_utc() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """What an answer says of its age: the only part that a heartbeat changes."""
+    """The fields of an answer about its age: all that a heartbeat changes."""
 
     snapshot: Snapshot
     """With the age of the oldest day in the answer."""
@@ -114,7 +114,7 @@ class PreparedAnswers:
             except WarehouseUnavailableError:
                 raise
             except DialyticsError as error:
-                # Whoever asks again is told why.
+                # The next caller computes it again and gets the error.
                 self.recent.forget(request)
                 log.info("answer_not_prepared", error=type(error).__name__)
 
@@ -156,7 +156,7 @@ class OneAtATime:
 
 
 def _generations(snapshot: Snapshot) -> tuple[object, object]:
-    """What answers from published figures rest on, and what answers about now do."""
+    """The version of published figures, and the version of answers about the present moment."""
     return snapshot.figures, snapshot.id
 
 

@@ -69,7 +69,7 @@ class Snapshots:
         self._answers = answers
         self._fresh_seconds = fresh_seconds
         self._warm_seconds = warm_seconds
-        # While the next one is prepared, unless nobody has looked for it in time.
+        # A snapshot is served up to this age while the next one is prepared.
         self._max_age = fresh_seconds + 2 * warm_seconds
         self._clock = clock
         self._resolve = resolve
@@ -87,7 +87,7 @@ class Snapshots:
         """The snapshot that is served: the newest of the last second, or the one before it.
 
         Args:
-            is_wanted_again: whoever asks is a reason to look ahead.
+            is_wanted_again: the next snapshot is looked up ahead after this request.
 
         Raises:
             WarehouseError: it cannot be read.
@@ -120,14 +120,14 @@ class Snapshots:
             await self._wanted.wait()
             due = self._asked_at + self._fresh_seconds * AHEAD_SHARE
             await asyncio.sleep(max(due - self._clock(), 0))
-            # Whoever asks from here on is a new reason, whatever becomes of this attempt.
+            # Requests from here on call for another attempt, even if this one fails.
             self._wanted.clear()
             if self._clock() - self._wanted_at > AHEAD_SECONDS:
                 continue
             try:
                 await self._look()
             except WarehouseError as error:
-                # The next answer meets it and tells; until one is asked for, nothing is prepared.
+                # The next request gets this error; until then nothing is prepared.
                 log.info("next_snapshot_not_read", cause=str(error))
             except Exception:
                 log.exception("next_snapshot_not_read")
@@ -160,16 +160,16 @@ class Snapshots:
         if self._served is None or found.figures == self._served.figures:
             self._serve(found, asked_at)
         else:
-            # Whoever asked for this snapshot has no part in what is prepared for everybody.
-            nobody = contextvars.Context()
-            self._warming = asyncio.create_task(self._warm(found, asked_at), context=nobody)
+            # An empty context: the log must not name the request that found the snapshot.
+            empty = contextvars.Context()
+            self._warming = asyncio.create_task(self._warm(found, asked_at), context=empty)
 
     async def _warm(self, found: Snapshot, asked_at: float) -> None:
         failure: Exception | None = None
         try:
             async with asyncio.timeout(self._warm_seconds):
                 await self._answers.warm(found)
-        except Exception as error:  # noqa: BLE001 # logged below
+        except Exception as error:  # noqa: BLE001 # a failed warming is logged below; the snapshot is served anyway
             failure = error
         # Once, not for each publication of a busy hour.
         if failure is not None and not self._is_cold:

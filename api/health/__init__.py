@@ -1,1 +1,1 @@
-"""What machines ask about this process."""
+"""Health, readiness and metrics of this process."""

@@ -108,7 +108,7 @@ def _database_away(_error: Exception) -> ApiError:
     return UnavailableError("The database is away for a moment.", code="database_unavailable")
 
 
-# The first that fits. What is not here is our own fault.
+# The first match wins. Any other exception is a bug of ours: 500.
 _TRANSLATIONS: tuple[tuple[type[Exception], Callable[[Any], ApiError]], ...] = (
     (ApiError, lambda error: error),
     (RequestValidationError, _invalid_request),
@@ -145,7 +145,7 @@ _TRANSLATIONS: tuple[tuple[type[Exception], Callable[[Any], ApiError]], ...] = (
 
 
 def as_api_error(error: Exception) -> ApiError:
-    """What the client may know about any exception."""
+    """The error to show the client for any exception."""
     for kind, translate in _TRANSLATIONS:
         if isinstance(error, kind):
             return translate(error)

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from api.errors import InvalidRequestError
 
-MOST_ARGUMENTS = 50
+MAX_ARGUMENTS = 50
 
 
 def single_values(raw: bytes) -> dict[str, str]:
@@ -17,7 +17,7 @@ def single_values(raw: bytes) -> dict[str, str]:
         InvalidRequestError: one is given more than once.
         ValueError: more arguments than any request needs.
     """
-    pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST_ARGUMENTS)
+    pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_ARGUMENTS)
     given = dict(pairs)
     if len(given) < len(pairs):
         counts = Counter(name for name, _ in pairs)
