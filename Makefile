@@ -238,6 +238,10 @@ prod-up: ## Start production from the registry's images (VERSION, IMAGES, DOMAIN
 prod-down: ## Stop production; data stays in its volumes
 	$(COMPOSE) down --timeout 35
 
+.PHONY: install-systemd
+install-systemd: setup web ## Install for systemd: code in /opt, units in /etc (as root; DESTDIR=directory installs below it)
+	@DESTDIR="$(DESTDIR)" UV="$(CURDIR)/$(UV)" PYTHON="$$($(BIN)/python -c 'import sys; print(sys._base_executable)')" deploy/systemd/install.sh
+
 .PHONY: settings
 settings: setup ## Write docs/settings.md and .env.example from the code
 	@$(BIN)/python -m deploy.settings_doc

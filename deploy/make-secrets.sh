@@ -3,11 +3,14 @@
 # Never changes a file that exists: delete one to have it made again.
 #
 # The directory is closed to others; the files in it are readable, because a container's user is
-# not the one who made them.
+# not the one who made them. POSTGRES_HOST and CLICKHOUSE_HOST name other servers than those of
+# compose.yaml.
 set -euo pipefail
 umask 077
 
 directory=${1:-./secrets}
+postgres=${POSTGRES_HOST:-postgres}
+clickhouse=${CLICKHOUSE_HOST:-clickhouse}
 mkdir -p "$directory"
 chmod 700 "$directory"
 cd "$directory"
@@ -28,13 +31,13 @@ for name in postgres_password clickhouse_writer_password clickhouse_reader_passw
 done
 
 # Each service enters PostgreSQL as a role of its own.
-put owner_database_url "postgresql://dialytics_owner:$(random)@postgres:5432/dialytics"
-put bot_database_url "postgresql://dialytics_bot:$(random)@postgres:5432/dialytics"
-put api_database_url "postgresql://dialytics_api:$(random)@postgres:5432/dialytics"
-put pipelines_database_url "postgresql://dialytics_pipelines:$(random)@postgres:5432/dialytics"
-put dagster_database_url "postgresql://dagster:$(random)@postgres:5432/dagster"
-put clickhouse_url "http://writer:$(<clickhouse_writer_password)@clickhouse:8123/dialytics"
-put clickhouse_reader_url "http://reader:$(<clickhouse_reader_password)@clickhouse:8123/dialytics"
+put owner_database_url "postgresql://dialytics_owner:$(random)@$postgres:5432/dialytics"
+put bot_database_url "postgresql://dialytics_bot:$(random)@$postgres:5432/dialytics"
+put api_database_url "postgresql://dialytics_api:$(random)@$postgres:5432/dialytics"
+put pipelines_database_url "postgresql://dialytics_pipelines:$(random)@$postgres:5432/dialytics"
+put dagster_database_url "postgresql://dagster:$(random)@$postgres:5432/dagster"
+put clickhouse_url "http://writer:$(<clickhouse_writer_password)@$clickhouse:8123/dialytics"
+put clickhouse_reader_url "http://reader:$(<clickhouse_reader_password)@$clickhouse:8123/dialytics"
 
 # Only during a rotation is there another one.
 put api_token_secret_previous ""

@@ -60,6 +60,7 @@ PROGRAMS = {
     "amtool": Program(package="prometheus-alertmanager", commands=("amtool",)),
     "curl": Program(package="curl", commands=("curl",)),
     "age": Program(package="age", commands=("age",)),
+    "systemd-analyze": Program(package="systemd", commands=("systemd-analyze",)),
     # With TLS, which the server of the wheel was built without. No user has it in PATH.
     "postgres": Program(
         package="postgresql",

@@ -1,4 +1,4 @@
-"""The services themselves, as their own programs, under the roles that production gives them."""
+"""The services as their units of systemd start them, under the roles that production gives them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -24,38 +24,30 @@ from pipelines.operator.alerts import send_notices
 from pipelines.settings import PipelineSettings, Stores
 from simulator.app import Simulator
 from simulator.telegram.world import Person
+from tests.contracts.deployment.units import Installation, install
 from tests.contracts.servers.roles import DATABASE, PROJECT, url
+from tests.running import until
 from warehouse.settings import WarehouseSettings
 
-DATA_KEY = "a data key of the tests, long enough for production"
-ADMIN_TOKEN = "an admin token of the tests, long enough for production"
-TOKEN_SECRET = "a token secret of the tests, long enough for production"
 PASSWORD = "correct horse battery"
 PERSON = 1001
 
 
-@contextmanager
-def program(*command_line: str, log: Path, **environment: str) -> Iterator[None]:
-    """One service as production starts it."""
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *command_line],
-            cwd=PROJECT,
-            env={
-                "PATH": os.environ["PATH"],
-                "ENV_FILE": os.devnull,
-                "ENVIRONMENT": "production",
-                "DATA_KEY": DATA_KEY,
-                **environment,
-            },
-            stdout=file,
-            stderr=file,
-        )
-    try:
-        yield
-    finally:
-        process.terminate()
-        assert process.wait(timeout=100) == 0, log.read_text()
+@pytest.fixture
+def installed(
+    server: EmbeddedPostgres,
+    warehouse_settings: WarehouseSettings,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Installation:
+    installation = install(tmp_path_factory.mktemp("root"))
+    for role in ("bot", "api", "pipelines"):
+        installation.set_secret(f"{role}_database_url", url(server, f"dialytics_{role}"))
+    dagster = server.url("dagster").replace("postgres@", "dagster@", 1)
+    installation.set_secret("dagster_database_url", dagster)
+    writer = warehouse_settings.clickhouse_url.get_secret_value()
+    installation.set_secret("clickhouse_url", writer)
+    installation.set_secret("clickhouse_reader_url", warehouse_settings.reader_url)
+    return installation
 
 
 async def until_ready(address: str, log: Path) -> None:
@@ -73,17 +65,16 @@ async def until_ready(address: str, log: Path) -> None:
 
 @pytest.fixture
 async def bot(
-    server: EmbeddedPostgres, simulator: Simulator, tmp_path: Path
+    installed: Installation, simulator: Simulator, tmp_path: Path
 ) -> AsyncIterator[Simulator]:
     (port,) = free_ports(1)
     log = tmp_path / "bot.log"
-    with program(
-        "bot",
+    installed.set_secret("telegram_token", simulator.token)
+    installed.set_secret("openrouter_api_key", simulator.api_key or "none")
+    with installed.started(
+        "dialytics-bot",
         log=log,
-        DATABASE_URL=url(server, "dialytics_bot"),
-        TELEGRAM_TOKEN=simulator.token,
         TELEGRAM_API_URL=simulator.url,
-        OPENROUTER_API_KEY=simulator.api_key or "none",
         OPENROUTER_BASE_URL=simulator.model_url,
         LLM_MODEL="sim/primary",
         BOT_PORT=str(port),
@@ -118,6 +109,7 @@ def stores(server: EmbeddedPostgres, warehouse: WarehouseSettings) -> Stores:
 async def test_a_chat_and_its_statistics_work_under_the_roles_of_production(
     server: EmbeddedPostgres,
     bot: Simulator,
+    installed: Installation,
     warehouse_settings: WarehouseSettings,
     tmp_path: Path,
 ) -> None:
@@ -128,21 +120,10 @@ async def test_a_chat_and_its_statistics_work_under_the_roles_of_production(
     assert batch.turns >= 1
     (port,) = free_ports(1)
     log = tmp_path / "api.log"
-    database_url = url(server, "dialytics_api")
-    with program(
-        "api",
-        log=log,
-        DATABASE_URL=database_url,
-        CLICKHOUSE_URL=warehouse_settings.reader_url,
-        CLICKHOUSE_READER_URL=warehouse_settings.reader_url,
-        ADMIN_REGISTRATION_TOKEN=ADMIN_TOKEN,
-        API_TOKEN_SECRET=TOKEN_SECRET,
-        API_PORT=str(port),
-        PASSWORD_HASH_COST="10",
-    ):
+    with installed.started("dialytics-api", log=log, API_PORT=str(port), PASSWORD_HASH_COST="10"):
         address = f"http://127.0.0.1:{port}"
         await until_ready(address, log)
-        await what_an_analyst_does(address, database_url)
+        await what_an_analyst_does(address, installed)
         await the_users_of(server, "api", "dialytics_api")
     assert "permission denied" not in log.read_text()
     # What the pipelines write for the operator, the bot sends.
@@ -158,11 +139,13 @@ async def test_a_chat_and_its_statistics_work_under_the_roles_of_production(
     assert await reply_to(bot, "/forget")
 
 
-async def what_an_analyst_does(address: str, database_url: str) -> None:
+async def what_an_analyst_does(address: str, installed: Installation) -> None:
+    admin_token = (installed.secrets / "admin_registration_token").read_text("utf-8").strip()
+    database_url = (installed.secrets / "api_database_url").read_text("utf-8")
     async with httpx.AsyncClient(base_url=address, timeout=100) as client:
         account = {"username": "ann", "password": PASSWORD}
         answer = await client.post(
-            "/api/v1/auth/register", json={**account, "admin_token": ADMIN_TOKEN}
+            "/api/v1/auth/register", json={**account, "admin_token": admin_token}
         )
         assert answer.status_code == 201, answer.text
         granted = await asyncio.to_thread(
@@ -198,3 +181,30 @@ async def the_users_of(server: EmbeddedPostgres, application: str, role: str) ->
     finally:
         await connection.close()
     assert [row["usename"] for row in rows] == [role]
+
+
+@pytest.mark.timeout(600)
+def test_dagsters_three_services_start_by_their_units(
+    installed: Installation, tmp_path: Path
+) -> None:
+    code, page, metrics = free_ports(3)
+    ports = {
+        "DAGSTER_CODE_PORT": str(code),
+        "DAGSTER_PORT": str(page),
+        "PIPELINES_METRICS_PORT": str(metrics),
+    }
+    logs = {name: tmp_path / f"{name}.log" for name in ("code", "webserver", "daemon")}
+    with ExitStack() as stack:
+        for name, log in logs.items():
+            stack.enter_context(installed.started(f"dialytics-dagster-{name}", log, **ports))
+        until(lambda: is_served(f"http://127.0.0.1:{page}/server_info"))
+        # The daemon starts a run, in the code server's process.
+        until(lambda: "published" in logs["code"].read_text(encoding="utf-8"))
+    assert "permission denied" not in "".join(log.read_text() for log in logs.values())
+
+
+def is_served(address: str) -> bool:
+    try:
+        return httpx.get(address).status_code == 200
+    except httpx.TransportError:
+        return False
