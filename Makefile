@@ -176,6 +176,7 @@ check-lint:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.prose
 
 .PHONY: format
 format: setup ## Format and apply safe fixes

@@ -12,6 +12,7 @@ import pytest
 
 from deploy.check import OF_COMPOSE
 from deploy.settings import MACHINERY, names
+from tests import prose
 from tests.chaos.__main__ import ChaosResult
 
 PROJECT = Path(__file__).parents[2]
@@ -257,6 +258,10 @@ def test_contributing_says_what_is_skipped() -> None:
 
 def test_contributing_stays_short() -> None:
     assert len(text(PROJECT / "CONTRIBUTING.md").splitlines()) <= LONGEST_CONTRIBUTING
+
+
+def test_no_folder_has_more_odd_phrases_than_its_budget() -> None:
+    assert prose.complaints(prose.findings()) == []
 
 
 def test_every_page_of_metrics_is_listed() -> None:
