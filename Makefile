@@ -1,4 +1,4 @@
-# Every command of the project. `make help` lists them.
+# All commands of the project. `make help` lists them by group.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .ONESHELL:
@@ -14,8 +14,11 @@ UV := $(VENV)-uv/bin/uv
 INSTALLED := $(VENV)/.installed
 
 .PHONY: help
-help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
+help: ## Develop: Show this list.
+	@for group in Run Test Operate Benchmark Develop; do
+	    printf '\n%s\n' "$$group"
+	    sed -nE "s/^([a-z-]+):.*## $$group: /\1\t/p" $(MAKEFILE_LIST) | awk -F '\t' '{printf "  %-18s %s\n", $$1, $$2}'
+	done
 
 $(UV): requirements/uv.lock
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] < (3, 14) else "Python 3.11, 3.12 or 3.13 is needed, this is " + sys.version.split()[0] + ": set PYTHON=python3.11, as in: make PYTHON=python3.11 demo")' || exit 2
@@ -30,43 +33,43 @@ $(INSTALLED): requirements/dev.lock $(UV)
 	touch $@
 
 .PHONY: setup
-setup: $(INSTALLED) ## Install the locked dependencies into .venv
+setup: $(INSTALLED) ## Develop: Install the locked dependencies into .venv.
 
 .PHONY: demo
-demo: setup web ## Everything on this machine with simulators and dialogs (DATA=file.jsonl.gz)
+demo: setup web ## Run: Start everything on this machine with simulators and sample dialogs (DATA=file.jsonl.gz).
 	@exec $(BIN)/python -m embedded.stack demo --data "$(DATA)"
 
 .PHONY: up
-up: setup web ## Everything on this machine against the real Telegram and OpenRouter (.env)
+up: setup web ## Run: Start everything on this machine with the real Telegram and OpenRouter (.env).
 	@exec $(BIN)/python -m embedded.stack up
 
 .PHONY: doctor
-doctor: setup ## Does the configuration work? Token, key, model, fallback, prices: one line each
+doctor: setup ## Run: Check token, key, models and prices; one line each.
 	@exec $(BIN)/python -m bot.doctor
 
 .PHONY: invite
-invite: ## A random code for ACCESS_INVITE_CODES
+invite: ## Operate: Print a random code for ACCESS_INVITE_CODES.
 	@head -c 24 /dev/urandom | base64 | tr '+/' '-_'
 
 .PHONY: smoke
-smoke: setup ## A throw-away stack: LIMIT messages of DATA in, numbers compared, JSON last
+smoke: setup ## Test: Send LIMIT messages of DATA through a temporary stack and compare all counts; prints JSON.
 	@exec $(BIN)/python -m embedded.stack smoke --data "$(DATA)" --limit "$(or $(LIMIT),2000)"
 
 .PHONY: recount
-recount: setup ## Every figure of the API recounted from a hostile ledger (CASES=300 SEED=n), JSON last
+recount: setup ## Test: Recompute every figure of the API from a difficult ledger (CASES=300 SEED=n); prints JSON.
 	@exec $(BIN)/python -m tests.recount --cases "$(or $(CASES),300)" $(if $(SEED),--seed "$(SEED)")
 
 .PHONY: chaos
-chaos: setup ## A storm over a throw-away stack, then the count (SEED=1 MINUTES=10 EXTERNAL=1 PLAN=1), JSON last
+chaos: setup ## Test: Fault-injection run on a temporary stack (SEED=1 MINUTES=10 EXTERNAL=1 PLAN=1); prints JSON.
 	@exec $(BIN)/python -m tests.chaos --seed "$(or $(SEED),1)" --minutes "$(or $(MINUTES),10)" $(if $(EXTERNAL),--external-postgres) $(if $(PLAN),--plan)
 
 .PHONY: storm
-storm: setup ## The tests of kills, writers and faults at their full size (an hour or more)
+storm: setup ## Test: Run the tests of crashes, concurrent writers and faults at full size (an hour or more).
 	STORM=20 $(BIN)/pytest --timeout 3600 tests/pipelines/replication/test_crashes.py tests/pipelines/replication/test_storm.py
 	STORM=1000 $(BIN)/pytest --timeout 3600 tests/bot/inbox/test_kills.py tests/bot/telegram/test_faults.py
 
 .PHONY: check-all
-check-all: setup web ## Run the long tests, storms and recounts with random seeds (more than three hours)
+check-all: setup web ## Test: Run the long tests, fault injection and recounts with random seeds (more than three hours).
 	$(BIN)/python -m tests.programs
 	$(PYTEST) -m long
 	PROPERTY_EXAMPLES=20 $(PYTEST) --hypothesis-profile=default tests/warehouse/test_properties.py tests/warehouse/test_additivity.py tests/warehouse/reports/test_people.py tests/warehouse/reports/test_newest_dialogs.py
@@ -78,7 +81,7 @@ check-all: setup web ## Run the long tests, storms and recounts with random seed
 	$(MAKE) --no-print-directory storm
 
 .PHONY: soak
-soak: setup ## Steady traffic over a throw-away stack: does anything grow? (MINUTES=30), JSON last
+soak: setup ## Test: Run steady traffic on a temporary stack and report growing resources (MINUTES=30); prints JSON.
 	@exec $(BIN)/python -m tests.soak --minutes "$(or $(MINUTES),30)"
 
 $(VENV)-load/.installed: requirements/load.lock $(UV)
@@ -88,39 +91,39 @@ $(VENV)-load/.installed: requirements/load.lock $(UV)
 	touch $@
 
 .PHONY: load
-load: setup $(VENV)-load/.installed ## Clients at a throw-away stack (USERS=30 SECONDS=60 OUT=dir DATA=), JSON last
+load: setup $(VENV)-load/.installed ## Benchmark: Load-test a temporary stack (USERS=30 SECONDS=60 OUT=dir DATA=); prints JSON.
 	@exec $(BIN)/python -m benchmarks.load --users "$(or $(USERS),30)" --seconds "$(or $(SECONDS),60)" --out "$(or $(OUT),load-report)" $(if $(DATA),--data "$(DATA)")
 
 .PHONY: migrate
-migrate: setup ## Bring both schemas up to date (STORE=postgres|clickhouse, SQL=1 only prints)
+migrate: setup ## Operate: Migrate both databases (STORE=postgres|clickhouse; SQL=1 only prints the statements).
 	@exec $(BIN)/python -m embedded.stack run migrations $(STORE) $(if $(SQL),--sql)
 
 .PHONY: release-dump
-release-dump: setup ## Write the stores of this version as text, for the tests of later migrations
+release-dump: setup ## Develop: Dump the databases of this version, for migration tests of later versions.
 	@exec $(BIN)/python -m tests.migrations.dump
 
 .PHONY: reconcile
-reconcile: setup ## Compare both stores by day and repair (FROM=day TO=day), JSON last
+reconcile: setup ## Operate: Compare both databases by day and repair differences (FROM=day TO=day); prints JSON.
 	@exec $(BIN)/python -m embedded.stack run pipelines.commands.reconcile $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO))
 
 .PHONY: backfill
-backfill: setup ## Rebuild the rollups of FROM=day TO=day, JSON last: rows that differ
+backfill: setup ## Operate: Rebuild the rollups of FROM=day to TO=day; prints the number of different rows as JSON.
 	@exec $(BIN)/python -m embedded.stack run pipelines.commands.backfill $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO))
 
 .PHONY: proof
-proof: setup ## Is an erased person in neither store? (PERSON=user_key from the bot's log), JSON last
+proof: setup ## Operate: Check that an erased user is in neither database (PERSON=user_key from the bot's log); prints JSON.
 	@exec $(BIN)/python -m embedded.stack run pipelines.commands.erasure_check --person "$(PERSON)"
 
 .PHONY: account
-account: setup ## Accounts of the API: DO="grant NAME names:read", or revoke, disable, enable; alone it lists them
+account: setup ## Operate: List the API's accounts, or change one: DO="grant NAME names:read", revoke, disable, enable.
 	@exec $(BIN)/python -m embedded.stack run api.accounts $(or $(DO),list)
 
 .PHONY: parked
-parked: setup ## Updates that were put aside: DO="retry ID ID" gives them back to the bot; alone it lists them
+parked: setup ## Operate: List the updates that could not be processed, or retry some: DO="retry ID ID".
 	@exec $(BIN)/python -m embedded.stack run bot.inbox.parked $(or $(DO),list)
 
 .PHONY: load-bot
-load-bot: setup ## Chats that all write at once, answered by slow models (CHATS=1000), JSON last
+load-bot: setup ## Benchmark: Many chats at once with slow models (CHATS=1000); prints JSON.
 	@exec $(BIN)/python -m benchmarks.bot.chats --chats "$(or $(CHATS),1000)"
 
 $(VENV)-bench/.installed: requirements/bench.lock $(UV)
@@ -130,32 +133,32 @@ $(VENV)-bench/.installed: requirements/bench.lock $(UV)
 	touch $@
 
 .PHONY: bench-rollups
-bench-rollups: setup ## 31 days of reports beside PostgreSQL (POSTGRES=0: not), facts, uniq states (ROWS=10000000 USERS=100000 ROUNDS=7)
+bench-rollups: setup ## Benchmark: Reports of 31 days compared with PostgreSQL and ClickHouse facts (ROWS=10000000 USERS=100000 ROUNDS=7 POSTGRES=0).
 	@exec $(BIN)/python -m benchmarks.data.rollups --rows "$(or $(ROWS),10000000)" $(if $(USERS),--users "$(USERS)") $(if $(ROUNDS),--rounds "$(ROUNDS)") $(if $(POSTGRES),--postgres "$(POSTGRES)")
 
 .PHONY: bench-replication
-bench-replication: $(VENV)-bench/.installed ## A full copy beside postgresql(), dlt and pandas (ROWS=3000000 ROUNDS=3, ONLY="ours pull")
+bench-replication: $(VENV)-bench/.installed ## Benchmark: A full copy compared with postgresql(), dlt and pandas (ROWS=3000000 ROUNDS=3 ONLY="ours pull").
 	@exec $(VENV)-bench/bin/python -m benchmarks.data.replication --rows "$(or $(ROWS),3000000)" \
 	    $(if $(ROUNDS),--rounds "$(ROUNDS)") $(if $(ONLY),--only $(ONLY))
 
 .PHONY: bench-stack
-bench-stack: setup web ## Start, memory, CPU and freshness of the stack at rest and busy (COLD=0: no fresh clone, ROWS=10000000, 0: not busy)
+bench-stack: setup web ## Benchmark: Start time, memory, CPU and freshness of the stack (COLD=0 ROWS=10000000, ROWS=0: idle only).
 	@exec $(BIN)/python -m benchmarks.stack --cold "$(or $(COLD),1)" --rows "$(or $(ROWS),10000000)" $(if $(BUSY_SECONDS),--busy-seconds "$(BUSY_SECONDS)")
 
 .PHONY: bench-bot
-bench-bot: setup ## The bot beside itself without persistence and a bare echo (TURNS=600), JSON last
+bench-bot: setup ## Benchmark: The bot compared with one without persistence and a bare echo (TURNS=600); prints JSON.
 	@exec $(BIN)/python -m benchmarks.bot.turns --turns "$(or $(TURNS),600)"
 
 .PHONY: bench-api
-bench-api: setup ## The dashboard's answer beside a route that only returns its bytes, first answers, pages that poll (ROWS=10000000 POLLED_SECONDS=600)
+bench-api: setup ## Benchmark: The API compared with routes that only return bytes (ROWS=10000000 POLLED_SECONDS=600).
 	@exec $(BIN)/python -m benchmarks.api.answers --rows "$(or $(ROWS),10000000)" $(if $(POLLED_SECONDS),--polled-seconds "$(POLLED_SECONDS)")
 
 .PHONY: rotate-data-key
-rotate-data-key: setup ## Replace DATA_KEY: STEP=next prints a key, STEP=rewrap uses it, JSON last
+rotate-data-key: setup ## Operate: Replace DATA_KEY: STEP=next prints a key, STEP=rewrap uses it; prints JSON.
 	@exec $(BIN)/python -m embedded.stack run bot.users.key_rotation $(STEP)
 
 .PHONY: lock
-lock: $(UV) ## Resolve and pin all dependency groups into requirements/*.lock
+lock: $(UV) ## Develop: Pin all dependency groups in requirements/*.lock (UPGRADE=1: newest versions).
 	$(UV) pip compile pyproject.toml --universal --generate-hashes --no-header --quiet --python-version 3.11 \
 	    --group bench $(if $(UPGRADE),--upgrade,) --output-file requirements/bench.lock
 	for group in bot api pipelines migrations embedded load dev; do
@@ -164,7 +167,7 @@ lock: $(UV) ## Resolve and pin all dependency groups into requirements/*.lock
 	done
 
 .PHONY: check
-check: setup ## Lint, format, types, import contracts
+check: setup ## Test: Run linters, type checks, import contracts and the check of wording.
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync check-types check-lint check-web
 
 .PHONY: check-types
@@ -179,7 +182,7 @@ check-lint:
 	$(BIN)/python -m tests.prose
 
 .PHONY: format
-format: setup ## Format and apply safe fixes
+format: setup ## Develop: Format the code and apply safe fixes.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -189,7 +192,7 @@ IN_PARALLEL := --numprocesses $(or $(JOBS),3) --no-loadscope-reorder
 LEAST_COVERAGE := 90
 
 .PHONY: test
-test: setup web ## Run every test but the long ones of check-all (TESTS=path for some, JOBS=3 at a time, SEED=n for the order of before, REQUIRE_ALL=1 to skip none)
+test: setup web ## Test: Run all tests but the long ones (TESTS=path JOBS=3 SEED=n; REQUIRE_ALL=1: skip none).
 	@export SKIPPED_FILE=$$(mktemp)
 	trap '$(BIN)/python -m tests.programs count "$$SKIPPED_FILE"; rm "$$SKIPPED_FILE"' EXIT
 	$(BIN)/python -m tests.programs
@@ -217,16 +220,16 @@ $(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(WEB_SOURCES)
 	touch dist/index.html
 
 .PHONY: web
-web: $(WEB)/dist/index.html ## Build the dashboard into dashboards/web/dist (Node.js from the locked wheel)
+web: $(WEB)/dist/index.html ## Develop: Build the dashboard into dashboards/web/dist (Node.js comes from a locked wheel).
 
 .PHONY: check-compose
-check-compose: setup ## Check container files, Dockerfile and ClickHouse configuration, JSON last
+check-compose: setup ## Test: Check compose files, Dockerfile and ClickHouse configuration; prints JSON.
 	@$(BIN)/python -m deploy.check
 
 COMPOSE := docker compose --file compose.yaml --file compose.prod.yaml $(if $(CLUSTER),--file compose.cluster.yaml)
 
 .PHONY: prod-up
-prod-up: ## Start production from the registry's images (VERSION, IMAGES, DOMAIN in .env; CLUSTER=1)
+prod-up: ## Operate: Start production from the registry's images (VERSION, IMAGES, DOMAIN in .env; CLUSTER=1).
 	@secrets="$${SECRETS_PATH-$$(sed -n 's/^SECRETS_PATH=//p' .env 2>/dev/null | tail -n 1 | tr -d "\"'")}"
 	secrets="$${secrets:-./secrets}"
 	for name in telegram_token openrouter_api_key; do
@@ -236,7 +239,7 @@ prod-up: ## Start production from the registry's images (VERSION, IMAGES, DOMAIN
 	$(COMPOSE) up --detach
 
 .PHONY: prod-down
-prod-down: ## Stop production; data stays in its volumes
+prod-down: ## Operate: Stop production; data stays in its volumes.
 	$(COMPOSE) down --timeout 35
 
 .PHONY: install-systemd
@@ -244,47 +247,47 @@ install-systemd: setup web ## Install for systemd: code in /opt, units in /etc (
 	@DESTDIR="$(DESTDIR)" UV="$(CURDIR)/$(UV)" PYTHON="$$($(BIN)/python -c 'import sys; print(sys._base_executable)')" deploy/systemd/install.sh
 
 .PHONY: settings
-settings: setup ## Write docs/settings.md and .env.example from the code
+settings: setup ## Develop: Write docs/settings.md and .env.example.
 	@$(BIN)/python -m deploy.settings_doc
 
 .PHONY: audit
-audit: setup ## Look for known vulnerabilities in every lock (asks the package indexes), JSON last
+audit: setup ## Develop: Check all locked packages for known vulnerabilities; prints JSON.
 	@$(BIN)/python -m deploy.audit
 
 .PHONY: backup
-backup: setup ## Copy both stores of the one-machine stack to OUT (BACKUP_PASSPHRASE encrypts; KEYS=dir copies the keys there)
+backup: setup ## Operate: Back up both databases to OUT (BACKUP_PASSPHRASE encrypts; KEYS=dir copies the keys there).
 	@$(BIN)/python -m embedded.backup create "$(OUT)" --keys "$(KEYS)"
 
 .PHONY: restore
-restore: setup ## Fill an empty DATA_DIR from the backup FROM (KEYS=dir of its keys)
+restore: setup ## Operate: Restore the backup FROM into an empty DATA_DIR (KEYS=dir of its keys).
 	@$(BIN)/python -m embedded.backup restore "$(FROM)" --keys "$(KEYS)"
 
 .PHONY: backup-check
-backup-check: setup ## Restore the newest backup in FROM into a temporary place and compare, JSON last
+backup-check: setup ## Operate: Restore the newest backup in FROM to a temporary place and compare it; prints JSON.
 	@$(BIN)/python -m embedded.backup check "$(FROM)" --keys "$(KEYS)"
 
 .PHONY: test-web
-test-web: web ## Unit tests of the dashboard, then real Chromium against the real API; JSON last
+test-web: web ## Test: Run the dashboard's unit tests, then Chromium with the real API; prints JSON.
 	@$(BIN)/python -m tests.programs chromium
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.e2e.web.report
 
 .PHONY: test-web-units
-test-web-units: web ## Unit tests of the dashboard alone
+test-web-units: web ## Test: Run the dashboard's unit tests.
 	@$(NPM) run --silent test
 
 .PHONY: check-web
-check-web: $(WEB)/node_modules/.package-lock.json ## Lint, format and types of the dashboard; is its client current?
+check-web: $(WEB)/node_modules/.package-lock.json ## Test: Lint, format and type-check the dashboard, and check its API client.
 	@$(NPM) run --silent check
 
 .PHONY: web-shots
-web-shots: web ## Pictures of every page: light, dark, phone (OUT=directory)
+web-shots: web ## Develop: Take screenshots of all pages: light, dark, phone (OUT=directory).
 	@$(BIN)/python -m tests.programs chromium
 	$(BIN)/python -m tests.e2e.web.shots "$(or $(OUT),shots)"
 
 .PHONY: dashboards
-dashboards: setup ## Write the JSON of Grafana's dashboards from their code
+dashboards: setup ## Develop: Write the JSON of Grafana's dashboards.
 	@$(BIN)/python -m dashboards.grafana
 
 .PHONY: check-dashboards
-check-dashboards: setup ## Run every panel on a throw-away stack with demo rows, JSON last
+check-dashboards: setup ## Test: Run all Grafana panels on a temporary stack with sample rows; prints JSON.
 	@exec $(BIN)/python -m dashboards.grafana.check
