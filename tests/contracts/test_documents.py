@@ -1,4 +1,4 @@
-"""What documents name exists: links, commands, settings, files, metrics of ours."""
+"""Links, commands, settings, files and metrics in documents exist."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ TASKS = {
         "The storm",
         "Results",
         "The soak",
-        "What they uncovered",
-        "What is not covered",
+        "Defects found",
+        "Limits",
     ],
     "architecture/diagrams.md": ["One turn", "Services", "Tables of PostgreSQL", "Lineage"],
 }
