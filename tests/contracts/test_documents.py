@@ -79,9 +79,9 @@ TASKS = {
     ],
     "reliability.md": [
         "Promises",
-        "The storm",
+        "Fault injection",
         "Results",
-        "The soak",
+        "Soak test",
         "Defects found",
         "Limits",
     ],
