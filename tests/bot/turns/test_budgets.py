@@ -1,0 +1,128 @@
+"""The arithmetic of rate limits and budgets, without a ledger."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bot.settings import AccessSettings, LimitSettings, Price
+from bot.turns.limits import RESERVE_WITHOUT_PRICE_USD, Budget, Limits, Spending
+from bot.turns.responder import Refusal
+
+NOTHING = Spending(
+    minute_messages=0,
+    minute_ends_in=0,
+    day_messages=0,
+    month_messages=0,
+    day_usd=Decimal(0),
+    month_usd=Decimal(0),
+    unpriced_turns=0,
+    turn_day_messages=0,
+    turn_month_messages=0,
+    turn_day_usd=Decimal(0),
+    turn_month_usd=Decimal(0),
+)
+PRICED = "priced"
+
+
+def policy(now: str = "2026-03-18T20:00:00+00:00", zone: str = "UTC", **limits: Any) -> Limits:
+    return Limits(
+        access=AccessSettings.model_validate({}),
+        limits=LimitSettings.model_validate(limits),
+        prices={PRICED: Price(prompt=Decimal(2), completion=Decimal(8))},
+        most_tokens=lambda _model: 1_000,
+        zone=ZoneInfo(zone),
+        sessions=cast("Any", None),
+        now=lambda: datetime.fromisoformat(now),
+    )
+
+
+def refusal(
+    limits: Limits, spending: Spending, *, messages: int = 1, money: str = "0", model: str = PRICED
+) -> Refusal | None:
+    return limits._budget_refusal(spending, messages=messages, money=Decimal(money), model=model)
+
+
+@pytest.mark.parametrize(
+    ("used", "asked", "left"),
+    [(0, 3, None), (2, 1, None), (2, 2, 1), (3, 1, 0), (4, 1, 0), (3, 0, 0), (1, 9, 2)],
+)
+def test_a_rate_limit_lets_in_whole_questions_and_says_how_much_fits(
+    used: int, asked: int, left: int | None
+) -> None:
+    spending = replace(NOTHING, minute_messages=used, minute_ends_in=12.5)
+    found = policy(rate_limit_per_minute=3)._rate_refusal(spending, asked)
+    assert found == (None if left is None else Refusal("rate_limit", 12.5, messages_left=left))
+
+
+@pytest.mark.parametrize("name", ["daily", "monthly"])
+def test_a_message_budget_ends_with_its_last_message(name: str) -> None:
+    limits = policy(**{f"{name}_message_limit": 5})
+    field = f"{name.removesuffix('ly').replace('dai', 'day')}_messages"
+    assert refusal(limits, replace(NOTHING, **{field: 4})) is None
+    four = refusal(limits, replace(NOTHING, **{field: 4}), messages=2)
+    assert four == Refusal(f"{name}_messages", messages_left=1)
+    five = refusal(limits, replace(NOTHING, **{field: 5}), messages=0)
+    assert five == Refusal(f"{name}_messages", messages_left=0)
+
+
+def test_a_money_budget_must_hold_the_most_that_a_turn_can_cost() -> None:
+    limits = policy(daily_usd_limit="0.05", monthly_usd_limit="1")
+    spent = replace(NOTHING, day_usd=Decimal("0.04"))
+    assert refusal(limits, spent, money="0.01") is None
+    assert refusal(limits, spent, money="0.0100000001") == Refusal("daily_usd")
+    over = replace(NOTHING, month_usd=Decimal(1))
+    assert refusal(limits, over) == Refusal("monthly_usd")
+
+
+def test_money_that_cannot_be_counted_is_not_spent() -> None:
+    limits = policy(daily_usd_limit="1")
+    unknown = replace(NOTHING, unpriced_turns=1)
+    assert refusal(limits, unknown, model="of unknown price") == Refusal("unpriced")
+    assert refusal(limits, unknown, model=PRICED) is None
+    assert refusal(policy(daily_message_limit=1), unknown, model="of unknown price") is None
+
+
+def test_the_first_budget_that_is_used_up_is_the_one_that_is_named() -> None:
+    limits = policy(daily_message_limit=1, monthly_message_limit=1, daily_usd_limit="1")
+    used = replace(NOTHING, day_messages=1, month_messages=1, day_usd=Decimal(2))
+    assert refusal(limits, used) == Refusal("daily_messages", messages_left=0)
+
+
+def test_only_limits_that_are_set_are_budgets_and_none_has_less_than_nothing_left() -> None:
+    assert policy().budgets(NOTHING) == []
+    assert not policy().is_limited
+    limits = policy(daily_usd_limit="0.5", monthly_message_limit=10)
+    used = replace(NOTHING, day_usd=Decimal("0.7"), turn_day_usd=Decimal("0.3"), month_messages=3)
+    messages, money = limits.budgets(used)
+    assert (messages.name, messages.left) == ("monthly_messages", 7)
+    assert money == Budget("daily_usd", Decimal("0.7"), Decimal("0.3"), Decimal("0.5"))
+    assert money.left == 0
+
+
+def test_the_reserve_of_a_turn_is_its_largest_answer_at_the_price_of_its_model() -> None:
+    limits = policy()
+    assert limits._reserve(PRICED) == Decimal(2_000 * 2 + 1_000 * 8) / 1_000_000
+    assert limits._reserve("of unknown price") == RESERVE_WITHOUT_PRICE_USD
+    assert limits._reserve(None) == RESERVE_WITHOUT_PRICE_USD
+
+
+@pytest.mark.parametrize(
+    ("now", "zone", "day", "month"),
+    [
+        ("2026-03-31T20:59:59+00:00", "Europe/Moscow", "2026-03-31", "2026-03-01"),
+        ("2026-03-31T21:00:00+00:00", "Europe/Moscow", "2026-04-01", "2026-04-01"),
+        ("2026-01-01T04:59:59+00:00", "America/New_York", "2025-12-31", "2025-12-01"),
+        ("2026-03-08T06:59:59+00:00", "America/New_York", "2026-03-08", "2026-03-01"),
+    ],
+)
+def test_days_and_months_begin_at_midnight_of_the_report_zone(
+    now: str, zone: str, day: str, month: str
+) -> None:
+    assert datetime.fromisoformat(now).tzinfo == UTC
+    assert policy(now, zone).periods() == (date.fromisoformat(day), date.fromisoformat(month))
