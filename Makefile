@@ -205,6 +205,10 @@ test: setup web ## Test: Run all tests but the long ones (TESTS=path JOBS=3 SEED
 	done
 	$(MAKE) --no-print-directory test-web-units
 
+.PHONY: test-fast
+test-fast: setup ## Run the tests that need no server and no other program, in less than a minute
+	@FAST=1 $(PYTEST) --numprocesses 2 --no-loadscope-reorder -r fE -m "not server and not measures and not long"
+
 WEB := dashboards/web
 NPM := export PATH="$(CURDIR)/$(BIN):$$PATH"; cd $(WEB); npm --loglevel=error
 WEB_SOURCES := $(shell find $(WEB)/src $(WEB)/public $(WEB)/index.html $(WEB)/vite.config.ts $(WEB)/tsconfig.json -type f 2>/dev/null)

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 from uuid import uuid4
 
 import asyncpg
@@ -29,6 +30,7 @@ from embedded.postgres import EmbeddedPostgres
 from simulator.app import Simulator, create_simulator, listening
 from tests import programs
 from tests.clickhouse_process import ClickHouseDatabase, ClickHouseProcess
+from tests.starting import starts_programs
 from warehouse.settings import WarehouseSettings
 
 PROJECT = Path(__file__).parent.parent
@@ -44,14 +46,17 @@ settings.load_profile("ci")
 import_aiogram()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first, so that none is left for the end; coverage where it is asked for.
 
-    Taking it costs a quarter of the time.
+    Taking it costs a quarter of the time. Tests that need a server are marked.
     """
     long = {item.path for item in items if item.get_closest_marker("e2e")}
     items.sort(key=lambda item: item.path not in long)
     for item in items:
+        if starts_programs(item):
+            item.add_marker("server")
         if not any(map(item.path.is_relative_to, COVERING)):
             item.add_marker("no_cover")
 
@@ -106,6 +111,19 @@ def _no_settings_file() -> Iterator[None]:
     """The .env of whoever runs the tests must not change them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ENV_FILE", os.devnull)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_other_program() -> Iterator[None]:
+    """`make test-fast` runs what starts no other program; what does is found out here."""
+
+    def refuse(*_arguments: object, **_options: object) -> NoReturn:
+        raise AssertionError("it starts a program, which tests/starting.py does not see")
+
+    with pytest.MonkeyPatch.context() as patch:
+        if os.environ.get("FAST"):
+            patch.setattr("subprocess.Popen.__init__", refuse)
         yield
 
 
