@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import subprocess
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +39,11 @@ TEMPLATE = "template_migrated"
 SHARING = "tests/e2e/web/"
 COVERING = (PROJECT / "tests" / "bot", PROJECT / "tests" / "api")
 """Suites whose tests must run nearly every line of their package."""
+USUAL_SECONDS = {"stores": 4.0, "database": 0.7, "warehouse_settings": 0.7}
+"""Of a test that uses the fixture."""
+E2E_SECONDS = 100.0
+LONG_SECONDS = 40.0
+"""Files that take longer are begun first."""
 
 # The same examples in every run, and no judgement of how fast the machine makes them. Others are
 # tried by `pytest --hypothesis-profile=default`.
@@ -52,13 +58,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     Taking it costs a quarter of the time. Tests that need a server are marked.
     """
-    long = {item.path for item in items if item.get_closest_marker("e2e")}
-    items.sort(key=lambda item: item.path not in long)
+    seconds: Counter[Path] = Counter()
     for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
         if starts_programs(item):
             item.add_marker("server")
+        seconds[item.path] += sum(USUAL_SECONDS[name] for name in USUAL_SECONDS.keys() & fixtures)
+        if item.get_closest_marker("e2e"):
+            seconds[item.path] += E2E_SECONDS
         if not any(map(item.path.is_relative_to, COVERING)):
             item.add_marker("no_cover")
+    items.sort(key=lambda item: seconds[item.path] < LONG_SECONDS)
 
 
 class ByFile(LoadFileScheduling):  # type: ignore[misc] # xdist states no types

@@ -67,7 +67,7 @@ UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespac
 UNION ALL SELECT typname FROM pg_type WHERE typnamespace = 'public'::regnamespace
 """
 SECRET_TEXT = "what only this person may read"
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 
 def stopped_plan(directory: Path, **settings: str) -> Plan:
