@@ -206,7 +206,7 @@ test: setup web ## Test: Run all tests but the long ones (TESTS=path JOBS=3 SEED
 	$(MAKE) --no-print-directory test-web-units
 
 .PHONY: test-fast
-test-fast: setup ## Run the tests that need no server and no other program, in less than a minute
+test-fast: setup ## Test: Run the tests that start no server or other program, in less than a minute.
 	@FAST=1 $(PYTEST) --numprocesses 2 --no-loadscope-reorder -r fE -m "not server and not measures and not long"
 
 WEB := dashboards/web

@@ -40,7 +40,7 @@ SHARING = "tests/e2e/web/"
 COVERING = (PROJECT / "tests" / "bot", PROJECT / "tests" / "api")
 """Suites whose tests must run nearly every line of their package."""
 USUAL_SECONDS = {"stores": 4.0, "database": 0.7, "warehouse_settings": 0.7}
-"""Of a test that uses the fixture."""
+"""Typical seconds of a test that uses the fixture."""
 E2E_SECONDS = 100.0
 LONG_SECONDS = 40.0
 """Files that take longer are begun first."""
@@ -126,7 +126,7 @@ def _no_settings_file() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_other_program() -> Iterator[None]:
-    """`make test-fast` runs what starts no other program; what does is found out here."""
+    """`make test-fast` runs what starts no other program; this finds those that do."""
 
     def refuse(*_arguments: object, **_options: object) -> NoReturn:
         raise AssertionError("it starts a program, which tests/starting.py does not see")

@@ -51,7 +51,7 @@ def _used_by(owner: Any) -> tuple[Any, ...]:
 
 @cache
 def _names(owner: FunctionType | type) -> tuple[Any, ...]:
-    """What a function of ours names; the functions of a class of ours, and its bases."""
+    """Objects that our function names; members and bases of our class."""
     if not _is_ours(owner.__module__):
         return ()
     if isinstance(owner, type):

@@ -9,7 +9,7 @@ from tests.fake_clock import now, with_fake_clock
 
 
 class AwayUntil:
-    """A write to a database that is away until some moment."""
+    """A write to a database that cannot be reached before some moment."""
 
     def __init__(self, moment: float) -> None:
         self.moment = moment

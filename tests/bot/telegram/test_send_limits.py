@@ -45,7 +45,7 @@ async def test_a_group_gets_so_many_within_any_minute() -> None:
         assert later - first >= 60
     assert ended[19] == pytest.approx(9.5)
     assert ended[20] == pytest.approx(60)
-    # A private chat knows no such minute.
+    # Private chats have no limit per minute.
     ended = await moments(*(pace.turn(PRIVATE, is_group=False) for _ in range(50)))
     assert ended[-1] - ended[0] == pytest.approx(24.5)
 
