@@ -30,6 +30,7 @@ def starts_programs(item: pytest.Item) -> bool:
     return any(_reaches(one) for one in (item.function, *(fixtures[-1].func for fixtures in used)))
 
 
+@cache
 def _reaches(begin: Any) -> bool:
     known, waiting = {id(begin)}, [begin]
     while waiting:
