@@ -168,7 +168,7 @@ lock: $(UV) ## Develop: Pin all dependency groups in requirements/*.lock (UPGRAD
 
 .PHONY: check
 check: setup ## Test: Run linters, type checks, import contracts and the check of wording.
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync check-types check-lint check-web
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync check-types check-lint check-web $(if $(filter test,$(MAKECMDGOALS)),check-collection)
 
 .PHONY: check-types
 check-types:
@@ -180,6 +180,11 @@ check-lint:
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.prose
+
+# Compiles all tests and what they import, beside mypy: else every process of `make test` does so.
+.PHONY: check-collection
+check-collection:
+	@found=$$($(PYTEST) --collect-only --quiet) || { echo "$$found"; exit 2; }
 
 .PHONY: format
 format: setup ## Develop: Format the code and apply safe fixes.
