@@ -93,6 +93,7 @@ def test_no_text_is_taken_for_markup(text: str):
     assert whole(text) == (text.replace("||", "") if spoiler else text)
 
 
+@pytest.mark.no_cover  # other tests run every line that it runs, in a tenth of the time
 def test_every_readme_of_an_installed_package_arrives_whole():
     # One test: to list them while tests are collected takes a second in each process that does so.
     paths = readmes()
