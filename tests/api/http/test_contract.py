@@ -93,6 +93,7 @@ def schema(week_api: RunningApi) -> Any:
     return schemathesis.openapi.from_url(f"{week_api.url}/openapi.json")
 
 
+@pytest.mark.no_cover  # other tests run the same lines
 @pytest.mark.parametrize("examples", [6, pytest.param(20, marks=pytest.mark.long)])
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 @pytest.mark.parametrize(("method", "path"), operations())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -105,6 +106,7 @@ def test_a_code_block_that_is_cut_goes_on_as_one_of_the_same_language():
         assert block.offset + block.length <= units(part.text)
 
 
+@pytest.mark.no_cover  # other tests run the same lines
 @given(st.text(), st.integers(min_value=10, max_value=60))
 @settings(max_examples=300, deadline=None)
 def test_no_part_is_empty_or_too_long_and_no_letter_is_lost(text: str, limit: int):
@@ -115,6 +117,7 @@ def test_no_part_is_empty_or_too_long_and_no_letter_is_lost(text: str, limit: in
         assert "".join("".join(part.text for part in parts).split()) == "".join(sent.split())
 
 
+@pytest.mark.no_cover  # other tests run the same lines
 @given(st.text(alphabet="ab *_`~#>[]()|\\\n-1.!😀\ud800", max_size=300))
 @settings(max_examples=300, deadline=None)
 def test_no_markdown_breaks_rendering(text: str):
