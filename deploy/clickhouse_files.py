@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -142,9 +143,9 @@ def _grants(engine: Engine, where: str, root: ET.Element) -> Iterator[Problem]:
 
 def _refused(engine: Engine, statement: str) -> str | None:
     """What the engine's parser says against a statement; None when it is one."""
-    with engine.session() as session:
+    with closing(engine.connect()) as connection:
         try:
-            session.run(b"EXPLAIN AST " + statement.encode())
+            connection.run(b"EXPLAIN AST " + statement.encode())
         except QueryError as error:
             return str(error)
     return None
@@ -174,10 +175,9 @@ def migration_statements(cluster: str) -> list[str]:
 
 
 def _names(engine: Engine, table: str) -> frozenset[str]:
-    with engine.session() as session:
-        return frozenset(
-            bytes(session.run(b"SELECT name FROM system." + table.encode())).decode().split()
-        )
+    with closing(engine.connect()) as connection:
+        listed = connection.run(b"SELECT name FROM system." + table.encode())
+    return frozenset(bytes(listed).decode().split())
 
 
 def _entrypoint() -> str:

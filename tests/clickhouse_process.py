@@ -37,11 +37,15 @@ class ClickHouseProcess:
 
     Args:
         directory: DATA_DIR. The log is `clickhouse.log` in it.
+        module: the program that serves.
         environment: settings beside the ones given here.
     """
 
-    def __init__(self, directory: Path, **environment: str) -> None:
+    def __init__(
+        self, directory: Path, *, module: str = "embedded.clickhouse", **environment: str
+    ) -> None:
         self.directory = directory
+        self._module = module
         self.log_path = directory / "clickhouse.log"
         self.environment = {
             "PATH": os.environ["PATH"],
@@ -60,7 +64,7 @@ class ClickHouseProcess:
         offset = self.log_path.stat().st_size if self.log_path.exists() else 0
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "embedded.clickhouse"],
+                [sys.executable, "-m", self._module],
                 cwd=PROJECT,
                 env=self.environment,
                 stdout=log,

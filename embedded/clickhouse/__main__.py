@@ -7,6 +7,7 @@ import errno
 import logging
 import signal
 import socket
+from contextlib import closing
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -18,13 +19,14 @@ from common.log import configure_logging, get_logger
 from common.process import run
 from common.settings import RuntimeSettings, load
 from embedded.clickhouse.accounts import Account, Accounts
-from embedded.clickhouse.engine.engine import Engine
+from embedded.clickhouse.engine.engine import READERS, Engine
 from embedded.clickhouse.engine.running import Running
 from embedded.clickhouse.http.server import (
-    MAXIMUM_HEADER_BYTES,
-    MAXIMUM_URL_BYTES,
+    MAX_HEADER_BYTES,
+    MAX_URL_BYTES,
     ClickHouseServer,
 )
+from embedded.clickhouse.privileges import reader_grants, writer_grants
 from embedded.clickhouse.settings import MIB, ClickHouseSettings
 
 DATABASES = ("default", "dialytics")
@@ -38,7 +40,9 @@ READER_THREADS = {
 }
 # The engine has others where it runs inside of a program.
 SERVER_DEFAULTS = {"implicit_select": "0", "allow_introspection_functions": "0"}
-# The guard reads statements, not the rows that follow them.
+# In parallel, each result holds many pieces in memory at once.
+LESS_MEMORY = {"output_format_parallel_formatting": "0"}
+# The policy reads statements, not the rows that follow them.
 NO_EXPRESSIONS_IN_VALUES = {
     "input_format_values_interpret_expressions": "0",
     "input_format_values_deduce_templates_of_expressions": "0",
@@ -48,29 +52,35 @@ log = get_logger(__name__)
 
 
 def accounts(settings: ClickHouseSettings) -> Accounts:
-    """The two users: who writes, and who only reads."""
+    """The two users, the writer and the reader."""
     memory = settings.clickhouse_query_memory_mib * MIB
     # A retried insert must be seen as it is sent: written when acknowledged, never deduplicated.
-    defaults = SERVER_DEFAULTS | {
-        "async_insert": "0",
-        "max_bytes_before_external_group_by": str(memory // 2),
-    }
+    defaults = (
+        SERVER_DEFAULTS
+        | LESS_MEMORY
+        | {
+            "async_insert": "0",
+            "max_bytes_before_external_group_by": str(memory // 2),
+        }
+    )
     writer = Account(
         "writer",
         read_only=False,
         defaults=defaults | NO_EXPRESSIONS_IN_VALUES,
         limits={"max_memory_usage": memory},
+        grants=writer_grants(database="*", system=False),
     )
     reader = Account(
         "reader",
         read_only=True,
-        defaults=defaults | READER_THREADS,
+        defaults=defaults | READER_THREADS | {"workload": READERS},
         limits={
             "max_memory_usage": memory,
             "max_execution_time": settings.clickhouse_query_seconds,
             "max_rows_to_read": READER_ROWS,
             "max_result_rows": READER_RESULT_ROWS,
         },
+        grants=reader_grants(database="*"),
     )
     return Accounts(
         {
@@ -94,18 +104,17 @@ def listen(host: str, port: int) -> socket.socket:
         sock.listen(128)
     except OSError as error:
         sock.close()
-        if error.errno == errno.EADDRINUSE:
-            raise SettingError("CLICKHOUSE_PORT", f"port {port} is already in use") from error
-        if error.errno == errno.EACCES:
-            raise SettingError("CLICKHOUSE_PORT", f"port {port} is not allowed") from error
+        problems = {errno.EADDRINUSE: "already in use", errno.EACCES: "not allowed"}
+        if problem := problems.get(error.errno or 0):
+            raise SettingError("CLICKHOUSE_PORT", f"port {port} is {problem}") from error
         raise SettingError(
             "CLICKHOUSE_BIND_HOST", f"cannot listen on {host}: {error.strerror}"
         ) from error
     return sock
 
 
-class _NotOurFault(logging.Filter):
-    """Drops what the HTTP library says, with a traceback, about requests that are no HTTP.
+class _ClientErrors(logging.Filter):
+    """Drops the HTTP library's tracebacks of requests that are no HTTP.
 
     Such a request was answered with 400, and its bytes may carry a password.
     """
@@ -115,7 +124,9 @@ class _NotOurFault(logging.Filter):
         return not isinstance(error, HttpProcessingError | ConnectionError)
 
 
-async def serve(settings: ClickHouseSettings, engine: Engine, sock: socket.socket) -> None:
+async def serve(
+    settings: ClickHouseSettings, engine: Engine, users: Accounts, sock: socket.socket
+) -> None:
     """Answer until SIGTERM or SIGINT, then finish what runs."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -127,22 +138,21 @@ async def serve(settings: ClickHouseSettings, engine: Engine, sock: socket.socke
     )
     server = ClickHouseServer(
         running,
-        accounts(settings),
+        users,
         body_bytes=settings.clickhouse_body_mib * MIB,
         slow_seconds=settings.clickhouse_slow_query_seconds,
         send_seconds=settings.clickhouse_send_seconds,
     )
     http_log = logging.getLogger("embedded.clickhouse.http")
-    http_log.addFilter(_NotOurFault())
+    http_log.addFilter(_ClientErrors())
     runner = DeadlineRunner(
         server.application(),
         whole_body=False,
         access_log=None,
         logger=http_log,
         auto_decompress=False,
-        handler_cancellation=True,
-        max_line_size=MAXIMUM_URL_BYTES,
-        max_field_size=MAXIMUM_HEADER_BYTES,
+        max_line_size=MAX_URL_BYTES,
+        max_field_size=MAX_HEADER_BYTES,
         keepalive_timeout=75,
         shutdown_timeout=1,
     )
@@ -167,10 +177,10 @@ def main() -> None:
             settings.data_dir / "clickhouse", memory_bytes=settings.clickhouse_memory_mib * MIB
         )
         try:
-            with engine.session() as session:
+            with closing(engine.connect()) as connection:
                 for database in DATABASES:
-                    session.run(f"CREATE DATABASE IF NOT EXISTS {database}".encode())
-            asyncio.run(serve(settings, engine, sock))
+                    connection.run(f"CREATE DATABASE IF NOT EXISTS {database}".encode())
+            asyncio.run(serve(settings, engine, accounts(settings), sock))
         finally:
             engine.close()
     finally:

@@ -1,10 +1,10 @@
-"""Who may ask, and under which limits. Knows nothing about HTTP or the engine."""
+"""The users, and the limits of each."""
 
 from __future__ import annotations
 
 import hmac
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from embedded.clickhouse.errors import Code, QueryError
@@ -25,12 +25,16 @@ class Account:
 
     Args:
         limits: settings that apply to every query; a user may lower them, never raise them.
+        grants: as `SHOW GRANTS` lists them.
+        is_restricted: False for a user who may do whatever the engine's grants allow.
     """
 
     name: str
     read_only: bool
     defaults: Mapping[str, str] = field(default_factory=dict)
     limits: Mapping[str, int] = field(default_factory=dict)
+    grants: Sequence[str] = ()
+    is_restricted: bool = True
 
     def settings(self, asked: Mapping[str, str]) -> dict[str, str]:
         """The settings of one query.
@@ -40,7 +44,9 @@ class Account:
         """
         settings = {**self.defaults, **{name: str(value) for name, value in self.limits.items()}}
         for name, value in asked.items():
-            if name in self.limits:
+            if not self.is_restricted:
+                settings[name] = value
+            elif name in self.limits:
                 settings[name] = str(_lower(name, value, self.limits[name]))
             elif name == "readonly" and self.read_only:
                 if value not in {"1", "2"}:
@@ -76,7 +82,7 @@ class Accounts:
             name: (account, password.encode()) for name, (account, password) in accounts.items()
         }
         # Compared against when the user is unknown, so that both cases take the same time.
-        self._nobody = os.urandom(32)
+        self._unknown = os.urandom(32)
 
     def authenticate(self, user: str, password: str) -> Account:
         """The account behind these credentials.
@@ -84,7 +90,7 @@ class Accounts:
         Raises:
             QueryError: unknown user or wrong password, in the same words.
         """
-        account, expected = self._accounts.get(user, (None, self._nobody))
+        account, expected = self._accounts.get(user, (None, self._unknown))
         given = password.encode("utf-8", "surrogateescape")
         matches = hmac.compare_digest(given, expected)
         if account is None or not matches:

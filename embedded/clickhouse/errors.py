@@ -1,4 +1,4 @@
-"""What can go wrong in a request, with ClickHouse's own error codes. Knows no HTTP library.
+"""Errors of a request, with ClickHouse's own codes.
 
 QueryError
 ├── BodyError         the request body is too large, damaged or cut off
@@ -35,6 +35,8 @@ class Code(IntEnum):
     QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING = 216
     MEMORY_LIMIT_EXCEEDED = 241
     SESSION_NOT_FOUND = 372
+    SESSION_IS_LOCKED = 373
+    INVALID_SESSION_TIMEOUT = 374
     INVALID_USAGE_OF_INPUT = 477
     HTTP_LENGTH_REQUIRED = 381
     QUERY_WAS_CANCELLED = 394
@@ -46,7 +48,7 @@ class Code(IntEnum):
     STD_EXCEPTION = 1001
 
 
-_STATUS = {
+_STATUS: dict[int, HTTPStatus] = {
     Code.AUTHENTICATION_FAILED: HTTPStatus.FORBIDDEN,
     Code.UNKNOWN_TABLE: HTTPStatus.NOT_FOUND,
     Code.UNKNOWN_DATABASE: HTTPStatus.NOT_FOUND,
@@ -64,7 +66,7 @@ _STATUS = {
 # The caller's mistakes that ClickHouse answers with 400: parsing, names, types, settings.
 _BAD_REQUEST = frozenset(
     {6, 16, 26, 27, 34, 36, 38, 40, 41, 42, 43, 46, 47, 50, 53, 62, 63, 70, 72, 73, 115, 117}
-    | {215, 216, 239, 372, 386, 441, 452, 456, 457, 477, 511}
+    | {215, 216, 239, 372, 374, 386, 441, 452, 456, 457, 477, 511}
 )
 _ENGINE_MESSAGE = re.compile(r"Code: (?P<code>\d+)\. (?P<text>.*)", re.DOTALL)
 _VERSION = re.compile(r" \(version [\d.]+\)")
@@ -95,10 +97,7 @@ class BodyError(QueryError):
 def _status_of(code: int) -> HTTPStatus:
     if code in _BAD_REQUEST:
         return HTTPStatus.BAD_REQUEST
-    try:
-        return _STATUS.get(Code(code), HTTPStatus.INTERNAL_SERVER_ERROR)
-    except ValueError:
-        return HTTPStatus.INTERNAL_SERVER_ERROR
+    return _STATUS.get(code, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 # A message that quotes bytes outside UTF-8 reaches Python as a UnicodeDecodeError around it.

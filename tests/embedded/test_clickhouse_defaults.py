@@ -20,6 +20,8 @@ DIFFERENT = {
     "input_format_values_deduce_templates_of_expressions": "the guard reads statements, not rows",
     "max_threads_min_free_memory_per_thread": "less memory than a server has",
     "merge_tree_min_rows_for_concurrent_read": "tables of few rows with bitmaps",
+    "output_format_parallel_formatting": "large results are made in little memory",
+    "workload": "readers together leave memory for the writer",
     "max_execution_time": "the reader's limit",
     "max_rows_to_read": "the reader's limit",
     "max_result_rows": "the reader's limit",

@@ -132,16 +132,23 @@ def test_a_column_keeps_its_time_zone(
         ) + (rest % mark)
 
 
-def test_a_type_that_cannot_be_sent_is_refused_with_advice(
+def test_a_column_of_any_other_type_is_sent_too(clickhouse_server: ClickHouseProcess) -> None:
+    for column in (
+        "groupBitmapState(toUInt32(number))",
+        "any(CAST(number AS Variant(String, UInt64)))",
+        "any(CAST(number AS Dynamic))",
+        "any(CAST('{\"a\": 1}' AS JSON))",
+    ):
+        statement = f"SELECT {column} AS c, 'last' AS d FROM numbers(3)"
+        answer = native(clickhouse_server, statement, client_protocol_version="54467")
+        assert answer.content.endswith(b"\x01d\x06String\x00\x04last"), answer.text
+
+
+def test_statements_that_only_show_are_for_every_revision_too(
     clickhouse_server: ClickHouseProcess,
 ) -> None:
-    answer = native(
-        clickhouse_server,
-        "SELECT groupBitmapState(toUInt32(number)) FROM numbers(3)",
-        client_protocol_version="54467",
-    )
-    assert answer.status_code == 501
-    assert "AggregateFunction" in answer.text
+    answer = native(clickhouse_server, "EXISTS TABLE nope", client_protocol_version="54467")
+    assert answer.content == INFO + b"\x01\x01\x06result\x05UInt8\x00\x00"
 
 
 def test_it_travels_compressed_as_grafana_asks_for_it(

@@ -185,7 +185,12 @@ async def test_a_slow_query_delays_no_other_and_too_many_are_refused(tmp_path: P
     )
     server.start()
     async with client(server) as http:
-        slow = [asyncio.create_task(http.post("/", content=SLOW)) for _ in range(2)]
+        leaves = {"cancel_http_readonly_queries_on_client_close": "1"}
+
+        def ask_slowly() -> asyncio.Task[httpx.Response]:
+            return asyncio.create_task(http.post("/", content=SLOW, params=leaves))
+
+        slow = [ask_slowly(), ask_slowly()]
         await until(lambda: runs(http, "sipHash64", times=2))
         seconds = []
         for _ in range(5):
@@ -196,7 +201,7 @@ async def test_a_slow_query_delays_no_other_and_too_many_are_refused(tmp_path: P
         # Of five, since the machine has others to serve as well.
         assert min(seconds) < 0.4
 
-        slow.append(asyncio.create_task(http.post("/", content=SLOW)))
+        slow.append(ask_slowly())
         answers: list[httpx.Response] = []
 
         async def ask() -> httpx.Response:
@@ -217,7 +222,7 @@ async def test_a_slow_query_delays_no_other_and_too_many_are_refused(tmp_path: P
         for task in slow:
             task.cancel()
         await asyncio.gather(*slow, return_exceptions=True)
-        # Who left gives the place back.
+        # A client that leaves, and asked for that, gives its place back.
         await until(is_answered)
         await until(lambda: runs(http, "sipHash64", times=0))
     server.stop()
@@ -243,6 +248,29 @@ async def test_a_query_is_killed_by_the_id_that_its_client_gave(
         assert same.headers["X-ClickHouse-Exception-Code"] == "216"
         await http.post("/", content="KILL QUERY WHERE query_id = 'slow-1' SYNC")
         assert (await slow).headers["X-ClickHouse-Exception-Code"] == "394"
+
+
+async def test_a_statement_whose_client_leaves_goes_on(
+    server: ClickHouseProcess,
+) -> None:
+    server.execute("CREATE TABLE default.left_alone (a UInt8) ENGINE = MergeTree ORDER BY a")
+    writes = "INSERT INTO default.left_alone SELECT sleepEachRow(0.5) FROM numbers(4)"
+    async with client(server) as http:
+        url = {"cancel_http_readonly_queries_on_client_close": "1"}
+        write = asyncio.create_task(http.post("/", content=writes, params=url))
+        read = asyncio.create_task(http.post("/", content=SLOW))
+        cancelled = asyncio.create_task(http.post("/", content=SLOW + " OR 0", params=url))
+        await until(lambda: runs(http, "left_alone"))
+        await until(lambda: runs(http, "sipHash64", times=2))
+        for task in (write, read, cancelled):
+            task.cancel()
+        await asyncio.gather(write, read, cancelled, return_exceptions=True)
+        await until(lambda: runs(http, "OR 0", times=0))
+        assert await runs(http, "sipHash64", times=1)
+        await until(lambda: runs(http, "left_alone", times=0))
+        counted = await http.post("/", content="SELECT count() FROM default.left_alone")
+        assert counted.text == "4\n"
+        await http.post("/", content="KILL QUERY WHERE query LIKE '%sip' || 'Hash64%' SYNC")
 
 
 def test_readers_that_do_not_read_block_nobody(steady: ClickHouseProcess) -> None:

@@ -220,6 +220,8 @@ class Reader:
             "max_memory_usage": settings.query_max_memory_mb * MEBIBYTE,
             "max_rows_to_read": settings.query_max_rows,
             "do_not_merge_across_partitions_select_final": 1,
+            # A page that is closed asks no more.
+            "cancel_http_readonly_queries_on_client_close": 1,
             **({"select_sequential_consistency": 1} if settings.clickhouse_cluster else {}),
         }
         self._timeout = settings.query_max_seconds + 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -41,9 +42,9 @@ _CONFIGURATION = """\
 </clickhouse>
 """
 
-# The engine has one user. What the reader may not do beyond this is refused by `readonly`, and
-# what the engine asks no grant for by the guard. Backups go to the disk of that name, a directory
-# beside the store, and nowhere else.
+# The engine has one user. What the reader may not do beyond this is refused by `readonly`, and what
+# the engine asks no grant for by `statement_policy.py`. Backups are written to the disk of that
+# name, a directory beside the store, and nowhere else.
 _USERS = """\
 <clickhouse>
     <profiles><default/></profiles>
@@ -61,16 +62,17 @@ _USERS = """\
 """
 
 
-def write_configuration(directory: Path, *, memory_bytes: int) -> Path:
+ENGINE_GRANTS = (
+    *writer_grants(database="*", system=False),
+    # Clients' external tables are temporary ones, and readers have a workload.
+    "GRANT KILL QUERY, CREATE TEMPORARY TABLE ON *.*",
+    "GRANT CREATE RESOURCE, CREATE WORKLOAD, DROP RESOURCE, DROP WORKLOAD ON *.*",
+)
+
+
+def write_configuration(directory: Path, *, memory_bytes: int, grants: Sequence[str]) -> Path:
     """Write the engine's configuration into `directory` and return the main file."""
     users = directory / "users.xml"
-    # Killing is what the server does with the queries of clients that left. A temporary table
-    # holds the rows of `input()`.
-    grants = [
-        *writer_grants(database="*", system=False),
-        "GRANT KILL QUERY ON *.*",
-        "GRANT CREATE TEMPORARY TABLE ON *.*",
-    ]
     queries = "".join(f"<query>{grant}</query>" for grant in grants)
     users.write_text(_USERS.format(grants=queries), encoding="utf-8")
     configuration = directory / "engine.xml"

@@ -1,4 +1,4 @@
-"""The ClickHouse engine inside this process (chDB). Knows nothing about HTTP or users.
+"""The ClickHouse engine inside this process (chDB).
 
 Every query has a connection to itself while it runs: on a shared one a short query would wait
 behind a long one. A reader's connection is kept for the next query with the same settings. All
@@ -9,37 +9,46 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import tempfile
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from chdb import _chdb
 
 from common.errors import SettingError, StartupError
-from embedded.clickhouse.engine.classifier import Classifier
-from embedded.clickhouse.engine.configuration import write_configuration
-from embedded.clickhouse.engine.guard import Guard
-from embedded.clickhouse.engine.idle import Idle, Kind
-from embedded.clickhouse.engine.sessions import Session, literal
+from embedded.clickhouse.engine.configuration import ENGINE_GRANTS, write_configuration
+from embedded.clickhouse.engine.connection import Connection, literal
+from embedded.clickhouse.engine.connection_pool import ConnectionKind, ConnectionPool
+from embedded.clickhouse.engine.statement_policy import StatementPolicy
+
+READERS = "readers"
+"""The workload of readers' queries."""
 
 
 class Engine:
     """One data directory, held exclusively."""
 
-    def __init__(self, directory: Path, *, memory_bytes: int) -> None:
-        """Open the directory, making it when absent.
+    def __init__(
+        self, directory: Path, *, memory_bytes: int, grants: Sequence[str] = ENGINE_GRANTS
+    ) -> None:
+        """Open the directory, making it when absent. All users together have these grants.
 
         Raises:
             SettingError: it is in use or cannot be written, naming DATA_DIR.
             StartupError: the engine refuses to start.
         """
         self._directory = directory.resolve()
-        self._classifier = Classifier()
         _refuse_unusable(self._directory)
-        configuration = self._directory / "engine.xml"
-        configuration = write_configuration(self._directory, memory_bytes=memory_bytes)
+        self.spool = self._directory / "spool"
+        """For results that are written to a file before they are sent."""
+        shutil.rmtree(self.spool, ignore_errors=True)
+        self.spool.mkdir()
+        configuration = write_configuration(
+            self._directory, memory_bytes=memory_bytes, grants=grants
+        )
         self._target = f"{self._directory / 'store'}?config-file={configuration}"
         try:
             # Held open all the time: the engine stops with its last connection.
@@ -49,9 +58,17 @@ class Engine:
                 f"DATA_DIR: the ClickHouse engine cannot start in {self._directory}: {error}"
             ) from error
         self._make_default_an_ordinary_database()
-        self._idle = Idle()
-        with self.session() as session:
-            self.guard = Guard(session)
+        self._pool = ConnectionPool()
+        with closing(self.connect()) as connection:
+            self.policy = StatementPolicy(connection)
+            # Readers together never take the memory in which rows are written.
+            share = memory_bytes * 3 // 4
+            for statement in (
+                "RESOURCE memory (MEMORY RESERVATION)",
+                "WORKLOAD all",
+                f"WORKLOAD {READERS} IN all SETTINGS max_memory = {share}",
+            ):
+                connection.run(b"CREATE OR REPLACE " + statement.encode())
 
     def _make_default_an_ordinary_database(self) -> None:
         # chDB lays its own `default` over the machine's files: a table's name may be a path.
@@ -64,7 +81,7 @@ class Engine:
         ours = "ATTACH DATABASE default" if has_tables else "CREATE DATABASE default ENGINE=Atomic"
         self._anchor.query(f"USE system; DETACH DATABASE default; {ours}")
 
-    def session(
+    def connect(
         self,
         *,
         database: str = "default",
@@ -72,40 +89,58 @@ class Engine:
         parameters: Mapping[str, str] | None = None,
         read_only: bool = False,
         mark: bytes = b"",
-    ) -> Session:
+        prepare: Callable[[Connection], None] | None = None,
+    ) -> Connection:
         """A connection of its own with settings applied, made unable to write when asked.
+
+        `prepare` runs before that, and the connection is not used again.
 
         Raises:
             QueryError: unknown database, setting or value.
         """
         settings = settings or {}
-        kind = Kind(database, tuple(settings.items())) if read_only else None
-        connection = self._idle.take(kind) if kind else None
-        session = Session(
-            connection or _connect(self._target),
-            self._classifier,
-            parameters=parameters or {},
-            mark=mark,
+        kind = ConnectionKind(database, tuple(settings.items()))
+        is_shared = read_only and prepare is None
+        pooled = self._pool.take(kind) if is_shared else None
+
+        def release(handle: Any, is_clean: bool) -> None:  # noqa: FBT001 # as the connection calls it
+            if is_shared and is_clean:
+                self._pool.give_back(kind, handle)
+            else:
+                handle.close()
+
+        connection = Connection(
+            pooled or self.new_handle(), release, parameters=parameters or {}, mark=mark
         )
-        if kind is not None:
-            session.may_be_kept(partial(self._idle.give, kind))
         try:
-            session.refuse_bad_names()
-            if connection is None:
-                session.prepare(database=database, settings=settings, read_only=read_only)
+            connection.refuse_bad_names()
+            if pooled is None:
+                if database != "default":
+                    connection.use(database)
+                connection.set(settings)
+                if prepare is not None:
+                    prepare(connection)
+                if read_only:
+                    connection.set({"readonly": "1"})
         except BaseException:
-            session.close()
+            connection.close()
             raise
-        return session
+        return connection
+
+    def new_handle(self) -> Any:
+        """A connection that the caller closes."""
+        return _connect(self._target)
 
     def kill(self, beginning: str) -> None:
         """Cancel the running statements whose text begins so."""
-        with self.session() as session:
-            session.run(f"KILL QUERY WHERE startsWith(query, {literal(beginning)}) ASYNC".encode())
+        with closing(self.connect()) as connection:
+            connection.run(
+                f"KILL QUERY WHERE startsWith(query, {literal(beginning)}) ASYNC".encode()
+            )
 
     def close(self) -> None:
-        """Let go of the directory. No session may be open."""
-        self._idle.close()
+        """Let go of the directory. No connection may be open."""
+        self._pool.close()
         self._anchor.close()
 
 

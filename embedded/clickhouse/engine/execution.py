@@ -1,82 +1,87 @@
-"""One statement on its own connection, run on threads. Knows no HTTP."""
+"""One statement on a connection, run on threads."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import secrets
-import time
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
-from typing import Any, TypeVar
+from tempfile import TemporaryFile
+from typing import IO, Any, TypeVar
 
-from embedded.clickhouse.engine import input_rows, native
+from embedded.clickhouse.engine import native, own_answers
+from embedded.clickhouse.engine.connection import Connection, Progress
 from embedded.clickhouse.engine.engine import Engine
-from embedded.clickhouse.engine.formats import can_stream, merged
-from embedded.clickhouse.engine.guard import as_readers_mean
-from embedded.clickhouse.engine.sessions import Insert, Progress, Session
-from embedded.clickhouse.engine.statements import Statement
+from embedded.clickhouse.engine.formats import FRAMING_SETTING, can_stream
+from embedded.clickhouse.engine.input_rows import RowsOfInput
+from embedded.clickhouse.engine.job import Job
+from embedded.clickhouse.engine.sessions import Session
+from embedded.clickhouse.engine.statement_policy import settings_of
+from embedded.clickhouse.engine.statements import Statement, changes_session
 from embedded.clickhouse.errors import Code, QueryError
 
 T = TypeVar("T")
-WHOLE_RESULT_BYTES = 256 * 1024 * 1024
-"""Formats that are one document (JSON, Arrow, Parquet) are held in memory up to here."""
-
-
-@dataclass
-class Job:
-    """One statement on its way."""
-
-    query_id: str
-    user: str
-    read_only: bool
-    database: str
-    default_format: str
-    settings: Mapping[str, str]
-    parameters: Mapping[str, str]
-    waits_for_end: bool = False
-    protocol_revision: int = 0
-    mark: str = field(default_factory=lambda: secrets.token_hex(8))
-    """Stands in a comment before the statement, so that it can be found and killed."""
-    started: float = field(default_factory=time.monotonic)
-
-    @property
-    def comment(self) -> bytes:
-        return f"/*{self.mark}*/ ".encode()
+MAX_HELD_BYTES = 256 * 1024 * 1024
+"""Results that are held in memory: of statements that are no SELECT."""
+MAX_SPOOLED_BYTES = 4 * 1024 * 1024 * 1024
+"""Results that are written to a file before they are sent."""
+PIECE_BYTES = 1024 * 1024
+_FORMAT_NAME = re.compile(rb"FORMAT\s+\w+", re.IGNORECASE)
+_TYPE_IN_LINES = re.compile(rb"(?<=\()\\n *|(?<=,)\\n *(?= )")
+# Statements that can be asked for their columns first, as they only show.
+_SHOWING = frozenset({"SHOW", "DESCRIBE", "DESC", "EXISTS", "EXPLAIN", "CHECK"})
 
 
 class Execution:
-    """One statement on its own connection. `call` runs the blocking methods on a thread."""
+    """One statement on its connection. `call` runs the blocking methods on a thread.
 
-    def __init__(self, engine: Engine, threads: ThreadPoolExecutor, job: Job) -> None:
+    Args:
+        running: lists the statements that run now.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        threads: ThreadPoolExecutor,
+        job: Job,
+        session: Session | None,
+        running: Callable[[], Sequence[Job]],
+    ) -> None:
         self._engine = engine
         self._threads = threads
         self.job = job
-        self._session: Session | None = None
-        self._insert: Insert | None = None
-        self._from_rows = b""
-        """The statement that reads the rows of an insert, when another one has written them."""
+        self._session = session
+        self._running = running
+        self._connection: Connection | None = None
+        self._rows_of_input: RowsOfInput | None = None
+        self._file: IO[bytes] | None = None
         self._blocks: Iterator[bytes] | None = None
         self._pending: asyncio.Future[Any] | None = None
         self.is_finished = False
         """Nothing is left to cancel, so that closing takes no time."""
 
     async def call(self, work: Callable[[], T]) -> T:
-        """Run `work` on a thread; when the caller is cancelled the work goes on, watched."""
-        future = asyncio.get_running_loop().run_in_executor(self._threads, work)
-        self._pending = future
-        return await asyncio.shield(future)
+        """Run `work` on a thread; when the caller is cancelled the work goes on."""
+        self._pending = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        result: T = await asyncio.shield(self._pending)
+        return result
 
     @property
-    def pending(self) -> asyncio.Future[Any] | None:
-        """The work still on a thread, when there is any."""
-        return self._pending if self._pending is not None and not self._pending.done() else None
+    def is_kept(self) -> bool:
+        """Its connection belongs to a session, which is tidied up at the end."""
+        return self._session is not None and self._session.handle is not None
+
+    async def settle(self) -> None:
+        """Wait for the work still on a thread, when there is any."""
+        if self._pending is not None:
+            await asyncio.wait({self._pending})
 
     @property
     def progress(self) -> Progress:
-        return self._session.progress if self._session else Progress()
+        return self._connection.progress if self._connection else Progress()
 
     def begin_read(self, statement: Statement) -> tuple[list[bytes | memoryview], bool]:
         """Run anything but an insert with data.
@@ -84,107 +89,220 @@ class Execution:
         Returns:
             The beginning of the result, and whether it is all of it.
         """
-        output_format = statement.output_format or self.job.default_format
-        streams = statement.can_stream and can_stream(output_format) and not self.job.waits_for_end
-        session = self._open(whole_result=not streams)
-        if (statements := session.classify(statement.text).statements) != 1:
-            # Says where the error is, in the client's own text.
-            session.formatted(statement.client_text or statement.text)
-        if statements > 1:
-            raise QueryError(Code.SYNTAX_ERROR, "Syntax error (Multi-statements are not allowed)")
-        self._check(session, statement.text)
-        if self.job.read_only:
-            statement = as_readers_mean(statement)
-        text = statement.text
-        revision = self.job.protocol_revision if output_format.upper() == "NATIVE" else 0
-        # Blocks of a known end need no walk through their columns.
-        if not streams and not (revision and statement.can_stream):
-            result = session.run(text, self.job.default_format)
-            self.is_finished = True
-            return [native.with_revision(bytes(result), revision) if revision else result], True
-        self._blocks = merged(output_format, session.stream(text, self.job.default_format))
-        if revision:
-            self._blocks = native.revised(
-                self._blocks, revision, types=lambda: self._types(statement)
-            )
-        if not streams:
-            whole: list[bytes | memoryview] = [*self._blocks]
-            self.is_finished = True
-            return whole, True
-        # Two blocks are asked for: a result of one block is then known to be complete, and its
-        # answer carries length and summary.
-        beginning: list[bytes | memoryview] = [*islice(self._blocks, 2)]
-        self.is_finished = len(beginning) < 2  # noqa: PLR2004 # as asked for above
-        return beginning, self.is_finished
+        job = self.job
+        streams = self._can_stream(statement)
+        limit = MAX_SPOOLED_BYTES if statement.can_stream else MAX_HELD_BYTES
+        connection = self._open(statement, max_result_bytes=None if streams else limit)
+        self._check(connection, statement.text, statement.client_text)
+        if statement.can_stream or (self._revision(statement) and statement.kind in _SHOWING):
+            text = own_answers.with_own_answers(statement, job.account, self._running())
+            self._blocks = self._pieces(connection, statement, text, streams=streams)
+            # Two pieces are asked for: a result of one is then known to be complete, and its
+            # answer carries length and summary.
+            beginning: list[bytes | memoryview] = [*islice(self._blocks, 2)]
+            self.is_finished = len(beginning) < 2  # noqa: PLR2004 # as asked for above
+            return beginning, self.is_finished
+        result = self._run(connection, statement)
+        self.is_finished = True
+        return [result], True
 
-    def _types(self, statement: Statement) -> list[str]:
-        """The types of the columns that a read answers with."""
-        query = statement.text[: statement.format_at].rstrip(b"; \t\r\n")
-        with self._new_session(self.job.settings) as session:
-            listed = session.run(b"DESCRIBE TABLE (" + query + b"\n)", "JSONCompactEachRow")
-        return [json.loads(line)[1] for line in bytes(listed).splitlines()]
+    def _can_stream(self, statement: Statement) -> bool:
+        job = self.job
+        has_frame = FRAMING_SETTING in job.settings or FRAMING_SETTING.encode() in statement.text
+        may_stream = statement.can_stream and not job.waits_for_end and not has_frame
+        return may_stream and can_stream(self._output_format(statement))
+
+    def _run(self, connection: Connection, statement: Statement) -> memoryview:
+        """The whole result of a statement that is no SELECT."""
+        job = self.job
+        if statement.kind == "KILL":
+            return own_answers.kill(connection, statement.text, self._running(), own=job)
+        session, changed = self._session, ""
+        if changes_session(statement):
+            changed = connection.formatted(statement.text)
+        text = own_answers.with_own_answers(statement, job.account, self._running())
+        result = connection.run(text, job.default_format)
+        if session is not None and changed:
+            self._note(session, connection, changed)
+        return result
+
+    def _pieces(
+        self, connection: Connection, statement: Statement, text: bytes, *, streams: bool
+    ) -> Iterator[bytes]:
+        """The result of a read, streamed or from a file. `text` may differ before `FORMAT`."""
+        job = self.job
+        ending = b"" if statement.format_at is None else statement.text[statement.format_at :]
+        query = text[: len(text) - len(ending)].rstrip(b"; \t\r\n") + b"\n"
+        if revision := self._revision(statement):
+            columns = self._columns(connection, query, is_select=statement.can_stream)
+            text = query + _FORMAT_NAME.sub(b"FORMAT Buffers", ending, count=1)
+            buffers = connection.stream(text, "Buffers")
+            blocks = native.with_revision(buffers, columns, revision)
+            return blocks if streams else self._spooled(blocks)
+        if streams:
+            return connection.stream(text, job.default_format)
+        # The engine writes the result to a file: no memory bounds its size.
+        path = self._engine.spool / job.mark
+        ending = ending or f"FORMAT {job.default_format}".encode()
+        try:
+            connection.run(query + f"INTO OUTFILE '{path}' ".encode() + ending, "Null")
+            self._file = path.open("rb")  # closed at the end
+        finally:
+            path.unlink(missing_ok=True)
+        return iter(partial(self._file.read, PIECE_BYTES), b"")
+
+    def _output_format(self, statement: Statement) -> str:
+        return statement.output_format or self.job.default_format
+
+    def _revision(self, statement: Statement) -> int:
+        """That of the client, where the answer depends on it."""
+        is_native = self._output_format(statement).upper() == "NATIVE"
+        return self.job.protocol_revision if is_native else 0
+
+    def _spooled(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
+        self._file = TemporaryFile(dir=self._engine.spool)  # noqa: SIM115 # closed at the end
+        self._file.writelines(blocks)
+        self._file.seek(0)
+        return iter(partial(self._file.read, PIECE_BYTES), b"")
+
+    def _columns(
+        self, connection: Connection, query: bytes, *, is_select: bool
+    ) -> list[tuple[str, str]]:
+        """Names and types of the columns of an answer."""
+        if is_select:
+            listed = connection.run(b"DESCRIBE TABLE (" + query + b")", "JSONCompactEachRow")
+            connection.progress = Progress()
+            # The type of a tuple comes in lines.
+            lines = (_TYPE_IN_LINES.sub(b"", line) for line in bytes(listed).splitlines())
+            return [tuple(json.loads(line)[:2]) for line in lines]
+        listed = connection.run(query, "JSONCompactEachRowWithNamesAndTypes")
+        names, types = (json.loads(line) for line in bytes(listed).splitlines()[:2])
+        return list(zip(names, types, strict=True))
+
+    def _note(self, session: Session, connection: Connection, formatted: str) -> None:
+        """Remember a change of the session, unless it sets what the user may not."""
+        names = settings_of(formatted)
+        before = dict(session.settings)
+        session.note(connection, names, uses_database=formatted.startswith("USE "))
+        try:
+            self.job.account.settings(session.settings)
+        except QueryError:
+            session.settings = before
+            session.reset(connection, names, database=False)
+            raise
 
     def next_block(self) -> bytes | None:
-        """The next block of the result, None at its end."""
+        """The next piece of the result, None at its end."""
         block = next(self._blocks, None) if self._blocks is not None else None
         self.is_finished = block is None
         return block
 
     def begin_insert(self, statement: Statement) -> None:
-        session = self._open(whole_result=False)
+        connection = self._open(statement)
         input_format = statement.input_format or "TabSeparated"
         text = statement.text
-        if (source := statement.source) is not None:
-            self._from_rows = input_rows.read_rows(statement, source).text
-            create = input_rows.create_table(source)
-            self._check(session, self._from_rows)
-            self._check(session, create)
-            session.run(create)
-            text = input_rows.INSERT
-        self._check(session, text + b" FORMAT " + input_format.encode())
-        self._insert = session.insert(text, input_format)
+        if statement.source is not None:
+            self._rows_of_input = RowsOfInput(statement, statement.source)
+            self._check(connection, self._rows_of_input.select)
+            self._check(connection, self._rows_of_input.create)
+            connection.run(self._rows_of_input.create)
+            text = self._rows_of_input.insert
+        self._check(connection, text + b" FORMAT " + input_format.encode())
+        connection.begin_insert(text, input_format)
 
     def append(self, data: bytes) -> None:
-        if self._insert is not None:
-            self._insert.append(data)
+        if self._connection is not None:
+            self._connection.append(data)
 
     def finish_insert(self, rest: bytes) -> None:
         """Append the rest and write all of it."""
         if rest:
             self.append(rest)
-        insert, self._insert = self._insert, None
-        if insert is not None and self._session is not None:
-            insert.finish()
-            if self._from_rows:
-                self._session.progress = Progress()
-                self._session.run(self._from_rows)
+        if self._connection is not None:
+            self._connection.finish_insert()
+            if self._rows_of_input is not None:
+                self._connection.progress = Progress()
+                self._connection.run(self._rows_of_input.select)
         self.is_finished = True
 
     def close(self) -> None:
         """Cancel what is unfinished and let go of the connection."""
-        if self._insert is not None:
-            self._insert.cancel()
-        self._blocks = None
-        if self._session is not None:
-            self._session.close()
+        if isinstance(self._blocks, Generator):
+            # Its query ends with it.
+            self._blocks.close()
+        if self._file is not None:
+            self._file.close()
+        if self._connection is not None:
+            self._connection.close()
 
-    def _check(self, session: Session, text: bytes) -> None:
+    def _check(self, connection: Connection, text: bytes, client_text: bytes = b"") -> None:
         job = self.job
-        self._engine.guard.check(session, text, read_only=job.read_only, parameters=job.parameters)
+        self._engine.policy.check(
+            connection,
+            text,
+            account=job.account,
+            parameters=job.parameters,
+            must_read=job.must_read,
+            client_text=client_text,
+        )
 
-    def _open(self, *, whole_result: bool) -> Session:
-        settings = dict(self.job.settings)
-        if whole_result:
-            settings.setdefault("max_result_bytes", str(WHOLE_RESULT_BYTES))
-        self._session = self._new_session(settings)
-        return self._session
-
-    def _new_session(self, settings: Mapping[str, str]) -> Session:
-        job = self.job
-        return self._engine.session(
-            database=job.database,
+    def _open(self, statement: Statement, *, max_result_bytes: int | None = None) -> Connection:
+        session, job = self._session, self.job
+        settings = dict(job.settings)
+        if max_result_bytes is not None:
+            settings.setdefault("max_result_bytes", str(max_result_bytes))
+        changes = changes_session(statement) and not job.account.read_only
+        if session is not None and (changes or session.handle is not None):
+            return self._open_kept(session, settings)
+        if changes:
+            raise QueryError(
+                Code.NOT_IMPLEMENTED,
+                f"{statement.kind} would be forgotten at the end of this request: name a session"
+                " with session_id, or send settings, parameters and the database in the URL",
+            )
+        self._connection = self._engine.connect(
+            database=job.database or "default",
             settings=settings,
             parameters=job.parameters,
-            read_only=job.read_only,
+            read_only=job.account.read_only,
+            mark=job.comment,
+            prepare=self._make_external_tables if job.external_tables else None,
+        )
+        return self._connection
+
+    def _open_kept(self, session: Session, settings: Mapping[str, str]) -> Connection:
+        """The session's own connection, with this request's settings on it until its end."""
+        job, is_new = self.job, session.handle is None
+        own = {
+            name: value
+            for name, value in settings.items()
+            if name in job.asked_settings or name not in session.baseline
+        }
+        session.handle = session.handle or self._engine.new_handle()
+
+        def tidy(_handle: Any, _is_clean: bool) -> None:  # noqa: FBT001 # as the connection calls it
+            for table in job.external_tables:
+                table.drop(connection)
+            if self._rows_of_input is not None:
+                connection.run(self._rows_of_input.drop)
+            session.reset(connection, list(own), database=bool(job.database))
+
+        connection = Connection(
+            session.handle,
+            tidy,
+            parameters={**session.parameters, **job.parameters},
             mark=job.comment,
         )
+        self._connection = connection
+        connection.refuse_bad_names()
+        if is_new:
+            connection.set(session.baseline)
+        if job.database:
+            connection.use(job.database)
+        connection.set(own)
+        self._make_external_tables(connection)
+        return connection
+
+    def _make_external_tables(self, connection: Connection) -> None:
+        for table in self.job.external_tables:
+            table.make(connection)

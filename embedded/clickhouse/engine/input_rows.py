@@ -1,31 +1,61 @@
-"""`INSERT ... SELECT ... FROM input('...')` over an engine that feeds rows to plain inserts only.
+"""Rows that travel beside a statement: of `input(...)`, and of external tables.
 
-The rows are written to a temporary table of the connection, which the SELECT then reads.
+The engine feeds rows to plain inserts only. So they are written to temporary tables of the
+connection, which the statement then reads.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 
+from embedded.clickhouse.engine.connection import Connection, identifier, literal
 from embedded.clickhouse.engine.statements import InputSource, Statement
 
-TABLE = b"_rows_of_input"
-INSERT = b"INSERT INTO " + TABLE
+_ROWS = b"_rows_of_input"
 
 
-def create_table(source: InputSource) -> bytes:
-    """The table for the rows. Its columns are named by a text, so that they can be nothing else."""
-    if source.structure:
-        rows = b"SELECT * FROM null(" + source.structure + b")"
-    else:
-        table, _, columns = source.target.partition(b"(")
-        rows = b"SELECT " + (columns.rpartition(b")")[0] or b"*") + b" FROM " + table + b" LIMIT 0"
-    return b"CREATE TEMPORARY TABLE " + TABLE + b" ENGINE = Memory AS " + rows
+def _create(table: bytes, rows: bytes) -> bytes:
+    return b"CREATE TEMPORARY TABLE " + table + b" ENGINE = Memory AS " + rows
 
 
-def read_rows(statement: Statement, source: InputSource) -> Statement:
-    """The statement, reading the table instead of `input(...)`."""
-    text = statement.text
-    return replace(
-        statement, text=text[: source.start] + TABLE + text[source.end :], input_format=None
-    )
+class RowsOfInput:
+    """The statements of an `INSERT ... SELECT ... FROM input('...')`, in their order."""
+
+    def __init__(self, statement: Statement, source: InputSource) -> None:
+        # Columns are named by a text, so that they can be nothing else.
+        if source.structure:
+            rows = b"SELECT * FROM null(" + source.structure + b")"
+        else:
+            table, _, columns = source.target.partition(b"(")
+            names = columns.rpartition(b")")[0] or b"*"
+            rows = b"SELECT " + names + b" FROM " + table + b" LIMIT 0"
+        self.create = _create(_ROWS, rows)
+        self.insert = b"INSERT INTO " + _ROWS
+        self.drop = b"DROP TEMPORARY TABLE IF EXISTS " + _ROWS
+        self.select = statement.text[: source.start] + _ROWS + statement.text[source.end :]
+
+
+@dataclass(frozen=True)
+class ExternalTable:
+    """A table that a client sends along in a form.
+
+    Args:
+        structure: `name Type, ...`.
+    """
+
+    name: str
+    structure: str
+    input_format: str
+    rows: bytes
+
+    def make(self, connection: Connection) -> None:
+        """Make it on this connection."""
+        name = identifier(self.name).encode()
+        structure = literal(self.structure).encode("utf-8", "surrogateescape")
+        connection.run(_create(name, b"SELECT * FROM null(" + structure + b")"))
+        connection.begin_insert(b"INSERT INTO " + name, self.input_format)
+        connection.append(self.rows)
+        connection.finish_insert()
+
+    def drop(self, connection: Connection) -> None:
+        connection.run(f"DROP TEMPORARY TABLE IF EXISTS {identifier(self.name)}".encode())

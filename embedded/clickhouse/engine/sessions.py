@@ -1,258 +1,149 @@
-"""One connection to the engine, for one statement at a time. Calls block: make them on threads."""
+"""What clients keep between requests that name the same `session_id`.
+
+A session is first only a name that one request at a time may use. With the first `SET`, `USE` or
+temporary table it gets a connection of its own, which it keeps until its time is over.
+"""
 
 from __future__ import annotations
 
-import re
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import astuple, dataclass
-from operator import add
-from types import TracebackType
-from typing import Any, Self
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
 
-from embedded.clickhouse.engine.classifier import Classification, Classifier
-from embedded.clickhouse.errors import ENGINE_ERRORS, Code, QueryError, from_engine
+from embedded.clickhouse.accounts import Account
+from embedded.clickhouse.engine.connection import Connection, literal
+from embedded.clickhouse.errors import Code, QueryError
 
-_SETTING_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
-_PARAMETER_NAME = re.compile(r"[A-Za-z0-9_$]+")
-_FORMAT = b"SELECT formatQuerySingleLine({statement:String})"
-_SCOPE_OF_FORMAT = re.compile(
-    r": In scope SELECT formatQuerySingleLine\(.*\)(?=\. \([A-Z_]+\)\Z)", re.DOTALL
-)
-MAX_PARSED_BYTES = 262_144
-"""The engine's own limit (`max_query_size`); rows in `VALUES` do not count."""
-_STREAM_REFUSED = "Streaming query is not supported"
+MAX_SESSION_SECONDS = 3600
+MAX_KEPT_PER_USER = 64
+"""Sessions of one user that keep a connection."""
+MAX_PER_USER = 4096
 
 
 @dataclass(frozen=True)
-class Progress:
-    """What a query has read and written so far."""
+class SessionRequest:
+    """The session that a request names."""
 
-    read_rows: int = 0
-    read_bytes: int = 0
-    written_rows: int = 0
-    written_bytes: int = 0
-    result_rows: int = 0
-    result_bytes: int = 0
-
-    def __add__(self, other: Progress) -> Progress:
-        return Progress(*map(add, astuple(self), astuple(other)))
+    name: str
+    seconds: int
+    """How long it lives after this request."""
+    must_exist: bool
+    ends: bool
+    """This request is its last."""
 
 
+@dataclass
 class Session:
-    """One connection, for one statement at a time.
+    """One client's state."""
 
-    Args:
-        parameters: of the statements, in the form in which they stand in a URL.
-        mark: a comment before every statement, by which it can be found and killed.
-    """
+    user: str
+    name: str
+    baseline: Mapping[str, str] = field(default_factory=dict)
+    """Settings of a new connection of this user."""
+    handle: Any = None
+    """The engine's connection, once something is kept on it."""
+    database: str = "default"
+    settings: dict[str, str] = field(default_factory=dict)
+    """Values that statements set."""
+    parameters: dict[str, str] = field(default_factory=dict)
+    is_busy: bool = False
+    expiry: asyncio.TimerHandle | None = None
 
-    def __init__(
-        self,
-        connection: Any,
-        classifier: Classifier,
-        *,
-        parameters: Mapping[str, str],
-        mark: bytes = b"",
-    ) -> None:
-        self._connection = connection
-        self._classifier = classifier
-        self._mark = mark
-        self._parameters = dict(parameters)
-        self._keep: Callable[[Any], None] | None = None
-        self.progress = Progress()
+    def note(self, connection: Connection, names: list[str], *, uses_database: bool) -> None:
+        """Read back what a `USE` or a `SET` of these names has changed."""
+        if uses_database:
+            self.database = _value(connection, "currentDatabase()")
+        for name in names:
+            if name.startswith("param_"):
+                plain = name.removeprefix("param_")
+                self.parameters[plain] = _value(connection, f"{{{plain}:String}}")
+            else:
+                self.settings[name] = _value(connection, f"toString(getSetting({literal(name)}))")
 
-    def may_be_kept(self, keep: Callable[[Any], None]) -> None:
-        """Hand the connection to `keep` at the end, unless something went wrong on it."""
-        self._keep = keep
+    def reset(self, connection: Connection, names: list[str], *, database: bool) -> None:
+        """Undo what one request has set for itself."""
+        if database:
+            connection.use(self.database)
+        known = {**self.baseline, **self.settings}
+        connection.set({name: known[name] for name in names if name in known})
+        connection.set_to_default(name for name in names if name not in known)
 
-    def refuse_bad_names(self) -> None:
-        """Refuse parameters whose names could not stand in a statement."""
-        for name in self._parameters:
-            if not _PARAMETER_NAME.fullmatch(name):
-                raise QueryError(Code.BAD_ARGUMENTS, f"Bad parameter name {name!r}")
 
-    def prepare(self, *, database: str, settings: Mapping[str, str], read_only: bool) -> None:
-        """Choose the database and apply settings; `read_only` is applied last and is final."""
-        assignments = []
-        for name, value in settings.items():
-            if not _SETTING_NAME.fullmatch(name) or name.startswith("param_"):
-                raise QueryError(Code.UNKNOWN_SETTING, f"Unknown setting {name!r}")
-            assignments.append(f"{name} = {literal(value)}")
-        steps = []
-        if database != "default":
-            steps.append(f"USE {_identifier(database)}")
-        if assignments:
-            steps.append(f"SET {', '.join(assignments)}")
-        if read_only:
-            steps.append("SET readonly = 1")
-        if steps:
-            self._set("; ".join(steps))
+def _value(connection: Connection, expression: str) -> str:
+    found = connection.run(f"SELECT {expression}".encode(), "RawBLOB")
+    return bytes(found).decode("utf-8", "surrogateescape")
 
-    def run(self, text: bytes, output_format: str = "TabSeparated") -> memoryview:
-        """The whole result of one statement."""
-        try:
-            result = self._connection.query(self._mark + text, output_format, params=self._passed())
-        except ENGINE_ERRORS as error:
-            raise self._failed(error) from error
-        self._count(result)
-        # The engine's own view does not keep its buffer alive: read later, it is other memory.
-        return memoryview(result.bytes())
 
-    def stream(self, text: bytes, output_format: str) -> Iterator[tuple[int, bytes]]:
-        """The result block by block: its rows, and a whole document of `output_format`."""
-        try:
-            stream = self._connection.send_query(
-                self._mark + text, output_format, params=self._passed()
-            )
-        except ENGINE_ERRORS as error:
-            if _STREAM_REFUSED in str(error):
-                yield 0, bytes(self.run(text, output_format))
-                return
-            raise self._failed(error) from error
-        finished = False
-        try:
-            while True:
-                try:
-                    block = self._connection.streaming_fetch_result(stream)
-                except ENGINE_ERRORS as error:
-                    finished = True
-                    raise self._failed(error) from error
-                content = block.bytes()
-                if not content and not block.rows_read():
-                    finished = True
-                    self._count(block)
-                    return
-                self._count(block)
-                if content:
-                    yield block.rows_read(), content
-        finally:
-            if not finished:
-                self._keep = None
-                self._connection.streaming_cancel_query(stream)
+class Sessions:
+    """The sessions of all users. Used by the event loop only."""
 
-    def insert(self, text: bytes, input_format: str) -> Insert:
-        """Begin an INSERT whose data follow in `input_format`."""
-        self._set_parameters()
-        try:
-            handle = self._connection.send_insert(self._mark + text, input_format)
-        except ENGINE_ERRORS as error:
-            raise self._failed(error) from error
-        return Insert(self, self._connection, handle)
+    def __init__(self, *, close: Callable[[Any], None]) -> None:
+        """`close` gets the connections of sessions that are over; it must not block."""
+        self._close = close
+        self._sessions: dict[tuple[str, str], Session] = {}
 
-    def classify(self, text: bytes) -> Classification:
-        """What the engine's parser sees in a text."""
-        return self._classifier.classify(self._connection, text)
-
-    def formatted(self, text: bytes) -> str:
-        """One statement as the engine's formatter writes it, data of an insert left out.
+    @contextmanager
+    def use(self, account: Account, request: SessionRequest) -> Iterator[Session]:
+        """The session that a request names, for this request alone.
 
         Raises:
-            QueryError: it is none, more than one, or longer than the engine parses. Places in the
-                message are those of `text`.
+            QueryError: it is in use, absent although it must exist, or one too many.
         """
-        given = text[:MAX_PARSED_BYTES].decode("utf-8", "replace")
-        for plain, escaped in (("\\", r"\\"), ("\t", r"\t"), ("\n", r"\n"), ("\0", r"\0")):
-            given = given.replace(plain, escaped)
+        user, name, seconds = account.name, request.name, request.seconds
+        if not 0 <= seconds <= MAX_SESSION_SECONDS:
+            raise QueryError(
+                Code.INVALID_SESSION_TIMEOUT,
+                f"Session timeout {seconds} is larger than the maximum of {MAX_SESSION_SECONDS}",
+            )
+        session = self._sessions.get((user, name))
+        if session is None and request.must_exist:
+            raise QueryError(Code.SESSION_NOT_FOUND, f"Session {name} not found")
+        session = session or self._new(user, name, account.settings({}))
+        if session.is_busy:
+            raise QueryError(Code.SESSION_IS_LOCKED, f"Session {name} is locked by another client")
+        session.is_busy = True
+        if session.expiry is not None:
+            session.expiry.cancel()
         try:
-            result = self._connection.query(_FORMAT, "TSVRaw", params={"statement": given})
-        except ENGINE_ERRORS as error:
-            failed = from_engine(error)
-            raise QueryError(failed.code, _SCOPE_OF_FORMAT.sub("", str(failed))) from error
-        return bytes(result.bytes()).decode("utf-8", "replace").rstrip("\n")
+            yield session
+        finally:
+            session.is_busy = False
+            if request.ends:
+                self._end(session)
+            else:
+                loop = asyncio.get_running_loop()
+                session.expiry = loop.call_later(seconds, self._end, session)
 
-    def _passed(self) -> dict[str, str]:
-        """The parameters that travel beside the statement and are gone after it."""
-        try:
-            "".join(self._parameters.values()).encode()
-        except UnicodeEncodeError:
-            # The engine's binding takes text only, a parameter may be any bytes.
-            self._set_parameters()
-        return self._parameters
+    def refuse_another_kept(self, user: str, name: str) -> None:
+        """Raises QueryError: too many other sessions of this user keep a connection."""
+        sessions = self._sessions.values()
+        kept = [s for s in sessions if s.user == user and s.name != name and s.handle is not None]
+        if len(kept) >= MAX_KEPT_PER_USER:
+            raise QueryError(
+                Code.TOO_MANY_SIMULTANEOUS_QUERIES,
+                f"{MAX_KEPT_PER_USER} sessions of this user keep settings or temporary tables: end"
+                " some with close_session=1, or give them a shorter session_timeout",
+            )
 
-    def _set_parameters(self) -> None:
-        """Leave the parameters on the connection, which nobody else may use then."""
-        if self._parameters:
-            values = (f"param_{name} = {literal(v)}" for name, v in self._parameters.items())
-            self._parameters = {}
-            self._keep = None
-            self._set(f"SET {', '.join(values)}")
+    def _new(self, user: str, name: str, baseline: Mapping[str, str]) -> Session:
+        own = [session for session in self._sessions.values() if session.user == user]
+        if len(own) >= MAX_PER_USER:
+            # One that keeps nothing is not missed.
+            empty = (one for one in own if one.handle is None and not one.is_busy)
+            if (oldest := next(empty, None)) is not None:
+                self._end(oldest)
+        session = self._sessions[user, name] = Session(user, name, baseline)
+        return session
 
-    def _set(self, text: str) -> None:
-        try:
-            self._connection.query(text.encode("utf-8", "surrogateescape"), "Null")
-        except ENGINE_ERRORS as error:
-            raise self._failed(error) from error
-
-    def _failed(self, error: RuntimeError | UnicodeDecodeError) -> QueryError:
-        self._keep = None
-        return from_engine(error, shift=len(self._mark))
-
-    def _count(self, result: Any) -> None:
-        self.progress += Progress(
-            read_rows=result.storage_rows_read(),
-            read_bytes=result.storage_bytes_read(),
-            written_rows=result.rows_written(),
-            written_bytes=result.bytes_written(),
-            result_rows=result.rows_read(),
-            result_bytes=result.size(),
-        )
+    def _end(self, session: Session) -> None:
+        if session.expiry is not None:
+            session.expiry.cancel()
+        self._sessions.pop((session.user, session.name), None)
+        if session.handle is not None:
+            self._close(session.handle)
 
     def close(self) -> None:
-        if self._keep is not None:
-            self._keep(self._connection)
-        else:
-            self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
-class Insert:
-    """An INSERT that takes its data in pieces. Nothing is promised before `finish` returns."""
-
-    def __init__(self, session: Session, connection: Any, handle: Any) -> None:
-        self._session = session
-        self._connection = connection
-        self._handle = handle
-
-    def append(self, data: bytes) -> None:
-        try:
-            self._connection.insert_append(self._handle, data)
-        except ENGINE_ERRORS as error:
-            raise from_engine(error) from error
-
-    def finish(self) -> None:
-        """Write what was appended; on return it is on disk."""
-        try:
-            result = self._connection.insert_done(self._handle)
-        except ENGINE_ERRORS as error:
-            raise from_engine(error) from error
-        self._session.progress += Progress(
-            read_rows=result.rows_written(),
-            read_bytes=result.bytes_written(),
-            written_rows=result.rows_written(),
-            written_bytes=result.bytes_written(),
-        )
-
-    def cancel(self) -> None:
-        """Give up. Blocks that were already written stay."""
-        self._connection.insert_cancel(self._handle)
-
-
-def literal(value: str) -> str:
-    """A string as it stands in a statement."""
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
-
-
-def _identifier(name: str) -> str:
-    escaped = name.replace("\\", "\\\\").replace("`", "\\`")
-    return f"`{escaped}`"
+        for session in list(self._sessions.values()):
+            self._end(session)

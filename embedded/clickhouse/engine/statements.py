@@ -1,8 +1,8 @@
-"""What can be told about a statement without running it. Knows ClickHouse's lexical rules only.
+"""Tells the kind of a statement by ClickHouse's lexical rules, without running it.
 
-The engine stays the judge of every statement: what is read here decides how its bytes travel
-(streamed in, streamed out, or whole). Reading takes time in proportion to the length: what opens
-and is not closed (a quote, a comment, a heredoc) is one token to the end of the text.
+The engine judges every statement; here is only decided how its bytes travel (streamed in, streamed
+out, or whole). Reading takes time in proportion to the length: an opened quote or comment that is
+not closed is one token to the end of the text.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ _TOKEN = re.compile(
     rb"""
     (?P<blank>\s+|--[^\n]*|\#[ !][^\n]*|/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/)?)
   | (?P<quoted>'(?:[^'\\]|\\.|'')*+'?|"(?:[^"\\]|\\.|"")*+"?|`(?:[^`\\]|\\.|``)*+`?)
-  | (?P<heredoc>\$(?P<tag>\w*)\$(?:.*?\$(?P=tag)\$|.*))
-  | (?P<word>[A-Za-z_][\w$]*|\d[\w.]*)
+  | (?P<heredoc>\$\w*\$)
+  | (?P<word>[A-Za-z_$][\w$]*|\d[\w.]*)
   | (?P<mark>.)
     """,
     re.DOTALL | re.VERBOSE,
 )
+_WORD = re.compile(rb"[\w$]+")
 # What follows `FORMAT <name>` before the data: blanks of one line and one line end.
 _BEFORE_DATA = re.compile(rb"[ \t\f]*\r?\n?")
-_READS = frozenset({"SELECT", "WITH", "FROM", "("})
-_NEEDS_SESSION = frozenset({"USE", "SET", "BEGIN", "COMMIT", "ROLLBACK", "EXECUTE"})
+READS = frozenset({"SELECT", "WITH", "FROM", "("})
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,9 @@ class Statement:
 
 
 @dataclass(frozen=True)
-class _Token:
+class Token:
+    """A word, a quoted text or a mark of a statement."""
+
     word: str
     """Upper case; one character for punctuation; empty for quoted text."""
     depth: int
@@ -76,31 +78,32 @@ class _Token:
     start: int
 
 
-def _tokens(text: bytes) -> Iterator[_Token]:
-    depth = 0
-    for match in _TOKEN.finditer(text):
-        if match.lastgroup == "blank":
+def tokens_of(text: bytes) -> Iterator[Token]:
+    depth = position = 0
+    while (match := _TOKEN.match(text, position)) is not None:
+        start, position = match.span()
+        kind = match.lastgroup
+        if kind == "heredoc":
+            closing = text.find(match[0], position)
+            # Without an end it is a word, as in `{$a$:String}`.
+            kind = "word" if closing < 0 else "quoted"
+            position = closing + len(match[0])
+            if closing < 0 and (word := _WORD.match(text, start)) is not None:
+                position = word.end()
+        if kind == "blank":
             continue
-        if match["word"]:
-            yield _Token(match["word"].decode("ascii", "replace").upper(), depth, *_span(match))
-        elif match["mark"]:
-            mark = match["mark"].decode("latin-1")
-            if mark in ")]}":
-                depth -= 1
-            yield _Token(mark, depth, *_span(match))
-            if mark in "([{":
-                depth += 1
-        else:
-            yield _Token("", depth, *_span(match))
-
-
-def _span(match: re.Match[bytes]) -> tuple[int, int]:
-    return match.end(), match.start()
+        if kind == "quoted":
+            yield Token("", depth, position, start)
+            continue
+        name = text[start:position].decode("latin-1").upper()
+        depth -= name in ")]}"
+        yield Token(name, depth, position, start)
+        depth += name in "([{"
 
 
 def is_insert(text: bytes) -> bool:
     """Whether this is an INSERT; its WITH may come before it."""
-    tokens = _tokens(text)
+    tokens = tokens_of(text)
     first = next(tokens, None)
     if first is None or first.word not in {"INSERT", "WITH"}:
         return False
@@ -112,7 +115,7 @@ def is_insert(text: bytes) -> bool:
 
 def read_statement(text: bytes) -> Statement:
     """Tell what kind of statement this is; of an insert, its beginning is enough."""
-    tokens = _tokens(text)
+    tokens = tokens_of(text)
     first = next(tokens, None)
     if first is None:
         return Statement(kind="", text=text)
@@ -125,7 +128,7 @@ def _read_insert(text: bytes) -> Statement:
     target = select = 0
     source: InputSource | None = None
     previous = candidate = _NOTHING
-    tokens = _tokens(text)
+    tokens = tokens_of(text)
     for token in tokens:
         if candidate.word and (token.word[:1].isalpha() or token.word[:1] == "_"):
             data = _BEFORE_DATA.match(text, token.end)
@@ -141,7 +144,7 @@ def _read_insert(text: bytes) -> Statement:
             if source is not None:
                 raise QueryError(Code.INVALID_USAGE_OF_INPUT, "input() can be read only once")
             source = _input_source(text, previous, tokens, target=text[target:select])
-            previous = _Token("", previous.depth, source.end, source.start)
+            previous = Token("", previous.depth, source.end, source.start)
             continue
         if token.depth == 0 and not target:
             target = token.end if token.word == "INTO" else 0
@@ -159,7 +162,7 @@ def _read_insert(text: bytes) -> Statement:
     return Statement(kind="INSERT", text=text)
 
 
-_NOTHING = _Token("", 0, 0, 0)
+_NOTHING = Token("", 0, 0, 0)
 _ENDS = frozenset({")", "]", "}", ""})
 # After one of these `format` is a name.
 _BEFORE_NAMES = frozenset(
@@ -167,18 +170,18 @@ _BEFORE_NAMES = frozenset(
 )
 
 
-def _ends_a_clause(token: _Token) -> bool:
+def _ends_a_clause(token: Token) -> bool:
     """Whether `FORMAT` after this token begins the clause of that name."""
     is_name = token.word[:1].isalnum() or token.word[:1] == "_"
     return token.word in _ENDS or (is_name and token.word not in _BEFORE_NAMES)
 
 
-def _name(text: bytes, token: _Token) -> bytes:
+def _name(text: bytes, token: Token) -> bytes:
     return text[token.start : token.end].strip(b'`"').lower()
 
 
 def _input_source(
-    text: bytes, name: _Token, tokens: Iterator[_Token], *, target: bytes
+    text: bytes, name: Token, tokens: Iterator[Token], *, target: bytes
 ) -> InputSource:
     """Read the call to its closing parenthesis."""
     start = end = 0
@@ -192,7 +195,7 @@ def _input_source(
     )
 
 
-def _read_other(kind: str, text: bytes, tokens: Iterator[_Token]) -> Statement:
+def _read_other(kind: str, text: bytes, tokens: Iterator[Token]) -> Statement:
     output_format: str | None = None
     format_at = 0
     mentions_format = False
@@ -217,18 +220,18 @@ def _read_other(kind: str, text: bytes, tokens: Iterator[_Token]) -> Statement:
         text=text,
         output_format=output_format,
         format_at=format_at if output_format is not None else None,
-        can_stream=kind in _READS and (output_format is not None or not mentions_format),
+        can_stream=kind in READS and (output_format is not None or not mentions_format),
     )
 
 
 def settings_apart(statement: Statement) -> tuple[Statement, dict[str, str]]:
-    """A read without the `SETTINGS` clause that it ends with, and what stands in that clause.
+    """A read without the `SETTINGS` clause that it ends with, and its settings.
 
     A clause that is not plainly `name = value, …` stays where it is, for the engine to judge.
     """
-    if statement.kind not in _READS or b"settings" not in statement.text.lower():
+    if statement.kind not in READS or b"settings" not in statement.text.lower():
         return statement, {}
-    tokens = list(_tokens(statement.text))
+    tokens = list(tokens_of(statement.text))
     places = [
         place
         for place, token in enumerate(tokens)
@@ -259,7 +262,7 @@ def settings_apart(statement: Statement) -> tuple[Statement, dict[str, str]]:
     )
 
 
-def _assignment(text: bytes, tokens: list[_Token]) -> tuple[str, str] | None:
+def _assignment(text: bytes, tokens: list[Token]) -> tuple[str, str] | None:
     if len(tokens) < 3 or not tokens[0].word or tokens[1].word != "=":  # noqa: PLR2004 # name, mark, value
         return None
     name, value = (text[token.start : token.end].decode("latin-1") for token in tokens[::2])
@@ -271,22 +274,11 @@ def _assignment(text: bytes, tokens: list[_Token]) -> tuple[str, str] | None:
     return (name, value[1:-1].encode("latin-1").decode("utf-8", "replace")) if is_plain else None
 
 
-def refuse_session_statements(statement: Statement) -> None:
-    """Refuse what only has a meaning for later requests of the same session.
-
-    Raises:
-        QueryError: naming what to do instead.
-    """
-    words = [token.word for _, token in zip(range(4), _tokens(statement.text), strict=False)]
-    if words[:1] and words[0] in _NEEDS_SESSION:
-        raise QueryError(
-            Code.NOT_IMPLEMENTED,
-            f"{words[0]} would be forgotten at the end of this request: the embedded server keeps"
-            " no sessions. Send settings, parameters and the database in the URL instead",
-        )
-    if words[:2] == ["CREATE", "TEMPORARY"] or words == ["CREATE", "OR", "REPLACE", "TEMPORARY"]:
-        raise QueryError(
-            Code.NOT_IMPLEMENTED,
-            "a temporary table would be gone at the end of this request: the embedded server"
-            " keeps no sessions. Create a table and drop it instead",
-        )
+def changes_session(statement: Statement) -> bool:
+    """Whether it only has a meaning for later requests of the same session."""
+    words = [token.word for _, token in zip(range(4), tokens_of(statement.text), strict=False)]
+    return (
+        words[:1] in (["SET"], ["USE"])
+        or words[:2] == ["CREATE", "TEMPORARY"]
+        or words == ["CREATE", "OR", "REPLACE", "TEMPORARY"]
+    )

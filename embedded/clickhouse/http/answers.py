@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass, field
 import orjson
 from aiohttp import web
 
+from embedded.clickhouse.engine.connection import Progress
 from embedded.clickhouse.engine.execution import Execution
 from embedded.clickhouse.engine.formats import content_type
-from embedded.clickhouse.engine.sessions import Progress
 from embedded.clickhouse.errors import Code, QueryError
 from embedded.clickhouse.http.block_compression import BlockEncoder
-from embedded.clickhouse.http.compression import Chain, Encoder, negotiate
 from embedded.clickhouse.http.requests import Question
+from embedded.content_coding import Chain, Encoder, negotiate
 
 WRITE_BYTES = 1024 * 1024
 

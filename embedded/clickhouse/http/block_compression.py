@@ -10,10 +10,11 @@ import struct
 from collections.abc import Iterator
 
 import lz4.block
-import zstandard
+from backports import zstd
 from clickhouse_cityhash.cityhash import CityHash128
 
 from embedded.clickhouse.errors import BodyError, Code
+from embedded.content_coding import zstd_stream
 
 BLOCK_BYTES = 1024 * 1024
 MAX_BLOCK_BYTES = 64 * 1024 * 1024
@@ -72,9 +73,8 @@ def _decoded(block: bytes) -> bytes:
         if method == _LZ4:
             content = lz4.block.decompress(content, uncompressed_size=content_size)
         elif method == _ZSTD:
-            stream = zstandard.ZstdDecompressor(max_window_size=2 * MAX_BLOCK_BYTES)
-            content = stream.decompress(content, max_output_size=content_size)
-    except (lz4.block.LZ4BlockError, zstandard.ZstdError, MemoryError) as error:
+            content = zstd_stream().decompress(content, max_length=content_size)
+    except (lz4.block.LZ4BlockError, zstd.ZstdError, MemoryError) as error:
         raise BodyError(Code.CANNOT_DECOMPRESS, "a compressed block is damaged") from error
     if len(content) != content_size:
         raise BodyError(Code.CANNOT_DECOMPRESS, "a compressed block has another size than it says")
@@ -98,7 +98,7 @@ class BlockEncoder:
 
     def _block(self, content: bytes) -> bytes:
         if self._is_zstd:
-            method, packed = _ZSTD, zstandard.ZstdCompressor(level=1).compress(content)
+            method, packed = _ZSTD, zstd.compress(content, level=1)
         else:
             method, packed = _LZ4, lz4.block.compress(content, store_size=False)
         block = _HEADER.pack(method, _HEADER.size + len(packed), len(content)) + packed

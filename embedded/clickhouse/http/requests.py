@@ -1,38 +1,36 @@
-"""What an HTTP request asks for: credentials, settings, parameters, formats, the body.
-
-Knows aiohttp's request and ClickHouse's URL parameters; runs nothing.
-"""
+"""Reads HTTP requests: credentials, settings, parameters, formats, the body."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from base64 import b64decode
-from binascii import Error as Base64Error
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import parse_qsl
 from uuid import uuid4
 
-from aiohttp import BodyPartReader, web
+from aiohttp import BasicAuth, web
 
 from common.http.request_deadline import piece_within
+from embedded.clickhouse.engine.input_rows import ExternalTable
+from embedded.clickhouse.engine.sessions import SessionRequest
 from embedded.clickhouse.errors import BodyError, Code, QueryError
 from embedded.clickhouse.http.block_compression import BlockDecoder
-from embedded.clickhouse.http.compression import decoder
+from embedded.content_coding import DamagedBodyError, UnknownCodingError, decoder
 
-MAXIMUM_PARAMETERS = 10_000
+MAX_PARAMETERS = 10_000
 # Parameters of the URL that speak to the HTTP layer. Everything else is a setting of the query.
 _TRANSPORT = frozenset(
     {"query", "query_id", "database", "default_format", "user", "password", "quota_key"}
-    | {"session_id", "session_timeout", "session_check", "session_close", "compress", "decompress"}
+    | {"session_id", "session_timeout", "session_check", "compress", "decompress"}
     | {"network_compression_method", "network_zstd_compression_level"}
     | {"wait_end_of_query", "buffer_size", "enable_http_compression", "stacktrace"}
     | {"http_zlib_compression_level", "client_protocol_version", "role", "close_session"}
     | {"send_progress_in_http_headers", "http_headers_progress_interval_ms"}
     | {"add_http_cors_header", "cancel_http_readonly_queries_on_client_close"}
 )
+_TABLE = re.compile("(.+)_(?:structure|types)")
 _PRINTABLE = re.compile(r"[\x20-\x7e]{1,256}")
 
 
@@ -62,6 +60,11 @@ class Question:
     wants_progress: bool
     sends_blocks: bool
     """The body is ClickHouse's compressed blocks."""
+    cancels_when_left: bool
+    """A read ends when its client leaves."""
+    session: SessionRequest | None
+    tables: Mapping[str, str]
+    """`<table>_structure`, `_types` and `_format` of tables that the body brings."""
 
 
 def read_question(request: web.Request) -> Question:
@@ -76,27 +79,29 @@ def read_question(request: web.Request) -> Question:
             raw_query,
             keep_blank_values=True,
             errors="surrogateescape",
-            max_num_fields=MAXIMUM_PARAMETERS,
+            max_num_fields=MAX_PARAMETERS,
         )
     except ValueError as error:
         raise QueryError(Code.BAD_ARGUMENTS, f"the URL has too many parameters: {error}") from error
     url = dict(pairs)
     user, password = _credentials(request, url)
-    _refuse_what_is_not_offered(url)
+    if url.get("role"):
+        raise QueryError(Code.UNKNOWN_ROLE, "the embedded server has no roles (leave out role)")
+    tables = _described_tables(request, url)
     return Question(
         user=user or "default",
         password=password,
         has_credentials=bool(user or password),
-        query=_bytes(url.get("query", "")),
+        query=url.get("query", "").encode("utf-8", "surrogateescape"),
         query_id=_query_id(url.get("query_id") or request.headers.get("X-ClickHouse-Query-Id")),
-        database=url.get("database") or request.headers.get("X-ClickHouse-Database") or "default",
+        database=url.get("database") or request.headers.get("X-ClickHouse-Database") or "",
         default_format=url.get("default_format")
         or request.headers.get("X-ClickHouse-Format")
         or "TabSeparated",
         settings={
             name: value
             for name, value in url.items()
-            if name not in _TRANSPORT and not name.startswith("param_")
+            if name not in _TRANSPORT and not name.startswith("param_") and name not in tables
         },
         parameters={
             name.removeprefix("param_"): value
@@ -114,15 +119,23 @@ def read_question(request: web.Request) -> Question:
         else "",
         wants_progress=is_on(url.get("send_progress_in_http_headers")),
         sends_blocks=is_on(url.get("decompress")),
+        cancels_when_left=is_on(url.get("cancel_http_readonly_queries_on_client_close")),
+        session=_session(url),
+        tables=tables,
     )
+
+
+def _described_tables(request: web.Request, url: Mapping[str, str]) -> dict[str, str]:
+    """The parameters that describe external tables."""
+    if request.content_type != "multipart/form-data":
+        return {}
+    names = [found[1] for found in map(_TABLE.fullmatch, url) if found]
+    described = {f"{name}_{what}" for name in names for what in ("structure", "types", "format")}
+    return {name: url[name] for name in described & url.keys()}
 
 
 def is_on(value: str | None) -> bool:
     return value is not None and value.lower() in {"1", "true"}
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
 
 
 def _revision(text: str) -> int:
@@ -158,27 +171,30 @@ def _credentials(request: web.Request, url: Mapping[str, str]) -> tuple[str, str
 
 
 def _basic(authorization: str) -> tuple[str, str]:
-    scheme, _, encoded = authorization.partition(" ")
-    if scheme.lower() != "basic":
-        raise QueryError(Code.AUTHENTICATION_FAILED, "only Basic authorization is offered")
     try:
-        decoded = b64decode(encoded.strip(), validate=True).decode("utf-8", "surrogateescape")
-    except (Base64Error, ValueError) as error:
+        found = BasicAuth.decode(authorization)
+    except ValueError as error:
         raise QueryError(
             Code.AUTHENTICATION_FAILED, "the Authorization header is not valid Basic authorization"
         ) from error
-    user, _, password = decoded.partition(":")
-    return user, password
+    # Any bytes, which the library reads as Latin-1.
+    user, password = (part.encode("latin-1") for part in (found.login, found.password))
+    return tuple(part.decode("utf-8", "surrogateescape") for part in (user, password))
 
 
-def _refuse_what_is_not_offered(url: Mapping[str, str]) -> None:
-    if is_on(url.get("session_check")):
-        raise QueryError(
-            Code.SESSION_NOT_FOUND,
-            "Session not found: the embedded server keeps no sessions (leave out session_check)",
-        )
-    if url.get("role"):
-        raise QueryError(Code.UNKNOWN_ROLE, "the embedded server has no roles (leave out role)")
+def _session(url: Mapping[str, str]) -> SessionRequest | None:
+    name = url.get("session_id")
+    if not name:
+        return None
+    seconds = url.get("session_timeout", "60")
+    if not re.fullmatch("[0-9]{1,9}", seconds):
+        raise QueryError(Code.INVALID_SESSION_TIMEOUT, f"Invalid session timeout: {seconds}")
+    return SessionRequest(
+        name=name,
+        seconds=int(seconds),
+        must_exist=is_on(url.get("session_check")),
+        ends=is_on(url.get("close_session")),
+    )
 
 
 class Body:
@@ -189,9 +205,11 @@ class Body:
         self._blocks = BlockDecoder() if is_blocks else None
         self._limit = limit_bytes
         self._left = limit_bytes
-        self._decoder = decoder(request.headers.get("Content-Encoding", ""))
-        declared = request.content_length
-        if declared is not None and declared > limit_bytes:
+        try:
+            self._decoder = decoder(request.headers.get("Content-Encoding", ""))
+        except UnknownCodingError as error:
+            raise BodyError(Code.UNKNOWN_COMPRESSION_METHOD, str(error)) from error
+        if (request.content_length or 0) > limit_bytes:
             raise self._too_large()
 
     async def pieces(self) -> AsyncIterator[bytes]:
@@ -201,30 +219,32 @@ class Body:
             BodyError: too large, damaged, cut off, or the client fell silent.
         """
         content = self._request.content
-        while True:
-            try:
+        try:
+            while True:
                 # An insert may take long, its client may not pause for long.
                 async with piece_within():
                     raw = await content.readany()
-            except TimeoutError as error:
-                raise BodyError(
-                    Code.SOCKET_TIMEOUT, "the client stopped sending the request body"
-                ) from error
-            except (web.RequestPayloadError, ConnectionError) as error:
-                raise BodyError(
-                    Code.CANNOT_DECOMPRESS, "the request body is malformed or cut off"
-                ) from error
-            if not raw:
-                break
-            for piece in self._decoded(raw):
-                self._left -= len(piece)
-                if self._left < 0:
-                    raise self._too_large()
-                yield piece
-                if len(piece) > len(raw):
-                    # It expands: other requests get their turn between the pieces.
-                    await asyncio.sleep(0)
-        self._decoder.close()
+                if not raw:
+                    break
+                for piece in self._decoded(raw):
+                    self._left -= len(piece)
+                    if self._left < 0:
+                        raise self._too_large()
+                    yield piece
+                    if len(piece) > len(raw):
+                        # It expands: other requests get their turn between the pieces.
+                        await asyncio.sleep(0)
+            self._decoder.close()
+        except TimeoutError as error:
+            raise BodyError(
+                Code.SOCKET_TIMEOUT, "the client stopped sending the request body"
+            ) from error
+        except DamagedBodyError as error:
+            raise BodyError(Code.CANNOT_DECOMPRESS, str(error)) from error
+        except (web.RequestPayloadError, ConnectionError) as error:
+            raise BodyError(
+                Code.CANNOT_DECOMPRESS, "the request body is malformed or cut off"
+            ) from error
         if self._blocks is not None:
             self._blocks.close()
 
@@ -243,42 +263,53 @@ class Body:
         )
 
 
-async def read_form(request: web.Request, *, limit_bytes: int) -> tuple[bytes, dict[str, str]]:
-    """The statement and the parameters of a multipart form.
+@dataclass
+class Form:
+    """A multipart form."""
+
+    query: bytes = b""
+    parameters: dict[str, str] = field(default_factory=dict)
+    tables: list[ExternalTable] = field(default_factory=list)
+
+
+async def read_form(request: web.Request, question: Question) -> Form:
+    """The statement, the parameters and the external tables of a form.
 
     Raises:
-        QueryError: the form is malformed, too large, or carries an external table.
+        QueryError: the form is malformed, too large, or a table has no structure.
     """
-    query = b""
-    parameters: dict[str, str] = {}
-    left = limit_bytes
     try:
-        reader = await request.multipart()
-        async for part in reader:
-            if not isinstance(part, BodyPartReader) or part.name is None:
-                raise QueryError(Code.BAD_ARGUMENTS, "a part of the form has no name")
-            content = bytearray()
-            while piece := await part.read_chunk():
-                left -= len(piece)
-                if left < 0:
-                    raise BodyError(
-                        Code.BAD_ARGUMENTS,
-                        f"the form is larger than {limit_bytes} bytes",
-                        status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                    )
-                content += piece
-            if part.name == "query":
-                query = bytes(content)
-            elif part.name.startswith("param_"):
-                parameters[part.name.removeprefix("param_")] = content.decode(
-                    "utf-8", "surrogateescape"
-                )
-            else:
-                raise QueryError(
-                    Code.NOT_IMPLEMENTED,
-                    "external tables are not offered by the embedded server: insert the rows"
-                    " into a table, or pass them as an array parameter",
-                )
+        parts = await request.post()
+    except web.HTTPRequestEntityTooLarge as error:
+        raise BodyError(
+            Code.BAD_ARGUMENTS, "the form is too large", status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        ) from error
     except (ValueError, AssertionError) as error:
         raise QueryError(Code.BAD_ARGUMENTS, "the form is malformed") from error
-    return query, parameters
+    form = Form()
+    for name, part in parts.items():
+        content = part.file.read() if isinstance(part, web.FileField) else part
+        content = content.encode() if isinstance(content, str) else bytes(content)
+        if name == "query":
+            form.query = content
+        elif name.startswith("param_"):
+            form.parameters[name.removeprefix("param_")] = content.decode(
+                "utf-8", "surrogateescape"
+            )
+        else:
+            form.tables.append(_external_table(name, content, question.tables))
+    return form
+
+
+def _external_table(name: str, rows: bytes, described: Mapping[str, str]) -> ExternalTable:
+    structure = described.get(f"{name}_structure")
+    if structure is None and (types := described.get(f"{name}_types")):
+        structure = ", ".join(f"_{place} {one}" for place, one in enumerate(types.split(","), 1))
+    if not structure:
+        raise QueryError(
+            Code.BAD_ARGUMENTS, f"neither {name}_structure nor {name}_types describes this table"
+        )
+    input_format = described.get(f"{name}_format", "TabSeparated")
+    if not input_format.isidentifier():
+        raise QueryError(Code.UNKNOWN_FORMAT, f"Unknown format {input_format}")
+    return ExternalTable(name, structure, input_format, rows)

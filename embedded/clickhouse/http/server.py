@@ -6,6 +6,7 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from functools import lru_cache, partial
 from http import HTTPStatus
 
@@ -14,20 +15,24 @@ from aiohttp import web
 from common.http.request_deadline import piece_within
 from common.log import get_logger
 from embedded.clickhouse.accounts import Account, Accounts
-from embedded.clickhouse.engine.execution import Execution, Job
+from embedded.clickhouse.engine.connection import Progress
+from embedded.clickhouse.engine.execution import Execution
+from embedded.clickhouse.engine.job import Job
 from embedded.clickhouse.engine.running import Running
-from embedded.clickhouse.engine.sessions import Progress
+from embedded.clickhouse.engine.sessions import Session
 from embedded.clickhouse.engine.statements import (
+    READS,
     Statement,
+    changes_session,
     is_insert,
     read_statement,
-    refuse_session_statements,
     settings_apart,
 )
 from embedded.clickhouse.errors import BodyError, Code, QueryError
 from embedded.clickhouse.http.answers import Result, encoder_for, send
 from embedded.clickhouse.http.requests import (
     Body,
+    Form,
     Question,
     read_form,
     read_question,
@@ -42,8 +47,10 @@ STATEMENT_BYTES = 64 * 1024 * 1024
 APPEND_BYTES = 512 * 1024
 REMEMBERED_BYTES = 16 * 1024
 """Statements up to here are read once: clients send the same ones again and again."""
-MAXIMUM_URL_BYTES = 1024 * 1024
-MAXIMUM_HEADER_BYTES = 64 * 1024
+SHOWN_BYTES = 1024
+WATCH_SECONDS = 0.1
+MAX_URL_BYTES = 1024 * 1024
+MAX_HEADER_BYTES = 64 * 1024
 
 log = get_logger(__name__)
 
@@ -81,7 +88,7 @@ class ClickHouseServer:
         self._name = socket.gethostname()
 
     def application(self) -> web.Application:
-        app = web.Application()
+        app = web.Application(client_max_size=STATEMENT_BYTES)  # of forms
         app.router.add_get("/", self._root)
         app.router.add_post("/", self._root)
         app.router.add_get("/ping", self._ping)
@@ -142,22 +149,20 @@ class ClickHouseServer:
     async def _answer(
         self, request: web.Request, question: Question, account: Account
     ) -> web.StreamResponse:
-        query, parameters = question.query, dict(question.parameters)
+        form = Form()
+        pieces = _nothing()
         if request.content_type == "multipart/form-data":
             try:
                 async with piece_within():
-                    form = await read_form(request, limit_bytes=STATEMENT_BYTES)
+                    form = await read_form(request, question)
             except TimeoutError as error:
                 raise BodyError(Code.SOCKET_TIMEOUT, "the form did not arrive in time") from error
-            form_query, form_parameters = form
-            query, parameters = query + form_query, parameters | form_parameters
-            pieces = _nothing()
         else:
             body = Body(request, limit_bytes=self._body_bytes, is_blocks=question.sends_blocks)
             pieces = body.pieces()
-        statement = await read_head(query, pieces)
-        refuse_session_statements(statement)
+        statement = await read_head(question.query + form.query, pieces)
         asked = dict(question.settings)
+        must_read = question.is_safe
         if account.read_only:
             # The engine would refuse any: which ones a reader may choose is the account's matter.
             statement, own = settings_apart(statement)
@@ -165,46 +170,77 @@ class ClickHouseServer:
             if question.database == "system":
                 # Unqualified names would be of tables in which others' queries are.
                 raise QueryError(Code.READONLY, "Cannot use the database system in readonly mode")
-        settings = account.settings(asked)
-        if question.is_safe and not account.read_only:
-            settings["readonly"] = "2"
+        else:
+            must_read = must_read or asked.pop("readonly", "0") != "0"
         job = Job(
             query_id=question.query_id,
-            user=account.name,
-            read_only=account.read_only,
+            account=account,
             database=question.database,
             default_format=question.default_format,
-            settings=settings,
-            parameters=parameters,
+            settings=account.settings(asked),
+            asked_settings=list(asked),
+            parameters={**question.parameters, **form.parameters},
+            external_tables=form.tables,
+            must_read=must_read,
+            client_text=statement.text[:SHOWN_BYTES].decode("utf-8", "replace"),
             waits_for_end=question.waits_for_end,
             protocol_revision=question.protocol_revision,
         )
+        # As on a server: a statement whose client leaves goes on, but for reads that ask to end.
+        ends_with_client = question.cancels_when_left and statement.kind in READS
+        watched = self._killing_when_left(request, job) if ends_with_client else nullcontext()
         outcome: int | str = "cancelled"
         progress = Progress()
         try:
-            async with self._running.slot(job) as execution:
-                try:
-                    if statement.input_format is not None:
-                        result = await self._insert(execution, statement, pieces)
-                    else:
-                        result = await self._read(execution, statement)
-                    response, late_error = await send(
-                        request,
-                        execution,
-                        result,
-                        question=question,
-                        server_name=self._name,
-                        send_seconds=self._send_seconds,
-                    )
-                    outcome = late_error.code if late_error else "ok"
-                finally:
-                    progress = execution.progress
+            with self._session(question, account, statement) as session:
+                async with self._running.slot(job, session) as execution:
+                    try:
+                        async with watched:
+                            result = await (
+                                self._insert(execution, statement, pieces)
+                                if statement.input_format is not None
+                                else self._read(execution, statement)
+                            )
+                            response, late_error = await send(
+                                request,
+                                execution,
+                                result,
+                                question=question,
+                                server_name=self._name,
+                                send_seconds=self._send_seconds,
+                            )
+                        outcome = late_error.code if late_error else "ok"
+                    finally:
+                        progress = execution.progress
         except QueryError as error:
             outcome = error.code
             raise
         finally:
             self._log(job, statement, progress, outcome)
         return response
+
+    def _session(
+        self, question: Question, account: Account, statement: Statement
+    ) -> AbstractContextManager[Session | None]:
+        sessions = self._running.sessions
+        if question.session is None:
+            return nullcontext()
+        if changes_session(statement):
+            sessions.refuse_another_kept(account.name, question.session.name)
+        return sessions.use(account, question.session)
+
+    @asynccontextmanager
+    async def _killing_when_left(self, request: web.Request, job: Job) -> AsyncIterator[None]:
+        async def kill() -> None:
+            while request.transport is not None and not request.transport.is_closing():  # noqa: ASYNC110 # the library tells nobody
+                await asyncio.sleep(WATCH_SECONDS)
+            await self._running.kill(job)
+
+        watching = asyncio.create_task(kill())
+        try:
+            yield
+        finally:
+            watching.cancel()
 
     async def _insert(
         self, execution: Execution, statement: Statement, pieces: AsyncIterator[bytes]
@@ -222,15 +258,10 @@ class ClickHouseServer:
     async def _read(self, execution: Execution, statement: Statement) -> Result:
         if not statement.kind:
             raise QueryError(Code.SYNTAX_ERROR, "Syntax error: the query is empty")
-        asked = self._running.with_engine_ids(statement)
-        beginning, is_complete = await execution.call(lambda: execution.begin_read(asked))
-        return Result(
-            beginning=beginning,
-            is_complete=is_complete,
-            output_format=""
-            if statement.kind in _WITHOUT_RESULT and not any(beginning)
-            else statement.output_format or execution.job.default_format,
-        )
+        beginning, is_complete = await execution.call(lambda: execution.begin_read(statement))
+        has_result = statement.kind not in _WITHOUT_RESULT or any(beginning)
+        output_format = statement.output_format or execution.job.default_format
+        return Result(beginning, is_complete, output_format if has_result else "")
 
     def _log(self, job: Job, statement: Statement, progress: Progress, outcome: int | str) -> None:
         seconds = time.monotonic() - job.started
@@ -238,7 +269,7 @@ class ClickHouseServer:
         write(
             "slow_query" if seconds >= self._slow_seconds else "query",
             query_id=job.query_id,
-            user=job.user,
+            user=job.account.name,
             kind=statement.kind,
             report=job.settings.get("log_comment", ""),
             outcome=outcome,

@@ -1,26 +1,23 @@
-"""Refuses what the engine would run although neither user needs it, before the engine sees it.
+"""Refuses statements that the engine would run although neither user needs them.
 
 The engine asks grants for most of what leaves the database, but none for `file()`, for a disk or a
 database engine that a statement describes, or for what a reader sees of other people's queries. So
 every statement is read here as the engine's own formatter writes it: names unescaped, comments
-gone, nothing left out, views and defaults included. What is allowed is in `privileges.py`.
+gone, nothing left out, views and defaults included. `privileges.py` lists what is allowed.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, pairwise
 
-from embedded.clickhouse.accounts import reader_may_set, writer_may_set
-from embedded.clickhouse.engine.sessions import Session
-from embedded.clickhouse.engine.statements import Statement
+from embedded.clickhouse.accounts import Account, reader_may_set, writer_may_set
+from embedded.clickhouse.engine.connection import Connection
 from embedded.clickhouse.errors import Code, QueryError
 from embedded.clickhouse.privileges import (
     DATABASE_ENGINES,
-    READER_LIMITS,
-    READER_SETTINGS,
     TABLE_ENGINES,
     TABLE_FUNCTIONS,
     refused_functions,
@@ -31,41 +28,24 @@ MAX_REMEMBERED_BYTES = 16 * 1024
 # Statements that write, as the formatter begins them. Reading ones are told by the parser.
 _WRITES = re.compile(
     r"INSERT INTO (?!(TABLE )?FUNCTION\b)|CREATE (OR REPLACE )?(TEMPORARY )?(TABLE|VIEW) "
-    r"|CREATE DATABASE |DROP (TABLE|VIEW|DATABASE) |TRUNCATE TABLE |ALTER TABLE |DELETE FROM "
-    r"|OPTIMIZE TABLE |KILL QUERY "
+    r"|CREATE DATABASE |DROP (TABLE|TEMPORARY TABLE|VIEW|DATABASE) |TRUNCATE TABLE |ALTER TABLE "
+    r"|DELETE FROM |OPTIMIZE TABLE |KILL QUERY |USE |SET \w+ = "
     r"|BACKUP DATABASE \S+ TO Disk\('backups', '\w[\w.-]*'\)\s*\Z"
     r"|RESTORE DATABASE \S+ FROM Disk\('backups', '\w[\w.-]*'\)\s*\Z"
 )
+_OF_SESSIONS = ("SET", "USE")
 _TOKEN = re.compile(
     r"""(?P<text>'(?:[^'\\]|\\.)*+'?)|(?P<quoted>`(?:[^`\\]|\\.)*+`?)|(?P<word>\d[\w.]*|\w+)|(?P<mark>\S)""",
     re.DOTALL | re.VERBOSE,
 )
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-# What other people ask. A server keeps it from readers by its grants; here all are one user.
+# A server keeps other people's queries from readers by its grants; here all are one user.
 _OF_OTHERS = re.compile(
     "processes|processlist|user_processes|session_query_ids|query_cache|stack_trace|errors|backups"
     "|asynchronous_inserts|[a-z_]+_log"
 )
 _FILES_OF_THE_CLIENT = {("INTO", "OUTFILE"), ("FROM", "INFILE")}
 _PLAIN_NAME = re.compile(r"\w+(\.\w+)*")
-# How clients learn which settings they may send. The engine would say none: it has no profile in
-# which settings are changeable for readers, so this server's rule is put in its place.
-_ASKS_FOR_SETTINGS = re.compile(
-    rb"\s*SELECT name, value, readonly FROM system\.settings[A-Z0-9a-z\s]*"
-)
-_OWN_RULE = (
-    f"name NOT IN ({', '.join(repr(name) for name in sorted({*READER_SETTINGS, *READER_LIMITS}))})"
-)
-
-
-def as_readers_mean(statement: Statement) -> Statement:
-    """The statement with this server's answer to which settings are changeable."""
-    asked = _ASKS_FOR_SETTINGS.fullmatch(statement.text)
-    if asked is None:
-        return statement
-    return replace(
-        statement, text=statement.text.replace(b"readonly", f"{_OWN_RULE} AS readonly".encode(), 1)
-    )
 
 
 @dataclass(frozen=True)
@@ -77,6 +57,9 @@ class _Word:
 
 @dataclass(frozen=True)
 class _Verdict:
+    reads_only: bool
+    keyword: str
+    """The first, in upper case."""
     refusal: str | None
     names: tuple[str, ...]
     """The parameters that stand for names."""
@@ -84,74 +67,94 @@ class _Verdict:
     """It inserts from `input()`, to which nothing is fed here."""
 
 
-class Guard:
+class StatementPolicy:
     """Judges statements, and remembers its verdicts. Shared by all connections."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, connection: Connection) -> None:
         """Ask the engine once which functions it has."""
-        functions = {}
-        for line in (
-            session.run(b"SELECT name, categories, alias_to FROM system.functions")
-            .tobytes()
-            .decode()
-            .splitlines()
-        ):
-            name, category, alias_to = line.split("\t")
-            functions[name] = (category, alias_to)
+        listed = connection.run(b"SELECT name, categories, alias_to FROM system.functions")
+        lines = (line.split("\t") for line in listed.tobytes().decode().splitlines())
+        functions = {name: (category, alias_to) for name, category, alias_to in lines}
         self._functions = frozenset(name.lower() for name in refused_functions(functions))
-        listed = session.run(b"SELECT name FROM system.table_functions").tobytes().decode().split()
-        self._table_functions = frozenset(name.lower() for name in listed) - TABLE_FUNCTIONS
-        self._known: dict[tuple[bytes, bool], _Verdict] = {}
+        listed = connection.run(b"SELECT lower(name) FROM system.table_functions")
+        self._table_functions = frozenset(listed.tobytes().decode().split()) - TABLE_FUNCTIONS
+        # Clients send the same few hundred statements; judging one takes a millisecond.
+        self._known: dict[tuple[bytes, str], _Verdict] = {}
 
     def check(
-        self, session: Session, text: bytes, *, read_only: bool, parameters: Mapping[str, str]
+        self,
+        connection: Connection,
+        text: bytes,
+        *,
+        account: Account,
+        parameters: Mapping[str, str],
+        must_read: bool = False,
+        client_text: bytes = b"",
     ) -> None:
-        """Refuse what the user does not need.
+        """Refuse a statement that the user does not need, or that writes although it `must_read`.
 
         `text` is one statement; an insert's has its format, and may leave out its data.
+        Errors name places in `client_text`.
 
         Raises:
-            QueryError: it is refused, or cannot be parsed.
+            QueryError: it is refused, or cannot be parsed, or is more than one.
         """
-        verdict = self._known.get((text, read_only))
+        key = (text, account.name)
+        verdict = self._known.get(key)
         if verdict is None:
-            formatted = session.formatted(text)
-            reads_only = session.classify(text).reads_only
-            if read_only and not reads_only:
-                raise QueryError(Code.READONLY, "Cannot execute query in readonly mode")
-            verdict = self._judge(formatted, reads_only=reads_only, reader=read_only)
+            verdict = self._judge(connection, text, account, client_text or text)
             if len(text) <= MAX_REMEMBERED_BYTES:
                 if len(self._known) >= MAX_REMEMBERED:
                     self._known.clear()
-                self._known[text, read_only] = verdict
+                self._known[key] = verdict
+        is_of_session = verdict.keyword in _OF_SESSIONS and not account.read_only
+        if (account.read_only or must_read) and not (verdict.reads_only or is_of_session):
+            raise QueryError(Code.READONLY, "Cannot execute query in readonly mode")
         if verdict.refusal is not None:
-            raise QueryError(_code(read_only), verdict.refusal)
+            raise QueryError(_code(account), verdict.refusal)
         if verdict.writes_input:
             raise QueryError(
                 Code.INVALID_USAGE_OF_INPUT, "FORMAT and rows must follow a statement with input()"
             )
-        for name in verdict.names:
-            self._check_name(parameters.get(name, ""), read_only=read_only)
+        for name in verdict.names if account.is_restricted else ():
+            self._check_name(parameters.get(name, ""), account)
 
-    def _judge(self, formatted: str, *, reads_only: bool, reader: bool) -> _Verdict:
+    def _judge(
+        self, connection: Connection, text: bytes, account: Account, client_text: bytes
+    ) -> _Verdict:
+        statements, reads_only = connection.classify(text)
+        # Refuses an unreadable text, naming the place of the error in the client's.
+        formatted = connection.formatted(text if statements == 1 else client_text)
+        if statements > 1:
+            raise QueryError(Code.SYNTAX_ERROR, "Syntax error (Multi-statements are not allowed)")
         words = list(_words(formatted))
         reasons = chain(
-            () if reads_only else _no_kind(formatted),
-            self._calls(words),
             _files_of_the_client(words),
-            _of_others(words) if reader else _foreign_engines(words),
-            (
-                f"Cannot modify '{name}' setting"
-                for name in _settings(words)
-                if not (reader_may_set(name) if reader else writer_may_set(name))
-            ),
+            self._restrictions(formatted, words, account, reads_only=reads_only)
+            if account.is_restricted
+            else (),
         )
         return _Verdict(
+            reads_only=reads_only,
+            keyword=words[0].text if words else "",
             refusal=next(iter(reasons), None),
             names=tuple(_names(words)),
-            writes_input=words[0].text == "INSERT"
+            writes_input=bool(words)
+            and words[0].text == "INSERT"
             and any((a.text.lower(), b.text) == ("input", "(") for a, b in pairwise(words)),
         )
+
+    def _restrictions(
+        self, formatted: str, words: list[_Word], account: Account, *, reads_only: bool
+    ) -> Iterator[str]:
+        if not reads_only and _WRITES.match(formatted) is None:
+            yield "Not enough privileges: neither migrations nor pipelines need such a statement"
+        yield from self._calls(words)
+        yield from _of_others(words) if account.read_only else _foreign_engines(words)
+        may_set = reader_may_set if account.read_only else writer_may_set
+        for name in _settings(words):
+            if not (may_set(name) or (words[0].text == "SET" and name.startswith("param_"))):
+                yield f"Cannot modify '{name}' setting"
 
     def _calls(self, words: list[_Word]) -> Iterator[str]:
         for word, after in pairwise([*words, _END]):
@@ -162,23 +165,28 @@ class Guard:
             ):
                 yield f"Not enough privileges: {word.text} may not be called"
 
-    def _check_name(self, value: str, *, read_only: bool) -> None:
+    def _check_name(self, value: str, account: Account) -> None:
         parts = value.split(".")
         if _PLAIN_NAME.fullmatch(value) is None:
             raise QueryError(Code.BAD_ARGUMENTS, "a parameter of type Identifier is no plain name")
         if any(part.lower() in self._functions for part in parts) or (
-            read_only and any(_OF_OTHERS.fullmatch(part) for part in parts)
+            account.read_only and any(_OF_OTHERS.fullmatch(part) for part in parts)
         ):
             raise QueryError(
-                _code(read_only), "Not enough privileges: a parameter names what may not be used"
+                _code(account), "Not enough privileges: a parameter names what may not be used"
             )
 
 
 _END = _Word("", is_quoted=True)
 
 
-def _code(read_only: bool) -> Code:  # noqa: FBT001 # one call would not read better
-    return Code.READONLY if read_only else Code.ACCESS_DENIED
+def _code(account: Account) -> Code:
+    return Code.READONLY if account.read_only else Code.ACCESS_DENIED
+
+
+def settings_of(formatted: str) -> list[str]:
+    """The names that a formatted `SET` statement sets."""
+    return list(_settings(list(_words(formatted))))
 
 
 def _words(formatted: str) -> Iterator[_Word]:
@@ -190,11 +198,6 @@ def _words(formatted: str) -> Iterator[_Word]:
             yield _Word("'", is_quoted=True)
         else:
             yield _Word(match[0], is_quoted=False)
-
-
-def _no_kind(formatted: str) -> Iterator[str]:
-    if _WRITES.match(formatted) is None:
-        yield "Not enough privileges: neither migrations nor pipelines need such a statement"
 
 
 def _files_of_the_client(words: list[_Word]) -> Iterator[str]:
@@ -227,7 +230,8 @@ def _foreign_engines(words: list[_Word]) -> Iterator[str]:
 def _settings(words: list[_Word]) -> Iterator[str]:
     """Names that a `SETTINGS` of the statement or of a part of it sets."""
     for index, word in enumerate(words):
-        if word.text not in {"SETTINGS", "SETTING"} or word.is_quoted:
+        begins = word.text in {"SETTINGS", "SETTING"} or (word.text == "SET" and index == 0)
+        if word.is_quoted or not begins:
             continue
         at = index + 1
         while at + 2 < len(words) and words[at + 1].text == "=":
