@@ -203,7 +203,7 @@ def test_statement_and_parameters_may_come_as_a_form(http: httpx.Client) -> None
 
 
 def raw(server: ClickHouseProcess, *pieces: bytes, half_close: bool = False) -> bytes:
-    """What the server sends back for these bytes."""
+    """The server's answer to these bytes."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=2) as connection:
         try:
             for piece in pieces:

@@ -17,7 +17,7 @@ from tests.clickhouse_process import (
     ClickHouseProcess,
 )
 
-# Of few enough rows for a reader.
+# With few enough rows for a reader.
 MINUTES_OF_WORK = (
     "SELECT count() FROM numbers(900000000) WHERE sipHash64(repeat(toString(number), 20)) = 1"
 )

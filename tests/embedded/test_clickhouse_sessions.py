@@ -1,4 +1,4 @@
-"""What a session keeps between requests, and what it does not."""
+"""Sessions keep settings, databases and temporary tables between requests."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_sessions_that_keep_something_are_bounded(clickhouse_server: ClickHouseP
         ]
         assert set(kept[:50]) == {""}
         assert kept[-1] == "202"
-        # One that keeps nothing is none too many, and an old one goes on.
+        # One that keeps nothing is none too many, and old ones still work.
         assert ask(http, "SELECT 1", session_id="keeps-nothing") == "1"
         assert ask(http, "SET max_threads = 2", session_id="bounded-0") == ""
         for number in range(70):

@@ -42,8 +42,8 @@ _CONFIGURATION = """\
 </clickhouse>
 """
 
-# The engine has one user. What the reader may not do beyond this is refused by `readonly`, and what
-# the engine asks no grant for by `statement_policy.py`. Backups are written to the disk of that
+# The engine has one user. `readonly` refuses what the reader may not do beyond this, and
+# `statement_policy.py` what the engine asks no grant for. Backups are written to the disk of that
 # name, a directory beside the store, and nowhere else.
 _USERS = """\
 <clickhouse>

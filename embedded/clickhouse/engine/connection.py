@@ -24,7 +24,7 @@ _STREAM_REFUSED = "Streaming query is not supported"
 
 @dataclass(frozen=True)
 class Progress:
-    """What a query has read and written so far."""
+    """Rows and bytes that a query has read and written so far."""
 
     read_rows: int = 0
     read_bytes: int = 0

@@ -64,7 +64,7 @@ class Execution:
         """Nothing is left to cancel, so that closing takes no time."""
 
     async def call(self, work: Callable[[], T]) -> T:
-        """Run `work` on a thread; when the caller is cancelled the work goes on."""
+        """Run `work` on a thread; when the caller is cancelled the work continues."""
         self._pending = asyncio.get_running_loop().run_in_executor(self._threads, work)
         result: T = await asyncio.shield(self._pending)
         return result

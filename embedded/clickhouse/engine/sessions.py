@@ -1,4 +1,4 @@
-"""What clients keep between requests that name the same `session_id`.
+"""State that clients keep between requests with the same `session_id`.
 
 A session is first only a name that one request at a time may use. With the first `SET`, `USE` or
 temporary table it gets a connection of its own, which it keeps until its time is over.

@@ -62,7 +62,7 @@ class _Verdict:
     """The first, in upper case."""
     refusal: str | None
     names: tuple[str, ...]
-    """The parameters that stand for names."""
+    """The parameters of type `Identifier`."""
     writes_input: bool
     """It inserts from `input()`, to which nothing is fed here."""
 

@@ -25,7 +25,7 @@ _TOKEN = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _WORD = re.compile(rb"[\w$]+")
-# What follows `FORMAT <name>` before the data: blanks of one line and one line end.
+# Between `FORMAT <name>` and the data: blanks of one line and one line end.
 _BEFORE_DATA = re.compile(rb"[ \t\f]*\r?\n?")
 READS = frozenset({"SELECT", "WITH", "FROM", "("})
 
@@ -50,7 +50,7 @@ class Statement:
     kind: str
     """Its first word in upper case, `(` for a parenthesis, empty for nothing."""
     text: bytes
-    """What the engine is asked; for an insert with data, without `FORMAT` and data."""
+    """The text for the engine; for an insert with data, without `FORMAT` and data."""
     client_text: bytes = b""
     """As the client wrote it, when that differs in more than what follows the end."""
     input_format: str | None = None

@@ -132,7 +132,7 @@ async def _stream(
             request.transport.close()
         return error
     except TimeoutError:
-        # What is not sent yet would keep the connection open.
+        # Bytes not sent yet would keep the connection open.
         if request.transport is not None:
             request.transport.abort()
         return QueryError(Code.SOCKET_TIMEOUT, "the client stopped reading the answer")

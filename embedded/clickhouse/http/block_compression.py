@@ -18,7 +18,7 @@ from embedded.content_coding import zstd_stream
 
 BLOCK_BYTES = 1024 * 1024
 MAX_BLOCK_BYTES = 64 * 1024 * 1024
-"""Of one block that a client sends. Theirs hold 10 MiB at most by default."""
+"""The largest block that a client may send. Theirs hold 10 MiB at most by default."""
 _NONE, _LZ4, _ZSTD = 0x02, 0x82, 0x90
 _HEADER = struct.Struct("<BII")
 _CHECKSUM = struct.Struct("<QQ")
@@ -48,7 +48,7 @@ class BlockDecoder:
             raise BodyError(Code.CANNOT_DECOMPRESS, "the compressed request body is cut off")
 
     def _size(self) -> int | None:
-        """Of the next block, once its head is there."""
+        """The size of the next block, once its head is there."""
         if len(self._waiting) < _HEAD_BYTES:
             return None
         method, size, content_size = _HEADER.unpack_from(self._waiting, _CHECKSUM.size)

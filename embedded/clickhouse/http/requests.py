@@ -50,7 +50,7 @@ class Question:
     parameters: Mapping[str, str]
     waits_for_end: bool
     protocol_revision: int
-    """What the client can read; 0 when it does not say."""
+    """The newest that the client can read; 0 when it does not say."""
     is_safe: bool
     """GET and HEAD must not change anything."""
     accept_encoding: str

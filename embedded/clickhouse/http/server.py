@@ -142,7 +142,7 @@ class ClickHouseServer:
             body = encoder.encode(body) + encoder.finish()
         response = web.Response(body=body, status=error.status, headers=headers)
         if not request.content.at_eof():
-            # What is left of the body will not be read.
+            # The rest of the body will not be read.
             response.force_close()
         return response
 
@@ -186,7 +186,7 @@ class ClickHouseServer:
             waits_for_end=question.waits_for_end,
             protocol_revision=question.protocol_revision,
         )
-        # As on a server: a statement whose client leaves goes on, but for reads that ask to end.
+        # As on a server: a statement continues without its client, but for reads that ask to end.
         ends_with_client = question.cancels_when_left and statement.kind in READS
         watched = self._killing_when_left(request, job) if ends_with_client else nullcontext()
         outcome: int | str = "cancelled"
