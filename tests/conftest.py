@@ -39,6 +39,11 @@ TEMPLATE = "template_migrated"
 SHARING = "tests/e2e/web/"
 COVERING = (PROJECT / "tests" / "bot", PROJECT / "tests" / "api")
 """Suites whose tests must run nearly every line of their package."""
+REPEATING = {
+    *("test_conditional.py", "test_cross_origin.py", "test_fair.py", "test_joined.py"),
+    *("test_limited_chats.py", "test_reference.py", "test_snapshots.py"),
+}
+"""Long files of those suites that run few lines which the others do not run."""
 USUAL_SECONDS = {"stores": 4.0, "database": 0.7, "warehouse_settings": 0.7}
 """Typical seconds of a test that uses the fixture."""
 E2E_SECONDS = 100.0
@@ -56,7 +61,7 @@ import_aiogram()
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first, so that none is left for the end; coverage where it is asked for.
 
-    Taking it costs a quarter of the time. Tests that need a server are marked.
+    Taking it doubles the processor time of a test. Tests that need a server are marked.
     """
     seconds: Counter[Path] = Counter()
     for item in items:
@@ -66,7 +71,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         seconds[item.path] += sum(USUAL_SECONDS[name] for name in USUAL_SECONDS.keys() & fixtures)
         if item.get_closest_marker("e2e"):
             seconds[item.path] += E2E_SECONDS
-        if not any(map(item.path.is_relative_to, COVERING)):
+        is_covering = any(map(item.path.is_relative_to, COVERING))
+        if not is_covering or item.path.name in REPEATING:
             item.add_marker("no_cover")
     items.sort(key=lambda item: seconds[item.path] < LONG_SECONDS)
 
