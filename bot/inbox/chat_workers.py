@@ -215,7 +215,7 @@ class Lanes:
         for lane in wanted:
             if lane not in claimed:
                 self._tell({"wake": lane.hex()})
-            elif claimed[lane]:
+            elif claimed[lane] and self._is_taking:
                 self._start(lane, claimed[lane])
             else:
                 self._idle.add(lane)

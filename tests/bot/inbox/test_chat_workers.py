@@ -238,3 +238,15 @@ async def test_what_does_not_end_in_time_is_handed_back() -> None:
         assert await workers.lanes.finish(20) == 1
         assert 20 <= now() - began < 30
     assert workers.locks.open_updates == {b"a": [1]}
+
+
+@with_fake_clock
+async def test_a_claim_that_returns_during_the_end_begins_nothing() -> None:
+    workers = Workers()
+    async with workers.running():
+        workers.arrive(b"a", 1)
+        await asyncio.sleep(0.005)  # the claim is under way
+        assert await workers.lanes.finish(20) == 0
+        await workers.rest()
+    assert workers.done == []
+    assert workers.locks.open_updates == {b"a": [1]}
