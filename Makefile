@@ -94,6 +94,20 @@ $(VENV)-load/.installed: requirements/load.lock $(UV)
 load: setup $(VENV)-load/.installed ## Benchmark: Load-test a temporary stack (USERS=30 SECONDS=60 OUT=dir DATA=); prints JSON.
 	@exec $(BIN)/python -m benchmarks.load --users "$(or $(USERS),30)" --seconds "$(or $(SECONDS),60)" --out "$(or $(OUT),load-report)" $(if $(DATA),--data "$(DATA)")
 
+$(VENV)-clients/.installed: requirements/clients.lock $(UV)
+	@[ -x $(VENV)-clients/bin/python ] || $(UV) venv --quiet --python "$$($(VENV)-uv/bin/python -c 'import sys; print(sys._base_executable)')" $(VENV)-clients
+	echo "Installing clients of ClickHouse"
+	$(UV) pip sync --quiet --python $(VENV)-clients/bin/python requirements/clients.lock
+	touch $@
+
+.PHONY: clients
+clients: setup $(VENV)-clients/.installed ## Clients of ClickHouse against the embedded server: Python, Node.js, dbt, MCP, a terminal; JSON last
+	@exec $(BIN)/python -m tests.clients
+
+.PHONY: clients-suites
+clients-suites: setup $(VENV)-clients/.installed ## The clients' own suites, as a user with GRANT ALL ON *.* (SUITES=folder with the repositories, ONLY=clickhouse-js), JSON last
+	@exec $(BIN)/python -m tests.clients.suites --suites "$(SUITES)" $(if $(ONLY),--only "$(ONLY)")
+
 .PHONY: migrate
 migrate: setup ## Operate: Migrate both databases (STORE=postgres|clickhouse; SQL=1 only prints the statements).
 	@exec $(BIN)/python -m embedded.stack run migrations $(STORE) $(if $(SQL),--sql)
@@ -165,6 +179,9 @@ lock: $(UV) ## Develop: Pin all dependency groups in requirements/*.lock (UPGRAD
 	    $(UV) pip compile pyproject.toml --universal --generate-hashes --no-header --quiet --python-version 3.11 \
 	        --group $$group --constraint requirements/bench.lock --output-file requirements/$$group.lock
 	done
+	# The clients' own requirements differ from ours.
+	$(UV) pip compile pyproject.toml --universal --generate-hashes --no-header --quiet --python-version 3.11 \
+	    --group clients $(if $(UPGRADE),--upgrade,) --output-file requirements/clients.lock
 
 .PHONY: check
 check: setup ## Test: Run linters, type checks, import contracts and the check of wording.

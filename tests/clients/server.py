@@ -1,0 +1,43 @@
+"""Serves the embedded ClickHouse to a user who may do anything, as the clients' own suites expect.
+
+They create and drop databases, users' tables of every engine, and read files of their own. The
+shipped writer may do none of that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import closing
+
+from common.log import configure_logging
+from common.process import run
+from common.settings import RuntimeSettings, load
+from embedded.clickhouse.__main__ import SERVER_DEFAULTS, listen, serve
+from embedded.clickhouse.accounts import Account, Accounts
+from embedded.clickhouse.engine.engine import Engine
+from embedded.clickhouse.settings import MIB, ClickHouseSettings
+
+USER = "default"
+GRANTS = ("GRANT ALL ON *.*",)
+
+
+def main() -> None:
+    configure_logging(load(RuntimeSettings), service="clickhouse")
+    settings = load(ClickHouseSettings)
+    user = Account(
+        USER, read_only=False, defaults=SERVER_DEFAULTS, grants=GRANTS, is_restricted=False
+    )
+    with closing(listen(settings.clickhouse_bind_host, settings.clickhouse_port)) as sock:
+        engine = Engine(
+            settings.data_dir / "clickhouse",
+            memory_bytes=settings.clickhouse_memory_mib * MIB,
+            grants=GRANTS,
+        )
+        try:
+            asyncio.run(serve(settings, engine, Accounts({USER: (user, "")}), sock))
+        finally:
+            engine.close()
+
+
+if __name__ == "__main__":
+    run(main)
