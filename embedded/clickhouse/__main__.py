@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import signal
 import socket
@@ -12,7 +11,6 @@ from contextlib import closing
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from common.errors import SettingError
 from common.http.listening import warn_if_open
 from common.http.request_deadline import DeadlineRunner
 from common.log import configure_logging, get_logger
@@ -28,6 +26,7 @@ from embedded.clickhouse.http.server import (
 )
 from embedded.clickhouse.privileges import reader_grants, writer_grants
 from embedded.clickhouse.settings import MIB, ClickHouseSettings
+from embedded.listening import listen
 
 DATABASES = ("default", "dialytics")
 READER_ROWS = 1_000_000_000
@@ -88,29 +87,6 @@ def accounts(settings: ClickHouseSettings) -> Accounts:
             "reader": (reader, settings.clickhouse_reader_password.get_secret_value()),
         }
     )
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A bound socket.
-
-    Raises:
-        SettingError: the port is taken or the address is not this machine's.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind((host, port))
-        sock.listen(128)
-    except OSError as error:
-        sock.close()
-        problems = {errno.EADDRINUSE: "already in use", errno.EACCES: "not allowed"}
-        if problem := problems.get(error.errno or 0):
-            raise SettingError("CLICKHOUSE_PORT", f"port {port} is {problem}") from error
-        raise SettingError(
-            "CLICKHOUSE_BIND_HOST", f"cannot listen on {host}: {error.strerror}"
-        ) from error
-    return sock
 
 
 class _ClientErrors(logging.Filter):

@@ -12,10 +12,11 @@ from contextlib import closing
 from common.log import configure_logging
 from common.process import run
 from common.settings import RuntimeSettings, load
-from embedded.clickhouse.__main__ import SERVER_DEFAULTS, listen, serve
+from embedded.clickhouse.__main__ import SERVER_DEFAULTS, serve
 from embedded.clickhouse.accounts import Account, Accounts
 from embedded.clickhouse.engine.engine import Engine
 from embedded.clickhouse.settings import MIB, ClickHouseSettings
+from embedded.listening import listen
 
 USER = "default"
 GRANTS = ("GRANT ALL ON *.*",)
