@@ -310,6 +310,15 @@ web-shots: web ## Develop: Take screenshots of all pages: light, dark, phone (OU
 	@$(BIN)/python -m tests.programs chromium
 	$(BIN)/python -m tests.e2e.web.shots "$(or $(OUT),shots)"
 
+.PHONY: metrics
+metrics: setup ## Write all that repeats warehouse/metrics.toml, the migration of a new column included
+	@$(BIN)/python -m warehouse.generate
+	@$(BIN)/python -m migrations.clickhouse.new_columns
+	@UPDATE_SNAPSHOTS=1 $(BIN)/pytest -q -k "schema_is_the_one or columns_that_migrations or new_one_is_listed" tests/migrations
+	@$(BIN)/python -m dashboards.grafana
+	@$(BIN)/python -m api.openapi
+	@$(NPM) run api
+
 .PHONY: dashboards
 dashboards: setup ## Develop: Write the JSON of Grafana's dashboards.
 	@$(BIN)/python -m dashboards.grafana

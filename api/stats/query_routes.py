@@ -31,7 +31,7 @@ from warehouse.catalogue import BY_NAME
 from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Bucket
 from warehouse.query import QueryRequest, parse, run
-from warehouse.query.metrics import COSTS, PERCENTILES
+from warehouse.reports.metric_values import COSTS, PERCENTILES
 from warehouse.snapshot import Snapshot
 
 

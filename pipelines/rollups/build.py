@@ -19,13 +19,13 @@ from pipelines.replication.watermark import Watermark, ever_greater
 from pipelines.rollups.checks import BlockingChecks, Failure
 from pipelines.rollups.compaction import Gathering
 from pipelines.rollups.publish import (
-    RULES,
     THE_PUBLICATION,
     Build,
     Head,
     Publisher,
     ReportDays,
 )
+from warehouse.catalogue import RULES
 from warehouse.clickhouse.client import Writer
 from warehouse.errors import QueryTooExpensiveError
 

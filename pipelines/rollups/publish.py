@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from common.zones import Clock
 from pipelines.replication.watermark import Watermark
+from warehouse.catalogue import RULES
 from warehouse.clickhouse.client import Writer
 
 THE_PUBLICATION = date(1970, 1, 1)
@@ -18,8 +19,6 @@ THE_PUBLICATION = date(1970, 1, 1)
 ROLLUPS = (
     *("activity", "daily", "new_users", "user_days", "dialog_days", "quarter_users", "day_users"),
 )
-RULES = 2
-"""Raised by one where a rollup means something else than before: every day is built again."""
 DROPS_PER_COLLECTION = 300
 """Partitions dropped at once, so that collection never delays a batch for long."""
 

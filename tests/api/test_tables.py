@@ -21,7 +21,7 @@ from tests.api.people.test_people import grant
 from tests.api.running import NOW, StartApi, bearer, register
 from tests.warehouse.replica import Replica, turn
 from warehouse.catalogue import BY_NAME
-from warehouse.query.metrics import FIGURES
+from warehouse.reports.metric_values import METRIC_VALUES
 
 PARTS = (
     "", "/summary", "/activity", "/dialogs", "/users/top", "/models", "/retention", "/stickiness",
@@ -86,7 +86,7 @@ async def test_what_is_about_now_has_types_too(analyst: httpx.AsyncClient) -> No
 
 
 async def test_a_query_has_the_types_of_its_columns(analyst: httpx.AsyncClient) -> None:
-    names = list(FIGURES)
+    names = list(METRIC_VALUES)
     for dimensions in ([], ["model"], ["bot"], ["time:day"], ["time:hour", "bot"]):
         for metrics in (names[:20], names[20:]):
             empty, full = [

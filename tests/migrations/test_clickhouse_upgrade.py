@@ -18,6 +18,7 @@ from warehouse.snapshot import resolve as resolve_snapshot
 
 NOW = datetime(2026, 3, 18, 20, 43, 12, tzinfo=UTC)
 ADDED = ("unpriced_calls", "pacing_wait_ms", "is_person")
+YESTERDAY = NOW - timedelta(days=1)
 EPOCH, VERSION, WATERMARK = 1, 500, 1_000
 # One build of the day as the version before left it, of the columns that matter here.
 BUILT = (
@@ -72,6 +73,7 @@ async def test_figures_stay_until_every_day_is_built_again(
         turn(NOW, user=1, cost_usd=None),
         turn(NOW, user=2, cost_usd=Decimal(0)),
         turn(NOW, user=3, status="rejected", model_asked=None, model_used=None, cost_usd=None),
+        turn(YESTERDAY, user=1, status="cancelled", reason="edited", user_messages=0),
     ]
     settings = WarehouseSettings.model_validate(
         {
@@ -99,7 +101,7 @@ async def test_figures_stay_until_every_day_is_built_again(
             "published",
             [
                 published | {"day": day}
-                for day in (datetime(1970, 1, 1, tzinfo=UTC).date(), NOW.date())
+                for day in (datetime(1970, 1, 1, tzinfo=UTC).date(), YESTERDAY.date(), NOW.date())
             ],
         )
 
@@ -111,27 +113,30 @@ async def test_figures_stay_until_every_day_is_built_again(
         before = await resolve_snapshot(reader)
         for filters in (reports.NO_FILTERS, narrow):
             old = (await reports.summary(reader, snapshot=before, **about, filters=filters)).current
-            assert (old.turns, old.served_turns, old.active_users) == (4, 3, 3)
+            assert (old.turns, old.served_turns, old.active_users) == (5, 4, 3)
             assert (old.served_users, old.rejected_users) == (3, 0)
-            assert (old.cost_usd, old.unpriced_turns) == (Decimal("0.0010000001"), 1)
+            assert (old.cost_usd, old.unpriced_turns) == (Decimal("0.0020000002"), 1)
+            assert (old.edited_questions, old.command_turns) == (0, 0)
         page = await reports.recent_dialogs(reader, snapshot=before, **about)
-        assert sum(dialog.turns for dialog in page.dialogs) == 4
+        assert sum(dialog.turns for dialog in page.dialogs) == 5
         models = (await reports.models(reader, snapshot=before, **about)).models
         assert {row.model: (row.turns, row.asked_turns) for row in models} == {
-            "small": (3, 3), "": (1, 0),
+            "small": (4, 4), "": (1, 0),
         }  # fmt: skip
 
         replica = Replica(writer, zone="UTC", epoch=EPOCH)
         publication = replica.publish(NOW + timedelta(minutes=1))
 
         assert publication is not None
-        assert publication.days == (NOW.date(),)
+        # All at once: no answer mixes builds with and without a column.
+        assert publication.days == (YESTERDAY.date(), NOW.date())
         assert publication.failures == ()
         after = await resolve_snapshot(reader, known=before)
         for filters in (reports.NO_FILTERS, narrow):
             new = (await reports.summary(reader, snapshot=after, **about, filters=filters)).current
-            assert (new.turns, new.served_turns, new.active_users) == (4, 3, 3)
+            assert (new.turns, new.served_turns, new.active_users) == (5, 4, 3)
             assert (new.served_users, new.rejected_users) == (2, 1)
-            assert (new.cost_usd, new.unpriced_turns) == (Decimal("0.0010000001"), 1)
+            assert (new.cost_usd, new.unpriced_turns) == (Decimal("0.0020000002"), 1)
+            assert (new.edited_questions, new.command_turns) == (1, 1)
         assert replica.publish(NOW + timedelta(minutes=2)) is None
         await reader.close()

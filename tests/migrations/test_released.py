@@ -72,7 +72,10 @@ def test_reports_of_a_released_version_stay_through_migrations_and_a_rebuild(
 
 
 def differences(found: Any, before: Any, place: str = "") -> list[str]:
-    """Where `found` is not as `before`, a line each. Fields that a later version added are none."""
+    """Where `found` is not as `before`, a line each. What a later version added is none: fields,
+    and metrics of the catalogue.
+    """
+    found, before = (_by_name(value) for value in (found, before))
     if isinstance(found, dict) and isinstance(before, dict):
         inside = [
             (found.get(key, "gone"), value, f"{place}.{key}") for key, value in before.items()
@@ -84,3 +87,12 @@ def differences(found: Any, before: Any, place: str = "") -> list[str]:
     else:
         return [] if found == before else [f"{place[1:]}: {before!r:.80} became {found!r:.80}"]
     return [line for one in inside for line in differences(*one)]
+
+
+def _by_name(value: Any) -> Any:
+    """The catalogue's metrics by their names."""
+    if isinstance(value, list) and all(
+        isinstance(one, dict) and "definition" in one for one in value
+    ):
+        return {metric["name"]: metric for metric in value}
+    return value

@@ -14,7 +14,7 @@ MODELS = (SMALL, LARGE, FREE, *STRANGE_MODELS)
 REASONS = {
     "answered": (None, None, None, "incomplete", "length"),
     "failed": ("timeout", "empty", "content_filter", "interrupted", "=cause"),
-    "cancelled": ("stopped",),
+    "cancelled": ("stopped", "edited"),
     "rejected": ("daily_budget", "rate_limit"),
 }
 FALLBACK_CAUSES = ("rate_limit", "timeout", "=cause")

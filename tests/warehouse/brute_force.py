@@ -72,6 +72,8 @@ class BruteForce:
             "failed": int((found["status"] == "failed").sum()),
             "rejected": int((found["status"] == "rejected").sum()),
             "cancelled": int((found["status"] == "cancelled").sum()),
+            "edited_questions": int((found["reason"] == "edited").sum()),
+            "command_turns": int((found["user_messages"] == 0).sum()),
             "active_users": len(people(found)),
             "served_users": len(people(served)),
             "rejected_users": len(people(found) - people(served)),

@@ -95,7 +95,7 @@ def random_turn(chance: random.Random, at: datetime, *, users: int) -> Turn:
         else None,
         answered_at=at + timedelta(microseconds=chance.randint(9_000_000, 90_000_000)),
         status=status,
-        reason=answered.get(status, chance.choice(["timeout", "interrupted", "budget"])),
+        reason=answered.get(status, chance.choice(["timeout", "edited", "budget"])),
         model_asked=asked,
         model_used=used,
         fallback_cause=chance.choice(["rate_limit", "timeout"]) if fallback else None,

@@ -13,12 +13,12 @@ from warehouse import query, reports
 from warehouse.catalogue import BY_NAME, DIMENSIONS
 from warehouse.clickhouse.client import Reader, Writer
 from warehouse.periods import Bucket, Period
-from warehouse.query.metrics import FIGURES
 from warehouse.query.request import MOST_METRICS
+from warehouse.reports.metric_values import METRIC_VALUES
 from warehouse.snapshot import Snapshot
 from warehouse.snapshot import resolve as resolve_snapshot
 
-ADDITIVE = [name for name in FIGURES if BY_NAME[name].additive_over]
+ADDITIVE = [name for name in METRIC_VALUES if BY_NAME[name].additive_over]
 assert len(ADDITIVE) <= MOST_METRICS
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from warehouse import reports
-from warehouse.catalogue import BY_NAME, DIMENSIONS, METRICS, Metric
+from migrations.clickhouse import new_columns
+from migrations.clickhouse.new_columns import TIERS
+from warehouse import generate, reports, schema
+from warehouse.catalogue import BY_NAME, DIMENSIONS, METRICS, SUM_COLUMNS, Metric, SumColumn
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "data.md"
 
@@ -27,6 +31,36 @@ def test_the_document_states_every_metric_as_the_api_does(metric: Metric):
         f" {stated(metric.additive_over)} | {metric.source} |"
     )
     assert row in DOCUMENT.read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize("path", generate.files(), ids=lambda path: path.stem)
+def test_what_repeats_the_list_of_metrics_is_current(path: Path):
+    """`make metrics` writes it."""
+    text = path.read_text(encoding="utf-8")
+    assert generate.renewed(text) == text
+
+
+def test_every_column_is_in_every_tier_by_a_migration():
+    tables = json.loads(schema.PATH.read_text(encoding="utf-8"))
+    for tier in TIERS:
+        assert {column.name: tables[tier][column.name] for column in SUM_COLUMNS} == {
+            column.name: column.type for column in SUM_COLUMNS
+        }
+
+
+def test_dialogs_keep_their_sums_in_the_order_of_the_aliases():
+    snapshot = Path(__file__).parents[1] / "migrations" / "clickhouse_schema.json"
+    made = json.loads(snapshot.read_text(encoding="utf-8"))["dialog_days"]
+    aliases = re.findall(r"`(\w+)` UInt64 ALIAS sums\[(\d+)\]", made)
+    assert aliases == [(name, str(place)) for place, name in enumerate(generate.DIALOG_SUMS, 1)]
+
+
+def test_a_new_column_has_every_day_built_again(monkeypatch: pytest.MonkeyPatch):
+    newest = max(column.rules for column in SUM_COLUMNS)
+    added = SumColumn("shouts", None, "countIf(t.user_chars > 9)", "UInt64", newest)
+    monkeypatch.setattr(new_columns, "SUM_COLUMNS", (*SUM_COLUMNS, added))
+    with pytest.raises(ValueError, match=f"shouts needs rules = {newest + 1}"):
+        new_columns.new_columns()
 
 
 def test_every_figure_of_the_totals_and_of_stickiness_is_defined():

@@ -9,9 +9,9 @@ from typing import Any
 from common.errors import DialyticsError
 from warehouse.moments import PeriodError, zone_named
 from warehouse.periods import Bucket, Period
-from warehouse.query.metrics import FIGURES
 from warehouse.query.ranges import resolve_range
 from warehouse.reports.figures import GROUPS, OPERATORS
+from warehouse.reports.metric_values import METRIC_VALUES
 
 MOST_METRICS = 40
 MOST_DIMENSIONS = 5
@@ -97,7 +97,7 @@ def parse(
     for key in ("metrics", "date_range"):
         if key not in query:
             raise QueryError(key, "is needed")
-    metrics = _names(query["metrics"], "metrics", tuple(FIGURES), most=MOST_METRICS, least=1)
+    metrics = _names(query["metrics"], "metrics", tuple(METRIC_VALUES), most=MOST_METRICS, least=1)
     dimensions = _names(
         query.get("dimensions", []), "dimensions", DIMENSIONS, most=MOST_DIMENSIONS + 1
     )

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 from warehouse.periods import Period
+from warehouse.reports.metric_values import MetricValue
 
-MetricValue = int | float | Decimal | None
 DimensionValue = str | int | datetime | date | None
 
 

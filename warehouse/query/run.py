@@ -7,11 +7,11 @@ from typing import Any
 
 from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Bucket
-from warehouse.query.metrics import COSTS, FIGURES, PERCENTILES
 from warehouse.query.request import QueryError, QueryRequest
-from warehouse.query.result import DimensionValue, MetricValue, QueryAnswer, QueryRow
+from warehouse.query.result import DimensionValue, QueryAnswer, QueryRow
 from warehouse.reports.asking import Parameters, Row, ask, tiers
 from warehouse.reports.figures import FILTERS, MAX_GROUPS, NO_TURNS, grouped
+from warehouse.reports.metric_values import COSTS, METRIC_VALUES, PERCENTILES, MetricValue
 from warehouse.snapshot import Snapshot
 
 COLUMNS = {
@@ -112,7 +112,7 @@ def _filter_parameters(request: QueryRequest) -> Parameters | None:
 
 def _result(row: Row, request: QueryRequest, starts: dict[int, datetime]) -> QueryRow:
     return QueryRow(
-        metrics=tuple(FIGURES[name](row) for name in request.metrics),
+        metrics=tuple(METRIC_VALUES[name](row) for name in request.metrics),
         dimensions=tuple(_dimension(row, name, request, starts) for name in request.dimensions),
     )
 
@@ -162,7 +162,7 @@ def _warnings(request: QueryRequest, rows: list[Row]) -> list[str]:
     warnings = []
     unpriced = sum(row["unpriced"] for row in rows)
     for name in request.metrics:
-        missing = sum(FIGURES[name](row) is None for row in rows)
+        missing = sum(METRIC_VALUES[name](row) is None for row in rows)
         if name in COSTS and unpriced:
             warnings.append(f"{name}: {unpriced} turns have no known cost and are not in it")
         elif name in PERCENTILES and missing:

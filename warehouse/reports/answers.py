@@ -26,57 +26,40 @@ NO_FILTERS = Filters()
 class Totals:
     """Every figure of one span. Users, latencies and averages cannot be added across spans."""
 
+    # metrics.toml: fields of totals
     user_messages: int
-    """Messages that people sent, rejected ones included."""
     turns: int
-    """Finished exchanges (one answer may join several messages)."""
     served_turns: int
-    """Turns that reached a model."""
     answers: int
-    """Turns that ended answered, incomplete ones included."""
     incomplete: int
-    """Answers that the model cut short."""
     failed: int
     rejected: int
     cancelled: int
+    edited_questions: int
+    command_turns: int
     active_users: int
-    """Distinct people with at least one finished turn."""
     served_users: int
-    """Distinct people with at least one turn that reached a model."""
     rejected_users: int
-    """Active people none of whose turns reached a model."""
     reached_users: int
-    """Distinct people who received at least one answer."""
     new_users: int
-    """People whose first turn ever lies in the span."""
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int
     reasoning_tokens: int
     tokens: int
-    """Prompt and completion."""
     cost_usd: Decimal | None
-    """Sum of the known costs; None when there are unpriced turns and no cost at all is known."""
     unpriced_turns: int
-    """Turns with an attempt whose request left and whose cost is unknown: not in `cost_usd`."""
     fallbacks: int
-    """Turns handed to another model than the one asked."""
     answer_parts: int
-    """Messages that the answers were sent as."""
     flood_waits: int
-    """Turns whose answer waited because Telegram asked for it."""
     flood_wait_ms: int
-    """Time that answers waited because Telegram asked for it."""
     pacing_wait_ms: int
-    """Time that answers waited for the bot's own limits on sending."""
     messages_per_user: float | None
-    """User messages by active users; None without users."""
     latency_p50_ms: float | None
-    """From the first message received to the last part delivered, answered turns only."""
     latency_p95_ms: float | None
     ttft_p50_ms: float | None
-    """From the first message received to the first token; every turn that had one."""
     ttft_p95_ms: float | None
+    # metrics.toml ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,22 +78,24 @@ class ActivityPoint:
 
     start: datetime
     """UTC; the bucket's start on the zone's clock, cut at the period's start."""
+    # metrics.toml: fields of series
     user_messages: int
     turns: int
     served_turns: int
-    """Turns that reached a model."""
     answers: int
     failed: int
     rejected: int
+    edited_questions: int
+    command_turns: int
     active_users: int
     served_users: int
-    """Distinct people with at least one turn that reached a model."""
     new_users: int
     tokens: int
     cost_usd: Decimal | None
     unpriced_turns: int
     latency_p50_ms: float | None
     latency_p95_ms: float | None
+    # metrics.toml ends
 
 
 @dataclass(frozen=True, slots=True)

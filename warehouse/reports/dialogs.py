@@ -271,20 +271,12 @@ def _places(rows: Sequence[Row]) -> list[Place]:
 def _spread(row: Row) -> Row:
     """The row as `recent_dialogs` answers it."""
     user, chat_type, language, status, model = row["latest"]
-    turns, messages, answers, prompt_tokens, completion_tokens, unpriced, *priced = row["sums"]
     return row | {
         "latest_user": int(user),
         "latest_chat_type": chat_type,
         "latest_language": language,
         "latest_status": status,
         "latest_model": model,
-        "turns": turns,
-        "messages": messages,
-        "answers": answers,
-        "tokens": prompt_tokens + completion_tokens,
-        "unpriced": unpriced,
-        # Builds by the rules before do not count known costs.
-        "priced": priced[0] if priced else row["known_cost"] != 0,
     }
 
 

@@ -10,21 +10,16 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 
+from warehouse.catalogue import SUM_COLUMNS
 from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Span
 from warehouse.reports.answers import Filters
 from warehouse.reports.asking import Parameters, Row, ask, is_narrowed, tiers
 from warehouse.snapshot import Snapshot
 
-SUMMED = (
-    *("turns", "user_messages", "answers", "failed", "cancelled", "rejected", "incomplete"),
-    *("fallbacks", "prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens"),
-    *("unpriced", "answer_parts", "flood_waits", "flood_wait_ms", "served_turns", "priced"),
-    "pacing_wait_ms",
-)
-"""What the stored `sums` are, in order."""
+_PEOPLE = ("active_users", "served_users", "reached_users", "new_users")
 NO_TURNS: Row = (
-    dict.fromkeys((*SUMMED, "active_users", "served_users", "reached_users", "new_users"), 0)
+    dict.fromkeys((*(column.name for column in SUM_COLUMNS), *_PEOPLE), 0)
     | {"cost_usd": Decimal(0)}
     | dict.fromkeys(("latency", "ttft"), (math.nan,) * 4)
 )

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
 from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Period
 from warehouse.reports.answers import NO_FILTERS, CauseRow, Filters, ModelRow, Models
-from warehouse.reports.asking import (
-    P50,
-    P95,
-    P99,
-    Row,
-    ask,
-    cost,
-    hybrid,
-    money_ratio,
-    narrowing,
-    percentile,
-    ratio,
-)
+from warehouse.reports.asking import Row, ask, hybrid, narrowing, ratio
 from warehouse.reports.figures import NO_TURNS
+from warehouse.reports.metric_values import METRIC_VALUES
 from warehouse.snapshot import Snapshot
 
 NEVER_ASKED: Row = {"asked_turns": 0, "handed_over": 0}
 NOTHING_BOOKED: Row = NO_TURNS | {"reasons": {}}
+_METRICS: list[tuple[str, Callable[[Row], Any]]] = [
+    (field.name, METRIC_VALUES[field.name])
+    for field in fields(ModelRow)
+    # By the model asked, and not by the one that a turn is booked on.
+    if field.name in METRIC_VALUES and field.name != "fallback_rate"
+]
 
 
 async def models(
@@ -54,31 +53,11 @@ async def models(
 
 
 def _model(row: Row, all_turns: int) -> ModelRow:
-    known = cost(row)
     return ModelRow(
         model=row["model"],
-        turns=row["turns"],
-        served_turns=row["served_turns"],
-        answers=row["answers"],
-        failed=row["failed"],
-        incomplete=row["incomplete"],
-        fallbacks=row["fallbacks"],
         share=row["turns"] / all_turns,
-        error_rate=ratio(row["failed"], row["served_turns"]),
         asked_turns=row["asked_turns"],
         handed_over=row["handed_over"],
         fallback_rate=ratio(row["handed_over"], row["asked_turns"]),
-        active_users=row["active_users"],
-        prompt_tokens=row["prompt_tokens"],
-        completion_tokens=row["completion_tokens"],
-        tokens=row["prompt_tokens"] + row["completion_tokens"],
-        cost_usd=known,
-        unpriced_turns=row["unpriced"],
-        cost_per_answer_usd=money_ratio(known, row["answers"]),
-        latency_p50_ms=percentile(row["latency"], P50),
-        latency_p95_ms=percentile(row["latency"], P95),
-        latency_p99_ms=percentile(row["latency"], P99),
-        ttft_p50_ms=percentile(row["ttft"], P50),
-        ttft_p95_ms=percentile(row["ttft"], P95),
-        ttft_p99_ms=percentile(row["ttft"], P99),
+        **{name: value(row) for name, value in _METRICS},
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import fields
 from datetime import datetime
+from typing import Any
 
 from common.zones import Clock, clock_of
 from warehouse.clickhouse.reader import Reader
@@ -16,23 +18,21 @@ from warehouse.reports.answers import (
     Summary,
     Totals,
 )
-from warehouse.reports.asking import (
-    P50,
-    P95,
-    Row,
-    ask_filtered,
-    cost,
-    moments,
-    percentile,
-    ratio,
-)
+from warehouse.reports.asking import Row, ask_filtered, moments
 from warehouse.reports.figures import Figures, figures
+from warehouse.reports.metric_values import METRIC_VALUES
 from warehouse.reports.people_answers import Heatmap, HeatmapCell
 from warehouse.snapshot import Snapshot
 from warehouse.tiers import touched_days
 
 WEEKDAYS = range(1, 8)
 HOURS = range(24)
+_TOTALS: list[tuple[str, Callable[[Row], Any]]] = [
+    (field.name, METRIC_VALUES[field.name]) for field in fields(Totals)
+]
+_POINT: list[tuple[str, Callable[[Row], Any]]] = [
+    (field.name, METRIC_VALUES[field.name]) for field in fields(ActivityPoint)[1:]
+]
 
 
 async def summary(
@@ -127,23 +127,7 @@ def _clock(period: Period) -> Clock:
 
 
 def _point(start: datetime, row: Row) -> ActivityPoint:
-    return ActivityPoint(
-        start=start,
-        user_messages=row["user_messages"],
-        turns=row["turns"],
-        served_turns=row["served_turns"],
-        answers=row["answers"],
-        failed=row["failed"],
-        rejected=row["rejected"],
-        active_users=row["active_users"],
-        served_users=row["served_users"],
-        new_users=row["new_users"],
-        tokens=row["prompt_tokens"] + row["completion_tokens"],
-        cost_usd=cost(row),
-        unpriced_turns=row["unpriced"],
-        latency_p50_ms=percentile(row["latency"], P50),
-        latency_p95_ms=percentile(row["latency"], P95),
-    )
+    return ActivityPoint(start, **{name: value(row) for name, value in _POINT})
 
 
 def _cell(weekday: int, hour: int, row: Row | None) -> HeatmapCell:
@@ -153,35 +137,4 @@ def _cell(weekday: int, hour: int, row: Row | None) -> HeatmapCell:
 
 
 def _totals(row: Row) -> Totals:
-    return Totals(
-        user_messages=row["user_messages"],
-        turns=row["turns"],
-        served_turns=row["served_turns"],
-        answers=row["answers"],
-        incomplete=row["incomplete"],
-        failed=row["failed"],
-        rejected=row["rejected"],
-        cancelled=row["cancelled"],
-        active_users=row["active_users"],
-        served_users=row["served_users"],
-        rejected_users=row["active_users"] - row["served_users"],
-        reached_users=row["reached_users"],
-        new_users=row["new_users"],
-        prompt_tokens=row["prompt_tokens"],
-        completion_tokens=row["completion_tokens"],
-        cached_tokens=row["cached_tokens"],
-        reasoning_tokens=row["reasoning_tokens"],
-        tokens=row["prompt_tokens"] + row["completion_tokens"],
-        cost_usd=cost(row),
-        unpriced_turns=row["unpriced"],
-        fallbacks=row["fallbacks"],
-        answer_parts=row["answer_parts"],
-        flood_waits=row["flood_waits"],
-        flood_wait_ms=row["flood_wait_ms"],
-        pacing_wait_ms=row["pacing_wait_ms"],
-        messages_per_user=ratio(row["user_messages"], row["active_users"]),
-        latency_p50_ms=percentile(row["latency"], P50),
-        latency_p95_ms=percentile(row["latency"], P95),
-        ttft_p50_ms=percentile(row["ttft"], P50),
-        ttft_p95_ms=percentile(row["ttft"], P95),
-    )
+    return Totals(**{name: value(row) for name, value in _TOTALS})

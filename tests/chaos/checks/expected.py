@@ -33,6 +33,8 @@ SUMS: Mapping[str, Callable[[Turn], int | Decimal]] = {
     "failed": lambda turn: turn["status"] == "failed",
     "cancelled": lambda turn: turn["status"] == "cancelled",
     "rejected": lambda turn: turn["status"] == "rejected",
+    "edited_questions": lambda turn: turn["reason"] == "edited",
+    "command_turns": lambda turn: turn["user_messages"] == 0,
     "incomplete": lambda turn: turn["status"] == "answered" and turn["reason"] == "incomplete",
     "fallbacks": lambda turn: turn["fallback_cause"] is not None,
     "prompt_tokens": lambda turn: turn["prompt_tokens"] or 0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -32,8 +32,11 @@ def point(number: int, **figures: Any) -> ActivityPoint:
         "cost_usd": Decimal("0.5"), "unpriced_turns": 0, "latency_p50_ms": 1_000.0,
         "latency_p95_ms": 4_000.0,
     }  # fmt: skip
-    named = usual | figures
-    return ActivityPoint(start=NOON + timedelta(days=number), served_turns=named["turns"], **named)
+    others = dict.fromkeys((field.name for field in fields(ActivityPoint)), 0)
+    named = others | usual | figures
+    return ActivityPoint(
+        **named | {"start": NOON + timedelta(days=number), "served_turns": named["turns"]}
+    )
 
 
 def noisy(days: int) -> list[ActivityPoint]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -34,8 +34,11 @@ def hour(number: int, **figures: Any) -> ActivityPoint:
         "cost_usd": Decimal("0.5"), "unpriced_turns": 0, "latency_p50_ms": 1_000.0,
         "latency_p95_ms": 4_000.0,
     }  # fmt: skip
-    named = usual | figures
-    return ActivityPoint(start=NOON + timedelta(hours=number), served_turns=named["turns"], **named)
+    others = dict.fromkeys((field.name for field in fields(ActivityPoint)), 0)
+    named = others | usual | figures
+    return ActivityPoint(
+        **named | {"start": NOON + timedelta(hours=number), "served_turns": named["turns"]}
+    )
 
 
 def steady(hours: int = HOURS, **figures: Any) -> list[ActivityPoint]:

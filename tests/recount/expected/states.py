@@ -109,6 +109,7 @@ def catalogue(_view: View) -> Expected:
             "source": entry["source"],
         }
         for name, entry in metrics.items()
+        if "title" in entry
     ]
     columns = ("name", "title", "definition", "unit", "additive_over", "source")
     table = [{**row, "additive_over": ", ".join(row["additive_over"])} for row in found]

@@ -4,35 +4,26 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from tests.recount.facts import FIGURES
 from tests.recount.view import Expected, Row, View
 from tests.recount.zones import moment
 
-TOTALS = (
-    *("user_messages", "turns", "served_turns", "answers", "incomplete"),
-    *("failed", "rejected", "cancelled"),
-    *("active_users", "served_users", "rejected_users", "reached_users", "new_users"),
-    *("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens", "tokens"),
-    *("cost_usd", "unpriced_turns", "fallbacks", "answer_parts", "flood_waits", "flood_wait_ms"),
-    *(
-        "pacing_wait_ms",
-        "messages_per_user",
-        "latency_p50_ms",
-        "latency_p95_ms",
-        "ttft_p50_ms",
-        "ttft_p95_ms",
-    ),
+TOTALS = tuple(
+    name
+    for name in FIGURES
+    if name not in ("error_rate", "fallback_rate")
+    and not name.endswith(("_p99_ms", "_user_usd", "_answer_usd"))
 )
-POINT = (
-    *("user_messages", "turns", "served_turns", "answers", "failed", "rejected", "active_users"),
-    *(
-        "served_users",
-        "new_users",
-        "tokens",
-        "cost_usd",
-        "unpriced_turns",
-        "latency_p50_ms",
-        "latency_p95_ms",
-    ),
+POINT = tuple(
+    name
+    for name in TOTALS
+    if name
+    not in (
+        *("incomplete", "cancelled", "rejected_users", "reached_users", "prompt_tokens"),
+        *("completion_tokens", "cached_tokens", "reasoning_tokens", "fallbacks", "answer_parts"),
+        *("flood_waits", "flood_wait_ms", "pacing_wait_ms", "messages_per_user"),
+        *("ttft_p50_ms", "ttft_p95_ms"),
+    )
 )
 
 

@@ -1,12 +1,17 @@
 -- A row: one of the named dialogs and its figures of whole days of the report zone, newest first.
--- The builds name the days, see `figures`. A dialog is one bot's. `sums` are turns, messages,
--- answers, prompt and completion tokens, unpriced and priced turns; `latest` is what the newest turn says:
--- person, chat type, language, status, model.
+-- The builds name the days, see `figures`. A dialog is one bot's. `latest` is what the newest turn
+-- says: person, chat type, language, status, model.
 SELECT
     toString(d.dialog_id) AS dialog,
     argMax(d.bot_id, d.last_at) AS bot,
     uniqExactArray(d.people) AS users,
-    sumForEach(d.sums) AS sums,
+    sum(d.turns) AS turns,
+    sum(d.user_messages) AS messages,
+    sum(d.answers) AS answers,
+    sum(d.prompt_tokens + d.completion_tokens) AS tokens,
+    sum(d.unpriced) AS unpriced,
+    -- Builds by the rules of migration 0001 have no count of known costs.
+    sum(if(length(d.sums) < 7, toUInt64(d.cost_usd != 0), d.priced)) AS priced,
     sum(d.cost_usd) AS known_cost,
     min(d.first_at) AS first_at,
     max(d.last_at) AS last_at,

@@ -3,32 +3,7 @@
 -- are where spans and their buckets begin and end, in seconds of UTC; `midnights` are where the
 -- `whole_days` begin. The builds alone name the days: PREWHERE is faster written out than looked for.
 SELECT
-    span,
-    start,
-    sums[1] AS turns,
-    sums[2] AS user_messages,
-    sums[3] AS answers,
-    sums[4] AS failed,
-    sums[5] AS cancelled,
-    sums[6] AS rejected,
-    sums[7] AS incomplete,
-    sums[8] AS fallbacks,
-    sums[9] AS prompt_tokens,
-    sums[10] AS completion_tokens,
-    sums[11] AS cached_tokens,
-    sums[12] AS reasoning_tokens,
-    sums[13] AS unpriced,
-    sums[14] AS answer_parts,
-    sums[15] AS flood_waits,
-    sums[16] AS flood_wait_ms,
-    sums[17] AS served_turns,
-    sums[18] AS priced,
-    sums[19] AS pacing_wait_ms,
-    cost_usd,
-    latency,
-    ttft,
-    reached_users,
-    served_users,
+    figures.* EXCEPT (active, new),
     bitmapCardinality(active) AS active_users,
     bitmapAndCardinality(new, active) AS new_users
 FROM (
@@ -36,8 +11,32 @@ FROM (
         roundDown(moment, {spans:Array(UInt32)}) AS span,
         -- Of another type: with equal lists both would be one key, and no row the whole span's.
         toUInt64(roundDown(moment, {edges:Array(UInt32)})) AS start,
-        sumForEach(sums) AS sums,
+        -- metrics.toml: sums
+        sum(user_messages) AS user_messages,
+        sum(turns) AS turns,
+        sum(served_turns) AS served_turns,
+        sum(answers) AS answers,
+        sum(incomplete) AS incomplete,
+        sum(failed) AS failed,
+        sum(rejected) AS rejected,
+        sum(cancelled) AS cancelled,
+        sum(edited_questions) AS edited_questions,
+        sum(command_turns) AS command_turns,
+        sum(prompt_tokens) AS prompt_tokens,
+        sum(completion_tokens) AS completion_tokens,
+        sum(cached_tokens) AS cached_tokens,
+        sum(reasoning_tokens) AS reasoning_tokens,
         sum(cost_usd) AS cost_usd,
+        sum(unpriced) AS unpriced,
+        sum(fallbacks) AS fallbacks,
+        sum(answer_parts) AS answer_parts,
+        sum(flood_waits) AS flood_waits,
+        sum(flood_wait_ms) AS flood_wait_ms,
+        sum(pacing_wait_ms) AS pacing_wait_ms,
+        sum(priced) AS priced,
+        sum(user_chars) AS user_chars,
+        sum(answer_chars) AS answer_chars,
+        -- metrics.toml ends
         quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(latency) AS latency,
         quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(ttft) AS ttft,
         groupBitmapMerge(reached) AS reached_users,
@@ -49,17 +48,31 @@ FROM (
             transform(
                 day, {whole_days:Array(Date)}, {midnights:Array(UInt32)}, toUInt32(0)
             ) AS moment,
-            bot_id, sums, cost_usd, latency, ttft, reached, served, active, new
+            bot_id,
+            -- metrics.toml: names
+            user_messages, turns, served_turns, answers, incomplete, failed, rejected, cancelled,
+            edited_questions, command_turns, prompt_tokens, completion_tokens, cached_tokens,
+            reasoning_tokens, cost_usd, unpriced, fallbacks, answer_parts, flood_waits,
+            flood_wait_ms, pacing_wait_ms, priced, user_chars, answer_chars,
+            -- metrics.toml ends
+            latency, ttft, reached, served, active, new
         FROM day_users
         PREWHERE (day, version) IN {days:Array(Tuple(Date, UInt64))}
         UNION ALL
         SELECT
             toUnixTimestamp(bucket) AS moment,
-            bot_id, sums, cost_usd, latency, ttft, reached, served, active, new
+            bot_id,
+            -- metrics.toml: names
+            user_messages, turns, served_turns, answers, incomplete, failed, rejected, cancelled,
+            edited_questions, command_turns, prompt_tokens, completion_tokens, cached_tokens,
+            reasoning_tokens, cost_usd, unpriced, fallbacks, answer_parts, flood_waits,
+            flood_wait_ms, pacing_wait_ms, priced, user_chars, answer_chars,
+            -- metrics.toml ends
+            latency, ttft, reached, served, active, new
         FROM quarter_users
         PREWHERE bucket >= {since:DateTime('UTC')} AND bucket < {until:DateTime('UTC')}
           AND (day, version) IN {quarters:Array(Tuple(Date, UInt64))}
     )
     WHERE ({bot_id:Nullable(Int64)} IS NULL OR bot_id = {bot_id:Nullable(Int64)})
     GROUP BY GROUPING SETS ((span), (span, start))
-)
+) AS figures

@@ -15,26 +15,32 @@ FROM (
         if({by_language:Bool}, toString(language), '') AS tongue,
         if({by_model:Bool}, toString(model), '') AS answerer,
         if({by_model_asked:Bool}, toString(model_asked), '') AS asked,
-        sum(turns) AS turns,
+        -- metrics.toml: sums
         sum(user_messages) AS user_messages,
+        sum(turns) AS turns,
+        sum(served_turns) AS served_turns,
         sum(answers) AS answers,
-        sum(failed) AS failed,
-        sum(cancelled) AS cancelled,
-        sum(rejected) AS rejected,
         sum(incomplete) AS incomplete,
-        sum(fallbacks) AS fallbacks,
+        sum(failed) AS failed,
+        sum(rejected) AS rejected,
+        sum(cancelled) AS cancelled,
+        sum(edited_questions) AS edited_questions,
+        sum(command_turns) AS command_turns,
         sum(prompt_tokens) AS prompt_tokens,
         sum(completion_tokens) AS completion_tokens,
         sum(cached_tokens) AS cached_tokens,
         sum(reasoning_tokens) AS reasoning_tokens,
+        sum(cost_usd) AS cost_usd,
         sum(unpriced) AS unpriced,
+        sum(fallbacks) AS fallbacks,
         sum(answer_parts) AS answer_parts,
         sum(flood_waits) AS flood_waits,
         sum(flood_wait_ms) AS flood_wait_ms,
-        sum(served_turns) AS served_turns,
-        sum(priced) AS priced,
         sum(pacing_wait_ms) AS pacing_wait_ms,
-        sum(cost_usd) AS cost_usd,
+        sum(priced) AS priced,
+        sum(user_chars) AS user_chars,
+        sum(answer_chars) AS answer_chars,
+        -- metrics.toml ends
         quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(latency) AS latency,
         quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(ttft) AS ttft,
         groupBitmapMerge(reached) AS reached_users,
@@ -45,21 +51,27 @@ FROM (
             transform(
                 day, {whole_days:Array(Date)}, {midnights:Array(UInt32)}, toUInt32(0)
             ) AS moment,
-            bot_id, chat_type, language, model, model_asked, turns, user_messages, answers,
-            failed, cancelled, rejected, incomplete, fallbacks, prompt_tokens,
-            completion_tokens, cached_tokens, reasoning_tokens, unpriced, answer_parts,
-            flood_waits, flood_wait_ms, served_turns, priced, pacing_wait_ms, cost_usd, latency,
-            ttft, reached, served, active
+            bot_id, chat_type, language, model, model_asked,
+            -- metrics.toml: names
+            user_messages, turns, served_turns, answers, incomplete, failed, rejected, cancelled,
+            edited_questions, command_turns, prompt_tokens, completion_tokens, cached_tokens,
+            reasoning_tokens, cost_usd, unpriced, fallbacks, answer_parts, flood_waits,
+            flood_wait_ms, pacing_wait_ms, priced, user_chars, answer_chars,
+            -- metrics.toml ends
+            latency, ttft, reached, served, active
         FROM daily
         PREWHERE (day, version) IN {days:Array(Tuple(Date, UInt64))}
         UNION ALL
         SELECT
             toUnixTimestamp(bucket) AS moment,
-            bot_id, chat_type, language, model, model_asked, turns, user_messages, answers,
-            failed, cancelled, rejected, incomplete, fallbacks, prompt_tokens,
-            completion_tokens, cached_tokens, reasoning_tokens, unpriced, answer_parts,
-            flood_waits, flood_wait_ms, served_turns, priced, pacing_wait_ms, cost_usd, latency,
-            ttft, reached, served, active
+            bot_id, chat_type, language, model, model_asked,
+            -- metrics.toml: names
+            user_messages, turns, served_turns, answers, incomplete, failed, rejected, cancelled,
+            edited_questions, command_turns, prompt_tokens, completion_tokens, cached_tokens,
+            reasoning_tokens, cost_usd, unpriced, fallbacks, answer_parts, flood_waits,
+            flood_wait_ms, pacing_wait_ms, priced, user_chars, answer_chars,
+            -- metrics.toml ends
+            latency, ttft, reached, served, active
         FROM activity
         PREWHERE bucket >= {since:DateTime('UTC')} AND bucket < {until:DateTime('UTC')}
           AND (day, version) IN {quarters:Array(Tuple(Date, UInt64))}

@@ -1,7 +1,9 @@
 -- A row: one dialog's day, in this build. `latest` is what the day's newest turn says: the one with
 -- the greatest moment and, in one moment, id. It is looked for as one text by one number, which
 -- takes a third of the time that tuples take. No text of the ledger holds a zero byte.
-INSERT INTO dialog_days
+INSERT INTO dialog_days (
+    day, version, bot_id, dialog_id, people, sums, cost_usd, first_at, last_at, latest
+)
 SELECT
     toDate(intDiv(toUnixTimestamp(t.received_at) + transform(
         roundDown(toUnixTimestamp(t.received_at), {changes:Array(UInt32)}),
@@ -11,6 +13,7 @@ SELECT
     t.bot_id AS bot_id,
     t.dialog_id AS dialog_id,
     arraySort(groupUniqArrayIf(t.user_key, t.is_person)) AS people,
+    -- metrics.toml: sums of dialogs
     [
         count(),
         sum(toUInt64(t.user_messages)),
@@ -20,6 +23,7 @@ SELECT
         countIf(t.unpriced_calls > 0),
         countIf(isNotNull(t.cost_usd))
     ] AS sums,
+    -- metrics.toml ends
     sum(ifNull(t.cost_usd, toDecimal64(0, 10))) AS cost_usd,
     min(t.received_at) AS first_at,
     max(t.received_at) AS last_at,

@@ -1,5 +1,5 @@
 -- A row: people whose first turn fell into a quarter of an hour, by that turn's bot and source.
-INSERT INTO new_users
+INSERT INTO new_users (day, version, bucket, bot_id, source, new)
 SELECT
     day,
     {version:UInt64} AS version,

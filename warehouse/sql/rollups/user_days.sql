@@ -1,5 +1,14 @@
 -- A row: one person's day with one bot, in this build; or a pseudonym's that is no person.
-INSERT INTO user_days
+INSERT INTO user_days (
+    day, version, bot_id, user_key, is_person,
+    -- metrics.toml: names
+    user_messages, turns, served_turns, answers, incomplete, failed, rejected, cancelled,
+    edited_questions, command_turns, prompt_tokens, completion_tokens, cached_tokens,
+    reasoning_tokens, cost_usd, unpriced, fallbacks, answer_parts, flood_waits,
+    flood_wait_ms, pacing_wait_ms, priced, user_chars, answer_chars,
+    -- metrics.toml ends
+    first_at, last_at
+)
 SELECT
     toDate(intDiv(toUnixTimestamp(t.received_at) + transform(
         roundDown(toUnixTimestamp(t.received_at), {changes:Array(UInt32)}),
@@ -9,30 +18,32 @@ SELECT
     t.bot_id AS bot_id,
     t.user_key AS user_key,
     t.is_person AS is_person,
-    count() AS turns,
+    -- metrics.toml: sums over the ledger
     sum(toUInt64(t.user_messages)) AS user_messages,
+    count() AS turns,
+    countIf(t.status != 'rejected' AND isNotNull(coalesce(t.model_used, t.model_asked))) AS served_turns,
     countIf(t.status = 'answered') AS answers,
-    countIf(t.status = 'failed') AS failed,
-    countIf(t.status = 'cancelled') AS cancelled,
-    countIf(t.status = 'rejected') AS rejected,
     countIf(t.status = 'answered' AND t.reason = 'incomplete') AS incomplete,
-    countIf(isNotNull(t.fallback_cause)) AS fallbacks,
+    countIf(t.status = 'failed') AS failed,
+    countIf(t.status = 'rejected') AS rejected,
+    countIf(t.status = 'cancelled') AS cancelled,
+    countIf(t.reason = 'edited') AS edited_questions,
+    countIf(t.user_messages = 0) AS command_turns,
     sum(toUInt64(ifNull(t.prompt_tokens, 0))) AS prompt_tokens,
     sum(toUInt64(ifNull(t.completion_tokens, 0))) AS completion_tokens,
     sum(toUInt64(ifNull(t.cached_tokens, 0))) AS cached_tokens,
     sum(toUInt64(ifNull(t.reasoning_tokens, 0))) AS reasoning_tokens,
     sum(ifNull(t.cost_usd, toDecimal64(0, 10))) AS cost_usd,
     countIf(t.unpriced_calls > 0) AS unpriced,
-    sum(toUInt64(t.user_chars)) AS user_chars,
-    sum(toUInt64(t.answer_chars)) AS answer_chars,
+    countIf(isNotNull(t.fallback_cause)) AS fallbacks,
     sum(toUInt64(t.answer_parts)) AS answer_parts,
     countIf(t.flood_wait_ms > 0) AS flood_waits,
     sum(toUInt64(t.flood_wait_ms)) AS flood_wait_ms,
-    countIf(
-        t.status != 'rejected' AND isNotNull(coalesce(t.model_used, t.model_asked))
-    ) AS served_turns,
-    countIf(isNotNull(t.cost_usd)) AS priced,
     sum(toUInt64(t.pacing_wait_ms)) AS pacing_wait_ms,
+    countIf(isNotNull(t.cost_usd)) AS priced,
+    sum(toUInt64(t.user_chars)) AS user_chars,
+    sum(toUInt64(t.answer_chars)) AS answer_chars,
+    -- metrics.toml ends
     min(t.received_at) AS first_at,
     max(t.received_at) AS last_at
 FROM turns AS t FINAL

@@ -707,8 +707,12 @@ export interface components {
             active_users: number;
             /** Answers */
             answers: number;
+            /** Command Turns */
+            command_turns: number;
             /** Cost Usd */
             cost_usd: number | null;
+            /** Edited Questions */
+            edited_questions: number;
             /** Failed */
             failed: number;
             /** Latency P50 Ms */
@@ -2432,10 +2436,14 @@ export interface components {
             cached_tokens: number;
             /** Cancelled */
             cancelled: number;
+            /** Command Turns */
+            command_turns: number;
             /** Completion Tokens */
             completion_tokens: number;
             /** Cost Usd */
             cost_usd: number | null;
+            /** Edited Questions */
+            edited_questions: number;
             /** Failed */
             failed: number;
             /** Fallbacks */

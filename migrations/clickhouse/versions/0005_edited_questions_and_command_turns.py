@@ -1,0 +1,28 @@
+"""Adds columns to the rollups: in builds that are there they read as 0."""
+
+from __future__ import annotations
+
+from migrations.clickhouse.ddl import current, run
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+TIERS = ("activity", "daily", "user_days", "quarter_users", "day_users")
+COLUMNS = {
+    "edited_questions": "UInt64",
+    "command_turns": "UInt64",
+}
+
+
+def upgrade() -> None:
+    added = [f"ADD COLUMN IF NOT EXISTS {name} {kind}" for name, kind in COLUMNS.items()]
+    for table in TIERS:
+        run(current().alter_table(table, *added))
+
+
+def downgrade() -> None:
+    dropped = [f"DROP COLUMN IF EXISTS {name}" for name in COLUMNS]
+    for table in TIERS:
+        run(current().alter_table(table, *dropped))
