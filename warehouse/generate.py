@@ -109,7 +109,9 @@ def renewed(text: str) -> str:
 def files() -> Iterator[Path]:
     """Every file with a part to be written."""
     yield PROJECT / "docs" / "data.md"
-    yield PROJECT / "warehouse" / "reports" / "answers.py"
+    yield from (
+        PROJECT / "warehouse" / "reports" / f"{name}.py" for name in ("summary", "activity")
+    )
     yield from (path for path in sorted((PROJECT / "warehouse" / "sql").rglob("*.sql")))
 
 

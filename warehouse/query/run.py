@@ -9,9 +9,9 @@ from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Bucket
 from warehouse.query.request import QueryError, QueryRequest
 from warehouse.query.result import DimensionValue, QueryAnswer, QueryRow
-from warehouse.reports.asking import Parameters, Row, ask, tiers
 from warehouse.reports.figures import FILTERS, MAX_GROUPS, NO_TURNS, grouped
 from warehouse.reports.metric_values import COSTS, METRIC_VALUES, PERCENTILES, MetricValue
+from warehouse.reports.parameters import Parameters, Row, ask, tiers
 from warehouse.snapshot import Snapshot
 
 COLUMNS = {

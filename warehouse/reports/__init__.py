@@ -4,51 +4,28 @@ Every function takes the reader, the snapshot that the whole answer rests on (`s
 and a resolved period (`periods.resolve`), and returns frozen dataclasses. Times are UTC.
 """
 
-from warehouse.reports.answers import (
-    NO_FILTERS,
-    Activity,
-    ActivityPoint,
-    CauseRow,
+from warehouse.reports.activity import Activity, ActivityPoint, activity, overview
+from warehouse.reports.costs import CostPoint, Costs, UnpricedModel, costs
+from warehouse.reports.dialog_places import CursorError
+from warehouse.reports.dialogs import (
+    MOST_AT_ONCE,
     DialogPage,
-    Filters,
-    ModelRow,
-    Models,
     RecentDialog,
-    Summary,
-    TopUser,
-    TopUsersBy,
-    Totals,
+    every_dialog,
+    recent_dialogs,
 )
-from warehouse.reports.costs import costs
-from warehouse.reports.dialogs import MOST_AT_ONCE, CursorError, every_dialog, recent_dialogs
-from warehouse.reports.funnel import funnel
-from warehouse.reports.models import models
-from warehouse.reports.people import lifecycle, retention, stickiness
-from warehouse.reports.people_answers import (
-    CheckResult,
-    Cohort,
-    CohortWidth,
-    CostPoint,
-    Costs,
-    DimensionValues,
-    Freshness,
-    Funnel,
-    FunnelRow,
-    FunnelStep,
-    Heatmap,
-    HeatmapCell,
-    Lifecycle,
-    LifecyclePoint,
-    Quality,
-    ReconciledDay,
-    Retention,
-    Stickiness,
-    StickinessPoint,
-    UnpricedModel,
-)
-from warehouse.reports.state import dimension_values, freshness, quality
-from warehouse.reports.top_users import top_users
-from warehouse.reports.traffic import activity, heatmap, overview, summary
+from warehouse.reports.dimension_values import DimensionValues, dimension_values
+from warehouse.reports.freshness import Freshness, freshness
+from warehouse.reports.funnel import Funnel, FunnelRow, FunnelStep, funnel
+from warehouse.reports.heatmap import Heatmap, HeatmapCell, heatmap
+from warehouse.reports.lifecycle import Lifecycle, LifecyclePoint, lifecycle
+from warehouse.reports.models import CauseRow, ModelRow, Models, models
+from warehouse.reports.quality import CheckResult, Quality, ReconciledDay, quality
+from warehouse.reports.retention import Cohort, CohortWidth, Retention, retention
+from warehouse.reports.shapes import NO_FILTERS, Filters
+from warehouse.reports.stickiness import Stickiness, StickinessPoint, stickiness
+from warehouse.reports.summary import Summary, Totals, summary
+from warehouse.reports.top_users import TopUser, TopUsersBy, top_users
 
 __all__ = [
     "MOST_AT_ONCE",

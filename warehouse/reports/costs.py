@@ -2,14 +2,49 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
 from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Period
-from warehouse.reports.answers import NO_FILTERS, Filters
-from warehouse.reports.asking import money_ratio
+from warehouse.reports.activity import overview
 from warehouse.reports.models import models
-from warehouse.reports.people_answers import CostPoint, Costs, UnpricedModel
-from warehouse.reports.traffic import overview
+from warehouse.reports.parameters import money_ratio
+from warehouse.reports.shapes import NO_FILTERS, Filters
 from warehouse.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class CostPoint:
+    start: datetime
+    cost_usd: Decimal | None
+    unpriced_turns: int
+    tokens: int
+    active_users: int
+    served_users: int
+    cost_per_served_user_usd: Decimal | None
+    """Known cost by served users."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnpricedModel:
+    model: str
+    turns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    cost_usd: Decimal | None
+    unpriced_turns: int
+    unpriced_models: tuple[UnpricedModel, ...]
+    active_users: int
+    served_users: int
+    answers: int
+    cost_per_served_user_usd: Decimal | None
+    """Known cost by served users."""
+    cost_per_answer_usd: Decimal | None
+    points: tuple[CostPoint, ...]
 
 
 async def costs(

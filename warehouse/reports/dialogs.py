@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
-from common.errors import DialyticsError
 from warehouse.clickhouse.reader import Reader
-from warehouse.periods import Period, midnight
-from warehouse.reports.answers import NO_FILTERS, DialogPage, Filters, RecentDialog
-from warehouse.reports.asking import (
+from warehouse.periods import Period
+from warehouse.reports.dialog_places import (
+    AFTER_EVERYTHING,
+    Place,
+    decode_cursor,
+    encode_cursor,
+    listed_places,
+    newest_places,
+    places_between,
+    touches_withheld_day,
+)
+from warehouse.reports.parameters import (
     Parameters,
     Row,
     ask,
@@ -23,28 +31,43 @@ from warehouse.reports.asking import (
     narrowing,
     whole_days,
 )
-from warehouse.reports.ranking import LISTED
+from warehouse.reports.shapes import NO_FILTERS, Filters
 from warehouse.snapshot import Snapshot
 from warehouse.tiers import touched_days
 
-# The ledger is searched backwards in steps that grow, so that the usual page reads an hour of it.
-FIRST_STEP = timedelta(hours=1)
-STEP_GROWTH = 8
 MOST_AT_ONCE = 50_000
 CHUNK_DIALOGS = 1_000
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_DAY = timedelta(days=1)
-# The year 9999: the latest moment that a cursor may name still is a datetime.
-_AFTER_EVERYTHING = (253_370_764_800_000_000, "")
 
-Place = tuple[int, str]
-"""A dialog's newest turn in microseconds, and the dialog."""
+@dataclass(frozen=True, slots=True)
+class RecentDialog:
+    """A dialog with a turn in the period, as the ledger knows it: no text, no name."""
+
+    dialog_id: str
+    bot_id: int
+    user_key: int
+    """The person of the dialog's latest turn (a group's dialog has several)."""
+    users: int
+    chat_type: str
+    language: str | None
+    turns: int
+    user_messages: int
+    answers: int
+    tokens: int
+    cost_usd: Decimal | None
+    unpriced_turns: int
+    first_turn_at: datetime
+    last_turn_at: datetime
+    last_status: str
+    last_model: str | None
 
 
-class CursorError(DialyticsError):
-    """The cursor was not issued by this report."""
+@dataclass(frozen=True, slots=True)
+class DialogPage:
+    dialogs: tuple[RecentDialog, ...]
+    """Newest last turn first."""
+    next_cursor: str | None
+    """Opaque; None on the last page."""
 
 
 async def recent_dialogs(
@@ -69,9 +92,9 @@ async def recent_dialogs(
     Raises:
         CursorError: the cursor was not issued by this report.
     """
-    before = _decode(cursor) if cursor is not None else _AFTER_EVERYTHING
+    before = decode_cursor(cursor) if cursor is not None else AFTER_EVERYTHING
     if cursor is None:
-        listed = await _listed(
+        listed = await listed_places(
             reader, snapshot=snapshot, period=period, filters=filters, limit=limit + 1
         )
         if listed is not None:
@@ -81,7 +104,7 @@ async def recent_dialogs(
             # A turn deleted since the build is on the list until the next one, without figures.
             if len(page.dialogs) == min(limit, len(listed)):
                 return page
-    found = await _newest(
+    found = await newest_places(
         reader, snapshot=snapshot, period=period, filters=filters, before=before, limit=limit + 1
     )
     return await _page(
@@ -111,13 +134,13 @@ async def every_dialog(
     Returns:
         The dialogs in chunks, asked for as they are taken, and whether there are more than `most`.
     """
-    found = await _between(
+    found = await places_between(
         reader,
         snapshot=snapshot,
         period=period,
         filters=filters,
         not_before=period.since,
-        before=_AFTER_EVERYTHING,
+        before=AFTER_EVERYTHING,
         limit=most + 1,
     )
 
@@ -142,7 +165,7 @@ async def _page(
     if not shown:
         return DialogPage((), None)
     dialogs = await _details(reader, shown, snapshot=snapshot, period=period, filters=filters)
-    return DialogPage(dialogs, _encode(shown[-1]) if len(found) > limit else None)
+    return DialogPage(dialogs, encode_cursor(shown[-1]) if len(found) > limit else None)
 
 
 async def _details(
@@ -157,7 +180,7 @@ async def _details(
     span = period.span
     first, last = touched_days(span, snapshot.zone)
     is_whole = whole_days(snapshot, span, narrowed=is_narrowed(filters)).days == span
-    if is_whole and not _is_withheld(snapshot, first, last):
+    if is_whole and not touches_withheld_day(snapshot, first, last):
         builds = {"builds": snapshot.versions(first, last), "bot_id": filters.bot_id}
         rows = [_spread(row) for row in await ask(reader, "dialogs_of_days", dialogs | builds)]
     else:
@@ -167,105 +190,6 @@ async def _details(
             {**moments(span), **ledger(snapshot), **narrowing(filters), **dialogs},
         )
     return tuple(_dialog(row) for row in rows)
-
-
-def _is_withheld(snapshot: Snapshot, first: date, last: date) -> bool:
-    return any(first <= day <= last for day in snapshot.days_withheld())
-
-
-async def _listed(
-    reader: Reader, *, snapshot: Snapshot, period: Period, filters: Filters, limit: int
-) -> list[Place] | None:
-    """The first page from what each day lists; None when that is not sure to be the answer.
-
-    A build lists, for its day and bot, the dialogs of the newest turns. The first `limit` places of
-    each list are enough:
-
-    - A dialog on the page is listed for the day and bot of its newest turn, with that turn:
-      whatever stands before it on that list stands before it on the page. Its places on other
-      lists, and those of dialogs that are not on the page, are never newer than they are.
-    - Fewer than `limit` are found only when no list was cut: then they are all.
-    - A day that the period's start cuts lies behind the whole ones, so it matters only then.
-    - A turn at or after the period's end would come first, wherever the end cuts a day.
-
-    Of a withheld day the ledger leaves out what was corrected since, and the list does not.
-    """
-    if limit > LISTED or is_narrowed(filters):
-        return None
-    first, last = touched_days(period.span, snapshot.zone)
-    starts_whole = midnight(first, snapshot.zone) == period.since
-    if not starts_whole:
-        first += _DAY
-    if first > last or _is_withheld(snapshot, first, last):
-        return None
-    found = _places(
-        await ask(
-            reader,
-            "newest_dialogs",
-            {"builds": snapshot.versions(first, last), "bot_id": filters.bot_id, "limit": limit},
-        )
-    )
-    if found and found[0][0] >= (period.until - _EPOCH) // _MICROSECOND:
-        return None
-    return found if starts_whole or len(found) == limit else None
-
-
-async def _newest(
-    reader: Reader,
-    *,
-    snapshot: Snapshot,
-    period: Period,
-    filters: Filters,
-    before: Place,
-    limit: int,
-) -> list[Place]:
-    """Newest first, strictly before the cursor, from the ledger."""
-    newest = min(period.until, snapshot.data_through, _EPOCH + before[0] * _MICROSECOND)
-    step = FIRST_STEP
-    while True:
-        not_before = max(period.since, newest - step)
-        found = await _between(
-            reader,
-            snapshot=snapshot,
-            period=period,
-            filters=filters,
-            not_before=not_before,
-            before=before,
-            limit=limit,
-        )
-        if len(found) == limit or not_before == period.since:
-            return found
-        step *= STEP_GROWTH
-
-
-async def _between(
-    reader: Reader,
-    *,
-    snapshot: Snapshot,
-    period: Period,
-    filters: Filters,
-    not_before: datetime,
-    before: Place,
-    limit: int,
-) -> list[Place]:
-    rows = await ask(
-        reader,
-        "recent_dialog_ids",
-        {
-            "not_before": not_before,
-            "until": period.until,
-            **ledger(snapshot),
-            **narrowing(filters),
-            "before_micros": before[0],
-            "before_dialog": before[1],
-            "limit": limit,
-        },
-    )
-    return _places(rows)
-
-
-def _places(rows: Sequence[Row]) -> list[Place]:
-    return [(row["last_micros"], row["dialog"]) for row in rows]
 
 
 def _spread(row: Row) -> Row:
@@ -299,19 +223,3 @@ def _dialog(row: Row) -> RecentDialog:
         last_status=row["latest_status"],
         last_model=row["latest_model"] or None,
     )
-
-
-def _encode(place: Place) -> str:
-    return base64.urlsafe_b64encode(f"{place[0]}.{place[1]}".encode()).decode().rstrip("=")
-
-
-def _decode(cursor: str) -> Place:
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        micros, dialog = base64.urlsafe_b64decode(padded.encode()).decode().split(".")
-        place = int(micros), str(UUID(dialog))
-    except (binascii.Error, ValueError) as error:
-        raise CursorError("cursor: not one that this report issued") from error
-    if not 0 <= place[0] < _AFTER_EVERYTHING[0]:
-        raise CursorError("cursor: not one that this report issued")
-    return place

@@ -13,8 +13,8 @@ from itertools import pairwise
 from warehouse.catalogue import SUM_COLUMNS
 from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Span
-from warehouse.reports.answers import Filters
-from warehouse.reports.asking import Parameters, Row, ask, is_narrowed, tiers
+from warehouse.reports.parameters import Parameters, Row, ask, is_narrowed, tiers
+from warehouse.reports.shapes import Filters
 from warehouse.snapshot import Snapshot
 
 _PEOPLE = ("active_users", "served_users", "reached_users", "new_users")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Period
-from warehouse.reports.answers import NO_FILTERS, Filters
-from warehouse.reports.asking import (
+from warehouse.reports.parameters import (
     Row,
     ask,
     cost,
@@ -18,7 +18,7 @@ from warehouse.reports.asking import (
     narrowing,
     ratio,
 )
-from warehouse.reports.people_answers import Funnel, FunnelRow, FunnelStep
+from warehouse.reports.shapes import NO_FILTERS, Filters
 from warehouse.snapshot import Snapshot
 from warehouse.tiers import touched_days
 
@@ -36,6 +36,48 @@ _COUNTS = (
     "priced",
     "cost_usd",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class FunnelStep:
+    """One step: how many could have come here by now, how many did."""
+
+    eligible: int
+    users: int
+    rate: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FunnelRow:
+    """People whose first turn lies in the period, by the source they came from.
+
+    Under filters: those of them whom the filters find active in the period.
+    """
+
+    source: str | None
+    """None: came without a deep link."""
+    started: int
+    """First turn."""
+    activated: FunnelStep
+    """Third turn, ever."""
+    day_1: FunnelStep
+    """Active on exactly the first day after the first one, in the report zone."""
+    day_7: FunnelStep
+    day_30: FunnelStep
+    cost_usd: Decimal | None
+    """All that these people have cost since."""
+    unpriced_turns: int
+    cost_per_activated_usd: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    tz: str
+    total: FunnelRow
+    sources: tuple[FunnelRow, ...]
+    """Most started first, at most 50."""
+    others: FunnelRow | None
+    """All further sources together; None when there is none."""
 
 
 async def funnel(

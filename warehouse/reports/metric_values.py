@@ -6,7 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from warehouse.catalogue import METRICS, SUM_COLUMNS
-from warehouse.reports.asking import P50, P95, P99, Row, cost, money_ratio, percentile, ratio
+from warehouse.reports.parameters import P50, P95, P99, Row, cost, money_ratio, percentile, ratio
 
 MetricValue = int | float | Decimal | None
 

@@ -3,16 +3,85 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from decimal import Decimal
 from typing import Any
 
 from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Period
-from warehouse.reports.answers import NO_FILTERS, CauseRow, Filters, ModelRow, Models
-from warehouse.reports.asking import Row, ask, hybrid, narrowing, ratio
 from warehouse.reports.figures import NO_TURNS
 from warehouse.reports.metric_values import METRIC_VALUES
+from warehouse.reports.parameters import Row, ask, hybrid, narrowing, ratio
+from warehouse.reports.shapes import NO_FILTERS, Filters
 from warehouse.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """One model that answered, or was asked.
+
+    Turns are booked on the model that answered, else on the one asked; only `asked_turns`,
+    `handed_over` and `fallback_rate` are by the model asked.
+    """
+
+    model: str
+    """Empty: no model was asked (rejected turns)."""
+    turns: int
+    served_turns: int
+    """Turns that reached a model."""
+    answers: int
+    failed: int
+    incomplete: int
+    fallbacks: int
+    """Turns booked here that were handed over: answered in place of another model, or, when no
+    model answered, asked of this one first."""
+    share: float
+    """Part of all turns of the period, 0 to 1."""
+    error_rate: float | None
+    """Failed turns by turns that reached a model."""
+    asked_turns: int
+    """Turns that reached a model and for which this one was asked first."""
+    handed_over: int
+    """Of these, turns handed to another model."""
+    fallback_rate: float | None
+    """`handed_over` by `asked_turns`."""
+    active_users: int
+    prompt_tokens: int
+    completion_tokens: int
+    tokens: int
+    cost_usd: Decimal | None
+    unpriced_turns: int
+    cost_per_answer_usd: Decimal | None
+    latency_p50_ms: float | None
+    latency_p95_ms: float | None
+    latency_p99_ms: float | None
+    ttft_p50_ms: float | None
+    ttft_p95_ms: float | None
+    ttft_p99_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CauseRow:
+    """How often one cause led to a fallback or to an outcome that is no whole answer."""
+
+    kind: str
+    """`fallback`, or `outcome` (why turns failed, were rejected, cancelled or cut short)."""
+    cause: str
+    model: str
+    """Of a fallback the model asked; else the one that answered, or was asked when none did.
+    Empty: no model was asked."""
+    turns: int
+    rate: float
+    """Of a fallback by the model's `asked_turns`; else by its `turns`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    models: tuple[ModelRow, ...]
+    """Most turns first."""
+    causes: tuple[CauseRow, ...]
+    """Most turns first."""
+
 
 NEVER_ASKED: Row = {"asked_turns": 0, "handed_over": 0}
 NOTHING_BOOKED: Row = NO_TURNS | {"reasons": {}}

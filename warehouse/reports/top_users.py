@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
 from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Period
-from warehouse.reports.answers import NO_FILTERS, Filters, TopUser, TopUsersBy
-from warehouse.reports.asking import (
+from warehouse.reports.parameters import (
     Parameters,
     ask,
     cost,
@@ -17,11 +21,32 @@ from warehouse.reports.asking import (
     whole_days,
 )
 from warehouse.reports.ranking import contenders
+from warehouse.reports.shapes import NO_FILTERS, Filters
 from warehouse.snapshot import Snapshot
 from warehouse.tiers import touched_days
 
 MAX_LISTED_DAYS = 100
 """The lists of more days are longer than a look at everybody."""
+
+
+class TopUsersBy(StrEnum):
+    MESSAGES = "messages"
+    TOKENS = "tokens"
+    COST = "cost"
+
+
+@dataclass(frozen=True, slots=True)
+class TopUser:
+    user_key: int
+    user_messages: int
+    turns: int
+    answers: int
+    tokens: int
+    cost_usd: Decimal | None
+    unpriced_turns: int
+    last_turn_at: datetime
+
+
 _COLUMNS = {
     TopUsersBy.MESSAGES: "user_messages",
     TopUsersBy.TOKENS: "tokens",

@@ -1,17 +1,17 @@
-"""How a report asks: its statement by name, the parameters that many statements share."""
+"""Runs the statements of reports; parameters and arithmetic that several of them share."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from warehouse.clickhouse.reader import Reader, Written
 from warehouse.clickhouse.statements import statement
-from warehouse.periods import Span, midnight
-from warehouse.reports.answers import Filters
+from warehouse.periods import Period, Span, midnight
+from warehouse.reports.shapes import Filters
 from warehouse.snapshot import Snapshot
 from warehouse.tiers import NO_DAYS, Pieces, by_tier, day_number, pieces, runs, touched_days
 
@@ -113,6 +113,22 @@ def whole_days(snapshot: Snapshot, span: Span, *, narrowed: bool) -> Pieces:
     if narrowed:
         return Pieces(*NO_DAYS, Span(span.since, span.since))
     return pieces(span, snapshot.zone)
+
+
+def days_shown(snapshot: Snapshot, period: Period) -> tuple[date, date]:
+    """The days that the period touches, up to the day that the data reach (at least one)."""
+    first, last = touched_days(period.span, snapshot.zone)
+    return first, max(first, min(last, today(snapshot)))
+
+
+def today(snapshot: Snapshot) -> date:
+    """The day of the report zone that the data reach."""
+    return snapshot.data_through.astimezone(snapshot.zone).date()
+
+
+def each_day(first: date, last: date) -> list[date]:
+    """The days, both ends included."""
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
 
 
 def day_edges(days: Sequence[date]) -> list[tuple[int, int, int]]:

@@ -1,0 +1,95 @@
+"""The series of a period: a point for each bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from warehouse.clickhouse.reader import Reader
+from warehouse.periods import Period
+from warehouse.reports.figures import figures
+from warehouse.reports.metric_values import METRIC_VALUES
+from warehouse.reports.parameters import Row
+from warehouse.reports.shapes import NO_FILTERS, Filters
+from warehouse.reports.summary import Summary, compared_spans, summary_of
+from warehouse.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityPoint:
+    """One bucket of the series. Empty buckets are present with zeros."""
+
+    start: datetime
+    """UTC; the bucket's start on the zone's clock, cut at the period's start."""
+    # metrics.toml: fields of series
+    user_messages: int
+    turns: int
+    served_turns: int
+    answers: int
+    failed: int
+    rejected: int
+    edited_questions: int
+    command_turns: int
+    active_users: int
+    served_users: int
+    new_users: int
+    tokens: int
+    cost_usd: Decimal | None
+    unpriced_turns: int
+    latency_p50_ms: float | None
+    latency_p95_ms: float | None
+    # metrics.toml ends
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    points: tuple[ActivityPoint, ...]
+    previous: tuple[ActivityPoint, ...]
+    """Points of the period before, in order; empty unless asked for. May be fewer (it is cut)."""
+
+
+_POINT: list[tuple[str, Callable[[Row], Any]]] = [
+    (field.name, METRIC_VALUES[field.name]) for field in fields(ActivityPoint)[1:]
+]
+
+
+async def activity(
+    reader: Reader,
+    *,
+    snapshot: Snapshot,
+    period: Period,
+    filters: Filters = NO_FILTERS,
+    compare: bool = False,
+) -> Activity:
+    """One point per bucket of the period, empty ones as zeros."""
+    _, found = await overview(
+        reader, snapshot=snapshot, period=period, filters=filters, compare=compare
+    )
+    return found
+
+
+async def overview(
+    reader: Reader,
+    *,
+    snapshot: Snapshot,
+    period: Period,
+    filters: Filters = NO_FILTERS,
+    compare: bool = False,
+) -> tuple[Summary, Activity]:
+    """Totals and points of the period in one statement, and with `compare` of the one before."""
+    spans = compared_spans(snapshot, period, compare=compare)
+    found = await figures(
+        reader,
+        snapshot=snapshot,
+        spans=[(span, period.bucket_starts(span)) for span in spans],
+        filters=filters,
+    )
+    *before, current = [tuple(_point(*point) for point in each.points) for each in found]
+    return summary_of(spans, found), Activity(current, before[0] if before else ())
+
+
+def _point(start: datetime, row: Row) -> ActivityPoint:
+    return ActivityPoint(start, **{name: value(row) for name, value in _POINT})
