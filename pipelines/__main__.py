@@ -19,7 +19,7 @@ from pipelines.runtime.home import (
     write_home,
 )
 from pipelines.runtime.storage import prepare_storage
-from pipelines.settings import DagsterSettings, Stores, load_stores
+from pipelines.settings import DagsterSettings, PipelineSettings, load_settings
 from warehouse.clickhouse.client import Writer
 from warehouse.errors import ServerTooOldError, WarehouseUnavailableError
 
@@ -36,7 +36,7 @@ def main() -> int:
     settings = load(DagsterSettings)
     if arguments.process == "code-server":
         # Fail here in one line rather than inside Dagster.
-        refuse_wrong_stores(load_stores())
+        refuse_wrong_stores(load_settings())
         warn_if_open(
             "DAGSTER_CODE_BIND_HOST",
             settings.dagster_code_bind_host,
@@ -51,15 +51,15 @@ def main() -> int:
     return 0
 
 
-def refuse_wrong_stores(stores: Stores) -> None:
+def refuse_wrong_stores(settings: PipelineSettings) -> None:
     """A store that does not answer is waited for by every run; one that cannot be used never is.
 
     Raises:
         SettingError: a store refuses its address, or is too old.
     """
-    asyncio.run(refuse_wrong_server(stores.database))
+    asyncio.run(refuse_wrong_server(settings.database))
     try:
-        Writer(stores.warehouse, answer_seconds=ANSWER_SECONDS).close()
+        Writer(settings.warehouse, answer_seconds=ANSWER_SECONDS).close()
     except ServerTooOldError as error:
         raise SettingError("CLICKHOUSE_URL", str(error)) from error
     except WarehouseUnavailableError as error:

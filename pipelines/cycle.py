@@ -1,6 +1,6 @@
 """One cycle: replicate what is new, rebuild and publish what it changed, collect what is old.
 
-Everything that moves data runs inside `exclusively`: batch, backfill, reconcile, collection.
+Everything that moves data runs inside `exclusive_run`: batch, backfill, reconcile, collection.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from pipelines.replication.batch import (
 from pipelines.replication.watermark import Watermark, Watermarks
 from pipelines.rollups.build import Publication, Rollups
 from pipelines.rollups.checks import record_lag
-from pipelines.settings import Stores
+from pipelines.settings import PipelineSettings
 from pipelines.source.postgres import Source
 from warehouse.clickhouse.client import Writer
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class PipelineRun:
     """Open connections under the lock."""
 
     source: Source
@@ -51,7 +51,7 @@ class Session:
             record_lag(
                 self.writer,
                 lag_seconds=batch.replication_lag_seconds,
-                held_by=batch.held_by,
+                blocked_by=batch.blocked_by,
                 alert_seconds=self.alert_seconds,
             )
         return batch
@@ -63,14 +63,14 @@ class Session:
         """
         status = self.source.status()
         last = Watermarks(self.writer).last()
-        head = self.rollups.head()
+        current = self.rollups.current_publication()
         if (
             last is None
-            or head is None
+            or current is None
             or resync_reason(last, status)
             or not last.is_finished
-            or (head.epoch, head.watermark) != (last.epoch, last.watermark)
-            or not self.rollups.is_of_this_tzdata(head)
+            or (current.epoch, current.watermark) != (last.epoch, last.watermark)
+            or not self.rollups.is_of_this_tzdata(current)
             or self.source.has_rows(last.watermark, status.horizon)
         ):
             return True
@@ -78,10 +78,10 @@ class Session:
             "freshness",
             [
                 {
-                    "publication": head.publication,
+                    "publication": current.publication,
                     "data_through": status.data_through,
                     "lag_seconds": status.lag_seconds,
-                    "held_by": status.held_by if status.lag_seconds >= 1 else "",
+                    "held_by": status.blocked_by if status.lag_seconds >= 1 else "",
                     "checked_at": status.clock,
                 }
             ],
@@ -89,7 +89,7 @@ class Session:
         record_lag(
             self.writer,
             lag_seconds=status.lag_seconds,
-            held_by=status.held_by,
+            blocked_by=status.blocked_by,
             alert_seconds=self.alert_seconds,
         )
         return False
@@ -113,10 +113,10 @@ class Session:
             self.rollups.collect()
         return publication
 
-    def gather(self) -> int:
+    def compact(self) -> int:
         """Publish what is new, then put scattered days together. Returns the days that moved."""
         self.publish()
-        return len(self.rollups.gather(self.state()))
+        return len(self.rollups.compact(self.state()))
 
     def cycle(self) -> tuple[Batch, Publication | None]:
         """One batch and its publication, one trace."""
@@ -125,36 +125,38 @@ class Session:
 
 
 @contextmanager
-def exclusively(stores: Stores, *, step: Step = no_step) -> Iterator[Session]:
+def exclusive_run(settings: PipelineSettings, *, step: Step = no_step) -> Iterator[PipelineRun]:
     """Connections to both stores, holding the lock until the end.
 
     Raises:
         BusyError: somebody else held the lock for too long.
     """
-    settings = stores.pipelines
+    section = settings.pipelines
     with (
-        Source(stores.database.libpq_url) as source,
-        Writer(stores.warehouse) as writer,
+        Source(settings.database.libpq_url) as source,
+        Writer(settings.warehouse) as writer,
     ):
-        source.lock(wait_seconds=settings.lock_wait_seconds)
-        yield Session(
+        source.lock(wait_seconds=section.lock_wait_seconds)
+        yield PipelineRun(
             source=source,
             writer=writer,
-            alert_seconds=settings.replication_alert_seconds,
+            alert_seconds=section.replication_alert_seconds,
             replication=Replication(
-                source, writer, page_rows=settings.replication_page_rows, step=step
+                source, writer, page_rows=section.replication_page_rows, step=step
             ),
             rollups=Rollups(
                 writer,
-                zone=stores.report.report_timezone,
-                grace_seconds=settings.snapshot_grace_seconds,
+                zone=settings.report.report_timezone,
+                grace_seconds=section.snapshot_grace_seconds,
                 confirm_lock=source.confirm_lock,
                 step=step,
             ),
         )
 
 
-def run_cycle(stores: Stores, *, step: Step = no_step) -> tuple[Batch, Publication | None]:
+def run_cycle(
+    settings: PipelineSettings, *, step: Step = no_step
+) -> tuple[Batch, Publication | None]:
     """One whole cycle."""
-    with exclusively(stores, step=step) as session:
-        return session.cycle()
+    with exclusive_run(settings, step=step) as pipeline_run:
+        return pipeline_run.cycle()

@@ -27,25 +27,25 @@ from pipelines.defs.operator import digest_job, notices_job, operator_schedules
 from pipelines.defs.prune import prune_job
 from pipelines.defs.quality import expectations
 from pipelines.runtime.metrics_server import export_metrics
-from pipelines.settings import DagsterSettings, Stores, load_stores
+from pipelines.settings import DagsterSettings, PipelineSettings, load_settings
 
 
-def build_definitions(stores: Stores, *, keep_days: int = 3) -> dg.Definitions:
+def build_definitions(settings: PipelineSettings, *, keep_days: int = 3) -> dg.Definitions:
     """Assets, jobs, sensor and schedules over the given stores."""
-    ledger = ledger_assets(stores)
-    rollups = rollup_assets(stores)
+    ledger = ledger_assets(settings)
+    rollups = rollup_assets(settings)
     process_log = dg.LoggerDefinition(_process_log)
-    follow = follow_job(stores, log=process_log)
-    checks = expectations(stores)
+    follow = follow_job(settings, log=process_log)
+    checks = expectations(settings)
     return dg.Definitions(
         asset_checks=checks,
         assets=[*SOURCES, ledger, rollups],
         jobs=[
             follow,
-            nightly_job(stores, log=process_log),
+            nightly_job(settings, log=process_log),
             prune_job(keep_days=keep_days, log=process_log),
-            digest_job(stores, log=process_log),
-            notices_job(stores, log=process_log),
+            digest_job(settings, log=process_log),
+            notices_job(settings, log=process_log),
             dg.define_asset_job(
                 QUALITY_JOB,
                 selection=dg.AssetSelection.checks(*checks),
@@ -60,8 +60,8 @@ def build_definitions(stores: Stores, *, keep_days: int = 3) -> dg.Definitions:
                 tags={**MOVES_DATA, **HEAVY},
             ),
         ],
-        sensors=[new_data_sensor(stores, follow)],
-        schedules=[*schedules(stores), *operator_schedules(stores)],
+        sensors=[new_data_sensor(settings, follow)],
+        schedules=[*schedules(settings), *operator_schedules(settings)],
         executor=dg.in_process_executor,
         loggers={"console": process_log},
     )
@@ -92,6 +92,6 @@ def defs() -> dg.Definitions:
     for name in ("dagster", "dagster.code_server"):
         logging.getLogger(name).handlers.clear()
     return build_definitions(
-        load_stores(),
+        load_settings(),
         keep_days=settings.dagster_keep_days,
     )

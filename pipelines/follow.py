@@ -11,15 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from common.log import get_logger
-from pipelines.cycle import exclusively
+from pipelines.cycle import exclusive_run
 from pipelines.errors import BusyError, LockLostError, SchemaDriftError, SourceError
 from pipelines.replication.batch import Batch
 from pipelines.rollups.build import Publication
-from pipelines.settings import Stores
+from pipelines.settings import PipelineSettings
 from pipelines.source.postgres import FOLLOWER, Source
 from warehouse.errors import WarehouseUnavailableError
 
-PASSING = (BusyError, LockLostError, SourceError, WarehouseUnavailableError)
+TRANSIENT_ERRORS = (BusyError, LockLostError, SourceError, WarehouseUnavailableError)
 """What may be gone at the next attempt."""
 ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 1.0
@@ -29,12 +29,12 @@ log = get_logger(__name__)
 OnCycle = Callable[[Batch, Publication | None], None]
 
 
-def nothing() -> None:
+def no_op() -> None:
     """Rest."""
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
+class FollowSummary:
     """What one follower did."""
 
     cycles: int
@@ -42,22 +42,22 @@ class Followed:
 
 
 class Follower:
-    """Runs cycles; calls `on_cycle` after each and `on_rest` before each pause."""
+    """Runs cycles; calls `on_cycle` after each and `on_pause` before each pause."""
 
     def __init__(
         self,
-        stores: Stores,
+        settings: PipelineSettings,
         *,
         on_cycle: OnCycle,
-        on_rest: Callable[[], None] = nothing,
+        on_pause: Callable[[], None] = no_op,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._stores = stores
+        self._settings = settings
         self._on_cycle = on_cycle
-        self._on_rest = on_rest
+        self._on_pause = on_pause
         self._sleep = sleep
 
-    def run(self) -> Followed:
+    def run(self) -> FollowSummary:
         """Follow until nothing was new for the idle time, or the run's time is up.
 
         Raises:
@@ -65,18 +65,18 @@ class Follower:
             SchemaDriftError: at once; repeating would not help.
             PipelineError, WarehouseError: after the last attempt.
         """
-        settings = self._stores.pipelines
+        section = self._settings.pipelines
         cycles = rows = failures = 0
         started = quiet_since = time.monotonic()
-        with Source(self._stores.database.libpq_url) as source:
+        with Source(self._settings.database.libpq_url) as source:
             source.become_follower()
-            while time.monotonic() - started < settings.follow_run_seconds:
+            while time.monotonic() - started < section.follow_run_seconds:
                 source.confirm_lock(FOLLOWER)
                 try:
                     batch = self._cycle()
                 except SchemaDriftError:
                     raise
-                except PASSING as error:
+                except TRANSIENT_ERRORS as error:
                     failures += 1
                     if failures >= ATTEMPTS:
                         raise
@@ -88,30 +88,30 @@ class Follower:
                 if batch is not None:
                     cycles, rows = cycles + 1, rows + batch.rows
                     quiet_since = time.monotonic()
-                elif time.monotonic() - quiet_since >= settings.follow_idle_seconds:
+                elif time.monotonic() - quiet_since >= section.follow_idle_seconds:
                     break
-                self._on_rest()
-                self._sleep(settings.cycle_seconds)
-        return Followed(cycles=cycles, rows=rows)
+                self._on_pause()
+                self._sleep(section.cycle_seconds)
+        return FollowSummary(cycles=cycles, rows=rows)
 
     def _cycle(self) -> Batch | None:
-        with exclusively(self._stores) as session:
-            if not session.is_behind():
+        with exclusive_run(self._settings) as pipeline_run:
+            if not pipeline_run.is_behind():
                 return None
-            batch, publication = session.cycle()
+            batch, publication = pipeline_run.cycle()
         self._on_cycle(batch, publication)
         return batch
 
 
-def new_data(stores: Stores) -> str:
+def reason_to_follow(settings: PipelineSettings) -> str:
     """Why a follower should be started; empty when there is one, or nothing is new.
 
     Raises:
         DialyticsError: a store does not answer.
     """
     try:
-        with exclusively(stores) as session:
-            if session.source.has_follower() or not session.is_behind():
+        with exclusive_run(settings) as pipeline_run:
+            if pipeline_run.source.has_follower() or not pipeline_run.is_behind():
                 return ""
             return "new data"
     except BusyError:

@@ -20,7 +20,7 @@ LAST_BACKUP = "last-backup"
 """File in DATA_DIR that `make backup` and deploy/backup.sh touch when they have finished."""
 
 
-class PipelineSettings(Section):
+class PipelineSection(Section):
     """Replication, rollups and their upkeep."""
 
     replication_page_rows: int = Field(default=400_000, ge=100, le=1_000_000)
@@ -134,24 +134,24 @@ def _names(listed: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Stores:
+class PipelineSettings:
     """Everything that a process of the pipelines is configured with."""
 
     database: DatabaseSettings
     warehouse: WarehouseSettings
-    pipelines: PipelineSettings
+    pipelines: PipelineSection
     report: ReportSettings
 
 
-def load_stores() -> Stores:
+def load_settings() -> PipelineSettings:
     """Settings of both stores and of the pipelines.
 
     Raises:
         SettingError: naming the first setting that is missing or wrong.
     """
-    return Stores(
+    return PipelineSettings(
         database=load(DatabaseSettings),
         warehouse=load(WarehouseSettings),
-        pipelines=load(PipelineSettings),
+        pipelines=load(PipelineSection),
         report=load(ReportSettings),
     )

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 from warehouse.moments import PeriodError, in_utc, zone_named
 
 QUARTER = timedelta(minutes=15)
-LONGEST_PERIOD_DAYS = 3 * 366
-MOST_BUCKETS = 3_000
+MAX_PERIOD_DAYS = 3 * 366
+MAX_BUCKETS = 3_000
 
 
 class Bucket(StrEnum):
@@ -166,9 +166,9 @@ def resolve(
         begin = midnight(_first_day(name, today, begins=begins), zone)
         end = midnight(today + timedelta(days=1), zone)
     period = Period(name, begin, end, tz, bucket or _usual_bucket(name, begin, end))
-    if _least_buckets(period) > MOST_BUCKETS:
+    if _least_buckets(period) > MAX_BUCKETS:
         raise PeriodError(
-            "bucket", f"{period.bucket} makes more than {MOST_BUCKETS} points of this period"
+            "bucket", f"{period.bucket} makes more than {MAX_BUCKETS} points of this period"
         )
     return period
 
@@ -180,7 +180,7 @@ def _first_day(name: PeriodName, today: date, *, begins: date | None) -> date:
         return today.replace(day=1)
     if name is PeriodName.LAST_12_MONTHS:
         return months_before(today, 11)
-    earliest = today - timedelta(days=LONGEST_PERIOD_DAYS - 1)
+    earliest = today - timedelta(days=MAX_PERIOD_DAYS - 1)
     return max(earliest, min(begins or earliest, today))
 
 
@@ -263,8 +263,8 @@ def _custom(since: datetime | None, until: datetime | None) -> tuple[datetime, d
     begin, end = (_edge(field, edge) for field, edge in (("from", since), ("to", until)))
     if begin >= end:
         raise PeriodError("to", "must be later than from")
-    if end - begin > timedelta(days=LONGEST_PERIOD_DAYS):
-        raise PeriodError("to", f"at most {LONGEST_PERIOD_DAYS} days after from")
+    if end - begin > timedelta(days=MAX_PERIOD_DAYS):
+        raise PeriodError("to", f"at most {MAX_PERIOD_DAYS} days after from")
     return begin, end
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from warehouse.clickhouse.reader import Reader, Written
+from warehouse.clickhouse.reader import ArrayLiteral, Reader
 from warehouse.clickhouse.statements import statement
 from warehouse.periods import Span, ceil_to_quarter, midnight
 from warehouse.tiers import touched_days
@@ -103,7 +103,7 @@ class Snapshot:
     def days_withheld(self) -> tuple[date, ...]:
         return tuple(day for day, build in sorted(self.builds.items()) if build.is_withheld)
 
-    def held_back(self) -> list[tuple[int, int, int]]:
+    def rows_excluded(self) -> list[tuple[int, int, int]]:
         """Since, until (Unix seconds) and watermark of each day that keeps older numbers."""
         return [
             (
@@ -115,13 +115,13 @@ class Snapshot:
             if build.is_withheld
         ]
 
-    def versions(self, first: date, last: date) -> Written:
+    def versions(self, first: date, last: date) -> ArrayLiteral:
         """(day, version) of the builds that serve the days, both ends included."""
         return self.versions_of(day for day in self.builds if first <= day <= last)
 
-    def versions_of(self, days: Iterable[date]) -> Written:
+    def versions_of(self, days: Iterable[date]) -> ArrayLiteral:
         """The same for these days, each of which has one; of type Array(Tuple(Date, UInt64))."""
-        return Written(f"('{day}',{self.builds[day].version})" for day in days)
+        return ArrayLiteral(f"('{day}',{self.builds[day].version})" for day in days)
 
 
 NOTHING_PUBLISHED = Snapshot(
@@ -143,61 +143,66 @@ async def resolve(reader: Reader, *, known: Snapshot | None = None) -> Snapshot:
     """
     if known is not None and not known.is_empty:
         rows = await reader.rows("news", statement("reports/news"), {"known": known.publication})
-        found = _following(known, rows)
+        found = _next_snapshot(known, rows)
         if found is not None:
             return found
-    heads = await reader.rows("head", statement("reports/head"), {})
-    if not heads:
+    publications = await reader.rows("head", statement("reports/head"), {})
+    if not publications:
         return NOTHING_PUBLISHED
-    head = heads[0]
+    current = publications[0]
     builds = await reader.rows(
         "builds",
         statement("reports/builds"),
-        {name: head[name] for name in ("publication", "epoch", "zone")},
+        {name: current[name] for name in ("publication", "epoch", "zone")},
     )
-    return _snapshot(head, {row["day"]: Build(*row["build"]) for row in builds})
+    return _snapshot(current, {row["day"]: Build(*row["build"]) for row in builds})
 
 
-def _following(known: Snapshot, rows: Sequence[Mapping[str, Any]]) -> Snapshot | None:
+def _next_snapshot(known: Snapshot, rows: Sequence[Mapping[str, Any]]) -> Snapshot | None:
     """The newest snapshot, from what was published since; None when it does not follow.
 
     One publication is one part of its table: where it is seen, all of its builds are.
     """
-    heads = [row for row in rows if row["day"] == BEGINNING.date()]
-    head = max(
-        heads, key=lambda row: (row["epoch"], row["watermark"], row["publication"]), default=None
+    publications = [row for row in rows if row["day"] == BEGINNING.date()]
+    current = max(
+        publications,
+        key=lambda row: (row["epoch"], row["watermark"], row["publication"]),
+        default=None,
     )
-    if head is None or (head["epoch"], head["zone"]) != (known.epoch, known.report_timezone):
+    if current is None or (current["epoch"], current["zone"]) != (
+        known.epoch,
+        known.report_timezone,
+    ):
         return None
-    news: dict[date, Build] = {}
+    changed: dict[date, Build] = {}
     for row in rows:
         is_build = row["day"] != BEGINNING.date() and row["publication"] > known.publication
-        is_ours = (row["epoch"], row["zone"]) == (head["epoch"], head["zone"])
-        if not is_build or not is_ours or row["publication"] > head["publication"]:
+        is_ours = (row["epoch"], row["zone"]) == (current["epoch"], current["zone"])
+        if not is_build or not is_ours or row["publication"] > current["publication"]:
             continue
-        before = news.get(row["day"]) or known.builds.get(row["day"])
+        before = changed.get(row["day"]) or known.builds.get(row["day"])
         # As `builds.sql` has it: the later state of the ledger, and of one state the later build.
         if before is None or row["watermark"] >= before.watermark:
-            news[row["day"]] = Build(*(row[name] for name in BUILD))
-    through = [head["data_through"]]
-    publication, told = head["told"]
-    if publication == head["publication"]:
-        through.append(told)
-    if known.publication == head["publication"]:
+            changed[row["day"]] = Build(*(row[name] for name in BUILD))
+    through = [current["data_through"]]
+    publication, last_checked = current["last_checked"]
+    if publication == current["publication"]:
+        through.append(last_checked)
+    if known.publication == current["publication"]:
         through.append(known.data_through)
-    head = {**head, "data_through": max(through)}
-    return _snapshot(head, {**known.builds, **news} if news else known.builds)
+    current = {**current, "data_through": max(through)}
+    return _snapshot(current, {**known.builds, **changed} if changed else known.builds)
 
 
-def _snapshot(head: Mapping[str, Any], builds: dict[date, Build]) -> Snapshot:
-    through: datetime = head["data_through"]
+def _snapshot(current: Mapping[str, Any], builds: dict[date, Build]) -> Snapshot:
+    through: datetime = current["data_through"]
     return Snapshot(
-        id=f"{head['epoch']}.{head['publication']}.{int(through.timestamp() * 1000)}",
-        publication=head["publication"],
-        epoch=head["epoch"],
-        watermark=head["watermark"],
+        id=f"{current['epoch']}.{current['publication']}.{int(through.timestamp() * 1000)}",
+        publication=current["publication"],
+        epoch=current["epoch"],
+        watermark=current["watermark"],
         data_through=through,
-        published_at=head["published_at"],
-        report_timezone=head["zone"],
+        published_at=current["published_at"],
+        report_timezone=current["zone"],
         builds=builds,
     )

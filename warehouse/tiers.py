@@ -18,7 +18,7 @@ NO_DAYS = (date(1970, 1, 2), date(1970, 1, 1))
 
 
 @dataclass(frozen=True, slots=True)
-class Pieces:
+class SplitSpan:
     """A span cut into whole days of the report zone and what is left around them."""
 
     first_day: date
@@ -28,7 +28,7 @@ class Pieces:
     """The moments of the whole days; empty at `since` without any."""
 
 
-def pieces(span: Span, report_zone: ZoneInfo) -> Pieces:
+def split_span(span: Span, report_zone: ZoneInfo) -> SplitSpan:
     """The whole days come from the daily tier, the rest from the finer one: both are exact."""
     first = _day_of(span.since, report_zone)
     if midnight(first, report_zone) < span.since:
@@ -36,11 +36,11 @@ def pieces(span: Span, report_zone: ZoneInfo) -> Pieces:
     end = _day_of(span.until, report_zone)
     begins, ends = midnight(first, report_zone), midnight(end, report_zone)
     if ends <= begins:
-        return Pieces(*NO_DAYS, Span(span.since, span.since))
-    return Pieces(first, end - timedelta(days=1), Span(begins, ends))
+        return SplitSpan(*NO_DAYS, Span(span.since, span.since))
+    return SplitSpan(first, end - timedelta(days=1), Span(begins, ends))
 
 
-def by_tier(
+def split_by_tier(
     days: Iterable[date], edges: Iterable[datetime], report_zone: ZoneInfo
 ) -> tuple[list[date], list[date]]:
     """The days that the daily tier answers for, and those that are cut by an edge.
@@ -70,7 +70,7 @@ def touched_days(span: Span, report_zone: ZoneInfo) -> tuple[date, date]:
     )
 
 
-def runs(edges: Sequence[int]) -> list[tuple[int, int, int]]:
+def run_length_encode(edges: Sequence[int]) -> list[tuple[int, int, int]]:
     """Ascending numbers as arithmetic runs (start, step, count): short however many they are."""
     found: list[tuple[int, int, int]] = []
     for edge in edges:

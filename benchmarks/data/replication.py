@@ -20,7 +20,7 @@ from typing import Any
 import psycopg
 
 from benchmarks.data.ledger import fill_postgres
-from benchmarks.data.movers import MOVERS, Task
+from benchmarks.data.loaders import MOVERS, Task
 from benchmarks.data.stores import (
     POSTGRES_OPTIONS,
     PROJECT,
@@ -28,7 +28,7 @@ from benchmarks.data.stores import (
     postgres,
 )
 from benchmarks.timing import machine, table
-from pipelines.settings import PipelineSettings
+from pipelines.settings import PipelineSection
 from pipelines.source.columns import TURNS
 from warehouse.clickhouse.client import Writer
 
@@ -45,7 +45,7 @@ DESCRIPTIONS = {
 def move(name: str, task: Task) -> dict[str, float]:
     """One run of one way."""
     outcome = subprocess.run(  # noqa: S603 # the project's own program
-        [sys.executable, "-m", "benchmarks.data.movers", name],
+        [sys.executable, "-m", "benchmarks.data.loaders", name],
         cwd=PROJECT,
         input=json.dumps(asdict(task)),
         capture_output=True,
@@ -93,7 +93,7 @@ def equal(writer: Writer, url: str) -> bool:
 
 
 def measure(rows: int, *, rounds: int, names: list[str]) -> dict[str, list[dict[str, float]]]:
-    page_rows = PipelineSettings.model_fields["replication_page_rows"].default
+    page_rows = PipelineSection.model_fields["replication_page_rows"].default
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     address = free_address()
     options = {**POSTGRES_OPTIONS, "listen_addresses": address}

@@ -60,7 +60,7 @@ from warehouse.snapshot import resolve as resolve_snapshot
 
 OTHER_ZONE = "Asia/Kathmandu"
 OF_POSTGRES = ("postgres", "postgres_matview")
-CONTENDERS = ("ours", "ours_with_snapshot", "ours_first", *OF_POSTGRES, "facts", "uniq")
+ALTERNATIVES = ("ours", "ours_with_snapshot", "ours_first", *OF_POSTGRES, "facts", "uniq")
 SINCE, UNTIL = BEGIN, BEGIN + timedelta(days=DAYS)
 MEBIBYTE = 1 << 20
 DISK = """
@@ -117,7 +117,7 @@ class Ours:
 Report = Callable[[Ours], Awaitable[list[tuple[Any, ...]]]]
 
 
-def contenders(
+def alternatives(
     reader: reading.Reader, connection: asyncpg.Connection, snapshot: Snapshot
 ) -> dict[str, dict[str, Answer]]:
     """Question -> contender -> how it is asked."""
@@ -181,7 +181,7 @@ async def measure(
         snapshot = await resolve_snapshot(reader)
         times: dict[str, dict[str, Times]] = {}
         exact = True
-        for question, every in contenders(reader, connection, snapshot).items():
+        for question, every in alternatives(reader, connection, snapshot).items():
             asked = {
                 name: ask for name, ask in every.items() if connection or name not in OF_POSTGRES
             }
@@ -229,7 +229,7 @@ def outcome(times: Mapping[str, Mapping[str, Times]], *, exact: bool) -> dict[st
 
     both = ("series", "totals")
     return {
-        **{f"{name}_ms": slower(name, *both) for name in CONTENDERS},
+        **{f"{name}_ms": slower(name, *both) for name in ALTERNATIVES},
         "ratio_postgres": ratio("postgres"),
         "ratio_facts": ratio("facts"),
         "exact": exact,
@@ -279,9 +279,9 @@ def main() -> None:
     print(", ".join(f"{name} {taken} ms" for name, taken in overhead.items()) + "\n")
     print(
         table(
-            ("question, ms: median (min-max)", *CONTENDERS),
+            ("question, ms: median (min-max)", *ALTERNATIVES),
             [
-                (question, *(asked.get(name, "") for name in CONTENDERS))
+                (question, *(asked.get(name, "") for name in ALTERNATIVES))
                 for question, asked in times.items()
             ],
         )

@@ -144,7 +144,7 @@ PARAMETERS = {
     "since": "picked_since",
     "until": "picked_until",
     "builds": "published_builds",
-    "held_back": "held_days",
+    "rows_excluded": "held_days",
     "days": "whole_builds",
     "quarters": "cut_builds",
     "spans": "[toUnixTimestamp(picked_since), toUnixTimestamp(picked_until)]",
@@ -157,7 +157,7 @@ PARAMETERS = {
     "watermark": "ledger_watermark",
     "today": "ledger_today",
     "publication": "last_publication",
-    "is_narrowed": "people_narrowed",
+    "is_filtered": "people_narrowed",
     # What is not filtered and not grouped by, see `figures_narrowed`.
     **{f"{dimension}_{operator}": "[]" for dimension, operator in FILTERS},
     **{f"by_{dimension}": "false" for dimension in GROUPS},

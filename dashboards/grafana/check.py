@@ -32,7 +32,7 @@ from embedded.stack.lifecycle import Progress, Stack
 from embedded.stack.plan import Plan
 from embedded.stack.smoke import isolated_plan
 from pipelines.cycle import run_cycle
-from pipelines.settings import PipelineSettings, Stores
+from pipelines.settings import PipelineSection, PipelineSettings
 from warehouse import reports
 from warehouse.clickhouse.client import Reader
 from warehouse.periods import Bucket, Period, PeriodName
@@ -87,11 +87,11 @@ def main() -> int:
     return 0 if result.ok else 1
 
 
-def _stores(plan: Plan) -> Stores:
-    return Stores(
+def _stores(plan: Plan) -> PipelineSettings:
+    return PipelineSettings(
         database=DatabaseSettings.model_validate({"database_url": plan.database_url()}),
         warehouse=_warehouse(plan),
-        pipelines=PipelineSettings.model_validate({}),
+        pipelines=PipelineSection.model_validate({}),
         report=ReportSettings.model_validate({}),
     )
 

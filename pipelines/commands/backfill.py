@@ -16,19 +16,19 @@ from common.errors import SettingError
 from common.log import configure_logging
 from common.process import run
 from common.settings import RuntimeSettings, load
-from pipelines.cycle import exclusively
+from pipelines.cycle import exclusive_run
 from pipelines.rollups.build import Publication
-from pipelines.settings import Stores, load_stores
+from pipelines.settings import PipelineSettings, load_settings
 
-LONGEST_RANGE_DAYS = 20_000
+MAX_RANGE_DAYS = 20_000
 
 
-def backfill(stores: Stores, *, first: date, last: date) -> Publication:
+def backfill(settings: PipelineSettings, *, first: date, last: date) -> Publication:
     """Rebuild the days from `first` to `last`, both included, and publish them together."""
     days = [first + timedelta(days=shift) for shift in range((last - first).days + 1)]
-    with exclusively(stores) as session:
-        publication = session.rollups.rebuild(session.state(), days)
-        session.rollups.collect()
+    with exclusive_run(settings) as pipeline_run:
+        publication = pipeline_run.rollups.rebuild(pipeline_run.state(), days)
+        pipeline_run.rollups.collect()
     return publication
 
 
@@ -39,15 +39,15 @@ def main() -> int:
     parser.add_argument("--from", dest="first", type=date.fromisoformat, required=True)
     parser.add_argument("--to", dest="last", type=date.fromisoformat, required=True)
     arguments = parser.parse_args()
-    if not 0 <= (arguments.last - arguments.first).days < LONGEST_RANGE_DAYS:
+    if not 0 <= (arguments.last - arguments.first).days < MAX_RANGE_DAYS:
         raise SettingError("--to", "must be the same day as --from or a later one")
     configure_logging(load(RuntimeSettings), service="pipelines")
-    stores = load_stores()
-    publication = backfill(stores, first=arguments.first, last=arguments.last)
+    settings = load_settings()
+    publication = backfill(settings, first=arguments.first, last=arguments.last)
     # Imported when the lock is free again: it takes seconds.
     from pipelines.quality.validate import validate  # noqa: PLC0415
 
-    results = validate(stores, since=arguments.first, until=arguments.last)
+    results = validate(settings, since=arguments.first, until=arguments.last)
     outcome = {
         "days": len(publication.days),
         "turns": publication.turns,

@@ -17,7 +17,7 @@ from datetime import datetime
 from common.log import configure_logging
 from common.process import run
 from common.settings import RuntimeSettings, load
-from pipelines.settings import Stores, load_stores
+from pipelines.settings import PipelineSettings, load_settings
 from pipelines.source.postgres import Source
 from warehouse.clickhouse.client import Writer
 
@@ -39,7 +39,7 @@ SELECT (SELECT count(*) FROM turns WHERE user_key = %(person)s AND status <> 'pe
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class ErasureCheck:
     """What both stores still hold of one person."""
 
     person: int
@@ -67,15 +67,15 @@ class Proof:
         )
 
 
-def prove(stores: Stores, *, person: int) -> Proof:
+def check_erasure(settings: PipelineSettings, *, person: int) -> ErasureCheck:
     """Look into both stores; changes nothing and needs no lock."""
     parameters = {"person": person}
-    with Source(stores.database.libpq_url) as source, Writer(stores.warehouse) as writer:
+    with Source(settings.database.libpq_url) as source, Writer(settings.warehouse) as writer:
         with source.snapshot():
             [left] = source.rows(LEFT, parameters)
             [kept] = source.rows(KEPT, parameters)
         [stored] = writer.rows("replication/left_of_person", parameters)
-    return Proof(
+    return ErasureCheck(
         person=person,
         erased_at=kept["erased_at"],
         left={f"postgres.{table}": rows for table, rows in left.items()}
@@ -91,9 +91,9 @@ def main() -> int:
     parser.add_argument("--person", type=int, required=True, help="the person's key (user_key)")
     arguments = parser.parse_args()
     configure_logging(load(RuntimeSettings), service="pipelines")
-    proof = prove(load_stores(), person=arguments.person)
-    sys.stdout.write(f"{proof.line()}\n")
-    return 0 if proof.ok else 1
+    check = check_erasure(load_settings(), person=arguments.person)
+    sys.stdout.write(f"{check.line()}\n")
+    return 0 if check.ok else 1
 
 
 if __name__ == "__main__":

@@ -21,18 +21,18 @@ from common.log import configure_logging, get_logger
 from common.process import run
 from common.settings import RuntimeSettings, load
 from common.zones import ledger_clock, zone_named
-from pipelines.cycle import Session, exclusively
+from pipelines.cycle import PipelineRun, exclusive_run
 from pipelines.quality.comparison import (
-    EVER,
+    ALL_TIME,
     LEDGER,
     NEWCOMERS,
-    Compared,
+    ComparisonScope,
     DayTotals,
-    Scope,
+    TableDiff,
     one_snapshot,
 )
 from pipelines.rollups.checks import check_hours
-from pipelines.settings import Stores, load_stores
+from pipelines.settings import PipelineSettings, load_settings
 from warehouse.periods import midnight
 
 log = get_logger(__name__)
@@ -56,11 +56,11 @@ class Reconciliation:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Differences:
     """Turns by their day and people by the day they came, in both stores."""
 
-    ledger: Compared
-    people: Compared
+    ledger: TableDiff
+    people: TableDiff
     traces: list[dict[str, Any]]
     """Erased people of whom the warehouse still knows something."""
 
@@ -79,26 +79,26 @@ class _Found:
 
 
 def reconcile(
-    stores: Stores, *, since: date | None = None, until: date | None = None
+    settings: PipelineSettings, *, since: date | None = None, until: date | None = None
 ) -> Reconciliation:
     """Compare [since, until) in days of the report zone; everything by default."""
-    with exclusively(stores) as session:
-        session.replicate()
-        session.publish()
-        return _Reconciler(session, zone=stores.report.report_timezone).run(since, until)
+    with exclusive_run(settings) as pipeline_run:
+        pipeline_run.replicate()
+        pipeline_run.publish()
+        return _Reconciler(pipeline_run, zone=settings.report.report_timezone).run(since, until)
 
 
 class _Reconciler:
-    def __init__(self, session: Session, *, zone: str) -> None:
-        self._session = session
+    def __init__(self, pipeline_run: PipelineRun, *, zone: str) -> None:
+        self._pipeline_run = pipeline_run
         self._zone = zone_named(zone)
         self._clock = ledger_clock(zone)
 
     def run(self, since: date | None, until: date | None) -> Reconciliation:
-        state = self._session.state()
-        scope = Scope(
-            since=midnight(since, self._zone) if since else EVER[0],
-            until=midnight(until, self._zone) if until else EVER[1],
+        state = self._pipeline_run.state()
+        scope = ComparisonScope(
+            since=midnight(since, self._zone) if since else ALL_TIME[0],
+            until=midnight(until, self._zone) if until else ALL_TIME[1],
             clock=self._clock,
             epoch=state.epoch,
             watermark=state.watermark,
@@ -109,7 +109,7 @@ class _Reconciler:
         rebuilt = sorted({*found.ledger.rows, *stale})
         if rebuilt:
             log.warning("days differ", days=[day.isoformat() for day in rebuilt])
-            self._session.rollups.rebuild(state, rebuilt)
+            self._pipeline_run.rollups.rebuild(state, rebuilt)
         if found.people.rows or found.traces:
             log.warning("people differ", rows=sum(found.people.rows.values()) + len(found.traces))
         repaired = {*rebuilt, *found.differing}
@@ -124,41 +124,41 @@ class _Reconciler:
             ok=agrees,
         )
 
-    def _stale_rollups(self, scope: Scope) -> list[date]:
+    def _stale_rollups(self, scope: ComparisonScope) -> list[date]:
         """Published days that are neither their ledger nor their hours."""
-        writer, clock = self._session.writer, scope.clock.parameters()
+        writer, clock = self._pipeline_run.writer, scope.clock.parameters()
         rows = writer.rows("checks/rollups_equal_ledger", {**clock, "epoch": scope.epoch})
         rows += check_hours(writer, clock=scope.clock)
         first = scope.since.astimezone(self._zone).date()
         last = scope.until.astimezone(self._zone).date()
         return [row["day"] for row in rows if first <= row["day"] < last]
 
-    def _compare(self, scope: Scope) -> _Found:
-        writer = self._session.writer
-        with one_snapshot(self._session.source, writer, scope) as both:
+    def _compare(self, scope: ComparisonScope) -> _Differences:
+        writer = self._pipeline_run.writer
+        with one_snapshot(self._pipeline_run.source, writer, scope) as both:
             ledger, people = both.compare(LEDGER), both.compare(NEWCOMERS)
         traces = writer.rows(
             "replication/traces_of_erased", {**scope.clock.parameters(), "epoch": scope.epoch}
         )
-        return _Found(ledger, people, traces)
+        return _Differences(ledger, people, traces)
 
-    def _repair(self, scope: Scope, found: _Found) -> None:
+    def _repair(self, scope: ComparisonScope, found: _Differences) -> None:
         """Copy differing rows again; of equal versions the last inserted counts."""
-        corrections = self._session.replication.corrections
-        for compared in (found.ledger, found.people):
-            table = compared.subject.table
-            if compared.wrong:
-                corrections.remove(table, compared.wrong, epoch=scope.epoch)
-            for some in _chunks(compared.missing):
-                corrections.copy_again(table, some, epoch=scope.epoch, below=scope.watermark)
+        corrections = self._pipeline_run.replication.corrections
+        for diff in (found.ledger, found.people):
+            table = diff.compared.table
+            if diff.wrong:
+                corrections.remove(table, diff.wrong, epoch=scope.epoch)
+            for some in _chunks(diff.missing):
+                corrections.recopy(table, some, epoch=scope.epoch, below=scope.watermark)
         if found.traces:
             erased = {str(trace["user_key"]): trace["version"] for trace in found.traces}
             corrections.forget(erased, epoch=scope.epoch)
 
-    def _record(self, found: _Found, *, repaired: set[date], after: _Found) -> None:
+    def _record(self, found: _Differences, *, repaired: set[date], after: _Differences) -> None:
         now, run_id = datetime.now(UTC), uuid4()
         differing, left = found.differing, after.differing
-        self._session.writer.insert(
+        self._pipeline_run.writer.insert(
             "reconciliation",
             [
                 _record(
@@ -203,7 +203,7 @@ def main() -> int:
     arguments = parser.parse_args()
     configure_logging(load(RuntimeSettings), service="pipelines")
     outcome = reconcile(
-        load_stores(),
+        load_settings(),
         since=arguments.since,
         until=arguments.until + timedelta(days=1) if arguments.until else None,
     )

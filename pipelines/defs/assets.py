@@ -5,10 +5,10 @@ from datetime import date
 
 import dagster as dg
 
-from pipelines.cycle import exclusively
+from pipelines.cycle import exclusive_run
 from pipelines.defs.materializations import FIRST_DAY, batch_metadata, publication_metadata
 from pipelines.rollups.checks import BLOCKING
-from pipelines.settings import Stores
+from pipelines.settings import PipelineSettings
 
 OWNERS = ["team:data"]
 RETRIES = dg.RetryPolicy(
@@ -70,7 +70,7 @@ def rollup_partitions(zone: str) -> dg.DailyPartitionsDefinition:
     )
 
 
-def ledger_assets(stores: Stores) -> dg.AssetsDefinition:
+def ledger_assets(settings: PipelineSettings) -> dg.AssetsDefinition:
     """Materialising moves one batch."""
 
     @dg.multi_asset(
@@ -80,17 +80,17 @@ def ledger_assets(stores: Stores) -> dg.AssetsDefinition:
         op_tags=MOVES_DATA,
     )
     def replicate() -> Iterator[dg.MaterializeResult[None]]:
-        with exclusively(stores) as session:
-            batch = session.replicate()
+        with exclusive_run(settings) as pipeline_run:
+            batch = pipeline_run.replicate()
         for spec in LEDGER_SPECS:
             yield dg.MaterializeResult(asset_key=spec.key, metadata=batch_metadata(batch))
 
     return replicate
 
 
-def rollup_assets(stores: Stores) -> dg.AssetsDefinition:
+def rollup_assets(settings: PipelineSettings) -> dg.AssetsDefinition:
     """Materialising rebuilds the chosen days from the ledger and publishes them together."""
-    partitions = rollup_partitions(stores.report.report_timezone)
+    partitions = rollup_partitions(settings.report.report_timezone)
     specs = [
         dg.AssetSpec(
             table,
@@ -124,8 +124,8 @@ def rollup_assets(stores: Stores) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         days = [date.fromisoformat(key) for key in context.partition_keys]
-        with exclusively(stores) as session:
-            publication = session.rollups.rebuild(session.state(), days)
+        with exclusive_run(settings) as pipeline_run:
+            publication = pipeline_run.rollups.rebuild(pipeline_run.state(), days)
         for spec in specs:
             yield dg.MaterializeResult(
                 asset_key=spec.key, metadata=publication_metadata(publication)

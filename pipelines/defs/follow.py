@@ -6,8 +6,8 @@ import dagster as dg
 
 from common.tracing import flush_traces
 from pipelines.defs.materializations import Reporter
-from pipelines.follow import Follower, new_data
-from pipelines.settings import Stores
+from pipelines.follow import Follower, reason_to_follow
+from pipelines.settings import PipelineSettings
 
 FOLLOW_JOB = "follow"
 FOLLOWS = {"dialytics/follows": "true"}
@@ -23,7 +23,7 @@ UNFINISHED = [
 ]
 
 
-def follow_job(stores: Stores, *, log: dg.LoggerDefinition) -> dg.JobDefinition:
+def follow_job(settings: PipelineSettings, *, log: dg.LoggerDefinition) -> dg.JobDefinition:
     """Cycles until it is quiet: replicate, rebuild what changed, publish."""
 
     @dg.op(
@@ -34,9 +34,9 @@ def follow_job(stores: Stores, *, log: dg.LoggerDefinition) -> dg.JobDefinition:
         reporter = Reporter(context.log_event)
         try:
             followed = Follower(
-                stores,
+                settings,
                 on_cycle=reporter.cycle,
-                on_rest=reporter.report,
+                on_pause=reporter.report,
             ).run()
         finally:
             reporter.finish()
@@ -58,18 +58,18 @@ def follow_job(stores: Stores, *, log: dg.LoggerDefinition) -> dg.JobDefinition:
     return follow
 
 
-def new_data_sensor(stores: Stores, job: dg.JobDefinition) -> dg.SensorDefinition:
+def new_data_sensor(settings: PipelineSettings, job: dg.JobDefinition) -> dg.SensorDefinition:
     """Starts a follower when something is new and none is alive."""
 
     @dg.sensor(
         job=job,
         name="new_data",
-        minimum_interval_seconds=stores.pipelines.cycle_seconds,
+        minimum_interval_seconds=settings.pipelines.cycle_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Starts a run that follows new data, when there is any and no such run.",
     )
     def sense(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if not new_data(stores):
+        if not reason_to_follow(settings):
             return dg.SkipReason("nothing new, or a run follows it already")
         unfinished = _unfinished(context.instance)
         # A living follower holds its lock in PostgreSQL, and none does. A run that was seen so

@@ -3,19 +3,19 @@
 import dagster as dg
 
 from pipelines.commands.reconcile import reconcile
-from pipelines.cycle import exclusively
+from pipelines.cycle import exclusive_run
 from pipelines.defs.assets import MOVES_DATA, RETRIES
 from pipelines.defs.quality import RangeToCheck, op_name
 from pipelines.quality.names import CHECKS
 from pipelines.quality.retention import apply_retention
-from pipelines.settings import Stores
+from pipelines.settings import PipelineSettings
 
 QUALITY_JOB = "quality"
 HEAVY = {"dialytics/heavy": "true"}
 """Runs with this tag take memory; one at a time."""
 
 
-def nightly_job(stores: Stores, *, log: dg.LoggerDefinition) -> dg.JobDefinition:
+def nightly_job(settings: PipelineSettings, *, log: dg.LoggerDefinition) -> dg.JobDefinition:
     """Compare everything with PostgreSQL, repair, gather, erase what has served its time."""
 
     @dg.op(
@@ -24,7 +24,7 @@ def nightly_job(stores: Stores, *, log: dg.LoggerDefinition) -> dg.JobDefinition
         retry_policy=RETRIES,
     )
     def reconcile_everything(context: dg.OpExecutionContext) -> None:
-        outcome = reconcile(stores)
+        outcome = reconcile(settings)
         context.add_output_metadata({name: getattr(outcome, name) for name in outcome.__slots__})
         if not outcome.ok:
             raise dg.Failure(f"still different after the repair: {outcome.line()}")
@@ -36,8 +36,8 @@ def nightly_job(stores: Stores, *, log: dg.LoggerDefinition) -> dg.JobDefinition
         retry_policy=RETRIES,
     )
     def gather_scattered_days(context: dg.OpExecutionContext) -> None:
-        with exclusively(stores) as session:
-            context.add_output_metadata({"days": session.gather()})
+        with exclusive_run(settings) as pipeline_run:
+            context.add_output_metadata({"days": pipeline_run.compact()})
 
     @dg.op(
         description="Erase texts and records that are past their retention.",
@@ -46,7 +46,7 @@ def nightly_job(stores: Stores, *, log: dg.LoggerDefinition) -> dg.JobDefinition
         retry_policy=RETRIES,
     )
     def erase_what_is_old(context: dg.OpExecutionContext) -> None:
-        erased = apply_retention(stores)
+        erased = apply_retention(settings)
         context.add_output_metadata({name: getattr(erased, name) for name in erased.__slots__})
 
     @dg.job(
@@ -63,7 +63,7 @@ def nightly_job(stores: Stores, *, log: dg.LoggerDefinition) -> dg.JobDefinition
     return nightly
 
 
-def schedules(stores: Stores) -> list[dg.ScheduleDefinition]:
+def schedules(settings: PipelineSettings) -> list[dg.ScheduleDefinition]:
     """When the periodic jobs run, in the report zone."""
     everything = dg.RunConfig(ops={op_name(asset): RangeToCheck(days=0) for asset in CHECKS})
     return [
@@ -72,7 +72,7 @@ def schedules(stores: Stores) -> list[dg.ScheduleDefinition]:
             job_name=job,
             cron_schedule=cron,
             run_config=config,
-            execution_timezone=stores.report.report_timezone,
+            execution_timezone=settings.report.report_timezone,
             default_status=dg.DefaultScheduleStatus.RUNNING,
         )
         for name, job, cron, config in (

@@ -7,10 +7,10 @@ import dagster as dg
 from pipelines.defs.assets import RETRIES
 from pipelines.operator.alerts import send_notices
 from pipelines.operator.digest import send_digest, yesterday
-from pipelines.settings import Stores
+from pipelines.settings import PipelineSettings
 
 
-def digest_job(stores: Stores, *, log: dg.LoggerDefinition) -> dg.JobDefinition:
+def digest_job(settings: PipelineSettings, *, log: dg.LoggerDefinition) -> dg.JobDefinition:
     """Write yesterday's digest into the outbox."""
 
     @dg.op(
@@ -19,8 +19,8 @@ def digest_job(stores: Stores, *, log: dg.LoggerDefinition) -> dg.JobDefinition:
         retry_policy=RETRIES,
     )
     def write_digest(context: dg.OpExecutionContext) -> None:
-        day = yesterday(stores, datetime.now(UTC))
-        is_new = send_digest(stores, day)
+        day = yesterday(settings, datetime.now(UTC))
+        is_new = send_digest(settings, day)
         context.add_output_metadata({"day": str(day), "written": is_new})
 
     @dg.job(
@@ -36,7 +36,7 @@ def digest_job(stores: Stores, *, log: dg.LoggerDefinition) -> dg.JobDefinition:
     return digest
 
 
-def notices_job(stores: Stores, *, log: dg.LoggerDefinition) -> dg.JobDefinition:
+def notices_job(settings: PipelineSettings, *, log: dg.LoggerDefinition) -> dg.JobDefinition:
     """Write what is unusual or wrong now into the outbox."""
 
     @dg.op(
@@ -45,7 +45,7 @@ def notices_job(stores: Stores, *, log: dg.LoggerDefinition) -> dg.JobDefinition
         retry_policy=RETRIES,
     )
     def write_notices(context: dg.OpExecutionContext) -> None:
-        context.add_output_metadata({"written": send_notices(stores, datetime.now(UTC))})
+        context.add_output_metadata({"written": send_notices(settings, datetime.now(UTC))})
 
     @dg.job(
         name="notices",
@@ -60,22 +60,22 @@ def notices_job(stores: Stores, *, log: dg.LoggerDefinition) -> dg.JobDefinition
     return notices
 
 
-def operator_schedules(stores: Stores) -> list[dg.ScheduleDefinition]:
+def operator_schedules(settings: PipelineSettings) -> list[dg.ScheduleDefinition]:
     """Daily at DIGEST_HOUR of the report zone, hourly; stopped without OPERATOR_CHAT_ID."""
-    settings = stores.pipelines
-    is_wanted = settings.operator_chat_id is not None
+    section = settings.pipelines
+    is_wanted = section.operator_chat_id is not None
     return [
         dg.ScheduleDefinition(
             name=name,
             job_name=job,
             cron_schedule=cron,
-            execution_timezone=stores.report.report_timezone,
+            execution_timezone=settings.report.report_timezone,
             default_status=dg.DefaultScheduleStatus.RUNNING
             if is_wanted
             else dg.DefaultScheduleStatus.STOPPED,
         )
         for name, job, cron in (
-            ("digest_every_morning", "digest", f"0 {settings.digest_hour} * * *"),
+            ("digest_every_morning", "digest", f"0 {section.digest_hour} * * *"),
             # The hour's last turns have ended and are published by then.
             ("notices_every_hour", "notices", "10 * * * *"),
         )

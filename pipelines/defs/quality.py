@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from pipelines.quality.names import CHECKS
-from pipelines.settings import Stores
+from pipelines.settings import PipelineSettings
 
 RECENT_DAYS = 2
 EVERYTHING = (date(1970, 1, 1), date(2149, 1, 1))
@@ -34,9 +34,9 @@ def range_to_check(tags: Mapping[str, str], *, days: int, today: date) -> tuple[
     return (today - timedelta(days=days), today) if days else EVERYTHING
 
 
-def expectations(stores: Stores) -> list[dg.AssetChecksDefinition]:
+def expectations(settings: PipelineSettings) -> list[dg.AssetChecksDefinition]:
     """Great Expectations over the ledger and over the rollups."""
-    return [_of_asset(stores, asset) for asset in CHECKS]
+    return [_of_asset(settings, asset) for asset in CHECKS]
 
 
 def op_name(asset: str) -> str:
@@ -44,7 +44,7 @@ def op_name(asset: str) -> str:
     return f"{asset}_expectations"
 
 
-def _of_asset(stores: Stores, asset: str) -> dg.AssetChecksDefinition:
+def _of_asset(settings: PipelineSettings, asset: str) -> dg.AssetChecksDefinition:
     specs = [
         dg.AssetCheckSpec(check, asset=asset, description=description)
         for check, description in CHECKS[asset].items()
@@ -57,9 +57,9 @@ def _of_asset(stores: Stores, asset: str) -> dg.AssetChecksDefinition:
         # Imported where it runs: it takes seconds and 255 MiB.
         from pipelines.quality.validate import validate  # noqa: PLC0415
 
-        today = datetime.now(ZoneInfo(stores.report.report_timezone)).date()
+        today = datetime.now(ZoneInfo(settings.report.report_timezone)).date()
         since, until = range_to_check(context.run.tags, days=config.days, today=today)
-        found = validate(stores, since=since, until=until, assets=(asset,))
+        found = validate(settings, since=since, until=until, assets=(asset,))
         results = {result.check: result for result in found}
         for spec in specs:
             result = results.get(spec.name)

@@ -13,54 +13,54 @@ from zoneinfo import ZoneInfo
 from pipelines.operator.anomalies import (
     HISTORY_DAYS,
     HOUR,
-    LONGEST_STREAK_HOURS,
-    unusual_hour,
+    MAX_STREAK_HOURS,
+    hour_anomalies,
 )
-from pipelines.operator.outbox import Message, write
-from pipelines.operator.texts import WORDS, Words
-from pipelines.settings import Stores
+from pipelines.operator.outbox import OperatorMessage, write
+from pipelines.operator.texts import TEXTS, Texts
+from pipelines.settings import PipelineSettings
 from warehouse import reports
 from warehouse.clickhouse.client import Reader
 from warehouse.periods import Bucket, Period, PeriodName
 from warehouse.snapshot import Snapshot, resolve
 
-LOOKS_BACK = timedelta(days=HISTORY_DAYS, hours=LONGEST_STREAK_HOURS)
+HISTORY = timedelta(days=HISTORY_DAYS, hours=MAX_STREAK_HOURS)
 
 
-def send_notices(stores: Stores, now: datetime) -> list[str]:
+def send_notices(settings: PipelineSettings, now: datetime) -> list[str]:
     """Write what the operator was not told before; its keys.
 
     Raises:
         WarehouseError: ClickHouse does not answer.
         SourceError: PostgreSQL does not.
     """
-    messages = asyncio.run(make_notices(stores, now))
-    return [message.key for message in write(stores.database, *messages)]
+    messages = asyncio.run(make_notices(settings, now))
+    return [message.key for message in write(settings.database, *messages)]
 
 
-async def make_notices(stores: Stores, now: datetime) -> list[Message]:
+async def make_notices(settings: PipelineSettings, now: datetime) -> list[OperatorMessage]:
     """What is unusual or wrong now, at one snapshot."""
-    words = WORDS[stores.pipelines.default_language]
-    reader = Reader(stores.warehouse)
+    texts = TEXTS[settings.pipelines.default_language]
+    reader = Reader(settings.warehouse)
     try:
         snapshot = await resolve(reader)
-        figures = await _figures(reader, snapshot, words, now)
-        problems = words.problems(await reports.quality(reader, snapshot=snapshot))
+        figures = await _figures(reader, snapshot, texts, now)
+        problems = texts.problems(await reports.quality(reader, snapshot=snapshot))
     finally:
         await reader.close()
-    today = now.astimezone(ZoneInfo(stores.report.report_timezone)).date()
+    today = now.astimezone(ZoneInfo(settings.report.report_timezone)).date()
     return [
         *figures,
         *(
-            Message(key=f"notice {today} {about}", text=words.problem(line, snapshot))
+            OperatorMessage(key=f"notice {today} {about}", text=texts.problem(line, snapshot))
             for about, line in problems.items()
         ),
     ]
 
 
 async def _figures(
-    reader: Reader, snapshot: Snapshot, words: Words, now: datetime
-) -> list[Message]:
+    reader: Reader, snapshot: Snapshot, texts: Texts, now: datetime
+) -> list[OperatorMessage]:
     hour = now.astimezone(snapshot.zone).replace(minute=0, second=0, microsecond=0)
     until = hour.astimezone(UTC)
     if snapshot.data_through < until:
@@ -68,16 +68,16 @@ async def _figures(
         return []
     period = Period(
         name=PeriodName.CUSTOM,
-        since=until - LOOKS_BACK,
+        since=until - HISTORY,
         until=until,
         tz=snapshot.zone.key,
         bucket=Bucket.HOUR,
     )
     points = (await reports.activity(reader, snapshot=snapshot, period=period)).points
     return [
-        Message(
+        OperatorMessage(
             key=f"notice {one.since:%Y-%m-%dT%H:%MZ} {one.figure}",
-            text=words.unusual_hour(one, hour=until - HOUR, snapshot=snapshot),
+            text=texts.anomaly_notice(one, hour=until - HOUR, snapshot=snapshot),
         )
-        for one in unusual_hour(points, snapshot.zone)
+        for one in hour_anomalies(points, snapshot.zone)
     ]

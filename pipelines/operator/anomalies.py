@@ -14,18 +14,18 @@ from zoneinfo import ZoneInfo
 from warehouse.reports import ActivityPoint
 
 HISTORY_DAYS = 28
-LEAST_DAYS = 7
+MIN_DAYS = 7
 """Fewer days than these do not say what is usual."""
-LONGEST_STREAK_HOURS = 24
+MAX_STREAK_HOURS = 24
 SPREADS = 4.0
 SPREAD_OF_NORMAL = 1.4826
 """Of a normal distribution, by its median absolute deviation."""
-LEAST_CHANGE = 0.3
+MIN_CHANGE = 0.3
 HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Unusual:
+class Anomaly:
     """A figure far from what it usually is."""
 
     figure: str
@@ -44,9 +44,9 @@ class _Figure:
         least_turns: an hour with fewer says nothing about a share or a percentile.
     """
 
-    of: Callable[[ActivityPoint], float]
-    least: float
-    least_turns: int = 0
+    value: Callable[[ActivityPoint], float]
+    min_change: float
+    min_turns: int = 0
 
 
 def _failed_percent(point: ActivityPoint) -> float:
@@ -54,18 +54,18 @@ def _failed_percent(point: ActivityPoint) -> float:
 
 
 FIGURES: Mapping[str, _Figure] = {
-    "user_messages": _Figure(lambda point: float(point.user_messages), least=20),
-    "active_users": _Figure(lambda point: float(point.active_users), least=10),
-    "new_users": _Figure(lambda point: float(point.new_users), least=10),
-    "cost_usd": _Figure(lambda point: float(point.cost_usd or 0), least=0.5),
-    "failed_percent": _Figure(_failed_percent, least=5, least_turns=20),
+    "user_messages": _Figure(lambda point: float(point.user_messages), min_change=20),
+    "active_users": _Figure(lambda point: float(point.active_users), min_change=10),
+    "new_users": _Figure(lambda point: float(point.new_users), min_change=10),
+    "cost_usd": _Figure(lambda point: float(point.cost_usd or 0), min_change=0.5),
+    "failed_percent": _Figure(_failed_percent, min_change=5, min_turns=20),
     "latency_p95_seconds": _Figure(
-        lambda point: (point.latency_p95_ms or 0.0) / 1000, least=5, least_turns=20
+        lambda point: (point.latency_p95_ms or 0.0) / 1000, min_change=5, min_turns=20
     ),
 }
 
 
-def unusual_day(points: Sequence[ActivityPoint]) -> list[Unusual]:
+def day_anomalies(points: Sequence[ActivityPoint]) -> list[Anomaly]:
     """Which figures of the last point are far from those of the points before.
 
     Days before the first message do not count. Far is four spreads, and at least 30 %, away
@@ -73,17 +73,17 @@ def unusual_day(points: Sequence[ActivityPoint]) -> list[Unusual]:
     """
     begun = next((place for place, point in enumerate(points) if point.turns), len(points))
     history, last = points[begun:-1], points[-1] if points else None
-    if last is None or len(history) < LEAST_DAYS:
+    if last is None or len(history) < MIN_DAYS:
         return []
     found = []
     for name, figure in FIGURES.items():
-        value, usual = figure.of(last), statistics.median(map(figure.of, history))
-        if _is_far(value, [figure.of(point) for point in history]):
-            found.append(Unusual(name, value, usual))
+        value, usual = figure.value(last), statistics.median(map(figure.value, history))
+        if _is_outlier(value, [figure.value(point) for point in history]):
+            found.append(Anomaly(name, value, usual))
     return found
 
 
-def unusual_hour(points: Sequence[ActivityPoint], zone: ZoneInfo) -> list[Unusual]:
+def hour_anomalies(points: Sequence[ActivityPoint], zone: ZoneInfo) -> list[Anomaly]:
     """Which figures of the last hour are far from the same hour of other days.
 
     Hours that were unusual before it, one after the other, are the same anomaly: `since` is the
@@ -91,44 +91,44 @@ def unusual_hour(points: Sequence[ActivityPoint], zone: ZoneInfo) -> list[Unusua
     """
     found = []
     for name in FIGURES:
-        anomaly = _judged(points, len(points) - 1, name, zone)
+        anomaly = _anomaly_at(points, len(points) - 1, name, zone)
         if anomaly is None:
             continue
         first = len(points) - 1
         while (
             first > 0
-            and len(points) - first < LONGEST_STREAK_HOURS
-            and (before := _judged(points, first - 1, name, zone)) is not None
+            and len(points) - first < MAX_STREAK_HOURS
+            and (before := _anomaly_at(points, first - 1, name, zone)) is not None
             and (before.value > before.usual) == (anomaly.value > anomaly.usual)
         ):
             first -= 1
-        found.append(Unusual(name, anomaly.value, anomaly.usual, since=points[first].start))
+        found.append(Anomaly(name, anomaly.value, anomaly.usual, since=points[first].start))
     return found
 
 
-def _judged(
+def _anomaly_at(
     points: Sequence[ActivityPoint], place: int, name: str, zone: ZoneInfo
-) -> Unusual | None:
+) -> Anomaly | None:
     figure, point = FIGURES[name], points[place] if 0 <= place < len(points) else None
     begun = next((one.start for one in points if one.turns), None)
     if point is None or begun is None:
         return None
     history = [
-        figure.of(one)
+        figure.value(one)
         for one in points[:place]
         if one.start.astimezone(zone).hour == point.start.astimezone(zone).hour
         and one.start >= begun
-        and one.turns >= figure.least_turns
+        and one.turns >= figure.min_turns
     ]
-    if len(history) < LEAST_DAYS or point.turns < figure.least_turns:
+    if len(history) < MIN_DAYS or point.turns < figure.min_turns:
         return None
-    value, usual = figure.of(point), statistics.median(history)
-    if abs(value - usual) < figure.least or not _is_far(value, history):
+    value, usual = figure.value(point), statistics.median(history)
+    if abs(value - usual) < figure.min_change or not _is_outlier(value, history):
         return None
-    return Unusual(name, value, usual)
+    return Anomaly(name, value, usual)
 
 
-def _is_far(value: float, history: Sequence[float]) -> bool:
+def _is_outlier(value: float, history: Sequence[float]) -> bool:
     middle = statistics.median(history)
     spread = SPREAD_OF_NORMAL * statistics.median(abs(one - middle) for one in history)
-    return abs(value - middle) > max(SPREADS * spread, LEAST_CHANGE * middle, 1e-9)
+    return abs(value - middle) > max(SPREADS * spread, MIN_CHANGE * middle, 1e-9)

@@ -9,10 +9,10 @@ import asyncio
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from pipelines.operator.anomalies import HISTORY_DAYS, unusual_day
-from pipelines.operator.outbox import Message, write
-from pipelines.operator.texts import WORDS
-from pipelines.settings import Stores
+from pipelines.operator.anomalies import HISTORY_DAYS, day_anomalies
+from pipelines.operator.outbox import OperatorMessage, write
+from pipelines.operator.texts import TEXTS
+from pipelines.settings import PipelineSettings
 from warehouse import reports
 from warehouse.clickhouse.client import Reader
 from warehouse.periods import Bucket, Period, PeriodName, midnight
@@ -21,26 +21,26 @@ from warehouse.snapshot import resolve
 CHART_DAYS = 14
 
 
-def send_digest(stores: Stores, day: date) -> bool:
+def send_digest(settings: PipelineSettings, day: date) -> bool:
     """Write the day's digest; False when it was written before.
 
     Raises:
         WarehouseError: ClickHouse does not answer.
         SourceError: PostgreSQL does not.
     """
-    return bool(write(stores.database, asyncio.run(make_digest(stores, day))))
+    return bool(write(settings.database, asyncio.run(make_digest(settings, day))))
 
 
-def yesterday(stores: Stores, now: datetime) -> date:
+def yesterday(settings: PipelineSettings, now: datetime) -> date:
     """The last whole day of the report zone."""
-    zone = ZoneInfo(stores.report.report_timezone)
+    zone = ZoneInfo(settings.report.report_timezone)
     return now.astimezone(zone).date() - timedelta(days=1)
 
 
-async def make_digest(stores: Stores, day: date) -> Message:
+async def make_digest(settings: PipelineSettings, day: date) -> OperatorMessage:
     """The digest of one day of the report zone, at one snapshot."""
-    zone = ZoneInfo(stores.report.report_timezone)
-    reader = Reader(stores.warehouse)
+    zone = ZoneInfo(settings.report.report_timezone)
+    reader = Reader(settings.warehouse)
     try:
         snapshot = await resolve(reader)
         totals = (
@@ -58,14 +58,14 @@ async def make_digest(stores: Stores, day: date) -> Message:
         quality = await reports.quality(reader, snapshot=snapshot)
     finally:
         await reader.close()
-    words = WORDS[stores.pipelines.default_language]
+    texts = TEXTS[settings.pipelines.default_language]
     days = tuple(
         (point.start.astimezone(zone).date(), point.user_messages) for point in points[-CHART_DAYS:]
     )
-    return Message(
+    return OperatorMessage(
         key=f"digest {day}",
-        text=words.digest(day, totals, unusual_day(points), quality, snapshot),
-        chart=(words.texts["chart"], days),
+        text=texts.digest(day, totals, day_anomalies(points), quality, snapshot),
+        chart=(texts.phrases["chart"], days),
     )
 
 

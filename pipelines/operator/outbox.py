@@ -15,7 +15,7 @@ WRITE = "INSERT INTO outbox (key, payload) VALUES (%s, %s) ON CONFLICT (key) DO 
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class OperatorMessage:
     """One message.
 
     Args:
@@ -39,7 +39,7 @@ class Message:
         return json.dumps(content)
 
 
-def write(settings: DatabaseSettings, *messages: Message) -> list[Message]:
+def write(settings: DatabaseSettings, *messages: OperatorMessage) -> list[OperatorMessage]:
     """Those of the messages that were not written before.
 
     Raises:

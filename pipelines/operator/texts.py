@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
-from pipelines.operator.anomalies import Unusual
+from pipelines.operator.anomalies import Anomaly
 from warehouse.reports import Quality, Totals
 from warehouse.snapshot import Snapshot
 
@@ -15,84 +15,84 @@ Language = Literal["en", "ru"]
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class Texts:
     """One language."""
 
     weekdays: Sequence[str]
     months: Sequence[str]
     figures: Mapping[str, str]
-    texts: Mapping[str, str]
+    phrases: Mapping[str, str]
 
     def day(self, day: date) -> str:
         return f"{self.weekdays[day.weekday()]}, {day.day} {self.months[day.month - 1]} {day.year}"
 
-    def unusual(self, one: Unusual) -> str:
-        return self.texts["figure"].format(
+    def anomaly(self, one: Anomaly) -> str:
+        return self.phrases["figure"].format(
             name=self.figures[one.figure], value=f"{one.value:.4g}", usual=f"{one.usual:.4g}"
         )
 
     def seconds(self, milliseconds: float | None) -> str:
         if milliseconds is None:
-            return self.texts["unknown"]
-        return self.texts["seconds"].format(seconds=f"{milliseconds / 1000:.1f}")
+            return self.phrases["unknown"]
+        return self.phrases["seconds"].format(seconds=f"{milliseconds / 1000:.1f}")
 
     def digest(
         self,
         day: date,
         totals: Totals,
-        found: Sequence[Unusual],
+        found: Sequence[Anomaly],
         quality: Quality,
         snapshot: Snapshot,
     ) -> str:
         """The daily message."""
-        texts = self.texts
-        cost = texts["unknown"] if totals.cost_usd is None else f"${totals.cost_usd:.4f}"
+        phrases = self.phrases
+        cost = phrases["unknown"] if totals.cost_usd is None else f"${totals.cost_usd:.4f}"
         if totals.unpriced_turns:
-            cost += " " + texts["unpriced"].format(turns=totals.unpriced_turns)
+            cost += " " + phrases["unpriced"].format(turns=totals.unpriced_turns)
         lines = [
             f"{self.day(day)} ({snapshot.zone.key})",
             "",
-            texts["people"].format(
+            phrases["people"].format(
                 messages=totals.user_messages, active=totals.active_users, new=totals.new_users
             ),
-            texts["answers"].format(
+            phrases["answers"].format(
                 answers=totals.answers, failed=totals.failed, rejected=totals.rejected
             ),
-            texts["speed"].format(
+            phrases["speed"].format(
                 first=self.seconds(totals.ttft_p95_ms), whole=self.seconds(totals.latency_p95_ms)
             ),
-            texts["cost"].format(tokens=totals.tokens, cost=cost),
+            phrases["cost"].format(tokens=totals.tokens, cost=cost),
         ]
         if found:
-            lines += ["", texts["unusual"], *map(self.unusual, found)]
+            lines += ["", phrases["unusual"], *map(self.anomaly, found)]
         if problems := self.problems(quality):
-            lines += ["", texts["data"], *problems.values()]
+            lines += ["", phrases["data"], *problems.values()]
         return "\n".join([*lines, "", self.through(snapshot)])
 
     def problems(self, quality: Quality) -> dict[str, str]:
         """What is wrong with the data: a line by what it is about."""
         failing = {
-            f"check {name}": self.texts["check"].format(name=name)
+            f"check {name}": self.phrases["check"].format(name=name)
             for name in sorted({check.name for check in quality.checks if not check.passed})
         }
         different = {
-            f"different {one.day}": self.texts["different"].format(day=one.day)
+            f"different {one.day}": self.phrases["different"].format(day=one.day)
             for one in quality.days
             if not one.is_equal
         }
         withheld = {
-            f"withheld {day}": self.texts["withheld"].format(day=day)
+            f"withheld {day}": self.phrases["withheld"].format(day=day)
             for day in quality.days_withheld
         }
         return failing | different | withheld
 
-    def unusual_hour(self, one: Unusual, *, hour: datetime, snapshot: Snapshot) -> str:
+    def anomaly_notice(self, one: Anomaly, *, hour: datetime, snapshot: Snapshot) -> str:
         """A notice of one figure."""
         local = hour.astimezone(snapshot.zone)
-        when = self.texts["hour"].format(day=self.day(local.date()), hour=f"{local:%H:%M}")
+        when = self.phrases["hour"].format(day=self.day(local.date()), hour=f"{local:%H:%M}")
         return "\n".join(
             [
-                f"{self.texts['unusual']} {self.unusual(one)}",
+                f"{self.phrases['unusual']} {self.anomaly(one)}",
                 f"{when} ({snapshot.zone.key})",
                 self.through(snapshot),
             ]
@@ -100,14 +100,14 @@ class Words:
 
     def problem(self, line: str, snapshot: Snapshot) -> str:
         """A notice of one thing that is wrong with the data."""
-        return f"{self.texts['data']} {line}\n{self.through(snapshot)}"
+        return f"{self.phrases['data']} {line}\n{self.through(snapshot)}"
 
     def through(self, snapshot: Snapshot) -> str:
         moment = snapshot.data_through.astimezone(snapshot.zone)
-        return self.texts["through"].format(moment=f"{moment:%d.%m. %H:%M}")
+        return self.phrases["through"].format(moment=f"{moment:%d.%m. %H:%M}")
 
 
-ENGLISH = Words(
+ENGLISH = Texts(
     weekdays=("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
     months=(
         *("January", "February", "March", "April", "May", "June", "July"),
@@ -121,7 +121,7 @@ ENGLISH = Words(
         "failed_percent": "failed turns, %",
         "latency_p95_seconds": "p95 of an answer, s",
     },
-    texts={
+    phrases={
         "people": "{messages} messages from {active} people, {new} of them new",
         "answers": "{answers} answers, {failed} failed, {rejected} refused",
         "speed": "First token p95 {first}, whole answer p95 {whole}",
@@ -140,7 +140,7 @@ ENGLISH = Words(
         "chart": "User messages per day",
     },
 )
-RUSSIAN = Words(
+RUSSIAN = Texts(
     weekdays=(
         *("Понедельник", "Вторник", "Среда", "Четверг"),
         *("Пятница", "Суббота", "Воскресенье"),
@@ -157,7 +157,7 @@ RUSSIAN = Words(
         "failed_percent": "неудачные ходы, %",
         "latency_p95_seconds": "p95 ответа, с",
     },
-    texts={
+    phrases={
         "people": "Сообщений: {messages}, людей: {active}, из них новых: {new}",
         "answers": "Ответов: {answers}, неудач: {failed}, отказов: {rejected}",
         "speed": "Первый токен p95 {first}, весь ответ p95 {whole}",
@@ -176,4 +176,4 @@ RUSSIAN = Words(
         "chart": "Сообщения по дням",
     },
 )
-WORDS: Mapping[Language, Words] = {"en": ENGLISH, "ru": RUSSIAN}
+TEXTS: Mapping[Language, Texts] = {"en": ENGLISH, "ru": RUSSIAN}

@@ -25,7 +25,7 @@ _DAY = (
     "(date '1970-01-01' + floor((extract(epoch FROM {moment}) + (%(offsets)s::bigint[])["
     "width_bucket(extract(epoch FROM {moment}), %(changes)s::numeric[])]) / 86400)::int)"
 )
-EVER = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2149, 1, 1, tzinfo=UTC))
+ALL_TIME = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2149, 1, 1, tzinfo=UTC))
 
 # PostgreSQL type -> an expression that both stores spell alike.
 _TEXTS = {
@@ -47,7 +47,7 @@ class DayTotals:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ComparedTable:
     """What is compared: a replicated table, counted by the day of one of its moments."""
 
     table: ReplicatedTable
@@ -61,18 +61,18 @@ class Subject:
         return f"replication/reconcile_{self.table.target}"
 
 
-LEDGER = Subject(
+LEDGER = ComparedTable(
     table=TURNS,
     moment="received_at",
     sums="count(*) AS turns,"
     " sum(coalesce(prompt_tokens, 0)::bigint + coalesce(completion_tokens, 0))::bigint AS tokens,"
     " coalesce(sum(cost_usd), 0) AS cost_usd, count(DISTINCT user_key) AS users",
 )
-NEWCOMERS = Subject(table=PEOPLE, moment="created_at", sums="count(*) AS users")
+NEWCOMERS = ComparedTable(table=PEOPLE, moment="created_at", sums="count(*) AS users")
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class ComparisonScope:
     """What is compared: moments, whose days, epoch and watermark."""
 
     since: datetime
@@ -83,18 +83,18 @@ class Scope:
     watermark: int
 
 
-class SourceSide:
+class SourceSnapshot:
     """PostgreSQL's side, inside one snapshot."""
 
-    def __init__(self, source: Source, subject: Subject, scope: Scope) -> None:
+    def __init__(self, source: Source, compared: ComparedTable, scope: ComparisonScope) -> None:
         self._source = source
-        self._subject = subject
+        self._compared = compared
         self._parameters = {
             **scope.clock.parameters(),
             "since": scope.since,
             "until": scope.until,
             "watermark": str(scope.watermark),
-            "table": subject.table.source,
+            "table": compared.table.source,
         }
 
     def days(self) -> dict[date, DayTotals]:
@@ -124,29 +124,34 @@ class SourceSide:
         return [row["id"] for row in rows]
 
     def _rows(self, statement: str, **parameters: Any) -> list[dict[str, Any]]:
-        table = self._subject.table
+        table = self._compared.table
         query = sql.SQL(statement).format(
             checksum=sql.SQL(_checksum(table)),
             table=sql.Identifier(table.source),
             key=sql.Identifier(table.key),
-            day=sql.SQL(_DAY.format(moment=self._subject.moment)),
-            sums=sql.SQL(self._subject.sums),
+            day=sql.SQL(_DAY.format(moment=self._compared.moment)),
+            sums=sql.SQL(self._compared.sums),
             scope=sql.SQL(
-                f"{self._subject.moment} >= %(since)s AND {self._subject.moment} < %(until)s"
+                f"{self._compared.moment} >= %(since)s AND {self._compared.moment} < %(until)s"
                 f" AND {table.condition} AND version < %(watermark)s::text::xid8"
             ),
         )
         return self._source.rows(query, self._parameters | parameters)
 
 
-class WarehouseSide:
+class WarehouseCopy:
     """The warehouse's side, without what changed since the watermark."""
 
     def __init__(
-        self, writer: Writer, subject: Subject, scope: Scope, *, excluded: Sequence[str]
+        self,
+        writer: Writer,
+        compared: ComparedTable,
+        scope: ComparisonScope,
+        *,
+        excluded: Sequence[str],
     ) -> None:
         self._writer = writer
-        self._statements = subject.statements
+        self._statements = compared.statements
         self._parameters = {
             **scope.clock.parameters(),
             "epoch": scope.epoch,
@@ -170,10 +175,10 @@ class WarehouseSide:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class TableDiff:
     """Both sides by day, and what differs."""
 
-    subject: Subject
+    compared: ComparedTable
     source: dict[date, DayTotals]
     warehouse: dict[date, DayTotals]
     rows: dict[date, int]
@@ -185,26 +190,26 @@ class Compared:
 
 
 @contextmanager
-def one_snapshot(source: Source, writer: Writer, scope: Scope) -> Iterator[_Comparison]:
+def one_snapshot(source: Source, writer: Writer, scope: ComparisonScope) -> Iterator[_Comparison]:
     """Everything compared inside sees PostgreSQL at one moment."""
     with source.snapshot():
         yield _Comparison(source, writer, scope)
 
 
 class _Comparison:
-    def __init__(self, source: Source, writer: Writer, scope: Scope) -> None:
+    def __init__(self, source: Source, writer: Writer, scope: ComparisonScope) -> None:
         self._source = source
         self._writer = writer
         self._scope = scope
 
-    def compare(self, subject: Subject) -> Compared:
+    def compare(self, compared: ComparedTable) -> TableDiff:
         """Day by day; row by row where a day differs."""
-        source = SourceSide(self._source, subject, self._scope)
-        warehouse = WarehouseSide(
-            self._writer, subject, self._scope, excluded=source.changed_since()
+        source = SourceSnapshot(self._source, compared, self._scope)
+        warehouse = WarehouseCopy(
+            self._writer, compared, self._scope, excluded=source.changed_since()
         )
         ours, theirs = source.days(), warehouse.days()
-        found = Compared(subject, ours, theirs, {}, [], [])
+        found = TableDiff(compared, ours, theirs, {}, [], [])
         for day in sorted({*ours, *theirs}):
             if ours.get(day) == theirs.get(day):
                 continue

@@ -12,9 +12,9 @@ import psycopg
 
 from common.log import get_logger
 from common.zones import zone_named
-from pipelines.cycle import exclusively
+from pipelines.cycle import exclusive_run
 from pipelines.replication.watermark import Watermarks
-from pipelines.settings import Stores
+from pipelines.settings import PipelineSettings
 from warehouse.clickhouse.client import Writer
 
 ROWS_AT_ONCE = 10_000
@@ -66,25 +66,28 @@ class Erased:
     tombstones: int
 
 
-def apply_retention(stores: Stores) -> Erased:
+def apply_retention(settings: PipelineSettings) -> Erased:
     """Erase what is older than MESSAGE_RETENTION_DAYS (0: nothing) and records nobody needs."""
-    settings = stores.pipelines
-    with exclusively(stores) as session, psycopg.connect(stores.database.libpq_url) as connection:
-        state = session.state()
+    section = settings.pipelines
+    with (
+        exclusive_run(settings) as pipeline_run,
+        psycopg.connect(settings.database.libpq_url) as connection,
+    ):
+        state = pipeline_run.state()
         texts = payloads = provider_messages = 0
-        if days := settings.message_retention_days:
+        if days := section.message_retention_days:
             texts = _erase(connection, ERASE_TEXTS, days=days)
             payloads = _erase(connection, ERASE_PAYLOADS, days=days)
             provider_messages = _erase(connection, ERASE_PROVIDER_MESSAGES, days=days)
-        today = datetime.now(zone_named(stores.report.report_timezone)).date()
+        today = datetime.now(zone_named(settings.report.report_timezone)).date()
         budgets = _erase(connection, ERASE_BUDGETS, today=today, month=today.replace(day=1))
         tombstones = _erase(
             connection,
             ERASE_TOMBSTONES,
-            days=settings.tombstone_retention_days,
+            days=section.tombstone_retention_days,
             watermark=str(state.watermark),
         )
-        _erase_watermarks(session.writer)
+        _erase_watermarks(pipeline_run.writer)
     erased = Erased(
         texts=texts,
         payloads=payloads,

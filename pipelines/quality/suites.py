@@ -7,8 +7,8 @@ from great_expectations.expectations import core as expect
 
 from common.vocabulary import ChatType, TurnStatus
 
-MOST_TOKENS = 10_000_000
-MOST_COST_USD = 1_000
+MAX_TOKENS = 10_000_000
+MAX_COST_USD = 1_000
 FRESH_SECONDS = 300
 FINISHED = [status.value for status in TurnStatus if status is not TurnStatus.PENDING]
 
@@ -58,7 +58,7 @@ def ledger_suite() -> ExpectationSuite:
                 expect.ExpectColumnValuesToBeBetween(
                     column=column,
                     min_value=0,
-                    max_value=MOST_TOKENS,
+                    max_value=MAX_TOKENS,
                     meta=_named(f"{column}_in_range"),
                 )
                 for column in ("prompt_tokens", "completion_tokens")
@@ -66,7 +66,7 @@ def ledger_suite() -> ExpectationSuite:
             expect.ExpectColumnValuesToBeBetween(
                 column="cost_usd",
                 min_value=0,
-                max_value=MOST_COST_USD,
+                max_value=MAX_COST_USD,
                 meta=_named("cost_in_range"),
             ),
         ],

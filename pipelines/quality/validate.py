@@ -18,7 +18,7 @@ import pandas as pd
 from common.zones import ledger_clock
 from pipelines.quality.names import CHECKS
 from pipelines.replication.watermark import Watermarks
-from pipelines.settings import Stores
+from pipelines.settings import PipelineSettings
 from warehouse.clickhouse.client import Writer
 
 # Read when Great Expectations is imported; it would report its use over the network.
@@ -52,16 +52,16 @@ class Result:
 
 
 def validate(
-    stores: Stores, *, since: date, until: date, assets: Collection[str] = tuple(CHECKS)
+    settings: PipelineSettings, *, since: date, until: date, assets: Collection[str] = tuple(CHECKS)
 ) -> list[Result]:
     """Validate the days from `since` to `until`, both included, of the report zone."""
-    with Writer(stores.warehouse) as writer:
+    with Writer(settings.warehouse) as writer:
         state = Watermarks(writer).last()
         if state is None:
             return []
         parameters = {
             "epoch": state.epoch,
-            **ledger_clock(stores.report.report_timezone).parameters(),
+            **ledger_clock(settings.report.report_timezone).parameters(),
             "since": since,
             "until": until,
             "rows": LEDGER_ROWS,

@@ -19,7 +19,7 @@ from uuid import UUID, uuid4
 from common.log import get_logger
 from pipelines.errors import SchemaDriftError
 from pipelines.replication.corrections import Corrections
-from pipelines.replication.prefetch import one_ahead
+from pipelines.replication.prefetch import prefetch
 from pipelines.replication.watermark import Watermark, Watermarks
 from pipelines.source.columns import (
     PEOPLE,
@@ -67,7 +67,7 @@ class Batch:
     bytes: int
     seconds: float
     replication_lag_seconds: float
-    held_by: str
+    blocked_by: str
     data_through: datetime
     started_at: datetime
     finished_at: datetime
@@ -81,7 +81,9 @@ def resync_reason(last: Watermark | None, now: SourceStatus) -> str:
     """Why replication cannot go on from `last`; empty when it can."""
     if last is None:
         return "the warehouse is empty"
-    remembered = {now.echo.batch_id, now.echo.previous_batch_id} if now.echo else set()
+    remembered = (
+        {now.checkpoint.batch_id, now.checkpoint.previous_batch_id} if now.checkpoint else set()
+    )
     reasons = {
         "another PostgreSQL cluster: its system identifier changed": (
             last.system_identifier != now.system_identifier
@@ -147,13 +149,15 @@ class Replication:
             replication_lag_seconds=max(
                 0.0, (datetime.now(UTC) - finished.data_through).total_seconds()
             ),
-            held_by=status.held_by if status.lag_seconds >= 1 else "",
+            blocked_by=status.blocked_by if status.lag_seconds >= 1 else "",
             data_through=finished.data_through,
             started_at=started,
             finished_at=datetime.now(UTC),
             **counts,
         )
-        self._writer.insert("batches", [{name: getattr(batch, name) for name in Batch.__slots__}])
+        columns = {name: getattr(batch, name) for name in Batch.__slots__}
+        columns["held_by"] = columns.pop("blocked_by")
+        self._writer.insert("batches", [columns])
         self._step("batch recorded")
         log.info(
             "replicated",
@@ -176,7 +180,9 @@ class Replication:
 
     def _open_epoch(self, last: Watermark | None, status: SourceStatus, reason: str) -> Watermark:
         """Begin a full copy under a new epoch. Readers keep the old one until it is published."""
-        epoch = 1 + max(last.epoch if last else 0, status.echo.epoch if status.echo else 0)
+        epoch = 1 + max(
+            last.epoch if last else 0, status.checkpoint.epoch if status.checkpoint else 0
+        )
         log.warning("full resync", epoch=epoch, reason=reason)
         opening = Watermark(
             sequence=last.sequence if last else 0,
@@ -192,7 +198,7 @@ class Replication:
             data_through=status.data_through,
             written_at=status.clock,
         )
-        self._source.echo(batch_id=opening.batch_id, previous=None, epoch=epoch)
+        self._source.checkpoint(batch_id=opening.batch_id, previous=None, epoch=epoch)
         self._step("epoch echoed")
         stored = self._watermarks.write(opening)
         self._step("epoch opened")
@@ -203,7 +209,7 @@ class Replication:
         # A new epoch starts without rows, so nothing in it can have been deleted yet. Stones go
         # first: a key deleted and written again by one transaction has one version for both.
         if state.watermark > 0:
-            counts["tombstones"] = self._bury(state)
+            counts["tombstones"] = self._apply_tombstones(state)
             self._step("tombstones stored")
         order = [table.target for table in REPLICATED]
         for table in REPLICATED:
@@ -225,8 +231,8 @@ class Replication:
                 epoch=state.epoch,
             )
             # Closed by name: a connection that is closed under its reading thread ends the process.
-            with closing(one_ahead(pages)) as ahead:
-                for page in ahead:
+            with closing(prefetch(pages)) as prefetched:
+                for page in prefetched:
                     self._writer.insert_arrow(table.target, page)
                     counts[table.target] += page.num_rows
                     counts["bytes"] += page.nbytes
@@ -248,30 +254,30 @@ class Replication:
             )
         )
 
-    def _bury(self, state: Watermark) -> int:
-        buried = 0
+    def _apply_tombstones(self, state: Watermark) -> int:
+        applied = 0
         for page in self._source.tombstones(
             since=state.watermark, until=state.target, rows=TOMBSTONES_PER_PAGE
         ):
             for table in (TURNS, PEOPLE):
-                dead = {key: version for name, key, version in page if name == table.source}
-                if dead:
+                deleted = {key: version for name, key, version in page if name == table.source}
+                if deleted:
                     self._writer.run(
                         f"replication/bury_{table.target}",
                         {
                             "epoch": state.epoch,
-                            "keys": list(dead),
-                            "versions": list(dead.values()),
+                            "keys": list(deleted),
+                            "versions": list(deleted.values()),
                         },
                     )
-                if dead and table is PEOPLE:
-                    self.corrections.forget(dead, epoch=state.epoch)
-            buried += len(page)
-        return buried
+                if deleted and table is PEOPLE:
+                    self.corrections.forget(deleted, epoch=state.epoch)
+            applied += len(page)
+        return applied
 
     def _finish(self, state: Watermark, status: SourceStatus) -> Watermark:
         batch_id = uuid4()
-        self._source.echo(batch_id=batch_id, previous=state.batch_id, epoch=state.epoch)
+        self._source.checkpoint(batch_id=batch_id, previous=state.batch_id, epoch=state.epoch)
         self._step("echoed")
         finished = self._watermarks.write(
             replace(

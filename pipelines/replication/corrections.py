@@ -22,7 +22,7 @@ class Corrections:
         self._source = source
         self._writer = writer
 
-    def copy_again(
+    def recopy(
         self, table: ReplicatedTable, keys: Sequence[str], *, epoch: int, below: int
     ) -> None:
         """Store these rows as PostgreSQL has them, over what is stored at the same version."""

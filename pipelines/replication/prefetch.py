@@ -9,7 +9,7 @@ from typing import TypeVar
 Page = TypeVar("Page")
 
 
-def one_ahead(pages: Iterator[Page]) -> Generator[Page]:
+def prefetch(pages: Iterator[Page]) -> Generator[Page]:
     """The same pages, each read on a thread while the caller is busy with the one before.
 
     Two are in memory at once. What reading raises is raised here, in its turn; the caller that

@@ -43,7 +43,7 @@ class Watermark:
         return self.target == self.watermark
 
 
-def ever_greater(previous: int) -> int:
+def monotonic_id(previous: int) -> int:
     """A number above `previous` that no other process draws: microseconds since 1970."""
     return max(previous + 1, time.time_ns() // 1_000)
 
@@ -62,7 +62,7 @@ class Watermarks:
     def write(self, record: Watermark) -> Watermark:
         """Store a record under a new sequence number and return it as stored."""
         stored = replace(
-            record, sequence=ever_greater(record.sequence), written_at=datetime.now(UTC)
+            record, sequence=monotonic_id(record.sequence), written_at=datetime.now(UTC)
         )
         self._writer.insert(
             "watermarks", [{name: getattr(stored, name) for name in Watermark.__slots__}]

@@ -15,13 +15,13 @@ from typing import Any
 from common import zones
 from common.log import get_logger
 from pipelines.replication.batch import Step, no_step
-from pipelines.replication.watermark import Watermark, ever_greater
+from pipelines.replication.watermark import Watermark, monotonic_id
 from pipelines.rollups.checks import BlockingChecks, Failure
-from pipelines.rollups.compaction import Gathering
+from pipelines.rollups.compaction import Compaction
 from pipelines.rollups.publish import (
     THE_PUBLICATION,
-    Build,
-    Head,
+    CurrentPublication,
+    PublishedBuild,
     Publisher,
     ReportDays,
 )
@@ -84,50 +84,54 @@ class Rollups:
         self._step = step
         self._days_per_insert = DAYS_PER_INSERT
 
-    def head(self) -> Head | None:
+    def current_publication(self) -> CurrentPublication | None:
         """The newest publication of the zone and rules of today; None when there is none."""
-        head = self._publisher.head()
-        if head is None or (head.zone, head.rules) != (self._days.zone, RULES):
+        current = self._publisher.current_publication()
+        if current is None or (current.zone, current.rules) != (self._days.zone, RULES):
             return None
-        return head
+        return current
 
     def follow(self, state: Watermark) -> Publication | None:
         """Publish every day that changed up to a finished batch; None when nothing is new."""
-        head = self._publisher.head()
-        if head is None or (head.epoch, head.zone) != (state.epoch, self._days.zone):
-            return self._publish(state, head, base=0, days=self._changed(state, since=0))
-        if head.rules != RULES:
-            return self._publish_all(state, head)
-        if (head.watermark, head.tzdata) == (state.watermark, self._days.tzdata):
+        current = self._publisher.current_publication()
+        if current is None or (current.epoch, current.zone) != (state.epoch, self._days.zone):
+            return self._publish(state, current, base=0, days=self._changed_days(state, since=0))
+        if current.rules != RULES:
+            return self._publish_all(state, current)
+        if (current.watermark, current.tzdata) == (state.watermark, self._days.tzdata):
             return None
         withheld = [
             build.day
-            for build in self._publisher.builds(head.publication).values()
+            for build in self._publisher.builds(current.publication).values()
             if build.withheld
         ]
-        days = {*self._changed(state, since=head.watermark), *withheld, *self._moved(state, head)}
-        return self._publish(state, head, base=head.publication, days=sorted(days))
+        days = {
+            *self._changed_days(state, since=current.watermark),
+            *withheld,
+            *self._shifted_days(state, current),
+        }
+        return self._publish(state, current, base=current.publication, days=sorted(days))
 
     def rebuild(self, state: Watermark, days: Iterable[date]) -> Publication:
         """Build the given days again, changed or not."""
-        head = self._publisher.head()
-        if head is None or (head.epoch, head.zone) != (state.epoch, self._days.zone):
-            return self._publish(state, head, base=0, days=self._changed(state, since=0))
-        if head.rules != RULES:
-            return self._publish_all(state, head)
-        days = {*days, *self._moved(state, head)}
-        return self._publish(state, head, base=head.publication, days=sorted(days))
+        current = self._publisher.current_publication()
+        if current is None or (current.epoch, current.zone) != (state.epoch, self._days.zone):
+            return self._publish(state, current, base=0, days=self._changed_days(state, since=0))
+        if current.rules != RULES:
+            return self._publish_all(state, current)
+        days = {*days, *self._shifted_days(state, current)}
+        return self._publish(state, current, base=current.publication, days=sorted(days))
 
-    def gather(self, state: Watermark) -> tuple[date, ...]:
+    def compact(self, state: Watermark) -> tuple[date, ...]:
         """Put months that are spread over many builds into one each. Returns the moved days."""
-        head = self.head()
-        if head is None or (head.epoch, head.watermark, head.tzdata) != (
+        current = self.current_publication()
+        if current is None or (current.epoch, current.watermark, current.tzdata) != (
             state.epoch,
             state.watermark,
             self._days.tzdata,
         ):
             return ()
-        return Gathering(self._writer, self._publisher, days=self._days).run(state, head)
+        return Compaction(self._writer, self._publisher, days=self._days).run(state, current)
 
     def collect(self) -> int:
         """Drop what no reader needs. Returns the number of dropped partitions."""
@@ -135,13 +139,13 @@ class Rollups:
         self._step("collected")
         return dropped
 
-    def _publish_all(self, state: Watermark, head: Head) -> Publication:
+    def _publish_all(self, state: Watermark, current: CurrentPublication) -> Publication:
         """Build every day by the rules of today."""
-        log.info("rollups_rebuilt", rules_before=head.rules, rules=RULES)
-        days = {*self._publisher.builds(head.publication), *self._changed(state, since=0)}
-        return self._publish(state, head, base=head.publication, days=sorted(days))
+        log.info("rollups_rebuilt", rules_before=current.rules, rules=RULES)
+        days = {*self._publisher.builds(current.publication), *self._changed_days(state, since=0)}
+        return self._publish(state, current, base=current.publication, days=sorted(days))
 
-    def _changed(self, state: Watermark, *, since: int) -> list[date]:
+    def _changed_days(self, state: Watermark, *, since: int) -> list[date]:
         rows = self._writer.rows(
             "rollups/changed_days",
             {
@@ -153,16 +157,16 @@ class Rollups:
         )
         return [row["day"] for row in rows]
 
-    def is_of_this_tzdata(self, head: Head) -> bool:
+    def is_of_this_tzdata(self, current: CurrentPublication) -> bool:
         """Whether its days begin where the database of zones has it now."""
-        return head.tzdata == self._days.tzdata
+        return current.tzdata == self._days.tzdata
 
-    def _moved(self, state: Watermark, head: Head) -> set[date]:
+    def _shifted_days(self, state: Watermark, current: CurrentPublication) -> set[date]:
         """Days that begin or end elsewhere since they were built: another `tzdata` says so."""
-        if self.is_of_this_tzdata(head):
+        if self.is_of_this_tzdata(current):
             return set()
-        recorded = self._publisher.clock(head.publication)
-        builds = self._publisher.builds(head.publication)
+        recorded = self._publisher.clock(current.publication)
+        builds = self._publisher.builds(current.publication)
         moved = {
             day
             for day in builds
@@ -170,24 +174,31 @@ class Rollups:
         }
         if moved:
             # A turn may have moved to a day that had none.
-            moved |= set(self._changed(state, since=0)) - builds.keys()
+            moved |= set(self._changed_days(state, since=0)) - builds.keys()
         log.info("days begin elsewhere", tzdata=self._days.tzdata, days=len(moved))
         return moved
 
     def _publish(
-        self, state: Watermark, head: Head | None, *, base: int, days: Sequence[date]
+        self,
+        state: Watermark,
+        current: CurrentPublication | None,
+        *,
+        base: int,
+        days: Sequence[date],
     ) -> Publication:
         clock = time.monotonic()
-        version, made, moves = self._build_within_limits(state, head, days, base=base)
+        version, made, moves = self._build_within_limits(state, current, days, base=base)
         failures = self._check(state, made, version=version)
         withheld = linked_days({failure.day for failure in failures}, moves) & set(made)
-        builds = self._map(state, head, made, base=base, version=version, withheld=withheld)
+        builds = self._published_builds(
+            state, current, made, base=base, version=version, withheld=withheld
+        )
         self._publisher.publish(
             publication=version,
             state=state,
             days=self._days,
             builds=builds,
-            replaces=head,
+            replaces=current,
         )
         self._step("published")
         outcome = Publication(
@@ -210,7 +221,12 @@ class Rollups:
         return outcome
 
     def _build_within_limits(
-        self, state: Watermark, head: Head | None, days: Sequence[date], *, base: int
+        self,
+        state: Watermark,
+        current: CurrentPublication | None,
+        days: Sequence[date],
+        *,
+        base: int,
     ) -> tuple[int, list[date], list[tuple[date, date]]]:
         """Build with fewer days in a statement when many go over its limits.
 
@@ -219,7 +235,7 @@ class Rollups:
         self._days_per_insert = DAYS_PER_INSERT
         fewer = [size for size in FEWER_DAYS if size < len(days)]
         while True:
-            version = ever_greater(head.publication if head else 0)
+            version = monotonic_id(current.publication if current else 0)
             try:
                 made, moves = self._build(state, days, base=base, version=version)
             except QueryTooExpensiveError as error:
@@ -285,16 +301,16 @@ class Rollups:
             ]
         )
 
-    def _map(
+    def _published_builds(
         self,
         state: Watermark,
-        head: Head | None,
+        current: CurrentPublication | None,
         days: Sequence[date],
         *,
         base: int,
         version: int,
         withheld: set[date],
-    ) -> list[Build]:
+    ) -> list[PublishedBuild]:
         differ: dict[date, int] = {}
         turns: dict[date, int] = {}
         compared = self._publisher.builds(base) if base else {}
@@ -306,15 +322,15 @@ class Rollups:
             turns |= _by_day(self._writer.rows("rollups/turns_of_days", built))
         # The last good numbers of a withheld day, of the epoch before if need be.
         served = (
-            self._publisher.builds(head.publication)
-            if head is not None and head.zone == self._days.zone and withheld
+            self._publisher.builds(current.publication)
+            if current is not None and current.zone == self._days.zone and withheld
             else {}
         )
         builds = []
         for day in days:
             if day not in withheld:
                 builds.append(
-                    Build(
+                    PublishedBuild(
                         day=day,
                         version=version,
                         withheld=False,
@@ -327,12 +343,12 @@ class Rollups:
                 continue
             before = served.get(day)
             builds.append(
-                Build(
+                PublishedBuild(
                     day=day,
                     version=before.version if before else 0,
                     withheld=True,
                     watermark=before.watermark if before and base else 0,
-                    data_through=_through(before, head),
+                    data_through=_oldest_data_through(before, current),
                     turns=before.turns if before else 0,
                 )
             )
@@ -374,11 +390,13 @@ def _edges(clock: zones.Clock, day: date) -> tuple[int, int]:
     return clock.day_start(day), clock.day_start(day + timedelta(days=1))
 
 
-def _through(before: Build | None, head: Head | None) -> datetime:
-    if before is None or head is None:
+def _oldest_data_through(
+    before: PublishedBuild | None, current: CurrentPublication | None
+) -> datetime:
+    if before is None or current is None:
         return datetime.fromtimestamp(0, UTC)
     # A day that was not withheld yet was complete up to the publication before this one.
-    return before.data_through if before.withheld else head.data_through
+    return before.data_through if before.withheld else current.data_through
 
 
 def _chunks(days: Sequence[date], size: int) -> Iterator[list[date]]:

@@ -33,14 +33,16 @@ GROUP BY checked_at ORDER BY checked_at DESC LIMIT 1
 """
 
 
-def record_lag(writer: Writer, *, lag_seconds: float, held_by: str, alert_seconds: float) -> bool:
+def record_lag(
+    writer: Writer, *, lag_seconds: float, blocked_by: str, alert_seconds: float
+) -> bool:
     """Store and log a failed check when replication is later than it may be; whether it was.
 
     The first look at which it is not late any more is stored as passed.
     """
     is_late = lag_seconds > alert_seconds
     if is_late:
-        log.warning("replication is late", lag_seconds=round(lag_seconds, 1), held_by=held_by)
+        log.warning("replication is late", lag_seconds=round(lag_seconds, 1), blocked_by=blocked_by)
     else:
         last = writer.rows("last check", {"suite": LAG_SUITE}, sql=LAST_RECORDED)
         if not last or not last[0]["failed"]:
@@ -57,7 +59,7 @@ def record_lag(writer: Writer, *, lag_seconds: float, held_by: str, alert_second
                 "day": None,
                 "blocking": False,
                 "passed": not is_late,
-                "observed": f"{lag_seconds:.1f} s, held by {held_by or 'nobody'}",
+                "observed": f"{lag_seconds:.1f} s, blocked by {blocked_by or 'no transaction'}",
                 "expected": f"at most {alert_seconds:g} s",
             }
         ],

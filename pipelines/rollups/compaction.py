@@ -12,23 +12,23 @@ from dataclasses import replace
 from datetime import date
 
 from common.log import get_logger
-from pipelines.replication.watermark import Watermark, ever_greater
+from pipelines.replication.watermark import Watermark, monotonic_id
 from pipelines.rollups.publish import (
     ROLLUPS,
-    Build,
-    Head,
+    CurrentPublication,
+    PublishedBuild,
     Publisher,
     ReportDays,
 )
 from warehouse.clickhouse.client import Writer
 
-MOST_BUILDS = 4
+MAX_BUILDS = 4
 """Of one month's finished days: more, and the month is gathered."""
 
 log = get_logger(__name__)
 
 
-def scattered(builds: Mapping[date, Build], *, most_builds: int) -> list[list[date]]:
+def days_to_compact(builds: Mapping[date, PublishedBuild], *, max_builds: int) -> list[list[date]]:
     """The days of each month that is spread over too many builds.
 
     The newest day stays apart, because it is built again with every batch; so do withheld days,
@@ -40,11 +40,11 @@ def scattered(builds: Mapping[date, Build], *, most_builds: int) -> list[list[da
         if day != newest and not build.withheld:
             months[day.year, day.month].append(day)
     return [
-        days for days in months.values() if len({builds[day].version for day in days}) > most_builds
+        days for days in months.values() if len({builds[day].version for day in days}) > max_builds
     ]
 
 
-class Gathering:
+class Compaction:
     """Copies and publishes. The caller holds the lock that the publisher confirms."""
 
     def __init__(
@@ -53,39 +53,43 @@ class Gathering:
         publisher: Publisher,
         *,
         days: ReportDays,
-        most_builds: int = MOST_BUILDS,
+        max_builds: int = MAX_BUILDS,
     ) -> None:
         self._writer = writer
         self._publisher = publisher
         self._days = days
-        self._most_builds = most_builds
+        self._most_builds = max_builds
 
-    def run(self, state: Watermark, head: Head) -> tuple[date, ...]:
+    def run(self, state: Watermark, current: CurrentPublication) -> tuple[date, ...]:
         """Gather what is scattered. Returns the days that moved into a new build."""
-        builds = self._publisher.builds(head.publication)
-        gathered: list[date] = []
-        for days in scattered(builds, most_builds=self._most_builds):
-            head = self._gather(state, head, {day: builds[day] for day in days})
-            gathered += days
-        return tuple(gathered)
+        builds = self._publisher.builds(current.publication)
+        compacted: list[date] = []
+        for days in days_to_compact(builds, max_builds=self._most_builds):
+            current = self._compact(state, current, {day: builds[day] for day in days})
+            compacted += days
+        return tuple(compacted)
 
-    def _gather(self, state: Watermark, head: Head, builds: Mapping[date, Build]) -> Head:
-        version = ever_greater(head.publication)
-        copied = {"version": version, "base": head.publication, "days": list(builds)}
+    def _compact(
+        self, state: Watermark, current: CurrentPublication, builds: Mapping[date, PublishedBuild]
+    ) -> CurrentPublication:
+        version = monotonic_id(current.publication)
+        copied = {"version": version, "base": current.publication, "days": list(builds)}
         for table in ROLLUPS:
             self._writer.run("rollups/gather", {**copied, "table": table})
         versions = sorted({version, *(build.version for build in builds.values())})
         if differ := self._writer.rows("rollups/differences", {**copied, "versions": versions}):
             log.error("a copied build differs and is not published", days=len(differ))
-            return head
+            return current
         # The same state as before, with the age that readers were last told.
         through = self._writer.rows("reports/head")[0]["data_through"]
         self._publisher.publish(
             publication=version,
-            state=replace(state, epoch=head.epoch, watermark=head.watermark, data_through=through),
+            state=replace(
+                state, epoch=current.epoch, watermark=current.watermark, data_through=through
+            ),
             days=self._days,
             builds=[replace(build, version=version) for build in builds.values()],
-            replaces=head,
+            replaces=current,
         )
         log.info("gathered", publication=version, days=len(builds))
-        return replace(head, publication=version, data_through=through)
+        return replace(current, publication=version, data_through=through)

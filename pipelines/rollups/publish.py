@@ -22,7 +22,7 @@ ROLLUPS = (
 DROPS_PER_COLLECTION = 300
 """Partitions dropped at once, so that collection never delays a batch for long."""
 
-HEAD = """
+CURRENT = """
 SELECT publication, epoch, watermark, zone, data_through, rules, tzdata FROM published
 WHERE day = toDate(0)
 ORDER BY epoch DESC, watermark DESC, publication DESC LIMIT 1
@@ -36,7 +36,7 @@ OPENED = "SELECT count() FROM published WHERE toDate(published_at) = {today:Date
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class CurrentPublication:
     """The newest publication."""
 
     publication: int
@@ -60,7 +60,7 @@ class ReportDays:
 
 
 @dataclass(frozen=True, slots=True)
-class Build:
+class PublishedBuild:
     """What serves one day."""
 
     day: date
@@ -82,15 +82,15 @@ class Publisher:
         self._grace = timedelta(seconds=grace_seconds)
         self._confirm_lock = confirm_lock
 
-    def head(self) -> Head | None:
+    def current_publication(self) -> CurrentPublication | None:
         """The newest publication; None before the first."""
-        rows = self._writer.rows("publication head", sql=HEAD)
-        return Head(**rows[0]) if rows else None
+        rows = self._writer.rows("publication head", sql=CURRENT)
+        return CurrentPublication(**rows[0]) if rows else None
 
-    def builds(self, snapshot: int) -> dict[date, Build]:
+    def builds(self, snapshot: int) -> dict[date, PublishedBuild]:
         """Which build served each day at a publication."""
         rows = self._writer.rows("published builds", {"snapshot": snapshot}, sql=BUILDS)
-        return {row["day"]: Build(**row) for row in rows}
+        return {row["day"]: PublishedBuild(**row) for row in rows}
 
     def clock(self, publication: int) -> Clock | None:
         """The clock that a publication's days were cut by; None: it did not say."""
@@ -103,8 +103,8 @@ class Publisher:
         publication: int,
         state: Watermark,
         days: ReportDays,
-        builds: Sequence[Build],
-        replaces: Head | None,
+        builds: Sequence[PublishedBuild],
+        replaces: CurrentPublication | None,
     ) -> None:
         """Make a publication visible: the insert of one part is the commit."""
         now = datetime.now(UTC)
@@ -116,7 +116,7 @@ class Publisher:
         ):
             # A date opens with the full map, so that older dates can go.
             published = self.builds(replaces.publication) | published
-        header = Build(
+        header = PublishedBuild(
             day=THE_PUBLICATION,
             version=0,
             withheld=False,

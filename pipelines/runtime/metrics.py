@@ -46,7 +46,7 @@ WITHHELD = "SELECT countIf(withheld) FROM builds"
 log = get_logger(__name__)
 
 
-class Part(Protocol):
+class MetricSource(Protocol):
     """Where numbers come from."""
 
     name: str
@@ -58,8 +58,8 @@ class Part(Protocol):
 class PipelineCollector(Collector):
     """Reads every part when it is scraped, for a bounded time; then shows what was read last."""
 
-    def __init__(self, parts: Iterable[Part]) -> None:
-        self._readers = [PartReader(part) for part in parts]
+    def __init__(self, parts: Iterable[MetricSource]) -> None:
+        self._readers = [MetricSourceReader(part) for part in parts]
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
         """Nothing: registration must not ask the stores."""
@@ -102,13 +102,13 @@ class Reading:
     families: list[GaugeMetricFamily]
 
 
-class PartReader:
+class MetricSourceReader:
     """Reads one part in a thread of its own, which a store that hangs may hold, and remembers it.
 
     One read at a time, for all scrapes that wait: the connection behind a part is not shared.
     """
 
-    def __init__(self, part: Part) -> None:
+    def __init__(self, part: MetricSource) -> None:
         self.part = part
         self.last: Reading | None = None
         self._beginning = threading.Lock()
@@ -149,7 +149,7 @@ def _aged(family: GaugeMetricFamily, seconds: float) -> GaugeMetricFamily:
     return aged
 
 
-class WarehousePart:
+class WarehouseMetrics:
     """Freshness, checks and reconciliation, as the warehouse has recorded them."""
 
     name = "clickhouse"
@@ -227,7 +227,7 @@ class WarehousePart:
         )
 
 
-class DagsterPart:
+class DagsterMetrics:
     """Runs, sensors and schedules, as Dagster's own storage has them."""
 
     name = "dagster"
@@ -281,7 +281,7 @@ class DagsterPart:
         yield failing
 
 
-class DiskPart:
+class DiskMetrics:
     """The disk that holds the data directory, and the note of the last backup in it."""
 
     name = "disk"

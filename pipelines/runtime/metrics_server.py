@@ -26,10 +26,10 @@ from common.http.listening import warn_if_open
 from common.log import get_logger
 from common.settings import load
 from pipelines.runtime.metrics import (
-    DagsterPart,
-    DiskPart,
+    DagsterMetrics,
+    DiskMetrics,
     PipelineCollector,
-    WarehousePart,
+    WarehouseMetrics,
 )
 from pipelines.settings import DagsterSettings
 from warehouse.settings import WarehouseSettings
@@ -44,9 +44,9 @@ def export_metrics(settings: DagsterSettings) -> None:
     if settings.pipelines_metrics_port == 0 or not is_code_server():
         return
     parts = (
-        WarehousePart(load(WarehouseSettings)),
-        DagsterPart(),
-        DiskPart(settings.data_dir),
+        WarehouseMetrics(load(WarehouseSettings)),
+        DagsterMetrics(),
+        DiskMetrics(settings.data_dir),
     )
     warn_if_open(
         "PIPELINES_METRICS_BIND_HOST",

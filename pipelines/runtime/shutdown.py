@@ -17,7 +17,7 @@ from types import FrameType
 import common  # noqa: F401 # before Dagster: it reads time zones, and common says from where
 
 SECONDS_TO_END = 5.0
-LONGEST_END_SECONDS = 20.0
+MAX_SHUTDOWN_SECONDS = 20.0
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:
@@ -27,7 +27,7 @@ def interrupt(number: int, frame: FrameType | None) -> None:
         # A run that does not listen is cut.
         _after(SECONDS_TO_END, run.kill)
     # The server waits for a thread of its own, which dies when a run ends while PostgreSQL is away.
-    _after(LONGEST_END_SECONDS, lambda: os._exit(1))
+    _after(MAX_SHUTDOWN_SECONDS, lambda: os._exit(1))
     signal.default_int_handler(number, frame)
 
 

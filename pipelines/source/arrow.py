@@ -11,7 +11,7 @@ import pyarrow as pa
 from pipelines.errors import SourceError
 
 
-class Bulk:
+class ArrowReader:
     """One session for reading, opened at once."""
 
     def __init__(self, url: str) -> None:

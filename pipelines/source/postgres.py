@@ -23,7 +23,7 @@ from pipelines.source.status import SourceStatus, read_status
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from pipelines.source.arrow import Bulk
+    from pipelines.source.arrow import ArrowReader
 
 LOCK = 7_131_337_010
 FOLLOWER = 7_131_337_011
@@ -62,7 +62,7 @@ class Source:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._bulk: Bulk | None = None
+        self._arrow_reader: ArrowReader | None = None
         try:
             self._control = psycopg.connect(
                 url,
@@ -82,9 +82,9 @@ class Source:
 
     def close(self) -> None:
         """Close both sessions; the lock goes with the first."""
-        if self._bulk is not None:
-            self._bulk.close()
-            self._bulk = None
+        if self._arrow_reader is not None:
+            self._arrow_reader.close()
+            self._arrow_reader = None
         self._control.close()
 
     def lock(self, *, wait_seconds: float) -> None:
@@ -230,7 +230,7 @@ class Source:
             yield [(row["table_name"], row["row_id"], row["version"]) for row in page]
             version, last = page[-1]["version"], page[-1]["id"]
 
-    def echo(self, *, batch_id: UUID, previous: UUID | None, epoch: int) -> None:
+    def checkpoint(self, *, batch_id: UUID, previous: UUID | None, epoch: int) -> None:
         """Remember a batch here too, so that a restored copy of either side is noticed."""
         self._execute(_ECHO, (batch_id, previous, epoch))
 
@@ -264,11 +264,11 @@ class Source:
 
     def _arrow(self, sql: str) -> pa.Table:
         # Imported where rows are moved: it takes 50 MiB, and the sensor's process moves none.
-        from pipelines.source.arrow import Bulk  # noqa: PLC0415
+        from pipelines.source.arrow import ArrowReader  # noqa: PLC0415
 
-        if self._bulk is None:
-            self._bulk = Bulk(self._url)
-        return self._bulk.table(sql)
+        if self._arrow_reader is None:
+            self._arrow_reader = ArrowReader(self._url)
+        return self._arrow_reader.table(sql)
 
 
 def _as_stored(table: ReplicatedTable, epoch: int) -> str:

@@ -33,7 +33,7 @@ SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS horizon,
 
 
 @dataclass(frozen=True, slots=True)
-class Echo:
+class ReplicationCheckpoint:
     """What PostgreSQL remembers of the last batch."""
 
     batch_id: UUID
@@ -52,9 +52,9 @@ class SourceStatus:
     clock: datetime
     data_through: datetime
     """Everything committed before this moment lies below the horizon."""
-    held_by: str
+    blocked_by: str
     """The oldest writing transaction that is still open; empty: none."""
-    echo: Echo | None
+    checkpoint: ReplicationCheckpoint | None
 
     @property
     def lag_seconds(self) -> float:
@@ -65,21 +65,21 @@ def read_status(one: Callable[[LiteralString], dict[str, Any]]) -> SourceStatus:
     """Ask PostgreSQL; `one` runs a query and returns its only row."""
     holders = one(_HOLDERS)
     now = one(_STATUS)
-    echo = now["echo"]
+    checkpoint = now["echo"]
     return SourceStatus(
         horizon=now["horizon"],
         system_identifier=now["system_identifier"],
         timeline=now["timeline"],
         clock=holders["clock"],
         data_through=holders["data_through"],
-        held_by=holders["held_by"] or "",
-        echo=Echo(
-            batch_id=UUID(echo["batch_id"]),
-            previous_batch_id=UUID(echo["previous_batch_id"])
-            if echo["previous_batch_id"]
+        blocked_by=holders["held_by"] or "",
+        checkpoint=ReplicationCheckpoint(
+            batch_id=UUID(checkpoint["batch_id"]),
+            previous_batch_id=UUID(checkpoint["previous_batch_id"])
+            if checkpoint["previous_batch_id"]
             else None,
-            epoch=echo["epoch"],
+            epoch=checkpoint["epoch"],
         )
-        if echo
+        if checkpoint
         else None,
     )

@@ -35,7 +35,7 @@ def world(
     chance = random.Random(2784)
     until = datetime.now(UTC) - timedelta(minutes=1)
     with dashboard(postgres_server, clickhouse_server, {}) as world:
-        with Ledger(world.stores.database.libpq_url) as ledger:
+        with Ledger(world.pipeline_settings.database.libpq_url) as ledger:
             for _ in range(PEOPLE):
                 ledger.add_person()
             ledger.add(
@@ -75,13 +75,13 @@ def stores_differ(world: World) -> Differences:
     """PostgreSQL against the copy and the rollups in ClickHouse."""
 
     async def compare() -> Differences:
-        connection = await asyncpg.connect(world.stores.database.libpq_url)
+        connection = await asyncpg.connect(world.pipeline_settings.database.libpq_url)
         try:
             return await rows_differ(connection, warehouse)
         finally:
             await connection.close()
 
-    warehouse = Warehouse(address(world.stores.warehouse.reader_url))
+    warehouse = Warehouse(address(world.pipeline_settings.warehouse.reader_url))
     copied = asyncio.run(compare())
     rolled_up = rollups_differ(Expected(turns(world), zone=ZONE), warehouse)
     return Differences(
@@ -140,7 +140,7 @@ def test_an_answer_of_the_api_that_differs_from_postgresql_is_found(
 def test_a_row_that_differs_is_found_where_it_is(world: World, statement: str, found: str) -> None:
     before = stores_differ(world)
     assert [detail for detail in before.details if detail.startswith(found)] == []
-    url = address(world.stores.warehouse.writer_url)
+    url = address(world.pipeline_settings.warehouse.writer_url)
     httpx.post(url, content=statement, timeout=60).raise_for_status()
     after = stores_differ(world)
     assert after.count > before.count

@@ -19,7 +19,7 @@ from common.settings import DatabaseSettings, ReportSettings
 from dashboards.grafana.board import BOARDS
 from dashboards.grafana.macros import Picked
 from dashboards.grafana.probing import Asker, clickhouse_panels
-from pipelines.settings import PipelineSettings, Stores
+from pipelines.settings import PipelineSection, PipelineSettings
 from simulator.app import Simulator
 from simulator.model.behaviour import ModelFault
 from tests.api.constants import STATS
@@ -39,21 +39,23 @@ PANELS = {panel.title: panel for _, panel in clickhouse_panels(BOARDS)}
 
 
 @pytest.fixture
-def stores(database: DatabaseSettings, warehouse_settings: WarehouseSettings) -> Stores:
-    return Stores(
+def pipeline_settings(
+    database: DatabaseSettings, warehouse_settings: WarehouseSettings
+) -> PipelineSettings:
+    return PipelineSettings(
         database=database,
         warehouse=warehouse_settings,
-        pipelines=PipelineSettings(_env_file=None),
+        pipelines=PipelineSection(_env_file=None),
         report=ReportSettings(_env_file=None),
     )
 
 
 @pytest.fixture
-def api(stores: Stores) -> Iterator[str]:
+def api(pipeline_settings: PipelineSettings) -> Iterator[str]:
     settings = api_settings(
-        stores.database,
-        clickhouse_url=stores.warehouse.writer_url,
-        clickhouse_reader_url=stores.warehouse.reader_url,
+        pipeline_settings.database,
+        clickhouse_url=pipeline_settings.warehouse.writer_url,
+        clickhouse_reader_url=pipeline_settings.warehouse.reader_url,
     )
     with serving(create_app(settings, patience=PATIENT)) as url:
         yield url
@@ -61,7 +63,11 @@ def api(stores: Stores) -> Iterator[str]:
 
 @pytest.mark.timeout(600)
 async def test_all_costs_agree_when_a_third_of_the_calls_fail(
-    simulator: Simulator, database: DatabaseSettings, sessions: Sessions, stores: Stores, api: str
+    simulator: Simulator,
+    database: DatabaseSettings,
+    sessions: Sessions,
+    pipeline_settings: PipelineSettings,
+    api: str,
 ) -> None:
     for number, kind in enumerate(FAILURES):
         simulator.model.faults.add(
@@ -94,7 +100,7 @@ async def test_all_costs_agree_when_a_third_of_the_calls_fail(
     # /usage rounds what each person spent to six digits.
     assert abs(sum(told) - ledger.cost) <= len(PEOPLE) * Decimal("0.0000005")
 
-    await asyncio.to_thread(run_through, stores)
+    await asyncio.to_thread(run_through, pipeline_settings)
     async with httpx.AsyncClient(base_url=api, timeout=90) as client:
         await register(client)
         client.headers.update(await bearer(client))
@@ -108,7 +114,7 @@ async def test_all_costs_agree_when_a_third_of_the_calls_fail(
         row["model"]: exactly(row["cost_usd"]) for row in answers["models"]["models"]["models"]
     } == by_model
 
-    with closing(Asker(stores.warehouse.reader_url)) as asker:
+    with closing(Asker(pipeline_settings.warehouse.reader_url)) as asker:
         now = datetime.now(UTC)
         picked = Picked(since=now - timedelta(days=1), until=now + timedelta(days=1))
         for title, column in COST_COLUMNS.items():

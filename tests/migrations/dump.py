@@ -25,7 +25,7 @@ from common.settings import DatabaseSettings, ReportSettings, RuntimeSettings, l
 from common.version import VERSION
 from embedded.postgres import BINARIES
 from pipelines.cycle import run_cycle
-from pipelines.settings import PipelineSettings, Stores
+from pipelines.settings import PipelineSection, PipelineSettings
 from tests.clickhouse_process import ClickHouseProcess
 from tests.conftest import alembic_config, running_postgres
 from tests.migrations.reports import Answers, every_report
@@ -65,11 +65,13 @@ INSERT INTO outbox (key, payload) VALUES ('digest', '{}')
 """
 
 
-def stores_of(database: DatabaseSettings, warehouse: WarehouseSettings) -> Stores:
-    return Stores(
+def pipeline_settings_of(
+    database: DatabaseSettings, warehouse: WarehouseSettings
+) -> PipelineSettings:
+    return PipelineSettings(
         database=database,
         warehouse=warehouse,
-        pipelines=PipelineSettings.model_validate({}),
+        pipelines=PipelineSection.model_validate({}),
         report=ReportSettings.model_validate({"report_timezone": ZONE}),
     )
 
@@ -102,7 +104,7 @@ def write(directory: Path) -> None:
                     )
                     for statement in OTHERS.split(";"):
                         ledger.execute(statement)
-                run_cycle(stores_of(database, warehouse))
+                run_cycle(pipeline_settings_of(database, warehouse))
                 answers = reports_of(database, warehouse)
                 # What was released never changes: it is there once.
                 directory.mkdir(parents=True)

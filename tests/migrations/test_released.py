@@ -21,8 +21,8 @@ from tests.migrations.dump import (
     answers_of,
     load_clickhouse,
     load_postgres,
+    pipeline_settings_of,
     reports_of,
-    stores_of,
 )
 from warehouse.settings import WarehouseSettings
 
@@ -65,7 +65,7 @@ def test_reports_of_a_released_version_stay_through_migrations_and_a_rebuild(
     assert differences(migrated, before) == []
     # Another cluster: the pipelines copy the ledger under a new epoch and build every day.
     load_postgres(database.libpq_url, AFTER_RESTORE)
-    batch, publication = run_cycle(stores_of(database, warehouse))
+    batch, publication = run_cycle(pipeline_settings_of(database, warehouse))
     assert (batch.kind, publication is not None) == ("resync", True)
     rebuilt = reports_of(database, warehouse)
     assert differences(rebuilt, before) == []

@@ -8,18 +8,18 @@ import subprocess
 import sys
 from typing import Any
 
-from pipelines.settings import Stores
+from pipelines.settings import PipelineSettings
 
 
-def run(stores: Stores, *command: str) -> Any:
+def run(pipeline_settings: PipelineSettings, *command: str) -> Any:
     """The JSON of the last line."""
     outcome = subprocess.run(
         [sys.executable, *command],
         env={
             "PATH": os.environ["PATH"],
-            "DATABASE_URL": stores.database.libpq_url,
-            "CLICKHOUSE_URL": stores.warehouse.writer_url,
-            "REPORT_TIMEZONE": stores.report.report_timezone,
+            "DATABASE_URL": pipeline_settings.database.libpq_url,
+            "CLICKHOUSE_URL": pipeline_settings.warehouse.writer_url,
+            "REPORT_TIMEZONE": pipeline_settings.report.report_timezone,
         },
         capture_output=True,
         text=True,

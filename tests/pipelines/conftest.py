@@ -7,18 +7,20 @@ from collections.abc import Iterator
 import pytest
 
 from common.settings import DatabaseSettings, ReportSettings
-from pipelines.settings import PipelineSettings, Stores
+from pipelines.settings import PipelineSection, PipelineSettings
 from tests.pipelines.ledger import Ledger
 from warehouse.clickhouse.client import Writer
 from warehouse.settings import WarehouseSettings
 
 
 @pytest.fixture
-def stores(database: DatabaseSettings, warehouse_settings: WarehouseSettings) -> Stores:
-    return Stores(
+def pipeline_settings(
+    database: DatabaseSettings, warehouse_settings: WarehouseSettings
+) -> PipelineSettings:
+    return PipelineSettings(
         database=database,
         warehouse=warehouse_settings,
-        pipelines=PipelineSettings.model_validate(
+        pipelines=PipelineSection.model_validate(
             {"replication_page_rows": 500, "snapshot_grace_seconds": 1}
         ),
         report=ReportSettings.model_validate({"report_timezone": "Europe/Moscow"}),

@@ -10,7 +10,7 @@ import signal
 import sys
 
 from pipelines.cycle import run_cycle
-from pipelines.settings import load_stores
+from pipelines.settings import load_settings
 
 
 def main() -> None:
@@ -23,7 +23,7 @@ def main() -> None:
         if seen == count and done == name:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    run_cycle(load_stores(), step=step)
+    run_cycle(load_settings(), step=step)
 
 
 if __name__ == "__main__":

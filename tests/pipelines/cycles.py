@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import psycopg
 
-from pipelines.cycle import Session, run_cycle
-from pipelines.settings import Stores
+from pipelines.cycle import PipelineRun, run_cycle
+from pipelines.settings import PipelineSettings
 from warehouse.clickhouse.client import Writer
 
 RUNNING = """
@@ -17,23 +17,23 @@ WHERE current_database = currentDatabase() AND query_id != queryID()
 """
 
 
-def run_through(stores: Stores) -> None:
+def run_through(pipeline_settings: PipelineSettings) -> None:
     """Cycles until all that is committed now has been moved, although others go on writing.
 
     A transaction that is open when a cycle begins holds back everything younger than itself.
     """
-    with psycopg.connect(stores.database.libpq_url, autocommit=True) as connection:
+    with psycopg.connect(pipeline_settings.database.libpq_url, autocommit=True) as connection:
         found = connection.execute("SELECT pg_current_xact_id()::text::bigint").fetchone()
     assert found is not None
-    while run_cycle(stores)[0].until_version <= found[0]:
+    while run_cycle(pipeline_settings)[0].until_version <= found[0]:
         pass
 
 
-def collect_until(session: Session, is_so: Callable[[], bool]) -> None:
+def collect_until(pipeline_run: PipelineRun, is_so: Callable[[], bool]) -> None:
     """Collect again and again: what was replaced stays readable for its grace period."""
     deadline = time.monotonic() + 60
     while True:
-        session.rollups.collect()
+        pipeline_run.rollups.collect()
         if is_so():
             return
         assert time.monotonic() < deadline, "it was not collected"

@@ -22,7 +22,7 @@ from pipelines.runtime.home import (
     instance_configuration,
     write_home,
 )
-from pipelines.settings import DagsterSettings, PipelineSettings, Stores
+from pipelines.settings import DagsterSettings, PipelineSection, PipelineSettings
 from tests.pipelines.ledger import NOON, Ledger, assert_equal, turn
 from warehouse.clickhouse.client import Writer
 from warehouse.settings import WarehouseSettings
@@ -59,10 +59,10 @@ def graph(definitions: dg.Definitions) -> dict[str, Any]:
 
 
 def test_the_asset_graph_is_the_one_in_the_repository() -> None:
-    nowhere = Stores(
+    nowhere = PipelineSettings(
         database=DatabaseSettings.model_validate({"database_url": "postgresql://nowhere"}),
         warehouse=WarehouseSettings.model_validate({"clickhouse_url": "http://nowhere"}),
-        pipelines=PipelineSettings(),
+        pipelines=PipelineSection(),
         report=ReportSettings(),
     )
     found = graph(build_definitions(nowhere))
@@ -72,14 +72,14 @@ def test_the_asset_graph_is_the_one_in_the_repository() -> None:
 
 
 def test_a_follower_run_materialises_ledger_and_days_and_ends_when_it_is_quiet(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     ledger.add(turn(), turn(at=NOON - timedelta(days=1)))
-    brisk = Stores(
-        database=stores.database,
-        warehouse=stores.warehouse,
-        pipelines=PipelineSettings.model_validate({"cycle_seconds": 1, "follow_idle_seconds": 0}),
-        report=stores.report,
+    brisk = PipelineSettings(
+        database=pipeline_settings.database,
+        warehouse=pipeline_settings.warehouse,
+        pipelines=PipelineSection.model_validate({"cycle_seconds": 1, "follow_idle_seconds": 0}),
+        report=pipeline_settings.report,
     )
     with dg.DagsterInstance.ephemeral() as instance:
         job = build_definitions(brisk).resolve_job_def("follow")
@@ -95,8 +95,10 @@ def test_a_follower_run_materialises_ledger_and_days_and_ends_when_it_is_quiet(
     assert_equal(ledger, writer)
 
 
-def test_rollups_that_are_materialised_alone_are_checked_too(stores: Stores) -> None:
-    repository = build_definitions(stores).get_repository_def()
+def test_rollups_that_are_materialised_alone_are_checked_too(
+    pipeline_settings: PipelineSettings,
+) -> None:
+    repository = build_definitions(pipeline_settings).get_repository_def()
     (every,) = [job for job in repository.get_all_jobs() if job.name.startswith("__ASSET_JOB")]
     for assets, ops in (
         (ROLLUPS, {"roll_up", "daily_expectations"}),
@@ -122,10 +124,10 @@ def test_a_run_of_partitions_is_checked_for_its_days_and_any_other_for_the_last_
 
 
 def test_the_sensor_asks_for_a_run_when_something_is_new_and_for_one_only(
-    stores: Stores, ledger: Ledger
+    pipeline_settings: PipelineSettings, ledger: Ledger
 ) -> None:
     ledger.add(turn())
-    definitions = build_definitions(stores)
+    definitions = build_definitions(pipeline_settings)
     sensor = definitions.get_repository_def().get_sensor_def("new_data")
     with dg.DagsterInstance.ephemeral() as instance:
         first = sensor.evaluate_tick(dg.build_sensor_context(instance=instance))
@@ -139,10 +141,10 @@ def test_the_sensor_asks_for_a_run_when_something_is_new_and_for_one_only(
 
 
 def test_the_nightly_run_reconciles_then_erases_what_has_served_its_time(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     ledger.add(turn(), turn(user=2))
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     writer.run(
         "damage", sql="ALTER TABLE turns DELETE WHERE user_key = 2 SETTINGS mutations_sync = 2"
     )
@@ -151,7 +153,7 @@ def test_the_nightly_run_reconciles_then_erases_what_has_served_its_time(
         " VALUES ('h', 'day', '2025-01-01', 1, 0)"
     )
     with dg.DagsterInstance.ephemeral() as instance:
-        job = build_definitions(stores).resolve_job_def("nightly")
+        job = build_definitions(pipeline_settings).resolve_job_def("nightly")
         assert job.execute_in_process(instance=instance).success
     assert_equal(ledger, writer)
     (day,) = writer.rows("reconciled", sql="SELECT * FROM reconciliation")
@@ -160,11 +162,11 @@ def test_the_nightly_run_reconciles_then_erases_what_has_served_its_time(
 
 
 def test_runs_that_move_data_or_follow_or_take_memory_wait_for_their_like(
-    stores: Stores, dagster_settings: DagsterSettings
+    pipeline_settings: PipelineSettings, dagster_settings: DagsterSettings
 ) -> None:
     limits = instance_configuration(dagster_settings)["concurrency"]["runs"]
     alone = {limit["key"]: limit["limit"] for limit in limits["tag_concurrency_limits"]}
-    definitions = build_definitions(stores)
+    definitions = build_definitions(pipeline_settings)
     for name, tags in {
         "follow": {"dialytics/follows"},
         "rebuild": {"dialytics/moves_data", "dialytics/heavy"},

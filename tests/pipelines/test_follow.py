@@ -16,7 +16,7 @@ from pipelines.definitions import build_definitions
 from pipelines.defs.follow import STARTING
 from pipelines.errors import BusyError, LockLostError, SchemaDriftError
 from pipelines.follow import ATTEMPTS, Follower
-from pipelines.settings import PipelineSettings, Stores
+from pipelines.settings import PipelineSection, PipelineSettings
 from pipelines.source.postgres import Source
 from tests.pipelines.constants import ACTIVITY_BUILT, DATA_STORED
 from tests.pipelines.ledger import Ledger, assert_equal, turn
@@ -27,18 +27,18 @@ from warehouse.settings import WarehouseSettings
 
 
 @pytest.fixture
-def brisk(stores: Stores) -> Stores:
+def brisk(pipeline_settings: PipelineSettings) -> PipelineSettings:
     """Gives up waiting at once, and ends when it is quiet."""
     settings = {"cycle_seconds": 1, "follow_idle_seconds": 0, "lock_wait_seconds": 0}
-    return replace(stores, pipelines=PipelineSettings.model_validate(settings))
+    return replace(pipeline_settings, pipelines=PipelineSection.model_validate(settings))
 
 
-def follower(stores: Stores, sleep: Callable[[float], None]) -> Follower:
-    return Follower(stores, on_cycle=lambda *_: None, sleep=sleep)
+def follower(pipeline_settings: PipelineSettings, sleep: Callable[[float], None]) -> Follower:
+    return Follower(pipeline_settings, on_cycle=lambda *_: None, sleep=sleep)
 
 
 def test_a_busy_lock_is_tried_again_with_growing_pauses_until_it_is_free(
-    brisk: Stores, ledger: Ledger, writer: Writer
+    brisk: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     ledger.add(turn())
     pauses: list[float] = []
@@ -60,7 +60,9 @@ def test_a_busy_lock_is_tried_again_with_growing_pauses_until_it_is_free(
     assert_equal(ledger, writer)
 
 
-def test_a_warehouse_that_stays_away_fails_the_run_after_the_last_attempt(brisk: Stores) -> None:
+def test_a_warehouse_that_stays_away_fails_the_run_after_the_last_attempt(
+    brisk: PipelineSettings,
+) -> None:
     nowhere = WarehouseSettings.model_validate({"clickhouse_url": "http://127.0.0.1:9/d"})
     pauses: list[float] = []
     with pytest.raises(WarehouseUnavailableError):
@@ -68,7 +70,7 @@ def test_a_warehouse_that_stays_away_fails_the_run_after_the_last_attempt(brisk:
     assert pauses == [2.0**number for number in range(ATTEMPTS - 1)]
 
 
-def test_drift_of_the_schema_is_not_tried_again(brisk: Stores, ledger: Ledger) -> None:
+def test_drift_of_the_schema_is_not_tried_again(brisk: PipelineSettings, ledger: Ledger) -> None:
     ledger.add(turn())
     ledger.execute("ALTER TABLE turns RENAME COLUMN cost_usd TO cost")
     pauses: list[float] = []
@@ -77,7 +79,7 @@ def test_drift_of_the_schema_is_not_tried_again(brisk: Stores, ledger: Ledger) -
     assert pauses == []
 
 
-def test_only_one_follower_lives(brisk: Stores) -> None:
+def test_only_one_follower_lives(brisk: PipelineSettings) -> None:
     with Source(brisk.database.libpq_url) as other:
         other.become_follower()
         with pytest.raises(BusyError, match="another run"):
@@ -85,10 +87,10 @@ def test_only_one_follower_lives(brisk: Stores) -> None:
 
 
 def test_a_cycle_whose_lock_is_lost_publishes_nothing_and_the_next_is_exact(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     ledger.add(turn())
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     before = published(writer)
     watermark = writer.value("watermark", sql="SELECT max(watermark) FROM watermarks")
     for step in (DATA_STORED, ACTIVITY_BUILT):
@@ -103,20 +105,20 @@ def test_a_cycle_whose_lock_is_lost_publishes_nothing_and_the_next_is_exact(
                 )
 
         with pytest.raises(LockLostError):
-            run_cycle(stores, step=end_the_session)
+            run_cycle(pipeline_settings, step=end_the_session)
         assert published(writer) == before
         if step == DATA_STORED:
             assert writer.value("w", sql="SELECT max(watermark) FROM watermarks") == watermark
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     assert_equal(ledger, writer)
     assert_exact(ledger, writer)
 
 
 def test_a_run_that_died_without_a_word_is_declared_dead_and_another_is_started(
-    stores: Stores, ledger: Ledger
+    pipeline_settings: PipelineSettings, ledger: Ledger
 ) -> None:
     ledger.add(turn())
-    definitions = build_definitions(stores)
+    definitions = build_definitions(pipeline_settings)
     sensor = definitions.get_repository_def().get_sensor_def("new_data")
     job = definitions.resolve_job_def("follow")
     with dg.DagsterInstance.ephemeral() as instance:
@@ -131,6 +133,6 @@ def test_a_run_that_died_without_a_word_is_declared_dead_and_another_is_started(
             dg.build_sensor_context(instance=instance, cursor=first.cursor)
         )
         assert len(again.run_requests or []) == 1
-        dead = instance.get_run_by_id(silent.run_id)
-        assert dead is not None
-        assert dead.status == dg.DagsterRunStatus.FAILURE
+        deleted = instance.get_run_by_id(silent.run_id)
+        assert deleted is not None
+        assert deleted.status == dg.DagsterRunStatus.FAILURE

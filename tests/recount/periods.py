@@ -10,7 +10,7 @@ from typing import Any
 from tests.recount.constants import DAY, HOUR, QUARTER
 from tests.recount.zones import Zone, day_of, micros, number_of, zone
 
-LONGEST_DAYS = 3 * 366
+MAX_DAYS = 3 * 366
 LAST_DAYS = {"today": 1, "7d": 7, "28d": 28, "30d": 30, "90d": 90}
 LAST_MONTHS = {"month_to_date": 1, "12mo": 12}
 SHARED = ("24h", *LAST_DAYS, *LAST_MONTHS, "all")
@@ -114,7 +114,7 @@ def _named(name: str, now: int, calendar: Zone, beginning: int) -> tuple[int, in
     elif name in LAST_MONTHS:
         first = _month(today, LAST_MONTHS[name] - 1)
     else:
-        first = max(today - LONGEST_DAYS + 1, min(calendar.day(beginning), today))
+        first = max(today - MAX_DAYS + 1, min(calendar.day(beginning), today))
     return calendar.midnight(first), calendar.midnight(today + 1)
 
 

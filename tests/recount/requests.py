@@ -24,7 +24,7 @@ from tests.recount.periods import NAMES, PLAUSIBLES, SHARED, Period, of_argument
 from tests.recount.view import FILTERS
 from tests.recount.zones import Zone, day_of, moment, zone
 
-MOST_POINTS = 800
+MAX_POINTS = 800
 WIDTHS = {"15m": QUARTER, "hour": HOUR, "day": DAY, "week": 7 * DAY, "month": 28 * DAY}
 REPORTS_PER_CASE = 4
 WITHOUT_PERIOD = (f"{STATS}/freshness", f"{STATS}/catalogue")
@@ -205,7 +205,7 @@ class Requests:
         """Some width that makes no more points than anybody wants to wait for."""
         period = request.period(self._report, self._begin)
         length = period.until - period.since
-        fitting = [name for name, width in WIDTHS.items() if length // width <= MOST_POINTS]
+        fitting = [name for name, width in WIDTHS.items() if length // width <= MAX_POINTS]
         return self._chance.choice([None, *fitting])
 
     def _filters(self) -> dict[str, str]:
@@ -286,7 +286,7 @@ class Requests:
     def _time(self, request: Request) -> str | None:
         period = request.period(self._report, self._begin)
         length = period.until - period.since
-        fitting = [name for name, width in WIDTHS.items() if length // width <= MOST_POINTS]
+        fitting = [name for name, width in WIDTHS.items() if length // width <= MAX_POINTS]
         return self._chance.choice([None, None, "time", *(f"time:{name}" for name in fitting)])
 
     def _filter(self) -> list[Any] | None:

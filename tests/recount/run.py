@@ -27,18 +27,18 @@ from tests.recount.stack import NAMED, PLAIN, Stack
 from tests.recount.view import Row
 from tests.recount.zones import Zone, micros, zone
 
-LEAST_FIELDS_PER_CASE = 400
+MIN_FIELDS_PER_CASE = 400
 """A tenth of what they usually compare."""
 SAID_EVERY = 20
 SIZE = 3_000
 QUALITY = f"{STATS}/quality"
-MOST_SHOWN = 20
-MOST_STEPS = 60
+MAX_SHOWN = 20
+MAX_STEPS = 60
 """Requests that are tried to make one difference smaller."""
 ACTS = (0.15, 0.4, 1.0)
 """Of the cases, how many are asked by the end of each act."""
 FRESH_SECONDS = 60
-MOST_PAGES = 3
+MAX_PAGES = 3
 
 Say = Callable[[str], None]
 
@@ -97,7 +97,7 @@ class Recount:
         self._say = say
         self._now = micros(stack.clock.now)
         self._chance = random.Random(seed)
-        self._report = zone(stack.stores.report.report_timezone)
+        self._report = zone(stack.pipeline_settings.report.report_timezone)
         self._ledger = Ledger(seed, now=stack.clock.now, size=size)
         self._requests = Requests(
             seed,
@@ -177,7 +177,7 @@ class Recount:
         kinds: dict[tuple[str, str], Found] = {}
         for one in self.found:
             kinds.setdefault(one.kind, one)
-        for one in list(kinds.values())[:MOST_SHOWN]:
+        for one in list(kinds.values())[:MAX_SHOWN]:
             self._say(orjson.dumps(self._smallest(act, one).shown(), default=str).decode())
 
     def result(self) -> Result:
@@ -212,7 +212,7 @@ class Recount:
             account = self._chance.choice([PLAIN, NAMED])
             answer = self.compare(act, request, "json", account)
             self.compare(act, request, self._chance.choice(FORMATS[1:]), account)
-            for _ in range(MOST_PAGES):
+            for _ in range(MAX_PAGES):
                 cursor = (answer or {}).get("next_cursor")
                 if request.path != f"{STATS}/dialogs" or not cursor:
                     break
@@ -237,7 +237,7 @@ class Recount:
         self.found += [Found(request, format_, account, one) for one in differences]
 
     def _smallest(self, act: Act, one: Found) -> Found:
-        best, steps = one, MOST_STEPS
+        best, steps = one, MAX_STEPS
         while steps:
             for request in smaller(best.request, _period(best.request, act)):
                 steps -= 1
@@ -265,7 +265,7 @@ def _period(request: Request, act: Act) -> Any:
 
 def is_enough(cases: int, fields: int) -> bool:
     """Whether so many cases compared as much as they must: a recount of nothing proves nothing."""
-    return cases > 0 and fields >= LEAST_FIELDS_PER_CASE * cases
+    return cases > 0 and fields >= MIN_FIELDS_PER_CASE * cases
 
 
 def report_zone(seed: int) -> Zone:

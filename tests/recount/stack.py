@@ -20,7 +20,7 @@ from common.sealing import Vault
 from common.settings import DatabaseSettings, ReportSettings
 from pipelines.commands.reconcile import Reconciliation, reconcile
 from pipelines.cycle import run_cycle
-from pipelines.settings import PipelineSettings, Stores
+from pipelines.settings import PipelineSection, PipelineSettings
 from tests.api.running import ADMIN_TOKEN, DATA_KEY, PASSWORD, PATIENT, api_settings, serving
 from warehouse.clickhouse.client import Writer
 from warehouse.settings import WarehouseSettings
@@ -43,14 +43,14 @@ class Clock:
 class Stack:
     """What runs."""
 
-    stores: Stores
+    pipeline_settings: PipelineSettings
     url: str
     clock: Clock
     vault: Vault = field(default_factory=lambda: Vault(DATA_KEY))
 
     @property
     def database_url(self) -> str:
-        return self.stores.database.libpq_url
+        return self.pipeline_settings.database.libpq_url
 
     def connect(self) -> psycopg.Connection[Any]:
         return psycopg.connect(self.database_url)
@@ -66,12 +66,12 @@ class Stack:
         with self.connect() as connection:
             found = connection.execute("SELECT pg_current_xact_id()::text::bigint").fetchone()
         assert found is not None
-        while run_cycle(self.stores)[0].until_version <= found[0]:
+        while run_cycle(self.pipeline_settings)[0].until_version <= found[0]:
             pass
 
     def reconcile(self) -> Reconciliation:
         """Compare both stores by day, as every night."""
-        return reconcile(self.stores)
+        return reconcile(self.pipeline_settings)
 
     def publication(self) -> int:
         """The newest one."""
@@ -82,7 +82,7 @@ class Stack:
 
     def writer(self) -> Writer:
         """Changes the warehouse behind everybody's back."""
-        return Writer(self.stores.warehouse)
+        return Writer(self.pipeline_settings.warehouse)
 
     def register(self) -> None:
         """Make the accounts."""
@@ -126,13 +126,13 @@ def running_api(
         **report,
     )
     app = create_app(settings, lifecycle=Lifecycle(), clock=clock, patience=PATIENT)
-    stores = Stores(
+    pipeline_settings = PipelineSettings(
         database=database,
         warehouse=warehouse,
-        pipelines=PipelineSettings.model_validate({"snapshot_grace_seconds": 1}),
+        pipelines=PipelineSection.model_validate({"snapshot_grace_seconds": 1}),
         report=ReportSettings.model_validate(report),
     )
     with serving(app) as url:
-        stack = Stack(stores, url, clock)
+        stack = Stack(pipeline_settings, url, clock)
         stack.register()
         yield stack

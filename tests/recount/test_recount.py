@@ -17,7 +17,7 @@ from tests.recount.compare import Comparison, is_same
 from tests.recount.expected import OF_ONE_REPORT, QUERY, REPORTS, STATS
 from tests.recount.facts import FIGURES, Near
 from tests.recount.requests import ARGUMENTS, Request
-from tests.recount.run import LEAST_FIELDS_PER_CASE, Recount, is_enough
+from tests.recount.run import MIN_FIELDS_PER_CASE, Recount, is_enough
 from tests.recount.stack import PLAIN, Stack, running_api
 from tests.recount.zones import micros, zone
 from warehouse.reports.metric_values import METRIC_VALUES
@@ -66,8 +66,8 @@ def test_every_field_is_as_recounted_and_every_damaged_table_is_found(stack: Sta
 
 def test_a_recount_that_compares_little_is_not_ok() -> None:
     assert not is_enough(0, 0)
-    assert not is_enough(100, LEAST_FIELDS_PER_CASE)
-    assert is_enough(100, 100 * LEAST_FIELDS_PER_CASE)
+    assert not is_enough(100, MIN_FIELDS_PER_CASE)
+    assert is_enough(100, 100 * MIN_FIELDS_PER_CASE)
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,13 @@ from warehouse import query, reports
 from warehouse.catalogue import BY_NAME, DIMENSIONS
 from warehouse.clickhouse.client import Reader, Writer
 from warehouse.periods import Bucket, Period
-from warehouse.query.request import MOST_METRICS
+from warehouse.query.request import MAX_METRICS
 from warehouse.reports.metric_values import METRIC_VALUES
 from warehouse.snapshot import Snapshot
 from warehouse.snapshot import resolve as resolve_snapshot
 
 ADDITIVE = [name for name in METRIC_VALUES if BY_NAME[name].additive_over]
-assert len(ADDITIVE) <= MOST_METRICS
+assert len(ADDITIVE) <= MAX_METRICS
 
 
 async def rows(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from warehouse.periods import Bucket, Period, PeriodName, Span
-from warehouse.tiers import by_tier, day_number, pieces, runs, touched_days
+from warehouse.tiers import day_number, run_length_encode, split_by_tier, split_span, touched_days
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -24,7 +24,7 @@ def days(since: str, until: str, tz: str, bucket: Bucket) -> tuple[list[int], li
     first, last = touched_days(period.span, BERLIN)
     touched = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     edges = (period.since, period.until, *period.bucket_starts()[1:])
-    whole, cut = by_tier(touched, edges, BERLIN)
+    whole, cut = split_by_tier(touched, edges, BERLIN)
     return [day.day for day in whole], [day.day for day in cut]
 
 
@@ -64,13 +64,13 @@ def test_a_range_that_cuts_a_day_needs_quarters_of_that_day():
 
 def test_a_total_takes_whole_days_from_the_daily_tier_and_the_edges_from_quarters():
     span = Span(at("2026-03-27T22:00:00+01:00"), at("2026-03-30T09:15:00+02:00"))
-    cut = pieces(span, BERLIN)
+    cut = split_span(span, BERLIN)
     assert (cut.first_day, cut.last_day) == (date(2026, 3, 28), date(2026, 3, 29))
     assert cut.days == Span(at("2026-03-28T00:00:00+01:00"), at("2026-03-30T00:00:00+02:00"))
 
 
 def test_a_total_within_a_day_takes_nothing_from_the_daily_tier():
-    cut = pieces(Span(at("2026-03-28T01:00:00+01:00"), at("2026-03-28T23:00:00+01:00")), BERLIN)
+    cut = split_span(Span(at("2026-03-28T01:00:00+01:00"), at("2026-03-28T23:00:00+01:00")), BERLIN)
     assert cut.first_day > cut.last_day
     assert cut.days.since == cut.days.until
 
@@ -86,7 +86,11 @@ def test_days_are_numbered_from_1970():
 
 @given(edges=st.lists(st.integers(0, 10_000), unique=True).map(sorted))
 def test_runs_spell_out_to_the_same_edges(edges):
-    spelled = [start + step * place for start, step, count in runs(edges) for place in range(count)]
+    spelled = [
+        start + step * place
+        for start, step, count in run_length_encode(edges)
+        for place in range(count)
+    ]
     assert spelled == edges
 
 
@@ -96,4 +100,4 @@ def test_a_year_of_days_with_changes_of_clocks_is_a_handful_of_runs():
         PeriodName.CUSTOM, begin, begin + timedelta(days=365), "Europe/Berlin", Bucket.DAY
     )
     starts = [int(start.timestamp()) for start in period.bucket_starts()]
-    assert len(runs(starts)) <= 5
+    assert len(run_length_encode(starts)) <= 5

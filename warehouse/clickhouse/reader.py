@@ -18,7 +18,7 @@ class Reader(Protocol):
         """The plan of the same SELECT."""
 
 
-class Written:
+class ArrayLiteral:
     """A parameter of an array type, written down already.
 
     The driver sends what it does not know as `str` writes it. A list it would look through value
@@ -26,7 +26,7 @@ class Written:
     """
 
     def __init__(self, values: Iterable[object]) -> None:
-        self._written = f"[{','.join(map(str, values))}]"
+        self._literal = f"[{','.join(map(str, values))}]"
 
     def __str__(self) -> str:
-        return self._written
+        return self._literal

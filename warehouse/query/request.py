@@ -13,13 +13,13 @@ from warehouse.query.ranges import resolve_range
 from warehouse.reports.figures import GROUPS, OPERATORS
 from warehouse.reports.metric_values import METRIC_VALUES
 
-MOST_METRICS = 40
-MOST_DIMENSIONS = 5
-MOST_FILTERS = 20
-MOST_VALUES = 100
-LONGEST_VALUE = 200
-MOST_ROWS = 1_000
-MOST_SKIPPED = 100_000
+MAX_METRICS = 40
+MAX_DIMENSIONS = 5
+MAX_FILTERS = 20
+MAX_VALUES = 100
+MAX_VALUE_LENGTH = 200
+MAX_ROWS = 1_000
+MAX_OFFSET = 100_000
 
 TIME = "time"
 DIMENSIONS = (TIME, *(f"{TIME}:{bucket.value}" for bucket in Bucket), *GROUPS)
@@ -97,9 +97,9 @@ def parse(
     for key in ("metrics", "date_range"):
         if key not in query:
             raise QueryError(key, "is needed")
-    metrics = _names(query["metrics"], "metrics", tuple(METRIC_VALUES), most=MOST_METRICS, least=1)
+    metrics = _names(query["metrics"], "metrics", tuple(METRIC_VALUES), most=MAX_METRICS, least=1)
     dimensions = _names(
-        query.get("dimensions", []), "dimensions", DIMENSIONS, most=MOST_DIMENSIONS + 1
+        query.get("dimensions", []), "dimensions", DIMENSIONS, most=MAX_DIMENSIONS + 1
     )
     times = [name for name in dimensions if name.startswith(TIME)]
     if len(times) > 1:
@@ -109,8 +109,8 @@ def parse(
     order_by = _order(query.get("order_by", []), metrics, dimensions)
     include = _object(query.get("include", {}), "include", ("total_rows", "time_labels"))
     paging = _object(query.get("pagination", {}), "pagination", ("limit", "offset"))
-    limit = _integer(paging.get("limit", 100), "pagination.limit", 1, MOST_ROWS)
-    offset = _integer(paging.get("offset", 0), "pagination.offset", 0, MOST_SKIPPED)
+    limit = _integer(paging.get("limit", 100), "pagination.limit", 1, MAX_ROWS)
+    offset = _integer(paging.get("offset", 0), "pagination.offset", 0, MAX_OFFSET)
     total_rows = _boolean(include.get("total_rows", False), "include.total_rows")
     time_labels = _boolean(include.get("time_labels", False), "include.time_labels")
     if time_labels and not times:
@@ -174,7 +174,7 @@ def _period(
 
 def _filters(given: Any) -> tuple[QueryFilter, ...]:
     found = []
-    for place, item in enumerate(_list(given, "filters", most=MOST_FILTERS)):
+    for place, item in enumerate(_list(given, "filters", most=MAX_FILTERS)):
         path = f"filters[{place}]"
         match item:
             case [str() as operator, str() as dimension, [*values]]:
@@ -187,8 +187,8 @@ def _filters(given: Any) -> tuple[QueryFilter, ...]:
             raise QueryError(f"{path}[1]", f"expected one of {', '.join(GROUPS)}")
         if dimension == "bot" and operator.startswith("contains"):
             raise QueryError(f"{path}[0]", "a bot is a number: use is or is_not")
-        if not 1 <= len(values) <= MOST_VALUES:
-            raise QueryError(f"{path}[2]", f"expected 1 to {MOST_VALUES} values")
+        if not 1 <= len(values) <= MAX_VALUES:
+            raise QueryError(f"{path}[2]", f"expected 1 to {MAX_VALUES} values")
         found.append(
             QueryFilter(
                 operator,
@@ -208,8 +208,8 @@ def _value(value: Any, dimension: str, path: str) -> str | int:
         if not -_BIGGEST_BOT <= value < _BIGGEST_BOT:
             raise QueryError(path, "is out of range")
         return value
-    if not isinstance(value, str) or len(value) > LONGEST_VALUE or not value.isprintable():
-        raise QueryError(path, f"expected printable text of at most {LONGEST_VALUE} characters")
+    if not isinstance(value, str) or len(value) > MAX_VALUE_LENGTH or not value.isprintable():
+        raise QueryError(path, f"expected printable text of at most {MAX_VALUE_LENGTH} characters")
     return value
 
 

@@ -9,9 +9,9 @@ from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Bucket
 from warehouse.query.request import QueryError, QueryRequest
 from warehouse.query.result import DimensionValue, QueryAnswer, QueryRow
-from warehouse.reports.figures import FILTERS, MAX_GROUPS, NO_TURNS, grouped
+from warehouse.reports.figures import FILTERS, MAX_GROUPS, NO_TURNS, group_parameters
 from warehouse.reports.metric_values import COSTS, METRIC_VALUES, PERCENTILES, MetricValue
-from warehouse.reports.parameters import Parameters, Row, ask, tiers
+from warehouse.reports.parameters import Parameters, Row, ask, figures_parameters
 from warehouse.snapshot import Snapshot
 
 COLUMNS = {
@@ -30,12 +30,12 @@ async def run(reader: Reader, request: QueryRequest, *, snapshot: Snapshot) -> Q
         QueryError: the dimensions make more than 10,000 groups.
     """
     starts = _starts(request)
-    narrowed = _filter_parameters(request)
+    filter_lists = _filter_parameters(request)
     rows: list[Row] = []
     keys: list[int] = []
-    if narrowed is not None:
+    if filter_lists is not None:
         rows, keys = await _groups(
-            reader, request, snapshot=snapshot, starts=starts, narrowed=narrowed
+            reader, request, snapshot=snapshot, starts=starts, filter_lists=filter_lists
         )
     if len(rows) > MAX_GROUPS:
         raise QueryError(
@@ -69,16 +69,16 @@ async def _groups(
     *,
     snapshot: Snapshot,
     starts: list[datetime],
-    narrowed: Parameters,
+    filter_lists: Parameters,
 ) -> tuple[list[Row], list[int]]:
     """The groups, and the key of each bucket in them."""
     span = request.period.span
     # Of a bucket that the period cuts, its first moment in it.
     edges = [max(start, span.since) for start in starts]
     parameters = {
-        **tiers(snapshot, [span], edges),
-        **narrowed,
-        **grouped(request.dimensions),
+        **figures_parameters(snapshot, [span], edges),
+        **filter_lists,
+        **group_parameters(request.dimensions),
     }
     rows = await ask(reader, "figures_narrowed", parameters)
     return [row for row in rows if row["start"]], [int(edge.timestamp()) for edge in edges]

@@ -8,7 +8,7 @@ from warehouse.reports.activity import Activity, ActivityPoint, activity, overvi
 from warehouse.reports.costs import CostPoint, Costs, UnpricedModel, costs
 from warehouse.reports.dialog_places import CursorError
 from warehouse.reports.dialogs import (
-    MOST_AT_ONCE,
+    MAX_DIALOGS_AT_ONCE,
     DialogPage,
     RecentDialog,
     every_dialog,
@@ -28,7 +28,7 @@ from warehouse.reports.summary import Summary, Totals, summary
 from warehouse.reports.top_users import TopUser, TopUsersBy, top_users
 
 __all__ = [
-    "MOST_AT_ONCE",
+    "MAX_DIALOGS_AT_ONCE",
     "NO_FILTERS",
     "Activity",
     "ActivityPoint",

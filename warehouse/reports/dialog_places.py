@@ -11,7 +11,7 @@ from uuid import UUID
 from common.errors import DialyticsError
 from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Period, midnight
-from warehouse.reports.parameters import Row, ask, is_narrowed, ledger, narrowing
+from warehouse.reports.parameters import Row, ask, filter_parameters, is_filtered, ledger_parameters
 from warehouse.reports.ranking import LISTED
 from warehouse.reports.shapes import Filters
 from warehouse.snapshot import Snapshot
@@ -52,7 +52,7 @@ async def listed_places(
 
     Of a withheld day the ledger leaves out what was corrected since, and the list does not.
     """
-    if limit > LISTED or is_narrowed(filters):
+    if limit > LISTED or is_filtered(filters):
         return None
     first, last = touched_days(period.span, snapshot.zone)
     starts_whole = midnight(first, snapshot.zone) == period.since
@@ -117,8 +117,8 @@ async def places_between(
         {
             "not_before": not_before,
             "until": period.until,
-            **ledger(snapshot),
-            **narrowing(filters),
+            **ledger_parameters(snapshot),
+            **filter_parameters(filters),
             "before_micros": before[0],
             "before_dialog": before[1],
             "limit": limit,

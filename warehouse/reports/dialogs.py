@@ -25,17 +25,16 @@ from warehouse.reports.parameters import (
     Row,
     ask,
     cost,
-    is_narrowed,
-    ledger,
-    moments,
-    narrowing,
+    filter_parameters,
+    ledger_parameters,
+    time_range,
     whole_days,
 )
 from warehouse.reports.shapes import NO_FILTERS, Filters
 from warehouse.snapshot import Snapshot
 from warehouse.tiers import touched_days
 
-MOST_AT_ONCE = 50_000
+MAX_DIALOGS_AT_ONCE = 50_000
 CHUNK_DIALOGS = 1_000
 
 
@@ -118,7 +117,7 @@ async def every_dialog(
     snapshot: Snapshot,
     period: Period,
     filters: Filters = NO_FILTERS,
-    most: int = MOST_AT_ONCE,
+    most: int = MAX_DIALOGS_AT_ONCE,
 ) -> tuple[AsyncIterator[tuple[RecentDialog, ...]], bool]:
     """All dialogs with a turn in the period, newest first, a thousand figures at a time.
 
@@ -179,7 +178,7 @@ async def _details(
     dialogs: Parameters = {"dialogs": [UUID(dialog) for _, dialog in shown]}
     span = period.span
     first, last = touched_days(span, snapshot.zone)
-    is_whole = whole_days(snapshot, span, narrowed=is_narrowed(filters)).days == span
+    is_whole = whole_days(snapshot, span, filters).days == span
     if is_whole and not touches_withheld_day(snapshot, first, last):
         builds = {"builds": snapshot.versions(first, last), "bot_id": filters.bot_id}
         rows = [_spread(row) for row in await ask(reader, "dialogs_of_days", dialogs | builds)]
@@ -187,7 +186,12 @@ async def _details(
         rows = await ask(
             reader,
             "recent_dialogs",
-            {**moments(span), **ledger(snapshot), **narrowing(filters), **dialogs},
+            {
+                **time_range(span),
+                **ledger_parameters(snapshot),
+                **filter_parameters(filters),
+                **dialogs,
+            },
         )
     return tuple(_dialog(row) for row in rows)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Period
-from warehouse.reports.parameters import ask, hybrid
+from warehouse.reports.parameters import ask, tier_builds
 from warehouse.snapshot import Snapshot
 
 MAX_VALUES = 100
@@ -27,7 +27,7 @@ async def dimension_values(
     reader: Reader, *, snapshot: Snapshot, period: Period
 ) -> DimensionValues:
     """Bots, chat types, languages and models seen in the period, to the quarter of an hour."""
-    row = (await ask(reader, "dimension_values", hybrid(snapshot, period.span)))[0]
+    row = (await ask(reader, "dimension_values", tier_builds(snapshot, period.span)))[0]
     return DimensionValues(
         bots=tuple(int(bot) for bot in _most_first(row["bots"])),
         chat_types=tuple(_most_first(row["chat_types"])),

@@ -13,7 +13,7 @@ from itertools import pairwise
 from warehouse.catalogue import SUM_COLUMNS
 from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Span
-from warehouse.reports.parameters import Parameters, Row, ask, is_narrowed, tiers
+from warehouse.reports.parameters import Parameters, Row, ask, figures_parameters, is_filtered
 from warehouse.reports.shapes import Filters
 from warehouse.snapshot import Snapshot
 
@@ -71,11 +71,11 @@ async def figures(
     shown = [(span, starts) for span, starts in clipped if span.since < span.until]
     if not shown:
         return [Figures(NO_TURNS, ()) for _ in spans]
-    parameters = tiers(
+    parameters = figures_parameters(
         snapshot, [span for span, _ in shown], [start for _, starts in shown for start in starts]
     )
-    if is_narrowed(filters):
-        rows = await ask(reader, "figures_narrowed", parameters | narrowed(filters))
+    if is_filtered(filters):
+        rows = await ask(reader, "figures_narrowed", parameters | filter_lists(filters))
     else:
         rows = await ask(reader, "figures", parameters | {"bot_id": filters.bot_id})
     totals = {row["span"]: row for row in rows if not row["start"]}
@@ -90,7 +90,7 @@ async def figures(
     ]
 
 
-def narrowed(filters: Filters) -> Parameters:
+def filter_lists(filters: Filters) -> Parameters:
     """What `figures_narrowed` is given to count no groups, under the filters of a report."""
     chosen = {
         "bot_is": filters.bot_id,
@@ -101,11 +101,11 @@ def narrowed(filters: Filters) -> Parameters:
     return {
         **{f"{dimension}_{operator}": [] for dimension, operator in FILTERS},
         **{name: [value] for name, value in chosen.items() if value is not None},
-        **grouped(()),
+        **group_parameters(()),
     }
 
 
-def grouped(dimensions: Sequence[str]) -> Parameters:
+def group_parameters(dimensions: Sequence[str]) -> Parameters:
     """What `figures_narrowed` is given to count by these dimensions."""
     return {
         **{f"by_{name}": name in dimensions for name in GROUPS},

@@ -12,17 +12,17 @@ from warehouse.reports.parameters import (
     Row,
     ask,
     cost,
-    is_narrowed,
-    moments,
+    filter_parameters,
+    is_filtered,
     money_ratio,
-    narrowing,
     ratio,
+    time_range,
 )
 from warehouse.reports.shapes import NO_FILTERS, Filters
 from warehouse.snapshot import Snapshot
 from warehouse.tiers import touched_days
 
-MOST_SOURCES = 50
+MAX_SOURCES = 50
 _COUNTS = (
     "started",
     "activated",
@@ -90,18 +90,18 @@ async def funnel(
         reader,
         "funnel",
         {
-            **moments(period.span),
-            **narrowing(filters),
-            "is_narrowed": is_narrowed(filters),
+            **time_range(period.span),
+            **filter_parameters(filters),
+            "is_filtered": is_filtered(filters),
             "builds": snapshot.versions(first, max(first, today)),
             "today": today,
         },
     )
-    others = rows[MOST_SOURCES:]
+    others = rows[MAX_SOURCES:]
     return Funnel(
         snapshot.report_timezone,
         _row(None, _added(rows)),
-        tuple(_row(row["source"] or None, row) for row in rows[:MOST_SOURCES]),
+        tuple(_row(row["source"] or None, row) for row in rows[:MAX_SOURCES]),
         _row(None, _added(others)) if others else None,
     )
 

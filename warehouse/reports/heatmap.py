@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from common.zones import Clock, clock_of
 from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Period
-from warehouse.reports.parameters import Row, ask_filtered, moments
+from warehouse.reports.parameters import Row, ask_filtered, time_range
 from warehouse.reports.shapes import NO_FILTERS, Filters
 from warehouse.snapshot import Snapshot
 from warehouse.tiers import touched_days
@@ -40,7 +40,7 @@ async def heatmap(
         reader,
         "heatmap",
         {
-            **moments(period.span),
+            **time_range(period.span),
             "builds": snapshot.versions(*touched_days(period.span, snapshot.zone)),
             **_clock(period).parameters(),
         },

@@ -11,7 +11,7 @@ from warehouse.periods import Bucket, Period, bucket_start, midnight, next_bucke
 from warehouse.reports.parameters import (
     ask_filtered,
     day_edges,
-    days_of,
+    day_range,
     days_shown,
     each_day,
     today,
@@ -68,7 +68,7 @@ async def lifecycle(
         reader,
         "lifecycle",
         {
-            **days_of(starts[1], last),
+            **day_range(starts[1], last),
             "history_first": history,
             "edges": day_edges(starts),
             "builds": snapshot.versions(history, last),

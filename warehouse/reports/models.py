@@ -11,7 +11,7 @@ from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Period
 from warehouse.reports.figures import NO_TURNS
 from warehouse.reports.metric_values import METRIC_VALUES
-from warehouse.reports.parameters import Row, ask, hybrid, narrowing, ratio
+from warehouse.reports.parameters import Row, ask, filter_parameters, ratio, tier_builds
 from warehouse.reports.shapes import NO_FILTERS, Filters
 from warehouse.snapshot import Snapshot
 
@@ -97,7 +97,7 @@ async def models(
     reader: Reader, *, snapshot: Snapshot, period: Period, filters: Filters = NO_FILTERS
 ) -> Models:
     """Share, cost, latency, fallback and error rates by model, and the causes behind them."""
-    parameters = {**hybrid(snapshot, period.span), **narrowing(filters)}
+    parameters = {**tier_builds(snapshot, period.span), **filter_parameters(filters)}
     rows = await ask(reader, "models", parameters)
     asked = {row["asked"]: row for row in await ask(reader, "models_asked", parameters)}
     # Of a model that was asked and never answered no turn is booked here.

@@ -8,12 +8,20 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from warehouse.clickhouse.reader import Reader, Written
+from warehouse.clickhouse.reader import ArrayLiteral, Reader
 from warehouse.clickhouse.statements import statement
 from warehouse.periods import Period, Span, midnight
 from warehouse.reports.shapes import Filters
 from warehouse.snapshot import Snapshot
-from warehouse.tiers import NO_DAYS, Pieces, by_tier, day_number, pieces, runs, touched_days
+from warehouse.tiers import (
+    NO_DAYS,
+    SplitSpan,
+    day_number,
+    run_length_encode,
+    split_by_tier,
+    split_span,
+    touched_days,
+)
 
 Row = dict[str, Any]
 Parameters = dict[str, Any]
@@ -34,12 +42,12 @@ async def ask_filtered(
 
     The first reads a row per bot where the second reads one per chat type, language and model.
     """
-    if is_narrowed(filters):
-        return await ask(reader, f"{name}_narrowed", {**parameters, **narrowing(filters)})
+    if is_filtered(filters):
+        return await ask(reader, f"{name}_narrowed", {**parameters, **filter_parameters(filters)})
     return await ask(reader, name, {**parameters, "bot_id": filters.bot_id})
 
 
-def narrowing(filters: Filters) -> Parameters:
+def filter_parameters(filters: Filters) -> Parameters:
     """The filters as optional parameters."""
     return {
         "bot_id": filters.bot_id,
@@ -49,41 +57,43 @@ def narrowing(filters: Filters) -> Parameters:
     }
 
 
-def is_narrowed(filters: Filters) -> bool:
+def is_filtered(filters: Filters) -> bool:
     """Whether a filter reaches beyond what is kept per bot."""
     return (filters.chat_type, filters.language, filters.model) != (None, None, None)
 
 
-def moments(span: Span) -> Parameters:
+def time_range(span: Span) -> Parameters:
     return {"since": span.since, "until": span.until}
 
 
-def days_of(first: date, last: date) -> Parameters:
+def day_range(first: date, last: date) -> Parameters:
     return {"first_day": first, "last_day": last}
 
 
-def hybrid(snapshot: Snapshot, span: Span) -> Parameters:
+def tier_builds(snapshot: Snapshot, span: Span) -> Parameters:
     """The builds of whole days and, for quarters of an hour, of the days that the span cuts."""
-    whole, cut = by_tier(_days(snapshot, span), (span.since, span.until), snapshot.zone)
+    whole, cut = split_by_tier(_days(snapshot, span), (span.since, span.until), snapshot.zone)
     return {
-        **moments(span),
+        **time_range(span),
         "days": snapshot.versions_of(whole),
         "quarters": snapshot.versions_of(cut),
     }
 
 
-def tiers(snapshot: Snapshot, spans: Sequence[Span], starts: Sequence[datetime]) -> Parameters:
+def figures_parameters(
+    snapshot: Snapshot, spans: Sequence[Span], starts: Sequence[datetime]
+) -> Parameters:
     """What `figures` is given of spans, ascending, and of the starts of their buckets."""
     ends = sorted({edge for span in spans for edge in (span.since, span.until)})
     edges = sorted({*ends, *starts})
     days = sorted({day for span in spans for day in _days(snapshot, span)})
-    whole, cut = by_tier(days, edges, snapshot.zone)
+    whole, cut = split_by_tier(days, edges, snapshot.zone)
     return {
-        **moments(Span(ends[0], ends[-1])),
-        "spans": Written(_seconds(ends)),
-        "edges": Written(_seconds(edges)),
-        "whole_days": Written(f"'{day}'" for day in whole),
-        "midnights": Written(_seconds(midnight(day, snapshot.zone) for day in whole)),
+        **time_range(Span(ends[0], ends[-1])),
+        "spans": ArrayLiteral(_seconds(ends)),
+        "edges": ArrayLiteral(_seconds(edges)),
+        "whole_days": ArrayLiteral(f"'{day}'" for day in whole),
+        "midnights": ArrayLiteral(_seconds(midnight(day, snapshot.zone) for day in whole)),
         "days": snapshot.versions_of(whole),
         "quarters": snapshot.versions_of(cut),
     }
@@ -99,20 +109,20 @@ def _seconds(edges: Iterable[datetime]) -> Iterable[int]:
     return (int(edge.timestamp()) for edge in edges)
 
 
-def ledger(snapshot: Snapshot) -> Parameters:
+def ledger_parameters(snapshot: Snapshot) -> Parameters:
     """The turns that belong to the snapshot: of a day that is withheld, those of its build."""
     return {
         "epoch": snapshot.epoch,
         "watermark": snapshot.watermark,
-        "held_back": snapshot.held_back(),
+        "rows_excluded": snapshot.rows_excluded(),
     }
 
 
-def whole_days(snapshot: Snapshot, span: Span, *, narrowed: bool) -> Pieces:
+def whole_days(snapshot: Snapshot, span: Span, filters: Filters) -> SplitSpan:
     """The days that sums per person can answer: none when the filters reach beyond the bot."""
-    if narrowed:
-        return Pieces(*NO_DAYS, Span(span.since, span.since))
-    return pieces(span, snapshot.zone)
+    if is_filtered(filters):
+        return SplitSpan(*NO_DAYS, Span(span.since, span.since))
+    return split_span(span, snapshot.zone)
 
 
 def days_shown(snapshot: Snapshot, period: Period) -> tuple[date, date]:
@@ -132,7 +142,7 @@ def each_day(first: date, last: date) -> list[date]:
 
 
 def day_edges(days: Sequence[date]) -> list[tuple[int, int, int]]:
-    return runs([day_number(day) for day in days])
+    return run_length_encode([day_number(day) for day in days])
 
 
 def cost(row: Mapping[str, Any]) -> Decimal | None:

@@ -11,16 +11,16 @@ from collections.abc import Sequence
 
 LISTED = 100
 """Places of a list, as `rollups/day_users.sql` fills them; a shorter list names everybody."""
-MOST_NAMED = 500
+MAX_NAMED = 500
 """People worth looking up one by one."""
 
 
-def contenders(
+def top_k_candidates(
     lists: Sequence[Sequence[tuple[int, int]]],
     *,
     limit: int,
     listed: int = LISTED,
-    most: int = MOST_NAMED,
+    most: int = MAX_NAMED,
 ) -> list[int] | None:
     """Everyone who can be among the first `limit`; None when somebody unlisted can be, too.
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Period
-from warehouse.reports.parameters import Parameters, ask_filtered, days_shown, is_narrowed, today
+from warehouse.reports.parameters import Parameters, ask_filtered, days_shown, is_filtered, today
 from warehouse.reports.shapes import NO_FILTERS, Filters
 from warehouse.snapshot import Snapshot
 
@@ -69,7 +69,7 @@ async def retention(
         "steps": steps,
         "builds": snapshot.versions(first, followed),
     }
-    if is_narrowed(filters):
+    if is_filtered(filters):
         parameters |= {"first_day": first, "followed_last": followed}
     rows = await ask_filtered(reader, "retention", parameters, filters)
     found = {(row["start"], row["step"]): row["people"] for row in rows}

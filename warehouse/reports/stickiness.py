@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Period
-from warehouse.reports.parameters import ask_filtered, days_of, days_shown, each_day, ratio
+from warehouse.reports.parameters import ask_filtered, day_range, days_shown, each_day, ratio
 from warehouse.reports.shapes import NO_FILTERS, Filters
 from warehouse.snapshot import Snapshot
 
@@ -43,7 +43,7 @@ async def stickiness(
         reader,
         "stickiness",
         {
-            **days_of(first, last),
+            **day_range(first, last),
             "builds": snapshot.versions(first - MONTH_OF_ACTIVITY, last),
         },
         filters,

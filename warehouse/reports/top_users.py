@@ -13,14 +13,13 @@ from warehouse.reports.parameters import (
     Parameters,
     ask,
     cost,
-    days_of,
-    is_narrowed,
-    ledger,
-    moments,
-    narrowing,
+    day_range,
+    filter_parameters,
+    ledger_parameters,
+    time_range,
     whole_days,
 )
-from warehouse.reports.ranking import contenders
+from warehouse.reports.ranking import top_k_candidates
 from warehouse.reports.shapes import NO_FILTERS, Filters
 from warehouse.snapshot import Snapshot
 from warehouse.tiers import touched_days
@@ -66,15 +65,15 @@ async def top_users(
 ) -> tuple[TopUser, ...]:
     """The people with most messages, tokens or known cost; ties by key. `limit` 1 to 100."""
     span = period.span
-    cut = whole_days(snapshot, span, narrowed=is_narrowed(filters))
-    days = days_of(cut.first_day, cut.last_day)
+    cut = whole_days(snapshot, span, filters)
+    days = day_range(cut.first_day, cut.last_day)
     parameters: Parameters = {"builds": snapshot.versions(*touched_days(span, snapshot.zone))}
     if cut.days == span:
         parameters["bot_id"] = filters.bot_id
         named = None
         if by is TopUsersBy.MESSAGES and (cut.last_day - cut.first_day).days < MAX_LISTED_DAYS:
             listed = await ask(reader, "busiest_of_days", parameters)
-            named = contenders([row["busiest"] for row in listed], limit=limit)
+            named = top_k_candidates([row["busiest"] for row in listed], limit=limit)
         if named is not None:
             parameters |= {"people": named, "limit": limit}
             rows = await ask(reader, "top_users_named", parameters)
@@ -83,7 +82,12 @@ async def top_users(
             rows = await ask(reader, "top_users_days", parameters)
     else:
         around = {"days_since": cut.days.since, "days_until": cut.days.until, **days}
-        parameters |= {**moments(span), **around, **ledger(snapshot), **narrowing(filters)}
+        parameters |= {
+            **time_range(span),
+            **around,
+            **ledger_parameters(snapshot),
+            **filter_parameters(filters),
+        }
         parameters |= {"by": by.value, "limit": limit}
         rows = await ask(reader, "top_users", parameters)
     return tuple(

@@ -10,7 +10,7 @@ import pytest
 
 from common.settings import DatabaseSettings, ReportSettings
 from pipelines.cycle import run_cycle
-from pipelines.settings import PipelineSettings, Stores
+from pipelines.settings import PipelineSection, PipelineSettings
 from tests.api.constants import PARTS, STATS
 from tests.api.running import PASSWORD, StartApi, register
 from tests.clickhouse_process import ClickHouseProcess
@@ -77,13 +77,13 @@ async def test_an_empty_ledger_is_published_by_one_cycle(
 ) -> None:
     with migrated(clickhouse_server) as warehouse:
         async with asking(start_api, warehouse) as client:
-            stores = Stores(
+            pipeline_settings = PipelineSettings(
                 database=database,
                 warehouse=warehouse,
-                pipelines=PipelineSettings.model_validate({}),
+                pipelines=PipelineSection.model_validate({}),
                 report=ReportSettings.model_validate({}),
             )
-            run_cycle(stores)
+            run_cycle(pipeline_settings)
             await everything_is_answered(client)
 
 

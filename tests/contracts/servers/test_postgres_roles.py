@@ -12,10 +12,10 @@ import pytest
 
 from common.settings import DatabaseSettings, ReportSettings
 from embedded.postgres import EmbeddedPostgres
-from pipelines.commands.erasure_check import prove
+from pipelines.commands.erasure_check import check_erasure
 from pipelines.cycle import run_cycle
 from pipelines.quality.retention import apply_retention
-from pipelines.settings import PipelineSettings, Stores
+from pipelines.settings import PipelineSection, PipelineSettings
 from pipelines.source.postgres import Source
 from tests.contracts.servers.roles import (
     DATABASE,
@@ -126,7 +126,7 @@ async def test_the_pipelines_see_who_of_another_role_holds_replication_back(
     try:
         with Source(url(server, "dialytics_pipelines")) as source:
             status = source.status()
-        assert f"pid {writer.get_server_pid()}" in status.held_by
+        assert f"pid {writer.get_server_pid()}" in status.blocked_by
     finally:
         await transaction.rollback()
         await writer.close()
@@ -192,20 +192,20 @@ def test_the_pipelines_role_can_run_a_whole_cycle(
         person = ledger.add_person()
         ledger.add(turn(user=person))
         add_update(ledger, 1, days_old=2)
-    stores = Stores(
+    pipeline_settings = PipelineSettings(
         database=DatabaseSettings.model_validate(
             {"database_url": url(server, "dialytics_pipelines")}
         ),
         warehouse=warehouse_settings,
-        pipelines=PipelineSettings.model_validate({"message_retention_days": 1}),
+        pipelines=PipelineSection.model_validate({"message_retention_days": 1}),
         report=ReportSettings(),
     )
-    batch, publication = run_cycle(stores)
+    batch, publication = run_cycle(pipeline_settings)
     assert batch.turns == 1
     assert publication is not None
-    erased = apply_retention(stores)
+    erased = apply_retention(pipeline_settings)
     assert (erased.texts, erased.payloads) == (0, 1)
-    assert prove(stores, person=person).left["postgres.users"] == 1
+    assert check_erasure(pipeline_settings, person=person).left["postgres.users"] == 1
 
 
 async def test_the_api_keeps_accounts_and_the_record_of_readings(server: EmbeddedPostgres) -> None:

@@ -26,7 +26,7 @@ from common.sealing import Vault
 from common.settings import DatabaseSettings, ReportSettings
 from embedded.postgres import BINARIES, EmbeddedPostgres
 from pipelines.cycle import run_cycle
-from pipelines.settings import PipelineSettings, Stores
+from pipelines.settings import PipelineSection, PipelineSettings
 from tests.bot.users.old_values import make_old
 from tests.clickhouse_process import WRITER_PASSWORD, ClickHouseProcess
 from tests.conftest import alembic_config
@@ -202,10 +202,10 @@ def set_to_work(server: Server) -> None:
         )
         ledger.add(*(turn(user=person) for _ in range(5)))
     run_cycle(
-        Stores(
+        PipelineSettings(
             database=database,
             warehouse=WarehouseSettings.model_validate({"clickhouse_url": warehouse.url}),
-            pipelines=PipelineSettings(),
+            pipelines=PipelineSection(),
             report=ReportSettings(),
         )
     )

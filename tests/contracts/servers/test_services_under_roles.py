@@ -21,7 +21,7 @@ from embedded.postgres import EmbeddedPostgres
 from embedded.stack.readiness import free_ports
 from pipelines.cycle import run_cycle
 from pipelines.operator.alerts import send_notices
-from pipelines.settings import PipelineSettings, Stores
+from pipelines.settings import PipelineSection, PipelineSettings
 from simulator.app import Simulator
 from simulator.telegram.world import Person
 from tests.contracts.deployment.units import Installation, install
@@ -94,13 +94,13 @@ async def reply_to(simulator: Simulator, words: str) -> str:
     return outbox.texts(PERSON)[before]
 
 
-def stores(server: EmbeddedPostgres, warehouse: WarehouseSettings) -> Stores:
-    return Stores(
+def stores(server: EmbeddedPostgres, warehouse: WarehouseSettings) -> PipelineSettings:
+    return PipelineSettings(
         database=DatabaseSettings.model_validate(
             {"database_url": url(server, "dialytics_pipelines")}
         ),
         warehouse=warehouse,
-        pipelines=PipelineSettings.model_validate({"replication_alert_seconds": 1e-9}),
+        pipelines=PipelineSection.model_validate({"replication_alert_seconds": 1e-9}),
         report=ReportSettings(),
     )
 

@@ -28,7 +28,7 @@ from common.sealing import Vault
 from common.settings import DatabaseSettings, ReportSettings
 from embedded.postgres import EmbeddedPostgres
 from pipelines.cycle import run_cycle
-from pipelines.settings import PipelineSettings, Stores
+from pipelines.settings import PipelineSection, PipelineSettings
 from simulator.demo.history import load_history
 from simulator.demo.traffic import MadeUpDialogs
 from tests.api.running import ADMIN_TOKEN, DATA_KEY, PASSWORD, PATIENT, api_settings, serving
@@ -47,7 +47,7 @@ class World:
     """What a test needs to know about the running dashboard."""
 
     url: str
-    stores: Stores
+    pipeline_settings: PipelineSettings
     settings: ApiSettings
 
     @contextmanager
@@ -78,14 +78,14 @@ class World:
 
     def execute(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
         """Run one statement in PostgreSQL."""
-        return in_thread(_execute(self.stores.database.libpq_url, statement, arguments))
+        return in_thread(_execute(self.pipeline_settings.database.libpq_url, statement, arguments))
 
     def load(self, *, people: int, days: int) -> None:
         """Dialogs that end today, and the cycle that brings them into the answers."""
         in_thread(
             load_history(
                 MadeUpDialogs(people=people, days=days, last_day=datetime.now(UTC).date()),
-                database_url=self.stores.database.libpq_url,
+                database_url=self.pipeline_settings.database.libpq_url,
                 vault=Vault(DATA_KEY),
                 bot_id=BOT_ID,
                 report=lambda _line: None,
@@ -95,7 +95,7 @@ class World:
 
     def cycle(self) -> None:
         """Replicate and publish what is new."""
-        run_cycle(self.stores)
+        run_cycle(self.pipeline_settings)
 
 
 def in_thread(work: Coroutine[Any, Any, Result]) -> Result:
@@ -128,10 +128,10 @@ def dashboard(
     database = DatabaseSettings.model_validate({"database_url": postgres.url(name)})
     in_thread(_migrate(database))
     with migrated(clickhouse) as warehouse:
-        stores = Stores(
+        pipeline_settings = PipelineSettings(
             database=database,
             warehouse=warehouse,
-            pipelines=PipelineSettings.model_validate({"snapshot_grace_seconds": 30}),
+            pipelines=PipelineSection.model_validate({"snapshot_grace_seconds": 30}),
             report=ReportSettings.model_validate({"report_timezone": ZONE}),
         )
         addresses = {
@@ -141,7 +141,7 @@ def dashboard(
         given = {"report_timezone": ZONE, "web_dist": str(DIST), **addresses, **settings}
         configured = api_settings(database, **given)
         with serving(create_app(configured, lifecycle=Lifecycle(), patience=PATIENT)) as url:
-            yield World(url=url, stores=stores, settings=configured)
+            yield World(url=url, pipeline_settings=pipeline_settings, settings=configured)
 
 
 @contextmanager

@@ -37,7 +37,7 @@ from embedded.stack.settings import StackSettings
 from embedded.stack.smoke import isolated_plan
 from pipelines.cycle import run_cycle
 from pipelines.runtime.home import write_home
-from pipelines.settings import DagsterSettings, PipelineSettings, Stores
+from pipelines.settings import DagsterSettings, PipelineSection, PipelineSettings
 from tests.bot.users.old_values import make_old
 from tests.conftest import alembic_config
 from tests.embedded.constants import PASSPHRASE
@@ -99,10 +99,10 @@ def warehouse_of(plan: Plan) -> WarehouseSettings:
 
 def cycle(plan: Plan) -> None:
     run_cycle(
-        Stores(
+        PipelineSettings(
             database=DatabaseSettings.model_validate({"database_url": plan.database_url()}),
             warehouse=warehouse_of(plan),
-            pipelines=PipelineSettings(),
+            pipelines=PipelineSection(),
             report=ReportSettings(),
         )
     )

@@ -15,9 +15,9 @@ import dagster as dg
 
 from pipelines.cycle import run_cycle
 from pipelines.definitions import build_definitions
-from pipelines.operator.anomalies import unusual_day
+from pipelines.operator.anomalies import day_anomalies
 from pipelines.operator.digest import make_digest, send_digest, yesterday
-from pipelines.settings import PipelineSettings, Stores
+from pipelines.settings import PipelineSection, PipelineSettings
 from tests.pipelines.ledger import Ledger, turn
 from warehouse.reports import ActivityPoint
 
@@ -47,16 +47,18 @@ def noisy(days: int) -> list[ActivityPoint]:
     ]
 
 
-def in_russian(stores: Stores) -> Stores:
-    return replace(stores, pipelines=PipelineSettings.model_validate({"default_language": "ru"}))
+def in_russian(pipeline_settings: PipelineSettings) -> PipelineSettings:
+    return replace(
+        pipeline_settings, pipelines=PipelineSection.model_validate({"default_language": "ru"})
+    )
 
 
 def test_a_usual_day_is_no_news() -> None:
-    assert unusual_day([*noisy(20), point(20)]) == []
+    assert day_anomalies([*noisy(20), point(20)]) == []
 
 
 def test_a_day_far_from_the_usual_is_named_with_what_is_usual() -> None:
-    found = unusual_day([*noisy(20), point(20, user_messages=20, failed=45)])
+    found = day_anomalies([*noisy(20), point(20, user_messages=20, failed=45)])
     assert [one.figure for one in found] == ["user_messages", "failed_percent"]
     assert found[0].value == 20
     assert 95 <= found[0].usual <= 105
@@ -64,24 +66,26 @@ def test_a_day_far_from_the_usual_is_named_with_what_is_usual() -> None:
 
 def test_a_steady_figure_may_move_a_little() -> None:
     steady = [point(day) for day in range(20)]
-    assert unusual_day([*steady, point(20, user_messages=125)]) == []
-    assert unusual_day([*steady, point(20, user_messages=140)]) != []
+    assert day_anomalies([*steady, point(20, user_messages=125)]) == []
+    assert day_anomalies([*steady, point(20, user_messages=140)]) != []
 
 
 def test_a_week_must_pass_before_anything_is_unusual() -> None:
     empty = [point(day, turns=0, user_messages=0) for day in range(20)]
-    assert unusual_day([*empty, *noisy(6), point(26, user_messages=900)]) == []
-    assert unusual_day([]) == []
+    assert day_anomalies([*empty, *noisy(6), point(26, user_messages=900)]) == []
+    assert day_anomalies([]) == []
 
 
-async def test_the_digest_says_what_the_ledger_says(stores: Stores, ledger: Ledger) -> None:
+async def test_the_digest_says_what_the_ledger_says(
+    pipeline_settings: PipelineSettings, ledger: Ledger
+) -> None:
     ledger.add(
         *(turn(user=user, at=NOON - timedelta(minutes=user)) for user in (1, 2, 3)),
         turn(user=3, at=NOON, status="failed", reason="timeout", cost_usd=None),
         turn(user=9, at=NOON - timedelta(days=1)),
     )
-    await asyncio.to_thread(run_cycle, stores)
-    digest = await make_digest(stores, DAY)
+    await asyncio.to_thread(run_cycle, pipeline_settings)
+    digest = await make_digest(pipeline_settings, DAY)
     assert "Monday, 10 March 2025 (Europe/Moscow)" in digest.text
     assert "4 messages from 3 people, 3 of them new" in digest.text
     assert "3 answers, 1 failed, 0 refused" in digest.text
@@ -91,11 +95,11 @@ async def test_the_digest_says_what_the_ledger_says(stores: Stores, ledger: Ledg
 
 
 async def test_the_digest_speaks_the_language_of_the_setting(
-    stores: Stores, ledger: Ledger
+    pipeline_settings: PipelineSettings, ledger: Ledger
 ) -> None:
     ledger.add(*(turn(user=user, at=NOON - timedelta(minutes=user)) for user in (1, 2, 3)))
-    await asyncio.to_thread(run_cycle, stores)
-    digest = await make_digest(in_russian(stores), DAY)
+    await asyncio.to_thread(run_cycle, pipeline_settings)
+    digest = await make_digest(in_russian(pipeline_settings), DAY)
     assert "Понедельник, 10 марта 2025 (Europe/Moscow)" in digest.text
     assert "Сообщений: 3, людей: 3, из них новых: 3" in digest.text
     assert digest.chart is not None
@@ -103,33 +107,35 @@ async def test_the_digest_speaks_the_language_of_the_setting(
     assert not re.search("[A-Za-z]{4,}", digest.text.replace("Europe/Moscow", ""))
 
 
-def test_the_digest_of_a_day_is_written_once(stores: Stores, ledger: Ledger) -> None:
+def test_the_digest_of_a_day_is_written_once(
+    pipeline_settings: PipelineSettings, ledger: Ledger
+) -> None:
     ledger.add(turn())
-    run_cycle(stores)
-    assert send_digest(stores, DAY)
-    assert not send_digest(stores, DAY)
+    run_cycle(pipeline_settings)
+    assert send_digest(pipeline_settings, DAY)
+    assert not send_digest(pipeline_settings, DAY)
     rows = ledger.execute("SELECT key, payload FROM outbox")
     assert [row["key"] for row in rows] == ["digest 2025-03-10"]
     assert rows[0]["payload"]["chart"]["days"][-1] == ["2025-03-10", 1]
 
 
-def test_an_empty_warehouse_has_a_digest_too(stores: Stores) -> None:
-    assert send_digest(stores, DAY)
+def test_an_empty_warehouse_has_a_digest_too(pipeline_settings: PipelineSettings) -> None:
+    assert send_digest(pipeline_settings, DAY)
 
 
-def test_yesterday_is_that_of_the_report_zone(stores: Stores) -> None:
+def test_yesterday_is_that_of_the_report_zone(pipeline_settings: PipelineSettings) -> None:
     late = datetime(2025, 3, 10, 22, tzinfo=UTC)  # already the 11th in Moscow
-    assert ZoneInfo(stores.report.report_timezone).key == "Europe/Moscow"
-    assert yesterday(stores, late) == date(2025, 3, 10)
+    assert ZoneInfo(pipeline_settings.report.report_timezone).key == "Europe/Moscow"
+    assert yesterday(pipeline_settings, late) == date(2025, 3, 10)
 
 
-def test_the_schedule_runs_only_when_a_chat_is_named(stores: Stores) -> None:
+def test_the_schedule_runs_only_when_a_chat_is_named(pipeline_settings: PipelineSettings) -> None:
     for chat, status in (
         (None, dg.DefaultScheduleStatus.STOPPED),
         (-100, dg.DefaultScheduleStatus.RUNNING),
     ):
         given = replace(
-            stores, pipelines=PipelineSettings.model_validate({"operator_chat_id": chat})
+            pipeline_settings, pipelines=PipelineSection.model_validate({"operator_chat_id": chat})
         )
         repository = build_definitions(given).get_repository_def()
         found = {one.name: one for one in repository.schedule_defs}

@@ -15,9 +15,9 @@ import pytest
 
 from pipelines.cycle import run_cycle
 from pipelines.operator.alerts import make_notices, send_notices
-from pipelines.operator.anomalies import FIGURES, unusual_hour
-from pipelines.operator.texts import WORDS, Language
-from pipelines.settings import PipelineSettings, Stores
+from pipelines.operator.anomalies import FIGURES, hour_anomalies
+from pipelines.operator.texts import TEXTS, Language
+from pipelines.settings import PipelineSection, PipelineSettings
 from tests.pipelines.ledger import NOON, Ledger, turn
 from warehouse.reports import ActivityPoint
 
@@ -46,7 +46,7 @@ def steady(hours: int = HOURS, **figures: Any) -> list[ActivityPoint]:
 
 
 def names(points: list[ActivityPoint]) -> list[str]:
-    return [one.figure for one in unusual_hour(points, UTC_ZONE)]
+    return [one.figure for one in hour_anomalies(points, UTC_ZONE)]
 
 
 def test_a_usual_hour_is_no_news() -> None:
@@ -77,10 +77,10 @@ def test_a_week_must_pass_before_an_hour_is_unusual() -> None:
 
 def test_an_anomaly_that_lasts_is_known_by_its_first_hour() -> None:
     points = [*steady(), *(hour(HOURS + more, user_messages=900) for more in range(3))]
-    (found,) = unusual_hour(points, UTC_ZONE)
+    (found,) = hour_anomalies(points, UTC_ZONE)
     assert found.since == NOON + timedelta(hours=HOURS)
     # The other way is another one.
-    (turned,) = unusual_hour([*points, hour(HOURS + 3, user_messages=0)], UTC_ZONE)
+    (turned,) = hour_anomalies([*points, hour(HOURS + 3, user_messages=0)], UTC_ZONE)
     assert turned.since == NOON + timedelta(hours=HOURS + 3)
 
 
@@ -94,13 +94,15 @@ def a_loud_noon(ledger: Ledger, *, hours: int = 1) -> None:
         ledger.add(*(turn(user=1 + number % 3, at=at) for number in range(60)))
 
 
-def test_an_anomaly_is_told_once_while_it_lasts(stores: Stores, ledger: Ledger) -> None:
+def test_an_anomaly_is_told_once_while_it_lasts(
+    pipeline_settings: PipelineSettings, ledger: Ledger
+) -> None:
     a_loud_noon(ledger, hours=2)
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     key = "notice 2025-03-10T12:00Z user_messages"
-    assert send_notices(stores, OVER) == [key]
-    assert send_notices(stores, OVER) == []
-    assert send_notices(stores, OVER + timedelta(hours=1)) == []
+    assert send_notices(pipeline_settings, OVER) == [key]
+    assert send_notices(pipeline_settings, OVER) == []
+    assert send_notices(pipeline_settings, OVER + timedelta(hours=1)) == []
     rows = ledger.execute("SELECT key, payload FROM outbox")
     assert [row["key"] for row in rows] == [key]
     assert rows[0]["payload"]["text"].splitlines()[:2] == [
@@ -109,46 +111,55 @@ def test_an_anomaly_is_told_once_while_it_lasts(stores: Stores, ledger: Ledger) 
     ]
 
 
-async def test_a_notice_speaks_the_language_of_the_setting(stores: Stores, ledger: Ledger) -> None:
+async def test_a_notice_speaks_the_language_of_the_setting(
+    pipeline_settings: PipelineSettings, ledger: Ledger
+) -> None:
     a_loud_noon(ledger)
-    await asyncio.to_thread(run_cycle, stores)
-    russian = replace(stores, pipelines=PipelineSettings.model_validate({"default_language": "ru"}))
+    await asyncio.to_thread(run_cycle, pipeline_settings)
+    russian = replace(
+        pipeline_settings, pipelines=PipelineSection.model_validate({"default_language": "ru"})
+    )
     (notice,) = await make_notices(russian, OVER)
     assert "Необычно: сообщения: 60, обычно 3" in notice.text
     assert "15:00, Понедельник, 10 марта 2025 (Europe/Moscow)" in notice.text
 
 
-def test_an_hour_that_is_not_counted_yet_is_not_judged(stores: Stores, ledger: Ledger) -> None:
+def test_an_hour_that_is_not_counted_yet_is_not_judged(
+    pipeline_settings: PipelineSettings, ledger: Ledger
+) -> None:
     a_loud_noon(ledger)
-    run_cycle(stores)
-    assert send_notices(stores, datetime.now(UTC) + timedelta(hours=2)) == []
+    run_cycle(pipeline_settings)
+    assert send_notices(pipeline_settings, datetime.now(UTC) + timedelta(hours=2)) == []
 
 
-def test_a_check_that_fails_is_told_once_a_day(stores: Stores, ledger: Ledger) -> None:
+def test_a_check_that_fails_is_told_once_a_day(
+    pipeline_settings: PipelineSettings, ledger: Ledger
+) -> None:
     ledger.add(turn())
     late = replace(
-        stores, pipelines=PipelineSettings.model_validate({"replication_alert_seconds": 1e-9})
+        pipeline_settings,
+        pipelines=PipelineSection.model_validate({"replication_alert_seconds": 1e-9}),
     )
     run_cycle(late)
     now = datetime.now(UTC)
     today = now.astimezone(ZoneInfo("Europe/Moscow")).date()
-    assert send_notices(stores, now) == [f"notice {today} check replication_lag"]
-    assert send_notices(stores, now) == []
-    (tomorrow,) = send_notices(stores, now + timedelta(days=1))
+    assert send_notices(pipeline_settings, now) == [f"notice {today} check replication_lag"]
+    assert send_notices(pipeline_settings, now) == []
+    (tomorrow,) = send_notices(pipeline_settings, now + timedelta(days=1))
     assert str(today + timedelta(days=1)) in tomorrow
 
 
 def test_the_pipelines_speak_the_languages_of_the_bot() -> None:
     locales = Path(__file__).parents[3] / "bot" / "locales"
-    assert {path.stem for path in locales.glob("*.po")} == set(WORDS) == set(get_args(Language))
-    english = WORDS["en"]
-    for words in WORDS.values():
-        assert words.texts.keys() == english.texts.keys()
-        assert words.figures.keys() == FIGURES.keys()
-        assert (len(words.weekdays), len(words.months)) == (7, 12)
+    assert {path.stem for path in locales.glob("*.po")} == set(TEXTS) == set(get_args(Language))
+    english = TEXTS["en"]
+    for texts in TEXTS.values():
+        assert texts.phrases.keys() == english.phrases.keys()
+        assert texts.figures.keys() == FIGURES.keys()
+        assert (len(texts.weekdays), len(texts.months)) == (7, 12)
 
 
-@pytest.mark.parametrize("name", sorted(WORDS["en"].texts))
+@pytest.mark.parametrize("name", sorted(TEXTS["en"].phrases))
 def test_every_language_names_the_same_values(name: str) -> None:
-    values = [set(re.findall(r"\{\w+\}", words.texts[name])) for words in WORDS.values()]
+    values = [set(re.findall(r"\{\w+\}", texts.phrases[name])) for texts in TEXTS.values()]
     assert all(one == values[0] for one in values)

@@ -24,8 +24,8 @@ from common.postgres import Sessions
 from common.sealing import KEY_BYTES, Vault
 from common.settings import DatabaseSettings
 from embedded.postgres import EmbeddedPostgres
-from pipelines.commands.erasure_check import prove
-from pipelines.settings import Stores
+from pipelines.commands.erasure_check import check_erasure
+from pipelines.settings import PipelineSettings
 from pipelines.source.columns import REPLICATED
 from simulator.app import Simulator
 from simulator.telegram.world import Person
@@ -84,7 +84,7 @@ async def keys_of(sessions: Sessions) -> tuple[int, bytes]:
 async def test_after_forget_nothing_of_the_person_is_in_either_store_or_its_files(
     world: World,
     sessions: Sessions,
-    stores: Stores,
+    pipeline_settings: PipelineSettings,
     writer: Writer,
     *,
     postgres_server: EmbeddedPostgres,
@@ -96,10 +96,10 @@ async def test_after_forget_nothing_of_the_person_is_in_either_store_or_its_file
     await say(world, SECRETS[0])
     await world.settled()
     person, key = await keys_of(sessions)
-    await asyncio.to_thread(run_through, stores)
+    await asyncio.to_thread(run_through, pipeline_settings)
     before = writer.rows("totals", sql=TOTALS)
     assert before[0]["people"] == 1
-    found = prove(stores, person=person)
+    found = check_erasure(pipeline_settings, person=person)
     assert not found.ok
     assert {table for table, rows in found.left.items() if rows} >= {
         "postgres.users", "postgres.messages", "postgres.dialogs", "postgres.updates",
@@ -107,13 +107,13 @@ async def test_after_forget_nothing_of_the_person_is_in_either_store_or_its_file
     }  # fmt: skip
 
     await forget(world)
-    await asyncio.to_thread(run_through, stores)
+    await asyncio.to_thread(run_through, pipeline_settings)
 
     assert writer.rows("totals", sql=TOTALS) == before
-    proof = prove(stores, person=person)
-    assert proof.ok, proof.left
-    assert proof.erased_at is not None
-    assert proof.turns == {"postgres": 1, "warehouse": 1}
+    check = check_erasure(pipeline_settings, person=person)
+    assert check.ok, check.left
+    assert check.erased_at is not None
+    assert check.turns == {"postgres": 1, "warehouse": 1}
 
     with psycopg.connect(postgres_server.url("postgres"), autocommit=True) as connection:
         connection.execute("CHECKPOINT")
@@ -133,7 +133,7 @@ async def test_after_forget_nothing_of_the_person_is_in_either_store_or_its_file
 
 
 def test_the_command_prints_the_proof_and_fails_while_something_is_left(
-    stores: Stores, database: DatabaseSettings
+    pipeline_settings: PipelineSettings, database: DatabaseSettings
 ) -> None:
     with psycopg.connect(database.libpq_url, autocommit=True) as connection:
         connection.execute(
@@ -145,8 +145,8 @@ def test_the_command_prints_the_proof_and_fails_while_something_is_left(
             [sys.executable, "-m", "pipelines.commands.erasure_check", "--person", person],
             env={
                 "PATH": "/usr/bin:/bin",
-                "DATABASE_URL": stores.database.libpq_url,
-                "CLICKHOUSE_URL": stores.warehouse.writer_url,
+                "DATABASE_URL": pipeline_settings.database.libpq_url,
+                "CLICKHOUSE_URL": pipeline_settings.warehouse.writer_url,
             },
             capture_output=True,
             text=True,

@@ -14,7 +14,7 @@ from pipelines.cycle import run_cycle
 from pipelines.definitions import build_definitions
 from pipelines.quality.names import CHECKS
 from pipelines.rollups.checks import BLOCKING
-from pipelines.settings import Stores
+from pipelines.settings import PipelineSettings
 from tests.pipelines.by_hand import run
 from tests.pipelines.ledger import NOON, Ledger, random_turn, turn
 from warehouse.clickhouse.client import Writer
@@ -27,25 +27,25 @@ def _imported() -> None:
         import_module("pipelines.quality.validate")
 
 
-def validate(stores: Stores) -> dict[str, bool]:
+def validate(pipeline_settings: PipelineSettings) -> dict[str, bool]:
     """Whether each check passed."""
     from pipelines.quality.validate import validate  # noqa: PLC0415 # its import warns
 
-    results = validate(stores, since=date(2020, 1, 1), until=date(2100, 1, 1))
+    results = validate(pipeline_settings, since=date(2020, 1, 1), until=date(2100, 1, 1))
     return {result.check: result.passed for result in results}
 
 
 def test_a_good_warehouse_meets_every_expectation_and_a_bad_turn_fails_its_own(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     chance = random.Random(4)
     now = datetime.now(UTC)
     for _ in range(30):
         ledger.add_person()
     ledger.add(*(random_turn(chance, days=3, until=now) for _ in range(120)))
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
 
-    results = validate(stores)
+    results = validate(pipeline_settings)
     assert set(results) == {check for checks in CHECKS.values() for check in checks}
     assert [check for check, passed in results.items() if not passed] == []
 
@@ -53,9 +53,11 @@ def test_a_good_warehouse_meets_every_expectation_and_a_bad_turn_fails_its_own(
         turn(user=4_000, at=now, cost_usd=2_000),
         turn(user=2, at=now - timedelta(days=1), answered_at=None),
     )
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     days = [(now + timedelta(days=shift)).date().isoformat() for shift in (-4, 1)]
-    outcome = run(stores, "-m", "pipelines.commands.backfill", "--from", days[0], "--to", days[1])
+    outcome = run(
+        pipeline_settings, "-m", "pipelines.commands.backfill", "--from", days[0], "--to", days[1]
+    )
     assert outcome["unmet_expectations"] == ["answer_has_time", "cost_in_range", "person_is_known"]
     assert (outcome["rows_differ"], outcome["withheld"], outcome["ok"]) == (0, [], True)
     stored = writer.rows(
@@ -70,7 +72,7 @@ def test_a_good_warehouse_meets_every_expectation_and_a_bad_turn_fails_its_own(
 
 
 def test_a_backfill_in_dagster_is_one_run_that_is_checked_for_its_days(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     # Its person is unknown, and a day beside it is none of this backfill's business.
     ledger.add(
@@ -78,7 +80,7 @@ def test_a_backfill_in_dagster_is_one_run_that_is_checked_for_its_days(
     )
     with dg.DagsterInstance.ephemeral() as instance:
         result = (
-            build_definitions(stores)
+            build_definitions(pipeline_settings)
             .resolve_job_def("rebuild")
             .execute_in_process(
                 instance=instance,

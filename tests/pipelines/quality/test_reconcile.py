@@ -11,7 +11,7 @@ import pytest
 from pipelines.commands.backfill import backfill
 from pipelines.commands.reconcile import reconcile
 from pipelines.cycle import run_cycle
-from pipelines.settings import Stores
+from pipelines.settings import PipelineSettings
 from pipelines.source.columns import PEOPLE, TURNS
 from tests.pipelines.by_hand import run
 from tests.pipelines.ledger import NOON, Ledger, assert_equal, random_turn, turn
@@ -20,12 +20,12 @@ from warehouse.clickhouse.statements import statement
 
 
 @pytest.fixture
-def filled(stores: Stores, ledger: Ledger) -> Ledger:
+def filled(pipeline_settings: PipelineSettings, ledger: Ledger) -> Ledger:
     chance = random.Random(3)
     ledger.add(*(random_turn(chance, days=5) for _ in range(300)))
     people = [ledger.add_person(source=chance.choice([None, "ads"])) for _ in range(30)]
     ledger.execute("UPDATE users SET blocked_at = now() WHERE key = %s", people[2])
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     return ledger
 
 
@@ -70,16 +70,16 @@ LEDGER_DAMAGE = [_lose_rows, _corrupt_rows, _add_a_ghost, _freeze_a_row, _spoil_
 
 
 def test_equal_stores_do_not_differ_and_damage_is_found_repaired_and_reported(
-    stores: Stores, filled: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, filled: Ledger, writer: Writer
 ) -> None:
-    outcome = reconcile(stores)
+    outcome = reconcile(pipeline_settings)
     assert (outcome.turns, outcome.rows_differ, outcome.repaired, outcome.ok) == (300, 0, 0, True)
     assert outcome.days >= 5
     assert writer.value("ok", sql="SELECT countIf(NOT ok) FROM reconciliation") == 0
     seen: set[UUID] = set()
     for damage in LEDGER_DAMAGE:
         damage(writer)
-        outcome = reconcile(stores)
+        outcome = reconcile(pipeline_settings)
         assert outcome.ok
         assert outcome.repaired >= 1
         assert (outcome.rows_differ > 0) == (damage is not _spoil_a_rollup)
@@ -89,17 +89,17 @@ def test_equal_stores_do_not_differ_and_damage_is_found_repaired_and_reported(
         assert len(recorded) == outcome.repaired
         assert sum(row["rows_differ"] for row in recorded) == outcome.rows_differ
         seen |= {row["run_id"] for row in recorded}
-        assert reconcile(stores).rows_differ == 0
+        assert reconcile(pipeline_settings).rows_differ == 0
 
 
 def test_damage_to_people_and_to_what_was_deleted_is_found_repaired_and_reported(
-    stores: Stores, filled: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, filled: Ledger, writer: Writer
 ) -> None:
     turns = [row["id"] for row in filled.execute("SELECT id FROM turns ORDER BY id LIMIT 3")]
     people = [row["key"] for row in filled.execute("SELECT key FROM users ORDER BY key")]
     filled.execute("DELETE FROM turns WHERE id = ANY(%s)", turns)
     filled.execute("DELETE FROM users WHERE key = %s", people[0])
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     for damage in (
         # Deleted turns come back, two people are lost, two are wrong, one never was.
         (
@@ -127,7 +127,7 @@ def test_damage_to_people_and_to_what_was_deleted_is_found_repaired_and_reported
     ):
         writer.run("damage", {"lost": people[4:6], "wrong": people[1:3]}, sql=damage)
 
-    outcome = reconcile(stores)
+    outcome = reconcile(pipeline_settings)
 
     assert (outcome.ok, outcome.rows_differ) == (True, 3 + 2 + 2 + 1 + 1)
     assert outcome.repaired >= 2
@@ -137,12 +137,12 @@ def test_damage_to_people_and_to_what_was_deleted_is_found_repaired_and_reported
         "erased", {"key": people[0]}, sql="SELECT * FROM people WHERE user_key = {key:UInt32}"
     )
     assert (erased["is_deleted"], erased["source"]) == (1, None)
-    again = reconcile(stores)
+    again = reconcile(pipeline_settings)
     assert (again.rows_differ, again.repaired, again.ok) == (0, 0, True)
 
 
 def test_what_changes_during_the_comparison_is_no_difference(
-    stores: Stores, filled: Ledger
+    pipeline_settings: PipelineSettings, filled: Ledger
 ) -> None:
     with filled.connect() as open_transaction:
         # Holds the horizon back, so that later commits lie above the watermark.
@@ -156,7 +156,7 @@ def test_what_changes_during_the_comparison_is_no_difference(
         filled.execute("UPDATE users SET language = 'de' WHERE key %% 2 = 0")
         filled.execute("DELETE FROM users WHERE key %% 5 = 0")
         filled.add_person()
-        outcome = reconcile(stores)
+        outcome = reconcile(pipeline_settings)
         assert (outcome.rows_differ, outcome.ok) == (0, True)
         open_transaction.rollback()
 
@@ -170,17 +170,25 @@ def test_the_checksum_covers_every_replicated_column() -> None:
 
 
 @pytest.mark.usefixtures("filled")
-def test_a_backfill_of_unchanged_data_reports_no_difference(stores: Stores) -> None:
+def test_a_backfill_of_unchanged_data_reports_no_difference(
+    pipeline_settings: PipelineSettings,
+) -> None:
     days = {"first": NOON.date() - timedelta(days=6), "last": NOON.date()}
-    assert [backfill(stores, **days).rows_differ for _ in range(2)] == [0, 0]
+    assert [backfill(pipeline_settings, **days).rows_differ for _ in range(2)] == [0, 0]
 
 
 def test_by_hand_it_ends_with_one_line_of_json_and_says_whether_the_stores_agree(
-    stores: Stores, ledger: Ledger
+    pipeline_settings: PipelineSettings, ledger: Ledger
 ) -> None:
     ledger.add(turn(), turn(at=NOON - timedelta(days=1)), turn(at=NOON - timedelta(days=9)))
     last = run(
-        stores, "-m", "pipelines.commands.reconcile", "--from", "2025-03-09", "--to", "2025-03-10"
+        pipeline_settings,
+        "-m",
+        "pipelines.commands.reconcile",
+        "--from",
+        "2025-03-09",
+        "--to",
+        "2025-03-10",
     )
     assert list(last.items()) == [
         ("days", 2),

@@ -15,14 +15,14 @@ from common.settings import ReportSettings
 from pipelines.cycle import run_cycle
 from pipelines.quality import retention
 from pipelines.quality.retention import apply_retention
-from pipelines.settings import PipelineSettings, Stores
+from pipelines.settings import PipelineSection, PipelineSettings
 from tests.pipelines.ledger import Ledger, assert_equal, random_turn, turn
 from tests.pipelines.rollups.test_rollup import assert_exact
 from warehouse.clickhouse.client import Writer
 
 
-def keeping(stores: Stores, **settings: int) -> Stores:
-    return replace(stores, pipelines=PipelineSettings.model_validate(settings))
+def keeping(pipeline_settings: PipelineSettings, **settings: int) -> PipelineSettings:
+    return replace(pipeline_settings, pipelines=PipelineSection.model_validate(settings))
 
 
 def add_text(ledger: Ledger, person: int, *, days_old: float) -> None:
@@ -45,21 +45,21 @@ def add_text(ledger: Ledger, person: int, *, days_old: float) -> None:
 
 
 def test_texts_go_after_their_days_and_never_while_no_limit_is_set(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     person = ledger.add_person()
     chance = random.Random(13)
     ledger.add(*(random_turn(chance, days=3, users=3) for _ in range(20)))
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     for days_old in (0.5, 29.5, 30.5, 400):
         add_text(ledger, person, days_old=days_old)
 
-    assert apply_retention(keeping(stores)).texts == 0
-    assert apply_retention(keeping(stores, message_retention_days=30)).texts == 2
+    assert apply_retention(keeping(pipeline_settings)).texts == 0
+    assert apply_retention(keeping(pipeline_settings, message_retention_days=30)).texts == 2
 
     left = ledger.execute("SELECT now() - created_at < interval '30 days' AS young FROM messages")
     assert [row["young"] for row in left] == [True, True]
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     assert_equal(ledger, writer)
     assert_exact(ledger, writer)
 
@@ -79,7 +79,7 @@ def add_update(
 
 
 def test_a_parked_update_keeps_its_payload_for_the_days_of_texts(
-    stores: Stores, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    pipeline_settings: PipelineSettings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = [1, 2, 3, 4, 5]
     for update_id in old:
@@ -88,9 +88,11 @@ def test_a_parked_update_keeps_its_payload_for_the_days_of_texts(
     add_update(ledger, 12, days_old=None, outcome=None)
     monkeypatch.setattr(retention, "ROWS_AT_ONCE", 2)
 
-    assert apply_retention(keeping(stores)).payloads == 0
-    assert apply_retention(keeping(stores, message_retention_days=30)).payloads == len(old)
-    assert apply_retention(keeping(stores, message_retention_days=30)).payloads == 0
+    assert apply_retention(keeping(pipeline_settings)).payloads == 0
+    assert apply_retention(keeping(pipeline_settings, message_retention_days=30)).payloads == len(
+        old
+    )
+    assert apply_retention(keeping(pipeline_settings, message_retention_days=30)).payloads == 0
 
     rows = ledger.execute("SELECT update_id, outcome, payload FROM updates ORDER BY update_id")
     kept = {row["update_id"]: row["outcome"] for row in rows if row["payload"]}
@@ -99,7 +101,7 @@ def test_a_parked_update_keeps_its_payload_for_the_days_of_texts(
 
 
 def test_the_sentence_of_a_provider_is_kept_for_the_days_of_texts(
-    stores: Stores, ledger: Ledger
+    pipeline_settings: PipelineSettings, ledger: Ledger
 ) -> None:
     for number, days_old in enumerate((31, 29), start=1):
         ledger.execute(
@@ -110,46 +112,49 @@ def test_the_sentence_of_a_provider_is_kept_for_the_days_of_texts(
             days_old,
         )
 
-    assert apply_retention(keeping(stores)).provider_messages == 0
-    assert apply_retention(keeping(stores, message_retention_days=30)).provider_messages == 1
+    assert apply_retention(keeping(pipeline_settings)).provider_messages == 0
+    assert (
+        apply_retention(keeping(pipeline_settings, message_retention_days=30)).provider_messages
+        == 1
+    )
 
     rows = ledger.execute("SELECT provider_message FROM llm_calls ORDER BY attempt")
     assert [row["provider_message"] for row in rows] == [None, b"sealed"]
 
 
 def test_an_update_that_is_given_back_meanwhile_keeps_its_payload(
-    stores: Stores, ledger: Ledger
+    pipeline_settings: PipelineSettings, ledger: Ledger
 ) -> None:
     add_update(ledger, 1, days_old=30.5)
-    with psycopg.connect(stores.database.libpq_url) as operator:
+    with psycopg.connect(pipeline_settings.database.libpq_url) as operator:
         operator.execute("UPDATE updates SET outcome = NULL, settled_at = NULL")
-        assert apply_retention(keeping(stores, message_retention_days=30)).payloads == 0
+        assert apply_retention(keeping(pipeline_settings, message_retention_days=30)).payloads == 0
 
     [row] = ledger.execute("SELECT outcome, payload FROM updates")
     assert (row["outcome"], row["payload"]) == (None, b"sealed")
 
 
 def test_a_tombstone_stays_until_it_was_replicated_however_old_it_is(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     first, second = ledger.add(turn(), turn(user=2))
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     ledger.execute("DELETE FROM turns WHERE id = %s", first)
     ledger.execute("UPDATE tombstones SET deleted_at = now() - interval '90 days'")
-    brief = keeping(stores, tombstone_retention_days=30)
+    brief = keeping(pipeline_settings, tombstone_retention_days=30)
     assert apply_retention(brief).tombstones == 0
 
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     ledger.execute("DELETE FROM turns WHERE id = %s", second)
     assert apply_retention(brief).tombstones == 1
 
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     assert_equal(ledger, writer)
     assert writer.value("turns", sql="SELECT count() FROM turns FINAL") == 0
 
 
 def test_what_an_erased_person_had_spent_goes_with_its_day_or_month(
-    stores: Stores, ledger: Ledger
+    pipeline_settings: PipelineSettings, ledger: Ledger
 ) -> None:
     now = datetime.now(UTC)
     # It is another day there than in UTC, and will be for hours.
@@ -170,7 +175,9 @@ def test_what_an_erased_person_had_spent_goes_with_its_day_or_month(
             start,
         )
 
-    there = replace(stores, report=ReportSettings.model_validate({"report_timezone": zone}))
+    there = replace(
+        pipeline_settings, report=ReportSettings.model_validate({"report_timezone": zone})
+    )
     assert apply_retention(there).budgets == 2
 
     left = ledger.execute("SELECT period, period_start FROM spent_budgets")

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pytest
 from alembic import command
 
-from pipelines.cycle import exclusively, run_cycle
-from pipelines.settings import PipelineSettings, Stores
+from pipelines.cycle import exclusive_run, run_cycle
+from pipelines.settings import PipelineSection, PipelineSettings
 from tests.clickhouse_process import ClickHouseProcess
 from tests.conftest import alembic_config
 from tests.pipelines.constants import ACTIVITY_BUILT, DATA_STORED, PAGE_RECORDED, PAGE_STORED, SCALE
@@ -54,15 +54,17 @@ EVERY_CYCLE = (
 KILLED_BY_DEFAULT = ("watermark stored", ACTIVITY_BUILT)
 
 
-def start_cycle(stores: Stores, step: str = "-", count: int = 1) -> subprocess.Popen[bytes]:
+def start_cycle(
+    pipeline_settings: PipelineSettings, step: str = "-", count: int = 1
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "tests.pipelines.cycle_until", step, str(count)],
         cwd=PROJECT,
         env={
             "PATH": os.environ["PATH"],
-            "DATABASE_URL": stores.database.libpq_url,
-            "CLICKHOUSE_URL": stores.warehouse.writer_url,
-            "REPORT_TIMEZONE": stores.report.report_timezone,
+            "DATABASE_URL": pipeline_settings.database.libpq_url,
+            "CLICKHOUSE_URL": pipeline_settings.warehouse.writer_url,
+            "REPORT_TIMEZONE": pipeline_settings.report.report_timezone,
             "REPLICATION_PAGE_ROWS": "100",
             "SNAPSHOT_GRACE_SECONDS": "1",
         },
@@ -70,22 +72,22 @@ def start_cycle(stores: Stores, step: str = "-", count: int = 1) -> subprocess.P
     )
 
 
-def kill_after(stores: Stores, step: str, count: int = 1) -> None:
-    assert start_cycle(stores, step, count).wait(timeout=200) == -signal.SIGKILL, step
+def kill_after(pipeline_settings: PipelineSettings, step: str, count: int = 1) -> None:
+    assert start_cycle(pipeline_settings, step, count).wait(timeout=200) == -signal.SIGKILL, step
 
 
 def test_r2_killed_at_each_step_of_the_first_copy_the_next_goes_on_where_it_stopped(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     chance = random.Random(6)
     ledger.add(*(random_turn(chance, days=3) for _ in range(450)))
     for step in FIRST_CYCLE:
-        stop_after(stores_with(stores, replication_page_rows=100), step)
-    kill_after(stores, PAGE_RECORDED, 2)
+        stop_after(stores_with(pipeline_settings, replication_page_rows=100), step)
+    kill_after(pipeline_settings, PAGE_RECORDED, 2)
     # Three pages are recorded: the fourth is where it goes on, in the same epoch.
-    with exclusively(stores) as session:
-        batch = session.replicate()
-        session.publish()
+    with exclusive_run(pipeline_settings) as pipeline_run:
+        batch = pipeline_run.replicate()
+        pipeline_run.publish()
     assert batch.turns <= 250
     assert writer.value("epochs", sql="SELECT uniqExact(epoch) FROM turns") == 1
     assert_equal(ledger, writer)
@@ -96,27 +98,32 @@ class StoppedError(BaseException):
     """Ends a cycle between two steps, connections and all, like a kill but in this process."""
 
 
-def stop_after(stores: Stores, name: str) -> None:
+def stop_after(pipeline_settings: PipelineSettings, name: str) -> None:
     def step(done: str) -> None:
         if done == name:
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        run_cycle(stores, step=step)
+        run_cycle(pipeline_settings, step=step)
 
 
 def test_r2_a_warehouse_killed_while_a_page_is_on_its_way_has_all_it_claims(
-    stores: Stores, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pipeline_settings: PipelineSettings,
+    ledger: Ledger,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ledger.add(*(random_turn(random.Random(3), days=3) for _ in range(650)))
     server = ClickHouseProcess(tmp_path)
     send, pages = client._arrow_stream, 0
 
-    def started() -> Stores:
+    def started() -> PipelineSettings:
         server.start()
         url = server.database("default").url
         command.upgrade(alembic_config("clickhouse", url), "head")
-        own = replace(stores, warehouse=WarehouseSettings.model_validate({"clickhouse_url": url}))
+        own = replace(
+            pipeline_settings, warehouse=WarehouseSettings.model_validate({"clickhouse_url": url})
+        )
         return stores_with(own, replication_page_rows=100)
 
     def sent(rows: pa.Table) -> Iterator[memoryview]:
@@ -144,13 +151,16 @@ def test_r2_a_warehouse_killed_while_a_page_is_on_its_way_has_all_it_claims(
 
 @pytest.mark.parametrize("end", [stop_after, kill_after])
 def test_r2_ended_at_each_step_of_a_cycle_the_final_tables_are_equal(
-    stores: Stores, ledger: Ledger, writer: Writer, end: Callable[[Stores, str], None]
+    pipeline_settings: PipelineSettings,
+    ledger: Ledger,
+    writer: Writer,
+    end: Callable[[PipelineSettings, str], None],
 ) -> None:
     # A kill costs a process start: a few steps by default, all of them in a storm.
     steps = EVERY_CYCLE if end is stop_after or SCALE > 1 else KILLED_BY_DEFAULT
     chance = random.Random(7)
     ledger.add(*(random_turn(chance, days=1, users=20) for _ in range(120)))
-    small_pages = stores_with(stores, replication_page_rows=100)
+    small_pages = stores_with(pipeline_settings, replication_page_rows=100)
     run_cycle(small_pages)
     before = published(writer)
     for step in steps:
@@ -168,26 +178,26 @@ def test_r2_ended_at_each_step_of_a_cycle_the_final_tables_are_equal(
     assert_exact(ledger, writer)
 
 
-def stores_with(stores: Stores, **settings: int) -> Stores:
-    return Stores(
-        database=stores.database,
-        warehouse=stores.warehouse,
-        pipelines=PipelineSettings.model_validate({"snapshot_grace_seconds": 1, **settings}),
-        report=stores.report,
+def stores_with(pipeline_settings: PipelineSettings, **settings: int) -> PipelineSettings:
+    return PipelineSettings(
+        database=pipeline_settings.database,
+        warehouse=pipeline_settings.warehouse,
+        pipelines=PipelineSection.model_validate({"snapshot_grace_seconds": 1, **settings}),
+        report=pipeline_settings.report,
     )
 
 
 def test_c0_killed_at_random_moments_readers_see_only_whole_builds(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     chance = random.Random(9)
     ledger.add(*(random_turn(chance, days=2, users=20) for _ in range(60)))
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     kills = int(5 * SCALE) if SCALE > 1 else 3
     states = [published(writer)]
     for _ in range(kills):
         ledger.add(*(random_turn(chance, days=2, users=20) for _ in range(5)))
-        cycle = start_cycle(stores)
+        cycle = start_cycle(pipeline_settings)
         try:
             cycle.wait(timeout=chance.uniform(0.6, 2.5))
         except subprocess.TimeoutExpired:
@@ -200,7 +210,7 @@ def test_c0_killed_at_random_moments_readers_see_only_whole_builds(
             # Something was published: then it is all of what was there when it began.
             assert_exact(ledger, writer)
         states.append(found)
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     assert_exact(ledger, writer)
 
 
@@ -213,13 +223,13 @@ def _totals(found: dict[str, dict[object, dict[str, int]]]) -> dict[str, int]:
 
 @pytest.mark.parametrize("lost", ["echo", "warehouse"])
 def test_a_database_restored_from_a_copy_starts_a_new_epoch(
-    stores: Stores, ledger: Ledger, writer: Writer, lost: str
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer, lost: str
 ) -> None:
     chance = random.Random(10)
     ledger.add(*(random_turn(chance, days=2) for _ in range(50)))
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     ledger.add(*(random_turn(chance, days=2) for _ in range(50)))
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     if lost == "echo":
         # PostgreSQL as it was before any batch.
         ledger.execute("DELETE FROM replication_echo")
@@ -229,7 +239,7 @@ def test_a_database_restored_from_a_copy_starts_a_new_epoch(
     ledger.execute("ALTER TABLE turns DISABLE TRIGGER record_tombstone")
     ledger.execute("DELETE FROM turns WHERE id = (SELECT id FROM turns LIMIT 1)")
 
-    batch, publication = run_cycle(stores)
+    batch, publication = run_cycle(pipeline_settings)
 
     assert batch.kind == "resync"
     assert batch.epoch == 2
@@ -239,10 +249,10 @@ def test_a_database_restored_from_a_copy_starts_a_new_epoch(
 
 
 def test_r4_a_horizon_that_went_back_forces_a_resync(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     ledger.add(*(random_turn(random.Random(1), days=2) for _ in range(20)))
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     # After a dump and restore into a new cluster the transaction ids start again.
     writer.run(
         "restore",
@@ -251,7 +261,7 @@ def test_r4_a_horizon_that_went_back_forces_a_resync(
         " ORDER BY watermark DESC, sequence DESC LIMIT 1",
     )
     ledger.add(*(random_turn(random.Random(2), days=2) for _ in range(20)))
-    batch, _ = run_cycle(stores)
+    batch, _ = run_cycle(pipeline_settings)
     assert "horizon" in batch.reason
     assert batch.turns == 40
     assert_equal(ledger, writer)

@@ -11,8 +11,8 @@ import pytest
 from pipelines.cycle import run_cycle
 from pipelines.replication.batch import resync_reason
 from pipelines.replication.watermark import Watermark
-from pipelines.settings import Stores
-from pipelines.source.status import Echo, SourceStatus
+from pipelines.settings import PipelineSettings
+from pipelines.source.status import ReplicationCheckpoint, SourceStatus
 from tests.pipelines.constants import SYSTEM_IDENTIFIER
 from tests.pipelines.ledger import Ledger, assert_equal, turn
 from tests.pipelines.rollups.test_rollup import assert_exact
@@ -26,16 +26,16 @@ LAST = Watermark(
     batch_id=LAST_BATCH, system_identifier="one", timeline=1, data_through=NOW, written_at=NOW,
 )  # fmt: skip
 STATUS = SourceStatus(
-    horizon=950, system_identifier="one", timeline=1, clock=NOW, data_through=NOW, held_by="",
-    echo=Echo(batch_id=LAST_BATCH, previous_batch_id=BEFORE, epoch=4),
+    horizon=950, system_identifier="one", timeline=1, clock=NOW, data_through=NOW, blocked_by="",
+    checkpoint=ReplicationCheckpoint(batch_id=LAST_BATCH, previous_batch_id=BEFORE, epoch=4),
 )  # fmt: skip
 
 
 def test_replication_goes_on_where_nothing_was_restored() -> None:
     assert resync_reason(LAST, STATUS) == ""
     # Echoed, and killed before the watermark was written.
-    ahead = Echo(batch_id=ANOTHER, previous_batch_id=LAST_BATCH, epoch=4)
-    assert resync_reason(LAST, replace(STATUS, echo=ahead)) == ""
+    ahead = ReplicationCheckpoint(batch_id=ANOTHER, previous_batch_id=LAST_BATCH, epoch=4)
+    assert resync_reason(LAST, replace(STATUS, checkpoint=ahead)) == ""
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,12 @@ def test_replication_goes_on_where_nothing_was_restored() -> None:
         (LAST, replace(STATUS, timeline=2), "timeline"),
         (LAST, replace(STATUS, horizon=899), "horizon"),
         (replace(LAST, target=960), STATUS, "horizon"),
-        (LAST, replace(STATUS, echo=None), "different batches"),
-        (LAST, replace(STATUS, echo=Echo(ANOTHER, BEFORE, 4)), "different batches"),
+        (LAST, replace(STATUS, checkpoint=None), "different batches"),
+        (
+            LAST,
+            replace(STATUS, checkpoint=ReplicationCheckpoint(ANOTHER, BEFORE, 4)),
+            "different batches",
+        ),
     ],
 )
 def test_whatever_was_restored_opens_a_new_epoch(
@@ -57,10 +61,10 @@ def test_whatever_was_restored_opens_a_new_epoch(
 
 
 def test_after_a_restored_warehouse_the_epoch_is_new_on_both_sides(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     ledger.add(turn())
-    first, _ = run_cycle(stores)
+    first, _ = run_cycle(pipeline_settings)
     ledger.add(turn(user=2))
     # PostgreSQL has gone on with batches that this warehouse, restored from a copy, never saw.
     ledger.execute(
@@ -68,7 +72,7 @@ def test_after_a_restored_warehouse_the_epoch_is_new_on_both_sides(
         uuid4(),
         uuid4(),
     )
-    batch, publication = run_cycle(stores)
+    batch, publication = run_cycle(pipeline_settings)
     assert (batch.kind, batch.epoch, first.epoch) == ("resync", 10, 1)
     assert publication is not None
     assert writer.value("epoch", sql="SELECT max(epoch) FROM snapshots") == 10

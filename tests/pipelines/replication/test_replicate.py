@@ -11,10 +11,10 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from pipelines.cycle import exclusively, run_cycle
+from pipelines.cycle import exclusive_run, run_cycle
 from pipelines.errors import BusyError, SchemaDriftError, SourceError
 from pipelines.rollups.checks import record_lag
-from pipelines.settings import PipelineSettings, Stores
+from pipelines.settings import PipelineSection, PipelineSettings
 from pipelines.source.columns import TURNS
 from pipelines.source.postgres import APPLICATION
 from tests.clickhouse_process import ClickHouseProcess
@@ -33,13 +33,13 @@ from warehouse.clickhouse.client import Writer
 
 
 def test_a_batch_moves_every_column_of_turns_and_people(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     chance = random.Random(1)
     ledger.add(*(random_turn(chance) for _ in range(200)), turn(status="pending"))
     ledger.add_person(language=None, source="ads")
 
-    batch, publication = run_cycle(stores)
+    batch, publication = run_cycle(pipeline_settings)
 
     assert (batch.turns, batch.people, batch.kind) == (200, 1, "resync")
     assert publication is not None
@@ -48,45 +48,45 @@ def test_a_batch_moves_every_column_of_turns_and_people(
 
 
 def test_r6_a_row_updated_five_times_in_a_cycle_is_one_row_the_last(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     (key,) = ledger.add(turn(status="pending"))
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     for answer_chars in range(5):
         ledger.execute(
             "UPDATE turns SET status = 'answered', answer_chars = %s WHERE id = %s",
             answer_chars,
             key,
         )
-    batch, _ = run_cycle(stores)
+    batch, _ = run_cycle(pipeline_settings)
     assert batch.turns == 1
     assert_equal(ledger, writer)
     assert writer.value("sum", sql="SELECT answer_chars FROM turns FINAL") == 4
 
 
 def test_r3_rows_of_a_long_transaction_arrive_after_its_commit_and_the_lag_names_it(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     with ledger.connect() as slow:
         ledger.add(turn(user=1), connection=slow)
         ledger.add(turn(user=2))
-        held, _ = run_cycle(stores)
+        held, _ = run_cycle(pipeline_settings)
         assert held.turns == 0
         assert held.replication_lag_seconds > 0
         slow.commit()
-    batch, _ = run_cycle(stores)
+    batch, _ = run_cycle(pipeline_settings)
     assert batch.turns == 2
     assert_equal(ledger, writer)
 
 
 def test_r3_a_long_transaction_raises_an_alert_that_names_it(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
-    impatient = Stores(
-        database=stores.database,
-        warehouse=stores.warehouse,
-        pipelines=PipelineSettings.model_validate({"replication_alert_seconds": 1}),
-        report=stores.report,
+    impatient = PipelineSettings(
+        database=pipeline_settings.database,
+        warehouse=pipeline_settings.warehouse,
+        pipelines=PipelineSection.model_validate({"replication_alert_seconds": 1}),
+        report=pipeline_settings.report,
     )
     with ledger.connect() as slow:
         ledger.add(turn(user=1), connection=slow)
@@ -103,7 +103,7 @@ def test_r3_a_long_transaction_raises_an_alert_that_names_it(
 
 def test_a_lag_that_is_over_is_seen_to_be_over(writer: Writer) -> None:
     for lag_seconds, is_late in ((0.1, False), (9, True), (9, True), (0.1, False), (0.1, False)):
-        late = record_lag(writer, lag_seconds=lag_seconds, held_by="", alert_seconds=5)
+        late = record_lag(writer, lag_seconds=lag_seconds, blocked_by="", alert_seconds=5)
         assert late == is_late
     stored = writer.rows(
         "stored", sql="SELECT passed FROM checks WHERE name = 'replication_lag' ORDER BY checked_at"
@@ -113,15 +113,18 @@ def test_a_lag_that_is_over_is_seen_to_be_over(writer: Writer) -> None:
 
 @pytest.mark.timeout(300)
 def test_r7_what_is_erased_is_in_no_file_of_the_warehouse(
-    stores: Stores, ledger: Ledger, writer: Writer, clickhouse_server: ClickHouseProcess
+    pipeline_settings: PipelineSettings,
+    ledger: Ledger,
+    writer: Writer,
+    clickhouse_server: ClickHouseProcess,
 ) -> None:
     marker = f"marker{uuid4().hex}"
     person = ledger.add_person(source=marker)
     ledger.add(turn(user=person))
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     before = writer.rows("totals", sql="SELECT sum(turns), sum(cost_usd) FROM daily")
     ledger.execute("DELETE FROM users WHERE key = %s", person)
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     assert writer.value("people", sql="SELECT count() FROM people FINAL") == 0
     assert writer.rows("totals", sql="SELECT sum(turns), sum(cost_usd) FROM daily") == before
     deadline = time.monotonic() + 120
@@ -132,32 +135,32 @@ def test_r7_what_is_erased_is_in_no_file_of_the_warehouse(
 
 
 def test_rows_that_commit_out_of_order_are_all_moved(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     with ledger.connect() as first, ledger.connect() as second:
         ledger.add(turn(user=1), connection=first)
         ledger.add(turn(user=2), connection=second)
         second.commit()
-        run_cycle(stores)
+        run_cycle(pipeline_settings)
         first.commit()
-        run_cycle(stores)
+        run_cycle(pipeline_settings)
         ledger.add(turn(user=3), connection=first)
         first.rollback()
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     assert_equal(ledger, writer)
     assert len(warehouse_rows(writer, TURNS)) == 2
 
 
 def test_r7_a_hard_delete_is_gone_in_the_next_cycle_and_a_returning_id_is_back(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     kept, gone, back = ledger.add(turn(), turn(user=2), turn(user=3))
     person = ledger.add_person()
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     ledger.execute("DELETE FROM turns WHERE id = ANY(%s)", [gone, back])
     ledger.execute("DELETE FROM users WHERE key = %s", person)
     ledger.add(turn(user=3) | {"id": back})
-    batch, publication = run_cycle(stores)
+    batch, publication = run_cycle(pipeline_settings)
     assert batch.tombstones == 3
     assert set(warehouse_rows(writer, TURNS)) == {str(kept), str(back)}
     assert_equal(ledger, writer)
@@ -166,26 +169,26 @@ def test_r7_a_hard_delete_is_gone_in_the_next_cycle_and_a_returning_id_is_back(
 
 
 def test_a_row_deleted_and_written_again_by_one_transaction_stays(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     (key,) = ledger.add(turn())
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     with ledger.connect() as connection:
         connection.execute("DELETE FROM turns WHERE id = %s", [key])
         ledger.add(turn(answer_chars=99) | {"id": key}, connection=connection)
         connection.commit()
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     assert_equal(ledger, writer)
     assert set(warehouse_rows(writer, TURNS)) == {str(key)}
 
 
 def test_r5_a_window_moved_three_times_changes_nothing(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     chance = random.Random(5)
-    stores = with_pages_of(stores, 100)
+    pipeline_settings = with_pages_of(pipeline_settings, 100)
     ledger.add(*(random_turn(chance, days=7) for _ in range(240)))
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     before = warehouse_rows(writer, TURNS)
     for _ in range(3):
         writer.run(
@@ -198,22 +201,22 @@ def test_r5_a_window_moved_three_times_changes_nothing(
             sql="ALTER TABLE watermarks DELETE WHERE watermark > 0 SETTINGS mutations_sync=2",
         )
         ledger.execute("UPDATE replication_echo SET previous_batch_id = %s", _first_batch(writer))
-        with exclusively(stores) as session:
-            assert session.replicate().kind == "resync"
+        with exclusive_run(pipeline_settings) as pipeline_run:
+            assert pipeline_run.replicate().kind == "resync"
             days = [NOON.date() - timedelta(days=shift) for shift in range(8)]
-            assert session.rollups.rebuild(session.state(), days).rows_differ == 0
+            assert pipeline_run.rollups.rebuild(pipeline_run.state(), days).rows_differ == 0
         assert warehouse_rows(writer, TURNS) == before
     assert_equal(ledger, writer)
 
 
 def pages_are_recorded_after_they_are_stored(
-    stores: Stores, ledger: Ledger, writer: Writer, *, rows: int, begins: str
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer, *, rows: int, begins: str
 ) -> None:
     chance = random.Random(rows)
     ledger.add(*(random_turn(chance, days=2) for _ in range(rows)))
     steps: list[str] = []
 
-    batch, _ = run_cycle(with_pages_of(stores, 100), step=steps.append)
+    batch, _ = run_cycle(with_pages_of(pipeline_settings, 100), step=steps.append)
 
     whole, rest = divmod(rows, 100)
     moved = [PAGE_STORED, PAGE_RECORDED] * whole + [PAGE_STORED] * bool(rest)
@@ -226,25 +229,29 @@ SIZES = (0, 1, 99, 100, 101, 200, 201)
 
 
 def test_every_whole_page_is_recorded_after_it_is_stored(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     begins = "epoch opened"
     for rows in (201, *SIZES):
-        pages_are_recorded_after_they_are_stored(stores, ledger, writer, rows=rows, begins=begins)
+        pages_are_recorded_after_they_are_stored(
+            pipeline_settings, ledger, writer, rows=rows, begins=begins
+        )
         begins = "tombstones stored"
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("rows", SIZES)
 def test_every_whole_page_of_a_first_copy_is_recorded_after_it_is_stored(
-    stores: Stores, ledger: Ledger, writer: Writer, rows: int
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer, rows: int
 ) -> None:
     begins = "epoch opened"
-    pages_are_recorded_after_they_are_stored(stores, ledger, writer, rows=rows, begins=begins)
+    pages_are_recorded_after_they_are_stored(
+        pipeline_settings, ledger, writer, rows=rows, begins=begins
+    )
 
 
 def test_a_source_that_breaks_between_pages_says_so_and_stored_pages_are_kept(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     chance = random.Random(3)
     ledger.add(*(random_turn(chance, days=2) for _ in range(1_000)))
@@ -258,7 +265,7 @@ def test_a_source_that_breaks_between_pages_says_so_and_stored_pages_are_kept(
                 APPLICATION,
             )
 
-    small_pages = with_pages_of(stores, 100)
+    small_pages = with_pages_of(pipeline_settings, 100)
     with pytest.raises(SourceError):
         run_cycle(small_pages, step=break_reading)
     stored = len(warehouse_rows(writer, TURNS))
@@ -273,9 +280,10 @@ def test_a_source_that_breaks_between_pages_says_so_and_stored_pages_are_kept(
     assert_equal(ledger, writer)
 
 
-def with_pages_of(stores: Stores, rows: int) -> Stores:
+def with_pages_of(pipeline_settings: PipelineSettings, rows: int) -> PipelineSettings:
     return replace(
-        stores, pipelines=stores.pipelines.model_copy(update={"replication_page_rows": rows})
+        pipeline_settings,
+        pipelines=pipeline_settings.pipelines.model_copy(update={"replication_page_rows": rows}),
     )
 
 
@@ -286,34 +294,36 @@ def _first_batch(writer: Writer) -> object:
 
 
 def test_r8_an_added_column_is_ignored_and_a_dropped_one_refuses_before_moving(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     ledger.add(turn())
     ledger.execute("ALTER TABLE turns ADD COLUMN mood text")
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     ledger.add(turn(user=2))
     ledger.execute("ALTER TABLE turns RENAME COLUMN cost_usd TO cost")
     with pytest.raises(SchemaDriftError, match=r"turns\.cost_usd is missing"):
-        run_cycle(stores)
+        run_cycle(pipeline_settings)
     assert writer.value("turns", sql="SELECT count() FROM turns FINAL") == 1
     ledger.execute("ALTER TABLE turns RENAME COLUMN cost TO cost_usd")
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     assert_equal(ledger, writer)
 
 
-def test_a_column_of_another_type_refuses_too(stores: Stores, ledger: Ledger) -> None:
+def test_a_column_of_another_type_refuses_too(
+    pipeline_settings: PipelineSettings, ledger: Ledger
+) -> None:
     ledger.execute("ALTER TABLE turns ALTER COLUMN user_chars TYPE bigint")
     with pytest.raises(SchemaDriftError, match=r"turns\.user_chars is bigint, expected integer"):
-        run_cycle(stores)
+        run_cycle(pipeline_settings)
 
 
-def test_a_second_cycle_does_not_run_beside_the_first(stores: Stores) -> None:
-    with exclusively(stores):
-        impatient = Stores(
-            database=stores.database,
-            warehouse=stores.warehouse,
-            pipelines=PipelineSettings.model_validate({"lock_wait_seconds": 0.1}),
-            report=stores.report,
+def test_a_second_cycle_does_not_run_beside_the_first(pipeline_settings: PipelineSettings) -> None:
+    with exclusive_run(pipeline_settings):
+        impatient = PipelineSettings(
+            database=pipeline_settings.database,
+            warehouse=pipeline_settings.warehouse,
+            pipelines=PipelineSection.model_validate({"lock_wait_seconds": 0.1}),
+            report=pipeline_settings.report,
         )
         with pytest.raises(BusyError):
             run_cycle(impatient)
@@ -332,7 +342,7 @@ def test_a_turn_is_never_moved_to_another_moment_person_or_dialog(ledger: Ledger
 
 
 def test_several_pages_with_updates_and_deletes_between_cycles_stay_equal(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     chance = random.Random(11)
     for _ in range(4):
@@ -342,5 +352,5 @@ def test_several_pages_with_updates_and_deletes_between_cycles_stay_equal(
             ledger.execute("UPDATE turns SET answer_chars = %s WHERE id = %s", 1, key)
         for key in chance.sample(ids, 10):
             ledger.execute("DELETE FROM turns WHERE id = %s", key)
-        run_cycle(with_pages_of(stores, 50))
+        run_cycle(with_pages_of(pipeline_settings, 50))
         assert_equal(ledger, writer)

@@ -16,9 +16,9 @@ import pytest
 from common.settings import DatabaseSettings
 from embedded.backup.postgres import Postgres
 from embedded.postgres import EmbeddedPostgres
-from pipelines.cycle import exclusively, run_cycle
+from pipelines.cycle import exclusive_run, run_cycle
 from pipelines.errors import SourceError
-from pipelines.settings import Stores
+from pipelines.settings import PipelineSettings
 from tests.pipelines.constants import SYSTEM_IDENTIFIER
 from tests.pipelines.ledger import Ledger, assert_equal, random_turn, turn
 from tests.pipelines.rollups.test_rollup import assert_exact, published
@@ -45,13 +45,13 @@ def new_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPo
         process.wait(timeout=100)
 
 
-def horizon_of(stores: Stores) -> int:
-    with exclusively(stores) as session:
-        return session.source.status().horizon
+def horizon_of(pipeline_settings: PipelineSettings) -> int:
+    with exclusive_run(pipeline_settings) as pipeline_run:
+        return pipeline_run.source.status().horizon
 
 
 def test_r4_restored_into_a_new_cluster_replication_begins_a_new_epoch_and_ends_equal(
-    stores: Stores,
+    pipeline_settings: PipelineSettings,
     ledger: Ledger,
     writer: Writer,
     *,
@@ -66,17 +66,17 @@ def test_r4_restored_into_a_new_cluster_replication_begins_a_new_epoch_and_ends_
     added = ledger.add(*(random_turn(chance, days=5) for _ in range(200)))
     ledger.execute("DELETE FROM turns WHERE id = ANY(%s)", added[:5])
     ledger.execute("DELETE FROM users WHERE key = %s", people[0])
-    first, _ = run_cycle(stores)
+    first, _ = run_cycle(pipeline_settings)
     Postgres(ledger.url).dump(lambda dump: (tmp_path / "dump").write_bytes(dump.read()))
     # The copy knows nothing of what came after it.
     ledger.add(turn(user=99))
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     before = published(writer)
 
     copy = Postgres(new_cluster.url(NAME))
     copy.restore(lambda dump: dump.write((tmp_path / "dump").read_bytes()))
     moved = replace(
-        stores,
+        pipeline_settings,
         database=DatabaseSettings.model_validate({"database_url": new_cluster.url(NAME)}),
     )
     assert horizon_of(moved) < first.until_version

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from pipelines.cycle import run_cycle
-from pipelines.settings import PipelineSettings, Stores
+from pipelines.settings import PipelineSection, PipelineSettings
 from pipelines.source.columns import TURNS
 from tests.pipelines.constants import SCALE
 from tests.pipelines.ledger import Ledger, assert_equal, random_turn, source_rows
@@ -22,7 +22,7 @@ SECONDS = 6 * SCALE
 CYCLES = 4
 """At least, while the writers write."""
 BACKLOG = int(150_000 * SCALE)
-MOST_BACKLOGS = 6
+MAX_BACKLOGS = 6
 """The fastest counts: what else the machine does at the time only makes one slower."""
 A_SECOND = 15_000
 """A million rows "well under 30 s" on an idle machine; tests share theirs."""
@@ -65,7 +65,7 @@ def _exists(connection: psycopg.Connection[Any], key: object) -> bool:
 
 @pytest.mark.measures
 def test_r1_sixteen_writers_nothing_missed_nothing_stale_no_ghosts(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     enough = threading.Event()
     open_seconds: list[float] = []
@@ -81,14 +81,14 @@ def test_r1_sixteen_writers_nothing_missed_nothing_stale_no_ghosts(
     try:
         while time.monotonic() < deadline or len(lags) < CYCLES:
             clock = time.monotonic()
-            batch, _ = run_cycle(stores)
+            batch, _ = run_cycle(pipeline_settings)
             lags.append(batch.replication_lag_seconds)
             late.append(batch.replication_lag_seconds - (time.monotonic() - clock))
     finally:
         enough.set()
         for thread in writers:
             thread.join()
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     assert len(source_rows(ledger, TURNS)) > WRITERS * SECONDS
     assert_equal(ledger, writer)
     # R10: late by the cycle and five seconds, however slow the machine is just now; what was still
@@ -99,16 +99,16 @@ def test_r1_sixteen_writers_nothing_missed_nothing_stale_no_ghosts(
 
 @pytest.mark.measures
 def test_r9_a_backlog_arrives_at_tens_of_thousands_of_rows_a_second(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
-    wide = Stores(
-        database=stores.database,
-        warehouse=stores.warehouse,
-        pipelines=PipelineSettings(),
-        report=stores.report,
+    wide = PipelineSettings(
+        database=pipeline_settings.database,
+        warehouse=pipeline_settings.warehouse,
+        pipelines=PipelineSection(),
+        report=pipeline_settings.report,
     )
     fastest = 0.0
-    for backlogs in range(1, MOST_BACKLOGS + 1):
+    for backlogs in range(1, MAX_BACKLOGS + 1):
         ledger.add_many(BACKLOG, days=10)
         batch, publication = run_cycle(wide)
         assert batch.turns == BACKLOG

@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from common.settings import ReportSettings
-from pipelines.cycle import exclusively, run_cycle
+from pipelines.cycle import exclusive_run, run_cycle
 from pipelines.rollups.build import linked_days
-from pipelines.settings import PipelineSettings, Stores
+from pipelines.settings import PipelineSection, PipelineSettings
 from tests.pipelines.cycles import collect_until
 from tests.pipelines.ledger import NOON, Ledger, random_turn, turn
 from warehouse.clickhouse.client import Writer
@@ -155,7 +155,7 @@ def assert_exact(ledger: Ledger, writer: Writer, zone: ZoneInfo = MOSCOW) -> Non
 
 
 def test_rollups_stay_exact_through_inserts_updates_and_deletes(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     chance = random.Random(21)
     for round_number in range(4):
@@ -165,73 +165,73 @@ def test_rollups_stay_exact_through_inserts_updates_and_deletes(
             ledger.execute("UPDATE turns SET prompt_tokens = 5, cost_usd = 1 WHERE id = %s", key)
         for key in chance.sample(ids, 8 if round_number else 0):
             ledger.execute("DELETE FROM turns WHERE id = %s", key)
-        _, publication = run_cycle(stores)
+        _, publication = run_cycle(pipeline_settings)
         assert publication is not None
         assert publication.failures == ()
         assert_exact(ledger, writer)
 
 
 def test_c3_a_turn_forty_days_back_corrects_its_day_and_moves_the_newcomer(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     ledger.add(turn(user=5), turn(user=6))
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     ledger.add(turn(user=5, at=NOON - timedelta(days=40)))
-    _, publication = run_cycle(stores)
+    _, publication = run_cycle(pipeline_settings)
     assert publication is not None
     assert set(publication.days) == {NOON.date(), NOON.date() - timedelta(days=40)}
     assert_exact(ledger, writer)
 
 
 def test_deleting_a_first_turn_makes_the_next_day_the_first(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     first, _ = ledger.add(turn(at=NOON), turn(at=NOON + timedelta(days=3)))
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     ledger.execute("DELETE FROM turns WHERE id = %s", first)
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     assert_exact(ledger, writer)
     assert published(writer)["days"][NOON.date() + timedelta(days=3)]["new"] == [1]
     assert writer.value("empty", sql="SELECT turns FROM builds ORDER BY day LIMIT 1") == 0
 
 
 def test_c2_rebuilt_three_times_the_rows_are_the_same(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     chance = random.Random(2)
     ledger.add(*(random_turn(chance, days=3) for _ in range(150)))
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     before = published(writer)
     for _ in range(3):
-        with exclusively(stores) as session:
+        with exclusive_run(pipeline_settings) as pipeline_run:
             days = [NOON.date() - timedelta(days=shift) for shift in range(4)]
-            assert session.rollups.rebuild(session.state(), days).rows_differ == 0
+            assert pipeline_run.rollups.rebuild(pipeline_run.state(), days).rows_differ == 0
         assert published(writer) == before
 
 
 def test_builds_of_older_rules_are_all_made_again_once(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     chance = random.Random(3)
     ledger.add(*(random_turn(chance, days=5) for _ in range(60)))
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     # As the version before left it: its publication says by which rules, its rows lack counts.
     settled = "SETTINGS mutations_sync = 2"
     writer.run("older rules", sql=f"ALTER TABLE published UPDATE rules = 1 WHERE 1 {settled}")
     writer.run("older rows", sql=f"ALTER TABLE daily UPDATE served_turns = 0 WHERE 1 {settled}")
-    _, publication = run_cycle(stores)
+    _, publication = run_cycle(pipeline_settings)
     assert publication is not None
     assert len(publication.days) == len(published(writer)["days"])
     assert publication.failures == ()
     assert_exact(ledger, writer)
-    _, publication = run_cycle(stores)
+    _, publication = run_cycle(pipeline_settings)
     assert publication is not None
     assert publication.days == ()
 
 
 @pytest.mark.parametrize("limit", [(8, 2), (2, 3)], ids=["eight days", "two days"])
 def test_a_build_over_its_limits_begins_again_with_fewer_days_at_once(
-    stores: Stores,
+    pipeline_settings: PipelineSettings,
     ledger: Ledger,
     writer: Writer,
     monkeypatch: pytest.MonkeyPatch,
@@ -253,13 +253,16 @@ def test_a_build_over_its_limits_begins_again_with_fewer_days_at_once(
     monkeypatch.setattr(Writer, "run", limited)
     chance = random.Random(30)
     ledger.add(*(random_turn(chance, days=9) for _ in range(100)))
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     assert len(versions) == builds
     assert_exact(ledger, writer)
 
 
 def test_a_day_over_its_limits_is_not_published(
-    stores: Stores, ledger: Ledger, writer: Writer, monkeypatch: pytest.MonkeyPatch
+    pipeline_settings: PipelineSettings,
+    ledger: Ledger,
+    writer: Writer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run = Writer.run
 
@@ -271,16 +274,16 @@ def test_a_day_over_its_limits_is_not_published(
     monkeypatch.setattr(Writer, "run", limited)
     ledger.add(*(random_turn(random.Random(31), days=3) for _ in range(20)))
     with pytest.raises(QueryTooExpensiveError):
-        run_cycle(stores)
+        run_cycle(pipeline_settings)
     assert writer.value("published", sql="SELECT count() FROM published") == 0
 
 
 def test_a_question_that_is_asked_again_keeps_its_day_published(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     # As /redo leaves it: a turn of its own, and no new message.
     ledger.add(turn(user=1), turn(user=1, user_messages=0))
-    _, publication = run_cycle(stores)
+    _, publication = run_cycle(pipeline_settings)
     assert publication is not None
     assert publication.withheld == ()
     assert writer.rows("told", sql="SELECT sum(turns), sum(user_messages) FROM daily") == [
@@ -289,12 +292,12 @@ def test_a_question_that_is_asked_again_keeps_its_day_published(
 
 
 def test_a_quiet_cycle_publishes_only_its_watermark(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     ledger.add(turn())
-    _, first = run_cycle(stores)
+    _, first = run_cycle(pipeline_settings)
     ledger.add_person()
-    _, second = run_cycle(stores)
+    _, second = run_cycle(pipeline_settings)
     assert first is not None
     assert second is not None
     assert second.days == ()
@@ -303,26 +306,26 @@ def test_a_quiet_cycle_publishes_only_its_watermark(
 
 
 def test_a_changed_zone_rebuilds_every_day_before_it_is_used(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     chance = random.Random(8)
     ledger.add(*(random_turn(chance, days=3) for _ in range(100)))
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     there = ReportSettings.model_validate({"report_timezone": "Asia/Kathmandu"})
-    run_cycle(replace(stores, report=there))
+    run_cycle(replace(pipeline_settings, report=there))
     assert_exact(ledger, writer, ZoneInfo("Asia/Kathmandu"))
 
 
 def test_a_day_that_fails_a_check_keeps_its_last_good_numbers(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     yesterday = NOON - timedelta(days=1)
     ledger.add(turn(at=yesterday), turn(user=2))
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     (bad,) = ledger.add(turn(user=3, at=yesterday, cost_usd=Decimal(-1)))
     ledger.add(turn(user=4))
 
-    _, publication = run_cycle(stores)
+    _, publication = run_cycle(pipeline_settings)
 
     assert publication is not None
     assert publication.withheld == (yesterday.date(),)
@@ -334,7 +337,7 @@ def test_a_day_that_fails_a_check_keeps_its_last_good_numbers(
     assert withheld[0]["watermark"] < publication.watermark
 
     ledger.execute("UPDATE turns SET cost_usd = 0 WHERE id = %s", bad)
-    _, healed = run_cycle(stores)
+    _, healed = run_cycle(pipeline_settings)
     assert healed is not None
     assert healed.withheld == ()
     assert_exact(ledger, writer)
@@ -353,26 +356,26 @@ def test_days_that_share_a_moving_newcomer_are_withheld_together() -> None:
 
 
 def test_old_builds_are_collected_after_the_grace_period_and_not_before(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     versions = "SELECT uniqExact(version) FROM activity"
-    an_hour = PipelineSettings.model_validate({"snapshot_grace_seconds": 3_600})
-    patient = replace(stores, pipelines=an_hour)
+    an_hour = PipelineSection.model_validate({"snapshot_grace_seconds": 3_600})
+    patient = replace(pipeline_settings, pipelines=an_hour)
     ledger.add(turn())
     run_cycle(patient)
     ledger.add(turn(user=2))
     run_cycle(patient)
     assert writer.value("versions", sql=versions) == 2
-    with exclusively(stores) as session:
-        collect_until(session, lambda: writer.value("versions", sql=versions) == 1)
+    with exclusive_run(pipeline_settings) as pipeline_run:
+        collect_until(pipeline_run, lambda: writer.value("versions", sql=versions) == 1)
     assert_exact(ledger, writer)
 
 
 def test_a_new_publication_date_opens_with_the_full_map_and_the_old_one_goes(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     ledger.add(turn(), turn(at=NOON - timedelta(days=9)))
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     # As if all this had been published two days ago.
     writer.run(
         "age",
@@ -385,8 +388,8 @@ def test_a_new_publication_date_opens_with_the_full_map_and_the_old_one_goes(
         " SETTINGS mutations_sync = 2",
     )
     ledger.add(turn(user=2))
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     dates = "SELECT count(DISTINCT toDate(published_at)) FROM published"
-    with exclusively(stores) as session:
-        collect_until(session, lambda: writer.value("dates", sql=dates) == 1)
+    with exclusive_run(pipeline_settings) as pipeline_run:
+        collect_until(pipeline_run, lambda: writer.value("dates", sql=dates) == 1)
     assert_exact(ledger, writer)

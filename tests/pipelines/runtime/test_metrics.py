@@ -28,13 +28,13 @@ from pipelines.cycle import run_cycle
 from pipelines.definitions import build_definitions
 from pipelines.runtime.metrics import (
     JOBS,
-    DagsterPart,
-    DiskPart,
+    DagsterMetrics,
+    DiskMetrics,
     PipelineCollector,
-    WarehousePart,
+    WarehouseMetrics,
 )
 from pipelines.runtime.metrics_server import make_registry, serve_metrics
-from pipelines.settings import LAST_BACKUP, Stores
+from pipelines.settings import LAST_BACKUP, PipelineSettings
 from tests.clickhouse_process import ClickHouseProcess
 from tests.pipelines.ledger import Ledger, turn
 from warehouse.clickhouse.client import Writer
@@ -61,11 +61,11 @@ def values(exposition: str) -> dict[str, float]:
 
 
 def test_freshness_checks_and_comparison_are_what_was_recorded(
-    stores: Stores, ledger: Ledger, writer: Writer
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     ledger.add(turn(), turn())
     began = datetime.now(UTC)
-    run_cycle(stores)
+    run_cycle(pipeline_settings)
     now = datetime.now(UTC)
     through = writer.rows("reports/head")[0]["data_through"]
     assert began <= through <= now
@@ -79,7 +79,9 @@ def test_freshness_checks_and_comparison_are_what_was_recorded(
             }
         ],
     )  # fmt: skip
-    found = scrape(WarehousePart(stores.warehouse, clock=lambda: now + timedelta(seconds=90)))
+    found = scrape(
+        WarehouseMetrics(pipeline_settings.warehouse, clock=lambda: now + timedelta(seconds=90))
+    )
     assert found['pipeline_store_up{store="clickhouse"}'] == 1
     assert found["pipeline_published_turns"] == 2
     age = now + timedelta(seconds=90) - through
@@ -91,26 +93,30 @@ def test_freshness_checks_and_comparison_are_what_was_recorded(
     assert found["pipeline_days_different"] == 0
 
 
-def test_an_empty_warehouse_has_no_age(stores: Stores) -> None:
-    found = scrape(WarehousePart(stores.warehouse))
+def test_an_empty_warehouse_has_no_age(pipeline_settings: PipelineSettings) -> None:
+    found = scrape(WarehouseMetrics(pipeline_settings.warehouse))
     assert found['pipeline_store_up{store="clickhouse"}'] == 1
     assert "pipeline_data_age_seconds" not in found
     assert found["pipeline_days_withheld"] == 0
 
 
-def test_runs_are_counted_by_job_and_state(stores: Stores, ledger: Ledger, tmp_path: Path) -> None:
+def test_runs_are_counted_by_job_and_state(
+    pipeline_settings: PipelineSettings, ledger: Ledger, tmp_path: Path
+) -> None:
     ledger.add(turn())
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
-        job = build_definitions(stores).resolve_job_def("digest")
+        job = build_definitions(pipeline_settings).resolve_job_def("digest")
         assert job.execute_in_process(instance=instance).success
-        found = scrape(DagsterPart(lambda: instance))
+        found = scrape(DagsterMetrics(lambda: instance))
     assert found['dagster_runs{job_name="digest",status="succeeded"}'] == 1
     assert found['dagster_runs{job_name="follow",status="failed"}'] == 0
     assert found['dagster_last_success_timestamp_seconds{job_name="digest"}'] > 0
 
 
-def test_every_job_is_measured(stores: Stores) -> None:
-    jobs = {job.name for job in build_definitions(stores).get_repository_def().get_all_jobs()}
+def test_every_job_is_measured(pipeline_settings: PipelineSettings) -> None:
+    jobs = {
+        job.name for job in build_definitions(pipeline_settings).get_repository_def().get_all_jobs()
+    }
     assert {name for name in jobs if not name.startswith("__")} == set(JOBS)
 
 
@@ -118,25 +124,25 @@ def test_a_store_that_is_away_hides_nothing_else(tmp_path: Path) -> None:
     nowhere = WarehouseSettings.model_validate({"clickhouse_url": "http://127.0.0.1:9/nowhere"})
     with pytest.raises(WarehouseUnavailableError):
         Writer(nowhere)
-    found = scrape(WarehousePart(nowhere), DiskPart(tmp_path))
+    found = scrape(WarehouseMetrics(nowhere), DiskMetrics(tmp_path))
     assert found['pipeline_store_up{store="clickhouse"}'] == 0
     assert found['pipeline_store_up{store="disk"}'] == 1
     assert 0 < found["pipeline_disk_free_ratio"] < 1
     assert found["pipeline_last_backup_timestamp_seconds"] == 0
     (tmp_path / LAST_BACKUP).touch()
     os.utime(tmp_path / LAST_BACKUP, (0, 1_773_866_592))
-    assert scrape(DiskPart(tmp_path))["pipeline_last_backup_timestamp_seconds"] == 1_773_866_592
+    assert scrape(DiskMetrics(tmp_path))["pipeline_last_backup_timestamp_seconds"] == 1_773_866_592
 
 
 def test_metrics_are_answered_while_a_store_hangs(
-    stores: Stores,
+    pipeline_settings: PipelineSettings,
     ledger: Ledger,
     clickhouse_server: ClickHouseProcess,
     tmp_path: Path,
 ) -> None:
     ledger.add(turn())
-    run_cycle(stores)
-    parts = (WarehousePart(stores.warehouse), HangingPart(), DiskPart(tmp_path))
+    run_cycle(pipeline_settings)
+    parts = (WarehouseMetrics(pipeline_settings.warehouse), HangingSource(), DiskMetrics(tmp_path))
     server = serve_metrics(
         make_registry(PipelineCollector(parts)), host="127.0.0.1", port=0, token=TOKEN
     )
@@ -169,7 +175,7 @@ def test_metrics_are_answered_while_a_store_hangs(
     server.server_close()
 
 
-class HangingPart:
+class HangingSource:
     """A store that never answers."""
 
     name = "hangs"
@@ -181,7 +187,7 @@ class HangingPart:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[HTTPServer]:
-    registry = make_registry(PipelineCollector([DiskPart(tmp_path)]))
+    registry = make_registry(PipelineCollector([DiskMetrics(tmp_path)]))
     server = serve_metrics(registry, host="127.0.0.1", port=0, token=TOKEN)
     assert server is not None
     yield server
@@ -238,7 +244,7 @@ def test_a_reader_who_goes_away_is_one_record_and_no_traceback(
 
 
 def test_a_taken_port_does_not_stop_the_pipelines(server: HTTPServer, tmp_path: Path) -> None:
-    registry = make_registry(PipelineCollector([DiskPart(tmp_path)]))
+    registry = make_registry(PipelineCollector([DiskMetrics(tmp_path)]))
     taken = server.server_port
     assert serve_metrics(registry, host="127.0.0.1", port=taken, token=None) is None
 

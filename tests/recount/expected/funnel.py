@@ -10,7 +10,7 @@ from tests.recount.facts import Rows, money_ratio, ratio
 from tests.recount.view import Expected, Row, View, flat
 
 AWAITED = (1, 7, 30)
-MOST_SOURCES = 50
+MAX_SOURCES = 50
 
 
 def funnel(view: View) -> Expected:
@@ -23,8 +23,8 @@ def funnel(view: View) -> Expected:
     for row, source in zip(firsts, facts.column("source", firsts), strict=True):
         by_source.setdefault(source, []).append(int(row))
     ordered = sorted(by_source, key=lambda name: (-len(by_source[name]), name.encode()))
-    found = [_row(view, name or None, np.array(by_source[name])) for name in ordered[:MOST_SOURCES]]
-    rest = [row for name in ordered[MOST_SOURCES:] for row in by_source[name]]
+    found = [_row(view, name or None, np.array(by_source[name])) for name in ordered[:MAX_SOURCES]]
+    rest = [row for name in ordered[MAX_SOURCES:] for row in by_source[name]]
     others = _row(view, None, np.array(rest)) if rest else None
     table = [flat(row) for row in found]
     if others is not None:

@@ -15,8 +15,8 @@ from tests.recount.view import Expected, Row, Stated, View
 METRICS_FILE = Path(__file__).parents[3] / "warehouse" / "metrics.toml"
 ALL = "every dimension"
 GROUPED = ["time", "bot", "chat_type", "language", "model", "model_asked"]
-MOST_VALUES = 100
-MOST_DAYS = 366
+MAX_VALUES = 100
+MAX_DAYS = 366
 CHECK_COLUMNS = (
     *("suite", "asset", "name", "day", "is_blocking", "passed", "checked_at"),
     *("observed", "expected"),
@@ -40,7 +40,7 @@ def dimensions(view: View) -> Expected:
         ("models", "model"),
     ):
         turns = Counter(facts.column(column, rows).tolist())
-        ordered = sorted(turns, key=lambda value: (-turns[value], value))[:MOST_VALUES]
+        ordered = sorted(turns, key=lambda value: (-turns[value], value))[:MAX_VALUES]
         keeps_empty = field in ("bots", "chat_types")
         found[field] = [value for value in ordered if keeps_empty or value]
     table: list[Row] = [
@@ -54,7 +54,7 @@ def dimensions(view: View) -> Expected:
 def quality(view: View) -> Expected:
     """Every compared day is equal; every check passed."""
     facts = view.facts
-    since = min(max((view.now - view.period.since) // DAY + 1, 1), MOST_DAYS)
+    since = min(max((view.now - view.period.since) // DAY + 1, 1), MAX_DAYS)
     first = view.report.day(view.through - since * DAY)
     days = facts.days(view.report)
     found: list[Row] = []

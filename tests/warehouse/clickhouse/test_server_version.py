@@ -8,7 +8,7 @@ from common.errors import SettingError
 from common.settings import DatabaseSettings, ReportSettings
 from migrations.stores import wait_for_clickhouse
 from pipelines.__main__ import refuse_wrong_stores
-from pipelines.settings import PipelineSettings, Stores
+from pipelines.settings import PipelineSection, PipelineSettings
 from warehouse.clickhouse.client import Reader, Writer
 from warehouse.errors import ServerTooOldError
 from warehouse.settings import WarehouseSettings
@@ -37,11 +37,11 @@ def test_migrations_and_pipelines_do_not_start_with_one(
     with pytest.raises(SettingError, match=f"CLICKHOUSE_URL: {TOO_OLD}"):
         wait_for_clickhouse(seconds=60)
     nowhere = {"database_url": "postgresql://127.0.0.1:9/nowhere"}
-    stores = Stores(
+    pipeline_settings = PipelineSettings(
         database=DatabaseSettings.model_validate(nowhere),
         warehouse=warehouse_settings,
-        pipelines=PipelineSettings(),
+        pipelines=PipelineSection(),
         report=ReportSettings(),
     )
     with pytest.raises(SettingError, match=f"CLICKHOUSE_URL: {TOO_OLD}"):
-        refuse_wrong_stores(stores)
+        refuse_wrong_stores(pipeline_settings)

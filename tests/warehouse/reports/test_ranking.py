@@ -15,7 +15,7 @@ from tests.warehouse.replica import Replica, turn
 from warehouse import reports
 from warehouse.clickhouse.client import Reader
 from warehouse.periods import Bucket, Period, PeriodName, midnight
-from warehouse.reports.ranking import LISTED, contenders
+from warehouse.reports.ranking import LISTED, top_k_candidates
 from warehouse.snapshot import resolve as resolve_snapshot
 
 FIRST = datetime(2026, 3, 16, tzinfo=UTC).date()
@@ -37,7 +37,7 @@ def test_whoever_belongs_to_the_first_places_is_a_contender(
         sums.update(day)
         places = sorted(((value, person) for person, value in day.items()), reverse=True)
         lists.append(places[:listed])
-    found = contenders(lists, limit=limit, listed=listed)
+    found = top_k_candidates(lists, limit=limit, listed=listed)
     first = ranked(sums)[:limit]
     if found is not None:
         assert set(first) <= set(found)
@@ -46,10 +46,10 @@ def test_whoever_belongs_to_the_first_places_is_a_contender(
 
 
 def test_no_list_has_no_contender_and_too_many_are_none():
-    assert contenders([], limit=3) == []
+    assert top_k_candidates([], limit=3) == []
     crowd = [[(1, person) for person in range(50)]]
-    assert contenders(crowd, limit=3, most=49) is None
-    assert len(contenders(crowd, limit=3, most=50) or ()) == 50
+    assert top_k_candidates(crowd, limit=3, most=49) is None
+    assert len(top_k_candidates(crowd, limit=3, most=50) or ()) == 50
 
 
 def crowd_with(replica: Replica, busy: dict[int, int]) -> Period:

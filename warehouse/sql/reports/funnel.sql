@@ -5,7 +5,7 @@ WITH
     (
         SELECT groupBitmapMergeState(active)
         FROM activity
-        WHERE {is_narrowed:Bool}
+        WHERE {is_filtered:Bool}
           AND bucket >= {since:DateTime('UTC')} AND bucket < {until:DateTime('UTC')}
           AND (day, version) IN {builds:Array(Tuple(Date, UInt64))}
           AND ({bot_id:Nullable(Int64)} IS NULL OR bot_id = {bot_id:Nullable(Int64)})
@@ -17,7 +17,7 @@ WITH
         SELECT
             day AS first_day,
             source,
-            arrayJoin(bitmapToArray(if({is_narrowed:Bool}, bitmapAnd(new, seen), new))) AS user_key
+            arrayJoin(bitmapToArray(if({is_filtered:Bool}, bitmapAnd(new, seen), new))) AS user_key
         FROM new_users
         WHERE bucket >= {since:DateTime('UTC')} AND bucket < {until:DateTime('UTC')}
           AND (day, version) IN {builds:Array(Tuple(Date, UInt64))}

@@ -1,5 +1,5 @@
 -- One row at most: the newest publication, the ledger state it rests on and how far it reaches.
--- The view `snapshots` joins publications with what was said of them since; here it is one.
+-- The view `snapshots` joins publications with the looks at them since; here it is one.
 WITH (
     SELECT argMax(
         tuple(epoch, watermark, publication, zone, data_through, published_at),
@@ -13,8 +13,8 @@ SELECT
     newest.1 AS epoch,
     newest.2 AS watermark,
     newest.4 AS zone,
-    greatest(newest.5, max(told.data_through)) AS data_through,
+    greatest(newest.5, max(checked.data_through)) AS data_through,
     newest.6 AS published_at
-FROM freshness AS told
-WHERE told.publication = newest.3
+FROM freshness AS checked
+WHERE checked.publication = newest.3
 HAVING zone != ''

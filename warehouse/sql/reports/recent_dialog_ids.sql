@@ -11,7 +11,7 @@ WHERE epoch = {epoch:UInt32} AND version < {watermark:UInt64}
   AND NOT arrayExists(
       held -> toUnixTimestamp(received_at) >= held.1
           AND toUnixTimestamp(received_at) < held.2 AND version >= held.3,
-      {held_back:Array(Tuple(Int64, Int64, UInt64))}
+      {rows_excluded:Array(Tuple(Int64, Int64, UInt64))}
   )
   AND ({bot_id:Nullable(Int64)} IS NULL OR bot_id = {bot_id:Nullable(Int64)})
   AND ({chat_type:Nullable(String)} IS NULL OR chat_type = {chat_type:Nullable(String)})

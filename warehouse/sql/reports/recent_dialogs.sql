@@ -32,7 +32,7 @@ FROM (
       AND NOT arrayExists(
           held -> toUnixTimestamp(received_at) >= held.1
               AND toUnixTimestamp(received_at) < held.2 AND version >= held.3,
-          {held_back:Array(Tuple(Int64, Int64, UInt64))}
+          {rows_excluded:Array(Tuple(Int64, Int64, UInt64))}
       )
       -- Compared with seconds, a part is passed over whose rows all fall into the last second.
       AND received_at >= toDateTime64({since:DateTime('UTC')}, 6, 'UTC')

@@ -1,4 +1,4 @@
-"""Ways to move a ledger from PostgreSQL, one per process: `python -m benchmarks.data.movers NAME`.
+"""Ways to move a ledger from PostgreSQL, one per process: `python -m benchmarks.data.loaders NAME`.
 
 Reads its task as JSON from standard input and prints rows, seconds and peak memory as JSON.
 Each way imports its libraries by itself: those of the others must not count in its memory.
