@@ -7,17 +7,17 @@ it can be thrown away or repeated at any moment. Knows nothing about PostgreSQL.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from datetime import UTC, date, datetime
 
 from common import zones
 from common.log import get_logger
 from pipelines.replication.batch import Step, no_step
-from pipelines.replication.watermark import Watermark, monotonic_id
+from pipelines.replication.watermark import Watermark
 from pipelines.rollups.checks import BlockingChecks, Failure
 from pipelines.rollups.compaction import Compaction
+from pipelines.rollups.day_tables import DayTables, day_edges
 from pipelines.rollups.publish import (
     THE_PUBLICATION,
     CurrentPublication,
@@ -27,14 +27,6 @@ from pipelines.rollups.publish import (
 )
 from warehouse.catalogue import RULES
 from warehouse.clickhouse.client import Writer
-from warehouse.errors import QueryTooExpensiveError
-
-DAYS_PER_INSERT = 60
-"""Bounds the memory of one statement."""
-TURNS_PER_INSERT = 1_000_000
-"""The same where there are about as many rows as turns."""
-FEWER_DAYS = (8, 1)
-"""Instead, one after the other, when a statement goes over its limits."""
 
 log = get_logger(__name__)
 
@@ -81,8 +73,8 @@ class Rollups:
         self._days = ReportDays(zone, tzdata, clock or zones.ledger_clock(zone))
         self._publisher = Publisher(writer, grace_seconds=grace_seconds, confirm_lock=confirm_lock)
         self._checks = BlockingChecks(writer)
+        self._tables = DayTables(writer, self._days, step=step)
         self._step = step
-        self._days_per_insert = DAYS_PER_INSERT
 
     def current_publication(self) -> CurrentPublication | None:
         """The newest publication of the zone and rules of today; None when there is none."""
@@ -170,7 +162,7 @@ class Rollups:
         moved = {
             day
             for day in builds
-            if recorded is None or _edges(recorded, day) != _edges(self._days.clock, day)
+            if recorded is None or day_edges(recorded, day) != day_edges(self._days.clock, day)
         }
         if moved:
             # A turn may have moved to a day that had none.
@@ -187,8 +179,10 @@ class Rollups:
         days: Sequence[date],
     ) -> Publication:
         clock = time.monotonic()
-        version, made, moves = self._build_within_limits(state, current, days, base=base)
-        failures = self._check(state, made, version=version)
+        version, made, moves = self._tables.build(
+            state, days, base=base, previous=current.publication if current else 0
+        )
+        failures = self._checks.run(self._tables.statements(state, made, version=version))
         withheld = linked_days({failure.day for failure in failures}, moves) & set(made)
         builds = self._published_builds(
             state, current, made, base=base, version=version, withheld=withheld
@@ -220,87 +214,6 @@ class Rollups:
         )
         return outcome
 
-    def _build_within_limits(
-        self,
-        state: Watermark,
-        current: CurrentPublication | None,
-        days: Sequence[date],
-        *,
-        base: int,
-    ) -> tuple[int, list[date], list[tuple[date, date]]]:
-        """Build with fewer days in a statement when many go over its limits.
-
-        What a refused statement has stored by then has a version that is never published.
-        """
-        self._days_per_insert = DAYS_PER_INSERT
-        fewer = [size for size in FEWER_DAYS if size < len(days)]
-        while True:
-            version = monotonic_id(current.publication if current else 0)
-            try:
-                made, moves = self._build(state, days, base=base, version=version)
-            except QueryTooExpensiveError as error:
-                if not fewer:
-                    raise
-                self._days_per_insert = fewer.pop(0)
-                log.warning(
-                    "a build goes over its limits and begins again with fewer days at once",
-                    days=len(days),
-                    days_at_once=self._days_per_insert,
-                    error=str(error),
-                )
-            else:
-                return version, made, moves
-
-    def _build(
-        self, state: Watermark, days: Sequence[date], *, base: int, version: int
-    ) -> tuple[list[date], list[tuple[date, date]]]:
-        """Insert all tables of the build. Returns its days and the moves of first days."""
-        if not days:
-            return [], []
-        self._insert(("user_days",), state, days, base=base, version=version)
-        whole = {"version": version, "base": base}
-        self._writer.run("rollups/first_days", {**whole, "days": list(days)})
-        self._step("first_days built")
-        moves = [
-            (row["old_day"], row["new_day"]) for row in self._writer.rows("rollups/moves", whole)
-        ]
-        # Days that gained or lost a newcomer through a change elsewhere.
-        others = sorted({day for move in moves for day in move} - {*days, THE_PUBLICATION})
-        self._insert(("user_days",), state, others, base=base, version=version)
-        made = sorted({*days, *others})
-        given = {"base": base, "version": version}
-        self._insert(("activity", "daily", "new_users"), state, made, **given)
-        turns = _by_day(
-            self._writer.rows("rollups/turns_of_days", {"days": made, "version": version})
-        )
-        for some in _of_turns(made, turns):
-            self._insert(("dialog_days",), state, some, **given)
-        self._insert(("quarter_users", "day_users"), state, made, **given)
-        return made, moves
-
-    def _insert(
-        self,
-        tables: Sequence[str],
-        state: Watermark,
-        days: Sequence[date],
-        *,
-        base: int,
-        version: int,
-    ) -> None:
-        for some in _chunks(days, self._days_per_insert):
-            parameters = self._parameters(state, some, version=version) | {"base": base}
-            for table in tables:
-                self._writer.run(f"rollups/{table}", parameters)
-                self._step(f"{table} built")
-
-    def _check(self, state: Watermark, days: Sequence[date], *, version: int) -> list[Failure]:
-        return self._checks.run(
-            [
-                self._parameters(state, some, version=version)
-                for some in _chunks(days, self._days_per_insert)
-            ]
-        )
-
     def _published_builds(
         self,
         state: Watermark,
@@ -311,15 +224,8 @@ class Rollups:
         version: int,
         withheld: set[date],
     ) -> list[PublishedBuild]:
-        differ: dict[date, int] = {}
-        turns: dict[date, int] = {}
-        compared = self._publisher.builds(base) if base else {}
-        for some in _chunks(days, self._days_per_insert):
-            built = {"days": some, "version": version}
-            versions = {version, *(compared[day].version for day in some if day in compared)}
-            both = {**built, "base": base, "versions": sorted(versions)}
-            differ |= _by_day(self._writer.rows("rollups/differences", both))
-            turns |= _by_day(self._writer.rows("rollups/turns_of_days", built))
+        published = self._publisher.builds(base) if base else {}
+        differ, turns = self._tables.compare(days, published, base=base, version=version)
         # The last good numbers of a withheld day, of the epoch before if need be.
         served = (
             self._publisher.builds(current.publication)
@@ -354,23 +260,6 @@ class Rollups:
             )
         return builds
 
-    def _parameters(
-        self, state: Watermark, days: Sequence[date], *, version: int
-    ) -> dict[str, Any]:
-        around = {day + timedelta(days=shift) for day in days for shift in (-1, 0, 1)}
-        (first, _), (_, end) = (_edges(self._days.clock, day) for day in (days[0], days[-1]))
-        return {
-            "epoch": state.epoch,
-            **self._days.clock.days(days[0], days[-1]).parameters(),
-            "version": version,
-            "days": list(days),
-            # A day of the zone touches at most the UTC days around it; these are the sort key.
-            "utc_days": sorted(around),
-            # Few turns of those are left for which the day has to be worked out.
-            "since": datetime.fromtimestamp(first, UTC),
-            "until": datetime.fromtimestamp(end, UTC),
-        }
-
 
 def linked_days(failed: set[date], moves: Iterable[tuple[date, date]]) -> set[date]:
     """The failed days and those that share a moving newcomer with them.
@@ -386,10 +275,6 @@ def linked_days(failed: set[date], moves: Iterable[tuple[date, date]]) -> set[da
         linked = grown
 
 
-def _edges(clock: zones.Clock, day: date) -> tuple[int, int]:
-    return clock.day_start(day), clock.day_start(day + timedelta(days=1))
-
-
 def _oldest_data_through(
     before: PublishedBuild | None, current: CurrentPublication | None
 ) -> datetime:
@@ -397,25 +282,3 @@ def _oldest_data_through(
         return datetime.fromtimestamp(0, UTC)
     # A day that was not withheld yet was complete up to the publication before this one.
     return before.data_through if before.withheld else current.data_through
-
-
-def _chunks(days: Sequence[date], size: int) -> Iterator[list[date]]:
-    for start in range(0, len(days), size):
-        yield list(days[start : start + size])
-
-
-def _of_turns(days: Sequence[date], turns: Mapping[date, int]) -> Iterator[list[date]]:
-    some: list[date] = []
-    size = 0
-    for day in days:
-        if some and size + turns.get(day, 0) > TURNS_PER_INSERT:
-            yield some
-            some, size = [], 0
-        some.append(day)
-        size += turns.get(day, 0)
-    if some:
-        yield some
-
-
-def _by_day(rows: Iterable[dict[str, Any]]) -> dict[date, int]:
-    return {day: int(value) for day, value in (tuple(row.values()) for row in rows)}
