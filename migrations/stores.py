@@ -113,7 +113,7 @@ def current_revision(store: str) -> str | None:
     with _connected(store) as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None
-        # Of several rows the highest counts: ClickHouse updates none in place.
+        # The highest of several rows counts: ClickHouse updates none in place.
         revision = connection.execute(text("SELECT max(version_num) FROM alembic_version")).scalar()
     return str(revision) if revision else None
 

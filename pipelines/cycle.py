@@ -57,9 +57,9 @@ class PipelineRun:
         return batch
 
     def is_behind(self) -> bool:
-        """Whether a cycle has anything to do. If not, says so to the readers.
+        """Whether a cycle has anything to do. If not, records that the data are current.
 
-        Without that word an hour without messages would look like an hour of lag.
+        Without this an hour without messages would look like an hour of lag.
         """
         status = self.source.status()
         last = Watermarks(self.writer).last()
@@ -95,7 +95,7 @@ class PipelineRun:
         return False
 
     def state(self) -> Watermark:
-        """The finished watermark. A batch that was cut short is finished first."""
+        """The finished watermark. An interrupted batch is finished first."""
         state = Watermarks(self.writer).last()
         if state is None or not state.is_finished:
             self.replicate()
@@ -129,7 +129,7 @@ def exclusive_run(settings: PipelineSettings, *, step: Step = no_step) -> Iterat
     """Connections to both stores, holding the lock until the end.
 
     Raises:
-        BusyError: somebody else held the lock for too long.
+        BusyError: another process held the lock for too long.
     """
     section = settings.pipelines
     with (

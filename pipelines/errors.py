@@ -1,4 +1,4 @@
-"""What stops a cycle, by what is done about it.
+"""Errors that stop a cycle, by how they are handled.
 
 PipelineError
 ├── BusyError         another process holds the lock: try again later

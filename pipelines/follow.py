@@ -1,7 +1,7 @@
 """Follows new data: a cycle whenever something committed, until it is quiet or time is up.
 
-One follower lives at a time. What fails is tried again with growing pauses; what keeps failing
-is raised, so that the run is seen to fail. Knows nothing about Dagster.
+One follower runs at a time. Failed cycles are retried with growing pauses; after the last attempt
+the error is raised, so that the run fails visibly.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pipelines.source.postgres import FOLLOWER, Source
 from warehouse.errors import WarehouseUnavailableError
 
 TRANSIENT_ERRORS = (BusyError, LockLostError, SourceError, WarehouseUnavailableError)
-"""What may be gone at the next attempt."""
+"""Errors that a retry may mend."""
 ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 1.0
 
@@ -30,12 +30,12 @@ OnCycle = Callable[[Batch, Publication | None], None]
 
 
 def no_op() -> None:
-    """Rest."""
+    """Do nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class FollowSummary:
-    """What one follower did."""
+    """Totals of one follower's run."""
 
     cycles: int
     rows: int

@@ -45,7 +45,7 @@ class PipelineSection(Section):
     digest_hour: int = Field(default=9, ge=0, le=23)
     """Hour of REPORT_TIMEZONE at which yesterday's digest is written."""
     default_language: Literal["en", "ru"] = "en"
-    """Of the digest and its notices: the bot's own default."""
+    """Language of the digest and notices: the bot's own default."""
     tombstone_retention_days: int = Field(default=30, ge=1)
     """How long the records of deleted rows stay in PostgreSQL after they were replicated."""
 

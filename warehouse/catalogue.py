@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 DIMENSIONS = ("time", "bot", "chat_type", "language", "model", "model_asked")
-"""What figures are grouped by."""
+"""Dimensions of figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class SumColumn:
     """Over `turns AS t`."""
     type: str
     rules: int
-    """Of the first builds that hold it; older ones read as 0."""
+    """Rules of the first builds that hold it; older ones read as 0."""
 
 
 def entries() -> dict[str, dict[str, Any]]:

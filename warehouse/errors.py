@@ -1,8 +1,8 @@
-"""What can go wrong at the door to ClickHouse, by what a caller does about it.
+"""Errors of ClickHouse, by how a caller handles them.
 
 WarehouseError
 ├── WarehouseUnavailableError  not reachable, refused, or cut off: try again later
-│   └── ServerTooOldError      the same until somebody upgrades it
+│   └── ServerTooOldError      until it is upgraded
 ├── QueryTooExpensiveError     over a limit of time, memory or rows: ask for less
 └── QueryFailedError           refused by ClickHouse: a defect of ours or a missing migration
 
@@ -37,7 +37,7 @@ class ServerTooOldError(WarehouseUnavailableError):
 
 
 class QueryTooExpensiveError(WarehouseError):
-    """The query went over its limits."""
+    """The query exceeded its limits."""
 
 
 class QueryFailedError(WarehouseError):
@@ -49,10 +49,10 @@ class QueryFailedError(WarehouseError):
 
 
 def translate(error: Exception, *, name: str) -> WarehouseError:
-    """Our error for the driver's. The driver's text goes to the log only."""
+    """Our error for the driver's. The driver's text is only logged."""
     code = error.code if isinstance(error, Error) else None
     if code in _LIMIT_CODES:
-        return QueryTooExpensiveError(f"statement {name} went over its limits")
+        return QueryTooExpensiveError(f"statement {name} exceeded its limits")
     if code is None or code in _UNAVAILABLE_CODES:
         log.warning("warehouse unavailable", statement=name, cause=str(error)[:500])
         return WarehouseUnavailableError("ClickHouse does not answer")

@@ -1,4 +1,4 @@
-"""Moments and zones as a question names them, checked. Knows no period."""
+"""Parses and checks moments and time zones of a request."""
 
 from __future__ import annotations
 

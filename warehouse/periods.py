@@ -1,6 +1,6 @@
-"""Which moments a question is about: named periods, custom ranges, the period before.
+"""Resolves periods: named ones, custom ranges, the period before.
 
-Knows calendars and zones, nothing about ClickHouse. Moments are UTC and aware, ranges half-open.
+Moments are UTC and aware, ranges half-open.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class PeriodName(StrEnum):
     LAST_12_MONTHS = "12mo"
     """This month and the 11 before it."""
     ALL = "all"
-    """From the day of the first turn, or as long as a period may be."""
+    """Since the day of the first turn, or as long as a period may be."""
 
 
 _LAST_DAYS = {

@@ -9,7 +9,7 @@ from pathlib import Path
 from warehouse.clickhouse.reader import Reader
 
 PATH = Path(__file__).parent / "schema.json"
-"""What the migrations make: table -> column -> type. A test holds it current."""
+"""The schema that the migrations make: table -> column -> type. A test holds it current."""
 COLUMNS = "SELECT table, name, type FROM system.columns WHERE database = currentDatabase()"
 
 

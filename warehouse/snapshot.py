@@ -24,7 +24,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """What serves one day of the report zone."""
+    """The build that serves one day of the report zone."""
 
     version: int
     is_withheld: bool
@@ -37,7 +37,7 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What was published when the answer began."""
+    """The published state at the start of an answer."""
 
     id: str
     """Opaque, changes whenever any figure or its age may have changed."""
@@ -86,7 +86,7 @@ class Snapshot:
     def data_through_of(self, span: Span | None) -> datetime:
         """The oldest state that an answer about the span rests on: days withheld count.
 
-        None stands for every day.
+        None: of all days.
         """
         first, last = touched_days(span, self.zone) if span else (date.min, date.max)
         withheld = (

@@ -1,7 +1,7 @@
-"""Which tier answers: the coarsest that is exact for the range, the zone and the bucket.
+"""Chooses the tier: the coarsest that is exact for the range, the zone and the bucket.
 
 The daily tier counts calendar days of the report zone, the quarter-hour tier UTC quarters of an
-hour. One statement adds up both. Knows no SQL.
+hour. One statement adds up both.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ PEOPLE = 100_000
 ROWS_PER_INSERT = 500_000
 ROWS_PER_TRANSACTION = 5_000
 """In PostgreSQL. A bot writes a turn in each, so that versions rise with places in the table; with
-few large ones, whoever reads in the order of versions would jump about in it."""
+few large ones, a reader in the order of versions would jump about in it."""
 EPOCH = 1
 WATERMARK = 1_000
 INDEXES = ("ix_turns_received_at", "ix_turns_user_key_received_at", "ix_turns_version_id")

@@ -33,7 +33,7 @@ _NAMES = ", ".join(TURNS.columns)
 
 @dataclass(frozen=True)
 class Task:
-    """What to move."""
+    """A ledger to move, and its target."""
 
     postgres_url: str
     """libpq, over the Unix socket."""
@@ -74,7 +74,7 @@ def pull(task: Task, *, settings: str = "") -> int:
 
 
 def pull_raw(task: Task) -> int:
-    """The same, told as ours is that no key comes twice."""
+    """The same, with the setting of ours: no key comes twice."""
     return pull(task, settings="SETTINGS optimize_on_insert = 0")
 
 
@@ -156,7 +156,7 @@ HEAVY = {
     "pandas": ("pandas", "clickhouse_connect", "psycopg"),
     "ceiling": (),
 }
-"""What each imports before its clock starts, and nobody else: memory is measured too."""
+"""Modules that each one alone imports before its clock starts: memory is measured too."""
 MOVERS: dict[str, Callable[[Task], int]] = {
     "ours": ours,
     "pull": pull,

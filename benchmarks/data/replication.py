@@ -64,7 +64,7 @@ def free_address() -> str:
 
 
 def empty(writer: Writer, name: str) -> None:
-    """Make room for the next run. Who fills no table here leaves the ceiling something to copy."""
+    """Make room for the next run. A way that fills no table here leaves one to copy at the end."""
     writer.run("empty", sql="TRUNCATE TABLE turns_copy")
     if name in {"ours", "pandas"}:
         for target in ("turns", "watermarks", "batches"):

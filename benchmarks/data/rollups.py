@@ -240,7 +240,7 @@ def outcome(times: Mapping[str, Mapping[str, Times]], *, exact: bool) -> dict[st
 
 
 def grown(writer: Writer) -> dict[str, Any]:
-    """What the newest day takes to be built again, and what is on disk before that."""
+    """Seconds to build the newest day again, and the sizes on disk before that."""
     disk = {row["stored"]: row["bytes"] for row in writer.rows("disk", sql=DISK)}
     return {
         "tiers_mib": round(disk["tiers"] / MEBIBYTE),

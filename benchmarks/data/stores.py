@@ -25,7 +25,7 @@ from warehouse.settings import WarehouseSettings
 PROJECT = Path(__file__).parents[2]
 PASSWORD = "benchmark-only"  # noqa: S105 # of servers that live for this run
 DATABASE = "dialytics"
-# What anybody would set who cares how fast PostgreSQL is on a machine of its own.
+# Usual settings of a PostgreSQL with a machine of its own.
 POSTGRES_OPTIONS: Mapping[str, str] = {
     "shared_buffers": "2GB",
     "work_mem": "256MB",

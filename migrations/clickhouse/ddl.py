@@ -1,7 +1,7 @@
 """Renders one set of ClickHouse statements for one machine or for a cluster.
 
 With a cluster every table's storage is replicated; a table with a shard key becomes
-`<name>_local` on each shard with a Distributed `<name>` in front. Knows no table.
+`<name>_local` on each shard with a Distributed `<name>` in front.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Ddl:
         return [f"CREATE OR REPLACE VIEW {name}{self.on_cluster} AS\n{query.strip()}"]
 
     def system_table(self, name: str) -> str:
-        """What to select from, to see a system table of every node."""
+        """The FROM of a system table of all nodes."""
         if not self._cluster:
             return f"system.{name}"
         return f"clusterAllReplicas('{self._cluster}', system.{name})"

@@ -1,6 +1,6 @@
 """Rebuilds a range of days from the ledger, then sees if they are right.
 
-On unchanged data 0 rows differ. What is expected is reported, and fails nothing.
+On unchanged data 0 rows differ. Unmet expectations are reported, and do not fail the command.
 
 `python -m pipelines.commands.backfill --from DAY --to DAY` does it by hand; the last line is JSON.
 """

@@ -40,7 +40,7 @@ SELECT (SELECT count(*) FROM turns WHERE user_key = %(person)s AND status <> 'pe
 
 @dataclass(frozen=True, slots=True)
 class ErasureCheck:
-    """What both stores still hold of one person."""
+    """Rows that both stores still hold of one person."""
 
     person: int
     erased_at: datetime | None
@@ -48,7 +48,7 @@ class ErasureCheck:
     left: dict[str, int]
     """Table -> rows that name the person or hold something of theirs."""
     turns: dict[str, int]
-    """Store -> turns of the ledger, which stay, under a number that leads to nobody."""
+    """Store -> turns of the ledger, which stay, under a pseudonym that identifies no person."""
 
     @property
     def ok(self) -> bool:

@@ -1,6 +1,6 @@
 """Compares PostgreSQL and the warehouse by day, repairs what differs, and says so.
 
-Turns count for their day, people for the day they came. Who was erased must have left nothing.
+Turns count for their day, people for the day they came. Nothing of erased people may be left.
 
 `python -m pipelines.commands.reconcile [--from DAY] [--to DAY]` does it by hand; last, a JSON line.
 """
@@ -40,7 +40,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """What one comparison found and did."""
+    """The outcome of one comparison."""
 
     days: int
     turns: int
@@ -62,7 +62,7 @@ class _Differences:
     ledger: TableDiff
     people: TableDiff
     traces: list[dict[str, Any]]
-    """Erased people of whom the warehouse still knows something."""
+    """Erased people with data left in the warehouse."""
 
     @property
     def days(self) -> list[date]:

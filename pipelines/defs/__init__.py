@@ -1,1 +1,1 @@
-"""What Dagster runs: assets, jobs, sensors, schedules."""
+"""Dagster's assets, jobs, sensors and schedules."""

@@ -1,4 +1,4 @@
-"""What Dagster is told about batches and publications: assets, partitions, metadata."""
+"""Reports batches and publications to Dagster: assets, partitions, metadata."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def batch_metadata(batch: Batch) -> dict[str, dg.MetadataValue]:
         "kind": dg.MetadataValue.text(batch.kind),
         "data_through": dg.MetadataValue.timestamp(batch.data_through),
         "replication_lag_seconds": dg.MetadataValue.float(batch.replication_lag_seconds),
-        "held_by": dg.MetadataValue.text(batch.blocked_by or "nobody"),
+        "held_by": dg.MetadataValue.text(batch.blocked_by or "nothing"),
     }
 
 

@@ -16,7 +16,7 @@ HEAVY = {"dialytics/heavy": "true"}
 
 
 def nightly_job(settings: PipelineSettings, *, log: dg.LoggerDefinition) -> dg.JobDefinition:
-    """Compare everything with PostgreSQL, repair, gather, erase what has served its time."""
+    """Compare everything with PostgreSQL, repair, compact, apply retention."""
 
     @dg.op(
         description="Compare every day with PostgreSQL and repair what differs.",

@@ -40,7 +40,7 @@ def notices_job(settings: PipelineSettings, *, log: dg.LoggerDefinition) -> dg.J
     """Write what is unusual or wrong now into the outbox."""
 
     @dg.op(
-        description="What is unusual or wrong and was not told before, into the outbox.",
+        description="Write new anomalies and problems into the outbox, each once.",
         out=dg.Out(dg.Nothing),
         retry_policy=RETRIES,
     )

@@ -1,6 +1,6 @@
 """Great Expectations as asset checks: of the last days, of everything at night, of a backfill.
 
-One op for each asset, so that whoever materialises one of them alone may run its checks alone.
+One op for each asset, so that a run that materialises one of them can run its checks alone.
 """
 
 from collections.abc import Iterator, Mapping
@@ -40,7 +40,7 @@ def expectations(settings: PipelineSettings) -> list[dg.AssetChecksDefinition]:
 
 
 def op_name(asset: str) -> str:
-    """Of the op that checks an asset."""
+    """The name of the op that checks an asset."""
     return f"{asset}_expectations"
 
 

@@ -1,7 +1,7 @@
 """Notices to the operator between two digests: one for each anomaly, as soon as its hour is over.
 
-From the same reports as the digest and the stats API. What lasts is told once: an anomaly by the
-hour in which it began, a failing check once a day. Knows no Telegram.
+From the same reports as the digest and the stats API. Each problem is reported once: an anomaly by
+the hour in which it began, a failing check once a day.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ HISTORY = timedelta(days=HISTORY_DAYS, hours=MAX_STREAK_HOURS)
 
 
 def send_notices(settings: PipelineSettings, now: datetime) -> list[str]:
-    """Write what the operator was not told before; its keys.
+    """Write notices that were not written before. Returns their keys.
 
     Raises:
         WarehouseError: ClickHouse does not answer.
@@ -39,7 +39,7 @@ def send_notices(settings: PipelineSettings, now: datetime) -> list[str]:
 
 
 async def make_notices(settings: PipelineSettings, now: datetime) -> list[OperatorMessage]:
-    """What is unusual or wrong now, at one snapshot."""
+    """Anomalies and problems with the data now, at one snapshot."""
     texts = TEXTS[settings.pipelines.default_language]
     reader = Reader(settings.warehouse)
     try:

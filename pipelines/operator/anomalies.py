@@ -1,7 +1,4 @@
-"""What is unusual: a figure far from what it was at the same time of other days.
-
-Knows points of the activity report and statistics; no words, no stores.
-"""
+"""Finds anomalies: figures far from their values at the same time of other days."""
 
 from __future__ import annotations
 
@@ -19,14 +16,14 @@ MIN_DAYS = 7
 MAX_STREAK_HOURS = 24
 SPREADS = 4.0
 SPREAD_OF_NORMAL = 1.4826
-"""Of a normal distribution, by its median absolute deviation."""
+"""Standard deviation of a normal distribution by its median absolute deviation."""
 MIN_CHANGE = 0.3
 HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Anomaly:
-    """A figure far from what it usually is."""
+    """A figure far from its usual value."""
 
     figure: str
     value: float
@@ -87,7 +84,7 @@ def hour_anomalies(points: Sequence[ActivityPoint], zone: ZoneInfo) -> list[Anom
     """Which figures of the last hour are far from the same hour of other days.
 
     Hours that were unusual before it, one after the other, are the same anomaly: `since` is the
-    first of them, so that it can be told once.
+    first of them, so that it is reported once.
     """
     found = []
     for name in FIGURES:

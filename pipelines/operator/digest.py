@@ -1,6 +1,6 @@
 """The operator's daily message: yesterday's numbers, what was unusual, a chart.
 
-The numbers are those of the stats API: the same reports at one snapshot. Knows no Telegram.
+The numbers are those of the stats API: the same reports at one snapshot.
 """
 
 from __future__ import annotations

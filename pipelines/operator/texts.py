@@ -1,4 +1,4 @@
-"""What the operator reads, in the languages of the bot. Words only: no figure is made here."""
+"""Texts of the messages to the operator, in the languages of the bot."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Texts:
         return "\n".join([*lines, "", self.through(snapshot)])
 
     def problems(self, quality: Quality) -> dict[str, str]:
-        """What is wrong with the data: a line by what it is about."""
+        """Problems with the data, a line each, by what they are about."""
         failing = {
             f"check {name}": self.phrases["check"].format(name=name)
             for name in sorted({check.name for check in quality.checks if not check.passed})
@@ -99,7 +99,7 @@ class Texts:
         )
 
     def problem(self, line: str, snapshot: Snapshot) -> str:
-        """A notice of one thing that is wrong with the data."""
+        """A notice of one problem with the data."""
         return f"{self.phrases['data']} {line}\n{self.through(snapshot)}"
 
     def through(self, snapshot: Snapshot) -> str:

@@ -1,1 +1,1 @@
-"""What the ledger and the rollups are expected to be, as Great Expectations suites."""
+"""Checks of ledger and rollups: Great Expectations suites, comparison, retention."""

@@ -1,7 +1,7 @@
 """Reads turns and people by day and by row from both stores in the same form, and compares them.
 
-Both sides see the same rows: PostgreSQL inside one snapshot, limited to versions below the
-watermark; what has changed since is left out on both.
+Both reads see the same rows: PostgreSQL inside one snapshot, limited to versions below the
+watermark; rows that changed since are left out of both.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class DayTotals:
 
 @dataclass(frozen=True, slots=True)
 class ComparedTable:
-    """What is compared: a replicated table, counted by the day of one of its moments."""
+    """A replicated table, compared by the day of one of its timestamps."""
 
     table: ReplicatedTable
     moment: str
@@ -57,7 +57,7 @@ class ComparedTable:
 
     @property
     def statements(self) -> str:
-        """Of the warehouse: `<this>_days` and `<this>_rows`."""
+        """Prefix of the warehouse's statements: `<this>_days` and `<this>_rows`."""
         return f"replication/reconcile_{self.table.target}"
 
 
@@ -73,18 +73,18 @@ NEWCOMERS = ComparedTable(table=PEOPLE, moment="created_at", sums="count(*) AS u
 
 @dataclass(frozen=True, slots=True)
 class ComparisonScope:
-    """What is compared: moments, whose days, epoch and watermark."""
+    """The rows to compare: a time range, the clock of its days, epoch and watermark."""
 
     since: datetime
     until: datetime
     clock: Clock
-    """Of the report zone."""
+    """The report zone's clock."""
     epoch: int
     watermark: int
 
 
 class SourceSnapshot:
-    """PostgreSQL's side, inside one snapshot."""
+    """PostgreSQL's rows, inside one snapshot."""
 
     def __init__(self, source: Source, compared: ComparedTable, scope: ComparisonScope) -> None:
         self._source = source
@@ -140,7 +140,7 @@ class SourceSnapshot:
 
 
 class WarehouseCopy:
-    """The warehouse's side, without what changed since the watermark."""
+    """The warehouse's rows, without those that changed since the watermark."""
 
     def __init__(
         self,
@@ -176,7 +176,7 @@ class WarehouseCopy:
 
 @dataclass(frozen=True, slots=True)
 class TableDiff:
-    """Both sides by day, and what differs."""
+    """Totals of both stores by day, and the rows that differ."""
 
     compared: ComparedTable
     source: dict[date, DayTotals]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 LEDGER = {
-    "turn_ids_are_unique": "Each finished turn stands once.",
+    "turn_ids_are_unique": "Each finished turn is stored once.",
     "turn_has_id": "Every turn has an id.",
     "turn_has_person": "Every turn has a pseudonym.",
     "person_is_known": "The pseudonym was given out by the users table.",

@@ -1,4 +1,4 @@
-"""Erases what has served its time: texts, parked updates, ended budgets, tombstones, watermarks.
+"""Applies retention: texts, parked updates, ended budgets, tombstones, watermarks.
 
 Texts live in PostgreSQL only. Erasing them changes no figure: the ledger holds none.
 """
@@ -36,7 +36,7 @@ DELETE FROM tombstones WHERE id IN (
     LIMIT %(rows)s
 )
 """
-# What an erased person had spent counts until their period ends; then nothing of them is left.
+# An erased person's spent budget counts until its period ends, then it is deleted.
 ERASE_BUDGETS = """
 DELETE FROM spent_budgets WHERE ctid IN (
     SELECT ctid FROM spent_budgets
@@ -55,19 +55,19 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """How many rows went, or lost what they held."""
+    """How many rows were deleted or emptied."""
 
     texts: int
     payloads: int
-    """Of parked updates: their rows stay."""
+    """Payloads of parked updates: their rows stay."""
     provider_messages: int
-    """Of failed attempts: their rows stay."""
+    """Provider messages of failed attempts: their rows stay."""
     budgets: int
     tombstones: int
 
 
 def apply_retention(settings: PipelineSettings) -> Erased:
-    """Erase what is older than MESSAGE_RETENTION_DAYS (0: nothing) and records nobody needs."""
+    """Erase texts older than MESSAGE_RETENTION_DAYS (0: none) and records past their use."""
     section = settings.pipelines
     with (
         exclusive_run(settings) as pipeline_run,

@@ -43,7 +43,7 @@ _OBSERVATIONS = ("observed_value", "unexpected_count", "element_count", "missing
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One expectation and how it went."""
+    """The result of one expectation."""
 
     asset: str
     check: str

@@ -1,9 +1,9 @@
 """One batch of replication: everything that committed since the last one, exactly once.
 
 The window is [watermark, horizon): versions below the horizon belong to transactions that have
-ended, so nothing can appear in it later. Data is stored first, then the echo in PostgreSQL, then
-the watermark; a crash anywhere in between moves the same rows again into a table that keeps the
-greatest version of each. Knows nothing about rollups.
+ended, so nothing can appear in it later. Data is stored first, then a checkpoint in PostgreSQL,
+then the watermark; a crash anywhere in between moves the same rows again into a table that keeps
+the greatest version of each.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def no_step(_name: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one batch moved."""
+    """The record of one batch."""
 
     batch_id: UUID
     epoch: int
@@ -115,7 +115,7 @@ class Replication:
         self._step = step
 
     def run(self) -> Batch:
-        """Move one batch, or finish the one that was cut short.
+        """Move one batch, or finish an interrupted one.
 
         Raises:
             SchemaDriftError: columns differ; nothing was moved.
@@ -206,8 +206,8 @@ class Replication:
 
     def _move(self, state: Watermark) -> dict[str, int]:
         counts = {"turns": 0, "people": 0, "tombstones": 0, "bytes": 0}
-        # A new epoch starts without rows, so nothing in it can have been deleted yet. Stones go
-        # first: a key deleted and written again by one transaction has one version for both.
+        # A new epoch starts without rows, so nothing in it can have been deleted yet. Tombstones
+        # come first: a key deleted and written again by one transaction has one version for both.
         if state.watermark > 0:
             counts["tombstones"] = self._apply_tombstones(state)
             self._step("tombstones stored")

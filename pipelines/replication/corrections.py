@@ -1,7 +1,4 @@
-"""Corrects single rows of the copy: copied again, removed, or forgotten on disk.
-
-Knows which rows to touch from its callers; decides nothing.
-"""
+"""Corrects single rows of the copy: copies them again, removes them, or erases them on disk."""
 
 from __future__ import annotations
 

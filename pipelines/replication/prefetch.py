@@ -1,4 +1,4 @@
-"""Reads the next page while the last one is being stored. Knows nothing about pages."""
+"""Reads the next page while the last one is being stored."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ Page = TypeVar("Page")
 def prefetch(pages: Iterator[Page]) -> Generator[Page]:
     """The same pages, each read on a thread while the caller is busy with the one before.
 
-    Two are in memory at once. What reading raises is raised here, in its turn; the caller that
-    leaves early waits for the page that is being read.
+    Two are in memory at once. Errors of reading are raised here, in order; a caller that stops
+    early waits for the page that is being read.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="page") as reading:
         coming = reading.submit(next, pages, None)

@@ -1,6 +1,6 @@
 """How far replication has come, as the warehouse remembers it.
 
-A record is written only after everything that it claims is stored. Knows no PostgreSQL.
+A record is written only after everything that it claims is stored.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def monotonic_id(previous: int) -> int:
 
 
 class Watermarks:
-    """The record in the warehouse."""
+    """The watermarks stored in the warehouse."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer

@@ -1,7 +1,7 @@
 """Rebuilds the days that changed, checks them, and publishes them together.
 
 A build is made beside the published one under a version of its own, from the ledger alone, so
-it can be thrown away or repeated at any moment. Knows nothing about PostgreSQL.
+it can be thrown away or repeated at any moment.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What one build published."""
+    """The outcome of one build."""
 
     publication: int
     watermark: int
@@ -49,11 +49,11 @@ class Rollups:
     """Builds and publishes. The caller holds the lock that `confirm_lock` confirms.
 
     Args:
-        writer: the door.
+        writer: connection to ClickHouse.
         zone: IANA name of the zone whose days are built.
         grace_seconds: how long a build that was replaced may still be read.
         confirm_lock: raises when the lock is lost.
-        step: told what was done.
+        step: called after each step with its name.
         tzdata: release of the database of zones.
         clock: the zone's clock in it.
     """
@@ -115,7 +115,7 @@ class Rollups:
         return self._publish(state, current, base=current.publication, days=sorted(days))
 
     def compact(self, state: Watermark) -> tuple[date, ...]:
-        """Put months that are spread over many builds into one each. Returns the moved days."""
+        """Compact months that are spread over many builds. Returns the moved days."""
         current = self.current_publication()
         if current is None or (current.epoch, current.watermark, current.tzdata) != (
             state.epoch,

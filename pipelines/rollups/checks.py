@@ -59,7 +59,7 @@ def record_lag(
                 "day": None,
                 "blocking": False,
                 "passed": not is_late,
-                "observed": f"{lag_seconds:.1f} s, blocked by {blocked_by or 'no transaction'}",
+                "observed": f"{lag_seconds:.1f} s, blocked by {blocked_by or 'nothing'}",
                 "expected": f"at most {alert_seconds:g} s",
             }
         ],
@@ -125,7 +125,7 @@ class BlockingChecks:
         now = datetime.now(UTC)
         last = self._writer.rows("last check", {"suite": SUITE}, sql=LAST_RECORDED)
         recently = last and last[0]["checked_at"] > now - PASSES_RECORDED_EVERY
-        # What failed must be seen to pass again at once: the next build may be hours away.
+        # A failed check must be seen to pass again at once: the next build may be hours later.
         if not failures and recently and not last[0]["failed"]:
             return
         failed = {failure.check for failure in failures}

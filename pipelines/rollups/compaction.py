@@ -1,7 +1,7 @@
-"""Gathers a month's days, each built on its own, into one build, so that a period is few parts.
+"""Compacts a month's days, each built on its own, into one build, so that a period is few parts.
 
-Rows are copied as they are, compared with what is published, and published like any other build:
-a reader sees all of the old parts or all of the new one. Knows nothing about the ledger.
+Rows are copied as they are, compared with the published ones, and published like any other build:
+a reader sees all of the old parts or all of the new one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pipelines.rollups.publish import (
 from warehouse.clickhouse.client import Writer
 
 MAX_BUILDS = 4
-"""Of one month's finished days: more, and the month is gathered."""
+"""Builds of one month's finished days; with more the month is compacted."""
 
 log = get_logger(__name__)
 
@@ -61,7 +61,7 @@ class Compaction:
         self._most_builds = max_builds
 
     def run(self, state: Watermark, current: CurrentPublication) -> tuple[date, ...]:
-        """Gather what is scattered. Returns the days that moved into a new build."""
+        """Compact months with too many builds. Returns the days that moved into a new build."""
         builds = self._publisher.builds(current.publication)
         compacted: list[date] = []
         for days in days_to_compact(builds, max_builds=self._most_builds):
@@ -80,7 +80,7 @@ class Compaction:
         if differ := self._writer.rows("rollups/differences", {**copied, "versions": versions}):
             log.error("a copied build differs and is not published", days=len(differ))
             return current
-        # The same state as before, with the age that readers were last told.
+        # The same state as before, with the age that readers last saw.
         through = self._writer.rows("reports/head")[0]["data_through"]
         self._publisher.publish(
             publication=version,
@@ -91,5 +91,5 @@ class Compaction:
             builds=[replace(build, version=version) for build in builds.values()],
             replaces=current,
         )
-        log.info("gathered", publication=version, days=len(builds))
+        log.info("compacted", publication=version, days=len(builds))
         return replace(current, publication=version, data_through=through)

@@ -19,7 +19,7 @@ DAYS_PER_INSERT = 60
 TURNS_PER_INSERT = 1_000_000
 """The same where there are about as many rows as turns."""
 FEWER_DAYS = (8, 1)
-"""Instead, one after the other, when a statement goes over its limits."""
+"""Smaller numbers of days to try, in order, when a statement exceeds its limits."""
 
 log = get_logger(__name__)
 
@@ -66,7 +66,7 @@ class DayTables:
                     raise
                 self._days_per_insert = fewer.pop(0)
                 log.warning(
-                    "a build goes over its limits and begins again with fewer days at once",
+                    "build exceeds its limits, starting again with fewer days at once",
                     days=len(days),
                     days_at_once=self._days_per_insert,
                     error=str(error),

@@ -1,6 +1,6 @@
 """Makes builds visible, whole and in one insert, and removes what no reader can need any more.
 
-Knows which build serves which day, not how a build is made.
+Maps days to builds; `build.py` makes them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from warehouse.catalogue import RULES
 from warehouse.clickhouse.client import Writer
 
 THE_PUBLICATION = date(1970, 1, 1)
-"""The day of the row that stands for the publication itself."""
+"""The day of the row that describes the publication itself."""
 ROLLUPS = (
     *("activity", "daily", "new_users", "user_days", "dialog_days", "quarter_users", "day_users"),
 )
@@ -52,7 +52,7 @@ class CurrentPublication:
 
 @dataclass(frozen=True, slots=True)
 class ReportDays:
-    """Whose days are published, and where they begin."""
+    """The report zone and the clock that its days are cut by."""
 
     zone: str
     tzdata: str
@@ -61,7 +61,7 @@ class ReportDays:
 
 @dataclass(frozen=True, slots=True)
 class PublishedBuild:
-    """What serves one day."""
+    """The build that serves one day."""
 
     day: date
     version: int

@@ -53,7 +53,7 @@ def instance_configuration(settings: DagsterSettings) -> dict[str, Any]:
         # Nothing here is declared for these two daemons; they would only poll.
         "auto_materialize": {"enabled": False, "use_sensors": False},
         "freshness": {"enabled": False},
-        # What runs print goes where the code server's log goes.
+        # Output of runs is written to the code server's log.
         "compute_logs": {
             "module": "dagster.core.storage.noop_compute_log_manager",
             "class": "NoOpComputeLogManager",
@@ -137,12 +137,12 @@ def storage_url(settings: DagsterSettings) -> str:
 
 
 def environment(settings: DagsterSettings, inherited: dict[str, str]) -> dict[str, str]:
-    """What the process sees: where its home is, and less memory for threads that mostly wait."""
+    """Environment of the process: its home, and less memory for threads that mostly wait."""
     return {
         "MALLOC_ARENA_MAX": "2",
         "OMP_NUM_THREADS": "1",
         "ARROW_DEFAULT_MEMORY_POOL": "system",
-        # Said twice when the code server is away: as a record, and as lines that are none.
+        # Logged twice while the code server is down: as a record, and as plain lines.
         "PYTHONWARNINGS": "ignore::UserWarning:dagster._core.workspace.context",
         **inherited,
         "DAGSTER_HOME": str(settings.home),

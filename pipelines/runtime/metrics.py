@@ -1,4 +1,4 @@
-"""What Prometheus reads about the pipelines: freshness, checks, reconciliation, Dagster's runs.
+"""Prometheus metrics of the pipelines: freshness, checks, reconciliation, Dagster's runs.
 
 Nothing is counted here: every scrape reads what batches, checks and runs have recorded.
 `docs/metrics/pipelines.md` lists all.
@@ -47,7 +47,7 @@ log = get_logger(__name__)
 
 
 class MetricSource(Protocol):
-    """Where numbers come from."""
+    """A source of metrics."""
 
     name: str
 
@@ -96,7 +96,7 @@ class PipelineCollector(Collector):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a part said, and the monotonic second at which it was asked."""
+    """The metrics of a source, and the monotonic second at which it was asked."""
 
     asked_at: float
     families: list[GaugeMetricFamily]

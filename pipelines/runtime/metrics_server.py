@@ -109,7 +109,7 @@ class _MetricsServer(ThreadingHTTPServer):
         error = sys.exception()
         if isinstance(error, ConnectionError | TimeoutError):
             # A scraper that gave up asks again: nothing is lost.
-            log.info("the reader of the metrics went away", cause=type(error).__name__)
+            log.info("metrics client disconnected", cause=type(error).__name__)
         else:
             log.error("metrics could not be served", exc_info=error)
 

@@ -43,7 +43,7 @@ def main() -> None:
     else:
         login = None
         warn_if_open("DAGSTER_BIND_HOST", host, opens="every run and schedule, without a login")
-    # The server handles SIGTERM itself, then passes it on to whoever handled it before.
+    # The server handles SIGTERM itself, then calls the handler that was there before.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with DagsterInstance.get() as instance:
         instance.optimize_for_webserver(STATEMENT_MILLISECONDS, POOL_RECYCLE_SECONDS, POOL_OVERFLOW)
@@ -63,7 +63,7 @@ def main() -> None:
                 log_config=None,
                 log_level="warning",
                 access_log=False,
-                # The guard compares what was really asked for, by whom.
+                # The guard compares the address and peer of the real request.
                 proxy_headers=False,
                 server_header=False,
                 http=BoundedProtocol,

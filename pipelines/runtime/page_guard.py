@@ -1,4 +1,4 @@
-"""What a request must be before Dagster's page, which asks for nothing itself, sees it.
+"""Checks of each request before Dagster's page, which checks nothing itself.
 
 In this order: asked for by a known name, no GraphQL by GET, no change by a page of another origin,
 and, where a login is wanted, from an account of the API with the scope `dagster:use`.
@@ -34,7 +34,7 @@ class PageGuard:
 
     Args:
         hosts: names by which the page may be asked for, beside this machine's own.
-        login: None: whoever reaches the page may use it.
+        login: None: everyone who reaches the page may use it.
     """
 
     def __init__(self, app: ASGIApp, *, hosts: Collection[str], login: ApiLogin | None) -> None:

@@ -51,7 +51,7 @@ class ApiLogin:
         self._asking: dict[bytes, asyncio.Task[frozenset[str]]] = {}
 
     async def scopes(self, authorization: bytes, *, address: str) -> frozenset[str]:
-        """What the account behind an Authorization header may do.
+        """The permissions of the account behind an Authorization header.
 
         Args:
             authorization: its value.
@@ -99,10 +99,12 @@ class ApiLogin:
                 status, wait = answer.status, answer.headers.get("Retry-After", str(RETRY_SECONDS))
         except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError) as error:
             log.warning("login_not_checked", url=self._url, cause=type(error).__name__)
-            raise LoginUnavailableError("The API does not answer: nobody can log in.") from error
+            raise LoginUnavailableError(
+                "The API does not answer, so logging in is not possible."
+            ) from error
         if status == HTTPStatus.UNAUTHORIZED:
             raise LoginRefusedError("The API does not know these credentials.")
         log.warning("login_not_checked", url=self._url, status=status)
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             raise LoginUnavailableError("Too many requests of this account.", retry_after=wait)
-        raise LoginUnavailableError(f"The API answers {status}: nobody can log in.")
+        raise LoginUnavailableError(f"The API answers {status}, so logging in is not possible.")

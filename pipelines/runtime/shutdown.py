@@ -1,6 +1,6 @@
 """`python -m pipelines.runtime.shutdown ARGUMENTS…`: Dagster's command whose runs end with it.
 
-Runs are children of the code server, which would wait for them when it is told to stop. A run
+Runs are children of the code server, which would wait for them when it stops. A run
 may end at any moment: what it had not published is done again by the next one.
 """
 
@@ -26,7 +26,7 @@ def interrupt(number: int, frame: FrameType | None) -> None:
         run.terminate()
         # A run that does not listen is cut.
         _after(SECONDS_TO_END, run.kill)
-    # The server waits for a thread of its own, which dies when a run ends while PostgreSQL is away.
+    # The server waits for a thread of its own, which dies when a run ends without PostgreSQL.
     _after(MAX_SHUTDOWN_SECONDS, lambda: os._exit(1))
     signal.default_int_handler(number, frame)
 

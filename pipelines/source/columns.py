@@ -44,7 +44,7 @@ class ReplicatedTable:
         return {self.renamed.get(name, name) for name in self.columns} | {"epoch", "is_deleted"}
 
     def parsed(self, key: str) -> UUID | int:
-        """A key that may stand in a statement.
+        """A key that is safe in a statement.
 
         Raises:
             ValueError: it is none.

@@ -1,6 +1,6 @@
 """PostgreSQL as replication sees it: horizon, identity, lock, frozen windows of rows.
 
-Knows nothing about the warehouse. The session of the control connection holds the lock: when it
+The session of the control connection holds the lock: when it
 breaks, every later call says so.
 """
 
@@ -81,7 +81,7 @@ class Source:
         self.close()
 
     def close(self) -> None:
-        """Close both sessions; the lock goes with the first."""
+        """Close both sessions, which frees the lock."""
         if self._arrow_reader is not None:
             self._arrow_reader.close()
             self._arrow_reader = None
@@ -91,7 +91,7 @@ class Source:
         """Take the lock that batch, backfill, reconcile and collection share.
 
         Raises:
-            BusyError: somebody else held it for all of `wait_seconds`.
+            BusyError: another session held it for all of `wait_seconds`.
         """
         deadline = time.monotonic() + wait_seconds
         while not self._one("SELECT pg_try_advisory_lock(%s) AS taken", LOCK)["taken"]:
@@ -105,7 +105,7 @@ class Source:
             raise LockLostError("the lock is not held")
 
     def become_follower(self) -> None:
-        """Mark this session as the one run that follows new data.
+        """Mark this session as the run that follows new data.
 
         Raises:
             BusyError: there is one already.
@@ -276,5 +276,5 @@ def _as_stored(table: ReplicatedTable, epoch: int) -> str:
 
 
 def first_line(error: Exception) -> str:
-    """What the driver said, without its hints."""
+    """The driver's message, without its hints."""
     return (str(error).splitlines() or [type(error).__name__])[0]

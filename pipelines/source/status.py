@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
-# Read before the horizon: whoever holds it then is listed here, or began later than this moment.
+# Read before the horizon: transactions that hold it are listed here, or began later than this.
 _HOLDERS: LiteralString = """
 WITH holders AS (
     SELECT format('pid %s, %s on %s, %s', pid, coalesce(nullif(application_name, ''), usename),
@@ -34,7 +34,7 @@ SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS horizon,
 
 @dataclass(frozen=True, slots=True)
 class ReplicationCheckpoint:
-    """What PostgreSQL remembers of the last batch."""
+    """The last batch, as PostgreSQL remembers it."""
 
     batch_id: UUID
     previous_batch_id: UUID | None

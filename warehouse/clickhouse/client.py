@@ -1,7 +1,7 @@
 """The connections to ClickHouse: a writer for the pipelines, a reader for everyone who asks.
 
 They are different users with different rights. Every statement carries limits and its name as
-`log_comment`. Knows how to run statements, not what they mean.
+`log_comment`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PING_SECONDS = 3.0
 _CONNECT_SECONDS = 5
 # A continuation marker and a message of no length.
 _ARROW_STREAM_ENDS = b"\xff\xff\xff\xff\x00\x00\x00\x00"
-# What the drivers raise beside their own errors when a socket breaks.
+# The drivers raise these beside their own errors when a socket breaks.
 _DRIVER_ERRORS = (ClickHouseError, OSError, TimeoutError)
 
 _WRITER_SETTINGS: dict[str, Any] = {
@@ -110,7 +110,7 @@ class Writer:
                 autogenerate_session_id=False,
                 tz_mode="aware",
                 client_name="dialytics-writer",
-                # Two fifths of the time of a bulk insert went into compressing it.
+                # Compression took two fifths of the time of a bulk insert.
                 compress=False,
                 # Its own pool: a process forked from this one must not share sockets.
                 dedicated_pool=True,

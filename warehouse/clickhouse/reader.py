@@ -1,4 +1,4 @@
-"""What whoever asks needs from the door to ClickHouse, and nothing more."""
+"""The interface to ClickHouse that reports need."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ async def _groups(
 ) -> tuple[list[Row], list[int]]:
     """The groups, and the key of each bucket in them."""
     span = request.period.span
-    # Of a bucket that the period cuts, its first moment in it.
+    # A bucket that the period cuts is named by its first moment in the period.
     edges = [max(start, span.since) for start in starts]
     parameters = {
         **figures_parameters(snapshot, [span], edges),
@@ -154,7 +154,7 @@ def _sort(results: list[QueryRow], place: tuple[str, int], *, is_descending: boo
 
 
 def _ordered(value: DimensionValue | MetricValue) -> Any:
-    """What a value is sorted by. Two moments of one zone would be compared by its clock."""
+    """The sort key of a value. Two moments of one zone would be compared by its clock."""
     return value.astimezone(UTC) if isinstance(value, datetime) else value
 
 

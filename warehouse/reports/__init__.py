@@ -1,4 +1,4 @@
-"""Typed answers about what happened: one function per question. Knows no service and no HTTP.
+"""Reports: typed answers from the warehouse, one function per report.
 
 Every function takes the reader, the snapshot that the whole answer rests on (`snapshot.resolve`)
 and a resolved period (`periods.resolve`), and returns frozen dataclasses. Times are UTC.

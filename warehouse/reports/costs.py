@@ -1,4 +1,4 @@
-"""What it cost, per bucket and per person."""
+"""Costs, per bucket and per person."""
 
 from __future__ import annotations
 

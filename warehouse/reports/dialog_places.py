@@ -44,7 +44,7 @@ async def listed_places(
     each list are enough:
 
     - A dialog on the page is listed for the day and bot of its newest turn, with that turn:
-      whatever stands before it on that list stands before it on the page. Its places on other
+      all that come before it on that list come before it on the page. Its places on other
       lists, and those of dialogs that are not on the page, are never newer than they are.
     - Fewer than `limit` are found only when no list was cut: then they are all.
     - A day that the period's start cuts lies behind the whole ones, so it matters only then.

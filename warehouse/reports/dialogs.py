@@ -81,7 +81,7 @@ async def recent_dialogs(
     """Dialogs with a turn in the period, newest first; figures are those of the period.
 
     Args:
-        reader: the door.
+        reader: connection to ClickHouse.
         snapshot: what the answer rests on.
         period: whose turns are looked at.
         filters: narrow the turns that are looked at.
@@ -124,7 +124,7 @@ async def every_dialog(
     Which they are is found at once: about a hundred bytes of memory each.
 
     Args:
-        reader: the door.
+        reader: connection to ClickHouse.
         snapshot: what the answer rests on.
         period: whose turns are looked at.
         filters: narrow the turns that are looked at.

@@ -1,4 +1,4 @@
-"""What there is to filter by."""
+"""The values that reports can be filtered by."""
 
 from __future__ import annotations
 

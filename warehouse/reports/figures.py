@@ -54,7 +54,7 @@ async def figures(
     """Totals and buckets of each span, all of them in one statement.
 
     Args:
-        reader: the door.
+        reader: connection to ClickHouse.
         snapshot: what the answer rests on.
         spans: in the order of time, each with the starts of its buckets.
         filters: narrow the turns that are counted.
@@ -91,7 +91,7 @@ async def figures(
 
 
 def filter_lists(filters: Filters) -> Parameters:
-    """What `figures_narrowed` is given to count no groups, under the filters of a report."""
+    """Parameters of `figures_narrowed` for the filters of a report, without groups."""
     chosen = {
         "bot_is": filters.bot_id,
         "chat_type_is": filters.chat_type,
@@ -106,7 +106,7 @@ def filter_lists(filters: Filters) -> Parameters:
 
 
 def group_parameters(dimensions: Sequence[str]) -> Parameters:
-    """What `figures_narrowed` is given to count by these dimensions."""
+    """Parameters of `figures_narrowed` that group by these dimensions."""
     return {
         **{f"by_{name}": name in dimensions for name in GROUPS},
         # One more than may be answered, and the whole span.

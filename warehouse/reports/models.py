@@ -68,11 +68,11 @@ class CauseRow:
     """`fallback`, or `outcome` (why turns failed, were rejected, cancelled or cut short)."""
     cause: str
     model: str
-    """Of a fallback the model asked; else the one that answered, or was asked when none did.
+    """The model asked, for a fallback; else the one that answered, or was asked when none did.
     Empty: no model was asked."""
     turns: int
     rate: float
-    """Of a fallback by the model's `asked_turns`; else by its `turns`."""
+    """By the model's `asked_turns` for a fallback, else by its `turns`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ async def models(
     parameters = {**tier_builds(snapshot, period.span), **filter_parameters(filters)}
     rows = await ask(reader, "models", parameters)
     asked = {row["asked"]: row for row in await ask(reader, "models_asked", parameters)}
-    # Of a model that was asked and never answered no turn is booked here.
+    # No turn is booked on a model that was asked and never answered.
     booked = {row["model"] for row in rows}
     rows += [NOTHING_BOOKED | {"model": model} for model in asked if model not in booked]
     all_turns = sum(row["turns"] for row in rows)

@@ -38,7 +38,7 @@ async def ask(reader: Reader, name: str, parameters: Parameters) -> list[Row]:
 async def ask_filtered(
     reader: Reader, name: str, parameters: Parameters, filters: Filters
 ) -> list[Row]:
-    """Run the statement over what is kept per bot, or `<name>_narrowed` over every dimension.
+    """Run the statement over the tiers per bot, or `<name>_narrowed` over every dimension.
 
     The first reads a row per bot where the second reads one per chat type, language and model.
     """
@@ -58,7 +58,7 @@ def filter_parameters(filters: Filters) -> Parameters:
 
 
 def is_filtered(filters: Filters) -> bool:
-    """Whether a filter reaches beyond what is kept per bot."""
+    """Whether there is a filter beside the bot: the tiers per bot cannot answer it."""
     return (filters.chat_type, filters.language, filters.model) != (None, None, None)
 
 
@@ -83,7 +83,7 @@ def tier_builds(snapshot: Snapshot, span: Span) -> Parameters:
 def figures_parameters(
     snapshot: Snapshot, spans: Sequence[Span], starts: Sequence[datetime]
 ) -> Parameters:
-    """What `figures` is given of spans, ascending, and of the starts of their buckets."""
+    """Parameters of `figures`: spans, ascending, and the starts of their buckets."""
     ends = sorted({edge for span in spans for edge in (span.since, span.until)})
     edges = sorted({*ends, *starts})
     days = sorted({day for span in spans for day in _days(snapshot, span)})

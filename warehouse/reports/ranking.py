@@ -1,7 +1,7 @@
-"""Whom a ranking over many days must look at, given only the top of each day. Knows no SQL.
+"""Finds the candidates of a ranking over many days from the top of each day.
 
-Whoever is not on a day's list had at most what its last place had. So everybody's sum is known
-to lie between what the lists say and that plus the last places of the lists they are not on.
+A person who is not on a day's list had at most the value of its last place. So each sum lies
+between the sum of the lists and that plus the last places of the lists without the person.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 LISTED = 100
-"""Places of a list, as `rollups/day_users.sql` fills them; a shorter list names everybody."""
+"""Places of a list, as `rollups/day_users.sql` fills them; a shorter list is complete."""
 MAX_NAMED = 500
 """People worth looking up one by one."""
 
@@ -22,13 +22,13 @@ def top_k_candidates(
     listed: int = LISTED,
     most: int = MAX_NAMED,
 ) -> list[int] | None:
-    """Everyone who can be among the first `limit`; None when somebody unlisted can be, too.
+    """All who can be among the first `limit`; None when a person on no list can be, too.
 
     Args:
         lists: (value, person), greatest first, of each day; values are not negative.
-        limit: places of the ranking; ties are decided by whoever looks the people up.
+        limit: places of the ranking; ties are decided by the caller.
         listed: places of a full list.
-        most: rather none than more people than this.
+        most: None is returned for more people than this.
     """
     known: dict[int, int] = defaultdict(int)
     above_last: dict[int, int] = defaultdict(int)

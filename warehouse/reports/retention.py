@@ -49,7 +49,7 @@ async def retention(
     """Cohorts that began in the period and how many returned in exactly the n-th day (week).
 
     Args:
-        reader: the door.
+        reader: connection to ClickHouse.
         snapshot: what the answer rests on.
         period: its days in the report zone are the cohorts; a day (week) that it cuts counts
             whole.

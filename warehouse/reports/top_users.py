@@ -1,4 +1,4 @@
-"""Who writes most."""
+"""The users with most messages, tokens or cost."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from warehouse.snapshot import Snapshot
 from warehouse.tiers import touched_days
 
 MAX_LISTED_DAYS = 100
-"""The lists of more days are longer than a look at everybody."""
+"""The lists of more days are longer than the sums of all users."""
 
 
 class TopUsersBy(StrEnum):
@@ -51,7 +51,7 @@ _COLUMNS = {
     TopUsersBy.TOKENS: "tokens",
     TopUsersBy.COST: "cost_usd",
 }
-"""What is summed, each in its own type: one for all would be the widest and cost twice as much."""
+"""Summed columns, each in its own type: one for all would be the widest and cost twice as much."""
 
 
 async def top_users(

@@ -1,4 +1,4 @@
--- A row: a person whose deletion is stored, and of whom an older state still says something.
+-- A row: a person whose deletion is stored while an older state still holds data.
 SELECT
     p.user_key AS user_key,
     max(p.version) AS version,

@@ -1,6 +1,6 @@
 -- A row: the build that serves one day of the report zone in one publication.
--- What the view `builds_at` answers for any publication, here of a known epoch and zone, in less
--- than half the time: the engine plans no subquery.
+-- The same as the view `builds_at`, for a known epoch and zone, in less than half the time: the
+-- engine plans no subquery.
 SELECT
     day,
     argMax(

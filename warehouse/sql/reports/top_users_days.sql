@@ -1,5 +1,5 @@
 -- A row: one person's sums over whole days of the report zone, most of the column `by` first.
--- The ranking reads one figure of everybody; all figures are read of those only whom it names.
+-- The ranking reads one figure of all users; the other figures are read for the ranked ones only.
 SELECT
     user_key,
     sum(turns) AS turns,

@@ -1,4 +1,4 @@
--- A row: people whose first day moves between these two days; 1970-01-01 stands for none.
+-- A row: people whose first day moves between these two days; 1970-01-01 means none.
 SELECT published.day AS old_day, now.day AS new_day, count() AS people
 FROM (
     SELECT user_key, day FROM first_days WHERE version = {version:UInt64}

@@ -27,7 +27,7 @@ FROM (
     GROUP BY day, user_key
 )
 WHERE (day, user_key) IN (
-    -- People whose days changed, by their first day now; everybody else as published.
+    -- People whose days changed, by their first day now; all others as published.
     SELECT f.day, f.user_key FROM first_days AS f WHERE f.version = {version:UInt64}
     UNION ALL
     SELECT p.day, p.user_key
