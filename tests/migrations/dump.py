@@ -106,7 +106,7 @@ def write(directory: Path) -> None:
                         ledger.execute(statement)
                 run_cycle(pipeline_settings_of(database, warehouse))
                 answers = reports_of(database, warehouse)
-                # What was released never changes: it is there once.
+                # A released version never changes: it is there once.
                 directory.mkdir(parents=True)
                 dump_postgres(database.libpq_url, directory / "postgres.sql")
                 dump_clickhouse(clickhouse, directory)
@@ -213,7 +213,7 @@ def reports_of(database: DatabaseSettings, warehouse: WarehouseSettings) -> Answ
 
 
 def answers_of(directory: Path) -> Answers:
-    """What the reports answered when the version was released."""
+    """The answers of the reports when the version was released."""
     answers: Answers = json.loads(gzip.decompress((directory / REPORTS).read_bytes()))
     return answers
 

@@ -153,7 +153,7 @@ def test_what_is_about_the_table_of_one_node_runs_on_every_node_of_a_cluster() -
 def test_garbage_is_looked_for_on_every_node() -> None:
     assert "FROM clusterAllReplicas('main', system.parts)" in preview("main")
     assert "FROM system.parts" in preview("")
-    # Whoever asks a system table for more than its own node's tables asks through that view.
+    # Statements that ask a system table for the tables of all nodes ask through that view.
     direct = [name for name, sql in all_statements().items() if "FROM system." in sql]
     assert direct == []
 

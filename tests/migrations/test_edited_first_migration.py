@@ -38,7 +38,7 @@ CREATE TABLE dialog_days (
     latest_model LowCardinality(String)
 ) ENGINE = MergeTree PARTITION BY (toYYYYMM(day), version) ORDER BY (dialog_id, day, bot_id)
 """
-# What takes the tables of each edition back to the one before it, the newest first.
+# Statements that take the tables of each edition back to the one before it, the newest first.
 EDITIONS = (
     # Finer granules for people's days.
     (
@@ -70,7 +70,7 @@ class Installed(NamedTuple):
     """A new installation with the same turns."""
 
     database: DatabaseSettings
-    """For the accounts of whoever asks."""
+    """For the accounts that ask."""
     answers: Answers
 
 

@@ -1,4 +1,4 @@
-"""What Dagster is given: the asset graph, its jobs, and a run of them without Dagster's daemons."""
+"""Dagster's definitions: the asset graph, its jobs, and a run of them without Dagster's daemons."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ FRESHNESS = f"{STATS}/freshness"
 
 @dataclass
 class Act:
-    """What PostgreSQL held when the last publication was made, and what the API says of it."""
+    """PostgreSQL's rows when the last publication was made, and the API's answers about them."""
 
     stack: Stack
     report: Zone
@@ -45,7 +45,7 @@ class Act:
         return self.report.midnight(int(self.facts.days(self.report).min()))
 
     def expected(self, request: Request) -> tuple[View, Expected]:
-        """What must be answered."""
+        """The expected answer."""
         period = request.period(self.report, self.beginning)
         view = View(
             self.facts,
@@ -158,7 +158,7 @@ class Act:
     def _headers(
         self, found: Comparison, request: Request, view: View, answer: httpx.Response
     ) -> None:
-        """What JSON states about an answer, for the formats that have no place for it."""
+        """The fields of JSON about an answer, for the formats that have no place for them."""
         expected = {"x-data-through": _z(self.through), "x-snapshot": self.snapshot}
         if request.path not in WITHOUT_PERIOD:
             period = view.period
@@ -231,7 +231,7 @@ def _z(number: int) -> str:
 
 
 def read_freshness(act: Act, now: int) -> Row:
-    """What the API says about its newest publication."""
+    """The API's freshness of its newest publication."""
     answer = act.ask(Request(FRESHNESS, now), "json", NAMED)
     assert answer.status_code == httpx.codes.OK, answer.text
     found: Row = parse_json(answer.content)["freshness"]

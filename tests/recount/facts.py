@@ -83,7 +83,7 @@ class Facts:
 
     @classmethod
     def read(cls, url: str) -> Facts:
-        """What PostgreSQL holds now."""
+        """The turns of PostgreSQL now."""
         with psycopg.connect(url, row_factory=psycopg.rows.dict_row) as connection:
             connection.execute("SET timezone = 'UTC'")
             return cls(connection.execute(STATEMENT).fetchall())
@@ -114,7 +114,7 @@ class Facts:
         return zone.days(self.at)
 
     def people(self, rows: Rows) -> set[int]:
-        """Who wrote these turns."""
+        """The people who wrote these turns."""
         return {int(key) for key in np.unique(self.user[rows[self.is_person[rows]]])}
 
     def group(self, rows: Rows, newcomers: Rows) -> Group:

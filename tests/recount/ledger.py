@@ -151,7 +151,7 @@ class Ledger:
         return True
 
     def _content(self, at: int, status: str) -> Turn:
-        """What a turn may be corrected to at any time."""
+        """Columns of a turn that may be corrected at any time."""
         chance = self._chance
         never = {"rejected": 0.8, "cancelled": 0.3}.get(status, 0)
         asked = None if chance.random() < never else chance.choice(MODELS)

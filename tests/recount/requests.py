@@ -58,7 +58,7 @@ class Request:
         return resolve(self.arguments, now=self.now, report_tz=report.name, beginning=beginning)
 
     def shown(self) -> dict[str, Any]:
-        """What repeats it."""
+        """The arguments that repeat it."""
         verb = "POST" if self.is_query else "GET"
         return {
             "request": f"{verb} {self.path}",

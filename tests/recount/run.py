@@ -88,7 +88,7 @@ class Recount:
     Args:
         stack: migrated and empty.
         seed: decides ledger and requests.
-        say: told how far it is.
+        say: called with its progress.
         size: about how many turns.
     """
 
@@ -181,7 +181,7 @@ class Recount:
             self._say(orjson.dumps(self._smallest(act, one).shown(), default=str).decode())
 
     def result(self) -> Result:
-        """What came of it until now."""
+        """The outcome so far."""
         enough = is_enough(self._asked, self._fields)
         if not enough:
             self._say(f"{self._asked} cases compared only {self._fields} fields")

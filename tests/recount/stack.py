@@ -41,7 +41,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class Stack:
-    """What runs."""
+    """The running services."""
 
     pipeline_settings: PipelineSettings
     url: str
@@ -81,7 +81,7 @@ class Stack:
             )
 
     def writer(self) -> Writer:
-        """Changes the warehouse behind everybody's back."""
+        """Changes the warehouse without the pipelines."""
         return Writer(self.pipeline_settings.warehouse)
 
     def register(self) -> None:

@@ -54,7 +54,7 @@ def test_every_field_is_as_recounted_and_every_damaged_table_is_found(stack: Sta
 
         with stack.writer() as writer:
             for table in DAMAGED:
-                # Every row of the newest build twice, behind everybody's back.
+                # Every row of the newest build twice, without the pipelines.
                 writer.run("damage", sql=f"INSERT INTO {table} SELECT * FROM {table}")
         for table, request in DAMAGED.items():
             asked = Request(request.path, now, request.arguments)

@@ -1,4 +1,4 @@
-"""What an answer rests on, and the shape of an answer that is expected."""
+"""The state that an answer rests on, and the shape of an expected answer."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class View:
         return first, max(first, min(last, self.today))
 
     def people_by_day(self) -> dict[int, set[int]]:
-        """Who was active on each day of the report zone, under the filters."""
+        """People active on each day of the report zone, under the filters."""
         rows = self.facts.filtered(self.facts.all, self.filters)
         rows = rows[self.facts.is_person[rows]]
         found: dict[int, set[int]] = {}

@@ -78,7 +78,7 @@ class Zone:
         return offset // timedelta(microseconds=1)
 
     def local(self, moments: Moments) -> Moments:
-        """What the zone's clock shows, as if it were UTC."""
+        """The zone's clock, as if it were UTC."""
         return moments + self._offsets[np.searchsorted(self.changes, moments, side="right")]
 
     def days(self, moments: Moments) -> Moments:

@@ -177,7 +177,7 @@ def is_percentile(answer: float | None, values: Sequence[float], share: float) -
 
 
 def bucket_label(moment: datetime, bucket: str, zone: str) -> tuple[Any, ...]:
-    """What names the bucket of a moment on the zone's own calendar and clock."""
+    """The name of a moment's bucket on the zone's own calendar and clock."""
     local = moment.astimezone(ZoneInfo(zone))
     day = local.date()
     match bucket:

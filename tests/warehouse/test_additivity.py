@@ -1,4 +1,4 @@
-"""What the catalogue calls additive over a dimension adds up over it, whatever the ledger holds."""
+"""Metrics that the catalogue calls additive over a dimension add up over it, for any ledger."""
 
 from __future__ import annotations
 

@@ -177,7 +177,7 @@ async def test_every_report_equals_a_count_over_the_ledger(
 
 
 @pytest.mark.parametrize("periods", [50, pytest.param(200, marks=pytest.mark.long)])
-async def test_c1_any_period_equals_brute_force_for_random_zones_and_ranges(
+async def test_any_period_equals_brute_force_for_random_zones_and_ranges(
     writer: Writer, reader: Reader, periods: int
 ):
     ledger = Ledger(writer, seed=2026)

@@ -1,4 +1,4 @@
-"""What has served its time is erased, nothing younger is, and no figure changes."""
+"""Data past its retention is erased, nothing younger is, and no figure changes."""
 
 from __future__ import annotations
 

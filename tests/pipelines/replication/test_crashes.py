@@ -76,7 +76,7 @@ def kill_after(pipeline_settings: PipelineSettings, step: str, count: int = 1) -
     assert start_cycle(pipeline_settings, step, count).wait(timeout=200) == -signal.SIGKILL, step
 
 
-def test_r2_killed_at_each_step_of_the_first_copy_the_next_goes_on_where_it_stopped(
+def test_killed_at_each_step_of_the_first_copy_the_next_goes_on_where_it_stopped(
     pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     chance = random.Random(6)
@@ -107,7 +107,7 @@ def stop_after(pipeline_settings: PipelineSettings, name: str) -> None:
         run_cycle(pipeline_settings, step=step)
 
 
-def test_r2_a_warehouse_killed_while_a_page_is_on_its_way_has_all_it_claims(
+def test_a_warehouse_killed_while_a_page_is_on_its_way_has_all_it_claims(
     pipeline_settings: PipelineSettings,
     ledger: Ledger,
     tmp_path: Path,
@@ -150,7 +150,7 @@ def test_r2_a_warehouse_killed_while_a_page_is_on_its_way_has_all_it_claims(
 
 
 @pytest.mark.parametrize("end", [stop_after, kill_after])
-def test_r2_ended_at_each_step_of_a_cycle_the_final_tables_are_equal(
+def test_ended_at_each_step_of_a_cycle_the_final_tables_are_equal(
     pipeline_settings: PipelineSettings,
     ledger: Ledger,
     writer: Writer,
@@ -187,7 +187,7 @@ def stores_with(pipeline_settings: PipelineSettings, **settings: int) -> Pipelin
     )
 
 
-def test_c0_killed_at_random_moments_readers_see_only_whole_builds(
+def test_killed_at_random_moments_readers_see_only_whole_builds(
     pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     chance = random.Random(9)
@@ -248,7 +248,7 @@ def test_a_database_restored_from_a_copy_starts_a_new_epoch(
     assert_exact(ledger, writer)
 
 
-def test_r4_a_horizon_that_went_back_forces_a_resync(
+def test_a_horizon_that_went_back_forces_a_resync(
     pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     ledger.add(*(random_turn(random.Random(1), days=2) for _ in range(20)))

@@ -47,7 +47,7 @@ def test_a_batch_moves_every_column_of_turns_and_people(
     assert_equal(ledger, writer)
 
 
-def test_r6_a_row_updated_five_times_in_a_cycle_is_one_row_the_last(
+def test_a_row_updated_five_times_in_a_cycle_is_one_row_the_last(
     pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     (key,) = ledger.add(turn(status="pending"))
@@ -64,7 +64,7 @@ def test_r6_a_row_updated_five_times_in_a_cycle_is_one_row_the_last(
     assert writer.value("sum", sql="SELECT answer_chars FROM turns FINAL") == 4
 
 
-def test_r3_rows_of_a_long_transaction_arrive_after_its_commit_and_the_lag_names_it(
+def test_rows_of_a_long_transaction_arrive_after_its_commit_and_the_lag_names_it(
     pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     with ledger.connect() as slow:
@@ -79,7 +79,7 @@ def test_r3_rows_of_a_long_transaction_arrive_after_its_commit_and_the_lag_names
     assert_equal(ledger, writer)
 
 
-def test_r3_a_long_transaction_raises_an_alert_that_names_it(
+def test_a_long_transaction_raises_an_alert_that_names_it(
     pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     impatient = PipelineSettings(
@@ -112,7 +112,7 @@ def test_a_lag_that_is_over_is_seen_to_be_over(writer: Writer) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_r7_what_is_erased_is_in_no_file_of_the_warehouse(
+def test_what_is_erased_is_in_no_file_of_the_warehouse(
     pipeline_settings: PipelineSettings,
     ledger: Ledger,
     writer: Writer,
@@ -151,7 +151,7 @@ def test_rows_that_commit_out_of_order_are_all_moved(
     assert len(warehouse_rows(writer, TURNS)) == 2
 
 
-def test_r7_a_hard_delete_is_gone_in_the_next_cycle_and_a_returning_id_is_back(
+def test_a_hard_delete_is_gone_in_the_next_cycle_and_a_returning_id_is_back(
     pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     kept, gone, back = ledger.add(turn(), turn(user=2), turn(user=3))
@@ -182,7 +182,7 @@ def test_a_row_deleted_and_written_again_by_one_transaction_stays(
     assert set(warehouse_rows(writer, TURNS)) == {str(key)}
 
 
-def test_r5_a_window_moved_three_times_changes_nothing(
+def test_a_window_moved_three_times_changes_nothing(
     pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     chance = random.Random(5)
@@ -293,7 +293,7 @@ def _first_batch(writer: Writer) -> object:
     )
 
 
-def test_r8_an_added_column_is_ignored_and_a_dropped_one_refuses_before_moving(
+def test_an_added_column_is_ignored_and_a_dropped_one_refuses_before_moving(
     pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     ledger.add(turn())

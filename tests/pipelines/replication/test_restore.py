@@ -1,4 +1,4 @@
-"""R4: PostgreSQL is dumped and restored into a new cluster whose transaction ids are smaller."""
+"""PostgreSQL is dumped and restored into a new cluster whose transaction ids are smaller."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def horizon_of(pipeline_settings: PipelineSettings) -> int:
         return pipeline_run.source.status().horizon
 
 
-def test_r4_restored_into_a_new_cluster_replication_begins_a_new_epoch_and_ends_equal(
+def test_restored_into_a_new_cluster_replication_begins_a_new_epoch_and_ends_equal(
     pipeline_settings: PipelineSettings,
     ledger: Ledger,
     writer: Writer,

@@ -64,7 +64,7 @@ def _exists(connection: psycopg.Connection[Any], key: object) -> bool:
 
 
 @pytest.mark.measures
-def test_r1_sixteen_writers_nothing_missed_nothing_stale_no_ghosts(
+def test_sixteen_writers_nothing_missed_nothing_stale_no_ghosts(
     pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     enough = threading.Event()
@@ -91,14 +91,14 @@ def test_r1_sixteen_writers_nothing_missed_nothing_stale_no_ghosts(
     run_cycle(pipeline_settings)
     assert len(source_rows(ledger, TURNS)) > WRITERS * SECONDS
     assert_equal(ledger, writer)
-    # R10: late by the cycle and five seconds, however slow the machine is just now; what was still
+    # Late by the cycle and five seconds, however slow the machine is just now; what was still
     # open when the cycle began nobody can have.
     assert max(late) <= 5 + max(open_seconds)
     assert min(lags) <= 10
 
 
 @pytest.mark.measures
-def test_r9_a_backlog_arrives_at_tens_of_thousands_of_rows_a_second(
+def test_a_backlog_arrives_at_tens_of_thousands_of_rows_a_second(
     pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     wide = PipelineSettings(

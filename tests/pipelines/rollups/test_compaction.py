@@ -71,7 +71,7 @@ def test_days_built_one_by_one_become_one_build_and_no_figure_changes(
         # Nothing is scattered now, and the copy that was not published goes.
         assert pipeline_run.compact() == 0
         collect_until(pipeline_run, lambda: writer.value("parts", sql=PARTS) == 2)
-    # What follows builds on it: an old day changes, and its newcomers with it.
+    # The next build rests on it: an old day changes, and its newcomers with it.
     ledger.execute("DELETE FROM turns WHERE received_at < %s", NOON - timedelta(days=1, hours=1))
     run_cycle(pipeline_settings)
     assert_exact(ledger, writer)

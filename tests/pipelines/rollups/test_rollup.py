@@ -171,7 +171,7 @@ def test_rollups_stay_exact_through_inserts_updates_and_deletes(
         assert_exact(ledger, writer)
 
 
-def test_c3_a_turn_forty_days_back_corrects_its_day_and_moves_the_newcomer(
+def test_a_turn_forty_days_back_corrects_its_day_and_moves_the_newcomer(
     pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     ledger.add(turn(user=5), turn(user=6))
@@ -195,7 +195,7 @@ def test_deleting_a_first_turn_makes_the_next_day_the_first(
     assert writer.value("empty", sql="SELECT turns FROM builds ORDER BY day LIMIT 1") == 0
 
 
-def test_c2_rebuilt_three_times_the_rows_are_the_same(
+def test_rebuilt_three_times_the_rows_are_the_same(
     pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     chance = random.Random(2)

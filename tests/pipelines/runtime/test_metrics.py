@@ -251,7 +251,7 @@ def test_a_taken_port_does_not_stop_the_pipelines(server: HTTPServer, tmp_path: 
 
 @pytest.mark.parametrize(("argument", "expected"), [("grpc", "True"), ("run", "False")])
 def test_only_the_code_server_itself_exports(argument: str, expected: str) -> None:
-    # What a run sees: the arguments of the code server, though it was started with others.
+    # A run sees the arguments of the code server, though it was started with others.
     script = (
         "import sys; sys.argv = ['dagster', 'api', 'grpc'];"
         "from pipelines.runtime.metrics_server import is_code_server; print(is_code_server())"

@@ -1,4 +1,4 @@
-"""Who gets past the guard of Dagster's page: by name, by origin, by account. Over real HTTP."""
+"""The guard of Dagster's page: names, origins, accounts. Over real HTTP."""
 
 from __future__ import annotations
 
@@ -263,7 +263,7 @@ async def test_a_page_that_asks_for_many_things_asks_the_api_once(
             assert 1 <= int(limited.headers["retry-after"]) <= 60
 
 
-def test_without_the_api_nobody_gets_in() -> None:
+def test_without_the_api_every_login_is_refused() -> None:
     with guarded(login=ApiLogin(NOWHERE)) as url:
         answer = httpx.get(url, auth=("ann", PASSWORD), timeout=90)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")

@@ -1,4 +1,4 @@
-"""The code server ends when it is told to, also when Dagster's own server does not."""
+"""The code server ends on SIGTERM, also when Dagster's own server does not."""
 
 from __future__ import annotations
 

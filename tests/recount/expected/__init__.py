@@ -1,4 +1,4 @@
-"""What each report must answer. Nothing of the product's own arithmetic is used here."""
+"""The expected answer of each report, without the product's own arithmetic."""
 
 from __future__ import annotations
 

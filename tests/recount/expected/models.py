@@ -18,7 +18,7 @@ COLUMNS = (
     *(f"{kind}_p{percent}_ms" for kind in ("latency", "ttft") for percent in (50, 95, 99)),
 )
 OF_ASKED = ("asked_turns", "handed_over", "fallback_rate")
-"""What is stated of the model that was asked; the rest is of the one that turns are booked on."""
+"""Figures of the model that was asked; the others are of the one that turns are booked on."""
 POINT = (
     *("start", "cost_usd", "unpriced_turns", "tokens", "active_users", "served_users"),
     "cost_per_served_user_usd",

@@ -86,7 +86,7 @@ def lifecycle(view: View) -> Expected:
     starts = sorted({view.report.first_day_of(day, bucket) for day in range(first, last + 1)})
     found: list[Row] = []
     for start in starts:
-        # Days that have not come yet hold nobody, and nobody leaves on them.
+        # Days that have not come yet have no people, and no one churns on them.
         end = _end(view, start, bucket)
         here = range(start, min(end, view.today + 1))
         now = _union(active, here)

@@ -1,4 +1,4 @@
-"""A ClickHouse that is older than this project is refused, by whoever opens it."""
+"""A ClickHouse that is too old is refused by every service."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Every statement of the reports: understood by the engine, asked by one function, exactly.
 
-C5: parameters are values, never SQL, and a reader can neither write nor reach files or networks.
+Parameters are values, never SQL, and a reader can neither write nor reach files or networks.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ HOSTILE = (
 )
 
 
-async def test_c5_a_parameter_is_a_value_whatever_it_holds(replica: Replica, reader: Reader):
+async def test_a_parameter_is_a_value_whatever_it_holds(replica: Replica, reader: Reader):
     replica.store([*(turn(NOW, model_used=value) for value in HOSTILE), turn(NOW, user=2)])
     replica.publish(NOW)
     snapshot = await resolve_snapshot(reader)
@@ -155,12 +155,12 @@ async def test_c5_a_parameter_is_a_value_whatever_it_holds(replica: Replica, rea
         "SELECT 1 SETTINGS max_execution_time = 0",
     ],
 )
-async def test_c5_a_reader_neither_writes_nor_leaves_the_warehouse(reader: Reader, sql: str):
+async def test_a_reader_neither_writes_nor_leaves_the_warehouse(reader: Reader, sql: str):
     with pytest.raises(WarehouseError):
         await reader.rows("intruder", sql, {})
 
 
-async def test_c5_limits_of_a_reader_hold(warehouse_settings: WarehouseSettings):
+async def test_limits_of_a_reader_hold(warehouse_settings: WarehouseSettings):
     frugal = warehouse_settings.model_copy(update={"query_max_rows": 1_000})
     reader = Reader(frugal)
     with pytest.raises(QueryTooExpensiveError):

@@ -1,4 +1,4 @@
-"""What a query may say, and the place that is named when it may not."""
+"""Valid queries, and the place that the error of an invalid one names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who comes and who returns, counted from sets of people per day."""
+"""New, returning and leaving people, counted from sets of people per day."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ async def test_a_look_at_the_source_moves_data_through_without_a_new_publication
     replica.store([turn(NOW, user=2)])
     replica.publish(NOW + timedelta(minutes=1))
     newest = await resolve_snapshot(reader, known=after)
-    # What was said of the publication before does not hold for the next.
+    # The age of the publication before is not that of the next.
     assert newest.data_through == NOW + timedelta(minutes=1)
 
 
@@ -293,7 +293,7 @@ async def test_people_churn_when_their_latest_turn_turns_28_days_old(
     ]
 
 
-async def test_nobody_churns_on_a_day_that_has_not_come(replica: Replica, reader: Reader):
+async def test_no_one_churns_on_a_day_that_has_not_come(replica: Replica, reader: Reader):
     replica.store([turn(NOW - timedelta(days=27), user=1)])
     replica.publish(NOW)
     snapshot = await resolve_snapshot(reader)

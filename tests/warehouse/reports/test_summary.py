@@ -122,9 +122,7 @@ async def test_the_period_before_ends_where_this_one_ends_now(replica: Replica, 
     assert len(series.previous) == 7
 
 
-async def test_c4_people_of_a_week_and_a_month_are_unions_never_sums(
-    replica: Replica, reader: Reader
-):
+async def test_people_of_a_week_and_a_month_are_unions_never_sums(replica: Replica, reader: Reader):
     replica.store([turn(NOW - timedelta(days=day), user=1 + day % 2) for day in range(30)])
     replica.publish(NOW)
     snapshot = await resolve_snapshot(reader)
