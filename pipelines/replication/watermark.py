@@ -15,7 +15,6 @@ from warehouse.clickhouse.client import Writer
 LAST = """
 SELECT * FROM watermarks ORDER BY epoch DESC, watermark DESC, sequence DESC LIMIT 1
 """
-COLLECT = "ALTER TABLE watermarks DELETE WHERE sequence < {before:UInt64}"
 
 
 @dataclass(frozen=True, slots=True)

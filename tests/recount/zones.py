@@ -88,10 +88,6 @@ class Zone:
     def day(self, number: int) -> int:
         return int(self.days(np.array([number], np.int64))[0])
 
-    def starts_of_days(self, first: int, last: int) -> list[int]:
-        """The first moment of each day, ends included; of a skipped day that of the next."""
-        return [self.midnight(day) for day in range(first, last + 1)]
-
     @cache  # noqa: B019 # zones live as long as the process
     def midnight(self, day: int) -> int:
         """The first moment at which the calendar shows the day, or a later one."""

@@ -8,10 +8,10 @@ from tests.recount.expected.dashboard import dashboard
 from tests.recount.expected.dialogs import dialogs
 from tests.recount.expected.funnel import funnel
 from tests.recount.expected.heatmap import heatmap
+from tests.recount.expected.metadata import catalogue, dimensions, freshness, quality
 from tests.recount.expected.models import costs, models
 from tests.recount.expected.people import lifecycle, retention, stickiness
 from tests.recount.expected.query import query
-from tests.recount.expected.states import catalogue, dimensions, freshness, quality
 from tests.recount.expected.totals import activity, summary
 from tests.recount.expected.users import users_top
 from tests.recount.view import Expected, View
