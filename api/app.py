@@ -63,7 +63,7 @@ from common.errors import SettingError
 from common.postgres import Sessions, create_engine
 from common.sealing import OpeningPolicy, Vault
 from common.settings import DatabaseSettings, DataKeySettings, ReportSettings
-from warehouse.clickhouse.client import Reader as ClickHouseReader
+from warehouse.clickhouse.client import ClickHouseReader
 from warehouse.clickhouse.reader import Reader
 from warehouse.settings import WarehouseSettings
 from warehouse.snapshot import resolve

@@ -65,7 +65,7 @@ _OF_HOURS = (PeriodName.DAY, PeriodName.LAST_24_HOURS)
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TimeRange:
     """Moments `[since, until)`, UTC."""
 
     since: datetime
@@ -85,8 +85,8 @@ class Period:
     bucket: Bucket
 
     @property
-    def span(self) -> Span:
-        return Span(self.since, self.until)
+    def span(self) -> TimeRange:
+        return TimeRange(self.since, self.until)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -96,7 +96,7 @@ class Period:
         """Whether data known up to `data_through` leave a part of the period open."""
         return data_through < self.until
 
-    def previous(self, *, data_through: datetime) -> Span:
+    def previous(self, *, data_through: datetime) -> TimeRange:
         """The period before, cut at the same point as this one is cut by `data_through`.
 
         Whole days are moved on the zone's calendar, so 09:30 is compared with 09:30 also across a
@@ -107,11 +107,13 @@ class Period:
         if self.name not in _OF_HOURS and all(_is_midnight(e, self.zone) for e in edges):
             first, end = (edge.astimezone(self.zone).date() for edge in edges)
             days = (end - first).days
-            return Span(_move_days(self.since, -days, self.zone), _move_days(cut, -days, self.zone))
+            return TimeRange(
+                _move_days(self.since, -days, self.zone), _move_days(cut, -days, self.zone)
+            )
         length = self.until - self.since
-        return Span(self.since - length, cut - length)
+        return TimeRange(self.since - length, cut - length)
 
-    def bucket_starts(self, span: Span | None = None) -> list[datetime]:
+    def bucket_starts(self, span: TimeRange | None = None) -> list[datetime]:
         """The start of every bucket that the period (or `span`) touches, UTC, ascending.
 
         The first one may lie before `since`, when a period does not start on a bucket.

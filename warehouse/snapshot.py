@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from warehouse.clickhouse.reader import ArrayLiteral, Reader
 from warehouse.clickhouse.statements import statement
-from warehouse.periods import Span, ceil_to_quarter, midnight
+from warehouse.periods import TimeRange, ceil_to_quarter, midnight
 from warehouse.tiers import touched_days
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -83,7 +83,7 @@ class Snapshot:
         """Age of the answer at `now`, never negative."""
         return max(0.0, (now.astimezone(UTC) - self.data_through).total_seconds())
 
-    def data_through_of(self, span: Span | None) -> datetime:
+    def data_through_of(self, span: TimeRange | None) -> datetime:
         """The oldest state that an answer about the span rests on: days withheld count.
 
         None: of all days.
@@ -96,7 +96,7 @@ class Snapshot:
         )
         return min((self.data_through, *withheld))
 
-    def as_old_as(self, span: Span | None) -> Snapshot:
+    def as_old_as(self, span: TimeRange | None) -> Snapshot:
         """The same, with the age that an answer about the span has to state."""
         return replace(self, data_through=self.data_through_of(span))
 

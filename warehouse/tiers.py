@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from warehouse.periods import Span, midnight
+from warehouse.periods import TimeRange, midnight
 
 NO_DAYS = (date(1970, 1, 2), date(1970, 1, 1))
 """First and last of no days."""
@@ -24,11 +24,11 @@ class SplitSpan:
     first_day: date
     last_day: date
     """Inclusive; before `first_day` when the span holds no whole day."""
-    days: Span
+    days: TimeRange
     """The moments of the whole days; empty at `since` without any."""
 
 
-def split_span(span: Span, report_zone: ZoneInfo) -> SplitSpan:
+def split_span(span: TimeRange, report_zone: ZoneInfo) -> SplitSpan:
     """The whole days come from the daily tier, the rest from the finer one: both are exact."""
     first = _day_of(span.since, report_zone)
     if midnight(first, report_zone) < span.since:
@@ -36,8 +36,8 @@ def split_span(span: Span, report_zone: ZoneInfo) -> SplitSpan:
     end = _day_of(span.until, report_zone)
     begins, ends = midnight(first, report_zone), midnight(end, report_zone)
     if ends <= begins:
-        return SplitSpan(*NO_DAYS, Span(span.since, span.since))
-    return SplitSpan(first, end - timedelta(days=1), Span(begins, ends))
+        return SplitSpan(*NO_DAYS, TimeRange(span.since, span.since))
+    return SplitSpan(first, end - timedelta(days=1), TimeRange(begins, ends))
 
 
 def split_by_tier(
@@ -62,7 +62,7 @@ def split_by_tier(
     return whole, parts
 
 
-def touched_days(span: Span, report_zone: ZoneInfo) -> tuple[date, date]:
+def touched_days(span: TimeRange, report_zone: ZoneInfo) -> tuple[date, date]:
     """First and last day of the report zone that the span touches, whole or in part."""
     return (
         _day_of(span.since, report_zone),

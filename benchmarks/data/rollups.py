@@ -51,7 +51,7 @@ from benchmarks.timing import Times, alternately, machine, table
 from common.settings import DatabaseSettings
 from warehouse import reports
 from warehouse.clickhouse import reader as reading
-from warehouse.clickhouse.client import Reader, Writer
+from warehouse.clickhouse.client import ClickHouseReader, Writer
 from warehouse.moments import zone_named
 from warehouse.periods import Bucket, Period, PeriodName, midnight
 from warehouse.settings import WarehouseSettings
@@ -75,7 +75,7 @@ Answer = Callable[[], Awaitable[list[tuple[Any, ...]]]]
 class Ours:
     """The product's reports, through the reader of its API, at a snapshot that is known."""
 
-    def __init__(self, reader: reading.Reader, snapshot: Snapshot, tz: str) -> None:
+    def __init__(self, reader: reading.ClickHouseReader, snapshot: Snapshot, tz: str) -> None:
         zone = zone_named(tz)
         first = SINCE.date() + timedelta(days=0 if tz == "UTC" else 1)
         last = SINCE.date() + timedelta(days=DAYS)
@@ -118,7 +118,7 @@ Report = Callable[[Ours], Awaitable[list[tuple[Any, ...]]]]
 
 
 def alternatives(
-    reader: reading.Reader, connection: asyncpg.Connection, snapshot: Snapshot
+    reader: reading.ClickHouseReader, connection: asyncpg.Connection, snapshot: Snapshot
 ) -> dict[str, dict[str, Answer]]:
     """Question -> contender -> how it is asked."""
     here, there = Ours(reader, snapshot, "UTC"), Ours(reader, snapshot, OTHER_ZONE)
@@ -175,7 +175,7 @@ async def measure(
 
     Without a database PostgreSQL is left out.
     """
-    reader = Reader(settings.model_copy(update={"query_max_seconds": 60}))
+    reader = ClickHouseReader(settings.model_copy(update={"query_max_seconds": 60}))
     connection = await asyncpg.connect(database.libpq_url) if database else None
     try:
         snapshot = await resolve_snapshot(reader)

@@ -34,7 +34,7 @@ from embedded.stack.smoke import isolated_plan
 from pipelines.cycle import run_cycle
 from pipelines.settings import PipelineSection, PipelineSettings
 from warehouse import reports
-from warehouse.clickhouse.client import Reader
+from warehouse.clickhouse.client import ClickHouseReader
 from warehouse.periods import Bucket, Period, PeriodName
 from warehouse.settings import WarehouseSettings
 from warehouse.snapshot import resolve
@@ -154,7 +154,7 @@ def _check(plan: Plan, progress: Progress) -> CheckResult:
 
 async def _api_totals(plan: Plan, picked: Picked) -> dict[str, float]:
     """The same range, from the report that the API answers with."""
-    reader = Reader(_warehouse(plan))
+    reader = ClickHouseReader(_warehouse(plan))
     try:
         answer = await reports.summary(
             reader,

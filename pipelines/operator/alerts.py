@@ -17,10 +17,10 @@ from pipelines.operator.anomalies import (
     hour_anomalies,
 )
 from pipelines.operator.outbox import OperatorMessage, write
-from pipelines.operator.texts import TEXTS, Texts
+from pipelines.operator.texts import TEXTS, OperatorTexts
 from pipelines.settings import PipelineSettings
 from warehouse import reports
-from warehouse.clickhouse.client import Reader
+from warehouse.clickhouse.client import ClickHouseReader
 from warehouse.periods import Bucket, Period, PeriodName
 from warehouse.snapshot import Snapshot, resolve
 
@@ -41,7 +41,7 @@ def send_notices(settings: PipelineSettings, now: datetime) -> list[str]:
 async def make_notices(settings: PipelineSettings, now: datetime) -> list[OperatorMessage]:
     """Anomalies and problems with the data now, at one snapshot."""
     texts = TEXTS[settings.pipelines.default_language]
-    reader = Reader(settings.warehouse)
+    reader = ClickHouseReader(settings.warehouse)
     try:
         snapshot = await resolve(reader)
         figures = await _figures(reader, snapshot, texts, now)
@@ -59,7 +59,7 @@ async def make_notices(settings: PipelineSettings, now: datetime) -> list[Operat
 
 
 async def _figures(
-    reader: Reader, snapshot: Snapshot, texts: Texts, now: datetime
+    reader: ClickHouseReader, snapshot: Snapshot, texts: OperatorTexts, now: datetime
 ) -> list[OperatorMessage]:
     hour = now.astimezone(snapshot.zone).replace(minute=0, second=0, microsecond=0)
     until = hour.astimezone(UTC)

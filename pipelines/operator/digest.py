@@ -14,7 +14,7 @@ from pipelines.operator.outbox import OperatorMessage, write
 from pipelines.operator.texts import TEXTS
 from pipelines.settings import PipelineSettings
 from warehouse import reports
-from warehouse.clickhouse.client import Reader
+from warehouse.clickhouse.client import ClickHouseReader
 from warehouse.periods import Bucket, Period, PeriodName, midnight
 from warehouse.snapshot import resolve
 
@@ -40,7 +40,7 @@ def yesterday(settings: PipelineSettings, now: datetime) -> date:
 async def make_digest(settings: PipelineSettings, day: date) -> OperatorMessage:
     """The digest of one day of the report zone, at one snapshot."""
     zone = ZoneInfo(settings.report.report_timezone)
-    reader = Reader(settings.warehouse)
+    reader = ClickHouseReader(settings.warehouse)
     try:
         snapshot = await resolve(reader)
         totals = (

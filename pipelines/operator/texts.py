@@ -15,7 +15,7 @@ Language = Literal["en", "ru"]
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
+class OperatorTexts:
     """One language."""
 
     weekdays: Sequence[str]
@@ -107,7 +107,7 @@ class Texts:
         return self.phrases["through"].format(moment=f"{moment:%d.%m. %H:%M}")
 
 
-ENGLISH = Texts(
+ENGLISH = OperatorTexts(
     weekdays=("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
     months=(
         *("January", "February", "March", "April", "May", "June", "July"),
@@ -140,7 +140,7 @@ ENGLISH = Texts(
         "chart": "User messages per day",
     },
 )
-RUSSIAN = Texts(
+RUSSIAN = OperatorTexts(
     weekdays=(
         *("Понедельник", "Вторник", "Среда", "Четверг"),
         *("Пятница", "Суббота", "Воскресенье"),
@@ -176,4 +176,4 @@ RUSSIAN = Texts(
         "chart": "Сообщения по дням",
     },
 )
-TEXTS: Mapping[Language, Texts] = {"en": ENGLISH, "ru": RUSSIAN}
+TEXTS: Mapping[Language, OperatorTexts] = {"en": ENGLISH, "ru": RUSSIAN}

@@ -42,7 +42,7 @@ _OBSERVATIONS = ("observed_value", "unexpected_count", "element_count", "missing
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ExpectationResult:
     """The result of one expectation."""
 
     asset: str
@@ -53,7 +53,7 @@ class Result:
 
 def validate(
     settings: PipelineSettings, *, since: date, until: date, assets: Collection[str] = tuple(CHECKS)
-) -> list[Result]:
+) -> list[ExpectationResult]:
     """Validate the days from `since` to `until`, both included, of the report zone."""
     with Writer(settings.warehouse) as writer:
         state = Watermarks(writer).last()
@@ -69,7 +69,7 @@ def validate(
         context = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = ProgressBarsConfig(globally=False)
         source = context.data_sources.add_pandas("warehouse")
-        results: list[Result] = []
+        results: list[ExpectationResult] = []
         for asset, name, suite in _FRAMES:
             if asset not in assets:
                 continue
@@ -86,12 +86,12 @@ def validate(
         return results
 
 
-def _results(outcome: Any) -> Iterator[Result]:
+def _results(outcome: Any) -> Iterator[ExpectationResult]:
     assets = {check: asset for asset, checks in CHECKS.items() for check in checks}
     for result in outcome.results:
         check = result.expectation_config.meta["check"]
         observed = {key: result.result[key] for key in _OBSERVATIONS if key in result.result}
-        yield Result(
+        yield ExpectationResult(
             asset=assets[check],
             check=check,
             passed=bool(result.success),
@@ -99,7 +99,7 @@ def _results(outcome: Any) -> Iterator[Result]:
         )
 
 
-def _record(writer: Writer, results: list[Result], *, run_id: UUID) -> None:
+def _record(writer: Writer, results: list[ExpectationResult], *, run_id: UUID) -> None:
     now = datetime.now(UTC)
     writer.insert(
         "checks",

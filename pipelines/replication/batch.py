@@ -199,7 +199,7 @@ class Replication:
             written_at=status.clock,
         )
         self._source.checkpoint(batch_id=opening.batch_id, previous=None, epoch=epoch)
-        self._step("epoch echoed")
+        self._step("epoch checkpoint written")
         stored = self._watermarks.write(opening)
         self._step("epoch opened")
         return stored
@@ -278,7 +278,7 @@ class Replication:
     def _finish(self, state: Watermark, status: SourceStatus) -> Watermark:
         batch_id = uuid4()
         self._source.checkpoint(batch_id=batch_id, previous=state.batch_id, epoch=state.epoch)
-        self._step("echoed")
+        self._step("checkpoint written")
         finished = self._watermarks.write(
             replace(
                 state,

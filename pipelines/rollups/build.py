@@ -15,7 +15,7 @@ from common import zones
 from common.log import get_logger
 from pipelines.replication.batch import Step, no_step
 from pipelines.replication.watermark import Watermark
-from pipelines.rollups.checks import BlockingChecks, Failure
+from pipelines.rollups.checks import BlockingChecks, CheckFailure
 from pipelines.rollups.compaction import Compaction
 from pipelines.rollups.day_tables import DayTables, day_edges
 from pipelines.rollups.publish import (
@@ -39,7 +39,7 @@ class Publication:
     watermark: int
     days: tuple[date, ...]
     withheld: tuple[date, ...]
-    failures: tuple[Failure, ...]
+    failures: tuple[CheckFailure, ...]
     rows_differ: int
     turns: int
     seconds: float

@@ -94,7 +94,7 @@ def check_hours(writer: Writer, *, clock: Clock) -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class CheckFailure:
     """One day that failed one check."""
 
     check: str
@@ -109,10 +109,10 @@ class BlockingChecks:
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
 
-    def run(self, builds: Sequence[Mapping[str, Any]]) -> list[Failure]:
+    def run(self, builds: Sequence[Mapping[str, Any]]) -> list[CheckFailure]:
         """Check each chunk of days; `builds` are the parameters of the build's statements."""
         failures = [
-            Failure(check, row["day"], row["observed"], row["expected"])
+            CheckFailure(check, row["day"], row["observed"], row["expected"])
             for parameters in builds
             for check in BLOCKING
             for row in self._writer.rows(f"checks/{check}", parameters)
@@ -121,7 +121,7 @@ class BlockingChecks:
             self._record(failures)
         return failures
 
-    def _record(self, failures: Sequence[Failure]) -> None:
+    def _record(self, failures: Sequence[CheckFailure]) -> None:
         now = datetime.now(UTC)
         last = self._writer.rows("last check", {"suite": SUITE}, sql=LAST_RECORDED)
         recently = last and last[0]["checked_at"] > now - PASSES_RECORDED_EVERY

@@ -95,7 +95,7 @@ class PipelineCollector(Collector):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class SourceReading:
     """The metrics of a source, and the monotonic second at which it was asked."""
 
     asked_at: float
@@ -110,7 +110,7 @@ class MetricSourceReader:
 
     def __init__(self, part: MetricSource) -> None:
         self.part = part
-        self.last: Reading | None = None
+        self.last: SourceReading | None = None
         self._beginning = threading.Lock()
         self._attempt: Future[bool] | None = None
 
@@ -131,7 +131,7 @@ class MetricSourceReader:
     def _read(self, attempt: Future[bool]) -> None:
         asked_at = time.monotonic()
         try:
-            self.last = Reading(asked_at, list(self.part.read()))
+            self.last = SourceReading(asked_at, list(self.part.read()))
         except (WarehouseError, DagsterError, SQLAlchemyError, OSError) as error:
             log.warning("not measured", store=self.part.name, cause=type(error).__name__)
             attempt.set_result(False)

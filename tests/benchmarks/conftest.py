@@ -11,7 +11,7 @@ from benchmarks.data.ledger import fill_clickhouse, fill_postgres, publish
 from benchmarks.data.stores import migrate
 from common.settings import DatabaseSettings
 from tests.clickhouse_process import ClickHouseProcess
-from warehouse.clickhouse.client import Reader, Writer
+from warehouse.clickhouse.client import ClickHouseReader, Writer
 from warehouse.settings import WarehouseSettings
 
 TURNS = 60_000
@@ -43,7 +43,7 @@ def warehouse(clickhouse_server: ClickHouseProcess) -> Iterator[WarehouseSetting
 
 
 @pytest.fixture
-async def reader(warehouse: WarehouseSettings) -> AsyncIterator[Reader]:
-    reader = Reader(warehouse)
+async def reader(warehouse: WarehouseSettings) -> AsyncIterator[ClickHouseReader]:
+    reader = ClickHouseReader(warehouse)
     yield reader
     await reader.close()

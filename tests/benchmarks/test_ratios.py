@@ -14,13 +14,13 @@ import asyncpg
 import pytest
 
 from benchmarks.data.ledger import DAYS
-from benchmarks.data.rollups import OTHER_ZONE, Ours, contenders
+from benchmarks.data.rollups import OTHER_ZONE, Ours, alternatives
 from benchmarks.timing import alternately
 from common.settings import DatabaseSettings
 from pipelines.source.columns import TURNS as REPLICATED_TURNS
 from pipelines.source.postgres import Source
 from tests.benchmarks.conftest import TURNS
-from warehouse.clickhouse.client import Reader
+from warehouse.clickhouse.client import ClickHouseReader
 from warehouse.snapshot import resolve
 
 QUESTIONS = ("series", "totals", "retention")
@@ -33,7 +33,7 @@ DEARER_IN_PAGES = 8
 class Estimating:
     """A reader that asks how much each statement would read, and remembers it."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: ClickHouseReader) -> None:
         self._reader = reader
         self.parts = 0
         self.rows_read = 0
@@ -53,7 +53,7 @@ class Estimating:
 class Planning:
     """A reader that asks for the pipeline of each statement, and remembers it."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: ClickHouseReader) -> None:
         self._reader = reader
         self.pipelines = ""
 
@@ -70,11 +70,11 @@ class Planning:
 
 @pytest.mark.measures
 async def test_reports_are_exact_and_faster_than_postgres_even_on_a_small_ledger(
-    reader: Reader, ledger: DatabaseSettings
+    reader: ClickHouseReader, ledger: DatabaseSettings
 ) -> None:
     connection = await asyncpg.connect(ledger.libpq_url)
     snapshot = await resolve(reader)
-    asked = contenders(reader, connection, snapshot)
+    asked = alternatives(reader, connection, snapshot)
     for question, ways in asked.items():
         answers = {name: await ask() for name, ask in ways.items() if name == "facts"}
         if "postgres" in ways:
@@ -96,17 +96,21 @@ async def test_reports_are_exact_and_faster_than_postgres_even_on_a_small_ledger
     assert taken["postgres"] > taken["ours"]
 
 
-async def test_a_month_is_read_from_one_part_and_a_row_for_each_day(reader: Reader) -> None:
+async def test_a_month_is_read_from_one_part_and_a_row_for_each_day(
+    reader: ClickHouseReader,
+) -> None:
     for question in QUESTIONS:
         snapshot = await resolve(reader)
         estimating = Estimating(reader)
-        asked = contenders(estimating, None, snapshot)
+        asked = alternatives(estimating, None, snapshot)
         assert await asked[question]["ours"]()
         assert estimating.parts == 1, question
         assert estimating.rows_read <= 2 * DAYS < TURNS / 500, question
 
 
-async def test_a_month_of_quarters_is_read_by_two_threads_where_two_are(reader: Reader) -> None:
+async def test_a_month_of_quarters_is_read_by_two_threads_where_two_are(
+    reader: ClickHouseReader,
+) -> None:
     planning = Planning(reader)
     there = Ours(planning, await resolve(reader), OTHER_ZONE)
     assert await there.series()

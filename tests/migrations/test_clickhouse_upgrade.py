@@ -11,7 +11,7 @@ from tests.clickhouse_process import ClickHouseDatabase
 from tests.conftest import alembic_config
 from tests.warehouse.replica import Replica, turn
 from warehouse import reports
-from warehouse.clickhouse.client import Reader, Writer
+from warehouse.clickhouse.client import ClickHouseReader, Writer
 from warehouse.periods import Bucket, PeriodName, resolve
 from warehouse.settings import WarehouseSettings
 from warehouse.snapshot import resolve as resolve_snapshot
@@ -107,7 +107,7 @@ async def test_figures_stay_until_every_day_is_built_again(
 
         command.upgrade(config, "head")
 
-        reader = Reader(settings)
+        reader = ClickHouseReader(settings)
         about = {"period": resolve(PeriodName.WEEK, now=NOW, tz="UTC", bucket=Bucket.DAY)}
         narrow = reports.Filters(chat_type="private")
         before = await resolve_snapshot(reader)

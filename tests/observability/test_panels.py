@@ -21,7 +21,7 @@ from tests.observability.conftest import Demo
 from tests.observability.constants import MOST_ACTIVE_PEOPLE
 from tests.programs import program
 from warehouse import reports
-from warehouse.clickhouse.client import Reader
+from warehouse.clickhouse.client import ClickHouseReader
 from warehouse.periods import Bucket, Period, PeriodName
 from warehouse.settings import WarehouseSettings
 from warehouse.snapshot import Snapshot, resolve
@@ -135,14 +135,14 @@ def test_panels_that_promtool_did_not_see_are_not_called_right(
 
 
 @pytest.fixture
-async def reader(demo: Demo) -> AsyncIterator[Reader]:
-    reader = Reader(demo.settings)
+async def reader(demo: Demo) -> AsyncIterator[ClickHouseReader]:
+    reader = ClickHouseReader(demo.settings)
     yield reader
     await reader.close()
 
 
 @pytest.fixture
-async def snapshot(reader: Reader) -> Snapshot:
+async def snapshot(reader: ClickHouseReader) -> Snapshot:
     return await resolve(reader)
 
 
@@ -193,7 +193,7 @@ async def test_totals_are_those_of_the_api(
     filters: dict[str, str],
     demo: Demo,
     asker: Asker,
-    reader: Reader,
+    reader: ClickHouseReader,
     snapshot: Snapshot,
 ) -> None:
     answer = await reports.summary(
@@ -211,7 +211,7 @@ async def test_totals_are_those_of_the_api(
 
 @pytest.mark.parametrize("tz", ["UTC", "Asia/Kathmandu", "Europe/Berlin", "America/New_York"])
 async def test_series_are_those_of_the_api_on_the_pickers_clock(
-    tz: str, demo: Demo, asker: Asker, reader: Reader, snapshot: Snapshot
+    tz: str, demo: Demo, asker: Asker, reader: ClickHouseReader, snapshot: Snapshot
 ) -> None:
     points = (
         await reports.activity(reader, snapshot=snapshot, period=period(demo, 20, tz=tz))
@@ -229,7 +229,7 @@ async def test_series_are_those_of_the_api_on_the_pickers_clock(
 
 
 async def test_models_are_those_of_the_api(
-    demo: Demo, asker: Asker, reader: Reader, snapshot: Snapshot
+    demo: Demo, asker: Asker, reader: ClickHouseReader, snapshot: Snapshot
 ) -> None:
     models = (await reports.models(reader, snapshot=snapshot, period=period(demo, 7))).models
     rows = asker.ask(BY_TITLE["Models"].statement, picked(demo)).rows
@@ -246,7 +246,7 @@ async def test_models_are_those_of_the_api(
 
 
 async def test_costs_per_person_and_fallbacks_are_those_of_the_api(
-    demo: Demo, asker: Asker, reader: Reader, snapshot: Snapshot
+    demo: Demo, asker: Asker, reader: ClickHouseReader, snapshot: Snapshot
 ) -> None:
     about: dict[str, Any] = {"snapshot": snapshot, "period": period(demo, 7)}
     costs = await reports.costs(reader, **about)
@@ -265,7 +265,7 @@ async def test_costs_per_person_and_fallbacks_are_those_of_the_api(
 
 
 async def test_top_people_are_those_of_the_api(
-    demo: Demo, asker: Asker, reader: Reader, snapshot: Snapshot
+    demo: Demo, asker: Asker, reader: ClickHouseReader, snapshot: Snapshot
 ) -> None:
     people = await reports.top_users(
         reader, snapshot=snapshot, period=period(demo, 7), by=reports.TopUsersBy.MESSAGES, limit=20
@@ -277,7 +277,7 @@ async def test_top_people_are_those_of_the_api(
 
 
 async def test_stickiness_and_lifecycle_are_those_of_the_api(
-    demo: Demo, asker: Asker, reader: Reader, snapshot: Snapshot
+    demo: Demo, asker: Asker, reader: ClickHouseReader, snapshot: Snapshot
 ) -> None:
     zone = ZoneInfo(snapshot.report_timezone)
     whole = Period(
@@ -297,7 +297,7 @@ async def test_stickiness_and_lifecycle_are_those_of_the_api(
 
 
 async def test_the_heatmap_is_that_of_the_api(
-    demo: Demo, asker: Asker, reader: Reader, snapshot: Snapshot
+    demo: Demo, asker: Asker, reader: ClickHouseReader, snapshot: Snapshot
 ) -> None:
     tz = "Asia/Kathmandu"
     cells = (await reports.heatmap(reader, snapshot=snapshot, period=period(demo, 14, tz=tz))).cells
@@ -307,7 +307,7 @@ async def test_the_heatmap_is_that_of_the_api(
 
 
 async def test_retention_and_funnel_are_those_of_the_api(
-    demo: Demo, asker: Asker, reader: Reader, snapshot: Snapshot
+    demo: Demo, asker: Asker, reader: ClickHouseReader, snapshot: Snapshot
 ) -> None:
     found = await reports.retention(reader, snapshot=snapshot, period=period(demo, 39), steps=30)
     rows = asker.ask(BY_TITLE["Retention by first day"].statement, picked(demo, 39)).rows

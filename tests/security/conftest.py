@@ -23,7 +23,7 @@ from tests.api.running import ADMIN_TOKEN, NOW, PASSWORD, PATIENT, api_settings,
 from tests.clickhouse_process import ClickHouseProcess
 from tests.conftest import migrated
 from tests.warehouse.replica import Replica, turn
-from warehouse.clickhouse.client import Reader, Writer
+from warehouse.clickhouse.client import ClickHouseReader, Writer
 from warehouse.settings import WarehouseSettings
 
 # Fixtures of the API's tests that the attacks share.
@@ -32,7 +32,7 @@ __all__ = ["start_api"]
 TLS = ssl.create_default_context()
 
 
-class WatchedDoor(Reader):
+class WatchedDoor(ClickHouseReader):
     """The real reader; keeps every statement that goes through it."""
 
     def __init__(self, settings: WarehouseSettings) -> None:

@@ -21,7 +21,7 @@ from common.settings import DatabaseSettings, Section, load
 from deploy.settings import settings
 from tests.api.running import ADMIN_TOKEN, PASSWORD, StartApi, bearer, register
 from tests.clickhouse_process import ClickHouseProcess
-from warehouse.clickhouse.client import Reader, Writer
+from warehouse.clickhouse.client import ClickHouseReader, Writer
 from warehouse.settings import WarehouseSettings
 
 MARKER = "hunter2marker"
@@ -82,7 +82,7 @@ async def test_no_broken_address_of_clickhouse_shows_its_password(
     except Exception as error:  # noqa: BLE001 # whatever it is, it must not show the password
         shown.append(str(error))
     else:
-        reader = Reader(section)
+        reader = ClickHouseReader(section)
         try:
             await reader.rows("x", "SELECT 1", {})
         except Exception as error:  # noqa: BLE001 # the same

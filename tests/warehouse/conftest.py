@@ -14,7 +14,7 @@ from tests.clickhouse_process import ClickHouseProcess
 from tests.conftest import migrated
 from tests.warehouse.constants import REPORT_ZONE
 from tests.warehouse.replica import Replica, Turn
-from warehouse.clickhouse.client import Reader, Writer
+from warehouse.clickhouse.client import ClickHouseReader, Writer
 from warehouse.settings import WarehouseSettings
 from warehouse.snapshot import Snapshot
 from warehouse.snapshot import resolve as resolve_snapshot
@@ -35,8 +35,8 @@ def writer(warehouse_settings: WarehouseSettings) -> Iterator[Writer]:
 
 
 @pytest.fixture
-async def reader(warehouse_settings: WarehouseSettings) -> AsyncIterator[Reader]:
-    reader = Reader(warehouse_settings)
+async def reader(warehouse_settings: WarehouseSettings) -> AsyncIterator[ClickHouseReader]:
+    reader = ClickHouseReader(warehouse_settings)
     yield reader
     await reader.close()
 
@@ -50,7 +50,7 @@ class PublishOnce(Protocol):
 @pytest.fixture(scope="module")
 def publish_once(warehouse_settings: WarehouseSettings, writer: Writer) -> PublishOnce:
     async def newest() -> Snapshot:
-        reader = Reader(warehouse_settings)
+        reader = ClickHouseReader(warehouse_settings)
         snapshot = await resolve_snapshot(reader)
         await reader.close()
         return snapshot

@@ -11,7 +11,7 @@ from hypothesis import given
 from tests.warehouse.random_ledger import QUESTIONS, Ledger, property_test, seeds
 from warehouse import query, reports
 from warehouse.catalogue import BY_NAME, DIMENSIONS
-from warehouse.clickhouse.client import Reader, Writer
+from warehouse.clickhouse.client import ClickHouseReader, Writer
 from warehouse.periods import Bucket, Period
 from warehouse.query.request import MAX_METRICS
 from warehouse.reports.metric_values import METRIC_VALUES
@@ -23,7 +23,7 @@ assert len(ADDITIVE) <= MAX_METRICS
 
 
 async def rows(
-    reader: Reader,
+    reader: ClickHouseReader,
     snapshot: Snapshot,
     period: Period,
     *,
@@ -52,7 +52,7 @@ def added_up(found: list[tuple[Any, ...]]) -> list[Any]:
 @property_test
 @given(seed=seeds)
 async def test_groups_and_buckets_add_up_to_the_whole_where_the_catalogue_says_so(
-    writer: Writer, reader: Reader, seed: int
+    writer: Writer, reader: ClickHouseReader, seed: int
 ):
     ledger = Ledger(writer, seed)
     snapshot = await resolve_snapshot(reader)
@@ -72,7 +72,9 @@ async def test_groups_and_buckets_add_up_to_the_whole_where_the_catalogue_says_s
     await activated_people_add_up_over_time(reader, snapshot, ledger)
 
 
-async def activated_people_add_up_over_time(reader: Reader, snapshot: Snapshot, ledger: Ledger):
+async def activated_people_add_up_over_time(
+    reader: ClickHouseReader, snapshot: Snapshot, ledger: Ledger
+):
     assert BY_NAME["activated"].additive_over == ("time",)
     for _ in range(QUESTIONS):
         period = ledger.period(Bucket.DAY)

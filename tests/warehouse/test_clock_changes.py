@@ -11,7 +11,7 @@ from common.zones import Clock, ledger_clock
 from tests.warehouse.conftest import EPOCHS
 from tests.warehouse.replica import Replica, turn
 from warehouse import query, reports
-from warehouse.clickhouse.client import Reader, Writer
+from warehouse.clickhouse.client import ClickHouseReader, Writer
 from warehouse.clickhouse.statements import statement
 from warehouse.moments import zone_named
 from warehouse.periods import Bucket, Period, PeriodName, midnight
@@ -35,7 +35,7 @@ def ask(**changes: Any) -> query.QueryRequest:
 
 @pytest.mark.parametrize(("width", "minutes"), [("15m", 15), ("hour", 60)])
 async def test_pages_of_a_repeated_hour_have_each_bucket_once_in_its_order(
-    replica: Replica, reader: Reader, width: str, minutes: int
+    replica: Replica, reader: ClickHouseReader, width: str, minutes: int
 ):
     first = datetime(2026, 10, 25, tzinfo=UTC)
     # Of every bucket another number of turns, so that no two can be taken for each other.
@@ -76,7 +76,7 @@ def days_of(tz: str, first: date, days: int, bucket: Bucket) -> Period:
 
 @pytest.mark.parametrize("tz", DISPUTED)
 async def test_a_day_is_the_sum_of_its_hours_by_the_pinned_zones(
-    writer: Writer, reader: Reader, tz: str
+    writer: Writer, reader: ClickHouseReader, tz: str
 ):
     replica = Replica(writer, zone=tz, epoch=next(EPOCHS))
     begin = midnight(FIRST, zone_named(tz)) - timedelta(hours=4)
@@ -105,7 +105,7 @@ async def test_a_day_is_the_sum_of_its_hours_by_the_pinned_zones(
 
 
 async def test_a_release_of_tzdata_that_moves_days_has_them_built_again(
-    writer: Writer, reader: Reader
+    writer: Writer, reader: ClickHouseReader
 ):
     tz = "America/Edmonton"
     new = ledger_clock(tz)

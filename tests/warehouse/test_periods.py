@@ -16,7 +16,7 @@ from warehouse.periods import (
     Bucket,
     Period,
     PeriodName,
-    Span,
+    TimeRange,
     midnight,
     resolve,
 )
@@ -105,7 +105,7 @@ def test_a_day_that_the_calendar_skips_makes_no_bucket():
 def test_the_period_before_is_cut_where_the_data_end():
     period = resolve(PeriodName.WEEK, now=NOW, tz="UTC")
     before = period.previous(data_through=at("2026-03-18T20:41:00+00:00"))
-    assert before == Span(at("2026-03-05T00:00:00+00:00"), at("2026-03-11T20:45:00+00:00"))
+    assert before == TimeRange(at("2026-03-05T00:00:00+00:00"), at("2026-03-11T20:45:00+00:00"))
 
 
 def test_the_period_before_is_cut_at_the_same_wall_clock_across_a_change_of_clocks():
@@ -124,7 +124,7 @@ def test_a_period_that_is_over_is_compared_with_a_whole_one():
         since=at("2026-03-01T00:00:00+00:00"),
         until=at("2026-03-03T00:00:00+00:00"),
     )
-    assert period.previous(data_through=NOW) == Span(
+    assert period.previous(data_through=NOW) == TimeRange(
         at("2026-02-27T00:00:00+00:00"), at("2026-03-01T00:00:00+00:00")
     )
     assert not period.is_partial_at(NOW)
@@ -198,7 +198,7 @@ def test_hours_are_compared_with_as_many_hours():
     since, until = at("2026-03-30T09:00:00+02:00"), at("2026-03-31T00:00:00+02:00")
     period = resolve(PeriodName.CUSTOM, now=NOW, tz="Europe/Berlin", since=since, until=until)
     before = period.previous(data_through=until)
-    assert before == Span(since - timedelta(hours=15), since)
+    assert before == TimeRange(since - timedelta(hours=15), since)
 
 
 @pytest.mark.parametrize(

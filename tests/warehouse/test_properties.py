@@ -20,14 +20,16 @@ from tests.warehouse.random_ledger import (
     seeds,
 )
 from warehouse import reports
-from warehouse.clickhouse.client import Reader, Writer
+from warehouse.clickhouse.client import ClickHouseReader, Writer
 from warehouse.periods import Bucket, Period, PeriodName
 from warehouse.reports import NO_FILTERS, TopUsersBy
 from warehouse.snapshot import Snapshot
 from warehouse.snapshot import resolve as resolve_snapshot
 
 
-async def totals_equal_a_count_over_the_ledger(reader: Reader, snapshot: Snapshot, ledger: Ledger):
+async def totals_equal_a_count_over_the_ledger(
+    reader: ClickHouseReader, snapshot: Snapshot, ledger: Ledger
+):
     for _ in range(QUESTIONS):
         period, filters = ledger.period(), ledger.filters()
         answer = await reports.summary(reader, snapshot=snapshot, period=period, filters=filters)
@@ -44,7 +46,7 @@ async def totals_equal_a_count_over_the_ledger(reader: Reader, snapshot: Snapsho
 
 
 async def every_point_of_a_series_equals_a_count(
-    reader: Reader, snapshot: Snapshot, ledger: Ledger
+    reader: ClickHouseReader, snapshot: Snapshot, ledger: Ledger
 ):
     for _ in range(QUESTIONS):
         period, filters = ledger.period(), ledger.filters()
@@ -75,7 +77,9 @@ async def every_point_of_a_series_equals_a_count(
             assert is_percentile(point.latency_p95_ms, ledger.brute_force.latencies(turns), 0.95)
 
 
-async def top_users_and_dialogs_equal_a_count(reader: Reader, snapshot: Snapshot, ledger: Ledger):
+async def top_users_and_dialogs_equal_a_count(
+    reader: ClickHouseReader, snapshot: Snapshot, ledger: Ledger
+):
     for _ in range(QUESTIONS):
         period, filters = ledger.period(), ledger.filters()
         by = ledger.chance.choice(list(TopUsersBy))
@@ -117,7 +121,9 @@ async def top_users_and_dialogs_equal_a_count(reader: Reader, snapshot: Snapshot
             assert (dialog.cost_usd, dialog.unpriced_turns) == money(turns)
 
 
-async def models_and_heatmap_equal_a_count(reader: Reader, snapshot: Snapshot, ledger: Ledger):
+async def models_and_heatmap_equal_a_count(
+    reader: ClickHouseReader, snapshot: Snapshot, ledger: Ledger
+):
     for _ in range(QUESTIONS):
         period, filters = ledger.period(), ledger.filters()
         found = ledger.brute_force.select(period.since, period.until, filters)
@@ -163,7 +169,7 @@ async def models_and_heatmap_equal_a_count(reader: Reader, snapshot: Snapshot, l
 @property_test
 @given(seed=seeds)
 async def test_every_report_equals_a_count_over_the_ledger(
-    writer: Writer, reader: Reader, seed: int
+    writer: Writer, reader: ClickHouseReader, seed: int
 ):
     ledger = Ledger(writer, seed)
     snapshot = await resolve_snapshot(reader)
@@ -178,7 +184,7 @@ async def test_every_report_equals_a_count_over_the_ledger(
 
 @pytest.mark.parametrize("periods", [50, pytest.param(200, marks=pytest.mark.long)])
 async def test_any_period_equals_brute_force_for_random_zones_and_ranges(
-    writer: Writer, reader: Reader, periods: int
+    writer: Writer, reader: ClickHouseReader, periods: int
 ):
     ledger = Ledger(writer, seed=2026)
     snapshot = await resolve_snapshot(reader)
@@ -189,7 +195,7 @@ async def test_any_period_equals_brute_force_for_random_zones_and_ranges(
         assert {name: getattr(answer.current, name) for name in expected} == expected, period
 
 
-async def test_a_replay_of_everything_changes_no_answer(writer: Writer, reader: Reader):
+async def test_a_replay_of_everything_changes_no_answer(writer: Writer, reader: ClickHouseReader):
     ledger = Ledger(writer, seed=7)
     period = Period(PeriodName.CUSTOM, ledger.begin, ledger.now, "Asia/Kathmandu", Bucket.DAY)
     before = await reports.activity(reader, snapshot=await resolve_snapshot(reader), period=period)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warehouse.periods import Bucket, Period, PeriodName, Span
+from warehouse.periods import Bucket, Period, PeriodName, TimeRange
 from warehouse.tiers import day_number, run_length_encode, split_by_tier, split_span, touched_days
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -63,20 +63,22 @@ def test_a_range_that_cuts_a_day_needs_quarters_of_that_day():
 
 
 def test_a_total_takes_whole_days_from_the_daily_tier_and_the_edges_from_quarters():
-    span = Span(at("2026-03-27T22:00:00+01:00"), at("2026-03-30T09:15:00+02:00"))
+    span = TimeRange(at("2026-03-27T22:00:00+01:00"), at("2026-03-30T09:15:00+02:00"))
     cut = split_span(span, BERLIN)
     assert (cut.first_day, cut.last_day) == (date(2026, 3, 28), date(2026, 3, 29))
-    assert cut.days == Span(at("2026-03-28T00:00:00+01:00"), at("2026-03-30T00:00:00+02:00"))
+    assert cut.days == TimeRange(at("2026-03-28T00:00:00+01:00"), at("2026-03-30T00:00:00+02:00"))
 
 
 def test_a_total_within_a_day_takes_nothing_from_the_daily_tier():
-    cut = split_span(Span(at("2026-03-28T01:00:00+01:00"), at("2026-03-28T23:00:00+01:00")), BERLIN)
+    cut = split_span(
+        TimeRange(at("2026-03-28T01:00:00+01:00"), at("2026-03-28T23:00:00+01:00")), BERLIN
+    )
     assert cut.first_day > cut.last_day
     assert cut.days.since == cut.days.until
 
 
 def test_a_span_touches_the_days_that_it_cuts_but_not_the_one_that_it_ends_at():
-    span = Span(at("2026-03-27T22:00:00+01:00"), at("2026-03-30T00:00:00+02:00"))
+    span = TimeRange(at("2026-03-27T22:00:00+01:00"), at("2026-03-30T00:00:00+02:00"))
     assert touched_days(span, BERLIN) == (date(2026, 3, 27), date(2026, 3, 29))
 
 

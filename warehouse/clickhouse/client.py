@@ -198,7 +198,7 @@ class Writer:
         return {**self._limits, "log_comment": name}
 
 
-class Reader:
+class ClickHouseReader:
     """The asynchronous connection of everyone who only asks. Opens on first use.
 
     The user's profile makes it read-only; limits are sent with every query.

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from warehouse.catalogue import SUM_COLUMNS
 from warehouse.clickhouse.reader import Reader
-from warehouse.periods import Span
+from warehouse.periods import TimeRange
 from warehouse.reports.parameters import Parameters, Row, ask, figures_parameters, is_filtered
 from warehouse.reports.shapes import Filters
 from warehouse.snapshot import Snapshot
@@ -48,7 +48,7 @@ async def figures(
     reader: Reader,
     *,
     snapshot: Snapshot,
-    spans: Sequence[tuple[Span, Sequence[datetime]]],
+    spans: Sequence[tuple[TimeRange, Sequence[datetime]]],
     filters: Filters,
 ) -> list[Figures]:
     """Totals and buckets of each span, all of them in one statement.

@@ -10,7 +10,7 @@ from typing import Any
 
 from warehouse.clickhouse.reader import ArrayLiteral, Reader
 from warehouse.clickhouse.statements import statement
-from warehouse.periods import Period, Span, midnight
+from warehouse.periods import Period, TimeRange, midnight
 from warehouse.reports.shapes import Filters
 from warehouse.snapshot import Snapshot
 from warehouse.tiers import (
@@ -62,7 +62,7 @@ def is_filtered(filters: Filters) -> bool:
     return (filters.chat_type, filters.language, filters.model) != (None, None, None)
 
 
-def time_range(span: Span) -> Parameters:
+def time_range(span: TimeRange) -> Parameters:
     return {"since": span.since, "until": span.until}
 
 
@@ -70,7 +70,7 @@ def day_range(first: date, last: date) -> Parameters:
     return {"first_day": first, "last_day": last}
 
 
-def tier_builds(snapshot: Snapshot, span: Span) -> Parameters:
+def tier_builds(snapshot: Snapshot, span: TimeRange) -> Parameters:
     """The builds of whole days and, for quarters of an hour, of the days that the span cuts."""
     whole, cut = split_by_tier(_days(snapshot, span), (span.since, span.until), snapshot.zone)
     return {
@@ -81,7 +81,7 @@ def tier_builds(snapshot: Snapshot, span: Span) -> Parameters:
 
 
 def figures_parameters(
-    snapshot: Snapshot, spans: Sequence[Span], starts: Sequence[datetime]
+    snapshot: Snapshot, spans: Sequence[TimeRange], starts: Sequence[datetime]
 ) -> Parameters:
     """Parameters of `figures`: spans, ascending, and the starts of their buckets."""
     ends = sorted({edge for span in spans for edge in (span.since, span.until)})
@@ -89,7 +89,7 @@ def figures_parameters(
     days = sorted({day for span in spans for day in _days(snapshot, span)})
     whole, cut = split_by_tier(days, edges, snapshot.zone)
     return {
-        **time_range(Span(ends[0], ends[-1])),
+        **time_range(TimeRange(ends[0], ends[-1])),
         "spans": ArrayLiteral(_seconds(ends)),
         "edges": ArrayLiteral(_seconds(edges)),
         "whole_days": ArrayLiteral(f"'{day}'" for day in whole),
@@ -99,7 +99,7 @@ def figures_parameters(
     }
 
 
-def _days(snapshot: Snapshot, span: Span) -> list[date]:
+def _days(snapshot: Snapshot, span: TimeRange) -> list[date]:
     """The days that the span touches and that have a build."""
     first, last = touched_days(span, snapshot.zone)
     return sorted(day for day in snapshot.builds if first <= day <= last)
@@ -118,10 +118,10 @@ def ledger_parameters(snapshot: Snapshot) -> Parameters:
     }
 
 
-def whole_days(snapshot: Snapshot, span: Span, filters: Filters) -> SplitSpan:
+def whole_days(snapshot: Snapshot, span: TimeRange, filters: Filters) -> SplitSpan:
     """The days that sums per person can answer: none when the filters reach beyond the bot."""
     if is_filtered(filters):
-        return SplitSpan(*NO_DAYS, Span(span.since, span.since))
+        return SplitSpan(*NO_DAYS, TimeRange(span.since, span.since))
     return split_span(span, snapshot.zone)
 
 

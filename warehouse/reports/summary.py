@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from warehouse.clickhouse.reader import Reader
-from warehouse.periods import Period, Span
+from warehouse.periods import Period, TimeRange
 from warehouse.reports.figures import Figures, figures
 from warehouse.reports.metric_values import METRIC_VALUES
 from warehouse.reports.parameters import Row
@@ -86,14 +86,14 @@ async def summary(
     return summary_of([span for span, _ in spans], found)
 
 
-def compared_spans(snapshot: Snapshot, period: Period, *, compare: bool) -> list[Span]:
+def compared_spans(snapshot: Snapshot, period: Period, *, compare: bool) -> list[TimeRange]:
     """The period's span and, with `compare`, the one before; in the order of time."""
     if not compare:
         return [period.span]
     return [period.previous(data_through=snapshot.data_through), period.span]
 
 
-def summary_of(spans: Sequence[Span], found: Sequence[Figures]) -> Summary:
+def summary_of(spans: Sequence[TimeRange], found: Sequence[Figures]) -> Summary:
     """The summary of the figures of `compared_spans`."""
     *before, current = [_totals(each.total) for each in found]
     if not before:

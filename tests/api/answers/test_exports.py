@@ -35,7 +35,7 @@ from tests.api.people.people import VAULT, add_person
 from tests.api.running import NOW, StartApi, bearer, register
 from tests.warehouse.replica import Replica, turn
 from warehouse import reports
-from warehouse.clickhouse.client import Reader
+from warehouse.clickhouse.client import ClickHouseReader
 from warehouse.periods import Period, PeriodName, resolve
 from warehouse.settings import WarehouseSettings
 from warehouse.snapshot import resolve as resolve_snapshot
@@ -48,7 +48,7 @@ PERIOD = resolve(PeriodName.WEEK, now=NOW, tz="UTC")
 class Counting:
     """A reader that remembers what was asked."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: ClickHouseReader) -> None:
         self._reader = reader
         self.asked: list[tuple[str, Mapping[str, Any]]] = []
 
@@ -62,7 +62,7 @@ class Counting:
 
 @pytest.fixture
 async def reader(warehouse_settings: WarehouseSettings) -> AsyncIterator[Counting]:
-    opened = Reader(warehouse_settings)
+    opened = ClickHouseReader(warehouse_settings)
     yield Counting(opened)
     await opened.close()
 

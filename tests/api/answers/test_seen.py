@@ -20,11 +20,11 @@ from common.settings import DatabaseSettings
 from tests.api.constants import STATS
 from tests.api.running import NOW, PASSWORD, RunningApi, StartApi, bearer, register
 from tests.warehouse.replica import Replica
-from warehouse.clickhouse.client import Reader, Writer
+from warehouse.clickhouse.client import ClickHouseReader, Writer
 from warehouse.settings import WarehouseSettings
 
 
-class Delayed(Reader):
+class Delayed(ClickHouseReader):
     """The real reader, but some statements take their time."""
 
     def __init__(self, settings: WarehouseSettings, seconds: Mapping[str, float]) -> None:

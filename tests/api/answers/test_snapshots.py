@@ -23,7 +23,7 @@ from api.stats.arguments import CompareQuery, StatsQuery
 from tests.api.constants import STATS
 from tests.api.running import NOW, PASSWORD, StartApi, register
 from tests.warehouse.replica import Replica, turn
-from warehouse.clickhouse.client import Reader, Writer
+from warehouse.clickhouse.client import ClickHouseReader, Writer
 from warehouse.errors import QueryTooExpensiveError, WarehouseUnavailableError
 from warehouse.periods import PeriodName
 from warehouse.settings import WarehouseSettings
@@ -37,7 +37,7 @@ LOOKUPS = {"news", "head", "builds"}
 class Watched:
     """A reader that notes what it is asked for, can be cut off, and can be made to wait."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: ClickHouseReader) -> None:
         self._reader = reader
         self.asked: list[str] = []
         self.at_once = self.most_at_once = 0
@@ -133,7 +133,7 @@ SUMMARY = request_of("summary", reports.summary, CompareQuery(model="small"))
 
 @pytest.fixture
 async def watched(warehouse_settings: WarehouseSettings) -> AsyncIterator[Watched]:
-    reader = Reader(warehouse_settings)
+    reader = ClickHouseReader(warehouse_settings)
     yield Watched(reader)
     await reader.close()
 

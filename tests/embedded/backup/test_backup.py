@@ -44,7 +44,7 @@ from tests.embedded.constants import PASSPHRASE
 from tests.pipelines.ledger import Ledger, random_turn, turn
 from tests.running import left_running, mentioning
 from warehouse import periods, reports
-from warehouse.clickhouse.client import Reader
+from warehouse.clickhouse.client import ClickHouseReader
 from warehouse.settings import WarehouseSettings
 from warehouse.snapshot import Snapshot, resolve
 
@@ -118,7 +118,7 @@ def every_report() -> dict[str, Callable[..., Coroutine[Any, Any, Any]]]:
 
 async def answers(plan: Plan) -> tuple[Snapshot, dict[str, Any]]:
     """Every report of the month, but how fresh it is."""
-    reader = Reader(warehouse_of(plan))
+    reader = ClickHouseReader(warehouse_of(plan))
     period = periods.resolve(periods.PeriodName.MONTH, now=NOW, tz="UTC")
     try:
         snapshot = await resolve(reader)

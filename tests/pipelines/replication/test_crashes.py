@@ -30,13 +30,13 @@ from warehouse.settings import WarehouseSettings
 
 PROJECT = Path(__file__).parents[3]
 
-FIRST_CYCLE = ("epoch echoed", "epoch opened", PAGE_STORED, PAGE_RECORDED)
+FIRST_CYCLE = ("epoch checkpoint written", "epoch opened", PAGE_STORED, PAGE_RECORDED)
 EVERY_CYCLE = (
     "tombstones stored",
     PAGE_STORED,
     PAGE_RECORDED,
     DATA_STORED,
-    "echoed",
+    "checkpoint written",
     "watermark stored",
     "batch recorded",
     "user_days built",

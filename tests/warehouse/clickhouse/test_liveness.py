@@ -9,7 +9,7 @@ import time
 import pytest
 
 from tests.clickhouse_process import ClickHouseProcess
-from warehouse.clickhouse.client import Reader
+from warehouse.clickhouse.client import ClickHouseReader
 from warehouse.clickhouse.liveness import Liveness
 from warehouse.errors import WarehouseUnavailableError
 from warehouse.settings import WarehouseSettings
@@ -20,7 +20,7 @@ SLOW = "SELECT sum(sleepEachRow(0.5)) AS slept FROM numbers(3)"
 async def test_queries_of_a_server_that_hangs_end_and_later_ones_are_answered(
     clickhouse_server: ClickHouseProcess, warehouse_settings: WarehouseSettings
 ) -> None:
-    reader = Reader(warehouse_settings, ping_seconds=2)
+    reader = ClickHouseReader(warehouse_settings, ping_seconds=2)
     assert await reader.rows("before", "SELECT 1 AS one", {}) == [{"one": 1}]
     started = time.monotonic()
     clickhouse_server.signal(signal.SIGSTOP)
@@ -38,7 +38,7 @@ async def test_queries_of_a_server_that_hangs_end_and_later_ones_are_answered(
 async def test_a_reader_that_never_asked_before_does_not_wait_either(
     clickhouse_server: ClickHouseProcess, warehouse_settings: WarehouseSettings
 ) -> None:
-    reader = Reader(warehouse_settings, ping_seconds=0.2)
+    reader = ClickHouseReader(warehouse_settings, ping_seconds=0.2)
     clickhouse_server.signal(signal.SIGSTOP)
     try:
         with pytest.raises(WarehouseUnavailableError):
@@ -49,7 +49,7 @@ async def test_a_reader_that_never_asked_before_does_not_wait_either(
 
 
 async def test_a_long_query_is_not_cut_by_pings(
-    warehouse_settings: WarehouseSettings, reader: Reader
+    warehouse_settings: WarehouseSettings, reader: ClickHouseReader
 ) -> None:
     liveness = Liveness(warehouse_settings.reader_url, ping_seconds=60, quiet_seconds=0.05)
     assert await liveness.watch(reader.rows("long", SLOW, {})) == [{"slept": 0}]

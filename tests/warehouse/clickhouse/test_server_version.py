@@ -9,7 +9,7 @@ from common.settings import DatabaseSettings, ReportSettings
 from migrations.stores import wait_for_clickhouse
 from pipelines.__main__ import refuse_wrong_stores
 from pipelines.settings import PipelineSection, PipelineSettings
-from warehouse.clickhouse.client import Reader, Writer
+from warehouse.clickhouse.client import ClickHouseReader, Writer
 from warehouse.errors import ServerTooOldError
 from warehouse.settings import WarehouseSettings
 
@@ -24,7 +24,7 @@ def _years_later(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_clients_refuse_an_old_server(warehouse_settings: WarehouseSettings) -> None:
     with pytest.raises(ServerTooOldError, match=TOO_OLD):
         Writer(warehouse_settings)
-    reader = Reader(warehouse_settings)
+    reader = ClickHouseReader(warehouse_settings)
     with pytest.raises(ServerTooOldError, match=TOO_OLD):
         await reader.rows("one", "SELECT 1", {})
     await reader.close()

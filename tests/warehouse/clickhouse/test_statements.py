@@ -14,7 +14,7 @@ import pytest
 from tests.warehouse.constants import NOW, ZONES
 from tests.warehouse.replica import Replica, turn
 from warehouse import query, reports
-from warehouse.clickhouse.client import Reader, Writer
+from warehouse.clickhouse.client import ClickHouseReader, Writer
 from warehouse.clickhouse.statements import all_statements, statement
 from warehouse.errors import QueryFailedError, QueryTooExpensiveError, WarehouseError
 from warehouse.periods import Bucket, Period, PeriodName, resolve
@@ -31,7 +31,7 @@ PARAMETER = re.compile(r"\{(\w+):")
 class Recorder:
     """A reader that remembers what was asked through it, and asks for the plan as well."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: ClickHouseReader) -> None:
         self._reader = reader
         self.asked: dict[str, tuple[str, set[str]]] = {}
         self.plans: dict[str, str] = {}
@@ -92,7 +92,7 @@ async def ask_everything(reader: Recorder) -> Snapshot:
 
 
 async def test_every_statement_explains_and_is_given_exactly_its_parameters(
-    replica: Replica, reader: Reader
+    replica: Replica, reader: ClickHouseReader
 ):
     replica.store([turn(NOW)])
     replica.publish(NOW)
@@ -128,7 +128,7 @@ HOSTILE = (
 )
 
 
-async def test_a_parameter_is_a_value_whatever_it_holds(replica: Replica, reader: Reader):
+async def test_a_parameter_is_a_value_whatever_it_holds(replica: Replica, reader: ClickHouseReader):
     replica.store([*(turn(NOW, model_used=value) for value in HOSTILE), turn(NOW, user=2)])
     replica.publish(NOW)
     snapshot = await resolve_snapshot(reader)
@@ -155,14 +155,14 @@ async def test_a_parameter_is_a_value_whatever_it_holds(replica: Replica, reader
         "SELECT 1 SETTINGS max_execution_time = 0",
     ],
 )
-async def test_a_reader_neither_writes_nor_leaves_the_warehouse(reader: Reader, sql: str):
+async def test_a_reader_neither_writes_nor_leaves_the_warehouse(reader: ClickHouseReader, sql: str):
     with pytest.raises(WarehouseError):
         await reader.rows("intruder", sql, {})
 
 
 async def test_limits_of_a_reader_hold(warehouse_settings: WarehouseSettings):
     frugal = warehouse_settings.model_copy(update={"query_max_rows": 1_000})
-    reader = Reader(frugal)
+    reader = ClickHouseReader(frugal)
     with pytest.raises(QueryTooExpensiveError):
         await reader.rows("greedy", "SELECT sum(number) FROM numbers(100000)", {})
     with pytest.raises(QueryFailedError):
@@ -171,7 +171,7 @@ async def test_limits_of_a_reader_hold(warehouse_settings: WarehouseSettings):
 
 
 async def test_the_log_knows_a_statement_by_its_name(
-    replica: Replica, reader: Reader, writer: Writer
+    replica: Replica, reader: ClickHouseReader, writer: Writer
 ):
     replica.publish(NOW)
     rows = await reader.rows("summary", "SELECT getSetting('log_comment') AS name", {})

@@ -12,7 +12,7 @@ import pytest
 from tests.warehouse.constants import NOW, ZONES
 from tests.warehouse.replica import Replica, turn
 from warehouse import query, reports
-from warehouse.clickhouse.client import Reader
+from warehouse.clickhouse.client import ClickHouseReader
 from warehouse.periods import Bucket, Period, PeriodName, resolve
 from warehouse.reports import Filters
 from warehouse.snapshot import Snapshot
@@ -38,14 +38,14 @@ def ways_to_ask() -> list[Way]:
     return list(product((*map(week, ZONES), part_of_a_day()), FILTERS))
 
 
-async def published(replica: Replica, reader: Reader, *turns: dict[str, Any]) -> Snapshot:
+async def published(replica: Replica, reader: ClickHouseReader, *turns: dict[str, Any]) -> Snapshot:
     replica.store(turns)
     replica.publish(NOW + timedelta(hours=1))
     return await resolve_snapshot(reader)
 
 
 async def every_cost(
-    reader: Reader, snapshot: Snapshot, period: Period, filters: Filters
+    reader: ClickHouseReader, snapshot: Snapshot, period: Period, filters: Filters
 ) -> dict[str, Money]:
     """(cost, unpriced turns) of the one person's turns, by everything that states them."""
     about: dict[str, Any] = {"snapshot": snapshot, "period": period, "filters": filters}
@@ -106,7 +106,7 @@ COSTS = {
 )
 async def test_a_cost_is_null_only_when_no_cost_at_all_is_known(
     replica: Replica,
-    reader: Reader,
+    reader: ClickHouseReader,
     costs: list[Decimal | None],
     expected: Money,
     ways: list[Way],
@@ -121,7 +121,9 @@ async def test_a_cost_is_null_only_when_no_cost_at_all_is_known(
         assert shown == dict.fromkeys(shown, expected), (period, filters)
 
 
-async def test_the_known_cost_of_an_unpriced_turn_counts(replica: Replica, reader: Reader):
+async def test_the_known_cost_of_an_unpriced_turn_counts(
+    replica: Replica, reader: ClickHouseReader
+):
     snapshot = await published(
         replica, reader, turn(NOW, cost_usd=Decimal("0.5"), unpriced_calls=1)
     )
@@ -130,7 +132,9 @@ async def test_the_known_cost_of_an_unpriced_turn_counts(replica: Replica, reade
         assert shown == dict.fromkeys(shown, (Decimal("0.5"), 1))
 
 
-async def test_a_failed_turns_cost_is_booked_on_the_model_asked(replica: Replica, reader: Reader):
+async def test_a_failed_turns_cost_is_booked_on_the_model_asked(
+    replica: Replica, reader: ClickHouseReader
+):
     snapshot = await published(
         replica,
         reader,
@@ -148,7 +152,9 @@ async def test_a_failed_turns_cost_is_booked_on_the_model_asked(replica: Replica
     }
 
 
-async def test_a_turn_reached_a_model_when_one_was_asked(replica: Replica, reader: Reader):
+async def test_a_turn_reached_a_model_when_one_was_asked(
+    replica: Replica, reader: ClickHouseReader
+):
     refused = {"model_asked": None, "model_used": None, "cost_usd": None, "unpriced_calls": 0}
     snapshot = await published(
         replica,
@@ -174,7 +180,9 @@ async def test_a_turn_reached_a_model_when_one_was_asked(replica: Replica, reade
     assert answer.results[0].metrics == (1 / 3, 3, 2)
 
 
-async def test_a_model_that_never_answers_has_a_fallback_rate(replica: Replica, reader: Reader):
+async def test_a_model_that_never_answers_has_a_fallback_rate(
+    replica: Replica, reader: ClickHouseReader
+):
     snapshot = await published(
         replica,
         reader,
@@ -205,7 +213,7 @@ async def test_a_model_that_never_answers_has_a_fallback_rate(replica: Replica, 
 
 
 async def test_a_pseudonym_has_turns_and_costs_and_is_in_no_count_of_people(
-    replica: Replica, reader: Reader
+    replica: Replica, reader: ClickHouseReader
 ):
     channel = {"user": 9, "is_person": False, "chat_type": "group"}
     snapshot = await published(
@@ -243,7 +251,7 @@ async def test_a_pseudonym_has_turns_and_costs_and_is_in_no_count_of_people(
 
 
 async def test_a_person_who_turns_out_to_be_none_leaves_every_count(
-    replica: Replica, reader: Reader
+    replica: Replica, reader: ClickHouseReader
 ):
     row = turn(NOW, user=4)
     await published(replica, reader, row, turn(NOW, user=5))
@@ -253,7 +261,7 @@ async def test_a_person_who_turns_out_to_be_none_leaves_every_count(
 
 
 async def test_the_bots_own_pacing_is_no_wait_that_telegram_asked_for(
-    replica: Replica, reader: Reader
+    replica: Replica, reader: ClickHouseReader
 ):
     snapshot = await published(
         replica,
@@ -266,7 +274,7 @@ async def test_the_bots_own_pacing_is_no_wait_that_telegram_asked_for(
 
 
 async def test_the_values_to_filter_by_are_those_of_the_very_quarter_of_an_hour(
-    replica: Replica, reader: Reader
+    replica: Replica, reader: ClickHouseReader
 ):
     begin = NOW.replace(minute=30, second=0)
     snapshot = await published(

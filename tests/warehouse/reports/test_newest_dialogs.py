@@ -18,7 +18,7 @@ from tests.warehouse.constants import REPORT_ZONE, ZONE
 from tests.warehouse.random_ledger import QUESTIONS, Ledger, property_test, seeds
 from tests.warehouse.replica import Replica, Turn, turn
 from warehouse import reports
-from warehouse.clickhouse.client import Reader, Writer
+from warehouse.clickhouse.client import ClickHouseReader, Writer
 from warehouse.periods import Bucket, Period, PeriodName, midnight
 from warehouse.reports import NO_FILTERS, Filters, RecentDialog
 from warehouse.reports.ranking import LISTED
@@ -72,7 +72,7 @@ def uuid(number: int) -> UUID:
 
 
 async def of_the_ledger(
-    reader: Reader, snapshot: Snapshot, asked: Period, filters: Filters
+    reader: ClickHouseReader, snapshot: Snapshot, asked: Period, filters: Filters
 ) -> list[RecentDialog]:
     # Of a day that is withheld, figures come from turns; up to the watermark these are all.
     builds = {
@@ -92,7 +92,7 @@ async def of_the_ledger(
 
 
 async def of_days(
-    reader: Reader, snapshot: Snapshot, asked: Period, filters: Filters
+    reader: ClickHouseReader, snapshot: Snapshot, asked: Period, filters: Filters
 ) -> list[RecentDialog]:
     chunks, is_truncated = await reports.every_dialog(
         reader, snapshot=snapshot, period=asked, filters=filters
@@ -102,7 +102,7 @@ async def of_days(
 
 
 async def first_page(
-    reader: Reader,
+    reader: ClickHouseReader,
     asked: Period,
     *,
     filters: Filters = NO_FILTERS,
@@ -140,7 +140,7 @@ FULL_PAGE = ("recent_dialog_ids", "dialogs_of_days")
 @property_test
 @given(seed=seeds)
 async def test_whatever_the_ledger_the_first_page_is_the_ledgers(
-    writer: Writer, reader: Reader, seed: int
+    writer: Writer, reader: ClickHouseReader, seed: int
 ):
     ledger = Ledger(writer, seed)
     snapshot = await resolve_snapshot(reader)
@@ -162,20 +162,22 @@ async def test_whatever_the_ledger_the_first_page_is_the_ledgers(
 @pytest.mark.parametrize("filters", [NO_FILTERS, ONE_BOT])
 @pytest.mark.parametrize("limit", [1, 20, LISTED - 1])
 async def test_cut_lists_are_enough_for_whole_days(
-    published_crowd: Snapshot, reader: Reader, filters: Filters, limit: int
+    published_crowd: Snapshot, reader: ClickHouseReader, filters: Filters, limit: int
 ):
     for asked in (WHOLE, period(day(1), day(DAYS - 1))):
         await first_page(reader, asked, filters=filters, limit=limit, snapshot=published_crowd)
 
 
-async def test_of_one_moment_a_list_keeps_those_that_a_page_shows(replica: Replica, reader: Reader):
+async def test_of_one_moment_a_list_keeps_those_that_a_page_shows(
+    replica: Replica, reader: ClickHouseReader
+):
     replica.store([turn(day(1), user=one, dialog_id=uuid(one)) for one in range(LISTED + 30)])
     replica.publish(day(DAYS))
     await first_page(reader, WHOLE, limit=LISTED - 1)
 
 
 async def test_an_hour_with_more_dialogs_than_a_list_holds_hides_no_later_one(
-    replica: Replica, reader: Reader
+    replica: Replica, reader: ClickHouseReader
 ):
     full = [turn(day(1) + HOUR, user=one, dialog_id=uuid(one)) for one in range(LISTED + 30)]
     later = [turn(day(1) + 5 * HOUR, dialog_id=uuid(one)) for one in range(500, 520)]
@@ -186,7 +188,7 @@ async def test_an_hour_with_more_dialogs_than_a_list_holds_hides_no_later_one(
 
 
 async def test_what_lists_cannot_tell_is_asked_of_the_ledger(
-    published_crowd: Snapshot, reader: Reader
+    published_crowd: Snapshot, reader: ClickHouseReader
 ):
     narrow = Filters(chat_type="private")
     # A day that the end cuts, and turns behind the cut.
@@ -203,7 +205,7 @@ async def test_what_lists_cannot_tell_is_asked_of_the_ledger(
 
 
 async def test_a_cut_day_matters_at_the_start_only_when_the_others_name_too_few(
-    replica: Replica, reader: Reader
+    replica: Replica, reader: ClickHouseReader
 ):
     of_each_day = [
         turn(day(one // 5) + (2 + one % 5) * HOUR, dialog_id=uuid(one)) for one in range(10)
@@ -217,7 +219,7 @@ async def test_a_cut_day_matters_at_the_start_only_when_the_others_name_too_few(
     await first_page(reader, period(since, day(1)), limit=4, statements=FROM_THE_LEDGER)
 
 
-async def test_a_period_may_end_after_the_newest_turn(replica: Replica, reader: Reader):
+async def test_a_period_may_end_after_the_newest_turn(replica: Replica, reader: ClickHouseReader):
     replica.store(crowd())
     replica.publish(day(DAYS))
     after = period(day(0), day(DAYS + 5) + HOUR)
@@ -233,7 +235,7 @@ async def test_a_period_may_end_after_the_newest_turn(replica: Replica, reader: 
 
 
 async def test_a_turn_deleted_from_the_last_second_of_a_period_is_gone(
-    replica: Replica, reader: Reader
+    replica: Replica, reader: ClickHouseReader
 ):
     """Its newest state is alone in a part, all of whose rows fall into that second."""
     until = day(1) + 5 * HOUR
@@ -252,7 +254,7 @@ async def test_a_turn_deleted_from_the_last_second_of_a_period_is_gone(
 
 
 async def test_deleted_and_corrected_turns_move_dialogs_on_the_lists(
-    replica: Replica, reader: Reader
+    replica: Replica, reader: ClickHouseReader
 ):
     turns = crowd()
     replica.store(turns)
@@ -265,7 +267,7 @@ async def test_deleted_and_corrected_turns_move_dialogs_on_the_lists(
 
 
 async def test_what_one_transaction_deletes_and_writes_again_is_there(
-    replica: Replica, reader: Reader
+    replica: Replica, reader: ClickHouseReader
 ):
     rows = [turn(day(1) + one * HOUR / 10, dialog_id=uuid(one)) for one in range(1, 101)]
     replica.store(rows)
@@ -281,7 +283,7 @@ async def test_what_one_transaction_deletes_and_writes_again_is_there(
 
 
 async def test_what_was_deleted_since_the_build_makes_no_page_shorter(
-    replica: Replica, reader: Reader, writer: Writer
+    replica: Replica, reader: ClickHouseReader, writer: Writer
 ):
     turns = [turn(day(1) + one * HOUR, dialog_id=uuid(one)) for one in range(1, 9)]
     replica.store(turns)
@@ -309,7 +311,7 @@ async def test_a_build_that_lists_another_dialog_differs(replica: Replica):
     assert published.rows_differ == 3
 
 
-async def test_a_withheld_day_is_asked_of_the_ledger(replica: Replica, reader: Reader):
+async def test_a_withheld_day_is_asked_of_the_ledger(replica: Replica, reader: ClickHouseReader):
     kept = turn(day(1) + HOUR, dialog_id=uuid(1))
     replica.store([kept, turn(day(2) + HOUR, dialog_id=uuid(2)), turn(day(0) + HOUR)])
     replica.publish(day(DAYS))
@@ -323,6 +325,6 @@ async def test_a_withheld_day_is_asked_of_the_ledger(replica: Replica, reader: R
     await first_page(reader, period(day(2), day(DAYS)))
 
 
-async def test_nothing_published_has_no_dialogs(reader: Reader):
+async def test_nothing_published_has_no_dialogs(reader: ClickHouseReader):
     page = await reports.recent_dialogs(reader, snapshot=NOTHING_PUBLISHED, period=WHOLE)
     assert page == reports.DialogPage((), None)

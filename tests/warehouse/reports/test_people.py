@@ -12,7 +12,7 @@ from hypothesis import given
 from tests.warehouse.brute_force import money, people
 from tests.warehouse.random_ledger import QUESTIONS, Ledger, property_test, seeds
 from warehouse import query, reports
-from warehouse.clickhouse.client import Reader, Writer
+from warehouse.clickhouse.client import ClickHouseReader, Writer
 from warehouse.periods import Bucket, Period, midnight
 from warehouse.query.request import GROUPS
 from warehouse.reports import CohortWidth, Filters
@@ -32,7 +32,7 @@ def union(days: dict[date, set[int]], first: date, last: date) -> set[int]:
     return set().union(*(people for day, people in days.items() if first <= day <= last))
 
 
-async def stickiness_equals_unions(reader: Reader, snapshot: Snapshot, ledger: Ledger):
+async def stickiness_equals_unions(reader: ClickHouseReader, snapshot: Snapshot, ledger: Ledger):
     period, filters = ledger.period(), ledger.filters()
     answer = await reports.stickiness(reader, snapshot=snapshot, period=period, filters=filters)
     days = ledger.brute_force.days(snapshot.report_timezone, filters)
@@ -44,7 +44,7 @@ async def stickiness_equals_unions(reader: Reader, snapshot: Snapshot, ledger: L
         assert point.mau == len(union(days, point.day - timedelta(days=29), point.day))
 
 
-async def retention_equals_sets(reader: Reader, snapshot: Snapshot, ledger: Ledger):
+async def retention_equals_sets(reader: ClickHouseReader, snapshot: Snapshot, ledger: Ledger):
     period, filters = ledger.period(), ledger.filters()
     width = ledger.chance.choice(list(CohortWidth))
     step = timedelta(days=7 if width is CohortWidth.WEEK else 1)
@@ -79,7 +79,7 @@ def next_start(start: date, bucket: Bucket) -> date:
     return start + timedelta(days=7 if bucket is Bucket.WEEK else 1)
 
 
-async def lifecycle_equals_sets(reader: Reader, snapshot: Snapshot, ledger: Ledger):
+async def lifecycle_equals_sets(reader: ClickHouseReader, snapshot: Snapshot, ledger: Ledger):
     period, filters = ledger.period(), ledger.filters()
     answer = await reports.lifecycle(reader, snapshot=snapshot, period=period, filters=filters)
     days = ledger.brute_force.days(snapshot.report_timezone, filters)
@@ -120,7 +120,7 @@ async def lifecycle_equals_sets(reader: Reader, snapshot: Snapshot, ledger: Ledg
         assert point.churned == len(churned)
 
 
-async def funnel_equals_sets(reader: Reader, snapshot: Snapshot, ledger: Ledger):
+async def funnel_equals_sets(reader: ClickHouseReader, snapshot: Snapshot, ledger: Ledger):
     period, filters = ledger.period(), ledger.filters()
     brute = ledger.brute_force
     answer = await reports.funnel(reader, snapshot=snapshot, period=period, filters=filters)
@@ -157,7 +157,7 @@ async def funnel_equals_sets(reader: Reader, snapshot: Snapshot, ledger: Ledger)
             )
 
 
-async def query_equals_groups(reader: Reader, snapshot: Snapshot, ledger: Ledger):
+async def query_equals_groups(reader: ClickHouseReader, snapshot: Snapshot, ledger: Ledger):
     chance, brute = ledger.chance, ledger.brute_force
     period, filters = ledger.period(Bucket.DAY), ledger.filters()
     groups = chance.sample(list(GROUPS), k=chance.randint(0, 3))
@@ -229,7 +229,9 @@ async def query_equals_groups(reader: Reader, snapshot: Snapshot, ledger: Ledger
 
 @property_test
 @given(seed=seeds)
-async def test_reports_about_people_equal_sets_of_people(writer: Writer, reader: Reader, seed: int):
+async def test_reports_about_people_equal_sets_of_people(
+    writer: Writer, reader: ClickHouseReader, seed: int
+):
     ledger = Ledger(writer, seed)
     snapshot = await resolve_snapshot(reader)
     for _ in range(QUESTIONS):

@@ -13,7 +13,7 @@ from tests.warehouse.conftest import REPORT_ZONE
 from tests.warehouse.constants import ZONE
 from tests.warehouse.replica import Replica, turn
 from warehouse import reports
-from warehouse.clickhouse.client import Reader
+from warehouse.clickhouse.client import ClickHouseReader
 from warehouse.periods import Bucket, Period, PeriodName, midnight
 from warehouse.reports.ranking import LISTED, top_k_candidates
 from warehouse.snapshot import resolve as resolve_snapshot
@@ -71,7 +71,9 @@ def crowd_with(replica: Replica, busy: dict[int, int]) -> Period:
     )
 
 
-async def test_busy_people_are_found_without_ranking_all(replica: Replica, reader: Reader):
+async def test_busy_people_are_found_without_ranking_all(
+    replica: Replica, reader: ClickHouseReader
+):
     period = crowd_with(replica, busy={5: 3, 6: 2, 7: 3})
     recorder = Recorder(reader)
     found = await reports.top_users(
@@ -85,7 +87,7 @@ async def test_busy_people_are_found_without_ranking_all(replica: Replica, reade
     assert set(recorder.asked) == {"busiest_of_days", "top_users_named"}
 
 
-async def test_a_crowd_of_equals_is_ranked_as_a_whole(replica: Replica, reader: Reader):
+async def test_a_crowd_of_equals_is_ranked_as_a_whole(replica: Replica, reader: ClickHouseReader):
     period = crowd_with(replica, busy={5: 2})
     recorder = Recorder(reader)
     found = await reports.top_users(

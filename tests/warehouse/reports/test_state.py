@@ -15,8 +15,8 @@ from tests.warehouse.clickhouse.test_statements import Recorder
 from tests.warehouse.constants import NOW
 from tests.warehouse.replica import Replica, turn
 from warehouse import reports
-from warehouse.clickhouse.client import Reader, Writer
-from warehouse.periods import Bucket, Period, PeriodName, Span, midnight, resolve
+from warehouse.clickhouse.client import ClickHouseReader, Writer
+from warehouse.periods import Bucket, Period, PeriodName, TimeRange, midnight, resolve
 from warehouse.reports import CursorError
 from warehouse.snapshot import NOTHING_PUBLISHED, Build, Snapshot
 from warehouse.snapshot import resolve as resolve_snapshot
@@ -24,7 +24,7 @@ from warehouse.snapshot import resolve as resolve_snapshot
 WEEK = resolve(PeriodName.WEEK, now=NOW, tz="Europe/Berlin")
 
 
-async def test_a_snapshot_states_how_far_the_data_reach(replica: Replica, reader: Reader):
+async def test_a_snapshot_states_how_far_the_data_reach(replica: Replica, reader: ClickHouseReader):
     replica.store([turn(NOW)])
     published = replica.publish(NOW)
     assert published is not None
@@ -37,7 +37,7 @@ async def test_a_snapshot_states_how_far_the_data_reach(replica: Replica, reader
 
 
 async def test_a_look_at_the_source_moves_data_through_without_a_new_publication(
-    replica: Replica, reader: Reader, writer: Writer
+    replica: Replica, reader: ClickHouseReader, writer: Writer
 ):
     replica.store([turn(NOW)])
     replica.publish(NOW)
@@ -72,7 +72,7 @@ async def test_a_look_at_the_source_moves_data_through_without_a_new_publication
 
 
 async def test_what_follows_a_snapshot_is_what_would_be_found_anew(
-    replica: Replica, reader: Reader
+    replica: Replica, reader: ClickHouseReader
 ):
     chance = random.Random(31)
     known = NOTHING_PUBLISHED
@@ -95,7 +95,7 @@ async def test_what_follows_a_snapshot_is_what_would_be_found_anew(
     "change", [{"epoch": 0}, {"report_timezone": "UTC"}, {"publication": 2**63}]
 )
 async def test_what_does_not_follow_is_found_anew(
-    replica: Replica, reader: Reader, change: dict[str, Any]
+    replica: Replica, reader: ClickHouseReader, change: dict[str, Any]
 ):
     """Another epoch, another zone, a warehouse that was restored from an older backup."""
     replica.store([turn(NOW)])
@@ -105,13 +105,13 @@ async def test_what_does_not_follow_is_found_anew(
     assert (found, found.builds) == (anew, anew.builds)
 
 
-async def test_freshness_of_an_empty_warehouse_knows_no_days(reader: Reader):
+async def test_freshness_of_an_empty_warehouse_knows_no_days(reader: ClickHouseReader):
     state = await reports.freshness(reader, snapshot=NOTHING_PUBLISHED)
     assert (state.turns, state.first_day, state.published_at) == (0, None, None)
 
 
 async def test_an_old_snapshot_keeps_its_numbers_while_a_new_one_is_published(
-    replica: Replica, reader: Reader
+    replica: Replica, reader: ClickHouseReader
 ):
     replica.store([turn(NOW - timedelta(hours=1))])
     replica.publish(NOW)
@@ -145,15 +145,15 @@ def test_an_answer_is_as_old_as_the_oldest_withheld_day_in_it():
             date(2026, 3, 17): Build(1, is_withheld=False, data_through=stale),
         },
     )
-    touching = Span(datetime(2026, 3, 16, 23, tzinfo=UTC), NOW)
-    beside = Span(datetime(2026, 3, 17, tzinfo=UTC), NOW)
+    touching = TimeRange(datetime(2026, 3, 16, 23, tzinfo=UTC), NOW)
+    beside = TimeRange(datetime(2026, 3, 17, tzinfo=UTC), NOW)
     assert snapshot.data_through_of(touching) == stale
     assert snapshot.data_through_of(beside) == NOW
     assert snapshot.days_withheld() == (date(2026, 3, 16),)
 
 
 async def test_figures_from_the_ledger_keep_to_the_old_build_of_a_withheld_day(
-    replica: Replica, reader: Reader
+    replica: Replica, reader: ClickHouseReader
 ):
     yesterday = NOW - timedelta(days=1)
     replica.store([turn(yesterday, user=1), turn(NOW, user=2)])
@@ -190,7 +190,7 @@ async def test_figures_from_the_ledger_keep_to_the_old_build_of_a_withheld_day(
 
 
 async def test_the_latest_result_of_each_check_decides_about_quality(
-    replica: Replica, reader: Reader, writer: Writer
+    replica: Replica, reader: ClickHouseReader, writer: Writer
 ):
     now = datetime.now(UTC)  # results are kept for some weeks only
     replica.publish(now)
@@ -236,7 +236,7 @@ async def test_the_latest_result_of_each_check_decides_about_quality(
     assert quality.days[0].source_cost_usd == Decimal("0.0020000002")
 
 
-async def test_values_to_filter_by_come_most_used_first(replica: Replica, reader: Reader):
+async def test_values_to_filter_by_come_most_used_first(replica: Replica, reader: ClickHouseReader):
     replica.store(
         [turn(NOW, language="ru"), turn(NOW, language="ru", bot_id=8), turn(NOW, language=None)]
     )
@@ -252,13 +252,13 @@ NEGATIVE_CURSOR = "LTEuMDAwMDAwMDAtMDAwMC0wMDAwLTAwMDAtMDAwMDAwMDAwMDAw"
 
 
 @pytest.mark.parametrize("cursor", ["", "nonsense", "!!!", "MTIz", NEGATIVE_CURSOR, "é"])
-async def test_a_cursor_that_was_not_issued_is_refused(reader: Reader, cursor: str):
+async def test_a_cursor_that_was_not_issued_is_refused(reader: ClickHouseReader, cursor: str):
     with pytest.raises(CursorError):
         await reports.recent_dialogs(reader, snapshot=NOTHING_PUBLISHED, period=WEEK, cursor=cursor)
 
 
 async def test_dialogs_of_the_same_moment_appear_once_over_the_pages(
-    replica: Replica, reader: Reader
+    replica: Replica, reader: ClickHouseReader
 ):
     replica.store([turn(NOW, user=n, dialog_id=UUID(int=n)) for n in range(1, 8)])
     replica.publish(NOW + timedelta(minutes=1))
@@ -275,7 +275,7 @@ async def test_dialogs_of_the_same_moment_appear_once_over_the_pages(
 
 
 async def test_people_churn_when_their_latest_turn_turns_28_days_old(
-    replica: Replica, reader: Reader
+    replica: Replica, reader: ClickHouseReader
 ):
     replica.store([turn(NOW - timedelta(days=30), user=1), turn(NOW - timedelta(days=30), user=2)])
     replica.store([turn(NOW - timedelta(days=5), user=2), turn(NOW - timedelta(days=1), user=2)])
@@ -293,7 +293,7 @@ async def test_people_churn_when_their_latest_turn_turns_28_days_old(
     ]
 
 
-async def test_no_one_churns_on_a_day_that_has_not_come(replica: Replica, reader: Reader):
+async def test_no_one_churns_on_a_day_that_has_not_come(replica: Replica, reader: ClickHouseReader):
     replica.store([turn(NOW - timedelta(days=27), user=1)])
     replica.publish(NOW)
     snapshot = await resolve_snapshot(reader)
@@ -306,7 +306,7 @@ async def test_no_one_churns_on_a_day_that_has_not_come(replica: Replica, reader
 
 
 async def test_the_first_and_the_last_bucket_of_a_lifecycle_are_whole(
-    replica: Replica, reader: Reader
+    replica: Replica, reader: ClickHouseReader
 ):
     monday = datetime(2026, 3, 2, 12, tzinfo=UTC)
     replica.store(turn(monday + timedelta(days=day), user=day + 1) for day in range(14))
@@ -328,7 +328,9 @@ async def test_the_first_and_the_last_bucket_of_a_lifecycle_are_whole(
     assert [week.is_partial for week in weeks] == [False, True]
 
 
-async def test_costs_name_the_models_whose_price_is_unknown(replica: Replica, reader: Reader):
+async def test_costs_name_the_models_whose_price_is_unknown(
+    replica: Replica, reader: ClickHouseReader
+):
     replica.store([turn(NOW), turn(NOW, user=2, model_used="local", cost_usd=None)])
     replica.publish(NOW)
     snapshot = await resolve_snapshot(reader)

@@ -12,7 +12,7 @@ import pytest
 from tests.warehouse.constants import NOW
 from tests.warehouse.replica import Replica, turn
 from warehouse import reports
-from warehouse.clickhouse.client import Reader
+from warehouse.clickhouse.client import ClickHouseReader
 from warehouse.periods import Bucket, Period, PeriodName, resolve
 from warehouse.snapshot import NOTHING_PUBLISHED
 from warehouse.snapshot import resolve as resolve_snapshot
@@ -24,7 +24,7 @@ def week(tz: str) -> Period:
     return resolve(PeriodName.WEEK, now=NOW, tz=tz)
 
 
-async def test_an_empty_warehouse_answers_with_zeros(reader: Reader):
+async def test_an_empty_warehouse_answers_with_zeros(reader: ClickHouseReader):
     period = week("UTC")
     answer = await reports.summary(reader, snapshot=NOTHING_PUBLISHED, period=period, compare=True)
     assert answer.current.turns == 0
@@ -36,7 +36,7 @@ async def test_an_empty_warehouse_answers_with_zeros(reader: Reader):
 
 
 async def test_of_a_period_that_the_data_do_not_reach_nothing_is_compared(
-    replica: Replica, reader: Reader
+    replica: Replica, reader: ClickHouseReader
 ):
     replica.store([turn(NOW - timedelta(days=1)), turn(NOW)])
     replica.publish(NOW)
@@ -62,7 +62,9 @@ async def test_of_a_period_that_the_data_do_not_reach_nothing_is_compared(
         assert (await reports.activity(reader, **about)).previous == ()
 
 
-async def test_totals_count_every_outcome_once_in_every_zone(replica: Replica, reader: Reader):
+async def test_totals_count_every_outcome_once_in_every_zone(
+    replica: Replica, reader: ClickHouseReader
+):
     replica.store(
         [
             turn(NOW - timedelta(days=1), user=1),
@@ -93,7 +95,7 @@ async def test_totals_count_every_outcome_once_in_every_zone(replica: Replica, r
         assert answer.ttft_p95_ms == pytest.approx(400, rel=0.01)
 
 
-async def test_cost_is_unknown_rather_than_zero(replica: Replica, reader: Reader):
+async def test_cost_is_unknown_rather_than_zero(replica: Replica, reader: ClickHouseReader):
     replica.store([turn(NOW, cost_usd=None)])
     replica.publish(NOW)
     snapshot = await resolve_snapshot(reader)
@@ -102,7 +104,9 @@ async def test_cost_is_unknown_rather_than_zero(replica: Replica, reader: Reader
     assert answer.unpriced_turns == 1
 
 
-async def test_the_period_before_ends_where_this_one_ends_now(replica: Replica, reader: Reader):
+async def test_the_period_before_ends_where_this_one_ends_now(
+    replica: Replica, reader: ClickHouseReader
+):
     replica.store(
         [
             turn(NOW - timedelta(minutes=1)),
@@ -122,7 +126,9 @@ async def test_the_period_before_ends_where_this_one_ends_now(replica: Replica, 
     assert len(series.previous) == 7
 
 
-async def test_people_of_a_week_and_a_month_are_unions_never_sums(replica: Replica, reader: Reader):
+async def test_people_of_a_week_and_a_month_are_unions_never_sums(
+    replica: Replica, reader: ClickHouseReader
+):
     replica.store([turn(NOW - timedelta(days=day), user=1 + day % 2) for day in range(30)])
     replica.publish(NOW)
     snapshot = await resolve_snapshot(reader)
@@ -135,7 +141,7 @@ async def test_people_of_a_week_and_a_month_are_unions_never_sums(replica: Repli
     assert (days.points[-1].dau, days.points[-1].wau, days.points[-1].mau) == (1, 2, 2)
 
 
-async def test_filters_narrow_every_figure(replica: Replica, reader: Reader):
+async def test_filters_narrow_every_figure(replica: Replica, reader: ClickHouseReader):
     replica.store(
         [
             turn(NOW - timedelta(hours=1), user=1),
@@ -160,7 +166,9 @@ async def test_filters_narrow_every_figure(replica: Replica, reader: Reader):
     assert await turns_and_people(model="' OR 1=1 --") == (0, 0, 0)
 
 
-async def test_a_series_is_zero_filled_and_starts_with_the_period(replica: Replica, reader: Reader):
+async def test_a_series_is_zero_filled_and_starts_with_the_period(
+    replica: Replica, reader: ClickHouseReader
+):
     replica.store([turn(datetime(2026, 3, 18, 10, 20, tzinfo=UTC))])
     replica.publish(NOW)
     snapshot = await resolve_snapshot(reader)
