@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Period
 from warehouse.reports.figures import figures
-from warehouse.reports.metric_values import METRIC_VALUES
+from warehouse.reports.metric_values import metric_fields
 from warehouse.reports.parameters import Row
 from warehouse.reports.shapes import NO_FILTERS, Filters
 from warehouse.reports.summary import Summary, compared_spans, summary_of
@@ -51,9 +49,7 @@ class Activity:
     """Points of the period before, in order; empty unless asked for. May be fewer (it is cut)."""
 
 
-_POINT: list[tuple[str, Callable[[Row], Any]]] = [
-    (field.name, METRIC_VALUES[field.name]) for field in fields(ActivityPoint)[1:]
-]
+_POINT = metric_fields(ActivityPoint)
 
 
 async def activity(

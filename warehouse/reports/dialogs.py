@@ -181,7 +181,7 @@ async def _details(
     is_whole = whole_days(snapshot, span, filters).days == span
     if is_whole and not touches_withheld_day(snapshot, first, last):
         builds = {"builds": snapshot.versions(first, last), "bot_id": filters.bot_id}
-        rows = [_spread(row) for row in await ask(reader, "dialogs_of_days", dialogs | builds)]
+        rows = await ask(reader, "dialogs_of_days", dialogs | builds)
     else:
         rows = await ask(
             reader,
@@ -194,18 +194,6 @@ async def _details(
             },
         )
     return tuple(_dialog(row) for row in rows)
-
-
-def _spread(row: Row) -> Row:
-    """The row as `recent_dialogs` answers it."""
-    user, chat_type, language, status, model = row["latest"]
-    return row | {
-        "latest_user": int(user),
-        "latest_chat_type": chat_type,
-        "latest_language": language,
-        "latest_status": status,
-        "latest_model": model,
-    }
 
 
 def _dialog(row: Row) -> RecentDialog:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from decimal import Decimal
+from typing import Any
 
 from warehouse.catalogue import METRICS, SUM_COLUMNS
 from warehouse.reports.parameters import P50, P95, P99, Row, cost, money_ratio, percentile, ratio
@@ -47,6 +49,13 @@ METRIC_VALUES: dict[str, Callable[[Row], MetricValue]] = {
     metric.name: _VALUES[metric.name] for metric in METRICS if metric.name in _VALUES
 }
 """In the order of the catalogue; metrics of one report alone are not among them."""
+
+
+def metric_fields(shape: Any, *, but: str = "") -> list[tuple[str, Callable[[Row], Any]]]:
+    """The fields of a dataclass that are metrics, and how each is computed from a row."""
+    names = [field.name for field in fields(shape)]
+    return [(name, METRIC_VALUES[name]) for name in names if name in METRIC_VALUES and name != but]
+
 
 COSTS = frozenset({"cost_usd", "cost_per_served_user_usd", "cost_per_answer_usd"})
 PERCENTILES = frozenset(name for name in METRIC_VALUES if name.startswith(("latency_", "ttft_")))

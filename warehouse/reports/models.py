@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Period
 from warehouse.reports.figures import NO_TURNS
-from warehouse.reports.metric_values import METRIC_VALUES
+from warehouse.reports.metric_values import metric_fields
 from warehouse.reports.parameters import Row, ask, filter_parameters, ratio, tier_builds
 from warehouse.reports.shapes import NO_FILTERS, Filters
 from warehouse.snapshot import Snapshot
@@ -85,12 +83,8 @@ class Models:
 
 NEVER_ASKED: Row = {"asked_turns": 0, "handed_over": 0}
 NOTHING_BOOKED: Row = NO_TURNS | {"reasons": {}}
-_METRICS: list[tuple[str, Callable[[Row], Any]]] = [
-    (field.name, METRIC_VALUES[field.name])
-    for field in fields(ModelRow)
-    # By the model asked, and not by the one that a turn is booked on.
-    if field.name in METRIC_VALUES and field.name != "fallback_rate"
-]
+# That rate is by the model asked, not by the one that a turn is booked on.
+_METRICS = metric_fields(ModelRow, but="fallback_rate")
 
 
 async def models(

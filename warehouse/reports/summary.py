@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Period, TimeRange
 from warehouse.reports.figures import Figures, figures
-from warehouse.reports.metric_values import METRIC_VALUES
+from warehouse.reports.metric_values import metric_fields
 from warehouse.reports.parameters import Row
 from warehouse.reports.shapes import NO_FILTERS, Filters
 from warehouse.snapshot import Snapshot
@@ -67,9 +66,7 @@ class Summary:
     previous_until: datetime | None
 
 
-_TOTALS: list[tuple[str, Callable[[Row], Any]]] = [
-    (field.name, METRIC_VALUES[field.name]) for field in fields(Totals)
-]
+_TOTALS = metric_fields(Totals)
 
 
 async def summary(

@@ -15,7 +15,12 @@ SELECT
     sum(d.cost_usd) AS known_cost,
     min(d.first_at) AS first_at,
     max(d.last_at) AS last_at,
-    argMax(d.latest, d.last_at) AS latest
+    argMax(d.latest, d.last_at) AS newest,
+    toUInt32(newest[1]) AS latest_user,
+    newest[2] AS latest_chat_type,
+    newest[3] AS latest_language,
+    newest[4] AS latest_status,
+    newest[5] AS latest_model
 FROM dialog_days AS d
 PREWHERE d.dialog_id IN {dialogs:Array(UUID)}
   AND (d.day, d.version) IN {builds:Array(Tuple(Date, UInt64))}
