@@ -28,5 +28,8 @@ class ArrayLiteral:
     def __init__(self, values: Iterable[object]) -> None:
         self._literal = f"[{','.join(map(str, values))}]"
 
+    def __bool__(self) -> bool:
+        return self._literal != "[]"
+
     def __str__(self) -> str:
         return self._literal

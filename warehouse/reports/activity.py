@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from warehouse.clickhouse.reader import Reader
-from warehouse.periods import Period
-from warehouse.reports.figures import figures
+from warehouse.periods import Period, TimeRange
+from warehouse.reports.figures import Figures, figures
 from warehouse.reports.metric_values import metric_fields
 from warehouse.reports.parameters import Row
 from warehouse.reports.shapes import NO_FILTERS, Filters
@@ -61,10 +62,12 @@ async def activity(
     compare: bool = False,
 ) -> Activity:
     """One point per bucket of the period, empty ones as zeros."""
-    _, found = await overview(
-        reader, snapshot=snapshot, period=period, filters=filters, compare=compare
+    spans = compared_spans(snapshot, period, compare=compare)
+    return _activity(
+        await _figures(
+            reader, snapshot=snapshot, period=period, spans=spans, filters=filters, totals=False
+        )
     )
-    return found
 
 
 async def overview(
@@ -77,14 +80,33 @@ async def overview(
 ) -> tuple[Summary, Activity]:
     """Totals and points of the period in one statement, and with `compare` of the one before."""
     spans = compared_spans(snapshot, period, compare=compare)
-    found = await figures(
+    found = await _figures(
+        reader, snapshot=snapshot, period=period, spans=spans, filters=filters, totals=True
+    )
+    return summary_of(spans, found), _activity(found)
+
+
+async def _figures(
+    reader: Reader,
+    *,
+    snapshot: Snapshot,
+    period: Period,
+    spans: Sequence[TimeRange],
+    filters: Filters,
+    totals: bool,
+) -> list[Figures]:
+    return await figures(
         reader,
         snapshot=snapshot,
         spans=[(span, period.bucket_starts(span)) for span in spans],
         filters=filters,
+        totals=totals,
     )
+
+
+def _activity(found: Sequence[Figures]) -> Activity:
     *before, current = [tuple(_point(*point) for point in each.points) for each in found]
-    return summary_of(spans, found), Activity(current, before[0] if before else ())
+    return Activity(current, before[0] if before else ())
 
 
 def _point(start: datetime, row: Row) -> ActivityPoint:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from itertools import pairwise
 
 from warehouse.catalogue import SUM_COLUMNS
 from warehouse.clickhouse.reader import Reader
+from warehouse.clickhouse.statements import statement
 from warehouse.periods import TimeRange
 from warehouse.reports.parameters import Parameters, Row, ask, figures_parameters, is_filtered
 from warehouse.reports.shapes import Filters
@@ -33,6 +36,7 @@ FILTERS = tuple(
 )
 """Of `figures_narrowed`, each a list of values; an empty one lets everything pass."""
 MAX_GROUPS = 10_000
+_MARK = re.compile(r"^ *-- from \w+\n", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ async def figures(
     snapshot: Snapshot,
     spans: Sequence[tuple[TimeRange, Sequence[datetime]]],
     filters: Filters,
+    totals: bool = True,
 ) -> list[Figures]:
     """Totals and buckets of each span, all of them in one statement.
 
@@ -58,10 +63,14 @@ async def figures(
         snapshot: what the answer rests on.
         spans: in the order of time, each with the starts of its buckets.
         filters: narrow the turns that are counted.
+        totals: whether they are wanted beside the buckets.
     """
     if any(later.since < span.until for (span, _), (later, _) in pairwise(spans)):
         # Where a zone skipped a day, the period before may reach into this one.
-        apart = [figures(reader, snapshot=snapshot, spans=[one], filters=filters) for one in spans]
+        apart = [
+            figures(reader, snapshot=snapshot, spans=[one], filters=filters, totals=totals)
+            for one in spans
+        ]
         return [found for [found] in await asyncio.gather(*apart)]
     # An empty span may lie inside a bucket, and has no point of it.
     clipped = [
@@ -74,20 +83,43 @@ async def figures(
     parameters = figures_parameters(
         snapshot, [span for span, _ in shown], [start for _, starts in shown for start in starts]
     )
+    days, quarters = bool(parameters["days"]), bool(parameters["quarters"])
+    rows: list[Row] = []
     if is_filtered(filters):
         rows = await ask(reader, "figures_narrowed", parameters | filter_lists(filters))
-    else:
-        rows = await ask(reader, "figures", parameters | {"bot_id": filters.bot_id})
-    totals = {row["span"]: row for row in rows if not row["start"]}
-    points = {row["start"]: row for row in rows if row["start"]}
+    elif days or quarters:
+        points = any(starts for _, starts in shown)
+        sql = _sql(totals=totals, points=points, days=days, quarters=quarters)
+        given = parameters | {"bot_id": filters.bot_id}
+        needed = {name: value for name, value in given.items() if f"{{{name}:" in sql}
+        rows = await reader.rows("figures", sql, needed)
+    whole = {row["span"]: row for row in rows if not row.get("start")}
+    buckets = {row["start"]: row for row in rows if row.get("start")}
     return [
         Figures(
             # An empty span begins where another one does, or where none does.
-            totals.get(_key(span.since), NO_TURNS) if (span, starts) in shown else NO_TURNS,
-            tuple((start, points.get(_key(start), NO_TURNS)) for start in starts),
+            whole.get(_key(span.since), NO_TURNS) if (span, starts) in shown else NO_TURNS,
+            tuple((start, buckets.get(_key(start), NO_TURNS)) for start in starts),
         )
         for span, starts in clipped
     ]
+
+
+@cache
+def _sql(*, totals: bool, points: bool, days: bool, quarters: bool) -> str:
+    """The statement without the lines that a question does not need."""
+    before, of_days, both, of_quarters, after = _MARK.split(statement("reports/figures"))
+    sources = {
+        (True, True): of_days + both + of_quarters,
+        (True, False): of_days,
+        (False, True): of_quarters,
+    }
+    wanted = {"totals": totals, "points": points, "both": totals and points}
+    return "\n".join(
+        line
+        for line in (before + sources[days, quarters] + after).splitlines()
+        if all(is_wanted or not line.endswith(f"-- for {of}") for of, is_wanted in wanted.items())
+    )
 
 
 def filter_lists(filters: Filters) -> Parameters:

@@ -33,13 +33,14 @@ class Recorder:
 
     def __init__(self, reader: ClickHouseReader) -> None:
         self._reader = reader
-        self.asked: dict[str, tuple[str, set[str]]] = {}
+        self.asked: dict[tuple[str, str], set[str]] = {}
+        """(name, SQL) -> parameters."""
         self.plans: dict[str, str] = {}
 
     async def rows(
         self, name: str, sql: str, parameters: Mapping[str, Any]
     ) -> list[dict[str, Any]]:
-        self.asked[name] = (sql, set(parameters))
+        self.asked[name, sql] = set(parameters)
         self.plans[name] = await self.explain(name, sql, parameters)
         return await self._reader.rows(name, sql, parameters)
 
@@ -98,11 +99,19 @@ async def test_every_statement_explains_and_is_given_exactly_its_parameters(
     replica.publish(NOW)
     recorder = Recorder(reader)
     await ask_everything(recorder)
-    assert sorted(recorder.asked) == NAMES
-    for name, (sql, parameters) in recorder.asked.items():
-        assert sql == statement(f"reports/{name}")
+    assert sorted({name for name, _ in recorder.asked}) == NAMES
+    for (name, sql), parameters in recorder.asked.items():
+        assert is_of_file(sql, statement(f"reports/{name}"), leaves_out=name == "figures")
         assert parameters == set(PARAMETER.findall(sql)), name
         assert recorder.plans[name]
+
+
+def is_of_file(sql: str, text: str, *, leaves_out: bool) -> bool:
+    """Whether a statement is a file as it is, or with lines left out and none added."""
+    if not leaves_out:
+        return sql == text
+    lines = iter(text.splitlines())
+    return all(line in lines for line in sql.splitlines())
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -2,77 +2,80 @@
 -- Days that no edge cuts come from days, the others from quarters of an hour. `spans` and `edges`
 -- are where spans and their buckets begin and end, in seconds of UTC; `midnights` are where the
 -- `whole_days` begin. The builds alone name the days: PREWHERE is faster written out than looked for.
+-- What a question does not need is left out (`figures.py`): planning takes longer than reading days.
 SELECT
-    figures.* EXCEPT (active, new),
-    bitmapCardinality(active) AS active_users,
-    bitmapAndCardinality(new, active) AS new_users
+    roundDown(moment, {spans:Array(UInt32)}) AS span,
+    -- Of another type: with equal lists both would be one key, and no row the whole span's.
+    toUInt64(roundDown(moment, {edges:Array(UInt32)})) AS start, -- for points
+    -- metrics.toml: sums
+    sum(user_messages) AS user_messages,
+    sum(turns) AS turns,
+    sum(served_turns) AS served_turns,
+    sum(answers) AS answers,
+    sum(incomplete) AS incomplete,
+    sum(failed) AS failed,
+    sum(rejected) AS rejected,
+    sum(cancelled) AS cancelled,
+    sum(edited_questions) AS edited_questions,
+    sum(command_turns) AS command_turns,
+    sum(prompt_tokens) AS prompt_tokens,
+    sum(completion_tokens) AS completion_tokens,
+    sum(cached_tokens) AS cached_tokens,
+    sum(reasoning_tokens) AS reasoning_tokens,
+    sum(cost_usd) AS cost_usd,
+    sum(unpriced) AS unpriced,
+    sum(fallbacks) AS fallbacks,
+    sum(answer_parts) AS answer_parts,
+    sum(flood_waits) AS flood_waits,
+    sum(flood_wait_ms) AS flood_wait_ms,
+    sum(pacing_wait_ms) AS pacing_wait_ms,
+    sum(priced) AS priced,
+    sum(user_chars) AS user_chars,
+    sum(answer_chars) AS answer_chars,
+    -- metrics.toml ends
+    quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(latency) AS latency,
+    quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(ttft) AS ttft, -- for totals
+    groupBitmapMerge(reached) AS reached_users, -- for totals
+    groupBitmapMerge(served) AS served_users,
+    bitmapCardinality(groupBitmapMergeState(active)) AS active_users,
+    bitmapAndCardinality(groupBitmapMergeState(new), groupBitmapMergeState(active)) AS new_users
 FROM (
+    -- from days
     SELECT
-        roundDown(moment, {spans:Array(UInt32)}) AS span,
-        -- Of another type: with equal lists both would be one key, and no row the whole span's.
-        toUInt64(roundDown(moment, {edges:Array(UInt32)})) AS start,
-        -- metrics.toml: sums
-        sum(user_messages) AS user_messages,
-        sum(turns) AS turns,
-        sum(served_turns) AS served_turns,
-        sum(answers) AS answers,
-        sum(incomplete) AS incomplete,
-        sum(failed) AS failed,
-        sum(rejected) AS rejected,
-        sum(cancelled) AS cancelled,
-        sum(edited_questions) AS edited_questions,
-        sum(command_turns) AS command_turns,
-        sum(prompt_tokens) AS prompt_tokens,
-        sum(completion_tokens) AS completion_tokens,
-        sum(cached_tokens) AS cached_tokens,
-        sum(reasoning_tokens) AS reasoning_tokens,
-        sum(cost_usd) AS cost_usd,
-        sum(unpriced) AS unpriced,
-        sum(fallbacks) AS fallbacks,
-        sum(answer_parts) AS answer_parts,
-        sum(flood_waits) AS flood_waits,
-        sum(flood_wait_ms) AS flood_wait_ms,
-        sum(pacing_wait_ms) AS pacing_wait_ms,
-        sum(priced) AS priced,
-        sum(user_chars) AS user_chars,
-        sum(answer_chars) AS answer_chars,
+        transform(
+            day, {whole_days:Array(Date)}, {midnights:Array(UInt32)}, toUInt32(0)
+        ) AS moment,
+        bot_id,
+        -- metrics.toml: names
+        user_messages, turns, served_turns, answers, incomplete, failed, rejected, cancelled,
+        edited_questions, command_turns, prompt_tokens, completion_tokens, cached_tokens,
+        reasoning_tokens, cost_usd, unpriced, fallbacks, answer_parts, flood_waits,
+        flood_wait_ms, pacing_wait_ms, priced, user_chars, answer_chars,
         -- metrics.toml ends
-        quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(latency) AS latency,
-        quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(ttft) AS ttft,
-        groupBitmapMerge(reached) AS reached_users,
-        groupBitmapMerge(served) AS served_users,
-        groupBitmapMergeState(active) AS active,
-        groupBitmapMergeState(new) AS new
-    FROM (
-        SELECT
-            transform(
-                day, {whole_days:Array(Date)}, {midnights:Array(UInt32)}, toUInt32(0)
-            ) AS moment,
-            bot_id,
-            -- metrics.toml: names
-            user_messages, turns, served_turns, answers, incomplete, failed, rejected, cancelled,
-            edited_questions, command_turns, prompt_tokens, completion_tokens, cached_tokens,
-            reasoning_tokens, cost_usd, unpriced, fallbacks, answer_parts, flood_waits,
-            flood_wait_ms, pacing_wait_ms, priced, user_chars, answer_chars,
-            -- metrics.toml ends
-            latency, ttft, reached, served, active, new
-        FROM day_users
-        PREWHERE (day, version) IN {days:Array(Tuple(Date, UInt64))}
-        UNION ALL
-        SELECT
-            toUnixTimestamp(bucket) AS moment,
-            bot_id,
-            -- metrics.toml: names
-            user_messages, turns, served_turns, answers, incomplete, failed, rejected, cancelled,
-            edited_questions, command_turns, prompt_tokens, completion_tokens, cached_tokens,
-            reasoning_tokens, cost_usd, unpriced, fallbacks, answer_parts, flood_waits,
-            flood_wait_ms, pacing_wait_ms, priced, user_chars, answer_chars,
-            -- metrics.toml ends
-            latency, ttft, reached, served, active, new
-        FROM quarter_users
-        PREWHERE bucket >= {since:DateTime('UTC')} AND bucket < {until:DateTime('UTC')}
-          AND (day, version) IN {quarters:Array(Tuple(Date, UInt64))}
-    )
-    WHERE ({bot_id:Nullable(Int64)} IS NULL OR bot_id = {bot_id:Nullable(Int64)})
-    GROUP BY GROUPING SETS ((span), (span, start))
-) AS figures
+        latency, ttft, reached, served, active, new
+    FROM day_users
+    PREWHERE (day, version) IN {days:Array(Tuple(Date, UInt64))}
+    -- from both
+    UNION ALL
+    -- from quarters
+    SELECT
+        toUnixTimestamp(bucket) AS moment,
+        bot_id,
+        -- metrics.toml: names
+        user_messages, turns, served_turns, answers, incomplete, failed, rejected, cancelled,
+        edited_questions, command_turns, prompt_tokens, completion_tokens, cached_tokens,
+        reasoning_tokens, cost_usd, unpriced, fallbacks, answer_parts, flood_waits,
+        flood_wait_ms, pacing_wait_ms, priced, user_chars, answer_chars,
+        -- metrics.toml ends
+        latency, ttft, reached, served, active, new
+    FROM quarter_users
+    PREWHERE bucket >= {since:DateTime('UTC')} AND bucket < {until:DateTime('UTC')}
+      AND (day, version) IN {quarters:Array(Tuple(Date, UInt64))}
+    -- from them
+)
+WHERE ({bot_id:Nullable(Int64)} IS NULL OR bot_id = {bot_id:Nullable(Int64)})
+GROUP BY GROUPING SETS (
+    (span) -- for totals
+    , -- for both
+    (span, start) -- for points
+)
