@@ -24,7 +24,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from common.http.health import pool_use
+from common.http.health import pool_usage
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 SHARED_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
@@ -93,9 +93,9 @@ class Metrics:
 
     def refresh(self) -> None:
         """Bring the gauges of this process up to date; the other workers read them."""
-        use = pool_use(self._engine)
-        self._pool_size.set(use.most)
-        self._pool_available.set(use.most - use.checked_out)
+        use = pool_usage(self._engine)
+        self._pool_size.set(use.max_connections)
+        self._pool_available.set(use.max_connections - use.checked_out)
         self._cache_bytes.set(self._cache_size())
 
     def render(self) -> bytes:

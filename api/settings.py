@@ -10,7 +10,7 @@ from limits import RateLimitItem, parse
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from common.settings import (
-    MINIMUM_SECRET_BYTES,
+    MIN_SECRET_BYTES,
     Environment,
     MetricsSettings,
     Section,
@@ -94,8 +94,8 @@ class AccountSettings(Section):
     @field_validator("api_token_secret", "api_token_secret_previous")
     @classmethod
     def _is_long(cls, value: SecretStr | None) -> SecretStr | None:
-        if value and len(value.get_secret_value().encode()) < MINIMUM_SECRET_BYTES:
-            raise ValueError(f"needs a random value of at least {MINIMUM_SECRET_BYTES} bytes")
+        if value and len(value.get_secret_value().encode()) < MIN_SECRET_BYTES:
+            raise ValueError(f"needs a random value of at least {MIN_SECRET_BYTES} bytes")
         return value
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bot.aiogram_models import import_aiogram
 from bot.sections import Settings
-from common.log import configure_logging, get_logger, hide
+from common.log import configure_logging, get_logger, hide_address
 from common.process import run
 from common.settings import load
 from common.tracing import TracingSettings, configure_tracing
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 async def _serve(settings: Settings) -> int:
-    # aiogram takes a second or two to import: a wrong setting is told before.
+    # Importing aiogram takes a second or two: report wrong settings before that.
     import_aiogram()
     from bot.app import App  # noqa: PLC0415
 
@@ -33,7 +33,7 @@ async def _serve(settings: Settings) -> int:
     await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     if not app.is_running and not starting.done():
-        # Still waiting for Telegram or the database: there is nothing to hand back.
+        # Still waiting for Telegram or the database: no turn has begun.
         starting.cancel()
         await asyncio.wait({starting})
         return 0
@@ -53,7 +53,7 @@ async def _run(app: App, stop: asyncio.Event) -> None:
 def main() -> int:
     settings = Settings.from_environment()
     configure_logging(settings.runtime, service="bot")
-    hide(settings.model.openrouter_base_url)
+    hide_address(settings.model.openrouter_base_url)
     configure_tracing(load(TracingSettings), service="bot")
     code = asyncio.run(_serve(settings))
     logging.shutdown()

@@ -1,6 +1,6 @@
-"""Import aiogram without building its 600 pydantic models: each is built at its first use.
+"""Imports aiogram without building its 600 pydantic models; each is built on first use.
 
-Built together they take most of the bot's start and 100 MB of memory; the bot uses a few dozen.
+Building all of them takes most of the start-up time and 100 MB; the bot uses a few dozen.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 
 def import_aiogram() -> None:
-    """Call this before anything else imports aiogram; later it changes nothing."""
+    """Call this before anything imports aiogram; afterwards it has no effect."""
     rebuild = BaseModel.__dict__["model_rebuild"]
     BaseModel.model_rebuild = classmethod(_name_types)  # type: ignore[assignment, method-assign]
     BaseModel.model_config["defer_build"] = True
@@ -24,9 +24,9 @@ def import_aiogram() -> None:
 
 
 def _name_types(model: type[BaseModel], *, _types_namespace: dict[str, Any]) -> None:
-    """Stands for `model_rebuild`, which aiogram calls to say what the names in annotations mean.
+    """Replaces `model_rebuild`, which aiogram calls to resolve the names in annotations.
 
-    Pydantic looks them up in the module of the model when it builds it.
+    Pydantic looks the names up in the model's module when it builds the model.
     """
     names = vars(sys.modules[model.__module__])
     for name, value in _types_namespace.items():

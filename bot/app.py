@@ -1,4 +1,4 @@
-"""The composition root: every part of the bot, put together and taken apart again, in order."""
+"""The composition root: creates every part of the bot, starts and stops them in order."""
 
 from __future__ import annotations
 
@@ -15,49 +15,49 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
-from bot.command_limit import CommandLimiter
 from bot.db.bound_values import read_marker, watch_marker
-from bot.db.locks import Leases, LeasesLostError
+from bot.db.locks import ChatLocks, LocksLostError
 from bot.db.statements import Statements
-from bot.handlers.answering import Talk
+from bot.handlers.answering import AnswerText
 from bot.handlers.recent import RecentNotices
 from bot.handlers.router import command_names, create_dispatcher, register_commands
-from bot.health import Monitor
+from bot.health import HealthMonitor
 from bot.i18n import Translations
-from bot.inbox.chat_workers import Lanes, Line
-from bot.inbox.classifier import Classifier
-from bot.inbox.contexts import Visits
-from bot.inbox.http import Web
-from bot.inbox.opening import Opener
+from bot.inbox.chat_workers import ChatQueue, ChatWorkers
+from bot.inbox.classifier import UpdateClassifier
+from bot.inbox.contexts import ContextFactory
+from bot.inbox.http import HttpRoutes
+from bot.inbox.opening import UpdateOpener
 from bot.inbox.polling import Poller
-from bot.inbox.processor import Desk
+from bot.inbox.processor import UpdateProcessor
 from bot.inbox.startup import (
-    introduce,
-    poll,
+    fetch_identity,
+    run_polling,
     set_webhook,
-    webhook_of,
+    webhook_config,
 )
 from bot.inbox.store import Inbox
-from bot.llm.client import Model, connect_model
-from bot.metrics import Metrics
-from bot.operator.notifier import OperatorMail
+from bot.llm.client import ModelClient, connect_model
+from bot.metrics import BotMetrics
+from bot.operator.notifier import OperatorNotifier
 from bot.sections import Settings
-from bot.telegram.meaning import Identity, Reader
+from bot.telegram.intent import BotIdentity, IntentParser
 from bot.telegram.quoting import Quoter
 from bot.telegram.refusals import ChatRefusals
-from bot.telegram.send_limits import Pace
-from bot.telegram.sender import Outbox
-from bot.telegram.session import connect
+from bot.telegram.send_limits import SendRateLimiter
+from bot.telegram.sender import MessageSender
+from bot.telegram.session import create_bot
 from bot.turns.history import DialogHistory
 from bot.turns.ledger import Ledger
-from bot.turns.limits import CHARACTERS_PER_TOKEN, Limits
-from bot.turns.service import Turns
+from bot.turns.policy import CHARACTERS_PER_TOKEN, TurnPolicy
+from bot.turns.service import TurnService
 from bot.users.erasure import Erasure
-from bot.users.export import Export
-from bot.users.invites import Invites
+from bot.users.export import UserExport
+from bot.users.invites import InviteCodes
 from bot.users.preferences import Preferences
-from bot.users.repository import People
+from bot.users.repository import UserRepository
 from bot.users.usage import UsageReader
+from bot.window_limiter import WindowLimiter
 from common.bindings import Binding
 from common.errors import SettingError, StartupError
 from common.http.request_deadline import DeadlineRunner
@@ -65,7 +65,7 @@ from common.log import get_logger
 from common.postgres import create_engine, wait_until_ready
 from common.sealing import OpeningPolicy, Vault, log_refusal
 
-LONGEST_START_PAUSE_SECONDS = 15.0
+MAX_START_PAUSE_SECONDS = 15.0
 
 log = get_logger(__name__)
 
@@ -85,41 +85,41 @@ class App:
         self.sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self._is_running = False
         self.broken = asyncio.Event()
-        """A part ended by an error: the process must end too."""
+        """Set when a part failed: the process must exit."""
         fallback = s.model.llm_fallback_model
-        self.metrics = Metrics([*s.model.models, *([fallback] if fallback else [])])
+        self.metrics = BotMetrics([*s.model.models, *([fallback] if fallback else [])])
         self.vault = Vault(
             s.data_key.data_key.get_secret_value(),
             second=s.data_key.second,
             policy=OpeningPolicy(on_refusal=self._count_refusal),
         )
-        self.bot = connect(s.telegram)
+        self.bot = create_bot(s.telegram)
         try:
             self.translations = Translations(s.bot.default_language)
         except ValueError as error:
             raise SettingError("DEFAULT_LANGUAGE", str(error)) from error
-        self.people = People(self.vault, self.sessions)
-        self.leases = Leases(s.database.asyncpg_url, bot_id)
-        self.lanes = Lanes(
-            self.leases,
+        self.users = UserRepository(self.vault, self.sessions)
+        self.chat_locks = ChatLocks(s.database.asyncpg_url, bot_id)
+        self.chat_workers = ChatWorkers(
+            self.chat_locks,
             self._work,
             metrics=self.metrics,
-            most=s.bot.max_lanes,
+            max_chats=s.bot.max_lanes,
             sweep_seconds=s.bot.sweep_seconds,
         )
-        self.pace = Pace(
+        self.rate_limiter = SendRateLimiter(
             per_second=s.telegram.telegram_messages_per_second,
             chat_interval_seconds=s.telegram.telegram_chat_interval_seconds,
             group_per_minute=s.telegram.telegram_group_messages_per_minute,
         )
-        self.outbox = Outbox(
+        self.sender = MessageSender(
             self.bot,
-            pace=self.pace,
+            rate_limiter=self.rate_limiter,
             metrics=self.metrics,
             refusals=ChatRefusals(bot_id, sessions=self.sessions, vault=self.vault),
         )
         self._client = connect_model(s.model)
-        self.model = Model(self._client, settings=s.model, metrics=self.metrics)
+        self.model = ModelClient(self._client, settings=s.model, metrics=self.metrics)
         self.statements = Statements(s.database)
         self.ledger = Ledger(bot_id, statements=self.statements)
         self.history = DialogHistory(
@@ -128,30 +128,30 @@ class App:
             vault=self.vault,
             max_history_messages=s.bot.max_history_messages,
             max_history_characters=s.bot.max_history_tokens * CHARACTERS_PER_TOKEN,
-            tells_names=s.bot.group_first_names,
+            uses_first_names=s.bot.group_first_names,
         )
-        self.limits = Limits(
+        self.policy = TurnPolicy(
             access=s.access,
             limits=s.limits,
             prices=s.model.llm_prices,
-            most_tokens=self.model.most_tokens,
+            max_answer_tokens=self.model.max_answer_tokens,
             zone=ZoneInfo(s.report.report_timezone),
             sessions=self.sessions,
         )
         self.notices = RecentNotices()
-        self.turns = Turns(
+        self.turns = TurnService(
             ledger=self.ledger,
             history=self.history,
             model=self.model,
-            gate=self.limits,
+            policy=self.policy,
             sessions=self.sessions,
             settings=s.model,
             metrics=self.metrics,
         )
-        self.monitor = Monitor(
+        self.monitor = HealthMonitor(
             engine=self.engine,
             statements=self.statements,
-            pace=self.pace,
+            rate_limiter=self.rate_limiter,
             metrics=self.metrics,
             model=self.model if s.bot.health_checks_llm else None,
         )
@@ -160,38 +160,43 @@ class App:
         log_refusal(binding)
         self.metrics.refused_values.labels(binding.column).inc()
 
-    async def _work(self, line: Line) -> None:
-        await self.desk.work(line)
+    async def _work(self, queue: ChatQueue) -> None:
+        await self.processor.process(queue)
 
-    def _assemble(self, identity: Identity) -> None:
-        """The parts that need to know the bot's own name."""
+    def _assemble(self, identity: BotIdentity) -> None:
+        """Create the parts that need the bot's username."""
         s = self.settings
-        reader = Reader(identity, command_names(self.translations))
+        intents = IntentParser(identity, command_names(self.translations))
         preferences = Preferences(identity.bot_id, sessions=self.sessions)
         self.inbox = Inbox(
             identity.bot_id,
             sessions=self.sessions,
             statements=self.statements,
             vault=self.vault,
-            people=self.people,
-            classifier=Classifier(self.vault, self.bot, reader),
-            lanes=self.lanes,
+            users=self.users,
+            classifier=UpdateClassifier(self.vault, self.bot, intents),
+            chat_workers=self.chat_workers,
             metrics=self.metrics,
         )
         self.monitor.inbox = self.inbox
-        quoter = Quoter(identity.bot_id, tells_names=s.bot.group_first_names)
-        self.desk = Desk(
+        quoter = Quoter(identity.bot_id, uses_first_names=s.bot.group_first_names)
+        self.processor = UpdateProcessor(
             bot=self.bot,
-            dispatcher=self._dispatcher(reader, preferences),
+            dispatcher=self._dispatcher(intents, preferences),
             inbox=self.inbox,
             ledger=self.ledger,
             turns=self.turns,
-            people=self.people,
+            users=self.users,
             vault=self.vault,
             settings=s.bot,
-            opener=Opener(self.bot, vault=self.vault, reader=reader, quoter=quoter),
-            visits=Visits(
-                outbox=self.outbox,
+            opener=UpdateOpener(
+                self.bot,
+                vault=self.vault,
+                intents=intents,
+                quoter=quoter,
+            ),
+            contexts=ContextFactory(
+                sender=self.sender,
                 vault=self.vault,
                 translations=self.translations,
                 metrics=self.metrics,
@@ -199,78 +204,78 @@ class App:
                 notices=self.notices,
             ),
             preferences=preferences,
-            limits=self.limits,
-            commands=CommandLimiter(s.limits.command_limit_per_minute),
+            policy=self.policy,
+            commands=WindowLimiter(s.limits.command_limit_per_minute),
         )
 
-    def _dispatcher(self, reader: Reader, preferences: Preferences) -> Dispatcher:
+    def _dispatcher(self, intents: IntentParser, preferences: Preferences) -> Dispatcher:
         s = self.settings
-        identity = reader.identity
+        identity = intents.identity
         return create_dispatcher(
-            commands=reader.commands,
-            talk=Talk(
-                turns=self.turns, limits=self.limits, people=self.people, notices=self.notices
+            commands=intents.commands,
+            answer_text=AnswerText(
+                turns=self.turns, policy=self.policy, users=self.users, notices=self.notices
             ),
             history=self.history,
-            limits=self.limits,
-            invites=Invites(s.access.access_invite_codes, metrics=self.metrics),
-            people=self.people,
+            policy=self.policy,
+            invites=InviteCodes(s.access.access_invite_codes, metrics=self.metrics),
+            users=self.users,
             preferences=preferences,
             usage_reader=UsageReader(sessions=self.sessions, zone=s.report.report_timezone),
             erasure=Erasure(
                 identity.bot_id,
                 sessions=self.sessions,
-                people=self.people,
-                limits=self.limits,
-                interrupt=self.lanes.interrupt_person,
+                users=self.users,
+                policy=self.policy,
+                interrupt=self.chat_workers.interrupt_user,
             ),
-            exporter=Export(sessions=self.sessions),
+            exporter=UserExport(sessions=self.sessions),
             model_settings=s.model,
             bot_settings=s.bot,
         )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Start, and at the end stop, in order.
+        """Start in order; stop in reverse order at the end.
 
         Raises:
-            StartupError: a setting is wrong, in one line.
+            StartupError: a setting is wrong.
         """
         async with contextlib.AsyncExitStack() as stack:
-            # Left in the opposite order.
+            # The stack unwinds in reverse order.
             self._at_end(stack, "connections closed", self._close_clients)
-            # First of all: /ready says which of them the bot is waiting for.
+            # Served first: /ready says what the bot is waiting for.
             await self._serve(stack)
-            self.monitor.waiting_for = "database"
+            self.monitor.startup_step = "database"
             await wait_until_ready(self.settings.database, self._verify_database)
-            self._at_end(stack, "lanes given up", self.leases.close)
-            with contextlib.suppress(LeasesLostError):
-                await self.leases.open()  # the lanes' loop goes on trying
-            self.monitor.waiting_for = "telegram"
-            identity = await introduce(self.bot)
+            self._at_end(stack, "chat locks released", self.chat_locks.close)
+            with contextlib.suppress(LocksLostError):
+                await self.chat_locks.open()  # the workers' loop keeps trying
+            self.monitor.startup_step = "telegram"
+            identity = await fetch_identity(self.bot)
             self._assemble(identity)
-            if webhook_of(self.settings.telegram):
-                # Until Telegram has accepted it nothing is delivered: the bot is not ready.
+            if webhook_config(self.settings.telegram):
+                # Not ready until Telegram has accepted the webhook: it delivers nothing before.
                 await set_webhook(self.bot, self.settings.telegram)
             self._begin(stack, "monitor", self.monitor.watch())
             self._begin(stack, "sealing marker", watch_marker(self.engine, self.vault.policy))
-            self._begin(stack, "lanes", self.lanes.run())
+            self._begin(stack, "chat workers", self.chat_workers.run())
             self._at_end(stack, "running turns ended", self._finish_turns)
             self._poll_if_not_delivered(stack)
             if (chat := self.settings.operator.operator_chat_id) is not None:
-                mail = OperatorMail(
+                mail = OperatorNotifier(
                     chat,
                     sessions=self.sessions,
-                    outbox=self.outbox,
+                    sender=self.sender,
                     translate=self.translations.default,
                 )
-                self._begin(stack, "operator's mail", mail.run())
+                self._begin(stack, "operator notifier", mail.run())
             self._begin(stack, "menu", register_commands(self.bot, self.translations))
-            self.monitor.waiting_for, self._is_running = None, True
+            self.monitor.startup_step, self._is_running = None, True
             log.info("bot is running", bot_id=identity.bot_id, username=identity.username)
             yield
             log.info("bot is stopping")
-            self.monitor.waiting_for = "stop"
+            self.monitor.startup_step = "stop"
 
     def _at_end(
         self, stack: contextlib.AsyncExitStack, done: str, step: Callable[[], Awaitable[object]]
@@ -278,14 +283,14 @@ class App:
         async def end() -> None:
             result = await step()
             if not self._is_running:
-                return  # the start failed: its one line is all that the operator needs
+                return  # the start failed and has reported why
             log.info(done, **({"handed_back": result} if isinstance(result, int) else {}))
 
         stack.push_async_callback(end)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):
-            # Half a bot looks healthy from outside: better none, and a supervisor's restart.
+            # With a failed part the bot would still look healthy: exit, to be restarted.
             log.error("a part of the bot failed", part=task.get_name(), exc_info=error)
             self.broken.set()
 
@@ -303,11 +308,11 @@ class App:
 
     @property
     def is_running(self) -> bool:
-        """Whether the start is complete."""
+        """Whether start-up is complete."""
         return self._is_running
 
     async def _finish_turns(self) -> int:
-        return await self.lanes.finish(self.settings.bot.shutdown_seconds)
+        return await self.chat_workers.finish(self.settings.bot.shutdown_seconds)
 
     async def _close_clients(self) -> None:
         await self.bot.session.close()
@@ -322,23 +327,23 @@ class App:
             await read_marker(self.engine, self.vault.policy)
         except ProgrammingError as error:
             raise StartupError(
-                "DATABASE_URL: the database has no tables yet, or older ones:"
+                "DATABASE_URL: the database has no tables or outdated ones:"
                 " run python -m migrations postgres"
             ) from error
-        await self.people.refuse_another_data_key()
+        await self.users.refuse_another_data_key()
         self.model.remember_thinking(await self.ledger.thinking_models())
 
     async def _serve(self, stack: contextlib.AsyncExitStack) -> None:
         s = self.settings
-        routes = Web(
+        routes = HttpRoutes(
             metrics=self.metrics,
             health=self.monitor.health,
-            obstacle=self.monitor.obstacle,
+            not_ready_reason=self.monitor.not_ready_reason,
             refresh=self.monitor.refresh,
             metrics_token=s.bot.metrics_token,
         )
         application = routes.application(
-            webhook=webhook_of(s.telegram), inbox=lambda: self.monitor.inbox
+            webhook=webhook_config(s.telegram), inbox=lambda: self.monitor.inbox
         )
         runner = DeadlineRunner(application, access_log=None, shutdown_timeout=2)
         await runner.setup()
@@ -353,13 +358,13 @@ class App:
 
     def _poll_if_not_delivered(self, stack: contextlib.AsyncExitStack) -> None:
         s = self.settings.telegram
-        if webhook_of(s):
+        if webhook_config(s):
             return
         poller = Poller(
             self.bot,
             inbox=self.inbox,
-            leases=self.leases,
+            chat_locks=self.chat_locks,
             metrics=self.metrics,
             poll_seconds=s.telegram_poll_seconds,
         )
-        self._begin(stack, "poller", poll(self.bot, poller))
+        self._begin(stack, "poller", run_polling(self.bot, poller))

@@ -1,6 +1,6 @@
-"""`python -m bot.doctor`: does the configuration work? One line per check; it changes nothing.
+"""`python -m bot.doctor`: checks the configuration. Prints one line per check, changes nothing.
 
-Asks Telegram who the bot is, and the provider for its key and its models: no answer is paid for.
+Asks Telegram for the bot's name and the provider for the key and its models; costs nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import httpx2
 
-from bot.settings import LimitSettings, ModelSettings, Price, TelegramSettings
+from bot.settings import ModelSettings, Price, TelegramSettings, UsageLimitSettings
 from common.errors import DialyticsError
 from common.log import configure_logging
 from common.process import run
@@ -26,8 +26,8 @@ TIMEOUT_SECONDS = 10
 REFUSED = (401, 403)
 UNKNOWN = (401, 404)
 MILLION = 1_000_000
-LARGEST_DIFFERENCE = Decimal("0.01")
-"""Prices that differ by more of the provider's are not the same."""
+MAX_DIFFERENCE = Decimal("0.01")
+"""Relative difference up to which a configured price counts as the provider's."""
 
 
 class Verdict(StrEnum):
@@ -42,18 +42,18 @@ class Finding:
 
     verdict: Verdict
     name: str
-    words: str
+    message: str
 
     def line(self) -> str:
-        return f"{self.verdict:<5}{self.name:<9} {self.words}"
+        return f"{self.verdict:<5}{self.name:<9} {self.message}"
 
 
 class _UnreachableError(DialyticsError):
     """The provider did not answer."""
 
 
-class Provider:
-    """What can be asked of an OpenAI-compatible address for nothing."""
+class ModelProvider:
+    """The free endpoints of an OpenAI-compatible API."""
 
     def __init__(self, client: httpx2.AsyncClient) -> None:
         self._client = client
@@ -63,7 +63,7 @@ class Provider:
         """Status and body.
 
         Raises:
-            _UnreachableError: there was no answer.
+            _UnreachableError: no response.
         """
         try:
             answer = await self._client.get(path)
@@ -76,7 +76,7 @@ class Provider:
         return answer.status_code, body if isinstance(body, dict) else {}
 
     async def model(self, name: str) -> dict[str, Any] | None:
-        """What the provider lists about a model; None: it knows no such model."""
+        """The provider's listing of a model; None if it has no such model."""
         if self._listed is None:
             _, body = await self.get("models")
             rows = body.get("data")
@@ -88,10 +88,10 @@ class Provider:
         return body if status == 200 and body.get("id") == name else None  # noqa: PLR2004 # OK
 
 
-async def examine(
-    telegram: TelegramSettings, model: ModelSettings, limits: LimitSettings
+async def run_checks(
+    telegram: TelegramSettings, model: ModelSettings, limits: UsageLimitSettings
 ) -> AsyncIterator[Finding]:
-    """Token, key, model, fallback and prices, in this order."""
+    """Check token, key, model, fallback and prices, in this order."""
     yield await _token(telegram)
     key = model.openrouter_api_key.get_secret_value()
     async with httpx2.AsyncClient(
@@ -99,30 +99,30 @@ async def examine(
         headers={"Authorization": f"Bearer {key}"},
         timeout=TIMEOUT_SECONDS,
     ) as client:
-        provider = Provider(client)
+        provider = ModelProvider(client)
         for check in (_key, _models, _fallback):
             try:
                 yield await check(provider, model)
             except _UnreachableError as error:
                 name = check.__name__.strip("_").removesuffix("s")
-                words = f"the provider does not answer ({error}): see OPENROUTER_BASE_URL"
-                yield Finding(Verdict.FAIL, name, words)
+                message = f"the provider does not answer ({error}): see OPENROUTER_BASE_URL"
+                yield Finding(Verdict.FAIL, name, message)
         try:
             yield await _prices(provider, model, limits)
         except _UnreachableError:
-            yield Finding(Verdict.NOTE, "prices", "not compared with the provider's")
+            yield Finding(Verdict.NOTE, "prices", "not compared with the provider's prices")
 
 
 async def _token(settings: TelegramSettings) -> Finding:
-    # Without aiogram, whose import takes longer than a check.
+    # Not through aiogram: importing it takes longer than the check.
     token = settings.telegram_token.get_secret_value()
     url = f"{settings.telegram_api_url}/bot{token}/getMe"
     try:
         async with httpx2.AsyncClient(timeout=TIMEOUT_SECONDS) as client:
             answer = await client.get(url)
         if answer.status_code in UNKNOWN:
-            words = "Telegram does not know this bot: see TELEGRAM_TOKEN"
-            return Finding(Verdict.FAIL, "token", words)
+            message = "Telegram does not know this bot: see TELEGRAM_TOKEN"
+            return Finding(Verdict.FAIL, "token", message)
         username = answer.raise_for_status().json()["result"]["username"]
     except (
         httpx2.HTTPError,
@@ -132,68 +132,72 @@ async def _token(settings: TelegramSettings) -> Finding:
         LookupError,
         TypeError,
     ) as error:
-        words = f"Telegram does not answer ({type(error).__name__}): see TELEGRAM_API_URL"
-        return Finding(Verdict.FAIL, "token", words)
+        message = f"Telegram does not answer ({type(error).__name__}): see TELEGRAM_API_URL"
+        return Finding(Verdict.FAIL, "token", message)
     return Finding(Verdict.OK, "token", f"@{username}")
 
 
-async def _key(provider: Provider, _settings: ModelSettings) -> Finding:
+async def _key(provider: ModelProvider, _settings: ModelSettings) -> Finding:
     status, body = await provider.get("key")
     if status not in {200, *REFUSED}:
-        # Only OpenRouter tells about a key; elsewhere the list of models asks for one.
+        # Only OpenRouter has this endpoint; elsewhere listing the models needs the key.
         status, body = await provider.get("models")
     if status in REFUSED:
         return Finding(Verdict.FAIL, "key", "the provider refuses it: see OPENROUTER_API_KEY")
     stated = body.get("data")
     left = stated.get("limit_remaining") if isinstance(stated, dict) else None
     if isinstance(left, int | float) and left <= 0:
-        return Finding(Verdict.FAIL, "key", "its limit is used up")
+        return Finding(Verdict.FAIL, "key", "its credit limit is used up")
     if status != 200:  # noqa: PLR2004 # OK
-        return Finding(Verdict.NOTE, "key", f"the provider does not tell (HTTP {status})")
+        return Finding(Verdict.NOTE, "key", f"not checked, the provider answered HTTP {status}")
     return Finding(Verdict.OK, "key", "accepted" if left is None else f"accepted, ${left} left")
 
 
-async def _models(provider: Provider, settings: ModelSettings) -> Finding:
+async def _models(provider: ModelProvider, settings: ModelSettings) -> Finding:
     unknown = [name for name in settings.models if await provider.model(name) is None]
     if unknown:
-        words = f"the provider lists no {', '.join(unknown)}: see LLM_MODEL, LLM_ALLOWED_MODELS"
-        return Finding(Verdict.FAIL, "model", words)
+        message = f"the provider lists no {', '.join(unknown)}: see LLM_MODEL, LLM_ALLOWED_MODELS"
+        return Finding(Verdict.FAIL, "model", message)
     return Finding(Verdict.OK, "model", ", ".join(settings.models))
 
 
-async def _fallback(provider: Provider, settings: ModelSettings) -> Finding:
+async def _fallback(provider: ModelProvider, settings: ModelSettings) -> Finding:
     name = settings.llm_fallback_model
     if name is None:
-        return Finding(Verdict.NOTE, "fallback", "none: when the model fails nobody stands in")
+        return Finding(Verdict.NOTE, "fallback", "none: no other model is tried")
     if name == settings.llm_model:
-        words = "the same as LLM_MODEL: it stands in for nobody"
-        return Finding(Verdict.FAIL, "fallback", words)
+        message = "the same as LLM_MODEL: choose another model"
+        return Finding(Verdict.FAIL, "fallback", message)
     if await provider.model(name) is None:
-        words = f"the provider lists no {name}: see LLM_FALLBACK_MODEL"
-        return Finding(Verdict.FAIL, "fallback", words)
+        message = f"the provider lists no {name}: see LLM_FALLBACK_MODEL"
+        return Finding(Verdict.FAIL, "fallback", message)
     return Finding(Verdict.OK, "fallback", name)
 
 
-async def _prices(provider: Provider, settings: ModelSettings, limits: LimitSettings) -> Finding:
+async def _prices(
+    provider: ModelProvider, settings: ModelSettings, limits: UsageLimitSettings
+) -> Finding:
     fallback = settings.llm_fallback_model
     used = dict.fromkeys((*settings.models, *((fallback,) if fallback else ())))
     if strange := [name for name in settings.llm_prices if name not in used]:
-        words = f"LLM_PRICES names {', '.join(strange)}, which no setting uses"
-        return Finding(Verdict.FAIL, "prices", words)
+        message = f"LLM_PRICES names {', '.join(strange)}, which no setting uses"
+        return Finding(Verdict.FAIL, "prices", message)
     for name, price in settings.llm_prices.items():
         listed = _listed_price(await provider.model(name))
         if listed and not (_is_near(price.prompt, listed.prompt)
                            and _is_near(price.completion, listed.completion)):  # fmt: skip
-            words = (
-                f"of {name} LLM_PRICES says {price.prompt} and {price.completion},"
+            message = (
+                f"{name}: LLM_PRICES says {price.prompt} and {price.completion},"
                 f" the provider {listed.prompt:f} and {listed.completion:f}"
             )
-            return Finding(Verdict.FAIL, "prices", words)
+            return Finding(Verdict.FAIL, "prices", message)
     missing = [name for name in used if name not in settings.llm_prices]
     has_budget = limits.daily_usd_limit is not None or limits.monthly_usd_limit is not None
     if missing and has_budget:
-        words = f"none for {', '.join(missing)}: budgets rest on the cost that the provider states"
-        return Finding(Verdict.NOTE, "prices", words)
+        message = (
+            f"none for {', '.join(missing)}: budgets rest on the cost that the provider states"
+        )
+        return Finding(Verdict.NOTE, "prices", message)
     return Finding(Verdict.OK, "prices", f"{len(settings.llm_prices)} of {len(used)} models")
 
 
@@ -207,18 +211,20 @@ def _listed_price(row: dict[str, Any] | None) -> Price | None:
         )
     except InvalidOperation:
         return None
-    # OpenRouter states -1 where the price depends on the model that is chosen.
+    # OpenRouter states -1 where the price depends on the model that it routes to.
     return Price(prompt=prompt, completion=completion) if min(prompt, completion) >= 0 else None
 
 
 def _is_near(own: Decimal, listed: Decimal) -> bool:
-    return abs(own - listed) <= listed * LARGEST_DIFFERENCE
+    return abs(own - listed) <= listed * MAX_DIFFERENCE
 
 
 async def report() -> int:
-    """Check, and print one line per check; the exit code."""
+    """Print one line per check; return the exit code."""
     failed = False
-    async for finding in examine(load(TelegramSettings), load(ModelSettings), load(LimitSettings)):
+    async for finding in run_checks(
+        load(TelegramSettings), load(ModelSettings), load(UsageLimitSettings)
+    ):
         sys.stdout.write(f"{finding.line()}\n")
         sys.stdout.flush()
         failed |= finding.verdict is Verdict.FAIL

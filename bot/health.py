@@ -1,4 +1,4 @@
-"""What /health says, and the gauges that are read rather than counted."""
+"""The body of /health and /ready, and gauges that are measured on request."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.db.statements import Statements
 from bot.inbox.store import Inbox
-from bot.llm.client import Model
-from bot.metrics import Metrics
-from bot.telegram.send_limits import Pace
+from bot.llm.client import ModelClient
+from bot.metrics import BotMetrics
+from bot.telegram.send_limits import SendRateLimiter
 from common.http.health import (
-    PoolUse,
+    PoolUsage,
     Uptime,
     is_database_up,
-    pool_use,
+    pool_usage,
 )
 from common.log import get_logger
 from common.postgres import DRIVER_ERRORS
 from common.version import VERSION
 
-LOOK_SECONDS = 5.0
+CHECK_SECONDS = 5.0
 MEASURE_SECONDS = 2.0
 """How long /metrics waits for PostgreSQL."""
 
 log = get_logger(__name__)
 
 
-class Monitor:
-    """Looks at the bot from the side.
+class HealthMonitor:
+    """Reports the bot's health.
 
     Args:
-        model: asked by /health when given.
+        model: /health checks it if given.
     """
 
     def __init__(
@@ -41,54 +41,54 @@ class Monitor:
         *,
         engine: AsyncEngine,
         statements: Statements,
-        pace: Pace,
-        metrics: Metrics,
-        model: Model | None = None,
+        rate_limiter: SendRateLimiter,
+        metrics: BotMetrics,
+        model: ModelClient | None = None,
     ) -> None:
         self._engine = engine
         self._statements = statements
-        self._pace = pace
+        self._rate_limiter = rate_limiter
         self._metrics = metrics
         self._model = model
         self._uptime = Uptime()
         self._measuring: asyncio.Task[None] | None = None
         self.inbox: Inbox | None = None
-        """Set once the bot knows its own name."""
-        self.waiting_for: str | None = "start"
-        """What the bot cannot work without and has not got yet."""
+        """Set once the bot's username is known."""
+        self.startup_step: str | None = "start"
+        """The step that start-up is waiting for; None once the bot is running."""
 
     async def health(self) -> dict[str, Any]:
         """The body of /health."""
         is_up = await is_database_up(self._engine)
-        use = self._pool_use()
+        use = self._pool_usage()
         body: dict[str, Any] = {
             "status": "healthy" if is_up else "unhealthy",
             "version": VERSION,
             "uptime_seconds": round(self._uptime.seconds, 1),
             "database": "connected" if is_up else "disconnected",
-            "database_pool": {"in_use": use.checked_out, "most": use.most},
-            "rate_limiter": "paused" if self._pace.is_paused else "active",
+            "database_pool": {"in_use": use.checked_out, "most": use.max_connections},
+            "rate_limiter": "paused" if self._rate_limiter.is_paused else "active",
         }
         if self._model:
             is_reachable = await self._model.is_reachable()
             body["llm"] = "reachable" if is_reachable else "unreachable"
         return body
 
-    async def obstacle(self) -> str | None:
-        """Why no updates can be taken (`start`, `telegram`, `database`, `stop`); None: they can."""
-        return self.waiting_for or (None if await is_database_up(self._engine) else "database")
+    async def not_ready_reason(self) -> str | None:
+        """Why updates cannot be processed (`start`, `telegram`, `database`, `stop`), or None."""
+        return self.startup_step or (None if await is_database_up(self._engine) else "database")
 
     async def refresh(self) -> None:
-        """Bring the gauges up to date."""
-        use = self._pool_use()
+        """Update the gauges."""
+        use = self._pool_usage()
         self._metrics.pool_connections.labels("in_use").set(use.checked_out)
         self._metrics.pool_connections.labels("idle").set(use.checked_in)
-        self._metrics.pool_connections.labels("most").set(use.most)
+        self._metrics.pool_connections.labels("most").set(use.max_connections)
         if self.inbox is None:
             return
         if self._measuring is None or self._measuring.done():
             self._measuring = asyncio.create_task(self._measure(self.inbox), name="inbox depth")
-        # While PostgreSQL hangs, the values of before are shown: Prometheus takes a late answer for
+        # If PostgreSQL hangs, keep the previous values: Prometheus would take a late response for
         # a dead process.
         await asyncio.wait({self._measuring}, timeout=MEASURE_SECONDS)
 
@@ -96,24 +96,28 @@ class Monitor:
         try:
             depth = await inbox.depth()
         except DRIVER_ERRORS as error:
-            log.warning("inbox not measured", cause=type(error).__name__)
+            log.warning("inbox could not be measured", cause=type(error).__name__)
             return
         self._metrics.inbox_depth.set(depth.updates)
         self._metrics.inbox_oldest.set(depth.oldest_seconds)
 
-    def _pool_use(self) -> PoolUse:
-        """Both pools together: that of transactions and that of single statements."""
-        use = pool_use(self._engine)
-        return PoolUse(
+    def _pool_usage(self) -> PoolUsage:
+        """Both pools together: for transactions and for single statements."""
+        use = pool_usage(self._engine)
+        return PoolUsage(
             checked_out=use.checked_out + self._statements.in_use,
             checked_in=use.checked_in + self._statements.idle,
-            most=use.most + self._statements.most,
+            max_connections=use.max_connections + self._statements.max_connections,
         )
 
     async def watch(self) -> None:
-        """Warn, until cancelled, while the connection pool is nearly used up."""
+        """Log a warning while the connection pool is nearly exhausted, until cancelled."""
         while True:
-            use = self._pool_use()
+            use = self._pool_usage()
             if use.is_high:
-                log.warning("database pool above 80 %", in_use=use.checked_out, most=use.most)
-            await asyncio.sleep(LOOK_SECONDS)
+                log.warning(
+                    "database pool above 80 %",
+                    in_use=use.checked_out,
+                    max_connections=use.max_connections,
+                )
+            await asyncio.sleep(CHECK_SECONDS)

@@ -1,4 +1,4 @@
-"""Texts in the user's language, from the catalogues in `locales/`, read once at start."""
+"""Texts in the user's language, from the catalogues in `locales/`."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Translator:
         self._catalogue = catalogue
 
     def __call__(self, text: str, /, **values: object) -> str:
-        """The text in this language, with `{name}` replaced."""
+        """The text in this language, with `{name}` replaced by values."""
         translated = self._catalogue.gettext(text)
         return translated.format(**values) if values else translated
 
     def plural(self, one: str, many: str, count: int, /, **values: object) -> str:
-        """The form that this language uses with `count`, which is `{count}` in the text."""
+        """The plural form for `count`, which the text contains as `{count}`."""
         return self._catalogue.ngettext(one, many, count).format(count=count, **values)
 
 
@@ -36,7 +36,7 @@ class Translations:
     """Every language of the bot.
 
     Args:
-        default: for people whose client states no language that the bot speaks.
+        default: for users whose client states no supported language.
     """
 
     def __init__(self, default: str, *, directory: Path = LOCALES) -> None:
@@ -54,7 +54,7 @@ class Translations:
         return self._languages[self._default]
 
     def for_language(self, tag: str | None) -> Translator:
-        """The language nearest to an IETF tag (`ru-RU` is `ru`)."""
+        """The best match for an IETF tag (`ru-RU` is `ru`)."""
         code = negotiate_locale([tag], self.codes, sep="-") if tag else None
         return self._languages[code or self._default]
 

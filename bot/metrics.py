@@ -1,4 +1,4 @@
-"""Every number that the bot exports. Label values come from fixed, bounded sets."""
+"""The bot's Prometheus metrics. Label values come from bounded sets."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ SECONDS = (0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 240)
 OTHER = "other"
 
 
-class Metrics:
+class BotMetrics:
     """The bot's metrics in one registry.
 
     Args:
-        models: the configured models; any other name is counted as `other`.
+        models: the configured models; other names are labelled `other`.
     """
 
     def __init__(self, models: Iterable[str] = ()) -> None:
@@ -26,7 +26,7 @@ class Metrics:
         r = self.registry
         self.llm_duration = Histogram(
             "llm_request_duration_seconds",
-            "Time one model request took, to its last token or its failure.",
+            "Duration of a model request, to its last token or failure.",
             ["model", "status"],
             buckets=SECONDS,
             registry=r,
@@ -38,7 +38,7 @@ class Metrics:
             "llm_errors_total", "Model requests that failed.", ["model", "error_type"], registry=r
         )
         self.llm_fallback_used = Counter(
-            "llm_fallback_used_total", "Turns that asked the fallback model.", registry=r
+            "llm_fallback_used_total", "Turns that used the fallback model.", registry=r
         )
         self.llm_first_token = Histogram(
             "llm_time_to_first_token_seconds",
@@ -61,12 +61,12 @@ class Metrics:
         )
         self.flood_wait = Counter(
             "telegram_flood_wait_seconds_total",
-            "Time that sends waited because Telegram asked for it.",
+            "Time that sends waited on Telegram's demand (429).",
             registry=r,
         )
         self.pacing_wait = Counter(
             "telegram_pacing_wait_seconds_total",
-            "Time that sends waited for the bot's own pacing.",
+            "Time that sends waited for the bot's own rate limits.",
             registry=r,
         )
         self.poll_errors = Counter(
@@ -74,23 +74,23 @@ class Metrics:
         )
         self.duplicates_dropped = Counter(
             "bot_duplicate_updates_dropped_total",
-            "Updates delivered again and not stored twice.",
+            "Updates delivered again, which are stored once.",
             registry=r,
         )
         self.unusable_updates = Counter(
-            "bot_unusable_updates_total", "Items without an update_id, passed over.", registry=r
+            "bot_unusable_updates_total", "Items without an update_id, skipped.", registry=r
         )
         self.updates_settled = Counter(
             "bot_updates_settled_total", "Updates that ended, by outcome.", ["outcome"], registry=r
         )
         self.wrong_invites = Counter(
             "bot_wrong_invites_total",
-            "Invite codes that were wrong, or not looked at after too many wrong ones.",
+            "Invite codes that were wrong, or not checked after too many wrong ones.",
             registry=r,
         )
         self.refused_content = Counter(
             "bot_refused_content_total",
-            "Messages with something that the bot cannot handle, by its name.",
+            "Messages with unsupported content, by its kind.",
             ["kind"],
             registry=r,
         )
@@ -101,18 +101,20 @@ class Metrics:
             registry=r,
         )
         for column in COLUMNS:
-            # An alert on growth misses a series that begins with its first count.
+            # An alert on increase() misses a series that starts with its first event.
             self.refused_values.labels(column)
         self.turns_finished = Counter(
             "bot_turns_finished_total", "Turns that ended, by status.", ["status"], registry=r
         )
         self.turns_in_flight = Gauge("bot_turns_in_flight", "Turns being answered now.", registry=r)
-        self.inbox_depth = Gauge("bot_inbox_depth", "Updates stored and not settled.", registry=r)
-        self.inbox_oldest = Gauge(
-            "bot_inbox_oldest_seconds", "Age of the oldest update not settled.", registry=r
+        self.inbox_depth = Gauge(
+            "bot_inbox_depth", "Stored updates that are not settled.", registry=r
         )
-        self.lanes_active = Gauge(
-            "bot_lanes_active", "Chats that this replica is working on.", registry=r
+        self.inbox_oldest = Gauge(
+            "bot_inbox_oldest_seconds", "Age of the oldest update that is not settled.", registry=r
+        )
+        self.active_chats = Gauge(
+            "bot_lanes_active", "Chats that this replica is processing.", registry=r
         )
         self.is_poller = Gauge(
             "bot_is_poller", "1 while this replica is the one that polls Telegram.", registry=r

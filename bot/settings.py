@@ -15,7 +15,7 @@ from common.settings import Environment, MetricsSettings, Section, refuse_weak_s
 
 
 def _split(value: Any) -> Any:
-    """`a, b` and `a b` are lists too; JSON is not asked of an operator."""
+    """Split `a, b` and `a b`, so that lists need no JSON."""
     if isinstance(value, str):
         return [part for part in value.replace(",", " ").split() if part]
     return value
@@ -91,33 +91,32 @@ class Price(BaseModel):
 
 
 class ModelSettings(Section):
-    """Which models answer, and how long the bot waits for them."""
+    """Which models are used, and how long the bot waits for them."""
 
     openrouter_api_key: SecretStr
     openrouter_base_url: str = "https://openrouter.ai/api/v1"
     llm_model: str = Field(default="openrouter/auto", min_length=1)
-    """The primary model. The default lets OpenRouter choose."""
+    """The default model. `openrouter/auto` lets OpenRouter choose."""
     llm_fallback_model: str | None = None
     llm_allowed_models: Names = ()
-    """What /model offers besides LLM_MODEL."""
+    """Models that /model offers besides LLM_MODEL."""
     llm_system_prompt: str = "You are a helpful assistant. Answer in the language of the question."
     llm_temperature: float | None = Field(default=None, ge=0, le=2)
     llm_max_tokens: int = Field(default=2048, ge=1)
     llm_reasoning_tokens: int = Field(default=4096, ge=0)
-    """For the thinking before an answer, on top of LLM_MAX_TOKENS. Asked only of models that were
-    seen thinking; 0 sets no limit apart, and both share LLM_MAX_TOKENS."""
+    """Tokens for thinking, in addition to LLM_MAX_TOKENS; sent only to models that were seen
+    thinking. 0: thinking and answer share LLM_MAX_TOKENS."""
     llm_attempts: int = Field(default=2, ge=1, le=5)
-    """Attempts at one model before the fallback is asked."""
+    """Attempts with one model before the fallback model is tried."""
     llm_timeout_seconds: float = Field(default=120.0, gt=0)
-    """For one answer, all attempts together."""
+    """Timeout of one answer, all attempts together."""
     llm_first_token_seconds: float = Field(default=40.0, gt=0)
-    """How long one attempt may be silent before its first token; comments and thinking are signs
-    of life."""
+    """Maximum silence of one attempt before its first token; comments and thinking reset it."""
     llm_retry_seconds: float = Field(default=0.5, ge=0)
-    """The first pause between attempts; doubled each time, with jitter."""
+    """First pause between attempts; doubles each time, with jitter."""
     llm_prices: dict[str, Price] = Field(default_factory=dict)
-    """JSON: `{"model": {"prompt": 0.15, "completion": 0.6}}`, used when the provider states
-    no cost."""
+    """JSON: `{"model": {"prompt": 0.15, "completion": 0.6}}`, dollars per million tokens. Used when
+    the provider states no cost."""
 
     @field_validator("llm_allowed_models", mode="before")
     @classmethod
@@ -131,7 +130,7 @@ class ModelSettings(Section):
 
     @property
     def models(self) -> tuple[str, ...]:
-        """What a person may choose, the default first."""
+        """The models that users may choose, the default first."""
         return tuple(dict.fromkeys((self.llm_model, *self.llm_allowed_models)))
 
 
@@ -145,16 +144,16 @@ MIN_INVITE_CHARACTERS = 16
 
 
 class AccessSettings(Section):
-    """Who may talk to the bot."""
+    """The users who may use the bot."""
 
     access_mode: AccessMode = AccessMode.OPEN
     access_allowed_ids: Identifiers = ()
-    """Telegram ids that pass in every mode."""
+    """Telegram ids with access in every mode."""
     access_invite_codes: Names = ()
-    """Codes that admit with /start CODE in mode `invite`, at least 16 characters each;
-    `make invite` makes a random one."""
+    """Codes for /start CODE in mode `invite`, at least 16 characters each; `make invite` generates
+    one."""
     admin_ids: Identifiers = ()
-    """Telegram ids that are exempt from access, rate limit and budgets."""
+    """Telegram ids exempt from access control, rate limit and budgets."""
 
     @field_validator("access_allowed_ids", "access_invite_codes", "admin_ids", mode="before")
     @classmethod
@@ -178,18 +177,18 @@ class AccessSettings(Section):
 
 
 class OperatorSettings(Section):
-    """Who is told how the bot is doing."""
+    """Where the operator's messages are sent."""
 
     operator_chat_id: int | None = None
-    """Telegram chat that gets the daily digest, with its notices; unset: nobody."""
+    """Telegram chat that gets the daily digest and alerts; unset: none are sent."""
 
 
-class LimitSettings(Section):
-    """How much one person may use. Unset is unlimited."""
+class UsageLimitSettings(Section):
+    """Limits per user. Unset: unlimited."""
 
     rate_limit_per_minute: int | None = Field(default=None, ge=1)
     command_limit_per_minute: int | None = Field(default=30, ge=1)
-    """Commands and edits of one person; /stop always works."""
+    """Commands and edits per user; /stop always works."""
     daily_message_limit: int | None = Field(default=None, ge=1)
     monthly_message_limit: int | None = Field(default=None, ge=1)
     daily_usd_limit: Decimal | None = Field(default=None, gt=0)
@@ -200,35 +199,35 @@ class BotSettings(MetricsSettings):
     """How the bot works through its inbox."""
 
     bind_host: str = "127.0.0.1"
-    """Address of the API with its dashboard, and of the bot's webhook: these two alone."""
+    """Listening address of the API with its dashboard, and of the bot's webhook."""
     bot_port: int = Field(default=8080, ge=0, le=65535)
     default_language: str = "en"
-    """For people whose client states no language that the bot speaks."""
+    """Language for users whose client states no supported one."""
     max_history_messages: int = Field(default=20, ge=0, le=200)
     max_history_tokens: int = Field(default=16_000, ge=0)
-    """The most tokens of earlier messages, at two characters a token: the oldest are left out."""
+    """Maximum tokens of earlier messages, at two characters per token; the oldest are dropped."""
     max_lanes: int = Field(default=1000, ge=1, le=5000)
-    """Chats that one replica works on at the same time."""
+    """Chats that one replica processes at the same time."""
     max_update_attempts: int = Field(default=5, ge=1, le=100)
-    """After so many failures an update is parked."""
+    """Failures after which an update is parked."""
     retry_update_seconds: float = Field(default=0.5, ge=0)
-    """The first pause before a failed update is tried again; doubled each time."""
+    """First pause before a failed update is retried; doubles each time."""
     sweep_seconds: float = Field(default=2.0, gt=0, le=60)
-    """How often a replica looks for work that another one left behind."""
+    """How often a replica looks for updates left behind by another one."""
     shutdown_seconds: float = Field(default=25.0, ge=0, le=30)
     """How long running turns may take to finish after SIGTERM."""
     group_first_names: bool = False
-    """Tell the model the first names of who writes in a group, instead of a pseudonym."""
+    """Send the model first names of group members instead of pseudonyms."""
     join_seconds: float = Field(default=1.0, ge=0, le=5)
-    """How long the next part of a long text is waited for."""
+    """How long to wait for the next part of a long text."""
     join_short_seconds: float = Field(default=0.2, ge=0, le=5)
-    """How long another message is waited for that belongs to the same question. 0: every message
-    is a question of its own."""
+    """How long to wait for another message that belongs to the same question. 0: every message is
+    its own question."""
     draft_seconds: float = Field(default=0.5, gt=0)
-    """Between two previews of a growing answer in a private chat."""
+    """Interval between previews of an unfinished answer in a private chat."""
     group_preview_seconds: float = Field(default=3.0, ge=1)
-    """Between two edits of a growing answer, in groups and where drafts are refused."""
+    """Interval between edits of an unfinished answer, in groups and where drafts are refused."""
     edit_seconds: float = Field(default=3600.0, ge=0)
-    """How long after a question an edit of it is answered anew. 0: never."""
+    """How long after a question an edit of it is answered again. 0: never."""
     health_checks_llm: bool = False
-    """Whether /health also asks the model's address."""
+    """Whether /health also checks the model's API."""

@@ -1,7 +1,6 @@
-"""What every service shares.
+"""Shared by all services.
 
-The pinned `tzdata` is the one database of time zones: the machine's own differs from it, and both
-from release to release.
+Time zones come only from the pinned `tzdata`: the machine's own database differs from it.
 """
 
 import zoneinfo

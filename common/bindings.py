@@ -1,6 +1,6 @@
-"""Where each sealed value belongs: the associated data that it is sealed with, column by column.
+"""The associated data of sealed values: each is bound to its column and row.
 
-A value that is moved to another row, or to another column, cannot be opened there.
+A value moved to another row or column cannot be opened there.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 VERSION = b"\x02"
-"""The first byte of every bound value. Before it values were sealed without a binding."""
+"""The first byte of every bound value; older values have no binding."""
 
 COLUMNS = (
     "users.wrapped_key",
@@ -33,7 +33,7 @@ class Binding:
 
     @property
     def associated_data(self) -> bytes:
-        """Different for different bindings: every part is preceded by its length."""
+        """Unique per binding: every part is preceded by its length."""
         parts = (self.column.encode(), *self.row)
         return VERSION + b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 

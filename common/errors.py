@@ -1,20 +1,20 @@
-"""The errors that more than one package handles.
+"""Errors handled by more than one package.
 
 DialyticsError
-├── StartupError      a person must change something first: one line, exit code 2
-│   └── SettingError  the same, and the line names the setting to change
-└── UnavailableError  a store does not answer: services wait, a command ends with exit code 1
+├── StartupError      the configuration must be changed: one line, exit code 2
+│   └── SettingError  the same, naming the setting
+└── UnavailableError  a database is unavailable: services wait, commands exit with code 1
 """
 
 from __future__ import annotations
 
 
 class DialyticsError(Exception):
-    """Root of every error raised on purpose by this project."""
+    """Base class of the project's own errors."""
 
 
 class StartupError(DialyticsError):
-    """The process cannot start. The message is one line that names the cause and the remedy."""
+    """The process cannot start. The message is one line with the cause and the remedy."""
 
 
 class SettingError(StartupError):
@@ -26,4 +26,4 @@ class SettingError(StartupError):
 
 
 class UnavailableError(DialyticsError):
-    """A store cannot be reached now, and may be in a moment. The message is one line."""
+    """A database is temporarily unavailable. The message is one line."""

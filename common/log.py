@@ -1,7 +1,7 @@
-"""One log format for every process: JSON for machines, coloured lines for a terminal.
+"""One log format for every process: JSON, or coloured lines in a terminal.
 
-No message carries a token, a text or a Telegram id: callers log keys, tracebacks show no values of
-variables, and what libraries log is passed through `redact`.
+Logs contain no token, user text or Telegram id: callers log keys, tracebacks omit the values of
+variables, and everything passes through `redact`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from common.settings import Environment, RuntimeSettings
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor, WrappedLogger
 
-# A bot token (it is part of every Bot API URL), a bearer or API key, a password inside a URL (which
-# may hold / and @ where nobody escaped them), what a name calls a secret.
+# A bot token (part of every Bot API URL), a bearer token or API key, a password in a URL (which may
+# contain unescaped / and @), a value named as a secret.
 _SECRETS = re.compile(
     r"(?P<token>(?<!\d)\d+:[A-Za-z0-9_-]{20,})"
     r"|(?P<key>\b(?:sk|rk)-[A-Za-z0-9_-]{8,})"
@@ -30,18 +30,18 @@ _SECRETS = re.compile(
     r"|(?P<named>(?i:(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|\bkey"
     r"|\bsig|signature)=)['\"]?[^\s&'\",;]+)"
 )
-# Addresses that hold a secret which no pattern can tell, a path of a gateway for example.
+# Addresses with a secret that no pattern matches, such as a gateway's path.
 _hidden: dict[str, re.Pattern[str]] = {}
 
 
-def hide(address: str) -> None:
-    """Keep an address, and whatever follows it up to a blank or a quote, out of every log line."""
+def hide_address(address: str) -> None:
+    """Redact this address, with everything up to the next space or quote, in every log line."""
     stem = address.rstrip("/")
     _hidden[stem] = re.compile(re.escape(stem) + r"[^\s\"'<>]*", re.IGNORECASE)
 
 
 def redact(text: str) -> str:
-    """Replace what looks like a credential, and hidden addresses, by `***`."""
+    """Replace credentials and hidden addresses with `***`."""
     for pattern in _hidden.values():
         text = pattern.sub("***", text)
     return _SECRETS.sub("***", text)
@@ -54,7 +54,7 @@ def _redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> Eve
 
 
 def _redacted(value: Any) -> Any:
-    """The value with every string in it redacted: a traceback is nested lists and mappings."""
+    """The value with all strings redacted; a traceback has nested lists and mappings."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, list):
@@ -65,7 +65,7 @@ def _redacted(value: Any) -> Any:
 
 
 def _named(service: str) -> Processor:
-    """Every line says whose it is: a variable of the context would be missing in other threads."""
+    """Adds the service's name. Not by a context variable, which other threads lack."""
 
     def name(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         event.setdefault("service", service)
@@ -75,7 +75,7 @@ def _named(service: str) -> Processor:
 
 
 def writes_json(settings: RuntimeSettings) -> bool:
-    """Whether lines are for machines: `auto` is JSON in production and outside a terminal."""
+    """Whether to write JSON: with `auto`, in production and outside a terminal."""
     return settings.log_format == "json" or (
         settings.log_format == "auto"
         and (settings.environment is Environment.PRODUCTION or not sys.stderr.isatty())
@@ -83,7 +83,7 @@ def writes_json(settings: RuntimeSettings) -> bool:
 
 
 def configure_logging(settings: RuntimeSettings, *, service: str) -> None:
-    """Route structlog and the standard library's loggers to standard error, in one format."""
+    """Send structlog and the standard library's loggers to stderr in one format."""
     as_json = writes_json(settings)
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -126,7 +126,7 @@ def configure_logging(settings: RuntimeSettings, *, service: str) -> None:
             },
             "root": {"handlers": ["stderr"], "level": settings.log_level},
             "loggers": {
-                # Their INFO repeats every request, URL and token included.
+                # At INFO they log every request with its URL and token.
                 name: {"level": "WARNING"}
                 for name in (
                     "httpx",

@@ -1,4 +1,4 @@
-"""The door to PostgreSQL: engine, declarative base, and the only place that commits."""
+"""PostgreSQL: engine, declarative base, transactions, waiting for the server."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from common.settings import DatabaseSettings
 Sessions = async_sessionmaker[AsyncSession]
 
 CONNECT_SECONDS = 10.0
-"""A frozen server accepts a connection and says nothing."""
+"""A frozen server accepts a connection and never responds."""
 MIN_SERVER_VERSION = 15
 BACKEND = "SELECT pg_backend_pid()"
 FIRST_PAUSE_SECONDS = 0.5
 MAX_PAUSE_SECONDS = 15.0
 # Wrong user or password, no such database, no right to connect.
 REFUSED_STATES = ("28", "3D", "42501")
-# What asyncpg says of a server without TLS, and PgBouncer in states that also mean other things.
+# Messages of asyncpg about a server without TLS, and of PgBouncer under ambiguous SQL states.
 REFUSALS = (
     "rejected SSL upgrade",
     "unsupported startup parameter",
@@ -53,7 +53,7 @@ DRIVER_ERRORS = (
     DBAPIError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
-    # The server said something on a connection that nobody was using: it is about to close it.
+    # Raised when the server sends something on an idle connection that it is about to close.
     asyncpg.InternalClientError,
     PoolTimeoutError,
     OSError,
@@ -71,7 +71,7 @@ class Xid8(UserDefinedType[int]):
         return "xid8"
 
 
-# Reflection (the test that schema == migrations) must know the type too.
+# For reflection, by the test that the schema equals the migrations.
 ischema_names["xid8"] = Xid8
 
 
@@ -89,9 +89,9 @@ class Base(DeclarativeBase):
 
 
 class Versioned:
-    """A row that replication follows: `version` is the transaction that wrote it last.
+    """Mixin for replicated rows: `version` is the transaction that wrote the row last.
 
-    The default covers inserts, the trigger `refresh_version` covers updates.
+    Set by the default on insert and by the trigger `refresh_version` on update.
     """
 
     version: Mapped[int] = mapped_column(
@@ -100,7 +100,7 @@ class Versioned:
 
 
 def create_engine(settings: DatabaseSettings, *, application_name: str) -> AsyncEngine:
-    """An engine whose connections are checked before use and replaced after an hour."""
+    """An engine with pre-ping and connection recycling."""
 
     async def open_connection() -> asyncpg.Connection[asyncpg.Record]:
         return await connect(
@@ -117,14 +117,14 @@ def create_engine(settings: DatabaseSettings, *, application_name: str) -> Async
         pool_timeout=settings.db_pool_timeout_seconds,
         pool_recycle=settings.db_pool_recycle_seconds,
         pool_pre_ping=True,
-        hide_parameters=True,  # an error's message must not quote what was written
+        hide_parameters=True,  # errors must not quote user data
     )
 
 
 async def connect(
     url: str, *, application_name: str, statement_seconds: float | None = None
 ) -> asyncpg.Connection[asyncpg.Record]:
-    """A connection outside of a pool, to whatever address libpq understands."""
+    """A connection without a pool; `url` in any form that libpq understands."""
     connection = await asyncpg.connect(
         PostgresUrl.parse(url).asyncpg,
         timeout=CONNECT_SECONDS,
@@ -136,26 +136,26 @@ async def connect(
 
 
 async def limit_statements(connection: asyncpg.Connection[asyncpg.Record], seconds: float) -> None:
-    """Bound every statement of this connection.
+    """Set this connection's statement timeout.
 
-    By a statement: PgBouncer refuses the limit when it is a parameter of the connection.
+    With a statement, because PgBouncer refuses it as a connection parameter.
     """
     await connection.execute(f"SET statement_timeout = {int(seconds * 1000)}")
 
 
 @asynccontextmanager
 async def transaction(sessions: Sessions) -> AsyncIterator[AsyncSession]:
-    """One unit of work: commits at the end, rolls back on any exception. Nothing else commits."""
+    """One unit of work: commits at the end, rolls back on any exception."""
     async with sessions() as session, session.begin():
         yield session
 
 
 async def check_reachable(settings: DatabaseSettings) -> None:
-    """Connect once, for a command that a person runs.
+    """Check the connection once, for a command.
 
     Raises:
-        SettingError: PostgreSQL refuses DATABASE_URL, or cannot be used.
-        UnavailableError: PostgreSQL does not answer.
+        SettingError: PostgreSQL refuses DATABASE_URL or is unsuitable.
+        UnavailableError: PostgreSQL is unavailable.
     """
     try:
         await _verify_server(settings)
@@ -167,30 +167,29 @@ async def check_reachable(settings: DatabaseSettings) -> None:
 
 
 async def refuse_wrong_server(settings: DatabaseSettings) -> None:
-    """The same for a service that starts whether PostgreSQL answers or not.
+    """The same for a service that starts even if PostgreSQL is unavailable.
 
     Raises:
-        SettingError: PostgreSQL refuses DATABASE_URL, or cannot be used.
+        SettingError: PostgreSQL refuses DATABASE_URL or is unsuitable.
     """
     try:
         await check_reachable(settings)
     except UnavailableError as error:
-        log.warning("starting without a database until it answers", cause=str(error))
+        log.warning("starting without a database until it is available", cause=str(error))
 
 
 async def wait_until_ready(
     settings: DatabaseSettings, verify: Callable[[], Awaitable[None]] | None = None
 ) -> None:
-    """Wait for PostgreSQL, however long that takes: one line when it begins, one when it ends.
+    """Wait until PostgreSQL is available; logs when waiting begins and ends.
 
     Args:
-        settings: who is asked.
-        verify: asked after each successful connection; may raise a StartupError.
+        settings: the database.
+        verify: called after connecting; may raise a StartupError.
 
     Raises:
-        SettingError: PostgreSQL answers and refuses DATABASE_URL, or cannot be used. Waiting would
-            not help.
-        DBAPIError: `verify` failed in another way than by a lost connection.
+        SettingError: PostgreSQL refuses DATABASE_URL or is unsuitable.
+        DBAPIError: `verify` failed, and not because of a lost connection.
     """
     clock = asyncio.get_running_loop().time
     started, pause, is_told = clock(), FIRST_PAUSE_SECONDS, False
@@ -215,7 +214,7 @@ async def wait_until_ready(
 
 
 async def _verify_server(settings: DatabaseSettings) -> None:
-    """Refuse a server that is too old, and a pool that gives each transaction another session."""
+    """Refuse a server that is too old, and a pooler in transaction mode."""
     async with asyncio.timeout(CONNECT_SECONDS), AsyncExitStack() as stack:
         first, second = [
             await stack.enter_async_context(_plain_connection(settings)) for _ in range(2)
@@ -227,14 +226,14 @@ async def _verify_server(settings: DatabaseSettings) -> None:
                 f"PostgreSQL {version.major} is too old: {MIN_SERVER_VERSION} or later is needed",
             )
         session = await _backend(first)
-        # A pool would give it the session that the first one has just returned.
+        # A pooler would reuse the session that the first connection just returned.
         async with second.transaction():
             shared = await second.fetchval(BACKEND) == session
             if shared or await _backend(first) != session:
                 raise SettingError(
                     "DATABASE_URL",
-                    "leads to a pool in transaction mode, which keeps no locks and no"
-                    " notifications: use its session mode, or the server's own address",
+                    "is a pooler in transaction mode, which keeps no locks and no"
+                    " notifications: use its session mode or the server's own address",
                 )
 
 
@@ -242,7 +241,7 @@ async def _verify_server(settings: DatabaseSettings) -> None:
 async def _plain_connection(
     settings: DatabaseSettings,
 ) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
-    # Without prepared statements: a pool in transaction mode would lose them.
+    # Without prepared statements, which a pooler in transaction mode would lose.
     connection = await asyncpg.connect(settings.asyncpg_url, statement_cache_size=0)
     try:
         yield connection
@@ -256,7 +255,7 @@ async def _backend(connection: asyncpg.Connection[asyncpg.Record]) -> int:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the database could not be asked, rather than that it refused."""
+    """Whether the database was unavailable, rather than refusing the statement."""
     if isinstance(error, DBAPIError):
         state = str(getattr(error.orig, "sqlstate", None) or "")
         return error.connection_invalidated or state.startswith(TRANSIENT_STATES) or not state
@@ -277,7 +276,7 @@ def _refuse_wrong_address(error: BaseException) -> None:
 
 
 def first_line(error: BaseException) -> str:
-    """What a driver says, in one line without credentials; of a missing right also which one."""
+    """A driver's error message on one line, redacted; with the detail of a missing privilege."""
     said = str(error).strip()
     if isinstance(error, asyncpg.InsufficientPrivilegeError):
         said = said.replace("\nDETAIL: ", ":", 1)

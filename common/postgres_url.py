@@ -1,7 +1,7 @@
-"""Reads DATABASE_URL in every form that is handed out, and writes it for each driver.
+"""Parses DATABASE_URL in the forms that providers use, and writes it for each driver.
 
-libpq (psycopg, psycopg2, ADBC, pg_dump) takes all of its own parameters, asyncpg some of them, and
-sends what it does not know to the server. SQLAlchemy takes several hosts in a form of its own.
+libpq (psycopg, psycopg2, ADBC, pg_dump) accepts all of its parameters, asyncpg some of them, and
+sends unknown ones to the server. SQLAlchemy has its own syntax for several hosts.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _FORM = re.compile(
 )
 _HOST = re.compile(r"(?P<name>\[[^\]]*\]|[^:]*)(?::(?P<port>[0-9]*))?")
 _FLAG_OF_SSL = {"true": "require", "1": "require", "false": "disable", "0": "disable"}
-# As node-postgres calls it.
+# The name used by node-postgres.
 _MODES = {"no-verify": "require"}
 _VERIFYING = frozenset({"verify-ca", "verify-full"})
 _ALL_MODES = frozenset({"disable", "allow", "prefer", "require"}) | _VERIFYING
 SYSTEM = "system"
-"""The value of sslrootcert that means the certificate authorities of the machine."""
+"""The value of sslrootcert for the machine's certificate authorities."""
 _SYSTEM_FILES = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -35,7 +35,7 @@ _SYSTEM_FILES = (
 )
 _FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 
-# For other clients (Prisma, Vercel): they say nothing about the connection itself.
+# Parameters of other clients (Prisma, Vercel) that do not affect the connection.
 _IGNORED = frozenset(
     {
         *("pgbouncer", "connection_limit", "pool_timeout", "socket_timeout", "sslaccept"),
@@ -62,11 +62,11 @@ _LIBPQ = _ASYNCPG | {
 
 @dataclass(frozen=True, slots=True)
 class PostgresUrl:
-    """The parts of a URL, none of them percent-encoded.
+    """The decoded parts of a URL.
 
     Args:
-        hosts: name and port of each; a name is empty where a parameter says it.
-        parameters: those that libpq knows.
+        hosts: names and ports; a name is empty if a parameter has it.
+        parameters: known to libpq.
     """
 
     user: str | None
@@ -77,10 +77,10 @@ class PostgresUrl:
 
     @classmethod
     def parse(cls, url: str) -> PostgresUrl:
-        """Read a URL.
+        """Parse a URL.
 
         Raises:
-            ValueError: it is none. The message quotes no part that may belong to a password.
+            ValueError: it is invalid. The message quotes no part of the URL.
         """
         if not re.match(r"postgres(ql)?(\+\w+)?://", url):
             raise ValueError("must start with postgresql://")
@@ -102,21 +102,21 @@ class PostgresUrl:
 
     @property
     def libpq(self) -> str:
-        """For libpq, and for asyncpg where it does the same."""
+        """The URL for libpq."""
         return _written(self, self.parameters)
 
     @property
     def asyncpg(self) -> str:
-        """For asyncpg itself."""
+        """The URL for asyncpg."""
         kept = {name: value for name, value in self.parameters.items() if name in _ASYNCPG}
         if len(self.hosts) == 1:
             return _written(self, kept)
-        # It splits a URL with urllib, which takes no other host behind an address in brackets.
+        # asyncpg uses urllib, which accepts no other host after a bracketed address.
         several = ",".join(_bracketed(name) + _behind(port) for name, port in self.hosts)
         return _written(replace(self, hosts=(("", None),)), {"host": several, **kept})
 
     def sqlalchemy(self, driver: str) -> str:
-        """For an engine whose driver is built on libpq."""
+        """The URL for an SQLAlchemy engine with a libpq driver."""
         scheme = f"postgresql+{driver}"
         if len(self.hosts) == 1:
             return _written(self, self.parameters, scheme=scheme)
@@ -154,7 +154,7 @@ def _quoted_host(name: str) -> str:
 
 
 def _bracketed(name: str) -> str:
-    # An address of IPv6, not a directory, which may have colons too.
+    # IPv6 addresses; socket directories may contain colons, too.
     return f"[{name}]" if ":" in name and not name.startswith("/") else name
 
 
@@ -166,7 +166,7 @@ def _parameters(query: str) -> dict[str, str]:
     given: dict[str, str] = {}
     for pair in filter(None, query.split("&")):
         name, _, value = pair.partition("=")
-        # Not as in a form: + is no blank.
+        # Unlike in forms, + is not a space.
         given[unquote(name)] = unquote(value)
     mode = given.pop("ssl", None)
     if mode is not None:
@@ -179,7 +179,7 @@ def _parameters(query: str) -> dict[str, str]:
         del given["schema"]
     known = {name: value for name, value in given.items() if name not in _IGNORED}
     if not known.keys() <= _LIBPQ:
-        raise ValueError("has a parameter behind ? that PostgreSQL's clients do not know")
+        raise ValueError("has a parameter after ? that PostgreSQL's clients do not support")
     _use_the_machines_authorities(known)
     for name in _FILES:
         if name in known and not os.access(known[name], os.R_OK):
@@ -188,7 +188,7 @@ def _parameters(query: str) -> dict[str, str]:
 
 
 def _use_the_machines_authorities(parameters: dict[str, str]) -> None:
-    """Name their file: drivers bring libraries of their own, which look elsewhere or cannot."""
+    """Set sslrootcert to the machine's file: drivers' own TLS libraries may not find it."""
     asked = parameters.get("sslrootcert")
     if asked is None and parameters.get("sslmode") in _VERIFYING:
         own = Path(os.environ.get("HOME", ""), ".postgresql", "root.crt")
@@ -200,8 +200,8 @@ def _use_the_machines_authorities(parameters: dict[str, str]) -> None:
     file = next((path for path in candidates if path and Path(path).is_file()), None)
     if file is None:
         raise ValueError(
-            "this machine has no list of certificate authorities: install ca-certificates,"
-            " or name the file of the server's own with sslrootcert"
+            "this machine has no certificate authorities: install ca-certificates,"
+            " or set sslrootcert to the server's CA file"
         )
-    # Any of them may sign for any name, so the name counts.
+    # Public authorities sign for any name, so the name must be verified.
     parameters |= {"sslmode": "verify-full", "sslrootcert": file}

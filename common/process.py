@@ -1,4 +1,4 @@
-"""How every process starts and ends: one clear line and an exit code when it cannot go on."""
+"""Runs a process's main function: expected errors become one line and an exit code."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from common.errors import StartupError, UnavailableError
 from common.log import redact
 
 EXIT_UNAVAILABLE = 1
-"""The same command may succeed later."""
+"""Trying again later may succeed."""
 EXIT_BAD_INPUT = 2
-"""A person must change something first."""
+"""The configuration must be changed first."""
 
 
 def run(main: Callable[[], int | None]) -> NoReturn:
-    """Run `main`; a StartupError or an UnavailableError becomes its one line and exit code."""
+    """Run `main`; a StartupError or UnavailableError is printed and sets the exit code."""
     try:
         code = main()
     except (StartupError, UnavailableError) as error:

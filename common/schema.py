@@ -1,4 +1,4 @@
-"""Compares the tables of a PostgreSQL database with those that this process declares."""
+"""Compares a PostgreSQL database with the tables that this process declares."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from common.postgres import Base
 
-# A row: a declared column that the database lacks or has with another type.
+# One row per declared column that is missing in the database or has another type.
 DIFFERENT = text("""
 SELECT expected.table_name || '.' || expected.name
 FROM unnest(CAST(:tables AS text[]), CAST(:names AS text[]), CAST(:types AS text[]))
@@ -22,9 +22,9 @@ ORDER BY 1
 
 
 async def different_columns(connection: AsyncConnection) -> list[str]:
-    """Declared columns, as `table.column`, that the database has not or of another type.
+    """Declared columns, as `table.column`, that are missing or have another type.
 
-    Columns that a newer version added are no difference.
+    Additional columns of newer versions are ignored.
     """
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call] # of SQLAlchemy
     columns = [

@@ -1,13 +1,13 @@
-"""Texts at rest are sealed with a key per person, and that key is wrapped by the data key.
+"""Seals texts at rest with one key per user; that key is wrapped by the data key.
 
-Destroying a person's row destroys the wrapped key, so every copy of the texts (heap, WAL,
+Deleting a user's row destroys the wrapped key, so that every copy of the texts (heap, WAL,
 backups) becomes unreadable at once. Identifiers are looked up by HMAC, never stored in clear.
 
-Every sealed value is bound to its column and row (common.bindings). Values from before that are
-opened only until `python -m bot.users.key_rotation rewrap` has written a row into `sealing_marker`.
+Every sealed value is bound to its column and row (common.bindings). Older, unbound values are
+opened only until `python -m bot.users.key_rotation rewrap` has set the `sealing_marker`.
 
-A data key can be replaced: its successor carries the key of the HMACs along, because most
-identifiers are nowhere to make them anew from, and opens nothing that its predecessor wrapped.
+A data key can be replaced: its successor contains the HMAC key, because HMACs cannot be
+recomputed from stored data, but opens nothing that its predecessor wrapped.
 """
 
 from __future__ import annotations
@@ -34,41 +34,41 @@ from common.log import get_logger
 
 NONCE_BYTES = 12
 KEY_BYTES = 32
-# A data key that followed another: a secret of its own, and the key of the HMACs.
+# A successor of another data key: its own secret, and the HMAC key.
 _SUCCESSOR = re.compile(r"rotated\.[A-Za-z0-9_-]{43}\.(?P<lookup>[A-Za-z0-9_-]{43})")
 
 
 ACCEPTS_UNBOUND = "SELECT NOT EXISTS (SELECT FROM sealing_marker)"
-"""SQL. Whether values that are bound to no row are still opened."""
+"""SQL: whether unbound values are still opened."""
 
 log = get_logger(__name__)
 
 
 class UnreadableError(DialyticsError):
-    """Sealed bytes cannot be opened: another key, another row, or damage."""
+    """Sealed bytes cannot be opened: wrong key, wrong row, or damaged."""
 
 
 def log_refusal(binding: Binding) -> None:
-    """Say which column holds a value that cannot be opened; not whose it is."""
+    """Log the column of a value that cannot be opened, without its owner."""
     log.error("sealed value refused", column=binding.column)
 
 
 @dataclass
 class OpeningPolicy:
-    """How a vault and all its sealers open; may be changed while they live."""
+    """How a vault and all its sealers open values; may be changed at any time."""
 
     accepts_unbound: bool = False
-    """Whether values from before bindings are opened."""
+    """Whether unbound values are opened."""
     on_refusal: Callable[[Binding], None] = log_refusal
 
 
 class Sealer:
     """Seals and opens bytes under one 256-bit key (AES-GCM).
 
-    A sealed value is a version byte, the nonce, then ciphertext and tag.
+    A sealed value is a version byte, a nonce, the ciphertext and a tag.
 
     Args:
-        also: other keys whose bytes are opened too; nothing is sealed with them.
+        also: other keys that are tried for opening only.
     """
 
     def __init__(
@@ -97,8 +97,8 @@ class Sealer:
             raise UnreadableError(f"{binding.column}: another key, another row, or damage")
         return opened
 
-    def resealed(self, sealed: bytes, binding: Binding) -> bytes | None:
-        """The same under the first key and bound; None when it is already.
+    def reseal(self, sealed: bytes, binding: Binding) -> bytes | None:
+        """Seal again with the first key, bound; None if it is already.
 
         Raises:
             UnreadableError: no key opens it.
@@ -108,26 +108,26 @@ class Sealer:
         return self.seal(self.open(sealed, binding), binding)
 
     def seal_text(self, text: str, binding: Binding) -> bytes:
-        """Encrypt any Python string, lone surrogates and NUL included."""
+        """Encrypt any string, including lone surrogates and NUL."""
         return self.seal(text.encode("utf-8", "surrogatepass"), binding)
 
     def open_text(self, sealed: bytes, binding: Binding) -> str:
-        """The string given to `seal_text`."""
+        """Decrypt to the string given to `seal_text`."""
         return self.open(sealed, binding).decode("utf-8", "surrogatepass")
 
     def open_text_or_none(self, sealed: bytes | None, binding: Binding) -> str | None:
-        """The same, of a text that may be missing; one that cannot be opened is."""
+        """The same; None if the text is missing or cannot be opened."""
         with contextlib.suppress(UnreadableError):
             return self.open_text(sealed, binding) if sealed else None
         return None
 
 
 class Vault:
-    """What DATA_KEY opens: people's keys, the installation's own sealer, identifier HMACs.
+    """Derives from DATA_KEY: users' sealers, the installation's sealer, identifier HMACs.
 
     Args:
-        second: another data key that opens what it wrapped, while keys are replaced.
-        policy: shared with every sealer that comes from here.
+        second: another data key that is tried for opening, during a key rotation.
+        policy: shared with every sealer of this vault.
     """
 
     def __init__(
@@ -147,42 +147,42 @@ class Vault:
             also=[_derive(other, b"installation") for other in others],
             policy=self.policy,
         )
-        """Seals what belongs to no person (updates without a sender)."""
+        """Seals values without a user (updates without a sender)."""
         self.fingerprint = hmac.digest(_derive(secret, b"fingerprint"), b"", hashlib.sha256)
-        """Tells two data keys apart without telling anything about them."""
+        """Identifies the data key without revealing it."""
 
-    def new_person(self, telegram_hmac: bytes) -> tuple[Sealer, bytes]:
-        """A fresh person's sealer and its wrapped key, to be stored beside the person."""
+    def new_user_key(self, telegram_hmac: bytes) -> tuple[Sealer, bytes]:
+        """A new user's sealer, and the wrapped key to store with the user."""
         key = os.urandom(KEY_BYTES)
         wrapped = self._wrapper.seal(key, bindings.wrapped_key(telegram_hmac))
         return Sealer(key, policy=self.policy), wrapped
 
-    def person(self, wrapped_key: bytes, telegram_hmac: bytes) -> Sealer:
-        """The sealer of a stored person.
+    def user_sealer(self, wrapped_key: bytes, telegram_hmac: bytes) -> Sealer:
+        """The sealer of a stored user.
 
         Raises:
-            UnreadableError: DATA_KEY did not wrap this key, or not for this person.
+            UnreadableError: DATA_KEY did not wrap this key, or wrapped it for another user.
         """
         key = self._wrapper.open(wrapped_key, bindings.wrapped_key(telegram_hmac))
         return Sealer(key, policy=self.policy)
 
-    def rewrapped(self, wrapped_key: bytes, telegram_hmac: bytes) -> bytes | None:
-        """A person's key, wrapped by the first data key and bound; None when it is already.
+    def rewrap_key(self, wrapped_key: bytes, telegram_hmac: bytes) -> bytes | None:
+        """Wrap a user's key with the first data key, bound; None if it is already.
 
         Raises:
-            UnreadableError: neither data key wrapped it, or not for this person.
+            UnreadableError: no data key wrapped it, or it was wrapped for another user.
         """
-        return self._wrapper.resealed(wrapped_key, bindings.wrapped_key(telegram_hmac))
+        return self._wrapper.reseal(wrapped_key, bindings.wrapped_key(telegram_hmac))
 
     def lookup(self, kind: str, identifier: int) -> bytes:
-        """A 32-byte stand-in for an identifier: equal for equal, useless without DATA_KEY."""
+        """The 32-byte HMAC of an identifier."""
         return hmac.digest(self._lookup_key, f"{kind}:{identifier}".encode(), hashlib.sha256)
 
 
 def _first_opened(
     ciphers: Iterable[AESGCM], sealed: bytes, associated_data: bytes | None
 ) -> bytes | None:
-    """What the first fitting key opens; without associated data the format before bindings."""
+    """Try all keys; without associated data, for the format before bindings."""
     start = 0
     if associated_data is not None:
         if not sealed.startswith(VERSION):
@@ -196,7 +196,7 @@ def _first_opened(
 
 
 def next_data_key(data_key: str) -> str:
-    """A new data key that finds the same people as the given one, and opens none of their texts."""
+    """A successor of a data key: finds the same users, but opens none of their texts."""
     lookup = urlsafe_b64encode(_lookup_key(data_key)).rstrip(b"=").decode()
     return f"rotated.{secrets.token_urlsafe(KEY_BYTES)}.{lookup}"
 

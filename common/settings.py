@@ -1,8 +1,8 @@
-"""Settings are values: read once by a process's `__main__`, by section, then passed down.
+"""Settings, loaded by section in a process's `__main__` and passed down as values.
 
-Every setting is an environment variable of the same name in upper case. It may also stand in
-`.env` (or the file that ENV_FILE names), or, for secrets, in the file that `<NAME>_FILE` names or
-in `SECRETS_DIR/<name>`. Values of the environment win over files.
+A setting is an environment variable with its name in upper case. It may also be set in `.env` (or
+in ENV_FILE), and a secret in the file that `<NAME>_FILE` names or in `SECRETS_DIR/<name>`. The
+environment takes precedence over files.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from common.errors import SettingError
 from common.postgres_url import PostgresUrl
 from common.zones import zone_named
 
-# Values of .env.example and of examples elsewhere. A published secret is none, on a laptop neither.
+# Published examples of secrets, refused in every environment.
 PLACEHOLDERS = frozenset({"change-me", "changeme", "secret", "password", "admin"})
-MINIMUM_SECRET_BYTES = 32
+MIN_SECRET_BYTES = 32
 
 
 class Environment(StrEnum):
@@ -63,14 +63,14 @@ class _SecretFiles(PydanticBaseSettingsSource):
 
 
 class _SecretsDirectory(SecretsSettingsSource):
-    """Reads `SECRETS_DIR/<name>`. An empty file is an unset setting, as an empty variable is."""
+    """Reads `SECRETS_DIR/<name>`. An empty file counts as unset, like an empty variable."""
 
     def __call__(self) -> dict[str, Any]:
         return {name: value for name, value in super().__call__().items() if value != ""}
 
 
 class Section(BaseSettings):
-    """A group of settings that one part of a process needs."""
+    """A group of settings."""
 
     model_config = SettingsConfigDict(
         env_ignore_empty=True,
@@ -94,7 +94,7 @@ class Section(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        # Read when the section is made, not when this module is imported.
+        # Evaluated when a section is loaded, not when this module is imported.
         del dotenv_settings, file_secret_settings
         return (
             init_settings,
@@ -116,8 +116,7 @@ def load(section: type[SectionT]) -> SectionT:
     """Read one section.
 
     Raises:
-        SettingError: naming the first setting that is missing or wrong; never its value,
-            which may be a secret.
+        SettingError: names the first missing or invalid setting, never its value.
     """
     for name in section.model_fields:
         if re.search("[\ud800-\udfff]", os.environ.get(name.upper(), "")):
@@ -130,7 +129,7 @@ def load(section: type[SectionT]) -> SectionT:
         problem = "is not set" if first["type"] == "missing" else first["msg"]
         raise SettingError(name, problem.removeprefix("Value error, ")) from error
     except SettingsError as error:
-        # Its message names the field, not the value.
+        # The message contains the field, not the value.
         found = re.search('field "([a-z0-9_]+)"', str(error))
         name = found[1].upper() if found else section.__name__
         raise SettingError(name, "is not valid JSON") from error
@@ -139,19 +138,19 @@ def load(section: type[SectionT]) -> SectionT:
 
 
 class RuntimeSettings(Section):
-    """What every process needs to know about where it runs."""
+    """Environment and logging."""
 
     environment: Environment = Environment.DEVELOPMENT
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     log_format: str = Field(default="auto", pattern="^(auto|json|console)$")
-    """`auto`: readable in a terminal, JSON elsewhere and in production."""
+    """`auto`: coloured lines in a terminal, JSON elsewhere and in production."""
 
 
 class MetricsSettings(Section):
-    """Who reads /metrics."""
+    """Access to /metrics."""
 
     metrics_token: SecretStr | None = None
-    """Bearer token that opens /metrics to other machines; without it only this machine reads."""
+    """Bearer token for /metrics; without it only this machine may read them."""
     environment: Environment = Environment.DEVELOPMENT
 
     @model_validator(mode="after")
@@ -162,7 +161,7 @@ class MetricsSettings(Section):
 
 
 class DatabaseSettings(Section):
-    """PostgreSQL: where it is and how many connections one process may hold."""
+    """PostgreSQL: address, connection pool, timeouts."""
 
     database_url: SecretStr
     db_pool_size: int = Field(default=20, ge=1, le=200)
@@ -184,12 +183,12 @@ class DatabaseSettings(Section):
 
     @property
     def libpq_url(self) -> str:
-        """The URL for drivers built on libpq (ADBC, psycopg, pg_dump)."""
+        """The URL for libpq drivers (ADBC, psycopg, pg_dump)."""
         return PostgresUrl.parse(self.database_url.get_secret_value()).libpq
 
 
 class ReportSettings(Section):
-    """The zone in which days are counted when nobody asks for another."""
+    """The default time zone of reports."""
 
     report_timezone: str = "UTC"
 
@@ -200,11 +199,11 @@ class ReportSettings(Section):
 
 
 class DataKeySettings(Section):
-    """The key that wraps every person's key. Kept outside the data directory."""
+    """The key that wraps every user's key. Keep it outside the data directory."""
 
     data_key: SecretStr
     data_key_second: SecretStr | None = None
-    """Another DATA_KEY that opens what it wrapped, while keys are replaced."""
+    """The other DATA_KEY during a key rotation; used for opening only."""
     environment: Environment = Environment.DEVELOPMENT
 
     @model_validator(mode="after")
@@ -216,15 +215,15 @@ class DataKeySettings(Section):
 
     @property
     def second(self) -> str | None:
-        """The second key; None when there is none."""
+        """The second key, if any."""
         return self.data_key_second.get_secret_value() if self.data_key_second else None
 
 
 def _is_placeholder(secret: str) -> bool:
-    """Whether a secret, or the password of an address, is one of the published ones."""
+    """Whether a secret, or the password in a URL, is a placeholder."""
     candidates = [secret]
     if "://" in secret:
-        # Its own validator says what is wrong with an address that cannot be split.
+        # An invalid URL is reported by the setting's own validator.
         with suppress(ValueError):
             address = urlsplit(secret)
             candidates.append(unquote(address.password or ""))
@@ -233,7 +232,7 @@ def _is_placeholder(secret: str) -> bool:
 
 
 def refuse_weak_secret(environment: Environment, name: str, secret: SecretStr | None) -> None:
-    """Outside development a missing or short secret refuses to start.
+    """Refuse a missing or short secret outside development.
 
     Raises:
         ValueError: the secret is missing or shorter than 32 bytes.
@@ -241,5 +240,5 @@ def refuse_weak_secret(environment: Environment, name: str, secret: SecretStr | 
     if environment is Environment.DEVELOPMENT:
         return
     value = secret.get_secret_value() if secret else ""
-    if len(value.encode()) < MINIMUM_SECRET_BYTES:
-        raise ValueError(f"{name} needs a random value of at least {MINIMUM_SECRET_BYTES} bytes")
+    if len(value.encode()) < MIN_SECRET_BYTES:
+        raise ValueError(f"{name} needs a random value of at least {MIN_SECRET_BYTES} bytes")

@@ -1,8 +1,8 @@
-"""Optional traces: spans for an OpenTelemetry collector when an endpoint is set, else nothing.
+"""Optional tracing: exports spans to an OpenTelemetry collector if an endpoint is set.
 
-Free when off: the SDK is not even imported. Callers name what happened, with counts, keys and
-pseudonyms as attributes: never a text, a Telegram id or an address. No library is instrumented,
-because the bot's token stands in the URLs of its client, and an exception is known by its class.
+When off, the SDK is not even imported. Attributes are counts, keys and pseudonyms: never a user
+text, Telegram id or URL. Libraries are not instrumented, because the bot's token is part of its
+URLs; exceptions are recorded by class only.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ Value = str | int | float | bool | None
 
 
 class TracingSettings(Section):
-    """Where traces go. The names are OpenTelemetry's own."""
+    """OpenTelemetry's own settings."""
 
     otel_exporter_otlp_endpoint: str | None = None
-    """Base address of a collector that speaks OTLP over HTTP, `http://host:4318`; unset: off."""
+    """URL of a collector for OTLP over HTTP, such as `http://host:4318`; unset: tracing is off."""
     otel_traces_sampler_arg: float = Field(default=1.0, ge=0, le=1)
-    """Share of traces that is kept."""
+    """Share of traces that are recorded."""
     otel_sdk_disabled: bool = False
-    """Traces off, whatever the endpoint."""
+    """Switches tracing off."""
 
     @field_validator("otel_exporter_otlp_endpoint")
     @classmethod
@@ -40,20 +40,20 @@ class TracingSettings(Section):
 
     @property
     def endpoint(self) -> str | None:
-        """Where spans are posted; None when traces are off."""
+        """The URL for spans; None if tracing is off."""
         base = self.otel_exporter_otlp_endpoint
         return None if base is None or self.otel_sdk_disabled else f"{base.rstrip('/')}/v1/traces"
 
 
 class Span(Protocol):
-    """Something that takes time."""
+    """A traced operation."""
 
     def set(self, **attributes: Value) -> None:
-        """Add what is known only later. None is left out."""
+        """Add attributes; None values are omitted."""
 
 
 class _Nothing:
-    """The span of a process without traces."""
+    """The span when tracing is off."""
 
     def __enter__(self) -> Self:
         return self
@@ -62,7 +62,7 @@ class _Nothing:
         return None
 
     def set(self, **_attributes: Value) -> None:
-        """Forget it."""
+        """Do nothing."""
 
 
 class _Spans(Protocol):
@@ -78,24 +78,24 @@ _spans: _Spans | None = None
 
 
 def trace(name: str, **attributes: Value) -> AbstractContextManager[Span]:
-    """The beginning of a trace, or a span of the one that is running."""
+    """Start a trace, or a span of the running one."""
     return _NOTHING if _spans is None else _spans.begin(name, attributes, may_be_first=True)
 
 
 def span(name: str, **attributes: Value) -> AbstractContextManager[Span]:
-    """A part of the running trace; nothing outside of one."""
+    """A span of the running trace; nothing outside a trace."""
     return _NOTHING if _spans is None else _spans.begin(name, attributes, may_be_first=False)
 
 
 def flush_traces() -> None:
-    """Send what is waiting, before a process ends that nobody lets end properly."""
+    """Export pending spans, for processes that are about to be killed."""
     if _spans is not None:
         _spans.flush()
 
 
 def configure_tracing(settings: TracingSettings, *, service: str) -> None:
-    """Switch traces on when an endpoint is set. Called once, by the process's entry point."""
-    global _spans  # noqa: PLW0603 # like the log, one per process
+    """Switch tracing on if an endpoint is set. Called once by a process's entry point."""
+    global _spans  # noqa: PLW0603 # one per process, like logging
     if settings.endpoint is not None:
         _spans = _Exported(
             settings.endpoint, service=service, share=settings.otel_traces_sampler_arg
@@ -103,10 +103,10 @@ def configure_tracing(settings: TracingSettings, *, service: str) -> None:
 
 
 class _Exported:
-    """Spans that go to a collector, in batches, from a thread of their own."""
+    """Spans exported to a collector, in batches, by a thread."""
 
     def __init__(self, endpoint: str, *, service: str, share: float) -> None:
-        # Only here: a process without traces pays nothing for them.
+        # Imported here: without tracing the SDK is not loaded.
         from opentelemetry import trace as api  # noqa: PLC0415
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415
             OTLPSpanExporter,
@@ -117,7 +117,7 @@ class _Exported:
         from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio  # noqa: PLC0415
 
         self._api = api
-        # Not made the process's own: libraries would find it and write spans with their URLs.
+        # Not the global provider: libraries would use it and record their URLs.
         self._provider = TracerProvider(
             sampler=ParentBasedTraceIdRatio(share),
             resource=Resource.create({"service.namespace": "dialytics", "service.name": service}),
@@ -139,7 +139,7 @@ class _Exported:
     def _begin(self, name: str, attributes: dict[str, Value], *, is_first: bool) -> Iterator[Span]:
         with self._tracer.start_as_current_span(
             name,
-            # The library would write the message, which may quote what was refused.
+            # The library would record the message, which may quote user data.
             record_exception=False,
             set_status_on_exception=False,
         ) as started:

@@ -1,4 +1,4 @@
-"""Words of the domain that more than one package uses."""
+"""Enumerations of the domain, shared by packages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Role(StrEnum):
 
 
 class UpdateOutcome(StrEnum):
-    """How an update ended. Every update ends in exactly one of these."""
+    """How an update ended; every update has exactly one outcome."""
 
     TURN = "turn"
     COMMAND = "command"

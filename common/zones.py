@@ -12,9 +12,9 @@ from importlib.resources import files
 from zoneinfo import ZoneInfo
 
 RELEASE = version("tzdata")
-"""Of the database, as 2026.6."""
+"""Version of the database, such as 2026.6."""
 NO_PLACES = frozenset({"Factory"})
-"""Listed, but the time of no place."""
+"""Listed, but not a place's time zone."""
 NAMES = frozenset(files("tzdata").joinpath("zones").read_text("utf-8").split()) - NO_PLACES
 
 LEDGER_YEARS = (2000, 2050)
@@ -22,15 +22,15 @@ _DAY = 86_400
 
 
 class UnknownZoneError(ValueError):
-    """There is no zone of this name."""
+    """There is no time zone with this name."""
 
 
 def zone_named(name: str) -> ZoneInfo:
-    """The zone of an IANA name, in the letters that IANA writes it with.
+    """The zone with exactly this IANA name.
 
     Raises:
-        UnknownZoneError: there is none. `ZoneInfo` opens any file of its database, also those
-            that are no zone, as `Factory` and `right/Europe/Berlin`.
+        UnknownZoneError: there is none. `ZoneInfo` would also open other files of its database,
+            such as `Factory` and `right/Europe/Berlin`.
     """
     if name not in NAMES:
         raise UnknownZoneError(f"{name[:64]!r} is not an IANA time zone")
@@ -39,32 +39,32 @@ def zone_named(name: str) -> ZoneInfo:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """How far a zone's clock is ahead of UTC, for databases: they have zones of their own.
+    """A zone's UTC offsets, for databases, whose own time zone data may differ.
 
-    A moment's day is `(seconds + offset) / 86400`, rounded down, in days since 1970.
+    The day of a timestamp is `floor((seconds + offset) / 86400)`, in days since 1970.
     """
 
     changes: tuple[int, ...]
-    """Unix seconds from which on the offset of the same place holds; the first is 0."""
+    """Unix seconds from which the offset at the same index applies; the first is 0."""
     offsets: tuple[int, ...]
-    """Seconds; negative west of Greenwich."""
+    """Seconds east of UTC."""
 
     def parameters(self) -> dict[str, list[int]]:
-        """As statements take it."""
+        """As statement parameters."""
         return {"changes": list(self.changes), "offsets": list(self.offsets)}
 
     def between(self, since: int, until: int) -> Clock:
-        """The same in [since, until) alone, so that less is sent."""
+        """Only the part for [since, until), to send less."""
         first = bisect_right(self.changes, since) - 1
         end = bisect_left(self.changes, until)
         return Clock((0, *self.changes[first + 1 : end]), self.offsets[first:end])
 
     def days(self, first: date, last: date) -> Clock:
-        """The same on the days from `first` to `last`, both included."""
+        """Only the part for the days from `first` to `last`, inclusive."""
         return self.between(self.day_start(first), self.day_start(last + timedelta(days=1)))
 
     def day_start(self, day: date) -> int:
-        """The first moment of a calendar day, Unix seconds."""
+        """The start of a calendar day, in Unix seconds."""
         wall = (day - date(1970, 1, 1)).days * _DAY
         ends = (*self.changes[1:], math.inf)
         return min(
@@ -76,13 +76,13 @@ class Clock:
 
 @lru_cache
 def ledger_clock(zone: str) -> Clock:
-    """The zone's clock for every moment that a ledger may hold."""
+    """The zone's offsets for the whole period of a ledger."""
     since, until = (datetime(year, 1, 1, tzinfo=UTC) for year in LEDGER_YEARS)
     return clock_of(zone_named(zone), int(since.timestamp()), int(until.timestamp()))
 
 
 def clock_of(zone: ZoneInfo, since: int, until: int) -> Clock:
-    """The zone's clock in [since, until), Unix seconds; before and after as at its ends."""
+    """The zone's offsets in [since, until), Unix seconds; constant before and after."""
     changes, offsets = [0], [_offset(zone, since)]
     for moment in range(since, until, _DAY):
         earlier, later = moment, min(moment + _DAY, until)

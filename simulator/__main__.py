@@ -1,4 +1,4 @@
-"""`python -m simulator`: Telegram and a model on one port, until SIGTERM or Ctrl-C."""
+"""`python -m simulator`: serves a simulated Telegram and model until SIGTERM or Ctrl-C."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def _serve(settings: SimulatorSettings) -> None:
     simulator = create_simulator(
         token=settings.telegram_token.get_secret_value(),
         api_key=key.get_secret_value() if key is not None else None,
-        usual=ModelBehaviour(
+        default_behaviour=ModelBehaviour(
             first_token_seconds=settings.simulator_first_token_seconds,
             token_seconds=settings.simulator_token_seconds,
         ),
@@ -38,7 +38,7 @@ async def _serve(settings: SimulatorSettings) -> None:
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stop.set)
     host = settings.simulator_bind_host
-    warn_if_open("SIMULATOR_BIND_HOST", host, opens="their control, without a login")
+    warn_if_open("SIMULATOR_BIND_HOST", host, opens="the control API, without a login")
     async with listening(simulator, host=host, port=settings.simulator_port):
         get_logger(__name__).info("listening", url=simulator.url, bot_id=simulator.account.id)
         await stop.wait()

@@ -1,4 +1,4 @@
-"""The simulator in one piece: Telegram, models and control on one port."""
+"""The simulator: Telegram, models and the control API on one port."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from aiohttp import web
 
 from common.errors import SettingError
 from common.http.request_deadline import DeadlineRunner
-from simulator.bell import Bell
-from simulator.control import Control
+from simulator.change_event import ChangeEvent
+from simulator.control import ControlApi
 from simulator.counters import Counters
 from simulator.model.behaviour import ModelBehaviour
-from simulator.model.calls import Calls
+from simulator.model.calls import CallLog
 from simulator.model.server import ModelServer
 from simulator.settings import DEFAULT_TOKEN
 from simulator.state import Journals, open_account
@@ -26,30 +26,30 @@ from simulator.telegram.webhook import deliver_webhooks
 
 API_KEY = "sk-or-v1-simulated"
 SHUTDOWN_SECONDS = 0.3
-"""Long polls and streams are cut off after this."""
-LARGEST_BODY = 64 * 1024 * 1024
-"""Bytes. Telegram takes documents up to 50 MB."""
+"""Long polls and streams are closed after this time."""
+MAX_BODY = 64 * 1024 * 1024
+"""Bytes. Telegram accepts documents up to 50 MB."""
 
 
 @dataclass(slots=True)
 class Simulator:
-    """A simulated world: what tests and the control API look at."""
+    """The state of the simulators, for tests and the control API."""
 
     account: BotAccount
-    """The bot of the token that it was made with."""
+    """The account of the simulator's token."""
     telegram: TelegramServer
     model: ModelServer
-    calls: Calls
+    calls: CallLog
     counters: Counters
-    bell: Bell
+    changed: ChangeEvent
     api_key: str | None
     journals: Journals
     url: str = ""
-    """Base of the Bot API (TELEGRAM_API_URL) and of /control; empty until it listens."""
+    """Base URL of the Bot API (TELEGRAM_API_URL) and of /control; empty until it listens."""
 
     @property
     def model_url(self) -> str:
-        """Base of the OpenAI-compatible API (OPENROUTER_BASE_URL)."""
+        """Base URL of the OpenAI-compatible API (OPENROUTER_BASE_URL)."""
         return f"{self.url}/v1"
 
     @property
@@ -57,16 +57,16 @@ class Simulator:
         return self.account.token
 
     async def wait_until(self, condition: Callable[[], object], *, seconds: float = 60.0) -> None:
-        """Return once the condition holds; it is looked at after every change.
+        """Wait until the condition is true; it is checked after every change.
 
         Raises:
-            TimeoutError: it did not within `seconds`; says what was counted until then.
+            TimeoutError: not true within `seconds`; the message has the counters.
         """
-        if not await self.bell.wait_until(condition, seconds=seconds):
-            raise TimeoutError(f"still not so after {seconds} s: {self.counters.as_dict()}")
+        if not await self.changed.wait_until(condition, seconds=seconds):
+            raise TimeoutError(f"not true after {seconds} s: {self.counters.as_dict()}")
 
     def reset(self) -> None:
-        """Forget everything but tokens; ids go on."""
+        """Clear everything but tokens; ids continue."""
         for account in self.telegram.accounts.values():
             account.reset()
         self.telegram.reset()
@@ -74,7 +74,7 @@ class Simulator:
         self.calls.clear()
 
     def reseed(self, seed: int) -> None:
-        """Start every sequence of chances again."""
+        """Seed every random generator."""
         self.telegram.chance.seed(seed)
         self.telegram.faults.seed(seed)
         self.model.faults.seed(seed)
@@ -85,53 +85,53 @@ def create_simulator(
     *,
     token: str = DEFAULT_TOKEN,
     api_key: str | None = API_KEY,
-    usual: ModelBehaviour | None = None,
+    default_behaviour: ModelBehaviour | None = None,
     state_directory: Path | None = None,
     seed: int = 0,
     keep: int = 10_000,
 ) -> Simulator:
-    """Build a world with one bot.
+    """Create a simulator with one bot.
 
     Args:
-        token: the bot's; it decides the bot's id.
+        token: the bot's token, with its id.
         api_key: the key that the model accepts; None: any.
-        usual: conduct of models; without it they answer at once.
-        state_directory: what was accepted is kept there and taken back.
-        seed: decides answers and chances.
-        keep: sent messages and model calls kept in memory, each.
+        default_behaviour: of models; without it they answer at once.
+        state_directory: stores the state, which is restored from there.
+        seed: for answers and faults.
+        keep: maximum sent messages and model calls in memory, each.
 
     Raises:
-        SettingError: the state directory cannot be written, naming SIMULATOR_STATE_DIR.
+        SettingError: SIMULATOR_STATE_DIR cannot be written.
     """
-    bell, counters = Bell(), Counters()
+    changed, counters = ChangeEvent(), Counters()
     journals = Journals.open(state_directory)
-    account = open_account(token, journals=journals, bell=bell, counters=counters, keep=keep)
-    calls = Calls(bell=bell, counters=counters, journal=journals.calls, keep=keep)
+    account = open_account(token, journals=journals, changed=changed, counters=counters, keep=keep)
+    calls = CallLog(changed=changed, counters=counters, journal=journals.calls, keep=keep)
     return Simulator(
         account=account,
-        telegram=TelegramServer({token: account}, bell=bell, counters=counters, seed=seed),
+        telegram=TelegramServer({token: account}, changed=changed, counters=counters, seed=seed),
         model=ModelServer(
             calls=calls,
             counters=counters,
             api_key=api_key,
-            usual=usual or ModelBehaviour(),
+            default_behaviour=default_behaviour or ModelBehaviour(),
             seed=seed,
         ),
         calls=calls,
         counters=counters,
-        bell=bell,
+        changed=changed,
         api_key=api_key,
         journals=journals,
     )
 
 
 def create_app(simulator: Simulator) -> web.Application:
-    """The HTTP application of a world."""
-    app = web.Application(client_max_size=LARGEST_BODY)
+    """The simulator's HTTP application."""
+    app = web.Application(client_max_size=MAX_BODY)
     app.add_routes(simulator.telegram.routes())
     app.add_routes(simulator.model.routes())
-    app.add_routes(Control(simulator).routes())
-    app.cleanup_ctx.append(lambda _app: deliver_webhooks(simulator.telegram, simulator.bell))
+    app.add_routes(ControlApi(simulator).routes())
+    app.cleanup_ctx.append(lambda _app: deliver_webhooks(simulator.telegram, simulator.changed))
     return app
 
 
@@ -139,10 +139,10 @@ def create_app(simulator: Simulator) -> web.Application:
 async def listening(
     simulator: Simulator, *, host: str = "127.0.0.1", port: int = 0
 ) -> AsyncIterator[Simulator]:
-    """Serve a world; port 0 takes a free one.
+    """Serve the simulator; port 0 chooses a free port.
 
     Raises:
-        SettingError: the port is in use, naming SIMULATOR_PORT.
+        SettingError: SIMULATOR_PORT is in use.
     """
     runner = DeadlineRunner(
         create_app(simulator),

@@ -1,4 +1,4 @@
-"""A client of the control API for other processes. Knows nothing about what is behind it."""
+"""A client of the control API, for other processes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ControlClient:
         """Connect.
 
         Raises:
-            SettingError: nothing answers there, naming TELEGRAM_API_URL.
+            SettingError: no simulator responds at TELEGRAM_API_URL.
         """
         async with ClientSession(timeout=ClientTimeout(total=REQUEST_SECONDS)) as session:
             client = cls(url, session=session)
@@ -35,7 +35,7 @@ class ControlClient:
                 await client.state()
             except (ClientError, TimeoutError, ValueError, StartupError) as error:
                 raise SettingError(
-                    "TELEGRAM_API_URL", f"no simulator answers at {url}: {error}"
+                    "TELEGRAM_API_URL", f"no simulator responds at {url}: {error}"
                 ) from error
             yield client
 
@@ -43,7 +43,7 @@ class ControlClient:
         return await self._request("GET", "state")
 
     async def write(self, messages: list[dict[str, Any]]) -> list[list[int]]:
-        """People write; ids of the updates of each message."""
+        """Send messages to the bot; return the update ids of each message."""
         answer = await self._request("POST", "messages/batch", {"messages": messages})
         update_ids: list[list[int]] = answer["update_ids"]
         return update_ids
@@ -55,14 +55,14 @@ class ControlClient:
         pending_at_most: int | None = None,
         seconds: float = 60.0,
     ) -> bool:
-        """Whether the counters got there in time."""
+        """Wait for the counters; False on timeout."""
         condition = {"at_least": at_least or {}, "seconds": seconds}
         if pending_at_most is not None:
             condition["pending_at_most"] = pending_at_most
         return bool((await self._request("POST", "wait", condition))["met"])
 
     async def send(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
-        """Any other request, by path below /control."""
+        """Send any other request, by path below /control."""
         return await self._request(method, path, body)
 
     async def _request(self, method: str, path: str, body: Any = None) -> dict[str, Any]:

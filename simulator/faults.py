@@ -1,4 +1,4 @@
-"""Faults on demand: which call fails, how often, decided by a seed. Knows no protocol."""
+"""Rules for injected faults: which call fails, and how often."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class Rule(BaseModel):
-    """When a fault strikes. Matching calls are counted from the moment the rule is set."""
+class FaultRule(BaseModel):
+    """When a fault is injected. Matching calls are counted from the rule's creation."""
 
     model_config = ConfigDict(extra="forbid")
 
     id: str = Field(default_factory=lambda: uuid4().hex[:12])
     probability: float = Field(default=1.0, ge=0, le=1)
     times: int | None = Field(default=None, ge=0)
-    """Strikes at most this often; None: until removed."""
+    """Maximum number of injections; None: until removed."""
     skip: int = Field(default=0, ge=0)
-    """Lets the first matching calls pass."""
+    """Number of matching calls to let pass first."""
 
 
-RuleT = TypeVar("RuleT", bound=Rule)
+RuleT = TypeVar("RuleT", bound=FaultRule)
 
 
-class Faults(Generic[RuleT]):
-    """The rules in force. Of several that match, the oldest that strikes wins."""
+class FaultRules(Generic[RuleT]):
+    """The active rules. If several match, the oldest wins."""
 
     def __init__(self, *, seed: int = 0) -> None:
         self._rules: dict[str, RuleT] = {}
@@ -35,11 +35,11 @@ class Faults(Generic[RuleT]):
         self._random = random.Random(seed)
 
     def seed(self, seed: int) -> None:
-        """Start the sequence of chances again."""
+        """Seed the random generator."""
         self._random.seed(seed)
 
     def add(self, rule: RuleT) -> str:
-        """Put a rule in force and return its id."""
+        """Add a rule and return its id."""
         self._rules[rule.id] = rule
         return rule.id
 
@@ -55,11 +55,11 @@ class Faults(Generic[RuleT]):
 
     @property
     def struck(self) -> dict[str, int]:
-        """How often each rule has struck, removed and used up ones included."""
+        """How often each rule was applied, including removed and used up ones."""
         return dict(self._struck)
 
     def candidates(self) -> list[RuleT]:
-        """Rules that still may strike, oldest first."""
+        """Rules that may still be applied, oldest first."""
         return [
             rule
             for rule in self._rules.values()
@@ -67,7 +67,7 @@ class Faults(Generic[RuleT]):
         ]
 
     def strikes(self, rule: RuleT) -> bool:
-        """Decide one matching call, and remember the decision."""
+        """Decide whether to apply a rule to a matching call, and count it."""
         self._seen[rule.id] = self._seen.get(rule.id, 0) + 1
         if self._seen[rule.id] <= rule.skip or self._random.random() >= rule.probability:
             return False

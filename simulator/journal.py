@@ -1,4 +1,4 @@
-"""Append-only JSON lines that survive a kill of the process. Knows nothing about their meaning."""
+"""Append-only files of JSON lines that survive SIGKILL."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from common.errors import SettingError
-from simulator import lenient
+from simulator import surrogate_json
 
 
 class Journal(Protocol):
-    """Where accepted things are written before anybody is told that they were accepted."""
+    """Stores records before they are acknowledged."""
 
     def append(self, record: dict[str, Any]) -> None: ...
 
@@ -21,17 +21,17 @@ class Journal(Protocol):
 
 
 class NoJournal:
-    """Forgets everything: a simulator that is never killed needs no memory on disk."""
+    """Stores nothing, for simulators without a state directory."""
 
     def append(self, record: dict[str, Any]) -> None:
         del record
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Nothing to close."""
 
 
 class FileJournal:
-    """One file. Each record leaves the process in one write, so SIGKILL loses none."""
+    """A journal file. Each record is one write(), so that SIGKILL loses none."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -40,16 +40,16 @@ class FileJournal:
             self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         except OSError as error:
             raise SettingError("SIMULATOR_STATE_DIR", f"cannot write {path}: {error}") from error
-        # A record torn by a kill was never acknowledged; the next one starts a line.
+        # A partial record was never acknowledged; the next record starts on a new line.
         self._is_torn = bool(path.stat().st_size) and not _ends_with_newline(path)
 
     def append(self, record: dict[str, Any]) -> None:
-        """Write one record whole.
+        """Write one record.
 
         Raises:
-            OSError: there was no room for all of it; nobody may be told that it was accepted.
+            OSError: it could not be written completely, and must not be acknowledged.
         """
-        line = (b"\n" if self._is_torn else b"") + lenient.dumps(record) + b"\n"
+        line = (b"\n" if self._is_torn else b"") + surrogate_json.dumps(record) + b"\n"
         written = os.write(self._descriptor, line)
         if written < len(line):
             self._is_torn = True
@@ -57,11 +57,11 @@ class FileJournal:
         self._is_torn = False
 
     def rewrite(self, records: Iterator[dict[str, Any]]) -> None:
-        """Replace the file by these records, whole or not at all."""
+        """Replace the file's content by these records, atomically."""
         fresh = self.path.with_suffix(".new")
         with fresh.open("wb") as file:
             for record in records:
-                file.write(lenient.dumps(record) + b"\n")
+                file.write(surrogate_json.dumps(record) + b"\n")
         os.close(self._descriptor)
         fresh.replace(self.path)
         self._descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND)
@@ -72,13 +72,13 @@ class FileJournal:
 
 
 def read_journal(path: Path) -> Iterator[dict[str, Any]]:
-    """The records of a journal, oldest first; torn lines are passed over."""
+    """The records of a journal, oldest first; partial lines are skipped."""
     if not path.exists():
         return
     with path.open("rb") as file:
         for line in file:
             try:
-                record = lenient.loads(line)
+                record = surrogate_json.loads(line)
             except ValueError:
                 continue
             if isinstance(record, dict):

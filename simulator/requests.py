@@ -1,4 +1,4 @@
-"""Bodies of the control API. Unknown keys are refused."""
+"""Request bodies of the control API."""
 
 from __future__ import annotations
 
@@ -6,61 +6,61 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from simulator.telegram.world import Chat, Person
+from simulator.telegram.world import SimChat, SimUser
 
 
-class Deed(BaseModel):
-    """Something that a person does; without `chat` it happens in their private chat."""
+class UserAction(BaseModel):
+    """A user's action; without `chat` in their private chat."""
 
     model_config = ConfigDict(extra="forbid")
 
-    person: Person = Field(default_factory=Person)
-    chat: Chat | None = None
+    person: SimUser = Field(default_factory=SimUser)
+    chat: SimChat | None = None
 
 
-class Writing(Deed):
+class WriteRequest(UserAction):
     text: str
     thread_id: int | None = None
     reply_to_message_id: int | None = None
     date: int | None = None
-    """Seconds since 1970; now when absent."""
+    """Unix seconds; default: now."""
 
 
-class Writings(BaseModel):
+class WriteBatchRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    messages: list[Writing] = Field(max_length=1000)
+    messages: list[WriteRequest] = Field(max_length=1000)
 
 
-class Edit(Deed):
+class EditRequest(UserAction):
     text: str
     message_id: int
 
 
-class Press(Deed):
+class PressRequest(UserAction):
     data: str
     message_id: int
 
 
-class Block(Deed):
+class BlockRequest(UserAction):
     blocked: bool = True
 
 
-class Membership(Deed):
-    chat: Chat
-    member: bool = True
+class MembershipRequest(UserAction):
+    chat: SimChat
+    demo_user: bool = True
 
 
-class Repeat(BaseModel):
+class RepeatRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     update: dict[str, Any]
-    """The whole update, `update_id` included."""
+    """The whole update, with `update_id`."""
     times: int = Field(default=1, ge=1, le=1000)
 
 
-class Wait(BaseModel):
-    """Until every counter has reached its value."""
+class WaitRequest(BaseModel):
+    """Wait until every counter has reached its value."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -9,30 +9,30 @@ from pydantic import Field, SecretStr, field_validator
 from common.settings import Section
 from simulator.telegram.account import TOKEN
 
-DEFAULT_TOKEN = "4242424242:simulated-bot-token-for-demo-00001"  # noqa: S105 # opens nothing real
+DEFAULT_TOKEN = "4242424242:simulated-bot-token-for-demo-00001"  # noqa: S105 # not a real token
 
 
 class SimulatorSettings(Section):
-    """Where the simulator listens and whom it lets in."""
+    """The simulator's address, credentials and behaviour."""
 
     simulator_port: int = Field(default=8081, ge=1, le=65535)
-    """Telegram, models and control listen here."""
+    """Port of the simulated Telegram, the model and the control API."""
     simulator_bind_host: str = "127.0.0.1"
-    """Address of the simulators. Anyone who reaches it controls them, without a login."""
+    """Listening address of the simulators. Anyone who reaches it controls them, without a login."""
     simulator_state_dir: Path | None = None
-    """Accepted updates and sent messages survive a kill here; unset: they live in memory."""
+    """Directory that keeps updates and sent messages across restarts; unset: in memory only."""
     simulator_seed: int = 0
-    """Decides answers and the chances of faults."""
+    """Seed for answers and faults."""
     simulator_first_token_seconds: float = Field(default=0.2, ge=0)
-    """How long a simulated model thinks before it answers."""
+    """Latency of a simulated model's first token."""
     simulator_token_seconds: float = Field(default=0.005, ge=0)
-    """Pause between two chunks of a simulated answer, about a word each."""
+    """Pause between chunks of a simulated answer, about a word each."""
     simulator_keep_records: int = Field(default=10_000, ge=100)
-    """Sent messages and model calls kept in memory, each."""
+    """Maximum sent messages and model calls in memory, each."""
     telegram_token: SecretStr = SecretStr(DEFAULT_TOKEN)
-    """The bot that exists."""
+    """Token of the simulated bot."""
     openrouter_api_key: SecretStr | None = None
-    """The key that the model accepts; unset: any."""
+    """Key that the simulated model accepts; unset: any."""
 
     @field_validator("telegram_token")
     @classmethod

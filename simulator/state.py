@@ -1,4 +1,4 @@
-"""What a killed simulator takes back from its state directory. Knows nothing about HTTP."""
+"""Restores a simulator's state from its state directory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simulator.bell import Bell
+from simulator.change_event import ChangeEvent
 from simulator.counters import Counters
 from simulator.journal import FileJournal, Journal, NoJournal, read_journal
 from simulator.telegram.account import BotAccount
@@ -20,19 +20,19 @@ CALLS_FILE = "calls.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class Journals:
-    """The open files of a state directory, or none."""
+    """The journals of a state directory; without one they store nothing."""
 
     updates: Journal
     messages: Journal
     calls: Journal
-    """Every call at the model, appended; never read back by the simulator."""
+    """Every call of the model; written only."""
 
     @classmethod
     def open(cls, directory: Path | None) -> Journals:
-        """Open or create them.
+        """Open or create the journals.
 
         Raises:
-            SettingError: the directory cannot be written, naming SIMULATOR_STATE_DIR.
+            SettingError: SIMULATOR_STATE_DIR cannot be written.
         """
         if directory is None:
             return cls(NoJournal(), NoJournal(), NoJournal())
@@ -48,12 +48,17 @@ class Journals:
 
 
 def open_account(
-    token: str, *, journals: Journals, bell: Bell, counters: Counters, keep: int
+    token: str,
+    *,
+    journals: Journals,
+    changed: ChangeEvent,
+    counters: Counters,
+    keep: int,
 ) -> BotAccount:
-    """A bot account with the updates that nobody had confirmed and the messages it had sent."""
+    """A bot account, restored with its unconfirmed updates and sent messages."""
     account = BotAccount(
         token,
-        bell=bell,
+        changed=changed,
         counters=counters,
         journal=journals.updates,
         messages_journal=journals.messages,
@@ -63,34 +68,34 @@ def open_account(
         messages = _last_messages(journals.messages.path, keep)
         journals.messages.rewrite(iter([{"message": message} for message in messages]))
         for message in messages:
-            account.outbox.take_back(message)
+            account.sent_log.restore(message)
             account.skip_messages_to(int(message["message_id"]))
     if isinstance(journals.updates, FileJournal):
         records = list(_unconfirmed(journals.updates.path, account.id))
         journals.updates.rewrite(iter(records))
         for record in records:
-            account.take_back(record)
+            account.restore(record)
     return account
 
 
 def _last_messages(path: Path, keep: int) -> list[dict[str, Any]]:
-    standing: OrderedDict[tuple[int, int], dict[str, Any]] = OrderedDict()
+    message: OrderedDict[tuple[int, int], dict[str, Any]] = OrderedDict()
     for record in read_journal(path):
         if "message" in record:
             message = record["message"]
             key = (int(message["chat"]["id"]), int(message["message_id"]))
-            standing[key] = message
-            standing.move_to_end(key)
-            if len(standing) > keep:
-                standing.popitem(last=False)
+            message[key] = message
+            message.move_to_end(key)
+            if len(message) > keep:
+                message.popitem(last=False)
         elif "removed" in record:
             chat_id, message_id = record["removed"]
-            standing.pop((chat_id, message_id), None)
-    return list(standing.values())
+            message.pop((chat_id, message_id), None)
+    return list(message.values())
 
 
 def _unconfirmed(path: Path, bot_id: int) -> Iterator[dict[str, Any]]:
-    """The shortest journal that says the same: last ids, latest profile, open updates."""
+    """The compacted journal: last ids, latest profile, open updates."""
     updates: dict[int, dict[str, Any]] = {}
     profile: dict[str, Any] | None = None
     last_update = last_message = 0
@@ -103,7 +108,7 @@ def _unconfirmed(path: Path, bot_id: int) -> Iterator[dict[str, Any]]:
             last_update = max(last_update, update_id)
             last_message = max(last_message, _message_id(record["update"]))
         elif "confirmed" in record:
-            # Insertion order is the order of ids: stop at the first that stays.
+            # Insertion order is the order of ids: stop at the first higher one.
             while updates and (first := next(iter(updates))) <= record["confirmed"]:
                 del updates[first]
         elif "settled" in record:

@@ -28,7 +28,7 @@ from api.health.schema_state import (
 from api.http.timeouts import Patience
 from api.metrics import Metrics
 from common.http.client_address import may_read_metrics
-from common.http.health import Uptime, is_database_up, pool_use
+from common.http.health import Uptime, is_database_up, pool_usage
 from common.version import VERSION
 from warehouse.clickhouse.reader import Reader
 from warehouse.errors import WarehouseError
@@ -93,14 +93,16 @@ def health_routes(
     async def health() -> Response:
         """Is the process well: uptime, PostgreSQL, its pool."""
         is_up = await is_database_up(engine, seconds=patience.health_seconds)
-        use = pool_use(engine)
+        use = pool_usage(engine)
         state = Health(
             status="draining" if lifecycle.is_draining else ("healthy" if is_up else "unhealthy"),
             version=VERSION,
             uptime_seconds=round(lifecycle.uptime.seconds, 1),
             process_id=os.getpid(),
             database="connected" if is_up else "disconnected",
-            pool=Pool(checked_out=use.checked_out, checked_in=use.checked_in, most=use.most),
+            pool=Pool(
+                checked_out=use.checked_out, checked_in=use.checked_in, most=use.max_connections
+            ),
             hears_account_changes=directory.is_listening,
         )
         return JSONResponse(state.model_dump(), status_code=200 if is_up else 503)

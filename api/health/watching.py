@@ -8,7 +8,7 @@ import time
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.metrics import Metrics
-from common.http.health import pool_use
+from common.http.health import pool_usage
 from common.log import get_logger
 
 REFRESH_SECONDS = 5.0
@@ -29,11 +29,11 @@ async def watch_pool(engine: AsyncEngine) -> None:
     """Warn until cancelled while the pool is nearly full: at once, then every half minute."""
     warned_at: float | None = None
     while True:
-        use = pool_use(engine)
+        use = pool_usage(engine)
         now = time.monotonic()
         if not use.is_high:
             warned_at = None
         elif warned_at is None or now - warned_at >= WARN_AGAIN_SECONDS:
-            log.warning("pool_nearly_exhausted", in_use=use.checked_out, most=use.most)
+            log.warning("pool_nearly_exhausted", in_use=use.checked_out, most=use.max_connections)
             warned_at = now
         await asyncio.sleep(LOOK_SECONDS)

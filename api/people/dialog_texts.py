@@ -13,9 +13,9 @@ from api.people.bot_database import BotTables
 from bot.db.tables import (
     Dialog,
     LlmCall,
-    Message,
+    MessageRow,
     Turn,
-    User,
+    UserRow,
 )
 from common import bindings
 from common.bindings import Binding
@@ -83,16 +83,16 @@ class Texts:
             if dialog is None:
                 raise NotFoundError("There is no such dialog. It may have been erased.")
             statement = (
-                select(Message, User.wrapped_key, User.telegram_hmac)
-                .join(User, User.key == Message.user_key)
-                .where(Message.dialog_id == dialog_id, Message.deleted_at.is_(None))
-                .order_by(Message.created_at, Message.id)
+                select(MessageRow, UserRow.wrapped_key, UserRow.telegram_hmac)
+                .join(UserRow, UserRow.key == MessageRow.user_key)
+                .where(MessageRow.dialog_id == dialog_id, MessageRow.deleted_at.is_(None))
+                .order_by(MessageRow.created_at, MessageRow.id)
                 .limit(limit + 1)
             )
             if after is not None:
-                place = tuple_(Message.created_at, Message.id)
-                named = select(Message.created_at, Message.id).where(
-                    Message.id == after, Message.dialog_id == dialog_id
+                place = tuple_(MessageRow.created_at, MessageRow.id)
+                named = select(MessageRow.created_at, MessageRow.id).where(
+                    MessageRow.id == after, MessageRow.dialog_id == dialog_id
                 )
                 last = (await self._tables.ask(session, "dialog_page", named)).one_or_none()
                 if last is None:
@@ -118,9 +118,9 @@ class Texts:
                    LlmCall.outcome, LlmCall.http_status, LlmCall.provider_code,
                    LlmCall.generation_id, LlmCall.provider_message)  # fmt: skip
         statement = (
-            select(*columns, Turn.user_key, User.wrapped_key, User.telegram_hmac)
+            select(*columns, Turn.user_key, UserRow.wrapped_key, UserRow.telegram_hmac)
             .join(Turn, Turn.id == LlmCall.turn_id)
-            .outerjoin(User, User.key == Turn.user_key)
+            .outerjoin(UserRow, UserRow.key == Turn.user_key)
             .where(Turn.dialog_id == dialog_id, LlmCall.outcome.not_in(ANSWERS))
             .order_by(LlmCall.started_at.desc(), LlmCall.attempt.desc())
             .limit(limit)
@@ -162,13 +162,13 @@ class Texts:
         if sealed is None or wrapped_key is None or telegram_hmac is None:
             return None
         try:
-            opened = self._vault.person(wrapped_key, telegram_hmac).open_text(sealed, binding)
+            opened = self._vault.user_sealer(wrapped_key, telegram_hmac).open_text(sealed, binding)
         except UnreadableError:
             return None
         # A lone surrogate, which Telegram may send, has no place in JSON.
         return opened.encode("utf-8", "replace").decode()
 
-    def _open(self, message: Message, wrapped_key: bytes, telegram_hmac: bytes) -> OpenedText:
+    def _open(self, message: MessageRow, wrapped_key: bytes, telegram_hmac: bytes) -> OpenedText:
         binding = bindings.text(message.id, message.dialog_id)
         return OpenedText(
             id=message.id,

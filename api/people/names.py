@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.http.timeouts import USUAL
 from api.people.bot_database import BotTables
-from bot.db.tables import User
+from bot.db.tables import UserRow
 from common import bindings
 from common.log import get_logger
 from common.sealing import UnreadableError, Vault
@@ -77,14 +77,14 @@ class NameBook:
             return NOBODY
         statement = (
             select(
-                User.key,
-                cast(User.version, String),
-                User.wrapped_key,
-                User.telegram_hmac,
-                User.sealed_profile,
+                UserRow.key,
+                cast(UserRow.version, String),
+                UserRow.wrapped_key,
+                UserRow.telegram_hmac,
+                UserRow.sealed_profile,
             )
-            .where(User.key.in_(sorted(keys)))
-            .order_by(User.key)
+            .where(UserRow.key.in_(sorted(keys)))
+            .order_by(UserRow.key)
         )
         try:
             async with asyncio.timeout(self._patience_seconds), self._tables.reading() as session:
@@ -97,7 +97,7 @@ class NameBook:
         for key, version, wrapped_key, telegram_hmac, sealed_profile in rows:
             digest.update(f"{key}:{version};".encode())
             try:
-                sealer = self._vault.person(wrapped_key, telegram_hmac)
+                sealer = self._vault.user_sealer(wrapped_key, telegram_hmac)
                 profile = orjson.loads(sealer.open(sealed_profile, bindings.profile(telegram_hmac)))
             except (UnreadableError, orjson.JSONDecodeError):
                 continue

@@ -21,39 +21,39 @@ from zoneinfo import ZoneInfo
 from aiogram import Dispatcher
 from aiogram.types import Message
 
-from bot.command_limit import CommandLimiter
-from bot.db.locks import Entry
-from bot.handlers.answering import Talk
+from bot.db.locks import QueuedUpdate
+from bot.handlers.answering import AnswerText
 from bot.handlers.recent import RecentNotices
 from bot.handlers.router import command_names, create_dispatcher
 from bot.i18n import Translations
-from bot.inbox.chat_workers import Lanes, Line
-from bot.inbox.classifier import Classifier, NoUpdateError
-from bot.inbox.contexts import Visits
-from bot.inbox.opening import Opener
+from bot.inbox.chat_workers import ChatQueue, ChatWorkers
+from bot.inbox.classifier import NotAnUpdateError, UpdateClassifier
+from bot.inbox.contexts import ContextFactory
+from bot.inbox.opening import UpdateOpener
 from bot.inbox.polling import Poller
-from bot.inbox.processor import Desk
-from bot.inbox.startup import introduce
-from bot.inbox.store import Stored
-from bot.llm.client import Model, connect_model
+from bot.inbox.processor import UpdateProcessor
+from bot.inbox.startup import fetch_identity
+from bot.inbox.store import StoreResult
+from bot.llm.client import ModelClient, connect_model
 from bot.llm.completion import Completion
-from bot.metrics import Metrics
+from bot.metrics import BotMetrics
 from bot.sections import Settings
-from bot.telegram.meaning import Reader
+from bot.telegram.intent import IntentParser
 from bot.telegram.quoting import Quoter
-from bot.telegram.send_limits import Pace
-from bot.telegram.sender import Outbox
-from bot.telegram.session import connect
-from bot.turns.limits import Limits
+from bot.telegram.send_limits import SendRateLimiter
+from bot.telegram.sender import MessageSender
+from bot.telegram.session import create_bot
+from bot.turns.policy import TurnPolicy
 from bot.turns.records import (
-    Context,
-    Earlier,
-    Ending,
+    ChatRef,
+    DialogContext,
+    HistoryMessage,
     OpenTurn,
     Question,
-    Room,
+    TurnOutcome,
 )
-from bot.turns.service import Turns
+from bot.turns.service import TurnService
+from bot.window_limiter import WindowLimiter
 from common.bindings import Binding
 from common.log import configure_logging
 from common.process import run
@@ -83,7 +83,7 @@ class PlainVault(Vault):
         super().__init__("no secret is kept here")
         self.installation = PlainSealer()
 
-    def person(self, wrapped_key: bytes, telegram_hmac: bytes) -> Sealer:
+    def user_sealer(self, wrapped_key: bytes, telegram_hmac: bytes) -> Sealer:
         del wrapped_key, telegram_hmac
         return self.installation
 
@@ -94,59 +94,61 @@ class Store:
     def __init__(self, *, history: int) -> None:
         self.is_poller = True
         self._history = history
-        self._open: dict[bytes, dict[int, Entry]] = defaultdict(dict)
-        self._lane_of: dict[int, bytes] = {}
+        self._open: dict[bytes, dict[int, QueuedUpdate]] = defaultdict(dict)
+        self._chat_key_of: dict[int, bytes] = {}
         self._keys: dict[int, int] = {}
         self._dialogs: dict[bytes, UUID] = defaultdict(uuid4)
-        self._messages: dict[UUID, deque[Earlier]] = defaultdict(lambda: deque(maxlen=history))
-        self.classifier: Classifier
-        self.lanes: Lanes
+        self._messages: dict[UUID, deque[HistoryMessage]] = defaultdict(
+            lambda: deque(maxlen=history)
+        )
+        self.classifier: UpdateClassifier
+        self.chat_workers: ChatWorkers
 
     # What the poller calls.
 
     async def become_poller(self) -> bool:
         return True
 
-    async def store(self, raw_updates: Sequence[Any]) -> Stored:
-        stored = Stored()
-        lanes = set()
+    async def store(self, raw_updates: Sequence[Any]) -> StoreResult:
+        stored = StoreResult()
+        chat_workers = set()
         for raw in raw_updates:
             try:
                 one = self.classifier.classify(raw)
-            except NoUpdateError:
+            except NotAnUpdateError:
                 stored.unusable += 1
                 continue
-            if one.update_id in self._lane_of or one.outcome or one.sender is None:
+            if one.update_id in self._chat_key_of or one.outcome or one.telegram_user is None:
                 stored.duplicates += 1
                 continue
-            key = self._keys.setdefault(one.sender.telegram_id, len(self._keys) + 1)
-            self._lane_of[one.update_id] = one.lane
-            self._open[one.lane][one.update_id] = Entry(
-                one.lane, one.update_id, datetime.now(UTC), one.kind, one.payload, 0, None, key,
-                b"-", one.sender.language, b"-",
+            key = self._keys.setdefault(one.telegram_user.telegram_id, len(self._keys) + 1)
+            self._chat_key_of[one.update_id] = one.chat_key
+            self._open[one.chat_key][one.update_id] = QueuedUpdate(
+                one.chat_key, one.update_id, datetime.now(UTC), one.kind, one.payload, 0, None, key,
+                b"-", one.telegram_user.language, b"-",
             )  # fmt: skip
-            lanes.add(one.lane)
+            chat_workers.add(one.chat_key)
             stored.new += 1
-        self.lanes.wake(lanes)
+        self.chat_workers.notify(chat_workers)
         return stored
 
     async def settle(self, update_ids: Sequence[int], *_more: object, **_error: object) -> None:
         for update_id in update_ids:
-            self._open[self._lane_of[update_id]].pop(update_id, None)
+            self._open[self._chat_key_of[update_id]].pop(update_id, None)
 
     # What the lanes call.
 
-    async def delivered(self, _chat_id: int, *, is_counted: bool = False) -> None:
+    async def record_delivery(self, _chat_id: int, *, is_counted: bool = False) -> None:
         """No chat refuses here."""
 
     def listen(self, _on_notice: object) -> None:
         """There is no other replica."""
 
-    async def notify(self, _notice: object) -> None:
+    async def broadcast(self, _notice: object) -> None:
         """There is no other replica."""
 
-    async def open_lanes(self) -> set[bytes]:
-        return {lane for lane, entries in self._open.items() if entries}
+    async def open_chats(self) -> set[bytes]:
+        return {chat_key for chat_key, updates in self._open.items() if updates}
 
     async def claim(
         self,
@@ -154,21 +156,26 @@ class Store:
         released: Iterable[bytes] = (),
         held: Iterable[bytes] = (),
         wanted: Iterable[bytes] = (),
-        most: int,
-    ) -> dict[bytes, list[Entry]]:
+        max_updates: int,
+    ) -> dict[bytes, list[QueuedUpdate]]:
         del released
-        return {lane: list(self._open[lane].values())[:most] for lane in [*held, *wanted]}
+        return {
+            chat_key: list(self._open[chat_key].values())[:max_updates]
+            for chat_key in [*held, *wanted]
+        }
 
     # What turns call.
 
-    async def context(self, _user_key: int, _sealer: Sealer, room: Room) -> Context:
-        dialog_id = self._dialogs[room.chat_hmac]
-        return Context(dialog_id, tuple(self._messages[dialog_id]), None, None, None, None)
+    async def load_context(
+        self, _user_key: int, _sealer: Sealer, chat_ref: ChatRef
+    ) -> DialogContext:
+        dialog_id = self._dialogs[chat_ref.chat_hmac]
+        return DialogContext(dialog_id, tuple(self._messages[dialog_id]), None, None, None, None)
 
-    async def open(self, question: Question, context: Context, *, model: str) -> OpenTurn:
+    async def open(self, question: Question, context: DialogContext, *, model: str) -> OpenTurn:
         del model
         dialog_id = context.dialog_id or uuid4()
-        self._messages[dialog_id].append(Earlier(Role.USER, question.model_text))
+        self._messages[dialog_id].append(HistoryMessage(Role.USER, question.model_text))
         return OpenTurn(id=uuid4(), dialog_id=dialog_id, call_id=uuid4(), question=question)
 
     def speaker(self, _question: Question, _dialog_id: UUID) -> None:
@@ -176,10 +183,10 @@ class Store:
 
     async def record_answer(self, turn: OpenTurn, completion: Completion, *, outcome: str) -> None:
         del outcome
-        self._messages[turn.dialog_id].append(Earlier(Role.ASSISTANT, completion.text))
+        self._messages[turn.dialog_id].append(HistoryMessage(Role.ASSISTANT, completion.text))
 
     async def finish(
-        self, _turn_id: UUID, update_ids: Sequence[int], _ending: Ending, **_more: object
+        self, _turn_id: UUID, update_ids: Sequence[int], _ending: TurnOutcome, **_more: object
     ) -> None:
         await self.settle(update_ids)
 
@@ -200,60 +207,61 @@ class NoSession:
 async def run_memory(settings: Settings, stop: asyncio.Event) -> None:
     """The bot over `Store`, until stopped."""
     s = settings
-    metrics, vault, translations = Metrics(s.model.models), PlainVault(), Translations("en")
-    bot = connect(s.telegram)
-    identity = await introduce(bot)
-    reader = Reader(identity, command_names(translations))
+    metrics, vault, translations = BotMetrics(s.model.models), PlainVault(), Translations("en")
+    bot = create_bot(s.telegram)
+    identity = await fetch_identity(bot)
+    intents = IntentParser(identity, command_names(translations))
     notices = RecentNotices()
     store: Any = Store(history=s.bot.max_history_messages)
     nothing: Any = NoSession
-    desk: Desk
+    processor: UpdateProcessor
 
-    async def work(line: Line) -> None:
-        await desk.work(line)
+    async def work(queue: ChatQueue) -> None:
+        await processor.process(queue)
 
-    lanes = Lanes(
-        store, work, metrics=metrics, most=s.bot.max_lanes, sweep_seconds=s.bot.sweep_seconds
+    chat_workers = ChatWorkers(
+        store, work, metrics=metrics, max_chats=s.bot.max_lanes, sweep_seconds=s.bot.sweep_seconds
     )
-    store.classifier, store.lanes = Classifier(vault, bot, reader), lanes
+    store.classifier, store.chat_workers = UpdateClassifier(vault, bot, intents), chat_workers
     client = connect_model(s.model)
-    model = Model(client, settings=s.model, metrics=metrics)
-    limits = Limits(
+    model = ModelClient(client, settings=s.model, metrics=metrics)
+    policy = TurnPolicy(
         access=s.access, limits=s.limits, prices=s.model.llm_prices,
-        most_tokens=model.most_tokens, zone=ZoneInfo("UTC"), sessions=nothing,
+        max_answer_tokens=model.max_answer_tokens, zone=ZoneInfo("UTC"), sessions=nothing,
     )  # fmt: skip
-    turns = Turns(
-        ledger=store, history=store, model=model, gate=limits, sessions=nothing, settings=s.model,
+    turns = TurnService(
+        ledger=store, history=store, model=model, policy=policy, sessions=nothing, settings=s.model,
         metrics=metrics,
     )  # fmt: skip
-    pace = Pace(
+    rate_limiter = SendRateLimiter(
         per_second=s.telegram.telegram_messages_per_second,
         chat_interval_seconds=s.telegram.telegram_chat_interval_seconds,
         group_per_minute=s.telegram.telegram_group_messages_per_minute,
     )
-    desk = Desk(
+    processor = UpdateProcessor(
         bot=bot,
         dispatcher=create_dispatcher(
-            commands=reader.commands,
-            talk=Talk(turns=turns, limits=limits, people=store, notices=notices),
-            limits=limits,
-            people=store,
+            commands=intents.commands,
+            answer_text=AnswerText(turns=turns, policy=policy, users=store, notices=notices),
+            policy=policy,
+            users=store,
             model_settings=s.model,
             bot_settings=s.bot,
         ),
-        inbox=store, ledger=store, turns=turns, people=store, vault=vault, settings=s.bot,
-        opener=Opener(bot, vault=vault, reader=reader, quoter=Quoter(identity.bot_id)),
-        visits=Visits(
-            outbox=Outbox(bot, pace=pace, metrics=metrics, refusals=store), vault=vault,
+        inbox=store, ledger=store, turns=turns, users=store, vault=vault, settings=s.bot,
+        opener=UpdateOpener(bot, vault=vault, intents=intents, quoter=Quoter(identity.bot_id)),
+        contexts=ContextFactory(
+            sender=MessageSender(bot, rate_limiter=rate_limiter, metrics=metrics, refusals=store),
+            vault=vault,
             translations=translations, metrics=metrics, settings=s.bot, notices=notices,
         ),
-        preferences=store, limits=limits, commands=CommandLimiter(None),
+        preferences=store, policy=policy, commands=WindowLimiter(None),
     )  # fmt: skip
     poller = Poller(
-        bot, inbox=store, leases=store, metrics=metrics,
+        bot, inbox=store, chat_locks=store, metrics=metrics,
         poll_seconds=s.telegram.telegram_poll_seconds,
     )  # fmt: skip
-    tasks = [asyncio.create_task(lanes.run()), asyncio.create_task(poller.run())]
+    tasks = [asyncio.create_task(chat_workers.run()), asyncio.create_task(poller.run())]
     await stop.wait()
     for task in tasks:
         task.cancel()
@@ -264,7 +272,7 @@ async def run_memory(settings: Settings, stop: asyncio.Event) -> None:
 
 async def run_echo(settings: Settings, stop: asyncio.Event) -> None:
     """The smallest aiogram bot there is."""
-    bot = connect(settings.telegram)
+    bot = create_bot(settings.telegram)
     dispatcher = Dispatcher()
 
     @dispatcher.message()

@@ -1,6 +1,6 @@
-"""Whether this database still holds values that are bound to no row, and notices when it does not.
+"""Tracks whether the database still holds sealed values that are not bound to their row.
 
-`python -m bot.users.key_rotation rewrap` sets the marker, beside running bots.
+`python -m bot.users.key_rotation rewrap` sets the marker while bots are running.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from common.log import get_logger
 from common.postgres import DRIVER_ERRORS
 from common.sealing import ACCEPTS_UNBOUND, OpeningPolicy
 
-LOOK_SECONDS = 5.0
+POLL_SECONDS = 5.0
 
 log = get_logger(__name__)
 
 
 async def read_marker(engine: AsyncEngine, policy: OpeningPolicy) -> None:
-    """Accept such values, or refuse them, as the database says."""
+    """Accept or refuse unbound values, depending on the marker in the database."""
     async with engine.connect() as connection:
         policy.accepts_unbound = bool(await connection.scalar(text(ACCEPTS_UNBOUND)))
 
 
 async def watch_marker(engine: AsyncEngine, policy: OpeningPolicy) -> None:
-    """Return once such values are refused. A set marker is not looked at again."""
+    """Poll until unbound values are refused, then return: a marker is never removed."""
     if policy.accepts_unbound:
         log.warning("old sealed values are accepted: run python -m bot.users.key_rotation rewrap")
     while policy.accepts_unbound:
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(POLL_SECONDS)
         try:
             await read_marker(engine, policy)
         except DRIVER_ERRORS as error:
-            log.info("sealing marker not read", cause=type(error).__name__)
+            log.info("sealing marker could not be read", cause=type(error).__name__)
             continue
         if not policy.accepts_unbound:
             log.info("old sealed values are refused from now on")

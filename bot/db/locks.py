@@ -1,7 +1,7 @@
-"""Which lanes this process works on: session locks on one connection, gone with the process.
+"""Advisory locks on the chats this process works on, all on one connection.
 
-Knows lanes as bytes, and nothing about what is in them. A lock needs no lease time, no
-heartbeat and no row: after `kill -9` the server closes the connection and the lanes are free.
+A lock needs no expiry, heartbeat or row: after `kill -9` the server closes the connection and
+releases the locks. The columns and settings call a chat's key its lane.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ COMMAND_TIMEOUT_SECONDS = 30.0
 
 log = get_logger(__name__)
 
-Notice = dict[str, Any]
+Notification = dict[str, Any]
 
 
-class LeasesLostError(DialyticsError):
-    """The connection is gone, and with it every lock."""
+class LocksLostError(DialyticsError):
+    """The connection was lost, and every lock with it."""
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One open update of a lane."""
+class QueuedUpdate:
+    """One open update of a chat."""
 
-    lane: bytes
+    chat_key: bytes
     update_id: int
     received_at: datetime
     kind: str
@@ -50,20 +50,20 @@ class Entry:
 
     @property
     def is_of_erased(self) -> bool:
-        """Whether its person is gone."""
+        """Whether its user was erased."""
         return self.user_key is not None and self.wrapped_key is None
 
 
-def lock_number(lane: bytes) -> int:
-    """The 64-bit number that PostgreSQL locks for a lane."""
-    return int.from_bytes(lane[:8], "big", signed=True)
+def lock_number(chat_key: bytes) -> int:
+    """The 64-bit advisory lock number of a chat."""
+    return int.from_bytes(chat_key[:8], "big", signed=True)
 
 
-class Leases:
-    """Locks on lanes, the lock of the poller, and notices between replicas."""
+class ChatLocks:
+    """Locks on chats, the poller's lock, and notifications between replicas."""
 
     def __init__(
-        self, url: str, bot_id: int, *, on_notice: Callable[[Notice], None] | None = None
+        self, url: str, bot_id: int, *, on_notice: Callable[[Notification], None] | None = None
     ) -> None:
         self._url = url
         self._bot_id = bot_id
@@ -73,15 +73,15 @@ class Leases:
         self._channel = f"bot_{bot_id}"
         self.is_poller = False
 
-    def listen(self, on_notice: Callable[[Notice], None]) -> None:
-        """Hand every notice of every replica, ours included, to this function."""
+    def listen(self, on_notice: Callable[[Notification], None]) -> None:
+        """Call this function for every notification of any replica, this one included."""
         self._on_notice = on_notice
 
     async def open(self) -> None:
-        """Connect, holding nothing yet.
+        """Connect; no lock is held yet.
 
         Raises:
-            LeasesLostError: PostgreSQL cannot be reached.
+            LocksLostError: PostgreSQL is unavailable.
         """
         await self.close()
         try:
@@ -90,13 +90,13 @@ class Leases:
                 command_timeout=COMMAND_TIMEOUT_SECONDS,
                 server_settings={"application_name": "bot-lanes", "timezone": "UTC"},
             )
-            await connection.add_listener(self._channel, self._noticed)
+            await connection.add_listener(self._channel, self._received)
         except DRIVER_ERRORS as error:
-            raise LeasesLostError(type(error).__name__) from error
+            raise LocksLostError(type(error).__name__) from error
         self._connection = connection
 
     async def close(self) -> None:
-        """Give everything up."""
+        """Release every lock and disconnect."""
         connection, self._connection = self._connection, None
         self.is_poller = False
         if connection is None or connection.is_closed():
@@ -112,32 +112,33 @@ class Leases:
         released: Iterable[bytes] = (),
         held: Iterable[bytes] = (),
         wanted: Iterable[bytes] = (),
-        most: int,
-    ) -> dict[bytes, list[Entry]]:
-        """Give lanes up, take lanes, and read the open updates of the taken and `held` ones.
+        max_updates: int,
+    ) -> dict[bytes, list[QueuedUpdate]]:
+        """Release and lock chats; return the open updates of the locked and the `held` ones.
 
-        A wanted lane that another process holds is absent from the answer.
+        A wanted chat that another process has locked is absent from the result.
         """
         wanted = list(wanted)
         rows = await self._run(
-            "SELECT lane, update_id, received_at, kind, payload, attempts, turn_id, user_key,"
-            " wrapped_key, language, telegram_hmac FROM claim_lanes($1, $2, $3, $4, $5, $6)",
+            "SELECT lane AS chat_key, update_id, received_at, kind, payload, attempts, turn_id,"
+            " user_key, wrapped_key, language, telegram_hmac"
+            " FROM claim_lanes($1, $2, $3, $4, $5, $6)",
             self._bot_id,
-            [lock_number(lane) for lane in released],
+            [lock_number(chat_key) for chat_key in released],
             list(held),
             wanted,
-            [lock_number(lane) for lane in wanted],
-            most,
+            [lock_number(chat_key) for chat_key in wanted],
+            max_updates,
         )
-        lanes: dict[bytes, list[Entry]] = {}
+        chats: dict[bytes, list[QueuedUpdate]] = {}
         for row in rows:
-            entries = lanes.setdefault(row["lane"], [])
+            updates = chats.setdefault(row["chat_key"], [])
             if row["update_id"] is not None:
-                entries.append(Entry(**dict(row)))
-        return lanes
+                updates.append(QueuedUpdate(**dict(row)))
+        return chats
 
-    async def open_lanes(self) -> set[bytes]:
-        """Every lane with open updates, whoever works on it."""
+    async def open_chats(self) -> set[bytes]:
+        """Every chat with open updates, locked or not."""
         rows = await self._run(
             "SELECT DISTINCT lane FROM updates WHERE bot_id = $1 AND outcome IS NULL",
             self._bot_id,
@@ -145,7 +146,7 @@ class Leases:
         return {row["lane"] for row in rows}
 
     async def become_poller(self) -> bool:
-        """Whether this process is the one that polls; held until the connection ends."""
+        """Try to become the only polling process; the lock lasts as long as the connection."""
         if not self.is_poller:
             rows = await self._run(
                 "SELECT pg_try_advisory_lock($1) AS taken", POLLER_LOCK ^ (self._bot_id << 1)
@@ -153,24 +154,24 @@ class Leases:
             self.is_poller = bool(rows[0]["taken"])
         return self.is_poller
 
-    async def notify(self, notice: Notice) -> None:
-        """Tell every replica."""
+    async def broadcast(self, notice: Notification) -> None:
+        """Send a notification to every replica."""
         await self._run("SELECT pg_notify($1, $2)", self._channel, orjson.dumps(notice).decode())
 
     async def _run(self, query: str, *arguments: object) -> list[Any]:
         async with self._one_at_a_time:
             if self._connection is None or self._connection.is_closed():
-                raise LeasesLostError("not connected")
+                raise LocksLostError("not connected")
             try:
                 rows: list[Any] = await self._connection.fetch(query, *arguments)
             except DRIVER_ERRORS as error:
-                # Whether the locks survived is unknown: none is better than a doubtful one.
+                # The locks may or may not have survived: assume none.
                 self._connection.terminate()
                 self.is_poller = False
-                raise LeasesLostError(type(error).__name__) from error
+                raise LocksLostError(type(error).__name__) from error
             return rows
 
-    def _noticed(self, _connection: Any, _pid: int, _channel: str, payload: str) -> None:
+    def _received(self, _connection: Any, _pid: int, _channel: str, payload: str) -> None:
         notice = orjson.loads(payload)
         if isinstance(notice, dict):
             self._on_notice(notice)

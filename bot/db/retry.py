@@ -1,4 +1,4 @@
-"""Writes that must not be lost because the database blinked. Knows nothing of what is written."""
+"""Retries writes that must survive a short database outage."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from common.log import get_logger
 from common.postgres import DRIVER_ERRORS, is_transient
 
 T = TypeVar("T")
-LONGEST_PAUSE_SECONDS = 5.0
+MAX_PAUSE_SECONDS = 5.0
 
 log = get_logger(__name__)
 
 
-async def persist(write: Callable[[], Awaitable[T]], *, seconds: float = 120.0) -> T:
-    """Repeat a write that may be repeated until the database takes it or time is up."""
+async def retry_write(write: Callable[[], Awaitable[T]], *, seconds: float = 120.0) -> T:
+    """Repeat an idempotent write until it succeeds or `seconds` have passed."""
     clock = asyncio.get_running_loop().time
     deadline = clock() + seconds
     pause = 0.1
@@ -26,6 +26,6 @@ async def persist(write: Callable[[], Awaitable[T]], *, seconds: float = 120.0) 
         except DRIVER_ERRORS as error:
             if not is_transient(error) or clock() + pause > deadline:
                 raise
-            log.warning("write will be repeated", cause=type(error).__name__, retry_in=pause)
+            log.warning("write failed, retrying", cause=type(error).__name__, retry_in=pause)
             await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            pause = min(pause * 2, MAX_PAUSE_SECONDS)

@@ -1,7 +1,6 @@
-"""Single statements on the shortest way to PostgreSQL: one round trip each, atomic by itself.
+"""Runs single statements in one round trip each, straight through asyncpg.
 
-Knows connections and batches; what a statement does, its file says. What needs several
-statements in one transaction goes through `common.postgres.transaction`.
+Several statements in one transaction go through `common.postgres.transaction`.
 """
 
 from __future__ import annotations
@@ -20,15 +19,15 @@ from common.postgres import limit_statements
 from common.settings import DatabaseSettings
 
 PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
-MOST_AT_ONCE = 100
-MOST_CONNECTIONS = 8
+MAX_BATCH = 100
+MAX_CONNECTIONS = 8
 
 Row = Any
 """An asyncpg.Record: columns by name."""
 
 
 @cache
-def numbered(name: str) -> tuple[str, tuple[str, ...]]:
+def with_numbered_parameters(name: str) -> tuple[str, tuple[str, ...]]:
     """The statement with `$1` for its first parameter, and the names in that order."""
     order: dict[str, int] = {}
 
@@ -38,14 +37,14 @@ def numbered(name: str) -> tuple[str, tuple[str, ...]]:
     return PARAMETER.sub(number, statement(name).text), tuple(order)
 
 
-async def _keep(_connection: object) -> None:
-    """A single statement leaves nothing behind that a connection would have to be cleaned of."""
+async def _no_reset(_connection: object) -> None:
+    """Skip the pool's reset query: single statements leave no session state."""
 
 
 class Statements:
-    """A small pool of connections for statements that are their own transactions.
+    """A small connection pool for statements that are their own transactions.
 
-    Raises everywhere: common.postgres.DRIVER_ERRORS.
+    Every method may raise one of common.postgres.DRIVER_ERRORS.
     """
 
     def __init__(self, settings: DatabaseSettings) -> None:
@@ -53,11 +52,11 @@ class Statements:
         self._pool: Any = None
         self._opening = asyncio.Lock()
         self._batches: dict[str, _Batches] = {}
-        self.most = min(MOST_CONNECTIONS, settings.db_pool_size)
+        self.max_connections = min(MAX_CONNECTIONS, settings.db_pool_size)
 
     async def rows(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
         """The rows of `<name>.sql`."""
-        query, order = numbered(name)
+        query, order = with_numbered_parameters(name)
         async with self._connection() as connection:
             rows: list[Row] = await connection.fetch(query, *(parameters[each] for each in order))
         return rows
@@ -65,16 +64,16 @@ class Statements:
     async def write(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
         """The same for a statement about one turn (`turn_id` in parameters and rows).
 
-        Calls that arrive while others of this name are being written go together, in one round
-        trip and one transaction. When this returns, they are committed.
+        Calls that arrive while a batch of this statement is being written are combined into the
+        next batch: one round trip, one transaction. Committed on return.
         """
         if name not in self._batches:
             self._batches[name] = _Batches(name, self)
         return await self._batches[name].write(parameters)
 
-    async def together(self, name: str, calls: list[Mapping[str, Any]]) -> list[Row]:
-        """The rows of several calls, which happen all or not at all."""
-        query, order = numbered(name)
+    async def write_batch(self, name: str, calls: list[Mapping[str, Any]]) -> list[Row]:
+        """Run several calls in one transaction and return their rows."""
+        query, order = with_numbered_parameters(name)
         given = [tuple(call[each] for each in order) for call in calls]
         async with self._connection() as connection:
             rows: list[Row] = await connection.fetchmany(query, given)
@@ -100,7 +99,7 @@ class Statements:
             try:
                 yield connection
             except asyncpg.InternalClientError:
-                # The pool would take it for a good one, and hand it out again and again.
+                # The pool would keep the broken connection and hand it out again.
                 connection.terminate()
                 raise
 
@@ -113,18 +112,18 @@ class Statements:
                 self._pool = await asyncpg.create_pool(
                     settings.asyncpg_url,
                     min_size=0,
-                    max_size=self.most,
+                    max_size=self.max_connections,
                     max_inactive_connection_lifetime=settings.db_pool_recycle_seconds,
                     command_timeout=settings.db_statement_timeout_seconds + 5,
                     init=partial(limit_statements, seconds=settings.db_statement_timeout_seconds),
-                    reset=_keep,
+                    reset=_no_reset,
                     server_settings={"application_name": "bot-statements", "timezone": "UTC"},
                 )
         return self._pool
 
 
 class _Batches:
-    """Calls of one statement: those that wait go with the next batch."""
+    """Combines concurrent calls of one statement into batches."""
 
     def __init__(self, name: str, statements: Statements) -> None:
         self._name = name
@@ -136,17 +135,17 @@ class _Batches:
         done: asyncio.Future[list[Row]] = asyncio.get_running_loop().create_future()
         self._waiting.append((parameters, done))
         if self._writing is None or self._writing.done():
-            # A task of its own: whoever asked may be cancelled, the others may not suffer.
+            # Its own task: cancelling one caller must not affect the others.
             self._writing = asyncio.create_task(self._write_all(), name=f"write {self._name}")
         return await done
 
     async def _write_all(self) -> None:
         while self._waiting:
-            batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+            batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
             try:
-                rows = await self._statements.together(self._name, [call for call, _ in batch])
-            except Exception as error:  # noqa: BLE001 # handed to whoever asked, or tried apart
-                await self._apart(batch, error)
+                rows = await self._statements.write_batch(self._name, [call for call, _ in batch])
+            except Exception as error:  # noqa: BLE001 # passed to the callers, or retried one by one
+                await self._write_separately(batch, error)
                 continue
             by_turn: dict[Any, list[Row]] = {}
             for row in rows:
@@ -155,12 +154,12 @@ class _Batches:
                 if not done.done():
                     done.set_result(by_turn.get(call["turn_id"], []))
 
-    async def _apart(
+    async def _write_separately(
         self,
         batch: list[tuple[Mapping[str, Any], asyncio.Future[list[Row]]]],
         error: Exception,
     ) -> None:
-        """One bad call must not fail the others; a database that is away fails all."""
+        """Retry the calls one by one if one was bad; fail all if the database is unavailable."""
         is_about_one = isinstance(error, asyncpg.PostgresError) and len(batch) > 1
         for call, done in batch:
             if done.done():

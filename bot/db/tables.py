@@ -1,8 +1,9 @@
 """The bot's tables in PostgreSQL. Content (erasable) and ledger (permanent) are separate.
 
 The ledger (`turns`, `llm_calls`) holds no text and no Telegram id, only the pseudonym
-`users.key`, which no foreign key ties to the person: erasing the person keeps the totals.
-Columns that common.bindings names are AES-GCM (common.sealing), bound to their row.
+`users.key` without a foreign key: erasing a user keeps the totals. Columns listed in
+common.bindings are sealed with AES-GCM (common.sealing) and bound to their row. A class ends in
+`Row` where its plain name is taken by a value of the domain or of aiogram.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ from common.postgres import Base, Versioned
 
 Money = Numeric(18, 10)
 Moment = DateTime(timezone=True)
-LARGEST_UPDATE_ID = 2**63 - 1
+MAX_UPDATE_ID = 2**63 - 1
 UNREADABLE = "unreadable"
 """The kind of an update that cannot be parsed."""
 
 
-class User(Versioned, Base):
-    """A person. `key` is dense and 32-bit: bitmaps downstream stay small and exact."""
+class UserRow(Versioned, Base):
+    """A user. `key` is dense and 32-bit, so that bitmaps downstream stay small and exact."""
 
     __tablename__ = "users"
 
@@ -46,7 +47,7 @@ class User(Versioned, Base):
     telegram_hmac: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     """HMAC of the Telegram id under DATA_KEY (32 bytes)."""
     wrapped_key: Mapped[bytes] = mapped_column(LargeBinary)
-    """The person's key, wrapped by DATA_KEY."""
+    """The user's own key, wrapped by DATA_KEY."""
     sealed_profile: Mapped[bytes] = mapped_column(LargeBinary)
     """JSON `{"telegram_id", "username", "first_name", "last_name"}`, sealed."""
     language: Mapped[str | None] = mapped_column(Text)
@@ -65,12 +66,12 @@ class User(Versioned, Base):
 
 
 class UserSettings(Base):
-    """What a person chose. Absent row or NULL: the default of the installation."""
+    """A user's settings. Absent row or NULL: the installation's default."""
 
     __tablename__ = "user_settings"
 
     user_key: Mapped[int] = mapped_column(
-        Integer, ForeignKey(User.key, ondelete="CASCADE"), primary_key=True
+        Integer, ForeignKey(UserRow.key, ondelete="CASCADE"), primary_key=True
     )
     max_history_messages: Mapped[int | None] = mapped_column(SmallInteger)
     sealed_system_prompt: Mapped[bytes | None] = mapped_column(LargeBinary)
@@ -95,7 +96,7 @@ class Dialog(Base):
     """Topic of a forum group; 0 elsewhere."""
     chat_type: Mapped[str] = mapped_column(Text)
     user_key: Mapped[int | None] = mapped_column(
-        Integer, ForeignKey(User.key, ondelete="CASCADE"), index=True
+        Integer, ForeignKey(UserRow.key, ondelete="CASCADE"), index=True
     )
     started_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     closed_at: Mapped[datetime | None] = mapped_column(Moment)
@@ -112,23 +113,23 @@ class Dialog(Base):
     )
 
 
-class Message(Base):
+class MessageRow(Base):
     """One text of a dialog. Erasable, never replicated."""
 
     __tablename__ = "messages"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_key: Mapped[int] = mapped_column(
-        Integer, ForeignKey(User.key, ondelete="CASCADE"), index=True
+        Integer, ForeignKey(UserRow.key, ondelete="CASCADE"), index=True
     )
-    """Whose text this is, or whom it answers; `content` is sealed with this person's key."""
+    """The author, or the user being answered; `content` is sealed with this user's key."""
     dialog_id: Mapped[UUID] = mapped_column(ForeignKey(Dialog.id, ondelete="CASCADE"))
     turn_id: Mapped[UUID] = mapped_column(index=True)
     role: Mapped[str] = mapped_column(Text)
     content: Mapped[bytes] = mapped_column(LargeBinary)
-    """The person's own words, or the answer."""
+    """The user's own text, or the answer."""
     sealed_parts: Mapped[bytes | None] = mapped_column(LargeBinary)
-    """Which messages the person's text was written in, and what they quote, sealed like it."""
+    """Sealed JSON: the messages that the text came in, and the texts they quote."""
     content_length: Mapped[int] = mapped_column(Integer)
     """Characters of the text before sealing."""
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
@@ -141,19 +142,19 @@ class Message(Base):
 
 
 class Turn(Versioned, Base):
-    """The ledger: one exchange. Written pending, finished once, immutable afterwards."""
+    """The ledger: one turn. Written pending, finished once, immutable afterwards."""
 
     __tablename__ = "turns"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     bot_id: Mapped[int]
     user_key: Mapped[int] = mapped_column(Integer)
-    """`users.key` without a foreign key: the ledger outlives the person's row."""
+    """`users.key` without a foreign key: the ledger outlives the user's row."""
     dialog_id: Mapped[UUID]
     chat_type: Mapped[str] = mapped_column(Text)
     language: Mapped[str | None] = mapped_column(Text)
     source: Mapped[str | None] = mapped_column(Text)
-    """/start payload, on the first turn of a person only."""
+    """/start payload, on a user's first turn only."""
     user_messages: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
     """Updates joined into this turn."""
     received_at: Mapped[datetime] = mapped_column(Moment)
@@ -165,8 +166,8 @@ class Turn(Versioned, Base):
     """When the last part of the answer (or the notice of failure) was delivered."""
     status: Mapped[str] = mapped_column(Text, server_default=text("'pending'"))
     reason: Mapped[str | None] = mapped_column(Text)
-    """Why a turn failed, was cancelled or was rejected; on an answer that is not whole,
-    `incomplete` (it broke off) or `length` (it reached LLM_MAX_TOKENS)."""
+    """Why a turn failed, was cancelled or was rejected; on a partial answer `incomplete` (it broke
+    off) or `length` (it reached LLM_MAX_TOKENS)."""
     model_asked: Mapped[str | None] = mapped_column(Text)
     model_used: Mapped[str | None] = mapped_column(Text)
     fallback_cause: Mapped[str | None] = mapped_column(Text)
@@ -185,7 +186,7 @@ class Turn(Versioned, Base):
     pacing_wait_ms: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     """How long the answer waited for the bot's own limits on sending."""
     unpriced_calls: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
-    """Attempts whose request left and whose cost is unknown."""
+    """Attempts whose request was sent and whose cost is unknown."""
     is_person: Mapped[bool] = mapped_column(server_default=text("true"))
     """As in `users`."""
 
@@ -201,7 +202,7 @@ class Turn(Versioned, Base):
 
 
 class LlmCall(Base):
-    """One attempt at the model, committed before the request leaves.
+    """One attempt at a model, committed before the request is sent.
 
     An attempt without an outcome after a crash is never repeated: its turn ends `interrupted`.
     """
@@ -218,7 +219,7 @@ class LlmCall(Base):
     """NULL while open; then `answered`, `incomplete`, or an error type."""
     first_token_at: Mapped[datetime | None] = mapped_column(Moment)
     finish_reason: Mapped[str | None] = mapped_column(Text)
-    """Both kept with the answer, so that a restart finishes its turn with them."""
+    """Kept with `first_token_at`, so that a restarted bot can finish the turn with both."""
     model_used: Mapped[str | None] = mapped_column(Text)
     prompt_tokens: Mapped[int | None] = mapped_column(Integer)
     completion_tokens: Mapped[int | None] = mapped_column(Integer)
@@ -226,15 +227,15 @@ class LlmCall(Base):
     reasoning_tokens: Mapped[int | None] = mapped_column(Integer)
     cost_usd: Mapped[Decimal | None] = mapped_column(Money)
     is_unpriced: Mapped[bool] = mapped_column(server_default=text("false"))
-    """The request left and its cost is unknown."""
+    """The request was sent and its cost is unknown."""
     http_status: Mapped[int | None] = mapped_column(SmallInteger)
-    """NULL: no response had begun."""
+    """NULL: no response was received."""
     provider_code: Mapped[str | None] = mapped_column(Text)
-    """The provider's own code for the failure."""
+    """The provider's error code."""
     generation_id: Mapped[str | None] = mapped_column(Text)
-    """The provider's name of the response, to ask the provider about it."""
+    """The provider's id of the response, for support requests."""
     provider_message: Mapped[bytes | None] = mapped_column(LargeBinary)
-    """The provider's sentence about the failure, sealed with the person's key."""
+    """The provider's error message, sealed with the user's key."""
 
     __table_args__ = (
         UniqueConstraint("turn_id", "attempt"),
@@ -246,8 +247,8 @@ class LlmCall(Base):
     )
 
 
-class Update(Base):
-    """The inbox: an update is stored here before Telegram is told it was received."""
+class UpdateRow(Base):
+    """The inbox: an update is stored here before it is confirmed to Telegram."""
 
     __tablename__ = "updates"
 
@@ -257,7 +258,7 @@ class Update(Base):
     kind: Mapped[str] = mapped_column(Text)
     """`message`, `my_chat_member`, …; `unreadable` when it could not be parsed."""
     lane: Mapped[bytes] = mapped_column(LargeBinary)
-    """HMAC of chat (and topic): updates of one lane are processed in order, one at a time."""
+    """HMAC of chat and topic: updates with the same lane are processed in order, one at a time."""
     user_key: Mapped[int | None] = mapped_column(Integer)
     payload: Mapped[bytes | None] = mapped_column(LargeBinary)
     """The update as received, sealed; NULL once its outcome is recorded. A parked one keeps it
@@ -267,7 +268,7 @@ class Update(Base):
     turn_id: Mapped[UUID | None]
     error: Mapped[str | None] = mapped_column(Text)
     refused_kind: Mapped[str | None] = mapped_column(Text)
-    """What of it the bot cannot handle (`photo`, `voice`, `unknown_command`, …)."""
+    """Content that the bot does not support (`photo`, `voice`, `unknown_command`, …)."""
     settled_at: Mapped[datetime | None] = mapped_column(Moment)
 
     __table_args__ = (
@@ -278,16 +279,16 @@ class Update(Base):
             "update_id",
             postgresql_where=text("outcome IS NULL"),
         ),
-        # /forget finds a person's updates by it, among everybody's.
+        # For /forget: the updates of one user.
         Index("ix_updates_user_key", "user_key", postgresql_where=text("user_key IS NOT NULL")),
-        # Few among millions; those whose payload is gone stay in it, for the operator's list.
+        # A few rows among millions, also those whose payload was erased: the operator's list.
         Index("ix_updates_parked", "settled_at", postgresql_where=text("outcome = 'parked'")),
         CheckConstraint("outcome IN ('turn', 'command', 'ignored', 'parked')", name="outcome"),
     )
 
 
 class SealingMarker(Base):
-    """One row once every sealed value is bound to its row: others are refused from then on."""
+    """Has one row once every sealed value is bound to its row; unbound ones are then refused."""
 
     __tablename__ = "sealing_marker"
 
@@ -298,7 +299,7 @@ class SealingMarker(Base):
 
 
 class SpentBudget(Base):
-    """What an erased person had spent, until the end of the period, so /forget refills nothing."""
+    """An erased user's usage until the end of the period, so that /forget resets no limit."""
 
     __tablename__ = "spent_budgets"
 
@@ -311,14 +312,14 @@ class SpentBudget(Base):
 
 
 class RefusedChat(Base):
-    """A chat that refused the last answers. Deleted by the next message that it takes."""
+    """A chat that refused the last answers. Deleted when a message is delivered there again."""
 
     __tablename__ = "refused_chats"
 
     bot_id: Mapped[int] = mapped_column(primary_key=True)
     chat_hmac: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     refusals: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
-    """In a row, each within an hour of the one before."""
+    """Consecutive refusals, each within an hour of the previous one."""
     refused_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
 
 

@@ -1,1 +1,1 @@
-"""Renders a model's Markdown as messages of Telegram."""
+"""Renders a model's Markdown as Telegram messages."""

@@ -1,4 +1,4 @@
-"""Turns Markdown into plain text and spans: paragraphs, lists, quotes, code, tables."""
+"""Converts Markdown blocks to plain text and spans: paragraphs, lists, quotes, code, tables."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 from markdown_it.token import Token
 
 from bot.formatting.formulas import formula_text
-from bot.formatting.inline import Span, TextWriter
+from bot.formatting.inline import TextSpan, TextWriter
 from bot.formatting.markdown import parse
 
 LONG_QUOTE_UNITS = 200
-"""Longer quotes are shown folded."""
-WIDEST_COLUMN = 40
+"""Longer quotes are collapsed."""
+MAX_COLUMN = 40
 _HEADINGS = {
     "h1": ("bold", "underline"),
     "h2": ("bold", "underline"),
@@ -28,8 +28,8 @@ _LANGUAGE = re.compile(r"[\w+#.-]+")
 _BULLET = "• "
 
 
-def format_markdown(markdown: str) -> tuple[str, list[Span]]:
-    """The text without its markup, and the spans, by their start."""
+def format_markdown(markdown: str) -> tuple[str, list[TextSpan]]:
+    """The text without markup, and its spans ordered by start."""
     tokens = parse(markdown)
     writer = _BlockWriter(used_labels=set(_labels(tokens)))
     writer.blocks(tokens)
@@ -46,17 +46,17 @@ def _labels(tokens: Sequence[Token]) -> Iterator[str]:
 @dataclass
 class _List:
     number: int | None = None
-    """Of its last item."""
+    """Number of the last item."""
     source: str = ""
-    """The same as it was written."""
+    """The number as it was written."""
 
 
 @dataclass
 class _BlockWriter(TextWriter):
-    """Text of whole blocks.
+    """Writes block tokens.
 
     Args:
-        used_labels: of the link definitions that links use; others are text.
+        used_labels: labels of the link definitions that links use; unused ones are written out.
     """
 
     used_labels: set[str] = field(default_factory=set)
@@ -65,9 +65,9 @@ class _BlockWriter(TextWriter):
     _quotes: list[int] = field(default_factory=list)
     _lists: list[_List] = field(default_factory=list)
     _begun: str | None = None
-    """What has just begun the line: an `item`'s marker, a `quote`, or a quote `inside` one."""
+    """Kind of marker at the start of this line: `item`, `quote`, or `inside` a quote."""
     _last_line: int = 0
-    """Of the source, where the last block ended."""
+    """Source line at which the last block ended."""
 
     def new_line(self) -> None:
         self.write("\n" + "".join(self._indents))
@@ -101,7 +101,7 @@ class _BlockWriter(TextWriter):
                 self._last_line = max(self._last_line, token.map[1])
 
     def _block(self, token: Token) -> None:
-        """By the token's type; the end of a block has mostly nothing to write."""
+        """Dispatch by token type; most closing tokens write nothing."""
         write = getattr(self, f"_{token.type}", None)
         if write is not None:
             write(token)
@@ -147,14 +147,14 @@ class _BlockWriter(TextWriter):
         self.write("————————")
 
     def _definition(self, token: Token) -> None:
-        """The target of a link; one that no link uses is text."""
+        """A link definition; written as text when no link uses it."""
         if token.meta["id"] not in self.used_labels:
             self._begin(token)
             target = f"[{token.meta['label']}]: {token.meta['url']} {token.meta['title']}"
             self.write(target.rstrip())
 
     def _begin(self, token: Token, *, is_indented: bool = True) -> None:
-        """Put a block on a line of its own, after a blank one where the source has one."""
+        """Start a new line for a block, after a blank line where the source has one."""
         begun, self._begun = self._begun, None
         if begun == "quote" or (begun and is_indented):
             return
@@ -171,7 +171,7 @@ class _BlockWriter(TextWriter):
         listed = self._lists[-1]
         marker = _BULLET
         if token.info:
-            # An item's own number, unless all are written with the same one.
+            # The item's own number, unless all items repeat one number.
             is_repeated = listed.number is not None and token.info == listed.source
             number = (listed.number or 0) + 1 if is_repeated else int(token.info)
             listed.number, listed.source = number, token.info
@@ -183,7 +183,7 @@ class _BlockWriter(TextWriter):
             self._last_line = max(self._last_line, token.map[0] + 1)
 
     def _task(self, children: Sequence[Token]) -> Sequence[Token]:
-        """A list item's text; a box takes the place of the bullet."""
+        """A list item's text; a task box replaces the bullet."""
         task = _TASK.match(children[0].content) if children else None
         if task is None or children[0].type != "text":
             return children
@@ -194,7 +194,7 @@ class _BlockWriter(TextWriter):
         return [replace(children[0], content=box + children[0].content[3:]), *children[1:]]
 
     def _blockquote_open(self, token: Token) -> None:
-        """Telegram's quotes do not nest: a quote inside one is marked by a sign."""
+        """Telegram's quotes do not nest: a nested quote is marked with `>`."""
         is_inside = bool(self._quotes)
         self._begin(token, is_indented=is_inside)
         self._quotes.append(self.length)
@@ -216,7 +216,7 @@ class _BlockWriter(TextWriter):
         self.add("expandable_blockquote" if is_long else "blockquote", start)
 
     def _table(self, opened: Token, rows: list[list[TextWriter]]) -> None:
-        """Columns in a block of code; with links, which code cannot hold, lines of text."""
+        """A code block with aligned columns, or plain lines if a cell has a link or a spoiler."""
         kinds = {span.type for row in rows for cell in row for span in cell.spans}
         if not kinds & {"text_link", "spoiler"}:
             self._begin(opened, is_indented=False)
@@ -236,11 +236,11 @@ class _BlockWriter(TextWriter):
 
 
 def _columns(rows: list[list[str]]) -> str:
-    """Cells under each other, the first row apart."""
+    """Aligned cells, with a rule below the header row."""
     widths = [0] * max(len(row) for row in rows)
     for row in rows:
         for column, cell in enumerate(row):
-            widths[column] = min(max(widths[column], len(cell)), WIDEST_COLUMN)
+            widths[column] = min(max(widths[column], len(cell)), MAX_COLUMN)
     lines = [
         " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip()
         for row in rows

@@ -1,4 +1,4 @@
-"""Formulas in LaTeX: which texts between dollar signs or brackets are one, and how it reads."""
+"""LaTeX formulas: tells them from other text between dollar signs, and writes them in Unicode."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ _latex = LatexToUnicodeHelper()
 def is_formula(text: str) -> bool:
     """Whether a text between formula marks is a formula, and not prices, paths or words.
 
-    A known LaTeX command makes it one; so does an operator or a digit where no word of three
-    letters stands beside it, or a single letter.
+    It is one if it has a known LaTeX command, or an operator or digit and no word of three
+    letters, or if it is a single letter.
     """
     body = text.strip()
     if not body or len(body) > MAX_FORMULA_CHARACTERS or _BLANK_LINES.search(body):
@@ -50,7 +50,7 @@ def is_formula(text: str) -> bool:
 
 
 def formula_text(latex: str) -> str:
-    """The formula in Unicode, as far as Unicode has its signs; otherwise as it was written."""
+    """The formula in Unicode; whatever Unicode cannot express stays as written."""
     body = latex.strip()
     known = _SIZED_FRACTION.sub(r"\\frac", body)
     if r"\begin" not in known:

@@ -1,6 +1,6 @@
-"""Writes inline Markdown as plain text and the spans of it that are bold, code or a link.
+"""Converts inline Markdown to plain text and spans (bold, code, link, …).
 
-Spans keep Telegram's rules: code holds no other span, links do not nest.
+Spans follow Telegram's rules: code contains no other span, links do not nest.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _LINKABLE = re.compile(
 
 
 @dataclass(frozen=True)
-class Span:
-    """A stretch of text; `start` and `end` in UTF-16 units."""
+class TextSpan:
+    """A range of text with one style; `start` and `end` in UTF-16 units."""
 
     type: str
     start: int
@@ -37,14 +37,14 @@ class Span:
     language: str | None = None
 
 
-def units(text: str) -> int:
-    """Length in UTF-16 units; half a surrogate pair is one."""
+def utf16_length(text: str) -> int:
+    """Length in UTF-16 units; a lone surrogate counts one."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 @dataclass
 class _Style:
-    """A style that has begun; without a type it repeats one that is open already."""
+    """An open style; `type` is None when the same style was open already."""
 
     type: str | None
     start: int
@@ -59,15 +59,15 @@ class _Link:
 
 @dataclass
 class TextWriter:
-    """A growing text. Unknown tokens lose their meaning, never their text.
+    """Writes inline tokens. Unknown tokens lose their style, never their text.
 
     Args:
-        line_break: what is written for one, in a table's cell a blank.
+        line_break: written for a line break; a space in table cells.
     """
 
     line_break: str = "\n"
     pieces: list[str] = field(default_factory=list)
-    spans: list[Span] = field(default_factory=list)
+    spans: list[TextSpan] = field(default_factory=list)
     length: int = 0
     _styles: list[_Style] = field(default_factory=list)
     _links: list[_Link] = field(default_factory=list)
@@ -78,7 +78,7 @@ class TextWriter:
 
     def write(self, text: str) -> None:
         self.pieces.append(text)
-        self.length += units(text)
+        self.length += utf16_length(text)
 
     def new_line(self) -> None:
         self.write(self.line_break)
@@ -92,12 +92,12 @@ class TextWriter:
         self.add(style.type, style.start)
 
     def add(self, style: str | None, start: int, **more: str | None) -> None:
-        """Mark what was written since `start`."""
+        """Add a span from `start` to the end of the text."""
         if style and start < self.length:
-            self.spans.append(Span(style, start, self.length, **more))
+            self.spans.append(TextSpan(style, start, self.length, **more))
 
     def verbatim(self, style: str, text: str, language: str | None = None) -> None:
-        """Code. Open styles end before it and begin again after it; a link wins over it."""
+        """Write code. Open styles end before it and resume after it; inside a link it is plain."""
         if self._links or any(opened.type == "spoiler" for opened in self._styles):
             self.write(text)
             return
@@ -140,10 +140,10 @@ class TextWriter:
         self._links.append(_Link(str(url or ""), self.length, len(self.pieces)))
 
     def _close_link(self, *, is_picture: bool = False) -> None:
-        """End a link: its target is a span where Telegram takes it, and otherwise text."""
+        """End a link: a span if Telegram accepts the URL, otherwise the URL in brackets."""
         link = self._links.pop()
         if self._links:
-            # Links do not nest. Of a picture in a link, the link's target counts.
+            # Links do not nest. For an image in a link, the outer URL is used.
             self.write("" if is_picture else f" ({link.url})")
             return
         label = "".join(self.pieces[link.first_piece :])

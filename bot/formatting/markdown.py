@@ -1,7 +1,7 @@
-"""Parses Markdown: CommonMark and GFM, and what chat answers add: formulas, spoilers.
+"""Parses Markdown: CommonMark and GFM, with formulas and spoilers.
 
-No rule may lose a letter: what GFM ignores (cells beyond a table's header) or what the library
-skips (blocks nested too deeply) is kept as text.
+No text may be lost: cells beyond a table's header (ignored by GFM) and blocks nested too deeply
+(skipped by the library) are kept as text.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _NO_END_OF_ADDRESS = "*_~.,:;!?'()$"
 
 
 def parse(markdown: str) -> list[Token]:
-    """The blocks of a text; inline tokens have children."""
+    """The block tokens of a text; inline tokens have children."""
     return _parser.parse(markdown)
 
 
@@ -51,7 +51,7 @@ def _formula(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 # the li
 
 
 def _formula_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001 # as above
-    """A formula on lines of its own: its lines are no lists, quotes or headings."""
+    """A formula on its own lines, which are not parsed as lists, quotes or headings."""
     mark = getLine(state, start)[:2]
     if mark not in _FORMULA_LINES or state.is_code_block(start):
         return False
@@ -93,7 +93,7 @@ def _spoiler(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 # as abo
 
 
 def _address(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 # as above
-    """The rest of a bare https://… as it is: its `_` and `*` are no emphasis."""
+    """The rest of a bare https://… verbatim: `_` and `*` in it are not emphasis."""
     if state.src[state.pos] != ":":
         return False
     match = _ADDRESS.match(state.src, state.pos, state.posMax)
@@ -109,7 +109,7 @@ def _address(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 # as abo
 
 
 def _lone_bracket(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 # as above
-    """A bracket that nothing closes: each of a thousand would look for its end in all the rest."""
+    """An unclosed bracket as text: parsing a thousand of them would take quadratic time."""
     size = 2 if state.src.startswith("![", state.pos) else 1
     if size == 1 and state.src[state.pos] != "[":
         return False
@@ -122,7 +122,7 @@ def _lone_bracket(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 # a
 
 
 def _whole_table(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001 # as above
-    """A table with the cells that stand beyond its header's last column."""
+    """A table including cells beyond the header's last column."""
     first = len(state.tokens)
     if not table(state, start, end, silent):
         return False

@@ -1,1 +1,1 @@
-"""What people can ask of the bot itself: one module per command, each with a router."""
+"""Handlers of commands and questions; each module has a router."""

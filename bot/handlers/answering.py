@@ -1,4 +1,4 @@
-"""Texts for the model: from a visit to a turn, and a word about the budget afterwards."""
+"""Runs a turn for the messages of an update context, and warns about a nearly used budget."""
 
 from __future__ import annotations
 
@@ -8,82 +8,87 @@ from uuid import UUID
 
 import structlog
 
-from bot.handlers.context import Visit
+from bot.handlers.context import UpdateContext
 from bot.handlers.recent import RecentNotices
 from bot.turns.cancellation import StopSignal
-from bot.turns.limits import Budget, Limits
+from bot.turns.policy import Budget, TurnPolicy
 from bot.turns.prompt import speaker_name
-from bot.turns.question import Words
+from bot.turns.question import QuestionMessage
 from bot.turns.records import Question
 from bot.turns.responder import UndeliverableError
-from bot.turns.service import Finished, Turns
-from bot.users.repository import People
+from bot.turns.service import TurnResult, TurnService
+from bot.users.repository import UserRepository
 
 
-class Talk:
-    """Gives a visitor's text to the model."""
+class AnswerText:
+    """Answers a user's messages with the model."""
 
     def __init__(
-        self, *, turns: Turns, limits: Limits, people: People, notices: RecentNotices
+        self,
+        *,
+        turns: TurnService,
+        policy: TurnPolicy,
+        users: UserRepository,
+        notices: RecentNotices,
     ) -> None:
         self._turns = turns
-        self._limits = limits
-        self._people = people
+        self._policy = policy
+        self._users = users
         self._notices = notices
 
-    async def answer(
+    async def __call__(
         self,
-        visit: Visit,
-        messages: Sequence[Words],
+        context: UpdateContext,
+        messages: Sequence[QuestionMessage],
         *,
         is_repeated: bool = False,
         replaces: UUID | None = None,
-    ) -> Finished:
-        """One turn, from the visit's updates; they are settled with it."""
+    ) -> TurnResult:
+        """Run one turn for these messages and settle the context's updates."""
         question = Question(
-            user_key=visit.person.key,
-            account_id=visit.sender.telegram_id,
-            sealer=visit.person.sealer,
-            room=visit.room,
+            user_key=context.user.key,
+            account_id=context.telegram_user.telegram_id,
+            sealer=context.user.sealer,
+            chat_ref=context.chat_ref,
             messages=tuple(messages),
-            update_ids=visit.update_ids,
-            received_at=visit.received_at,
-            sent_at=visit.sent_at,
-            language=visit.sender.language,
+            update_ids=context.update_ids,
+            received_at=context.received_at,
+            sent_at=context.sent_at,
+            language=context.telegram_user.language,
             is_repeated=is_repeated,
-            first_name=speaker_name(visit.sender.first_name),
+            first_name=speaker_name(context.telegram_user.first_name),
             replaces=replaces,
         )
-        stop = StopSignal(user_key=visit.person.key, fingerprints=visit.fingerprints)
-        visit.conversation.start_preview()
+        stop = StopSignal(user_key=context.user.key, fingerprints=context.fingerprints)
+        context.responder.start_preview()
         try:
-            with visit.cancellation.while_running(stop):
-                finished = await self._turns.take(question, visit.conversation, stop)
+            with context.cancellation.while_running(stop):
+                result = await self._turns.answer(question, context.responder, stop)
         finally:
-            await visit.conversation.stop_preview()
-        visit.settled = True
-        visit.update_ids = finished.update_ids
-        if finished.turn_id is not None:
-            self._notices.forget((visit.lane, visit.person.key))
-        if finished.ending.reason == "blocked" and visit.place.is_private:
-            await self._people.set_blocked(visit.person, at=datetime.now(UTC))
-        elif not self._limits.is_admin(visit.sender.telegram_id):
-            await self._warn(visit, finished)
-        return finished
+            await context.responder.stop_preview()
+        context.settled = True
+        context.update_ids = result.update_ids
+        if result.turn_id is not None:
+            self._notices.forget((context.chat_key, context.user.key))
+        if result.outcome.reason == "blocked" and context.chat.is_private:
+            await self._users.set_blocked(context.user, at=datetime.now(UTC))
+        elif not self._policy.is_admin(context.telegram_user.telegram_id):
+            await self._warn(context, result)
+        return result
 
-    async def _warn(self, visit: Visit, finished: Finished) -> None:
-        if finished.turn_id is None or finished.ending.answered_at is None:
+    async def _warn(self, context: UpdateContext, result: TurnResult) -> None:
+        if result.turn_id is None or result.outcome.answered_at is None:
             return
-        for budget in await self._limits.nearly_used(visit.person.key, finished.turn_id):
+        for budget in await self._policy.nearly_used(context.user.key, result.turn_id):
             try:
-                await visit.conversation.say(_warning(budget, visit))
+                await context.responder.send(_warning(budget, context))
             except UndeliverableError:
-                structlog.stdlib.get_logger(__name__).info("budget notice not delivered")
+                structlog.stdlib.get_logger(__name__).info("budget notice could not be delivered")
                 return
 
 
-def _warning(budget: Budget, visit: Visit) -> str:
-    _ = visit.translate
+def _warning(budget: Budget, context: UpdateContext) -> str:
+    _ = context.translate
     share = int(budget.used * 100 / budget.limit)
     match budget.name:
         case "daily_messages" | "daily_usd":

@@ -7,82 +7,86 @@ import re
 from aiogram import Router
 from aiogram.filters import Command, CommandObject
 
-from bot.handlers.context import Visit
+from bot.handlers.context import UpdateContext
 from bot.handlers.texts import help_text, privacy_text
 from bot.settings import BotSettings
-from bot.turns.limits import Limits
-from bot.users.invites import Invites, InviteVerdict
+from bot.turns.policy import TurnPolicy
+from bot.users.invites import InviteCodes, InviteVerdict
 from bot.users.preferences import Preferences
-from bot.users.repository import People
+from bot.users.repository import UserRepository
 from common.vocabulary import UpdateOutcome
 
-# What Telegram lets a deep link carry.
+# The payloads that Telegram allows in deep links.
 SOURCE = re.compile("[A-Za-z0-9_-]{1,64}")
 
 
 async def start(
     _message: object,
     command: CommandObject,
-    visit: Visit,
-    people: People,
+    context: UpdateContext,
+    users: UserRepository,
     *,
-    limits: Limits,
-    invites: Invites,
+    policy: TurnPolicy,
+    invites: InviteCodes,
     preferences: Preferences,
 ) -> UpdateOutcome:
-    """Greet; keep where the person came from; accept an invite code."""
-    _ = visit.translate
+    """Greet the user, store the deep link's source, check an invite code."""
+    _ = context.translate
     payload = (command.args or "").strip()
     verdict = None
-    account = visit.sender.telegram_id
-    if payload and limits.needs_invite(
-        account, admitted_at=await preferences.admitted_at(visit.person)
+    account = context.telegram_user.telegram_id
+    if payload and policy.needs_invite(
+        account, admitted_at=await preferences.admitted_at(context.user)
     ):
         verdict = invites.check(account, payload)
     if verdict is InviteVerdict.SLOWED:
-        await visit.conversation.say(
+        await context.responder.send(
             _("⏳ Too many wrong invite codes. Please try again in an hour.")
         )
         return UpdateOutcome.COMMAND
     if verdict is InviteVerdict.ACCEPTED:
-        await preferences.admit(visit.person)
-        await visit.conversation.say(_("✅ Welcome, your invitation is accepted."))
+        await preferences.admit(context.user)
+        await context.responder.send(_("✅ Welcome, your invitation is accepted."))
     elif SOURCE.fullmatch(payload):
-        await people.set_source(visit.person, payload)
-    await visit.conversation.say(
-        _("Hello! Write me anything, and a language model will answer.") + "\n\n" + help_text(_)
+        await users.set_source(context.user, payload)
+    await context.responder.send(
+        _("Hello! Send me a message, and a language model will answer.") + "\n\n" + help_text(_)
     )
     return UpdateOutcome.COMMAND
 
 
-async def show_help(_message: object, visit: Visit) -> UpdateOutcome:
-    await visit.conversation.say(help_text(visit.translate))
+async def show_help(_message: object, context: UpdateContext) -> UpdateOutcome:
+    await context.responder.send(help_text(context.translate))
     return UpdateOutcome.COMMAND
 
 
-async def show_privacy(_message: object, visit: Visit, bot_settings: BotSettings) -> UpdateOutcome:
-    tells_names = bot_settings.group_first_names
-    await visit.conversation.say(privacy_text(visit.translate, tells_names=tells_names))
+async def show_privacy(
+    _message: object, context: UpdateContext, bot_settings: BotSettings
+) -> UpdateOutcome:
+    uses_first_names = bot_settings.group_first_names
+    await context.responder.send(privacy_text(context.translate, uses_first_names=uses_first_names))
     return UpdateOutcome.COMMAND
 
 
-async def begin_anew(_message: object, visit: Visit, preferences: Preferences) -> UpdateOutcome:
-    """Close the dialog: the next text begins without history."""
-    _ = visit.translate
-    await preferences.close_dialog(visit.room)
-    await visit.conversation.say(_("🆕 New conversation. I remember nothing of the earlier one."))
+async def start_new_dialog(
+    _message: object, context: UpdateContext, preferences: Preferences
+) -> UpdateOutcome:
+    """Close the dialog: the next message starts without history."""
+    _ = context.translate
+    await preferences.close_dialog(context.chat_ref)
+    await context.responder.send(_("🆕 New conversation. I no longer see the earlier messages."))
     return UpdateOutcome.COMMAND
 
 
-async def confirm_stop(_message: object, visit: Visit) -> UpdateOutcome:
-    """The running answer was stopped when this update was stored; here only a word about it."""
-    _ = visit.translate
+async def confirm_stop(_message: object, context: UpdateContext) -> UpdateOutcome:
+    """Confirm: the running answer was stopped when this update was stored."""
+    _ = context.translate
     lines = []
-    dropped = visit.cancellation.take_dropped(visit.person.key)
-    if visit.cancellation.take_stopped():
+    dropped = context.cancellation.take_dropped(context.user.key)
+    if context.cancellation.take_stopped():
         lines.append(_("⏹ Stopped."))
     elif not dropped:
-        lines.append(_("Nothing is being answered now."))
+        lines.append(_("There is no answer to stop."))
     if dropped:
         lines.append(
             _.plural(
@@ -91,7 +95,7 @@ async def confirm_stop(_message: object, visit: Visit) -> UpdateOutcome:
                 dropped,
             )
         )
-    await visit.conversation.say("\n".join(lines))
+    await context.responder.send("\n".join(lines))
     return UpdateOutcome.COMMAND
 
 
@@ -100,6 +104,6 @@ def create_router() -> Router:
     router.message.register(start, Command("start", ignore_case=True))
     router.message.register(show_help, Command("help", ignore_case=True))
     router.message.register(show_privacy, Command("privacy", ignore_case=True))
-    router.message.register(begin_anew, Command("new", ignore_case=True))
+    router.message.register(start_new_dialog, Command("new", ignore_case=True))
     router.message.register(confirm_stop, Command("stop", ignore_case=True))
     return router

@@ -1,4 +1,4 @@
-"""The context passed to handlers: user, chat, conversation and cancellation."""
+"""The context passed to handlers: user, chat, responder and cancellation."""
 
 from __future__ import annotations
 
@@ -7,49 +7,49 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.i18n import Translator
-from bot.telegram.meaning import Meaning
-from bot.telegram.responder import Conversation
-from bot.telegram.updates import Place, Sender
+from bot.telegram.intent import Intent
+from bot.telegram.responder import ChatResponder
+from bot.telegram.updates import Chat, TelegramUser
 from bot.turns.cancellation import Cancellation
-from bot.turns.question import Words
-from bot.turns.records import Room
-from bot.users.repository import Person
+from bot.turns.question import QuestionMessage
+from bot.turns.records import ChatRef
+from bot.users.repository import User
 
 
 @dataclass
-class Visit:
-    """One update of one person, or several that are one question.
+class UpdateContext:
+    """One update of one user, or several that form one question.
 
     Args:
-        messages: one per update, when the updates are messages.
-        meaning: of all of them together.
+        is_new_notice: whether the same notice was not sent just now.
+        messages: one per update, if the updates are messages.
         fingerprints: of the messages, by message id.
-        refused_kinds: what of them the bot cannot read.
-        is_news: whether a notice was not said just now.
+        intent: of all messages together.
+        refused_kinds: content of the messages that the bot does not support.
     """
 
-    person: Person
-    sender: Sender
-    place: Place
-    room: Room
-    lane: bytes
+    user: User
+    telegram_user: TelegramUser
+    chat: Chat
+    chat_ref: ChatRef
+    chat_key: bytes
     cancellation: Cancellation
-    conversation: Conversation
+    responder: ChatResponder
     translate: Translator
     received_at: datetime
     sent_at: datetime | None
     update_ids: tuple[int, ...]
-    is_news: Callable[[str], bool]
-    messages: tuple[Words, ...] = ()
+    is_new_notice: Callable[[str], bool]
+    messages: tuple[QuestionMessage, ...] = ()
     fingerprints: Mapping[int, bytes] = field(default_factory=dict)
-    meaning: Meaning | None = None
+    intent: Intent | None = None
     refused_kinds: frozenset[str] = frozenset()
     settled: bool = False
     """The handler recorded the outcome itself."""
     reload: bool = False
-    """The handler changed what is stored of this lane."""
+    """The handler changed stored updates of this chat."""
 
-    async def notify(self, notice: str) -> None:
-        """Say it, unless it is what was said last."""
-        if self.is_news(notice):
-            await self.conversation.say(notice)
+    async def send_once(self, notice: str) -> None:
+        """Send a notice unless it was just sent."""
+        if self.is_new_notice(notice):
+            await self.responder.send(notice)

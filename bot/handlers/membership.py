@@ -1,4 +1,4 @@
-"""Who blocked the bot, and who came back."""
+"""Records who blocked or unblocked the bot."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ from aiogram import Router
 from aiogram.enums import ChatMemberStatus
 from aiogram.types import ChatMemberUpdated
 
-from bot.handlers.context import Visit
-from bot.users.repository import People
+from bot.handlers.context import UpdateContext
+from bot.users.repository import UserRepository
 from common.vocabulary import UpdateOutcome
 
-AWAY = frozenset({ChatMemberStatus.KICKED, ChatMemberStatus.LEFT})
+LEFT_STATUSES = frozenset({ChatMemberStatus.KICKED, ChatMemberStatus.LEFT})
 
 
-async def note_membership(event: ChatMemberUpdated, visit: Visit, people: People) -> UpdateOutcome:
-    if visit.place.is_private:
-        is_away = event.new_chat_member.status in AWAY
-        await people.set_blocked(visit.person, at=event.date if is_away else None)
+async def update_blocked(
+    event: ChatMemberUpdated, context: UpdateContext, users: UserRepository
+) -> UpdateOutcome:
+    if context.chat.is_private:
+        has_left = event.new_chat_member.status in LEFT_STATUSES
+        await users.set_blocked(context.user, at=event.date if has_left else None)
     return UpdateOutcome.IGNORED
 
 
 def create_router() -> Router:
     router = Router(name="membership")
-    router.my_chat_member.register(note_membership)
+    router.my_chat_member.register(update_blocked)
     return router

@@ -1,4 +1,4 @@
-"""/export and /forget: a person's data, given and erased."""
+"""/export and /forget: exports and erases a user's data."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ from aiogram.exceptions import TelegramAPIError
 from aiogram.filters import Command
 from aiogram.types import CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup
 
-from bot.handlers.context import Visit
+from bot.handlers.context import UpdateContext
 from bot.users.erasure import Erasure
-from bot.users.export import Export
+from bot.users.export import UserExport
 from common.vocabulary import UpdateOutcome
 
 YES, NO = "forget:yes", "forget:no"
 
 
-async def export(_message: object, visit: Visit, exporter: Export) -> UpdateOutcome:
-    """A JSON file. In private only: a group must not read it."""
-    _ = visit.translate
-    if not visit.place.is_private:
-        await visit.conversation.say(_("Use /export in our private chat."))
+async def export(_message: object, context: UpdateContext, exporter: UserExport) -> UpdateOutcome:
+    """Send a JSON file. Private chats only: a group must not read it."""
+    _ = context.translate
+    if not context.chat.is_private:
+        await context.responder.send(_("Use /export in our private chat."))
         return UpdateOutcome.COMMAND
-    content, unreadable = await exporter.as_json(visit.person)
-    caption = _("Everything that is kept about you.")
+    content, unreadable = await exporter.as_json(context.user)
+    caption = _("All data stored about you.")
     if unreadable:
         caption += "\n" + _.plural(
-            "{count} text in it cannot be opened and is left out. The operator has been told.",
-            "{count} texts in it cannot be opened and are left out. The operator has been told.",
+            "{count} text could not be decrypted and is missing. The operator has been notified.",
+            "{count} texts could not be decrypted and are missing. The operator has been notified.",
             unreadable,
         )
-    await visit.conversation.send_file(content, name="dialytics-export.json", caption=caption)
+    await context.responder.send_file(content, name="dialytics-export.json", caption=caption)
     return UpdateOutcome.COMMAND
 
 
-async def ask_to_forget(_message: object, visit: Visit) -> UpdateOutcome:
-    _ = visit.translate
-    if not visit.place.is_private:
-        await visit.conversation.say(_("Use /forget in our private chat."))
+async def confirm_erasure(_message: object, context: UpdateContext) -> UpdateOutcome:
+    _ = context.translate
+    if not context.chat.is_private:
+        await context.responder.send(_("Use /forget in our private chat."))
         return UpdateOutcome.COMMAND
     keyboard = InlineKeyboardMarkup(
         inline_keyboard=[
@@ -48,28 +48,30 @@ async def ask_to_forget(_message: object, visit: Visit) -> UpdateOutcome:
             ]
         ]
     )
-    await visit.conversation.say(
+    await context.responder.send(
         _("Erase all your texts, settings and your name? This cannot be undone."),
         keyboard=keyboard,
     )
     return UpdateOutcome.COMMAND
 
 
-async def keep(query: CallbackQuery, visit: Visit, bot: Bot) -> UpdateOutcome:
-    _ = visit.translate
+async def cancel_erasure(query: CallbackQuery, context: UpdateContext, bot: Bot) -> UpdateOutcome:
+    _ = context.translate
     await _acknowledge(query, bot)
-    await visit.conversation.say(_("Nothing was erased."))
+    await context.responder.send(_("Nothing was erased."))
     return UpdateOutcome.COMMAND
 
 
-async def forget(query: CallbackQuery, visit: Visit, bot: Bot, erasure: Erasure) -> UpdateOutcome:
-    """Erase, then say what was erased. The update is settled together with the erasure."""
-    _ = visit.translate
+async def forget(
+    query: CallbackQuery, context: UpdateContext, bot: Bot, erasure: Erasure
+) -> UpdateOutcome:
+    """Erase, then report what was erased. The erasure settles the update, too."""
+    _ = context.translate
     await _acknowledge(query, bot)
-    receipt = await erasure.erase(visit.person, visit.sender, visit.update_ids)
-    visit.settled = True
-    visit.reload = True
-    await visit.conversation.say(
+    receipt = await erasure.erase(context.user, context.telegram_user, context.update_ids)
+    context.settled = True
+    context.reload = True
+    await context.responder.send(
         "\n".join(
             (
                 _("🗑 Your data is erased."),
@@ -84,13 +86,13 @@ async def forget(query: CallbackQuery, visit: Visit, bot: Bot, erasure: Erasure)
 
 
 async def ignore_other(query: CallbackQuery, bot: Bot) -> UpdateOutcome:
-    """A button of an older version."""
+    """A button sent by an older version."""
     await _acknowledge(query, bot)
     return UpdateOutcome.IGNORED
 
 
 async def _acknowledge(query: CallbackQuery, bot: Bot) -> None:
-    # Only ends the button's spinning; an answer too late is refused, which harms nobody.
+    # Stops the button's spinner; Telegram refuses late answers, which is harmless.
     with contextlib.suppress(TelegramAPIError):
         await bot.answer_callback_query(query.id)
 
@@ -98,8 +100,8 @@ async def _acknowledge(query: CallbackQuery, bot: Bot) -> None:
 def create_router() -> Router:
     router = Router(name="data")
     router.message.register(export, Command("export", ignore_case=True))
-    router.message.register(ask_to_forget, Command("forget", ignore_case=True))
-    router.callback_query.register(keep, F.data == NO)
+    router.message.register(confirm_erasure, Command("forget", ignore_case=True))
+    router.callback_query.register(cancel_erasure, F.data == NO)
     router.callback_query.register(forget, F.data == YES)
     router.callback_query.register(ignore_other)
     return router

@@ -1,4 +1,4 @@
-"""Which handler gets which update, and the commands that Telegram's menu shows."""
+"""Routes updates to handlers, and registers the command menu."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from common.log import get_logger
 
 log = get_logger(__name__)
 
-# The order decides: what is a question, `text` knows, whatever a forwarded message begins with.
+# Order matters: `text` decides first, so that a forwarded "/…" is a question, not a command.
 MODULES = (text, edits, basics, preferences, usage, privacy, membership)
 
 
 def create_dispatcher(**services: Any) -> Dispatcher:
-    """A dispatcher with every route; handlers ask for services by parameter name."""
+    """A dispatcher with every route; services are injected into handlers by parameter name."""
     dispatcher = Dispatcher(disable_fsm=True, **services)
     for module in MODULES:
         dispatcher.include_router(module.create_router())
@@ -41,9 +41,9 @@ def command_names(translations: Translations) -> frozenset[str]:
 
 
 async def register_commands(bot: Bot, translations: Translations) -> None:
-    """Fill Telegram's menu, once per language and once for all other languages.
+    """Set Telegram's command menu, once per language and once as the default.
 
-    A menu is a comfort: when Telegram refuses it the bot works on.
+    Failures are logged only: the bot works without a menu.
     """
     for code in (None, *translations.codes):
         _ = translations.for_language(code)

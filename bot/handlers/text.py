@@ -1,4 +1,4 @@
-"""Everything that is no registered command: questions for the model, and what cannot be read."""
+"""Messages that are not registered commands: questions, and content that is not supported."""
 
 from __future__ import annotations
 
@@ -6,61 +6,63 @@ from difflib import get_close_matches
 
 from aiogram import Router
 
-from bot.handlers.answering import Talk
-from bot.handlers.context import Visit
-from bot.telegram.meaning import Sort
+from bot.handlers.answering import AnswerText
+from bot.handlers.context import UpdateContext
+from bot.telegram.intent import IntentKind
 from common.vocabulary import TurnStatus, UpdateOutcome
 
-LEAST_LIKENESS = 0.6
-"""Of two names, from 0 to 1, below which one is no misspelling of the other."""
+MIN_LIKENESS = 0.6
+"""Similarity (0 to 1) from which an unknown command counts as a misspelling."""
 
 
-async def answer_question(_message: object, visit: Visit, talk: Talk) -> UpdateOutcome:
-    """A question for the model, in a private chat or said to the bot in a group."""
-    finished = await talk.answer(visit, visit.messages)
-    if visit.refused_kinds and finished.ending.status is TurnStatus.ANSWERED:
-        _ = visit.translate
-        await visit.notify(_("🖼 I read the text only: I cannot see pictures and files yet."))
+async def answer_question(
+    _message: object, context: UpdateContext, answer_text: AnswerText
+) -> UpdateOutcome:
+    """Answer a question asked in a private chat or addressed to the bot in a group."""
+    result = await answer_text(context, context.messages)
+    if context.refused_kinds and result.outcome.status is TurnStatus.ANSWERED:
+        _ = context.translate
+        await context.send_once(_("🖼 I only read the text: I cannot see images and files yet."))
     return UpdateOutcome.TURN
 
 
-async def say_what_is_missing(
-    _message: object, visit: Visit, commands: frozenset[str]
+async def explain_unsupported(
+    _message: object, context: UpdateContext, commands: frozenset[str]
 ) -> UpdateOutcome:
-    """A photo, a sticker, a typing error: a polite answer where one is due."""
-    _ = visit.translate
-    match visit.meaning and visit.meaning.sort:
-        case Sort.REFUSED:
-            await visit.notify(_("I can read text only. Please write your message."))
-        case Sort.BLANK if visit.place.is_private:
-            await visit.notify(_("Your message is empty. Please write your question."))
-        case Sort.BLANK:
-            await visit.notify(_("I am listening. Write your question after my name."))
-        case Sort.UNKNOWN_COMMAND if visit.meaning:
-            await visit.notify(_unknown_command(visit, visit.meaning.command, commands))
+    """Explain unsupported content, an empty message or an unknown command."""
+    _ = context.translate
+    match context.intent and context.intent.kind:
+        case IntentKind.REFUSED:
+            await context.send_once(_("I can read text only. Please write your message."))
+        case IntentKind.BLANK if context.chat.is_private:
+            await context.send_once(_("Your message is empty. Please write your question."))
+        case IntentKind.BLANK:
+            await context.send_once(_("Please write your question after my name."))
+        case IntentKind.UNKNOWN_COMMAND if context.intent:
+            await context.send_once(_unknown_command(context, context.intent.command, commands))
         case _:
             pass
     return UpdateOutcome.IGNORED
 
 
-def _unknown_command(visit: Visit, name: str, commands: frozenset[str]) -> str:
-    _ = visit.translate
-    meant = get_close_matches(name, sorted(commands), n=1, cutoff=LEAST_LIKENESS)
+def _unknown_command(context: UpdateContext, name: str, commands: frozenset[str]) -> str:
+    _ = context.translate
+    meant = get_close_matches(name, sorted(commands), n=1, cutoff=MIN_LIKENESS)
     if meant:
-        return _("I do not know this command. Did you mean /{command}?", command=meant[0])
-    return _("I do not know this command. /help lists all that I know.")
+        return _("Unknown command. Did you mean /{command}?", command=meant[0])
+    return _("Unknown command. /help lists all commands.")
 
 
-def _is_question(_message: object, visit: Visit) -> bool:
-    return visit.meaning is not None and visit.meaning.sort is Sort.QUESTION
+def _is_question(_message: object, context: UpdateContext) -> bool:
+    return context.intent is not None and context.intent.kind is IntentKind.QUESTION
 
 
-def _is_no_command(_message: object, visit: Visit) -> bool:
-    return visit.meaning is None or visit.meaning.sort is not Sort.COMMAND
+def _is_no_command(_message: object, context: UpdateContext) -> bool:
+    return context.intent is None or context.intent.kind is not IntentKind.COMMAND
 
 
 def create_router() -> Router:
     router = Router(name="text")
     router.message.register(answer_question, _is_question)
-    router.message.register(say_what_is_missing, _is_no_command)
+    router.message.register(explain_unsupported, _is_no_command)
     return router

@@ -1,6 +1,6 @@
-"""/usage: what a person used, what is left of the limits, and a picture of the last days.
+"""/usage: a user's usage, remaining limits and a chart of the last days.
 
-In private only: a group must not read it.
+Private chats only: a group must not read it.
 """
 
 from __future__ import annotations
@@ -13,38 +13,38 @@ from aiogram import Router
 from aiogram.filters import Command
 from babel.numbers import format_decimal
 
-from bot.handlers.context import Visit
+from bot.handlers.context import UpdateContext
 from bot.i18n import Translator
 from bot.telegram.chart import draw_days
-from bot.turns.limits import Budget, Limits
-from bot.users.usage import DayOfUse, UsageReader, total
+from bot.turns.policy import Budget, TurnPolicy
+from bot.users.usage import DailyUsage, UsageReader, total_usage
 from common.vocabulary import UpdateOutcome
 
 CHART_DAYS = 14
 
 
 async def show_usage(
-    _message: object, visit: Visit, usage_reader: UsageReader, limits: Limits
+    _message: object, context: UpdateContext, usage_reader: UsageReader, policy: TurnPolicy
 ) -> UpdateOutcome:
-    _ = visit.translate
-    if not visit.place.is_private:
-        await visit.conversation.say(_("Use /usage in our private chat."))
+    _ = context.translate
+    if not context.chat.is_private:
+        await context.responder.send(_("Use /usage in our private chat."))
         return UpdateOutcome.COMMAND
-    days = await usage_reader.by_day(visit.person.key)
-    is_bound = limits.is_limited and not limits.is_admin(visit.sender.telegram_id)
-    budgets = limits.budgets(await limits.spending(visit.person.key)) if is_bound else []
+    days = await usage_reader.by_day(context.user.key)
+    is_bound = policy.is_limited and not policy.is_admin(context.telegram_user.telegram_id)
+    budgets = policy.budgets(await policy.spending(context.user.key)) if is_bound else []
     if not days:
-        await visit.conversation.say("\n".join(_lines_before_use(budgets, _)))
+        await context.responder.send("\n".join(_lines_before_use(budgets, _)))
         return UpdateOutcome.COMMAND
-    today, _month = limits.periods()
+    today, _month = policy.periods()
     caption = "\n".join(
         [
-            *_lines(_("Today"), [day for day in days if day.day == today], _),
-            *_lines(_("In all"), days, _),
+            *_usage_lines(_("Today"), [day for day in days if day.day == today], _),
+            *_usage_lines(_("In all"), days, _),
             _.plural(
                 "You used the bot on {count} day.",
                 "You used the bot on {count} days.",
-                total(days).days,
+                total_usage(days).days,
             ),
             *(_budget_line(budget, _) for budget in budgets),
         ]
@@ -54,7 +54,7 @@ async def show_usage(
         [(day, by_day.get(day, 0)) for day in _last_days(today)],
         title=_("Your messages by day"),
     )
-    await visit.conversation.send_picture(picture, name="usage.png", caption=caption)
+    await context.responder.send_picture(picture, name="usage.png", caption=caption)
     return UpdateOutcome.COMMAND
 
 
@@ -62,8 +62,8 @@ def _last_days(today: date) -> list[date]:
     return [today - timedelta(days=ago) for ago in range(CHART_DAYS - 1, -1, -1)]
 
 
-def _lines(name: str, days: Sequence[DayOfUse], _: Translator) -> list[str]:
-    used = total(days)
+def _usage_lines(name: str, days: Sequence[DailyUsage], _: Translator) -> list[str]:
+    used = total_usage(days)
     lines = [
         _(
             "{name}: messages {messages}, tokens {tokens}, cost {cost}",
@@ -76,8 +76,8 @@ def _lines(name: str, days: Sequence[DayOfUse], _: Translator) -> list[str]:
     if used.unpriced and used.cost_usd is not None:
         lines.append(
             _.plural(
-                "  (the cost of {count} message is not wholly known)",
-                "  (the cost of {count} messages is not wholly known)",
+                "  (the cost of {count} message is incomplete)",
+                "  (the cost of {count} messages is incomplete)",
                 used.unpriced,
             )
         )
@@ -85,7 +85,7 @@ def _lines(name: str, days: Sequence[DayOfUse], _: Translator) -> list[str]:
 
 
 def _lines_before_use(budgets: Sequence[Budget], _: Translator) -> list[str]:
-    # Without a finished turn a budget may be used all the same: /forget refills nothing.
+    # A budget may be used without a finished turn: /forget resets no limit.
     is_unused = not any(budget.used for budget in budgets)
     first = [_("You have not used anything yet.")] if is_unused else []
     return [*first, *(_budget_line(budget, _) for budget in budgets)]
@@ -101,13 +101,13 @@ def _budget_line(budget: Budget, _: Translator) -> str:
         case "monthly_messages":
             return _("Messages left this month: {left} of {limit}", left=left, limit=limit)
         case "daily_usd":
-            return _("Money left today: {left} of {limit}", left=left, limit=limit)
+            return _("Budget left today: {left} of {limit}", left=left, limit=limit)
         case _:
-            return _("Money left this month: {left} of {limit}", left=left, limit=limit)
+            return _("Budget left this month: {left} of {limit}", left=left, limit=limit)
 
 
 def dollars(amount: Decimal, _: Translator) -> str:
-    """Small sums keep the digits that matter."""
+    """Amounts below a dollar keep up to six decimals."""
     pattern = "#,##0.00" if amount >= 1 else "0.00####"
     return "$" + format_decimal(amount, format=pattern, locale=_.locale)
 

@@ -1,1 +1,1 @@
-"""Stores updates, and works through them in order: one queue for each chat."""
+"""Stores updates and processes them in order, with one queue per chat."""

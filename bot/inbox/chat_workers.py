@@ -1,7 +1,7 @@
-"""Work on lanes: in order within one, many at a time. Knows nothing about what the work is.
+"""Processes chats concurrently, and the updates of each chat in order.
 
-A lane is claimed (its lock taken) together with its open updates, worked on until nothing is
-left, and kept, idle, until the next claim gives it up. Claims of many lanes go in one statement.
+A chat is claimed (locked) together with its open updates, processed until none is left, and
+stays locked, idle, until the next claim releases it. One statement claims many chats.
 """
 
 from __future__ import annotations
@@ -12,49 +12,51 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 
 from bot.db.locks import (
-    Entry,
-    Leases,
-    LeasesLostError,
-    Notice,
+    ChatLocks,
+    LocksLostError,
+    Notification,
+    QueuedUpdate,
 )
-from bot.metrics import Metrics
+from bot.metrics import BotMetrics
 from bot.turns.cancellation import Cancellation
 from common.log import get_logger
 
-ENTRIES_AT_ONCE = 24
-LONGEST_RECONNECT_PAUSE_SECONDS = 5.0
+MAX_UPDATES_PER_CHAT = 24
+MAX_RECONNECT_PAUSE_SECONDS = 5.0
 GRACE_SECONDS = 3.0
-"""For a stopped turn to deliver what it has."""
+"""Time for a stopped turn to deliver its partial answer."""
 
 log = get_logger(__name__)
 
 
-class Line:
-    """One lane while it is being worked on: its updates in order, and its running turn."""
+class ChatQueue:
+    """The open updates of one locked chat, in order, and its running turn."""
 
-    def __init__(self, lane: bytes, entries: Iterable[Entry], *, lanes: Lanes) -> None:
-        self.lane = lane
-        self.entries: deque[Entry] = deque(entries)
+    def __init__(
+        self, chat_key: bytes, updates: Iterable[QueuedUpdate], *, workers: ChatWorkers
+    ) -> None:
+        self.chat_key = chat_key
+        self.updates: deque[QueuedUpdate] = deque(updates)
         self.cancellation = Cancellation()
         self.is_interrupted = False
-        """A /stop was stored: what waits before it is to be read again and dropped."""
+        """A /stop was stored: reload, so that waiting questions before it are dropped."""
         self.is_dirty = False
-        """More may have been stored since the last read."""
+        """Updates may have been stored since the last read."""
         self.is_lost = False
-        """Another replica holds the lane now."""
+        """Another replica has locked the chat."""
         self.is_closing = False
-        """The process ends: finish the current update, begin no other."""
+        """The process is shutting down: finish the current update, start no other."""
         self._arrived = asyncio.Event()
-        self._lanes = lanes
+        self._workers = workers
 
-    async def refill(self) -> None:
-        """Read the open updates again, all of them: what was read before may have changed."""
+    async def reload(self) -> None:
+        """Read all open updates again: those read before may have changed."""
         self.is_dirty = False
         self._arrived.clear()
-        self.entries = deque(await self._lanes.read_again(self.lane))
+        self.updates = deque(await self._workers.reload(self.chat_key))
 
     async def wait_for_next(self, seconds: float) -> bool:
-        """Wait until something arrives in this lane; False when nothing did."""
+        """Wait until an update arrives in this chat; False on timeout."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._arrived.wait()
@@ -62,19 +64,19 @@ class Line:
         return False
 
     def interrupt(self, reason: str) -> None:
-        """Stop the running turn, and what waits."""
+        """Stop the running turn and the waiting questions."""
         self.is_interrupted = True
         self.stop(reason)
 
     def stop_edited(self, message_id: int, fingerprint: bytes) -> None:
-        """Stop the running turn if it answers this message, which says something else now.
+        """Stop the running turn if it answers this message, whose text has changed.
 
-        Whatever came in between is the last question: then the running one is not.
+        If another question is waiting, the edited one is no longer the last and keeps running.
         """
         running = self.cancellation.running
         if running is None:
             return
-        if self.is_dirty or len(self.entries) > len(running.fingerprints):
+        if self.is_dirty or len(self.updates) > len(running.fingerprints):
             return
         if running.fingerprints.get(message_id, fingerprint) != fingerprint:
             running.stop("edited")
@@ -83,79 +85,81 @@ class Line:
         """Stop the running turn, if there is one."""
         self.cancellation.stop(reason)
 
-    def touch(self) -> None:
+    def mark_dirty(self) -> None:
         self.is_dirty = True
         self._arrived.set()
 
 
-class Lanes:
-    """Runs `work` on every lane that has open updates and that this process could lock.
+class ChatWorkers:
+    """Calls `work` for every chat that has open updates and that this process could lock.
 
     Args:
-        work: handles the line until it is empty; whatever it leaves is tried again later.
-        most: lanes worked on at the same time.
+        work: processes the queue until it is empty; what it leaves is tried again later.
+        max_chats: chats processed at the same time.
     """
 
     def __init__(
         self,
-        leases: Leases,
-        work: Callable[[Line], Awaitable[None]],
+        chat_locks: ChatLocks,
+        work: Callable[[ChatQueue], Awaitable[None]],
         *,
-        metrics: Metrics,
-        most: int,
+        metrics: BotMetrics,
+        max_chats: int,
         sweep_seconds: float,
     ) -> None:
-        self._leases = leases
+        self._chat_locks = chat_locks
         self._work = work
         self._metrics = metrics
-        self._most = most
+        self._max_chats = max_chats
         self._sweep_seconds = sweep_seconds
-        self._lines: dict[bytes, Line] = {}
+        self._queues: dict[bytes, ChatQueue] = {}
         self._tasks: dict[bytes, asyncio.Task[None]] = {}
         self._idle: set[bytes] = set()
         self._wanted: dict[bytes, None] = {}
-        self._rereads: dict[bytes, asyncio.Future[list[Entry]]] = {}
+        self._rereads: dict[bytes, asyncio.Future[list[QueuedUpdate]]] = {}
         self._notices: set[asyncio.Task[None]] = set()
-        self._bell = asyncio.Event()
-        self._is_taking = True
-        leases.listen(self._noticed)
+        self._event = asyncio.Event()
+        self._accepts_work = True
+        chat_locks.listen(self._received)
 
-    # What others call.
+    # Called by others.
 
-    def wake(self, lanes: Iterable[bytes]) -> None:
-        """These lanes have new updates."""
-        for lane in lanes:
-            if line := self._lines.get(lane):
-                line.touch()
+    def notify(self, chat_keys: Iterable[bytes]) -> None:
+        """Signal that these chats have new updates."""
+        for chat_key in chat_keys:
+            if queue := self._queues.get(chat_key):
+                queue.mark_dirty()
             else:
-                self._wanted[lane] = None
-        self._bell.set()
+                self._wanted[chat_key] = None
+        self._event.set()
 
-    def interrupt(self, lane: bytes, reason: str = "stopped") -> None:
-        """Stop the running turn of this lane, here or in another replica."""
-        if line := self._lines.get(lane):
-            line.interrupt(reason)
+    def interrupt(self, chat_key: bytes, reason: str = "stopped") -> None:
+        """Stop the running turn of this chat, here or in another replica."""
+        if queue := self._queues.get(chat_key):
+            queue.interrupt(reason)
         else:
-            self._tell({"stop": lane.hex(), "reason": reason})
+            self._broadcast_soon({"stop": chat_key.hex(), "reason": reason})
 
-    def stop_edited(self, lane: bytes, message_id: int, fingerprint: bytes) -> None:
-        """Stop the running turn of this lane if it answers what this message said before."""
-        if line := self._lines.get(lane):
-            line.stop_edited(message_id, fingerprint)
+    def stop_edited(self, chat_key: bytes, message_id: int, fingerprint: bytes) -> None:
+        """Stop the running turn of this chat if it answers an older text of this message."""
+        if queue := self._queues.get(chat_key):
+            queue.stop_edited(message_id, fingerprint)
         else:
-            self._tell({"edited": lane.hex(), "message": message_id, "says": fingerprint.hex()})
+            self._broadcast_soon(
+                {"edited": chat_key.hex(), "message": message_id, "says": fingerprint.hex()}
+            )
 
-    def interrupt_person(self, user_key: int, reason: str) -> None:
-        """Stop every running turn of this person, in every replica."""
-        self._stop_person(user_key, reason)
-        self._tell({"stop_person": user_key, "reason": reason})
+    def interrupt_user(self, user_key: int, reason: str) -> None:
+        """Stop every running turn of this user, in every replica."""
+        self._stop_user(user_key, reason)
+        self._broadcast_soon({"stop_person": user_key, "reason": reason})
 
-    async def read_again(self, lane: bytes) -> list[Entry]:
-        """The open updates of a lane that is being worked on."""
-        future = self._rereads.get(lane)
+    async def reload(self, chat_key: bytes) -> list[QueuedUpdate]:
+        """The open updates of a chat that is being processed."""
+        future = self._rereads.get(chat_key)
         if future is None:
-            future = self._rereads[lane] = asyncio.get_running_loop().create_future()
-            self._bell.set()
+            future = self._rereads[chat_key] = asyncio.get_running_loop().create_future()
+            self._event.set()
         return await future
 
     @property
@@ -165,7 +169,7 @@ class Lanes:
     # The loop.
 
     async def run(self) -> None:
-        """Claim and work until cancelled."""
+        """Claim and process chats until cancelled."""
         clock = asyncio.get_running_loop().time
         next_sweep = clock()
         while True:
@@ -174,155 +178,158 @@ class Lanes:
                     await self._sweep()
                     next_sweep = clock() + self._sweep_seconds
                 await self._claim()
-            except LeasesLostError as error:
-                log.warning("lane locks lost", cause=str(error))
+            except LocksLostError as error:
+                log.warning("chat locks lost", cause=str(error))
                 await self._reconnect()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(next_sweep - clock(), 0)):
-                    await self._bell.wait()
+                    await self._event.wait()
 
     async def _sweep(self) -> None:
-        if self._is_taking:
-            for lane in await self._leases.open_lanes():
-                if lane not in self._lines:
-                    self._wanted.setdefault(lane, None)
+        if self._accepts_work:
+            for chat_key in await self._chat_locks.open_chats():
+                if chat_key not in self._queues:
+                    self._wanted.setdefault(chat_key, None)
 
     async def _claim(self) -> None:
-        self._bell.clear()
-        room = max(self._most - len(self._lines), 0) if self._is_taking else 0
-        wanted = list(self._wanted)[:room]
+        self._event.clear()
+        free = max(self._max_chats - len(self._queues), 0) if self._accepts_work else 0
+        wanted = list(self._wanted)[:free]
         rereads = list(self._rereads)
-        held = [lane for lane in wanted if lane in self._idle]
+        held = [chat_key for chat_key in wanted if chat_key in self._idle]
         released = self._idle - set(held)
         if not (wanted or rereads or released):
             return
-        new = [lane for lane in wanted if lane not in self._idle]
-        for lane in wanted:
-            # Removed before the read: whoever wakes the lane during it means a newer state.
-            del self._wanted[lane]
+        new = [chat_key for chat_key in wanted if chat_key not in self._idle]
+        for chat_key in wanted:
+            # Removed before the read: a notification during the read is about newer updates.
+            del self._wanted[chat_key]
         try:
-            claimed = await self._leases.claim(
-                released=released, held=[*held, *rereads], wanted=new, most=ENTRIES_AT_ONCE
+            claimed = await self._chat_locks.claim(
+                released=released,
+                held=[*held, *rereads],
+                wanted=new,
+                max_updates=MAX_UPDATES_PER_CHAT,
             )
-        except LeasesLostError:
+        except LocksLostError:
             self._wanted |= dict.fromkeys(wanted)
             raise
         self._idle -= released
-        for lane in rereads:
-            future = self._rereads.pop(lane, None)
+        for chat_key in rereads:
+            future = self._rereads.pop(chat_key, None)
             if future and not future.done():
-                future.set_result(claimed.get(lane, []))
-        for lane in wanted:
-            if lane not in claimed:
-                self._tell({"wake": lane.hex()})
-            elif claimed[lane] and self._is_taking:
-                self._start(lane, claimed[lane])
+                future.set_result(claimed.get(chat_key, []))
+        for chat_key in wanted:
+            if chat_key not in claimed:
+                self._broadcast_soon({"wake": chat_key.hex()})
+            elif claimed[chat_key] and self._accepts_work:
+                self._start(chat_key, claimed[chat_key])
             else:
-                self._idle.add(lane)
+                self._idle.add(chat_key)
 
-    def _start(self, lane: bytes, entries: list[Entry]) -> None:
-        line = Line(lane, entries, lanes=self)
-        self._idle.discard(lane)
-        self._lines[lane] = line
-        if self._wanted.pop(lane, 0) is None:
-            line.touch()
-        task = asyncio.create_task(self._work_on(line), name="lane")
-        self._tasks[lane] = task
-        self._metrics.lanes_active.set(len(self._tasks))
-        task.add_done_callback(lambda done: self._ended(line, done))
+    def _start(self, chat_key: bytes, updates: list[QueuedUpdate]) -> None:
+        queue = ChatQueue(chat_key, updates, workers=self)
+        self._idle.discard(chat_key)
+        self._queues[chat_key] = queue
+        if self._wanted.pop(chat_key, 0) is None:
+            queue.mark_dirty()
+        task = asyncio.create_task(self._work_on(queue), name="chat")
+        self._tasks[chat_key] = task
+        self._metrics.active_chats.set(len(self._tasks))
+        task.add_done_callback(lambda done: self._ended(queue, done))
 
-    async def _work_on(self, line: Line) -> None:
+    async def _work_on(self, queue: ChatQueue) -> None:
         while True:
-            await self._work(line)
-            if not (line.is_dirty and self._is_taking):
+            await self._work(queue)
+            if not (queue.is_dirty and self._accepts_work):
                 return
-            await line.refill()
+            await queue.reload()
 
-    def _ended(self, line: Line, task: asyncio.Task[None]) -> None:
-        del self._lines[line.lane]
-        del self._tasks[line.lane]
-        if not line.is_lost:
-            self._idle.add(line.lane)
-        self._rereads.pop(line.lane, None)
-        self._metrics.lanes_active.set(len(self._tasks))
+    def _ended(self, queue: ChatQueue, task: asyncio.Task[None]) -> None:
+        del self._queues[queue.chat_key]
+        del self._tasks[queue.chat_key]
+        if not queue.is_lost:
+            self._idle.add(queue.chat_key)
+        self._rereads.pop(queue.chat_key, None)
+        self._metrics.active_chats.set(len(self._tasks))
         if not task.cancelled() and (error := task.exception()):
-            log.error("lane failed, will be tried again", exc_info=error)
-        if line.is_dirty:
-            self._wanted[line.lane] = None
+            log.error("chat worker failed, will retry", exc_info=error)
+        if queue.is_dirty:
+            self._wanted[queue.chat_key] = None
         if self._wanted:
-            self._bell.set()
+            self._event.set()
 
-    # Losing and regaining the connection.
+    # Reconnecting.
 
     async def _reconnect(self) -> None:
         pause = 0.1
         while True:
             try:
-                await self._leases.open()
+                await self._chat_locks.open()
                 self._idle.clear()
-                ours = await self._leases.claim(wanted=self._lines, most=1)
+                ours = await self._chat_locks.claim(wanted=self._queues, max_updates=1)
                 break
-            except LeasesLostError as error:
+            except LocksLostError as error:
                 log.warning("PostgreSQL cannot be reached", cause=str(error), retry_in=pause)
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_RECONNECT_PAUSE_SECONDS)
-        self._idle &= ours.keys()  # lines that ended while the locks were taken again
-        for lane in self._lines.keys() - ours.keys():
-            # Another replica was faster: it decides what became of the update.
-            self._lines[lane].is_lost = True
-            self._tasks[lane].cancel()
-        self._bell.set()
+                pause = min(pause * 2, MAX_RECONNECT_PAUSE_SECONDS)
+        self._idle &= ours.keys()  # queues that ended while reconnecting
+        for chat_key in self._queues.keys() - ours.keys():
+            # Another replica locked the chat first and processes its updates now.
+            self._queues[chat_key].is_lost = True
+            self._tasks[chat_key].cancel()
+        self._event.set()
 
-    # Notices between replicas.
+    # Notifications between replicas.
 
-    def _tell(self, notice: Notice) -> None:
-        task = asyncio.create_task(self._notify(notice), name="notice")
+    def _broadcast_soon(self, notice: Notification) -> None:
+        task = asyncio.create_task(self._broadcast(notice), name="notice")
         self._notices.add(task)
         task.add_done_callback(self._notices.discard)
 
-    async def _notify(self, notice: Notice) -> None:
-        # A lost notice costs a delay: the sweep finds the lane as well.
-        with contextlib.suppress(LeasesLostError):
-            await self._leases.notify(notice)
+    async def _broadcast(self, notice: Notification) -> None:
+        # A lost notification only costs time: the sweep finds the chat, too.
+        with contextlib.suppress(LocksLostError):
+            await self._chat_locks.broadcast(notice)
 
-    def _noticed(self, notice: Notice) -> None:
+    def _received(self, notice: Notification) -> None:
         match notice:
-            case {"wake": str(lane)}:
-                mine = bytes.fromhex(lane)
-                if mine in self._lines or mine in self._idle:
-                    self.wake([mine])
-            case {"stop": str(lane), "reason": str(reason)}:
-                line = self._lines.get(bytes.fromhex(lane))
-                if line:
-                    line.interrupt(reason)
-            case {"edited": str(lane), "message": int(message_id), "says": str(fingerprint)}:
-                line = self._lines.get(bytes.fromhex(lane))
-                if line:
-                    line.stop_edited(message_id, bytes.fromhex(fingerprint))
+            case {"wake": str(chat_key)}:
+                mine = bytes.fromhex(chat_key)
+                if mine in self._queues or mine in self._idle:
+                    self.notify([mine])
+            case {"stop": str(chat_key), "reason": str(reason)}:
+                queue = self._queues.get(bytes.fromhex(chat_key))
+                if queue:
+                    queue.interrupt(reason)
+            case {"edited": str(chat_key), "message": int(message_id), "says": str(fingerprint)}:
+                queue = self._queues.get(bytes.fromhex(chat_key))
+                if queue:
+                    queue.stop_edited(message_id, bytes.fromhex(fingerprint))
             case {"stop_person": int(user_key), "reason": str(reason)}:
-                self._stop_person(user_key, reason)
+                self._stop_user(user_key, reason)
             case _:
-                log.warning("notice of another version")
+                log.warning("unknown notification, probably of another version")
 
-    def _stop_person(self, user_key: int, reason: str) -> None:
-        for line in self._lines.values():
-            running = line.cancellation.running
+    def _stop_user(self, user_key: int, reason: str) -> None:
+        for queue in self._queues.values():
+            running = queue.cancellation.running
             if running and running.user_key == user_key:
-                line.stop(reason)
+                queue.stop(reason)
 
-    # Ending.
+    # Shutdown.
 
     async def finish(self, seconds: float) -> int:
-        """Take nothing new; wait for what runs; returns how many lanes were handed back."""
-        self._is_taking = False
-        for line in self._lines.values():
-            line.is_closing = True
+        """Stop claiming and wait for running work; return how many chats were left unfinished."""
+        self._accepts_work = False
+        for queue in self._queues.values():
+            queue.is_closing = True
         tasks = set(self._tasks.values())
         if not tasks:
             return 0
         _, running = await asyncio.wait(tasks, timeout=seconds)
-        for line in self._lines.values():
-            line.stop("shutdown")
+        for queue in self._queues.values():
+            queue.stop("shutdown")
         if running:
             _, running = await asyncio.wait(running, timeout=GRACE_SECONDS)
         for task in running:

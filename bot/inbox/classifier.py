@@ -1,4 +1,4 @@
-"""Classifies an update before it is stored: lane, sender, whether it is meant for the bot."""
+"""Classifies an update before it is stored: chat, sender, whether it is addressed to the bot."""
 
 from __future__ import annotations
 
@@ -10,70 +10,70 @@ from aiogram import Bot
 from aiogram.types import CallbackQuery, Message, Update
 from pydantic import ValidationError
 
-from bot.db.tables import LARGEST_UPDATE_ID, UNREADABLE
-from bot.telegram.meaning import (
+from bot.db.tables import MAX_UPDATE_ID, UNREADABLE
+from bot.telegram.intent import (
+    Intent,
+    IntentKind,
+    IntentParser,
     Json,
-    Meaning,
-    Reader,
-    Sort,
 )
-from bot.telegram.parsing import parse
+from bot.telegram.parsing import parse_update
 from bot.telegram.updates import (
-    Place,
-    Sender,
+    Chat,
+    TelegramUser,
+    chat_of,
     kind_of,
     migration_of,
-    place_of,
-    sender_of,
+    telegram_user_of,
 )
 from bot.turns.question import fingerprint
 from common.sealing import Vault
 from common.vocabulary import UpdateOutcome
 
-LARGEST_USER_ID = 2**63 - 1
+MAX_USER_ID = 2**63 - 1
 
 
-class NoUpdateError(Exception):
-    """The body is not an update: it has no usable update_id, so it cannot even be kept aside."""
+class NotAnUpdateError(Exception):
+    """The body has no usable update_id, so it cannot be stored, not even as parked."""
 
 
 @dataclass(frozen=True)
-class Incoming:
+class ClassifiedUpdate:
     """One update, classified."""
 
     update_id: int
     kind: str
-    lane: bytes
-    sender: Sender | None
+    chat_key: bytes
+    telegram_user: TelegramUser | None
     is_addressed: bool
     payload: bytes
     outcome: UpdateOutcome | None = None
     error: str | None = None
     refused_kind: str | None = None
-    """What of it the bot cannot handle, by name."""
+    """Name of the content that the bot does not support."""
     edited: tuple[int, bytes] | None = None
-    """Of an edited message its id and the fingerprint of what it says now."""
+    """Id and new fingerprint of an edited message."""
     interrupts: bool = False
-    """It stops the running answer of its lane, before its own turn in the line comes."""
+    """Whether it stops the chat's running answer as soon as it is stored."""
 
     @property
     def is_message(self) -> bool:
         return self.kind == "message"
 
 
-class Classifier:
-    """Turns raw updates into `Incoming`.
+class UpdateClassifier:
+    """Turns raw updates into `ClassifiedUpdate`.
 
     Args:
-        bot: needed only to bind parsed updates to it.
+        bot: parsed updates are bound to it.
     """
 
-    def __init__(self, vault: Vault, bot: Bot, reader: Reader) -> None:
+    def __init__(self, vault: Vault, bot: Bot, intents: IntentParser) -> None:
         self._vault = vault
         self._bot = bot
-        self._reader = reader
+        self._intents = intents
 
-    def classify(self, raw: Any) -> Incoming:
+    def classify(self, raw: Any) -> ClassifiedUpdate:
         """Classify one raw update.
 
         Raises:
@@ -83,82 +83,84 @@ class Classifier:
         if (
             not isinstance(update_id, int)
             or isinstance(update_id, bool)
-            or not 0 <= update_id <= LARGEST_UPDATE_ID
+            or not 0 <= update_id <= MAX_UPDATE_ID
         ):
-            raise NoUpdateError
+            raise NotAnUpdateError
         payload = b""
         try:
             payload = json.dumps(raw).encode()
-            return self._classify(parse(raw, self._bot), raw, payload)
+            return self._classify(parse_update(raw, self._bot), raw, payload)
         except Exception as error:  # noqa: BLE001 # one malformed update must not cost its batch
-            return Incoming(
+            return ClassifiedUpdate(
                 update_id=update_id,
                 kind=UNREADABLE,
-                lane=self._lane(0, -update_id),
-                # Known by number alone, so that it goes with its person and makes nobody one.
-                sender=_sender_in(raw),
+                chat_key=self._chat_key(0, -update_id),
+                # By id alone: the update is erased with a known user, but creates no user.
+                telegram_user=_telegram_user_in(raw),
                 is_addressed=False,
                 payload=payload,
                 outcome=UpdateOutcome.PARKED,
                 error=_cause(error),
             )
 
-    def lane_of(self, place: Place) -> bytes:
-        """The lane in which a place's updates are processed in order."""
-        return self._lane(place.chat_id, place.thread_id)
+    def chat_key_of(self, chat: Chat) -> bytes:
+        """The key of the chat's queue."""
+        return self._chat_key(chat.chat_id, chat.thread_id)
 
-    def _lane(self, chat_id: int, thread_id: int) -> bytes:
-        return self._vault.lookup(f"lane:{self._reader.identity.bot_id}:{thread_id}", chat_id)
+    def _chat_key(self, chat_id: int, thread_id: int) -> bytes:
+        return self._vault.lookup(f"lane:{self._intents.identity.bot_id}:{thread_id}", chat_id)
 
-    def _classify(self, update: Update, raw: Json, payload: bytes) -> Incoming:
+    def _classify(self, update: Update, raw: Json, payload: bytes) -> ClassifiedUpdate:
         kind, event = kind_of(update)
-        place = place_of(update)
+        chat = chat_of(update)
         is_migration = kind == "message" and migration_of(raw[kind]) is not None
-        sender = None if is_migration else sender_of(event, place)
-        # An edit is for the bot if the message was: that is known where it is answered.
-        meaning = self._reader.meaning(raw[kind]) if kind == "message" else None
-        is_addressed = sender is not None and (
-            not isinstance(event, Message) if meaning is None else meaning.sort is not Sort.ASIDE
+        telegram_user = None if is_migration else telegram_user_of(event, chat)
+        # Whether an edit is addressed to the bot is only known where it is answered.
+        intent = self._intents.parse(raw[kind]) if kind == "message" else None
+        is_addressed = telegram_user is not None and (
+            not isinstance(event, Message)
+            if intent is None
+            else intent.kind is not IntentKind.NOT_ADDRESSED
         )
-        return Incoming(
+        return ClassifiedUpdate(
             update_id=update.update_id,
             kind=kind,
-            lane=self.lane_of(place) if place else self._lane(0, -update.update_id),
-            sender=sender,
+            chat_key=self.chat_key_of(chat) if chat else self._chat_key(0, -update.update_id),
+            telegram_user=telegram_user,
             is_addressed=is_addressed,
             payload=payload,
-            outcome=None if sender or is_migration else UpdateOutcome.IGNORED,
-            refused_kind=meaning.refused_kind if meaning and is_addressed else None,
-            edited=self._edited(raw[kind]) if kind == "edited_message" and sender else None,
-            interrupts=is_addressed and _interrupts(event, meaning),
+            outcome=None if telegram_user or is_migration else UpdateOutcome.IGNORED,
+            refused_kind=intent.refused_kind if intent and is_addressed else None,
+            edited=self._edited(raw[kind]) if kind == "edited_message" and telegram_user else None,
+            interrupts=is_addressed and _interrupts(event, intent),
         )
 
     def _edited(self, message: Json) -> tuple[int, bytes]:
-        words = self._reader.own_words(message) or ""
+        content = self._intents.own_text(message) or ""
         message_id: int = message["message_id"]
-        return message_id, fingerprint(self._vault, message_id, words)
+        return message_id, fingerprint(self._vault, message_id, content)
 
 
-def _interrupts(event: object, meaning: Meaning | None) -> bool:
+def _interrupts(event: object, intent: Intent | None) -> bool:
     if isinstance(event, CallbackQuery):
         return event.data == "forget:yes"
-    return meaning is not None and meaning.sort is Sort.COMMAND and meaning.command == "stop"
+    return intent is not None and intent.kind is IntentKind.COMMAND and intent.command == "stop"
 
 
-def _sender_in(raw: dict[str, Any]) -> Sender | None:
-    """Whose update this is, as far as one that cannot be parsed says so."""
+def _telegram_user_in(raw: dict[str, Any]) -> TelegramUser | None:
+    """The sender of an update that cannot be parsed, if it is stated."""
     for event in raw.values():
         user = event.get("from") if isinstance(event, dict) else None
         number = user.get("id") if isinstance(user, dict) else None
         if isinstance(number, bool) or not isinstance(number, int):
             continue
-        if 0 < number <= LARGEST_USER_ID:
-            return Sender(number)
+        if 0 < number <= MAX_USER_ID:
+            return TelegramUser(number)
     return None
 
 
 def _cause(error: Exception) -> str:
-    """What was wrong with an update, without a word of its content."""
+    """The problem of an update, without any of its content."""
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         return f"{'.'.join(str(part) for part in first['loc'])}: {first['type']}"[:200]

@@ -1,117 +1,119 @@
-"""Makes what a handler is given from the updates of one question."""
+"""Creates the update context for the updates of one question."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bot.handlers.context import Visit
+from bot.handlers.context import UpdateContext
 from bot.handlers.recent import RecentNotices
 from bot.i18n import Translations
-from bot.inbox.chat_workers import Line
-from bot.inbox.joining import Opened
-from bot.metrics import Metrics
+from bot.inbox.chat_workers import ChatQueue
+from bot.inbox.joining import OpenedUpdate
+from bot.metrics import BotMetrics
 from bot.settings import BotSettings
-from bot.telegram.meaning import Meaning, Sort
-from bot.telegram.responder import Conversation, PreviewPace
-from bot.telegram.sender import Outbox
+from bot.telegram.intent import Intent, IntentKind
+from bot.telegram.responder import ChatResponder, PreviewIntervals
+from bot.telegram.sender import MessageSender
 from bot.telegram.updates import (
-    Place,
+    Chat,
+    chat_of,
     kind_of,
-    place_of,
-    sender_of,
+    telegram_user_of,
 )
 from bot.turns.question import fingerprint
-from bot.turns.records import Room
-from bot.users.repository import Person
+from bot.turns.records import ChatRef
+from bot.users.repository import User
 from common.sealing import Vault
 
 
-class Visits:
-    """Makes visits.
+class ContextFactory:
+    """Creates update contexts.
 
     Args:
-        notices: what people were told last.
+        notices: the last notice sent to each user.
     """
 
     def __init__(
         self,
         *,
-        outbox: Outbox,
+        sender: MessageSender,
         vault: Vault,
         translations: Translations,
-        metrics: Metrics,
+        metrics: BotMetrics,
         settings: BotSettings,
         notices: RecentNotices,
     ) -> None:
-        self._outbox = outbox
+        self._sender = sender
         self._vault = vault
         self._translations = translations
         self._metrics = metrics
         self._settings = settings
         self._notices = notices
 
-    def visit(self, line: Line, parts: Sequence[Opened]) -> Visit | None:
+    def create(self, queue: ChatQueue, parts: Sequence[OpenedUpdate]) -> UpdateContext | None:
         head = parts[0]
-        place = place_of(head.update)
+        chat = chat_of(head.update)
         _, event = kind_of(head.update)
-        sender = sender_of(event, place)
-        if place is None or sender is None or head.entry.user_key is None:
+        telegram_user = telegram_user_of(event, chat)
+        if chat is None or telegram_user is None or head.queued.user_key is None:
             return None
-        translator = self._translations.for_language(sender.language)
-        entry = head.entry
-        sealer = self._vault.person(entry.wrapped_key or b"", entry.telegram_hmac or b"")
+        translator = self._translations.for_language(telegram_user.language)
+        queued = head.queued
+        sealer = self._vault.user_sealer(queued.wrapped_key or b"", queued.telegram_hmac or b"")
         message = head.message or head.update.edited_message
-        is_news = self._is_news(line, head.entry.user_key)
-        return Visit(
-            person=Person(head.entry.user_key, sealer, sender.language),
-            sender=sender,
-            place=place,
-            room=self._room(place),
-            lane=line.lane,
-            cancellation=line.cancellation,
-            conversation=Conversation(
-                place,
+        is_new_notice = self._is_new_notice(queue, head.queued.user_key)
+        return UpdateContext(
+            user=User(head.queued.user_key, sealer, telegram_user.language),
+            telegram_user=telegram_user,
+            chat=chat,
+            chat_ref=self._chat_ref(chat),
+            chat_key=queue.chat_key,
+            cancellation=queue.cancellation,
+            responder=ChatResponder(
+                chat,
                 translator,
-                self._outbox,
+                self._sender,
                 self._metrics,
-                PreviewPace(self._settings.draft_seconds, self._settings.group_preview_seconds),
-                person_id=sender.telegram_id if sender.is_person else None,
+                PreviewIntervals(
+                    self._settings.draft_seconds, self._settings.group_preview_seconds
+                ),
+                person_id=telegram_user.telegram_id if telegram_user.is_person else None,
                 reply_to=message.message_id if message else None,
-                draft_id=head.entry.update_id % (2**31 - 1) + 1,
+                draft_id=head.queued.update_id % (2**31 - 1) + 1,
                 is_for_an_edit=head.update.edited_message is not None,
-                is_news=is_news,
+                is_new_notice=is_new_notice,
             ),
             translate=translator,
-            received_at=head.entry.received_at,
+            received_at=head.queued.received_at,
             sent_at=message.date if message and message.date.timestamp() else None,
-            update_ids=tuple(part.entry.update_id for part in parts),
-            is_news=is_news,
-            messages=tuple(part.words for part in parts if part.words),
+            update_ids=tuple(part.queued.update_id for part in parts),
+            is_new_notice=is_new_notice,
+            messages=tuple(part.content for part in parts if part.content),
             fingerprints={
-                part.words.message_id: fingerprint(
-                    self._vault, part.words.message_id, part.words.text
+                part.content.message_id: fingerprint(
+                    self._vault, part.content.message_id, part.content.text
                 )
                 for part in parts
-                if part.words and part.words.message_id is not None
+                if part.content and part.content.message_id is not None
             },
-            meaning=_meaning_of(parts),
+            intent=_intent_of(parts),
             refused_kinds=frozenset(
-                part.meaning.refused_kind
+                part.intent.refused_kind
                 for part in parts
-                if part.meaning and part.meaning.refused_kind
+                if part.intent and part.intent.refused_kind
             ),
         )
 
-    def _is_news(self, line: Line, user_key: int) -> Callable[[str], bool]:
-        return lambda notice: self._notices.is_news((line.lane, user_key), notice)
+    def _is_new_notice(self, queue: ChatQueue, user_key: int) -> Callable[[str], bool]:
+        return lambda notice: self._notices.is_new_notice((queue.chat_key, user_key), notice)
 
-    def _room(self, place: Place) -> Room:
-        """The place, as the ledger knows it."""
-        return Room(self._vault.lookup("chat", place.chat_id), place.thread_id, place.chat_type)
+    def _chat_ref(self, chat: Chat) -> ChatRef:
+        """The chat as the ledger refers to it."""
+        return ChatRef(self._vault.lookup("chat", chat.chat_id), chat.thread_id, chat.chat_type)
 
 
-def _meaning_of(parts: Sequence[Opened]) -> Meaning | None:
-    """A question, if one of them is; otherwise what the first one is."""
-    meanings = [part.meaning for part in parts if part.meaning]
-    questions = [meaning for meaning in meanings if meaning.sort is Sort.QUESTION]
-    return next(iter([*questions, *meanings]), None)
+def _intent_of(parts: Sequence[OpenedUpdate]) -> Intent | None:
+    """The intent of the first question, or of the first message if there is no question."""
+    intents = [part.intent for part in parts if part.intent]
+    questions = [intent for intent in intents if intent.kind is IntentKind.QUESTION]
+    return next(iter([*questions, *intents]), None)

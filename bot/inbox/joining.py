@@ -1,4 +1,4 @@
-"""Which updates of a line are one question: a comment and its forward, an album, a long text."""
+"""Joins the updates that form one question: a comment and its forward, an album, a long text."""
 
 from __future__ import annotations
 
@@ -9,43 +9,43 @@ from datetime import UTC, datetime
 
 from aiogram.types import Message, Update
 
-from bot.db.locks import Entry
-from bot.inbox.chat_workers import Line
+from bot.db.locks import QueuedUpdate
+from bot.inbox.chat_workers import ChatQueue
 from bot.settings import BotSettings
-from bot.telegram.meaning import (
+from bot.telegram.intent import (
     JOINABLE,
+    Intent,
+    IntentKind,
+    IntentParser,
     Json,
-    Meaning,
-    Reader,
-    Sort,
     is_forward,
 )
 from bot.telegram.quoting import Quoter
-from bot.turns.question import Words
-from bot.turns.records import TakenError
+from bot.turns.question import QuestionMessage
+from bot.turns.records import UpdateConflictError
 from common.sealing import UnreadableError
 
 MAX_LONG_PARTS = 16
-"""Of one long text that the client has cut."""
+"""Maximum parts of one long text that the client has split."""
 MAX_JOINED_MESSAGES = 10
 MAX_JOINED_CHARS = 8_000
-"""With what they quote: what a person writes in one go, and no flood as one expensive question."""
+"""Quotes included. Limits how much of a flood of messages becomes one expensive question."""
 
 
 @dataclass(frozen=True)
-class Opened:
-    """An entry with its update, unsealed.
+class OpenedUpdate:
+    """A queued update, unsealed.
 
     Args:
-        raw: the message, or the edited message, as it was sent.
-        meaning: of a message, not of an edited one.
+        raw: the message or edited message as it was sent.
+        intent: of a message; None for an edited one.
     """
 
-    entry: Entry
+    queued: QueuedUpdate
     update: Update
     raw: Json
-    meaning: Meaning | None = None
-    words: Words | None = None
+    intent: Intent | None = None
+    content: QuestionMessage | None = None
 
     @property
     def message(self) -> Message | None:
@@ -53,47 +53,51 @@ class Opened:
 
     @property
     def is_joinable(self) -> bool:
-        return self.meaning is not None and self.meaning.sort in JOINABLE
+        return self.intent is not None and self.intent.kind in JOINABLE
 
 
-def words_in(message: Json, reader: Reader, quoter: Quoter) -> Words:
-    """The person's own words in a message, and what surrounds them."""
-    own = "" if is_forward(message) else reader.own_words(message) or ""
+def question_message(message: Json, intents: IntentParser, quoter: Quoter) -> QuestionMessage:
+    """The user's own text in a message, and what it quotes."""
+    own = "" if is_forward(message) else intents.own_text(message) or ""
     message_id = message.get("message_id")
-    return Words(own, quoter.quoted(message), message_id if isinstance(message_id, int) else None)
+    return QuestionMessage(
+        own, quoter.quoted(message), message_id if isinstance(message_id, int) else None
+    )
 
 
-class Joiner:
-    """Gathers the updates of one question.
+class MessageJoiner:
+    """Collects the updates of one question.
 
     Args:
-        open_entry: unseals one entry; raises UnreadableError.
+        open_update: unseals a queued update; raises UnreadableError.
     """
 
-    def __init__(self, settings: BotSettings, open_entry: Callable[[Entry], Opened]) -> None:
+    def __init__(
+        self, settings: BotSettings, open_update: Callable[[QueuedUpdate], OpenedUpdate]
+    ) -> None:
         self._settings = settings
-        self._open = open_entry
+        self._open = open_update
 
-    async def gather(self, line: Line, head: Opened) -> list[Opened]:
-        """The head of the line with the updates after it that belong to it.
+    async def collect(self, queue: ChatQueue, head: OpenedUpdate) -> list[OpenedUpdate]:
+        """The first update of the queue and the following ones that belong to it.
 
         Raises:
-            TakenError: another process settled the head meanwhile.
+            UpdateConflictError: another process settled the first update meanwhile.
         """
         parts = [head]
-        while patience := self._patience(parts):
-            if len(line.entries) == len(parts) and not line.is_closing:
-                age = (datetime.now(UTC) - parts[-1].entry.received_at).total_seconds()
+        while patience := self._seconds_to_wait(parts):
+            if len(queue.updates) == len(parts) and not queue.is_closing:
+                age = (datetime.now(UTC) - parts[-1].queued.received_at).total_seconds()
                 rest = patience - max(age, 0)
-                if rest > 0 and await line.wait_for_next(rest):
-                    await line.refill()
-                    if not line.entries or line.entries[0].update_id != head.entry.update_id:
-                        raise TakenError("settled elsewhere")
+                if rest > 0 and await queue.wait_for_next(rest):
+                    await queue.reload()
+                    if not queue.updates or queue.updates[0].update_id != head.queued.update_id:
+                        raise UpdateConflictError("settled elsewhere")
                     continue
-            if len(line.entries) <= len(parts):
+            if len(queue.updates) <= len(parts):
                 break
             try:
-                following = self._open(line.entries[len(parts)])
+                following = self._open(queue.updates[len(parts)])
             except UnreadableError:
                 break
             if not self._continues(parts, following):
@@ -101,22 +105,22 @@ class Joiner:
             parts.append(following)
         return parts
 
-    def _patience(self, parts: Sequence[Opened]) -> float:
-        """Seconds that the next part may take; 0: there is none."""
+    def _seconds_to_wait(self, parts: Sequence[OpenedUpdate]) -> float:
+        """How long to wait for another part, in seconds; 0: the question is complete."""
         if _is_long(parts[-1]) and len(parts) < MAX_LONG_PARTS:
             return self._settings.join_seconds
         is_full = len(parts) >= MAX_JOINED_MESSAGES or _characters(parts) >= MAX_JOINED_CHARS
         return self._settings.join_short_seconds if parts[0].is_joinable and not is_full else 0
 
-    def _continues(self, parts: Sequence[Opened], following: Opened) -> bool:
+    def _continues(self, parts: Sequence[OpenedUpdate], following: OpenedUpdate) -> bool:
         last = parts[-1]
         first, second = last.message, following.message
-        if first is None or second is None or following.entry.turn_id or following.words is None:
+        if first is None or second is None or following.queued.turn_id or following.content is None:
             return False
         if first.from_user != second.from_user or first.sender_chat != second.sender_chat:
             return False
-        if _is_long(last) and following.words.text and _is_no_command(following):
-            stored_apart = following.entry.received_at - last.entry.received_at
+        if _is_long(last) and following.content.text and _is_no_command(following):
+            stored_apart = following.queued.received_at - last.queued.received_at
             sent_apart = second.date - first.date
             seconds = self._settings.join_seconds
             if stored_apart.total_seconds() <= seconds and (
@@ -133,27 +137,27 @@ class Joiner:
         )
 
 
-def _is_long(part: Opened) -> bool:
-    return part.meaning is not None and part.words is not None and part.words.is_long
+def _is_long(part: OpenedUpdate) -> bool:
+    return part.intent is not None and part.content is not None and part.content.is_long
 
 
-def _is_no_command(part: Opened) -> bool:
-    return part.meaning is not None and part.meaning.sort is not Sort.COMMAND
+def _is_no_command(part: OpenedUpdate) -> bool:
+    return part.intent is not None and part.intent.kind is not IntentKind.COMMAND
 
 
-def _belongs(part: Opened) -> bool:
-    """In a group nobody addresses the forward that a comment is about."""
-    is_of_a_comment = part.meaning == Meaning(Sort.ASIDE) and is_forward(part.raw)
+def _belongs(part: OpenedUpdate) -> bool:
+    """Whether it can follow; a forward sent with a comment need not be addressed to the bot."""
+    is_of_a_comment = part.intent == Intent(IntentKind.NOT_ADDRESSED) and is_forward(part.raw)
     return part.is_joinable or is_of_a_comment
 
 
-def _characters(parts: Sequence[Opened]) -> int:
-    return sum(len(part.words.for_model) for part in parts if part.words)
+def _characters(parts: Sequence[OpenedUpdate]) -> int:
+    return sum(len(part.content.for_model) for part in parts if part.content)
 
 
-def _reply_to_one(parts: Sequence[Opened]) -> bool:
-    """Whether they reply to at most one message, other than each other."""
-    own = {part.words.message_id for part in parts if part.words}
+def _reply_to_one(parts: Sequence[OpenedUpdate]) -> bool:
+    """Whether they reply to at most one message besides each other."""
+    own = {part.content.message_id for part in parts if part.content}
     targets = set()
     for part in parts:
         reply = part.raw.get("reply_to_message")

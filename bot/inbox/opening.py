@@ -1,4 +1,4 @@
-"""Unseals the updates of a line, and looks at what waits behind the first one."""
+"""Unseals queued updates, and looks for edits and /stop commands behind the first one."""
 
 from __future__ import annotations
 
@@ -10,86 +10,93 @@ from itertools import islice
 from aiogram import Bot
 from aiogram.types import Message, Update
 
-from bot.db.locks import Entry
-from bot.inbox.chat_workers import Line
-from bot.inbox.joining import Opened, words_in
-from bot.telegram.meaning import Reader, Sort
-from bot.telegram.parsing import parse
+from bot.db.locks import QueuedUpdate
+from bot.inbox.chat_workers import ChatQueue
+from bot.inbox.joining import OpenedUpdate, question_message
+from bot.telegram.intent import IntentKind, IntentParser
+from bot.telegram.parsing import parse_update
 from bot.telegram.quoting import Quoter
 from bot.telegram.updates import kind_of
 from common import bindings
 from common.sealing import Sealer, UnreadableError, Vault
 
 
-class Opener:
-    """Opens entries, and reads what they mean."""
+class UpdateOpener:
+    """Unseals queued updates and parses their intent."""
 
-    def __init__(self, bot: Bot, *, vault: Vault, reader: Reader, quoter: Quoter) -> None:
+    def __init__(
+        self,
+        bot: Bot,
+        *,
+        vault: Vault,
+        intents: IntentParser,
+        quoter: Quoter,
+    ) -> None:
         self._bot = bot
         self._vault = vault
-        self._reader = reader
+        self._intents = intents
         self._quoter = quoter
 
-    def open(self, entry: Entry) -> Opened:
-        """An entry of a line.
+    def open(self, queued: QueuedUpdate) -> OpenedUpdate:
+        """Unseal one update.
 
         Raises:
-            UnreadableError: its person was erased after it was stored, or it is not of this row.
+            UnreadableError: its user was erased meanwhile, or it was sealed for another row.
         """
         sealer: Sealer = self._vault.installation
-        if entry.user_key is not None:
-            if entry.wrapped_key is None or entry.telegram_hmac is None:
-                raise UnreadableError("the person is gone")
-            sealer = self._vault.person(entry.wrapped_key, entry.telegram_hmac)
-        binding = bindings.payload(self._bot.id, entry.update_id)
-        raw = json.loads(sealer.open(entry.payload, binding))
-        update = parse(raw, self._bot)
+        if queued.user_key is not None:
+            if queued.wrapped_key is None or queued.telegram_hmac is None:
+                raise UnreadableError("the user was erased")
+            sealer = self._vault.user_sealer(queued.wrapped_key, queued.telegram_hmac)
+        binding = bindings.payload(self._bot.id, queued.update_id)
+        raw = json.loads(sealer.open(queued.payload, binding))
+        update = parse_update(raw, self._bot)
         kind, event = kind_of(update)
         if not isinstance(event, Message):
-            return Opened(entry, update, {})
+            return OpenedUpdate(queued, update, {})
         message = raw[kind]
-        words = words_in(message, self._reader, self._quoter)
-        meaning = self._reader.meaning(message) if update.message else None
-        return Opened(entry, update, message, meaning, words)
+        content = question_message(message, self._intents, self._quoter)
+        intent = self._intents.parse(message) if update.message else None
+        return OpenedUpdate(queued, update, message, intent, content)
 
-    def newest(self, line: Line, parts: list[Opened]) -> list[Opened]:
-        """The parts, each as it was edited while it waited; the edit then changes nothing."""
+    def with_edits(self, queue: ChatQueue, parts: list[OpenedUpdate]) -> list[OpenedUpdate]:
+        """The parts with edits that are waiting in the queue applied; these then change nothing."""
         edits = {}
-        for entry in line.entries:
-            if entry.kind == "edited_message" and entry.user_key == parts[0].entry.user_key:
+        for queued in queue.updates:
+            if queued.kind == "edited_message" and queued.user_key == parts[0].queued.user_key:
                 with contextlib.suppress(UnreadableError):
-                    words = self.open(entry).words
-                    edits[words.message_id if words else None] = words
+                    content = self.open(queued).content
+                    edits[content.message_id if content else None] = content
         return [
-            replace(part, words=edits.get(part.words.message_id, part.words))
-            if part.words and part.meaning
+            replace(part, content=edits.get(part.content.message_id, part.content))
+            if part.content and part.intent
             else part
             for part in parts
         ]
 
-    def is_stopped(self, line: Line, head: Opened) -> bool:
-        """Whether a later /stop of the same person drops what waits."""
-        if not head.is_joinable or head.entry.turn_id:
+    def is_stopped(self, queue: ChatQueue, head: OpenedUpdate) -> bool:
+        """Whether a later /stop of the same user drops this question."""
+        if not head.is_joinable or head.queued.turn_id:
             return False
         return any(
             later.kind == "message"
-            and later.user_key == head.entry.user_key
+            and later.user_key == head.queued.user_key
             and self._is_stop(later)
-            for later in islice(line.entries, 1, None)
+            for later in islice(queue.updates, 1, None)
         )
 
-    def _is_stop(self, entry: Entry) -> bool:
+    def _is_stop(self, queued: QueuedUpdate) -> bool:
         try:
-            meaning = self.open(entry).meaning
+            intent = self.open(queued).intent
         except UnreadableError:
             return False
-        return meaning is not None and (meaning.sort, meaning.command) == (Sort.COMMAND, "stop")
+        return intent is not None and (intent.kind, intent.command) == (IntentKind.COMMAND, "stop")
 
-    def as_command(self, opened: Opened) -> Update:
-        """The update, with a command that stands behind the bot's name as a command."""
+    def as_command(self, opened: OpenedUpdate) -> Update:
+        """The update; a command after the bot's name (`@bot /model`) is moved to the start."""
         message, update = opened.message, opened.update
-        if message is None or opened.meaning is None or opened.meaning.sort is not Sort.COMMAND:
+        if message is None or opened.intent is None or opened.intent.kind is not IntentKind.COMMAND:
             return update
         field = "text" if message.text else "caption"
-        words = self._reader.as_command(message.text or message.caption or "")
-        return update.model_copy(update={"message": message.model_copy(update={field: words})})
+        content = self._intents.as_command(message.text or message.caption or "")
+        return update.model_copy(update={"message": message.model_copy(update={field: content})})

@@ -1,6 +1,6 @@
-"""`python -m bot.inbox.parked list | retry ID…`: updates that were put aside, and giving them back.
+"""`python -m bot.inbox.parked list | retry ID…`: lists parked updates and retries them.
 
-Knows why an update may not be tried again; nothing about what is in it: payloads stay sealed.
+Payloads stay sealed.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from sqlalchemy import select, tuple_, update
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from bot.db.tables import (
-    LARGEST_UPDATE_ID,
+    MAX_UPDATE_ID,
     UNREADABLE,
-    Update,
-    User,
+    UpdateRow,
+    UserRow,
 )
 from common.errors import StartupError
 from common.log import configure_logging
@@ -30,23 +30,23 @@ from common.vocabulary import UpdateOutcome
 
 PARKED = (
     select(
-        Update.bot_id,
-        Update.update_id,
-        Update.kind,
-        Update.received_at,
-        Update.attempts,
-        Update.error,
-        Update.turn_id.is_not(None).label("has_turn"),
-        Update.payload.is_not(None).label("has_payload"),
+        UpdateRow.bot_id,
+        UpdateRow.update_id,
+        UpdateRow.kind,
+        UpdateRow.received_at,
+        UpdateRow.attempts,
+        UpdateRow.error,
+        UpdateRow.turn_id.is_not(None).label("has_turn"),
+        UpdateRow.payload.is_not(None).label("has_payload"),
     )
-    .where(Update.outcome == UpdateOutcome.PARKED.value)
-    .order_by(Update.received_at, Update.bot_id, Update.update_id)
+    .where(UpdateRow.outcome == UpdateOutcome.PARKED.value)
+    .order_by(UpdateRow.received_at, UpdateRow.bot_id, UpdateRow.update_id)
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
-    """One update that was put aside."""
+class ParkedUpdate:
+    """One parked update."""
 
     bot_id: int
     update_id: int
@@ -58,10 +58,10 @@ class Parked:
     has_payload: bool
 
     @property
-    def obstacle(self) -> str | None:
-        """Why it may not be tried again; None when it may."""
+    def not_retryable_reason(self) -> str | None:
+        """Why it cannot be retried; None if it can."""
         if self.has_turn:
-            # Its person was told that it failed, and a text is in exactly one turn.
+            # The user was told that it failed, and an update belongs to exactly one turn.
             return "its turn had begun"
         if self.kind == UNREADABLE:
             return "it cannot be parsed"
@@ -70,7 +70,7 @@ class Parked:
         return None
 
     def line(self) -> str:
-        """Tab-separated: the fields, then whether it may be tried again."""
+        """Tab-separated: the fields, then whether it can be retried."""
         fields = (
             self.bot_id,
             self.update_id,
@@ -78,45 +78,47 @@ class Parked:
             self.received_at.isoformat(timespec="seconds"),
             self.attempts,
             self.error or "-",
-            self.obstacle or "can be retried",
+            self.not_retryable_reason or "can be retried",
         )
         return "\t".join(map(str, fields))
 
 
-async def every(sessions: Sessions) -> list[Parked]:
-    """All parked updates, the oldest first."""
+async def list_parked(sessions: Sessions) -> list[ParkedUpdate]:
+    """All parked updates, oldest first."""
     async with sessions() as session:
-        return [Parked(**row) for row in (await session.execute(PARKED)).mappings()]
+        return [ParkedUpdate(**row) for row in (await session.execute(PARKED)).mappings()]
 
 
 async def retry(
     sessions: Sessions, update_ids: Collection[int], *, bot_id: int | None = None
-) -> list[Parked]:
-    """Give these updates back to the inbox as if they had never failed: all, or none.
+) -> list[ParkedUpdate]:
+    """Return these updates to the inbox as if they had never failed: all or none.
 
-    `bot_id` says whose are meant; it is needed when several bots of the database parked one id.
+    `bot_id` is needed if several bots of the database have parked the same update id.
 
     Returns:
         The updates as they were parked.
 
     Raises:
-        StartupError: some may not be tried again; a line for each. Nothing was changed.
+        StartupError: some cannot be retried, one line for each. Nothing was changed.
     """
-    asked = PARKED.where(Update.update_id.in_(update_ids))
+    asked = PARKED.where(UpdateRow.update_id.in_(update_ids))
     if bot_id is not None:
-        asked = asked.where(Update.bot_id == bot_id)
+        asked = asked.where(UpdateRow.bot_id == bot_id)
     async with transaction(sessions) as session:
-        # /forget locks its person first: what is given back beside it would be missed by it.
-        keys = asked.with_only_columns(Update.user_key, maintain_column_froms=True).order_by(None)
+        # /forget locks its user first; without this lock it would miss updates returned now.
+        keys = asked.with_only_columns(UpdateRow.user_key, maintain_column_froms=True).order_by(
+            None
+        )
         await session.execute(
-            select(User.key)
-            .where(User.key.in_(keys))
-            .order_by(User.key)
+            select(UserRow.key)
+            .where(UserRow.key.in_(keys))
+            .order_by(UserRow.key)
             .with_for_update(read=True, key_share=True)
         )
-        # Retention erases payloads beside us.
+        # The retention job may erase payloads at the same time.
         rows = (await session.execute(asked.with_for_update())).mappings()
-        found = [Parked(**row) for row in rows]
+        found = [ParkedUpdate(**row) for row in rows]
         if refused := [
             f"{update_id}: {reason}"
             for update_id in sorted(set(update_ids))
@@ -124,9 +126,9 @@ async def retry(
         ]:
             raise StartupError("\n".join(refused))
         await session.execute(
-            update(Update)
+            update(UpdateRow)
             .where(
-                tuple_(Update.bot_id, Update.update_id).in_(
+                tuple_(UpdateRow.bot_id, UpdateRow.update_id).in_(
                     [(one.bot_id, one.update_id) for one in found]
                 )
             )
@@ -135,13 +137,13 @@ async def retry(
     return found
 
 
-def _refusal(found: list[Parked]) -> str | None:
-    """Why what was found under one id is not given back."""
+def _refusal(found: list[ParkedUpdate]) -> str | None:
+    """Why the updates found under one id cannot be retried, or None."""
     match found:
         case []:
             return "no parked update has this id"
         case [one]:
-            return one.obstacle and f"cannot be retried, {one.obstacle}"
+            return one.not_retryable_reason and f"cannot be retried, {one.not_retryable_reason}"
     bots = ", ".join(str(one.bot_id) for one in found)
     return f"parked by several bots ({bots}): name one with --bot"
 
@@ -150,28 +152,28 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m bot.inbox.parked", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("list", help="every parked update, and whether it may be tried again")
-    command = commands.add_parser("retry", help="give updates back to the inbox, all or none")
+    commands.add_parser("list", help="list parked updates, and whether they can be retried")
+    command = commands.add_parser("retry", help="return updates to the inbox, all or none")
     command.add_argument("update_ids", metavar="ID", nargs="+", type=_identifier)
     command.add_argument("--bot", type=_identifier, help="whose updates; see the list")
     return parser.parse_args(arguments)
 
 
 def _identifier(value: str) -> int:
-    if not (value.isascii() and value.isdigit()) or int(value) > LARGEST_UPDATE_ID:
+    if not (value.isascii() and value.isdigit()) or int(value) > MAX_UPDATE_ID:
         raise argparse.ArgumentTypeError(f"{value!r} is not an id")
     return int(value)
 
 
 async def show(arguments: argparse.Namespace) -> None:
-    """Do what was asked and print one line per update."""
+    """Run the command and print one line per update."""
     settings = load(DatabaseSettings)
     await check_reachable(settings)
     engine = create_engine(settings, application_name="bot-parked")
     try:
         sessions = async_sessionmaker(engine)
         if arguments.command == "list":
-            lines = [one.line() for one in await every(sessions)]
+            lines = [one.line() for one in await list_parked(sessions)]
         else:
             retried = await retry(sessions, arguments.update_ids, bot_id=arguments.bot)
             lines = [f"{one.update_id}: given back to the inbox" for one in retried]

@@ -1,4 +1,4 @@
-"""Long polling: fetch, store, and only then confirm. One replica polls, the others stand by."""
+"""Long polling: fetches, stores, then confirms updates. One replica polls, others stand by."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from aiogram.exceptions import (
     TelegramRetryAfter,
 )
 
-from bot.db.locks import Leases, LeasesLostError
+from bot.db.locks import ChatLocks, LocksLostError
 from bot.inbox.store import Inbox
-from bot.metrics import Metrics
-from bot.telegram.session import RawUpdates
+from bot.metrics import BotMetrics
+from bot.telegram.session import GetRawUpdates
 from common.log import get_logger
 
-LONGEST_PAUSE_SECONDS = 30.0
+MAX_PAUSE_SECONDS = 30.0
 STAND_BY_SECONDS = 2.0
 
 log = get_logger(__name__)
@@ -32,14 +32,14 @@ class Poller:
         bot: Bot,
         *,
         inbox: Inbox,
-        leases: Leases,
-        metrics: Metrics,
+        chat_locks: ChatLocks,
+        metrics: BotMetrics,
         poll_seconds: int,
         first_pause_seconds: float = 0.5,
     ) -> None:
         self._bot = bot
         self._inbox = inbox
-        self._leases = leases
+        self._chat_locks = chat_locks
         self._metrics = metrics
         self._poll_seconds = poll_seconds
         self._first_pause_seconds = first_pause_seconds
@@ -50,45 +50,45 @@ class Poller:
         pause = self._first_pause_seconds
         while True:
             try:
-                if await self._leases.become_poller():
+                if await self._chat_locks.become_poller():
                     self._metrics.is_poller.set(1)
                     await self._poll()
                     pause = self._first_pause_seconds
                 else:
                     self._metrics.is_poller.set(0)
                     await asyncio.sleep(STAND_BY_SECONDS)
-            except LeasesLostError:
+            except LocksLostError:
                 self._metrics.is_poller.set(0)
                 await asyncio.sleep(self._first_pause_seconds)
             except TelegramConflictError:
-                # Somebody else polls with this token: a second installation, or a webhook.
+                # Another installation polls with this token, or a webhook is set.
                 self._count("conflict")
                 log.warning("another program polls with this token", retry_in=pause)
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                pause = min(pause * 2, MAX_PAUSE_SECONDS)
             except TelegramRetryAfter as error:
                 self._count("flood")
                 await asyncio.sleep(error.retry_after)
-            except Exception as error:  # noqa: BLE001 # whatever it is, polling must go on
-                # The database or Telegram may be away: nothing was confirmed, nothing is lost.
+            except Exception as error:  # noqa: BLE001 # polling must continue after any error
+                # The database or Telegram is unavailable: nothing was confirmed, nothing is lost.
                 cause = "telegram" if isinstance(error, TelegramAPIError) else "storage"
                 self._count(cause)
                 log.warning("poll failed", cause=type(error).__name__, retry_in=pause)
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                pause = min(pause * 2, MAX_PAUSE_SECONDS)
 
     async def _poll(self) -> None:
         started = monotonic()
         updates = await self._bot(
-            RawUpdates(offset=self._offset, timeout=self._poll_seconds),
+            GetRawUpdates(offset=self._offset, timeout=self._poll_seconds),
             request_timeout=self._poll_seconds + 10,
         )
         if not updates:
-            # What was stored is confirmed now. After a quiet week Telegram numbers updates from
-            # a random point, maybe below: the next request begins with whatever is there.
+            # Everything stored is confirmed. After a quiet week Telegram continues from a random
+            # update_id, possibly a lower one: request from the start.
             self._offset = None
             if monotonic() - started < self._first_pause_seconds:
-                # A server that holds no request would be asked hundreds of times a second.
+                # Without a long poll the server would be asked hundreds of times a second.
                 await asyncio.sleep(self._first_pause_seconds)
             return
         await self._inbox.store(updates)
@@ -100,7 +100,7 @@ class Poller:
         if numbers:
             self._offset = max(numbers) + 1
         else:
-            # Nothing here can be confirmed, so the next answer is the same one.
+            # Nothing can be confirmed, so the next response will be the same.
             await asyncio.sleep(self._first_pause_seconds)
 
     def _count(self, cause: str) -> None:

@@ -1,7 +1,6 @@
-"""Takes the updates of one line in order and gives each to its handler, once.
+"""Passes the updates of a chat to their handlers, in order, each once.
 
-Which updates belong together is in `bot.inbox.joining`, what they mean in
-`bot.telegram.meaning`.
+`bot.inbox.joining` decides which updates belong together, `bot.telegram.intent` what they mean.
 """
 
 from __future__ import annotations
@@ -16,40 +15,40 @@ import structlog
 from aiogram import Bot, Dispatcher
 from aiogram.types import Update
 
-from bot.command_limit import CommandLimiter
-from bot.db.locks import Entry
-from bot.handlers.context import Visit
-from bot.inbox.chat_workers import Line
-from bot.inbox.contexts import Visits
-from bot.inbox.joining import Joiner
-from bot.inbox.opening import Opener
+from bot.db.locks import QueuedUpdate
+from bot.handlers.context import UpdateContext
+from bot.inbox.chat_workers import ChatQueue
+from bot.inbox.contexts import ContextFactory
+from bot.inbox.joining import MessageJoiner
+from bot.inbox.opening import UpdateOpener
 from bot.inbox.store import Inbox
 from bot.settings import BotSettings
-from bot.telegram.meaning import Sort
+from bot.telegram.intent import IntentKind
 from bot.telegram.updates import migration_of
 from bot.turns.ledger import Ledger
-from bot.turns.limits import Limits
-from bot.turns.records import Ending, TakenError
+from bot.turns.policy import TurnPolicy
+from bot.turns.records import TurnOutcome, UpdateConflictError
 from bot.turns.responder import Notice, UndeliverableError
-from bot.turns.service import Turns
+from bot.turns.service import TurnService
 from bot.users.preferences import Preferences
-from bot.users.repository import People
+from bot.users.repository import UserRepository
+from bot.window_limiter import WindowLimiter
 from common.log import get_logger
 from common.postgres import is_transient
 from common.sealing import UnreadableError, Vault
 from common.tracing import trace
 from common.vocabulary import TurnStatus, UpdateOutcome
 
-LONGEST_PAUSE_SECONDS = 30.0
+MAX_PAUSE_SECONDS = 30.0
 NOTICE_AFTER_SECONDS = 1.0
-LONGEST_APOLOGY_SECONDS = 10.0
-"""For a word about a parked update: its lane waits meanwhile."""
+MAX_FAILURE_NOTICE_SECONDS = 10.0
+"""Timeout for the notice about a parked update: its chat waits meanwhile."""
 
 log = get_logger(__name__)
 
 
-class Desk:
-    """Works through lines."""
+class UpdateProcessor:
+    """Processes chat queues."""
 
     def __init__(
         self,
@@ -58,142 +57,142 @@ class Desk:
         dispatcher: Dispatcher,
         inbox: Inbox,
         ledger: Ledger,
-        turns: Turns,
-        people: People,
+        turns: TurnService,
+        users: UserRepository,
         vault: Vault,
         settings: BotSettings,
-        opener: Opener,
-        visits: Visits,
+        opener: UpdateOpener,
+        contexts: ContextFactory,
         preferences: Preferences,
-        limits: Limits,
-        commands: CommandLimiter,
+        policy: TurnPolicy,
+        commands: WindowLimiter,
     ) -> None:
         self._bot = bot
         self._dispatcher = dispatcher
         self._inbox = inbox
         self._ledger = ledger
         self._turns = turns
-        self._people = people
+        self._users = users
         self._vault = vault
         self._settings = settings
         self._opener = opener
-        self._visits = visits
+        self._contexts = contexts
         self._preferences = preferences
-        self._limits = limits
+        self._policy = policy
         self._commands = commands
-        self._joiner = Joiner(settings, opener.open)
+        self._joiner = MessageJoiner(settings, opener.open)
 
-    async def work(self, line: Line) -> None:
-        """Work until the line is empty or the process ends."""
+    async def process(self, queue: ChatQueue) -> None:
+        """Process updates until the queue is empty or the process shuts down."""
         failures = 0
-        while line.entries and not line.is_closing:
-            entry = line.entries[0]
+        while queue.updates and not queue.is_closing:
+            queued = queue.updates[0]
             with (
-                structlog.contextvars.bound_contextvars(update_id=entry.update_id),
-                trace("update", update_id=entry.update_id),
+                structlog.contextvars.bound_contextvars(update_id=queued.update_id),
+                trace("update", update_id=queued.update_id),
             ):
                 try:
-                    if line.is_interrupted:
-                        line.is_interrupted = False
-                        await line.refill()
+                    if queue.is_interrupted:
+                        queue.is_interrupted = False
+                        await queue.reload()
                         continue
-                    await self._take(line, entry)
+                    await self._process_next(queue, queued)
                     failures = 0
-                except TakenError as error:
-                    log.info("update is not ours any more", cause=str(error))
+                except UpdateConflictError as error:
+                    log.info("update was taken by another process", cause=str(error))
                     failures += 1
                     await self._pause(failures)
-                    await line.refill()
+                    await queue.reload()
                 except Exception as error:  # noqa: BLE001 # the edge where updates fail
-                    # A handler's bug, or a database that is away, must cost an update or a pause,
-                    # never the lane: whatever it is ends here.
+                    # A bug in a handler or a database outage may cost an update or a pause,
+                    # but must not block the chat: every error ends here.
                     failures += 1
-                    await self._failed(line, entry, error, failures)
+                    await self._handle_failure(queue, queued, error, failures)
 
-    async def _take(self, line: Line, entry: Entry) -> None:
+    async def _process_next(self, queue: ChatQueue, queued: QueuedUpdate) -> None:
         try:
-            opened = self._opener.open(entry)
+            opened = self._opener.open(queued)
         except UnreadableError:
-            await self._pass_unreadable(line, entry)
+            await self._handle_unreadable(queue, queued)
             return
         if migration := opened.update.message and migration_of(opened.raw):
             old, new = (self._vault.lookup("chat", chat_id) for chat_id in migration)
             await self._preferences.move_dialogs(old, new)
-        parts = [opened] if entry.turn_id else await self._joiner.gather(line, opened)
-        if line.is_interrupted:
-            # Stored while it was waited for the next part.
-            line.is_interrupted = False
-            await line.refill()
-            if not line.entries or line.entries[0].update_id != entry.update_id:
-                raise TakenError("settled elsewhere")
-        if self._opener.is_stopped(line, opened):
-            dropped = [part.entry.update_id for part in parts]
+        parts = [opened] if queued.turn_id else await self._joiner.collect(queue, opened)
+        if queue.is_interrupted:
+            # Stored while waiting for the next part.
+            queue.is_interrupted = False
+            await queue.reload()
+            if not queue.updates or queue.updates[0].update_id != queued.update_id:
+                raise UpdateConflictError("settled elsewhere")
+        if self._opener.is_stopped(queue, opened):
+            dropped = [part.queued.update_id for part in parts]
             await self._inbox.settle(dropped, UpdateOutcome.IGNORED, error="stopped")
-            line.cancellation.count_dropped(entry.user_key or 0, len(dropped))
-            self._pass_over(line, dropped)
+            queue.cancellation.count_dropped(queued.user_key or 0, len(dropped))
+            self._drop_done(queue, dropped)
             return
-        parts = self._opener.newest(line, parts)
-        visit = self._visits.visit(line, parts)
-        if visit is None:
-            await self._inbox.settle([entry.update_id], UpdateOutcome.IGNORED)
+        parts = self._opener.with_edits(queue, parts)
+        context = self._contexts.create(queue, parts)
+        if context is None:
+            await self._inbox.settle([queued.update_id], UpdateOutcome.IGNORED)
         else:
             try:
-                if entry.turn_id:
-                    await self._resume(visit, entry)
+                if queued.turn_id:
+                    await self._resume(context, queued)
                 else:
-                    async with self._watched(line, visit):
-                        await self._handle(visit, self._opener.as_command(opened))
+                    async with self._with_waiting_notices(queue, context):
+                        await self._handle(context, self._opener.as_command(opened))
             except UndeliverableError as error:
-                await self._gone(visit, error)
-        self._pass_over(line, visit.update_ids if visit else [entry.update_id])
-        if visit and visit.reload:
-            await line.refill()
+                await self._record_undeliverable(context, error)
+        self._drop_done(queue, context.update_ids if context else [queued.update_id])
+        if context and context.reload:
+            await queue.reload()
 
     @staticmethod
-    def _pass_over(line: Line, done: Collection[int]) -> None:
-        while line.entries and line.entries[0].update_id in done:
-            line.entries.popleft()
+    def _drop_done(queue: ChatQueue, done: Collection[int]) -> None:
+        while queue.updates and queue.updates[0].update_id in done:
+            queue.updates.popleft()
 
-    async def _pass_unreadable(self, line: Line, entry: Entry) -> None:
-        if entry.is_of_erased:
-            # After this update was stored: nobody can read it any more.
-            await self._settle_erased(entry)
-            line.entries.popleft()
+    async def _handle_unreadable(self, queue: ChatQueue, queued: QueuedUpdate) -> None:
+        if queued.is_of_erased:
+            # Erased after this update was stored: it can never be read again.
+            await self._settle_erased(queued)
+            queue.updates.popleft()
             return
-        # It may have been sealed anew after it was read.
-        await line.refill()
-        if line.entries and line.entries[0] == entry:
-            await self._park(line, entry, UnreadableError.__name__)
-            line.entries.popleft()
+        # It may have been sealed again after it was read.
+        await queue.reload()
+        if queue.updates and queue.updates[0] == queued:
+            await self._park(queue, queued, UnreadableError.__name__)
+            queue.updates.popleft()
 
-    async def _settle_erased(self, entry: Entry) -> None:
-        if entry.turn_id:
-            ending = Ending(TurnStatus.CANCELLED, reason="erased", call_outcome="cancelled")
-            await self._ledger.finish(entry.turn_id, [entry.update_id], ending)
+    async def _settle_erased(self, queued: QueuedUpdate) -> None:
+        if queued.turn_id:
+            outcome = TurnOutcome(TurnStatus.CANCELLED, reason="erased", call_outcome="cancelled")
+            await self._ledger.finish(queued.turn_id, [queued.update_id], outcome)
         else:
-            await self._inbox.settle([entry.update_id], UpdateOutcome.IGNORED, error="erased")
+            await self._inbox.settle([queued.update_id], UpdateOutcome.IGNORED, error="erased")
 
-    async def _handle(self, visit: Visit, update: Update) -> None:
-        if await self._is_too_much(visit, update):
-            await self._inbox.settle(visit.update_ids, UpdateOutcome.IGNORED, error="rate_limit")
+    async def _handle(self, context: UpdateContext, update: Update) -> None:
+        if await self._is_too_much(context, update):
+            await self._inbox.settle(context.update_ids, UpdateOutcome.IGNORED, error="rate_limit")
             return
-        outcome = await self._dispatcher.feed_update(self._bot, update, visit=visit)
-        if not visit.settled:
+        outcome = await self._dispatcher.feed_update(self._bot, update, context=context)
+        if not context.settled:
             if not isinstance(outcome, UpdateOutcome):
                 outcome = UpdateOutcome.IGNORED
-            await self._inbox.settle(visit.update_ids, outcome)
+            await self._inbox.settle(context.update_ids, outcome)
 
-    async def _is_too_much(self, visit: Visit, update: Update) -> bool:
-        """Whether the person sends more commands than they may; they are told once."""
-        command = visit.meaning.command if visit.meaning else ""
+    async def _is_too_much(self, context: UpdateContext, update: Update) -> bool:
+        """Whether the user exceeds the command limit; sends one notice about it."""
+        command = context.intent.command if context.intent else ""
         if command == "stop" or not (command or update.edited_message):
             return False
-        if self._limits.is_admin(visit.sender.telegram_id):
+        if self._policy.is_admin(context.sender.telegram_id):
             return False
-        seconds = self._commands.seconds_to_wait(visit.person.key)
-        if seconds and visit.is_news("command_limit"):
-            _ = visit.translate
-            await visit.conversation.say(
+        seconds = self._commands.seconds_to_wait(context.user.key)
+        if seconds and context.is_new_notice("command_limit"):
+            _ = context.translate
+            await context.responder.send(
                 _.plural(
                     "⏳ Too many commands. Try again in {count} second.",
                     "⏳ Too many commands. Try again in {count} seconds.",
@@ -203,110 +202,124 @@ class Desk:
         return seconds > 0
 
     @contextlib.asynccontextmanager
-    async def _watched(self, line: Line, visit: Visit) -> AsyncIterator[None]:
-        """Meanwhile others in the group who ask are told that they are next."""
-        if visit.place.is_private:
+    async def _with_waiting_notices(
+        self, queue: ChatQueue, context: UpdateContext
+    ) -> AsyncIterator[None]:
+        """Meanwhile tell other users of the group who ask that they are next."""
+        if context.chat.is_private:
             yield
             return
-        watching = asyncio.create_task(self._tell_others(line, visit), name="others who wait")
+        watching = asyncio.create_task(
+            self._notify_waiting_users(queue, context), name="waiting users"
+        )
         try:
             yield
         finally:
             watching.cancel()
             await asyncio.wait([watching])
             if not watching.cancelled() and (error := watching.exception()):
-                log.info("others not told that they wait", cause=type(error).__name__)
+                log.info("waiting users could not be notified", cause=type(error).__name__)
 
-    async def _tell_others(self, line: Line, visit: Visit) -> None:
-        told = {visit.person.key}
+    async def _notify_waiting_users(self, queue: ChatQueue, context: UpdateContext) -> None:
+        notified = {context.user.key}
         while True:
-            # A short answer is done before the notice could be read.
+            # A short answer is finished before the notice would be read.
             await asyncio.sleep(NOTICE_AFTER_SECONDS)
-            for entry in list(line.entries):
-                if entry.kind != "message" or entry.user_key in told or entry.user_key is None:
+            for queued in list(queue.updates):
+                if (
+                    queued.kind != "message"
+                    or queued.user_key in notified
+                    or queued.user_key is None
+                ):
                     continue
                 with contextlib.suppress(UnreadableError):
-                    opened = self._opener.open(entry)
-                    waiting = self._visits.visit(line, [opened])
-                    if waiting and waiting.meaning and waiting.meaning.sort is Sort.QUESTION:
-                        told.add(entry.user_key)
+                    opened = self._opener.open(queued)
+                    waiting = self._contexts.create(queue, [opened])
+                    if waiting and waiting.intent and waiting.intent.kind is IntentKind.QUESTION:
+                        notified.add(queued.user_key)
                         _ = waiting.translate
-                        await waiting.notify(_("⏳ I am answering somebody else first, then you."))
-            while not await line.wait_for_next(LONGEST_PAUSE_SECONDS):
+                        await waiting.send_once(
+                            _("⏳ I am answering someone else first. You are next.")
+                        )
+            while not await queue.wait_for_next(MAX_PAUSE_SECONDS):
                 pass
-            await line.refill()
+            await queue.reload()
 
-    async def _resume(self, visit: Visit, entry: Entry) -> None:
+    async def _resume(self, context: UpdateContext, queued: QueuedUpdate) -> None:
         left = (
-            await self._ledger.interrupted(entry.turn_id, visit.person.sealer)
-            if entry.turn_id
+            await self._ledger.interrupted(queued.turn_id, context.user.sealer)
+            if queued.turn_id
             else None
         )
         if left is None:
-            # The ledger was restored without this turn: the update is answered anew nowhere.
-            await self._inbox.settle(visit.update_ids, UpdateOutcome.IGNORED, error="no turn")
+            # The ledger was restored without this turn: the update is not answered again.
+            await self._inbox.settle(context.update_ids, UpdateOutcome.IGNORED, error="no turn")
             return
-        visit.update_ids = left.update_ids or visit.update_ids
+        context.update_ids = left.update_ids or context.update_ids
         if not left.is_pending:
-            await self._inbox.settle(visit.update_ids, UpdateOutcome.TURN)
+            await self._inbox.settle(context.update_ids, UpdateOutcome.TURN)
             return
         with structlog.contextvars.bound_contextvars(turn_id=str(left.id)):
-            log.info("turn of a stopped process", has_answer=left.answer is not None)
-            finished = await self._turns.resume(left, visit.conversation)
-        if finished.ending.reason == "blocked":
-            await self._people.set_blocked(visit.person, at=datetime.now(UTC))
+            log.info("resuming an interrupted turn", has_answer=left.answer is not None)
+            result = await self._turns.resume(left, context.responder)
+        if result.outcome.reason == "blocked":
+            await self._users.set_blocked(context.user, at=datetime.now(UTC))
 
-    async def _gone(self, visit: Visit, error: UndeliverableError) -> None:
-        if error.reason == "blocked" and visit.place.is_private:
-            await self._people.set_blocked(visit.person, at=datetime.now(UTC))
-        if not visit.settled:
-            await self._inbox.settle(visit.update_ids, UpdateOutcome.COMMAND, error=error.reason)
+    async def _record_undeliverable(
+        self, context: UpdateContext, error: UndeliverableError
+    ) -> None:
+        if error.reason == "blocked" and context.chat.is_private:
+            await self._users.set_blocked(context.user, at=datetime.now(UTC))
+        if not context.settled:
+            await self._inbox.settle(context.update_ids, UpdateOutcome.COMMAND, error=error.reason)
 
-    async def _failed(self, line: Line, entry: Entry, error: Exception, failures: int) -> None:
-        cause = f"{type(error).__name__} at {_place_of(error)}"
+    async def _handle_failure(
+        self, queue: ChatQueue, queued: QueuedUpdate, error: Exception, failures: int
+    ) -> None:
+        cause = f"{type(error).__name__} at {_location_of(error)}"
         if is_transient(error):
-            log.warning("database is away", cause=cause)
+            log.warning("database unavailable", cause=cause)
         else:
             log.error("update failed", cause=cause)
             try:
-                attempts = await self._inbox.count_failure(entry.update_id, cause)
+                attempts = await self._inbox.count_failure(queued.update_id, cause)
                 if attempts >= self._settings.max_update_attempts:
-                    await self._park(line, entry, cause)
-            except Exception as second:  # noqa: BLE001 # counting must not fail the lane
-                # The count is lost, the update is not: it is tried again.
-                log.warning("failure not counted", cause=type(second).__name__)
+                    await self._park(queue, queued, cause)
+            except Exception as second:  # noqa: BLE001 # counting must not block the chat
+                # Only the count is lost: the update is tried again.
+                log.warning("failure could not be counted", cause=type(second).__name__)
         await self._pause(failures)
-        await line.refill()
+        await queue.reload()
 
-    async def _park(self, line: Line, entry: Entry, cause: str) -> None:
-        turn_id = await self._inbox.park(entry.update_id, cause)
+    async def _park(self, queue: ChatQueue, queued: QueuedUpdate, cause: str) -> None:
+        turn_id = await self._inbox.park(queued.update_id, cause)
         if turn_id:
-            ending = Ending(TurnStatus.FAILED, reason="parked", call_outcome="interrupted")
-            await self._ledger.finish(turn_id, [], ending)
+            outcome = TurnOutcome(TurnStatus.FAILED, reason="parked", call_outcome="interrupted")
+            await self._ledger.finish(turn_id, [], outcome)
         try:
-            async with asyncio.timeout(LONGEST_APOLOGY_SECONDS):
-                await self._apologize(line, entry)
-        except Exception as error:  # noqa: BLE001 # it is parked, whether the person hears of it or not
-            log.info("person not told of a parked update", cause=type(error).__name__)
+            async with asyncio.timeout(MAX_FAILURE_NOTICE_SECONDS):
+                await self._send_failure_notice(queue, queued)
+        except Exception as error:  # noqa: BLE001 # it is parked, with or without a notice
+            log.info("notice about a parked update not sent", cause=type(error).__name__)
 
-    async def _apologize(self, line: Line, entry: Entry) -> None:
-        opened = self._opener.open(entry)
-        if opened.meaning is not None:
-            # What people in a group say to each other was to be ignored: so is its failure.
-            if opened.meaning.sort is Sort.ASIDE:
+    async def _send_failure_notice(self, queue: ChatQueue, queued: QueuedUpdate) -> None:
+        opened = self._opener.open(queued)
+        if opened.intent is not None:
+            # Not addressed to the bot: no notice about it.
+            if opened.intent.kind is IntentKind.NOT_ADDRESSED:
                 return
         elif opened.update.callback_query is None:
-            return  # nobody waits for an answer to anything else
-        if visit := self._visits.visit(line, [opened]):
-            await visit.conversation.tell(Notice.FAILED)
+            return  # other updates expect no answer
+        if context := self._contexts.create(queue, [opened]):
+            await context.responder.send_notice(Notice.FAILED)
 
     async def _pause(self, failures: int) -> None:
         pause = self._settings.retry_update_seconds * 2 ** min(failures - 1, 10)
-        await asyncio.sleep(min(pause, LONGEST_PAUSE_SECONDS))
+        await asyncio.sleep(min(pause, MAX_PAUSE_SECONDS))
 
 
-def _place_of(error: Exception) -> str:
-    """Where an error came from. Its message is left out: it may quote a text."""
+def _location_of(error: Exception) -> str:
+    """Where an error was raised. Without its message, which may quote a text."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "/bot/" in frame.filename] or frames
     return f"{ours[-1].name}:{ours[-1].lineno}" if ours else "unknown"

@@ -1,4 +1,4 @@
-"""Making the bot known to Telegram, and learning its name, however long Telegram is away."""
+"""Start-up requests to Telegram, retried until Telegram is available."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from aiogram.exceptions import (
     TelegramUnauthorizedError,
 )
 
-from bot.inbox.http import Webhook
+from bot.inbox.http import WebhookConfig
 from bot.inbox.polling import Poller
 from bot.settings import TelegramSettings
-from bot.telegram.meaning import Identity
+from bot.telegram.intent import BotIdentity
 from bot.telegram.session import ALLOWED_UPDATES
 from common.errors import SettingError
 from common.log import get_logger, redact
 
 FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 15.0
+MAX_PAUSE_SECONDS = 15.0
 
 log = get_logger(__name__)
 
 
-async def introduce(bot: Bot) -> Identity:
-    """The bot's own name.
+async def fetch_identity(bot: Bot) -> BotIdentity:
+    """The bot's id and username.
 
     Raises:
-        SettingError: Telegram knows no bot with this token.
+        SettingError: Telegram has no bot with this token.
     """
     pause = FIRST_PAUSE_SECONDS
     while True:
@@ -44,18 +44,18 @@ async def introduce(bot: Bot) -> Identity:
         except TelegramRetryAfter as error:
             await asyncio.sleep(error.retry_after)
         except TelegramAPIError as error:
-            log.warning("Telegram cannot be reached", cause=type(error).__name__, retry_in=pause)
+            log.warning("Telegram is unavailable", cause=type(error).__name__, retry_in=pause)
             await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            pause = min(pause * 2, MAX_PAUSE_SECONDS)
         else:
-            return Identity(me.id, me.username or "")
+            return BotIdentity(me.id, me.username or "")
 
 
-def webhook_of(settings: TelegramSettings) -> Webhook | None:
-    """How updates arrive over HTTP; None with long polling."""
+def webhook_config(settings: TelegramSettings) -> WebhookConfig | None:
+    """The webhook's configuration; None with long polling."""
     if settings.telegram_webhook_url is None or settings.telegram_webhook_secret is None:
         return None
-    return Webhook(
+    return WebhookConfig(
         path=urlsplit(settings.telegram_webhook_url).path or "/",
         secret=settings.telegram_webhook_secret.get_secret_value().encode(),
         networks_only=settings.telegram_networks_only,
@@ -64,14 +64,14 @@ def webhook_of(settings: TelegramSettings) -> Webhook | None:
 
 
 async def set_webhook(bot: Bot, settings: TelegramSettings) -> None:
-    """Tell Telegram where to deliver. Pending updates stay.
+    """Set the webhook. Pending updates are kept.
 
     Raises:
-        SettingError: Telegram does not accept this address.
+        SettingError: Telegram rejects the URL.
     """
     secret = settings.telegram_webhook_secret
     try:
-        await _insist(
+        await _retry_until_accepted(
             lambda: bot.set_webhook(
                 settings.telegram_webhook_url or "",
                 secret_token=secret.get_secret_value() if secret else None,
@@ -81,25 +81,25 @@ async def set_webhook(bot: Bot, settings: TelegramSettings) -> None:
             gives_up_on=TelegramBadRequest,
         )
     except TelegramBadRequest as error:
-        # Another try would be refused as well, and meanwhile nothing is delivered.
+        # Retrying would not help, and no update would be delivered meanwhile.
         raise SettingError(
             "TELEGRAM_WEBHOOK_URL", f"Telegram refuses it: {_reason(error)}"
         ) from error
 
 
-async def poll(bot: Bot, poller: Poller) -> None:
+async def run_polling(bot: Bot, poller: Poller) -> None:
     """Poll until cancelled."""
-    # A webhook left from another mode would make every poll fail.
-    await _insist(lambda: bot.delete_webhook(drop_pending_updates=False))
+    # A webhook set earlier would make every poll fail.
+    await _retry_until_accepted(lambda: bot.delete_webhook(drop_pending_updates=False))
     await poller.run()
 
 
-async def _insist(
+async def _retry_until_accepted(
     request: Callable[[], Awaitable[object]],
     *,
     gives_up_on: type[TelegramAPIError] | tuple[()] = (),
 ) -> None:
-    """Repeat a request until Telegram accepts it, or fails in the one way that is final."""
+    """Repeat a request until Telegram accepts it or fails with `gives_up_on`."""
     pause = FIRST_PAUSE_SECONDS
     while True:
         try:
@@ -111,17 +111,17 @@ async def _insist(
             await asyncio.sleep(error.retry_after)
         except TelegramAPIError as error:
             log.warning(
-                "Telegram refuses",
+                "Telegram refused a request",
                 cause=type(error).__name__,
                 reason=_reason(error),
                 retry_in=pause,
             )
             await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            pause = min(pause * 2, MAX_PAUSE_SECONDS)
         else:
             return
 
 
 def _reason(error: TelegramAPIError) -> str:
-    """Telegram's own words, as one line without a credential."""
+    """Telegram's error message on one line, without credentials."""
     return redact(" ".join(error.message.split()))

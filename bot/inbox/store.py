@@ -1,7 +1,4 @@
-"""The inbox: an update is stored here before Telegram is told that it was received.
-
-Knows how updates are kept and how they end; nothing about what they mean.
-"""
+"""The inbox: stores updates before they are confirmed to Telegram, and settles them."""
 
 from __future__ import annotations
 
@@ -15,10 +12,10 @@ from uuid import UUID
 from sqlalchemy import func, select
 
 from bot.db.statements import Statements
-from bot.db.tables import Update
-from bot.inbox.classifier import Classifier, Incoming, NoUpdateError
-from bot.metrics import Metrics
-from bot.users.repository import People, Person
+from bot.db.tables import UpdateRow
+from bot.inbox.classifier import ClassifiedUpdate, NotAnUpdateError, UpdateClassifier
+from bot.metrics import BotMetrics
+from bot.users.repository import User, UserRepository
 from common import bindings
 from common.log import get_logger
 from common.postgres import Sessions, transaction
@@ -28,29 +25,29 @@ from common.vocabulary import UpdateOutcome
 log = get_logger(__name__)
 
 
-class Wakeable(Protocol):
-    """Whoever works on lanes."""
+class ChatNotifier(Protocol):
+    """Told about stored updates; see `bot.inbox.chat_workers`."""
 
-    def wake(self, lanes: Iterable[bytes]) -> None: ...
+    def notify(self, chat_keys: Iterable[bytes]) -> None: ...
 
-    def interrupt(self, lane: bytes) -> None: ...
+    def interrupt(self, chat_key: bytes) -> None: ...
 
-    def stop_edited(self, lane: bytes, message_id: int, fingerprint: bytes) -> None: ...
+    def stop_edited(self, chat_key: bytes, message_id: int, fingerprint: bytes) -> None: ...
 
 
 @dataclass
-class Stored:
-    """What became of a batch."""
+class StoreResult:
+    """How many updates of a batch were stored."""
 
     new: int = 0
     duplicates: int = 0
     unusable: int = 0
-    """Items without an update_id: nothing to keep them under."""
+    """Items without an update_id, which cannot be stored."""
 
 
 @dataclass(frozen=True)
-class Depth:
-    """Open updates, and the age of the oldest in seconds."""
+class InboxDepth:
+    """Number of open updates, and the age of the oldest in seconds."""
 
     updates: int
     oldest_seconds: float
@@ -58,14 +55,14 @@ class Depth:
 
 @dataclass
 class _Batch:
-    incoming: list[Incoming]
+    incoming: list[ClassifiedUpdate]
     done: asyncio.Future[set[int]] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
 
 class Inbox:
-    """Stores updates, once each, and records how they ended."""
+    """Stores each update once, and records its outcome."""
 
     def __init__(
         self,
@@ -74,30 +71,30 @@ class Inbox:
         sessions: Sessions,
         statements: Statements,
         vault: Vault,
-        people: People,
-        classifier: Classifier,
-        lanes: Wakeable,
-        metrics: Metrics,
+        users: UserRepository,
+        classifier: UpdateClassifier,
+        chat_workers: ChatNotifier,
+        metrics: BotMetrics,
     ) -> None:
         self._bot_id = bot_id
         self._sessions = sessions
         self._statements = statements
         self._vault = vault
-        self._people = people
+        self._users = users
         self._classifier = classifier
-        self._lanes = lanes
+        self._chat_workers = chat_workers
         self._metrics = metrics
         self._waiting: list[_Batch] = []
         self._storing = asyncio.Lock()
 
-    async def store(self, raw_updates: Sequence[Any]) -> Stored:
-        """Store these updates. When this returns they are committed."""
-        outcome = Stored()
-        incoming: dict[int, Incoming] = {}
+    async def store(self, raw_updates: Sequence[Any]) -> StoreResult:
+        """Store these updates; committed on return."""
+        outcome = StoreResult()
+        incoming: dict[int, ClassifiedUpdate] = {}
         for raw in raw_updates:
             try:
                 one = self._classifier.classify(raw)
-            except NoUpdateError:
+            except NotAnUpdateError:
                 outcome.unusable += 1
                 continue
             if one.update_id in incoming:
@@ -120,7 +117,7 @@ class Inbox:
         *,
         error: str | None = None,
     ) -> None:
-        """Record how these updates ended; their payloads go."""
+        """Record the outcome of these updates and delete their payloads."""
         await self._statements.rows(
             "settle_updates",
             {
@@ -133,9 +130,9 @@ class Inbox:
         self._metrics.updates_settled.labels(outcome.value).inc(len(update_ids))
 
     async def count_failure(self, update_id: int, error: str) -> int:
-        """One more failed attempt at this update; returns how many there were."""
+        """Count a failed attempt at this update; return how many there were."""
         async with transaction(self._sessions) as session:
-            row = await session.get(Update, (self._bot_id, update_id))
+            row = await session.get(UpdateRow, (self._bot_id, update_id))
             if row is None:
                 return 0
             row.attempts += 1
@@ -143,9 +140,9 @@ class Inbox:
             return row.attempts
 
     async def park(self, update_id: int, error: str) -> UUID | None:
-        """Keep this update aside, payload included; returns the turn that it had begun."""
+        """Park this update with its payload; return the turn it had begun, if any."""
         async with transaction(self._sessions) as session:
-            row = await session.get(Update, (self._bot_id, update_id))
+            row = await session.get(UpdateRow, (self._bot_id, update_id))
             turn_id = row.turn_id if row else None
             if row is not None and row.outcome is None:
                 row.outcome = UpdateOutcome.PARKED
@@ -155,23 +152,23 @@ class Inbox:
         log.error("update parked", update_id=update_id, error=error)
         return turn_id
 
-    async def depth(self) -> Depth:
-        """How much work waits, and for how long."""
+    async def depth(self) -> InboxDepth:
+        """How many updates are open, and for how long."""
         async with self._sessions() as session:
             row = (
                 await session.execute(
                     select(
                         func.count(),
                         func.coalesce(
-                            func.extract("epoch", func.now() - func.min(Update.received_at)), 0
+                            func.extract("epoch", func.now() - func.min(UpdateRow.received_at)), 0
                         ),
-                    ).where(Update.bot_id == self._bot_id, Update.outcome.is_(None))
+                    ).where(UpdateRow.bot_id == self._bot_id, UpdateRow.outcome.is_(None))
                 )
             ).one()
-        return Depth(row[0], max(float(row[1]), 0.0))
+        return InboxDepth(row[0], max(float(row[1]), 0.0))
 
-    async def _store_together(self, incoming: list[Incoming]) -> set[int]:
-        """Store with everything that arrived while the previous batch was being written."""
+    async def _store_together(self, incoming: list[ClassifiedUpdate]) -> set[int]:
+        """Store in one batch with everything that arrived while the previous one was written."""
         batch = _Batch(incoming)
         self._waiting.append(batch)
         async with self._storing:
@@ -190,29 +187,29 @@ class Inbox:
                     batch.done.set_exception(
                         error if isinstance(error, Exception) else ConnectionError("stopped")
                     )
-                    batch.done.exception()  # read here: not every waiter may still be there
+                    batch.done.exception()  # mark as retrieved: some callers may be gone
             if not isinstance(error, Exception):
                 raise
             return
         for batch in batches:
-            # The same update in two batches is new in the first one only.
+            # An update in two batches is new only in the first.
             mine = {one.update_id for one in batch.incoming} & new
             new -= mine
             if not batch.done.done():
                 batch.done.set_result(mine)
 
-    async def _insert(self, incoming: list[Incoming]) -> set[int]:
+    async def _insert(self, incoming: list[ClassifiedUpdate]) -> set[int]:
         stored = await self._insert_once(incoming)
-        left = [one for one in incoming if one.update_id not in stored and one.sender]
+        left = [one for one in incoming if one.update_id not in stored and one.telegram_user]
         if left:
-            # Stored before, or their person was erased since we remembered it: look again.
+            # Stored before, or their user was erased after it was cached: look it up again.
             for one in left:
-                if one.sender:
-                    self._people.forget(one.sender.telegram_id)
+                if one.telegram_user:
+                    self._users.forget(one.telegram_user.telegram_id)
             stored |= await self._insert_once(left)
         return stored
 
-    async def _insert_once(self, incoming: list[Incoming]) -> set[int]:
+    async def _insert_once(self, incoming: list[ClassifiedUpdate]) -> set[int]:
         rows = await self._rows(incoming)
         stored = await self._statements.rows(
             "store_updates",
@@ -224,15 +221,19 @@ class Inbox:
         )
         return {row["update_id"] for row in stored}
 
-    async def _rows(self, incoming: list[Incoming]) -> dict[str, list[Any]]:
-        addressed = [one.sender for one in incoming if one.sender and one.is_addressed]
-        people = await self._people.ensure(addressed) if addressed else {}
-        # A passer-by in a group becomes no person of ours by talking to others.
+    async def _rows(self, incoming: list[ClassifiedUpdate]) -> dict[str, list[Any]]:
+        addressed = [
+            one.telegram_user for one in incoming if one.telegram_user and one.is_addressed
+        ]
+        users = await self._users.get_or_create(addressed) if addressed else {}
+        # Talking to others in a group does not create a user.
         passers_by = {
-            one.sender.telegram_id for one in incoming if one.sender and not one.is_addressed
-        } - people.keys()
+            one.telegram_user.telegram_id
+            for one in incoming
+            if one.telegram_user and not one.is_addressed
+        } - users.keys()
         if passers_by:
-            people |= await self._people.find(passers_by)
+            users |= await self._users.find(passers_by)
         rows: dict[str, list[Any]] = {
             name: []
             for name in (
@@ -241,34 +242,34 @@ class Inbox:
             )
         }  # fmt: skip
         for one in incoming:
-            person = people.get(one.sender.telegram_id) if one.sender else None
+            user = users.get(one.telegram_user.telegram_id) if one.telegram_user else None
             outcome = one.outcome
             error = one.error
-            if one.sender and person is None and outcome is None:
+            if one.telegram_user and user is None and outcome is None:
                 outcome = UpdateOutcome.IGNORED
                 if one.is_addressed:
-                    # Their row cannot be opened: nothing could be kept for them.
+                    # The user's row cannot be opened, so nothing can be sealed for them.
                     outcome, error = UpdateOutcome.PARKED, UnreadableError.__name__
             rows["update_ids"].append(one.update_id)
             rows["kinds"].append(one.kind)
-            rows["lanes"].append(one.lane)
-            rows["user_keys"].append(person.key if person else None)
-            rows["payloads"].append(self._seal(one, person, outcome))
+            rows["lanes"].append(one.chat_key)
+            rows["user_keys"].append(user.key if user else None)
+            rows["payloads"].append(self._seal(one, user, outcome))
             rows["outcomes"].append(outcome.value if outcome else None)
             rows["errors"].append(error)
             rows["refused_kinds"].append(one.refused_kind)
         return rows
 
     def _seal(
-        self, one: Incoming, person: Person | None, outcome: UpdateOutcome | None
+        self, one: ClassifiedUpdate, user: User | None, outcome: UpdateOutcome | None
     ) -> bytes | None:
-        # A stranger's content is not kept: they could neither see nor erase it.
-        if outcome is UpdateOutcome.IGNORED or (one.sender and person is None):
+        # The content of someone who is not a user is not kept: they could not erase it.
+        if outcome is UpdateOutcome.IGNORED or (one.telegram_user and user is None):
             return None
-        sealer: Sealer = person.sealer if person else self._vault.installation
+        sealer: Sealer = user.sealer if user else self._vault.installation
         return sealer.seal(one.payload, bindings.payload(self._bot_id, one.update_id))
 
-    def _announce(self, stored: list[Incoming]) -> None:
+    def _announce(self, stored: list[ClassifiedUpdate]) -> None:
         self._metrics.messages_received.inc(sum(one.is_message for one in stored))
         settled = Counter(one.outcome.value for one in stored if one.outcome)
         for outcome, count in settled.items():
@@ -277,14 +278,18 @@ class Inbox:
             if one.refused_kind:
                 self._metrics.refused_content.labels(one.refused_kind).inc()
             if one.error:
-                log.warning("update unreadable", update_id=one.update_id, error=one.error)
+                log.warning("update could not be read", update_id=one.update_id, error=one.error)
             if one.interrupts:
-                self._lanes.interrupt(one.lane)
+                self._chat_workers.interrupt(one.chat_key)
             if one.edited and not any(_is_between(one, other) for other in stored):
-                self._lanes.stop_edited(one.lane, *one.edited)
-        self._lanes.wake({one.lane for one in stored if one.outcome is None})
+                self._chat_workers.stop_edited(one.chat_key, *one.edited)
+        self._chat_workers.notify({one.chat_key for one in stored if one.outcome is None})
 
 
-def _is_between(edit: Incoming, other: Incoming) -> bool:
-    """Whether another open update of the lane comes before the edit."""
-    return other.lane == edit.lane and other.outcome is None and other.update_id < edit.update_id
+def _is_between(edit: ClassifiedUpdate, other: ClassifiedUpdate) -> bool:
+    """Whether another open update of the chat comes before the edit."""
+    return (
+        other.chat_key == edit.chat_key
+        and other.outcome is None
+        and other.update_id < edit.update_id
+    )

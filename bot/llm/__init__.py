@@ -1,1 +1,1 @@
-"""The model behind an OpenAI-compatible address."""
+"""Client for models behind an OpenAI-compatible API."""

@@ -1,4 +1,4 @@
-"""The model behind an OpenAI-compatible address: one request, streamed. Knows no turns."""
+"""Streams one completion from an OpenAI-compatible API."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from bot.llm.completion import (
     Completion,
     ErrorKind,
     ModelError,
-    as_word,
+    clean_name,
 )
-from bot.llm.errors import Failure, read_failure
-from bot.llm.stream import AnswerStream, Sign
-from bot.metrics import Metrics
+from bot.llm.errors import ProviderFailure, parse_failure
+from bot.llm.stream import AnswerStream, StreamProgress
+from bot.metrics import BotMetrics
 from bot.settings import ModelSettings
 from common.tracing import span
 
 ChatMessage = ChatCompletionMessageParam
 USAGE_SECONDS = 5.0
-"""How long the statement of usage may come after the answer's end."""
-LONGEST_LINE_BYTES = 8_000_000
+"""How long to wait for usage after the end of the answer."""
+MAX_LINE_BYTES = 8_000_000
 CLOSING_SECONDS = 0.2
-"""How long the connection is given to end in order, so that it can be used again."""
+"""How long to wait for an orderly end, so that the connection can be reused."""
 DROPPABLE = ("reasoning", "temperature", "stream_options")
 _UNKNOWN = re.compile(
     r"unsupported|not supported|does ?n.t support|does not support|unknown|unrecogni|unexpected"
@@ -46,8 +46,8 @@ _UNKNOWN = re.compile(
 _sending: ContextVar[AnswerStream | None] = ContextVar("sending", default=None)
 
 
-async def _follow(request: httpx2.Request) -> None:
-    """Note when the request leaves: until then nobody can charge for it."""
+async def _note_sending(request: httpx2.Request) -> None:
+    """Record when the request is sent: before that it cannot cost anything."""
     answer = _sending.get()
 
     async def trace(event: str, _info: object) -> None:
@@ -58,50 +58,52 @@ async def _follow(request: httpx2.Request) -> None:
 
 
 def connect_model(settings: ModelSettings) -> AsyncOpenAI:
-    """The client of the configured address; it repeats nothing by itself."""
+    """A client for the configured API, without automatic retries."""
     return AsyncOpenAI(
         api_key=settings.openrouter_api_key.get_secret_value(),
         base_url=settings.openrouter_base_url,
         max_retries=0,
         timeout=settings.llm_timeout_seconds,
-        http_client=DefaultAsyncHttpxClient(event_hooks={"request": [_follow]}),
+        http_client=DefaultAsyncHttpxClient(event_hooks={"request": [_note_sending]}),
     )
 
 
 @dataclass
-class _Habits:
-    """What one model was seen to want."""
+class _ModelTraits:
+    """Properties of one model, learned from its answers."""
 
     thinks: bool = False
     limit_field: str = "max_tokens"
     refused: set[str] = field(default_factory=set)
 
 
-class Model:
-    """Asks models for answers."""
+class ModelClient:
+    """Requests completions from models."""
 
-    def __init__(self, client: AsyncOpenAI, *, settings: ModelSettings, metrics: Metrics) -> None:
+    def __init__(
+        self, client: AsyncOpenAI, *, settings: ModelSettings, metrics: BotMetrics
+    ) -> None:
         self._client = client
         self._settings = settings
         self._metrics = metrics
-        self._habits: defaultdict[str, _Habits] = defaultdict(_Habits)
+        self._traits: defaultdict[str, _ModelTraits] = defaultdict(_ModelTraits)
 
     def new_answer(self) -> AnswerStream:
-        """An answer of which nothing has arrived."""
+        """An empty answer stream."""
         return AnswerStream(self._settings.openrouter_api_key.get_secret_value())
 
     def remember_thinking(self, models: Iterable[str]) -> None:
-        """These models think: they get room for it from the first request on."""
+        """Give these models a thinking budget from their first request on."""
         for model in models:
-            self._habits[model].thinks = True
+            self._traits[model].thinks = True
 
-    def most_tokens(self, model: str) -> int:
-        """The most that one answer of this model may have, thinking included."""
+    def max_answer_tokens(self, model: str) -> int:
+        """The token limit of one answer by this model, thinking included."""
         settings = self._settings
-        thinking = settings.llm_reasoning_tokens if self._habits[model].thinks else 0
+        thinking = settings.llm_reasoning_tokens if self._traits[model].thinks else 0
         return settings.llm_max_tokens + thinking
 
-    async def ask(
+    async def complete(
         self,
         model: str,
         messages: Sequence[ChatMessage],
@@ -110,10 +112,10 @@ class Model:
         seconds: float,
         on_text: Callable[[str], None],
     ) -> Completion:
-        """One request. `on_text` gets the whole text so far each time it grows.
+        """Send one request. `on_text` gets the text so far each time it grows.
 
-        `answer` follows what arrives, also for who cancels this. A failure after the first text
-        returns what there is, with `cut_by`.
+        `answer` is updated as data arrives, and stays valid when this is cancelled. After a failure
+        past the first text, the partial text is returned with `cut_by`.
 
         Raises:
             ModelError: it failed before any text.
@@ -135,36 +137,36 @@ class Model:
             self._metrics.llm_errors.labels(label, error.kind.value).inc()
             raise
         finally:
-            self._habits[model].thinks |= answer.has_thought
+            self._traits[model].thinks |= answer.has_thought
             self._metrics.llm_duration.labels(label, status).observe(time.monotonic() - started)
         if completion.cut_by is not None:
             self._metrics.llm_errors.labels(label, completion.cut_by.value).inc()
         return completion
 
     async def is_reachable(self) -> bool:
-        """Whether the address answers at all."""
+        """Whether the API responds at all."""
         try:
             await self._client.with_options(timeout=5, max_retries=0).models.list()
         except openai.APIStatusError as error:
-            return error.status_code < 500  # noqa: PLR2004 # it answered, whatever it said
+            return error.status_code < 500  # noqa: PLR2004 # server errors only
         except (openai.OpenAIError, ValueError):
             return False
         return True
 
     def _body(self, model: str, messages: Sequence[ChatMessage]) -> dict[str, Any]:
-        settings, habits = self._settings, self._habits[model]
+        settings, traits = self._settings, self._traits[model]
         body: dict[str, Any] = {
             "model": model,
             "messages": list(messages),
             "stream": True,
             "stream_options": {"include_usage": True},
-            habits.limit_field: self.most_tokens(model),
+            traits.limit_field: self.max_answer_tokens(model),
         }
         if settings.llm_temperature is not None:
             body["temperature"] = settings.llm_temperature
-        if habits.thinks and settings.llm_reasoning_tokens:
+        if traits.thinks and settings.llm_reasoning_tokens:
             body["reasoning"] = {"max_tokens": settings.llm_reasoning_tokens}
-        return {name: value for name, value in body.items() if name not in habits.refused}
+        return {name: value for name, value in body.items() if name not in traits.refused}
 
     async def _receive(
         self,
@@ -174,7 +176,7 @@ class Model:
         seconds: float,
         on_text: Callable[[str], None],
     ) -> ErrorKind | None:
-        """Read the response into `answer`; why the connection ended before its end.
+        """Read the response into `answer`; return why the connection broke, or None.
 
         Raises:
             ModelError: the provider answered with an error status.
@@ -187,7 +189,7 @@ class Model:
             headers = error.response.headers
             name = headers.get("x-generation-id") or headers.get("x-request-id")
             answer.http_status = error.status_code
-            answer.generation_id = as_word(name) if name else None
+            answer.generation_id = clean_name(name) if name else None
             failure = _failure(error)
             answer.fail(failure)
             is_adapted = self._adapt(model, body, failure)
@@ -197,7 +199,7 @@ class Model:
         except (openai.APIConnectionError, httpx2.TransportError, OSError):
             return ErrorKind.CONNECTION
         except (openai.OpenAIError, httpx2.HTTPError, httpx2.StreamError, ValueError):
-            # An address or a response that the client cannot make sense of.
+            # A URL or a response that the client cannot parse.
             return ErrorKind.MALFORMED
         return None
 
@@ -211,73 +213,73 @@ class Model:
         clock = asyncio.get_running_loop().time
         deadline = clock() + seconds
         silence = self._settings.llm_first_token_seconds
-        # The client's own timeout is per read: a slow drip would never trip it.
+        # The client's own timeout is per read: a slow stream would never exceed it.
         async with (
             asyncio.timeout_at(min(deadline, clock() + silence)) as limit,
             contextlib.aclosing(self._lines(body, answer)) as lines,
         ):
             async for line in lines:
                 sign = answer.read_line(line)
-                if sign is Sign.TEXT:
+                if sign is StreamProgress.TEXT:
                     on_text(answer.shown)
                 if answer.is_finished:
                     rest = CLOSING_SECONDS if answer.is_done else USAGE_SECONDS
                     limit.reschedule(min(deadline, clock() + rest))
                 elif answer.shown:
                     limit.reschedule(deadline)
-                elif sign is Sign.ALIVE:
+                elif sign is StreamProgress.ALIVE:
                     limit.reschedule(min(deadline, clock() + silence))
-        if answer.end() is Sign.TEXT:
+        if answer.end() is StreamProgress.TEXT:
             on_text(answer.shown)
 
     async def _lines(self, body: dict[str, Any], answer: AnswerStream) -> AsyncGenerator[str]:
         stream = await self._client.post(
             "/chat/completions",
             body=body,
-            # Read here line by line: the library passes over comments, which are signs of life,
-            # and over answers that are no events.
+            # Read line by line here: the library skips comments, which are signs of life, and
+            # responses that are not event streams.
             cast_to=object,
             stream=True,
             stream_cls=AsyncStream[object],
         )
         answer.http_status = stream.response.status_code
         if name := stream.response.headers.get("x-generation-id"):
-            answer.generation_id = as_word(name)
+            answer.generation_id = clean_name(name)
         rest = b""
         async with contextlib.aclosing(stream):
             async for part in stream.response.aiter_bytes():
                 *lines, rest = (rest + part).split(b"\n")
-                if len(rest) > LONGEST_LINE_BYTES:
+                if len(rest) > MAX_LINE_BYTES:
                     raise ValueError("a line without an end")
                 for line in lines:
                     yield line.decode("utf-8", "replace").removesuffix("\r")
         if rest:
             yield rest.decode("utf-8", "replace")
 
-    def _adapt(self, model: str, body: dict[str, Any], failure: Failure) -> bool:
-        """Remember a parameter that the model refuses; True when the next request differs."""
+    def _adapt(self, model: str, body: dict[str, Any], failure: ProviderFailure) -> bool:
+        """Remember a parameter that the model rejects; True if the next request will differ."""
         if failure.status not in {400, 422}:
             return False
-        habits = self._habits[model]
-        said_so = _UNKNOWN.search(failure.words)
+        traits = self._traits[model]
+        said_so = _UNKNOWN.search(failure.text)
 
         def is_refused(name: str) -> bool:
             return name in body and (
-                failure.parameter == name or re.search(rf"\b{name}\b", failure.words) is not None
+                failure.parameter == name or re.search(rf"\b{name}\b", failure.text) is not None
             )
 
-        if is_refused("max_tokens") and (said_so or "max_completion_tokens" in failure.words):
-            habits.limit_field = "max_completion_tokens"
+        if is_refused("max_tokens") and (said_so or "max_completion_tokens" in failure.text):
+            traits.limit_field = "max_completion_tokens"
             return True
         dropped = {name for name in DROPPABLE if said_so and is_refused(name)}
-        habits.refused |= dropped
+        traits.refused |= dropped
         return bool(dropped)
 
 
-def _failure(error: openai.APIStatusError) -> Failure:
+def _failure(error: openai.APIStatusError) -> ProviderFailure:
     text = error.response.text
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):
-        body = {"message": ""}  # a page of a proxy is nobody's sentence
-    return read_failure(body, status=error.status_code, headers=error.response.headers)
+        body = {"message": ""}  # a proxy's error page is not the provider's message
+    return parse_failure(body, status=error.status_code, headers=error.response.headers)

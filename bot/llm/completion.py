@@ -1,4 +1,4 @@
-"""A model's answer and its failures, and what the provider stated about either."""
+"""A model's answer, its failures, and the usage that the provider stated."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
 
-LARGEST_COUNT = 10**8
-"""Of tokens; the sums over a turn's attempts fit into 32 bits."""
-MOST_USD = 10**6
-"""One request cannot cost more: the provider stated something else."""
-SMALLEST_USD = Decimal("1e-10")
-"""What the ledger can hold; a smaller cost would become a false zero."""
-LONGEST_WORD = 200
+MAX_COUNT = 10**8
+"""Maximum token count; sums over a turn's attempts fit into 32 bits."""
+MAX_USD = 10**6
+"""One request cannot cost more: a higher value is not a cost."""
+MIN_USD = Decimal("1e-10")
+"""The ledger's resolution; a smaller cost would be rounded to zero."""
+MAX_NAME_CHARACTERS = 200
 CONTENT_FILTER = "content_filter"
-"""The finish reason of a text that the provider's filter broke off."""
+"""The finish reason of a text that the provider's filter cut off."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
 
 
 class ErrorKind(StrEnum):
-    """Why a request to a model failed. Also the values of `llm_calls.outcome` and a metric."""
+    """Why a request failed. Stored in `llm_calls.outcome` and used as a metric label."""
 
     RATE_LIMITED = "rate_limited"
     TIMEOUT = "timeout"
@@ -30,14 +30,14 @@ class ErrorKind(StrEnum):
     CONNECTION = "connection"
     MALFORMED = "malformed"
     CUT = "cut"
-    """The stream ended before it said that it was finished."""
+    """The stream ended without saying that it was finished."""
     CONTEXT_LENGTH = "context_length"
     MODERATION = "moderation"
     NOT_FOUND = "not_found"
-    """There is no such model, or not any more."""
+    """The model does not exist or was removed."""
     UNAUTHORIZED = "unauthorized"
     PAYMENT = "payment"
-    """The account or the key has no money left."""
+    """The account or key has no credit left."""
     BAD_REQUEST = "bad_request"
     EMPTY = "empty"
 
@@ -51,7 +51,7 @@ RETRYABLE = frozenset(
         ErrorKind.CUT,
     }
 )
-"""The same model may answer a moment later."""
+"""Worth retrying with the same model."""
 FALLS_BACK = RETRYABLE | {
     ErrorKind.TIMEOUT,
     ErrorKind.CONTEXT_LENGTH,
@@ -60,12 +60,12 @@ FALLS_BACK = RETRYABLE | {
     ErrorKind.PAYMENT,
     ErrorKind.EMPTY,
 }
-"""Another model may answer."""
+"""Worth trying another model."""
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What the provider says a request used. None: it did not say."""
+    """Tokens and cost of a request as the provider states them. None: not stated."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -74,7 +74,7 @@ class Usage:
     cost_usd: Decimal | None = None
 
     def updated(self, later: Usage) -> Usage:
-        """With what a later statement says; what it leaves out stays as it was."""
+        """Merge a later statement; values it omits are kept."""
         both = {
             field.name: own if stated is None else stated
             for field in fields(self)
@@ -88,26 +88,26 @@ NO_USAGE = Usage()
 
 @dataclass(frozen=True)
 class CallReport:
-    """What is known of one request, whatever its outcome."""
+    """The facts about one request, whatever its outcome."""
 
     model_used: str | None = None
     finish_reason: str | None = None
     usage: Usage = NO_USAGE
     first_token_at: datetime | None = None
     http_status: int | None = None
-    """None: no response had begun."""
+    """None: no response was received."""
     provider_code: str | None = None
     generation_id: str | None = None
     provider_message: str | None = None
-    """The provider's sentence about the failure; never that of a moderation."""
+    """The provider's error message; omitted for moderation errors."""
     has_left: bool = True
-    """False: no connection was established, or the request was not begun."""
+    """False: the request was not sent."""
     is_refused: bool = False
-    """The provider refused it with a 4xx status before anything of an answer."""
+    """The provider rejected it with a 4xx status before any part of an answer."""
 
     @property
     def is_unpriced(self) -> bool:
-        """Whether it may have cost something that nobody stated."""
+        """Whether it may have cost something, but no cost was stated."""
         if self.usage.cost_usd is not None or not self.has_left:
             return False
         return not (self.is_refused and self.usage == NO_USAGE)
@@ -115,34 +115,34 @@ class CallReport:
 
 @dataclass(frozen=True)
 class Completion:
-    """Text that a model gave."""
+    """A model's text."""
 
     text: str
     report: CallReport
     cut_by: ErrorKind | None = None
-    """Why the text ends before its end; None when it is whole."""
+    """Why the text is incomplete; None if it is complete."""
     is_refusal: bool = False
-    """The model declined, in words of its own."""
+    """The text is the model's own refusal."""
     is_thinking: bool = False
-    """The text is thinking that never came to an answer."""
+    """The text is thinking without an answer."""
 
     @property
     def shortfall(self) -> str | None:
-        """Why there would be more to say: `incomplete` (it broke off) or `length`."""
+        """Why the answer is not complete: `incomplete` (it broke off) or `length`, or None."""
         if self.cut_by is not None or self.report.finish_reason == CONTENT_FILTER:
             return "incomplete"
         return "length" if self.report.finish_reason == "length" else None
 
     @property
     def outcome(self) -> str:
-        """As `llm_calls.outcome` states it."""
+        """The value for `llm_calls.outcome`."""
         if self.shortfall == "incomplete":
             return "incomplete"
         return "refused" if self.is_refusal else "answered"
 
 
 class ModelError(Exception):
-    """One request failed before it showed any text."""
+    """A request failed before any text arrived."""
 
     def __init__(
         self,
@@ -151,25 +151,25 @@ class ModelError(Exception):
         *,
         retry_after: float | None = None,
         is_adapted: bool = False,
-        is_eaten: bool = False,
+        limit_used_by_thinking: bool = False,
     ) -> None:
         super().__init__(kind.value)
         self.kind = kind
         self.report = report
         self.retry_after = retry_after
         self.is_adapted = is_adapted
-        """The model refused a parameter that the next request will not have."""
-        self.is_eaten = is_eaten
-        """Thinking used up the limit before an answer began."""
+        """The model rejected a parameter; the next request will omit it."""
+        self.limit_used_by_thinking = limit_used_by_thinking
+        """Thinking used up the token limit before an answer began."""
 
 
-def as_word(stated: str) -> str:
-    """A name as the provider states it, fit for a column."""
-    return stated.encode("utf-8", "replace").decode().replace("\x00", "")[:LONGEST_WORD]
+def clean_name(stated: str) -> str:
+    """A name stated by the provider, cleaned for the database."""
+    return stated.encode("utf-8", "replace").decode().replace("\x00", "")[:MAX_NAME_CHARACTERS]
 
 
 def read_usage(raw: Any) -> Usage:
-    """What a `usage` object states; anything of another shape is unknown."""
+    """Parse a `usage` object; values of the wrong type are unknown."""
     usage = _mapping(raw)
     prompt = _mapping(usage.get("prompt_tokens_details"))
     completion = _mapping(usage.get("completion_tokens_details"))
@@ -188,11 +188,11 @@ def _mapping(raw: Any) -> dict[str, Any]:
 
 def _count(value: Any) -> int | None:
     is_count = isinstance(value, int) and not isinstance(value, bool)
-    return value if is_count and 0 <= value <= LARGEST_COUNT else None
+    return value if is_count and 0 <= value <= MAX_COUNT else None
 
 
 def _money(value: Any) -> Decimal | None:
-    """A cost as it was stated; None when no ledger could hold it."""
+    """A stated cost; None if it is out of range."""
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
         return None
     stated = str(value).strip()
@@ -204,4 +204,4 @@ def _money(value: Any) -> Decimal | None:
         return None
     if amount == 0:
         return Decimal(0)
-    return amount if SMALLEST_USD <= amount < MOST_USD else None
+    return amount if MIN_USD <= amount < MAX_USD else None

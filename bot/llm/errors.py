@@ -1,4 +1,4 @@
-"""What a provider says when it does not answer: its kind, its code, when to come back."""
+"""Parses a provider's error responses: kind, code, message, Retry-After."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bot.llm.completion import (
     read_usage,
 )
 
-LONGEST_MESSAGE = 300
+MAX_MESSAGE = 300
 CONTEXT_LENGTH = re.compile(
     r"context.{0,3}(length|window)|maximum context|too many tokens", re.IGNORECASE
 )
@@ -56,18 +56,18 @@ _BY_WORDS = tuple(
 )
 _CODE = re.compile(r"[\w.:/-]{1,64}", re.ASCII)
 _MILLISECONDS = 10**11
-"""A moment above this is not stated in seconds."""
+"""Timestamps above this are in milliseconds."""
 
 
 @dataclass(frozen=True)
-class Failure:
-    """One error as the provider stated it."""
+class ProviderFailure:
+    """An error response."""
 
     kind: ErrorKind
     status: int
-    """The HTTP status, or the code of an error that came under 200."""
-    words: str = ""
-    """All that was said, to be searched; never kept."""
+    """The HTTP status, or the error's code if the status was 200."""
+    text: str = ""
+    """The whole body, for matching only; never stored."""
     parameter: str | None = None
     code: str | None = None
     message: str | None = None
@@ -76,27 +76,27 @@ class Failure:
 
     @property
     def is_refusal(self) -> bool:
-        """Whether the provider did not begin to work."""
+        """Whether the provider rejected the request without processing it."""
         return 400 <= self.status < 500  # noqa: PLR2004 # the client's own class of errors
 
 
-def read_failure(
+def parse_failure(
     body: Any, *, status: int | None = None, headers: Mapping[str, str] | None = None
-) -> Failure:
-    """The failure in an error's body. `status`: HTTP's own; without one the code is taken."""
+) -> ProviderFailure:
+    """Parse an error body. Without a `status` it is derived from the body."""
     outer = body if isinstance(body, dict) else {}
     stated = outer.get("error") or body
     error = stated if isinstance(stated, dict) else {"message": stated}
     code = error.get("code", error.get("type"))
     more = error.get("metadata")
     metadata = more if isinstance(more, dict) else {}
-    words = stated if isinstance(stated, str) else json.dumps(stated, default=str)
-    number = status or _status_of(code, words)
-    kind = _kind(number, words)
-    return Failure(
+    text = stated if isinstance(stated, str) else json.dumps(stated, default=str)
+    number = status or _status_of(code, text)
+    kind = _kind(number, text)
+    return ProviderFailure(
         kind=kind,
         status=number,
-        words=words,
+        text=text,
         parameter=error["param"] if isinstance(error.get("param"), str) else None,
         code=_code(code),
         message=None if kind is ErrorKind.MODERATION else _sentence(error, metadata),
@@ -105,27 +105,27 @@ def read_failure(
     )
 
 
-def _status_of(code: Any, words: str) -> int:
-    """The status that an error under HTTP 200 means."""
+def _status_of(code: Any, text: str) -> int:
+    """The status equivalent to an error sent with HTTP 200."""
     if str(code).isascii() and str(code).isdigit() and len(str(code)) == 3:  # noqa: PLR2004 # digits of a status
         return int(code)
-    return next((status for status, said in _BY_WORDS if said.search(words)), 500)
+    return next((status for status, said in _BY_WORDS if said.search(text)), 500)
 
 
-def _kind(status: int, words: str) -> ErrorKind:
+def _kind(status: int, text: str) -> ErrorKind:
     kind = _BY_STATUS.get(status, ErrorKind.BAD_REQUEST)
-    if status in {400, 413, 422} and CONTEXT_LENGTH.search(words):
+    if status in {400, 413, 422} and CONTEXT_LENGTH.search(text):
         kind = ErrorKind.CONTEXT_LENGTH
-    elif status in {400, 403, 422, 451} and MODERATION.search(words):
+    elif status in {400, 403, 422, 451} and MODERATION.search(text):
         kind = ErrorKind.MODERATION
-    elif status in {400, 403, 422} and NO_MODEL.search(words):
+    elif status in {400, 403, 422} and NO_MODEL.search(text):
         kind = ErrorKind.NOT_FOUND
-    elif (status == 403 and NO_MONEY.search(words)) or (  # noqa: PLR2004 # forbidden
-        status == 429 and "insufficient_quota" in words  # noqa: PLR2004 # too many requests
+    elif (status == 403 and NO_MONEY.search(text)) or (  # noqa: PLR2004 # forbidden
+        status == 429 and "insufficient_quota" in text  # noqa: PLR2004 # too many requests
     ):
         kind = ErrorKind.PAYMENT
     elif status >= 500:  # noqa: PLR2004 # the server's own class of errors
-        is_long = CONTEXT_LENGTH.search(words)
+        is_long = CONTEXT_LENGTH.search(text)
         kind = ErrorKind.CONTEXT_LENGTH if is_long else ErrorKind.SERVER_ERROR
     return kind
 
@@ -136,14 +136,14 @@ def _code(stated: Any) -> str | None:
 
 
 def _sentence(error: dict[str, Any], metadata: dict[str, Any]) -> str | None:
-    # OpenRouter's own message is "Provider returned error"; the provider's is below it.
+    # OpenRouter's own message is "Provider returned error"; the provider's is nested in it.
     parts = [part for part in (error.get("message"), metadata.get("raw")) if isinstance(part, str)]
     sentence = ": ".join(parts).strip().replace("\x00", "")
-    return sentence.encode("utf-8", "replace").decode()[:LONGEST_MESSAGE] or None
+    return sentence.encode("utf-8", "replace").decode()[:MAX_MESSAGE] or None
 
 
 def _retry_after(headers: Mapping[str, str], metadata: dict[str, Any]) -> float | None:
-    """Seconds until the provider wants to be asked again."""
+    """Seconds to wait before the next request."""
     stated = headers.get("retry-after", "").strip()
     try:
         seconds = float(stated)

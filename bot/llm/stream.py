@@ -1,6 +1,6 @@
-"""One answer as a provider sends it: events or a whole body, text, thinking, usage, failure.
+"""Parses one answer line by line: text, thinking, usage and errors.
 
-Knows the format of OpenAI-compatible servers, no HTTP client and no clock.
+Understands event streams and whole JSON bodies of OpenAI-compatible servers.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ from bot.llm.completion import (
     ErrorKind,
     ModelError,
     Usage,
-    as_word,
+    clean_name,
     read_usage,
 )
-from bot.llm.errors import Failure, read_failure
-from bot.llm.thinking import keepable, shown_while_growing, split_thinking
+from bot.llm.errors import ProviderFailure, parse_failure
+from bot.llm.thinking import shown_while_growing, split_thinking, text_to_keep
 
-MOST_BODY_CHARACTERS = 8_000_000
+MAX_BODY_CHARACTERS = 8_000_000
 THINKING_FIELDS = ("reasoning", "reasoning_content", "reasoning_details")
 OTHER_FIELDS = ("tool_calls", "images", "audio")
 _FIELD = re.compile(r"(data|event|id|retry)(?::|$)|:")
 _INVISIBLE = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]*")
 
 
-class Sign(Enum):
-    """What a line said about the answer's progress."""
+class StreamProgress(Enum):
+    """The meaning of a line for the answer's progress."""
 
     NOTHING = auto()
     ALIVE = auto()
-    """A comment, thinking, or anything else that shows work."""
+    """A comment, thinking, or another sign of work."""
     TEXT = auto()
 
 
 class AnswerStream:
-    """What has arrived of one answer.
+    """The part of one answer that has arrived.
 
     Args:
-        secret: the key of the provider, never repeated in a report.
+        secret: the API key, removed from reports.
     """
 
     def __init__(self, secret: str = "") -> None:
@@ -56,12 +56,12 @@ class AnswerStream:
         self.model_used: str | None = None
         self.finish_reason: str | None = None
         self.usage: Usage = NO_USAGE
-        self.failure: Failure | None = None
+        self.failure: ProviderFailure | None = None
         self.has_thought = False
         self.is_done = False
-        """The provider said that nothing follows."""
+        """The provider said that the stream is complete."""
         self.shown = ""
-        """What of the text can be shown already."""
+        """The text that can be shown so far."""
         self.first_token_at: datetime | None = None
         self._secret = secret
         self._content = ""
@@ -73,47 +73,47 @@ class AnswerStream:
 
     @property
     def is_finished(self) -> bool:
-        """Whether only a statement of usage can follow."""
+        """Whether only usage can follow."""
         return self.is_done or self.finish_reason is not None
 
     @property
     def text(self) -> str:
-        """What the model wrote, its thinking in tags included."""
+        """The model's text, including thinking in tags."""
         return self._content if _is_visible(self._content) else self._refusal
 
-    def read_line(self, line: str) -> Sign:
-        """Take one line of the response."""
+    def read_line(self, line: str) -> StreamProgress:
+        """Parse one line of the response."""
         if self._body is not None:
             return self._read_body(line)
         if not line.strip():
-            # An event ended, and was not whole.
+            # The event ended before its JSON was complete.
             self._is_damaged |= bool(self._event)
             self._event = ""
-            return Sign.NOTHING
+            return StreamProgress.NOTHING
         line = line.removeprefix("\ufeff")
         if not _FIELD.match(line):
             self._body = []
             return self._read_body(line)
         if not line.startswith("data:"):
-            return Sign.ALIVE if line.startswith(":") else Sign.NOTHING
+            return StreamProgress.ALIVE if line.startswith(":") else StreamProgress.NOTHING
         return self._read_data(line.removeprefix("data:").removeprefix(" "))
 
-    def end(self) -> Sign:
-        """The response ended in order: only now a whole body can be read."""
+    def end(self) -> StreamProgress:
+        """Parse what is left when the response has ended, such as a JSON body."""
         self._is_damaged |= bool(self._event)
         if self._body is None:
-            return Sign.NOTHING
+            return StreamProgress.NOTHING
         body = _parsed("".join(self._body))
         self.is_done = isinstance(body, dict)
         return self._take(body)
 
-    def fail(self, failure: Failure) -> None:
-        """The provider answered with an error."""
+    def fail(self, failure: ProviderFailure) -> None:
+        """Record an error response."""
         self.failure = failure
         self.usage = self.usage.updated(failure.usage)
 
     def report(self) -> CallReport:
-        """What is known of the request by now."""
+        """The facts about the request so far."""
         failure = self.failure
         message = failure.message if failure else None
         if message and self._secret:
@@ -132,7 +132,7 @@ class AnswerStream:
         )
 
     def completion(self, broken_by: ErrorKind | None = None) -> Completion:
-        """The answer, when the response is over. `broken_by`: why the connection ended.
+        """The answer after the end of the response. `broken_by`: why the connection broke.
 
         Raises:
             ModelError: there is no text.
@@ -141,7 +141,7 @@ class AnswerStream:
         split = split_thinking(self.text)
         self.has_thought |= bool(split.thinking.strip())
         is_thinking = split.is_open and kind is None
-        text = keepable(self.text) if is_thinking else split.answer
+        text = text_to_keep(self.text) if is_thinking else split.answer
         if not _is_visible(text):
             raise self.error(kind or self._emptiness())
         return Completion(
@@ -153,13 +153,13 @@ class AnswerStream:
         )
 
     def error(self, kind: ErrorKind, *, is_adapted: bool = False) -> ModelError:
-        """The failure of this request, with all that is known of it."""
+        """The exception for this failed request."""
         return ModelError(
             kind,
             self.report(),
             retry_after=self.failure.retry_after if self.failure else None,
             is_adapted=is_adapted,
-            is_eaten=kind is ErrorKind.EMPTY
+            limit_used_by_thinking=kind is ErrorKind.EMPTY
             and self.finish_reason == "length"
             and self.has_thought,
         )
@@ -181,59 +181,59 @@ class AnswerStream:
     def _has_begun(self) -> bool:
         return bool(self.text) or self.has_thought or self.usage != NO_USAGE
 
-    def _read_body(self, line: str) -> Sign:
+    def _read_body(self, line: str) -> StreamProgress:
         self._body_characters += len(line)
-        if self._body is not None and self._body_characters <= MOST_BODY_CHARACTERS:
+        if self._body is not None and self._body_characters <= MAX_BODY_CHARACTERS:
             self._body.append(line + "\n")
-        return Sign.NOTHING
+        return StreamProgress.NOTHING
 
-    def _read_data(self, data: str) -> Sign:
+    def _read_data(self, data: str) -> StreamProgress:
         if data.strip() == "[DONE]":
             self.is_done = True
-            return Sign.ALIVE
-        # Usually whole; else the event's next line completes it.
+            return StreamProgress.ALIVE
+        # Usually complete; otherwise the event continues in the next line.
         whole = f"{self._event}\n{data}" if self._event else data
-        if len(whole) > MOST_BODY_CHARACTERS:
+        if len(whole) > MAX_BODY_CHARACTERS:
             self._is_damaged, self._event = True, ""
-            return Sign.NOTHING
+            return StreamProgress.NOTHING
         chunk = _parsed(whole)
         if chunk is None:
             self._event = whole
-            return Sign.NOTHING
+            return StreamProgress.NOTHING
         self._event = ""
         return self._take(chunk)
 
-    def _take(self, chunk: Any) -> Sign:
+    def _take(self, chunk: Any) -> StreamProgress:
         if not isinstance(chunk, dict):
             self._is_damaged = True
-            return Sign.NOTHING
+            return StreamProgress.NOTHING
         if isinstance(model := chunk.get("model"), str) and model:
-            self.model_used = as_word(model)
+            self.model_used = clean_name(model)
         if self.generation_id is None and isinstance(name := chunk.get("id"), str) and name:
-            self.generation_id = as_word(name)
+            self.generation_id = clean_name(name)
         if (usage := chunk.get("usage")) is not None:
             self.usage = self.usage.updated(read_usage(usage))
             self.has_thought |= bool(self.usage.reasoning_tokens)
-        sign = Sign.NOTHING
+        sign = StreamProgress.NOTHING
         choices = chunk.get("choices") or []
         if not isinstance(choices, list) or not all(isinstance(one, dict) for one in choices):
             self._is_damaged = True
-            return Sign.NOTHING
+            return StreamProgress.NOTHING
         for choice in choices[:1]:
             sign = self._take_choice(choice)
         if chunk.get("error") or chunk.get("object") == "error":
-            self.fail(read_failure({**chunk, "usage": None}))
+            self.fail(parse_failure({**chunk, "usage": None}))
         return sign
 
-    def _take_choice(self, choice: dict[str, Any]) -> Sign:
+    def _take_choice(self, choice: dict[str, Any]) -> StreamProgress:
         if isinstance(reason := choice.get("finish_reason"), str) and reason:
-            self.finish_reason = as_word(reason)
+            self.finish_reason = clean_name(reason)
         if choice.get("error"):
-            self.fail(read_failure({"error": choice["error"]}))
+            self.fail(parse_failure({"error": choice["error"]}))
         delta = choice.get("delta") or choice.get("message") or {}
         if not isinstance(delta, dict):
             self._is_damaged = True
-            return Sign.NOTHING
+            return StreamProgress.NOTHING
         thinks = any(delta.get(field) for field in THINKING_FIELDS)
         text, refusal, thinks_in_parts = _content(delta.get("content"))
         self.has_thought |= thinks or thinks_in_parts
@@ -242,15 +242,19 @@ class AnswerStream:
         if text or refusal:
             return self._grow(text, refusal)
         is_alive = thinks or thinks_in_parts or any(delta.get(field) for field in OTHER_FIELDS)
-        return Sign.ALIVE if is_alive else Sign.NOTHING
+        return StreamProgress.ALIVE if is_alive else StreamProgress.NOTHING
 
-    def _grow(self, text: str, refusal: str) -> Sign:
+    def _grow(self, text: str, refusal: str) -> StreamProgress:
         if self._is_damaged:
-            return Sign.ALIVE  # what follows a hole is not the answer
+            return StreamProgress.ALIVE  # text after a gap is not part of the answer
         self._content = _joined(self._content, text)
         self._refusal = _joined(self._refusal, refusal)
         before, self.shown = self.shown, shown_while_growing(_without_half(self.text))
-        return Sign.TEXT if self.shown != before and _is_visible(self.shown) else Sign.ALIVE
+        return (
+            StreamProgress.TEXT
+            if self.shown != before and _is_visible(self.shown)
+            else StreamProgress.ALIVE
+        )
 
 
 def _parsed(text: str) -> Any:
@@ -261,7 +265,7 @@ def _parsed(text: str) -> Any:
 
 
 def _content(content: Any) -> tuple[str, str, bool]:
-    """Text, refusal, and whether there was thinking, of a content in any of its shapes."""
+    """Text, refusal and whether there was thinking, from content of any known type."""
     if isinstance(content, str):
         return content, "", False
     parts = content if isinstance(content, list) else [content]
@@ -281,7 +285,7 @@ def _content(content: Any) -> tuple[str, str, bool]:
 
 
 def _joined(text: str, more: str) -> str:
-    """A character that was split over two chunks as surrogates becomes one again."""
+    """Concatenate, merging a surrogate pair that was split over two chunks."""
     if not (text and more and _is_high(text[-1]) and "\udc00" <= more[0] <= "\udfff"):
         return text + more
     whole = (text[-1] + more[0]).encode("utf-16-le", "surrogatepass").decode("utf-16-le")

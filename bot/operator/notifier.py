@@ -1,7 +1,7 @@
-"""Tells the operator what the pipelines have written down: the digest and its notices.
+"""Sends the operator's messages that the pipelines wrote: the digest and notices.
 
-An entry is claimed before Telegram is asked. What was claimed and never confirmed may have
-arrived: it is sent once more, and says so. Knows no number in it.
+A message is claimed before it is sent. One that was claimed and never confirmed may have
+arrived: it is sent once more, with a note that says so.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from sqlalchemy import text
 
 from bot.i18n import Translator
 from bot.telegram.chart import draw_days
-from bot.telegram.sender import Outbox
+from bot.telegram.sender import MessageSender
 from bot.turns.responder import UndeliverableError
 from common.log import get_logger
 from common.postgres import DRIVER_ERRORS, Sessions, transaction
 
-MOST_ATTEMPTS = 2
-LONGEST_CAPTION = 1024
-LOOK_SECONDS = 15.0
-# Longer than the sender tries.
+MAX_ATTEMPTS = 2
+MAX_CAPTION_CHARACTERS = 1024
+POLL_SECONDS = 15.0
+# `resend_after` is longer than the sender retries.
 CLAIM = text("""
 UPDATE outbox SET claimed_at = now(), attempts = attempts + 1
 WHERE id = (
@@ -43,26 +43,26 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One claimed message."""
+class OutboxMessage:
+    """A claimed message."""
 
     id: int
     key: str
     payload: dict[str, Any]
     attempts: int
 
-    def words(self, _: Translator) -> str:
-        """As the pipelines wrote them."""
-        words = str(self.payload["text"])
+    def text(self, _: Translator) -> str:
+        """The text as the pipelines wrote it."""
+        text = str(self.payload["text"])
         again = _("This may have reached you before.")
-        return f"{again}\n\n{words}" if self.attempts > 1 else words
+        return f"{again}\n\n{text}" if self.attempts > 1 else text
 
 
-class OperatorMail:
-    """Sends entries to one chat, oldest first, until cancelled.
+class OperatorNotifier:
+    """Sends messages to one chat, oldest first, until cancelled.
 
     Args:
-        patience_seconds: after how long an unconfirmed entry is sent again.
+        resend_seconds: when an unconfirmed message is sent again.
     """
 
     def __init__(
@@ -70,20 +70,20 @@ class OperatorMail:
         chat_id: int,
         *,
         sessions: Sessions,
-        outbox: Outbox,
+        sender: MessageSender,
         translate: Translator,
-        look_seconds: float = LOOK_SECONDS,
-        patience_seconds: float = 1800.0,
+        poll_seconds: float = POLL_SECONDS,
+        resend_seconds: float = 1800.0,
     ) -> None:
         self._chat_id = chat_id
         self._sessions = sessions
-        self._outbox = outbox
+        self._sender = sender
         self._translate = translate
-        self._look_seconds = look_seconds
-        self._patience_seconds = patience_seconds
+        self._poll_seconds = poll_seconds
+        self._resend_seconds = resend_seconds
 
     async def run(self) -> None:
-        """Look for entries for ever."""
+        """Poll for messages until cancelled."""
         while True:
             try:
                 while await self.send_one():
@@ -91,47 +91,47 @@ class OperatorMail:
                 async with transaction(self._sessions) as session:
                     await session.execute(FORGET)
             except DRIVER_ERRORS as error:
-                log.warning("operator's messages not read", cause=type(error).__name__)
-            await asyncio.sleep(self._look_seconds)
+                log.warning("operator_outbox_read_failed", cause=type(error).__name__)
+            await asyncio.sleep(self._poll_seconds)
 
     async def send_one(self) -> bool:
-        """Send the oldest entry; False when there is none."""
+        """Send the oldest message; False if there is none."""
         entry = await self._claim()
         if entry is None:
             return False
         try:
             await self._send(entry)
         except UndeliverableError as error:
-            log.warning("operator not reached", entry=entry.key, cause=str(error))
+            log.warning("operator_not_notified", entry=entry.key, cause=str(error))
             return True
         async with transaction(self._sessions) as session:
             await session.execute(CONFIRM, {"id": entry.id})
-        log.info("operator told", entry=entry.key)
+        log.info("operator_notified", entry=entry.key)
         return True
 
-    async def _claim(self) -> Entry | None:
+    async def _claim(self) -> OutboxMessage | None:
         async with transaction(self._sessions) as session:
             row = (
                 await session.execute(
-                    CLAIM, {"most": MOST_ATTEMPTS, "patience": self._patience_seconds}
+                    CLAIM, {"most": MAX_ATTEMPTS, "patience": self._resend_seconds}
                 )
             ).one_or_none()
-        return Entry(*row) if row else None
+        return OutboxMessage(*row) if row else None
 
-    async def _send(self, entry: Entry) -> None:
+    async def _send(self, entry: OutboxMessage) -> None:
         is_group = self._chat_id < 0
         chart = entry.payload.get("chart")
-        words = entry.words(self._translate)
+        text = entry.text(self._translate)
         if chart:
             days = [(date.fromisoformat(day), int(count)) for day, count in chart["days"]]
             picture = BufferedInputFile(
                 await draw_days(days, title=chart["title"]), filename="digest.png"
             )
-            fits = len(words) <= LONGEST_CAPTION
-            photo = SendPhoto(chat_id=self._chat_id, photo=picture, caption=words if fits else None)
-            await self._outbox.send(photo, is_group=is_group)
+            fits = len(text) <= MAX_CAPTION_CHARACTERS
+            photo = SendPhoto(chat_id=self._chat_id, photo=picture, caption=text if fits else None)
+            await self._sender.send(photo, is_group=is_group)
             if fits:
                 return
-        await self._outbox.send(
-            SendMessage(chat_id=self._chat_id, text=words[:4096]), is_group=is_group
+        await self._sender.send(
+            SendMessage(chat_id=self._chat_id, text=text[:4096]), is_group=is_group
         )

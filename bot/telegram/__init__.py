@@ -1,1 +1,1 @@
-"""Speaks to Telegram: reads its updates, sends within its limits."""
+"""Telegram's Bot API: parses updates, sends within the rate limits."""

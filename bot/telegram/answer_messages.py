@@ -1,7 +1,4 @@
-"""The messages of one answer: they appear while it grows, and are completed at its end.
-
-Knows Telegram's methods; what is answered, and why, it does not.
-"""
+"""The Telegram messages of one answer: previewed while it is generated, then completed."""
 
 from __future__ import annotations
 
@@ -17,21 +14,21 @@ from aiogram.methods import (
 )
 from aiogram.types import InlineKeyboardMarkup, LinkPreviewOptions, ReplyParameters
 
-from bot.formatting.render import Part, shorter_parts, without_entities
-from bot.metrics import Metrics
-from bot.telegram.send_limits import Waited
+from bot.formatting.render import MessagePart, shorter_parts, without_entities
+from bot.metrics import BotMetrics
+from bot.telegram.send_limits import WaitTimes
 from bot.telegram.sender import (
-    GoneMessageError,
-    Outbox,
-    RefusedTextError,
+    MarkupRefusedError,
+    MessageGoneError,
+    MessageSender,
     TooLongError,
-    Tried,
+    TrySendResult,
 )
-from bot.telegram.updates import Place
+from bot.telegram.updates import Chat
 from bot.turns.responder import Delivery, UndeliverableError
 from common.log import get_logger
 
-_REFUSALS = (RefusedTextError, TooLongError, UndeliverableError)
+_REFUSALS = (MarkupRefusedError, TooLongError, UndeliverableError)
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 
 log = get_logger(__name__)
@@ -40,13 +37,13 @@ log = get_logger(__name__)
 @dataclass
 class _Shown:
     message_id: int
-    part: Part
+    part: MessagePart
 
 
 @dataclass
-class _Cost:
+class _Totals:
     parts: int = 0
-    waited: Waited = field(default_factory=Waited)
+    waited: WaitTimes = field(default_factory=WaitTimes)
 
     def delivery(self) -> Delivery:
         return Delivery(
@@ -57,49 +54,49 @@ class _Cost:
 
 
 class AnswerMessages:
-    """One answer in one place.
+    """One answer in one chat.
 
     Args:
-        reply_to: the message that the first one replies to.
+        reply_to: the message that the first message replies to.
         draft_id: the same for all drafts of one answer; not zero.
     """
 
     def __init__(
         self,
-        place: Place,
+        chat: Chat,
         *,
-        outbox: Outbox,
-        metrics: Metrics,
+        sender: MessageSender,
+        metrics: BotMetrics,
         reply_to: int | None,
         draft_id: int,
     ) -> None:
-        self._place = place
-        self._thread_id = place.thread_id or None
-        self._outbox = outbox
+        self._chat = chat
+        self._thread_id = chat.thread_id or None
+        self._sender = sender
         self._metrics = metrics
         self._reply_to = reply_to
         self._draft_id = draft_id
         self._shown: list[_Shown] = []
-        self._draft: Part | None = None
+        self._draft: MessagePart | None = None
         self._is_preview_over = False
 
     @property
     def has_drafts(self) -> bool:
-        """Whether the last part is shown as a draft while it grows, and not as a message."""
-        return self._place.is_private and self._outbox.takes_drafts(
-            self._place.chat_id, self._thread_id
+        """Whether the unfinished last part is shown as a draft rather than a message."""
+        return self._chat.is_private and self._sender.takes_drafts(
+            self._chat.chat_id, self._thread_id
         )
 
-    async def grow(self, parts: list[Part]) -> None:
-        """Take one step towards these parts, if it holds up nobody: a message, an edit, a draft.
+    async def advance(self, parts: list[MessagePart]) -> None:
+        """Send one message, edit or draft towards these parts, unless it would delay other sends.
 
-        Parts before the last are complete: they become messages and stay.
+        Parts before the last are complete and become messages.
         """
         shown = self._shown
         if self._is_preview_over or len(shown) > len(parts):
             return
         if shown and shown[-1].part != parts[len(shown) - 1]:
-            await self._grow_message(shown[-1], parts[len(shown) - 1])
+            await self._edit_preview(shown[-1], parts[len(shown) - 1])
         elif len(shown) < len(parts):
             part = parts[len(shown)]
             is_last = len(shown) == len(parts) - 1
@@ -108,84 +105,84 @@ class AnswerMessages:
             await self._begin_message(part)
 
     async def complete(
-        self, parts: list[Part], keyboard: InlineKeyboardMarkup | None = None
+        self, parts: list[MessagePart], keyboard: InlineKeyboardMarkup | None = None
     ) -> Delivery:
-        """Make the messages these parts.
+        """Send and edit messages until they equal these parts.
 
         Raises:
-            UndeliverableError: the chat does not take them.
+            UndeliverableError: the chat refuses them.
         """
-        cost = _Cost()
+        totals = _Totals()
         shown = list(self._shown)
         for number, part in enumerate(parts):
             is_last = number == len(parts) - 1
             message = shown[number] if number < len(shown) else None
-            await self._put(part, cost, message, keyboard if is_last else None)
+            await self._put(part, totals, message, keyboard if is_last else None)
         for message in shown[len(parts) :]:
-            await self._outbox.try_send(
-                DeleteMessage(chat_id=self._place.chat_id, message_id=message.message_id)
+            await self._sender.try_send(
+                DeleteMessage(chat_id=self._chat.chat_id, message_id=message.message_id)
             )
-        return cost.delivery()
+        return totals.delivery()
 
-    # While it grows.
+    # Previews.
 
-    async def _show_draft(self, part: Part) -> bool:
-        """Whether drafts are still to be tried here."""
-        if part == self._draft or not self._outbox.may_preview(self._place.chat_id):
+    async def _show_draft(self, part: MessagePart) -> bool:
+        """Send a draft; False if drafts are refused here."""
+        if part == self._draft or not self._sender.may_preview(self._chat.chat_id):
             return True
-        tried = await self._outbox.try_send(
+        tried = await self._sender.try_send(
             SendMessageDraft(
-                chat_id=self._place.chat_id,
+                chat_id=self._chat.chat_id,
                 message_thread_id=self._thread_id,
                 draft_id=self._draft_id,
                 text=part.text,
                 entities=list(part.entities) or None,
             )
         )
-        if tried is Tried.SENT:
+        if tried is TrySendResult.SENT:
             self._draft = part
-        return tried is not Tried.REFUSED
+        return tried is not TrySendResult.REFUSED
 
-    async def _grow_message(self, message: _Shown, part: Part) -> None:
+    async def _edit_preview(self, message: _Shown, part: MessagePart) -> None:
         if not self._may_send():
             return
-        tried = await self._outbox.try_send(self._edit(part, message.message_id))
-        if tried is Tried.SENT:
+        tried = await self._sender.try_send(self._edit(part, message.message_id))
+        if tried is TrySendResult.SENT:
             message.part = part
-        self._is_preview_over = tried is Tried.REFUSED
+        self._is_preview_over = tried is TrySendResult.REFUSED
 
-    async def _begin_message(self, part: Part) -> None:
+    async def _begin_message(self, part: MessagePart) -> None:
         if not self._may_send():
             return
-        # Shielded: a message that Telegram has accepted must be known, or it would stay half.
+        # Shielded: if Telegram accepts the message, its id must be known to complete it later.
         sending = asyncio.ensure_future(self._send(part))
         try:
             await asyncio.shield(sending)
         except asyncio.CancelledError:
-            with contextlib.suppress(*_REFUSALS):  # the end of the answer meets it again
+            with contextlib.suppress(*_REFUSALS):  # `complete` will meet the same error
                 await sending
             raise
         except _REFUSALS as error:
-            log.info("answer not shown while it grows", cause=type(error).__name__)
+            log.info("answer preview failed", cause=type(error).__name__)
             self._is_preview_over = True
 
     def _may_send(self) -> bool:
-        return self._outbox.may_preview(
-            self._place.chat_id, is_group=not self._place.is_private, counts=True
+        return self._sender.may_preview(
+            self._chat.chat_id, is_group=not self._chat.is_private, counts_for_chat=True
         )
 
-    # At the end.
+    # The complete answer.
 
     async def _put(
         self,
-        part: Part,
-        cost: _Cost,
+        part: MessagePart,
+        totals: _Totals,
         message: _Shown | None,
         keyboard: InlineKeyboardMarkup | None,
     ) -> None:
         try:
-            cost.waited += await self._edit_or_send(part, message, keyboard)
-        except RefusedTextError as error:
+            totals.waited += await self._edit_or_send(part, message, keyboard)
+        except MarkupRefusedError as error:
             pieces = without_entities(part)
             if not part.entities:
                 raise UndeliverableError("undeliverable", is_refusal=True) from error
@@ -194,31 +191,35 @@ class AnswerMessages:
             if len(pieces) == 1:
                 raise UndeliverableError("undeliverable", is_refusal=True) from error
         else:
-            cost.parts += 1
+            totals.parts += 1
             return
         for number, piece in enumerate(pieces):
             is_last = number == len(pieces) - 1
-            await self._put(piece, cost, None if number else message, keyboard if is_last else None)
+            await self._put(
+                piece, totals, None if number else message, keyboard if is_last else None
+            )
 
     async def _edit_or_send(
-        self, part: Part, message: _Shown | None, keyboard: InlineKeyboardMarkup | None
-    ) -> Waited:
+        self, part: MessagePart, message: _Shown | None, keyboard: InlineKeyboardMarkup | None
+    ) -> WaitTimes:
         if message is None:
             return await self._send(part, keyboard)
         if message.part == part and keyboard is None:
-            return Waited()
+            return WaitTimes()
         edit = self._edit(part, message.message_id, keyboard)
         try:
-            edited = await self._outbox.send(edit, is_group=not self._place.is_private)
-        except GoneMessageError:
+            edited = await self._sender.send(edit, is_group=not self._chat.is_private)
+        except MessageGoneError:
             return await self._send(part, keyboard)
         return edited.waited
 
     # Requests.
 
-    async def _send(self, part: Part, keyboard: InlineKeyboardMarkup | None = None) -> Waited:
+    async def _send(
+        self, part: MessagePart, keyboard: InlineKeyboardMarkup | None = None
+    ) -> WaitTimes:
         method = SendMessage(
-            chat_id=self._place.chat_id,
+            chat_id=self._chat.chat_id,
             message_thread_id=self._thread_id,
             text=part.text,
             entities=list(part.entities) or None,
@@ -230,7 +231,7 @@ class AnswerMessages:
                 else None
             ),
         )
-        sent = await self._outbox.send(method, is_group=not self._place.is_private)
+        sent = await self._sender.send(method, is_group=not self._chat.is_private)
         self._metrics.messages_sent.inc()
         if sent.left_topic:
             self._thread_id = None
@@ -239,10 +240,10 @@ class AnswerMessages:
         return sent.waited
 
     def _edit(
-        self, part: Part, message_id: int, keyboard: InlineKeyboardMarkup | None = None
+        self, part: MessagePart, message_id: int, keyboard: InlineKeyboardMarkup | None = None
     ) -> EditMessageText:
         return EditMessageText(
-            chat_id=self._place.chat_id,
+            chat_id=self._chat.chat_id,
             message_id=message_id,
             text=part.text,
             entities=list(part.entities) or None,

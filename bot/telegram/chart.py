@@ -1,4 +1,4 @@
-"""A small picture of somebody's days. Drawn in a thread; the library is imported when needed."""
+"""Draws a bar chart of days in a thread; the library is imported on first use."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _ONE_AT_A_TIME = asyncio.Semaphore(1)
 
 
 async def draw_days(days: Sequence[tuple[date, int]], *, title: str) -> bytes:
-    """A PNG with one bar per day, off the event loop."""
+    """A PNG with one bar per day."""
     async with _ONE_AT_A_TIME:
         return await asyncio.to_thread(_draw, days, title)
 
 
 def _draw(days: Sequence[tuple[date, int]], title: str) -> bytes:
-    # 40 MiB and half a second that most processes never need.
+    # Imported here: 40 MiB and half a second that most processes never need.
     from matplotlib.figure import Figure  # noqa: PLC0415
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
 

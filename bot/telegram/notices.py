@@ -1,4 +1,4 @@
-"""The words for what went wrong, in the person's language. Knows no transport."""
+"""Texts for failures and refusals, in the user's language."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from bot.i18n import Translator
 from bot.turns.responder import Notice, Refusal
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
-LONGEST_WAIT_SECONDS = 30 * DAY
+MAX_WAIT_SECONDS = 30 * DAY
 SOON_SECONDS = MINUTE
-"""Up to this long the usual words will do."""
+"""Shorter waits are not stated."""
 
 
 def notice_text(notice: Notice, _: Translator, *, seconds: float | None = None) -> str:
-    """What a person is told about an answer that is missing or not whole.
+    """The text about a missing or incomplete answer.
 
-    `seconds`: after which asking again may help.
+    `seconds`: when it is worth asking again.
     """
     if notice in {Notice.RATE_LIMITED, Notice.FAILED} and seconds and seconds > SOON_SECONDS:
         return _("⚠️ The model cannot answer now. Please try again {time}.", time=_time(seconds, _))
     texts = {
         Notice.INCOMPLETE: _("⚠️ The answer broke off here. Use /redo to ask again."),
-        Notice.LENGTH: _("✂️ The answer reached its length limit. Write “continue” to read on."),
+        Notice.LENGTH: _("✂️ The answer reached its length limit. Send “continue” to read on."),
         Notice.STOPPED: _("⏹ Stopped."),
         Notice.INTERRUPTED: _(
             "⚠️ The bot was restarted while answering. Please send your message again."
@@ -45,14 +45,14 @@ def notice_text(notice: Notice, _: Translator, *, seconds: float | None = None) 
 
 
 def _time(seconds: float, _: Translator) -> str:
-    """As in "in 2 hours"; rounded up, so that nobody comes too early."""
+    """As in "in 2 hours"; rounded up."""
     unit = next((unit for unit in (DAY, HOUR) if seconds > unit), MINUTE)
-    whole = ceil(min(seconds, LONGEST_WAIT_SECONDS) / unit) * unit
+    whole = ceil(min(seconds, MAX_WAIT_SECONDS) / unit) * unit
     return format_timedelta(timedelta(seconds=whole), add_direction=True, locale=_.locale)
 
 
 def unreachable_text(_: Translator) -> str:
-    """What a person is told in private when their group takes no message of the bot."""
+    """The private text to a user whose group refuses the bot's messages."""
     return _(
         "⚠️ I could not send my answer to the group: I may not write there, or its topic is closed."
         " Please ask an admin to let me write."
@@ -60,10 +60,10 @@ def unreachable_text(_: Translator) -> str:
 
 
 def refusal_text(refusal: Refusal, _: Translator) -> str:  # noqa: PLR0911 # one for each reason
-    """Why a message is not answered, and what to do."""
+    """Why a message is not answered, and what to do about it."""
     match refusal.reason:
         case "access":
-            return _("🔒 This bot answers invited people only. Ask its owner for access.")
+            return _("🔒 This bot is for invited users only. Ask its owner for access.")
         case "rate_limit":
             return _.plural(
                 "⏳ Too many messages. Try again in {count} second.",
@@ -71,11 +71,13 @@ def refusal_text(refusal: Refusal, _: Translator) -> str:  # noqa: PLR0911 # one
                 max(round(refusal.retry_seconds or 1), 1),
             )
         case "daily_messages" | "daily_usd":
-            return _("⛔ Your limit for today is used up. It starts anew tomorrow. See /usage.")
+            return _("⛔ You have reached your limit for today. It resets tomorrow. See /usage.")
         case "monthly_messages" | "monthly_usd":
-            return _("⛔ Your limit for this month is used up. See /usage.")
+            return _("⛔ You have reached your limit for this month. See /usage.")
         case "unpriced":
-            return _("⛔ This model's price is not known, so it cannot be used within a budget.")
+            return _(
+                "⛔ The price of this model is unknown, so it cannot be used with a spending limit."
+            )
         case "undeliverable":
             return _(
                 "⚠️ My last answers could not be delivered here. If you can read this, please send"

@@ -1,7 +1,7 @@
-"""Parses what Telegram sends as far as the bot needs it.
+"""Parses updates leniently.
 
-A field beside the point that cannot be parsed (a forward without a name, a poll of an older
-server) is left out; what the bot needs must be whole.
+An optional field that cannot be parsed (a forward without a name, a poll of an older server) is
+dropped; the fields that the bot needs must be valid.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from aiogram.types import Update
 from pydantic import ValidationError
 
 MAX_ROUNDS = 12
-"""Each leaves out at least one field; a field that was required takes its surroundings along."""
+"""Each round drops at least one field, or its parent if the field is required."""
 DEFAULTS: dict[str, Any] = {"first_name": "", "is_bot": False, "date": 0}
-"""What stands for a field that the bot can do without and the library cannot."""
+"""Values for fields that the library requires and the bot does not."""
 NEEDED = frozenset({"message_id", "from", "chat", "text", "caption", "data", "id"})
-"""Fields of an event that are never left out."""
+"""Fields of an event that are never dropped."""
 EVENT_DEPTH = 2
 
 Path = tuple[str | int, ...]
 
 
-def parse(raw: Any, bot: Bot) -> Update:
+def parse_update(raw: Any, bot: Bot) -> Update:
     """One raw update, bound to the bot.
 
     Raises:
-        ValidationError: something that the bot needs cannot be parsed.
+        ValidationError: a field that the bot needs cannot be parsed.
     """
     try:
         return Update.model_validate(raw, context={"bot": bot})
@@ -41,7 +41,7 @@ def parse(raw: Any, bot: Bot) -> Update:
     for _ in range(MAX_ROUNDS):
         fills, drops = set(), set()
         for each in problem.errors(include_url=False, include_input=False, include_context=False):
-            path, field = _place_of(usable, each["loc"])
+            path, field = _location_of(usable, each["loc"])
             if each["type"] == "missing" and field in DEFAULTS:
                 fills.add((*path, field))
             elif path and path[-1] in DEFAULTS:
@@ -50,7 +50,7 @@ def parse(raw: Any, bot: Bot) -> Update:
                 raise first
             else:
                 drops.add(path)
-        _mend(usable, fills, drops)
+        _repair(usable, fills, drops)
         try:
             return Update.model_validate(usable, context={"bot": bot})
         except ValidationError as error:
@@ -58,11 +58,11 @@ def parse(raw: Any, bot: Bot) -> Update:
     raise first
 
 
-def _place_of(raw: Any, location: tuple[str | int, ...]) -> tuple[Path, str | int]:
-    """The innermost part of the update that an error is about, and what the error names in it."""
+def _location_of(raw: Any, location: tuple[str | int, ...]) -> tuple[Path, str | int]:
+    """The path of the innermost existing value that an error is about, and the field it names."""
     path: list[str | int] = []
     for step in location:
-        # The names of alternatives stand in the location too, and are no part of the update.
+        # The location also contains names of union members, which are not part of the update.
         is_there = (isinstance(raw, dict) and step in raw) or (
             isinstance(raw, list) and isinstance(step, int) and step < len(raw)
         )
@@ -72,12 +72,12 @@ def _place_of(raw: Any, location: tuple[str | int, ...]) -> tuple[Path, str | in
     return tuple(path), location[-1]
 
 
-def _mend(raw: Any, fills: set[Path], drops: set[Path]) -> None:
+def _repair(raw: Any, fills: set[Path], drops: set[Path]) -> None:
     for path in fills:
-        place = _inside(raw, path[:-1])
-        if isinstance(place, dict):
-            place[path[-1]] = DEFAULTS[str(path[-1])]
-    # From the end, so that a place in a list stays the place that was meant.
+        parent = _inside(raw, path[:-1])
+        if isinstance(parent, dict):
+            parent[path[-1]] = DEFAULTS[str(path[-1])]
+    # From the end, so that list indexes stay valid.
     for path in sorted(drops, key=lambda each: [str(step).zfill(6) for step in each], reverse=True):
         del _inside(raw, path[:-1])[path[-1]]
 

@@ -1,41 +1,38 @@
-"""Chats that take no messages: after some refusals in a row no answer is paid for there.
-
-Kept in PostgreSQL, so that a restart forgets none of it. Knows no transport.
-"""
+"""Counts chats' refusals of messages: after some in a row, no answer is generated for the chat."""
 
 from __future__ import annotations
 
-from bot.db.retry import persist
+from bot.db.retry import retry_write
 from bot.db.sql import statement
 from common.postgres import Sessions, transaction
 from common.sealing import Vault
 
 
 class ChatRefusals:
-    """Counts the refusals of each chat since the last message that it took."""
+    """Counts the refusals of each chat since its last delivered message, in PostgreSQL."""
 
     def __init__(self, bot_id: int, *, sessions: Sessions, vault: Vault) -> None:
         self._bot_id = bot_id
         self._sessions = sessions
         self._vault = vault
         self._counted: set[bytes] | None = None
-        """Chats with a count, as far as this process knows; None: not read yet."""
+        """Chats with a count known to this process; None: not loaded yet."""
 
-    async def refused(self, chat_id: int) -> int:
-        """An answer was refused there; returns how many in a row, within an hour."""
+    async def record_refusal(self, chat_id: int) -> int:
+        """Count a refused answer; return how many in a row, within an hour."""
         chat = self._vault.lookup("chat", chat_id)
-        count = await persist(lambda: self._count(chat))
+        count = await retry_write(lambda: self._count(chat))
         if self._counted is not None:
             self._counted.add(chat)
         return count
 
-    async def delivered(self, chat_id: int, *, is_counted: bool = False) -> None:
-        """A message arrived there. `is_counted`: the ledger says so, whoever counted."""
+    async def record_delivery(self, chat_id: int, *, is_counted: bool = False) -> None:
+        """Clear the count after a delivery. `is_counted`: another process may have counted."""
         if self._counted is None:
-            self._counted = await persist(self._read)
+            self._counted = await retry_write(self._read)
         chat = self._vault.lookup("chat", chat_id)
         if is_counted or chat in self._counted:
-            await persist(lambda: self._clear(chat))
+            await retry_write(lambda: self._clear(chat))
             self._counted.discard(chat)
 
     async def _count(self, chat: bytes) -> int:

@@ -1,7 +1,4 @@
-"""Telegram's limits: how fast the bot may send, in all, to one chat, to one group.
-
-Knows times and chat ids, nothing about messages.
-"""
+"""Limits the send rate as Telegram demands: in total, per chat and per group."""
 
 from __future__ import annotations
 
@@ -10,39 +7,39 @@ from collections import deque
 from dataclasses import dataclass, field
 
 GROUP_WINDOW_SECONDS = 60.0
-REMEMBERED_CHATS = 5_000
+MAX_REMEMBERED_CHATS = 5_000
 SEVERAL_CHATS = 3
 LIMITED_TOGETHER_SECONDS = 10.0
-"""So many chats limited within so long: the limit is the bot's, not theirs."""
+"""If this many chats are limited within this time, the limit applies to the whole bot."""
 
 
 @dataclass(frozen=True)
-class Waited:
-    """Seconds before a send: those that Telegram asked for, and the bot's own pacing."""
+class WaitTimes:
+    """Seconds that a send waited: on Telegram's demand (429), and for the bot's own limits."""
 
     flood_seconds: float = 0.0
     pacing_seconds: float = 0.0
 
-    def __add__(self, other: Waited) -> Waited:
-        return Waited(
+    def __add__(self, other: WaitTimes) -> WaitTimes:
+        return WaitTimes(
             self.flood_seconds + other.flood_seconds, self.pacing_seconds + other.pacing_seconds
         )
 
 
 @dataclass
-class _ChatPace:
+class _ChatState:
     next_at: float = 0.0
     paused_until: float = 0.0
     in_window: deque[float] = field(default_factory=deque)
     order: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Sends to one chat get their moments in the order in which they asked."""
+    """Sends to one chat are served in the order of their requests."""
 
 
-class Pace:
-    """Gives every send its moment.
+class SendRateLimiter:
+    """Delays sends.
 
     Args:
-        per_second: sends in all.
+        per_second: sends in total.
         chat_interval_seconds: between two sends to one chat.
         group_per_minute: sends to one group within any minute.
     """
@@ -56,11 +53,11 @@ class Pace:
         self._next_at = 0.0
         self._paused_until = 0.0
         self._limited: dict[int, tuple[float, float]] = {}
-        """Of each chat that was limited lately: when, and until when."""
-        self._chats: dict[int, _ChatPace] = {}
+        """When each recently limited chat was limited, and until when."""
+        self._chats: dict[int, _ChatState] = {}
 
-    async def turn(self, chat_id: int, *, is_group: bool) -> Waited:
-        """Wait until a message may go to this chat."""
+    async def acquire(self, chat_id: int, *, is_group: bool) -> WaitTimes:
+        """Wait until a message may be sent to this chat."""
         clock = asyncio.get_running_loop().time
         began = clock()
         chat = self._chat(chat_id)
@@ -78,10 +75,10 @@ class Pace:
                 await asyncio.sleep(pause)
         total = clock() - began
         flood = min(max(self._paused(chat) - began, 0.0), total)
-        return Waited(flood, total - flood)
+        return WaitTimes(flood, total - flood)
 
-    async def _wait_for_chat(self, chat: _ChatPace, *, is_group: bool) -> None:
-        """The chat's own slot first: a waiting chat must not hold a slot of all chats."""
+    async def _wait_for_chat(self, chat: _ChatState, *, is_group: bool) -> None:
+        """Wait for the chat's own limits first: a waiting chat must not hold a global slot."""
         clock = asyncio.get_running_loop().time
         while True:
             at = max(clock(), chat.next_at, self._paused(chat))
@@ -91,22 +88,24 @@ class Pace:
                 return
             await asyncio.sleep(at - clock())
 
-    def try_now(self, chat_id: int, *, is_group: bool = False, counts: bool = False) -> bool:
-        """Whether something that may be left out can go this moment; takes the slot if so.
+    def try_acquire(
+        self, chat_id: int, *, is_group: bool = False, counts_for_chat: bool = False
+    ) -> bool:
+        """Take a slot for something optional if one is free now.
 
         Args:
-            chat_id: where it goes.
+            chat_id: the receiving chat.
             is_group: whether the group's limit applies.
-            counts: it counts against the chat's own limits (an edit does, a draft does not).
+            counts_for_chat: an edit counts against the chat's own limits, a draft does not.
         """
         now = asyncio.get_running_loop().time()
         chat = self._chat(chat_id)
         if now < self._paused(chat) or now < self._next_at:
             return False
-        if counts:
+        if counts_for_chat:
             if now < chat.next_at:
                 return False
-            # The last quarter of a group's minute is kept for answers.
+            # The last quarter of a group's limit is reserved for answers.
             if is_group and self._used(chat, now) >= self._group_per_minute * 3 // 4:
                 return False
             chat.next_at = now + self._chat_interval
@@ -115,15 +114,15 @@ class Pace:
         self._next_at = max(now, self._next_at) + self._interval
         return True
 
-    def sent(self, chat_id: int) -> None:
-        """A send has arrived: the chat's interval counts from now, however long it travelled."""
+    def record_sent(self, chat_id: int) -> None:
+        """Restart the chat's interval when a send was delivered."""
         chat = self._chat(chat_id)
         chat.next_at = max(chat.next_at, asyncio.get_running_loop().time() + self._chat_interval)
 
     def pause(self, chat_id: int, seconds: float) -> None:
-        """Telegram said 429 for this chat: nothing goes there for so long.
+        """Pause the chat after Telegram's 429.
 
-        When several chats were limited together, nothing goes anywhere while that many still are.
+        If several chats are limited at once, all chats pause as long as that many are limited.
         """
         now = asyncio.get_running_loop().time()
         chat = self._chat(chat_id)
@@ -140,25 +139,25 @@ class Pace:
 
     @property
     def is_paused(self) -> bool:
-        """Whether nothing may go to any chat."""
+        """Whether sending to all chats is paused."""
         return self._paused_until > asyncio.get_running_loop().time()
 
-    def _paused(self, chat: _ChatPace) -> float:
+    def _paused(self, chat: _ChatState) -> float:
         return max(chat.paused_until, self._paused_until)
 
-    def _used(self, chat: _ChatPace, now: float) -> int:
+    def _used(self, chat: _ChatState, now: float) -> int:
         while chat.in_window and chat.in_window[0] <= now - GROUP_WINDOW_SECONDS:
             chat.in_window.popleft()
         return len(chat.in_window)
 
-    def _window_opens_at(self, chat: _ChatPace, now: float) -> float:
+    def _window_opens_at(self, chat: _ChatState, now: float) -> float:
         used = self._used(chat, now)
         if used < self._group_per_minute:
             return now
         return chat.in_window[used - self._group_per_minute] + GROUP_WINDOW_SECONDS
 
-    def _chat(self, chat_id: int) -> _ChatPace:
-        if chat_id not in self._chats and len(self._chats) >= REMEMBERED_CHATS:
+    def _chat(self, chat_id: int) -> _ChatState:
+        if chat_id not in self._chats and len(self._chats) >= MAX_REMEMBERED_CHATS:
             now = asyncio.get_running_loop().time()
             self._chats = {
                 known: chat
@@ -167,4 +166,4 @@ class Pace:
                 or chat.order.locked()
                 or self._used(chat, now)
             }
-        return self._chats.setdefault(chat_id, _ChatPace())
+        return self._chats.setdefault(chat_id, _ChatState())

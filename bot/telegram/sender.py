@@ -1,11 +1,9 @@
-"""Sending: one request to Telegram, repeated until it is accepted or can never be.
+"""Sends requests to Telegram, retried until they are accepted or finally refused.
 
-Knows limits and errors of the Bot API, nothing about what is sent.
-
-UndeliverableError  nobody can be reached there (bot.turns.service)
-RefusedTextError    Telegram cannot parse the markup: send it plain
-TooLongError        Telegram finds the text too long: send it in shorter parts
-GoneMessageError    the message to edit is not there: send a new one
+UndeliverableError  the chat cannot be reached (bot.turns.responder)
+MarkupRefusedError  Telegram cannot parse the markup: send plain text
+TooLongError        the text is too long for Telegram: send shorter parts
+MessageGoneError    the message to edit is gone: send a new one
 """
 
 from __future__ import annotations
@@ -30,207 +28,211 @@ from aiogram.exceptions import (
 )
 from aiogram.methods import EditMessageText, SendMessageDraft, TelegramMethod
 
-from bot.metrics import Metrics
+from bot.metrics import BotMetrics
 from bot.telegram.refusals import ChatRefusals
-from bot.telegram.send_limits import Pace, Waited
+from bot.telegram.send_limits import SendRateLimiter, WaitTimes
 from bot.turns.responder import UndeliverableError
 from common.errors import DialyticsError
 from common.log import get_logger
 
 T = TypeVar("T")
-LONGEST_PAUSE_SECONDS = 20.0
+MAX_PAUSE_SECONDS = 20.0
 PREVIEW_TIMEOUT_SECONDS = 5
 SEND_TIMEOUT_SECONDS = 30
-REMEMBERED_CHATS = 5_000
+MAX_REMEMBERED_CHATS = 5_000
 _TOPIC = ("topic", "thread")
 _NO_RIGHT = ("not enough rights", "write_forbidden", "no rights", "restricted")
 
 log = get_logger(__name__)
 
 
-class RefusedTextError(DialyticsError):
+class MarkupRefusedError(DialyticsError):
     """Telegram cannot parse the text's markup."""
 
 
 class TooLongError(DialyticsError):
-    """The text is longer than Telegram takes."""
+    """The text is longer than Telegram accepts."""
 
 
-class GoneMessageError(DialyticsError):
-    """The message to edit is not there any more, or is too old."""
+class MessageGoneError(DialyticsError):
+    """The message to edit was deleted or is too old."""
 
 
-class Tried(Enum):
-    """What became of something that may be lost."""
+class TrySendResult(Enum):
+    """The result of sending something optional."""
 
     SENT = auto()
     LOST = auto()
     REFUSED = auto()
-    """It would be refused again."""
+    """Telegram would refuse it again."""
 
 
 @dataclass(frozen=True)
-class Sent(Generic[T]):
-    """What Telegram answered, and how long the request waited.
+class SendResult(Generic[T]):
+    """Telegram's response, and how long the request waited.
 
-    `left_topic`: the topic takes no messages, so it went to the chat's general one.
+    `left_topic`: the topic refused it, so it was sent to the chat's general topic.
     """
 
     result: T | None
-    waited: Waited
+    waited: WaitTimes
     left_topic: bool = False
 
 
-class Outbox:
-    """The only place that sends.
+class MessageSender:
+    """Sends all messages of the bot.
 
     Args:
-        refusals: counts what a chat refuses.
-        give_up_seconds: how long Telegram may be away before an answer is given up.
+        refusals: counts refused messages.
+        give_up_seconds: how long to retry while Telegram is unavailable.
     """
 
     def __init__(
         self,
         bot: Bot,
         *,
-        pace: Pace,
-        metrics: Metrics,
+        rate_limiter: SendRateLimiter,
+        metrics: BotMetrics,
         refusals: ChatRefusals,
         give_up_seconds: float = 900.0,
         retry_seconds: float = 0.5,
     ) -> None:
         self.refusals = refusals
         self._bot = bot
-        self._pace = pace
+        self._rate_limiter = rate_limiter
         self._metrics = metrics
         self._give_up_seconds = give_up_seconds
         self._retry_seconds = retry_seconds
         self._knows_drafts = True
         self._without_drafts: OrderedDict[tuple[int, int | None], None] = OrderedDict()
 
-    async def send(self, method: TelegramMethod[T], *, is_group: bool) -> Sent[T]:
+    async def send(self, method: TelegramMethod[T], *, is_group: bool) -> SendResult[T]:
         """Send within Telegram's limits; `method` has a `chat_id`.
 
         Raises:
-            UndeliverableError: it can never be delivered.
-            RefusedTextError: its markup is not accepted.
+            UndeliverableError: it cannot be delivered.
+            MarkupRefusedError: Telegram cannot parse the markup.
             TooLongError: it is too long.
-            GoneMessageError: the message it edits is gone.
+            MessageGoneError: the message to edit is gone.
         """
         clock = asyncio.get_running_loop().time
         deadline = clock() + self._give_up_seconds
-        waited, pause, left_topic = Waited(), self._retry_seconds, False
+        waited, pause, left_topic = WaitTimes(), self._retry_seconds, False
         while True:
             chat_id: int = getattr(method, "chat_id")  # noqa: B009 # not every method has one
             waited += await self._wait(chat_id, is_group=is_group)
             try:
                 result = await self._bot(method, request_timeout=SEND_TIMEOUT_SECONDS)
             except TelegramRetryAfter as error:
-                self._limited(chat_id, error)
+                self._pause_chat(chat_id, error)
             except (TelegramServerError, TelegramNetworkError) as error:
                 self._count("unavailable")
                 if clock() + pause > deadline:
                     raise UndeliverableError("undeliverable") from error
-                log.warning("Telegram is not available", cause=type(error).__name__)
+                log.warning("Telegram is unavailable", cause=type(error).__name__)
                 await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 # jitter, not a secret
-                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                pause = min(pause * 2, MAX_PAUSE_SECONDS)
             except TelegramMigrateToChat as error:
                 method = method.model_copy(update={"chat_id": error.migrate_to_chat_id})
             except TelegramAPIError as error:
-                if "not modified" in _words(error):
-                    return Sent(None, waited)
-                following = self._following(method, error)
-                left_topic = left_topic or _topic_of(following) != _topic_of(method)
-                method = following
+                if "not modified" in _message(error):
+                    return SendResult(None, waited)
+                replacement = self._replacement(method, error)
+                left_topic = left_topic or _topic_of(replacement) != _topic_of(method)
+                method = replacement
             else:
-                self._pace.sent(chat_id)
-                return Sent(result, waited, left_topic)
+                self._rate_limiter.record_sent(chat_id)
+                return SendResult(result, waited, left_topic)
 
-    async def try_send(self, method: TelegramMethod[Any]) -> Tried:
-        """Send something that may be lost: a preview, an action. Never raises, never repeats."""
+    async def try_send(self, method: TelegramMethod[Any]) -> TrySendResult:
+        """Send something optional: a preview, an action. Never raises, never retries."""
         chat_id: int = getattr(method, "chat_id")  # noqa: B009 # as above
         try:
             await self._bot(method, request_timeout=PREVIEW_TIMEOUT_SECONDS)
         except TelegramRetryAfter as error:
-            self._limited(chat_id, error)
-            return Tried.LOST
+            self._pause_chat(chat_id, error)
+            return TrySendResult.LOST
         except (TelegramServerError, TelegramNetworkError):
             self._count("preview")
-            return Tried.LOST
+            return TrySendResult.LOST
         except TelegramAPIError as error:
-            if "not modified" in _words(error):
-                return Tried.SENT
+            if "not modified" in _message(error):
+                return TrySendResult.SENT
             self._count("preview")
             log.debug("preview refused", cause=type(error).__name__)
             if isinstance(method, SendMessageDraft):
                 self._drop_drafts(method, error)
-            return Tried.REFUSED
-        return Tried.SENT
+            return TrySendResult.REFUSED
+        return TrySendResult.SENT
 
-    def may_preview(self, chat_id: int, *, is_group: bool = False, counts: bool = False) -> bool:
-        """Whether a preview would hold up nobody."""
-        return self._pace.try_now(chat_id, is_group=is_group, counts=counts)
+    def may_preview(
+        self, chat_id: int, *, is_group: bool = False, counts_for_chat: bool = False
+    ) -> bool:
+        """Take a slot for a preview if it delays no other send."""
+        return self._rate_limiter.try_acquire(
+            chat_id, is_group=is_group, counts_for_chat=counts_for_chat
+        )
 
     def takes_drafts(self, chat_id: int, thread_id: int | None) -> bool:
-        """Whether the server knows drafts, and this chat has refused none."""
+        """Whether the server supports drafts and this chat has not refused one."""
         return self._knows_drafts and (chat_id, thread_id) not in self._without_drafts
 
     def _drop_drafts(self, method: SendMessageDraft, error: TelegramAPIError) -> None:
         if isinstance(error, TelegramNotFound):
             self._knows_drafts = False
-            log.info("the Bot API server knows no drafts: answers grow by edits")
+            log.info("the Bot API server has no drafts: previews are edits")
             return
         self._without_drafts[method.chat_id, method.message_thread_id] = None
-        while len(self._without_drafts) > REMEMBERED_CHATS:
+        while len(self._without_drafts) > MAX_REMEMBERED_CHATS:
             self._without_drafts.popitem(last=False)
 
-    async def _wait(self, chat_id: int, *, is_group: bool) -> Waited:
-        waited = await self._pace.turn(chat_id, is_group=is_group)
+    async def _wait(self, chat_id: int, *, is_group: bool) -> WaitTimes:
+        waited = await self._rate_limiter.acquire(chat_id, is_group=is_group)
         self._metrics.flood_wait.inc(waited.flood_seconds)
         self._metrics.pacing_wait.inc(waited.pacing_seconds)
         return waited
 
-    def _limited(self, chat_id: int, error: TelegramRetryAfter) -> None:
+    def _pause_chat(self, chat_id: int, error: TelegramRetryAfter) -> None:
         self._count("flood")
         log.warning("Telegram asks to wait", seconds=error.retry_after)
-        self._pace.pause(chat_id, error.retry_after)
+        self._rate_limiter.pause(chat_id, error.retry_after)
 
-    def _following(self, method: TelegramMethod[T], error: TelegramAPIError) -> TelegramMethod[T]:
-        """What to send instead. Raises what cannot be helped."""
-        words = _words(error)
-        if isinstance(error, TelegramForbiddenError) and not _has(words, _NO_RIGHT):
+    def _replacement(self, method: TelegramMethod[T], error: TelegramAPIError) -> TelegramMethod[T]:
+        """The method to send instead; raises if there is none."""
+        message = _message(error)
+        if isinstance(error, TelegramForbiddenError) and not _contains_any(message, _NO_RIGHT):
             self._count("blocked")
             raise UndeliverableError("blocked", is_refusal=True) from error
         if isinstance(error, TelegramBadRequest):
-            if "too long" in words or "too_long" in words:
+            if "too long" in message or "too_long" in message:
                 self._count("too_long")
                 raise TooLongError("too long") from error
-            if "parse" in words or "entit" in words:
+            if "parse" in message or "entit" in message:
                 self._count("markup")
-                raise RefusedTextError("markup refused") from error
+                raise MarkupRefusedError("markup refused") from error
             if isinstance(method, EditMessageText):
-                # Whatever is wrong with the old message, a new one may be taken.
-                raise GoneMessageError("the message cannot be edited") from error
-            if _has(words, _TOPIC) and _topic_of(method):
-                # A reply would lead back into the topic.
+                # Whatever is wrong with the old message, a new one may be accepted.
+                raise MessageGoneError("the message cannot be edited") from error
+            if _contains_any(message, _TOPIC) and _topic_of(method):
+                # A reply would be sent to the topic again.
                 nowhere = {"message_thread_id": None, "reply_parameters": None}
                 return method.model_copy(update=nowhere)
-            if "repl" in words and getattr(method, "reply_parameters", None):
+            if "repl" in message and getattr(method, "reply_parameters", None):
                 return method.model_copy(update={"reply_parameters": None})
         self._count("refused")
-        log.warning("Telegram refuses a message", cause=type(error).__name__)
+        log.warning("Telegram refused a message", cause=type(error).__name__)
         raise UndeliverableError("undeliverable", is_refusal=True) from error
 
     def _count(self, cause: str) -> None:
         self._metrics.send_failures.labels(cause).inc()
 
 
-def _words(error: TelegramAPIError) -> str:
+def _message(error: TelegramAPIError) -> str:
     return (error.message or "").lower()
 
 
-def _has(words: str, any_of: tuple[str, ...]) -> bool:
-    return any(each in words for each in any_of)
+def _contains_any(message: str, any_of: tuple[str, ...]) -> bool:
+    return any(each in message for each in any_of)
 
 
 def _topic_of(method: TelegramMethod[Any]) -> int | None:

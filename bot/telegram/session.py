@@ -1,7 +1,4 @@
-"""The wire to Telegram: aiogram's session, with every oddity of the transport given a name.
-
-Knows requests and errors, nothing about conversations.
-"""
+"""aiogram's HTTP session, with invalid responses turned into aiogram's own exceptions."""
 
 from __future__ import annotations
 
@@ -27,8 +24,8 @@ CLIENT_ERRORS = range(400, 500)
 ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"]
 
 
-class RawUpdates(TelegramMethod[list[Any]]):
-    """getUpdates without parsing: one malformed update must not make its whole batch fail."""
+class GetRawUpdates(TelegramMethod[list[Any]]):
+    """getUpdates without parsing: one malformed update must not fail the whole batch."""
 
     __returning__ = list[Any]
     __api_method__ = GetUpdates.__api_method__
@@ -39,8 +36,8 @@ class RawUpdates(TelegramMethod[list[Any]]):
     allowed_updates: list[str] = ALLOWED_UPDATES
 
 
-class Session(AiohttpSession):
-    """Answers that are no answers become TelegramServerError; a bare 429, TelegramRetryAfter."""
+class TelegramSession(AiohttpSession):
+    """Raises TelegramServerError for invalid responses, TelegramRetryAfter for any 429."""
 
     async def make_request(
         self,
@@ -54,7 +51,7 @@ class Session(AiohttpSession):
             raise TelegramServerError(method, "the answer is not text") from error
 
     async def close(self) -> None:
-        """Without aiogram's quarter of a second for TLS, which aiohttp no longer needs."""
+        """Close without aiogram's 0.25 s wait for TLS, which aiohttp no longer needs."""
         if self._session is not None:
             await self._session.close()
 
@@ -80,7 +77,7 @@ class Session(AiohttpSession):
         raise TelegramServerError(method, f"HTTP {status_code} without an answer") from cause
 
 
-def connect(settings: TelegramSettings) -> Bot:
-    """A client of the configured Bot API server. Opens no connection yet."""
-    session = Session(api=TelegramAPIServer.from_base(settings.telegram_api_url), limit=200)
+def create_bot(settings: TelegramSettings) -> Bot:
+    """A client for the configured Bot API server; does not connect yet."""
+    session = TelegramSession(api=TelegramAPIServer.from_base(settings.telegram_api_url), limit=200)
     return Bot(settings.telegram_token.get_secret_value(), session=session)

@@ -1,1 +1,1 @@
-"""One turn: a question, the attempts at an answer, and their record."""
+"""One turn: a question, the attempts to answer it, and the ledger."""

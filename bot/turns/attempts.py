@@ -1,4 +1,4 @@
-"""Asks models for one turn: again after a passing failure, another one after a lasting failure."""
+"""Completion attempts of one turn: retries the model, then tries the fallback model."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bot.db.retry import persist
-from bot.llm.client import ChatMessage, Model
+from bot.db.retry import retry_write
+from bot.llm.client import ChatMessage, ModelClient
 from bot.llm.completion import (
     FALLS_BACK,
     RETRYABLE,
@@ -16,42 +16,42 @@ from bot.llm.completion import (
     ModelError,
 )
 from bot.llm.stream import AnswerStream
-from bot.metrics import Metrics
+from bot.metrics import BotMetrics
 from bot.settings import ModelSettings
 from bot.turns.ledger import Ledger
 from bot.turns.records import OpenTurn
 from common.log import get_logger
 
-LONGEST_WAIT_SECONDS = 3.0
-"""What a provider may ask for before another model, when there is one, is asked instead."""
+MAX_WAIT_SECONDS = 3.0
+"""If Retry-After is longer and a fallback exists, use the fallback now."""
 
 log = get_logger(__name__)
 
 
 @dataclass
-class Course:
-    """What happened while the model was asked."""
+class AttemptState:
+    """The state of a turn's attempts."""
 
     turn: OpenTurn
     model: str
-    """Who is being asked."""
+    """The current attempt's model."""
     fallback_cause: str | None = None
     first_token_at: datetime | None = None
     text: str = ""
     answer: AnswerStream = field(default_factory=AnswerStream)
-    """What has arrived of the attempt that is open."""
+    """The current attempt's answer so far."""
 
 
-class Asking:
-    """Asks until someone answers or nobody is left; every attempt is a call of the ledger."""
+class CompletionAttempts:
+    """Tries the models in order; every attempt is recorded in the ledger."""
 
     def __init__(
         self,
         *,
         ledger: Ledger,
-        model: Model,
+        model: ModelClient,
         settings: ModelSettings,
-        metrics: Metrics,
+        metrics: BotMetrics,
         jitter: Callable[[], float],
     ) -> None:
         self._ledger = ledger
@@ -60,14 +60,14 @@ class Asking:
         self._metrics = metrics
         self._jitter = jitter
 
-    async def ask(
+    async def run(
         self,
-        course: Course,
+        state: AttemptState,
         models: Sequence[str],
         messages: list[ChatMessage],
-        grow: Callable[[str], None],
+        on_delta: Callable[[str], None],
     ) -> Completion:
-        """The first answer; `course` follows what happens on the way.
+        """Return the first completion; `state` is updated on the way.
 
         Raises:
             ModelError: the last failure.
@@ -77,18 +77,18 @@ class Asking:
         deadline = clock() + self._settings.llm_timeout_seconds
         asked, attempts = 0, 1
         while True:
-            course.answer = self._model.new_answer()
+            state.answer = self._model.new_answer()
             try:
-                return await self._model.ask(
+                return await self._model.complete(
                     models[asked],
                     messages,
-                    course.answer,
+                    state.answer,
                     seconds=max(deadline - clock(), 0),
-                    on_text=grow,
+                    on_text=on_delta,
                 )
             except ModelError as error:
                 log.warning(
-                    "model failed",
+                    "completion attempt failed",
                     model=models[asked],
                     cause=error.kind.value,
                     attempt=attempts,
@@ -102,25 +102,25 @@ class Asking:
                     error.kind in RETRYABLE
                     and attempts < self._settings.llm_attempts
                     and clock() + pause < deadline
-                    # A person waits: who is told to come back later asks somebody else first.
-                    and not (has_another and (error.retry_after or 0) > LONGEST_WAIT_SECONDS)
+                    # If Retry-After is long and a fallback exists, use the fallback now.
+                    and not (has_another and (error.retry_after or 0) > MAX_WAIT_SECONDS)
                 )
                 if error.is_adapted and clock() < deadline:
-                    pass  # at once, and without what the model refused
+                    pass  # at once, without the rejected parameter
                 elif is_worth_repeating:
                     await asyncio.sleep(pause)
                     attempts += 1
                 elif error.kind in FALLS_BACK and has_another and clock() < deadline:
                     asked, attempts = asked + 1, 1
-                    course.model = models[asked]
-                    course.fallback_cause = error.kind.value
+                    state.model = models[asked]
+                    state.fallback_cause = error.kind.value
                     self._metrics.llm_fallback_used.inc()
                 else:
                     raise
-                course.turn = await self._next(course.turn, error, models[asked])
+                state.turn = await self._next(state.turn, error, models[asked])
 
     async def _next(self, turn: OpenTurn, error: ModelError, model: str) -> OpenTurn:
-        return await persist(
+        return await retry_write(
             lambda: self._ledger.next_attempt(
                 turn, outcome=error.kind.value, report=error.report, model=model
             )

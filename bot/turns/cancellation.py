@@ -1,4 +1,4 @@
-"""Stopping what runs, from outside and with a reason."""
+"""Stops a running turn from outside, with a reason."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class StoppedError(DialyticsError):
-    """The work was stopped before its end."""
+    """The work was stopped before it finished."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -22,10 +22,10 @@ class StoppedError(DialyticsError):
 
 
 class StopSignal:
-    """Tells a running turn of a person to end, and why.
+    """Tells a running turn to stop, and why.
 
     Args:
-        fingerprints: of the messages that are being answered, by message id.
+        fingerprints: of the messages being answered, by message id.
     """
 
     def __init__(self, *, user_key: int, fingerprints: Mapping[int, bytes] | None = None) -> None:
@@ -35,21 +35,21 @@ class StopSignal:
         self._raised = asyncio.Event()
 
     def stop(self, reason: str) -> None:
-        """The first reason stays."""
+        """Stop; the first reason is kept."""
         if self.reason is None:
             self.reason = reason
             self._raised.set()
 
     async def wait(self) -> str:
-        """The reason, once there is one."""
+        """Wait for a reason to stop, and return it."""
         await self._raised.wait()
         return self.reason or ""
 
 
 class Cancellation:
-    """Stops the running turn of one chat, and remembers what its people were not told of yet.
+    """Stops the running turn of one chat, and keeps what /stop has to report.
 
-    Shared by the queue of the chat and by the handlers of its updates.
+    Shared by the chat's queue and the handlers of its updates.
     """
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class Cancellation:
             self.running.stop(reason)
 
     def count_dropped(self, user_key: int, messages: int) -> None:
-        """A /stop dropped waiting messages of this person."""
+        """Count waiting messages of this user that /stop dropped."""
         self._dropped[user_key] += messages
 
     def take_stopped(self) -> bool:
@@ -82,15 +82,15 @@ class Cancellation:
         return was_stopped
 
     def take_dropped(self, user_key: int) -> int:
-        """How many messages of this person were dropped since the last call."""
+        """How many messages of this user were dropped since the last call."""
         return self._dropped.pop(user_key, 0)
 
 
 async def until_stopped(work: Coroutine[Any, Any, T], stop: StopSignal) -> T:
-    """The result of `work`, unless the signal comes first.
+    """The result of `work`, unless it is stopped.
 
     Raises:
-        StoppedError: the signal came first; `work` was cancelled and has ended.
+        StoppedError: stopped first; `work` was cancelled and has ended.
     """
     task = asyncio.create_task(work)
     stopping = asyncio.create_task(stop.wait())
@@ -104,4 +104,4 @@ async def until_stopped(work: Coroutine[Any, Any, T], stop: StopSignal) -> T:
         task.cancel()
         await asyncio.wait({task, stopping})
         if not task.cancelled():
-            task.exception()  # read here, or the loop complains that nobody did
+            task.exception()  # mark as retrieved

@@ -1,4 +1,4 @@
-"""Reads a dialog before a turn: its last messages and the settings of the person who asks."""
+"""Loads a dialog's last messages and the user's settings before a turn."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import orjson
 
 from bot.db.statements import Row, Statements
 from bot.turns.prompt import pseudonym, speaker_name
-from bot.turns.question import load, model_text
+from bot.turns.question import load_messages, model_text
 from bot.turns.records import (
-    Context,
-    Earlier,
+    ChatRef,
+    DialogContext,
+    HistoryMessage,
     Question,
-    Room,
-    TakenError,
+    UpdateConflictError,
 )
 from common import bindings
 from common.sealing import Sealer, UnreadableError, Vault
@@ -23,7 +23,7 @@ from common.vocabulary import Role
 
 
 class DialogHistory:
-    """The dialogs of one bot, as the model will read them."""
+    """Loads dialogs of one bot."""
 
     def __init__(
         self,
@@ -33,38 +33,38 @@ class DialogHistory:
         vault: Vault,
         max_history_messages: int,
         max_history_characters: int,
-        tells_names: bool = False,
+        uses_first_names: bool = False,
     ) -> None:
         self._bot_id = bot_id
         self._statements = statements
         self._vault = vault
         self._max_history_messages = max_history_messages
         self._max_history_characters = max_history_characters
-        self._tells_names = tells_names
+        self._uses_first_names = uses_first_names
 
-    async def context(self, user_key: int, sealer: Sealer, room: Room) -> Context:
-        """The open dialog's last messages and the person's settings.
+    async def load_context(self, user_key: int, sealer: Sealer, chat_ref: ChatRef) -> DialogContext:
+        """The open dialog's last messages and the user's settings.
 
         Raises:
-            TakenError: the person is gone.
+            UpdateConflictError: the user was erased.
         """
         rows = await self._statements.rows(
             "context",
             {
                 "bot_id": self._bot_id,
-                "chat_hmac": room.chat_hmac,
-                "thread_id": room.thread_id,
+                "chat_hmac": chat_ref.chat_hmac,
+                "thread_id": chat_ref.thread_id,
                 "user_key": user_key,
                 "max_history_messages": self._max_history_messages,
-                "tells_names": self._tells_names and not room.is_private,
+                "tells_names": self._uses_first_names and not chat_ref.is_private,
             },
         )
         if not rows:
-            raise TakenError("the person is gone")
+            raise UpdateConflictError("the user was erased")
         first = rows[0]
-        return Context(
+        return DialogContext(
             dialog_id=first["dialog_id"],
-            earlier=self._open_messages(rows, room),
+            history=self._open_messages(rows, chat_ref),
             system_prompt=sealer.open_text_or_none(
                 first["sealed_system_prompt"], bindings.system_prompt(user_key)
             ),
@@ -75,42 +75,44 @@ class DialogHistory:
         )
 
     def speaker(self, question: Question, dialog_id: UUID) -> str | None:
-        """Who asks, as the model is told; None in a private chat."""
-        if question.room.is_private:
+        """The name of the asking user that the model sees; None in a private chat."""
+        if question.chat_ref.is_private:
             return None
-        name = question.first_name if self._tells_names else None
+        name = question.first_name if self._uses_first_names else None
         return name or pseudonym(dialog_id, question.user_key)
 
-    def _speaker(self, row: Row, sealer: Sealer, room: Room) -> str | None:
-        if room.is_private or row["role"] != Role.USER:
+    def _speaker(self, row: Row, sealer: Sealer, chat_ref: ChatRef) -> str | None:
+        if chat_ref.is_private or row["role"] != Role.USER:
             return None
         binding = bindings.profile(row["telegram_hmac"])
         profile = sealer.open_text_or_none(row["sealed_profile"], binding)
         name = speaker_name(orjson.loads(profile)["first_name"]) if profile else None
         return name or pseudonym(row["dialog_id"], row["author_key"])
 
-    def _open_messages(self, newest_first: Iterable[Row], room: Room) -> tuple[Earlier, ...]:
+    def _open_messages(
+        self, newest_first: Iterable[Row], chat_ref: ChatRef
+    ) -> tuple[HistoryMessage, ...]:
         """The newest messages that fit, oldest first."""
         sealers: dict[tuple[bytes, bytes], Sealer] = {}
-        opened: list[Earlier] = []
+        opened: list[HistoryMessage] = []
         left = self._max_history_characters
         for row in newest_first:
             owner = row["wrapped_key"], row["telegram_hmac"]
             if row["content"] is None or None in owner:
                 continue
             try:
-                sealer = sealers[owner] = sealers.get(owner) or self._vault.person(*owner)
-                place = row["message_id"], row["dialog_id"]
-                text = sealer.open_text(row["content"], bindings.text(*place))
+                sealer = sealers[owner] = sealers.get(owner) or self._vault.user_sealer(*owner)
+                ids = row["message_id"], row["dialog_id"]
+                text = sealer.open_text(row["content"], bindings.text(*ids))
                 if sealed := row["sealed_parts"]:
-                    parts = sealer.open_text(sealed, bindings.parts(*place))
-                    text = model_text(load(text, parts))
+                    parts = sealer.open_text(sealed, bindings.parts(*ids))
+                    text = model_text(load_messages(text, parts))
                 left -= len(text)
                 if left < 0:
                     break
-                speaker = self._speaker(row, sealer, room)
-                opened.append(Earlier(Role(row["role"]), text, row["turn_id"], speaker))
+                speaker = self._speaker(row, sealer, chat_ref)
+                opened.append(HistoryMessage(Role(row["role"]), text, row["turn_id"], speaker))
             except UnreadableError:
-                # One damaged message must not end the conversation.
+                # Skip a damaged message.
                 continue
         return tuple(reversed(opened))

@@ -1,6 +1,6 @@
-"""Writes turns, attempts and their messages. Only statements, no decisions.
+"""Writes turns, attempts and their messages to the ledger.
 
-A turn is opened together with its first attempt, before the request leaves, and finished once.
+A turn is opened with its first attempt, before the request is sent, and finished once.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.db.sql import statement
 from bot.db.statements import Statements
 from bot.llm.completion import CallReport, Completion
-from bot.turns.question import dump
+from bot.turns.question import dump_messages
 from bot.turns.records import (
-    Context,
-    Ending,
-    Interrupted,
+    DialogContext,
+    InterruptedTurn,
     OpenTurn,
     Question,
-    TakenError,
+    TurnOutcome,
+    UpdateConflictError,
 )
 from common import bindings
 from common.sealing import Sealer
@@ -42,17 +42,17 @@ class Ledger:
     async def open(
         self,
         question: Question,
-        context: Context,
+        context: DialogContext,
         *,
         model: str,
         session: AsyncSession | None = None,
     ) -> OpenTurn:
-        """Write the turn, its text, and its first attempt.
+        """Write the turn, its text and its first attempt.
 
-        With a session in the caller's transaction; without one it is committed on return.
+        With a session, in the caller's transaction; without one, committed on return.
 
         Raises:
-            TakenError: the updates are in another turn, or the person is gone.
+            UpdateConflictError: the updates are in another turn, or the user was erased.
         """
         turn = OpenTurn(
             id=uuid4(),
@@ -67,7 +67,7 @@ class Ledger:
                 question.text, bindings.text(message_id, turn.dialog_id)
             )
             parts = question.sealer.seal_text(
-                dump(question.messages), bindings.parts(message_id, turn.dialog_id)
+                dump_messages(question.messages), bindings.parts(message_id, turn.dialog_id)
             )
         await self._take(
             "open_turn",
@@ -89,12 +89,12 @@ class Ledger:
         return turn
 
     async def reject(
-        self, question: Question, context: Context, *, reason: str, session: AsyncSession
+        self, question: Question, context: DialogContext, *, reason: str, session: AsyncSession
     ) -> None:
-        """Write a refused turn, finished, in the caller's transaction. No text is kept.
+        """Write a rejected turn, finished and without its text, in the caller's transaction.
 
         Raises:
-            TakenError: the updates are in another turn.
+            UpdateConflictError: the updates are in another turn.
         """
         await self._take(
             "reject_turn",
@@ -111,10 +111,10 @@ class Ledger:
     async def next_attempt(
         self, turn: OpenTurn, *, outcome: str, report: CallReport, model: str
     ) -> OpenTurn:
-        """Close the open attempt and open another one.
+        """Close the open attempt and open the next one.
 
         Raises:
-            TakenError: the turn was finished by someone else.
+            UpdateConflictError: another process finished the turn.
         """
         following = replace(turn, call_id=uuid4(), attempt=turn.attempt + 1)
         opened = await self._statements.rows(
@@ -130,11 +130,11 @@ class Ledger:
             },
         )
         if not opened:
-            raise TakenError("the turn was finished by another process")
+            raise UpdateConflictError("the turn was finished by another process")
         return following
 
     async def record_answer(self, turn: OpenTurn, completion: Completion, *, outcome: str) -> None:
-        """Keep the answer before it is delivered; may be called again after a doubtful commit."""
+        """Store the answer before it is delivered. Idempotent."""
         question = turn.question
         message_id = uuid5(turn.id, Role.ASSISTANT)
         await self._statements.write(
@@ -158,13 +158,13 @@ class Ledger:
         self,
         turn_id: UUID,
         update_ids: Sequence[int],
-        ending: Ending,
+        outcome: TurnOutcome,
         *,
         sealer: Sealer | None = None,
     ) -> None:
-        """Finish the turn and settle its updates. Done before: changes nothing.
+        """Finish the turn and settle its updates. Idempotent.
 
-        `sealer` is the person's; without one no sentence of the provider is kept.
+        `sealer` is the user's; without it the provider's message is not kept.
         """
         await self._statements.write(
             "finish_turn",
@@ -172,28 +172,28 @@ class Ledger:
                 "bot_id": self._bot_id,
                 "turn_id": turn_id,
                 "update_ids": list(update_ids),
-                "status": ending.status.value,
-                "reason": ending.reason,
-                "call_id": ending.call_id,
-                "call_outcome": ending.call_outcome,
-                "turn_first_token_at": ending.first_token_at,
-                "answered_at": ending.answered_at,
-                "fallback_cause": ending.fallback_cause,
-                "turn_finish_reason": ending.finish_reason,
-                "answer_chars": ending.answer_chars,
-                "answer_parts": ending.answer_parts,
-                "flood_wait_ms": ending.flood_wait_ms,
-                **_stated(ending.report or CallReport(), sealer, ending.call_id, turn_id),
-                "pacing_wait_ms": ending.pacing_wait_ms,
+                "status": outcome.status.value,
+                "reason": outcome.reason,
+                "call_id": outcome.call_id,
+                "call_outcome": outcome.call_outcome,
+                "turn_first_token_at": outcome.first_token_at,
+                "answered_at": outcome.answered_at,
+                "fallback_cause": outcome.fallback_cause,
+                "turn_finish_reason": outcome.finish_reason,
+                "answer_chars": outcome.answer_chars,
+                "answer_parts": outcome.answer_parts,
+                "flood_wait_ms": outcome.flood_wait_ms,
+                **_stated(outcome.report or CallReport(), sealer, outcome.call_id, turn_id),
+                "pacing_wait_ms": outcome.pacing_wait_ms,
             },
         )
 
     async def thinking_models(self) -> list[str]:
-        """The models that were seen thinking lately."""
+        """Models that were seen thinking recently."""
         return [row["model"] for row in await self._statements.rows("thinking_models", {})]
 
-    async def interrupted(self, turn_id: UUID, sealer: Sealer) -> Interrupted | None:
-        """What a stopped process left of this turn."""
+    async def interrupted(self, turn_id: UUID, sealer: Sealer) -> InterruptedTurn | None:
+        """The turn that a stopped process left behind."""
         rows = await self._statements.rows(
             "interrupted_turn", {"bot_id": self._bot_id, "turn_id": turn_id}
         )
@@ -203,9 +203,9 @@ class Ledger:
         answer = None
         if row["content"]:
             binding = bindings.text(row["message_id"], row["dialog_id"])
-            # An answer that cannot be opened is none: the person is told of the interruption.
+            # An answer that cannot be opened counts as missing: the turn ends as interrupted.
             answer = sealer.open_text_or_none(row["content"], binding)
-        return Interrupted(
+        return InterruptedTurn(
             id=row["id"],
             is_pending=row["status"] == TurnStatus.PENDING,
             update_ids=tuple(sorted(row["update_ids"])),
@@ -219,13 +219,13 @@ class Ledger:
     async def _take(
         self, name: str, question: Question, values: dict[str, Any], session: AsyncSession | None
     ) -> None:
-        room = question.room
+        chat_ref = question.chat_ref
         parameters = {
             "bot_id": self._bot_id,
-            "chat_hmac": room.chat_hmac,
-            "thread_id": room.thread_id,
-            "chat_type": room.chat_type.value,
-            "dialog_owner": question.user_key if room.is_private else None,
+            "chat_hmac": chat_ref.chat_hmac,
+            "thread_id": chat_ref.thread_id,
+            "chat_type": chat_ref.chat_type.value,
+            "dialog_owner": question.user_key if chat_ref.is_private else None,
             "user_key": question.user_key,
             "language": question.language,
             "user_messages": question.user_messages,
@@ -243,9 +243,9 @@ class Ledger:
                     else (await session.execute(statement(name), parameters)).all()
                 )
         except (IntegrityError, asyncpg.IntegrityConstraintViolationError) as error:
-            raise TakenError("the person or the dialog is gone") from error
+            raise UpdateConflictError("the user or the dialog was erased") from error
         if len(taken) != len(question.update_ids):
-            raise TakenError("the updates are in another turn")
+            raise UpdateConflictError("the updates are in another turn")
 
 
 def _stated(

@@ -1,4 +1,4 @@
-"""What a model is sent for a question, and which models may answer it."""
+"""Builds the prompt for a question, and chooses the models to try."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from uuid import UUID
 from bot.llm.client import ChatMessage
 from bot.llm.thinking import split_thinking
 from bot.settings import ModelSettings
-from bot.turns.records import Context, Earlier, Question
+from bot.turns.records import DialogContext, HistoryMessage, Question
 from common.vocabulary import Role
 
 MAX_NAME_CHARS = 64
@@ -19,18 +19,18 @@ SEVERAL_SPEAKERS = "Several people write here. Each of their messages begins wit
 
 
 def pseudonym(dialog_id: UUID, user_key: int) -> str:
-    """A name for a person in one dialog: another one in every other dialog."""
+    """A user's pseudonym, different in every dialog."""
     digest = blake2b(user_key.to_bytes(8, "big"), key=dialog_id.bytes, digest_size=5).digest()
     return f"Person {b32encode(digest).decode()[:5]}"
 
 
 def speaker_name(first_name: str | None) -> str | None:
-    """A first name on one short line; None when nothing of it can be seen."""
+    """A first name on one short line; None if it is empty."""
     return " ".join((first_name or "").split())[:MAX_NAME_CHARS] or None
 
 
-def models_for(context: Context, settings: ModelSettings) -> list[str]:
-    """Whom to ask: the person's choice or the default, then the fallback."""
+def models_for(context: DialogContext, settings: ModelSettings) -> list[str]:
+    """The models to try: the user's choice or the default, then the fallback."""
     chosen = context.model if context.model in settings.models else None
     first = chosen or settings.llm_model
     fallback = settings.llm_fallback_model
@@ -38,32 +38,32 @@ def models_for(context: Context, settings: ModelSettings) -> list[str]:
 
 
 def messages_for(
-    question: Question, context: Context, *, standard: str, speaker: str | None = None
+    question: Question, context: DialogContext, *, default_prompt: str, speaker: str | None = None
 ) -> list[ChatMessage]:
-    """The conversation so far; `standard` is the instruction of who gave none of their own.
+    """The messages for the model; `default_prompt` applies to users without their own.
 
-    In a group `speaker` is who asks.
+    In a group `speaker` is the name of the asking user.
     """
-    # A personal instruction may hold private matters: it is not taken into a group.
-    personal = context.system_prompt if question.room.is_private else None
-    earlier = list(context.earlier)
-    if question.is_repeated and earlier and earlier[-1].role is Role.USER:
-        earlier.pop()
+    # A personal system prompt may contain private matters: not used in groups.
+    personal = context.system_prompt if question.chat_ref.is_private else None
+    history = list(context.history)
+    if question.is_repeated and history and history[-1].role is Role.USER:
+        history.pop()
     if question.replaces:
-        earlier = list(takewhile(lambda one: one.turn_id != question.replaces, earlier))
-    while earlier and earlier[0].role is Role.ASSISTANT:
-        earlier.pop(0)
+        history = list(takewhile(lambda one: one.turn_id != question.replaces, history))
+    while history and history[0].role is Role.ASSISTANT:
+        history.pop(0)
     note = SEVERAL_SPEAKERS if speaker else None
-    asked = Earlier(Role.USER, question.model_text, speaker=speaker)
+    asked = HistoryMessage(Role.USER, question.model_text, speaker=speaker)
     return [
-        {"role": "system", "content": "\n".join(filter(None, (personal or standard, note)))},
-        *(_as_message(one) for one in _alternating([*earlier, asked])),
+        {"role": "system", "content": "\n".join(filter(None, (personal or default_prompt, note)))},
+        *(_as_message(one) for one in _alternating([*history, asked])),
     ]
 
 
-def _alternating(messages: Iterable[Earlier]) -> Iterator[Earlier]:
-    """Never two of one role in a row: some models refuse that. No thinking of a model either."""
-    waiting: Earlier | None = None
+def _alternating(messages: Iterable[HistoryMessage]) -> Iterator[HistoryMessage]:
+    """Join consecutive messages of one role, which some models reject; drop thinking."""
+    waiting: HistoryMessage | None = None
     for one in messages:
         text = split_thinking(one.text).answer if one.role is Role.ASSISTANT else _spoken(one)
         if not text.strip():
@@ -72,22 +72,22 @@ def _alternating(messages: Iterable[Earlier]) -> Iterator[Earlier]:
             text = f"{waiting.text}\n\n{text}"
         elif waiting:
             yield waiting
-        waiting = Earlier(one.role, text)
+        waiting = HistoryMessage(one.role, text)
     if waiting:
         yield waiting
 
 
-def _as_message(one: Earlier) -> ChatMessage:
+def _as_message(one: HistoryMessage) -> ChatMessage:
     if one.role is Role.USER:
-        return {"role": "user", "content": _sendable(one.text)}
-    return {"role": "assistant", "content": _sendable(one.text)}
+        return {"role": "user", "content": _without_half_pairs(one.text)}
+    return {"role": "assistant", "content": _without_half_pairs(one.text)}
 
 
-def _spoken(one: Earlier) -> str:
-    """What a person wrote, behind their name in a group."""
+def _spoken(one: HistoryMessage) -> str:
+    """A user's message, in a group after their name."""
     return f"{one.speaker}: {one.text}" if one.speaker and one.text.strip() else one.text
 
 
-def _sendable(text: str) -> str:
+def _without_half_pairs(text: str) -> str:
     """Half a surrogate pair cannot be written as UTF-8 JSON."""
     return text.encode("utf-8", "replace").decode()

@@ -1,4 +1,4 @@
-"""What the ledger takes and gives: plain values, no statements."""
+"""Values that the ledger reads and writes."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from datetime import datetime
 from uuid import UUID
 
 from bot.llm.completion import CallReport
-from bot.turns.question import Words, model_text, own_text
+from bot.turns.question import QuestionMessage, model_text, own_text
 from common.errors import DialyticsError
 from common.sealing import Sealer
 from common.vocabulary import ChatType, Role, TurnStatus
 
 
-class TakenError(DialyticsError):
-    """The updates are in another turn already, or their person is gone: nothing was written."""
+class UpdateConflictError(DialyticsError):
+    """The updates are in another turn, or their user was erased. Nothing was written."""
 
 
 @dataclass(frozen=True)
-class Earlier:
-    """One earlier message of the dialog."""
+class HistoryMessage:
+    """An earlier message of the dialog."""
 
     role: Role
     text: str
-    """As the model reads it: with what was quoted."""
+    """Including quotes, as sent to the model."""
     turn_id: UUID | None = None
     speaker: str | None = None
-    """Who wrote it, as the model is told; None in a private chat and for answers."""
+    """The author's name for the model; None in a private chat and for answers."""
 
 
 @dataclass(frozen=True)
-class Room:
-    """Where a conversation happens, as the ledger knows it."""
+class ChatRef:
+    """A chat and topic as the ledger refers to them."""
 
     chat_hmac: bytes
     thread_id: int
@@ -43,38 +43,38 @@ class Room:
 
 
 @dataclass(frozen=True)
-class Context:
-    """What a turn needs to know before it begins. `earlier` is oldest first."""
+class DialogContext:
+    """The state of a dialog that a turn needs. `history` is oldest first."""
 
     dialog_id: UUID | None
-    earlier: tuple[Earlier, ...]
+    history: tuple[HistoryMessage, ...]
     system_prompt: str | None
     model: str | None
     max_history_messages: int | None
     admitted_at: datetime | None
     is_undeliverable: bool = False
-    """The chat refused the last answers: another one would be paid for in vain."""
+    """The chat refused the last answers: do not pay for another one."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """What the model is asked, and where it came from. One update per message, unless repeated."""
+    """A question to the model and its origin. One update per message, unless repeated."""
 
     user_key: int
     account_id: int
-    """The asking account, for the gate alone; never written."""
+    """The Telegram id, for the policy only; never written."""
     sealer: Sealer
-    room: Room
-    messages: tuple[Words, ...]
+    chat_ref: ChatRef
+    messages: tuple[QuestionMessage, ...]
     update_ids: tuple[int, ...]
     received_at: datetime
     sent_at: datetime | None
     language: str | None
     is_repeated: bool = False
-    """The text stands in the dialog already: it is answered again, and counted once."""
+    """The text is in the dialog already: it is answered again, but not counted again."""
     first_name: str | None = None
     replaces: UUID | None = None
-    """The turn of the same question before it was edited: it is taken back, and counted once."""
+    """The turn of the question before it was edited; it is withdrawn and not counted again."""
 
     @property
     def user_messages(self) -> int:
@@ -82,7 +82,7 @@ class Question:
         return 0 if is_counted_before else len(self.update_ids)
 
     def first(self, messages: int) -> Question | None:
-        """The question of its first messages alone; a long text that was cut stays together."""
+        """The question limited to its first messages; a split long text is kept together."""
         while messages > 0 and self.messages[messages - 1].is_long:
             messages -= 1
         if messages <= 0:
@@ -93,18 +93,18 @@ class Question:
 
     @property
     def text(self) -> str:
-        """The person's own words."""
+        """The user's own text."""
         return own_text(self.messages)
 
     @property
     def model_text(self) -> str:
-        """All that the model reads of it."""
+        """The text for the model, with quotes."""
         return model_text(self.messages)
 
 
 @dataclass(frozen=True)
 class OpenTurn:
-    """A turn that was written `pending`, with its open attempt."""
+    """A pending turn with its open attempt."""
 
     id: UUID
     dialog_id: UUID
@@ -114,16 +114,16 @@ class OpenTurn:
 
 
 @dataclass(frozen=True)
-class Ending:
+class TurnOutcome:
     """How a turn ended."""
 
     status: TurnStatus
     reason: str | None = None
     call_id: UUID | None = None
     call_outcome: str | None = None
-    """For the attempt that is still open, if there is one."""
+    """Outcome for the attempt that is still open, if any."""
     report: CallReport | None = None
-    """What is known of the attempt `call_id`, if it is the one still open."""
+    """The facts about the open attempt `call_id`."""
     first_token_at: datetime | None = None
     answered_at: datetime | None = None
     fallback_cause: str | None = None
@@ -135,8 +135,8 @@ class Ending:
 
 
 @dataclass(frozen=True)
-class Interrupted:
-    """A turn left behind by a process that stopped. `answer`: the model had given one."""
+class InterruptedTurn:
+    """A turn that a stopped process left behind. `answer`: the stored answer, if any."""
 
     id: UUID
     is_pending: bool

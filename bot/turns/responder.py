@@ -1,4 +1,4 @@
-"""Whoever reads an answer, and what can be said to them. Knows no transport."""
+"""The protocol through which a turn responds to its user."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from common.errors import DialyticsError
 
 
 class Notice(StrEnum):
-    """What a person is told instead of an answer, or after one."""
+    """A notice sent instead of an answer, or after one."""
 
     INCOMPLETE = "incomplete"
     LENGTH = "length"
@@ -22,15 +22,14 @@ class Notice(StrEnum):
     MODERATION = "moderation"
     TIMEOUT = "timeout"
     THINKING = "thinking"
-    """Thinking used up the limit before the answer."""
+    """Thinking used up the token limit before the answer."""
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """What it took to deliver.
+    """How an answer was delivered.
 
-    `flood_wait_ms` is the time that Telegram asked for, `pacing_wait_ms` that of the bot's own
-    pacing.
+    `flood_wait_ms` is time waited on Telegram's demand, `pacing_wait_ms` for the bot's own limits.
     """
 
     parts: int = 0
@@ -39,9 +38,9 @@ class Delivery:
 
 
 class UndeliverableError(DialyticsError):
-    """Nobody can be reached there any more: `reason` is `blocked` or `undeliverable`.
+    """The chat cannot be reached: `reason` is `blocked` or `undeliverable`.
 
-    `is_refusal`: Telegram refused it, rather than that Telegram was away.
+    `is_refusal`: Telegram refused the message; otherwise Telegram was unavailable.
     """
 
     def __init__(self, reason: str, *, is_refusal: bool = False) -> None:
@@ -56,24 +55,24 @@ class Refusal:
 
     reason: str
     retry_seconds: float | None = None
-    """When it may."""
+    """When the turn may begin."""
     messages_left: int = 0
-    """So many messages of the question would be let in."""
+    """How many messages of the question would be allowed."""
 
 
-class Audience(Protocol):
-    """Whoever reads the answer."""
+class Responder(Protocol):
+    """Responds to the user of a turn."""
 
-    def show(self, text: str) -> None:
-        """The answer so far; may be called often."""
+    def update_preview(self, text: str) -> None:
+        """Show the answer so far; may be called often."""
 
-    async def deliver(self, text: str, notice: Notice | None = None) -> Delivery:
-        """The whole answer. Raises UndeliverableError."""
+    async def send_answer(self, text: str, notice: Notice | None = None) -> Delivery:
+        """Send the whole answer. Raises UndeliverableError."""
 
-    async def tell(self, notice: Notice, *, seconds: float | None = None) -> Delivery:
-        """No answer, but a word about it, and after how long to ask again.
+    async def send_notice(self, notice: Notice, *, seconds: float | None = None) -> Delivery:
+        """Send a notice instead of an answer, and when to ask again.
 
         Raises UndeliverableError.
         """
 
-    async def refuse(self, refusal: Refusal) -> None: ...
+    async def send_refusal(self, refusal: Refusal) -> None: ...

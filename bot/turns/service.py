@@ -1,4 +1,4 @@
-"""One turn of a conversation: ask the model, keep the answer, deliver it. Knows no Telegram."""
+"""Runs one turn: prompt, completion attempts, ledger, delivery."""
 
 from __future__ import annotations
 
@@ -7,35 +7,34 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Protocol
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.contextvars import bound_contextvars
 
-from bot.db.retry import persist
-from bot.llm.client import ChatMessage, Model
+from bot.db.retry import retry_write
+from bot.llm.client import ChatMessage, ModelClient
 from bot.llm.completion import Completion, ModelError
 from bot.llm.thinking import split_thinking
-from bot.metrics import Metrics
+from bot.metrics import BotMetrics
 from bot.settings import ModelSettings
-from bot.turns.attempts import Asking, Course
+from bot.turns.attempts import AttemptState, CompletionAttempts
 from bot.turns.cancellation import StoppedError, StopSignal, until_stopped
 from bot.turns.history import DialogHistory
 from bot.turns.ledger import Ledger
+from bot.turns.policy import TurnPolicy
 from bot.turns.prompt import messages_for, models_for
 from bot.turns.records import (
-    Context,
-    Ending,
-    Interrupted,
+    DialogContext,
+    InterruptedTurn,
     OpenTurn,
     Question,
+    TurnOutcome,
 )
 from bot.turns.responder import (
-    Audience,
     Delivery,
     Notice,
     Refusal,
+    Responder,
     UndeliverableError,
 )
 from common.log import get_logger
@@ -50,59 +49,53 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Finished:
-    """How a turn ended. Without an id: it was rejected, and used nothing."""
+class TurnResult:
+    """How a turn ended. Without a `turn_id` it was rejected."""
 
-    ending: Ending
+    outcome: TurnOutcome
     turn_id: UUID | None = None
     update_ids: tuple[int, ...] = ()
-    """The updates that ended with it: the first ones, when a limit lets no more in."""
+    """The updates settled with it: only the first ones if a limit allowed no more."""
 
 
-class Gate(Protocol):
-    """Decides whether a turn may begin."""
-
-    def is_open(self, question: Question, context: Context) -> bool: ...
-
-    async def refusal(
-        self, session: AsyncSession, question: Question, context: Context, *, model: str
-    ) -> Refusal | None: ...
-
-
-class Turns:
-    """Runs turns, and ends those that a stopped process left behind."""
+class TurnService:
+    """Runs turns, and finishes those that a stopped process left behind."""
 
     def __init__(
         self,
         *,
         ledger: Ledger,
         history: DialogHistory,
-        model: Model,
-        gate: Gate,
+        model: ModelClient,
+        policy: TurnPolicy,
         sessions: Sessions,
         settings: ModelSettings,
-        metrics: Metrics,
+        metrics: BotMetrics,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._ledger = ledger
         self._history = history
-        self._asking = Asking(
+        self._attempts = CompletionAttempts(
             ledger=ledger, model=model, settings=settings, metrics=metrics, jitter=jitter
         )
-        self._gate = gate
+        self._policy = policy
         self._sessions = sessions
         self._settings = settings
         self._metrics = metrics
         self._now = now
 
-    async def take(self, question: Question, audience: Audience, stop: StopSignal) -> Finished:
+    async def answer(
+        self, question: Question, responder: Responder, stop: StopSignal
+    ) -> TurnResult:
         """Answer one question.
 
         Raises:
-            TakenError: the question is being answered elsewhere, or its person is gone.
+            UpdateConflictError: another process answers the question, or its user was erased.
         """
-        context = await self._history.context(question.user_key, question.sealer, question.room)
+        context = await self._history.load_context(
+            question.user_key, question.sealer, question.chat_ref
+        )
         models = models_for(context, self._settings)
         turn = await self._open(question, context, model=models[0])
         if isinstance(turn, Refusal):
@@ -110,9 +103,10 @@ class Turns:
             self._metrics.turns_finished.labels(TurnStatus.REJECTED.value).inc()
             self._metrics.updates_settled.labels("turn").inc(len(question.update_ids))
             log.info("turn rejected", reason=refusal.reason)
-            await audience.refuse(refusal)
-            return Finished(
-                Ending(TurnStatus.REJECTED, reason=refusal.reason), update_ids=question.update_ids
+            await responder.send_refusal(refusal)
+            return TurnResult(
+                TurnOutcome(TurnStatus.REJECTED, reason=refusal.reason),
+                update_ids=question.update_ids,
             )
         question = turn.question
         with (
@@ -123,21 +117,21 @@ class Turns:
             messages = messages_for(
                 question,
                 context,
-                standard=self._settings.llm_system_prompt,
+                default_prompt=self._settings.llm_system_prompt,
                 speaker=self._history.speaker(question, turn.dialog_id),
             )
-            ending = await self._answer(turn, models, messages, audience, stop)
-            return await self._finish(turn.id, question.update_ids, ending, sealer=question.sealer)
+            outcome = await self._answer(turn, models, messages, responder, stop)
+            return await self._finish(turn.id, question.update_ids, outcome, sealer=question.sealer)
 
     async def _open(
-        self, question: Question, context: Context, *, model: str
+        self, question: Question, context: DialogContext, *, model: str
     ) -> OpenTurn | Refusal:
-        if self._gate.is_open(question, context):
+        if self._policy.needs_no_check(question, context):
             return await self._ledger.open(question, context, model=model)
         async with transaction(self._sessions) as session:
             let_in = question
-            while refusal := await self._gate.refusal(session, let_in, context, model=model):
-                # The messages that a limit leaves room for are answered, the others refused.
+            while refusal := await self._policy.refusal(session, let_in, context, model=model):
+                # Messages that fit into the limit are answered, the others refused.
                 fewer = let_in.first(refusal.messages_left)
                 if fewer is None:
                     break
@@ -147,13 +141,13 @@ class Turns:
             await self._ledger.reject(question, context, reason=refusal.reason, session=session)
         return refusal
 
-    async def resume(self, left: Interrupted, audience: Audience) -> Finished:
-        """End a turn whose process stopped: deliver its answer, or say that there is none."""
+    async def resume(self, left: InterruptedTurn, responder: Responder) -> TurnResult:
+        """Finish an interrupted turn: deliver its stored answer, or send a notice."""
         if left.answer is not None:
             notice = _notice_of(left.call_outcome, left.finish_reason, left.answer)
             status = TurnStatus.CANCELLED if notice is Notice.STOPPED else TurnStatus.ANSWERED
-            ending = await self._deliver(
-                Ending(
+            outcome = await self._send_answer(
+                TurnOutcome(
                     status,
                     reason=_reason_of(left),
                     first_token_at=left.first_token_at,
@@ -161,123 +155,135 @@ class Turns:
                     finish_reason=left.finish_reason,
                 ),
                 left.answer,
-                audience,
+                responder,
                 notice,
             )
         else:
-            ending = await self._tell(
-                Ending(
+            outcome = await self._send_notice(
+                TurnOutcome(
                     TurnStatus.FAILED,
                     reason=INTERRUPTED,
                     call_outcome=INTERRUPTED,
                     fallback_cause=left.fallback_cause,
                 ),
-                audience,
+                responder,
                 Notice.INTERRUPTED,
             )
-        return await self._finish(left.id, left.update_ids, ending)
+        return await self._finish(left.id, left.update_ids, outcome)
 
     async def _answer(
         self,
         turn: OpenTurn,
         models: Sequence[str],
         messages: list[ChatMessage],
-        audience: Audience,
+        responder: Responder,
         stop: StopSignal,
-    ) -> Ending:
-        course = Course(turn, models[0])
+    ) -> TurnOutcome:
+        state = AttemptState(turn, models[0])
         started = asyncio.get_running_loop().time()
 
-        def grow(text: str) -> None:
-            if course.first_token_at is None:
-                course.first_token_at = self._now()
-                self._metrics.llm_first_token.labels(self._metrics.model(course.model)).observe(
+        def on_delta(text: str) -> None:
+            if state.first_token_at is None:
+                state.first_token_at = self._now()
+                self._metrics.llm_first_token.labels(self._metrics.model(state.model)).observe(
                     asyncio.get_running_loop().time() - started
                 )
-            course.text = text
-            course.answer.first_token_at = course.first_token_at
-            audience.show(text)
+            state.text = text
+            state.answer.first_token_at = state.first_token_at
+            responder.update_preview(text)
 
         try:
-            completion = await until_stopped(self._asking.ask(course, models, messages, grow), stop)
+            completion = await until_stopped(
+                self._attempts.run(state, models, messages, on_delta), stop
+            )
         except StoppedError as stopped:
-            return await self._end_stopped(course, stopped.reason, audience)
+            return await self._end_stopped(state, stopped.reason, responder)
         except ModelError as error:
-            return await self._tell(
-                Ending(
+            return await self._send_notice(
+                TurnOutcome(
                     TurnStatus.FAILED,
                     reason=error.kind.value,
-                    call_id=course.turn.call_id,
+                    call_id=state.turn.call_id,
                     call_outcome=error.kind.value,
                     report=error.report,
-                    fallback_cause=course.fallback_cause,
+                    fallback_cause=state.fallback_cause,
                     finish_reason=error.report.finish_reason,
                 ),
-                audience,
-                Notice.THINKING if error.is_eaten else _NOTICES.get(error.kind, Notice.FAILED),
+                responder,
+                Notice.THINKING
+                if error.limit_used_by_thinking
+                else _NOTICES.get(error.kind, Notice.FAILED),
                 seconds=error.retry_after,
             )
-        await persist(
-            lambda: self._ledger.record_answer(course.turn, completion, outcome=completion.outcome)
+        await retry_write(
+            lambda: self._ledger.record_answer(state.turn, completion, outcome=completion.outcome)
         )
-        return await self._deliver(
-            Ending(
+        return await self._send_answer(
+            TurnOutcome(
                 TurnStatus.ANSWERED,
                 reason=completion.shortfall or ("refusal" if completion.is_refusal else None),
-                first_token_at=course.first_token_at,
-                fallback_cause=course.fallback_cause,
+                first_token_at=state.first_token_at,
+                fallback_cause=state.fallback_cause,
                 finish_reason=completion.report.finish_reason,
             ),
             completion.text,
-            audience,
+            responder,
             _notice_of(completion.outcome, completion.report.finish_reason, completion.text),
         )
 
-    async def _end_stopped(self, course: Course, reason: str, audience: Audience) -> Ending:
-        ending = Ending(
+    async def _end_stopped(
+        self, state: AttemptState, reason: str, responder: Responder
+    ) -> TurnOutcome:
+        outcome = TurnOutcome(
             TurnStatus.CANCELLED,
             reason=reason,
-            call_id=course.turn.call_id,
+            call_id=state.turn.call_id,
             call_outcome="cancelled",
-            report=course.answer.report(),
-            first_token_at=course.first_token_at,
-            fallback_cause=course.fallback_cause,
+            report=state.answer.report(),
+            first_token_at=state.first_token_at,
+            fallback_cause=state.fallback_cause,
         )
         if reason == "erased":
-            return ending
-        # Who asked to stop is answered by the command; who did not must be told.
+            return outcome
+        # /stop sends its own confirmation; after a shutdown a notice is due.
         notice = None
         if reason == "shutdown":
-            ending = replace(ending, status=TurnStatus.FAILED, reason=INTERRUPTED)
+            outcome = replace(outcome, status=TurnStatus.FAILED, reason=INTERRUPTED)
             notice = Notice.INTERRUPTED
-        if not course.text.strip():
-            return await self._tell(ending, audience, notice) if notice else ending
-        report = course.answer.report()
+        if not state.text.strip():
+            return await self._send_notice(outcome, responder, notice) if notice else outcome
+        report = state.answer.report()
         partial = Completion(
-            course.text, replace(report, model_used=report.model_used or course.model)
+            state.text, replace(report, model_used=report.model_used or state.model)
         )
-        await persist(lambda: self._ledger.record_answer(course.turn, partial, outcome="cancelled"))
+        await retry_write(
+            lambda: self._ledger.record_answer(state.turn, partial, outcome="cancelled")
+        )
         if reason == "edited":
-            return ending
-        return await self._deliver(ending, course.text, audience, notice)
+            return outcome
+        return await self._send_answer(outcome, state.text, responder, notice)
 
-    async def _deliver(
-        self, ending: Ending, text: str, audience: Audience, notice: Notice | None
-    ) -> Ending:
-        ending = replace(ending, answer_chars=len(text))
-        return await self._delivered(ending, lambda: audience.deliver(text, notice))
+    async def _send_answer(
+        self, outcome: TurnOutcome, text: str, responder: Responder, notice: Notice | None
+    ) -> TurnOutcome:
+        outcome = replace(outcome, answer_chars=len(text))
+        return await self._delivered(outcome, lambda: responder.send_answer(text, notice))
 
-    async def _tell(
+    async def _send_notice(
         self,
-        ending: Ending,
-        audience: Audience,
+        outcome: TurnOutcome,
+        responder: Responder,
         notice: Notice,
         *,
         seconds: float | None = None,
-    ) -> Ending:
-        return await self._delivered(ending, lambda: audience.tell(notice, seconds=seconds))
+    ) -> TurnOutcome:
+        return await self._delivered(
+            outcome, lambda: responder.send_notice(notice, seconds=seconds)
+        )
 
-    async def _delivered(self, ending: Ending, send: Callable[[], Awaitable[Delivery]]) -> Ending:
+    async def _delivered(
+        self, outcome: TurnOutcome, send: Callable[[], Awaitable[Delivery]]
+    ) -> TurnOutcome:
         try:
             with span("deliver") as sending:
                 delivery = await send()
@@ -287,9 +293,9 @@ class Turns:
                     pacing_wait_ms=delivery.pacing_wait_ms,
                 )
         except UndeliverableError as error:
-            return replace(ending, status=TurnStatus.FAILED, reason=error.reason)
+            return replace(outcome, status=TurnStatus.FAILED, reason=error.reason)
         return replace(
-            ending,
+            outcome,
             answered_at=self._now(),
             answer_parts=delivery.parts,
             flood_wait_ms=delivery.flood_wait_ms,
@@ -300,16 +306,18 @@ class Turns:
         self,
         turn_id: UUID,
         update_ids: Sequence[int],
-        ending: Ending,
+        outcome: TurnOutcome,
         *,
         sealer: Sealer | None = None,
-    ) -> Finished:
-        with span("ledger finish_turn", status=ending.status.value, reason=ending.reason):
-            await persist(lambda: self._ledger.finish(turn_id, update_ids, ending, sealer=sealer))
-        self._metrics.turns_finished.labels(ending.status.value).inc()
+    ) -> TurnResult:
+        with span("ledger finish_turn", status=outcome.status.value, reason=outcome.reason):
+            await retry_write(
+                lambda: self._ledger.finish(turn_id, update_ids, outcome, sealer=sealer)
+            )
+        self._metrics.turns_finished.labels(outcome.status.value).inc()
         self._metrics.updates_settled.labels("turn").inc(len(update_ids))
-        log.info("turn finished", status=ending.status.value, reason=ending.reason)
-        return Finished(ending, turn_id, tuple(update_ids))
+        log.info("turn finished", status=outcome.status.value, reason=outcome.reason)
+        return TurnResult(outcome, turn_id, tuple(update_ids))
 
 
 _NOTICES = {
@@ -319,7 +327,7 @@ _NOTICES = {
 
 
 def _notice_of(outcome: str | None, finish_reason: str | None, answer: str) -> Notice | None:
-    """What is said after an answer."""
+    """The notice after an answer, if any."""
     if outcome == "cancelled":
         return Notice.STOPPED
     if outcome == "incomplete":
@@ -329,8 +337,8 @@ def _notice_of(outcome: str | None, finish_reason: str | None, answer: str) -> N
     return Notice.THINKING if split_thinking(answer).is_open else Notice.LENGTH
 
 
-def _reason_of(left: Interrupted) -> str | None:
-    """The reason of a turn whose answer was kept and not delivered."""
+def _reason_of(left: InterruptedTurn) -> str | None:
+    """The reason of a turn whose answer was stored but not delivered."""
     reasons = {"cancelled": "cancelled", "incomplete": "incomplete", "refused": "refusal"}
     own = reasons.get(left.call_outcome or "")
     return own or ("length" if left.finish_reason == "length" else None)

@@ -1,1 +1,1 @@
-"""Accounts of people: profile, preferences, usage, export, erasure, keys."""
+"""Users: profile, preferences, usage, export, erasure, keys."""

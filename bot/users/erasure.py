@@ -1,6 +1,6 @@
-"""A person's data erased by destroying the key. Knows no Telegram.
+"""Erases a user's data by destroying their key.
 
-The ledger keeps its counts under a number that leads to nobody any more.
+The ledger keeps its counts under a number that can no longer be linked to anyone.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from bot.db.sql import statement
 from bot.db.tables import (
     Dialog,
     LlmCall,
-    Message,
+    MessageRow,
     Turn,
-    Update,
-    User,
+    UpdateRow,
+    UserRow,
 )
-from bot.telegram.updates import Sender
-from bot.turns.limits import Limits
-from bot.users.repository import People, Person
+from bot.telegram.updates import TelegramUser
+from bot.turns.policy import TurnPolicy
+from bot.users.repository import User, UserRepository
 from common import bindings
 from common.log import get_logger
 from common.postgres import Sessions, transaction
@@ -35,8 +35,8 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Receipt:
-    """What was erased, and when."""
+class ErasureReceipt:
+    """Counts of the erased data, and the time of the erasure."""
 
     number: str
     at: datetime
@@ -45,10 +45,10 @@ class Receipt:
 
 
 class Erasure:
-    """Erases people.
+    """Erases users.
 
     Args:
-        interrupt: stops every running turn of a person, in every replica.
+        interrupt: stops every running turn of a user, in every replica.
     """
 
     def __init__(
@@ -56,33 +56,35 @@ class Erasure:
         bot_id: int,
         *,
         sessions: Sessions,
-        people: People,
-        limits: Limits,
+        users: UserRepository,
+        policy: TurnPolicy,
         interrupt: Callable[[int, str], None],
     ) -> None:
         self._bot_id = bot_id
         self._sessions = sessions
-        self._people = people
-        self._limits = limits
+        self._users = users
+        self._policy = policy
         self._interrupt = interrupt
 
-    async def erase(self, person: Person, sender: Sender, update_ids: Sequence[int]) -> Receipt:
-        """Erase everything of this person; the given updates are settled with it.
+    async def erase(
+        self, user: User, telegram_user: TelegramUser, update_ids: Sequence[int]
+    ) -> ErasureReceipt:
+        """Erase this user's data and settle the given updates.
 
-        What the person sent after these updates is kept for their new self.
+        Updates sent after these are handed over to a new user with the same account.
         """
-        self._interrupt(person.key, "erased")
+        self._interrupt(user.key, "erased")
         async with transaction(self._sessions) as session:
-            # Whoever is about to store something for this person waits here, then starts anew.
-            await session.execute(select(User.key).where(User.key == person.key).with_for_update())
+            # Processes about to store something for this user wait here, then find them erased.
+            await session.execute(
+                select(UserRow.key).where(UserRow.key == user.key).with_for_update()
+            )
             messages = await session.scalar(
-                select(func.count()).where(Message.user_key == person.key)
+                select(func.count()).where(MessageRow.user_key == user.key)
             )
-            dialogs = await session.scalar(
-                select(func.count()).where(Dialog.user_key == person.key)
-            )
-            await self._carry_budget(session, person)
-            later = await self._later_updates(session, person, max(update_ids))
+            dialogs = await session.scalar(select(func.count()).where(Dialog.user_key == user.key))
+            await self._carry_budget(session, user)
+            later = await self._later_updates(session, user, max(update_ids))
             await session.execute(
                 statement("settle_updates"),
                 {
@@ -92,37 +94,37 @@ class Erasure:
                     "error": None,
                 },
             )
-            await self._drop_updates(session, person, keep=[row.update_id for row in later])
-            # The key goes with the person; what it had sealed need not stay either.
+            await self._drop_updates(session, user, keep=[row.update_id for row in later])
+            # Unreadable without the user's key, and therefore deleted.
             await session.execute(
                 update(LlmCall)
                 .where(
                     LlmCall.provider_message.is_not(None),
                     LlmCall.turn_id == Turn.id,
-                    Turn.user_key == person.key,
+                    Turn.user_key == user.key,
                 )
                 .values(provider_message=None)
             )
-            await session.execute(delete(User).where(User.key == person.key))
+            await session.execute(delete(UserRow).where(UserRow.key == user.key))
             if later:
-                await self._hand_over(session, person, sender, later)
-        self._people.forget(sender.telegram_id)
-        receipt = Receipt(
+                await self._hand_over(session, user, telegram_user, later)
+        self._users.forget(telegram_user.telegram_id)
+        receipt = ErasureReceipt(
             number=secrets.token_hex(8),
             at=datetime.now(UTC),
             messages=messages or 0,
             dialogs=dialogs or 0,
         )
-        log.info("person erased", receipt=receipt.number, user_key=person.key)
+        log.info("user erased", receipt=receipt.number, user_key=user.key)
         return receipt
 
-    async def _carry_budget(self, session: AsyncSession, person: Person) -> None:
-        day, month = self._limits.periods()
-        spending = await self._limits.spending_in(session, person.key)
+    async def _carry_budget(self, session: AsyncSession, user: User) -> None:
+        day, month = self._policy.periods()
+        spending = await self._policy.spending_in(session, user.key)
         await session.execute(
             statement("carry_budget"),
             {
-                "user_key": person.key,
+                "user_key": user.key,
                 "periods": ["day", "month"],
                 "starts": [day, month],
                 "messages": [spending.day_messages, spending.month_messages],
@@ -131,33 +133,33 @@ class Erasure:
         )
 
     async def _later_updates(
-        self, session: AsyncSession, person: Person, update_id: int
-    ) -> list[Update]:
+        self, session: AsyncSession, user: User, update_id: int
+    ) -> list[UpdateRow]:
         rows = await session.scalars(
-            select(Update)
+            select(UpdateRow)
             .where(
-                Update.bot_id == self._bot_id,
-                Update.user_key == person.key,
-                Update.outcome.is_(None),
-                Update.turn_id.is_(None),
-                Update.update_id > update_id,
+                UpdateRow.bot_id == self._bot_id,
+                UpdateRow.user_key == user.key,
+                UpdateRow.outcome.is_(None),
+                UpdateRow.turn_id.is_(None),
+                UpdateRow.update_id > update_id,
             )
             .with_for_update()
         )
         return list(rows)
 
     async def _drop_updates(
-        self, session: AsyncSession, person: Person, *, keep: Sequence[int]
+        self, session: AsyncSession, user: User, *, keep: Sequence[int]
     ) -> None:
-        """What waited before the wish to be forgotten is not answered any more."""
+        """Settle the updates that were waiting before the erasure, unanswered."""
         await session.execute(
-            update(Update)
+            update(UpdateRow)
             .where(
-                Update.bot_id == self._bot_id,
-                Update.user_key == person.key,
-                Update.outcome.is_(None),
-                Update.turn_id.is_(None),
-                Update.update_id.not_in(keep),
+                UpdateRow.bot_id == self._bot_id,
+                UpdateRow.user_key == user.key,
+                UpdateRow.outcome.is_(None),
+                UpdateRow.turn_id.is_(None),
+                UpdateRow.update_id.not_in(keep),
             )
             .values(
                 outcome=UpdateOutcome.IGNORED.value,
@@ -166,26 +168,26 @@ class Erasure:
                 settled_at=func.now(),
             )
         )
-        # A parked update has its outcome, but kept its payload. A lane is made from the id of a
-        # chat: left here, it would lead from the ledger to whoever writes from that chat again.
+        # Parked updates kept their payload. The lane is derived from the chat id: it would link
+        # the ledger to the account if it writes again.
         await session.execute(
-            update(Update)
-            .where(Update.user_key == person.key, Update.outcome.is_not(None))
+            update(UpdateRow)
+            .where(UpdateRow.user_key == user.key, UpdateRow.outcome.is_not(None))
             .values(payload=None, lane=b"", user_key=None)
         )
 
     async def _hand_over(
-        self, session: AsyncSession, person: Person, sender: Sender, later: list[Update]
+        self, session: AsyncSession, user: User, telegram_user: TelegramUser, later: list[UpdateRow]
     ) -> None:
-        new = await self._people.create_again(session, sender)
+        new = await self._users.create_again(session, telegram_user)
         for row in later:
             row.user_key = new.key
             if row.payload is None:
                 continue
             binding = bindings.payload(row.bot_id, row.update_id)
             try:
-                row.payload = new.sealer.seal(person.sealer.open(row.payload, binding), binding)
+                row.payload = new.sealer.seal(user.sealer.open(row.payload, binding), binding)
             except UnreadableError:
-                # What nobody can read must not keep a person from being erased.
+                # An unreadable update must not prevent the erasure.
                 row.payload, row.outcome = None, UpdateOutcome.PARKED
                 row.error, row.settled_at = UnreadableError.__name__, func.now()

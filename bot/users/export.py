@@ -1,4 +1,4 @@
-"""A person's data, handed out whole. Knows no Telegram."""
+"""Exports a user's data."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.db.tables import (
     LlmCall,
-    Message,
+    MessageRow,
     SpentBudget,
     Turn,
-    Update,
-    User,
+    UpdateRow,
+    UserRow,
     UserSettings,
 )
-from bot.telegram.meaning import is_forward
-from bot.users.repository import Person
+from bot.telegram.intent import is_forward
+from bot.users.repository import User
 from common import bindings
 from common.bindings import Binding
 from common.postgres import Base, Sessions
@@ -34,55 +34,55 @@ from common.sealing import UnreadableError
 OWN_COLUMNS = frozenset(
     {"id", "version", "bot_id", "user_key", "dialog_id", "turn_id", "telegram_hmac"}
 )
-"""How the ledger's rows are found and copied: of the person they say nothing."""
+"""Internal columns of the ledger, which say nothing about the user."""
 
 
 PAGE = 20
-"""Rows that are opened and written in one go: others are answered between two pages."""
+"""Rows per page; the event loop runs other tasks between pages."""
 
 
-class Export:
-    """Hands out everything of a person."""
+class UserExport:
+    """Exports everything that is stored about a user."""
 
     def __init__(self, *, sessions: Sessions) -> None:
         self._sessions = sessions
 
-    async def as_json(self, person: Person) -> tuple[bytes, int]:
-        """What is kept of a person and says something of them, as indented JSON.
+    async def as_json(self, user: User) -> tuple[bytes, int]:
+        """Everything stored about a user, as indented JSON.
 
         Returns:
-            The document, and how many of its texts cannot be opened: they are null.
+            The document, and how many of its texts could not be opened and are null.
 
-        Each turn carries its attempts at the model, the failed ones too. Updates are those whose
-        content is still kept: on their way, this wish included, or put aside.
+        Turns include all their attempts. Updates are those whose payload is still kept: open ones,
+        including this /export, and parked ones.
         """
-        reader = _Reader(person)
+        reader = _Reader(user)
         async with self._sessions() as session:
-            user = await session.get_one(User, person.key)
-            settings = await session.get(UserSettings, person.key)
+            row = await session.get_one(UserRow, user.key)
+            settings = await session.get(UserSettings, user.key)
             first = {
                 "exported_at": datetime.now(UTC),
                 "profile": orjson.loads(
-                    reader.text(user.sealed_profile, bindings.profile(user.telegram_hmac)) or "null"
+                    reader.text(row.sealed_profile, bindings.profile(row.telegram_hmac)) or "null"
                 ),
-                "language": user.language,
-                "source": user.source,
-                "first_seen_at": user.created_at,
-                "blocked_at": user.blocked_at,
+                "language": row.language,
+                "source": row.source,
+                "first_seen_at": row.created_at,
+                "blocked_at": row.blocked_at,
                 "settings": _settings(reader, settings),
             }
             written = [_json(first).removesuffix(b"\n}")]
-            kept = _rows_of(Update, Update.received_at).where(Update.payload.is_not(None))
+            kept = _rows_of(UpdateRow, UpdateRow.received_at).where(UpdateRow.payload.is_not(None))
             for name, rows, page_of in (
-                ("messages", _rows_of(Message, Message.created_at), _messages),
+                ("messages", _rows_of(MessageRow, MessageRow.created_at), _messages),
                 ("turns", _rows_of(Turn, Turn.received_at), _turns),
                 ("updates", kept, _updates),
             ):
-                # By its columns: objects of the mapper would take most of the time.
-                mine = rows.where(rows.selected_columns["user_key"] == person.key)
+                # Columns only: building ORM objects would take most of the time.
+                mine = rows.where(rows.selected_columns["user_key"] == user.key)
                 written += await _list(session, name, mine, partial(page_of, session, reader))
             spent = select(SpentBudget.__table__).where(
-                SpentBudget.telegram_hmac == user.telegram_hmac
+                SpentBudget.telegram_hmac == row.telegram_hmac
             )
             written += await _list(
                 session,
@@ -95,10 +95,10 @@ class Export:
 
 
 class _Reader:
-    """Opens the texts of one person, and counts those that cannot be opened."""
+    """Opens a user's texts, and counts those that cannot be opened."""
 
-    def __init__(self, person: Person) -> None:
-        self._sealer = person.sealer
+    def __init__(self, user: User) -> None:
+        self._sealer = user.sealer
         self.unreadable = 0
 
     def text(self, sealed: bytes | None, binding: Binding) -> str | None:
@@ -171,7 +171,7 @@ async def _updates(_session: object, reader: _Reader, page: Sequence[RowMapping]
             "at": row["received_at"],
             "kind": row["kind"],
             "outcome": row["outcome"],
-            "text": own_words(
+            "text": own_text(
                 row["kind"],
                 reader.text(row["payload"], bindings.payload(row["bot_id"], row["update_id"])),
             ),
@@ -201,8 +201,8 @@ def _settings(reader: _Reader, row: UserSettings | None) -> dict[str, Any]:
     }
 
 
-def own_words(kind: str, payload: str | None) -> str | None:
-    """What the person wrote, and nothing around it: somebody else wrote what it replies to."""
+def own_text(kind: str, payload: str | None) -> str | None:
+    """The user's own text, without the messages it replies to or forwards."""
     try:
         update = json.loads(payload or "{}")
     except (ValueError, RecursionError):
@@ -220,5 +220,5 @@ def _attempt(reader: _Reader, row: RowMapping) -> dict[str, Any]:
 
 
 def _ledger_row(row: RowMapping) -> dict[str, Any]:
-    # Read from the table, not listed here: a column that is added later is handed out too.
+    # All columns but the internal ones, so that columns added later are exported, too.
     return {name: value for name, value in row.items() if name not in OWN_COLUMNS}

@@ -1,9 +1,9 @@
-"""`python -m bot.users.key_rotation next | rewrap`: another DATA_KEY, without losing a text.
+"""`python -m bot.users.key_rotation next | rewrap`: replaces DATA_KEY.
 
-`next` prints a new key. `rewrap` wraps every person's key by DATA_KEY that DATA_KEY_SECOND had
-wrapped, beside a running bot; its last line is JSON. In a database of an older version it first
-binds every sealed value to its row, and sets the marker that refuses all others. May be stopped
-and run again.
+`next` prints a new key. `rewrap` re-encrypts with DATA_KEY what DATA_KEY_SECOND had encrypted,
+while the bot is running; its last line is JSON. In a database of an older version it also binds
+every sealed value to its row, then sets the marker that refuses unbound values. It can be
+stopped and run again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import asdict
 
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
-from bot.users.rewrapping import Rewrapped, rewrap
+from bot.users.rewrapping import RewrapResult, rewrap
 from common.log import configure_logging
 from common.postgres import check_reachable, create_engine
 from common.process import run
@@ -24,7 +24,7 @@ from common.sealing import Vault, next_data_key
 from common.settings import DatabaseSettings, DataKeySettings, RuntimeSettings, load
 
 
-async def _rewrap(settings: DataKeySettings, *, accepts_losses: bool) -> Rewrapped:
+async def _rewrap(settings: DataKeySettings, *, accepts_losses: bool) -> RewrapResult:
     database = load(DatabaseSettings)
     await check_reachable(database)
     engine = create_engine(database, application_name="rotation")
@@ -41,7 +41,7 @@ def main() -> int:
     parser.add_argument(
         "--accept-losses",
         action="store_true",
-        help="set the marker although some values cannot be opened: they never will be",
+        help="set the marker even if some values cannot be opened; they are lost for good",
     )
     arguments = parser.parse_args()
     configure_logging(load(RuntimeSettings), service="rotation")

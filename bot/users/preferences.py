@@ -1,4 +1,4 @@
-"""What a person chose: history, model, instruction. Also the state of dialogs. No Telegram."""
+"""A user's settings (history, model, system prompt), and the state of dialogs."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 
-from bot.db.tables import Dialog, Message, UserSettings
-from bot.turns.question import Words, load
-from bot.turns.records import Room
-from bot.users.repository import Person
+from bot.db.tables import Dialog, MessageRow, UserSettings
+from bot.turns.question import QuestionMessage, load_messages
+from bot.turns.records import ChatRef
+from bot.users.repository import User
 from common import bindings
 from common.postgres import Sessions, transaction
 from common.sealing import UnreadableError
 from common.vocabulary import ChatType, Role
 
 MAX_SEARCHED_QUESTIONS = 200
-"""As many messages as a dialog may remember."""
+"""The maximum of MAX_HISTORY_MESSAGES."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """An earlier question. `is_last`: nothing was asked after it, and its dialog is open."""
+class AskedQuestion:
+    """An earlier question. `is_last`: it is the last one, and its dialog is open."""
 
     turn_id: UUID
-    messages: tuple[Words, ...]
+    messages: tuple[QuestionMessage, ...]
     asked_at: datetime
     is_last: bool
 
@@ -41,36 +41,36 @@ class Preferences:
         self._bot_id = bot_id
         self._sessions = sessions
 
-    async def set_system_prompt(self, person: Person, prompt: str | None) -> None:
-        binding = bindings.system_prompt(person.key)
-        sealed = None if prompt is None else person.sealer.seal_text(prompt, binding)
-        await self._set(person, sealed_system_prompt=sealed)
+    async def set_system_prompt(self, user: User, prompt: str | None) -> None:
+        binding = bindings.system_prompt(user.key)
+        sealed = None if prompt is None else user.sealer.seal_text(prompt, binding)
+        await self._set(user, sealed_system_prompt=sealed)
 
-    async def set_model(self, person: Person, model: str | None) -> None:
-        await self._set(person, model=model)
+    async def set_model(self, user: User, model: str | None) -> None:
+        await self._set(user, model=model)
 
-    async def set_history(self, person: Person, messages: int | None) -> None:
-        await self._set(person, max_history_messages=messages)
+    async def set_history(self, user: User, messages: int | None) -> None:
+        await self._set(user, max_history_messages=messages)
 
-    async def admit(self, person: Person) -> None:
-        """The person gave a valid invite code."""
-        await self._set(person, admitted_at=func.now())
+    async def admit(self, user: User) -> None:
+        """Record that the user gave a valid invite code."""
+        await self._set(user, admitted_at=func.now())
 
-    async def admitted_at(self, person: Person) -> datetime | None:
-        """When the person gave a valid invite code; None: never."""
+    async def admitted_at(self, user: User) -> datetime | None:
+        """When the user gave a valid invite code, or None."""
         async with self._sessions() as session:
-            asked = select(UserSettings.admitted_at).where(UserSettings.user_key == person.key)
+            asked = select(UserSettings.admitted_at).where(UserSettings.user_key == user.key)
             return await session.scalar(asked)
 
-    async def close_dialog(self, room: Room) -> None:
-        """The next text begins a new dialog."""
+    async def close_dialog(self, chat_ref: ChatRef) -> None:
+        """Close the dialog: the next message begins a new one."""
         async with transaction(self._sessions) as session:
             await session.execute(
-                update(Dialog).where(*self._is_open(room)).values(closed_at=func.now())
+                update(Dialog).where(*self._is_open(chat_ref)).values(closed_at=func.now())
             )
 
     async def move_dialogs(self, old: bytes, new: bytes) -> None:
-        """A group became a supergroup, which has another id: it keeps its open dialogs."""
+        """Move open dialogs to the new id of a group that became a supergroup."""
         there = aliased(Dialog)
         is_taken = (
             select(there.id)
@@ -94,93 +94,95 @@ class Preferences:
                 .values(chat_hmac=new, chat_type=ChatType.SUPERGROUP.value)
             )
 
-    async def take_back_answer(self, person: Person, room: Room) -> tuple[Words, ...] | None:
-        """Drop the last answer of the open dialog; returns the person's question that it answered.
+    async def withdraw_answer(
+        self, user: User, chat_ref: ChatRef
+    ) -> tuple[QuestionMessage, ...] | None:
+        """Withdraw the last answer of the open dialog; return the question that it answered.
 
-        None: the last text is not this person's, or there is none.
+        None: the last message is not this user's, or there is none.
         """
         async with transaction(self._sessions) as session:
             last = (
                 await session.execute(
-                    select(Message)
-                    .join(Dialog, Dialog.id == Message.dialog_id)
+                    select(MessageRow)
+                    .join(Dialog, Dialog.id == MessageRow.dialog_id)
                     .where(
-                        *self._is_open(room),
-                        Message.role == Role.USER.value,
-                        Message.deleted_at.is_(None),
+                        *self._is_open(chat_ref),
+                        MessageRow.role == Role.USER.value,
+                        MessageRow.deleted_at.is_(None),
                     )
-                    .order_by(Message.created_at.desc())
+                    .order_by(MessageRow.created_at.desc())
                     .limit(1)
                 )
             ).scalar_one_or_none()
-            if last is None or last.user_key != person.key:
+            if last is None or last.user_key != user.key:
                 return None
             await session.execute(
-                update(Message)
+                update(MessageRow)
                 .where(
-                    Message.dialog_id == last.dialog_id,
-                    Message.role == Role.ASSISTANT.value,
-                    Message.created_at >= last.created_at,
+                    MessageRow.dialog_id == last.dialog_id,
+                    MessageRow.role == Role.ASSISTANT.value,
+                    MessageRow.created_at >= last.created_at,
                 )
                 .values(deleted_at=func.now())
             )
-        return _question(person, last)
+        return _question(user, last)
 
-    async def question_with(
-        self, person: Person, room: Room, message_id: int | None
-    ) -> Asked | None:
-        """The person's question that this message belongs to, among the latest of the chat."""
+    async def question_of_message(
+        self, user: User, chat_ref: ChatRef, message_id: int | None
+    ) -> AskedQuestion | None:
+        """The user's question that this message belongs to, among the chat's latest."""
         async with self._sessions() as session:
             rows = await session.scalars(
-                select(Message)
-                .join(Dialog, Dialog.id == Message.dialog_id)
+                select(MessageRow)
+                .join(Dialog, Dialog.id == MessageRow.dialog_id)
                 .where(
                     Dialog.bot_id == self._bot_id,
-                    Dialog.chat_hmac == room.chat_hmac,
-                    Dialog.thread_id == room.thread_id,
-                    Message.role == Role.USER.value,
+                    Dialog.chat_hmac == chat_ref.chat_hmac,
+                    Dialog.thread_id == chat_ref.thread_id,
+                    MessageRow.role == Role.USER.value,
                 )
-                # Taken back ones too: an edit may be handled again after a crash.
-                .order_by(Message.created_at.desc())
+                # Including withdrawn ones: an edit may be handled again after a crash.
+                .order_by(MessageRow.created_at.desc())
                 .limit(MAX_SEARCHED_QUESTIONS)
             )
-            open_dialog = await session.scalar(select(Dialog.id).where(*self._is_open(room)))
+            open_dialog = await session.scalar(select(Dialog.id).where(*self._is_open(chat_ref)))
         for number, row in enumerate(rows):
-            if row.user_key != person.key:
+            if row.user_key != user.key:
                 continue
-            messages = _question(person, row) or ()
-            if message_id in {words.message_id for words in messages}:
+            messages = _question(user, row) or ()
+            if message_id in {message.message_id for message in messages}:
                 is_last = number == 0 and row.dialog_id == open_dialog
-                return Asked(row.turn_id, messages, row.created_at, is_last=is_last)
+                return AskedQuestion(row.turn_id, messages, row.created_at, is_last=is_last)
         return None
 
-    async def _set(self, person: Person, **values: Any) -> None:
+    async def _set(self, user: User, **values: Any) -> None:
         async with transaction(self._sessions) as session:
             await session.execute(
                 insert(UserSettings)
-                .values(user_key=person.key, **values)
+                .values(user_key=user.key, **values)
                 .on_conflict_do_update(
                     index_elements=[UserSettings.user_key],
                     set_={**values, "updated_at": func.now()},
                 )
             )
 
-    def _is_open(self, room: Room) -> tuple[Any, ...]:
+    def _is_open(self, chat_ref: ChatRef) -> tuple[Any, ...]:
         return (
             Dialog.bot_id == self._bot_id,
-            Dialog.chat_hmac == room.chat_hmac,
-            Dialog.thread_id == room.thread_id,
+            Dialog.chat_hmac == chat_ref.chat_hmac,
+            Dialog.thread_id == chat_ref.thread_id,
             Dialog.closed_at.is_(None),
         )
 
 
-def _question(person: Person, row: Message) -> tuple[Words, ...] | None:
+def _question(user: User, row: MessageRow) -> tuple[QuestionMessage, ...] | None:
     try:
         parts = None
         if row.sealed_parts:
             binding = bindings.parts(row.id, row.dialog_id)
-            parts = person.sealer.open_text(row.sealed_parts, binding)
-        text = person.sealer.open_text(row.content, bindings.text(row.id, row.dialog_id))
-        return load(text, parts)
+            parts = user.sealer.open_text(row.sealed_parts, binding)
+        text = user.sealer.open_text(row.content, bindings.text(row.id, row.dialog_id))
+        return load_messages(text, parts)
     except UnreadableError:
         return None

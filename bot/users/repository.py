@@ -1,6 +1,6 @@
-"""Who a Telegram account is to us: a key, a sealer, a language. Knows nothing about messages.
+"""Users by Telegram id, with a cache.
 
-People are selected before they are inserted: an upsert would burn a key each time.
+Rows are selected before they are inserted: an upsert would consume a key each time.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.db.tables import User
-from bot.telegram.updates import Sender
+from bot.db.tables import UserRow
+from bot.telegram.updates import TelegramUser
 from common import bindings
 from common.errors import SettingError
 from common.postgres import Sessions, transaction
 from common.sealing import Sealer, UnreadableError, Vault
 
-REMEMBERED_PEOPLE = 10_000
-TRIED_PEOPLE = 10
-"""The newest, of whom DATA_KEY must open one."""
+MAX_REMEMBERED_USERS = 10_000
+MAX_TRIED_USERS = 10
+"""DATA_KEY must open one of this many newest users."""
 
 
 @dataclass(frozen=True)
-class Person:
-    """A stored account. `sealer` opens and seals this person's texts."""
+class User:
+    """A stored user. `sealer` opens and seals their texts."""
 
     key: int
     sealer: Sealer
@@ -40,15 +40,15 @@ class Person:
 
 @dataclass(frozen=True)
 class _Known:
-    person: Person
-    sender: Sender
+    user: User
+    telegram_user: TelegramUser
 
 
-class People:
-    """Finds people by Telegram id, and remembers the recent ones.
+class UserRepository:
+    """Finds users by Telegram id, and caches recent ones.
 
-    What is remembered may have been erased meanwhile by another process: whoever writes for a
-    person holds the row (`FOR KEY SHARE`) and calls `forget` when it is gone.
+    A cached user may have been erased by another process: writers lock the row (`FOR KEY SHARE`)
+    and call `forget` if it is gone.
     """
 
     def __init__(self, vault: Vault, sessions: Sessions) -> None:
@@ -56,31 +56,35 @@ class People:
         self._sessions = sessions
         self._remembered: OrderedDict[int, _Known] = OrderedDict()
 
-    async def ensure(self, senders: Iterable[Sender]) -> dict[int, Person]:
-        """The person of each sender, by Telegram id; made when there is none.
+    async def get_or_create(self, telegram_users: Iterable[TelegramUser]) -> dict[int, User]:
+        """The user of each account, by Telegram id; created if there is none.
 
-        Absent: their row in the database was damaged or exchanged, and is refused.
+        Accounts whose row is damaged or was swapped are absent.
         """
-        wanted = {sender.telegram_id: sender for sender in senders}
+        wanted = {telegram_user.telegram_id: telegram_user for telegram_user in telegram_users}
         found = {
-            telegram_id: known.person
-            for telegram_id, sender in wanted.items()
-            if (known := self._recall(telegram_id)) and known.sender == sender
+            telegram_id: known.user
+            for telegram_id, telegram_user in wanted.items()
+            if (known := self._recall(telegram_id)) and known.telegram_user == telegram_user
         }
-        missing = [sender for sender in wanted.values() if sender.telegram_id not in found]
+        missing = [
+            telegram_user
+            for telegram_user in wanted.values()
+            if telegram_user.telegram_id not in found
+        ]
         if missing:
             async with transaction(self._sessions) as session:
                 found |= await self._load_or_create(session, missing)
-            for sender in missing:
-                if person := found.get(sender.telegram_id):
-                    self._remember(sender, person)
+            for telegram_user in missing:
+                if user := found.get(telegram_user.telegram_id):
+                    self._remember(telegram_user, user)
         return found
 
-    async def find(self, telegram_ids: Iterable[int]) -> dict[int, Person]:
-        """The people among these accounts that are known already."""
+    async def find(self, telegram_ids: Iterable[int]) -> dict[int, User]:
+        """The existing users among these accounts."""
         wanted = set(telegram_ids)
         found = {
-            telegram_id: known.person
+            telegram_id: known.user
             for telegram_id in wanted
             if (known := self._recall(telegram_id))
         }
@@ -91,49 +95,51 @@ class People:
                 rows = await self._select(session, by_hmac)
             for row in rows:
                 with contextlib.suppress(UnreadableError):
-                    found[by_hmac[row.telegram_hmac]] = self._person(row)
+                    found[by_hmac[row.telegram_hmac]] = self._user(row)
         return found
 
     def forget(self, telegram_id: int) -> None:
-        """Drop what is remembered of this account; the next `ensure` asks the database."""
+        """Remove this account from the cache."""
         self._remembered.pop(telegram_id, None)
 
     def forget_key(self, user_key: int) -> None:
-        """The same, for a person known by key (erased by another process)."""
+        """The same by user key, for users erased by another process."""
         for telegram_id, known in list(self._remembered.items()):
-            if known.person.key == user_key:
+            if known.user.key == user_key:
                 del self._remembered[telegram_id]
 
-    async def create_again(self, session: AsyncSession, sender: Sender) -> Person:
-        """A new person for an account whose row was deleted in this transaction."""
-        self.forget(sender.telegram_id)
-        return (await self._load_or_create(session, [sender]))[sender.telegram_id]
+    async def create_again(self, session: AsyncSession, telegram_user: TelegramUser) -> User:
+        """Create a new user for an account whose row was deleted in this transaction."""
+        self.forget(telegram_user.telegram_id)
+        return (await self._load_or_create(session, [telegram_user]))[telegram_user.telegram_id]
 
-    async def set_blocked(self, person: Person, *, at: datetime | None) -> None:
-        """The person blocked the bot at this moment, or unblocked it (None)."""
-        async with transaction(self._sessions) as session:
-            await session.execute(update(User).where(User.key == person.key).values(blocked_at=at))
-
-    async def set_source(self, person: Person, source: str) -> None:
-        """Keep the payload of the first /start; a later one does not replace it."""
+    async def set_blocked(self, user: User, *, at: datetime | None) -> None:
+        """Record when the user blocked the bot, or that they unblocked it (None)."""
         async with transaction(self._sessions) as session:
             await session.execute(
-                update(User)
-                .where(User.key == person.key, User.source.is_(None))
+                update(UserRow).where(UserRow.key == user.key).values(blocked_at=at)
+            )
+
+    async def set_source(self, user: User, source: str) -> None:
+        """Store the payload of the first /start; later ones do not replace it."""
+        async with transaction(self._sessions) as session:
+            await session.execute(
+                update(UserRow)
+                .where(UserRow.key == user.key, UserRow.source.is_(None))
                 .values(source=source)
             )
 
     async def refuse_another_data_key(self) -> None:
-        """Make sure that DATA_KEY fits the people in the database.
+        """Check that DATA_KEY matches the users in the database.
 
-        With another one everybody would look new, and no text could be read.
+        With another key every user would look new, and no text could be read.
 
         Raises:
-            SettingError: it does not.
+            SettingError: it does not match.
         """
         async with self._sessions() as session:
             newest = await session.scalars(
-                select(User).order_by(User.key.desc()).limit(TRIED_PEOPLE)
+                select(UserRow).order_by(UserRow.key.desc()).limit(MAX_TRIED_USERS)
             )
             rows = list(newest)
         refusal: UnreadableError | None = None
@@ -141,98 +147,100 @@ class People:
             try:
                 profile = self._profile_of(row, self._sealer_of(row))
             except UnreadableError as error:
-                # One row may be damaged; all of them say that the key is another one.
+                # A single row may be damaged; if all are unreadable, the key is wrong.
                 refusal = error
                 continue
             if self._hmac(profile["telegram_id"]) != row.telegram_hmac:
                 raise SettingError(
                     "DATA_KEY",
-                    "finds nobody of this database: make a new key by"
+                    "matches no user of this database: create a successor of the old key with"
                     " python -m bot.users.key_rotation next",
                 )
             return
         if refusal:
             raise SettingError(
-                "DATA_KEY", "is not the key that the people in this database were written with"
+                "DATA_KEY", "is not the key that the users of this database were sealed with"
             ) from refusal
 
     async def _load_or_create(
-        self, session: AsyncSession, senders: list[Sender]
-    ) -> dict[int, Person]:
-        by_hmac = {self._hmac(sender.telegram_id): sender for sender in senders}
+        self, session: AsyncSession, telegram_users: list[TelegramUser]
+    ) -> dict[int, User]:
+        by_hmac = {
+            self._hmac(telegram_user.telegram_id): telegram_user for telegram_user in telegram_users
+        }
         rows = {row.telegram_hmac: row for row in await self._select(session, by_hmac)}
         new = [hmac for hmac in by_hmac if hmac not in rows]
         if new:
             await session.execute(
-                insert(User)
+                insert(UserRow)
                 .values([self._new_row(hmac, by_hmac[hmac]) for hmac in sorted(new)])
-                .on_conflict_do_nothing(index_elements=[User.telegram_hmac])
+                .on_conflict_do_nothing(index_elements=[UserRow.telegram_hmac])
             )
             rows |= {row.telegram_hmac: row for row in await self._select(session, new)}
-        people = {}
-        for hmac, sender in by_hmac.items():
+        users = {}
+        for hmac, telegram_user in by_hmac.items():
             try:
-                person = self._person(rows[hmac])
+                user = self._user(rows[hmac])
             except UnreadableError:
                 continue
-            people[sender.telegram_id] = person
+            users[telegram_user.telegram_id] = user
             if hmac not in new:
-                await self._refresh(session, rows[hmac], person, sender)
-        return people
+                await self._refresh(session, rows[hmac], user, telegram_user)
+        return users
 
     async def _refresh(
-        self, session: AsyncSession, row: User, person: Person, sender: Sender
+        self, session: AsyncSession, row: UserRow, user: User, telegram_user: TelegramUser
     ) -> None:
-        stated = orjson.loads(_profile(sender))
+        stated = orjson.loads(_profile(telegram_user))
         try:
-            is_current = self._profile_of(row, person.sealer) == stated
+            is_current = self._profile_of(row, user.sealer) == stated
         except UnreadableError:
             is_current = False
-        if is_current and row.language == sender.language:
+        if is_current and row.language == telegram_user.language:
             return
         await session.execute(
-            update(User)
-            .where(User.key == person.key)
+            update(UserRow)
+            .where(UserRow.key == user.key)
             .values(
-                language=sender.language,
-                sealed_profile=person.sealer.seal(
-                    _profile(sender), bindings.profile(row.telegram_hmac)
+                language=telegram_user.language,
+                sealed_profile=user.sealer.seal(
+                    _profile(telegram_user), bindings.profile(row.telegram_hmac)
                 ),
                 updated_at=func.now(),
             )
         )
 
-    async def _select(self, session: AsyncSession, hmacs: Iterable[bytes]) -> list[User]:
-        is_wanted: ColumnElement[bool] = User.telegram_hmac == func.any(list(hmacs))
+    async def _select(self, session: AsyncSession, hmacs: Iterable[bytes]) -> list[UserRow]:
+        is_wanted: ColumnElement[bool] = UserRow.telegram_hmac == func.any(list(hmacs))
         rows = await session.execute(
-            select(User).where(is_wanted).execution_options(populate_existing=True)
+            select(UserRow).where(is_wanted).execution_options(populate_existing=True)
         )
         return list(rows.scalars())
 
-    def _new_row(self, hmac: bytes, sender: Sender) -> dict[str, object]:
-        sealer, wrapped_key = self._vault.new_person(hmac)
+    def _new_row(self, hmac: bytes, telegram_user: TelegramUser) -> dict[str, object]:
+        sealer, wrapped_key = self._vault.new_user_key(hmac)
         return {
             "telegram_hmac": hmac,
             "wrapped_key": wrapped_key,
-            "sealed_profile": sealer.seal(_profile(sender), bindings.profile(hmac)),
-            "language": sender.language,
-            "is_person": sender.is_person,
+            "sealed_profile": sealer.seal(_profile(telegram_user), bindings.profile(hmac)),
+            "language": telegram_user.language,
+            "is_person": telegram_user.is_person,
         }
 
-    def _person(self, row: User) -> Person:
+    def _user(self, row: UserRow) -> User:
         sealer = self._sealer_of(row)
         if self._vault.policy.accepts_unbound:
-            # A key that is bound to no row may be that of another: the profile tells.
+            # An unbound key may belong to another row: check the profile.
             stated = self._profile_of(row, sealer)["telegram_id"]
             if self._hmac(stated) != row.telegram_hmac:
-                raise UnreadableError("the profile of another person")
-        return Person(row.key, sealer, row.language)
+                raise UnreadableError("the profile of another user")
+        return User(row.key, sealer, row.language)
 
-    def _sealer_of(self, row: User) -> Sealer:
-        return self._vault.person(row.wrapped_key, row.telegram_hmac)
+    def _sealer_of(self, row: UserRow) -> Sealer:
+        return self._vault.user_sealer(row.wrapped_key, row.telegram_hmac)
 
     @staticmethod
-    def _profile_of(row: User, sealer: Sealer) -> dict[str, Any]:
+    def _profile_of(row: UserRow, sealer: Sealer) -> dict[str, Any]:
         profile: dict[str, Any] = orjson.loads(
             sealer.open(row.sealed_profile, bindings.profile(row.telegram_hmac))
         )
@@ -247,24 +255,24 @@ class People:
             self._remembered.move_to_end(telegram_id)
         return known
 
-    def _remember(self, sender: Sender, person: Person) -> None:
-        self._remembered[sender.telegram_id] = _Known(person, sender)
-        self._remembered.move_to_end(sender.telegram_id)
-        while len(self._remembered) > REMEMBERED_PEOPLE:
+    def _remember(self, telegram_user: TelegramUser, user: User) -> None:
+        self._remembered[telegram_user.telegram_id] = _Known(user, telegram_user)
+        self._remembered.move_to_end(telegram_user.telegram_id)
+        while len(self._remembered) > MAX_REMEMBERED_USERS:
             self._remembered.popitem(last=False)
 
 
-def _profile(sender: Sender) -> bytes:
+def _profile(telegram_user: TelegramUser) -> bytes:
     return orjson.dumps(
         {
-            "telegram_id": sender.telegram_id,
-            "username": _clean(sender.username),
-            "first_name": _clean(sender.first_name),
-            "last_name": _clean(sender.last_name),
+            "telegram_id": telegram_user.telegram_id,
+            "username": _clean(telegram_user.username),
+            "first_name": _clean(telegram_user.first_name),
+            "last_name": _clean(telegram_user.last_name),
         }
     )
 
 
 def _clean(name: str | None) -> str | None:
-    # Telegram's JSON may carry half of a surrogate pair, which UTF-8 cannot hold.
+    # Telegram's JSON may contain lone surrogates, which UTF-8 cannot encode.
     return None if name is None else name.encode("utf-8", "replace").decode()

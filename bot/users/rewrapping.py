@@ -1,7 +1,7 @@
-"""Seals values anew: under the first data key, and bound to their row. Harmless to repeat.
+"""Re-seals values with the first data key, bound to their row. Idempotent.
 
-Reads every row and changes only those that need it, so the next run goes on where a stopped one
-was. The marker is set after a pass that found nothing left to change.
+Reads every row and changes only those that need it, so that a run can be stopped and repeated.
+The marker is set after a pass that found nothing to change.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from common.sealing import ACCEPTS_UNBOUND, Sealer, UnreadableError, Vault
 
 PAGE = 500
 PAUSE_SECONDS = 1.0
-"""Before rows are looked at again that somebody else was changing."""
+"""Pause before rows are retried that another process was changing."""
 
 SET_MARKER = text("INSERT INTO sealing_marker DEFAULT VALUES ON CONFLICT DO NOTHING")
 
@@ -30,36 +30,36 @@ log = get_logger(__name__)
 
 
 @dataclass
-class Rewrapped:
+class RewrapResult:
     """The last line of `rewrap`."""
 
     people: int = 0
     updates: int = 0
     texts: int = 0
-    """Profiles, instructions, messages and sentences of providers."""
+    """Profiles, system prompts, messages and provider messages."""
     unreadable: int = 0
-    """Opened by neither key, or found in a row that is not theirs."""
+    """Values that neither key opens, or that were sealed for another row."""
     bound: bool = False
-    """The marker is set: only values that are bound to their row are opened."""
+    """Whether the marker is set: unbound values are refused."""
     ok: bool = True
 
 
 @dataclass(frozen=True)
 class _Table:
-    """Rows of one table, each with the key of its owner, in the order of the primary key."""
+    """A table with sealed columns: its rows with their owner's key, by primary key."""
 
     name: str
     keys: Mapping[str, str]
-    """Columns of the primary key, and their types."""
+    """Primary key columns and their types."""
     columns: tuple[str, ...]
-    """The sealed ones."""
+    """Sealed columns."""
     rows: str
     """FROM and WHERE; the table is called `sealed`, the owner `person`."""
     more: tuple[str, ...] = ()
-    """Further columns that a binding is made of."""
+    """Other columns that bindings contain."""
 
     def page(self, *, is_first: bool) -> str:
-        """The first rows, or those after `:<key>`."""
+        """SQL for the first page, or the page after `:<key>`."""
         read = ", ".join(f"sealed.{name}" for name in (*self.keys, *self.more, *self.columns))
         order = ", ".join(f"sealed.{name}" for name in self.keys)
         after = ", ".join(f"CAST(:{name} AS {kind})" for name, kind in self.keys.items())
@@ -70,7 +70,7 @@ class _Table:
         )
 
     def update(self, column: str) -> str:
-        """Changes rows that are still as they were read; waits for no lock, so it blocks nobody."""
+        """SQL that changes rows still equal to what was read; skips locked rows."""
         names = ", ".join(self.keys)
         given = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in self.keys.items())
         same = " AND ".join(f"sealed.{name} = given.{name}" for name in self.keys)
@@ -88,7 +88,7 @@ _OF_A_PERSON = "JOIN users AS person ON person.key = sealed.user_key"
 _PEOPLE = "users AS sealed JOIN users AS person USING (key) WHERE true"
 _UPDATE_KEYS = {"bot_id": "bigint", "update_id": "bigint"}
 KEYS = _Table("users", {"key": "integer"}, ("wrapped_key",), _PEOPLE, more=("sealed_profile",))
-UPDATES_OF_NOBODY = _Table(
+UPDATES_WITHOUT_USER = _Table(
     "updates",
     _UPDATE_KEYS,
     ("payload",),
@@ -124,30 +124,30 @@ CALLS = _Table(
     " WHERE sealed.provider_message IS NOT NULL",
     more=("turn_id",),
 )
-UNDER_DATA_KEY = (KEYS, UPDATES_OF_NOBODY)
-"""All others are under people's own keys, which no rotation changes."""
-EVERY = (*UNDER_DATA_KEY, PROFILES, UPDATES, SETTINGS, MESSAGES, CALLS)
+UNDER_DATA_KEY = (KEYS, UPDATES_WITHOUT_USER)
+"""The other tables are sealed with users' own keys, which a rotation does not change."""
+ALL_TABLES = (*UNDER_DATA_KEY, PROFILES, UPDATES, SETTINGS, MESSAGES, CALLS)
 
 
-async def rewrap(sessions: Sessions, vault: Vault, *, accepts_losses: bool = False) -> Rewrapped:
-    """Seal anew what the first data key does not open, and what is not bound to its row.
+async def rewrap(sessions: Sessions, vault: Vault, *, accepts_losses: bool = False) -> RewrapResult:
+    """Re-seal what the first data key does not open or what is not bound to its row.
 
     Args:
         sessions: of the database.
-        vault: opens what both data keys had sealed.
-        accepts_losses: set the marker although some values cannot be opened.
+        vault: opens values of both data keys.
+        accepts_losses: set the marker even if some values cannot be opened.
     """
     async with sessions() as session:
         vault.policy.accepts_unbound = bool(await session.scalar(text(ACCEPTS_UNBOUND)))
     vault.policy.on_refusal = lambda _binding: None  # counted, and logged by row
-    result = Rewrapped(bound=not vault.policy.accepts_unbound)
+    result = RewrapResult(bound=not vault.policy.accepts_unbound)
     while True:
         work = _Pass(sessions, vault, result)
-        for table in UNDER_DATA_KEY if result.bound else EVERY:
-            await work.over(table)
+        for table in UNDER_DATA_KEY if result.bound else ALL_TABLES:
+            await work.reseal_table(table)
         if not work.found:
             break
-        log.info("values sealed anew", found=work.found, changed=work.changed)
+        log.info("values re-sealed", found=work.found, changed=work.changed)
         if work.changed < work.found:
             await asyncio.sleep(PAUSE_SECONDS)
     result.unreadable = work.unreadable
@@ -160,20 +160,20 @@ async def rewrap(sessions: Sessions, vault: Vault, *, accepts_losses: bool = Fal
 
 
 class _Pass:
-    """One reading of everything.
+    """One pass over all tables.
 
     Args:
-        result: counts what is changed.
+        result: counts changes.
     """
 
-    def __init__(self, sessions: Sessions, vault: Vault, result: Rewrapped) -> None:
+    def __init__(self, sessions: Sessions, vault: Vault, result: RewrapResult) -> None:
         self._sessions = sessions
         self._vault = vault
         self._result = result
         self.found = self.changed = self.unreadable = 0
 
-    async def over(self, table: _Table) -> None:
-        """Seal anew what needs it in one table, page by page."""
+    async def reseal_table(self, table: _Table) -> None:
+        """Re-seal values of one table, page by page."""
         after: dict[str, Any] = {}
         while True:
             async with transaction(self._sessions) as session:
@@ -181,7 +181,7 @@ class _Pass:
                 page = (await session.execute(query, after)).all()
                 for column in table.columns:
                     changes = [
-                        (row, new) for row in page if (new := self._anew(table, row, column))
+                        (row, new) for row in page if (new := self._reseal(table, row, column))
                     ]
                     if not changes:
                         continue
@@ -207,49 +207,49 @@ class _Pass:
             case _:
                 self._result.texts += changed
 
-    def _anew(self, table: _Table, row: Row[Any], column: str) -> bytes | None:
-        """The value, sealed as it should be; None: it is, or cannot be opened."""
+    def _reseal(self, table: _Table, row: Row[Any], column: str) -> bytes | None:
+        """The re-sealed value; None if it needs no change or cannot be opened."""
         sealed: bytes | None = getattr(row, column)
         if sealed is None:
             return None
         try:
             if column == "wrapped_key":
                 self._refuse_profile_of_another(row)
-                return self._vault.rewrapped(sealed, row.owner_hmac)
+                return self._vault.rewrap_key(sealed, row.owner_hmac)
             sealer = self._sealer_of(row)
             if sealer is None:
-                return None  # counted with the key of its owner
+                return None  # counted with its owner's key
             binding = _binding(row, column)
-            new = sealer.resealed(sealed, binding)
+            new = sealer.reseal(sealed, binding)
             if new and column == "payload":
                 _refuse_another_update(sealer.open(new, binding), row.update_id)
         except UnreadableError:
-            self._pass_unreadable(table, row, column)
+            self._record_unreadable(table, row, column)
             return None
         return new
 
-    def _pass_unreadable(self, table: _Table, row: Row[Any], column: str) -> None:
+    def _record_unreadable(self, table: _Table, row: Row[Any], column: str) -> None:
         self.unreadable += 1
-        place = {name: str(getattr(row, name)) for name in table.keys}
-        log.error("value cannot be opened", column=f"{table.name}.{column}", **place)
+        primary_key = {name: str(getattr(row, name)) for name in table.keys}
+        log.error("value cannot be opened", column=f"{table.name}.{column}", **primary_key)
 
     def _sealer_of(self, row: Row[Any]) -> Sealer | None:
-        """Of the row's owner; None when their key cannot be opened."""
+        """The owner's sealer; None if their key cannot be opened."""
         if row.owner_key is None:
             return self._vault.installation
         try:
-            return self._vault.person(row.owner_key, row.owner_hmac)
+            return self._vault.user_sealer(row.owner_key, row.owner_hmac)
         except UnreadableError:
             return None
 
     def _refuse_profile_of_another(self, row: Row[Any]) -> None:
-        """Before a key is bound to this person: the profile that it opens must be theirs."""
+        """Before binding a key to a row, check that the profile it opens belongs to the row."""
         if self._result.bound:
             return
-        sealer = self._vault.person(row.wrapped_key, row.owner_hmac)
+        sealer = self._vault.user_sealer(row.wrapped_key, row.owner_hmac)
         opened = sealer.open(row.sealed_profile, bindings.profile(row.owner_hmac))
         if self._vault.lookup("user", _stated(opened, "telegram_id")) != row.owner_hmac:
-            raise UnreadableError("the profile of another person")
+            raise UnreadableError("the profile of another user")
 
 
 def _binding(row: Row[Any], column: str) -> Binding:
@@ -268,7 +268,7 @@ def _binding(row: Row[Any], column: str) -> Binding:
 
 
 def _refuse_another_update(payload: bytes, update_id: int) -> None:
-    # Empty: it could not be written as JSON when it came.
+    # Empty: the update could not be written as JSON.
     if payload and _stated(payload, "update_id") != update_id:
         raise UnreadableError("the payload of another update")
 

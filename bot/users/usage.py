@@ -1,4 +1,4 @@
-"""What one person used, by day, from the ledger. Knows no Telegram."""
+"""One user's usage by day, from the ledger."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from common.zones import ledger_clock
 
 
 @dataclass(frozen=True)
-class DayOfUse:
-    """One day. `cost_usd` is None when no cost is known; of `unpriced` turns a part is unknown."""
+class DailyUsage:
+    """One day. `cost_usd` is None if no cost is known; it is incomplete for `unpriced` turns."""
 
     day: date
     messages: int
@@ -25,7 +25,7 @@ class DayOfUse:
 
 
 @dataclass(frozen=True)
-class Total:
+class UsageTotal:
     messages: int
     answers: int
     tokens: int
@@ -35,29 +35,29 @@ class Total:
 
 
 class UsageReader:
-    """Reads a person's usage.
+    """Reads a user's usage.
 
     Args:
-        zone: IANA name of the zone whose days are counted.
+        zone: IANA name of the zone of the days.
     """
 
     def __init__(self, *, sessions: Sessions, zone: str) -> None:
         self._sessions = sessions
         self._clock = ledger_clock(zone)
 
-    async def by_day(self, user_key: int) -> list[DayOfUse]:
+    async def by_day(self, user_key: int) -> list[DailyUsage]:
         """Every day with a turn, oldest first."""
         async with self._sessions() as session:
             rows = await session.execute(
                 statement("usage_by_day"), {**self._clock.parameters(), "user_key": user_key}
             )
-            return [DayOfUse(**row) for row in rows.mappings()]
+            return [DailyUsage(**row) for row in rows.mappings()]
 
 
-def total(days: Sequence[DayOfUse]) -> Total:
+def total_usage(days: Sequence[DailyUsage]) -> UsageTotal:
     """The sum of these days."""
     known = [day.cost_usd for day in days if day.cost_usd is not None]
-    return Total(
+    return UsageTotal(
         messages=sum(day.messages for day in days),
         answers=sum(day.answers for day in days),
         tokens=sum(day.tokens for day in days),

@@ -1,1 +1,1 @@
-"""What HTTP servers of the product share."""
+"""Shared by the HTTP servers."""

@@ -1,8 +1,7 @@
-"""uvicorn's HTTP protocol, with a bound on what stands before a body. Knows no request.
+"""uvicorn's HTTP protocol with limits on the size of headers and the time of a request.
 
-The framework bounds the head of a request with one of its two parsers only; with the faster one
-a client could fill the memory with a header that never ends. Neither ends a request of which only a
-part arrives.
+uvicorn limits headers only with h11: with httptools, an endless header would fill the memory.
+Neither parser has a timeout for incomplete requests.
 """
 
 from __future__ import annotations
@@ -11,9 +10,9 @@ import asyncio
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-LARGEST_HEAD_BYTES = 64 << 10
+MAX_HEAD_BYTES = 64 << 10
 REQUEST_SECONDS = 30.0
-"""From the first byte of a request, or the connection, to its last byte."""
+"""From the start of the connection or request to the request's last byte."""
 _REFUSAL = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
     b"Content-Length: 0\r\nConnection: close\r\n\r\n"
@@ -22,9 +21,9 @@ _TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: 
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Ends connections whose request line and headers, or whose request, do not end.
+    """Closes connections whose headers are too large or whose request is incomplete for too long.
 
-    What arrives is counted piece by piece (a piece is at most 256 KiB) while a head is open.
+    Bytes are counted per chunk (at most 256 KiB) until the headers are complete.
     """
 
     _head_bytes = 0
@@ -45,7 +44,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def handle_websocket_upgrade(self) -> None:
-        # From here on it is no request any more.
+        # The request is complete.
         self._disarm()
         super().handle_websocket_upgrade()
 
@@ -81,6 +80,6 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._has_head or self.transport.is_closing():
             return
         self._head_bytes += len(data)
-        if self._head_bytes > LARGEST_HEAD_BYTES:
+        if self._head_bytes > MAX_HEAD_BYTES:
             self.transport.write(_REFUSAL)
             self.transport.close()

@@ -1,6 +1,6 @@
-"""Where an HTTP request comes from, behind how many proxies, and whether it may read /metrics.
+"""The client's address behind trusted proxies, and access to /metrics.
 
-Knows no web framework: takes the peer's address and the headers as pairs of texts.
+Independent of a web framework: takes the peer's address and the headers as pairs.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ Address = IPv4Address | IPv6Address
 Headers = Iterable[tuple[str, str]]
 
 FORWARDED_FOR = "x-forwarded-for"
-# Signs that a proxy sent the request. Some say for whom, in words that nobody here reads.
+# Headers set by proxies; the client's address in them is not used.
 SIGNS_OF_A_PROXY = frozenset({"forwarded", "via", "x-real-ip"})
-# As some proxies write it: with the port, an address of IPv6 then in brackets.
+# Some proxies append the port, and put IPv6 addresses in brackets.
 _WITH_PORT = re.compile(r"\[(?P<six>[^\]]+)\](?::\d+)?|(?P<four>[\d.]+):\d+")
 
 
 def client_address(peer: str, headers: Headers, *, trusted_hops: int) -> Address | None:
-    """The client's address; None when the proxies do not say it.
+    """The client's address; None if the proxies do not state it.
 
-    Each proxy appends the address it saw, so with n proxies of ours the n-th entry from the right
-    was written by the outermost of them; everything left of it is the client's own claim.
+    Each proxy appends the address it saw: with n trusted proxies, the n-th entry from the right was
+    written by the outermost of them. Entries to its left are set by the client.
 
     Args:
         peer: address of the connection.
         headers: of the request.
-        trusted_hops: proxies of ours in front; 0: the peer is the client.
+        trusted_hops: number of trusted proxies; 0: the peer is the client.
     """
     if not trusted_hops:
         return _address(peer)
@@ -48,16 +48,16 @@ def client_address(peer: str, headers: Headers, *, trusted_hops: int) -> Address
 def may_read_metrics(
     peer: str, headers: Headers, *, token: SecretStr | None, trusted_hops: int = 0
 ) -> bool:
-    """This machine may, and whoever presents the token as a bearer token."""
+    """Whether the request comes from this machine or has the bearer token."""
     pairs = [(name.lower(), value) for name, value in headers]
     if token is not None:
         expected = f"Bearer {token.get_secret_value()}".encode()
         given = next((value for name, value in pairs if name == "authorization"), "")
-        # As bytes: a comparison of strings refuses other alphabets with an exception.
+        # Compared as bytes: compare_digest raises on non-ASCII strings.
         if hmac.compare_digest(given.encode("utf-8", "surrogateescape"), expected):
             return True
     if any(name in SIGNS_OF_A_PROXY or name.startswith("x-forwarded") for name, _ in pairs):
-        # A proxy on this machine would make the whole world local.
+        # With a proxy on this machine, every peer would be local.
         address = client_address(peer, pairs, trusted_hops=trusted_hops) if trusted_hops else None
     else:
         address = _address(peer)

@@ -1,7 +1,4 @@
-"""What /health and /ready report in every service: the database, its pool, the uptime.
-
-Knows no web framework: services render these values themselves.
-"""
+"""Values for /health and /ready: database, connection pool, uptime."""
 
 from __future__ import annotations
 
@@ -19,37 +16,37 @@ POOL_WARNING_SHARE = 0.8
 
 
 @dataclass(frozen=True)
-class PoolUse:
-    """Connections of one engine, against the most it may open."""
+class PoolUsage:
+    """Connections of an engine, and their maximum number."""
 
     checked_out: int
     checked_in: int
-    most: int
+    max_connections: int
 
     @property
     def share(self) -> float:
-        return self.checked_out / self.most if self.most else 0.0
+        return self.checked_out / self.max_connections if self.max_connections else 0.0
 
     @property
     def is_high(self) -> bool:
-        """Above 80 %: the next burst will wait for connections."""
+        """Whether more than 80 % are in use."""
         return self.share > POOL_WARNING_SHARE
 
 
-def pool_use(engine: AsyncEngine) -> PoolUse:
-    """How much of the connection pool is in use now."""
+def pool_usage(engine: AsyncEngine) -> PoolUsage:
+    """The current use of the connection pool."""
     pool = engine.sync_engine.pool
     if not isinstance(pool, QueuePool):
-        return PoolUse(checked_out=0, checked_in=0, most=0)
-    return PoolUse(
+        return PoolUsage(checked_out=0, checked_in=0, max_connections=0)
+    return PoolUsage(
         checked_out=pool.checkedout(),
         checked_in=pool.checkedin(),
-        most=pool.size() + pool._max_overflow,  # noqa: SLF001 # QueuePool has no public reader for it
+        max_connections=pool.size() + pool._max_overflow,  # noqa: SLF001 # QueuePool has no public reader for it
     )
 
 
 async def is_database_up(engine: AsyncEngine, *, seconds: float = CHECK_TIMEOUT_SECONDS) -> bool:
-    """Whether a query succeeds within so many seconds."""
+    """Whether a query succeeds within `seconds`."""
     try:
         async with asyncio.timeout(seconds), engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
@@ -59,7 +56,7 @@ async def is_database_up(engine: AsyncEngine, *, seconds: float = CHECK_TIMEOUT_
 
 
 class Uptime:
-    """Seconds since the process said it was up."""
+    """Seconds since this object was created."""
 
     def __init__(self) -> None:
         self._since = time.monotonic()

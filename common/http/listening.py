@@ -1,4 +1,4 @@
-"""Where a service listens, and who reaches it there."""
+"""Listening addresses, and which of them other machines reach."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ log = get_logger(__name__)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine, or this container, reaches what listens on `host`."""
+    """Whether `host` is reachable only from this machine or container."""
     try:
         return _address(host).is_loopback
     except ValueError:
@@ -18,7 +18,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_every_address(host: str) -> bool:
-    """Whether `host` stands for all addresses of this machine."""
+    """Whether `host` means all addresses of this machine."""
     try:
         return _address(host).is_unspecified
     except ValueError:
@@ -26,31 +26,31 @@ def is_every_address(host: str) -> bool:
 
 
 def warn_if_open(setting: str, host: str, *, opens: str) -> None:
-    """One line in the log when other machines reach what listens there.
+    """Log a warning if other machines can reach `host`.
 
     Args:
-        setting: the one that names `host`.
-        host: where it listens.
-        opens: what whoever reaches it can do.
+        setting: name of the setting with `host`.
+        host: the listening address.
+        opens: what clients can do there.
     """
     if not is_loopback(host):
         log.warning("listens_beyond_this_machine", setting=setting, host=host, opens=opens)
 
 
 def reached_at(host: str) -> str:
-    """The address at which this machine reaches what listens on `host`."""
+    """The address by which this machine reaches a server listening on `host`."""
     if not is_every_address(host):
         return host
     return "::1" if ":" in host else "127.0.0.1"
 
 
 def url_of(host: str, port: int) -> str:
-    """The same, as the beginning of a URL."""
+    """The same as a base URL."""
     reached = reached_at(host)
     return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """The IPv4 address where IPv6 only wraps one, as in `::ffff:127.0.0.1`."""
+    """The address; an IPv4-mapped one (`::ffff:127.0.0.1`) as IPv4."""
     address = ipaddress.ip_address(host)
     return getattr(address, "ipv4_mapped", None) or address

@@ -1,7 +1,4 @@
-"""Tells requests that another site's page makes a browser send from own pages and scripts.
-
-Knows no web framework: takes the headers as ASGI gives them.
-"""
+"""Detects cross-origin requests, against CSRF. Takes headers in ASGI's format."""
 
 from __future__ import annotations
 
@@ -20,17 +17,17 @@ def is_cross_origin(
     allowed: Collection[str] = (),
     behind_proxy: bool = False,
 ) -> bool:
-    """Whether a page of another origin, which is not `allowed`, makes this request.
+    """Whether the request was sent by a page of another origin that is not `allowed`.
 
-    With an `Origin`, it must be the request's own or allowed. Without one, a browser's
-    `Sec-Fetch-Site` must say that no other site is behind it. Scripts send neither.
+    An `Origin` must be the request's own or an allowed one. Without it, `Sec-Fetch-Site` must be
+    `none` or `same-origin`. Scripts send neither header.
 
     Args:
         headers: names in lower case.
-        scheme: `http` or `https`, as this process is asked.
+        scheme: of the request to this process, `http` or `https`.
         allowed: origins such as `https://example.org`, or `*`.
-        behind_proxy: a proxy of ours says in X-Forwarded-Host and -Proto what the browser asked.
-            A page cannot set them without a preflight, which is refused.
+        behind_proxy: a trusted proxy sets X-Forwarded-Host and X-Forwarded-Proto. A page cannot
+            set them without a preflight, which is refused.
     """
     values: dict[str, list[str]] = {}
     for name, value in headers:
@@ -46,7 +43,7 @@ def is_cross_origin(
         hosts += _listed(values.get("x-forwarded-host", []))
         schemes = _listed(values.get("x-forwarded-proto", [])) or schemes
     if site == ["same-origin"]:
-        # The browser compared schemes itself, which a proxy that ends TLS hides from this process.
+        # The browser has compared the schemes; behind a TLS proxy this process sees only http.
         schemes = [*DEFAULT_PORTS]
     own = [_address(f"{one}://{host}") for one in schemes for host in hosts]
     return any(
@@ -56,7 +53,7 @@ def is_cross_origin(
 
 
 def hostname_of(host: str) -> str | None:
-    """The name or address in a Host header, without its port; None when it is not one."""
+    """The name or address in a Host header, without its port; None if it is invalid."""
     address = _address(f"http://{host}")
     return address[1] if address else None
 
@@ -66,11 +63,11 @@ def _listed(values: list[str]) -> list[str]:
 
 
 def _address(origin: str) -> tuple[str, str, int] | None:
-    """Scheme, host and port of an origin; None when it is not one."""
+    """Scheme, host and port of an origin; None if it is invalid."""
     try:
         parts = urlsplit(origin)
         port = parts.port
-    except ValueError:  # a port that is no number, brackets that hold no address
+    except ValueError:  # a port that is not a number, brackets without an address
         return None
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
         return None

@@ -1,4 +1,4 @@
-"""`python -m common.http.probe URL`: exit code 0 when it answers 200. A health check, no curl."""
+"""`python -m common.http.probe URL`: a health check; exit code 0 if the URL responds with 200."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ OK = 200
 
 
 def probe(url: str) -> str | None:
-    """Ask once. None when all is well, else one line that says what is not."""
+    """Send one request. None if the URL responds with 200, else the problem in one line."""
     if not url.startswith(("http://", "https://")):
-        return f"{url} is not an http address"
+        return f"{url} is not an http:// or https:// address"
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 # checked above
             status: int = answer.status

@@ -1,7 +1,4 @@
-"""Ends requests that aiohttp's servers have received only a part of.
-
-The library waits for ever for the rest of a head, and for the rest of a body.
-"""
+"""Closes connections with incomplete requests, for aiohttp, which has no timeout for them."""
 
 from __future__ import annotations
 
@@ -13,17 +10,17 @@ from typing import Any
 from aiohttp import web
 
 REQUEST_SECONDS = 30.0
-"""From the first byte of a request, or the connection, to its last byte."""
+"""From the start of the connection or request to the request's last byte."""
 _TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 def piece_within() -> AbstractAsyncContextManager[Any]:
-    """Raises TimeoutError inside when the next piece of a long body has not arrived in time."""
+    """A timeout for the next chunk of a long body; raises TimeoutError in the block."""
     return asyncio.timeout(REQUEST_SECONDS)
 
 
 class _Connection(asyncio.Protocol):
-    """Stands before the library's own protocol and counts the time of each head."""
+    """Wraps aiohttp's protocol and limits the time of each request."""
 
     def __init__(self, inner: Any, connections: dict[Any, _Connection], seconds: float) -> None:
         self._inner = inner
@@ -36,7 +33,7 @@ class _Connection(asyncio.Protocol):
         connections[inner] = self
 
     def begin(self, request: web.Request, *, whole_body: bool) -> None:
-        """A head is complete: its handler runs."""
+        """The headers are complete and the handler runs."""
         self._under_way += 1
         self._disarm()
         if whole_body and not request.content.is_eof():
@@ -94,7 +91,7 @@ class _Connection(asyncio.Protocol):
 
 
 class _Server:
-    """The library's server whose connections are watched."""
+    """aiohttp's server with wrapped connections."""
 
     def __init__(self, server: Any, watch: Callable[[Any], _Connection]) -> None:
         self._server = server
@@ -108,9 +105,9 @@ class _Server:
 
 
 class DeadlineRunner(web.AppRunner):
-    """An AppRunner that closes connections whose request does not become complete.
+    """An AppRunner that closes connections with incomplete requests.
 
-    Without `whole_body` the body may take as long as it likes: its handler watches it.
+    Without `whole_body` only headers are limited: the handler limits the time of the body.
     """
 
     def __init__(

@@ -79,7 +79,7 @@ def refuse_unreadable(people: Sequence[tuple[bytes, bytes]], data_key: str) -> N
     vault = Vault(data_key, policy=OpeningPolicy(accepts_unbound=True))
     for wrapped_key, telegram_hmac in people:
         with suppress(UnreadableError):
-            vault.person(wrapped_key, telegram_hmac)
+            vault.user_sealer(wrapped_key, telegram_hmac)
             return
     if people:
         raise StartupError("DATA_KEY does not open the restored people's keys")

@@ -1,1 +1,1 @@
-"""Dialogs of the demo: from a file or made up, loaded as history or replayed."""
+"""Demo data: dialogs from a file or generated, loaded as history or replayed live."""

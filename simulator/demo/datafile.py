@@ -1,7 +1,7 @@
-"""Reads dialogs of gzip JSON lines `{"ts", "user", "text"}`. Knows nothing about Telegram's wire.
+"""Reads dialogs from gzip JSON lines `{"ts", "user", "text"}`.
 
 Made for the Ubuntu IRC logs published with "A Large-Scale Corpus for Conversation
-Disentanglement" (Kummerfeld et al., ACL 2019), licensed CC-BY-4.0; any file of that shape will do.
+Disentanglement" (Kummerfeld et al., ACL 2019), licensed CC-BY-4.0.
 """
 
 from __future__ import annotations
@@ -18,47 +18,47 @@ from typing import Protocol
 import orjson
 
 from common.errors import SettingError
-from simulator.telegram.world import as_sent
+from simulator.telegram.world import normalize_text
 
-LONGEST_LINE = 1024 * 1024
-"""Bytes. A longer line is passed over without being held in memory."""
+MAX_LINE = 1024 * 1024
+"""Bytes. A longer line is skipped without being kept in memory."""
 GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One message that a person wrote."""
+class DialogLine:
+    """One message by a user."""
 
     number: int
-    """Counted from 1, unreadable lines included."""
+    """Line number from 1, including unreadable lines."""
     at: datetime
     """UTC."""
     user: str
     text: str
-    """As a Telegram client would send it."""
+    """Normalized as a Telegram client would send it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class UnreadableLine:
     number: int
     reason: str
 
 
 @dataclass(slots=True)
-class Tally:
-    """What a reading came across."""
+class ReadCounts:
+    """How many lines were read."""
 
     lines_read: int = 0
-    """Readable and unreadable ones."""
+    """Readable and unreadable."""
     lines_skipped: int = 0
-    """Unreadable ones."""
+    """Unreadable."""
 
 
-class Dialogs(Protocol):
-    """Where messages come from: a file, or made up."""
+class DialogSource(Protocol):
+    """A source of messages: a file, or generated."""
 
-    def lines(self, tally: Tally | None = None) -> Iterator[Line]:
-        """Every readable message, oldest first; a second call starts again."""
+    def lines(self, tally: ReadCounts | None = None) -> Iterator[DialogLine]:
+        """Every readable message, oldest first; each call starts from the beginning."""
         ...
 
 
@@ -66,13 +66,13 @@ class DataFile:
     """A file of dialogs.
 
     Args:
-        report: told of every unreadable line.
+        report: called for every unreadable line.
 
     Raises:
-        SettingError: missing, unreadable or not gzip, naming DATA.
+            SettingError: the file DATA is missing, unreadable or not gzip.
     """
 
-    def __init__(self, path: Path, *, report: Callable[[Unreadable], None]) -> None:
+    def __init__(self, path: Path, *, report: Callable[[UnreadableLine], None]) -> None:
         self._path = path
         self._report = report
         try:
@@ -83,21 +83,21 @@ class DataFile:
         if magic != GZIP_MAGIC:
             raise SettingError("DATA", f"{path} is not a gzip file")
 
-    def lines(self, tally: Tally | None = None) -> Iterator[Line]:
+    def lines(self, tally: ReadCounts | None = None) -> Iterator[DialogLine]:
         """Stream the readable lines.
 
         Raises:
-            SettingError: the file is damaged, naming DATA and the last whole line.
+            SettingError: the file DATA is damaged; the message has the last readable line.
         """
-        counted = tally if tally is not None else Tally()
+        counted = tally if tally is not None else ReadCounts()
         number = 0
         try:
             with gzip.open(self._path, "rb") as file:
-                while raw := file.readline(LONGEST_LINE + 1):
+                while raw := file.readline(MAX_LINE + 1):
                     number += 1
                     counted.lines_read += 1
                     parsed = self._parse(number, raw, file)
-                    if isinstance(parsed, Line):
+                    if isinstance(parsed, DialogLine):
                         yield parsed
                     else:
                         counted.lines_skipped += 1
@@ -108,35 +108,35 @@ class DataFile:
             ) from error
 
     @staticmethod
-    def _parse(number: int, raw: bytes, file: gzip.GzipFile) -> Line | Unreadable:
-        if len(raw) > LONGEST_LINE and not raw.endswith(b"\n"):
-            while (rest := file.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
+    def _parse(number: int, raw: bytes, file: gzip.GzipFile) -> DialogLine | UnreadableLine:
+        if len(raw) > MAX_LINE and not raw.endswith(b"\n"):
+            while (rest := file.readline(MAX_LINE)) and not rest.endswith(b"\n"):
                 pass
-            return Unreadable(number, f"longer than {LONGEST_LINE} bytes")
+            return UnreadableLine(number, f"longer than {MAX_LINE} bytes")
         try:
             return parse_line(number, raw)
         except ValueError as error:
-            return Unreadable(number, str(error))
+            return UnreadableLine(number, str(error))
 
 
-def parse_line(number: int, raw: bytes) -> Line:
-    """One line.
+def parse_line(number: int, raw: bytes) -> DialogLine:
+    """Parse one line.
 
     Raises:
-        ValueError: says in a few words what is wrong with it.
+        ValueError: it is invalid; the message says why.
     """
     record = _decoded(raw)
     if not isinstance(record, dict):
         raise ValueError("not a JSON object")  # noqa: TRY004 # one error for every unreadable line
     user, text = _string(record, "user"), _string(record, "text")
     at = _moment(_string(record, "ts"))
-    sent = as_sent(text)
+    sent = normalize_text(text)
     if not sent:
         raise ValueError("text is empty")
-    name = as_sent(user)
+    name = normalize_text(user)
     if not name:
         raise ValueError("user is empty")
-    return Line(number=number, at=at, user=name, text=sent)
+    return DialogLine(number=number, at=at, user=name, text=sent)
 
 
 def _decoded(raw: bytes) -> object:
@@ -146,7 +146,7 @@ def _decoded(raw: bytes) -> object:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:
         pass
-    # Only to say what is wrong: the strict parser has refused the line.
+    # Only for the error message: the strict parser has rejected the line.
     try:
         json.loads(raw.decode("utf-8"))
     except UnicodeDecodeError:

@@ -1,25 +1,25 @@
-"""Moves the days of old dialogs onto the days up to now. Knows nothing about what was said."""
+"""Shifts the days of old dialogs to the days before now."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 
-from simulator.demo.datafile import Line
+from simulator.demo.datafile import DialogLine
 
 ONE_DAY = timedelta(days=1)
 ANSWERED_WITHIN = timedelta(minutes=5)
-"""Even the answer to the last message lies in the past."""
+"""Ensures that the answer to the last message is in the past, too."""
 
 
-class MovedDays:
-    """The n-th distinct day becomes the n-th of consecutive days; the time of day stays.
+class DateShift:
+    """Maps the n-th distinct day to the n-th of consecutive days; the time of day is kept.
 
-    The last one becomes today when everything on it is past already, else yesterday.
+    The last day becomes today if all of its messages are in the past then, else yesterday.
 
     Args:
         days: distinct days with the time of their last message.
-        now: nothing is moved beyond.
+        now: the latest possible time.
     """
 
     def __init__(self, days: dict[date, datetime], *, now: datetime) -> None:
@@ -45,13 +45,13 @@ class MovedDays:
     def last(self) -> date | None:
         return max(self._target.values(), default=None)
 
-    def moved(self, moment: datetime) -> datetime:
+    def shift(self, moment: datetime) -> datetime:
         day = moment.date()
         return moment + (_midnight(self._target[day]) - _midnight(day))
 
 
-def last_messages(lines: Iterable[Line]) -> dict[date, datetime]:
-    """Each distinct day with the time of its last message."""
+def last_messages(lines: Iterable[DialogLine]) -> dict[date, datetime]:
+    """Distinct days with the time of their last message."""
     days: dict[date, datetime] = {}
     for line in lines:
         day = line.at.date()

@@ -1,4 +1,4 @@
-"""Makes a plausible finished exchange out of one message. Knows nothing about tables or sealing."""
+"""Generates a plausible finished turn for a message."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from decimal import Decimal
 from simulator.model.answers import count_tokens, make_answer
 
 ANSWERS = 400
-"""Different answers that are made up once and then shared."""
+"""Distinct answers, generated once and reused."""
 SYSTEM_TOKENS = 60
 CACHED_BLOCK = 64
-LONGEST_PROMPT = 6000
-"""Tokens of history that a dialog brings along at most."""
+MAX_PROMPT = 6000
+"""Maximum tokens of a dialog's history."""
 FORGETTING = 12
-"""After about so many messages a dialog's history starts again."""
+"""Average number of messages after which a dialog's history is cleared."""
 UNPRICED_SHARE = 0.01
 FALLBACK_SHARE = 0.025
 FLOODED_SHARE = 0.004
 FREE_OUTCOMES = ("rate_limited", "moderation", "connection")
-"""Refused by the provider, or never sent: such an attempt costs nothing."""
+"""Outcomes without cost: rejected by the provider or never sent."""
 
-# Model, its share of people, dollars per prompt and completion token, tokens per second.
+# Model, share of users, dollars per prompt and completion token, tokens per second.
 _MODELS = (
     ("openai/gpt-4o-mini", 55, Decimal("0.15e-6"), Decimal("0.60e-6"), 90.0),
     ("google/gemini-2.0-flash-001", 25, Decimal("0.10e-6"), Decimal("0.40e-6"), 140.0),
@@ -31,7 +31,7 @@ _MODELS = (
 )
 _FALLBACK = ("meta-llama/llama-3.3-70b-instruct", 0, Decimal("0.12e-6"), Decimal("0.30e-6"), 50.0)
 _FALLBACK_CAUSES = ("rate_limited", "rate_limited", "timeout", "server_error", "connection")
-# Status, reason, share in a thousand.
+# Status, reason, per mille.
 _ENDINGS = (
     ("answered", None, 955),
     ("answered", "incomplete", 4),
@@ -46,7 +46,7 @@ _ENDINGS = (
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One call at a model."""
+    """One attempt at a model."""
 
     model: str
     started_at: datetime
@@ -60,13 +60,13 @@ class Attempt:
 
     @property
     def is_unpriced(self) -> bool:
-        """It may have cost something that was not stated."""
+        """Whether it may have had a cost that was not stated."""
         return self.cost_usd is None and self.outcome not in FREE_OUTCOMES
 
 
 @dataclass(slots=True, kw_only=True)
 class Exchange:
-    """A message and how it ended."""
+    """A message and its outcome."""
 
     sent_at: datetime
     received_at: datetime
@@ -86,8 +86,8 @@ class Exchange:
         return self.attempts[-1] if self.attempts else None
 
 
-class Exchanges:
-    """Exchanges decided by a seed; the same messages give the same ones."""
+class ExchangeGenerator:
+    """Generates exchanges from a seed; equal messages give equal exchanges."""
 
     def __init__(self, *, seed: int) -> None:
         self._chance = random.Random(seed)
@@ -97,7 +97,7 @@ class Exchanges:
         self._history: dict[str, int] = {}
 
     def make(self, user: str, text: str, *, sent_at: datetime) -> Exchange:
-        """The exchange that one message became; nothing in it is more than 5 minutes later."""
+        """The exchange for one message; it ends within 5 minutes."""
         chance = self._chance
         ((status, reason, _),) = chance.choices(_ENDINGS, weights=self._shares)
         received_at = sent_at + timedelta(milliseconds=chance.randint(60, 900))
@@ -147,7 +147,7 @@ class Exchanges:
         self._history[user] = (
             0
             if chance.randrange(FORGETTING) == 0
-            else min(history + count_tokens(text) + completion, LONGEST_PROMPT)
+            else min(history + count_tokens(text) + completion, MAX_PROMPT)
         )
         first_token_at = at + timedelta(seconds=min(chance.lognormvariate(-0.4, 0.5), 20.0))
         ended = first_token_at + timedelta(seconds=completion / speed)

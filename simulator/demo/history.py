@@ -1,6 +1,6 @@
-"""`python -m simulator.demo.history`: loads dialogs into PostgreSQL as turns finished long ago.
+"""`python -m simulator.demo.history`: loads dialogs into PostgreSQL as finished turns.
 
-One transaction: all of it is loaded or nothing. A second run finds the first and loads nothing.
+In one transaction. A second run detects the first and loads nothing.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from common.postgres import connect
 from common.process import run
 from common.sealing import ACCEPTS_UNBOUND, UnreadableError, Vault
 from common.settings import DatabaseSettings, DataKeySettings, load
-from simulator.demo.datafile import Dialogs, Line, Tally
-from simulator.demo.days import MovedDays, last_messages
+from simulator.demo.datafile import DialogLine, DialogSource, ReadCounts
+from simulator.demo.days import DateShift, last_messages
 from simulator.demo.history_rows import COLUMNS, HistoryRows, turn_id_of
-from simulator.demo.people import member
+from simulator.demo.people import demo_user
 from simulator.demo.source import (
     DialogSettings,
     count,
@@ -38,7 +38,7 @@ from simulator.settings import SimulatorSettings
 
 BATCH = 5_000
 LOCK = 0x68697374
-"""Advisory lock: two loaders on one database wait for each other."""
+"""Advisory lock against concurrent loaders."""
 NOT_READY = (
     asyncpg.UndefinedTableError,
     asyncpg.UndefinedColumnError,
@@ -47,15 +47,15 @@ NOT_READY = (
 
 @dataclass(slots=True)
 class HistoryResult:
-    """What was loaded."""
+    """The result of a load, printed as JSON."""
 
     loaded: bool = True
-    """False: an earlier run had loaded it already."""
+    """False: already loaded by an earlier run."""
     lines_read: int = 0
     lines_skipped: int = 0
     turns: int = 0
     people: int = 0
-    """Those who wrote, whether they were known before or not."""
+    """Users with a message, including those that existed before."""
     days: int = 0
     first_day: date | None = None
     last_day: date | None = None
@@ -64,23 +64,23 @@ class HistoryResult:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which messages: the first `limit`, and of those the last `days` distinct days."""
+    """Which messages to load: the first `limit`, and of these the last `days` distinct days."""
 
     limit: int | None = None
     days: int | None = None
 
 
 class HistoryLoader:
-    """Loads into one database.
+    """Loads dialogs into one database.
 
     Args:
-        now: the present; nothing loaded lies after it.
-        report: told how far it is.
+        now: no loaded turn is later.
+        report: called with progress messages.
     """
 
     def __init__(
         self,
-        dialogs: Dialogs,
+        dialogs: DialogSource,
         *,
         vault: Vault,
         bot_id: int,
@@ -96,14 +96,14 @@ class HistoryLoader:
         self._report = report
 
     async def load(self, connection: asyncpg.Connection, selection: Selection) -> HistoryResult:
-        """Load what `selection` says.
+        """Load the selected messages.
 
         Raises:
-            SettingError: people in the database are sealed with another DATA_KEY.
-            StartupError: the database has no tables yet.
+            SettingError: the database was sealed with another DATA_KEY.
+            StartupError: the database has no tables.
         """
         began = time.monotonic()
-        result, tally = HistoryResult(), Tally()
+        result, tally = HistoryResult(), ReadCounts()
         calendar, first_seen, first_line = self._survey(selection, tally)
         result.lines_read, result.lines_skipped = tally.lines_read, tally.lines_skipped
         result.people = len(first_seen)
@@ -130,25 +130,25 @@ class HistoryLoader:
         result.seconds = round(time.monotonic() - began, 3)
         return result
 
-    def _lines(self, selection: Selection, tally: Tally | None = None) -> Iterator[Line]:
+    def _lines(self, selection: Selection, tally: ReadCounts | None = None) -> Iterator[DialogLine]:
         return islice(self._dialogs.lines(tally), selection.limit)
 
     def _survey(
-        self, selection: Selection, tally: Tally
-    ) -> tuple[MovedDays, dict[str, datetime], Line | None]:
-        """A first reading: which days, who (with the first moved moment), the first message."""
+        self, selection: Selection, tally: ReadCounts
+    ) -> tuple[DateShift, dict[str, datetime], DialogLine | None]:
+        """A first pass: the days, the users with their first shifted time, the first message."""
         self._report("reading the dialogs")
         days = last_messages(self._lines(selection, tally))
         if selection.days is not None:
             days = {day: days[day] for day in sorted(days)[-selection.days :]}
-        calendar = MovedDays(days, now=self._now)
+        calendar = DateShift(days, now=self._now)
         first_seen: dict[str, datetime] = {}
-        first_line: Line | None = None
+        first_line: DialogLine | None = None
         for line in self._lines(selection):
             if line.at.date() in calendar:
                 first_line = first_line or line
                 if line.user not in first_seen:
-                    first_seen[line.user] = calendar.moved(line.at)
+                    first_seen[line.user] = calendar.shift(line.at)
         return calendar, first_seen, first_line
 
     async def _refuse_other_key(self, connection: asyncpg.Connection) -> None:
@@ -157,13 +157,13 @@ class HistoryLoader:
         if person is None:
             return
         try:
-            self._vault.person(*person)
+            self._vault.user_sealer(*person)
         except UnreadableError as error:
             raise SettingError(
-                "DATA_KEY", "is not the key with which this database was filled"
+                "DATA_KEY", "is not the key that this database was sealed with"
             ) from error
 
-    async def _is_loaded(self, connection: asyncpg.Connection, first: Line) -> bool:
+    async def _is_loaded(self, connection: asyncpg.Connection, first: DialogLine) -> bool:
         identifier = turn_id_of(self._bot_id, first)
         return bool(
             await connection.fetchval("SELECT EXISTS (SELECT FROM turns WHERE id = $1)", identifier)
@@ -172,7 +172,7 @@ class HistoryLoader:
     async def _load_people(
         self, connection: asyncpg.Connection, rows: HistoryRows, first_seen: dict[str, datetime]
     ) -> None:
-        members = {user: member(user) for user in first_seen}
+        members = {user: demo_user(user) for user in first_seen}
         lookups = {user: self._vault.lookup("user", who.person.id) for user, who in members.items()}
         known = await self._people(connection, list(lookups.values()))
         await _copy(
@@ -195,10 +195,10 @@ class HistoryLoader:
         }
         for user, lookup in lookups.items():
             key, wrapped_key = stored[lookup]
-            sealer = self._vault.person(wrapped_key, lookup)
-            rows.know(user, members[user], key, sealer, is_new=key not in started)
+            sealer = self._vault.user_sealer(wrapped_key, lookup)
+            rows.add_user(user, members[user], key, sealer, is_new=key not in started)
         await _copy(connection, "dialogs", list(rows.new_dialogs(first_seen, chats)))
-        self._report(f"{len(first_seen)} people, {len(first_seen) - len(known)} of them new")
+        self._report(f"{len(first_seen)} users, {len(first_seen) - len(known)} of them new")
 
     async def _people(
         self, connection: asyncpg.Connection, lookups: list[bytes]
@@ -222,7 +222,7 @@ class HistoryLoader:
         connection: asyncpg.Connection,
         rows: HistoryRows,
         selection: Selection,
-        calendar: MovedDays,
+        calendar: DateShift,
     ) -> int:
         loaded = 0
         lines = (line for line in self._lines(selection) if line.at.date() in calendar)
@@ -241,7 +241,7 @@ async def _copy(connection: asyncpg.Connection, table: str, rows: list[tuple[obj
 
 
 async def load_history(
-    dialogs: Dialogs,
+    dialogs: DialogSource,
     *,
     database_url: str,
     vault: Vault,
@@ -251,20 +251,20 @@ async def load_history(
     seed: int = 0,
     report: Callable[[str], None] = report_line,
 ) -> HistoryResult:
-    """Load dialogs as the finished turns of one bot.
+    """Load dialogs as finished turns of one bot.
 
     Args:
-        dialogs: what people wrote.
+        dialogs: the messages.
         database_url: a libpq URL.
-        vault: seals what is loaded, with the DATA_KEY of the bot.
-        bot_id: whose turns they are.
-        selection: which messages; all when not given.
-        now: the end of the history; the present when not given.
-        seed: decides models, tokens, costs and failures.
-        report: told how far it is.
+        vault: with the bot's DATA_KEY.
+        bot_id: of the turns.
+        selection: which messages; default: all.
+        now: end of the history; default: the current time.
+        seed: for models, tokens, costs and failures.
+        report: called with progress messages.
 
     Raises:
-        SettingError: PostgreSQL cannot be reached, DATA is damaged, or DATA_KEY is another one.
+        SettingError: PostgreSQL is unavailable, DATA is damaged, or DATA_KEY is wrong.
         StartupError: the migrations have not been applied.
     """
     loader = HistoryLoader(
@@ -288,7 +288,7 @@ async def load_history(
 
 
 def moment(text: str) -> datetime:
-    """`now`, or an ISO time; without an offset it is UTC."""
+    """Parse `now` or an ISO time; without an offset it is UTC."""
     if text == "now":
         return datetime.now(UTC)
     parsed = datetime.fromisoformat(text)
@@ -297,10 +297,10 @@ def moment(text: str) -> datetime:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m simulator.demo.history", description=__doc__)
-    parser.add_argument("--data", type=Path, help="gzip JSON lines (default: DATA, else made up)")
-    parser.add_argument("--limit", type=count, help="load the first messages only")
-    parser.add_argument("--days", type=count, help="load the last days of those only")
-    parser.add_argument("--until", type=moment, default="now", help="now, or an ISO time")
+    parser.add_argument("--data", type=Path, help="gzip JSON lines (default: DATA, else generated)")
+    parser.add_argument("--limit", type=count, help="load only the first messages")
+    parser.add_argument("--days", type=count, help="load only the last days of these")
+    parser.add_argument("--until", type=moment, default="now", help="end: now, or an ISO time")
     arguments = parser.parse_args()
     simulator = load(SimulatorSettings)
     result = asyncio.run(
@@ -315,7 +315,7 @@ def main() -> None:
         )
     )
     if not result.loaded:
-        report_line("this history was loaded before: nothing was changed")
+        report_line("this history is already loaded: nothing was changed")
     sys.stdout.write(orjson.dumps(asdict(result)).decode() + "\n")
 
 

@@ -1,4 +1,4 @@
-"""Rows of the bot's tables for a loaded history. Knows how they are sealed, not how they get in."""
+"""Creates rows of the bot's tables for the demo history."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import orjson
 
 from common import bindings
 from common.sealing import Sealer, Vault
-from simulator.demo.datafile import Line
-from simulator.demo.days import MovedDays
-from simulator.demo.exchanges import Exchange, Exchanges
-from simulator.demo.people import Member
+from simulator.demo.datafile import DialogLine
+from simulator.demo.days import DateShift
+from simulator.demo.exchanges import Exchange, ExchangeGenerator
+from simulator.demo.people import DemoUser
 
 Row = tuple[object, ...]
 
@@ -88,7 +88,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "is_unpriced",
     ),
 }
-"""Columns of each table in the order of the rows made here."""
+"""Columns of each table, in the order of the rows created here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,35 +100,35 @@ class ExchangeRows:
 
 @dataclass(slots=True)
 class _Known:
-    """A stored person, as far as their rows need it."""
+    """A stored user, as needed for further rows."""
 
-    member: Member
+    demo_user: DemoUser
     key: int
     sealer: Sealer
     source: str | None
-    """Still to be stated on a first turn."""
+    """For the user's first turn."""
     dialog_id: UUID | None = None
 
 
 class HistoryRows:
-    """Turns lines into rows.
+    """Converts lines to rows.
 
     Args:
-        calendar: says on which day a line has happened.
-        seed: decides models, tokens, costs and failures.
+        calendar: shifts the days.
+        seed: for models, tokens, costs and failures.
     """
 
-    def __init__(self, *, vault: Vault, bot_id: int, seed: int, calendar: MovedDays) -> None:
+    def __init__(self, *, vault: Vault, bot_id: int, seed: int, calendar: DateShift) -> None:
         self._vault = vault
         self._bot_id = bot_id
         self._calendar = calendar
-        self._exchanges = Exchanges(seed=seed)
+        self._exchanges = ExchangeGenerator(seed=seed)
         self._people: dict[str, _Known] = {}
         self._minute: tuple[datetime | None, int] = (None, 0)
 
-    def user(self, who: Member, lookup: bytes, since: datetime) -> Row:
-        """A row of `users` with a fresh key."""
-        sealer, wrapped_key = self._vault.new_person(lookup)
+    def user(self, who: DemoUser, lookup: bytes, since: datetime) -> Row:
+        """A row of `users` with a new key."""
+        sealer, wrapped_key = self._vault.new_user_key(lookup)
         person = who.person
         profile = orjson.dumps(
             {
@@ -148,10 +148,10 @@ class HistoryRows:
             since,
         )
 
-    def know(self, user: str, who: Member, key: int, sealer: Sealer, *, is_new: bool) -> None:
-        """Take note of a stored person; `is_new`: their first turn is yet to come."""
+    def add_user(self, user: str, who: DemoUser, key: int, sealer: Sealer, *, is_new: bool) -> None:
+        """Register a stored user; `is_new`: without a turn yet."""
         self._people[user] = _Known(
-            member=who,
+            demo_user=who,
             key=key,
             sealer=sealer,
             source=who.source if is_new else None,
@@ -160,10 +160,10 @@ class HistoryRows:
     def new_dialogs(
         self, first_seen: dict[str, datetime], known: dict[bytes, object]
     ) -> Iterator[Row]:
-        """Rows of `dialogs` for people without an open one; takes note of those with one."""
+        """Rows of `dialogs` for users without an open one; registers existing ones."""
         for user, since in first_seen.items():
             person = self._people[user]
-            chat_hmac = self._vault.lookup("chat", person.member.person.id)
+            chat_hmac = self._vault.lookup("chat", person.demo_user.person.id)
             existing = known.get(chat_hmac)
             if existing is not None:
                 person.dialog_id = UUID(str(existing))
@@ -171,8 +171,8 @@ class HistoryRows:
             person.dialog_id = _identifier(f"dialog:{self._bot_id}:{person.key}")
             yield (person.dialog_id, self._bot_id, chat_hmac, 0, "private", person.key, since)
 
-    def exchange(self, line: Line) -> ExchangeRows:
-        """Everything that one message left behind."""
+    def exchange(self, line: DialogLine) -> ExchangeRows:
+        """All rows for one message."""
         person = self._people[line.user]
         turn_id = turn_id_of(self._bot_id, line)
         exchange = self._exchanges.make(line.user, line.text, sent_at=self._moment(line))
@@ -182,15 +182,15 @@ class HistoryRows:
             calls=list(_calls(turn_id, exchange)),
         )
 
-    def _moment(self, line: Line) -> datetime:
-        """The moved time. Logs that know minutes only get seconds that keep the order."""
-        moved = self._calendar.moved(line.at)
+    def _moment(self, line: DialogLine) -> datetime:
+        """The shifted time. Seconds are added to times with minute precision, to keep the order."""
+        shift = self._calendar.shift(line.at)
         minute, nth = self._minute
-        nth = nth + 1 if minute == moved else 0
-        self._minute = (moved, nth)
-        if moved.second or moved.microsecond:
-            return moved
-        return moved + timedelta(seconds=min(nth, LAST_SECOND))
+        nth = nth + 1 if minute == shift else 0
+        self._minute = (shift, nth)
+        if shift.second or shift.microsecond:
+            return shift
+        return shift + timedelta(seconds=min(nth, LAST_SECOND))
 
     def _turn(self, turn_id: UUID, person: _Known, exchange: Exchange, text: str) -> Row:
         source, person.source = person.source, None
@@ -201,7 +201,7 @@ class HistoryRows:
             person.key,
             person.dialog_id,
             "private",
-            person.member.person.language_code,
+            person.demo_user.person.language_code,
             source,
             1,
             exchange.received_at,
@@ -270,8 +270,8 @@ def _calls(turn_id: UUID, exchange: Exchange) -> Iterator[Row]:
         )
 
 
-def turn_id_of(bot_id: int, line: Line) -> UUID:
-    """The same message of the same bot is always the same turn."""
+def turn_id_of(bot_id: int, line: DialogLine) -> UUID:
+    """A deterministic id for a message's turn."""
     return _identifier(f"turn:{bot_id}:{line.number}:{line.user}:{line.text}")
 
 

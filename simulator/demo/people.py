@@ -1,4 +1,4 @@
-"""Who stands behind a user name of the demo data. Knows neither the wire nor a table."""
+"""Derives Telegram users from the user names of the demo data."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import hashlib
 import random
 from dataclasses import dataclass
 
-from simulator.telegram.world import Person
+from simulator.telegram.world import SimUser
 
 FIRST_ID = 1_000_000_000
 IDS = 2**45
-LONGEST_NAME = 64
+MAX_NAME = 64
 
-# A language code and its share of people; Telegram does not always state one.
+# Language codes and their share of users; Telegram does not always state one.
 _LANGUAGES = (
     ("en", 52),
     ("ru", 16),
@@ -23,21 +23,21 @@ _LANGUAGES = (
     ("it", 2),
     (None, 4),
 )
-# Payload of the link that brought them, and its share.
+# Deep link payloads and their share.
 _SOURCES = (("github", 10), ("habr", 8), ("friend", 6), ("ad_autumn", 5), ("", 71))
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
-    """A person of the demo data."""
+class DemoUser:
+    """A user of the demo data."""
 
-    person: Person
+    person: SimUser
     source: str | None
-    """Payload of their first /start; None when they found the bot themselves."""
+    """Payload of their first /start, if any."""
 
 
-def member(user: str) -> Member:
-    """The person behind a name: always the same one."""
+def demo_user(user: str) -> DemoUser:
+    """The user with a name; deterministic."""
     digest = hashlib.sha256(f"person:{user}".encode("utf-8", "surrogatepass")).digest()
     chance = random.Random(digest)
     (language,) = chance.choices(
@@ -46,10 +46,10 @@ def member(user: str) -> Member:
     (source,) = chance.choices(
         [payload for payload, _ in _SOURCES], weights=[share for _, share in _SOURCES]
     )
-    return Member(
-        person=Person(
+    return DemoUser(
+        person=SimUser(
             id=FIRST_ID + int.from_bytes(digest[:8]) % IDS,
-            first_name=user[:LONGEST_NAME],
+            first_name=user[:MAX_NAME],
             username=user.lower() if user.isascii() and user.isalnum() else None,
             language_code=language,
         ),

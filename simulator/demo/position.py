@@ -1,4 +1,4 @@
-"""How far live traffic has come: kept in a file, so that nothing is sent twice. Knows no HTTP."""
+"""The position of live traffic, kept in a file so that no message is sent twice."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pathlib import Path
 import orjson
 
 from common.errors import SettingError
-from simulator.demo.datafile import Dialogs, Line, Tally
-from simulator.demo.traffic import MadeUpDialogs
+from simulator.demo.datafile import DialogLine, DialogSource, ReadCounts
+from simulator.demo.traffic import GeneratedDialogs
 
-# Live messages arrive now, whatever day they were made up for: a fixed one makes the same ones.
+# Fixed, so that the generated messages are always the same: live messages are sent now anyway.
 LAST_DAY = date(2026, 1, 1)
 
 
-class Position:
-    """The number of messages of a source that were sent, in a file.
+class ReplayPosition:
+    """The number of sent messages of a source, in a file.
 
     Args:
-        source: whose messages are counted; the count of another source says nothing.
+        source: a stored count of another source is ignored.
     """
 
     def __init__(self, path: Path, *, source: str) -> None:
@@ -30,7 +30,7 @@ class Position:
 
     @property
     def sent(self) -> int:
-        """Messages passed already; 0 for a new file or another source."""
+        """Messages sent so far; 0 for a new file or another source."""
         try:
             kept = orjson.loads(self._path.read_bytes())
         except (OSError, orjson.JSONDecodeError):
@@ -41,10 +41,10 @@ class Position:
         return sent if isinstance(sent, int) and sent >= 0 else 0
 
     def keep(self, sent: int) -> None:
-        """Remember a new count, whole or not at all.
+        """Store a new count, atomically.
 
         Raises:
-            SettingError: the file cannot be written, naming DATA_DIR.
+            SettingError: the file in DATA_DIR cannot be written.
         """
         partial = self._path.with_suffix(".partial")
         try:
@@ -54,29 +54,29 @@ class Position:
             raise SettingError("DATA_DIR", f"cannot write {self._path}: {error}") from error
 
 
-class Endless:
-    """Dialogs that never end: after those of a file come made up ones, always new.
+class EndlessDialogs:
+    """Endless dialogs: those of a file, then generated ones.
 
     Args:
-        first: what is said before; None: nothing.
+        first: the dialogs to start with, if any.
     """
 
-    def __init__(self, first: Dialogs | None, *, people: int, days: int) -> None:
+    def __init__(self, first: DialogSource | None, *, people: int, days: int) -> None:
         self._first = first
         self._people = people
         self._days = days
 
-    def lines(self, tally: Tally | None = None) -> Iterator[Line]:
-        """Every message, in an order that is always the same."""
+    def lines(self, tally: ReadCounts | None = None) -> Iterator[DialogLine]:
+        """Every message, in a deterministic order."""
         if self._first is not None:
             yield from self._first.lines(tally)
         for seed in count(1):
-            made_up = MadeUpDialogs(
+            made_up = GeneratedDialogs(
                 people=self._people, days=self._days, last_day=LAST_DAY, seed=seed
             )
             yield from made_up.lines(tally)
 
 
 def source_of(path: Path | None) -> str:
-    """What a file of dialogs is known by."""
+    """Identifies a file of dialogs."""
     return "made up" if path is None else f"{path.name}, {path.stat().st_size} bytes"

@@ -1,4 +1,4 @@
-"""Makes up dialogs when there is no data file: people with habits and daily rhythms, seeded."""
+"""Generates dialogs of users with habits and daily rhythms, from a seed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from simulator.demo.datafile import Line, Tally
+from simulator.demo.datafile import DialogLine, ReadCounts
 
 _TOPICS = (
     "the wireless card",
@@ -40,7 +40,7 @@ _FOLLOW_UPS = (
     "which version is that for?",
 )
 WEEKEND = 5
-"""The first weekday of the weekend, Monday being 0."""
+"""First weekday of the weekend; Monday is 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +52,12 @@ class _Habit:
     first_day: int
 
 
-class MadeUpDialogs:
-    """People who come, chat for a while and come back.
+class GeneratedDialogs:
+    """Generated dialogs.
 
     Args:
-        people: how many there are by the last day.
-        last_day: UTC day on which the traffic ends.
+        people: number of users by the last day.
+        last_day: last UTC day of the traffic.
     """
 
     def __init__(self, *, people: int, days: int, last_day: date, seed: int = 0) -> None:
@@ -76,7 +76,7 @@ class MadeUpDialogs:
             for number in range(people)
         ]
 
-    def lines(self, tally: Tally | None = None) -> Iterator[Line]:
+    def lines(self, tally: ReadCounts | None = None) -> Iterator[DialogLine]:
         """Every message, oldest first."""
         number = 0
         chance = random.Random(self._seed + 1)
@@ -87,7 +87,7 @@ class MadeUpDialogs:
                 number += 1
                 if tally is not None:
                     tally.lines_read += 1
-                yield Line(number=number, at=at, user=user, text=text)
+                yield DialogLine(number=number, at=at, user=user, text=text)
 
     def _day(
         self, day: int, midnight: datetime, chance: random.Random

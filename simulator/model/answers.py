@@ -1,6 +1,6 @@
-"""Answers that a model might have given: decided by the prompt alone, so a repeat is equal.
+"""Generates a model's answers, deterministically from the prompt.
 
-`[[anything]]` in a prompt comes back in its answer, so that a test can tie one to the other.
+`[[anything]]` in a prompt is repeated in the answer, so that tests can match them.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _CODE = (
 
 
 def last_user_text(messages: list[Any]) -> str:
-    """The text of the newest message by the user; parts of a content list are joined."""
+    """The text of the user's last message; the parts of a content list are joined."""
     for message in reversed(messages):
         if isinstance(message, dict) and message.get("role") == "user":
             return content_text(message.get("content"))
@@ -61,12 +61,12 @@ def content_text(content: Any) -> str:
 
 
 def text_digest(text: str) -> str:
-    """How the record of calls names a text: SHA-256 in hex."""
+    """The SHA-256 of a text in hex, as in the call log."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def chance_of(model: str, text: str, seed: int) -> random.Random:
-    """The dice of one prompt: equal for an equal prompt."""
+def seeded_random(model: str, text: str, seed: int) -> random.Random:
+    """A random generator seeded by the prompt."""
     return random.Random(f"{seed}:{model}:{text_digest(text)}")
 
 
@@ -90,10 +90,10 @@ def make_answer(text: str, *, chance: random.Random, words: int | None = None) -
 
 
 def chunks(text: str) -> list[str]:
-    """A text as a stream brings it, about a word at a time; joined they are the text."""
+    """Split a text into stream chunks of about a word."""
     return re.findall(r"\s*\S+|\s+$", text)
 
 
 def count_tokens(text: str) -> int:
-    """About four characters to a token, never none for a text."""
+    """About four characters per token, rounded up."""
     return (len(text) + 3) // 4

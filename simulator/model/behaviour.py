@@ -1,4 +1,4 @@
-"""How each model behaves and fails, as a control request states it."""
+"""Configuration of a model's behaviour and faults, as in control requests."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from simulator.faults import Rule
+from simulator.faults import FaultRule
 
 
 class ModelBehaviour(BaseModel):
-    """One model's normal conduct."""
+    """A model's normal behaviour."""
 
     model_config = ConfigDict(extra="forbid")
 
     first_token_seconds: float = Field(default=0.0, ge=0)
     first_token_jitter_seconds: float = Field(default=0.0, ge=0)
-    """At most so much is added to the latency, decided by the seed."""
+    """Maximum random addition to the latency."""
     token_seconds: float = Field(default=0.0, ge=0)
-    """Pause between two chunks of a stream."""
+    """Pause between chunks of a stream."""
     answer: str | None = None
-    """Always this text; None: made from the prompt."""
+    """A fixed answer; None: generated from the prompt."""
     answer_words: int | None = Field(default=None, ge=1, le=100_000)
-    """Length of made answers; None: decided by the prompt."""
+    """Length of generated answers; None: by the prompt."""
     answers_as: str | None = None
-    """Name stated as the model that answered; None: the one that was asked."""
+    """The stated model name; None: the requested one."""
     finish_reason: str = "stop"
     usage: Literal["full", "no_cost", "none"] = "full"
     prompt_price: float = Field(default=0.15e-6, ge=0)
@@ -33,43 +33,43 @@ class ModelBehaviour(BaseModel):
     context_tokens: int = Field(default=128_000, ge=1)
     reasoning_tokens: int = Field(default=0, ge=0)
     cost: float | str | None = None
-    """Stated as the cost of each answer, whatever it is; None: by the prices."""
+    """The stated cost, which may be invalid; None: by the prices."""
     refuses: tuple[str, ...] = ()
-    """Parameters that are refused with 400, as newer models refuse `max_tokens`."""
+    """Parameters rejected with 400, as newer models reject `max_tokens`."""
     comments: bool = True
     """Send `: OPENROUTER PROCESSING` before the first token."""
 
 
-class ModelFault(Rule):
-    """One way for a completion to fail. Striking after `after_chunks` chunks of the stream.
+class ModelFault(FaultRule):
+    """A fault of a completion, applied after `after_chunks` chunks of the stream.
 
     `kind`:
-      status        a JSON error with `status`, Retry-After when `retry_after` is given
+      status        a JSON error with `status`, and Retry-After if `retry_after` is given
       html          an HTML page with `status`
-      stall         nothing more comes for `seconds`, then the connection closes
+      stall         no data for `seconds`, then the connection is closed
       drip          each chunk takes `seconds`
-      cut           the stream ends in order, without finish_reason, usage and [DONE]
+      cut           the stream ends without finish_reason, usage and [DONE]
       disconnect    the connection is aborted
-      malformed     a chunk that is no JSON; the stream goes on
+      malformed     a chunk that is not JSON; the stream continues
       error_event   a `data:` event with `error`, under HTTP 200
       empty         an answer without text
       moderation    403, as OpenRouter words it
       no_done       everything but the closing `[DONE]`
-      script        the `lines` as they are, then the end of the response
+      script        the `lines` verbatim, then the end of the response
 
-    Of these the provider states usage, with `cost` when it is given:
+    With usage, and `cost` if it is given:
 
       thinking      only `reasoning`, up to the limit (finish_reason `length`)
       refusal       the model declines, in `refusal` deltas
       filtered      content_filter without a text
-      tool_calls    a call of a tool that nobody offered
-      blank         white space only
+      tool_calls    a call of a tool that was not offered
+      blank         only white space
       images        a picture and no text
       parts         the answer as a list of parts
       error_paid    an error event after the usage
       cut_paid      the stream ends after the usage, without finish_reason
       stall_paid    the same, but the connection stays open for `seconds`
-      whole         the completion as one JSON body, though a stream was asked for
+      whole         the completion as one JSON body, although a stream was requested
     """
 
     kind: Literal[
@@ -104,13 +104,13 @@ class ModelFault(Rule):
     after_chunks: int = Field(default=3, ge=0)
     seconds: float = Field(default=3600.0, ge=0)
     cost: float | str | None = None
-    """Stated instead of the cost by the prices."""
+    """Stated instead of the calculated cost."""
     lines: tuple[str, ...] = ()
-    """Of a script: each is sent with its line end."""
+    """For `script`: sent with line ends."""
     line_seconds: float = Field(default=0.0, ge=0)
-    """Of a script: the pause before each line."""
+    """For `script`: pause before each line."""
     contains: str = ""
-    """Strikes only prompts whose last user text contains this."""
+    """Only for prompts whose last user text contains this."""
 
     def matches(self, model: str, text: str) -> bool:
         return self.model in ("*", model) and self.contains in text

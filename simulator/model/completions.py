@@ -1,4 +1,4 @@
-"""What one completion says: its answer, its usage and its events. Knows nothing about HTTP."""
+"""The content of a completion: answer, usage, events."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from simulator import lenient
+from simulator import surrogate_json
 from simulator.model.answers import (
-    chance_of,
     chunks,
     content_text,
     count_tokens,
     last_user_text,
     make_answer,
+    seeded_random,
 )
 from simulator.model.behaviour import ModelBehaviour, ModelFault
-from simulator.model.calls import Call
+from simulator.model.calls import ModelCall
 
 Json = dict[str, Any]
 
 TOKENS_PER_MESSAGE = 4
 CACHED_BLOCK = 64
-"""Prompt tokens are cached in blocks of this size."""
+"""Prompt tokens per cache block."""
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """The part of a request's body that decides the answer."""
+class CompletionRequest:
+    """The relevant part of a request body."""
 
     model: str
     messages: list[Any]
@@ -36,7 +36,7 @@ class Request:
     max_tokens: int | None
     user: str | None
     parameters: frozenset[str] = frozenset()
-    """The names of everything that was sent."""
+    """Names of all parameters in the request."""
 
     @property
     def text(self) -> str:
@@ -64,7 +64,7 @@ TEXTLESS = {
     "cut_paid": "",
     "stall_paid": "",
 }
-"""Faults without a text, and the finish reason; empty: as the model usually ends."""
+"""Faults without text, and their finish reason; empty: the model's usual one."""
 DELTAS: dict[str, Json] = {
     "thinking": {"content": None, "reasoning": "Let me think about it. "},
     "refusal": {"content": None, "refusal": "I cannot help with that."},
@@ -87,20 +87,20 @@ DELTAS: dict[str, Json] = {
 }
 
 
-class Completion:
-    """One answer, decided by request, behaviour and seed."""
+class SimulatedCompletion:
+    """A completion generated from request, behaviour and seed."""
 
     def __init__(
         self,
-        request: Request,
+        request: CompletionRequest,
         behaviour: ModelBehaviour,
-        call: Call,
+        call: ModelCall,
         *,
         seed: int,
         fault: ModelFault | None = None,
     ) -> None:
         kind = fault.kind if fault is not None else ""
-        chance = chance_of(request.model, request.text, seed)
+        chance = seeded_random(request.model, request.text, seed)
         text = behaviour.answer
         if text is None:
             text = make_answer(request.text, chance=chance, words=behaviour.answer_words)
@@ -123,7 +123,7 @@ class Completion:
     def text(self) -> str:
         return "".join(self.chunks)
 
-    def _count(self, request: Request) -> None:
+    def _count(self, request: CompletionRequest) -> None:
         behaviour, call = self._behaviour, self._call
         if behaviour.usage == "none":
             return
@@ -159,7 +159,7 @@ class Completion:
         return usage
 
     def body(self) -> Json:
-        """The answer without streaming."""
+        """The completion as one JSON body."""
         choice = {
             "index": 0,
             "message": {"role": "assistant", "content": self.text, "refusal": None},
@@ -187,7 +187,7 @@ class Completion:
         return event(self._frame("chat.completion.chunk", []) | {"usage": usage})
 
     def error_event(self, message: str, code: int) -> bytes:
-        """OpenRouter's way to fail once the status line has gone."""
+        """An error event, as OpenRouter sends it after the status line."""
         choice = {"index": 0, "delta": {"content": ""}, "finish_reason": "error"}
         return event(
             self._frame("chat.completion.chunk", [choice])
@@ -216,4 +216,4 @@ class Completion:
 
 
 def event(body: Json) -> bytes:
-    return b"data: " + lenient.dumps(body) + b"\n\n"
+    return b"data: " + surrogate_json.dumps(body) + b"\n\n"

@@ -1,4 +1,4 @@
-"""The OpenAI-compatible API over HTTP, with OpenRouter's extras and the faults in force."""
+"""The OpenAI-compatible API over HTTP, with OpenRouter's extensions and injected faults."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 
 from aiohttp import web
 
-from simulator import lenient
+from simulator import surrogate_json
 from simulator.counters import Counters
-from simulator.faults import Faults
+from simulator.faults import FaultRules
 from simulator.model.answers import text_digest
 from simulator.model.behaviour import ModelBehaviour, ModelFault
-from simulator.model.calls import Call, Calls
-from simulator.model.completions import Completion, Request
-from simulator.model.stream import Stream, abort
+from simulator.model.calls import CallLog, ModelCall
+from simulator.model.completions import CompletionRequest, SimulatedCompletion
+from simulator.model.stream import CompletionStream, abort
 
 UNKNOWN_MODEL = "unknown/"
-"""Models whose name starts so do not exist; any other name answers."""
+"""Prefix of models that do not exist; all others do."""
 LISTED_MODELS = (
     "openai/gpt-4o-mini",
     "anthropic/claude-3.5-haiku",
@@ -29,7 +29,7 @@ LISTED_MODELS = (
 _MODERATION = "Your chosen model requires moderation and your input was flagged"
 
 
-class _Refused(Exception):  # noqa: N818 # it is an answer, not a defect
+class _Refused(Exception):  # noqa: N818 # a response, not an error
     def __init__(
         self, status: int, message: str, *, outcome: str, retry_after: float | None = None
     ) -> None:
@@ -41,43 +41,45 @@ class _Refused(Exception):  # noqa: N818 # it is an answer, not a defect
 
 
 class ModelServer:
-    """Models by name.
+    """Serves models.
 
     Args:
         api_key: other keys are refused with 401; None accepts any.
-        usual: conduct of models for which no other is stated.
+        default_behaviour: of models without their own.
     """
 
     def __init__(
         self,
         *,
-        calls: Calls,
+        calls: CallLog,
         counters: Counters,
         api_key: str | None,
-        usual: ModelBehaviour,
+        default_behaviour: ModelBehaviour,
         seed: int,
     ) -> None:
         self.calls = calls
-        self.faults: Faults[ModelFault] = Faults(seed=seed)
-        self.usual = usual
+        self.faults: FaultRules[ModelFault] = FaultRules(seed=seed)
+        self.default_behaviour = default_behaviour
         self.behaviours: dict[str, ModelBehaviour] = {}
         self.seed = seed
-        self._initial = usual
+        self._initial = default_behaviour
         self._counters = counters
         self._api_key = api_key
 
-    def behave(self, model: str, **conduct: Any) -> None:
-        """State the conduct of one model (`*`: of all others); what is not named is as usual."""
-        behaviour = self.usual.model_validate(self.usual.model_dump() | conduct)
+    def set_behaviour(self, model: str, **conduct: Any) -> None:
+        """Set the behaviour of one model (`*`: the default); the rest is as in the default."""
+        behaviour = self.default_behaviour.model_validate(
+            self.default_behaviour.model_dump() | conduct
+        )
         if model == "*":
-            self.usual = behaviour
+            self.default_behaviour = behaviour
         else:
             self.behaviours[model] = behaviour
 
     def reset(self) -> None:
         self.faults.clear()
         self.behaviours.clear()
-        self.usual = self._initial
+        self.default_behaviour = self._initial
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -87,7 +89,7 @@ class ModelServer:
             web.get("/v1/models/{model:.+}", self._model),
         ]
 
-    async def _key(self, http: web.Request) -> web.Response:
+    async def _key(self, http: web.CompletionRequest) -> web.Response:
         try:
             self._authorise(http)
         except _Refused as refusal:
@@ -95,17 +97,17 @@ class ModelServer:
         limits = {"limit": None, "limit_remaining": None, "usage": 0, "is_free_tier": False}
         return web.json_response({"data": {"label": "simulated", **limits}})
 
-    async def _models(self, _request: web.Request) -> web.Response:
+    async def _models(self, _request: web.CompletionRequest) -> web.Response:
         names = dict.fromkeys((*LISTED_MODELS, *self.behaviours))
         return web.json_response({"object": "list", "data": [self._listed(name) for name in names]})
 
-    async def _model(self, request: web.Request) -> web.Response:
+    async def _model(self, request: web.CompletionRequest) -> web.Response:
         if request.match_info["model"].startswith(UNKNOWN_MODEL):
             raise web.HTTPNotFound
         return web.json_response(self._listed(request.match_info["model"]))
 
     def _listed(self, model: str) -> dict[str, Any]:
-        behaviour = self.behaviours.get(model, self.usual)
+        behaviour = self.behaviours.get(model, self.default_behaviour)
         return {
             "id": model,
             "object": "model",
@@ -118,13 +120,13 @@ class ModelServer:
             },
         }
 
-    async def _complete(self, http: web.Request) -> web.StreamResponse:
+    async def _complete(self, http: web.CompletionRequest) -> web.StreamResponse:
         try:
             self._authorise(http)
             request = _parsed(await http.read())
         except _Refused as refusal:
             return _error(refusal)
-        call = Call(
+        call = ModelCall(
             model=request.model,
             text_sha256=text_digest(request.text),
             stream=request.stream,
@@ -142,7 +144,7 @@ class ModelServer:
             self.calls.end(call, "disconnected")
             raise
 
-    def _authorise(self, http: web.Request) -> None:
+    def _authorise(self, http: web.CompletionRequest) -> None:
         scheme, _, key = http.headers.get("Authorization", "").partition(" ")
         known = self._api_key is None or hmac.compare_digest(
             key.strip().encode("utf-8", "surrogateescape"), self._api_key.encode()
@@ -150,7 +152,7 @@ class ModelServer:
         if scheme.lower() != "bearer" or not known:
             raise _Refused(401, "No auth credentials found", outcome="refused")
 
-    def _fault(self, request: Request) -> ModelFault | None:
+    def _fault(self, request: CompletionRequest) -> ModelFault | None:
         for fault in self.faults.candidates():
             if fault.matches(request.model, request.text) and self.faults.strikes(fault):
                 self._counters.faults_injected += 1
@@ -158,17 +160,19 @@ class ModelServer:
         return None
 
     async def _answered(
-        self, http: web.Request, request: Request, call: Call
+        self, http: web.CompletionRequest, request: CompletionRequest, call: ModelCall
     ) -> web.StreamResponse:
-        behaviour = self.behaviours.get(request.model, self.usual)
+        behaviour = self.behaviours.get(request.model, self.default_behaviour)
         _refuse_impossible(request, behaviour)
         fault = self._fault(request)
         kind = fault.kind if fault is not None else None
         if fault is not None:
             _refuse_by_fault(fault)
-        completion = Completion(request, behaviour, call, seed=self.seed, fault=fault)
+        completion = SimulatedCompletion(request, behaviour, call, seed=self.seed, fault=fault)
         if request.stream and kind != "whole":
-            return await Stream(http, self.calls, completion, call).send(request, behaviour, fault)
+            return await CompletionStream(http, self.calls, completion, call).send(
+                request, behaviour, fault
+            )
         await asyncio.sleep(completion.latency + behaviour.token_seconds * len(completion.chunks))
         if fault is not None and kind in ("stall", "drip"):
             await asyncio.sleep(fault.seconds)
@@ -186,12 +190,14 @@ class ModelServer:
         call.first_token_at = time.time()
         is_answered = fault is None or kind in ("drip", "no_done", "whole")
         self.calls.end(call, "answered" if is_answered else str(kind))
-        return web.Response(body=lenient.dumps(completion.body()), content_type="application/json")
+        return web.Response(
+            body=surrogate_json.dumps(completion.body()), content_type="application/json"
+        )
 
 
-def _parsed(body: bytes) -> Request:
+def _parsed(body: bytes) -> CompletionRequest:
     try:
-        values = lenient.loads(body)
+        values = surrogate_json.loads(body)
     except ValueError:
         values = None
     model = values.get("model") if isinstance(values, dict) else None
@@ -201,7 +207,7 @@ def _parsed(body: bytes) -> Request:
     options = values.get("stream_options") or {}
     extra = values.get("usage") or {}
     limit = values.get("max_completion_tokens") or values.get("max_tokens")
-    return Request(
+    return CompletionRequest(
         model=model,
         messages=messages,
         stream=values.get("stream") is True,
@@ -212,7 +218,7 @@ def _parsed(body: bytes) -> Request:
     )
 
 
-def _refuse_impossible(request: Request, behaviour: ModelBehaviour) -> None:
+def _refuse_impossible(request: CompletionRequest, behaviour: ModelBehaviour) -> None:
     if not request.model or request.model.startswith(UNKNOWN_MODEL):
         raise _Refused(400, f"{request.model} is not a valid model ID", outcome="refused")
     for name in behaviour.refuses:

@@ -1,4 +1,4 @@
-"""One answer as server-sent events, with the faults that happen on the way."""
+"""Streams a completion as server-sent events, with injected faults."""
 
 from __future__ import annotations
 
@@ -8,18 +8,24 @@ import time
 from aiohttp import web
 
 from simulator.model.behaviour import ModelBehaviour, ModelFault
-from simulator.model.calls import Call, Calls
-from simulator.model.completions import Completion, Request
+from simulator.model.calls import CallLog, ModelCall
+from simulator.model.completions import CompletionRequest, SimulatedCompletion
 
 PROCESSING = b": OPENROUTER PROCESSING\n\n"
 PAID_FAILURES = ("error_paid", "cut_paid", "stall_paid")
-"""After the usage was stated."""
+"""Faults after the usage event."""
 
 
-class Stream:
-    """One answer as server-sent events."""
+class CompletionStream:
+    """Sends one completion as server-sent events."""
 
-    def __init__(self, http: web.Request, calls: Calls, completion: Completion, call: Call) -> None:
+    def __init__(
+        self,
+        http: web.CompletionRequest,
+        calls: CallLog,
+        completion: SimulatedCompletion,
+        call: ModelCall,
+    ) -> None:
         self._http = http
         self._calls = calls
         self._completion = completion
@@ -29,7 +35,7 @@ class Stream:
         )
 
     async def send(
-        self, request: Request, behaviour: ModelBehaviour, fault: ModelFault | None
+        self, request: CompletionRequest, behaviour: ModelBehaviour, fault: ModelFault | None
     ) -> web.StreamResponse:
         response, completion = self._response, self._completion
         await response.prepare(self._http)
@@ -57,7 +63,7 @@ class Stream:
         return response
 
     async def _send_tokens(self, behaviour: ModelBehaviour, fault: ModelFault | None) -> bool:
-        """False when the fault ended the stream."""
+        """Send the chunks; False if a fault ended the stream."""
         pause = behaviour.token_seconds
         if fault is not None and fault.kind == "drip":
             pause = fault.seconds
@@ -76,7 +82,7 @@ class Stream:
     async def _send_script(self, fault: ModelFault) -> None:
         for line in fault.lines:
             await asyncio.sleep(fault.line_seconds)
-            # Half a surrogate pair is written as it would be in a real stream: escaped.
+            # Lone surrogates are escaped, as in real streams.
             await self._response.write(line.encode("utf-8", "backslashreplace") + b"\n")
         self._calls.end(self._call, fault.kind)
         await self._response.write_eof()
@@ -90,7 +96,7 @@ class Stream:
         await self._response.write_eof()
 
     async def _struck(self, fault: ModelFault) -> bool:
-        """Let the fault happen; True when nothing can follow it."""
+        """Apply the fault; True if it ends the stream."""
         match fault.kind:
             case "malformed":
                 await self._response.write(b'data: {"id": "gen-broken", "choices": [{"delta\n\n')
@@ -116,7 +122,7 @@ class Stream:
                 return False
 
 
-def abort(http: web.Request) -> None:
-    """Close the connection without a word."""
+def abort(http: web.CompletionRequest) -> None:
+    """Abort the connection."""
     if http.transport is not None:
         http.transport.abort()

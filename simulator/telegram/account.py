@@ -1,4 +1,4 @@
-"""One bot as Telegram's servers know it, and what people do to it. Knows nothing about HTTP."""
+"""A bot's account on the simulated Telegram, and users' actions towards it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import re
 import time
 from dataclasses import asdict, dataclass
 
-from simulator.bell import Bell
+from simulator.change_event import ChangeEvent
 from simulator.counters import Counters
 from simulator.journal import Journal
 from simulator.telegram.queue import EPOCH, UpdateQueue
-from simulator.telegram.sent import Outbox
+from simulator.telegram.sent import SentLog
 from simulator.telegram.world import (
-    Chat,
     Json,
-    Person,
-    as_sent,
+    SimChat,
+    SimUser,
     membership_change,
+    normalize_text,
     split_long,
     text_message,
 )
@@ -25,8 +25,8 @@ TOKEN = re.compile(r"(?P<bot_id>\d{3,20}):[A-Za-z0-9_-]{20,64}")
 
 
 @dataclass(slots=True)
-class Webhook:
-    """Where updates are delivered to. An empty URL: long polling."""
+class WebhookInfo:
+    """The webhook's state. An empty URL: long polling."""
 
     url: str = ""
     secret_token: str = ""
@@ -36,20 +36,20 @@ class Webhook:
 
 
 class BotAccount:
-    """A bot's identity, queue, chats and outbox.
+    """A bot's identity, updates, chats and sent messages.
 
     Args:
-        token: decides the bot's id, as Telegram's tokens do.
-        journal: keeps updates that nobody confirmed, and the bot's profile.
-        messages_journal: keeps the messages that the bot sent.
-        keep: records of sent messages kept in memory.
+        token: contains the bot's id.
+        journal: stores unconfirmed updates and the bot's profile.
+        messages_journal: stores sent messages.
+        keep: maximum sent messages in memory.
     """
 
     def __init__(
         self,
         token: str,
         *,
-        bell: Bell,
+        changed: ChangeEvent,
         counters: Counters,
         journal: Journal,
         messages_journal: Journal,
@@ -63,18 +63,20 @@ class BotAccount:
         self.username = f"simulated_{self.id}_bot"
         self.first_name = "Simulated bot"
         self.counters = counters
-        self.queue = UpdateQueue(self.id, bell=bell, counters=counters, journal=journal)
-        self.outbox = Outbox(bell=bell, counters=counters, journal=messages_journal, keep=keep)
-        self.webhook = Webhook()
+        self.queue = UpdateQueue(self.id, changed=changed, counters=counters, journal=journal)
+        self.sent_log = SentLog(
+            changed=changed, counters=counters, journal=messages_journal, keep=keep
+        )
+        self.webhook = WebhookInfo()
         self.commands: dict[tuple[str, str], list[Json]] = {}
         """By (scope type, language code)."""
         self.texts: dict[tuple[str, str], str] = {}
         """Name, description and short description by (method suffix, language code)."""
         self.blocked: set[int] = set()
-        """Private chats whose person blocked the bot, groups that it left."""
-        self.groups: dict[int, Chat] = {}
+        """Private chats of users who blocked the bot, and groups that it left."""
+        self.groups: dict[int, SimChat] = {}
         self._journal = journal
-        # Above every id of an earlier run, for the same reason as the ids of updates.
+        # Higher than every id of an earlier run, as with update ids.
         self._message_id = int((time.time() - EPOCH) * 10)
 
     def as_user(self) -> Json:
@@ -93,7 +95,7 @@ class BotAccount:
         return 0 < message_id <= self._message_id
 
     def save(self) -> None:
-        """Keep the profile: called after every change to it."""
+        """Write the profile to the journal, after every change."""
         self._journal.append(
             {
                 "bot": self.id,
@@ -108,32 +110,32 @@ class BotAccount:
             }
         )
 
-    def take_back(self, record: Json) -> None:
-        """Continue from a record of the journal after a restart."""
+    def restore(self, record: Json) -> None:
+        """Restore a record of the journal."""
         if "update" in record:
             self.queue.restore(record["update"])
         if "profile" in record:
             profile = record["profile"]
-            self.webhook = Webhook(**profile["webhook"])
+            self.webhook = WebhookInfo(**profile["webhook"])
             self.queue.allowed = frozenset(profile["allowed"]) if profile["allowed"] else None
             self.commands = {(scope, code): listed for scope, code, listed in profile["commands"]}
             self.texts = {(name, code): text for name, code, text in profile["texts"]}
             self.blocked = set(profile["blocked"])
-            self.groups = {chat["id"]: Chat.model_validate(chat) for chat in profile["groups"]}
+            self.groups = {chat["id"]: SimChat.model_validate(chat) for chat in profile["groups"]}
         self.queue.skip_to(int(record.get("last_update", 0)))
         self.skip_messages_to(int(record.get("last_message", 0)))
 
     def skip_messages_to(self, message_id: int) -> None:
-        """Let the next message's id be above this one."""
+        """Make the next message id higher than this one."""
         self._message_id = max(self._message_id, message_id)
 
-    def remember(self, chat: Chat) -> None:
+    def remember(self, chat: SimChat) -> None:
         if chat.type != "private" and self.groups.get(chat.id) != chat:
             self.groups[chat.id] = chat
             self.save()
 
     def registered_commands(self) -> frozenset[str]:
-        """Every command that the bot registered, in any scope or language."""
+        """All registered commands, of any scope and language."""
         return frozenset(
             str(command.get("command")) for listed in self.commands.values() for command in listed
         )
@@ -142,26 +144,26 @@ class BotAccount:
         self,
         text: str,
         *,
-        person: Person | None = None,
-        chat: Chat | None = None,
+        person: SimUser | None = None,
+        chat: SimChat | None = None,
         thread_id: int | None = None,
         reply_to_message_id: int | None = None,
         date: int | None = None,
         more: Json | None = None,
     ) -> list[int]:
-        """A person writes; returns the ids of the updates, several when the text is long.
+        """A user sends a text; returns the update ids, several if the text is long.
 
-        Without `chat` it is the person's private chat. A text that no client can send (empty,
-        only spaces) makes no update. `more` are further fields of the message.
+        Without `chat` it is sent in the user's private chat. A text that no client can send (empty,
+        only spaces) creates no update. `more` are additional fields of the message.
         """
-        author = person or Person()
+        author = person or SimUser()
         place = chat or author.private_chat()
         self.remember(place)
         reply_to = None
         if reply_to_message_id is not None:
-            reply_to = self.outbox.standing(place.id, reply_to_message_id)
+            reply_to = self.sent_log.message(place.id, reply_to_message_id)
         update_ids = []
-        for part in split_long(as_sent(text)):
+        for part in split_long(normalize_text(text)):
             message = text_message(
                 part,
                 message_id=self.next_message_id(),
@@ -181,12 +183,12 @@ class BotAccount:
         kind: str,
         content: object,
         *,
-        person: Person | None = None,
-        chat: Chat | None = None,
+        person: SimUser | None = None,
+        chat: SimChat | None = None,
         more: Json | None = None,
     ) -> int | None:
-        """A person sends a photo, a sticker or anything else without a text of its own."""
-        author = person or Person()
+        """A user sends a photo, a sticker or other content without text."""
+        author = person or SimUser()
         place = chat or author.private_chat()
         self.remember(place)
         message = text_message(
@@ -196,24 +198,34 @@ class BotAccount:
         return self.queue.put({"message": message | {kind: content} | (more or {})})
 
     def edit_text(
-        self, text: str, *, message_id: int, person: Person | None = None, chat: Chat | None = None
+        self,
+        text: str,
+        *,
+        message_id: int,
+        person: SimUser | None = None,
+        chat: SimChat | None = None,
     ) -> int | None:
-        """A person edits an earlier message of theirs."""
-        author = person or Person()
+        """A user edits one of their messages."""
+        author = person or SimUser()
         place = chat or author.private_chat()
         now = int(time.time())
         message = text_message(
-            as_sent(text), message_id=message_id, person=author, chat=place, date=now
+            normalize_text(text), message_id=message_id, person=author, chat=place, date=now
         )
         return self.queue.put({"edited_message": message | {"edit_date": now}})
 
     def press(
-        self, data: str, *, message_id: int, person: Person | None = None, chat: Chat | None = None
+        self,
+        data: str,
+        *,
+        message_id: int,
+        person: SimUser | None = None,
+        chat: SimChat | None = None,
     ) -> int | None:
-        """A person presses an inline button under a message of the bot."""
-        author = person or Person()
+        """A user presses an inline button."""
+        author = person or SimUser()
         place = chat or author.private_chat()
-        message = self.outbox.standing(place.id, message_id) or {
+        message = self.sent_log.message(place.id, message_id) or {
             "message_id": message_id,
             "chat": place.as_chat(),
             "date": 0,
@@ -230,28 +242,28 @@ class BotAccount:
             }
         )
 
-    def block(self, *, person: Person | None = None) -> int | None:
-        """A person blocks the bot: from now on sending to them is refused."""
-        author = person or Person()
+    def block(self, *, person: SimUser | None = None) -> int | None:
+        """A user blocks the bot: sending to them is refused from now on."""
+        author = person or SimUser()
         self.blocked.add(author.id)
         return self._membership(author, author.private_chat(), "member", "kicked")
 
-    def unblock(self, *, person: Person | None = None) -> int | None:
-        author = person or Person()
+    def unblock(self, *, person: SimUser | None = None) -> int | None:
+        author = person or SimUser()
         self.blocked.discard(author.id)
         return self._membership(author, author.private_chat(), "kicked", "member")
 
-    def add_to_group(self, chat: Chat, *, person: Person | None = None) -> int | None:
-        """The bot becomes a member of a group."""
+    def add_to_group(self, chat: SimChat, *, person: SimUser | None = None) -> int | None:
+        """The bot is added to a group."""
         self.remember(chat)
         self.blocked.discard(chat.id)
-        return self._membership(person or Person(), chat, "left", "member")
+        return self._membership(person or SimUser(), chat, "left", "member")
 
-    def remove_from_group(self, chat: Chat, *, person: Person | None = None) -> int | None:
+    def remove_from_group(self, chat: SimChat, *, person: SimUser | None = None) -> int | None:
         self.blocked.add(chat.id)
-        return self._membership(person or Person(), chat, "member", "kicked")
+        return self._membership(person or SimUser(), chat, "member", "kicked")
 
-    def _membership(self, person: Person, chat: Chat, old: str, new: str) -> int | None:
+    def _membership(self, person: SimUser, chat: SimChat, old: str, new: str) -> int | None:
         self.save()
         change = membership_change(
             bot=self.as_user(), person=person, chat=chat, date=int(time.time()), old=old, new=new
@@ -259,13 +271,13 @@ class BotAccount:
         return self.queue.put({"my_chat_member": change})
 
     def reset(self) -> None:
-        """Forget chats, messages and pending updates; ids go on."""
+        """Clear chats, messages and pending updates; ids continue."""
         self.queue.drop_all()
         self.queue.allowed = None
-        self.outbox.clear()
+        self.sent_log.clear()
         self.blocked.clear()
         self.groups.clear()
         self.commands.clear()
         self.texts.clear()
-        self.webhook = Webhook()
+        self.webhook = WebhookInfo()
         self.save()

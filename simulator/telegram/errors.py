@@ -1,17 +1,17 @@
-"""How the Bot API refuses. Knows nothing about HTTP beyond the status it names."""
+"""Errors of the Bot API."""
 
 from __future__ import annotations
 
 from common.errors import DialyticsError
 
 
-class ApiError(DialyticsError):
+class BotApiError(DialyticsError):
     """A refused method call, rendered as `{"ok": false, …}`.
 
     Args:
-        status: also `error_code` of the body.
-        description: as Telegram words it, prefix included.
-        retry_after: whole seconds, stated in `parameters`.
+        status: HTTP status and `error_code`.
+        description: Telegram's text, with prefix.
+        retry_after: seconds, in `parameters`.
     """
 
     def __init__(self, status: int, description: str, *, retry_after: int | None = None) -> None:
@@ -21,17 +21,17 @@ class ApiError(DialyticsError):
         self.retry_after = retry_after
 
 
-def bad_request(problem: str) -> ApiError:
-    return ApiError(400, f"Bad Request: {problem}")
+def bad_request(problem: str) -> BotApiError:
+    return BotApiError(400, f"Bad Request: {problem}")
 
 
-def conflict(problem: str) -> ApiError:
-    return ApiError(409, f"Conflict: {problem}")
+def conflict(problem: str) -> BotApiError:
+    return BotApiError(409, f"Conflict: {problem}")
 
 
-def forbidden(problem: str) -> ApiError:
-    return ApiError(403, f"Forbidden: {problem}")
+def forbidden(problem: str) -> BotApiError:
+    return BotApiError(403, f"Forbidden: {problem}")
 
 
-def too_many_requests(seconds: int) -> ApiError:
-    return ApiError(429, f"Too Many Requests: retry after {seconds}", retry_after=seconds)
+def too_many_requests(seconds: int) -> BotApiError:
+    return BotApiError(429, f"Too Many Requests: retry after {seconds}", retry_after=seconds)

@@ -1,4 +1,4 @@
-"""Faults of the Bot API and of its deliveries, as a control request states them."""
+"""Configuration of faults of the Bot API and of update delivery, as in control requests."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from simulator.faults import Rule
+from simulator.faults import FaultRule
 
 
-class TelegramFault(Rule):
-    """One way for a method call to fail.
+class TelegramFault(FaultRule):
+    """A fault of a method call.
 
     `kind`:
-      error            `{"ok": false}` with status, description, retry_after; nothing was done
-      error_after      the same answer although the method was carried out
-      no_description   `{"ok": false, "error_code": status}` and no more
-      html             an HTML page with this status (502 of a proxy)
-      garbage          200 and a body that is no JSON
-      drop             connection closed without an answer, nothing done
-      drop_after       connection closed without an answer, the method was carried out
-      delay            carried out and answered after `delay_seconds`
+      error            `{"ok": false}` with status, description, retry_after; not executed
+      error_after      the same response, but the method was executed
+      no_description   `{"ok": false, "error_code": status}` only
+      html             an HTML page with this status (a proxy's 502)
+      garbage          200 and a body that is not JSON
+      drop             connection closed without a response, not executed
+      drop_after       connection closed without a response, but executed
+      delay            executed after `delay_seconds`
     """
 
     kind: Literal[
@@ -34,14 +34,14 @@ class TelegramFault(Rule):
         "delay",
     ]
     method: str = "*"
-    """A method name in any case, or `*`."""
+    """A method name (case-insensitive), or `*`."""
     chat_id: int | None = None
     thread_id: int | None = None
-    """Strikes only what is sent into this topic."""
+    """Only for messages to this topic."""
     status: int = Field(default=500, ge=400, le=599)
     description: str = "Internal Server Error"
     retry_after: int | None = Field(default=None, ge=0)
-    """Stated as `parameters.retry_after`."""
+    """Sent as `parameters.retry_after`."""
     delay_seconds: float = Field(default=0.0, ge=0)
 
     def matches(self, method: str, chat_id: str) -> bool:
@@ -54,20 +54,20 @@ class TelegramFault(Rule):
 
 
 class DeliveryFaults(BaseModel):
-    """What may happen to updates on their way. Chances are per update or per batch."""
+    """Faults of update delivery, as probabilities per update or batch."""
 
     model_config = ConfigDict(extra="forbid")
 
     repeat: float = Field(default=0.0, ge=0, le=1)
-    """Chance that a delivered update comes once more in the next batch."""
+    """A delivered update is repeated in the next batch."""
     shuffle: float = Field(default=0.0, ge=0, le=1)
-    """Chance that a batch comes in another order."""
+    """A batch is shuffled."""
     malformed: float = Field(default=0.0, ge=0, le=1)
-    """Chance that an accepted update is preceded by one that cannot be parsed."""
+    """An update is preceded by one that cannot be parsed."""
 
 
 class FloodLimits(BaseModel):
-    """Limits on sending, as Telegram applies them. None: no limit."""
+    """Telegram's limits on sending. None: no limit."""
 
     model_config = ConfigDict(extra="forbid")
 

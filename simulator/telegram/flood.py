@@ -1,4 +1,4 @@
-"""Flood limits on sending: how long a bot must wait. Knows nothing about messages."""
+"""Flood limits: how long a bot must wait before it may send."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from simulator.telegram.faults import FloodLimits
 NO_LIMITS = FloodLimits()
 
 
-class FloodGate:
-    """Sliding windows per chat and in all. A refused call is not counted."""
+class FloodLimiter:
+    """Sliding windows per chat and in total. Refused calls are not counted."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.limits = FloodLimits()
@@ -22,7 +22,7 @@ class FloodGate:
         self._all: deque[float] = deque()
 
     def wait_seconds(self, chat_id: int) -> int:
-        """0 when the call may pass (and is counted), else whole seconds to wait."""
+        """0 if the call is allowed (and counted), else seconds to wait."""
         limits = self.limits
         if limits == NO_LIMITS:
             return 0

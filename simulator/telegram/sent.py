@@ -1,4 +1,4 @@
-"""What a bot sent, for whoever checks it: the newest records only, so that memory is bounded."""
+"""The log of what a bot sent, bounded to recent records."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections import OrderedDict, deque
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from simulator import lenient
-from simulator.bell import Bell
+from simulator import surrogate_json
+from simulator.change_event import ChangeEvent
 from simulator.counters import Counters
 from simulator.journal import Journal
 
@@ -18,8 +18,8 @@ KEPT_FILES = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """One thing that the bot did in a chat.
+class SentAction:
+    """One action of the bot in a chat.
 
     `kind`: message, photo, document, draft, edit, markup, delete, action or callback_answer.
     """
@@ -27,17 +27,17 @@ class Sent:
     kind: str
     chat_id: int
     at: float = field(default_factory=time.time)
-    """Seconds since 1970."""
+    """Unix seconds."""
     message_id: int | None = None
     thread_id: int | None = None
     text: str | None = None
-    """After parsing of entities; the caption of a file."""
+    """Text, or a file's caption."""
     entities: list[Json] = field(default_factory=list)
     parse_mode: str | None = None
     reply_markup: Json | None = None
     reply_to: int | None = None
     has_preview: bool | None = None
-    """Whether Telegram would show a page below it: it has a link, and previews are not disabled."""
+    """Whether Telegram would show a link preview."""
     draft_id: int | None = None
     action: str | None = None
     file_id: str | None = None
@@ -55,24 +55,26 @@ class StoredFile:
     content: bytes
 
 
-class Outbox:
-    """What one bot sent.
+class SentLog:
+    """Everything that one bot sent.
 
     Args:
-        journal: keeps the messages that may still be edited.
-        keep: records (and editable messages) remembered; older ones are forgotten.
+        journal: stores messages, which may still be edited.
+        keep: maximum records and messages in memory.
     """
 
-    def __init__(self, *, bell: Bell, counters: Counters, journal: Journal, keep: int) -> None:
-        self._bell = bell
+    def __init__(
+        self, *, changed: ChangeEvent, counters: Counters, journal: Journal, keep: int
+    ) -> None:
+        self._changed = changed
         self._counters = counters
         self._journal = journal
         self._keep = keep
-        self._records: deque[Sent] = deque(maxlen=keep)
-        self._standing: OrderedDict[tuple[int, int], bytes] = OrderedDict()
+        self._records: deque[SentAction] = deque(maxlen=keep)
+        self._messages: OrderedDict[tuple[int, int], bytes] = OrderedDict()
         self._files: OrderedDict[str, StoredFile] = OrderedDict()
 
-    def record(self, sent: Sent) -> None:
+    def record(self, sent: SentAction) -> None:
         self._records.append(sent)
         match sent.kind:
             case "message" | "photo" | "document":
@@ -85,32 +87,32 @@ class Outbox:
                 self._counters.drafts_sent += 1
             case _:
                 pass
-        self._bell.ring()
+        self._changed.notify()
 
-    def stand(self, message: Json) -> None:
-        """Remember a message of the chat in its present state."""
+    def keep_message(self, message: Json) -> None:
+        """Store a message in its current state."""
         self._journal.append({"message": message})
-        self.take_back(message)
+        self.restore(message)
 
-    def take_back(self, message: Json) -> None:
-        """Remember a message that the journal kept."""
+    def restore(self, message: Json) -> None:
+        """Restore a message from the journal."""
         key = (int(message["chat"]["id"]), int(message["message_id"]))
-        self._standing[key] = lenient.dumps(message)
-        self._standing.move_to_end(key)
-        while len(self._standing) > self._keep:
-            self._standing.popitem(last=False)
+        self._messages[key] = surrogate_json.dumps(message)
+        self._messages.move_to_end(key)
+        while len(self._messages) > self._keep:
+            self._messages.popitem(last=False)
 
-    def standing(self, chat_id: int, message_id: int) -> Json | None:
-        """The present state of a message, if it is remembered."""
-        body = self._standing.get((chat_id, message_id))
+    def message(self, chat_id: int, message_id: int) -> Json | None:
+        """The current state of a message, if it is still in memory."""
+        body = self._messages.get((chat_id, message_id))
         if body is None:
             return None
-        message: Json = lenient.loads(body)
+        message: Json = surrogate_json.loads(body)
         return message
 
     def remove(self, chat_id: int, message_id: int) -> bool:
         self._journal.append({"removed": [chat_id, message_id]})
-        return self._standing.pop((chat_id, message_id), None) is not None
+        return self._messages.pop((chat_id, message_id), None) is not None
 
     def store_file(self, stored: StoredFile) -> None:
         self._files[stored.file_id] = stored
@@ -122,7 +124,7 @@ class Outbox:
 
     def records(
         self, *, chat_id: int | None = None, kind: str | None = None, since: float = 0.0
-    ) -> list[Sent]:
+    ) -> list[SentAction]:
         """Oldest first."""
         return [
             sent
@@ -133,10 +135,10 @@ class Outbox:
         ]
 
     def texts(self, chat_id: int) -> list[str]:
-        """Texts of the messages of a chat as sent, drafts and edits left out."""
+        """Texts of a chat's messages as sent, without drafts and edits."""
         return [sent.text or "" for sent in self.records(chat_id=chat_id, kind="message")]
 
     def clear(self) -> None:
         self._records.clear()
-        self._standing.clear()
+        self._messages.clear()
         self._files.clear()

@@ -1,4 +1,4 @@
-"""The Bot API over HTTP: reads a call, lets faults and limits strike, renders the answer."""
+"""The Bot API over HTTP, with injected faults and flood limits."""
 
 from __future__ import annotations
 
@@ -9,45 +9,50 @@ from typing import Any
 
 from aiohttp import web
 
-from simulator import lenient
-from simulator.bell import Bell
+from simulator import surrogate_json
+from simulator.change_event import ChangeEvent
 from simulator.counters import Counters
-from simulator.faults import Faults
+from simulator.faults import FaultRules
 from simulator.telegram.account import TOKEN, BotAccount
-from simulator.telegram.errors import ApiError, bad_request, conflict, too_many_requests
+from simulator.telegram.errors import BotApiError, bad_request, conflict, too_many_requests
 from simulator.telegram.faults import MALFORMED, DeliveryFaults, FloodLimits, TelegramFault
-from simulator.telegram.flood import FloodGate
+from simulator.telegram.flood import FloodLimiter
 from simulator.telegram.methods.parameters import Parameters, read_parameters
 from simulator.telegram.methods.profile import note_allowed_updates
 from simulator.telegram.methods.registry import CHANGES_PROFILE, FLOOD_LIMITED, METHODS
-from simulator.telegram.queue import LARGEST_BATCH, shuffled
+from simulator.telegram.queue import MAX_BATCH, shuffled
 
-LONGEST_POLL_SECONDS = 50
+MAX_POLL_SECONDS = 50
 HTML_PAGE = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>nginx</body>\r\n</html>"
 
 
 @dataclass(slots=True)
 class _Poll:
-    """The long poll that is waiting for a bot's updates; a newer one ends it."""
+    """A bot's waiting long poll; a newer one ends it."""
 
     ended: bool = False
 
 
 class TelegramServer:
-    """Bot accounts and the way to them.
+    """Serves bot accounts.
 
     Args:
         accounts: by token; other tokens are refused.
     """
 
     def __init__(
-        self, accounts: dict[str, BotAccount], *, bell: Bell, counters: Counters, seed: int
+        self,
+        accounts: dict[str, BotAccount],
+        *,
+        changed: ChangeEvent,
+        counters: Counters,
+        seed: int,
     ) -> None:
         self.accounts = accounts
-        self.faults: Faults[TelegramFault] = Faults(seed=seed)
+        self.faults: FaultRules[TelegramFault] = FaultRules(seed=seed)
         self.deliveries = DeliveryFaults()
-        self.flood = FloodGate()
-        self._bell = bell
+        self.flood = FloodLimiter()
+        self._changed = changed
         self._counters = counters
         self._polls: dict[int, _Poll] = {}
         self.chance = random.Random(seed)
@@ -63,33 +68,33 @@ class TelegramServer:
         self.deliveries = DeliveryFaults()
         self.flood.limits = FloodLimits()
 
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
+    async def _answer(self, request: web.CompletionRequest) -> web.StreamResponse:
         method = request.match_info["method"].lower()
         known = method == "getupdates" or method in METHODS
         self._counters.count_method(method if known else "unknown")
-        self._bell.ring()
+        self._changed.notify()
         try:
             account = self._account(request.match_info["token"])
             parameters = await read_parameters(request)
             fault = self._fault(method, parameters)
             if fault is None:
-                return await self._carried_out(account, method, parameters)
+                return await self._execute(account, method, parameters)
             self._counters.faults_injected += 1
-            return await self._faulty(request, fault, account, method, parameters)
-        except ApiError as error:
+            return await self._apply_fault(request, fault, account, method, parameters)
+        except BotApiError as error:
             self._counters.requests_refused += 1
             return _refusal(error)
         finally:
-            # Whatever it was, it may have changed what somebody waits for.
-            self._bell.ring()
+            # Any call may have changed the state that others wait for.
+            self._changed.notify()
 
     def _account(self, token: str) -> BotAccount:
         account = self.accounts.get(token)
         if account is not None:
             return account
         if TOKEN.fullmatch(token):
-            raise ApiError(401, "Unauthorized")
-        raise ApiError(404, "Not Found")
+            raise BotApiError(401, "Unauthorized")
+        raise BotApiError(404, "Not Found")
 
     def _fault(self, method: str, parameters: Parameters) -> TelegramFault | None:
         chat_id = str(parameters.values.get("chat_id", ""))
@@ -103,9 +108,9 @@ class TelegramServer:
                 return fault
         return None
 
-    async def _faulty(
+    async def _apply_fault(
         self,
-        request: web.Request,
+        request: web.CompletionRequest,
         fault: TelegramFault,
         account: BotAccount,
         method: str,
@@ -114,10 +119,10 @@ class TelegramServer:
         await asyncio.sleep(fault.delay_seconds)
         match fault.kind:
             case "delay":
-                return await self._carried_out(account, method, parameters)
+                return await self._execute(account, method, parameters)
             case "drop" | "drop_after":
                 if fault.kind == "drop_after":
-                    await self._carried_out(account, method, parameters)
+                    await self._execute(account, method, parameters)
                 if request.transport is not None:
                     request.transport.abort()
                 return web.Response()
@@ -131,28 +136,29 @@ class TelegramServer:
                 )
             case _:
                 if fault.kind == "error_after":
-                    await self._carried_out(account, method, parameters)
+                    await self._execute(account, method, parameters)
                 return _refusal(
-                    ApiError(fault.status, fault.description, retry_after=fault.retry_after)
+                    BotApiError(fault.status, fault.description, retry_after=fault.retry_after)
                 )
 
-    async def _carried_out(
+    async def _execute(
         self, account: BotAccount, method: str, parameters: Parameters
     ) -> web.Response:
         if method == "getupdates":
             return _success_of_raw(await self._updates(account, parameters))
-        carry_out = METHODS.get(method)
-        if carry_out is None:
-            raise ApiError(404, "Not Found")
+        execute = METHODS.get(method)
+        if execute is None:
+            raise BotApiError(404, "Not Found")
         if method in FLOOD_LIMITED:
             wait = self.flood.wait_seconds(parameters.chat_id())
             if wait:
                 raise too_many_requests(wait)
-        result = carry_out(account, parameters)
+        result = execute(account, parameters)
         if method in CHANGES_PROFILE:
             account.save()
         return web.Response(
-            body=lenient.dumps({"ok": True, "result": result}), content_type="application/json"
+            body=surrogate_json.dumps({"ok": True, "result": result}),
+            content_type="application/json",
         )
 
     async def _updates(self, account: BotAccount, parameters: Parameters) -> list[bytes]:
@@ -163,14 +169,14 @@ class TelegramServer:
             )
         note_allowed_updates(account, parameters)
         offset = parameters.integer("offset", 0)
-        limit = parameters.integer("limit", LARGEST_BATCH)
-        if not 1 <= limit <= LARGEST_BATCH:
-            raise bad_request(f"limit must be between 1 and {LARGEST_BATCH}")
+        limit = parameters.integer("limit", MAX_BATCH)
+        if not 1 <= limit <= MAX_BATCH:
+            raise bad_request(f"limit must be between 1 and {MAX_BATCH}")
         account.queue.confirm(offset)
-        poll = self._take_over(account)
-        await self._bell.wait_until(
+        poll = self._replace_poll(account)
+        await self._changed.wait_until(
             lambda: poll.ended or account.webhook.url or account.queue.has_news(offset),
-            seconds=min(max(parameters.integer("timeout", 0), 0), LONGEST_POLL_SECONDS),
+            seconds=min(max(parameters.integer("timeout", 0), 0), MAX_POLL_SECONDS),
         )
         if poll.ended or account.webhook.url:
             raise conflict(
@@ -179,20 +185,20 @@ class TelegramServer:
             )
         del self._polls[account.id]
         repeats, fresh = account.queue.batch(offset=max(offset, 0), limit=limit)
-        return self._mishandled(account, repeats, fresh)
+        return self._with_delivery_faults(account, repeats, fresh)
 
-    def _take_over(self, account: BotAccount) -> _Poll:
+    def _replace_poll(self, account: BotAccount) -> _Poll:
         earlier = self._polls.get(account.id)
         poll = self._polls[account.id] = _Poll()
         if earlier is not None:
             earlier.ended = True
-            self._bell.ring()
+            self._changed.notify()
         return poll
 
-    def _mishandled(
+    def _with_delivery_faults(
         self, account: BotAccount, repeats: list[bytes], fresh: list[bytes]
     ) -> list[bytes]:
-        """The batch as the delivery faults leave it."""
+        """Apply the delivery faults to a batch."""
         faults = self.deliveries
         if faults.repeat:
             account.queue.repeat_bodies(
@@ -203,24 +209,24 @@ class TelegramServer:
             return shuffled(bodies, self.chance)
         return bodies
 
-    def disturb(self, account: BotAccount) -> None:
-        """Called before an update is accepted: now and then a malformed one comes first."""
+    def apply_faults(self, account: BotAccount) -> None:
+        """Before an update is queued: queue a malformed one with the configured probability."""
         if self.chance.random() < self.deliveries.malformed:
             self._counters.updates_malformed += 1
             account.queue.put(dict(self.chance.choice(MALFORMED)))
 
-    async def _download(self, request: web.Request) -> web.StreamResponse:
+    async def _download(self, request: web.CompletionRequest) -> web.StreamResponse:
         try:
             account = self._account(request.match_info["token"])
-        except ApiError as error:
+        except BotApiError as error:
             return _refusal(error)
-        stored = account.outbox.file(request.match_info["path"].rpartition("/")[2])
+        stored = account.sent_log.file(request.match_info["path"].rpartition("/")[2])
         if stored is None:
-            return _refusal(ApiError(404, "Not Found"))
+            return _refusal(BotApiError(404, "Not Found"))
         return web.Response(body=stored.content)
 
 
-def _refusal(error: ApiError) -> web.Response:
+def _refusal(error: BotApiError) -> web.Response:
     body: dict[str, Any] = {
         "ok": False,
         "error_code": error.status,

@@ -1,4 +1,4 @@
-"""Delivers updates to a bot's webhook, again and again until it answers 2xx."""
+"""Delivers updates to a bot's webhook, retried until it responds with 2xx."""
 
 from __future__ import annotations
 
@@ -8,33 +8,38 @@ from collections.abc import AsyncIterator
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from simulator.bell import Bell
+from simulator.change_event import ChangeEvent
 from simulator.telegram.account import BotAccount
 from simulator.telegram.server import TelegramServer
 
 FIRST_RETRY_SECONDS = 0.1
-LONGEST_RETRY_SECONDS = 5.0
+MAX_RETRY_SECONDS = 5.0
 ANSWER_SECONDS = 60.0
 IDLE_SECONDS = 3600.0
 
 
 class WebhookDelivery:
-    """One bot's deliveries: in order of ids, one at a time unless faults say otherwise."""
+    """Delivers one bot's updates one at a time, in order of ids unless faults shuffle them."""
 
     def __init__(
-        self, account: BotAccount, server: TelegramServer, *, session: ClientSession, bell: Bell
+        self,
+        account: BotAccount,
+        server: TelegramServer,
+        *,
+        session: ClientSession,
+        changed: ChangeEvent,
     ) -> None:
         self._account = account
         self._server = server
         self._session = session
-        self._bell = bell
+        self._changed = changed
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Deliver until cancelled."""
         account = self._account
         wait = FIRST_RETRY_SECONDS
         while True:
-            await self._bell.wait_until(
+            await self._changed.wait_until(
                 lambda: account.webhook.url and account.queue.has_news(0), seconds=IDLE_SECONDS
             )
             if not account.webhook.url:
@@ -43,31 +48,31 @@ class WebhookDelivery:
                 wait = FIRST_RETRY_SECONDS
             else:
                 await asyncio.sleep(wait)
-                wait = min(wait * 2, LONGEST_RETRY_SECONDS)
+                wait = min(wait * 2, MAX_RETRY_SECONDS)
 
     async def _deliver_next(self) -> bool:
         queue, counters = self._account.queue, self._account.counters
-        repeat = queue.take_again()
+        repeat = queue.next_repeat()
         if repeat is not None:
             await self._post(repeat)
             counters.updates_delivered += 1
-            self._bell.ring()
+            self._changed.notify()
             return True
-        waiting = self._in_some_order()
+        waiting = self._next_updates()
         if not waiting:
             return True
         update_id, body = waiting[0]
         counters.updates_delivered += 1
         if not await self._post(body):
             counters.webhook_failures += 1
-            self._bell.ring()
+            self._changed.notify()
             return False
         if self._server.chance.random() < self._server.deliveries.repeat:
             queue.repeat_bodies([body])
         queue.settle(update_id)
         return True
 
-    def _in_some_order(self) -> list[tuple[int, bytes]]:
+    def _next_updates(self) -> list[tuple[int, bytes]]:
         waiting = self._account.queue.first(5)
         if len(waiting) > 1 and self._server.chance.random() < self._server.deliveries.shuffle:
             self._server.chance.shuffle(waiting)
@@ -94,11 +99,13 @@ class WebhookDelivery:
         return False
 
 
-async def deliver_webhooks(server: TelegramServer, bell: Bell) -> AsyncIterator[None]:
-    """Keep delivering for every account while the application runs."""
+async def deliver_webhooks(server: TelegramServer, changed: ChangeEvent) -> AsyncIterator[None]:
+    """Deliver for every account while the application runs."""
     async with ClientSession(timeout=ClientTimeout(total=ANSWER_SECONDS)) as session:
         tasks = [
-            asyncio.create_task(WebhookDelivery(account, server, session=session, bell=bell).run())
+            asyncio.create_task(
+                WebhookDelivery(account, server, session=session, changed=changed).run()
+            )
             for account in server.accounts.values()
         ]
         yield

@@ -1,7 +1,4 @@
-"""People and chats of the simulated world, and the updates that their deeds become.
-
-Knows how Telegram words an update, and nothing about who receives it.
-"""
+"""Simulated users and chats, and the content of their updates."""
 
 from __future__ import annotations
 
@@ -13,26 +10,26 @@ from pydantic import BaseModel, ConfigDict, Field
 Json = dict[str, Any]
 
 _COMMAND = re.compile(r"/[A-Za-z0-9_]{1,32}(@[A-Za-z0-9_]+)?(?=\s|$)")
-# Telegram's servers replace these by spaces before anybody sees them.
+# Telegram's servers replace these by spaces.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 LAST_OF_ONE_UNIT = 0xFFFF
-"""Characters above take two UTF-16 units."""
-LONGEST_TEXT = 4096
+"""Characters above this need two UTF-16 units."""
+MAX_TEXT = 4096
 """UTF-16 units of one message."""
 
 
 def utf16_length(text: str) -> int:
-    """Length as Telegram counts it. A lone surrogate counts one."""
+    """Length in UTF-16 units, as Telegram counts; a lone surrogate counts one."""
     return len(text) + sum(1 for character in text if ord(character) > LAST_OF_ONE_UNIT)
 
 
-def as_sent(text: str) -> str:
-    """What remains of a text once a client has sent it: no control characters, no outer space."""
+def normalize_text(text: str) -> str:
+    """The text as a client sends it: without control characters and outer spaces."""
     return _CONTROL.sub(" ", text.replace("\r\n", "\n")).strip()
 
 
-def split_long(text: str, *, longest: int = LONGEST_TEXT) -> list[str]:
-    """Parts of at most `longest` UTF-16 units, as clients cut a long input; never inside a pair."""
+def split_long(text: str, *, longest: int = MAX_TEXT) -> list[str]:
+    """Split into parts of at most `longest` UTF-16 units, as clients do; never inside a pair."""
     parts: list[str] = []
     start = used = 0
     for position, character in enumerate(text):
@@ -42,11 +39,11 @@ def split_long(text: str, *, longest: int = LONGEST_TEXT) -> list[str]:
             start, used = position, 0
         used += units
     parts.append(text[start:])
-    return [sent for part in parts if (sent := as_sent(part))]
+    return [sent for part in parts if (sent := normalize_text(part))]
 
 
-class Person(BaseModel):
-    """Who writes to the bot."""
+class SimUser(BaseModel):
+    """A simulated user."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -62,8 +59,8 @@ class Person(BaseModel):
             exclude={"id", "is_bot"}, exclude_none=True
         )
 
-    def private_chat(self) -> Chat:
-        return Chat(
+    def private_chat(self) -> SimChat:
+        return SimChat(
             id=self.id,
             type="private",
             first_name=self.first_name,
@@ -72,8 +69,8 @@ class Person(BaseModel):
         )
 
 
-class Chat(BaseModel):
-    """Where it is written."""
+class SimChat(BaseModel):
+    """A simulated chat."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -90,7 +87,7 @@ class Chat(BaseModel):
 
 
 def command_entities(text: str) -> list[Json]:
-    """The `bot_command` entities that Telegram marks in a text."""
+    """The `bot_command` entities of a text."""
     return [
         {
             "type": "bot_command",
@@ -103,7 +100,7 @@ def command_entities(text: str) -> list[Json]:
 
 
 def is_command(text: str, *, registered: frozenset[str], username: str) -> bool:
-    """Whether a bot with these commands takes the text as one of them."""
+    """Whether the text is one of a bot's commands."""
     first = text.split(maxsplit=1)[0] if text.strip() else ""
     if not first.startswith("/"):
         return False
@@ -112,7 +109,7 @@ def is_command(text: str, *, registered: frozenset[str], username: str) -> bool:
 
 
 def is_like_a_command(text: str) -> bool:
-    """Whether a bot that knows no such command takes the text for a mistyped one."""
+    """Whether the text looks like a command, whether it exists or not."""
     return re.match(r"\s*/\w{1,64}(@\w*)?[.,!?:;…]*(?=\s|$)", text) is not None
 
 
@@ -120,8 +117,8 @@ def text_message(
     text: str,
     *,
     message_id: int,
-    person: Person,
-    chat: Chat,
+    person: SimUser,
+    chat: SimChat,
     date: int,
     thread_id: int | None = None,
     reply_to: Json | None = None,
@@ -145,7 +142,7 @@ def text_message(
 
 
 def membership_change(
-    *, bot: Json, person: Person, chat: Chat, date: int, old: str, new: str
+    *, bot: Json, person: SimUser, chat: SimChat, date: int, old: str, new: str
 ) -> Json:
     """A `ChatMemberUpdated` object about the bot itself; `kicked` in a private chat is a block."""
     return {

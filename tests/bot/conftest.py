@@ -16,21 +16,21 @@ import pytest
 from sqlalchemy import func, select, text
 
 from bot.app import App
-from bot.db.tables import Turn, Update
+from bot.db.tables import Turn, UpdateRow
 from bot.sections import Settings
 from bot.settings import (
     AccessSettings,
     BotSettings,
-    LimitSettings,
     ModelSettings,
     OperatorSettings,
     TelegramSettings,
+    UsageLimitSettings,
 )
 from common.postgres import Sessions
 from common.sealing import Sealer, Vault
 from common.settings import DatabaseSettings, DataKeySettings, ReportSettings, RuntimeSettings
 from simulator.app import Simulator
-from simulator.telegram.world import Chat, Person
+from simulator.telegram.world import SimChat, SimUser
 from tests.bot.constants import GROUP_ID
 from tests.conftest import PROJECT
 
@@ -82,7 +82,7 @@ def make_settings(simulator: Simulator, database: DatabaseSettings, **changes: A
         telegram=section(TelegramSettings),
         model=section(ModelSettings),
         access=section(AccessSettings),
-        limits=section(LimitSettings),
+        limits=section(UsageLimitSettings),
         bot=section(BotSettings),
         operator=section(OperatorSettings),
     )
@@ -107,13 +107,13 @@ class World:
     async def sealer(self) -> Sealer:
         """Of the only person."""
         [person] = await self.rows("SELECT wrapped_key, telegram_hmac FROM users")
-        return self.vault.person(*person)
+        return self.vault.user_sealer(*person)
 
     def write(self, words: str, *, person: int = 1001, **more: Any) -> list[int]:
         """A person writes in private, or in `chat`."""
         language = more.pop("language", "en")
         return self.simulator.account.send_text(
-            words, person=Person(id=person, language_code=language), **more
+            words, person=SimUser(id=person, language_code=language), **more
         )
 
     async def until(self, condition: Callable[[], object], *, seconds: float = 45) -> None:
@@ -122,31 +122,31 @@ class World:
 
     async def replies(self, count: int = 1, *, chat: int = 1001, seconds: float = 45) -> list[str]:
         """The texts of the bot in a chat, once there are so many."""
-        outbox = self.simulator.account.outbox
-        await self.until(lambda: len(outbox.texts(chat)) >= count, seconds=seconds)
-        return outbox.texts(chat)
+        sent_log = self.simulator.account.sent_log
+        await self.until(lambda: len(sent_log.texts(chat)) >= count, seconds=seconds)
+        return sent_log.texts(chat)
 
     async def ask(self, words: str, *, chat: int = 1001, seconds: float = 45, **more: Any) -> str:
         """Write and return the first reply."""
-        before = len(self.simulator.account.outbox.texts(chat))
+        before = len(self.simulator.account.sent_log.texts(chat))
         self.write(words, **more)
         return (await self.replies(before + 1, chat=chat, seconds=seconds))[before]
 
     async def turns(self) -> list[Turn]:
         async with self.sessions() as session:
             first_update = (
-                select(func.min(Update.update_id))
-                .where(Update.turn_id == Turn.id)
+                select(func.min(UpdateRow.update_id))
+                .where(UpdateRow.turn_id == Turn.id)
                 .scalar_subquery()
             )
             order = (Turn.received_at, first_update, Turn.id)
             return list(await session.scalars(select(Turn).order_by(*order)))
 
-    async def updates(self) -> list[Update]:
+    async def updates(self) -> list[UpdateRow]:
         async with self.sessions() as session:
-            return list(await session.scalars(select(Update).order_by(Update.update_id)))
+            return list(await session.scalars(select(UpdateRow).order_by(UpdateRow.update_id)))
 
-    async def settled(self, *, seconds: float = 60) -> list[Update]:
+    async def settled(self, *, seconds: float = 60) -> list[UpdateRow]:
         """Every update, once none is open and Telegram has none left."""
 
         async def is_done() -> bool:
@@ -231,5 +231,5 @@ async def one_day() -> None:
         await asyncio.sleep(left + 0.1)
 
 
-def group(chat_id: int = -GROUP_ID, **more: Any) -> Chat:
-    return Chat(id=chat_id, type="supergroup", title="Friends", **more)
+def group(chat_id: int = -GROUP_ID, **more: Any) -> SimChat:
+    return SimChat(id=chat_id, type="supergroup", title="Friends", **more)

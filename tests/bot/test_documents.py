@@ -12,7 +12,7 @@ from babel.messages.pofile import read_po
 from bot.handlers.texts import command_list
 from bot.i18n import LOCALES, Translations
 from bot.llm.completion import ErrorKind
-from bot.metrics import Metrics
+from bot.metrics import BotMetrics
 
 PROJECT = Path(__file__).parents[2]
 TABLE_NAME = re.compile(r"^\| `/?([a-z_]+)`", re.MULTILINE)
@@ -24,7 +24,7 @@ def document(name: str) -> str:
 
 def test_every_metric_is_documented_and_no_other():
     exported = set()
-    for family in Metrics(["any"]).registry.collect():
+    for family in BotMetrics(["any"]).registry.collect():
         exported.add(family.name + ("_total" if family.type == "counter" else ""))
     assert set(TABLE_NAME.findall(document("metrics/bot.md"))) == exported
 

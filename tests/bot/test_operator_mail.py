@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from bot.operator.notifier import OperatorMail
+from bot.operator.notifier import OperatorNotifier
 from common.postgres import Sessions, transaction
 from tests.bot.conftest import Start, World
 
@@ -24,11 +24,11 @@ async def write(sessions: Sessions, key: str, **payload: Any) -> None:
         )
 
 
-def mail_of(world: World, **more: Any) -> OperatorMail:
-    return OperatorMail(
+def mail_of(world: World, **more: Any) -> OperatorNotifier:
+    return OperatorNotifier(
         OPERATOR,
         sessions=world.sessions,
-        outbox=world.app.outbox,
+        sender=world.app.sender,
         translate=world.app.translations.for_language(more.pop("language", "en")),
         **more,
     )
@@ -47,7 +47,7 @@ async def test_an_entry_is_sent_once_with_its_chart(start: Start, sessions: Sess
     assert await mail.send_one()
     assert not await mail.send_one()
     assert [tuple(row) for row in await sent(world)] == [("digest 2026-03-02", 1, True)]
-    records = world.simulator.account.outbox.records(chat_id=OPERATOR)
+    records = world.simulator.account.sender.records(chat_id=OPERATOR)
     pictures = [one.text for one in records if one.file_id]
     assert pictures == ["5 messages"]
 

@@ -13,12 +13,12 @@ from benchmarks.bot.memory import run_memory
 from common.postgres import Sessions
 from common.settings import DatabaseSettings
 from simulator.app import Simulator
-from simulator.telegram.world import Person
+from simulator.telegram.world import SimUser
 from tests.bot.conftest import MODEL, make_settings, running_bot
 
 TURNS = 50
 CHATS = 10
-MOST_MEASUREMENTS = 8
+MAX_MEASUREMENTS = 8
 """In turn, and the cheapest of each counts: a neighbour takes caches and only ever adds work."""
 UNLIMITED = {"telegram_messages_per_second": 1000, "telegram_chat_interval_seconds": 0}
 
@@ -29,7 +29,7 @@ async def processor_seconds(simulator: Simulator) -> float:
         began, sent = time.process_time(), simulator.counters.messages_sent
         for number in range(TURNS if measured else CHATS):
             simulator.account.send_text(
-                f"what about {number}?", person=Person(id=number % CHATS + 1)
+                f"what about {number}?", person=SimUser(id=number % CHATS + 1)
             )
         count = TURNS if measured else CHATS
         await simulator.wait_until(
@@ -55,10 +55,10 @@ async def bot_without_persistence(
 async def test_a_turn_costs_at_most_two_fifths_more_than_without_persistence(
     simulator: Simulator, database: DatabaseSettings, sessions: Sessions
 ):
-    simulator.model.behave(MODEL, answer="word " * 20)
+    simulator.model.set_behaviour(MODEL, answer="word " * 20)
     kept: list[float] = []
     forgotten: list[float] = []
-    for _ in range(MOST_MEASUREMENTS):
+    for _ in range(MAX_MEASUREMENTS):
         async with bot_without_persistence(simulator, database):
             forgotten.append(await processor_seconds(simulator))
         async with running_bot(simulator, database, sessions, **UNLIMITED):

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import InternalError
 
 from api.http.errors import render
-from bot.db.locks import Leases, LeasesLostError
+from bot.db.locks import ChatLocks, LocksLostError
 from bot.db.statements import Statements
 from common.postgres import create_engine, is_transient
 from common.settings import DatabaseSettings
@@ -88,15 +88,15 @@ async def test_a_pool_gives_an_ended_connection_out_once_at_most(database: Datab
 
 async def test_the_locks_of_an_ended_connection_are_lost(database: DatabaseSettings):
     async with behind_a_proxy(database) as (proxy, settings):
-        leases = Leases(settings.asyncpg_url, 1)
+        leases = ChatLocks(settings.asyncpg_url, 1)
         await leases.open()
         await proxy.end_all()
 
-        with pytest.raises(LeasesLostError):
-            await leases.open_lanes()
+        with pytest.raises(LocksLostError):
+            await leases.open_chats()
 
         await leases.open()
-        assert await leases.open_lanes() == set()
+        assert await leases.open_chats() == set()
         await leases.close()
 
 

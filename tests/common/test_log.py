@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from common import log
-from common.log import hide, redact
+from common.log import hide_address, redact
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_credentials_are_replaced(secret: str) -> None:
 
 def test_a_hidden_address_is_in_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log, "_hidden", {})
-    hide("https://gateway.example.org/AAF-account/v1/")
+    hide_address("https://gateway.example.org/AAF-account/v1/")
     for line in (
         "POST https://gateway.example.org/AAF-account/v1/chat/completions failed",
         "for url 'https://GATEWAY.example.org/AAF-account/v1?x=1'",

@@ -24,7 +24,7 @@ from cryptography.x509.oid import NameOID
 from sqlalchemy import create_engine as create_psycopg2_engine
 from sqlalchemy import text
 
-from bot.db.locks import Leases
+from bot.db.locks import ChatLocks
 from bot.db.statements import Statements
 from common.errors import SettingError
 from common.postgres import check_reachable, create_engine, wait_until_ready
@@ -58,7 +58,7 @@ async def ask_everyone(settings: DatabaseSettings, question: LiteralString) -> d
     pool = await statements._connected()
     answers["pool of asyncpg"] = await pool.fetchval(question)
     await statements.close()
-    leases = Leases(settings.asyncpg_url, bot_id=1)
+    leases = ChatLocks(settings.asyncpg_url, bot_id=1)
     await leases.open()
     answers["asyncpg"] = await leases._connection.fetchval(question)
     await leases.close()

@@ -12,10 +12,10 @@ from sqlalchemy import LargeBinary
 from bot.db.tables import (
     Dialog,
     LlmCall,
-    Message,
+    MessageRow,
     SpentBudget,
-    Update,
-    User,
+    UpdateRow,
+    UserRow,
     UserSettings,
 )
 from common import bindings
@@ -39,29 +39,29 @@ PLACE = bindings.text(ONE, OTHER)
 @given(st.text(st.characters(codec=None, exclude_categories=())))
 def test_any_text_comes_back_as_it_was(text: str) -> None:
     vault = Vault(DATA_KEY)
-    sealer, wrapped = vault.new_person(ANNA)
-    assert vault.person(wrapped, ANNA).open_text(sealer.seal_text(text, PLACE), PLACE) == text
+    sealer, wrapped = vault.new_user_key(ANNA)
+    assert vault.user_sealer(wrapped, ANNA).open_text(sealer.seal_text(text, PLACE), PLACE) == text
 
 
 def test_another_person_cannot_read_it() -> None:
     vault = Vault(DATA_KEY)
-    anna, _ = vault.new_person(ANNA)
-    boris, _ = vault.new_person(BORIS)
+    anna, _ = vault.new_user_key(ANNA)
+    boris, _ = vault.new_user_key(BORIS)
     with pytest.raises(UnreadableError):
         boris.open_text(anna.seal_text("private", PLACE), PLACE)
 
 
 def test_another_data_key_opens_nothing() -> None:
-    _, wrapped = Vault(DATA_KEY).new_person(ANNA)
+    _, wrapped = Vault(DATA_KEY).new_user_key(ANNA)
     with pytest.raises(UnreadableError):
-        Vault("another data key").person(wrapped, ANNA)
+        Vault("another data key").user_sealer(wrapped, ANNA)
 
 
 def test_a_key_opens_for_its_own_person_alone() -> None:
     vault = Vault(DATA_KEY)
-    _, wrapped = vault.new_person(ANNA)
+    _, wrapped = vault.new_user_key(ANNA)
     with pytest.raises(UnreadableError, match=r"users\.wrapped_key"):
-        vault.person(wrapped, BORIS)
+        vault.user_sealer(wrapped, BORIS)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_every_sealed_column_is_bound_to_its_row() -> None:
     }
     sealed = {
         f"{table.__tablename__}.{column.name}"
-        for table in (Dialog, LlmCall, Message, SpentBudget, Update, User, UserSettings)
+        for table in (Dialog, LlmCall, MessageRow, SpentBudget, UpdateRow, UserRow, UserSettings)
         for column in table.__table__.columns
         if isinstance(column.type, LargeBinary)
     }
@@ -110,10 +110,10 @@ def test_a_value_of_no_row_is_opened_only_while_it_is_accepted_and_never_made() 
     old = nonce + AESGCM(key).encrypt(nonce, b"private", b"")
     sealer = Sealer(key, policy=policy)
     assert sealer.open_text(old, PLACE) == "private"
-    bound = sealer.resealed(old, PLACE)
+    bound = sealer.reseal(old, PLACE)
     assert bound
     assert bound[:1] == bindings.VERSION
-    assert sealer.resealed(bound, PLACE) is None
+    assert sealer.reseal(bound, PLACE) is None
     policy.accepts_unbound = False
     assert sealer.open_text(bound, PLACE) == "private"
     with pytest.raises(UnreadableError):
@@ -130,15 +130,15 @@ def test_an_old_value_that_begins_like_a_new_one_is_opened() -> None:
 def test_each_refusal_is_told_with_its_column() -> None:
     told: list[Binding] = []
     vault = Vault(DATA_KEY, policy=OpeningPolicy(on_refusal=told.append))
-    sealer, wrapped = vault.new_person(ANNA)
-    for refused in (lambda: vault.person(wrapped, BORIS), lambda: sealer.open(b"", PLACE)):
+    sealer, wrapped = vault.new_user_key(ANNA)
+    for refused in (lambda: vault.user_sealer(wrapped, BORIS), lambda: sealer.open(b"", PLACE)):
         with pytest.raises(UnreadableError):
             refused()
     assert [binding.column for binding in told] == ["users.wrapped_key", "messages.content"]
 
 
 def test_damage_is_noticed() -> None:
-    sealer, _ = Vault(DATA_KEY).new_person(ANNA)
+    sealer, _ = Vault(DATA_KEY).new_user_key(ANNA)
     sealed = bytearray(sealer.seal_text("private", PLACE))
     sealed[-1] ^= 1
     with pytest.raises(UnreadableError):
@@ -146,7 +146,7 @@ def test_damage_is_noticed() -> None:
 
 
 def test_the_same_text_is_never_sealed_alike() -> None:
-    sealer, _ = Vault(DATA_KEY).new_person(ANNA)
+    sealer, _ = Vault(DATA_KEY).new_user_key(ANNA)
     assert sealer.seal_text("x", PLACE) != sealer.seal_text("x", PLACE)
 
 
@@ -159,25 +159,25 @@ def test_an_identifier_is_found_again_and_kinds_do_not_mix() -> None:
 
 def test_a_second_data_key_opens_what_it_wrapped_and_wraps_nothing() -> None:
     old, new = Vault("old"), Vault("new", second="old")
-    anna, wrapped = old.new_person(ANNA)
+    anna, wrapped = old.new_user_key(ANNA)
     sealed = anna.seal_text("private", PLACE)
-    assert new.person(wrapped, ANNA).open_text(sealed, PLACE) == "private"
-    _, boris = new.new_person(BORIS)
+    assert new.user_sealer(wrapped, ANNA).open_text(sealed, PLACE) == "private"
+    _, boris = new.new_user_key(BORIS)
     with pytest.raises(UnreadableError):
-        old.person(boris, BORIS)
+        old.user_sealer(boris, BORIS)
 
 
 def test_a_key_that_is_wrapped_anew_opens_the_same_texts_and_only_for_the_new_one() -> None:
-    sealer, wrapped = Vault("old").new_person(ANNA)
+    sealer, wrapped = Vault("old").new_user_key(ANNA)
     sealed = sealer.seal_text("private", PLACE)
-    rewrapped = Vault("new", second="old").rewrapped(wrapped, ANNA)
-    assert rewrapped is not None
-    assert Vault("new").person(rewrapped, ANNA).open_text(sealed, PLACE) == "private"
+    rewrap_key = Vault("new", second="old").rewrap_key(wrapped, ANNA)
+    assert rewrap_key is not None
+    assert Vault("new").user_sealer(rewrap_key, ANNA).open_text(sealed, PLACE) == "private"
     with pytest.raises(UnreadableError):
-        Vault("old").person(rewrapped, ANNA)
-    assert Vault("new", second="old").rewrapped(rewrapped, ANNA) is None
+        Vault("old").user_sealer(rewrap_key, ANNA)
+    assert Vault("new", second="old").rewrap_key(rewrap_key, ANNA) is None
     with pytest.raises(UnreadableError):
-        Vault("third", second="old").rewrapped(rewrapped, ANNA)
+        Vault("third", second="old").rewrap_key(rewrap_key, ANNA)
 
 
 def test_the_next_data_key_finds_the_same_people_and_opens_none_of_their_texts() -> None:
@@ -186,9 +186,9 @@ def test_the_next_data_key_finds_the_same_people_and_opens_none_of_their_texts()
     for _ in range(3):
         following = next_data_key(key)
         assert following != key
-        _, wrapped = Vault(key).new_person(ANNA)
+        _, wrapped = Vault(key).new_user_key(ANNA)
         with pytest.raises(UnreadableError):
-            Vault(following).person(wrapped, ANNA)
+            Vault(following).user_sealer(wrapped, ANNA)
         assert Vault(following).fingerprint != Vault(key).fingerprint
         lookups |= {Vault(key).lookup("user", 7), Vault(following).lookup("user", 7)}
         key = following

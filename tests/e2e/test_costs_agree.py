@@ -129,10 +129,10 @@ def exactly(cost: float) -> Decimal:
 
 async def told_cost(world: World, person: int) -> Decimal:
     """The whole cost that /usage tells a person."""
-    outbox = world.simulator.account.outbox
+    sent_log = world.simulator.account.sent_log
 
     def pictures() -> list[Any]:
-        return [one for one in outbox.records(kind="photo") if one.chat_id == person]
+        return [one for one in sent_log.records(kind="photo") if one.chat_id == person]
 
     world.write("/usage", person=person)
     await world.until(pictures)

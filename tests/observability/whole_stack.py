@@ -112,7 +112,7 @@ async def telegram_ids(url: str, data_key: str) -> list[int]:
         await connection.close()
     found = []
     for row in rows:
-        sealer = vault.person(row["wrapped_key"], row["telegram_hmac"])
+        sealer = vault.user_sealer(row["wrapped_key"], row["telegram_hmac"])
         profile = sealer.open(row["sealed_profile"], bindings.profile(row["telegram_hmac"]))
         found.append(json.loads(profile)["telegram_id"])
     return found

@@ -258,7 +258,7 @@ class Ledger:
                 "last_name": chance.choice([None, f"Number {key}"]),
             }
             telegram_hmac = vault.lookup("user", key)
-            sealer, wrapped_key = vault.new_person(telegram_hmac)
+            sealer, wrapped_key = vault.new_user_key(telegram_hmac)
             connection.execute(
                 "INSERT INTO users (key, telegram_hmac, wrapped_key, sealed_profile, is_person)"
                 " OVERRIDING SYSTEM VALUE VALUES (%s, %s, %s, %s, %s)",

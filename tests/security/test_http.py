@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from api.http.middleware import LARGEST_BODY_BYTES
-from common.http.bounded_protocol import LARGEST_HEAD_BYTES
+from common.http.bounded_protocol import MAX_HEAD_BYTES
 from common.settings import DatabaseSettings
 from embedded.postgres import EmbeddedPostgres
 from tests.api.conftest import create_database
@@ -126,7 +126,7 @@ def test_a_head_that_does_not_end_ends_the_connection(apart: Apart, head: bytes)
 
 def test_a_large_head_that_ends_is_answered(target: Target) -> None:
     answer = httpx.get(
-        f"{target.url}/health", headers={"X": "a" * (LARGEST_HEAD_BYTES // 2)}, timeout=90
+        f"{target.url}/health", headers={"X": "a" * (MAX_HEAD_BYTES // 2)}, timeout=90
     )
     assert answer.status_code == 200
 

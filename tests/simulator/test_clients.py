@@ -16,7 +16,7 @@ from aiogram.types import BotCommand, BufferedInputFile, Message
 from openai import AsyncOpenAI
 
 from simulator.app import Simulator
-from simulator.telegram.world import Person
+from simulator.telegram.world import SimUser
 from tests.simulator.conftest import until_polled
 from tests.simulator.constants import STRANGERS_TOKEN
 
@@ -51,12 +51,12 @@ async def test_a_dispatcher_polls_a_message_and_its_answer_arrives(
         await message.answer(f"you said {message.text}")
 
     polling = asyncio.create_task(dispatcher.start_polling(bot, handle_signals=False))
-    simulator.account.send_text("hello", person=Person(id=77))
-    await simulator.wait_until(lambda: simulator.account.outbox.texts(77))
+    simulator.account.send_text("hello", person=SimUser(id=77))
+    await simulator.wait_until(lambda: simulator.account.sent_log.texts(77))
     await simulator.wait_until(lambda: simulator.counters.updates_confirmed == 1)
     await dispatcher.stop_polling()
     await polling
-    assert simulator.account.outbox.texts(77) == ["you said hello"]
+    assert simulator.account.sent_log.texts(77) == ["you said hello"]
 
 
 async def test_an_update_is_delivered_until_an_offset_confirms_it(
@@ -92,10 +92,10 @@ async def test_who_the_bot_is_and_which_commands_it_has(simulator: Simulator, bo
 
 async def test_a_document_arrives_with_its_bytes(simulator: Simulator, bot: Bot) -> None:
     await bot.send_document(5, BufferedInputFile(b'{"a": 1}', "export.json"), caption="yours")
-    (sent,) = simulator.account.outbox.records(chat_id=5)
+    (sent,) = simulator.account.sent_log.records(chat_id=5)
     assert (sent.kind, sent.file_name, sent.text) == ("document", "export.json", "yours")
     assert sent.file_id is not None
-    stored = simulator.account.outbox.file(sent.file_id)
+    stored = simulator.account.sent_log.file(sent.file_id)
     assert stored is not None
     assert json.loads(stored.content) == {"a": 1}
 

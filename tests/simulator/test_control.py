@@ -114,7 +114,7 @@ async def test_a_reset_forgets_everything_but_ids(
         ("PUT deliveries", {"repeat": 2}, "repeat"),
         ("POST wait", {"at_least": {"nonsense": 1}}, "no such counter: nonsense"),
         ("POST wait", {"at_least": {"methods": 1}}, "no such counter: methods"),
-        ("POST seed", "x", "whole number"),
+        ("POST seed", "x", "must be an integer"),
         ("GET sent?chat_id=x", None, "invalid literal"),
     ],
 )

@@ -20,7 +20,7 @@ from aiohttp import ClientSession, ServerDisconnectedError
 
 from simulator.app import Simulator
 from simulator.telegram.faults import DeliveryFaults, TelegramFault
-from simulator.telegram.world import Chat
+from simulator.telegram.world import SimChat
 
 Call = Callable[..., Awaitable[dict[str, Any]]]
 
@@ -45,7 +45,7 @@ async def test_aiogram_meets_the_oddity_and_nothing_was_sent(
     async with Bot(simulator.token, session=session) as bot:
         with pytest.raises(error):
             await bot.send_message(5, "hello")
-    assert simulator.account.outbox.texts(5) == []
+    assert simulator.account.sent_log.texts(5) == []
     assert simulator.counters.faults_injected == 1
 
 
@@ -55,7 +55,7 @@ async def test_a_connection_dropped_afterwards_has_delivered_the_message(
     simulator.telegram.faults.add(TelegramFault(kind="drop_after", method="sendMessage"))
     with pytest.raises(ServerDisconnectedError):
         await call("sendMessage", chat_id=5, text="hello")
-    assert simulator.account.outbox.texts(5) == ["hello"]
+    assert simulator.account.sent_log.texts(5) == ["hello"]
 
 
 async def test_a_rule_strikes_as_often_as_it_says(simulator: Simulator, call: Call) -> None:
@@ -126,7 +126,7 @@ async def test_anything_at_all_can_be_delivered(
 
 
 async def test_a_fault_of_a_topic_strikes_only_there(simulator: Simulator, call: Call) -> None:
-    forum = Chat(id=-77, type="supergroup", title="Forum", is_forum=True)
+    forum = SimChat(id=-77, type="supergroup", title="Forum", is_forum=True)
     simulator.account.add_to_group(forum)
     simulator.telegram.faults.add(
         TelegramFault(

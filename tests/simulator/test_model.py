@@ -95,7 +95,7 @@ async def test_a_stalled_stream_ends_when_the_client_goes(
 
 
 async def test_a_drip_is_slow_but_whole(simulator: Simulator, client: AsyncOpenAI) -> None:
-    simulator.model.behave(MODEL, answer="one two three")
+    simulator.model.set_behaviour(MODEL, answer="one two three")
     simulator.model.faults.add(ModelFault(kind="drip", seconds=0.1))
     began = time.monotonic()
     assert "stop" in finish_reasons(await stream(client))
@@ -110,7 +110,7 @@ async def test_an_empty_answer_has_no_text(simulator: Simulator, client: AsyncOp
 
 
 async def test_models_behave_each_in_its_way(simulator: Simulator, client: AsyncOpenAI) -> None:
-    simulator.model.behave(MODEL, answer="fixed", answers_as="other/model", usage="no_cost")
+    simulator.model.set_behaviour(MODEL, answer="fixed", answers_as="other/model", usage="no_cost")
     events = await stream(client)
     assert "".join(c.delta.content or "" for e in events for c in e.choices) == "fixed"
     assert {event.model for event in events} == {"other/model"}
@@ -136,7 +136,7 @@ async def test_a_fault_strikes_its_model_and_prompt_only(
 async def test_what_a_model_cannot_do_is_refused(
     simulator: Simulator, client: AsyncOpenAI, conduct: dict[str, int], model: str, status: int
 ) -> None:
-    simulator.model.behave(MODEL, **conduct)
+    simulator.model.set_behaviour(MODEL, **conduct)
     with pytest.raises(openai.APIStatusError) as raised:
         await client.chat.completions.create(
             model=model, messages=[{"role": "user", "content": "a long enough question"}]

@@ -20,7 +20,7 @@ from embedded.stack.readiness import free_ports
 from simulator.client import ControlClient
 from simulator.settings import DEFAULT_TOKEN
 
-MOST_MEMORY_MIB = 80
+MAX_MEMORY_MIB = 80
 Start = Callable[[], subprocess.Popen[bytes]]
 
 
@@ -112,7 +112,7 @@ async def test_a_large_backlog_stays_small_in_memory(
     control = await answering(http, port)
     for _ in range(20):
         await control.write([{"text": "a text of some length " * 3}] * 500)
-    assert peak_mib(process.pid) < MOST_MEMORY_MIB
+    assert peak_mib(process.pid) < MAX_MEMORY_MIB
 
 
 @pytest.mark.parametrize(

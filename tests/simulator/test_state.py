@@ -9,13 +9,13 @@ import pytest
 from common.errors import SettingError
 from simulator.app import Simulator, create_simulator
 from simulator.journal import read_journal
-from simulator.model.calls import Call
+from simulator.model.calls import ModelCall
 from simulator.telegram.methods.messages import edit_message_text, send_message
 from simulator.telegram.methods.parameters import Parameters
 from simulator.telegram.methods.profile import set_webhook
-from simulator.telegram.world import Chat
+from simulator.telegram.world import SimChat
 
-GROUP = Chat(id=-100700, type="supergroup", title="Group")
+GROUP = SimChat(id=-100700, type="supergroup", title="Group")
 
 
 def started(directory: Path) -> Simulator:
@@ -73,7 +73,7 @@ def test_a_torn_last_record_is_passed_over(tmp_path: Path) -> None:
 
 def test_every_call_at_the_model_is_written_down(tmp_path: Path) -> None:
     simulator = started(tmp_path)
-    call = Call(model="m", text_sha256="0", stream=True)
+    call = ModelCall(model="m", text_sha256="0", stream=True)
     simulator.calls.start(call)
     simulator.calls.end(call, "answered")
     simulator.calls.end(call, "disconnected")

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bot.db.statements import MOST_CONNECTIONS
+from bot.db.statements import MAX_CONNECTIONS
 from common.settings import DatabaseSettings
 from tests.running import in_own_process
 from tests.soak.__main__ import table
@@ -84,7 +84,7 @@ def test_a_pool_may_fill_up_to_its_size_and_not_beyond() -> None:
         allowance("bot connections").fills_to
         == DatabaseSettings.model_fields["db_pool_size"].default
     )
-    assert allowance("bot-statements connections").fills_to == MOST_CONNECTIONS
+    assert allowance("bot-statements connections").fills_to == MAX_CONNECTIONS
 
 
 def test_connections_are_not_counted_among_handles_again() -> None:

@@ -1,4 +1,4 @@
-"""The bot's statements, one file each: the first line says what a row means."""
+"""The bot's SQL statements, one per file; each file's first line says what a row means."""
 
 from __future__ import annotations
 

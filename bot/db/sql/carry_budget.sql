@@ -1,4 +1,4 @@
--- One row per period: what a person who is being erased had used, their earlier selves included.
+-- One row per period: usage of a user who is being erased, including before earlier erasures.
 INSERT INTO spent_budgets (telegram_hmac, period, period_start, messages, cost_usd)
 SELECT person.telegram_hmac, given.period, given.period_start, given.messages, given.cost_usd
 FROM users AS person, unnest(

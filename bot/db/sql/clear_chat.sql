@@ -1,2 +1,2 @@
--- The chat took a message: its refusals are forgotten.
+-- Deletes a chat's refusals after a message was delivered.
 DELETE FROM refused_chats WHERE bot_id = :bot_id AND chat_hmac = :chat_hmac

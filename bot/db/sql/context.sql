@@ -1,5 +1,5 @@
--- One row per earlier message of the open dialog, newest first; with no message, one row of the
--- person's settings alone. No row: the person is gone.
+-- One row per earlier message of the open dialog, newest first; without a message, one row with
+-- the user's settings only. No row: the user was erased.
 SELECT settings.max_history_messages, settings.sealed_system_prompt, settings.model,
        settings.admitted_at, dialog.id AS dialog_id,
        EXISTS (
@@ -21,7 +21,7 @@ LEFT JOIN LATERAL (
     FROM messages AS message
     WHERE message.dialog_id = dialog.id AND message.deleted_at IS NULL
     ORDER BY message.created_at DESC
-    -- A wish of an earlier, higher limit does not exceed it. Without a wish: the limit.
+    -- The user's setting may exceed a limit that was lowered later. Unset: the limit.
     LIMIT least(settings.max_history_messages, CAST(:max_history_messages AS integer))
 ) AS earlier ON true
 LEFT JOIN users AS author ON author.key = earlier.user_key

@@ -1,4 +1,4 @@
--- The turn, finished: once, with the sums of its attempts. No row: it was finished before.
+-- One row: the finished turn, with the sums of its attempts. No row: it was finished before.
 WITH last_call AS (
     UPDATE llm_calls
     SET ended_at = now(), outcome = CAST(:call_outcome AS text),
@@ -17,8 +17,8 @@ WITH last_call AS (
     WHERE id = CAST(:call_id AS uuid) AND outcome IS NULL
     RETURNING *
 ), left_open AS (
-    -- Without an id nothing is known of it, not even whether its request left. With one, it was
-    -- opened while the turn was being stopped, and nothing was sent.
+    -- Without a call id nothing is known about it, not even whether its request was sent. With
+    -- one, it was opened while the turn was being stopped, and nothing was sent.
     UPDATE llm_calls
     SET ended_at = now(), outcome = coalesce(CAST(:call_outcome AS text), 'interrupted'),
         is_unpriced = CAST(:call_id AS uuid) IS NULL
@@ -28,14 +28,14 @@ WITH last_call AS (
 ), settled AS (
     UPDATE updates
     SET outcome = 'turn', payload = NULL, settled_at = now(),
-        -- Of a person who is gone nothing leads to the turn.
+        -- If the user was erased, remove every link to the turn.
         user_key = (SELECT key FROM users WHERE users.key = updates.user_key),
         lane = CASE WHEN EXISTS (SELECT FROM users WHERE users.key = updates.user_key)
                     THEN lane ELSE '' END
     WHERE bot_id = :bot_id AND update_id = ANY(CAST(:update_ids AS bigint[]))
       AND outcome IS NULL
 ), call AS (
-    -- What this statement changes it does not see: those rows come from above.
+    -- A statement does not see its own changes: changed rows are added from above.
     SELECT * FROM llm_calls WHERE turn_id = CAST(:turn_id AS uuid) AND outcome IS NOT NULL
     UNION ALL SELECT * FROM last_call
     UNION ALL SELECT * FROM left_open
@@ -43,7 +43,7 @@ WITH last_call AS (
     SELECT sum(prompt_tokens) AS prompt_tokens, sum(completion_tokens) AS completion_tokens,
            sum(cached_tokens) AS cached_tokens, sum(reasoning_tokens) AS reasoning_tokens,
            sum(cost_usd) AS cost_usd, count(*) FILTER (WHERE is_unpriced) AS unpriced_calls,
-           -- Who answered, not who only charged.
+           -- The model that answered, not one that only failed at a cost.
            (array_agg(model_used ORDER BY attempt DESC) FILTER (
                WHERE outcome IN ('answered', 'incomplete', 'refused')
                   OR (outcome = 'cancelled' AND first_token_at IS NOT NULL)

@@ -1,4 +1,4 @@
--- A turn that a stopped process left behind, with its answer when the model had given one.
+-- One row: a turn that a stopped process left behind, with its stored answer, if any.
 SELECT turn.id, turn.status, call.outcome AS call_outcome, call.first_token_at,
        call.finish_reason, answer.id AS message_id, answer.dialog_id, answer.content,
        (SELECT failed.outcome FROM llm_calls AS failed

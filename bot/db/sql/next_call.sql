@@ -1,5 +1,5 @@
--- The attempt that ended, closed; and the next one, opened before its request leaves. No row: the
--- turn was finished, and nothing is written. May be repeated.
+-- One row: closes the ended attempt and opens the next one, before its request is sent. No row: the
+-- turn was finished, and nothing is written. Idempotent.
 WITH next_call AS (
     INSERT INTO llm_calls (id, turn_id, attempt, model)
     SELECT CAST(:next_call_id AS uuid), CAST(:turn_id AS uuid), CAST(:attempt AS smallint),

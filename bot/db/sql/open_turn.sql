@@ -1,5 +1,5 @@
--- One row per update that this turn took: all that were given, or none, and nothing is written.
--- None: another process was first, or the person is gone.
+-- One row per update of this turn: all given ones, or none, and nothing is written, if another
+-- process was first or the user was erased.
 WITH person AS (
     SELECT key, source, is_person FROM users WHERE key = :user_key FOR KEY SHARE
 ), free AS (
@@ -29,7 +29,7 @@ WITH person AS (
            CAST(:model AS text), CAST(:user_chars AS integer)
     FROM granted
 ), taken_back AS (
-    -- The question before it was edited, with all that followed.
+    -- Withdraw the question before it was edited, with everything after it.
     UPDATE messages SET deleted_at = now()
     WHERE dialog_id = CAST(:dialog_id AS uuid) AND deleted_at IS NULL
       AND created_at >= (

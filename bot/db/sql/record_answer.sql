@@ -1,5 +1,5 @@
--- The attempt that answered, closed with its answer kept: from here a crash repeats the delivery,
--- never the call. No message when the person is gone.
+-- Closes the attempt that answered and stores the answer: after a crash the delivery is repeated,
+-- but not the request. No message is stored if the user was erased.
 WITH closed AS (
     UPDATE llm_calls
     SET ended_at = now(), outcome = CAST(:outcome AS text), model_used = CAST(:model_used AS text),

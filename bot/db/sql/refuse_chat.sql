@@ -1,4 +1,4 @@
--- How many answers in a row the chat has refused, this one included; after an hour it counts anew.
+-- One row: how many answers in a row the chat has refused, with this one; reset after an hour.
 WITH expired AS (
     DELETE FROM refused_chats
     WHERE refused_at < now() - interval '1 hour' AND chat_hmac <> :chat_hmac

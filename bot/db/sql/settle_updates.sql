@@ -1,4 +1,4 @@
--- One row per update that ended now; its payload goes with the outcome.
+-- One row per update that was settled now; its payload is deleted.
 UPDATE updates
 SET outcome = CAST(:outcome AS text), error = CAST(:error AS text), payload = NULL,
     settled_at = now()

@@ -1,7 +1,7 @@
--- One row: what a person used in the last minute, this day and this month, what open turns hold
--- in reserve, and what an earlier, erased self had used. A turn is the sum of its attempts. One
--- that stated no cost counts with an estimate, rather too high, when the provider had begun to
--- answer or the person stopped it: to stop an answer near its end is not free.
+-- One row: a user's usage in the last minute, this day and this month, including the reserve of
+-- open turns and usage before an erasure. A turn is the sum of its attempts. An attempt without a
+-- stated cost counts with a high estimate if the provider had begun to answer or the user stopped
+-- it: stopping an answer near its end is not free.
 WITH price AS (
     SELECT * FROM unnest(
         CAST(:models AS text[]), CAST(:prompt_prices AS numeric[]),
@@ -30,7 +30,7 @@ WITH price AS (
                           / CAST(:characters_per_token AS numeric) * price.completion) / 1000000,
                        CAST(:reserve_usd AS numeric))
                END) AS cost_usd,
-               -- A whole answer that stated no cost; one that was cut had no time to state it.
+               -- A complete answer without a stated cost; one that was cut off had no time to state it.
                bool_or(call.is_unpriced
                    AND (call.finish_reason IS NOT NULL
                         OR call.outcome IN ('answered', 'refused', 'empty'))

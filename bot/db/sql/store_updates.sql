@@ -1,5 +1,5 @@
--- One row per update that entered the inbox now; absent: stored before, or its person is gone.
--- The people are held until the commit, so that no payload is sealed with a destroyed key.
+-- One row per update that was stored now; absent: stored before, or its user was erased.
+-- The users are locked until the commit, so that no payload is sealed with a destroyed key.
 WITH held AS (
     SELECT key FROM users WHERE key = ANY(CAST(:people AS integer[])) FOR KEY SHARE
 )

@@ -1,5 +1,5 @@
--- One row per day with turns of a person, oldest first. `changes` and `offsets` are the reporting
--- zone's clock, see common/zones.py.
+-- One row per day with turns of a user, oldest first. `changes` and `offsets` are the UTC offsets of
+-- the reporting zone, see common/zones.py.
 SELECT date '1970-01-01' + CAST(floor((
            extract(epoch FROM received_at) + (CAST(:offsets AS bigint[]))[
                width_bucket(extract(epoch FROM received_at), CAST(:changes AS numeric[]))

@@ -1,1 +1,1 @@
-"""The methods of the Bot API."""
+"""Methods of the Bot API."""

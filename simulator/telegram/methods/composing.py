@@ -1,7 +1,4 @@
-"""What several Bot API methods share: which chat may be written to, how a message is made.
-
-Knows nothing about HTTP, faults or limits.
-"""
+"""Shared by Bot API methods: finding the chat, composing a message."""
 
 from __future__ import annotations
 
@@ -10,13 +7,13 @@ import time
 
 from simulator.telegram.account import BotAccount
 from simulator.telegram.errors import bad_request, forbidden
-from simulator.telegram.methods.formatting import Formatted, format_text
+from simulator.telegram.methods.formatting import FormattedText, format_text
 from simulator.telegram.methods.parameters import Parameters
-from simulator.telegram.sent import Sent, StoredFile
+from simulator.telegram.sent import SentAction, StoredFile
 from simulator.telegram.world import Json, utf16_length
 
 _ADDRESS = re.compile(r"https?://\S")
-LONGEST_CALLBACK_DATA = 64
+MAX_CALLBACK_DATA = 64
 """Bytes."""
 
 
@@ -42,7 +39,7 @@ def reachable_chat(account: BotAccount, parameters: Parameters) -> Json:
 
 def formatted_text(
     parameters: Parameters, field: str, *, longest: int, required: bool
-) -> Formatted:
+) -> FormattedText:
     mode_field = "entities" if field == "text" else "caption_entities"
     formatted = format_text(
         parameters.text(field),
@@ -62,7 +59,7 @@ def markup_of(parameters: Parameters) -> Json | None:
     markup: Json | None = parameters.json("reply_markup", dict)
     for row in (markup or {}).get("inline_keyboard", []):
         for button in row:
-            if len(str(button.get("callback_data", "")).encode()) > LONGEST_CALLBACK_DATA:
+            if len(str(button.get("callback_data", "")).encode()) > MAX_CALLBACK_DATA:
                 raise bad_request("BUTTON_DATA_INVALID")
             if not button.get("text"):
                 raise bad_request("can't parse inline keyboard button: text is empty")
@@ -70,7 +67,7 @@ def markup_of(parameters: Parameters) -> Json | None:
 
 
 def new_message(
-    account: BotAccount, parameters: Parameters, chat: Json, formatted: Formatted, *, field: str
+    account: BotAccount, parameters: Parameters, chat: Json, formatted: FormattedText, *, field: str
 ) -> Json:
     message: Json = {
         "message_id": account.next_message_id(),
@@ -92,8 +89,8 @@ def new_message(
     return message
 
 
-def has_preview(parameters: Parameters, formatted: Formatted) -> bool | None:
-    """True when a link in the message would be shown as a page; None when it would not."""
+def has_preview(parameters: Parameters, formatted: FormattedText) -> bool | None:
+    """True if Telegram would show a link preview, else None."""
     options = parameters.json("link_preview_options", dict) or {}
     if options.get("is_disabled") or parameters.flag("disable_web_page_preview"):
         return None
@@ -114,13 +111,18 @@ def _reply_target(account: BotAccount, parameters: Parameters, chat: Json) -> in
 
 
 def delivered(
-    account: BotAccount, parameters: Parameters, message: Json, formatted: Formatted, *, kind: str
+    account: BotAccount,
+    parameters: Parameters,
+    message: Json,
+    formatted: FormattedText,
+    *,
+    kind: str,
 ) -> Json:
     reply_to = _reply_target(account, parameters, message["chat"])
     stored: Json = message.get("document") or (message.get("photo") or [{}])[0]
-    account.outbox.stand(message)
-    account.outbox.record(
-        Sent(
+    account.sent_log.keep_message(message)
+    account.sent_log.record(
+        SentAction(
             kind=kind,
             chat_id=message["chat"]["id"],
             message_id=message["message_id"],

@@ -1,4 +1,4 @@
-"""Entities that come with a text, checked as Telegram checks them."""
+"""Validates message entities as Telegram does."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 from simulator.telegram.errors import bad_request
 from simulator.telegram.world import Json, utf16_length
 
-MOST_ENTITIES = 100
-"""Those after the hundredth are ignored."""
-# A link of an entity has a host with a dot, or Telegram's own scheme.
+MAX_ENTITIES = 100
+"""Further ones are ignored."""
+# Links need a host with a dot, or Telegram's own scheme.
 _LINK = re.compile(r"(https?://)?[^\s/?#]+\.[^\s/?#]+([/?#]\S*)?|(tg|ton):\S+", re.IGNORECASE)
 
 
@@ -18,7 +18,7 @@ def checked_entities(text: str, entities: list[Any]) -> list[Json]:
     """The entities that Telegram keeps.
 
     Raises:
-        ApiError: one is out of bounds, cuts a character or links to no address.
+        BotApiError: one is out of bounds, splits a character or has an invalid link.
     """
     length = utf16_length(text)
     inside_pairs = _inside_pairs(text)
@@ -42,12 +42,12 @@ def checked_entities(text: str, entities: list[Any]) -> list[Json]:
             raise bad_request(f"entity URL '{entity.get('url')}' is invalid: Wrong HTTP URL")
     return [
         {name: value for name, value in entity.items() if value is not None}
-        for entity in entities[:MOST_ENTITIES]
+        for entity in entities[:MAX_ENTITIES]
     ]
 
 
 def _inside_pairs(text: str) -> set[int]:
-    """Offsets that would cut a character of two UTF-16 units."""
+    """Offsets inside characters of two UTF-16 units."""
     inside: set[int] = set()
     offset = 0
     for character in text:

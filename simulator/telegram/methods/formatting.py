@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulator.telegram.errors import ApiError, bad_request
+from simulator.telegram.errors import BotApiError, bad_request
 from simulator.telegram.methods.entities import checked_entities
 from simulator.telegram.world import Json, utf16_length
 
@@ -55,14 +55,16 @@ _LEGACY_TOKEN = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Formatted:
+class FormattedText:
     """Plain text and its entities (offsets and lengths in UTF-16 units)."""
 
     text: str
     entities: list[Json] = field(default_factory=list)
 
 
-def format_text(text: str, *, parse_mode: str = "", entities: list[Any] | None = None) -> Formatted:
+def format_text(
+    text: str, *, parse_mode: str = "", entities: list[Any] | None = None
+) -> FormattedText:
     """Read a text as `parse_mode` says, or check the entities that came with it.
 
     Raises:
@@ -70,7 +72,7 @@ def format_text(text: str, *, parse_mode: str = "", entities: list[Any] | None =
     """
     match parse_mode.lower():
         case "":
-            formatted = Formatted(text, checked_entities(text, entities or []))
+            formatted = FormattedText(text, checked_entities(text, entities or []))
         case "html":
             formatted = _from_html(text)
         case "markdownv2":
@@ -82,11 +84,11 @@ def format_text(text: str, *, parse_mode: str = "", entities: list[Any] | None =
     return _trimmed(formatted)
 
 
-def cannot_parse(problem: str) -> ApiError:
+def cannot_parse(problem: str) -> BotApiError:
     return bad_request(f"can't parse entities: {problem}")
 
 
-def _trimmed(formatted: Formatted) -> Formatted:
+def _trimmed(formatted: FormattedText) -> FormattedText:
     text = formatted.text.replace("\x00", "").rstrip()
     stripped = text.lstrip()
     if stripped == formatted.text:
@@ -98,14 +100,14 @@ def _trimmed(formatted: Formatted) -> Formatted:
         stop = min(entity["offset"] + entity["length"] - lead, end)
         if stop > start:
             entities.append(entity | {"offset": start, "length": stop - start})
-    return Formatted(stripped, entities)
+    return FormattedText(stripped, entities)
 
 
 def _byte_offset(text: str, position: int) -> int:
     return len(text[:position].encode("utf-8", "surrogatepass"))
 
 
-def _from_html(text: str) -> Formatted:
+def _from_html(text: str) -> FormattedText:
     plain: list[str] = []
     length = 0
     open_tags: list[tuple[str, int, Json, int]] = []
@@ -139,7 +141,7 @@ def _from_html(text: str) -> Formatted:
             f'Can\'t find end tag corresponding to start tag "{name}" at byte offset {offset}'
         )
     plain.append(html.unescape(text[position:]))
-    return Formatted("".join(plain), sorted(entities, key=lambda entity: int(entity["offset"])))
+    return FormattedText("".join(plain), sorted(entities, key=lambda entity: int(entity["offset"])))
 
 
 def _html_entity(tag: str, attributes: str, offset: int) -> Json:
@@ -170,14 +172,14 @@ class _MarkdownV2:
         self._entities: list[Json] = []
         self._open: list[tuple[str, int, int]] = []
 
-    def parse(self) -> Formatted:
+    def parse(self) -> FormattedText:
         while self._at < len(self._text):
             if not (self._escape() or self._fence() or self._style() or self._bracket()):
                 self._plain_character()
         if self._open:
             marker, _, position = self._open[-1]
             raise self._no_end(_MARKDOWN_STYLES.get(marker, "TextUrl"), position)
-        return Formatted(
+        return FormattedText(
             "".join(self._plain), sorted(self._entities, key=lambda entity: int(entity["offset"]))
         )
 
@@ -234,7 +236,7 @@ class _MarkdownV2:
         self._plain.append(chunk)
         self._length += utf16_length(chunk)
 
-    def _no_end(self, style: str, position: int) -> ApiError:
+    def _no_end(self, style: str, position: int) -> BotApiError:
         offset = _byte_offset(self._text, position)
         return cannot_parse(f"Can't find end of {style.title()} entity at byte offset {offset}")
 
@@ -291,7 +293,7 @@ class _MarkdownV2:
         self._close({"type": "text_link", "url": url}, start)
 
 
-def _from_legacy_markdown(text: str) -> Formatted:
+def _from_legacy_markdown(text: str) -> FormattedText:
     plain: list[str] = []
     length = position = 0
     entities: list[Json] = []
@@ -315,4 +317,4 @@ def _from_legacy_markdown(text: str) -> Formatted:
             entities.append(style | {"offset": length, "length": utf16_length(content)})
         length += utf16_length(content)
     plain.append(text[position:])
-    return Formatted("".join(plain), entities)
+    return FormattedText("".join(plain), entities)

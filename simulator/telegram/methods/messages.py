@@ -1,4 +1,4 @@
-"""Bot API methods that put something into a chat. Knows nothing about HTTP, faults or limits."""
+"""Bot API methods that send, edit and delete messages."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from simulator.telegram.methods.composing import (
     reachable_chat,
 )
 from simulator.telegram.methods.parameters import Parameters
-from simulator.telegram.sent import Sent, StoredFile
-from simulator.telegram.world import LONGEST_TEXT, Json
+from simulator.telegram.sent import SentAction, StoredFile
+from simulator.telegram.world import MAX_TEXT, Json
 
-LONGEST_CAPTION = 1024
+MAX_CAPTION = 1024
 """UTF-16 units."""
 ACTIONS = frozenset(
     {
@@ -41,7 +41,7 @@ ACTIONS = frozenset(
 
 def send_message(account: BotAccount, parameters: Parameters) -> Json:
     chat = reachable_chat(account, parameters)
-    formatted = formatted_text(parameters, "text", longest=LONGEST_TEXT, required=True)
+    formatted = formatted_text(parameters, "text", longest=MAX_TEXT, required=True)
     message = new_message(account, parameters, chat, formatted, field="text")
     return delivered(account, parameters, message, formatted, kind="message")
 
@@ -53,9 +53,9 @@ def send_message_draft(account: BotAccount, parameters: Parameters) -> bool:
     draft_id = parameters.integer("draft_id")
     if draft_id == 0:
         raise bad_request("draft_id must be non-zero")
-    formatted = formatted_text(parameters, "text", longest=LONGEST_TEXT, required=False)
-    account.outbox.record(
-        Sent(
+    formatted = formatted_text(parameters, "text", longest=MAX_TEXT, required=False)
+    account.sent_log.record(
+        SentAction(
             kind="draft",
             chat_id=chat["id"],
             thread_id=parameters.optional_integer("message_thread_id"),
@@ -78,7 +78,7 @@ def send_photo(account: BotAccount, parameters: Parameters) -> Json:
 
 def edit_message_text(account: BotAccount, parameters: Parameters) -> Json:
     message = _own_message(account, parameters, "edited")
-    formatted = formatted_text(parameters, "text", longest=LONGEST_TEXT, required=True)
+    formatted = formatted_text(parameters, "text", longest=MAX_TEXT, required=True)
     edited = {
         name: value for name, value in message.items() if name not in ("entities", "reply_markup")
     }
@@ -101,9 +101,9 @@ def edit_message_reply_markup(account: BotAccount, parameters: Parameters) -> Js
 
 def delete_message(account: BotAccount, parameters: Parameters) -> bool:
     chat_id, message_id = parameters.chat_id(), parameters.integer("message_id")
-    if not account.outbox.remove(chat_id, message_id):
+    if not account.sent_log.remove(chat_id, message_id):
         raise bad_request("message to delete not found")
-    account.outbox.record(Sent(kind="delete", chat_id=chat_id, message_id=message_id))
+    account.sent_log.record(SentAction(kind="delete", chat_id=chat_id, message_id=message_id))
     return True
 
 
@@ -112,8 +112,8 @@ def send_chat_action(account: BotAccount, parameters: Parameters) -> bool:
     action = parameters.text("action")
     if action not in ACTIONS:
         raise bad_request("wrong parameter action in request")
-    account.outbox.record(
-        Sent(
+    account.sent_log.record(
+        SentAction(
             kind="action",
             chat_id=chat["id"],
             thread_id=parameters.optional_integer("message_thread_id"),
@@ -126,8 +126,8 @@ def send_chat_action(account: BotAccount, parameters: Parameters) -> bool:
 def answer_callback_query(account: BotAccount, parameters: Parameters) -> bool:
     if not parameters.text("callback_query_id"):
         raise bad_request("query is too old and response timeout expired or query ID is invalid")
-    account.outbox.record(
-        Sent(kind="callback_answer", chat_id=0, text=parameters.text("text") or None)
+    account.sent_log.record(
+        SentAction(kind="callback_answer", chat_id=0, text=parameters.text("text") or None)
     )
     return True
 
@@ -136,7 +136,7 @@ def _own_message(account: BotAccount, parameters: Parameters, action: str) -> Js
     if parameters.text("inline_message_id"):
         raise bad_request("MESSAGE_ID_INVALID")
     chat = reachable_chat(account, parameters)
-    message = account.outbox.standing(chat["id"], parameters.integer("message_id"))
+    message = account.sent_log.message(chat["id"], parameters.integer("message_id"))
     if message is None:
         raise bad_request(f"message to be {action} not found")
     return message
@@ -152,8 +152,8 @@ def _send_file(account: BotAccount, parameters: Parameters, kind: str) -> Json:
         if not upload.content:
             raise bad_request("file must be non-empty")
         stored = StoredFile(uuid4().hex, upload.name, upload.content)
-        account.outbox.store_file(stored)
-    elif (known := account.outbox.file(source)) is not None:
+        account.sent_log.store_file(stored)
+    elif (known := account.sent_log.file(source)) is not None:
         stored = known
     else:
         raise bad_request(
@@ -161,7 +161,7 @@ def _send_file(account: BotAccount, parameters: Parameters, kind: str) -> Json:
             if not source
             else "wrong file identifier/HTTP URL specified"
         )
-    formatted = formatted_text(parameters, "caption", longest=LONGEST_CAPTION, required=False)
+    formatted = formatted_text(parameters, "caption", longest=MAX_CAPTION, required=False)
     message = new_message(account, parameters, chat, formatted, field="caption")
     if kind == "photo":
         message["photo"] = [file_object(stored) | {"width": 640, "height": 480}]
@@ -186,9 +186,9 @@ def _edit(
             " the same as a current content and reply markup of the message"
         )
     edited["edit_date"] = int(time.time())
-    account.outbox.stand(edited)
-    account.outbox.record(
-        Sent(
+    account.sent_log.keep_message(edited)
+    account.sent_log.record(
+        SentAction(
             kind=kind,
             chat_id=edited["chat"]["id"],
             message_id=edited["message_id"],

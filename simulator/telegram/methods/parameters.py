@@ -1,4 +1,4 @@
-"""Parameters of a Bot API call as they arrive: query, form, multipart or JSON. Knows no method."""
+"""Reads the parameters of a Bot API call: query, form, multipart or JSON."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Upload:
 
 @dataclass(slots=True)
 class Parameters:
-    """Typed access; what is missing or ill-typed is refused as Telegram refuses it."""
+    """Typed access to parameters; missing and invalid ones are refused with Telegram's errors."""
 
     values: dict[str, Any] = field(default_factory=dict)
     uploads: dict[str, Upload] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class Parameters:
         return value is True or str(value).lower() in {"true", "1", "yes"}
 
     def json(self, name: str, kind: type[dict[str, Any] | list[Any]]) -> Any:
-        """A JSON-serialised object or array; None when absent."""
+        """A JSON object or array; None if absent."""
         value = self.values.get(name)
         if value in (None, ""):
             return None
@@ -68,8 +68,8 @@ class Parameters:
             raise bad_request("chat not found") from None
 
 
-async def read_parameters(request: web.Request) -> Parameters:
-    """Everything that the request carries; the body wins over the query."""
+async def read_parameters(request: web.CompletionRequest) -> Parameters:
+    """All parameters of the request; the body takes precedence over the query."""
     parameters = Parameters(values=dict(request.query))
     if request.method != "POST" or not request.can_read_body:
         return parameters
@@ -84,7 +84,7 @@ async def read_parameters(request: web.Request) -> Parameters:
     return parameters
 
 
-async def _read_json(request: web.Request, parameters: Parameters) -> None:
+async def _read_json(request: web.CompletionRequest, parameters: Parameters) -> None:
     try:
         body = orjson.loads(await request.read() or b"{}")
     except orjson.JSONDecodeError:
@@ -94,7 +94,7 @@ async def _read_json(request: web.Request, parameters: Parameters) -> None:
     parameters.values |= body
 
 
-async def _read_multipart(request: web.Request, parameters: Parameters) -> None:
+async def _read_multipart(request: web.CompletionRequest, parameters: Parameters) -> None:
     reader = await request.multipart()
     async for part in reader:
         if not isinstance(part, BodyPartReader) or part.name is None:

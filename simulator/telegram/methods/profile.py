@@ -1,17 +1,17 @@
-"""Bot API methods about the bot itself, its webhook, files and chats. Knows nothing about HTTP."""
+"""Bot API methods about the bot itself, its webhook, files and chats."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from simulator.telegram.account import BotAccount, Webhook
+from simulator.telegram.account import BotAccount, WebhookInfo
 from simulator.telegram.errors import bad_request
 from simulator.telegram.methods.composing import chat_of, file_object
 from simulator.telegram.methods.parameters import Parameters
 from simulator.telegram.world import Json
 
-LONGEST_COMMAND = 32
+MAX_COMMAND = 32
 GIFT_TYPES = (
     "unlimited_gifts",
     "limited_gifts",
@@ -34,7 +34,7 @@ def get_me(account: BotAccount, _parameters: Parameters) -> Json:
 
 
 def get_file(account: BotAccount, parameters: Parameters) -> Json:
-    stored = account.outbox.file(parameters.text("file_id"))
+    stored = account.sent_log.file(parameters.text("file_id"))
     if stored is None:
         raise bad_request("wrong file_id or the file is temporarily unavailable")
     return file_object(stored) | {"file_path": f"documents/{stored.file_id}"}
@@ -69,20 +69,20 @@ def set_webhook(account: BotAccount, parameters: Parameters) -> bool:
     note_allowed_updates(account, parameters)
     if parameters.flag("drop_pending_updates"):
         account.queue.drop_all()
-    account.webhook = Webhook(
+    account.webhook = WebhookInfo(
         url=url,
         secret_token=parameters.text("secret_token"),
         max_connections=parameters.integer("max_connections", 40),
     )
-    account.queue.rouse()
+    account.queue.recheck()
     return True
 
 
 def delete_webhook(account: BotAccount, parameters: Parameters) -> bool:
     if parameters.flag("drop_pending_updates"):
         account.queue.drop_all()
-    account.webhook = Webhook()
-    account.queue.rouse()
+    account.webhook = WebhookInfo()
+    account.queue.recheck()
     return True
 
 
@@ -108,7 +108,7 @@ def set_my_commands(account: BotAccount, parameters: Parameters) -> bool:
         raise bad_request("parameter 'commands' is required")
     for command in commands:
         name = command.get("command") if isinstance(command, dict) else None
-        if not isinstance(name, str) or not name.isascii() or not 1 <= len(name) <= LONGEST_COMMAND:
+        if not isinstance(name, str) or not name.isascii() or not 1 <= len(name) <= MAX_COMMAND:
             raise bad_request("BOT_COMMAND_INVALID")
         if not command.get("description"):
             raise bad_request("BOT_COMMAND_DESCRIPTION_INVALID")
@@ -141,7 +141,7 @@ def getter(field: str) -> Method:
 
 
 def note_allowed_updates(account: BotAccount, parameters: Parameters) -> None:
-    """Absent: as before. Empty: the default kinds."""
+    """Set the allowed updates. Absent: unchanged. Empty: the default kinds."""
     allowed = parameters.json("allowed_updates", list)
     if allowed is not None:
         account.queue.allowed = frozenset(map(str, allowed)) or None

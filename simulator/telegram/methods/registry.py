@@ -1,4 +1,4 @@
-"""The Bot API methods by name. getUpdates is not among them: it waits, so the server has it."""
+"""The Bot API methods by name, except getUpdates, which the server implements."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ METHODS: dict[str, Method] = {
     "setmyshortdescription": setter("short_description"),
     "getmyshortdescription": getter("short_description"),
 }
-"""By lower-case name: Telegram does not mind the case."""
+"""By lower-case name: Telegram ignores the case."""
 
 FLOOD_LIMITED = frozenset(
     {"sendmessage", "senddocument", "sendphoto", "editmessagetext", "editmessagereplymarkup"}

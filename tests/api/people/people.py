@@ -10,9 +10,9 @@ import orjson
 from bot.db.tables import (
     Dialog,
     LlmCall,
-    Message,
+    MessageRow,
     Turn,
-    User,
+    UserRow,
 )
 from common import bindings
 from common.postgres import Sessions, transaction
@@ -25,11 +25,11 @@ VAULT = Vault(DATA_KEY)
 async def add_person(sessions: Sessions, *, telegram_id: int, first_name: str) -> int:
     """A person of this name; the first one gets key 1."""
     telegram_hmac = VAULT.lookup("user", telegram_id)
-    sealer, wrapped = VAULT.new_person(telegram_hmac)
+    sealer, wrapped = VAULT.new_user_key(telegram_hmac)
     profile = {"telegram_id": telegram_id, "username": first_name.lower(),
                "first_name": first_name, "last_name": None}  # fmt: skip
     async with transaction(sessions) as session:
-        user = User(
+        user = UserRow(
             telegram_hmac=telegram_hmac,
             wrapped_key=wrapped,
             sealed_profile=sealer.seal(orjson.dumps(profile), bindings.profile(telegram_hmac)),
@@ -44,7 +44,7 @@ async def add_dialog(
 ) -> UUID:
     """A private dialog whose messages alternate between the person and the bot."""
     async with transaction(sessions) as session:
-        user = await session.get_one(User, user_key)
+        user = await session.get_one(UserRow, user_key)
         dialog = Dialog(
             id=dialog_id or uuid4(),
             bot_id=7,
@@ -55,11 +55,11 @@ async def add_dialog(
         )
         session.add(dialog)
         await session.flush()
-        sealer = VAULT.person(user.wrapped_key, user.telegram_hmac)
+        sealer = VAULT.user_sealer(user.wrapped_key, user.telegram_hmac)
         for number, text in enumerate(texts):
             message_id = uuid4()
             session.add(
-                Message(
+                MessageRow(
                     id=message_id,
                     user_key=user_key,
                     dialog_id=dialog.id,
@@ -78,13 +78,13 @@ async def add_failed_call(
 ) -> None:
     """A turn whose one attempt ended so, with the provider's sentence."""
     async with transaction(sessions) as session:
-        user = await session.get_one(User, user_key)
+        user = await session.get_one(UserRow, user_key)
         turn = Turn(
             id=uuid4(), bot_id=7, user_key=user_key, dialog_id=dialog_id, chat_type="private",
             received_at=NOW, status="failed",
         )  # fmt: skip
         session.add(turn)
-        sealer, call_id = VAULT.person(user.wrapped_key, user.telegram_hmac), uuid4()
+        sealer, call_id = VAULT.user_sealer(user.wrapped_key, user.telegram_hmac), uuid4()
         call = LlmCall(
             id=call_id, turn_id=turn.id, attempt=1, model="small", outcome=outcome,
             http_status=402, provider_code="402", generation_id="gen-1",
@@ -98,4 +98,4 @@ async def add_failed_call(
 async def erase(sessions: Sessions, user_key: int) -> None:
     """What /forget does to the row."""
     async with transaction(sessions) as session:
-        await session.delete(await session.get_one(User, user_key))
+        await session.delete(await session.get_one(UserRow, user_key))

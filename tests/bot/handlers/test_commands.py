@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from simulator.telegram.faults import TelegramFault
-from simulator.telegram.world import Person
+from simulator.telegram.world import SimUser
 from tests.bot.conftest import MODEL, Start, World, eventually, group
 from tests.bot.constants import GROUP_ID
 
@@ -94,7 +94,7 @@ async def test_service_messages_get_silence(world: World):
         world.simulator.account.send_content("message_effect_id", "x", more=content)
     updates = await world.settled()
     assert [update.outcome for update in updates] == ["ignored"] * len(contents)
-    assert world.simulator.account.outbox.texts(1001) == []
+    assert world.simulator.account.sent_log.texts(1001) == []
 
 
 async def test_an_album_and_many_stickers_get_one_notice_each(world: World):
@@ -106,10 +106,10 @@ async def test_an_album_and_many_stickers_get_one_notice_each(world: World):
         "is_animated": False, "is_video": False,
     }  # fmt: skip
     for _ in range(20):
-        world.simulator.account.send_content("sticker", sticker, person=Person(id=5))
+        world.simulator.account.send_content("sticker", sticker, person=SimUser(id=5))
     updates = await world.settled()
-    assert len(world.simulator.account.outbox.texts(1001)) == 1
-    assert len(world.simulator.account.outbox.texts(5)) == 1
+    assert len(world.simulator.account.sent_log.texts(1001)) == 1
+    assert len(world.simulator.account.sent_log.texts(5)) == 1
     assert [update.refused_kind for update in updates] == ["photo"] * 5 + ["sticker"] * 20
     registry = world.app.metrics.registry
     assert registry.get_sample_value("bot_refused_content_total", {"kind": "sticker"}) == 20
@@ -151,7 +151,7 @@ async def test_model_is_chosen_from_the_allowed_list_only(start: Start):
 
 async def test_redo_answers_the_last_text_again_and_counts_it_once(world: World):
     await world.ask("a question")
-    world.simulator.model.behave(MODEL, answer="a better answer")
+    world.simulator.model.set_behaviour(MODEL, answer="a better answer")
 
     assert await world.ask("/redo") == "a better answer"
 
@@ -165,12 +165,12 @@ async def test_redo_answers_the_last_text_again_and_counts_it_once(world: World)
 
 
 async def test_redo_without_a_question_says_so(world: World):
-    assert "no message of yours" in await world.ask("/redo")
+    assert "no message to answer again" in await world.ask("/redo")
     assert await outcomes(world) == ["command"]
 
 
 async def test_stop_ends_the_running_answer_at_once_and_keeps_what_was_said(world: World):
-    world.simulator.model.behave(MODEL, answer="word " * 400, token_seconds=0.05)
+    world.simulator.model.set_behaviour(MODEL, answer="word " * 400, token_seconds=0.05)
     world.write("tell me everything")
     await world.until(lambda: world.simulator.counters.drafts_sent > 0)
 
@@ -187,7 +187,7 @@ async def test_stop_ends_the_running_answer_at_once_and_keeps_what_was_said(worl
 
 
 async def test_stop_with_nothing_running_says_so(world: World):
-    assert "Nothing" in await world.ask("/stop")
+    assert "no answer to stop" in await world.ask("/stop")
 
 
 @pytest.mark.usefixtures("one_day")
@@ -197,13 +197,13 @@ async def test_usage_shows_numbers_and_a_picture(world: World):
 
     world.write("/usage")
 
-    outbox = world.simulator.account.outbox
-    await world.until(lambda: outbox.records(kind="photo"))
-    [picture] = outbox.records(kind="photo")
+    sent_log = world.simulator.account.sent_log
+    await world.until(lambda: sent_log.records(kind="photo"))
+    [picture] = sent_log.records(kind="photo")
     assert picture.text is not None
     assert picture.text.startswith("Today: messages 1, tokens")
     assert "cost $0." in picture.text
-    stored = outbox.file(picture.file_id or "")
+    stored = sent_log.file(picture.file_id or "")
     assert stored is not None
     assert stored.content.startswith(b"\x89PNG")
 
@@ -230,8 +230,8 @@ async def test_privacy_names_the_rights(world: World):
     reply = await world.ask("/privacy")
     assert "/forget" in reply
     assert "/export" in reply
-    assert "every reading is recorded" in reply
-    assert "каждое чтение записывается" in await world.ask("/privacy", language="ru")
+    assert "every access is recorded" in reply
+    assert "каждый доступ записывается" in await world.ask("/privacy", language="ru")
 
 
 async def test_export_is_a_file_with_every_text(world: World):
@@ -240,10 +240,10 @@ async def test_export_is_a_file_with_every_text(world: World):
 
     world.write("/export")
 
-    outbox = world.simulator.account.outbox
-    await world.until(lambda: outbox.records(kind="document"))
-    [sent] = outbox.records(kind="document")
-    stored = outbox.file(sent.file_id or "")
+    sent_log = world.simulator.account.sent_log
+    await world.until(lambda: sent_log.records(kind="document"))
+    [sent] = sent_log.records(kind="document")
+    stored = sent_log.file(sent.file_id or "")
     assert stored is not None
     exported = orjson.loads(stored.content)
     assert exported["profile"]["telegram_id"] == 1001
@@ -263,11 +263,11 @@ async def test_forget_asks_first_and_may_be_declined(world: World):
 
 async def press_forget(world: World, button: str) -> None:
     """Ask to be forgotten and press a button of the answer."""
-    outbox = world.simulator.account.outbox
-    before = len(outbox.records(kind="message"))
+    sent_log = world.simulator.account.sent_log
+    before = len(sent_log.records(kind="message"))
     world.write("/forget")
-    await world.until(lambda: len(outbox.records(kind="message")) > before)
-    asked = outbox.records(kind="message")[-1]
+    await world.until(lambda: len(sent_log.records(kind="message")) > before)
+    asked = sent_log.records(kind="message")[-1]
     assert asked.reply_markup is not None
     world.simulator.account.press(button, message_id=asked.message_id or 0)
 
@@ -315,7 +315,7 @@ async def test_who_returns_is_a_new_person(world: World):
 
 
 async def test_forget_cancels_the_running_answer_of_a_group(world: World):
-    world.simulator.model.behave(MODEL, answer="word " * 400, token_seconds=0.05)
+    world.simulator.model.set_behaviour(MODEL, answer="word " * 400, token_seconds=0.05)
     name = world.simulator.account.username
     world.write(f"@{name} tell me everything", chat=group())
     await world.until(lambda: len(world.simulator.calls) == 1)
@@ -345,9 +345,9 @@ async def test_blocking_and_returning_are_kept_on_the_user(world: World):
     await world.ask("hello")
     account = world.simulator.account
 
-    account.block(person=Person())
+    account.block(person=SimUser())
     await eventually(lambda: has_blocked(world))
-    account.unblock(person=Person())
+    account.unblock(person=SimUser())
     await eventually(lambda: has_not_blocked(world))
 
     assert await outcomes(world) == ["turn", "ignored", "ignored"]

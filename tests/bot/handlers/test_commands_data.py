@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.db.tables import LlmCall, Turn
-from bot.users.export import OWN_COLUMNS, own_words
+from bot.users.export import OWN_COLUMNS, own_text
 from common.postgres import transaction
 from simulator.model.behaviour import ModelFault
 from tests.bot.conftest import FALLBACK, MODEL, Start, World, breaks_down
@@ -21,16 +21,16 @@ from tests.bot.handlers.test_commands import press_forget
 async def caption(world: World) -> str:
     """What stands under the picture of /usage."""
     world.write("/usage")
-    outbox = world.simulator.account.outbox
-    await world.until(lambda: outbox.records(kind="photo"))
-    return outbox.records(kind="photo")[-1].text or ""
+    sent_log = world.simulator.account.sent_log
+    await world.until(lambda: sent_log.records(kind="photo"))
+    return sent_log.records(kind="photo")[-1].text or ""
 
 
 async def exported(world: World) -> dict[str, Any]:
     world.write("/export")
-    outbox = world.simulator.account.outbox
-    await world.until(lambda: outbox.records(kind="document"))
-    stored = outbox.file(outbox.records(kind="document")[-1].file_id or "")
+    sent_log = world.simulator.account.sent_log
+    await world.until(lambda: sent_log.records(kind="document"))
+    stored = sent_log.file(sent_log.records(kind="document")[-1].file_id or "")
     assert stored is not None
     return dict(orjson.loads(stored.content))
 
@@ -102,7 +102,7 @@ async def test_export_has_what_was_spent_before_forget_and_what_was_put_aside(
     await press_forget(world, "forget:yes")
     await world.replies(3)
     with monkeypatch.context() as bug:
-        bug.setattr(world.app.turns, "take", breaks_down)
+        bug.setattr(world.app.turns, "answer", breaks_down)
         world.write("a riddle")
         await world.replies(4)
 
@@ -138,7 +138,7 @@ async def test_export_has_what_was_spent_before_forget_and_what_was_put_aside(
 )
 def test_export_hands_out_a_persons_own_words_alone(update: Any, words: str | None):
     payload = orjson.dumps(update).decode() if update else update
-    assert own_words("message", payload) == words
+    assert own_text("message", payload) == words
 
 
 async def test_export_says_when_a_person_was_admitted_and_blocked_the_bot(start: Start):

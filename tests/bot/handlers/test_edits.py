@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulator.telegram.world import Person
+from simulator.telegram.world import SimUser
 from tests.bot.conftest import MODEL, Start, World, group
 from tests.bot.inbox.test_joined import PATIENT
 from tests.bot.telegram.test_quoted import replied
@@ -20,13 +20,13 @@ async def test_an_edited_question_is_answered_anew_in_reply_to_it(world: World):
     world.write("what is rein?")
     message_id = last_id(world)
     await world.replies(1)
-    world.simulator.model.behave(MODEL, answer="It falls from clouds.")
+    world.simulator.model.set_behaviour(MODEL, answer="It falls from clouds.")
 
     world.simulator.account.edit_text("what is rain?", message_id=message_id)
 
     assert (await world.replies(2))[1] == "It falls from clouds."
     assert await outcomes(world) == ["turn", "turn"]
-    sent = world.simulator.account.outbox.records(kind="message")[-1]
+    sent = world.simulator.account.sent_log.records(kind="message")[-1]
     assert sent.reply_to == message_id
     assert world.simulator.calls[-1].question == "what is rain?"
     assert world.simulator.calls[-1].prompt_messages == 2
@@ -48,11 +48,11 @@ async def test_an_edit_without_another_text_is_nothing(world: World):
 
 
 async def test_an_edit_stops_the_running_answer(world: World):
-    world.simulator.model.behave(MODEL, answer="word " * 400, token_seconds=0.05)
+    world.simulator.model.set_behaviour(MODEL, answer="word " * 400, token_seconds=0.05)
     world.write("tell me all of it")
     message_id = last_id(world)
     await world.until(lambda: world.simulator.counters.drafts_sent > 0)
-    world.simulator.model.behave(MODEL, answer="Short.", token_seconds=0)
+    world.simulator.model.set_behaviour(MODEL, answer="Short.", token_seconds=0)
 
     world.simulator.account.edit_text("tell me little", message_id=message_id)
 
@@ -67,7 +67,7 @@ async def test_an_edit_stops_the_running_answer(world: World):
 
 
 async def test_an_edit_of_a_message_that_waits_is_asked_once(world: World):
-    world.simulator.model.behave(MODEL, first_token_seconds=2.0)
+    world.simulator.model.set_behaviour(MODEL, first_token_seconds=2.0)
     world.write("first")
     await world.until(lambda: len(world.simulator.calls) == 1)
     world.write("secnd")
@@ -139,7 +139,7 @@ async def test_a_refused_edit_takes_nothing_back(start: Start):
 
 
 async def test_stop_drops_what_waits_and_says_how_many(world: World):
-    world.simulator.model.behave(MODEL, answer="word " * 400, token_seconds=0.05)
+    world.simulator.model.set_behaviour(MODEL, answer="word " * 400, token_seconds=0.05)
     world.write("tell me all of it")
     await world.until(lambda: world.simulator.counters.drafts_sent > 0)
     for words in ("and this", "and that", "and more"):
@@ -158,7 +158,7 @@ async def test_stop_drops_what_waits_and_says_how_many(world: World):
 
 async def test_stop_drops_nobody_elses_messages_and_no_commands(world: World):
     name = world.simulator.account.username
-    world.simulator.model.behave(MODEL, first_token_seconds=3.0)
+    world.simulator.model.set_behaviour(MODEL, first_token_seconds=3.0)
     for person, words in ((1, "one"), (1, "two"), (2, "three")):
         world.write(f"@{name} {words}", chat=group(), person=person)
     world.write("/model", chat=group(), person=1)
@@ -176,7 +176,7 @@ async def test_stop_drops_nobody_elses_messages_and_no_commands(world: World):
 
 async def test_what_is_written_after_stop_is_answered(world: World):
     for words in ("one", "/stop", "two"):
-        world.simulator.account.send_text(words, person=Person(id=3))
+        world.simulator.account.send_text(words, person=SimUser(id=3))
     await world.settled()
     assert [update.outcome for update in await world.updates()][1:] == ["command", "turn"]
     assert world.simulator.calls[-1].question == "two"

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.formatting.render import (
-    LONGEST_PART_UNITS,
+    MAX_PART_UNITS,
     plain_parts,
     render,
-    units,
+    utf16_length,
 )
 from common import bindings
 from tests.bot.conftest import MODEL, Start, World, group
@@ -69,7 +69,7 @@ async def test_a_command_after_a_long_text_is_no_part_of_it(world: World):
 
 async def test_a_long_answer_is_split_and_arrives_whole(world: World):
     answer = "\n\n".join(f"Paragraph {number}. " + "word " * 60 for number in range(28))
-    world.simulator.model.behave(MODEL, answer=answer)
+    world.simulator.model.set_behaviour(MODEL, answer=answer)
     world.write("tell me")
     await world.settled()
 
@@ -103,7 +103,7 @@ def test_a_code_block_that_is_cut_goes_on_as_one_of_the_same_language():
     for part in parts[:-1]:
         [block] = [entity for entity in part.entities if entity.type == "pre"]
         assert block.language == "python"
-        assert block.offset + block.length <= units(part.text)
+        assert block.offset + block.length <= utf16_length(part.text)
 
 
 @pytest.mark.no_cover  # other tests run the same lines
@@ -112,7 +112,7 @@ def test_a_code_block_that_is_cut_goes_on_as_one_of_the_same_language():
 def test_no_part_is_empty_or_too_long_and_no_letter_is_lost(text: str, limit: int):
     parts = plain_parts(text, limit=limit)
     sent = text.encode("utf-8", "replace").decode().replace("\x00", "")
-    assert all(part.text.strip() and units(part.text) <= limit for part in parts)
+    assert all(part.text.strip() and utf16_length(part.text) <= limit for part in parts)
     if sent.strip():
         assert "".join("".join(part.text for part in parts).split()) == "".join(sent.split())
 
@@ -123,15 +123,15 @@ def test_no_part_is_empty_or_too_long_and_no_letter_is_lost(text: str, limit: in
 def test_no_markdown_breaks_rendering(text: str):
     for part in render(text, limit=50):
         assert part.text.strip()
-        assert units(part.text) <= 50
+        assert utf16_length(part.text) <= 50
         for entity in part.entities:
-            assert 0 <= entity.offset < entity.offset + entity.length <= units(part.text)
+            assert 0 <= entity.offset < entity.offset + entity.length <= utf16_length(part.text)
 
 
 def test_emoji_count_two_units():
     [part, *_] = plain_parts("😀" * 3000)
-    assert units(part.text) == LONGEST_PART_UNITS
-    assert len(part.text) == LONGEST_PART_UNITS // 2
+    assert utf16_length(part.text) == MAX_PART_UNITS
+    assert len(part.text) == MAX_PART_UNITS // 2
 
 
 async def test_odd_characters_are_kept_and_answered(world: World):
@@ -181,7 +181,7 @@ async def test_a_group_hears_an_answer_on_mention_reply_or_command_only(world: W
     world.write("nobody asked the bot", chat=chat)
     world.write(f"@{name} hello", chat=chat)
     await world.replies(1, chat=chat.id)
-    first = world.simulator.account.outbox.records(chat_id=chat.id, kind="message")[0]
+    first = world.simulator.account.sent_log.records(chat_id=chat.id, kind="message")[0]
     assert first.reply_to is not None
     world.write("and you?", chat=chat, reply_to_message_id=first.message_id)
     await world.replies(2, chat=chat.id)
@@ -219,37 +219,37 @@ async def test_topics_are_separate_dialogs(world: World):
     name = world.simulator.account.username
     chat = group(is_forum=True)
     for thread in (11, 12, 11):
-        before = len(world.simulator.account.outbox.texts(chat.id))
+        before = len(world.simulator.account.sent_log.texts(chat.id))
         world.write(f"@{name} hello", chat=chat, thread_id=thread)
         await world.replies(before + 1, chat=chat.id)
 
     await world.settled()
     assert [call.prompt_messages for call in world.simulator.calls] == [2, 2, 4]
-    sent = world.simulator.account.outbox.records(chat_id=chat.id, kind="message")
+    sent = world.simulator.account.sent_log.records(chat_id=chat.id, kind="message")
     assert [message.thread_id for message in sent] == [11, 12, 11]
 
 
 async def test_an_answer_in_a_group_grows_by_edits(start: Start):
     world = await start(group_preview_seconds=1.0)
     name = world.simulator.account.username
-    world.simulator.model.behave(MODEL, answer="word " * 60, token_seconds=0.05)
+    world.simulator.model.set_behaviour(MODEL, answer="word " * 60, token_seconds=0.05)
     world.write(f"@{name} tell", chat=group())
     await world.settled()
 
-    outbox = world.simulator.account.outbox
-    edits = outbox.records(chat_id=-GROUP_ID, kind="edit")
+    sent_log = world.simulator.account.sent_log
+    edits = sent_log.records(chat_id=-GROUP_ID, kind="edit")
     assert len(edits) >= 2
-    assert len(outbox.texts(-GROUP_ID)) == 1
+    assert len(sent_log.texts(-GROUP_ID)) == 1
     assert edits[-1].text == ("word " * 60).strip()
     gaps = [two.at - one.at for one, two in pairwise(edits)]
     assert min(gaps[:-1], default=1.0) >= 0.9
 
 
 async def test_a_private_answer_grows_by_drafts_of_one_id(world: World):
-    world.simulator.model.behave(MODEL, answer="word " * 80, token_seconds=0.03)
+    world.simulator.model.set_behaviour(MODEL, answer="word " * 80, token_seconds=0.03)
     await world.ask("tell")
 
-    drafts = world.simulator.account.outbox.records(kind="draft")
+    drafts = world.simulator.account.sent_log.records(kind="draft")
     assert len(drafts) >= 3
     assert len({draft.draft_id for draft in drafts}) == 1
     lengths = [len(draft.text or "") for draft in drafts]

@@ -11,14 +11,14 @@ import orjson
 import pytest
 from sqlalchemy import insert
 
-from bot.db.tables import LlmCall, Message, Turn
-from bot.users.export import Export
-from bot.users.repository import Person
+from bot.db.tables import LlmCall, MessageRow, Turn
+from bot.users.export import UserExport
+from bot.users.repository import User
 from common import bindings
 from common.postgres import transaction
 from tests.bot.conftest import Start, World
 
-LONGEST_HOLD_SECONDS = 0.050
+MAX_HOLD_SECONDS = 0.050
 TICK_SECONDS = 0.010
 
 
@@ -30,10 +30,10 @@ async def test_commands_have_a_rate_limit_and_one_notice(start: Start):
     updates = await world.settled()
     assert [update.outcome for update in updates] == ["command"] * 3 + ["ignored"] * 18
     assert {update.error for update in updates[3:]} == {"rate_limit"}
-    texts = world.simulator.account.outbox.texts(1001)
+    texts = world.simulator.account.sent_log.texts(1001)
     assert len(texts) == 4
     assert "Too many commands" in texts[-1]
-    assert "Nothing" in await world.ask("/stop")
+    assert "no answer to stop" in await world.ask("/stop")
     for _ in range(4):
         assert "/help" in await world.ask("/help", person=9, chat=9)
 
@@ -44,7 +44,7 @@ async def test_an_export_of_many_messages_holds_nobody_up(world: World, many: in
     await world.settled()
     person = await fill(world, many)
     content, longest = await longest_hold(world, person)
-    assert longest <= LONGEST_HOLD_SECONDS
+    assert longest <= MAX_HOLD_SECONDS
     exported = orjson.loads(content)
     assert len(exported["messages"]) == many + 2
     assert exported["messages"][-1]["text"] == "a text of usual length " * 10
@@ -52,7 +52,7 @@ async def test_an_export_of_many_messages_holds_nobody_up(world: World, many: in
     assert all(len(turn["attempts"]) == 1 for turn in exported["turns"])
 
 
-async def longest_hold(world: World, person: Person) -> tuple[bytes, float]:
+async def longest_hold(world: World, person: User) -> tuple[bytes, float]:
     """An export, and the longest time that it worked while nothing else could happen.
 
     Of this thread's processor time: what other programs of a busy machine do meanwhile is not it.
@@ -69,17 +69,17 @@ async def longest_hold(world: World, person: Person) -> tuple[bytes, float]:
     gc.collect()
     gc.freeze()
     ticker = asyncio.create_task(tick())
-    content, _ = await Export(sessions=world.sessions).as_json(person)
+    content, _ = await UserExport(sessions=world.sessions).as_json(person)
     ticker.cancel()
     gc.unfreeze()
     return content, max(holds)
 
 
-async def fill(world: World, many: int) -> Person:
+async def fill(world: World, many: int) -> User:
     """The person has written and read this many messages."""
     [row] = await world.rows("SELECT key FROM users")
     [turn] = await world.turns()
-    person = Person(row.key, await world.sealer())
+    person = User(row.key, await world.sealer())
     ids = [uuid4() for _ in range(many // 2)]
     columns = {
         column.key: getattr(turn, column.key)
@@ -93,7 +93,7 @@ async def fill(world: World, many: int) -> Person:
             [{"id": uuid4(), "turn_id": each, "attempt": 1, "model": "m"} for each in ids],
         )
         await session.execute(
-            insert(Message),
+            insert(MessageRow),
             [
                 {
                     "id": message_id, "user_key": person.key, "dialog_id": turn.dialog_id,

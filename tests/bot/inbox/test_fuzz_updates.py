@@ -16,7 +16,7 @@ from aiogram.types import Message
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from bot.db.tables import Update
+from bot.db.tables import UpdateRow
 from common.vocabulary import UpdateOutcome
 from tests.bot.conftest import Start, World, eventually
 from tests.bot.constants import SENT_AT
@@ -213,7 +213,7 @@ async def tireless(start: Start) -> World:
     return await start(max_update_attempts=2)
 
 
-async def outcomes(world: World, ids: set[int]) -> dict[int, Update]:
+async def outcomes(world: World, ids: set[int]) -> dict[int, UpdateRow]:
     return {update.update_id: update for update in await world.updates() if update.update_id in ids}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from simulator.telegram.world import Person
+from simulator.telegram.world import SimUser
 from tests.bot.conftest import MODEL, Start, World, group
 from tests.bot.telegram.test_quoted import OTHER
 
@@ -21,7 +21,7 @@ CHANNEL = {
 }  # fmt: skip
 
 
-def say(world: World, words: str, *, person: Person | None = None, **more: Any) -> None:
+def say(world: World, words: str, *, person: SimUser | None = None, **more: Any) -> None:
     """Somebody in the group names the bot."""
     name = world.simulator.account.username
     world.simulator.account.send_text(f"@{name} {words}", chat=CHAT, person=person, more=more)
@@ -38,24 +38,24 @@ def speakers(world: World) -> list[str]:
 
 async def test_the_model_is_told_who_speaks_by_a_pseudonym_of_the_dialog(world: World):
     for number in (1, 2, 1):
-        say(world, "hello", person=Person(id=number, first_name=f"Name{number}"))
+        say(world, "hello", person=SimUser(id=number, first_name=f"Name{number}"))
         await world.settled()
     first, second, third = speakers(world)
     assert first == third != second
     assert first.startswith("Person ")
     assert "Name" not in str(world.simulator.calls[-1].messages)
-    say(world, "/new", person=Person(id=1))
-    say(world, "hello", person=Person(id=1))
+    say(world, "/new", person=SimUser(id=1))
+    say(world, "hello", person=SimUser(id=1))
     await world.settled()
     [other] = speakers(world)
     assert other not in {first, second}
-    assert "made-up name" in await world.ask("/privacy")
+    assert "pseudonyms" in await world.ask("/privacy")
 
 
 async def test_first_names_are_told_when_a_setting_says_so(start: Start):
     world = await start(group_first_names=True)
-    say(world, "hello", person=Person(id=1, first_name="Grace\nHopper"))
-    say(world, "hello", person=Person(id=2, first_name="Ada"))
+    say(world, "hello", person=SimUser(id=1, first_name="Grace\nHopper"))
+    say(world, "hello", person=SimUser(id=2, first_name="Ada"))
     await world.settled()
     assert speakers(world) == ["Grace Hopper", "Ada"]
     assert "first name" in await world.ask("/privacy")
@@ -69,7 +69,7 @@ async def test_in_private_nobody_is_named(world: World):
 async def test_anonymous_admins_and_channels_are_one_pseudonym_that_is_no_person(world: World):
     say(world, "one", **ANONYMOUS)
     say(world, "two", **CHANNEL)
-    say(world, "three", person=Person(id=5))
+    say(world, "three", person=SimUser(id=5))
     await world.settled()
     assert len(world.simulator.calls) == 3
     turns = await world.turns()
@@ -105,7 +105,7 @@ async def test_what_is_not_said_to_the_bot_is_not_answered(world: World):
     updates = await world.settled()
     assert {update.outcome for update in updates} == {"ignored"}
     assert len(world.simulator.calls) == 0
-    assert account.outbox.texts(CHAT.id) == []
+    assert account.sent_log.texts(CHAT.id) == []
     account.send_text("and you?", chat=CHAT, more={"reply_to_message": answer})
     await world.replies(1, chat=CHAT.id)
 
@@ -120,7 +120,7 @@ async def test_a_command_behind_the_bots_name_is_the_command(world: World, words
 
 
 async def test_stop_behind_the_bots_name_stops(world: World):
-    world.simulator.model.behave(MODEL, answer="word " * 400, token_seconds=0.05)
+    world.simulator.model.set_behaviour(MODEL, answer="word " * 400, token_seconds=0.05)
     say(world, "speak at length")
     await world.until(lambda: len(world.simulator.calls) == 1)
     say(world, "/stop")
@@ -136,9 +136,9 @@ async def test_a_supergroup_keeps_the_dialog_of_its_group(world: World, side: st
     await world.replies(1, chat=old.id)
     # Somebody whom the bot does not know changes the group.
     if side == "old":
-        account.send_content("migrate_to_chat_id", CHAT.id, chat=old, person=Person(id=99))
+        account.send_content("migrate_to_chat_id", CHAT.id, chat=old, person=SimUser(id=99))
     else:
-        account.send_content("migrate_from_chat_id", old.id, chat=CHAT, person=Person(id=99))
+        account.send_content("migrate_from_chat_id", old.id, chat=CHAT, person=SimUser(id=99))
     await world.settled()
     world.write(f"@{name} two", chat=CHAT)
     await world.replies(1, chat=CHAT.id)
@@ -149,16 +149,16 @@ async def test_a_supergroup_keeps_the_dialog_of_its_group(world: World, side: st
 
 
 async def test_the_second_person_sees_that_the_bot_is_busy_with_the_first(world: World):
-    world.simulator.model.behave(MODEL, first_token_seconds=3.0)
-    say(world, "one", person=Person(id=1))
+    world.simulator.model.set_behaviour(MODEL, first_token_seconds=3.0)
+    say(world, "one", person=SimUser(id=1))
     await world.until(lambda: len(world.simulator.calls) == 1)
-    say(world, "two", person=Person(id=2))
-    say(world, "three", person=Person(id=2))
-    say(world, "four", person=Person(id=1))
+    say(world, "two", person=SimUser(id=2))
+    say(world, "three", person=SimUser(id=2))
+    say(world, "four", person=SimUser(id=1))
     texts = await world.replies(1, chat=CHAT.id)
-    assert "somebody else first" in texts[0]
+    assert "someone else first" in texts[0]
     await world.settled()
-    texts = world.simulator.account.outbox.texts(CHAT.id)
+    texts = world.simulator.account.sent_log.texts(CHAT.id)
     assert len(world.simulator.calls) == 4
     # Once while the first is answered; later the first person waits for the second.
     assert 5 <= len(texts) <= 6

@@ -30,12 +30,12 @@ async def test_several_short_messages_are_one_turn_with_one_answer(patient: Worl
     assert await joined(patient) == [3]
     [call] = patient.simulator.calls
     assert call.question == "hey\nI have a question\nwhat is rain?"
-    assert len(patient.simulator.account.outbox.texts(1001)) == 1
+    assert len(patient.simulator.account.sent_log.texts(1001)) == 1
 
 
 async def test_what_comes_while_the_model_answers_is_one_next_turn(start: Start):
     world = await start(join_short_seconds=0.05)
-    world.simulator.model.behave(MODEL, first_token_seconds=2.0)
+    world.simulator.model.set_behaviour(MODEL, first_token_seconds=2.0)
     world.write("one")
     await world.until(lambda: len(world.simulator.calls) == 1)
     for words in ("two", "three", "four"):
@@ -143,6 +143,6 @@ async def test_eight_messages_over_the_limit_are_one_notice(start: Start):
         world.write(f"{number}")
     counted = await statuses(world)
     assert counted == [("answered", 1)] * 2 + [("rejected", 1)] * 8
-    texts = world.simulator.account.outbox.texts(1001)
+    texts = world.simulator.account.sent_log.texts(1001)
     assert len(texts) == 3
     assert len(world.simulator.calls) == 2

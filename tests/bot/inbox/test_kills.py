@@ -17,12 +17,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, text
 
-from bot.db.tables import Update
+from bot.db.tables import UpdateRow
 from common.postgres import Sessions
 from common.settings import DatabaseSettings
 from simulator.app import Simulator
 from simulator.model.answers import last_user_text
-from simulator.telegram.world import Person
+from simulator.telegram.world import SimUser
 from tests.bot.conftest import DATA_KEY, MODEL, eventually
 
 UPDATES = int(os.environ.get("STORM", "20"))
@@ -87,7 +87,9 @@ async def test_b1_after_kills_every_update_has_one_outcome_and_every_text_one_tu
     simulator: Simulator, database: DatabaseSettings, sessions: Sessions, tmp_path: Path
 ):
     chance = random.Random(7)
-    simulator.model.behave(MODEL, first_token_seconds=0.1, token_seconds=0.05, answer_words=16)
+    simulator.model.set_behaviour(
+        MODEL, first_token_seconds=0.1, token_seconds=0.05, answer_words=16
+    )
     # Each text a turn of its own, so that they can be counted; `make chaos` kills with joined ones.
     environment = bot_environment(simulator, database, JOIN_SHORT_SECONDS="0")
     bot = BotProcess(environment, tmp_path / "bot.log")
@@ -96,14 +98,16 @@ async def test_b1_after_kills_every_update_has_one_outcome_and_every_text_one_tu
 
     async def is_done() -> bool:
         async with sessions() as session:
-            settled = await session.scalar(select(func.count()).where(Update.outcome.is_not(None)))
+            settled = await session.scalar(
+                select(func.count()).where(UpdateRow.outcome.is_not(None))
+            )
         return settled == UPDATES and len(simulator.account.queue) == 0
 
     await eventually(is_done, seconds=300 + UPDATES)
     assert await bot.end(signal.SIGTERM) == 0
 
     async with sessions() as session:
-        outcomes = Counter((await session.scalars(select(Update.outcome))).all())
+        outcomes = Counter((await session.scalars(select(UpdateRow.outcome))).all())
         assert outcomes == {"turn": len(texts), "command": len(commands)}
         doubled = await session.execute(
             text(
@@ -140,7 +144,7 @@ async def storm(
         for number in range(kill * UPDATES // KILLS, (kill + 1) * UPDATES // KILLS):
             words = chance.choice(COMMANDS) if chance.random() < 0.2 else f"question {number}"
             (commands if words in COMMANDS else texts).append(words)
-            simulator.account.send_text(words, person=Person(id=chance.randint(1, CHATS)))
+            simulator.account.send_text(words, person=SimUser(id=chance.randint(1, CHATS)))
         # From just after the first poll to the middle of answers.
         calls = simulator.counters.llm_calls_started
         with suppress(TimeoutError):

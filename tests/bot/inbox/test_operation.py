@@ -21,10 +21,10 @@ from sqlalchemy import event, text
 
 from bot.app import App
 from bot.inbox.http import (
-    LARGEST_BODY_BYTES,
+    MAX_BODY_BYTES,
     SECRET_HEADER,
-    Receiver,
-    Webhook,
+    WebhookConfig,
+    WebhookHandler,
 )
 from bot.sections import Settings
 from common.errors import StartupError
@@ -34,7 +34,7 @@ from common.version import VERSION
 from embedded.postgres import EmbeddedPostgres
 from simulator.app import Simulator
 from simulator.telegram.faults import TelegramFault
-from simulator.telegram.world import Person
+from simulator.telegram.world import SimUser
 from tests.bot.conftest import MODEL, Start, World, eventually, make_settings
 from tests.bot.constants import SECRET_TEXT
 from tests.bot.inbox.test_kills import BotProcess, bot_environment
@@ -108,7 +108,7 @@ async def test_b6_what_is_no_update_is_refused_and_nothing_is_stored(hooked: Wor
     assert await post(hooked, b'{"message": {}}') == 400
     assert await post(hooked, b'{"update_id": true}') == 400
     assert await post(hooked, b"[" * 100_000) == 400
-    assert await post(hooked, BytesIO(b"x" * (LARGEST_BODY_BYTES + 1))) == 413
+    assert await post(hooked, BytesIO(b"x" * (MAX_BODY_BYTES + 1))) == 413
     assert await hooked.updates() == []
 
 
@@ -143,7 +143,7 @@ async def all_settled(world: World, count: int) -> bool:
 async def test_two_replicas_behind_one_webhook_share_the_inbox(start: Start):
     settings = {"telegram_webhook_url": HOOK, "telegram_webhook_secret": SECRET}
     replicas = [await start(**settings), await start(**settings)]
-    replicas[0].simulator.model.behave(MODEL, first_token_seconds=0.05)
+    replicas[0].simulator.model.set_behaviour(MODEL, first_token_seconds=0.05)
     for number in range(30):
         status = await post(
             replicas[number % 2], text_update(number + 1, f"{number}", person=number % 3 + 1)
@@ -165,7 +165,7 @@ async def test_two_replicas_behind_one_webhook_share_the_inbox(start: Start):
 async def test_stop_reaches_a_turn_that_another_replica_runs(start: Start):
     settings = {"telegram_webhook_url": HOOK, "telegram_webhook_secret": SECRET}
     one, two = await start(**settings), await start(**settings)
-    one.simulator.model.behave(MODEL, answer="word " * 400, token_seconds=0.05)
+    one.simulator.model.set_behaviour(MODEL, answer="word " * 400, token_seconds=0.05)
     await post(one, text_update(1))
     await one.until(lambda: len(one.simulator.calls) == 1)
 
@@ -197,8 +197,8 @@ class _Request:
 def test_b6_only_trusted_hops_say_where_a_request_comes_from(
     *, hops: int, remote: str, forwarded: tuple[str, ...], accepted: bool
 ):
-    receiver = Receiver(
-        Webhook("/", b"x", networks_only=True, trusted_hops=hops), inbox=lambda: None
+    receiver = WebhookHandler(
+        WebhookConfig("/", b"x", networks_only=True, trusted_hops=hops), inbox=lambda: None
     )
     assert receiver._is_from_telegram(_Request(remote, *forwarded)) is accepted  # type: ignore[arg-type] # the two attributes it reads
 
@@ -365,8 +365,8 @@ async def test_a_turn_costs_at_most_six_statements(start: Start):
     statements: list[str] = []
     listen = world.app.engine.sync_engine
     event.listen(listen, "before_cursor_execute", lambda *given: statements.append(given[2]))
-    claims, rows, together = (
-        world.app.leases._run, world.app.statements.rows, world.app.statements.together
+    claims, rows, write_batch = (
+        world.app.chat_locks._run, world.app.statements.rows, world.app.statements.write_batch
     )  # fmt: skip
 
     async def counted_claims(query: str, *arguments: object) -> list[Any]:
@@ -380,11 +380,11 @@ async def test_a_turn_costs_at_most_six_statements(start: Start):
 
     async def counted_together(name: str, calls: list[Any]) -> list[Any]:
         statements.extend([name] * len(calls))
-        return await together(name, calls)
+        return await write_batch(name, calls)
 
-    world.app.leases._run = counted_claims  # type: ignore[method-assign] # counts what goes to the lanes' connection
+    world.app.chat_locks._run = counted_claims  # type: ignore[method-assign] # counts what goes to the lanes' connection
     world.app.statements.rows = counted_rows  # type: ignore[method-assign] # the same
-    world.app.statements.together = counted_together  # type: ignore[method-assign] # the same
+    world.app.statements.write_batch = counted_together  # type: ignore[method-assign] # the same
     for number in range(10):
         await world.ask(f"question {number}")
     await world.settled()
@@ -483,14 +483,14 @@ async def test_a_webhook_that_telegram_refuses_ends_in_one_line(
 async def test_sigterm_lets_an_answer_finish_and_no_log_line_holds_the_token_a_text_or_an_id(
     simulator: Simulator, database: DatabaseSettings, tmp_path: Path
 ):
-    simulator.model.behave(MODEL, answer="word " * 40, token_seconds=0.03)
+    simulator.model.set_behaviour(MODEL, answer="word " * 40, token_seconds=0.03)
     for kind in ("drop", "html", "garbage"):
         simulator.telegram.faults.add(TelegramFault(kind=kind, method="sendMessage", times=1))
     log = tmp_path / "bot.log"
     environment = bot_environment(simulator, database, LOG_LEVEL="DEBUG", LOG_FORMAT="json")
     bot = BotProcess(environment, log)
     await bot.start()
-    simulator.account.send_text(SECRET_TEXT, person=Person(id=987_654_321))
+    simulator.account.send_text(SECRET_TEXT, person=SimUser(id=987_654_321))
     await simulator.wait_until(lambda: simulator.counters.messages_sent == 1, seconds=90)
     simulator.account.send_text("tell me")
     await simulator.wait_until(lambda: len(simulator.calls) == 2, seconds=90)
@@ -499,7 +499,7 @@ async def test_sigterm_lets_an_answer_finish_and_no_log_line_holds_the_token_a_t
     assert await bot.end(signal.SIGTERM) == 0
 
     assert time.monotonic() - began < 25
-    assert simulator.account.outbox.texts(1001) == [("word " * 40).strip()]
+    assert simulator.account.sent_log.texts(1001) == [("word " * 40).strip()]
     written = log.read_text()
     entries = [json.loads(line) for line in written.splitlines()]
     steps = ["bot is stopping", "poller stopped", "running turns ended", "lanes stopped",
@@ -517,11 +517,11 @@ async def test_b4_what_cannot_finish_in_time_is_ended_and_the_person_told(
     start: Start,
 ):
     world = await start()
-    world.simulator.model.behave(MODEL, answer="word " * 4000, token_seconds=0.05)
+    world.simulator.model.set_behaviour(MODEL, answer="word " * 4000, token_seconds=0.05)
     world.write("tell me")
     await world.until(lambda: world.simulator.counters.drafts_sent > 0)
 
-    assert await world.app.lanes.finish(0.2) == 0
+    assert await world.app.chat_workers.finish(0.2) == 0
 
     replies = await world.replies(2)
     assert "restarted" in replies[1]

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.inbox.parked import (
     PARKED,
-    Parked,
-    every,
+    ParkedUpdate,
+    list_parked,
     parse,
     retry,
 )
@@ -101,7 +101,7 @@ async def test_the_next_bot_answers_what_was_given_back_while_none_ran(
 
     [parked] = await retry(sessions, [update_id])
 
-    assert (parked.update_id, parked.attempts, parked.obstacle) == (update_id, 2, None)
+    assert (parked.update_id, parked.attempts, parked.not_retryable_reason) == (update_id, 2, None)
     async with running_bot(simulator, database, sessions) as world:
         await assert_answered_once(world)
 
@@ -195,7 +195,7 @@ async def test_an_id_of_two_bots_is_given_back_to_the_one_that_is_named(sessions
     [given] = await retry(sessions, [5, 5], bot_id=8)
 
     assert given.bot_id == 8
-    left = {(one.bot_id, one.update_id) for one in await every(sessions)}
+    left = {(one.bot_id, one.update_id) for one in await list_parked(sessions)}
     assert left == {(7, update_id) for update_id in (2, 3, 4, 5, 6)}
     with pytest.raises(StartupError, match="6: no parked update has this id"):
         await retry(sessions, [6], bot_id=8)
@@ -211,7 +211,7 @@ def test_what_is_no_id_is_refused(wrong: str, capsys: pytest.CaptureFixture[str]
 
 def test_a_parked_update_without_an_error_has_a_dash():
     when = datetime(2025, 3, 10, tzinfo=UTC)
-    line = Parked(7, 1, "message", when, 0, None, has_turn=False, has_payload=True).line()
+    line = ParkedUpdate(7, 1, "message", when, 0, None, has_turn=False, has_payload=True).line()
     assert line == "7\t1\tmessage\t2025-03-10T00:00:00+00:00\t0\t-\tcan be retried"
 
 

@@ -13,17 +13,17 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from bot.db.retry import persist
+from bot.db.retry import retry_write
 from bot.llm.completion import CallReport, Completion, Usage
-from bot.telegram.updates import Place
+from bot.telegram.updates import Chat
 from bot.turns.ledger import Ledger
-from bot.turns.question import Words
+from bot.turns.question import QuestionMessage
 from bot.turns.records import (
-    Ending,
+    ChatRef,
     OpenTurn,
     Question,
-    Room,
-    TakenError,
+    TurnOutcome,
+    UpdateConflictError,
 )
 from common.postgres import is_transient, transaction
 from common.vocabulary import ChatType, TurnStatus
@@ -41,7 +41,7 @@ from tests.bot.inbox.test_operation import (
 async def quiet(start: Start) -> World:
     """A bot that takes nothing from Telegram by itself, with its lanes asleep."""
     world = await start(telegram_webhook_url=HOOK, telegram_webhook_secret=SECRET)
-    world.app.lanes._is_taking = False
+    world.app.chat_workers._accepts_work = False
     return world
 
 
@@ -63,13 +63,13 @@ async def leave_behind(
     sealer = await world.sealer()
     question = Question(
         user_key=person.key, account_id=1001, sealer=sealer,
-        messages=(Words("hello"),),
+        messages=(QuestionMessage("hello"),),
         update_ids=(1,),
-        room=Room(world.vault.lookup("chat", 1001), 0, ChatType.PRIVATE),
+        chat_ref=ChatRef(world.vault.lookup("chat", 1001), 0, ChatType.PRIVATE),
         received_at=update.received_at, sent_at=datetime.now(UTC), language="en",
     )  # fmt: skip
     ledger = world.app.ledger
-    context = await world.app.history.context(person.key, sealer, question.room)
+    context = await world.app.history.load_context(person.key, sealer, question.chat_ref)
     turn = await ledger.open(question, context, model=MODEL)
     if answer:
         if fallback:
@@ -86,7 +86,7 @@ async def leave_behind(
 
 
 def resume(world: World) -> None:
-    world.app.lanes._is_taking = True
+    world.app.chat_workers._accepts_work = True
 
 
 async def test_a_call_without_an_outcome_is_never_repeated_and_the_person_is_told(quiet: World):
@@ -149,7 +149,7 @@ async def test_a_fallback_is_known_after_the_restart_too(quiet: World):
 
 async def test_a_turn_finished_before_the_kill_is_not_answered_again(quiet: World):
     turn = await leave_behind(quiet, answer="said already")
-    await quiet.app.ledger.finish(turn.id, [], Ending(TurnStatus.ANSWERED))
+    await quiet.app.ledger.finish(turn.id, [], TurnOutcome(TurnStatus.ANSWERED))
     resume(quiet)
 
     await eventually(lambda: all_settled(quiet, 1))
@@ -161,11 +161,11 @@ async def test_a_turn_finished_before_the_kill_is_not_answered_again(quiet: Worl
 async def test_a_turn_is_finished_once(quiet: World):
     turn = await leave_behind(quiet, answer="x")
     ledger = quiet.app.ledger
-    await ledger.finish(turn.id, [1], Ending(TurnStatus.ANSWERED))
-    await ledger.finish(turn.id, [1], Ending(TurnStatus.FAILED, reason="late"))
+    await ledger.finish(turn.id, [1], TurnOutcome(TurnStatus.ANSWERED))
+    await ledger.finish(turn.id, [1], TurnOutcome(TurnStatus.FAILED, reason="late"))
     [row] = await quiet.turns()
     assert (row.status, row.reason) == ("answered", None)
-    with pytest.raises(TakenError):
+    with pytest.raises(UpdateConflictError):
         await ledger.next_attempt(turn, outcome="timeout", report=CallReport(), model=MODEL)
 
 
@@ -173,8 +173,10 @@ async def test_an_update_in_a_turn_is_taken_by_no_other(quiet: World):
     turn = await leave_behind(quiet, answer=None)
     ledger: Ledger = quiet.app.ledger
     question = turn.question
-    context = await quiet.app.history.context(question.user_key, question.sealer, question.room)
-    with pytest.raises(TakenError):
+    context = await quiet.app.history.load_context(
+        question.user_key, question.sealer, question.chat_ref
+    )
+    with pytest.raises(UpdateConflictError):
         await ledger.open(question, context, model=MODEL)
     assert len(await quiet.turns()) == 1
 
@@ -208,7 +210,7 @@ async def test_a_turn_whose_delivery_always_fails_is_parked_and_finished(quiet: 
 
 
 async def test_a_replica_that_lost_its_locks_takes_them_again(world: World):
-    world.simulator.model.behave(MODEL, first_token_seconds=1.5)
+    world.simulator.model.set_behaviour(MODEL, first_token_seconds=1.5)
     world.write("hello")
     await world.until(lambda: len(world.simulator.calls) == 1)
     await world.rows(
@@ -255,7 +257,7 @@ async def test_a_write_is_repeated_while_the_database_is_transient():
             raise failures.pop()
         return "written"
 
-    assert await persist(write) == "written"
+    assert await retry_write(write) == "written"
 
 
 async def test_a_write_that_is_wrong_is_not_repeated():
@@ -266,7 +268,7 @@ async def test_a_write_that_is_wrong_is_not_repeated():
         raise dbapi_error("23505", IntegrityError)
 
     with pytest.raises(IntegrityError):
-        await persist(write)
+        await retry_write(write)
     assert len(tries) == 1
 
 
@@ -275,7 +277,7 @@ async def test_a_write_is_given_up_in_the_end():
         raise ConnectionResetError
 
     with pytest.raises(ConnectionResetError):
-        await persist(write, seconds=0.05)
+        await retry_write(write, seconds=0.05)
 
 
 def test_only_a_passing_trouble_counts_as_away():
@@ -286,5 +288,5 @@ def test_only_a_passing_trouble_counts_as_away():
 
 
 def test_a_place_knows_whether_it_is_private():
-    assert Place(1, 0, ChatType.PRIVATE).is_private
-    assert not Place(-1, 0, ChatType.GROUP).is_private
+    assert Chat(1, 0, ChatType.PRIVATE).is_private
+    assert not Chat(-1, 0, ChatType.GROUP).is_private

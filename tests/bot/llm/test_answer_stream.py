@@ -17,8 +17,8 @@ from bot.llm.completion import (
     ModelError,
     read_usage,
 )
-from bot.llm.errors import read_failure
-from bot.llm.stream import AnswerStream, Sign
+from bot.llm.errors import parse_failure
+from bot.llm.stream import AnswerStream, StreamProgress
 from bot.llm.thinking import shown_while_growing, split_thinking
 
 PAID = {"usage": {"prompt_tokens": 200, "completion_tokens": 2048, "cost": 0.02}, "choices": []}
@@ -36,7 +36,7 @@ def read(*chunks: Any, done: bool = True) -> tuple[AnswerStream, list[str]]:
     """An answer of these events, and what could be shown while it grew."""
     answer, shown = AnswerStream(), []
     for chunk in chunks:
-        if answer.read_line(f"data: {json.dumps(chunk)}") is Sign.TEXT:
+        if answer.read_line(f"data: {json.dumps(chunk)}") is StreamProgress.TEXT:
             shown.append(answer.shown)
         answer.read_line("")
     if done:
@@ -122,9 +122,9 @@ def test_details_of_reasoning_and_comments_are_signs_of_life() -> None:
     answer = AnswerStream()
     details = delta(reasoning_details=[{"type": "reasoning.text", "text": "secret"}])
 
-    assert answer.read_line(": PROCESSING") is Sign.ALIVE
-    assert answer.read_line(f"data: {json.dumps(details)}") is Sign.ALIVE
-    assert answer.read_line("event: message") is Sign.NOTHING
+    assert answer.read_line(": PROCESSING") is StreamProgress.ALIVE
+    assert answer.read_line(f"data: {json.dumps(details)}") is StreamProgress.ALIVE
+    assert answer.read_line("event: message") is StreamProgress.NOTHING
 
 
 def test_a_character_split_over_two_chunks_is_joined() -> None:
@@ -341,25 +341,25 @@ def test_a_count_that_no_sum_could_hold_is_unknown() -> None:
 def test_a_refusal_with_usage_and_without_a_cost_is_unpriced() -> None:
     answer = AnswerStream()
     answer.has_left = True
-    answer.fail(read_failure({"error": {"message": "no"}}, status=400))
+    answer.fail(parse_failure({"error": {"message": "no"}}, status=400))
     assert not answer.report().is_unpriced
 
-    answer.fail(read_failure({"error": "no", "usage": {"prompt_tokens": 5}}, status=400))
+    answer.fail(parse_failure({"error": "no", "usage": {"prompt_tokens": 5}}, status=400))
     assert answer.report().is_unpriced
 
-    answer.fail(read_failure({"error": "no", "usage": {"cost": 0.01}}, status=400))
+    answer.fail(parse_failure({"error": "no", "usage": {"cost": 0.01}}, status=400))
     assert answer.report().usage.cost_usd == Decimal("0.01")
 
 
 def test_the_key_is_not_repeated() -> None:
     answer = AnswerStream("sk-secret")
-    answer.fail(read_failure({"error": {"message": "bad key sk-secret"}}, status=401))
+    answer.fail(parse_failure({"error": {"message": "bad key sk-secret"}}, status=401))
     assert answer.report().provider_message == "bad key [key]"
 
 
 @pytest.mark.parametrize("value", [{"a": 1}, 5, "x" * 65, "two words", None])
 def test_a_code_that_is_none_is_not_kept(value: Any) -> None:
-    failure = read_failure({"error": {"code": value, "message": "no"}}, status=500)
+    failure = parse_failure({"error": {"code": value, "message": "no"}}, status=500)
     assert failure.code == ("5" if value == 5 else None)
 
 
@@ -379,11 +379,11 @@ Stated = tuple[dict[str, str], dict[str, Any]]
 def test_when_to_come_back_is_read(state: Callable[[datetime], Stated]) -> None:
     headers, metadata = state(datetime.now(UTC) + timedelta(seconds=600))
     error = {"error": {"message": "slow down", "metadata": {"headers": metadata}}}
-    seconds = read_failure(error, status=429, headers=headers).retry_after
+    seconds = parse_failure(error, status=429, headers=headers).retry_after
     assert seconds is not None
     assert 500 <= seconds <= 600
 
 
 @pytest.mark.parametrize("stated", ["", "soon", "nan", "inf", "-5", "Thu, 99 Foo"])
 def test_a_time_that_is_none_is_unknown(stated: str) -> None:
-    assert read_failure({}, status=429, headers={"retry-after": stated}).retry_after is None
+    assert parse_failure({}, status=429, headers={"retry-after": stated}).retry_after is None

@@ -55,7 +55,7 @@ async def stored(world: World) -> list[str]:
         " FROM messages JOIN users ON key = user_key ORDER BY messages.created_at"
     )
     return [
-        world.vault.person(row.wrapped_key, row.telegram_hmac).open_text(
+        world.vault.user_sealer(row.wrapped_key, row.telegram_hmac).open_text(
             row.content, bindings.text(row.id, row.dialog_id)
         )
         for row in rows
@@ -73,7 +73,7 @@ async def test_thinking_is_in_no_answer_no_preview_and_no_history(
 
     await world.ask("and now?")
     await world.settled()
-    shown = [record.text or "" for record in world.simulator.account.outbox.records()]
+    shown = [record.text or "" for record in world.simulator.account.sent_log.records()]
     assert not any("secret" in one or "think" in one for one in shown)
     assert "secret" not in json.dumps(bodies)
     assert await stored(world) == [
@@ -90,7 +90,7 @@ async def test_thinking_without_an_end_is_folded_and_not_in_the_history(
 
     assert await world.ask("one and one?") == "one and one is two"
 
-    [sent] = world.simulator.account.outbox.records(kind="message")
+    [sent] = world.simulator.account.sent_log.records(kind="message")
     assert [entity["type"] for entity in sent.entities or []] == ["expandable_blockquote"]
     turn = await one_turn(world)
     assert (turn.status, turn.answer_parts) == ("answered", 1)
@@ -115,7 +115,7 @@ async def test_done_without_a_finish_reason_is_a_whole_answer(world: World):
 
     turn = await one_turn(world)
     assert (turn.status, turn.reason) == ("answered", None)
-    assert len(world.simulator.account.outbox.texts(1001)) == 1
+    assert len(world.simulator.account.sent_log.texts(1001)) == 1
 
 
 async def test_a_refusal_is_shown_and_recorded(world: World):
@@ -131,7 +131,7 @@ async def test_a_refusal_is_shown_and_recorded(world: World):
 
 @pytest.mark.parametrize("kind", ["whole", "parts"])
 async def test_an_answer_in_another_shape_is_read(world: World, kind: Any):
-    world.simulator.model.behave(MODEL, answer="one two three")
+    world.simulator.model.set_behaviour(MODEL, answer="one two three")
     world.simulator.model.faults.add(ModelFault(kind=kind))
 
     assert await world.ask("count") == "one two three"
@@ -169,7 +169,7 @@ async def test_a_sign_of_life_is_no_silence(start: Start, sign: str):
 
 async def test_silence_after_a_sign_of_life_is_a_timeout(start: Start):
     world = await start(llm_first_token_seconds=1)
-    world.simulator.model.behave(FALLBACK, answer="from the fallback")
+    world.simulator.model.set_behaviour(FALLBACK, answer="from the fallback")
     answers_with(world.simulator, [": PROCESSING", "", "data: x"], line_seconds=3, model=MODEL)
 
     assert await world.ask("hello") == "from the fallback"
@@ -197,14 +197,14 @@ async def test_a_model_that_was_seen_thinking_has_room_after_a_restart_too(start
 
     second = await start()
 
-    assert second.app.model.most_tokens(MODEL) == 2048 + 4096
-    assert second.app.model.most_tokens(FALLBACK) == 2048
+    assert second.app.model.max_answer_tokens(MODEL) == 2048 + 4096
+    assert second.app.model.max_answer_tokens(FALLBACK) == 2048
 
 
 async def test_a_refused_parameter_is_left_out_at_once_and_remembered(start: Start):
     world = await start(llm_temperature=0.5, llm_attempts=1, llm_fallback_model=None)
     seen = watched(world)
-    world.simulator.model.behave(MODEL, refuses=("max_tokens", "temperature"))
+    world.simulator.model.set_behaviour(MODEL, refuses=("max_tokens", "temperature"))
 
     await world.ask("hello")
     await world.ask("again")
@@ -347,7 +347,7 @@ async def test_a_wish_for_more_history_than_allowed_is_not_granted(start: Start)
 
 async def test_the_history_is_bounded_by_tokens(start: Start):
     world = await start(max_history_tokens=30)
-    world.simulator.model.behave(MODEL, answer="a" * 25)
+    world.simulator.model.set_behaviour(MODEL, answer="a" * 25)
     seen = watched(world)
     for words in ("1" * 5, "2" * 5, "3" * 5, "4" * 5):
         await world.ask(words)

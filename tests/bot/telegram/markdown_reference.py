@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from bot.formatting.render import Part
+from bot.formatting.render import MessagePart
 
 _parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 _COMMENT = re.compile("<!--.*?-->", re.DOTALL)
@@ -81,7 +81,7 @@ def first_lost(wanted: Sequence[str], text: str) -> str | None:
     return None
 
 
-def check_whole(markdown: str, parts: Sequence[Part]) -> None:
+def check_whole(markdown: str, parts: Sequence[MessagePart]) -> None:
     """No letter is lost, code is verbatim, links keep their target."""
     wanted = reference_of(markdown)
     text = "\n".join(part.text for part in parts)

@@ -7,7 +7,7 @@ from tests.bot.constants import SECRET_TEXT, SENT_AT
 
 
 async def test_a_text_is_answered_and_recorded_as_one_finished_turn(world: World):
-    world.simulator.model.behave(MODEL, answer="Hello, *Ada*!")
+    world.simulator.model.set_behaviour(MODEL, answer="Hello, *Ada*!")
 
     reply = await world.ask("Good morning")
 
@@ -30,7 +30,7 @@ async def test_a_text_is_answered_and_recorded_as_one_finished_turn(world: World
 
 async def test_an_answer_at_its_length_limit_says_so_and_can_be_continued(start: Start):
     world = await start(llm_max_tokens=3)
-    world.simulator.model.behave(MODEL, answer="one two three four five")
+    world.simulator.model.set_behaviour(MODEL, answer="one two three four five")
 
     replies = [await world.ask("count"), *(await world.replies(2))[1:]]
 
@@ -45,7 +45,7 @@ async def test_an_answer_at_its_length_limit_says_so_and_can_be_continued(start:
 
 
 async def test_a_preview_appears_in_the_topic_of_its_answer(world: World):
-    world.simulator.model.behave(MODEL, answer="word " * 20, token_seconds=0.05)
+    world.simulator.model.set_behaviour(MODEL, answer="word " * 20, token_seconds=0.05)
     world.simulator.account.queue.put(
         {
             "message": {
@@ -58,14 +58,14 @@ async def test_a_preview_appears_in_the_topic_of_its_answer(world: World):
     )  # fmt: skip
     await world.settled()
 
-    outbox = world.simulator.account.outbox
-    drafts, answers = outbox.records(kind="draft"), outbox.records(kind="message")
+    sent_log = world.simulator.account.sent_log
+    drafts, answers = sent_log.records(kind="draft"), sent_log.records(kind="message")
     assert drafts
     assert {sent.thread_id for sent in (*drafts, *answers)} == {7}
 
 
 async def test_the_history_goes_with_the_next_question(world: World):
-    world.simulator.model.behave(MODEL, answer="Paris")
+    world.simulator.model.set_behaviour(MODEL, answer="Paris")
     await world.ask("Capital of France?")
 
     await world.ask("And its river?")
@@ -83,11 +83,13 @@ async def test_texts_are_unreadable_without_the_data_key(world: World):
 
 
 async def test_an_answer_keeps_its_links_and_shows_no_page(world: World):
-    world.simulator.model.behave(MODEL, answer="See [the docs](https://docs.example/a) or <b>.")
+    world.simulator.model.set_behaviour(
+        MODEL, answer="See [the docs](https://docs.example/a) or <b>."
+    )
 
     assert await world.ask("where?") == "See the docs or <b>."
 
-    [sent] = world.simulator.account.outbox.records(kind="message")
+    [sent] = world.simulator.account.sent_log.records(kind="message")
     assert sent.has_preview is None
     assert sent.entities == [
         {"type": "text_link", "offset": 4, "length": 8, "url": "https://docs.example/a"}
@@ -101,7 +103,7 @@ async def test_system_shows_what_was_set_verbatim_and_copyable(world: World):
     reply = await world.ask("/system")
 
     assert reply == f"Your instruction:\n\n{instruction}"
-    sent = world.simulator.account.outbox.records(kind="message")[-1]
+    sent = world.simulator.account.sent_log.records(kind="message")[-1]
     [entity] = sent.entities
     assert entity["type"] == "pre"
     assert reply[entity["offset"] : entity["offset"] + entity["length"]] == instruction

@@ -80,7 +80,7 @@ async def test_b2_a_replay_of_a_settled_update_is_dropped_and_counted(world: Wor
 
 async def test_b3_each_chat_keeps_its_order_and_a_slow_chat_delays_no_other(start: Start):
     world = await start(llm_first_token_seconds=200, llm_timeout_seconds=200)
-    world.simulator.model.behave(
+    world.simulator.model.set_behaviour(
         MODEL, first_token_seconds=0.01, first_token_jitter_seconds=0.05, answer_words=3
     )
     # It answers nothing at all until it is stopped, however long the others take.
@@ -91,10 +91,10 @@ async def test_b3_each_chat_keeps_its_order_and_a_slow_chat_delays_no_other(star
     for number in range(MESSAGES):
         for chat in range(1, CHATS + 1):
             world.write(f"{number}", person=chat)
-    outbox = world.simulator.account.outbox
-    await world.until(lambda: len(outbox.records(kind="message")) >= CHATS * MESSAGES, seconds=60)
+    sent_log = world.simulator.account.sent_log
+    await world.until(lambda: len(sent_log.records(kind="message")) >= CHATS * MESSAGES, seconds=60)
 
-    assert outbox.texts(999) == []
+    assert sent_log.texts(999) == []
     world.write("/stop", person=999)
     await world.settled(seconds=60)
     by_person: dict[int, list[Any]] = defaultdict(list)
@@ -123,7 +123,7 @@ async def test_b5_telegrams_own_limits_are_never_hit(start: Start):
         telegram_group_messages_per_minute=20,
     )
     world.simulator.telegram.flood.limits = REALISTIC_LIMITS
-    world.simulator.model.behave(MODEL, answer="line\n" * 1200)
+    world.simulator.model.set_behaviour(MODEL, answer="line\n" * 1200)
     world.write("long", person=1)
     for person in range(2, 12):
         world.write("hi", person=person)
@@ -247,7 +247,7 @@ async def test_b7_a_group_hears_nothing_of_a_parked_update_that_was_not_for_the_
     world = await start(max_update_attempts=2)
     name = world.simulator.account.username
     await world.ask("hello")
-    world.app.desk._dispatcher.feed_update = breaks_down  # type: ignore[method-assign,assignment] # a bug on purpose
+    world.app.processor._dispatcher.feed_update = breaks_down  # type: ignore[method-assign,assignment] # a bug on purpose
     chat = group()
 
     world.write("between us", chat=chat)
@@ -285,14 +285,14 @@ async def test_b8_an_oddity_of_the_transport_is_retried_until_the_answer_arrives
 
 
 async def test_an_answer_whose_markup_is_refused_goes_out_plain(world: World):
-    world.simulator.model.behave(MODEL, answer="some **bold** words")
+    world.simulator.model.set_behaviour(MODEL, answer="some **bold** words")
     telegram_fails(
         world, "error", method="sendMessage", status=400, times=1,
         description="Bad Request: can't parse entities: oops",
     )  # fmt: skip
 
     assert await world.ask("hello") == "some bold words"
-    [sent] = world.simulator.account.outbox.records(kind="message")
+    [sent] = world.simulator.account.sent_log.records(kind="message")
     assert sent.entities == []
 
 
@@ -337,7 +337,7 @@ async def test_b9_a_server_that_does_not_hold_a_poll_is_asked_after_a_pause(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ):
     # The simulator then answers every poll at once.
-    monkeypatch.setattr("simulator.telegram.server.LONGEST_POLL_SECONDS", 0)
+    monkeypatch.setattr("simulator.telegram.server.MAX_POLL_SECONDS", 0)
     world = await start()
     polls = world.simulator.counters.methods
     before = polls.get("getupdates", 0)
@@ -385,7 +385,7 @@ FAILURES: tuple[tuple[dict[str, Any], str], ...] = (
 async def test_the_fallback_answers_when_the_primary_fails(start: Start):
     # As long as a healthy fallback may need on a busy machine.
     world = await start(llm_first_token_seconds=3)
-    world.simulator.model.behave(FALLBACK, answer="from the fallback")
+    world.simulator.model.set_behaviour(FALLBACK, answer="from the fallback")
     for person, (fault, cause) in enumerate(FAILURES, start=1):
         world.simulator.model.faults.clear()
         model_fails(world, **fault)
@@ -430,7 +430,7 @@ async def test_a_short_pause_is_waited_out_and_the_same_model_asked_again(start:
 
 
 async def test_an_answer_that_a_filter_broke_off_is_incomplete(world: World):
-    world.simulator.model.behave(MODEL, answer="one two", finish_reason="content_filter")
+    world.simulator.model.set_behaviour(MODEL, answer="one two", finish_reason="content_filter")
 
     await world.ask("count")
 
@@ -456,7 +456,7 @@ async def test_when_every_model_fails_the_person_is_told_in_their_language(world
 async def test_m1_a_stream_cut_after_some_text_is_kept_as_incomplete_and_the_user_told(
     world: World,
 ):
-    world.simulator.model.behave(MODEL, answer="one two three four five six")
+    world.simulator.model.set_behaviour(MODEL, answer="one two three four five six")
     model_fails(world, "cut", after_chunks=3)
 
     replies = [await world.ask("count")]
@@ -471,7 +471,7 @@ async def test_m1_a_stream_cut_after_some_text_is_kept_as_incomplete_and_the_use
 
 async def test_m2_a_total_deadline_holds_under_a_drip(start: Start):
     world = await start(llm_timeout_seconds=3)
-    world.simulator.model.behave(MODEL, answer="word " * 500)
+    world.simulator.model.set_behaviour(MODEL, answer="word " * 500)
     model_fails(world, "drip", seconds=0.3, after_chunks=0)
 
     await world.ask("hello")
@@ -505,14 +505,14 @@ async def test_m3_no_fault_leaves_a_turn_unfinished(start: Start):
 
 
 async def test_unknown_cost_is_null_and_never_zero(world: World):
-    world.simulator.model.behave(MODEL, usage="none")
+    world.simulator.model.set_behaviour(MODEL, usage="none")
     await world.ask("hello")
     turn = await only_turn(world)
     assert (turn.cost_usd, turn.prompt_tokens) == (None, None)
 
 
 async def test_a_turn_in_a_group_is_stopped_by_nobodys_private_stop(world: World):
-    world.simulator.model.behave(MODEL, answer="word " * 20, token_seconds=0.02)
+    world.simulator.model.set_behaviour(MODEL, answer="word " * 20, token_seconds=0.02)
     name = world.simulator.account.username
     world.write(f"@{name} tell", chat=group(), person=5)
     world.write("/stop", person=5)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from bot.telegram.send_limits import Pace
+from bot.telegram.send_limits import SendRateLimiter
 from simulator.telegram.faults import TelegramFault
 from tests.bot.conftest import MODEL, Start, World, group
 
@@ -41,7 +41,7 @@ def limit(world: World, chat_id: int, seconds: int, *, method: str = "sendMessag
 
 
 def answered_at(world: World, chat_id: int) -> float:
-    return world.simulator.account.outbox.records(chat_id=chat_id, kind="message")[0].at
+    return world.simulator.account.sent_log.records(chat_id=chat_id, kind="message")[0].at
 
 
 async def test_b5_a_429_of_a_group_pauses_that_group_alone(world: World, struck: list[float]):
@@ -52,12 +52,12 @@ async def test_b5_a_429_of_a_group_pauses_that_group_alone(world: World, struck:
 
     asked = time.time()
     await world.ask("hello", person=7, chat=7)
-    usual = time.time() - asked
-    waiting = world.simulator.account.outbox.texts(chat.id)
+    default_behaviour = time.time() - asked
+    waiting = world.simulator.account.sent_log.texts(chat.id)
     await world.settled()
 
     assert waiting == []
-    assert usual < 10
+    assert default_behaviour < 10
     assert answered_at(world, chat.id) >= struck[0] + 14.9
     flood = {turn.chat_type: turn.flood_wait_ms for turn in await world.turns()}
     assert flood["supergroup"] >= 14_900
@@ -66,7 +66,7 @@ async def test_b5_a_429_of_a_group_pauses_that_group_alone(world: World, struck:
 
 async def test_b5_a_429_of_a_draft_pauses_its_chat_alone(world: World, struck: list[float]):
     limit(world, 1, 3, method="sendMessageDraft")
-    world.simulator.model.behave(MODEL, answer="word " * 20, token_seconds=0.02)
+    world.simulator.model.set_behaviour(MODEL, answer="word " * 20, token_seconds=0.02)
     world.write("one", person=1)
     await world.until(lambda: struck)
 
@@ -96,7 +96,7 @@ async def test_b5_all_pause_when_several_chats_are_limited_together(
 
 async def test_the_bots_own_pacing_is_no_flood_wait(start: Start):
     world = await start(telegram_chat_interval_seconds=1.0)
-    world.simulator.model.behave(MODEL, answer="line\n" * 2000)
+    world.simulator.model.set_behaviour(MODEL, answer="line\n" * 2000)
     world.write("long")
     await world.settled()
 
@@ -111,11 +111,11 @@ async def test_the_bots_own_pacing_is_no_flood_wait(start: Start):
 
 
 async def test_sends_to_one_chat_keep_their_order():
-    pace = Pace(per_second=1000, chat_interval_seconds=0.02, group_per_minute=1000)
+    pace = SendRateLimiter(per_second=1000, chat_interval_seconds=0.02, group_per_minute=1000)
     done: list[int] = []
 
     async def send(number: int) -> None:
-        await pace.turn(-5, is_group=True)
+        await pace.acquire(-5, is_group=True)
         done.append(number)
 
     pace.pause(-5, 0.2)

@@ -8,7 +8,7 @@ import orjson
 
 from bot.telegram.quoting import MAX_QUOTED_CHARS
 from common import bindings
-from simulator.telegram.world import Person
+from simulator.telegram.world import SimUser
 from tests.bot.conftest import Start, World, group
 
 PHOTO = [{"file_id": "f", "file_unique_id": "u", "width": 1, "height": 1}]
@@ -51,7 +51,7 @@ async def test_what_a_message_replies_to_reaches_the_model_as_somebody_elses_wor
 
 async def test_a_reply_to_the_bot_says_who_wrote_it(world: World):
     await world.ask("hello")
-    answer = world.simulator.account.outbox.records(kind="message")[0]
+    answer = world.simulator.account.sent_log.records(kind="message")[0]
     world.write("why?", reply_to_message_id=answer.message_id)
     await world.replies(2)
 
@@ -102,7 +102,7 @@ async def test_a_forward_is_answered_and_its_author_is_told(world: World):
             world,
             "/forget me not",
             more={"forward_origin": origin},
-            person=Person(id=100 + number),
+            person=SimUser(id=100 + number),
         )
         assert said in question
         assert MARK in question
@@ -124,7 +124,7 @@ async def test_the_caption_of_a_photo_is_answered_with_a_word_that_it_was_not_se
     world.simulator.account.send_content("photo", PHOTO, more={"caption": "what is this?"})
     _, notice = await world.replies(2)
 
-    assert "cannot see pictures" in notice
+    assert "cannot see images" in notice
     question = world.simulator.calls[-1].question
     assert question.startswith("[The message carries a photo, which you cannot see.]")
     assert question.endswith("what is this?")
@@ -150,9 +150,9 @@ async def test_the_export_hands_out_a_persons_own_words_alone(world: World):
         more={"forward_origin": {"type": "user", "date": 1, "sender_user": OTHER}},
     )
     world.write("/export")
-    outbox = world.simulator.account.outbox
-    await world.until(lambda: outbox.records(kind="document"))
-    stored = outbox.file(outbox.records(kind="document")[0].file_id or "")
+    sent_log = world.simulator.account.sent_log
+    await world.until(lambda: sent_log.records(kind="document"))
+    stored = sent_log.file(sent_log.records(kind="document")[0].file_id or "")
     assert stored is not None
     exported = orjson.loads(stored.content)
     own = [message["text"] for message in exported["messages"] if message["role"] == "user"]
@@ -194,7 +194,7 @@ async def test_what_cannot_be_parsed_beside_the_point_does_not_park_the_text(wor
     ]
     for number, more in enumerate(oddities, start=1):
         # Some state the person and the chat themselves.
-        person = Person() if {"from", "chat"} & more.keys() else Person(id=100 + number)
+        person = SimUser() if {"from", "chat"} & more.keys() else SimUser(id=100 + number)
         question = await asked(world, "my question", more=more, person=person)
         assert "my question" in question
         assert [update.outcome for update in await world.settled()] == ["turn"] * number

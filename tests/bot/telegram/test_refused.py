@@ -33,7 +33,7 @@ async def ask_in_turn(world: World, count: int) -> None:
 
 
 async def test_what_a_topic_does_not_take_goes_to_the_general_one(world: World):
-    world.simulator.model.behave(MODEL, answer="a paragraph. " * 700)
+    world.simulator.model.set_behaviour(MODEL, answer="a paragraph. " * 700)
     descriptions = (
         "Bad Request: TOPIC_CLOSED",
         "Bad Request: TOPIC_DELETED",
@@ -44,7 +44,7 @@ async def test_what_a_topic_does_not_take_goes_to_the_general_one(world: World):
         ask_group(world, thread_id=10 + number)
         await world.settled()
 
-        sent = world.simulator.account.outbox.records(chat_id=GROUP, kind="message")
+        sent = world.simulator.account.sent_log.records(chat_id=GROUP, kind="message")
 
         assert len(sent) == 3 * number, description
         assert {message.thread_id for message in sent} == {None}
@@ -61,11 +61,11 @@ async def test_an_answer_whose_preview_cannot_be_edited_is_a_new_message(
 ):
     world = await start(group_preview_seconds=1.0)
     refuse(world, description, method="editMessageText")
-    world.simulator.model.behave(MODEL, answer="word " * 60, token_seconds=0.05)
+    world.simulator.model.set_behaviour(MODEL, answer="word " * 60, token_seconds=0.05)
     ask_group(world)
     await world.settled()
 
-    texts = world.simulator.account.outbox.texts(GROUP)
+    texts = world.simulator.account.sent_log.texts(GROUP)
 
     assert len(texts) == 2
     assert texts[1] == ("word " * 60).strip()
@@ -76,11 +76,11 @@ async def test_an_answer_whose_preview_cannot_be_edited_is_a_new_message(
 async def test_what_is_too_long_for_telegram_goes_out_in_shorter_parts(world: World):
     refuse(world, "Bad Request: message is too long", times=1)
     answer = "\n".join(f"line {number} of **the** answer" for number in range(60))
-    world.simulator.model.behave(MODEL, answer=answer)
+    world.simulator.model.set_behaviour(MODEL, answer=answer)
     world.write("tell")
     await world.settled()
 
-    texts = world.simulator.account.outbox.texts(1001)
+    texts = world.simulator.account.sent_log.texts(1001)
 
     assert len(texts) > 1
     assert "\n".join(texts) == answer.replace("**", "")
@@ -102,7 +102,7 @@ async def test_whose_group_takes_no_message_is_told_in_private(world: World, des
         ask_group(world, language="ru")
         await world.settled()
 
-    [told] = world.simulator.account.outbox.texts(1001)
+    [told] = world.simulator.account.sent_log.texts(1001)
 
     assert "отправить ответ в группу" in told
     turns = await world.turns()
@@ -183,7 +183,7 @@ async def test_drafts_that_are_refused_once_become_edits(
 ):
     world = await start(group_preview_seconds=1.0)
     refuse(world, description, method="sendMessageDraft", status=status)
-    world.simulator.model.behave(MODEL, answer="word " * 60, token_seconds=0.05)
+    world.simulator.model.set_behaviour(MODEL, answer="word " * 60, token_seconds=0.05)
 
     for _ in range(2):
         world.write("tell")
@@ -191,22 +191,22 @@ async def test_drafts_that_are_refused_once_become_edits(
 
     counters = world.simulator.counters
     assert counters.methods["sendmessagedraft"] == 1
-    outbox = world.simulator.account.outbox
-    assert outbox.texts(1001) != []
-    assert len(outbox.texts(1001)) == 2
-    assert len(outbox.records(chat_id=1001, kind="edit")) >= 4
-    assert outbox.records(chat_id=1001, kind="edit")[-1].text == ("word " * 60).strip()
+    sent_log = world.simulator.account.sent_log
+    assert sent_log.texts(1001) != []
+    assert len(sent_log.texts(1001)) == 2
+    assert len(sent_log.records(chat_id=1001, kind="edit")) >= 4
+    assert sent_log.records(chat_id=1001, kind="edit")[-1].text == ("word " * 60).strip()
 
 
 async def test_an_edit_that_would_change_nothing_is_not_sent(start: Start):
     world = await start(group_preview_seconds=1.0)
-    world.simulator.model.behave(MODEL, answer="Hello")
+    world.simulator.model.set_behaviour(MODEL, answer="Hello")
     # The text is there at once, its end comes seconds later.
     world.simulator.model.faults.add(ModelFault(kind="drip", seconds=1.5, after_chunks=2))
     ask_group(world)
     await world.settled()
 
-    assert world.simulator.account.outbox.texts(GROUP) == ["Hello"]
+    assert world.simulator.account.sent_log.texts(GROUP) == ["Hello"]
     assert "editmessagetext" not in world.simulator.counters.methods
 
 
@@ -214,20 +214,20 @@ async def test_an_edit_that_would_change_nothing_is_not_sent(start: Start):
 async def test_a_long_answer_stays_visible_while_it_grows(start: Start, chat: int):
     world = await start(edit_seconds=1.0, draft_seconds=0.2, llm_max_tokens=9000)
     answer = "\n\n".join(f"Paragraph {number}. " + "word " * 60 for number in range(40))
-    world.simulator.model.behave(MODEL, answer=answer, token_seconds=0.003)
+    world.simulator.model.set_behaviour(MODEL, answer=answer, token_seconds=0.003)
     if chat == GROUP:
         ask_group(world)
     else:
         world.write("tell")
     await eventually(lambda: has_call_under_way(world))
-    outbox = world.simulator.account.outbox
-    await world.until(lambda: len(outbox.records(chat_id=chat, kind="message")) >= 2)
+    sent_log = world.simulator.account.sent_log
+    await world.until(lambda: len(sent_log.records(chat_id=chat, kind="message")) >= 2)
     still_running = (await world.turns())[0].status == "pending"
     await world.settled()
 
     assert still_running, "the first parts are messages before the answer ends"
     texts: dict[int | None, str] = {}
-    for record in outbox.records(chat_id=chat):
+    for record in sent_log.records(chat_id=chat):
         if record.kind in ("message", "edit"):
             texts[record.message_id] = record.text or ""
     assert "".join("".join(texts.values()).split()) == "".join(answer.split())

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.formatting.render import (
-    Part,
+    MessagePart,
     render,
-    units,
+    utf16_length,
     without_entities,
 )
 from tests.bot.telegram.markdown_reference import check_whole
@@ -41,20 +41,20 @@ def marked(markdown: str) -> list[tuple[str, str]]:
     return [(entity.type, entity.extract_from(part.text)) for entity in part.entities]
 
 
-def check_parts(parts: list[Part], *, limit: int = 4096) -> None:
+def check_parts(parts: list[MessagePart], *, limit: int = 4096) -> None:
     for part in parts:
         assert part.text.strip()
-        assert units(part.text) <= limit
+        assert utf16_length(part.text) <= limit
         assert len(part.entities) < 100
         starts_inside_a_pair = {
-            units(part.text[:position]) + 1
+            utf16_length(part.text[:position]) + 1
             for position, character in enumerate(part.text)
             if ord(character) > 0xFFFF
         }
         code = [entity for entity in part.entities if entity.type in ("code", "pre")]
         for entity in part.entities:
             end = entity.offset + entity.length
-            assert 0 <= entity.offset < end <= units(part.text)
+            assert 0 <= entity.offset < end <= utf16_length(part.text)
             assert not {entity.offset, end} & starts_inside_a_pair
             for other in code:
                 if other is not entity and entity.type not in (
@@ -209,7 +209,7 @@ def test_code_holds_no_other_entity():
 def test_plain_text_in_place_of_refused_entities_keeps_the_targets():
     [part] = render("😀 see [here](https://a.bc) and **there**")
     [plain] = without_entities(part)
-    assert plain == Part("😀 see here (https://a.bc) and there")
+    assert plain == MessagePart("😀 see here (https://a.bc) and there")
 
 
 def test_a_spoiler_is_hidden_and_a_double_pipe_is_not():

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.settings import AccessSettings, LimitSettings, Price
-from bot.turns.limits import RESERVE_WITHOUT_PRICE_USD, Budget, Limits, Spending
+from bot.settings import AccessSettings, Price, UsageLimitSettings
+from bot.turns.policy import RESERVE_WITHOUT_PRICE_USD, Budget, Spending, TurnPolicy
 from bot.turns.responder import Refusal
 
 NOTHING = Spending(
@@ -30,12 +30,12 @@ NOTHING = Spending(
 PRICED = "priced"
 
 
-def policy(now: str = "2026-03-18T20:00:00+00:00", zone: str = "UTC", **limits: Any) -> Limits:
-    return Limits(
+def policy(now: str = "2026-03-18T20:00:00+00:00", zone: str = "UTC", **limits: Any) -> TurnPolicy:
+    return TurnPolicy(
         access=AccessSettings.model_validate({}),
-        limits=LimitSettings.model_validate(limits),
+        limits=UsageLimitSettings.model_validate(limits),
         prices={PRICED: Price(prompt=Decimal(2), completion=Decimal(8))},
-        most_tokens=lambda _model: 1_000,
+        max_answer_tokens=lambda _model: 1_000,
         zone=ZoneInfo(zone),
         sessions=cast("Any", None),
         now=lambda: datetime.fromisoformat(now),
@@ -43,7 +43,12 @@ def policy(now: str = "2026-03-18T20:00:00+00:00", zone: str = "UTC", **limits: 
 
 
 def refusal(
-    limits: Limits, spending: Spending, *, messages: int = 1, money: str = "0", model: str = PRICED
+    limits: TurnPolicy,
+    spending: Spending,
+    *,
+    messages: int = 1,
+    money: str = "0",
+    model: str = PRICED,
 ) -> Refusal | None:
     return limits._budget_refusal(spending, messages=messages, money=Decimal(money), model=model)
 
@@ -52,7 +57,7 @@ def refusal(
     ("used", "asked", "left"),
     [(0, 3, None), (2, 1, None), (2, 2, 1), (3, 1, 0), (4, 1, 0), (3, 0, 0), (1, 9, 2)],
 )
-def test_a_rate_limit_lets_in_whole_questions_and_says_how_much_fits(
+def test_a_rate_limit_accepts_whole_questions_and_states_how_many_messages_fit(
     used: int, asked: int, left: int | None
 ) -> None:
     spending = replace(NOTHING, minute_messages=used, minute_ends_in=12.5)
@@ -71,7 +76,7 @@ def test_a_message_budget_ends_with_its_last_message(name: str) -> None:
     assert five == Refusal(f"{name}_messages", messages_left=0)
 
 
-def test_a_money_budget_must_hold_the_most_that_a_turn_can_cost() -> None:
+def test_a_money_budget_must_cover_the_largest_cost_of_a_turn() -> None:
     limits = policy(daily_usd_limit="0.05", monthly_usd_limit="1")
     spent = replace(NOTHING, day_usd=Decimal("0.04"))
     assert refusal(limits, spent, money="0.01") is None
@@ -80,7 +85,7 @@ def test_a_money_budget_must_hold_the_most_that_a_turn_can_cost() -> None:
     assert refusal(limits, over) == Refusal("monthly_usd")
 
 
-def test_money_that_cannot_be_counted_is_not_spent() -> None:
+def test_a_model_of_unknown_price_is_refused_within_a_money_budget() -> None:
     limits = policy(daily_usd_limit="1")
     unknown = replace(NOTHING, unpriced_turns=1)
     assert refusal(limits, unknown, model="of unknown price") == Refusal("unpriced")
@@ -88,13 +93,13 @@ def test_money_that_cannot_be_counted_is_not_spent() -> None:
     assert refusal(policy(daily_message_limit=1), unknown, model="of unknown price") is None
 
 
-def test_the_first_budget_that_is_used_up_is_the_one_that_is_named() -> None:
+def test_the_first_used_up_budget_is_named() -> None:
     limits = policy(daily_message_limit=1, monthly_message_limit=1, daily_usd_limit="1")
     used = replace(NOTHING, day_messages=1, month_messages=1, day_usd=Decimal(2))
     assert refusal(limits, used) == Refusal("daily_messages", messages_left=0)
 
 
-def test_only_limits_that_are_set_are_budgets_and_none_has_less_than_nothing_left() -> None:
+def test_only_limits_that_are_set_are_budgets_and_what_is_left_is_never_negative() -> None:
     assert policy().budgets(NOTHING) == []
     assert not policy().is_limited
     limits = policy(daily_usd_limit="0.5", monthly_message_limit=10)

@@ -74,14 +74,14 @@ async def test_answers_eaten_by_thinking_use_up_the_budget_and_usage_shows_it(st
     assert "thinking" in replies[0]
     said = await caption(world)
     assert "cost $0.06" in said
-    assert "Money left today: $0.00 of $0.05" in said
+    assert "Budget left today: $0.00 of $0.05" in said
 
 
 async def test_whatever_the_outcome_the_stated_cost_is_counted(start: Start):
     world = await start(
         daily_usd_limit="1", llm_fallback_model=None, llm_attempts=1, llm_first_token_seconds=1
     )
-    world.simulator.model.behave(MODEL, answers_as="sim/primary-2", reasoning_tokens=5)
+    world.simulator.model.set_behaviour(MODEL, answers_as="sim/primary-2", reasoning_tokens=5)
     for person, kind in enumerate(STATED, start=1):
         await assert_counted(world, kind, person)
 
@@ -110,14 +110,14 @@ async def assert_counted(world: World, kind: Any, person: int) -> None:
     assert turn.model_used == ("sim/primary-2" if is_answered else None)
     if kind not in {"cut_paid", "stall_paid", "error_paid"}:
         assert call.finish_reason is not None
-    spending = await world.app.limits.spending(turn.user_key)
+    spending = await world.app.policy.spending(turn.user_key)
     assert spending.day_usd == spending.month_usd == Decimal("0.0123456789")
 
 
 async def test_a_turn_costs_what_all_its_attempts_cost(start: Start):
     world = await start(llm_attempts=2)
     world.simulator.model.faults.add(ModelFault(kind="cut_paid", model=MODEL, cost=0.01))
-    world.simulator.model.behave(FALLBACK, cost=0.0000000003, answers_as="sim/other")
+    world.simulator.model.set_behaviour(FALLBACK, cost=0.0000000003, answers_as="sim/other")
 
     await world.ask("hello")
 
@@ -149,7 +149,7 @@ UNSTATED: tuple[tuple[dict[str, Any], int], ...] = (
 
 async def test_an_attempt_that_left_and_stated_no_cost_is_unpriced(start: Start):
     world = await start(llm_fallback_model=None, llm_attempts=1, llm_first_token_seconds=1)
-    world.simulator.model.behave(MODEL, usage="none")
+    world.simulator.model.set_behaviour(MODEL, usage="none")
     for person, (fault, unpriced) in enumerate(UNSTATED, start=1):
         world.simulator.model.faults.clear()
         world.simulator.model.faults.add(ModelFault(**fault))
@@ -182,8 +182,8 @@ async def test_a_cost_that_came_before_the_stop_is_counted(start: Start, *, has_
     lines = [*events(*text, *paid, done=False), *([": PROCESSING"] * 1000)]
     answers_with(world.simulator, lines, line_seconds=0.02)
     world.write("hello")
-    outbox = world.simulator.account.outbox
-    await world.until(lambda: outbox.records(kind="draft" if has_text else "action"))
+    sent_log = world.simulator.account.sent_log
+    await world.until(lambda: sent_log.records(kind="draft" if has_text else "action"))
     await asyncio.sleep(1)  # the statement of usage is one line away
 
     world.write("/stop")
@@ -229,7 +229,7 @@ async def test_usage_budgets_and_calls_agree_when_a_third_of_the_calls_fail(star
     assert sum(turn.unpriced_calls for turn in turns) == 0
     spent = Decimal(0)
     for person in {turn.user_key for turn in turns}:
-        spending = await world.app.limits.spending(person)
+        spending = await world.app.policy.spending(person)
         own = sum(turn.cost_usd for turn in turns if turn.user_key == person)
         assert spending.day_usd == spending.month_usd == own
         spent += spending.day_usd

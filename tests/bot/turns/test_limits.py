@@ -10,10 +10,10 @@ import orjson
 import pytest
 from sqlalchemy import text
 
-from bot.metrics import Metrics
+from bot.metrics import BotMetrics
 from bot.settings import AccessSettings
-from bot.turns.limits import RESERVE_WITHOUT_PRICE_USD
-from bot.users.invites import Invites, InviteVerdict
+from bot.turns.policy import RESERVE_WITHOUT_PRICE_USD
+from bot.users.invites import InviteCodes, InviteVerdict
 from bot.users.usage import UsageReader
 from common.errors import SettingError
 from common.postgres import transaction
@@ -34,7 +34,7 @@ async def last_turn(world: World) -> Any:
 async def test_outside_the_allow_list_nobody_is_answered_and_the_refusal_is_recorded(start: Start):
     world = await start(access_mode="allow-list", access_allowed_ids="7")
 
-    assert "invited people only" in await world.ask("hello")
+    assert "for invited users only" in await world.ask("hello")
 
     turn = await last_turn(world)
     assert (turn.status, turn.reason, turn.user_messages) == ("rejected", "access", 1)
@@ -60,7 +60,7 @@ async def test_an_invite_code_admits(start: Start):
 
 def test_wrong_invite_codes_are_slowed_per_account_and_in_all():
     now = 0.0
-    invites = Invites([INVITATION], metrics=Metrics(), clock=lambda: now)
+    invites = InviteCodes([INVITATION], metrics=BotMetrics(), clock=lambda: now)
     wrong = [invites.check(7, f"{INVITATION}{n}") for n in range(6)]
     assert wrong == [InviteVerdict.WRONG] * 5 + [InviteVerdict.SLOWED]
     assert invites.check(7, INVITATION) is InviteVerdict.SLOWED
@@ -112,7 +112,7 @@ async def test_a_message_budget_warns_at_80_per_cent_and_then_refuses(start: Sta
     assert "80 %" in replies[4]
     await world.ask("four")
 
-    assert "today is used up" in await world.ask("five")
+    assert "your limit for today" in await world.ask("five")
 
     turn = await last_turn(world)
     assert (turn.status, turn.reason) == ("rejected", "daily_messages")
@@ -129,13 +129,13 @@ async def test_a_money_budget_is_counted_to_the_cent_from_the_ledger(start: Star
     assert row.spent > Decimal("0.000005")
     await world.replies(2)  # with the notice that the limit is used
 
-    assert "today is used up" in await world.ask("again")
+    assert "your limit for today" in await world.ask("again")
     assert (await last_turn(world)).reason == "daily_usd"
 
 
 async def test_parallel_turns_reserve_before_they_spend(start: Start):
     world = await start(daily_usd_limit="0.01")
-    world.simulator.model.behave(MODEL, first_token_seconds=3.0)
+    world.simulator.model.set_behaviour(MODEL, first_token_seconds=3.0)
     name = world.simulator.account.username
     world.write("in private")
     world.write(f"@{name} in a group", chat=group())
@@ -147,10 +147,10 @@ async def test_parallel_turns_reserve_before_they_spend(start: Start):
 
 async def test_an_unpriced_model_is_refused_within_a_money_budget(start: Start):
     world = await start(daily_usd_limit="1", llm_fallback_model=None)
-    world.simulator.model.behave(MODEL, usage="no_cost")
+    world.simulator.model.set_behaviour(MODEL, usage="no_cost")
     await world.ask("hello")
 
-    assert "price is not known" in await world.ask("again")
+    assert "price of this model is unknown" in await world.ask("again")
 
     assert (await last_turn(world)).reason == "unpriced"
 
@@ -158,12 +158,12 @@ async def test_an_unpriced_model_is_refused_within_a_money_budget(start: Start):
 async def test_configured_prices_stand_in_for_an_unstated_cost(start: Start):
     prices = orjson.loads('{"%s": {"prompt": 100000, "completion": 100000}}' % MODEL)  # noqa: UP031 # braces
     world = await start(daily_usd_limit="23", llm_prices=prices, llm_max_tokens=10)
-    world.simulator.model.behave(MODEL, usage="no_cost", answer_words=2000)
+    world.simulator.model.set_behaviour(MODEL, usage="no_cost", answer_words=2000)
     await world.ask("hello")
 
     await world.settled()
     assert (await world.turns())[0].cost_usd is None
-    assert "today is used up" in await world.ask("again")
+    assert "your limit for today" in await world.ask("again")
     assert world.simulator.calls.__len__() == 1
 
 
@@ -183,7 +183,7 @@ async def test_a_turn_of_the_day_before_adds_nothing_to_the_day(start: Start):
             {"copy": yesterday, "id": turn.id},
         )
 
-    nearly_used = world.app.limits.nearly_used
+    nearly_used = world.app.policy.nearly_used
 
     [budget] = await nearly_used(turn.user_key, turn.id)
     assert (budget.name, budget.used, budget.added) == ("daily_messages", 4, 1)
@@ -194,7 +194,7 @@ async def test_prices_warn_at_80_per_cent_too(start: Start):
     # A turn costs a cent for its one token of answer; what it may cost at most always fits.
     prices = {MODEL: {"prompt": 0, "completion": 10_000}}
     world = await start(daily_usd_limit="0.05", llm_prices=prices, llm_max_tokens=1)
-    world.simulator.model.behave(MODEL, usage="no_cost", answer="yes", finish_reason="stop")
+    world.simulator.model.set_behaviour(MODEL, usage="no_cost", answer="yes", finish_reason="stop")
     for number in range(3):
         await world.ask(f"{number}")
         await world.settled()
@@ -205,7 +205,7 @@ async def test_prices_warn_at_80_per_cent_too(start: Start):
     assert "80 %" in replies[4]
     await world.ask("four")
     await world.settled()
-    assert "today is used up" in await world.ask("five")
+    assert "your limit for today" in await world.ask("five")
     [spent] = await world.rows("SELECT sum(completion_tokens) AS cents FROM turns")
     assert spent.cents == 5
 
@@ -213,20 +213,20 @@ async def test_prices_warn_at_80_per_cent_too(start: Start):
 async def test_a_turn_that_could_exceed_the_budget_is_not_begun(start: Start):
     prices = {MODEL: {"prompt": 0, "completion": 10_000}}
     world = await start(daily_usd_limit="0.05", llm_prices=prices, llm_max_tokens=3)
-    world.simulator.model.behave(MODEL, usage="no_cost", answer="yes")
+    world.simulator.model.set_behaviour(MODEL, usage="no_cost", answer="yes")
     for number in range(3):
         await world.ask(f"{number}")
         await world.settled()
 
-    assert "today is used up" in await world.ask("three tokens would not fit")
+    assert "your limit for today" in await world.ask("three tokens would not fit")
 
 
 async def stop_after(world: World, characters: int) -> Any:
     """Ask, read so much of the answer, stop it; the turn."""
-    outbox = world.simulator.account.outbox
+    sent_log = world.simulator.account.sent_log
     world.write("tell me")
     await world.until(
-        lambda: any(len(draft.text or "") >= characters for draft in outbox.records(kind="draft"))
+        lambda: any(len(draft.text or "") >= characters for draft in sent_log.records(kind="draft"))
     )
     world.write("/stop")
     turn = await last_turn(world)
@@ -238,35 +238,35 @@ async def test_an_answer_that_was_stopped_is_not_free(start: Start):
     # At two characters a token what was read is at least fifteen cents.
     prices = {MODEL: {"prompt": 0, "completion": 1_000}}
     world = await start(daily_usd_limit="0.5", llm_prices=prices, llm_max_tokens=400)
-    world.simulator.model.behave(MODEL, answer="word " * 300, token_seconds=0.02)
+    world.simulator.model.set_behaviour(MODEL, answer="word " * 300, token_seconds=0.02)
 
     turn = await stop_after(world, 300)
 
     assert (turn.model_used, turn.cost_usd, turn.prompt_tokens) == (MODEL, None, None)
-    spending = await world.app.limits.spending(turn.user_key)
+    spending = await world.app.policy.spending(turn.user_key)
     assert spending.day_usd == turn.answer_chars * Decimal("0.0005")
-    assert "today is used up" in await world.ask("again")
+    assert "your limit for today" in await world.ask("again")
 
 
 async def test_a_stopped_answer_of_a_model_without_a_price_costs_what_was_reserved(start: Start):
     world = await start(daily_usd_limit="1")
-    world.simulator.model.behave(MODEL, answer="word " * 300, token_seconds=0.02)
+    world.simulator.model.set_behaviour(MODEL, answer="word " * 300, token_seconds=0.02)
 
     turn = await stop_after(world, 20)
 
-    spending = await world.app.limits.spending(turn.user_key)
+    spending = await world.app.policy.spending(turn.user_key)
     assert spending.day_usd == RESERVE_WITHOUT_PRICE_USD
     [day] = await UsageReader(sessions=world.sessions, zone="UTC").by_day(turn.user_key)
     assert (day.cost_usd, day.unpriced) == (None, 1)
     # It says nothing of the model's price: the next answer will state its cost.
-    world.simulator.model.behave(MODEL, answer="yes")
+    world.simulator.model.set_behaviour(MODEL, answer="yes")
     world.write("again")
     assert (await last_turn(world)).status == "answered"
 
 
 async def test_an_answer_that_was_stopped_warns_at_80_per_cent_too(start: Start):
     world = await start(daily_usd_limit=str(RESERVE_WITHOUT_PRICE_USD / Decimal("0.8")))
-    world.simulator.model.behave(MODEL, answer="word " * 300, token_seconds=0.02)
+    world.simulator.model.set_behaviour(MODEL, answer="word " * 300, token_seconds=0.02)
 
     await stop_after(world, 20)
 
@@ -282,7 +282,7 @@ async def test_forget_refills_no_budget(start: Start):
     await press_forget(world, "forget:yes")
     await world.replies(5)
 
-    assert "today is used up" in await world.ask("three")
+    assert "your limit for today" in await world.ask("three")
 
     spent = await world.rows("SELECT period, messages FROM spent_budgets ORDER BY period")
     assert [tuple(row) for row in spent] == [("day", 2), ("month", 2)]
@@ -295,12 +295,12 @@ async def test_usage_names_what_is_left(start: Start):
     )  # fmt: skip
     await world.ask("hello")
     world.write("/usage")
-    outbox = world.simulator.account.outbox
-    await world.until(lambda: outbox.records(kind="photo"), seconds=30)
-    caption = outbox.records(kind="photo")[0].text or ""
+    sent_log = world.simulator.account.sent_log
+    await world.until(lambda: sent_log.records(kind="photo"), seconds=30)
+    caption = sent_log.records(kind="photo")[0].text or ""
     assert "Messages left today: 9 of 10" in caption
     assert "Messages left this month: 99 of 100" in caption
-    assert "Money left today: $0.9" in caption
+    assert "Budget left today: $0.9" in caption
 
 
 async def test_usage_names_no_limit_to_who_has_none(start: Start):
@@ -313,8 +313,8 @@ async def test_usage_names_no_limit_to_who_has_none(start: Start):
 
     await world.ask("hello")
     world.write("/usage")
-    outbox = world.simulator.account.outbox
-    await world.until(lambda: outbox.records(kind="photo"), seconds=30)
-    caption = outbox.records(kind="photo")[0].text or ""
+    sent_log = world.simulator.account.sent_log
+    await world.until(lambda: sent_log.records(kind="photo"), seconds=30)
+    caption = sent_log.records(kind="photo")[0].text or ""
     assert "Today" in caption
     assert "left" not in caption

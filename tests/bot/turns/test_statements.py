@@ -13,12 +13,12 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from bot.turns.question import Words
+from bot.turns.question import QuestionMessage
 from bot.turns.records import (
+    ChatRef,
     OpenTurn,
     Question,
-    Room,
-    TakenError,
+    UpdateConflictError,
 )
 from common.postgres import transaction
 from common.vocabulary import ChatType
@@ -32,7 +32,7 @@ PEOPLE = 10
 async def quiet(start: Start) -> World:
     """A bot that answers nothing by itself, with a stored text of each of ten people."""
     world = await start(telegram_webhook_url=HOOK, telegram_webhook_secret=SECRET)
-    world.app.lanes._is_taking = False
+    world.app.chat_workers._accepts_work = False
     await world.app.inbox.store(
         [json.loads(text_update(number, person=number)) for number in range(1, PEOPLE + 1)]
     )
@@ -47,10 +47,10 @@ async def questions(world: World) -> list[Question]:
     return [
         Question(
             user_key=row.key, account_id=row.update_id,
-        messages=(Words("hello"),),
+        messages=(QuestionMessage("hello"),),
         update_ids=(row.update_id,),
-            sealer=world.vault.person(row.wrapped_key, row.telegram_hmac),
-            room=Room(world.vault.lookup("chat", row.update_id), 0, ChatType.PRIVATE),
+            sealer=world.vault.user_sealer(row.wrapped_key, row.telegram_hmac),
+            chat_ref=ChatRef(world.vault.lookup("chat", row.update_id), 0, ChatType.PRIVATE),
             received_at=datetime.now(UTC), sent_at=None, language="en",
         )
         for row in people
@@ -59,7 +59,9 @@ async def questions(world: World) -> list[Question]:
 
 async def open_turn(world: World, question: Question) -> OpenTurn:
     ledger = world.app.ledger
-    context = await world.app.history.context(question.user_key, question.sealer, question.room)
+    context = await world.app.history.load_context(
+        question.user_key, question.sealer, question.chat_ref
+    )
     return await ledger.open(question, context, model=MODEL)
 
 
@@ -71,19 +73,20 @@ async def count(world: World, table: str) -> int:
 async def test_turns_that_wait_are_written_together(quiet: World):
     sizes: list[int] = []
     statements = quiet.app.statements
-    together = statements.together
+    write_batch = statements.write_batch
 
     async def slow_and_counted(name: str, calls: list[Mapping[str, Any]]) -> list[Any]:
         sizes.append(len(calls))
         await asyncio.sleep(0.2)  # everyone else has come: what they need is there already
-        return await together(name, calls)
+        return await write_batch(name, calls)
 
-    statements.together = slow_and_counted  # type: ignore[method-assign] # looks on
+    statements.write_batch = slow_and_counted  # type: ignore[method-assign] # looks on
 
     ledger = quiet.app.ledger
     asked = await questions(quiet)
     contexts = [
-        await quiet.app.history.context(each.user_key, each.sealer, each.room) for each in asked
+        await quiet.app.history.load_context(each.user_key, each.sealer, each.chat_ref)
+        for each in asked
     ]
     turns = await asyncio.gather(
         *(
@@ -126,7 +129,7 @@ async def test_a_turn_takes_all_its_updates_or_writes_nothing(quiet: World):
     await open_turn(quiet, second)
     torn = replace(first, update_ids=(*first.update_ids, *second.update_ids))
 
-    with pytest.raises(TakenError):
+    with pytest.raises(UpdateConflictError):
         await open_turn(quiet, torn)
 
     for table in ("turns", "llm_calls", "messages", "dialogs"):
@@ -136,11 +139,11 @@ async def test_a_turn_takes_all_its_updates_or_writes_nothing(quiet: World):
 
 async def test_a_turn_of_a_person_who_is_gone_writes_nothing(quiet: World):
     [first, *_] = await questions(quiet)
-    context = await quiet.app.history.context(first.user_key, first.sealer, first.room)
+    context = await quiet.app.history.load_context(first.user_key, first.sealer, first.chat_ref)
     async with transaction(quiet.sessions) as session:
         await session.execute(text("DELETE FROM users"))
 
-    with pytest.raises(TakenError):
+    with pytest.raises(UpdateConflictError):
         await quiet.app.ledger.open(first, context, model=MODEL)
 
     assert await count(quiet, "turns") == await count(quiet, "llm_calls") == 0

@@ -58,7 +58,7 @@ async def make_old(sessions: Sessions, vault: Vault) -> None:
             for row in rows.all():
                 sealer = vault.installation
                 if row.wrapped_key is not None:
-                    sealer = vault.person(row.wrapped_key, row.telegram_hmac)
+                    sealer = vault.user_sealer(row.wrapped_key, row.telegram_hmac)
                 await unbind(table, column, row, sealer, binding(row))
         people = await session.execute(text("SELECT *, CAST(ctid AS text) AS place FROM users"))
         for row in people.all():

@@ -14,16 +14,16 @@ from sqlalchemy import text
 
 import bot.db.bound_values
 from bot.db.bound_values import read_marker, watch_marker
-from bot.telegram.updates import Sender
+from bot.telegram.updates import TelegramUser
 from bot.users.erasure import Erasure
-from bot.users.rewrapping import EVERY, rewrap
+from bot.users.rewrapping import ALL_TABLES, rewrap
 from common import bindings
 from common.bindings import COLUMNS, VERSION
 from common.postgres import Sessions, transaction
 from common.sealing import Vault
 from common.settings import DatabaseSettings
 from simulator.app import Simulator
-from simulator.telegram.world import Person
+from simulator.telegram.world import SimUser
 from tests.bot.conftest import DATA_KEY, Start, World, eventually, run_program, running_bot
 from tests.bot.inbox.test_operation import (
     HOOK,
@@ -61,13 +61,13 @@ def refused(world: World, column: str) -> float:
 
 async def files(world: World, person: int) -> dict[str, Any]:
     """What /export hands out; under `caption` what is said about it."""
-    outbox = world.simulator.account.outbox
-    before = len(outbox.records(kind="document"))
-    world.simulator.account.send_text("/export", person=Person(id=person, language_code="en"))
-    await world.until(lambda: len(outbox.records(kind="document")) > before)
-    record = outbox.records(kind="document")[-1]
+    sent_log = world.simulator.account.sent_log
+    before = len(sent_log.records(kind="document"))
+    world.simulator.account.send_text("/export", person=SimUser(id=person, language_code="en"))
+    await world.until(lambda: len(sent_log.records(kind="document")) > before)
+    record = sent_log.records(kind="document")[-1]
     assert record.chat_id == person
-    stored = outbox.file(record.file_id or "")
+    stored = sent_log.file(record.file_id or "")
     assert stored is not None
     return {**orjson.loads(stored.content), "caption": record.text}
 
@@ -86,7 +86,7 @@ async def two_people(world: World) -> None:
             )
         )
         for row in rows.all():
-            sealer = world.vault.person(row.wrapped_key, row.telegram_hmac)
+            sealer = world.vault.user_sealer(row.wrapped_key, row.telegram_hmac)
             said = sealer.seal_text(
                 f"provider of {row.key}", bindings.provider_message(row.id, row.turn_id)
             )
@@ -123,13 +123,13 @@ async def test_values_of_two_people_that_were_exchanged_are_refused_and_told(wor
         ("updates", "payload", "update_id"),
     ):
         await exchange(world.sessions, table, column, order)
-    world.app.people._remembered.clear()
+    world.app.users._remembered.clear()
 
     for person, own, other in ((ANNA, "anna", "boris"), (BORIS, "boris", "anna")):
         given = await files(world, person)
         content = orjson.dumps(given).decode()
         assert given["unreadable"] >= 4
-        assert "cannot be opened" in given["caption"]
+        assert "could not be decrypted" in given["caption"]
         assert f"text of {other}" not in content
         assert f"instruction of {other}" not in content
         assert f"text of {own}" not in content
@@ -185,16 +185,16 @@ async def test_keys_that_were_exchanged_open_nothing_and_hold_up_nobody(
             await world.ask("hello", person=person, chat=person)
         await world.settled()
         if not remembers:
-            world.app.people._remembered.clear()
+            world.app.users._remembered.clear()
         await exchange(sessions, "users", "wrapped_key", "key")
-        replies = len(simulator.account.outbox.texts(ANNA))
+        replies = len(simulator.account.sent_log.texts(ANNA))
         world.write("/export", person=ANNA)
         assert await world.ask("hello", person=1003, chat=1003)
         await world.settled()
         [parked] = [one for one in await world.updates() if one.outcome == "parked"]
         assert parked.error == "UnreadableError"
-        assert len(simulator.account.outbox.texts(ANNA)) == replies
-        assert not simulator.account.outbox.records(kind="document")
+        assert len(simulator.account.sent_log.texts(ANNA)) == replies
+        assert not simulator.account.sent_log.records(kind="document")
         assert refused(world, "users.wrapped_key") > 0
     # A person whose key is damaged does not make DATA_KEY a wrong one.
     async with running_bot(simulator, database, sessions) as world:
@@ -204,7 +204,7 @@ async def test_keys_that_were_exchanged_open_nothing_and_hold_up_nobody(
 @pytest.fixture
 async def quiet(start: Start) -> World:
     world = await start(telegram_webhook_url=HOOK, telegram_webhook_secret=SECRET)
-    world.app.lanes._is_taking = False
+    world.app.chat_workers._accepts_work = False
     return world
 
 
@@ -214,7 +214,7 @@ async def test_updates_on_their_way_that_were_exchanged_are_put_aside(quiet: Wor
     )
     await exchange(quiet.sessions, "updates", "payload", "update_id")
     await quiet.app.inbox.store([json.loads(text_update(3, person=1003))])
-    quiet.app.lanes._is_taking = True
+    quiet.app.chat_workers._accepts_work = True
     await eventually(lambda: all_settled(quiet, 3))
 
     updates = await quiet.updates()
@@ -227,13 +227,13 @@ async def test_updates_on_their_way_that_were_exchanged_are_put_aside(quiet: Wor
 async def test_what_cannot_be_read_keeps_nobody_from_being_erased(quiet: World):
     await quiet.app.inbox.store([json.loads(text_update(number)) for number in (1, 2)])
     await exchange(quiet.sessions, "updates", "payload", "update_id")
-    people, sender = quiet.app.people, Sender(ANNA, first_name="Ada")
+    people, sender = quiet.app.users, TelegramUser(ANNA, first_name="Ada")
     erasure = Erasure(
         quiet.app.settings.telegram.bot_id,
         sessions=quiet.sessions,
         people=people,
-        limits=quiet.app.limits,
-        interrupt=quiet.app.lanes.interrupt_person,
+        limits=quiet.app.policy,
+        interrupt=quiet.app.chat_workers.interrupt_user,
     )
 
     await erasure.erase((await people.find([ANNA]))[ANNA], sender, [1])
@@ -244,7 +244,7 @@ async def test_what_cannot_be_read_keeps_nobody_from_being_erased(quiet: World):
 
 
 def test_every_sealed_column_is_sealed_anew_and_counted() -> None:
-    assert {f"{table.name}.{one}" for table in EVERY for one in table.columns} == set(COLUMNS)
+    assert {f"{table.name}.{one}" for table in ALL_TABLES for one in table.columns} == set(COLUMNS)
 
 
 async def unbound(world: World) -> list[str]:
@@ -273,7 +273,7 @@ async def test_a_running_bot_reads_old_values_until_they_are_bound_and_then_no_m
     await two_people(world)
     await make_old(world.sessions, world.vault)
     assert await unbound(world) == sorted(COLUMNS)
-    world.app.people._remembered.clear()
+    world.app.users._remembered.clear()
     await read_marker(world.app.engine, world.app.vault.policy)
     watching = asyncio.create_task(watch_marker(world.app.engine, world.app.vault.policy))
 
@@ -301,7 +301,7 @@ async def test_a_running_bot_reads_old_values_until_they_are_bound_and_then_no_m
     assert again["unreadable"] == 0
     assert [one["text"] for one in again["messages"]] == [one["text"] for one in given["messages"]]
     # What an older version has left, in a copy of a row, is refused from here on.
-    sealer = world.vault.person(*(await world.rows(
+    sealer = world.vault.user_sealer(*(await world.rows(
         "SELECT wrapped_key, telegram_hmac FROM users ORDER BY key"))[0])  # fmt: skip
     await change(
         world.sessions,
@@ -320,12 +320,12 @@ async def test_a_waiting_update_that_becomes_bound_is_answered(quiet: World):
     policy = quiet.app.vault.policy
     policy.accepts_unbound = True
     # Read by the lane while it was old.
-    held = await quiet.app.leases.claim(wanted=await quiet.app.leases.open_lanes(), most=10)
+    held = await quiet.app.chat_locks.claim(wanted=await quiet.app.chat_locks.open_chats(), most=10)
     assert [entry for entries in held.values() for entry in entries]
     assert (await rewrap(quiet.sessions, Vault(DATA_KEY))).bound
     policy.accepts_unbound = False
-    await quiet.app.leases.claim(released=held, most=10)
-    quiet.app.lanes._is_taking = True
+    await quiet.app.chat_locks.claim(released=held, most=10)
+    quiet.app.chat_workers._accepts_work = True
     await eventually(lambda: all_settled(quiet, 1))
     assert (await quiet.updates())[0].outcome == "turn"
 
@@ -382,10 +382,10 @@ async def test_old_keys_that_were_exchanged_are_not_bound_to_the_wrong_person(wo
 
     result = await rewrap(world.sessions, Vault(DATA_KEY))
 
-    assert (result.people, result.bound, result.ok) == (0, False, False)
+    assert (result.users, result.bound, result.ok) == (0, False, False)
     assert result.unreadable >= 2
     # Until then the bot answers neither of them with the other's key.
     world.app.vault.policy.accepts_unbound = True
-    world.app.people._remembered.clear()
-    assert await world.app.people.find([ANNA, BORIS]) == {}
+    world.app.users._remembered.clear()
+    assert await world.app.users.find([ANNA, BORIS]) == {}
     assert (await rewrap(world.sessions, Vault(DATA_KEY), accepts_losses=True)).bound

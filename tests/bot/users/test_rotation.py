@@ -60,13 +60,13 @@ async def test_a_person_notices_nothing_of_a_rotation(
         contents = await world.rows("SELECT * FROM messages WHERE role = 'user'")
         dialogs = await world.rows("SELECT DISTINCT dialog_id FROM turns")
     assert (len(people), len(dialogs)) == (1, 1)
-    sealer = Vault(following).person(*people[0])
+    sealer = Vault(following).user_sealer(*people[0])
     texts = {
         sealer.open_text(row.content, bindings.text(row.id, row.dialog_id)) for row in contents
     }
     assert texts == {f"message {number}" for number in range(4)}
     with pytest.raises(UnreadableError):
-        Vault(DATA_KEY).person(*people[0])
+        Vault(DATA_KEY).user_sealer(*people[0])
 
 
 @pytest.mark.parametrize("wrong", ["another data key", "rotated." + "a" * 43 + "." + "b" * 43])
@@ -93,7 +93,7 @@ async def test_a_key_that_neither_opens_is_counted_and_kept(
         before = await world.rows("SELECT wrapped_key FROM users")
         result = await rewrap(sessions, Vault("a third", second="a fourth"))
         after = await world.rows("SELECT wrapped_key FROM users")
-    assert (result.people, result.unreadable, result.ok) == (0, 1, False)
+    assert (result.users, result.unreadable, result.ok) == (0, 1, False)
     assert before == after
 
 

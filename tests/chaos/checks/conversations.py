@@ -71,7 +71,7 @@ async def read_recorded(connection: asyncpg.Connection, vault: Vault) -> Recorde
         " extract(epoch FROM m.created_at)::float8 AS at FROM messages m"
         " JOIN users u ON u.key = m.user_key WHERE m.role = 'user' ORDER BY m.created_at"
     ):
-        text = vault.person(row["wrapped_key"], row["telegram_hmac"]).open_text(
+        text = vault.user_sealer(row["wrapped_key"], row["telegram_hmac"]).open_text(
             row["content"], bindings.text(row["id"], row["dialog_id"])
         )
         texts.setdefault(row["turn_id"], []).append(text)

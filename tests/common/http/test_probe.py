@@ -39,4 +39,4 @@ def test_nobody_there_is_one_line() -> None:
 
 
 def test_what_is_no_address_is_refused() -> None:
-    assert probe("file:///etc/passwd") == "file:///etc/passwd is not an http address"
+    assert probe("file:///etc/passwd") == "file:///etc/passwd is not an http:// or https:// address"

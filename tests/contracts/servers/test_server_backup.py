@@ -194,7 +194,7 @@ def set_to_work(server: Server) -> None:
     database = DatabaseSettings.model_validate({"database_url": server.postgres.url("dialytics")})
     vault = server.vault()
     telegram_hmac = vault.lookup("user", 1)
-    sealer, wrapped_key = vault.new_person(telegram_hmac)
+    sealer, wrapped_key = vault.new_user_key(telegram_hmac)
     profile = sealer.seal(b'{"telegram_id": 1}', bindings.profile(telegram_hmac))
     with Ledger(database.libpq_url) as ledger:
         person = ledger.add_person(
@@ -272,7 +272,7 @@ def test_a_copy_fills_new_volumes_with_the_same(copied: Copied) -> None:
             "SELECT encode(wrapped_key, 'hex'), encode(telegram_hmac, 'hex') FROM users;",
         ).split("|")
     )
-    assert server.vault().person(key, telegram_hmac)
+    assert server.vault().user_sealer(key, telegram_hmac)
     assert server.sql("dialytics", "SELECT count(*) FROM sealing_marker").strip() == "1"
 
     refused = server.run("restore.sh", copy)

@@ -23,7 +23,7 @@ from pipelines.cycle import run_cycle
 from pipelines.operator.alerts import send_notices
 from pipelines.settings import PipelineSection, PipelineSettings
 from simulator.app import Simulator
-from simulator.telegram.world import Person
+from simulator.telegram.world import SimUser
 from tests.contracts.deployment.units import Installation, install
 from tests.contracts.servers.roles import DATABASE, PROJECT, url
 from tests.running import until
@@ -87,11 +87,11 @@ async def bot(
 
 
 async def reply_to(simulator: Simulator, words: str) -> str:
-    outbox = simulator.account.outbox
-    before = len(outbox.texts(PERSON))
-    simulator.account.send_text(words, person=Person(id=PERSON, language_code="en"))
-    await simulator.wait_until(lambda: len(outbox.texts(PERSON)) > before, seconds=100)
-    return outbox.texts(PERSON)[before]
+    sent_log = simulator.account.sent_log
+    before = len(sent_log.texts(PERSON))
+    simulator.account.send_text(words, person=SimUser(id=PERSON, language_code="en"))
+    await simulator.wait_until(lambda: len(sent_log.texts(PERSON)) > before, seconds=100)
+    return sent_log.texts(PERSON)[before]
 
 
 def stores(server: EmbeddedPostgres, warehouse: WarehouseSettings) -> PipelineSettings:
@@ -131,7 +131,7 @@ async def test_a_chat_and_its_statistics_work_under_the_roles_of_production(
         send_notices, stores(server, warehouse_settings), batch.data_through
     )
     assert told
-    texts = bot.account.outbox.texts
+    texts = bot.account.sent_log.texts
     await bot.wait_until(
         lambda: any("replication_lag" in text for text in texts(PERSON)), seconds=100
     )

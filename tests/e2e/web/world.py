@@ -30,7 +30,7 @@ from embedded.postgres import EmbeddedPostgres
 from pipelines.cycle import run_cycle
 from pipelines.settings import PipelineSection, PipelineSettings
 from simulator.demo.history import load_history
-from simulator.demo.traffic import MadeUpDialogs
+from simulator.demo.traffic import GeneratedDialogs
 from tests.api.running import ADMIN_TOKEN, DATA_KEY, PASSWORD, PATIENT, api_settings, serving
 from tests.clickhouse_process import ClickHouseProcess
 from tests.conftest import alembic_config, migrated
@@ -84,7 +84,7 @@ class World:
         """Dialogs that end today, and the cycle that brings them into the answers."""
         in_thread(
             load_history(
-                MadeUpDialogs(people=people, days=days, last_day=datetime.now(UTC).date()),
+                GeneratedDialogs(people=people, days=days, last_day=datetime.now(UTC).date()),
                 database_url=self.pipeline_settings.database.libpq_url,
                 vault=Vault(DATA_KEY),
                 bot_id=BOT_ID,

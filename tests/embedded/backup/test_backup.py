@@ -143,7 +143,7 @@ def fill(plan: Plan) -> None:
     chance = random.Random(11)
     vault = Vault(plan.secret("data_key"))
     telegram_hmac = vault.lookup("user", 1)
-    person, wrapped = vault.new_person(telegram_hmac)
+    person, wrapped = vault.new_user_key(telegram_hmac)
     stated = json.dumps({"telegram_id": 1, "first_name": SECRET_TEXT})
     profile = person.seal_text(stated, bindings.profile(telegram_hmac))
     with Ledger(plan.database_url()) as ledger:
@@ -209,9 +209,11 @@ def test_after_a_restore_every_report_answers_alike_and_replication_goes_on(
             ).fetchone()
             assert profile is not None
             telegram_hmac = profile["telegram_hmac"]
-            person = Vault(plan.secret("data_key")).person(profile["wrapped_key"], telegram_hmac)
+            sealer = Vault(plan.secret("data_key")).user_sealer(
+                profile["wrapped_key"], telegram_hmac
+            )
             binding = bindings.profile(telegram_hmac)
-            assert SECRET_TEXT in person.open_text(profile["sealed_profile"], binding)
+            assert SECRET_TEXT in sealer.open_text(profile["sealed_profile"], binding)
             marked = ledger._connection.execute("SELECT FROM sealing_marker").fetchall()
             assert len(marked) == 1
             cycle(plan)

@@ -14,10 +14,10 @@ from sqlalchemy import LargeBinary, text
 
 from bot.db.tables import (
     Dialog,
-    Message,
+    MessageRow,
     Turn,
-    Update,
-    User,
+    UpdateRow,
+    UserRow,
 )
 from common import bindings
 from common.postgres import Sessions
@@ -28,14 +28,14 @@ from pipelines.commands.erasure_check import check_erasure
 from pipelines.settings import PipelineSettings
 from pipelines.source.columns import REPLICATED
 from simulator.app import Simulator
-from simulator.telegram.world import Person
+from simulator.telegram.world import SimUser
 from tests.bot.conftest import DATA_KEY, World, running_bot
 from tests.clickhouse_process import ClickHouseProcess
 from tests.on_disk import files_with
 from tests.pipelines.cycles import run_through
 from warehouse.clickhouse.client import Writer
 
-PERSON = Person(id=7_345_678_912_345, first_name="Xanthippe", username="xanthippe_of_athens")
+PERSON = SimUser(id=7_345_678_912_345, first_name="Xanthippe", username="xanthippe_of_athens")
 SECRETS = ("a question nobody else asked 51973", "be as kind as the quokka 80237")
 ANSWER = "an answer to one person only 66409"
 CAMPAIGN = "campaign_quetzal"
@@ -56,19 +56,19 @@ async def world(
 
 async def say(world: World, words: str) -> None:
     """Write, and wait for the reply."""
-    outbox = world.simulator.account.outbox
-    before = len(outbox.texts(PERSON.id))
+    sent_log = world.simulator.account.sent_log
+    before = len(sent_log.texts(PERSON.id))
     world.simulator.account.send_text(words, person=PERSON)
-    await world.until(lambda: len(outbox.texts(PERSON.id)) > before)
+    await world.until(lambda: len(sent_log.texts(PERSON.id)) > before)
 
 
 async def forget(world: World) -> None:
     """Ask to be forgotten, and mean it."""
     await say(world, "/forget")
-    outbox = world.simulator.account.outbox
-    asked = outbox.records(kind="message")[-1]
+    sent_log = world.simulator.account.sent_log
+    asked = sent_log.records(kind="message")[-1]
     world.simulator.account.press("forget:yes", message_id=asked.message_id or 0, person=PERSON)
-    await world.until(lambda: any("Receipt" in one for one in outbox.texts(PERSON.id)))
+    await world.until(lambda: any("Receipt" in one for one in sent_log.texts(PERSON.id)))
     await world.settled()
 
 
@@ -90,7 +90,7 @@ async def test_after_forget_nothing_of_the_person_is_in_either_store_or_its_file
     postgres_server: EmbeddedPostgres,
     clickhouse_server: ClickHouseProcess,
 ) -> None:
-    world.simulator.model.behave("sim/primary", answer=ANSWER)
+    world.simulator.model.set_behaviour("sim/primary", answer=ANSWER)
     await say(world, f"/start {CAMPAIGN}")
     await say(world, f"/system {SECRETS[1]}")
     await say(world, SECRETS[0])
@@ -161,7 +161,7 @@ def test_the_command_prints_the_proof_and_fails_while_something_is_left(
 def test_no_column_that_is_sealed_or_identifies_a_person_is_replicated() -> None:
     sealed = {
         column.name
-        for table in (User, Turn, Message, Dialog, Update)
+        for table in (UserRow, Turn, MessageRow, Dialog, UpdateRow)
         for column in table.__table__.columns
         if isinstance(column.type, LargeBinary)
     }

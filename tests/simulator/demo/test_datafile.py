@@ -12,11 +12,11 @@ import pytest
 
 from common.errors import SettingError
 from simulator.demo.datafile import (
-    LONGEST_LINE,
+    MAX_LINE,
     DataFile,
-    Line,
-    Tally,
-    Unreadable,
+    DialogLine,
+    ReadCounts,
+    UnreadableLine,
 )
 
 GOOD = json.dumps({"ts": "2004-12-25T09:14:00Z", "user": "ada", "text": "hello"}).encode()
@@ -38,15 +38,15 @@ BAD = {
     b'{"ts": "2004-12-25T09:14:00Z", "user": "a", "text": "\\ud800"}': (
         "not valid Unicode or not strict JSON"
     ),
-    b'{"ts": "2004-12-25T09:14:00Z", "user": "a", "text": "' + b"x" * LONGEST_LINE * 3 + b'"}': (
-        f"longer than {LONGEST_LINE} bytes"
+    b'{"ts": "2004-12-25T09:14:00Z", "user": "a", "text": "' + b"x" * MAX_LINE * 3 + b'"}': (
+        f"longer than {MAX_LINE} bytes"
     ),
 }
 
 
-def read(path: Path) -> tuple[list[Line], list[Unreadable], Tally]:
-    unreadable: list[Unreadable] = []
-    tally = Tally()
+def read(path: Path) -> tuple[list[DialogLine], list[UnreadableLine], ReadCounts]:
+    unreadable: list[UnreadableLine] = []
+    tally = ReadCounts()
     lines = list(DataFile(path, report=unreadable.append).lines(tally))
     return lines, unreadable, tally
 
@@ -63,7 +63,7 @@ def test_unreadable_lines_are_named_and_the_others_read(tmp_path: Path) -> None:
     assert [(bad.number, bad.reason) for bad in unreadable] == [
         (2 * position + 1, reason) for position, reason in enumerate(BAD.values())
     ]
-    assert tally == Tally(lines_read=2 * len(BAD), lines_skipped=len(BAD))
+    assert tally == ReadCounts(lines_read=2 * len(BAD), lines_skipped=len(BAD))
 
 
 def test_a_line_is_read_as_a_client_would_send_it(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from common.errors import SettingError
 from simulator.demo.datafile import (
     DataFile,
-    Line,
-    Tally,
-    Unreadable,
+    DialogLine,
+    ReadCounts,
+    UnreadableLine,
 )
 from tests.running import in_own_process
 
@@ -99,9 +99,9 @@ def test_any_file_is_read_counted_or_refused(
 ) -> None:
     path = tmp_path / "dialogs.jsonl.gz"
     path.write_bytes(damaged(gzip.compress(content), how, place))
-    unreadable: list[Unreadable] = []
-    found: list[Line] = []
-    tally = Tally()
+    unreadable: list[UnreadableLine] = []
+    found: list[DialogLine] = []
+    tally = ReadCounts()
     refusal = ""
     try:
         found.extend(DataFile(path, report=unreadable.append).lines(tally))
@@ -112,7 +112,9 @@ def test_any_file_is_read_counted_or_refused(
         assert "\n" not in refusal
         assert how not in {"whole", "doubled", "packed twice"}
         return
-    assert tally == Tally(lines_read=len(found) + len(unreadable), lines_skipped=len(unreadable))
+    assert tally == ReadCounts(
+        lines_read=len(found) + len(unreadable), lines_skipped=len(unreadable)
+    )
     numbers = sorted([line.number for line in found] + [bad.number for bad in unreadable])
     assert numbers == list(range(1, tally.lines_read + 1))
     for line in found:
@@ -141,7 +143,7 @@ def test_a_bomb_of_one_endless_line_is_passed_over_in_little_memory(tmp_path: Pa
 
 def read_and_measure(path: Path) -> tuple[list[str], int, int]:
     """Texts of the file, number of its unreadable lines, and the most bytes held meanwhile."""
-    unreadable: list[Unreadable] = []
+    unreadable: list[UnreadableLine] = []
     tracemalloc.start()
     texts = [line.text for line in DataFile(path, report=unreadable.append).lines()]
     return texts, len(unreadable), tracemalloc.get_traced_memory()[1]

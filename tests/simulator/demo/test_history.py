@@ -19,10 +19,10 @@ from common.errors import SettingError, StartupError
 from common.sealing import Vault
 from common.settings import DatabaseSettings
 from embedded.postgres import EmbeddedPostgres
-from simulator.demo.datafile import Line, Tally
-from simulator.demo.days import MovedDays
+from simulator.demo.datafile import DialogLine, ReadCounts
+from simulator.demo.days import DateShift
 from simulator.demo.history import HistoryResult, Selection, load_history
-from simulator.demo.people import member
+from simulator.demo.people import demo_user
 
 KEY = "a data key for tests, long enough"
 BOT_ID = 42
@@ -32,12 +32,12 @@ NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 class Logs:
     """Forty people on ten scattered days, mornings only."""
 
-    def lines(self, tally: Tally | None = None) -> Iterator[Line]:
+    def lines(self, tally: ReadCounts | None = None) -> Iterator[DialogLine]:
         for number in range(2000):
             day = datetime(2004, 1, 1, 8, tzinfo=UTC) + timedelta(days=100 * (number // 200))
             if tally is not None:
                 tally.lines_read += 1
-            yield Line(
+            yield DialogLine(
                 number=number + 1,
                 at=day + timedelta(minutes=number % 200 // 2),
                 user=f"user{number * number % 40}",
@@ -120,9 +120,9 @@ async def test_texts_open_with_the_key_of_their_person(
     vault = Vault(KEY)
     row = await connection.fetchrow(
         "SELECT * FROM users WHERE telegram_hmac = $1",
-        vault.lookup("user", member("user1").person.id),
+        vault.lookup("user", demo_user("user1").person.id),
     )
-    person = vault.person(row["wrapped_key"], row["telegram_hmac"])
+    person = vault.user_sealer(row["wrapped_key"], row["telegram_hmac"])
     texts = await connection.fetch(
         "SELECT * FROM messages WHERE user_key = $1 AND role = 'user' ORDER BY created_at",
         row["key"],
@@ -134,7 +134,7 @@ async def test_texts_open_with_the_key_of_their_person(
     assert orjson.loads(profile)["first_name"] == "user1"
     chat = await connection.fetchrow(
         "SELECT * FROM dialogs WHERE chat_hmac = $1",
-        vault.lookup("chat", member("user1").person.id),
+        vault.lookup("chat", demo_user("user1").person.id),
     )
     assert (chat["user_key"], chat["closed_at"]) == (row["key"], None)
 
@@ -159,8 +159,8 @@ async def test_people_whom_the_bot_knows_keep_their_key(
     database: DatabaseSettings, connection: Any
 ) -> None:
     vault = Vault(KEY)
-    telegram_hmac = vault.lookup("user", member("user4").person.id)
-    _, wrapped_key = vault.new_person(telegram_hmac)
+    telegram_hmac = vault.lookup("user", demo_user("user4").person.id)
+    _, wrapped_key = vault.new_user_key(telegram_hmac)
     await connection.execute(
         "INSERT INTO users (telegram_hmac, wrapped_key, sealed_profile) VALUES ($1, $2, '')",
         telegram_hmac,
@@ -201,9 +201,9 @@ def test_nothing_is_moved_into_the_future() -> None:
     evening = datetime(2004, 1, 1, 23, 59, tzinfo=UTC)
     morning = datetime(2003, 5, 1, 6, tzinfo=UTC)
     days = {evening.date(): evening, morning.date(): morning}
-    moved = MovedDays(days, now=NOW)
-    assert moved.moved(evening) == datetime(2026, 6, 14, 23, 59, tzinfo=UTC)
-    assert moved.moved(morning) == datetime(2026, 6, 13, 6, tzinfo=UTC)
+    shift = DateShift(days, now=NOW)
+    assert shift.shift(evening) == datetime(2026, 6, 14, 23, 59, tzinfo=UTC)
+    assert shift.shift(morning) == datetime(2026, 6, 13, 6, tzinfo=UTC)
 
 
 def test_the_command_prints_its_result_last(database_url: str, tmp_path: Path) -> None:

@@ -16,11 +16,11 @@ import pytest
 
 from common.errors import SettingError
 from simulator.app import Simulator
-from simulator.demo.datafile import Line, Tally
-from simulator.demo.people import member
-from simulator.demo.position import Endless, Position
-from simulator.demo.replay import Pace, replay
-from simulator.demo.traffic import MadeUpDialogs
+from simulator.demo.datafile import DialogLine, ReadCounts
+from simulator.demo.people import demo_user
+from simulator.demo.position import EndlessDialogs, ReplayPosition
+from simulator.demo.replay import ReplayPace, replay
+from simulator.demo.traffic import GeneratedDialogs
 from simulator.telegram.world import is_command, split_long, utf16_length
 
 NOON = datetime(2020, 1, 1, 12, tzinfo=UTC)
@@ -32,11 +32,13 @@ class Spoken:
     def __init__(self, *spoken: tuple[str, str]) -> None:
         self._spoken = spoken
 
-    def lines(self, tally: Tally | None = None) -> Iterator[Line]:
+    def lines(self, tally: ReadCounts | None = None) -> Iterator[DialogLine]:
         for number, (user, text) in enumerate(self._spoken, start=1):
             if tally is not None:
                 tally.lines_read += 1
-            yield Line(number=number, at=NOON.replace(second=number % 60), user=user, text=text)
+            yield DialogLine(
+                number=number, at=NOON.replace(second=number % 60), user=user, text=text
+            )
 
 
 def quiet(_: str) -> None:
@@ -51,8 +53,8 @@ def test_long_texts_are_split_without_tearing_a_character() -> None:
 
 
 def test_a_person_is_always_the_same() -> None:
-    people = [member(f"user{number}") for number in range(2000)]
-    assert people == [member(f"user{number}") for number in range(2000)]
+    people = [demo_user(f"user{number}") for number in range(2000)]
+    assert people == [demo_user(f"user{number}") for number in range(2000)]
     assert len({who.person.id for who in people}) == 2000
     assert {"en", "ru", None} <= {who.person.language_code for who in people}
     assert 0.2 < sum(who.source is not None for who in people) / 2000 < 0.4
@@ -75,8 +77,8 @@ def test_only_registered_words_are_commands(text: str, *, expected: bool) -> Non
 
 
 async def test_everything_is_sent_and_counted(simulator: Simulator) -> None:
-    sourced = next(f"u{n}" for n in range(100) if member(f"u{n}").source)
-    plain = next(f"u{n}" for n in range(100) if not member(f"u{n}").source)
+    sourced = next(f"u{n}" for n in range(100) if demo_user(f"u{n}").source)
+    plain = next(f"u{n}" for n in range(100) if not demo_user(f"u{n}").source)
     dialogs = Spoken(
         (plain, "one"), (sourced, "two"), (plain, "/help"), (plain, "/etc x"), (sourced, "y" * 5000)
     )
@@ -85,12 +87,14 @@ async def test_everything_is_sent_and_counted(simulator: Simulator) -> None:
     assert (result.commands_sent, result.slash_texts) == (2, 1)
     assert (result.expected_user_messages, result.expected_active_users) == (4, 2)
     texts = [json.loads(body)["message"]["text"] for _, body in simulator.account.queue.first(9)]
-    assert texts[1:3] == [f"/start {member(sourced).source}", "two"]
+    assert texts[1:3] == [f"/start {demo_user(sourced).source}", "two"]
 
 
 async def test_a_part_is_sent_by_skip_and_limit(simulator: Simulator) -> None:
     dialogs = Spoken(*((f"u{number}", f"text {number}") for number in range(10)))
-    result = await replay(dialogs, url=simulator.url, skip=3, limit=4, starts=False, report=quiet)
+    result = await replay(
+        dialogs, url=simulator.url, skip=3, limit=4, sends_starts=False, report=quiet
+    )
     texts = [json.loads(body)["message"]["text"] for _, body in simulator.account.queue.first(99)]
     assert texts == [f"text {number}" for number in range(3, 7)]
     assert result.updates_sent == result.expected_active_users == 4
@@ -99,7 +103,7 @@ async def test_a_part_is_sent_by_skip_and_limit(simulator: Simulator) -> None:
 async def test_a_second_run_goes_on_where_the_first_one_stopped(
     simulator: Simulator, tmp_path: Path
 ) -> None:
-    sourced = [f"u{n}" for n in range(100) if member(f"u{n}").source][:2]
+    sourced = [f"u{n}" for n in range(100) if demo_user(f"u{n}").source][:2]
     dialogs = Spoken(*((sourced[number % 2], f"text {number}") for number in range(10)))
     for limit in (3, 2, None):
         await replay(
@@ -108,29 +112,31 @@ async def test_a_second_run_goes_on_where_the_first_one_stopped(
             skip=1,
             limit=limit,
             report=quiet,
-            position=Position(tmp_path / "p.json", source="these"),
+            position=ReplayPosition(tmp_path / "p.json", source="these"),
         )
     texts = [json.loads(body)["message"]["text"] for _, body in simulator.account.queue.first(99)]
     assert [text for text in texts if text.startswith("text")] == [
         f"text {number}" for number in range(1, 10)
     ]
     assert len([text for text in texts if text.startswith("/start")]) == 2
-    assert Position(tmp_path / "p.json", source="others").sent == 0
+    assert ReplayPosition(tmp_path / "p.json", source="others").sent == 0
 
 
 async def test_a_run_that_is_killed_while_sending_repeats_nothing(
     simulator: Simulator, tmp_path: Path
 ) -> None:
-    position = Position(tmp_path / "p.json", source="these")
+    position = ReplayPosition(tmp_path / "p.json", source="these")
     dialogs = Spoken(*(("u", f"text {number}") for number in range(300)))
     run = asyncio.create_task(
-        replay(dialogs, url=simulator.url, pace=Pace(rate=300), report=quiet, position=position)
+        replay(
+            dialogs, url=simulator.url, pace=ReplayPace(rate=300), report=quiet, position=position
+        )
     )
     await simulator.wait_until(lambda: simulator.counters.updates_accepted > 20)
     run.cancel()
     await asyncio.wait([run])
 
-    await replay(dialogs, url=simulator.url, starts=False, report=quiet, position=position)
+    await replay(dialogs, url=simulator.url, sends_starts=False, report=quiet, position=position)
 
     texts = [json.loads(body)["message"]["text"] for _, body in simulator.account.queue.first(999)]
     assert len(texts) == len(set(texts))
@@ -138,7 +144,7 @@ async def test_a_run_that_is_killed_while_sending_repeats_nothing(
 
 
 def test_endless_dialogs_go_on_after_the_file_and_are_the_same_every_time() -> None:
-    endless = Endless(Spoken(("u", "the only one")), people=2, days=2)
+    endless = EndlessDialogs(Spoken(("u", "the only one")), people=2, days=2)
     texts = [(line.user, line.text) for line in islice(endless.lines(), 200)]
     assert texts[0] == ("u", "the only one")
     assert texts == [(line.user, line.text) for line in islice(endless.lines(), 200)]
@@ -147,7 +153,7 @@ def test_endless_dialogs_go_on_after_the_file_and_are_the_same_every_time() -> N
 async def test_a_rate_is_kept(simulator: Simulator) -> None:
     dialogs = Spoken(*(("u", f"text {number}") for number in range(60)))
     began = time.monotonic()
-    await replay(dialogs, url=simulator.url, pace=Pace(rate=200), report=quiet)
+    await replay(dialogs, url=simulator.url, pace=ReplayPace(rate=200), report=quiet)
     assert 0.29 <= time.monotonic() - began < 20
 
 
@@ -155,19 +161,19 @@ async def test_recorded_pauses_are_kept_faster(simulator: Simulator) -> None:
     # Recorded within 58 seconds.
     dialogs = Spoken(*(("u", f"text {number}") for number in range(59)))
     began = time.monotonic()
-    await replay(dialogs, url=simulator.url, pace=Pace(speed=100), report=quiet)
+    await replay(dialogs, url=simulator.url, pace=ReplayPace(speed=100), report=quiet)
     assert 0.55 <= time.monotonic() - began < 40
 
 
 async def test_no_simulator_is_one_clear_line() -> None:
-    with pytest.raises(SettingError, match=r"^TELEGRAM_API_URL: no simulator answers at"):
+    with pytest.raises(SettingError, match=r"^TELEGRAM_API_URL: no simulator responds at"):
         await replay(Spoken(("u", "x")), url="http://127.0.0.1:9", report=quiet)
 
 
 def test_made_up_dialogs_are_in_order_and_repeat_with_their_seed() -> None:
-    def made(seed: int) -> list[Line]:
+    def made(seed: int) -> list[DialogLine]:
         last_day = date(2026, 1, 31)
-        return list(MadeUpDialogs(people=50, days=30, last_day=last_day, seed=seed).lines())
+        return list(GeneratedDialogs(people=50, days=30, last_day=last_day, seed=seed).lines())
 
     lines = made(1)
     assert lines == made(1) != made(2)

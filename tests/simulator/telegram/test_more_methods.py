@@ -20,7 +20,7 @@ from aiogram.types import (
 from aiohttp import ClientSession
 
 from simulator.app import Simulator
-from simulator.telegram.world import Chat
+from simulator.telegram.world import SimChat
 from tests.simulator.constants import BAD_REQUEST, CHAT_NOT_FOUND, NOT_MODIFIED
 
 Call = Callable[..., Awaitable[dict[str, Any]]]
@@ -56,7 +56,7 @@ async def test_buttons_change_without_the_text(simulator: Simulator, bot: Bot) -
     await bot.answer_callback_query("1", text="done")
     assert edited is not True
     assert edited.reply_markup is None
-    kinds = [sent.kind for sent in simulator.account.outbox.records()]
+    kinds = [sent.kind for sent in simulator.account.sent_log.records()]
     assert kinds == ["message", "markup", "callback_answer"]
 
 
@@ -88,7 +88,7 @@ async def test_descriptions_are_kept_by_language(bot: Bot) -> None:
 
 
 async def test_chats_and_members_are_known(simulator: Simulator, bot: Bot) -> None:
-    simulator.account.add_to_group(Chat(id=-100, type="group", title="Group"))
+    simulator.account.add_to_group(SimChat(id=-100, type="group", title="Group"))
     assert (await bot.get_chat(-100)).title == "Group"
     assert (await bot.get_chat_member(-100, simulator.account.id)).user.is_bot
     assert (await bot.get_chat_member(-100, 7)).status == "member"

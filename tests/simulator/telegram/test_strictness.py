@@ -11,16 +11,16 @@ from aiohttp import ClientSession
 
 from simulator.app import Simulator
 from simulator.telegram.faults import REALISTIC_LIMITS
-from simulator.telegram.flood import FloodGate
-from simulator.telegram.world import Chat, Person
+from simulator.telegram.flood import FloodLimiter
+from simulator.telegram.world import SimChat, SimUser
 from tests.simulator.conftest import until_polled
 from tests.simulator.constants import BAD_REQUEST, CHAT_NOT_FOUND, NOT_MODIFIED, STRANGERS_TOKEN
 
 Call = Callable[..., Awaitable[dict[str, Any]]]
 
 CHAT = 55
-GROUP = Chat(id=-100500, type="supergroup", title="Group")
-FORUM = Chat(id=-100600, type="supergroup", title="Forum", is_forum=True)
+GROUP = SimChat(id=-100500, type="supergroup", title="Group")
+FORUM = SimChat(id=-100600, type="supergroup", title="Forum", is_forum=True)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ async def test_a_link_is_shown_as_a_page_unless_that_is_disabled(simulator: Simu
     text = "see https://site.example"
     await call("sendMessage", chat_id=CHAT, text=text)
     await call("sendMessage", chat_id=CHAT, text=text, link_preview_options={"is_disabled": True})
-    sent = simulator.account.outbox.records(kind="message")
+    sent = simulator.account.sent_log.records(kind="message")
     assert [message.has_preview for message in sent] == [True, None]
 
 
@@ -140,7 +140,7 @@ async def test_a_deleted_message_is_gone(call: Call) -> None:
 
 
 async def test_a_person_who_blocked_the_bot_gets_nothing(simulator: Simulator, call: Call) -> None:
-    person = Person(id=CHAT)
+    person = SimUser(id=CHAT)
     simulator.account.block(person=person)
     refused = await call("sendMessage", chat_id=CHAT, text="a")
     simulator.account.unblock(person=person)
@@ -220,7 +220,7 @@ async def test_a_negative_offset_keeps_the_last_updates_only(
 
 async def test_realistic_limits_say_how_long_to_wait(simulator: Simulator, call: Call) -> None:
     # All at one moment, however long the calls take.
-    simulator.telegram.flood = FloodGate(clock=lambda: 100.0)
+    simulator.telegram.flood = FloodLimiter(clock=lambda: 100.0)
     simulator.telegram.flood.limits = REALISTIC_LIMITS
     assert (await call("sendMessage", chat_id=CHAT, text="1"))["ok"]
     refused = await call("sendMessage", chat_id=CHAT, text="2")

@@ -1,4 +1,4 @@
-"""Wakes whoever waits for the simulated world to change. Knows nothing about what changed."""
+"""An event for changes of the simulator's state."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import time
 from collections.abc import Callable
 
 
-class Bell:
-    """Rung after every change; waiters look again each time it rings."""
+class ChangeEvent:
+    """Set after every change; waiters then check their condition again."""
 
     def __init__(self) -> None:
         self._waiting: set[asyncio.Future[None]] = set()
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         waiting, self._waiting = self._waiting, set()
         for future in waiting:
             if not future.done():
                 future.set_result(None)
 
     async def wait_until(self, condition: Callable[[], object], *, seconds: float) -> bool:
-        """True as soon as `condition()` is truthy, False when `seconds` have passed."""
+        """Wait until `condition()` is truthy; False on timeout."""
         deadline = time.monotonic() + seconds
         while not condition():
             left = deadline - time.monotonic()
@@ -29,8 +29,8 @@ class Bell:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.add(future)
             try:
-                # Not wait_for: in Python 3.11 that forgets that it was cancelled when the bell
-                # rings in the same moment, and whoever stops the waiter waits for ever.
+                # Not wait_for: in Python 3.11 it loses a cancellation that arrives together with
+                # the result, and the cancelling task would wait for ever.
                 async with asyncio.timeout(left):
                     await future
             except TimeoutError:

@@ -1,7 +1,6 @@
-"""What a message means to the bot: a question, a command, or something that it cannot answer.
+"""Parses the intent of a message: a question, a command, or something that is not supported.
 
-Reads the message as it was sent, a JSON object: one field that cannot be parsed must not hide
-the others.
+Works on the raw JSON, so that one field that cannot be parsed does not hide the others.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from common.vocabulary import ChatType
 
 Json = dict[str, Any]
 
-# Several of these may stand in one message: an animation is a document too.
+# A message may have several of these: an animation is a document, too.
 CONTENT_KINDS = (
     "animation", "audio", "live_photo", "paid_media", "photo", "story", "video", "video_note",
     "voice", "document", "sticker", "checklist", "contact", "dice", "game", "poll", "venue",
@@ -36,123 +35,125 @@ FORWARD_FIELDS = (
     "forward_origin", "forward_date", "forward_from", "forward_from_chat", "forward_sender_name"
 )  # fmt: skip
 COMMAND = re.compile(r"/(?P<name>\w{1,64})(?:@(?P<mention>\w*))?(?P<tail>[.,!?:;…]*)(?=\s|$)")
-# Characters that show nothing and that Python does not count as white space.
+# Invisible characters that Python does not count as white space.
 INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 
 
 @dataclass(frozen=True)
-class Identity:
-    """Who the bot is on Telegram."""
+class BotIdentity:
+    """The bot's id and username on Telegram."""
 
     bot_id: int
     username: str
 
 
-class Sort(StrEnum):
+class IntentKind(StrEnum):
     QUESTION = "question"
     COMMAND = "command"
     UNKNOWN_COMMAND = "unknown_command"
     BLANK = "blank"
     REFUSED = "refused"
-    """Content that the bot cannot read, without a word."""
+    """Unsupported content without a text."""
     SERVICE = "service"
-    """What a chat says by itself: an answer would surprise."""
-    ASIDE = "aside"
-    """Not said to the bot."""
+    """A service message of the chat, which needs no answer."""
+    NOT_ADDRESSED = "aside"
+    """Not addressed to the bot."""
 
 
-JOINABLE = frozenset({Sort.QUESTION, Sort.REFUSED})
+JOINABLE = frozenset({IntentKind.QUESTION, IntentKind.REFUSED})
 
 
 @dataclass(frozen=True)
-class Meaning:
-    """The sort of a message; of a command also its name."""
+class Intent:
+    """The kind of a message, and the name of a command."""
 
-    sort: Sort
+    kind: IntentKind
     command: str = ""
     refused_kind: str | None = None
-    """What of it the bot cannot handle, from a bounded set: for the operator."""
+    """Unsupported content, from a bounded set: counted for the operator."""
 
 
-BLANK = Meaning(Sort.BLANK, refused_kind="blank")
+BLANK = Intent(IntentKind.BLANK, refused_kind="blank")
 
 
-class Reader:
-    """Reads what messages mean.
+class IntentParser:
+    """Parses the intent of messages.
 
     Args:
-        commands: the registered names.
+        commands: the registered commands.
     """
 
-    def __init__(self, identity: Identity, commands: Collection[str]) -> None:
+    def __init__(self, identity: BotIdentity, commands: Collection[str]) -> None:
         self.identity = identity
         self.commands = frozenset(commands)
         self._name = f"@{identity.username}".lower()
         self._mention = re.compile(rf"(?<!\w){re.escape(self._name)}(?!\w)", re.IGNORECASE)
 
-    def meaning(self, message: Json) -> Meaning:
-        """The meaning of a message."""
+    def parse(self, message: Json) -> Intent:
+        """The intent of a message."""
         if not self.is_addressed(message):
-            return Meaning(Sort.ASIDE)
+            return Intent(IntentKind.NOT_ADDRESSED)
         kind = content_kind(message)
-        words = self.own_words(message)
-        command = None if words is None or is_forward(message) else self.command_in(words)
-        if words is None:
-            refused = Meaning(Sort.REFUSED, refused_kind=kind)
-            return refused if kind else Meaning(Sort.SERVICE, refused_kind=service_kind(message))
+        text = self.own_text(message)
+        command = None if text is None or is_forward(message) else self.command_in(text)
+        if text is None:
+            refused = Intent(IntentKind.REFUSED, refused_kind=kind)
+            return (
+                refused if kind else Intent(IntentKind.SERVICE, refused_kind=service_kind(message))
+            )
         if command and self._is_registered(command):
-            return Meaning(Sort.COMMAND, command["name"].lower())
+            return Intent(IntentKind.COMMAND, command["name"].lower())
         if command:
             name = command["name"].lower()
-            return Meaning(Sort.UNKNOWN_COMMAND, name, refused_kind="unknown_command")
-        # In a group the bot's name alone, as a reply, asks about what it replies to.
+            return Intent(IntentKind.UNKNOWN_COMMAND, name, refused_kind="unknown_command")
+        # In a group, a reply with only the bot's name asks about the replied message.
         asks = is_forward(message) or (_is_reply(message) and not is_private(message))
-        if is_blank(words) and not asks:
-            return Meaning(Sort.REFUSED, refused_kind=kind) if kind else BLANK
-        return Meaning(Sort.QUESTION, refused_kind=kind)
+        if is_blank(text) and not asks:
+            return Intent(IntentKind.REFUSED, refused_kind=kind) if kind else BLANK
+        return Intent(IntentKind.QUESTION, refused_kind=kind)
 
     def is_addressed(self, message: Json) -> bool:
-        """Whether it is said to the bot: in private, by name, as a reply, or as its command."""
+        """Whether it is addressed to the bot: in private, by name, as a reply, or by command."""
         if is_private(message):
             return True
         if message.get("is_automatic_forward"):
             return False
         if self._names_the_bot(message):
             return True
-        command = None if is_forward(message) else COMMAND.match(words_of(message) or "")
+        command = None if is_forward(message) else COMMAND.match(text_of(message) or "")
         if command:
             return self._is_registered(command)
         return self._is_reply_to_the_bot(message) and not self._names_another_bot(message)
 
-    def own_words(self, message: Json) -> str | None:
-        """What was written, without the bot's name around it; None when there are no words.
+    def own_text(self, message: Json) -> str | None:
+        """The text without the bot's name around it; None without a text.
 
-        Of a forwarded message these are somebody else's words.
+        For a forwarded message it is someone else's text.
         """
-        words = words_of(message)
-        if words is None or is_private(message) or is_forward(message):
-            return words
-        return self.without_mention(words)
+        text = text_of(message)
+        if text is None or is_private(message) or is_forward(message):
+            return text
+        return self.without_mention(text)
 
-    def without_mention(self, words: str) -> str:
-        """The text without the bot's name at its beginning or end."""
-        stripped = words.strip()
+    def without_mention(self, text: str) -> str:
+        """The text without the bot's name at its start or end."""
+        stripped = text.strip()
         if (found := self._mention.match(stripped)) and found.start() == 0:
             stripped = stripped[found.end() :].lstrip(" ,:\n")
         if stripped.lower().endswith(self._name):
             stripped = stripped[: -len(self._name)].rstrip()
         return stripped
 
-    def command_in(self, words: str) -> re.Match[str] | None:
-        """The command that a text is, behind the bot's name too (`@bot /model`)."""
-        return COMMAND.match(self.as_command(words))
+    def command_in(self, text: str) -> re.Match[str] | None:
+        """The command at the start of a text or after the bot's name (`@bot /model`)."""
+        return COMMAND.match(self.as_command(text))
 
-    def as_command(self, words: str) -> str:
-        """The text from its command on, if it is one behind the bot's name."""
-        text = words.strip()
-        found = self._mention.match(text)
-        behind = text[found.end() :].lstrip(" ,:\n") if found else text
-        return behind if behind.startswith("/") else text
+    def as_command(self, text: str) -> str:
+        """The text without the bot's name before a command."""
+        stripped = text.strip()
+        found = self._mention.match(stripped)
+        behind = stripped[found.end() :].lstrip(" ,:\n") if found else stripped
+        return behind if behind.startswith("/") else stripped
 
     def _is_registered(self, command: re.Match[str]) -> bool:
         mention = command["mention"]
@@ -160,21 +161,21 @@ class Reader:
         return is_ours and not command["tail"] and command["name"].lower() in self.commands
 
     def _names_the_bot(self, message: Json) -> bool:
-        words = words_of(message) or ""
-        # Clients mark mentions; a server that does not is understood as well. A command names
-        # the bot in the same way (`/help@bot`), and that mark is the text's own.
-        if self._mention.search(words) or re.match(
-            rf"/\w+{re.escape(self._name)}(?!\w)", words.strip(), re.IGNORECASE
+        text = text_of(message) or ""
+        # Searched in the text, because not every server marks mentions. A command names the bot
+        # in the same way (`/help@bot`).
+        if self._mention.search(text) or re.match(
+            rf"/\w+{re.escape(self._name)}(?!\w)", text.strip(), re.IGNORECASE
         ):
             return True
         return any(
-            user.get("id") == self.identity.bot_id for _, user in _mentions(message, words) if user
+            user.get("id") == self.identity.bot_id for _, user in _mentions(message, text) if user
         )
 
     def _names_another_bot(self, message: Json) -> bool:
         return any(
             (user is not None and user.get("is_bot") is True) or name.lower().endswith("bot")
-            for name, user in _mentions(message, words_of(message) or "")
+            for name, user in _mentions(message, text_of(message) or "")
         )
 
     def _is_reply_to_the_bot(self, message: Json) -> bool:
@@ -184,24 +185,24 @@ class Reader:
         author = reply.get("from")
         if not isinstance(author, dict) or author.get("id") != self.identity.bot_id:
             return False
-        # Every message of a topic "replies" to the message that made the topic.
+        # Every message of a topic "replies" to the message that created the topic.
         is_root = message.get("is_topic_message") and (
             reply.get("message_id") == message.get("message_thread_id")
         )
         return not (is_root or "forum_topic_created" in reply)
 
 
-def words_of(message: Json) -> str | None:
+def text_of(message: Json) -> str | None:
     """The text or caption of a message."""
     for field in ("text", "caption"):
-        words = message.get(field)
-        if isinstance(words, str):
-            return words
+        text = message.get(field)
+        if isinstance(text, str):
+            return text
     return None
 
 
 def is_forward(message: Json) -> bool:
-    """Whether somebody else's message was forwarded; one's own stays one's own."""
+    """Whether someone else's message was forwarded; forwarding one's own does not count."""
     if not any(message.get(field) for field in FORWARD_FIELDS):
         return False
     origin = message.get("forward_origin")
@@ -217,27 +218,27 @@ def is_forward(message: Json) -> bool:
 
 
 def content_kind(message: Json) -> str | None:
-    """What the message carries besides words, by Telegram's name."""
+    """Telegram's name of the content besides text, if there is any."""
     return next((kind for kind in CONTENT_KINDS if message.get(kind) is not None), None)
 
 
 def service_kind(message: Json) -> str:
-    """Which event of a chat the message states."""
+    """Telegram's name of a service message."""
     return next((kind for kind in SERVICE_KINDS if message.get(kind) is not None), OTHER)
 
 
-def is_blank(words: str) -> bool:
-    """Whether nothing of the text can be seen."""
+def is_blank(text: str) -> bool:
+    """Whether the text has no visible character."""
     return all(
         character.isspace()
         or character in INVISIBLE
         or unicodedata.category(character) in {"Cc", "Cf", "Zs", "Zl", "Zp"}
-        for character in words
+        for character in text
     )
 
 
 def is_private(message: Json) -> bool:
-    """Whether nobody else reads along; of a chat of a newer type its id tells."""
+    """Whether the chat is private; chats of an unknown type are told by the sign of their id."""
     chat = message.get("chat")
     if not isinstance(chat, dict):
         return False
@@ -251,12 +252,12 @@ def _is_reply(message: Json) -> bool:
     return any(isinstance(message.get(f), dict) for f in ("reply_to_message", "external_reply"))
 
 
-def _mentions(message: Json, words: str) -> list[tuple[str, Json | None]]:
-    """Every mention: the name as it is written, and the account when it is stated."""
+def _mentions(message: Json, text: str) -> list[tuple[str, Json | None]]:
+    """Every mention: the name as written, and the account if it is stated."""
     found: list[tuple[str, Json | None]] = [
-        (name, None) for name in re.findall(r"(?<!\w)@(\w{3,32})(?!\w)", words)
+        (name, None) for name in re.findall(r"(?<!\w)@(\w{3,32})(?!\w)", text)
     ]
-    command = COMMAND.match(words.strip())
+    command = COMMAND.match(text.strip())
     if command and command["mention"]:
         found.append((command["mention"], None))
     marked = message.get("entities") or message.get("caption_entities") or []
@@ -264,12 +265,12 @@ def _mentions(message: Json, words: str) -> list[tuple[str, Json | None]]:
         if not isinstance(entity, dict) or entity.get("type") != "text_mention":
             continue
         if isinstance(user := entity.get("user"), dict):
-            found.append((_extract(entity, words), user))
+            found.append((_extract(entity, text), user))
     return found
 
 
-def _extract(entity: Json, words: str) -> str:
+def _extract(entity: Json, text: str) -> str:
     offset, length = entity.get("offset"), entity.get("length")
     if not isinstance(offset, int) or not isinstance(length, int):
         return ""
-    return MessageEntity(type="text_mention", offset=offset, length=length).extract_from(words)
+    return MessageEntity(type="text_mention", offset=offset, length=length).extract_from(text)

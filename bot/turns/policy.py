@@ -1,7 +1,4 @@
-"""Whether a turn may begin: access, rate limit, budgets. All counted from the ledger.
-
-Knows nothing about Telegram; a refusal is a value, and `notices` has the words.
-"""
+"""Decides whether a turn may begin: access, rate limit, budgets. Usage comes from the ledger."""
 
 from __future__ import annotations
 
@@ -16,9 +13,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.db.sql import statement
-from bot.db.tables import User
-from bot.settings import AccessMode, AccessSettings, LimitSettings, Price
-from bot.turns.records import Context, Question, TakenError
+from bot.db.tables import UserRow
+from bot.settings import AccessMode, AccessSettings, Price, UsageLimitSettings
+from bot.turns.records import DialogContext, Question, UpdateConflictError
 from bot.turns.responder import Refusal
 from common.postgres import Sessions
 
@@ -26,14 +23,14 @@ WARNING_SHARE = Decimal("0.8")
 TYPICAL_PROMPT_TOKENS = 2_000
 RESERVE_WITHOUT_PRICE_USD = Decimal("0.01")
 CHARACTERS_PER_TOKEN = 2
-"""Fewer than in most texts of most languages, so that an estimate is rather too high."""
+"""A low value for most languages, so that estimates are rather too high."""
 TOKENS_AROUND_A_PROMPT = 200
-"""For the instruction of the installation and for what frames each message."""
+"""Estimate for the system prompt and the framing of messages."""
 
 
 @dataclass(frozen=True)
 class Spending:
-    """What one person used. Open turns count with their reserve."""
+    """One user's usage. Open turns count with their reserve."""
 
     minute_messages: int
     minute_ends_in: float
@@ -43,7 +40,7 @@ class Spending:
     month_usd: Decimal
     unpriced_turns: int
     turn_day_messages: int
-    """Of the turn that was asked about, as the others below: none when it began before the day."""
+    """This and the following: the given turn's part; 0 if it began in an earlier period."""
     turn_month_messages: int
     turn_day_usd: Decimal
     turn_month_usd: Decimal
@@ -56,7 +53,7 @@ class Budget:
     name: str
     used: Decimal
     added: Decimal
-    """How much of it by the turn that was asked about."""
+    """The part used by the given turn."""
     limit: Decimal
 
     @property
@@ -64,22 +61,22 @@ class Budget:
         return max(self.limit - self.used, Decimal(0))
 
 
-class Limits:
-    """The gate of every turn.
+class TurnPolicy:
+    """Decides whether a turn may begin.
 
     Args:
         prices: US dollars per million tokens, by model.
-        most_tokens: the most that one answer of a model may have.
-        zone: whose midnight begins a day and a month.
+        max_answer_tokens: the token limit of one answer, by model.
+        zone: the zone of days and months.
     """
 
     def __init__(
         self,
         *,
         access: AccessSettings,
-        limits: LimitSettings,
+        limits: UsageLimitSettings,
         prices: dict[str, Price],
-        most_tokens: Callable[[str], int],
+        max_answer_tokens: Callable[[str], int],
         zone: ZoneInfo,
         sessions: Sessions,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -87,14 +84,14 @@ class Limits:
         self._access = access
         self._limits = limits
         self._prices = prices
-        self._most_tokens = most_tokens
+        self._max_answer_tokens = max_answer_tokens
         self._zone = zone
         self._sessions = sessions
         self._now = now
 
     @property
     def is_limited(self) -> bool:
-        """Whether anything is limited at all."""
+        """Whether any limit is set."""
         return any(
             value is not None
             for value in (
@@ -109,8 +106,8 @@ class Limits:
     def is_admin(self, telegram_id: int) -> bool:
         return telegram_id in self._access.admin_ids
 
-    def may_enter(self, telegram_id: int, *, admitted_at: datetime | None) -> bool:
-        """Whether this account may talk to the bot."""
+    def has_access(self, telegram_id: int, *, admitted_at: datetime | None) -> bool:
+        """Whether this account may use the bot."""
         return (
             self._access.access_mode is AccessMode.OPEN
             or self.is_admin(telegram_id)
@@ -119,39 +116,41 @@ class Limits:
         )
 
     def needs_invite(self, telegram_id: int, *, admitted_at: datetime | None) -> bool:
-        """Whether an invite code is what keeps this account out."""
-        return self._access.access_mode is AccessMode.INVITE and not self.may_enter(
+        """Whether this account needs an invite code."""
+        return self._access.access_mode is AccessMode.INVITE and not self.has_access(
             telegram_id, admitted_at=admitted_at
         )
 
-    def is_open(self, question: Question, context: Context) -> bool:
-        """Whether the question may be answered whatever was used: nothing has to be counted."""
+    def needs_no_check(self, question: Question, context: DialogContext) -> bool:
+        """Whether the question may be answered without checking any usage."""
         return (
-            self.may_enter(question.account_id, admitted_at=context.admitted_at)
+            self.has_access(question.account_id, admitted_at=context.admitted_at)
             and not context.is_undeliverable
             and (not self.is_limited or self.is_admin(question.account_id))
         )
 
     async def refusal(
-        self, session: AsyncSession, question: Question, context: Context, *, model: str
+        self, session: AsyncSession, question: Question, context: DialogContext, *, model: str
     ) -> Refusal | None:
-        """Why the question may not be answered now; None when it may.
+        """Why the question may not be answered now, or None.
 
         Raises:
-            TakenError: the person is gone.
+            UpdateConflictError: the user was erased.
         """
-        if not self.may_enter(question.account_id, admitted_at=context.admitted_at):
+        if not self.has_access(question.account_id, admitted_at=context.admitted_at):
             return Refusal("access")
         if context.is_undeliverable:
             return Refusal("undeliverable")
-        if self.is_open(question, context):
+        if self.needs_no_check(question, context):
             return None
-        # Held until the turn is written: a parallel turn of this person then sees its reserve.
+        # Locked until the turn is written, so that a parallel turn of this user sees its reserve.
         held = await session.scalar(
-            select(User.key).where(User.key == question.user_key).with_for_update(key_share=True)
+            select(UserRow.key)
+            .where(UserRow.key == question.user_key)
+            .with_for_update(key_share=True)
         )
         if held is None:
-            raise TakenError("the person is gone")
+            raise UpdateConflictError("the user was erased")
         spending = await self._spending(session, question.user_key, model=model)
         return self._rate_refusal(spending, question.user_messages) or self._budget_refusal(
             spending,
@@ -161,16 +160,16 @@ class Limits:
         )
 
     async def spending(self, user_key: int) -> Spending:
-        """What this person has used."""
+        """This user's usage."""
         async with self._sessions() as session:
             return await self._spending(session, user_key)
 
     async def spending_in(self, session: AsyncSession, user_key: int) -> Spending:
-        """The same, inside the caller's transaction."""
+        """The same, in the caller's transaction."""
         return await self._spending(session, user_key)
 
     def budgets(self, spending: Spending) -> list[Budget]:
-        """Every limit that is set."""
+        """The budgets that are set."""
         limits, of = self._limits, spending
         given = (
             ("daily_messages", of.day_messages, of.turn_day_messages, limits.daily_message_limit),
@@ -190,7 +189,7 @@ class Limits:
         ]
 
     async def nearly_used(self, user_key: int, turn_id: UUID) -> list[Budget]:
-        """The budgets of which this turn has just reached the 80th per cent."""
+        """The budgets of which this turn reached 80 %."""
         if not self.is_limited:
             return []
         async with self._sessions() as session:
@@ -201,16 +200,16 @@ class Limits:
             if budget.used - budget.added < budget.limit * WARNING_SHARE <= budget.used
         ]
 
-    def _largest_cost(self, question: Question, context: Context, model: str) -> Decimal:
-        """The most that this turn can cost by the configured price; 0 without one."""
+    def _largest_cost(self, question: Question, context: DialogContext, model: str) -> Decimal:
+        """The maximum cost of this turn by the configured price; 0 without one."""
         price = self._prices.get(model)
         if price is None:
             return Decimal(0)
         characters = len(question.model_text) + len(context.system_prompt or "")
-        characters += sum(len(earlier.text) for earlier in context.earlier)
+        characters += sum(len(earlier.text) for earlier in context.history)
         prompt_tokens = characters / CHARACTERS_PER_TOKEN + TOKENS_AROUND_A_PROMPT
         tokens = Decimal(prompt_tokens) * price.prompt
-        tokens += self._most_tokens(model) * price.completion
+        tokens += self._max_answer_tokens(model) * price.completion
         return tokens / 1_000_000
 
     def periods(self) -> tuple[date, date]:
@@ -265,12 +264,12 @@ class Limits:
         if model is None or price is None:
             return RESERVE_WITHOUT_PRICE_USD
         tokens = TYPICAL_PROMPT_TOKENS * price.prompt
-        tokens += self._most_tokens(model) * price.completion
+        tokens += self._max_answer_tokens(model) * price.completion
         return tokens / 1_000_000
 
     def _rate_refusal(self, spending: Spending, messages: int) -> Refusal | None:
         limit = self._limits.rate_limit_per_minute
-        # What counts no message is asked again: it needs room for one all the same.
+        # A repeated question counts no message, but still needs room for one.
         if limit is None or spending.minute_messages + max(messages, 1) <= limit:
             return None
         left = max(limit - spending.minute_messages, 0)

@@ -1,4 +1,4 @@
-"""JSON that may hold lone surrogates, which the strict parser refuses."""
+"""JSON with lone surrogates, which orjson rejects."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import orjson
 
 
 def dumps(value: Any) -> bytes:
-    """JSON bytes; a lone surrogate becomes its escape."""
+    """Encode; lone surrogates are escaped."""
     try:
-        # Copied: what orjson returns holds on to a much larger buffer, and backlogs are kept.
+        # Copied, because orjson's result keeps a much larger buffer alive.
         return memoryview(orjson.dumps(value)).tobytes()
     except TypeError:
         return json.dumps(value, separators=(",", ":")).encode()
 
 
 def loads(body: bytes) -> Any:
-    """Any JSON.
+    """Decode.
 
     Raises:
-        ValueError: it is none.
+        ValueError: invalid JSON.
     """
     try:
         return orjson.loads(body)
