@@ -8,10 +8,10 @@ import signal
 from typing import TYPE_CHECKING
 
 from bot.aiogram_models import import_aiogram
-from bot.sections import Settings
+from bot.settings import Settings
 from common.log import configure_logging, get_logger, hide_address
 from common.process import run
-from common.settings import load
+from common.settings import load, load_sections
 from common.tracing import TracingSettings, configure_tracing
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ async def _run(app: App, stop: asyncio.Event) -> None:
 
 
 def main() -> int:
-    settings = Settings.from_environment()
+    settings = load_sections(Settings)
     configure_logging(settings.runtime, service="bot")
     hide_address(settings.model.openrouter_base_url)
     configure_tracing(load(TracingSettings), service="bot")

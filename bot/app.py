@@ -40,7 +40,7 @@ from bot.inbox.store import Inbox
 from bot.llm.client import ModelClient, connect_model
 from bot.metrics import BotMetrics
 from bot.operator.notifier import OperatorNotifier
-from bot.sections import Settings
+from bot.settings import Settings
 from bot.telegram.intent import BotIdentity, IntentParser
 from bot.telegram.quoting import Quoter
 from bot.telegram.refusals import ChatRefusals

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Self
@@ -11,7 +12,16 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
-from common.settings import Environment, MetricsSettings, Section, refuse_weak_secret
+from common.settings import (
+    DatabaseSettings,
+    DataKeySettings,
+    Environment,
+    MetricsSettings,
+    ReportSettings,
+    RuntimeSettings,
+    Section,
+    refuse_weak_secret,
+)
 
 
 def _split(value: Any) -> Any:
@@ -231,3 +241,19 @@ class BotSettings(MetricsSettings):
     """How long after a question an edit of it is answered again. 0: never."""
     health_checks_llm: bool = False
     """Whether /health also checks the model's API."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every section that the bot reads, in the order in which they are checked."""
+
+    runtime: RuntimeSettings
+    telegram: TelegramSettings
+    model: ModelSettings
+    database: DatabaseSettings
+    data_key: DataKeySettings
+    report: ReportSettings
+    access: AccessSettings
+    limits: UsageLimitSettings
+    bot: BotSettings
+    operator: OperatorSettings

@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
+from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, get_type_hints
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -29,6 +30,9 @@ from pydantic_settings import (
 from common.errors import SettingError
 from common.postgres_url import PostgresUrl
 from common.zones import zone_named
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 # Published examples of secrets, refused in every environment.
 PLACEHOLDERS = frozenset({"change-me", "changeme", "secret", "password", "admin"})
@@ -76,6 +80,7 @@ class Section(BaseSettings):
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
+        use_attribute_docstrings=True,  # for docs/settings.md
     )
 
     @field_validator("*")
@@ -110,6 +115,7 @@ class Section(BaseSettings):
 
 
 SectionT = TypeVar("SectionT", bound=Section)
+GroupT = TypeVar("GroupT", bound="DataclassInstance")
 
 
 def load(section: type[SectionT]) -> SectionT:
@@ -135,6 +141,16 @@ def load(section: type[SectionT]) -> SectionT:
         raise SettingError(name, "is not valid JSON") from error
     except UnicodeDecodeError as error:
         raise SettingError(".env", "is not UTF-8 text") from error
+
+
+def load_sections(group: type[GroupT]) -> GroupT:
+    """Load every section of a dataclass whose fields are sections, in their order.
+
+    Raises:
+        SettingError: as in `load`.
+    """
+    types = get_type_hints(group)
+    return group(**{field.name: load(types[field.name]) for field in fields(group)})
 
 
 class RuntimeSettings(Section):

@@ -37,7 +37,7 @@ from bot.inbox.store import StoreResult
 from bot.llm.client import ModelClient, connect_model
 from bot.llm.completion import Completion
 from bot.metrics import BotMetrics
-from bot.sections import Settings
+from bot.settings import Settings
 from bot.telegram.intent import IntentParser
 from bot.telegram.quoting import Quoter
 from bot.telegram.send_limits import SendRateLimiter
@@ -58,6 +58,7 @@ from common.bindings import Binding
 from common.log import configure_logging
 from common.process import run
 from common.sealing import Sealer, Vault
+from common.settings import load_sections
 from common.vocabulary import Role
 
 
@@ -286,7 +287,7 @@ async def run_echo(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def serve(variant: str) -> None:
-    settings = Settings.from_environment()
+    settings = load_sections(Settings)
     configure_logging(settings.runtime, service=variant)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

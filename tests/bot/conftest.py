@@ -17,12 +17,12 @@ from sqlalchemy import func, select, text
 
 from bot.app import App
 from bot.db.tables import Turn, UpdateRow
-from bot.sections import Settings
 from bot.settings import (
     AccessSettings,
     BotSettings,
     ModelSettings,
     OperatorSettings,
+    Settings,
     TelegramSettings,
     UsageLimitSettings,
 )

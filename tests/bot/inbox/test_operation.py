@@ -26,10 +26,10 @@ from bot.inbox.http import (
     WebhookConfig,
     WebhookHandler,
 )
-from bot.sections import Settings
+from bot.settings import Settings
 from common.errors import StartupError
 from common.postgres import Sessions
-from common.settings import DatabaseSettings
+from common.settings import DatabaseSettings, load_sections
 from common.version import VERSION
 from embedded.postgres import EmbeddedPostgres
 from simulator.app import Simulator
@@ -447,7 +447,7 @@ async def test_a_bad_setting_is_named_in_one_line(
         monkeypatch.setenv(name, value)
 
     with pytest.raises(StartupError) as refused:
-        async with App(Settings.from_environment()).running():
+        async with App(load_sections(Settings)).running():
             pass
 
     [line] = str(refused.value).splitlines()
