@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
-import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -41,8 +40,11 @@ class Setting:
     """Upper case, as in the environment."""
     section: type[Section]
     field: FieldInfo
-    meaning: str
-    """The field's docstring on one line; empty when its name says it."""
+
+    @property
+    def meaning(self) -> str:
+        """The field's docstring on one line; empty without one."""
+        return " ".join((self.field.description or "").split())
 
     @property
     def module(self) -> str:
@@ -108,9 +110,10 @@ def sections() -> tuple[type[Section], ...]:
 def settings() -> tuple[Setting, ...]:
     """Every field of every section, inherited ones once."""
     return tuple(
-        Setting(name.upper(), section, section.model_fields[name], meaning)
+        Setting(name.upper(), section, section.model_fields[name])
         for section in sections()
-        for name, meaning in _own_fields(section)
+        for name in section.__annotations__
+        if name in section.model_fields
     )
 
 
@@ -121,24 +124,6 @@ def names() -> frozenset[str]:
 def fields_of(section: type[Section]) -> frozenset[str]:
     """Names of all settings that loading this section reads."""
     return frozenset(name.upper() for name in section.model_fields)
-
-
-def _own_fields(section: type[Section]) -> Iterator[tuple[str, str]]:
-    tree = ast.parse(textwrap.dedent(inspect.getsource(section))).body[0]
-    assert isinstance(tree, ast.ClassDef)  # noqa: S101 # the source of a class
-    for node, following in zip(tree.body, [*tree.body[1:], None], strict=True):
-        if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)):
-            continue
-        if node.target.id not in section.model_fields:
-            continue
-        meaning = ""
-        if (
-            isinstance(following, ast.Expr)
-            and isinstance(following.value, ast.Constant)
-            and isinstance(following.value.value, str)
-        ):
-            meaning = " ".join(following.value.value.split())
-        yield node.target.id, meaning
 
 
 @cache
@@ -156,16 +141,18 @@ def loaded_by(*packages: str) -> frozenset[type[Section]]:
                 for alias in node.names
             }
             here = path.relative_to(PROJECT).with_suffix("").as_posix().replace("/", ".")
-            for node in ast.walk(tree):
-                if (
-                    isinstance(node, ast.Call)
-                    and isinstance(node.func, ast.Name)
-                    and node.func.id == "load"
-                    and node.args
-                    and isinstance(node.args[0], ast.Name)
-                ):
-                    name = node.args[0].id
-                    section = by_path.get(imported.get(name, f"{here}.{name}"))
-                    if section is not None:
-                        found.add(section)
+            for name in _loaded_names(tree):
+                section = by_path.get(imported.get(name, f"{here}.{name}"))
+                if section is not None:
+                    found.add(section)
     return frozenset(found)
+
+
+def _loaded_names(tree: ast.Module) -> Iterator[str]:
+    """Arguments of `load`, and the types of fields of classes, for `load_sections`."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(id="load"), args=[ast.Name(id=name), *_]):
+                yield name
+            case ast.AnnAssign(target=ast.Name(), annotation=ast.Name(id=name)):
+                yield name
