@@ -33,7 +33,6 @@ class SentAction:
     text: str | None = None
     """Text, or a file's caption."""
     entities: list[Json] = field(default_factory=list)
-    parse_mode: str | None = None
     reply_markup: Json | None = None
     reply_to: int | None = None
     has_preview: bool | None = None

@@ -40,12 +40,10 @@ def reachable_chat(account: BotAccount, parameters: Parameters) -> Json:
 def formatted_text(
     parameters: Parameters, field: str, *, longest: int, required: bool
 ) -> FormattedText:
-    mode_field = "entities" if field == "text" else "caption_entities"
-    formatted = format_text(
-        parameters.text(field),
-        parse_mode=parameters.text("parse_mode"),
-        entities=parameters.json(mode_field, list),
-    )
+    entities_field = "entities" if field == "text" else "caption_entities"
+    if parameters.text("parse_mode"):
+        raise bad_request("unsupported parse_mode")
+    formatted = format_text(parameters.text(field), parameters.json(entities_field, list) or [])
     if required and not formatted.text:
         raise bad_request("message text is empty")
     if utf16_length(formatted.text) > longest:
@@ -129,7 +127,6 @@ def delivered(
             thread_id=message.get("message_thread_id"),
             text=formatted.text or None,
             entities=formatted.entities,
-            parse_mode=parameters.text("parse_mode") or None,
             reply_markup=parameters.json("reply_markup", dict),
             reply_to=reply_to,
             has_preview=has_preview(parameters, formatted) if kind == "message" else None,

@@ -62,7 +62,6 @@ def send_message_draft(account: BotAccount, parameters: Parameters) -> bool:
             draft_id=draft_id,
             text=formatted.text,
             entities=formatted.entities,
-            parse_mode=parameters.text("parse_mode") or None,
         )
     )
     return True
@@ -88,7 +87,7 @@ def edit_message_text(account: BotAccount, parameters: Parameters) -> Json:
     if (markup := markup_of(parameters)) is not None:
         edited["reply_markup"] = markup
     preview = has_preview(parameters, formatted)
-    return _edit(account, parameters, message, edited, kind="edit", preview=preview)
+    return _edit(account, message, edited, kind="edit", preview=preview)
 
 
 def edit_message_reply_markup(account: BotAccount, parameters: Parameters) -> Json:
@@ -96,7 +95,7 @@ def edit_message_reply_markup(account: BotAccount, parameters: Parameters) -> Js
     edited = {name: value for name, value in message.items() if name != "reply_markup"}
     if (markup := markup_of(parameters)) is not None:
         edited["reply_markup"] = markup
-    return _edit(account, parameters, message, edited, kind="markup")
+    return _edit(account, message, edited, kind="markup")
 
 
 def delete_message(account: BotAccount, parameters: Parameters) -> bool:
@@ -172,7 +171,6 @@ def _send_file(account: BotAccount, parameters: Parameters, kind: str) -> Json:
 
 def _edit(
     account: BotAccount,
-    parameters: Parameters,
     message: Json,
     edited: Json,
     *,
@@ -195,7 +193,6 @@ def _edit(
             thread_id=edited.get("message_thread_id"),
             text=edited.get("text"),
             entities=edited.get("entities", []),
-            parse_mode=parameters.text("parse_mode") or None,
             reply_markup=edited.get("reply_markup"),
             has_preview=preview,
         )

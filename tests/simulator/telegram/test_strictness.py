@@ -30,15 +30,6 @@ FORUM = SimChat(id=-100600, type="supergroup", title="Forum", is_forum=True)
         ({"text": " \n "}, "message text is empty"),
         ({"text": "x" * 4097}, "message is too long"),
         ({"text": "😀" * 2049}, "message is too long"),
-        ({"text": "<b>x", "parse_mode": "HTML"}, "Can't find end tag"),
-        ({"text": "<x>y</x>", "parse_mode": "HTML"}, 'Unsupported start tag "x"'),
-        ({"text": "a < b", "parse_mode": "HTML"}, 'Unsupported start tag ""'),
-        ({"text": "<b><i>x</b></i>", "parse_mode": "HTML"}, "Unmatched end tag"),
-        ({"text": "x</b>", "parse_mode": "HTML"}, "Unexpected end tag"),
-        ({"text": "End.", "parse_mode": "MarkdownV2"}, "Character '.' is reserved"),
-        ({"text": "*x", "parse_mode": "MarkdownV2"}, "Can't find end of Bold"),
-        ({"text": "```x", "parse_mode": "MarkdownV2"}, "Can't find end of Pre"),
-        ({"text": "*x", "parse_mode": "Markdown"}, "Can't find end of the entity"),
         ({"text": "x", "parse_mode": "Word"}, "unsupported parse_mode"),
         (
             {"text": "x", "entities": [{"type": "bold", "offset": 0, "length": 9}]},
@@ -77,30 +68,11 @@ async def test_a_message_that_telegram_would_not_take_is_refused(
     assert description in answer["description"]
 
 
-@pytest.mark.parametrize(
-    ("text", "mode", "plain", "kinds"),
-    [
-        ("<b>a</b> &lt; <a href='http://x'>b</a>", "HTML", "a < b", ["bold", "text_link"]),
-        ('<pre><code class="language-sh">ls</code></pre>', "HTML", "ls", ["code", "pre"]),
-        ("*a* _b_ ~c~ ||d||", "MarkdownV2", "a b c d", 4),
-        ("`a.b` [c](http://x\\)) \\.", "MarkdownV2", "a.b c .", ["code", "text_link"]),
-        ("```sh\nls -l\n```", "MarkdownV2", "ls -l", ["pre"]),
-        (">quote\nnext", "MarkdownV2", "quote\nnext", []),
-        ("*a* _b_ `c`", "Markdown", "a b c", ["bold", "italic", "code"]),
-        ("😀 <i>x</i>", "HTML", "😀 x", ["italic"]),
-    ],
-)
-async def test_formatted_text_arrives_plain_with_entities(
-    call: Call, text: str, mode: str, plain: str, kinds: list[str] | int
-) -> None:
-    message = (await call("sendMessage", chat_id=CHAT, text=text, parse_mode=mode))["result"]
-    entities = message.get("entities", [])
-    assert message["text"] == plain
-    assert len(entities) == (kinds if isinstance(kinds, int) else len(kinds))
-    if not isinstance(kinds, int):
-        assert sorted(entity["type"] for entity in entities) == sorted(kinds)
-    for entity in entities:
-        assert entity["offset"] + entity["length"] <= len(plain.encode("utf-16-le")) // 2
+async def test_entities_are_shifted_when_a_text_is_trimmed(call: Call):
+    entities = [{"type": "italic", "offset": 4, "length": 2}]
+    answer = await call("sendMessage", chat_id=CHAT, text=" 😀 x ", entities=entities)
+    assert answer["result"]["text"] == "😀 x"
+    assert answer["result"]["entities"] == [{"type": "italic", "offset": 3, "length": 1}]
 
 
 async def test_entities_after_the_hundredth_are_ignored(call: Call):
