@@ -20,6 +20,7 @@ from bot.db.tables import (
 from common import bindings
 from common.bindings import Binding
 from common.sealing import UnreadableError, Vault
+from common.text import without_surrogates
 
 ANSWERS = ("answered", "incomplete", "refused", "cancelled")
 """Outcomes of attempts that did not fail."""
@@ -165,8 +166,7 @@ class Texts:
             opened = self._vault.user_sealer(wrapped_key, telegram_hmac).open_text(sealed, binding)
         except UnreadableError:
             return None
-        # A lone surrogate, which Telegram may send, has no place in JSON.
-        return opened.encode("utf-8", "replace").decode()
+        return without_surrogates(opened)
 
     def _open(self, message: MessageRow, wrapped_key: bytes, telegram_hmac: bytes) -> OpenedText:
         binding = bindings.text(message.id, message.dialog_id)

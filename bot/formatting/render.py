@@ -16,12 +16,12 @@ from aiogram.types import MessageEntity
 from bot.formatting.blocks import format_markdown
 from bot.formatting.inline import TextSpan, utf16_length
 from common.log import get_logger
+from common.text import clean_text
 
 __all__ = [
     "MessagePart",
     "plain_parts",
     "render",
-    "sendable",
     "shorter_parts",
     "utf16_length",
     "verbatim_parts",
@@ -60,11 +60,6 @@ class MessagePart:
     entities: tuple[MessageEntity, ...] = ()
 
 
-def sendable(text: str) -> str:
-    """The text without NUL and lone surrogates, which cannot be sent."""
-    return text.encode("utf-8", "replace").decode().replace("\x00", "")
-
-
 def render(
     markdown: str, *, limit: int = MAX_PART_UNITS, is_folded: bool = False
 ) -> list[MessagePart]:
@@ -74,7 +69,7 @@ def render(
 
     With `is_folded` the whole text is a collapsed quote.
     """
-    text = sendable(markdown)
+    text = clean_text(markdown)
     try:
         plain, spans = format_markdown(text)
     except Exception as error:  # noqa: BLE001 # a paid answer must arrive, if unformatted
@@ -88,13 +83,13 @@ def render(
 
 def plain_parts(text: str, *, limit: int = MAX_PART_UNITS) -> list[MessagePart]:
     """The same for text without markup; at least one part."""
-    return list(_split(sendable(text), [], limit)) or [MessagePart("…")]
+    return list(_split(clean_text(text), [], limit)) or [MessagePart("…")]
 
 
 def verbatim_parts(title: str, text: str) -> list[MessagePart]:
     """A title, and below it a text in a code block, for copying."""
-    whole = f"{sendable(title)}\n\n{sendable(text)}"
-    start = utf16_length(sendable(title)) + 2
+    whole = f"{clean_text(title)}\n\n{clean_text(text)}"
+    start = utf16_length(clean_text(title)) + 2
     return list(_split(whole, [TextSpan("pre", start, utf16_length(whole))], MAX_PART_UNITS))
 
 

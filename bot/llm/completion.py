@@ -9,6 +9,8 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
 
+from common.text import clean_text
+
 MAX_COUNT = 10**8
 """Maximum token count; sums over a turn's attempts fit into 32 bits."""
 MAX_USD = 10**6
@@ -165,7 +167,7 @@ class ModelError(Exception):
 
 def clean_name(stated: str) -> str:
     """A name stated by the provider, cleaned for the database."""
-    return stated.encode("utf-8", "replace").decode().replace("\x00", "")[:MAX_NAME_CHARACTERS]
+    return clean_text(stated)[:MAX_NAME_CHARACTERS]
 
 
 def read_usage(raw: Any) -> Usage:

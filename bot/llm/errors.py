@@ -17,6 +17,7 @@ from bot.llm.completion import (
     Usage,
     read_usage,
 )
+from common.text import clean_text
 
 MAX_MESSAGE = 300
 CONTEXT_LENGTH = re.compile(
@@ -138,8 +139,7 @@ def _code(stated: Any) -> str | None:
 def _sentence(error: dict[str, Any], metadata: dict[str, Any]) -> str | None:
     # OpenRouter's own message is "Provider returned error"; the provider's is nested in it.
     parts = [part for part in (error.get("message"), metadata.get("raw")) if isinstance(part, str)]
-    sentence = ": ".join(parts).strip().replace("\x00", "")
-    return sentence.encode("utf-8", "replace").decode()[:MAX_MESSAGE] or None
+    return clean_text(": ".join(parts).strip())[:MAX_MESSAGE] or None
 
 
 def _retry_after(headers: Mapping[str, str], metadata: dict[str, Any]) -> float | None:

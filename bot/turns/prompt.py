@@ -12,6 +12,7 @@ from bot.llm.client import ChatMessage
 from bot.llm.thinking import split_thinking
 from bot.settings import ModelSettings
 from bot.turns.records import DialogContext, HistoryMessage, Question
+from common.text import without_surrogates
 from common.vocabulary import Role
 
 MAX_NAME_CHARS = 64
@@ -79,15 +80,10 @@ def _alternating(messages: Iterable[HistoryMessage]) -> Iterator[HistoryMessage]
 
 def _as_message(one: HistoryMessage) -> ChatMessage:
     if one.role is Role.USER:
-        return {"role": "user", "content": _without_half_pairs(one.text)}
-    return {"role": "assistant", "content": _without_half_pairs(one.text)}
+        return {"role": "user", "content": without_surrogates(one.text)}
+    return {"role": "assistant", "content": without_surrogates(one.text)}
 
 
 def _spoken(one: HistoryMessage) -> str:
     """A user's message, in a group after their name."""
     return f"{one.speaker}: {one.text}" if one.speaker and one.text.strip() else one.text
-
-
-def _without_half_pairs(text: str) -> str:
-    """Half a surrogate pair cannot be written as UTF-8 JSON."""
-    return text.encode("utf-8", "replace").decode()

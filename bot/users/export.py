@@ -30,6 +30,7 @@ from common import bindings
 from common.bindings import Binding
 from common.postgres import Base, Sessions
 from common.sealing import UnreadableError
+from common.text import without_surrogates
 
 OWN_COLUMNS = frozenset(
     {"id", "version", "bot_id", "user_key", "dialog_id", "turn_id", "telegram_hmac"}
@@ -105,8 +106,7 @@ class _Reader:
         if sealed is None:
             return None
         try:
-            # JSON cannot hold half a surrogate pair.
-            return self._sealer.open_text(sealed, binding).encode("utf-8", "replace").decode()
+            return without_surrogates(self._sealer.open_text(sealed, binding))
         except UnreadableError:
             self.unreadable += 1
             return None

@@ -23,6 +23,7 @@ from common import bindings
 from common.errors import SettingError
 from common.postgres import Sessions, transaction
 from common.sealing import Sealer, UnreadableError, Vault
+from common.text import without_surrogates
 
 MAX_REMEMBERED_USERS = 10_000
 MAX_TRIED_USERS = 10
@@ -263,16 +264,10 @@ class UserRepository:
 
 
 def _profile(telegram_user: TelegramUser) -> bytes:
-    return orjson.dumps(
-        {
-            "telegram_id": telegram_user.telegram_id,
-            "username": _clean(telegram_user.username),
-            "first_name": _clean(telegram_user.first_name),
-            "last_name": _clean(telegram_user.last_name),
-        }
-    )
-
-
-def _clean(name: str | None) -> str | None:
-    # Telegram's JSON may contain lone surrogates, which UTF-8 cannot encode.
-    return None if name is None else name.encode("utf-8", "replace").decode()
+    names = {
+        "username": telegram_user.username,
+        "first_name": telegram_user.first_name,
+        "last_name": telegram_user.last_name,
+    }
+    cleaned = {key: name and without_surrogates(name) for key, name in names.items()}
+    return orjson.dumps({"telegram_id": telegram_user.telegram_id, **cleaned})
