@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import UserDefinedType
 
+from common.backoff import backoff
 from common.errors import SettingError, UnavailableError
 from common.log import get_logger, redact
 from common.postgres_url import PostgresUrl
@@ -192,8 +193,8 @@ async def wait_until_ready(
         DBAPIError: `verify` failed, and not because of a lost connection.
     """
     clock = asyncio.get_running_loop().time
-    started, pause, is_told = clock(), FIRST_PAUSE_SECONDS, False
-    while True:
+    started, is_told = clock(), False
+    for pause in backoff(FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS):
         try:
             await _verify_server(settings)
             if verify:
@@ -210,7 +211,6 @@ async def wait_until_ready(
                 log.info("PostgreSQL answers", waited_seconds=round(clock() - started, 1))
             return
         await asyncio.sleep(pause)
-        pause = min(pause * 2, MAX_PAUSE_SECONDS)
 
 
 async def _verify_server(settings: DatabaseSettings) -> None:

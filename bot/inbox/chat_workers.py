@@ -19,6 +19,7 @@ from bot.db.locks import (
 )
 from bot.metrics import BotMetrics
 from bot.turns.cancellation import Cancellation
+from common.backoff import backoff
 from common.log import get_logger
 
 MAX_UPDATES_PER_CHAT = 24
@@ -262,8 +263,7 @@ class ChatWorkers:
     # Reconnecting.
 
     async def _reconnect(self) -> None:
-        pause = 0.1
-        while True:
+        for pause in backoff(0.1, MAX_RECONNECT_PAUSE_SECONDS):
             try:
                 await self._chat_locks.open()
                 self._idle.clear()
@@ -272,7 +272,6 @@ class ChatWorkers:
             except LocksLostError as error:
                 log.warning("PostgreSQL cannot be reached", cause=str(error), retry_in=pause)
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, MAX_RECONNECT_PAUSE_SECONDS)
         self._idle &= ours.keys()  # queues that ended while reconnecting
         for chat_key in self._queues.keys() - ours.keys():
             # Another replica locked the chat first and processes its updates now.

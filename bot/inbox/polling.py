@@ -16,6 +16,7 @@ from bot.db.locks import ChatLocks, LocksLostError
 from bot.inbox.store import Inbox
 from bot.metrics import BotMetrics
 from bot.telegram.session import GetRawUpdates
+from common.backoff import backoff
 from common.log import get_logger
 
 MAX_PAUSE_SECONDS = 30.0
@@ -47,13 +48,13 @@ class Poller:
 
     async def run(self) -> None:
         """Poll until cancelled."""
-        pause = self._first_pause_seconds
+        pauses = backoff(self._first_pause_seconds, MAX_PAUSE_SECONDS)
         while True:
             try:
                 if await self._chat_locks.become_poller():
                     self._metrics.is_poller.set(1)
                     await self._poll()
-                    pause = self._first_pause_seconds
+                    pauses = backoff(self._first_pause_seconds, MAX_PAUSE_SECONDS)
                 else:
                     self._metrics.is_poller.set(0)
                     await asyncio.sleep(STAND_BY_SECONDS)
@@ -63,9 +64,9 @@ class Poller:
             except TelegramConflictError:
                 # Another installation polls with this token, or a webhook is set.
                 self._count("conflict")
+                pause = next(pauses)
                 log.warning("another program polls with this token", retry_in=pause)
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, MAX_PAUSE_SECONDS)
             except TelegramRetryAfter as error:
                 self._count("flood")
                 await asyncio.sleep(error.retry_after)
@@ -73,9 +74,9 @@ class Poller:
                 # The database or Telegram is unavailable: nothing was confirmed, nothing is lost.
                 cause = "telegram" if isinstance(error, TelegramAPIError) else "storage"
                 self._count(cause)
+                pause = next(pauses)
                 log.warning("poll failed", cause=type(error).__name__, retry_in=pause)
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, MAX_PAUSE_SECONDS)
 
     async def _poll(self) -> None:
         started = monotonic()

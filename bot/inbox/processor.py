@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import traceback
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterator
 from datetime import UTC, datetime
 
 import structlog
@@ -33,6 +33,7 @@ from bot.turns.service import TurnService
 from bot.users.preferences import Preferences
 from bot.users.repository import UserRepository
 from bot.window_limiter import WindowLimiter
+from common.backoff import backoff
 from common.log import get_logger
 from common.postgres import is_transient
 from common.sealing import UnreadableError, Vault
@@ -84,7 +85,7 @@ class UpdateProcessor:
 
     async def process(self, queue: ChatQueue) -> None:
         """Process updates until the queue is empty or the process shuts down."""
-        failures = 0
+        pauses = self._pauses()
         while queue.updates and not queue.is_closing:
             queued = queue.updates[0]
             with (
@@ -97,17 +98,17 @@ class UpdateProcessor:
                         await queue.reload()
                         continue
                     await self._process_next(queue, queued)
-                    failures = 0
+                    pauses = self._pauses()
                 except UpdateConflictError as error:
                     log.info("update was taken by another process", cause=str(error))
-                    failures += 1
-                    await self._pause(failures)
+                    await asyncio.sleep(next(pauses))
                     await queue.reload()
                 except Exception as error:  # noqa: BLE001 # the edge where updates fail
                     # A bug in a handler or a database outage may cost an update or a pause,
                     # but must not block the chat: every error ends here.
-                    failures += 1
-                    await self._handle_failure(queue, queued, error, failures)
+                    await self._handle_failure(queue, queued, error)
+                    await asyncio.sleep(next(pauses))
+                    await queue.reload()
 
     async def _process_next(self, queue: ChatQueue, queued: QueuedUpdate) -> None:
         try:
@@ -274,7 +275,7 @@ class UpdateProcessor:
             await self._inbox.settle(context.update_ids, UpdateOutcome.COMMAND, error=error.reason)
 
     async def _handle_failure(
-        self, queue: ChatQueue, queued: QueuedUpdate, error: Exception, failures: int
+        self, queue: ChatQueue, queued: QueuedUpdate, error: Exception
     ) -> None:
         cause = f"{type(error).__name__} at {_location_of(error)}"
         if is_transient(error):
@@ -288,8 +289,6 @@ class UpdateProcessor:
             except Exception as second:  # noqa: BLE001 # counting must not block the chat
                 # Only the count is lost: the update is tried again.
                 log.warning("failure could not be counted", cause=type(second).__name__)
-        await self._pause(failures)
-        await queue.reload()
 
     async def _park(self, queue: ChatQueue, queued: QueuedUpdate, cause: str) -> None:
         turn_id = await self._inbox.park(queued.update_id, cause)
@@ -313,9 +312,8 @@ class UpdateProcessor:
         if context := self._contexts.create(queue, [opened]):
             await context.responder.send_notice(Notice.FAILED)
 
-    async def _pause(self, failures: int) -> None:
-        pause = self._settings.retry_update_seconds * 2 ** min(failures - 1, 10)
-        await asyncio.sleep(min(pause, MAX_PAUSE_SECONDS))
+    def _pauses(self) -> Iterator[float]:
+        return backoff(self._settings.retry_update_seconds, MAX_PAUSE_SECONDS)
 
 
 def _location_of(error: Exception) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from aiogram import Bot
@@ -20,9 +21,11 @@ from bot.inbox.polling import Poller
 from bot.settings import TelegramSettings
 from bot.telegram.intent import BotIdentity
 from bot.telegram.session import ALLOWED_UPDATES
+from common.backoff import backoff
 from common.errors import SettingError
 from common.log import get_logger, redact
 
+T = TypeVar("T")
 FIRST_PAUSE_SECONDS = 0.5
 MAX_PAUSE_SECONDS = 15.0
 
@@ -35,20 +38,12 @@ async def fetch_identity(bot: Bot) -> BotIdentity:
     Raises:
         SettingError: Telegram has no bot with this token.
     """
-    pause = FIRST_PAUSE_SECONDS
-    while True:
-        try:
-            me = await bot.me()
-        except (TelegramUnauthorizedError, TelegramNotFound) as error:
-            raise SettingError("TELEGRAM_TOKEN", "Telegram does not know this bot") from error
-        except TelegramRetryAfter as error:
-            await asyncio.sleep(error.retry_after)
-        except TelegramAPIError as error:
-            log.warning("Telegram is unavailable", cause=type(error).__name__, retry_in=pause)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, MAX_PAUSE_SECONDS)
-        else:
-            return BotIdentity(me.id, me.username or "")
+    unknown = (TelegramUnauthorizedError, TelegramNotFound)
+    try:
+        me = await _retry_until_accepted(bot.me, gives_up_on=unknown)
+    except unknown as error:
+        raise SettingError("TELEGRAM_TOKEN", "Telegram does not know this bot") from error
+    return BotIdentity(me.id, me.username or "")
 
 
 def webhook_config(settings: TelegramSettings) -> WebhookConfig | None:
@@ -78,7 +73,7 @@ async def set_webhook(bot: Bot, settings: TelegramSettings) -> None:
                 allowed_updates=ALLOWED_UPDATES,
                 drop_pending_updates=False,
             ),
-            gives_up_on=TelegramBadRequest,
+            gives_up_on=(TelegramBadRequest,),
         )
     except TelegramBadRequest as error:
         # Retrying would not help, and no update would be delivered meanwhile.
@@ -95,31 +90,27 @@ async def run_polling(bot: Bot, poller: Poller) -> None:
 
 
 async def _retry_until_accepted(
-    request: Callable[[], Awaitable[object]],
-    *,
-    gives_up_on: type[TelegramAPIError] | tuple[()] = (),
-) -> None:
-    """Repeat a request until Telegram accepts it or fails with `gives_up_on`."""
-    pause = FIRST_PAUSE_SECONDS
+    request: Callable[[], Awaitable[T]], *, gives_up_on: tuple[type[TelegramAPIError], ...] = ()
+) -> T:
+    """Repeat a request until Telegram accepts it or fails with one of `gives_up_on`."""
+    pauses = backoff(FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS)
     while True:
         try:
-            await request()
+            return await request()
         except gives_up_on:
             raise
         except TelegramRetryAfter as error:
             log.warning("Telegram asks to wait", seconds=error.retry_after)
             await asyncio.sleep(error.retry_after)
         except TelegramAPIError as error:
+            pause = next(pauses)
             log.warning(
-                "Telegram refused a request",
+                "request to Telegram failed",
                 cause=type(error).__name__,
                 reason=_reason(error),
                 retry_in=pause,
             )
             await asyncio.sleep(pause)
-            pause = min(pause * 2, MAX_PAUSE_SECONDS)
-        else:
-            return
 
 
 def _reason(error: TelegramAPIError) -> str:

@@ -32,6 +32,7 @@ from bot.metrics import BotMetrics
 from bot.telegram.refusals import ChatRefusals
 from bot.telegram.send_limits import SendRateLimiter, WaitTimes
 from bot.turns.responder import UndeliverableError
+from common.backoff import backoff
 from common.errors import DialyticsError
 from common.log import get_logger
 
@@ -117,7 +118,8 @@ class MessageSender:
         """
         clock = asyncio.get_running_loop().time
         deadline = clock() + self._give_up_seconds
-        waited, pause, left_topic = WaitTimes(), self._retry_seconds, False
+        pauses = backoff(self._retry_seconds, MAX_PAUSE_SECONDS)
+        waited, left_topic = WaitTimes(), False
         while True:
             chat_id: int = getattr(method, "chat_id")  # noqa: B009 # not every method has one
             waited += await self._wait(chat_id, is_group=is_group)
@@ -127,11 +129,11 @@ class MessageSender:
                 self._pause_chat(chat_id, error)
             except (TelegramServerError, TelegramNetworkError) as error:
                 self._count("unavailable")
+                pause = next(pauses)
                 if clock() + pause > deadline:
                     raise UndeliverableError("undeliverable") from error
                 log.warning("Telegram is unavailable", cause=type(error).__name__)
                 await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 # jitter, not a secret
-                pause = min(pause * 2, MAX_PAUSE_SECONDS)
             except TelegramMigrateToChat as error:
                 method = method.model_copy(update={"chat_id": error.migrate_to_chat_id})
             except TelegramAPIError as error:

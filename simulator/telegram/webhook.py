@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
+from common.backoff import backoff
 from simulator.change_event import ChangeEvent
 from simulator.telegram.account import BotAccount
 from simulator.telegram.server import TelegramServer
@@ -37,7 +38,7 @@ class WebhookDelivery:
     async def run(self) -> None:
         """Deliver until cancelled."""
         account = self._account
-        wait = FIRST_RETRY_SECONDS
+        pauses = backoff(FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS)
         while True:
             await self._changed.wait_until(
                 lambda: account.webhook.url and account.queue.has_news(0), seconds=IDLE_SECONDS
@@ -45,10 +46,9 @@ class WebhookDelivery:
             if not account.webhook.url:
                 continue
             if await self._deliver_next():
-                wait = FIRST_RETRY_SECONDS
+                pauses = backoff(FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS)
             else:
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, MAX_RETRY_SECONDS)
+                await asyncio.sleep(next(pauses))
 
     async def _deliver_next(self) -> bool:
         queue, counters = self._account.queue, self._account.counters

@@ -249,7 +249,7 @@ async def test_the_operator_finds_out_why(start: Start):
         call.provider_message, bindings.provider_message(call.id, call.turn_id)
     )
     assert sentence == message[:300]
-    [line] = [line for line in logs if line["event"] == "model failed"]
+    [line] = [line for line in logs if line["event"] == "completion attempt failed"]
     assert (line["http_status"], line["provider_code"]) == (402, "402")
     assert "Insufficient" not in str(logs)
     await press_forget(world, "forget:yes")
