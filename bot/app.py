@@ -65,8 +65,6 @@ from common.log import get_logger
 from common.postgres import create_engine, wait_until_ready
 from common.sealing import OpeningPolicy, Vault, log_refusal
 
-MAX_START_PAUSE_SECONDS = 15.0
-
 log = get_logger(__name__)
 
 

@@ -62,12 +62,10 @@ def lock_number(chat_key: bytes) -> int:
 class ChatLocks:
     """Locks on chats, the poller's lock, and notifications between replicas."""
 
-    def __init__(
-        self, url: str, bot_id: int, *, on_notice: Callable[[Notification], None] | None = None
-    ) -> None:
+    def __init__(self, url: str, bot_id: int) -> None:
         self._url = url
         self._bot_id = bot_id
-        self._on_notice = on_notice or (lambda _notice: None)
+        self._on_notice: Callable[[Notification], None] = lambda _notice: None
         self._connection: Any = None
         self._one_at_a_time = asyncio.Lock()
         self._channel = f"bot_{bot_id}"

@@ -163,10 +163,6 @@ class ChatWorkers:
             self._event.set()
         return await future
 
-    @property
-    def active(self) -> int:
-        return len(self._tasks)
-
     # The loop.
 
     async def run(self) -> None:

@@ -151,7 +151,7 @@ class TurnPolicy:
         )
         if held is None:
             raise UpdateConflictError("the user was erased")
-        spending = await self._spending(session, question.user_key, model=model)
+        spending = await self.spending_in(session, question.user_key, model=model)
         return self._rate_refusal(spending, question.user_messages) or self._budget_refusal(
             spending,
             messages=question.user_messages,
@@ -162,11 +162,7 @@ class TurnPolicy:
     async def spending(self, user_key: int) -> Spending:
         """This user's usage."""
         async with self._sessions() as session:
-            return await self._spending(session, user_key)
-
-    async def spending_in(self, session: AsyncSession, user_key: int) -> Spending:
-        """The same, in the caller's transaction."""
-        return await self._spending(session, user_key)
+            return await self.spending_in(session, user_key)
 
     def budgets(self, spending: Spending) -> list[Budget]:
         """The budgets that are set."""
@@ -193,7 +189,7 @@ class TurnPolicy:
         if not self.is_limited:
             return []
         async with self._sessions() as session:
-            spending = await self._spending(session, user_key, turn_id=turn_id)
+            spending = await self.spending_in(session, user_key, turn_id=turn_id)
         return [
             budget
             for budget in self.budgets(spending)
@@ -217,7 +213,7 @@ class TurnPolicy:
         today = self._now().astimezone(self._zone).date()
         return today, today.replace(day=1)
 
-    async def _spending(
+    async def spending_in(
         self,
         session: AsyncSession,
         user_key: int,

@@ -103,12 +103,6 @@ class UserRepository:
         """Remove this account from the cache."""
         self._remembered.pop(telegram_id, None)
 
-    def forget_key(self, user_key: int) -> None:
-        """The same by user key, for users erased by another process."""
-        for telegram_id, known in list(self._remembered.items()):
-            if known.user.key == user_key:
-                del self._remembered[telegram_id]
-
     async def create_again(self, session: AsyncSession, telegram_user: TelegramUser) -> User:
         """Create a new user for an account whose row was deleted in this transaction."""
         self.forget(telegram_user.telegram_id)
