@@ -33,7 +33,7 @@ def configured(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-async def test_all_is_well(simulator: Simulator):
+async def test_a_working_configuration_passes(simulator: Simulator):
     outcome = await run_program("bot.doctor", **environment(simulator))
 
     assert (outcome.returncode, outcome.stderr) == (0, "")
@@ -63,7 +63,7 @@ async def test_all_is_well(simulator: Simulator):
         ({"LLM_PRICES": PRICES.replace("0.15", "15")}, "fail prices    of sim/primary LLM_PRICES"),
     ],
 )
-async def test_what_is_wrong_is_said_in_one_line(
+async def test_a_problem_is_reported_in_one_line(
     simulator: Simulator,
     changes: dict[str, str],
     line: str,
@@ -86,7 +86,7 @@ async def test_what_is_wrong_is_said_in_one_line(
 
 
 @pytest.mark.usefixtures("configured")
-async def test_a_server_that_is_not_telegrams_is_told(
+async def test_a_server_that_is_not_telegram_is_reported(
     simulator: Simulator, capfd: pytest.CaptureFixture[str]
 ):
     kinds: tuple[Any, ...] = ("html", "garbage", "drop")
@@ -109,7 +109,7 @@ async def test_a_budget_without_prices_is_noted(
 
 
 @pytest.mark.usefixtures("configured")
-async def test_a_wrong_key_is_told(
+async def test_a_wrong_key_is_reported(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ):
     server: Any = simulator.model

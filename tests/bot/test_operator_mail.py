@@ -66,7 +66,7 @@ async def test_two_replicas_do_not_send_the_same_entry(start: Start, sessions: S
     ("language", "again"),
     [("en", "This may have reached you before."), ("ru", "Возможно, это сообщение уже приходило.")],
 )
-async def test_what_was_perhaps_sent_is_sent_again_and_says_so(
+async def test_an_unconfirmed_message_is_sent_again_with_a_note(
     language: str, again: str, start: Start, sessions: Sessions
 ) -> None:
     world = await start()
@@ -84,14 +84,14 @@ async def test_what_was_perhaps_sent_is_sent_again_and_says_so(
     assert (await world.replies(2))[-1] == f"{again}\n\nlook at this"
 
 
-async def test_nobody_is_told_without_a_chat(start: Start, sessions: Sessions) -> None:
+async def test_nothing_is_sent_without_an_operator_chat(start: Start, sessions: Sessions) -> None:
     world = await start()
     await write(sessions, "note", text="look at this")
     await world.ask("hello")
     assert [tuple(row) for row in await sent(world)] == [("note", 0, False)]
 
 
-async def test_the_bot_tells_the_named_chat_by_itself(start: Start, sessions: Sessions) -> None:
+async def test_the_bot_notifies_the_operator_chat(start: Start, sessions: Sessions) -> None:
     await write(sessions, "note", text="look at this")
     world = await start(operator_chat_id=OPERATOR)
     world.write("hello")

@@ -21,7 +21,7 @@ async def control(simulator: Simulator, http: ClientSession) -> ControlClient:
     return ControlClient(simulator.url, session=http)
 
 
-async def test_people_write_edit_press_join_and_block(
+async def test_users_write_edit_press_join_and_block(
     simulator: Simulator, control: ControlClient, call: Call
 ) -> None:
     button = {"inline_keyboard": [[{"text": "Yes", "callback_data": "yes"}]]}
@@ -118,7 +118,7 @@ async def test_a_reset_forgets_everything_but_ids(
         ("GET sent?chat_id=x", None, "invalid literal"),
     ],
 )
-async def test_a_wrong_request_says_what_is_wrong(
+async def test_an_invalid_request_is_explained(
     simulator: Simulator, http: ClientSession, request_line: str, body: object, problem: str
 ) -> None:
     method, path = request_line.split()

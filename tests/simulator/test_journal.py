@@ -36,7 +36,7 @@ def test_a_record_cut_by_a_full_disk_is_refused_and_costs_no_other_record(tmp_pa
     assert list(read_journal(path)) == [{"call": 1}, {"call": 3}]
 
 
-def test_a_journal_goes_on_after_a_record_that_a_kill_has_cut(tmp_path: Path) -> None:
+def test_a_journal_continues_after_a_partial_record(tmp_path: Path) -> None:
     path = tmp_path / "calls.jsonl"
     path.write_bytes(b'{"call": 1}\n{"cal')
     journal = FileJournal(path)

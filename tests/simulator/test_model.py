@@ -80,7 +80,7 @@ async def test_a_cut_stream_ends_without_an_error_and_without_a_finish_reason(
     assert simulator.calls[0].outcome == "cut"
 
 
-async def test_a_stalled_stream_ends_when_the_client_goes(
+async def test_a_stalled_stream_ends_when_the_client_disconnects(
     simulator: Simulator, client: AsyncOpenAI
 ) -> None:
     simulator.model.faults.add(ModelFault(kind="stall", after_chunks=1))
@@ -109,7 +109,7 @@ async def test_an_empty_answer_has_no_text(simulator: Simulator, client: AsyncOp
     assert "stop" in finish_reasons(events)
 
 
-async def test_models_behave_each_in_its_way(simulator: Simulator, client: AsyncOpenAI) -> None:
+async def test_each_model_has_its_own_behaviour(simulator: Simulator, client: AsyncOpenAI) -> None:
     simulator.model.set_behaviour(MODEL, answer="fixed", answers_as="other/model", usage="no_cost")
     events = await stream(client)
     assert "".join(c.delta.content or "" for e in events for c in e.choices) == "fixed"
@@ -119,7 +119,7 @@ async def test_models_behave_each_in_its_way(simulator: Simulator, client: Async
     assert simulator.calls[0].model_used == "other/model"
 
 
-async def test_a_fault_strikes_its_model_and_prompt_only(
+async def test_a_fault_applies_only_to_its_model_and_prompt(
     simulator: Simulator, client: AsyncOpenAI
 ) -> None:
     simulator.model.faults.add(ModelFault(kind="status", contains="bad"))
@@ -133,7 +133,7 @@ async def test_a_fault_strikes_its_model_and_prompt_only(
     ("conduct", "model", "status"),
     [({"context_tokens": 5}, MODEL, 400), ({}, "unknown/model", 400)],
 )
-async def test_what_a_model_cannot_do_is_refused(
+async def test_impossible_requests_are_refused(
     simulator: Simulator, client: AsyncOpenAI, conduct: dict[str, int], model: str, status: int
 ) -> None:
     simulator.model.set_behaviour(MODEL, **conduct)
@@ -198,7 +198,7 @@ async def test_comments_come_before_the_first_token(
         ("status", openai.InternalServerError),
     ],
 )
-async def test_faults_strike_without_streaming_too(
+async def test_faults_apply_without_streaming_too(
     simulator: Simulator, client: AsyncOpenAI, kind: str, error: type[Exception]
 ) -> None:
     simulator.model.faults.add(ModelFault.model_validate({"kind": kind, "seconds": 0.05}))

@@ -33,7 +33,7 @@ def test_unconfirmed_updates_survive_and_confirmed_ones_do_not(tmp_path: Path) -
     assert after.account.send_text("next")[0] > ids[4]
 
 
-def test_ids_go_on_after_everything_was_confirmed(tmp_path: Path) -> None:
+def test_ids_continue_after_everything_was_confirmed(tmp_path: Path) -> None:
     before = started(tmp_path)
     for _ in range(3000):
         (last,) = before.account.send_text("x")
@@ -61,7 +61,7 @@ def test_profile_and_sent_messages_survive(tmp_path: Path) -> None:
     assert after.account.next_message_id() > sent["message_id"]
 
 
-def test_a_torn_last_record_is_passed_over(tmp_path: Path) -> None:
+def test_a_partial_last_record_is_skipped(tmp_path: Path) -> None:
     before = started(tmp_path)
     before.account.send_text("whole")
     with (tmp_path / "updates.jsonl").open("ab") as file:
@@ -71,7 +71,7 @@ def test_a_torn_last_record_is_passed_over(tmp_path: Path) -> None:
     assert len(started(tmp_path).account.queue) == 2
 
 
-def test_every_call_at_the_model_is_written_down(tmp_path: Path) -> None:
+def test_every_model_call_is_logged(tmp_path: Path) -> None:
     simulator = started(tmp_path)
     call = ModelCall(model="m", text_sha256="0", stream=True)
     simulator.calls.start(call)
@@ -81,7 +81,7 @@ def test_every_call_at_the_model_is_written_down(tmp_path: Path) -> None:
     assert events == ["started", "ended"]
 
 
-def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_created_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingError, match=r"^SIMULATOR_STATE_DIR: cannot write"):
         started(tmp_path / "file")

@@ -27,7 +27,7 @@ async def test_start_greets_and_keeps_the_source_for_the_first_turn(world: World
     assert [turn.source for turn in await world.turns()] == ["campaign_7", None]
 
 
-async def test_help_speaks_the_language_of_the_person(world: World):
+async def test_help_is_in_the_users_language(world: World):
     assert "новый разговор" in await world.ask("/help", language="ru-RU")
     assert "new conversation" in await world.ask("/help", person=7, chat=7, language="de")
 
@@ -56,7 +56,7 @@ async def test_new_begins_without_history(world: World):
     assert sorted(await outcomes(world)) == ["command", "turn", "turn"]
 
 
-async def test_what_is_no_question_gets_a_hint_and_costs_nothing(world: World):
+async def test_a_message_that_is_no_question_gets_a_hint_and_costs_nothing(world: World):
     hints = [
         ("/weather in Paris", "/help lists"),
         ("/hepl", "Did you mean /help?"),
@@ -80,7 +80,7 @@ async def test_a_path_is_no_command(world: World):
     assert await outcomes(world) == ["turn"]
 
 
-async def test_service_messages_get_silence(world: World):
+async def test_service_messages_get_no_answer(world: World):
     contents: list[dict[str, object]] = [
         {"successful_payment": {
             "currency": "XTR", "total_amount": 1, "invoice_payload": "x",
@@ -295,7 +295,7 @@ async def test_forget_destroys_the_key_and_keeps_the_totals(world: World):
     assert tombstone.table_name == "users"
 
 
-async def test_who_returns_is_a_new_person(world: World):
+async def test_a_user_who_returns_after_forget_is_a_new_user(world: World):
     await world.ask("hello")
     await press_forget(world, "forget:yes")
     await world.replies(3)
@@ -329,7 +329,7 @@ async def test_forget_cancels_the_running_answer_of_a_group(world: World):
     assert await world.rows("SELECT 1 FROM messages") == []
 
 
-async def test_a_text_sent_after_forget_is_answered_for_the_new_self(world: World):
+async def test_a_text_sent_after_forget_is_answered_for_the_new_user(world: World):
     await world.ask("hello")
     await press_forget(world, "forget:yes")
     world.write("one more thing")
@@ -361,7 +361,7 @@ async def has_not_blocked(world: World) -> bool:
     return not await has_blocked(world)
 
 
-async def test_private_matters_are_refused_in_a_group(world: World):
+async def test_private_commands_are_refused_in_a_group(world: World):
     for number, command in enumerate(("/export", "/forget", "/system", "/usage"), start=1):
         world.write(command, chat=group())
         replies = await world.replies(number, chat=-GROUP_ID)

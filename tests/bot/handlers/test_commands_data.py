@@ -53,7 +53,7 @@ async def test_usage_counts_the_days(world: World):
     assert "You used the bot on 2 days." in await caption(world)
 
 
-async def test_usage_tells_what_is_left_before_the_first_turn(start: Start):
+async def test_usage_shows_remaining_limits_before_the_first_turn(start: Start):
     world = await start(daily_message_limit=3)
 
     said = await world.ask("/usage")
@@ -62,7 +62,7 @@ async def test_usage_tells_what_is_left_before_the_first_turn(start: Start):
 
 
 @pytest.mark.usefixtures("one_day")
-async def test_usage_tells_what_is_left_after_forget(start: Start):
+async def test_usage_shows_remaining_limits_after_forget(start: Start):
     world = await start(daily_message_limit=3)
     await world.ask("hello")
     await press_forget(world, "forget:yes")
@@ -94,7 +94,7 @@ async def test_export_has_every_column_of_the_turns_and_their_attempts(start: St
 
 
 @pytest.mark.usefixtures("one_day")
-async def test_export_has_what_was_spent_before_forget_and_what_was_put_aside(
+async def test_export_has_usage_before_forget_and_parked_updates(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ):
     world = await start(max_update_attempts=1)
@@ -136,7 +136,7 @@ async def test_export_has_what_was_spent_before_forget_and_what_was_put_aside(
         ("", None),
     ],
 )
-def test_export_hands_out_a_persons_own_words_alone(update: Any, words: str | None):
+def test_export_has_only_the_users_own_text(update: Any, words: str | None):
     payload = orjson.dumps(update).decode() if update else update
     assert own_text("message", payload) == words
 

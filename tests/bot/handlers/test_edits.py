@@ -16,7 +16,7 @@ async def outcomes(world: World) -> list[str | None]:
     return [update.outcome for update in await world.settled()]
 
 
-async def test_an_edited_question_is_answered_anew_in_reply_to_it(world: World):
+async def test_an_edited_question_is_answered_again_in_reply_to_it(world: World):
     world.write("what is rein?")
     message_id = last_id(world)
     await world.replies(1)
@@ -36,7 +36,7 @@ async def test_an_edited_question_is_answered_anew_in_reply_to_it(world: World):
     assert said == ["what is rain?", "It falls from clouds.", "more"]
 
 
-async def test_an_edit_without_another_text_is_nothing(world: World):
+async def test_an_edit_that_keeps_the_text_is_ignored(world: World):
     world.write("see https://example.org")
     message_id = last_id(world)
     await world.replies(1)
@@ -66,7 +66,7 @@ async def test_an_edit_stops_the_running_answer(world: World):
     assert said == ["tell me little", "Short.", "more"]
 
 
-async def test_an_edit_of_a_message_that_waits_is_asked_once(world: World):
+async def test_an_edit_of_a_waiting_message_is_answered_once(world: World):
     world.simulator.model.set_behaviour(MODEL, first_token_seconds=2.0)
     world.write("first")
     await world.until(lambda: len(world.simulator.calls) == 1)
@@ -100,7 +100,7 @@ async def test_edits_are_answered_for_edit_seconds_only(start: Start):
     assert len(world.simulator.calls) == 1
 
 
-async def test_an_edit_of_what_was_no_question_is_nothing(world: World):
+async def test_an_edit_of_a_message_that_was_no_question_is_ignored(world: World):
     world.write("/help")
     message_id = last_id(world)
     await world.replies(1)
@@ -111,7 +111,7 @@ async def test_an_edit_of_what_was_no_question_is_nothing(world: World):
     assert len(world.simulator.calls) == 0
 
 
-async def test_an_edit_of_one_of_several_messages_asks_all_again(start: Start):
+async def test_an_edit_of_one_of_several_joined_messages_answers_all_again(start: Start):
     world = await start(join_short_seconds=PATIENT)
     world.simulator.account.send_text("look", more=replied("a riddle"))
     world.write("what is rein?")
@@ -124,7 +124,7 @@ async def test_an_edit_of_one_of_several_messages_asks_all_again(start: Start):
     assert "> a riddle" in second
 
 
-async def test_a_refused_edit_takes_nothing_back(start: Start):
+async def test_a_refused_edit_withdraws_nothing(start: Start):
     world = await start(rate_limit_per_minute=1)
     world.write("one")
     message_id = last_id(world)
@@ -138,7 +138,7 @@ async def test_a_refused_edit_takes_nothing_back(start: Start):
 # /stop and what waits.
 
 
-async def test_stop_drops_what_waits_and_says_how_many(world: World):
+async def test_stop_drops_waiting_messages_and_reports_their_number(world: World):
     world.simulator.model.set_behaviour(MODEL, answer="word " * 400, token_seconds=0.05)
     world.write("tell me all of it")
     await world.until(lambda: world.simulator.counters.drafts_sent > 0)
@@ -156,7 +156,7 @@ async def test_stop_drops_what_waits_and_says_how_many(world: World):
     assert len(world.simulator.calls) == 1
 
 
-async def test_stop_drops_nobody_elses_messages_and_no_commands(world: World):
+async def test_stop_drops_only_ones_own_messages_and_no_commands(world: World):
     name = world.simulator.account.username
     world.simulator.model.set_behaviour(MODEL, first_token_seconds=3.0)
     for person, words in ((1, "one"), (1, "two"), (2, "three")):

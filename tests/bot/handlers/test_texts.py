@@ -154,7 +154,7 @@ async def test_odd_characters_are_kept_and_answered(world: World):
     assert (await world.sealer()).open_text(row.content, binding) == "nul \x00 half \ud83d end"
 
 
-async def test_what_is_no_text_gets_a_polite_answer_and_is_ignored(world: World):
+async def test_unsupported_content_gets_a_hint_and_is_ignored(world: World):
     world.simulator.account.queue.put(
         {
             "message": {
@@ -175,7 +175,7 @@ async def test_what_is_no_text_gets_a_polite_answer_and_is_ignored(world: World)
 # Groups
 
 
-async def test_a_group_hears_an_answer_on_mention_reply_or_command_only(world: World):
+async def test_a_group_gets_an_answer_only_on_mention_reply_or_command(world: World):
     name = world.simulator.account.username
     chat = group()
     world.write("nobody asked the bot", chat=chat)
@@ -197,7 +197,7 @@ async def test_a_group_hears_an_answer_on_mention_reply_or_command_only(world: W
     assert len({turn.dialog_id for turn in turns}) == 1
 
 
-async def test_a_passer_by_in_a_group_becomes_no_person_of_ours(world: World):
+async def test_talking_to_others_in_a_group_creates_no_user(world: World):
     world.write("just talking", chat=group(), person=55)
     await world.settled()
     assert await world.rows("SELECT 1 FROM users") == []
@@ -229,7 +229,7 @@ async def test_topics_are_separate_dialogs(world: World):
     assert [message.thread_id for message in sent] == [11, 12, 11]
 
 
-async def test_an_answer_in_a_group_grows_by_edits(start: Start):
+async def test_an_answer_in_a_group_is_previewed_by_edits(start: Start):
     world = await start(group_preview_seconds=1.0)
     name = world.simulator.account.username
     world.simulator.model.set_behaviour(MODEL, answer="word " * 60, token_seconds=0.05)
@@ -245,7 +245,7 @@ async def test_an_answer_in_a_group_grows_by_edits(start: Start):
     assert min(gaps[:-1], default=1.0) >= 0.9
 
 
-async def test_a_private_answer_grows_by_drafts_of_one_id(world: World):
+async def test_a_private_answer_is_previewed_by_drafts_with_one_id(world: World):
     world.simulator.model.set_behaviour(MODEL, answer="word " * 80, token_seconds=0.03)
     await world.ask("tell")
 

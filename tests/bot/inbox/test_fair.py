@@ -39,7 +39,7 @@ async def test_commands_have_a_rate_limit_and_one_notice(start: Start):
 
 
 @pytest.mark.parametrize("many", [6_000, pytest.param(20_000, marks=pytest.mark.long)])
-async def test_an_export_of_many_messages_holds_nobody_up(world: World, many: int):
+async def test_an_export_of_many_messages_delays_no_one(world: World, many: int):
     await world.ask("hello")
     await world.settled()
     person = await fill(world, many)

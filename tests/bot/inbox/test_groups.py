@@ -36,7 +36,7 @@ def speakers(world: World) -> list[str]:
     ]
 
 
-async def test_the_model_is_told_who_speaks_by_a_pseudonym_of_the_dialog(world: World):
+async def test_the_model_sees_pseudonyms_of_the_dialog(world: World):
     for number in (1, 2, 1):
         say(world, "hello", person=SimUser(id=number, first_name=f"Name{number}"))
         await world.settled()
@@ -52,7 +52,7 @@ async def test_the_model_is_told_who_speaks_by_a_pseudonym_of_the_dialog(world: 
     assert "pseudonyms" in await world.ask("/privacy")
 
 
-async def test_first_names_are_told_when_a_setting_says_so(start: Start):
+async def test_the_model_sees_first_names_if_configured(start: Start):
     world = await start(group_first_names=True)
     say(world, "hello", person=SimUser(id=1, first_name="Grace\nHopper"))
     say(world, "hello", person=SimUser(id=2, first_name="Ada"))
@@ -61,7 +61,7 @@ async def test_first_names_are_told_when_a_setting_says_so(start: Start):
     assert "first name" in await world.ask("/privacy")
 
 
-async def test_in_private_nobody_is_named(world: World):
+async def test_in_private_the_model_sees_no_names(world: World):
     await world.ask("hello")
     assert world.simulator.calls[-1].question == "hello"
 
@@ -79,7 +79,7 @@ async def test_anonymous_admins_and_channels_are_one_pseudonym_that_is_no_person
     assert [person.is_person for person in people] == [False, True]
 
 
-async def test_what_is_not_said_to_the_bot_is_not_answered(world: World):
+async def test_messages_not_addressed_to_the_bot_are_not_answered(world: World):
     account = world.simulator.account
     answer = {
         "message_id": 9, "date": 1, "chat": CHAT.as_chat(), "from": account.as_user(), "text": "x",
@@ -111,7 +111,7 @@ async def test_what_is_not_said_to_the_bot_is_not_answered(world: World):
 
 
 @pytest.mark.parametrize("words", ["/model", ", /model", "/model@{}", "/MODEL"])
-async def test_a_command_behind_the_bots_name_is_the_command(world: World, words: str):
+async def test_a_command_after_the_bots_name_is_a_command(world: World, words: str):
     name = world.simulator.account.username
     text = words.format(name) if "{}" in words else f"@{name}{words.rjust(len(words) + 1)}"
     world.write(text, chat=CHAT)
@@ -119,7 +119,7 @@ async def test_a_command_behind_the_bots_name_is_the_command(world: World, words
     assert [update.outcome for update in await world.settled()] == ["command"]
 
 
-async def test_stop_behind_the_bots_name_stops(world: World):
+async def test_stop_after_the_bots_name_stops(world: World):
     world.simulator.model.set_behaviour(MODEL, answer="word " * 400, token_seconds=0.05)
     say(world, "speak at length")
     await world.until(lambda: len(world.simulator.calls) == 1)
@@ -148,7 +148,7 @@ async def test_a_supergroup_keeps_the_dialog_of_its_group(world: World, side: st
     assert await world.rows("SELECT 1 FROM updates WHERE payload IS NOT NULL") == []
 
 
-async def test_the_second_person_sees_that_the_bot_is_busy_with_the_first(world: World):
+async def test_a_waiting_group_member_is_told_that_the_bot_is_busy(world: World):
     world.simulator.model.set_behaviour(MODEL, first_token_seconds=3.0)
     say(world, "one", person=SimUser(id=1))
     await world.until(lambda: len(world.simulator.calls) == 1)

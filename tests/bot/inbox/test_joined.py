@@ -33,7 +33,7 @@ async def test_several_short_messages_are_one_turn_with_one_answer(patient: Worl
     assert len(patient.simulator.account.sent_log.texts(1001)) == 1
 
 
-async def test_what_comes_while_the_model_answers_is_one_next_turn(start: Start):
+async def test_messages_during_an_answer_are_joined_into_the_next_turn(start: Start):
     world = await start(join_short_seconds=0.05)
     world.simulator.model.set_behaviour(MODEL, first_token_seconds=2.0)
     world.write("one")
@@ -101,7 +101,7 @@ async def test_an_album_with_a_caption_is_one_turn(patient: World):
     assert len(await patient.replies(2)) == 2
 
 
-async def test_a_mention_and_the_forward_after_it_are_one_turn_in_a_group(patient: World):
+async def test_in_a_group_a_mention_and_the_forward_after_it_are_one_turn(patient: World):
     name = patient.simulator.account.username
     origin = {"type": "hidden_user", "date": 1, "sender_user_name": "Grace"}
     patient.write(f"@{name} is this so?", chat=group())

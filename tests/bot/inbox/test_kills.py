@@ -83,7 +83,7 @@ def bot_environment(
 
 
 @pytest.mark.timeout(120 + 20 * UPDATES)
-async def test_b1_after_kills_every_update_has_one_outcome_and_every_text_one_turn(
+async def test_after_kills_every_update_has_one_outcome_and_every_text_one_turn(
     simulator: Simulator, database: DatabaseSettings, sessions: Sessions, tmp_path: Path
 ):
     chance = random.Random(7)

@@ -78,7 +78,7 @@ async def hooked(start: Start) -> World:
     return await start(telegram_webhook_url=HOOK, telegram_webhook_secret=SECRET)
 
 
-async def test_b6_the_webhook_is_registered_with_its_secret(hooked: World):
+async def test_the_webhook_is_registered_with_its_secret(hooked: World):
     await eventually(lambda: is_set(hooked))
     webhook = hooked.simulator.account.webhook
     assert (webhook.url, webhook.secret_token) == (HOOK, SECRET)
@@ -90,7 +90,7 @@ async def is_set(world: World) -> bool:
     return bool(world.simulator.account.webhook.url)
 
 
-async def test_b6_only_the_secret_opens_the_webhook(hooked: World):
+async def test_the_webhook_requires_its_secret(hooked: World):
     body = text_update(1)
     assert await post(hooked, body, secret=None) == 401
     assert await post(hooked, body, secret="") == 401
@@ -101,7 +101,7 @@ async def test_b6_only_the_secret_opens_the_webhook(hooked: World):
     await hooked.replies(1)
 
 
-async def test_b6_what_is_no_update_is_refused_and_nothing_is_stored(hooked: World):
+async def test_the_webhook_refuses_what_is_no_update(hooked: World):
     assert await post(hooked, b"{not json") == 400
     assert await post(hooked, b"[]") == 400
     assert await post(hooked, b"null") == 400
@@ -112,13 +112,13 @@ async def test_b6_what_is_no_update_is_refused_and_nothing_is_stored(hooked: Wor
     assert await hooked.updates() == []
 
 
-async def test_b6_an_update_that_cannot_be_parsed_is_kept_aside_and_answered_200(hooked: World):
+async def test_the_webhook_parks_an_unparsable_update_and_returns_200(hooked: World):
     assert await post(hooked, b'{"update_id": 5, "message": {"chat": "moon"}}') == 200
     [update] = await hooked.updates()
     assert (update.outcome, update.kind) == ("parked", "unreadable")
 
 
-async def test_b6_the_same_update_five_times_at_once_is_one_turn(hooked: World):
+async def test_the_same_update_five_times_at_once_is_one_turn(hooked: World):
     statuses = await asyncio.gather(*(post(hooked, text_update(77)) for _ in range(5)))
 
     assert statuses == [200] * 5
@@ -127,7 +127,7 @@ async def test_b6_the_same_update_five_times_at_once_is_one_turn(hooked: World):
     assert len(hooked.simulator.calls) == 1
 
 
-async def test_b6_updates_out_of_order_are_answered_once_each(hooked: World):
+async def test_updates_out_of_order_are_answered_once_each(hooked: World):
     order = [5, 3, 9, 1, 5, 3]
     for update_id in order:
         assert await post(hooked, text_update(update_id, person=update_id)) == 200
@@ -194,7 +194,7 @@ class _Request:
         (0, "not an address", (), False),
     ],
 )
-def test_b6_only_trusted_hops_say_where_a_request_comes_from(
+def test_only_trusted_proxies_state_the_clients_address(
     *, hops: int, remote: str, forwarded: tuple[str, ...], accepted: bool
 ):
     receiver = WebhookHandler(
@@ -203,7 +203,7 @@ def test_b6_only_trusted_hops_say_where_a_request_comes_from(
     assert receiver._is_from_telegram(_Request(remote, *forwarded)) is accepted  # type: ignore[arg-type] # the two attributes it reads
 
 
-async def test_b6_strangers_are_refused_when_only_telegrams_networks_may_deliver(start: Start):
+async def test_other_networks_are_refused_if_only_telegrams_may_deliver(start: Start):
     world = await start(
         telegram_webhook_url=HOOK, telegram_webhook_secret=SECRET, telegram_networks_only=True
     )
@@ -241,7 +241,7 @@ async def test_health_ready_and_metrics_answer(world: World):
     assert ("llm_fallback_used_total", ()) in samples
 
 
-async def test_while_telegram_cannot_be_reached_health_answers_and_ready_says_why(
+async def test_while_telegram_is_unavailable_health_works_and_ready_says_why(
     simulator: Simulator, database: DatabaseSettings, sessions: Sessions
 ):
     away = simulator.telegram.faults.add(
@@ -320,7 +320,7 @@ async def test_the_bot_is_not_ready_before_telegram_has_accepted_its_webhook(
         simulator.account.webhook.url = ""
 
 
-async def test_metrics_are_for_this_machine_or_for_the_token(start: Start):
+async def test_metrics_need_the_local_machine_or_the_token(start: Start):
     world = await start(metrics_token="a-token-for-metrics")
     proxied = {"X-Forwarded-For": "8.8.8.8"}
     async with aiohttp.ClientSession() as session:
@@ -334,9 +334,7 @@ async def test_metrics_are_for_this_machine_or_for_the_token(start: Start):
                 assert answer.status == expected
 
 
-async def test_metrics_are_answered_while_postgresql_does_not_answer(
-    start: Start, sessions: Sessions
-):
+async def test_metrics_work_while_postgresql_hangs(start: Start, sessions: Sessions):
     world = await start()
     async with sessions() as session, aiohttp.ClientSession() as client:
         await session.execute(text("LOCK TABLE updates IN ACCESS EXCLUSIVE MODE"))
@@ -348,7 +346,7 @@ async def test_metrics_are_answered_while_postgresql_does_not_answer(
         await session.rollback()
 
 
-async def test_health_asks_the_model_when_told_to(start: Start):
+async def test_health_checks_the_model_if_configured(start: Start):
     world = await start(health_checks_llm=True)
     health = json.loads((await get(world, "/health"))[1])
     assert health["llm"] == "reachable"
@@ -513,7 +511,7 @@ async def test_sigterm_lets_an_answer_finish_and_no_log_line_holds_the_token_a_t
     assert {"update_id", "turn_id", "dialog_id"} <= finished.keys()
 
 
-async def test_b4_what_cannot_finish_in_time_is_ended_and_the_person_told(
+async def test_a_turn_that_cannot_finish_before_shutdown_is_stopped_with_a_notice(
     start: Start,
 ):
     world = await start()
@@ -529,7 +527,7 @@ async def test_b4_what_cannot_finish_in_time_is_ended_and_the_person_told(
     assert (turn.status, turn.reason) == ("failed", "interrupted")
 
 
-async def test_the_bot_works_on_after_the_database_dropped_its_connections(world: World):
+async def test_the_bot_recovers_when_the_database_drops_its_connections(world: World):
     await world.ask("hello")
     await world.rows(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

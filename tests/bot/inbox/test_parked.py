@@ -67,9 +67,7 @@ async def assert_answered_once(world: World) -> None:
     assert len(await world.replies(2, chat=PERSON)) == 2
 
 
-async def test_a_running_bot_answers_what_is_given_back_once(
-    start: Start, database: DatabaseSettings
-):
+async def test_a_running_bot_answers_retried_updates_once(start: Start, database: DatabaseSettings):
     world = await start(max_update_attempts=2)
     update_id = await park_one(world)
 
@@ -93,7 +91,7 @@ async def test_a_running_bot_answers_what_is_given_back_once(
     await assert_answered_once(world)
 
 
-async def test_the_next_bot_answers_what_was_given_back_while_none_ran(
+async def test_the_next_bot_answers_updates_retried_while_none_ran(
     simulator: Simulator, database: DatabaseSettings, sessions: Sessions
 ):
     async with running_bot(simulator, database, sessions, max_update_attempts=2) as world:
@@ -106,9 +104,7 @@ async def test_the_next_bot_answers_what_was_given_back_while_none_ran(
         await assert_answered_once(world)
 
 
-async def test_what_is_given_back_beside_forget_is_not_missed_by_it(
-    start: Start, sessions: Sessions
-):
+async def test_an_update_retried_during_forget_is_erased_too(start: Start, sessions: Sessions):
     world = await start(max_update_attempts=2)
     update_id = await park_one(world)
 
@@ -177,7 +173,7 @@ async def refused(sessions: Sessions) -> None:
 
 
 @pytest.mark.usefixtures("refused")
-async def test_one_that_may_not_be_tried_again_keeps_all_where_they_are(
+async def test_one_update_that_cannot_be_retried_leaves_all_parked(
     sessions: Sessions, database: DatabaseSettings
 ):
     before = await snapshot(sessions)
@@ -191,7 +187,7 @@ async def test_one_that_may_not_be_tried_again_keeps_all_where_they_are(
 
 
 @pytest.mark.usefixtures("refused")
-async def test_an_id_of_two_bots_is_given_back_to_the_one_that_is_named(sessions: Sessions):
+async def test_an_id_parked_by_two_bots_is_retried_for_the_named_one(sessions: Sessions):
     [given] = await retry(sessions, [5, 5], bot_id=8)
 
     assert given.bot_id == 8
@@ -202,7 +198,7 @@ async def test_an_id_of_two_bots_is_given_back_to_the_one_that_is_named(sessions
 
 
 @pytest.mark.parametrize("wrong", ["0x1", "-1", "٣", str(2**63), "1.5", ""])
-def test_what_is_no_id_is_refused(wrong: str, capsys: pytest.CaptureFixture[str]):
+def test_an_invalid_id_is_refused(wrong: str, capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as ended:
         parse(["retry", "1", wrong])
     assert ended.value.code == 2

@@ -89,7 +89,7 @@ def resume(world: World) -> None:
     world.app.chat_workers._accepts_work = True
 
 
-async def test_a_call_without_an_outcome_is_never_repeated_and_the_person_is_told(quiet: World):
+async def test_a_call_without_an_outcome_is_never_repeated_and_the_user_notified(quiet: World):
     await leave_behind(quiet, answer=None)
     resume(quiet)
 
@@ -137,7 +137,7 @@ async def test_an_answer_that_was_kept_is_delivered_after_the_restart(
     assert len(quiet.simulator.calls) == 0
 
 
-async def test_a_fallback_is_known_after_the_restart_too(quiet: World):
+async def test_a_restart_keeps_the_fallback_cause(quiet: World):
     await leave_behind(quiet, answer="the fallback's answer", fallback=FALLBACK)
     resume(quiet)
 
@@ -169,7 +169,7 @@ async def test_a_turn_is_finished_once(quiet: World):
         await ledger.next_attempt(turn, outcome="timeout", report=CallReport(), model=MODEL)
 
 
-async def test_an_update_in_a_turn_is_taken_by_no_other(quiet: World):
+async def test_an_update_belongs_to_one_turn(quiet: World):
     turn = await leave_behind(quiet, answer=None)
     ledger: Ledger = quiet.app.ledger
     question = turn.question
@@ -181,7 +181,7 @@ async def test_an_update_in_a_turn_is_taken_by_no_other(quiet: World):
     assert len(await quiet.turns()) == 1
 
 
-async def test_a_turn_of_an_erased_person_ends_cancelled(quiet: World):
+async def test_a_turn_of_an_erased_user_ends_cancelled(quiet: World):
     await leave_behind(quiet, answer=None)
     async with transaction(quiet.sessions) as session:
         await session.execute(text("DELETE FROM users"))
@@ -227,7 +227,7 @@ async def test_a_replica_that_lost_its_locks_takes_them_again(world: World):
     await world.ask("and again")
 
 
-async def test_a_part_that_fails_ends_the_process_rather_than_half_of_it(world: World):
+async def test_a_failed_part_ends_the_process(world: World):
     async def fail() -> None:
         raise LookupError("a part")
 
@@ -280,13 +280,13 @@ async def test_a_write_is_given_up_in_the_end():
         await retry_write(write, seconds=0.05)
 
 
-def test_only_a_passing_trouble_counts_as_away():
+def test_only_transient_errors_count_as_unavailable():
     assert is_transient(PoolTimeoutError())
     assert is_transient(dbapi_error(None))
     assert not is_transient(dbapi_error("22021"))
     assert not is_transient(ValueError())
 
 
-def test_a_place_knows_whether_it_is_private():
+def test_a_chat_knows_whether_it_is_private():
     assert Chat(1, 0, ChatType.PRIVATE).is_private
     assert not Chat(-1, 0, ChatType.GROUP).is_private

@@ -81,14 +81,14 @@ def test_thinking_in_tags_is_no_part_of_the_answer(text: str, expected: str, siz
     assert not any("secret" in part for part in shown)
 
 
-def test_a_block_whose_beginning_stood_in_the_prompt_ends_on_a_line_of_its_own() -> None:
+def test_a_thinking_block_opened_in_the_prompt_ends_on_its_own_line() -> None:
     assert split_thinking("secret\n</think>\n\nThe answer.").answer == "The answer."
     kept = "```\nsecret\n</think>\n```"
     assert split_thinking(kept).answer == kept
 
 
 @pytest.mark.parametrize("size", [1, 4, 1000])
-def test_thinking_without_an_end_is_kept_as_such_and_never_empty(size: int) -> None:
+def test_unclosed_thinking_keeps_its_tag_and_is_never_empty(size: int) -> None:
     answer, shown = read(*pieces("<think>it is two</thin", size), finish("stop"))
 
     completion = answer.completion()
@@ -104,7 +104,7 @@ def test_thinking_before_an_error_is_no_answer() -> None:
     assert failed(answer).kind is ErrorKind.SERVER_ERROR
 
 
-def test_half_a_tag_is_not_shown() -> None:
+def test_a_partial_tag_is_not_shown() -> None:
     assert shown_while_growing("<thi") == ""
     assert shown_while_growing("<think>a</think>\n<th") == ""
     assert shown_while_growing("<this") == "<this"
@@ -226,7 +226,7 @@ def test_a_body_that_is_no_answer_is_malformed(page: str) -> None:
     assert failed(answer).kind is ErrorKind.MALFORMED
 
 
-def test_a_hole_in_the_stream_ends_the_text_and_not_the_reading() -> None:
+def test_a_gap_in_the_stream_ends_the_text_but_not_the_parsing() -> None:
     answer = AnswerStream()
     for line in (
         f"data: {json.dumps(delta(content='one'))}", "", 'data: {"choi', "",
@@ -269,7 +269,7 @@ def test_an_event_of_several_lines_is_one() -> None:
         ([], ErrorKind.EMPTY),
     ],
 )  # fmt: skip
-def test_what_was_stated_is_known_of_every_failure(
+def test_every_failure_reports_what_was_stated(
     chunks: list[dict[str, Any]], kind: ErrorKind
 ) -> None:
     answer, shown = read(*chunks, PAID)
@@ -282,7 +282,7 @@ def test_what_was_stated_is_known_of_every_failure(
     assert not failure.report.is_unpriced
 
 
-def test_a_later_statement_of_usage_takes_nothing_back() -> None:
+def test_a_later_usage_removes_nothing() -> None:
     answer, _ = read(delta(content="yes"), finish("stop"), PAID, {"usage": {"prompt_tokens": 201}})
 
     usage = answer.completion().report.usage
@@ -333,7 +333,7 @@ def test_every_text_has_an_outcome() -> None:
     assert (completion.outcome, completion.shortfall) == ("incomplete", "incomplete")
 
 
-def test_a_count_that_no_sum_could_hold_is_unknown() -> None:
+def test_a_token_count_out_of_range_is_unknown() -> None:
     usage = read_usage({"prompt_tokens": 2**31 - 1, "completion_tokens": 10**8})
     assert (usage.prompt_tokens, usage.completion_tokens) == (None, 10**8)
 
@@ -358,7 +358,7 @@ def test_the_key_is_not_repeated() -> None:
 
 
 @pytest.mark.parametrize("value", [{"a": 1}, 5, "x" * 65, "two words", None])
-def test_a_code_that_is_none_is_not_kept(value: Any) -> None:
+def test_an_invalid_code_is_not_stored(value: Any) -> None:
     failure = parse_failure({"error": {"code": value, "message": "no"}}, status=500)
     assert failure.code == ("5" if value == 5 else None)
 
@@ -376,7 +376,7 @@ Stated = tuple[dict[str, str], dict[str, Any]]
     ],
     ids=["seconds", "date", "reset in milliseconds", "reset in seconds"],
 )
-def test_when_to_come_back_is_read(state: Callable[[datetime], Stated]) -> None:
+def test_retry_after_is_parsed(state: Callable[[datetime], Stated]) -> None:
     headers, metadata = state(datetime.now(UTC) + timedelta(seconds=600))
     error = {"error": {"message": "slow down", "metadata": {"headers": metadata}}}
     seconds = parse_failure(error, status=429, headers=headers).retry_after
@@ -385,5 +385,5 @@ def test_when_to_come_back_is_read(state: Callable[[datetime], Stated]) -> None:
 
 
 @pytest.mark.parametrize("stated", ["", "soon", "nan", "inf", "-5", "Thu, 99 Foo"])
-def test_a_time_that_is_none_is_unknown(stated: str) -> None:
+def test_an_invalid_retry_after_is_unknown(stated: str) -> None:
     assert parse_failure({}, status=429, headers={"retry-after": stated}).retry_after is None

@@ -62,7 +62,7 @@ async def stored(world: World) -> list[str]:
     ]
 
 
-async def test_thinking_is_in_no_answer_no_preview_and_no_history(
+async def test_thinking_is_not_in_answers_previews_or_the_history(
     world: World, bodies: list[dict[str, Any]]
 ):
     parts = ["<th", "ink>sec", "ret</thi", "nk>\n\nThe ", "answer ", "is two."]
@@ -219,7 +219,7 @@ async def test_a_refused_parameter_is_left_out_at_once_and_remembered(start: Sta
     assert [turn.unpriced_calls for turn in await world.turns()] == [0, 0]
 
 
-async def test_two_messages_of_one_side_are_never_sent_in_a_row(start: Start):
+async def test_consecutive_messages_of_one_role_are_joined(start: Start):
     world = await start(llm_fallback_model=None, llm_attempts=1)
     seen = watched(world)
     world.simulator.model.faults.add(ModelFault(kind="status", times=2))
@@ -234,7 +234,7 @@ async def test_two_messages_of_one_side_are_never_sent_in_a_row(start: Start):
     assert seen[3]["messages"][-1]["content"] == "four"
 
 
-async def test_the_operator_finds_out_why(start: Start):
+async def test_the_operator_can_look_up_the_cause(start: Start):
     world = await start(llm_fallback_model=None)
     message = "Insufficient credits " + "x" * 400
     world.simulator.model.faults.add(ModelFault(kind="status", status=402, message=message))
@@ -257,7 +257,7 @@ async def test_the_operator_finds_out_why(start: Start):
     assert {call.provider_message for call in await calls(world)} == {None}
 
 
-async def test_the_sentence_of_a_moderation_is_not_kept(start: Start):
+async def test_the_message_of_a_moderation_error_is_not_stored(start: Start):
     world = await start(llm_fallback_model=None)
     world.simulator.model.faults.add(ModelFault(kind="moderation"))
 
@@ -315,7 +315,7 @@ async def test_the_fallback_is_asked_after_an_empty_answer(world: World):
         assert (turn.model_used, turn.fallback_cause) == (FALLBACK, "empty"), kind
 
 
-async def test_a_notice_says_when_to_come_back(start: Start):
+async def test_a_notice_says_when_to_try_again(start: Start):
     world = await start(llm_fallback_model=None, llm_attempts=1)
     pauses = [
         (20, "en", "in a minute"),
@@ -330,7 +330,7 @@ async def test_a_notice_says_when_to_come_back(start: Start):
         assert said in await world.ask("hello", person=person, chat=person, language=language)
 
 
-async def test_a_wish_for_more_history_than_allowed_is_not_granted(start: Start):
+async def test_more_history_than_allowed_is_not_used(start: Start):
     world = await start(max_history_messages=2)
     await world.ask("/history")
     async with transaction(world.sessions) as session:

@@ -64,7 +64,7 @@ async def test_a_preview_appears_in_the_topic_of_its_answer(world: World):
     assert {sent.thread_id for sent in (*drafts, *answers)} == {7}
 
 
-async def test_the_history_goes_with_the_next_question(world: World):
+async def test_the_history_is_sent_with_the_next_question(world: World):
     world.simulator.model.set_behaviour(MODEL, answer="Paris")
     await world.ask("Capital of France?")
 

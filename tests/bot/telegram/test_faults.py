@@ -44,7 +44,7 @@ async def only_turn(world: World) -> Any:
 # B2
 
 
-async def test_b2_an_update_delivered_five_times_or_out_of_order_is_answered_once(world: World):
+async def test_an_update_delivered_five_times_or_out_of_order_is_answered_once(world: World):
     world.simulator.telegram.deliveries = DeliveryFaults(repeat=0.9, shuffle=0.9)
 
     for number in range(12):
@@ -56,7 +56,7 @@ async def test_b2_an_update_delivered_five_times_or_out_of_order_is_answered_onc
     assert world.simulator.counters.messages_sent == 12
 
 
-async def test_b2_a_replay_of_a_settled_update_is_dropped_and_counted(world: World):
+async def test_a_replay_of_a_settled_update_is_dropped_and_counted(world: World):
     await world.ask("hello")
     [update] = await world.settled()
     raw = {
@@ -78,7 +78,7 @@ async def test_b2_a_replay_of_a_settled_update_is_dropped_and_counted(world: Wor
 # B3
 
 
-async def test_b3_each_chat_keeps_its_order_and_a_slow_chat_delays_no_other(start: Start):
+async def test_each_chat_keeps_its_order_and_a_slow_chat_delays_no_other(start: Start):
     world = await start(llm_first_token_seconds=200, llm_timeout_seconds=200)
     world.simulator.model.set_behaviour(
         MODEL, first_token_seconds=0.01, first_token_jitter_seconds=0.05, answer_words=3
@@ -116,7 +116,7 @@ async def test_b3_each_chat_keeps_its_order_and_a_slow_chat_delays_no_other(star
 # B5
 
 
-async def test_b5_telegrams_own_limits_are_never_hit(start: Start):
+async def test_telegrams_own_limits_are_never_hit(start: Start):
     world = await start(
         telegram_chat_interval_seconds=1.05,
         telegram_messages_per_second=28,
@@ -135,7 +135,7 @@ async def test_b5_telegrams_own_limits_are_never_hit(start: Start):
     assert first
 
 
-async def test_b5_a_429_of_a_limited_chat_loses_nothing(world: World):
+async def test_a_429_of_a_limited_chat_loses_nothing(world: World):
     world.simulator.telegram.flood.limits = FloodLimits(per_chat_per_second=1)
     for number in range(3):
         world.write(f"{number}")
@@ -148,7 +148,7 @@ async def test_b5_a_429_of_a_limited_chat_loses_nothing(world: World):
 # B7
 
 
-async def test_b7_what_cannot_be_parsed_is_sealed_for_its_person_and_goes_with_them(world: World):
+async def test_an_unparsable_update_is_sealed_for_its_user_and_erased_with_them(world: World):
     await world.ask("hello")
     put = world.simulator.account.queue.put
     of_a_person = put({"message": {"text": "my secret", "chat": "moon", "from": {"id": 1001}}})
@@ -178,7 +178,7 @@ async def is_let_go(world: World, update_id: int | None) -> bool:
     return (row.outcome, row.payload, row.user_key) == ("parked", None, None)
 
 
-async def test_b7_what_cannot_be_parsed_is_parked_and_the_rest_of_its_batch_is_answered(
+async def test_an_unparsable_update_is_parked_and_the_rest_of_its_batch_is_answered(
     world: World,
 ):
     for malformed in MALFORMED:
@@ -197,7 +197,7 @@ async def test_b7_what_cannot_be_parsed_is_parked_and_the_rest_of_its_batch_is_a
     assert all(update.payload for update in parked), "kept aside, whole"
 
 
-async def test_b7_an_update_whose_handler_always_fails_is_parked_after_its_attempts(start: Start):
+async def test_an_update_whose_handler_always_fails_is_parked_after_its_attempts(start: Start):
     world = await start(max_update_attempts=3)
 
     async def break_down(*_arguments: object, **_more: object) -> None:
@@ -219,7 +219,7 @@ async def test_b7_an_update_whose_handler_always_fails_is_parked_after_its_attem
     assert settled == 1
 
 
-async def test_b7_whose_update_is_parked_is_told_in_their_language(start: Start):
+async def test_a_user_is_notified_of_a_parked_update_in_their_language(start: Start):
     world = await start(max_update_attempts=2)
     world.app.turns.take = breaks_down  # type: ignore[assignment,method-assign] # a bug on purpose
 
@@ -229,7 +229,7 @@ async def test_b7_whose_update_is_parked_is_told_in_their_language(start: Start)
     assert len(await world.replies()) == 1
 
 
-async def test_b7_a_word_that_cannot_be_said_does_not_keep_an_update_from_being_parked(
+async def test_a_notice_that_cannot_be_sent_does_not_prevent_parking(
     start: Start,
 ):
     world = await start(max_update_attempts=2)
@@ -243,7 +243,7 @@ async def test_b7_a_word_that_cannot_be_said_does_not_keep_an_update_from_being_
     assert await world.ask("/help"), "its lane goes on"
 
 
-async def test_b7_a_group_hears_nothing_of_a_parked_update_that_was_not_for_the_bot(start: Start):
+async def test_a_group_gets_no_notice_of_a_parked_update_that_was_not_for_the_bot(start: Start):
     world = await start(max_update_attempts=2)
     name = world.simulator.account.username
     await world.ask("hello")
@@ -272,7 +272,7 @@ ODDITIES: tuple[dict[str, Any], ...] = (
 )
 
 
-async def test_b8_an_oddity_of_the_transport_is_retried_until_the_answer_arrives(world: World):
+async def test_an_oddity_of_the_transport_is_retried_until_the_answer_arrives(world: World):
     for person, fault in enumerate(ODDITIES, start=1):
         telegram_fails(world, method="sendMessage", times=2, **fault)
         telegram_fails(world, method="getUpdates", times=1, **fault)
@@ -284,7 +284,7 @@ async def test_b8_an_oddity_of_the_transport_is_retried_until_the_answer_arrives
         assert world.simulator.counters.messages_sent == person, fault
 
 
-async def test_an_answer_whose_markup_is_refused_goes_out_plain(world: World):
+async def test_an_answer_whose_markup_is_refused_is_sent_plain(world: World):
     world.simulator.model.set_behaviour(MODEL, answer="some **bold** words")
     telegram_fails(
         world, "error", method="sendMessage", status=400, times=1,
@@ -296,7 +296,7 @@ async def test_an_answer_whose_markup_is_refused_goes_out_plain(world: World):
     assert sent.entities == []
 
 
-async def test_who_blocked_the_bot_ends_the_turn_as_failed_and_is_marked(world: World):
+async def test_a_turn_of_a_user_who_blocked_the_bot_fails_and_marks_them_blocked(world: World):
     world.simulator.account.blocked.add(1001)
     world.write("hello")
 
@@ -313,7 +313,7 @@ async def is_blocked(world: World) -> bool:
 # B9
 
 
-async def test_b9_a_conflict_backs_off_and_polling_goes_on(world: World):
+async def test_polling_backs_off_after_a_conflict_and_continues(world: World):
     telegram_fails(
         world, "error", method="getUpdates", status=409, times=2,
         description="Conflict: terminated by other getUpdates request",
@@ -333,7 +333,7 @@ async def has_met_two_conflicts(world: World) -> bool:
     return met == 2
 
 
-async def test_b9_a_server_that_does_not_hold_a_poll_is_asked_after_a_pause(
+async def test_a_server_without_long_polls_is_polled_after_a_pause(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ):
     # The simulator then answers every poll at once.
@@ -348,7 +348,7 @@ async def test_b9_a_server_that_does_not_hold_a_poll_is_asked_after_a_pause(
     assert await world.ask("hello")
 
 
-async def test_b9_of_two_replicas_one_polls_and_both_may_work(start: Start):
+async def test_one_of_two_replicas_polls_and_both_process_updates(start: Start):
     one = await start()
     two = await start()
     for number in range(6):
@@ -442,7 +442,7 @@ async def test_an_answer_that_a_filter_broke_off_is_incomplete(world: World):
     assert call.outcome == "incomplete"
 
 
-async def test_when_every_model_fails_the_person_is_told_in_their_language(world: World):
+async def test_when_every_model_fails_the_user_is_notified_in_their_language(world: World):
     world.simulator.model.faults.add(ModelFault(kind="status", status=500))
 
     reply = await world.ask("привет", language="ru")
@@ -453,7 +453,7 @@ async def test_when_every_model_fails_the_person_is_told_in_their_language(world
     assert len(world.simulator.calls) == 4
 
 
-async def test_m1_a_stream_cut_after_some_text_is_kept_as_incomplete_and_the_user_told(
+async def test_a_stream_cut_after_some_text_is_stored_as_incomplete_with_a_notice(
     world: World,
 ):
     world.simulator.model.set_behaviour(MODEL, answer="one two three four five six")
@@ -469,7 +469,7 @@ async def test_m1_a_stream_cut_after_some_text_is_kept_as_incomplete_and_the_use
     assert turn.fallback_cause is None, "no other model after the first visible word"
 
 
-async def test_m2_a_total_deadline_holds_under_a_drip(start: Start):
+async def test_a_total_deadline_holds_under_a_drip(start: Start):
     world = await start(llm_timeout_seconds=3)
     world.simulator.model.set_behaviour(MODEL, answer="word " * 500)
     model_fails(world, "drip", seconds=0.3, after_chunks=0)
@@ -482,7 +482,7 @@ async def test_m2_a_total_deadline_holds_under_a_drip(start: Start):
     assert 0 < turn.answer_chars <= len("word ") * (3 / 0.3 + 2)
 
 
-async def test_m3_no_fault_leaves_a_turn_unfinished(start: Start):
+async def test_no_fault_leaves_a_turn_unfinished(start: Start):
     world = await start(llm_timeout_seconds=1.5, llm_first_token_seconds=0.7)
     kinds: tuple[Any, ...] = (
         "status", "html", "stall", "drip", "cut", "disconnect", "malformed", "error_event",
@@ -511,7 +511,7 @@ async def test_unknown_cost_is_null_and_never_zero(world: World):
     assert (turn.cost_usd, turn.prompt_tokens) == (None, None)
 
 
-async def test_a_turn_in_a_group_is_stopped_by_nobodys_private_stop(world: World):
+async def test_a_private_stop_does_not_stop_a_turn_in_a_group(world: World):
     world.simulator.model.set_behaviour(MODEL, answer="word " * 20, token_seconds=0.02)
     name = world.simulator.account.username
     world.write(f"@{name} tell", chat=group(), person=5)

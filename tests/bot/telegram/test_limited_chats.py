@@ -44,7 +44,7 @@ def answered_at(world: World, chat_id: int) -> float:
     return world.simulator.account.sent_log.records(chat_id=chat_id, kind="message")[0].at
 
 
-async def test_b5_a_429_of_a_group_pauses_that_group_alone(world: World, struck: list[float]):
+async def test_a_429_of_a_group_pauses_that_group_alone(world: World, struck: list[float]):
     chat = group()
     limit(world, chat.id, 15)
     world.write(f"@{world.simulator.account.username} hello", chat=chat)
@@ -64,7 +64,7 @@ async def test_b5_a_429_of_a_group_pauses_that_group_alone(world: World, struck:
     assert flood["private"] == 0
 
 
-async def test_b5_a_429_of_a_draft_pauses_its_chat_alone(world: World, struck: list[float]):
+async def test_a_429_of_a_draft_pauses_its_chat_alone(world: World, struck: list[float]):
     limit(world, 1, 3, method="sendMessageDraft")
     world.simulator.model.set_behaviour(MODEL, answer="word " * 20, token_seconds=0.02)
     world.write("one", person=1)
@@ -77,9 +77,7 @@ async def test_b5_a_429_of_a_draft_pauses_its_chat_alone(world: World, struck: l
     assert answered_at(world, 2) < answered_at(world, 1)
 
 
-async def test_b5_all_pause_when_several_chats_are_limited_together(
-    world: World, struck: list[float]
-):
+async def test_all_pause_when_several_chats_are_limited_together(world: World, struck: list[float]):
     for chat_id, seconds in ((1, 4), (2, 4), (3, 6)):
         limit(world, chat_id, seconds)
         world.write("hello", person=chat_id)
@@ -94,7 +92,7 @@ async def test_b5_all_pause_when_several_chats_are_limited_together(
     assert answered_at(world, 3) >= min(struck) + 5.9
 
 
-async def test_the_bots_own_pacing_is_no_flood_wait(start: Start):
+async def test_waiting_for_the_bots_own_limits_is_no_flood_wait(start: Start):
     world = await start(telegram_chat_interval_seconds=1.0)
     world.simulator.model.set_behaviour(MODEL, answer="line\n" * 2000)
     world.write("long")

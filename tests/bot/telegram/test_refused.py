@@ -32,7 +32,7 @@ async def ask_in_turn(world: World, count: int) -> None:
         await world.settled()
 
 
-async def test_what_a_topic_does_not_take_goes_to_the_general_one(world: World):
+async def test_a_message_refused_by_a_topic_is_sent_to_the_general_one(world: World):
     world.simulator.model.set_behaviour(MODEL, answer="a paragraph. " * 700)
     descriptions = (
         "Bad Request: TOPIC_CLOSED",
@@ -73,7 +73,7 @@ async def test_an_answer_whose_preview_cannot_be_edited_is_a_new_message(
     assert turn.status == "answered"
 
 
-async def test_what_is_too_long_for_telegram_goes_out_in_shorter_parts(world: World):
+async def test_a_part_too_long_for_telegram_is_sent_in_shorter_parts(world: World):
     refuse(world, "Bad Request: message is too long", times=1)
     answer = "\n".join(f"line {number} of **the** answer" for number in range(60))
     world.simulator.model.set_behaviour(MODEL, answer=answer)
@@ -96,7 +96,9 @@ async def test_what_is_too_long_for_telegram_goes_out_in_shorter_parts(world: Wo
         "Bad Request: TOPIC_CLOSED",
     ],
 )
-async def test_whose_group_takes_no_message_is_told_in_private(world: World, description: str):
+async def test_a_user_whose_group_refuses_messages_is_notified_in_private(
+    world: World, description: str
+):
     refuse(world, description, chat_id=GROUP)
     for _ in range(2):
         ask_group(world, language="ru")
@@ -111,7 +113,7 @@ async def test_whose_group_takes_no_message_is_told_in_private(world: World, des
     assert user.blocked_at is None
 
 
-async def test_after_three_refusals_a_chat_costs_no_call_until_it_takes_a_message(start: Start):
+async def test_after_three_refusals_a_chat_costs_no_call_until_a_message_is_delivered(start: Start):
     world = await start()
     fault = refuse(world, "Bad Request: not enough rights to send text messages to the chat")
     await ask_in_turn(world, 5)
@@ -131,7 +133,7 @@ async def test_after_three_refusals_a_chat_costs_no_call_until_it_takes_a_messag
     assert await world.rows("SELECT 1 FROM refused_chats") == []
 
 
-async def test_any_message_that_arrives_ends_a_row_of_refusals(world: World):
+async def test_any_delivered_message_resets_the_refusals(world: World):
     refuse(world, "Bad Request: CHAT_RESTRICTED", times=2)
     await ask_in_turn(world, 2)
     assert await world.ask("/help")
@@ -165,7 +167,7 @@ async def test_refusals_survive_a_restart_and_are_forgotten_after_an_hour(start:
     assert row.refusals == 1
 
 
-async def test_a_refusal_while_telegram_is_away_counts_for_nothing(world: World):
+async def test_a_failure_while_telegram_is_unavailable_counts_no_refusal(world: World):
     refuse(world, "Internal Server Error", status=500, times=2)
     assert await world.ask("hello")
     assert await world.rows("SELECT 1 FROM refused_chats") == []

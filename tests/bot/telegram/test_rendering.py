@@ -88,7 +88,7 @@ def check_parts(parts: list[MessagePart], *, limit: int = 4096) -> None:
         "[Warning]: stop",
     ],
 )  # fmt: skip
-def test_no_text_is_taken_for_markup(text: str):
+def test_no_text_is_parsed_as_markup(text: str):
     spoiler = "||or||" in text
     assert whole(text) == (text.replace("||", "") if spoiler else text)
 
@@ -163,7 +163,7 @@ def test_short_parts_are_valid_too(markdown: str, limit: int):
     "markdown",
     ["> " * 200 + "deep", "- " * 200 + "deep", "*" * 500 + "deep", "[" * 5000 + "deep"],
 )
-def test_what_is_nested_too_deeply_is_kept_as_text(markdown: str):
+def test_blocks_nested_too_deeply_are_kept_as_text(markdown: str):
     assert whole(markdown).endswith("deep")
 
 

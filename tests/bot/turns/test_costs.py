@@ -49,7 +49,7 @@ async def calls(world: World) -> list[Any]:
     )
 
 
-async def test_answers_eaten_by_thinking_use_up_the_budget_and_usage_shows_it(start: Start):
+async def test_answers_used_up_by_thinking_count_towards_the_budget_and_usage(start: Start):
     world = await start(daily_usd_limit="0.05", llm_fallback_model=None)
     answers_with(world.simulator, events(*THOUGHT))
 
@@ -147,7 +147,7 @@ UNSTATED: tuple[tuple[dict[str, Any], int], ...] = (
 )
 
 
-async def test_an_attempt_that_left_and_stated_no_cost_is_unpriced(start: Start):
+async def test_an_attempt_that_was_sent_without_a_stated_cost_is_unpriced(start: Start):
     world = await start(llm_fallback_model=None, llm_attempts=1, llm_first_token_seconds=1)
     world.simulator.model.set_behaviour(MODEL, usage="none")
     for person, (fault, unpriced) in enumerate(UNSTATED, start=1):
@@ -175,7 +175,7 @@ async def test_a_connection_that_was_never_made_cost_nothing(start: Start):
 
 
 @pytest.mark.parametrize("has_text", [True, False])
-async def test_a_cost_that_came_before_the_stop_is_counted(start: Start, *, has_text: bool):
+async def test_a_cost_stated_before_the_stop_is_counted(start: Start, *, has_text: bool):
     world = await start(daily_usd_limit="1")
     text = [{"choices": [{"delta": {"content": "as far as this " * 3}}]}] if has_text else []
     paid = [{"choices": [], "model": MODEL, "usage": {"prompt_tokens": 7, "cost": 0.3}}]

@@ -31,7 +31,7 @@ async def last_turn(world: World) -> Any:
     return (await world.turns())[-1]
 
 
-async def test_outside_the_allow_list_nobody_is_answered_and_the_refusal_is_recorded(start: Start):
+async def test_users_outside_the_allow_list_are_refused_and_recorded(start: Start):
     world = await start(access_mode="allow-list", access_allowed_ids="7")
 
     assert "for invited users only" in await world.ask("hello")
@@ -72,7 +72,7 @@ def test_wrong_invite_codes_are_slowed_per_account_and_in_all():
     assert invites.check(7, INVITATION) is InviteVerdict.ACCEPTED
 
 
-async def test_whoever_guesses_codes_is_told_to_wait(start: Start):
+async def test_guessing_codes_gets_a_notice_to_wait(start: Start):
     world = await start(access_mode="invite", access_invite_codes=INVITATION)
     for number in range(5):
         await world.ask(f"/start guess-{number}")
@@ -90,7 +90,7 @@ def test_codes_that_can_be_guessed_are_refused(monkeypatch: pytest.MonkeyPatch, 
         load(AccessSettings)
 
 
-async def test_the_rate_limit_is_per_person_and_says_when_to_return(start: Start):
+async def test_the_rate_limit_is_per_user_and_says_when_to_retry(start: Start):
     world = await start(rate_limit_per_minute=2)
     await world.ask("one")
     await world.ask("two")
@@ -155,7 +155,7 @@ async def test_an_unpriced_model_is_refused_within_a_money_budget(start: Start):
     assert (await last_turn(world)).reason == "unpriced"
 
 
-async def test_configured_prices_stand_in_for_an_unstated_cost(start: Start):
+async def test_configured_prices_replace_an_unstated_cost(start: Start):
     prices = orjson.loads('{"%s": {"prompt": 100000, "completion": 100000}}' % MODEL)  # noqa: UP031 # braces
     world = await start(daily_usd_limit="23", llm_prices=prices, llm_max_tokens=10)
     world.simulator.model.set_behaviour(MODEL, usage="no_cost", answer_words=2000)
@@ -190,7 +190,7 @@ async def test_a_turn_of_the_day_before_adds_nothing_to_the_day(start: Start):
     assert await nearly_used(turn.user_key, yesterday) == []
 
 
-async def test_prices_warn_at_80_per_cent_too(start: Start):
+async def test_a_budget_from_prices_warns_at_80_per_cent(start: Start):
     # A turn costs a cent for its one token of answer; what it may cost at most always fits.
     prices = {MODEL: {"prompt": 0, "completion": 10_000}}
     world = await start(daily_usd_limit="0.05", llm_prices=prices, llm_max_tokens=1)
@@ -274,7 +274,7 @@ async def test_an_answer_that_was_stopped_warns_at_80_per_cent_too(start: Start)
     assert "80 %" in (await world.replies(2))[1]
 
 
-async def test_forget_refills_no_budget(start: Start):
+async def test_forget_resets_no_budget(start: Start):
     world = await start(daily_message_limit=2)
     await world.ask("one")
     await world.ask("two")
@@ -288,7 +288,7 @@ async def test_forget_refills_no_budget(start: Start):
     assert [tuple(row) for row in spent] == [("day", 2), ("month", 2)]
 
 
-async def test_usage_names_what_is_left(start: Start):
+async def test_usage_shows_remaining_budgets(start: Start):
     world = await start(
         daily_message_limit=10, monthly_message_limit=100, daily_usd_limit="1",
         monthly_usd_limit="5",
@@ -303,7 +303,7 @@ async def test_usage_names_what_is_left(start: Start):
     assert "Budget left today: $0.9" in caption
 
 
-async def test_usage_names_no_limit_to_who_has_none(start: Start):
+async def test_usage_shows_no_limits_to_admins(start: Start):
     world = await start(
         daily_message_limit=10, monthly_message_limit=100, daily_usd_limit="1",
         monthly_usd_limit="5", admin_ids="1001",

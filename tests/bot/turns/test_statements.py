@@ -113,7 +113,7 @@ async def test_one_bad_write_fails_alone(quiet: World):
     assert await count(quiet, "turns") == PEOPLE - 1
 
 
-async def test_who_stops_waiting_takes_nobody_along(quiet: World):
+async def test_cancelling_one_caller_does_not_affect_others(quiet: World):
     asked = await questions(quiet)
     tasks = [asyncio.create_task(open_turn(quiet, each)) for each in asked]
     await asyncio.sleep(0)
@@ -124,7 +124,7 @@ async def test_who_stops_waiting_takes_nobody_along(quiet: World):
     assert len(ended) == PEOPLE - 1
 
 
-async def test_a_turn_takes_all_its_updates_or_writes_nothing(quiet: World):
+async def test_a_turn_gets_all_its_updates_or_writes_nothing(quiet: World):
     [first, second, *_] = await questions(quiet)
     await open_turn(quiet, second)
     torn = replace(first, update_ids=(*first.update_ids, *second.update_ids))
@@ -137,7 +137,7 @@ async def test_a_turn_takes_all_its_updates_or_writes_nothing(quiet: World):
     await open_turn(quiet, first)
 
 
-async def test_a_turn_of_a_person_who_is_gone_writes_nothing(quiet: World):
+async def test_a_turn_of_an_erased_user_writes_nothing(quiet: World):
     [first, *_] = await questions(quiet)
     context = await quiet.app.history.load_context(first.user_key, first.sealer, first.chat_ref)
     async with transaction(quiet.sessions) as session:

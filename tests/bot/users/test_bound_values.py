@@ -113,7 +113,7 @@ async def two_people(world: World) -> None:
             )
 
 
-async def test_values_of_two_people_that_were_exchanged_are_refused_and_told(world: World):
+async def test_values_swapped_between_two_users_are_refused_and_reported(world: World):
     await two_people(world)
     for table, column, order in (
         ("users", "sealed_profile", "key"),
@@ -145,7 +145,7 @@ async def test_values_of_two_people_that_were_exchanged_are_refused_and_told(wor
     }  # fmt: skip
 
 
-async def test_two_texts_of_one_person_that_were_exchanged_are_refused(world: World):
+async def test_two_swapped_texts_of_one_user_are_refused(world: World):
     for words in ("the first one", "the second one"):
         await world.ask(words)
     await world.settled()
@@ -177,7 +177,7 @@ async def test_a_text_that_was_moved_to_another_dialog_is_refused(world: World):
 
 
 @pytest.mark.parametrize("remembers", [True, False])
-async def test_keys_that_were_exchanged_open_nothing_and_hold_up_nobody(
+async def test_swapped_keys_open_nothing_and_delay_no_one(
     simulator: Simulator, database: DatabaseSettings, sessions: Sessions, *, remembers: bool
 ):
     async with running_bot(simulator, database, sessions) as world:
@@ -208,7 +208,7 @@ async def quiet(start: Start) -> World:
     return world
 
 
-async def test_updates_on_their_way_that_were_exchanged_are_put_aside(quiet: World):
+async def test_swapped_open_updates_are_parked(quiet: World):
     await quiet.app.inbox.store(
         [json.loads(text_update(1, person=ANNA)), json.loads(text_update(2, person=BORIS))]
     )
@@ -224,7 +224,7 @@ async def test_updates_on_their_way_that_were_exchanged_are_put_aside(quiet: Wor
     assert refused(quiet, "updates.payload") > 0
 
 
-async def test_what_cannot_be_read_keeps_nobody_from_being_erased(quiet: World):
+async def test_unreadable_updates_do_not_prevent_an_erasure(quiet: World):
     await quiet.app.inbox.store([json.loads(text_update(number)) for number in (1, 2)])
     await exchange(quiet.sessions, "updates", "payload", "update_id")
     people, sender = quiet.app.users, TelegramUser(ANNA, first_name="Ada")
@@ -243,7 +243,7 @@ async def test_what_cannot_be_read_keeps_nobody_from_being_erased(quiet: World):
     assert (later.outcome, later.error, later.payload) == ("parked", "UnreadableError", None)
 
 
-def test_every_sealed_column_is_sealed_anew_and_counted() -> None:
+def test_every_sealed_column_is_resealed_and_counted() -> None:
     assert {f"{table.name}.{one}" for table in ALL_TABLES for one in table.columns} == set(COLUMNS)
 
 
@@ -266,7 +266,7 @@ async def command(database: DatabaseSettings) -> tuple[int, dict[str, Any]]:
     return outcome.returncode, json.loads(outcome.stdout.splitlines()[-1])
 
 
-async def test_a_running_bot_reads_old_values_until_they_are_bound_and_then_no_more(
+async def test_a_running_bot_reads_unbound_values_only_until_they_are_bound(
     world: World, database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(bot.db.bound_values, "LOOK_SECONDS", 0.05)
@@ -330,7 +330,7 @@ async def test_a_waiting_update_that_becomes_bound_is_answered(quiet: World):
     assert (await quiet.updates())[0].outcome == "turn"
 
 
-async def test_a_sealing_that_was_killed_is_gone_on_with(world: World, database: DatabaseSettings):
+async def test_a_killed_rewrap_can_be_continued(world: World, database: DatabaseSettings):
     await world.ask("hello")
     await world.settled()
     await change(
@@ -372,7 +372,7 @@ async def has(world: World, query: str, count: int) -> bool:
     return len(await world.rows(query)) >= count
 
 
-async def test_old_keys_that_were_exchanged_are_not_bound_to_the_wrong_person(world: World):
+async def test_swapped_unbound_keys_are_not_bound_to_the_wrong_user(world: World):
     for person in (ANNA, BORIS):
         await world.ask("hello", person=person, chat=person)
     await world.settled()

@@ -34,7 +34,7 @@ async def command(database: DatabaseSettings, step: str, **keys: str) -> str:
     return outcome.stdout.strip()
 
 
-async def test_a_person_notices_nothing_of_a_rotation(
+async def test_a_rotation_is_invisible_to_users(
     simulator: Simulator, database: DatabaseSettings, sessions: Sessions
 ) -> None:
     following = await command(database, "next", DATA_KEY=DATA_KEY)
@@ -85,7 +85,7 @@ async def test_a_bot_with_another_data_key_does_not_start(
         assert await session.scalar(text("SELECT count(*) FROM users")) == 1
 
 
-async def test_a_key_that_neither_opens_is_counted_and_kept(
+async def test_a_wrapped_key_that_no_data_key_opens_is_counted_and_kept(
     simulator: Simulator, database: DatabaseSettings, sessions: Sessions
 ) -> None:
     async with running_bot(simulator, database, sessions) as world:
@@ -97,7 +97,7 @@ async def test_a_key_that_neither_opens_is_counted_and_kept(
     assert before == after
 
 
-async def test_a_parked_update_of_nobody_is_sealed_anew(sessions: Sessions) -> None:
+async def test_a_parked_update_without_a_user_is_resealed(sessions: Sessions) -> None:
     old, new = Vault("old"), Vault("new", second="old")
     async with transaction(sessions) as session:
         await session.execute(

@@ -66,7 +66,7 @@ def test_the_outermost_trusted_proxy_says_who_asks(
         (HOME, [("Forwarded", "for=8.8.8.8")], 1, False),
     ],
 )
-def test_metrics_are_for_this_machine_or_for_the_token(
+def test_metrics_need_the_local_machine_or_the_token(
     *, peer: str, headers: list[tuple[str, str]], hops: int, allowed: bool
 ) -> None:
     assert may_read_metrics(peer, headers, token=TOKEN, trusted_hops=hops) is allowed

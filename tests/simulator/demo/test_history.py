@@ -113,9 +113,7 @@ async def test_costs_are_sums_of_attempts_and_unknown_is_null(
     assert 0 < fallbacks < 150
 
 
-async def test_texts_open_with_the_key_of_their_person(
-    database: DatabaseSettings, connection: Any
-) -> None:
+async def test_texts_open_with_their_users_key(database: DatabaseSettings, connection: Any) -> None:
     await load(database)
     vault = Vault(KEY)
     row = await connection.fetchrow(
@@ -155,9 +153,7 @@ async def test_a_second_run_changes_nothing(database: DatabaseSettings, connecti
     assert await contents() == before
 
 
-async def test_people_whom_the_bot_knows_keep_their_key(
-    database: DatabaseSettings, connection: Any
-) -> None:
+async def test_existing_users_keep_their_key(database: DatabaseSettings, connection: Any) -> None:
     vault = Vault(KEY)
     telegram_hmac = vault.lookup("user", demo_user("user4").person.id)
     _, wrapped_key = vault.new_user_key(telegram_hmac)

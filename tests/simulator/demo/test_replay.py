@@ -52,7 +52,7 @@ def test_long_texts_are_split_without_tearing_a_character() -> None:
     assert [utf16_length(part) for part in parts] == [4095, 4096, 1810]
 
 
-def test_a_person_is_always_the_same() -> None:
+def test_a_user_is_always_the_same() -> None:
     people = [demo_user(f"user{number}") for number in range(2000)]
     assert people == [demo_user(f"user{number}") for number in range(2000)]
     assert len({who.person.id for who in people}) == 2000
@@ -100,7 +100,7 @@ async def test_a_part_is_sent_by_skip_and_limit(simulator: Simulator) -> None:
     assert result.updates_sent == result.expected_active_users == 4
 
 
-async def test_a_second_run_goes_on_where_the_first_one_stopped(
+async def test_a_second_run_continues_where_the_first_stopped(
     simulator: Simulator, tmp_path: Path
 ) -> None:
     sourced = [f"u{n}" for n in range(100) if demo_user(f"u{n}").source][:2]
@@ -143,7 +143,7 @@ async def test_a_run_that_is_killed_while_sending_repeats_nothing(
     assert len(texts) >= 299
 
 
-def test_endless_dialogs_go_on_after_the_file_and_are_the_same_every_time() -> None:
+def test_endless_dialogs_continue_after_the_file_deterministically() -> None:
     endless = EndlessDialogs(Spoken(("u", "the only one")), people=2, days=2)
     texts = [(line.user, line.text) for line in islice(endless.lines(), 200)]
     assert texts[0] == ("u", "the only one")
@@ -170,7 +170,7 @@ async def test_no_simulator_is_one_clear_line() -> None:
         await replay(Spoken(("u", "x")), url="http://127.0.0.1:9", report=quiet)
 
 
-def test_made_up_dialogs_are_in_order_and_repeat_with_their_seed() -> None:
+def test_generated_dialogs_are_in_order_and_deterministic() -> None:
     def made(seed: int) -> list[DialogLine]:
         last_day = date(2026, 1, 31)
         return list(GeneratedDialogs(people=50, days=30, last_day=last_day, seed=seed).lines())

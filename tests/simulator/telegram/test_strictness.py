@@ -59,7 +59,7 @@ FORUM = SimChat(id=-100600, type="supergroup", title="Forum", is_forum=True)
         ),
     ],
 )
-async def test_a_message_that_telegram_would_not_take_is_refused(
+async def test_a_message_that_telegram_would_refuse_is_refused(
     call: Call, parameters: dict[str, object], description: str
 ) -> None:
     answer = await call("sendMessage", **({"chat_id": CHAT} | parameters))
@@ -104,7 +104,7 @@ async def test_an_edit_that_changes_nothing_is_refused(call: Call) -> None:
     assert "message to be edited not found" in unknown["description"]
 
 
-async def test_a_deleted_message_is_gone(call: Call) -> None:
+async def test_a_deleted_message_cannot_be_deleted_again(call: Call) -> None:
     message_id = (await call("sendMessage", chat_id=CHAT, text="a"))["result"]["message_id"]
     assert (await call("deleteMessage", chat_id=CHAT, message_id=message_id))["ok"]
     again = await call("deleteMessage", chat_id=CHAT, message_id=message_id)

@@ -55,7 +55,7 @@ async def test_an_update_is_delivered_with_the_secret(
     assert (await call("getWebhookInfo"))["result"]["pending_update_count"] == 0
 
 
-async def test_a_refused_update_comes_again_before_the_next(
+async def test_a_refused_update_is_delivered_again_before_the_next(
     simulator: Simulator, call: Call, receiver: Receiver
 ) -> None:
     receiver.statuses = [500, 404]
