@@ -105,12 +105,12 @@ class World:
         return Vault(DATA_KEY)
 
     async def sealer(self) -> Sealer:
-        """Of the only person."""
+        """The sealer of the only user."""
         [person] = await self.rows("SELECT wrapped_key, telegram_hmac FROM users")
         return self.vault.user_sealer(*person)
 
     def write(self, words: str, *, person: int = 1001, **more: Any) -> list[int]:
-        """A person writes in private, or in `chat`."""
+        """A user writes in private, or in `chat`."""
         language = more.pop("language", "en")
         return self.simulator.account.send_text(
             words, person=SimUser(id=person, language_code=language), **more
@@ -166,7 +166,7 @@ class World:
 
 
 async def breaks_down(*_arguments: object, **_more: object) -> None:
-    """Stands for a bug."""
+    """Simulates a bug."""
     raise RuntimeError("a bug")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 GROUP_ID = 100_500
-"""Of a chat; Telegram writes it with a minus."""
+"""Id of a chat, without Telegram's minus."""
 SENT_AT = 1_700_000_000
 SECRET_TEXT = "my secret garden"
 BROKE_OFF = "broke off"

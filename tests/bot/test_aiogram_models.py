@@ -46,7 +46,7 @@ def run(*program: str) -> Any:
 def test_no_model_is_built_before_it_is_used_and_then_it_knows_all_others() -> None:
     count, complete, origin = run(LATE, MODELS, USED)
     assert count > 500
-    # What stands beside aiogram's types and is no part of them.
+    # Names in the modules of aiogram's types that are not types.
     assert set(complete) <= {"BaseModel"}
     assert origin == "MessageOriginHiddenUser"
 

@@ -1,4 +1,4 @@
-"""What persistence costs, as a ratio of processor time: no clock and no other process matters."""
+"""The cost of persistence, as a ratio of processor time, which other processes do not affect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server that says it ends while nobody asks it anything: the connection is no good any more."""
+"""A server that announces its end on an idle connection, which is unusable from then on."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REFUSED_CHATS = ("refused_chats", {"bot_id": 1})
 
 
 class Proxy:
-    """Stands before PostgreSQL. Its clients can be told that the server ends their connections."""
+    """A proxy for PostgreSQL that can announce to clients that the server ends."""
 
     def __init__(self, socket: Path) -> None:
         self._socket = socket

@@ -87,5 +87,5 @@ def test_no_program_reads_a_zone_of_the_machine(loaded: list[dict[str, Any]]) ->
 
 
 def test_no_program_loads_what_sends_traces(loaded: list[dict[str, Any]]) -> None:
-    """It does when it is told where to send them."""
+    """It does if an endpoint is configured."""
     assert {one["name"]: one["traces"] for one in loaded} == {name: [] for name in ENTRY_POINTS}

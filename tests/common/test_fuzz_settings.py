@@ -28,7 +28,7 @@ GARBAGE = (
     *("../../etc/passwd", "Mars/Olympus", "../Berlin", "/etc/passwd", "Europe/Berlin\n", "UTC "),
     *("https://a.example/", "https://a.example:x", "1:x", "x:y", "$(id)", "`id`", "%s", "%(x)s"),
 )
-# What must be there for the others to be looked at.
+# Required before the others are validated.
 NEEDED = {
     "DATABASE_URL": "postgresql://host/name",
     "CLICKHOUSE_URL": "http://host:8123/name",

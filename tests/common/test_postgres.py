@@ -22,7 +22,7 @@ from embedded.postgres import EmbeddedPostgres
 
 @pytest.fixture
 def server(tmp_path: Path) -> EmbeddedPostgres:
-    """A prepared server that nobody has started."""
+    """A prepared server that was not started."""
     server = EmbeddedPostgres(tmp_path / "pg", durable=False)
     server.prepare()
     return server

@@ -47,7 +47,7 @@ def settings_of(url: str) -> DatabaseSettings:
 
 
 async def ask_everyone(settings: DatabaseSettings, question: LiteralString) -> dict[str, Any]:
-    """What each driver of the product answers to one question."""
+    """Each driver's answer to the same query."""
     await check_reachable(settings)
     answers: dict[str, Any] = {}
     engine = create_engine(settings, application_name="tests")
@@ -177,7 +177,7 @@ async def test_every_driver_speaks_tls(
     encrypted: tuple[int, Path], form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port, certificate = encrypted
-    # Of the machine: the one above signs for nobody else.
+    # The machine's authorities: the one above signs only for its own server.
     monkeypatch.setenv(ssl.get_default_verify_paths().openssl_cafile_env, str(certificate))
     url = form.format(port=port, certificate=certificate)
     assert set((await ask_everyone(settings_of(url), IN_TLS)).values()) == {True}

@@ -1,4 +1,4 @@
-"""Traces: nothing when off, real OTLP when on, and never more than was meant to be told."""
+"""Tracing: nothing when off, real OTLP when on, and no private data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zones come from the pinned database, and a clock says of every moment what its zone says."""
+"""Zones come from the pinned database, and their UTC offsets agree with ZoneInfo."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ Call = Callable[..., Awaitable[dict[str, Any]]]
 async def until_polled(simulator: Simulator) -> None:
     """Until a getUpdates is under way."""
     await simulator.wait_until(lambda: simulator.counters.methods.get("getupdates"))
-    # What was counted begins to wait before anything else happens in this loop.
+    # A counted poll is waiting before anything else happens in this loop.
     await asyncio.sleep(0.05)
 
 

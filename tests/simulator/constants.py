@@ -1,9 +1,9 @@
-"""What several of these tests pretend with."""
+"""Constants shared by these tests."""
 
 from __future__ import annotations
 
 STRANGERS_TOKEN = "999:another-token-of-nobody-0000"
-"""Of the right form, and of no bot that the simulator has."""
+"""A well-formed token of an unknown bot."""
 
 BAD_REQUEST = "Bad Request: "
 CHAT_NOT_FOUND = "chat not found"

@@ -1,4 +1,4 @@
-"""The control API over HTTP: what another process can make people do, and see the bot do."""
+"""The control API over HTTP: users' actions, and what the bot did."""
 
 from __future__ import annotations
 

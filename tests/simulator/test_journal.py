@@ -1,4 +1,4 @@
-"""A record is in the journal whole, or nobody is told that it is there."""
+"""A record is in the journal completely, or is not acknowledged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every command, as a person meets it."""
+"""Every command, as a user sees it."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from tests.bot.handlers.test_commands import press_forget
 
 
 async def caption(world: World) -> str:
-    """What stands under the picture of /usage."""
+    """The caption of the picture of /usage."""
     world.write("/usage")
     sent_log = world.simulator.account.sent_log
     await world.until(lambda: sent_log.records(kind="photo"))

@@ -167,7 +167,7 @@ async def test_stop_drops_only_ones_own_messages_and_no_commands(world: World):
     await world.settled()
     first, second = world.simulator.calls
     assert first.question.endswith(": one")
-    # What was stopped before it was answered goes with the next question.
+    # Messages stopped before an answer are part of the next prompt.
     assert second.question.endswith(": three")
     assert "two" not in second.question
     updates = [update.outcome for update in await world.updates()]

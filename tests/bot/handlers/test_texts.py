@@ -18,7 +18,7 @@ from common import bindings
 from tests.bot.conftest import MODEL, Start, World, group
 from tests.bot.constants import GROUP_ID
 
-# What belongs together is waited for; a busy machine needs its time to bring it.
+# Long, because a busy machine delivers the parts late.
 PATIENT = 4.0
 
 

@@ -1,4 +1,4 @@
-"""One person harms no other: commands are limited, a large export holds nobody up."""
+"""Users do not affect each other: commands are limited, a large export delays no one."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def longest_hold(world: World, person: User) -> tuple[bytes, float]:
             await asyncio.sleep(TICK_SECONDS)
             holds.append(time.thread_time() - before)
 
-    # What the test suite itself has in memory is not searched for garbage meanwhile.
+    # Keep the garbage collector away from the test suite's own objects.
     gc.collect()
     gc.freeze()
     ticker = asyncio.create_task(tick())
@@ -76,7 +76,7 @@ async def longest_hold(world: World, person: User) -> tuple[bytes, float]:
 
 
 async def fill(world: World, many: int) -> User:
-    """The person has written and read this many messages."""
+    """Give the user this many messages."""
     [row] = await world.rows("SELECT key FROM users")
     [turn] = await world.turns()
     person = User(row.key, await world.sealer())

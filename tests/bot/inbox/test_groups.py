@@ -1,4 +1,4 @@
-"""Groups: who speaks, who is no person, and what is not said to the bot."""
+"""Groups: authors, pseudonyms, and messages not addressed to the bot."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def say(world: World, words: str, *, person: SimUser | None = None, **more: Any)
 
 
 def speakers(world: World) -> list[str]:
-    """Who wrote each of the people's messages of the newest prompt."""
+    """The authors of the user messages in the last prompt."""
     return [
         message["content"].partition(": ")[0]
         for message in world.simulator.calls[-1].messages
@@ -160,5 +160,5 @@ async def test_a_waiting_group_member_is_told_that_the_bot_is_busy(world: World)
     await world.settled()
     texts = world.simulator.account.sent_log.texts(CHAT.id)
     assert len(world.simulator.calls) == 4
-    # Once while the first is answered; later the first person waits for the second.
+    # Once while the first is answered; later the first user waits for the second.
     assert 5 <= len(texts) <= 6

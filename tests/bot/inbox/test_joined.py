@@ -9,7 +9,7 @@ import pytest
 from tests.bot.conftest import MODEL, Start, World, group
 from tests.bot.telegram.test_quoted import PHOTO
 
-# What belongs together is waited for; a busy machine needs its time to bring it.
+# Long, because a busy machine delivers the parts late.
 PATIENT = 3.0
 
 

@@ -1,4 +1,4 @@
-"""B1: `kill -9` at random moments, restart, and in the end nothing lost and nothing doubled.
+"""`kill -9` at random moments, restart: in the end nothing is lost and nothing doubled.
 
 STORM sets the number of updates; there is one kill for every ten.
 """
@@ -124,7 +124,7 @@ async def test_after_kills_every_update_has_one_outcome_and_every_text_one_turn(
         recorded = await session.scalar(text("SELECT count(*) FROM llm_calls"))
         questions = await session.scalar(text("SELECT count(*) FROM messages WHERE role = 'user'"))
         assert recorded == questions == len(texts)
-    # Before the question stand those that a kill left without any answer.
+    # Questions left unanswered by a kill come before it.
     asked = Counter(last_user_text(call.messages).rpartition("\n\n")[2] for call in simulator.calls)
     assert set(asked.values()) <= {1}, "a paid call was repeated"
     assert set(asked) <= set(texts)

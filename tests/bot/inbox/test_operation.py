@@ -356,7 +356,7 @@ async def test_health_checks_the_model_if_configured(start: Start):
 
 
 async def test_a_turn_costs_at_most_six_statements(start: Start):
-    # What happens by the clock costs no turn anything, however long the turns take.
+    # Periodic statements are not counted, however long the turns take.
     world = await start(sweep_seconds=60)
     await world.ask("warm up")
     await world.settled()
@@ -380,7 +380,7 @@ async def test_a_turn_costs_at_most_six_statements(start: Start):
         statements.extend([name] * len(calls))
         return await write_batch(name, calls)
 
-    world.app.chat_locks._run = counted_claims  # type: ignore[method-assign] # counts what goes to the lanes' connection
+    world.app.chat_locks._run = counted_claims  # type: ignore[method-assign] # counts statements of the locks' connection
     world.app.statements.rows = counted_rows  # type: ignore[method-assign] # the same
     world.app.statements.write_batch = counted_together  # type: ignore[method-assign] # the same
     for number in range(10):

@@ -41,7 +41,7 @@ async def command(database: DatabaseSettings, *arguments: str) -> subprocess.Com
 
 
 async def park_one(world: World) -> int:
-    """A person's text is parked, and the bug is mended; the update's id."""
+    """Park a user's text, then fix the bug; return the update's id."""
     world.app.turns.take = breaks_down  # type: ignore[assignment,method-assign] # a bug on purpose
     [update_id] = world.write(WORDS, person=PERSON)
     await world.replies(1, chat=PERSON)

@@ -1,4 +1,4 @@
-"""What a stopped process leaves behind, and who picks it up."""
+"""Turns that a stopped process leaves behind."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from tests.bot.inbox.test_operation import (
 
 @pytest.fixture
 async def quiet(start: Start) -> World:
-    """A bot that takes nothing from Telegram by itself, with its lanes asleep."""
+    """A bot that polls nothing and whose chat workers do not run."""
     world = await start(telegram_webhook_url=HOOK, telegram_webhook_secret=SECRET)
     world.app.chat_workers._accepts_work = False
     return world
@@ -236,7 +236,7 @@ async def test_a_failed_part_ends_the_process(world: World):
         await asyncio.wait_for(world.app.broken.wait(), 60)
 
 
-# Writes through a database that is away
+# Writes while the database is unavailable
 
 
 class _DriverError(Exception):

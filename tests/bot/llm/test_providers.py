@@ -1,4 +1,4 @@
-"""What models and providers say, and what the person, the operator and the ledger hear of it."""
+"""Responses of models and providers, and what user, operator and ledger see of them."""
 
 from __future__ import annotations
 

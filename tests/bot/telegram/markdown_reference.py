@@ -1,4 +1,4 @@
-"""What a Markdown text says, read from the tree of the parser and not from the bot's renderer."""
+"""The content of a Markdown text, read from the parser's tree rather than the bot's renderer."""
 
 from __future__ import annotations
 

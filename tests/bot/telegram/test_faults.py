@@ -1,4 +1,4 @@
-"""What Telegram and models do wrong, and what becomes of the person's message (B2-B5, B7-B9, M)."""
+"""Faults of Telegram and models, and their effect on the user's message."""
 
 from __future__ import annotations
 

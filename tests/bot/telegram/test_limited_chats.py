@@ -1,4 +1,4 @@
-"""A 429 of one chat pauses that chat; all pause only when several are limited together (B5)."""
+"""A 429 of one chat pauses that chat; all pause only when several are limited together."""
 
 from __future__ import annotations
 

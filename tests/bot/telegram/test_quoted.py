@@ -27,7 +27,7 @@ def replied(words: str, *, author: Any = None, **more: Any) -> dict[str, Any]:
 
 
 async def asked(world: World, words: str, *, more: dict[str, Any], **how: Any) -> str:
-    """What the model is asked when somebody writes this."""
+    """The prompt for a message."""
     before = len(world.simulator.calls)
     world.simulator.account.send_text(words, more=more, **how)
     await world.until(lambda: len(world.simulator.calls) > before)
@@ -175,7 +175,7 @@ async def test_in_a_group_the_bots_name_alone_asks_about_what_it_replies_to(worl
     assert question.endswith("> 17 * 23")
 
 
-# What cannot be parsed beside the point.
+# Optional fields that cannot be parsed.
 
 
 async def test_an_optional_field_that_cannot_be_parsed_does_not_park_the_text(world: World):
@@ -193,7 +193,7 @@ async def test_an_optional_field_that_cannot_be_parsed_does_not_park_the_text(wo
         {"date": None},
     ]
     for number, more in enumerate(oddities, start=1):
-        # Some state the person and the chat themselves.
+        # Some contain the user and the chat themselves.
         person = SimUser() if {"from", "chat"} & more.keys() else SimUser(id=100 + number)
         question = await asked(world, "my question", more=more, person=person)
         assert "my question" in question

@@ -1,4 +1,4 @@
-"""Paid answers that a chat does not take: they are sent where they can be read, or it is told."""
+"""Answers that a chat refuses are sent where they can be read, or the user is notified."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def whole(markdown: str) -> str:
 
 
 def marked(markdown: str) -> list[tuple[str, str]]:
-    """What each entity of the only part covers."""
+    """The text covered by each entity of the only part."""
     [part] = render(markdown)
     return [(entity.type, entity.extract_from(part.text)) for entity in part.entities]
 

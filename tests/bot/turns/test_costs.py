@@ -1,4 +1,4 @@
-"""Every cost that a provider stated stands in the ledger, whatever became of the call."""
+"""Every stated cost is in the ledger, whatever the outcome of the call."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ async def test_a_cost_stated_before_the_stop_is_counted(start: Start, *, has_tex
     world.write("hello")
     sent_log = world.simulator.account.sent_log
     await world.until(lambda: sent_log.records(kind="draft" if has_text else "action"))
-    await asyncio.sleep(1)  # the statement of usage is one line away
+    await asyncio.sleep(1)  # the usage event is the next line
 
     world.write("/stop")
 

@@ -258,7 +258,7 @@ async def test_a_stopped_answer_of_a_model_without_a_price_costs_what_was_reserv
     assert spending.day_usd == RESERVE_WITHOUT_PRICE_USD
     [day] = await UsageReader(sessions=world.sessions, zone="UTC").by_day(turn.user_key)
     assert (day.cost_usd, day.unpriced) == (None, 1)
-    # It says nothing of the model's price: the next answer will state its cost.
+    # The model's price is still unknown: the next answer will state its cost.
     world.simulator.model.set_behaviour(MODEL, answer="yes")
     world.write("again")
     assert (await last_turn(world)).status == "answered"

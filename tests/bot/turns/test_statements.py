@@ -1,4 +1,4 @@
-"""Writes that go together: all of them kept, one bad one harms nobody, none is half."""
+"""Batched writes: none is lost, a bad one does not affect the others."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PEOPLE = 10
 
 @pytest.fixture
 async def quiet(start: Start) -> World:
-    """A bot that answers nothing by itself, with a stored text of each of ten people."""
+    """A bot that answers nothing, with a stored text of each of ten users."""
     world = await start(telegram_webhook_url=HOOK, telegram_webhook_secret=SECRET)
     world.app.chat_workers._accepts_work = False
     await world.app.inbox.store(

@@ -36,7 +36,7 @@ def sealed_before_bindings(sealer: Sealer, plain: bytes) -> bytes:
 
 
 async def make_old(sessions: Sessions, vault: Vault) -> None:
-    """Unbind every sealed value, and take the marker away."""
+    """Unbind every sealed value, and remove the marker."""
     async with transaction(sessions) as session:
         await session.execute(text("DELETE FROM sealing_marker"))
 

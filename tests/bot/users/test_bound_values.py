@@ -60,7 +60,7 @@ def refused(world: World, column: str) -> float:
 
 
 async def files(world: World, person: int) -> dict[str, Any]:
-    """What /export hands out; under `caption` what is said about it."""
+    """The content of /export, and its caption under `caption`."""
     sent_log = world.simulator.account.sent_log
     before = len(sent_log.records(kind="document"))
     world.simulator.account.send_text("/export", person=SimUser(id=person, language_code="en"))
@@ -133,11 +133,11 @@ async def test_values_swapped_between_two_users_are_refused_and_reported(world: 
         assert f"text of {other}" not in content
         assert f"instruction of {other}" not in content
         assert f"text of {own}" not in content
-        # Telegram states it with every update: it was sealed anew.
+        # Telegram states it with every update: it was sealed again.
         assert given["profile"]["telegram_id"] == person
         assert [turn["attempts"][0]["provider_message"] for turn in given["turns"]] == [None]
         assert given["updates"][0]["text"] is None
-        # Not even the person's own question stays in the way of the next one.
+        # The user's own unreadable question does not prevent the next one.
         assert await world.ask("and now?", person=person, chat=person)
     assert {column for column in COLUMNS if refused(world, column)} >= {
         "users.sealed_profile", "user_settings.sealed_system_prompt", "messages.content",
@@ -196,7 +196,7 @@ async def test_swapped_keys_open_nothing_and_delay_no_one(
         assert len(simulator.account.sent_log.texts(ANNA)) == replies
         assert not simulator.account.sent_log.records(kind="document")
         assert refused(world, "users.wrapped_key") > 0
-    # A person whose key is damaged does not make DATA_KEY a wrong one.
+    # A single damaged key does not mean that DATA_KEY is wrong.
     async with running_bot(simulator, database, sessions) as world:
         assert await world.ask("hello again", person=1003, chat=1003)
 
@@ -300,7 +300,7 @@ async def test_a_running_bot_reads_unbound_values_only_until_they_are_bound(
     again = await files(world, ANNA)
     assert again["unreadable"] == 0
     assert [one["text"] for one in again["messages"]] == [one["text"] for one in given["messages"]]
-    # What an older version has left, in a copy of a row, is refused from here on.
+    # Unbound values in copies of rows are refused from here on.
     sealer = world.vault.user_sealer(*(await world.rows(
         "SELECT wrapped_key, telegram_hmac FROM users ORDER BY key"))[0])  # fmt: skip
     await change(
@@ -319,7 +319,7 @@ async def test_a_waiting_update_that_becomes_bound_is_answered(quiet: World):
     await make_old(quiet.sessions, quiet.vault)
     policy = quiet.app.vault.policy
     policy.accepts_unbound = True
-    # Read by the lane while it was old.
+    # Read by the queue while it was unbound.
     held = await quiet.app.chat_locks.claim(wanted=await quiet.app.chat_locks.open_chats(), most=10)
     assert [entry for entries in held.values() for entry in entries]
     assert (await rewrap(quiet.sessions, Vault(DATA_KEY))).bound

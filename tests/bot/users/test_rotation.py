@@ -1,4 +1,4 @@
-"""Another DATA_KEY: the same people, every text, and nobody left behind under the old one."""
+"""A key rotation keeps all users and texts, and leaves nothing under the old DATA_KEY."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Only what a proxy of ours wrote says where a request comes from."""
+"""Only entries by trusted proxies state the client's address."""
 
 from __future__ import annotations
 

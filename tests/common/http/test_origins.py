@@ -26,7 +26,7 @@ def verdict(
         [("origin", f"http://{HOST}")],
         [("origin", f"http://{HOST}"), ("sec-fetch-site", "same-origin")],
         [("origin", f"http://{HOST}"), ("host", f"{HOST.upper()}:80")],
-        # TLS ends at a proxy that says nothing; the browser has compared the schemes.
+        # TLS ends at a proxy without forwarding headers; the browser has compared the schemes.
         [("origin", f"https://{HOST}"), ("sec-fetch-site", "same-origin")],
         [("origin", "http://[::1]:8000"), ("host", "[::1]:8000")],
         [("origin", "https://pages.example.org"), ("sec-fetch-site", "cross-site")],

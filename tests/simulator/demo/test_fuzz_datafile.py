@@ -118,7 +118,7 @@ def test_any_file_is_read_counted_or_refused(
     numbers = sorted([line.number for line in found] + [bad.number for bad in unreadable])
     assert numbers == list(range(1, tally.lines_read + 1))
     for line in found:
-        # What a client could send, and what PostgreSQL can store.
+        # Text that a client could send and PostgreSQL can store.
         assert line.text.encode()
         assert line.user.encode()
         assert "\x00" not in line.text + line.user

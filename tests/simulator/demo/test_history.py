@@ -30,7 +30,7 @@ NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 
 
 class Logs:
-    """Forty people on ten scattered days, mornings only."""
+    """Forty users on ten scattered days, mornings only."""
 
     def lines(self, tally: ReadCounts | None = None) -> Iterator[DialogLine]:
         for number in range(2000):

@@ -1,4 +1,4 @@
-"""The simulated Telegram refuses what Telegram refuses, in the same words."""
+"""The simulated Telegram refuses what Telegram refuses, with the same messages."""
 
 from __future__ import annotations
 

@@ -17,11 +17,11 @@ Call = Callable[..., Awaitable[dict[str, Any]]]
 
 @dataclass
 class Receiver:
-    """A bot's webhook that answers as it is told."""
+    """A bot's webhook with configurable responses."""
 
     url: str = ""
     statuses: list[int] = field(default_factory=list)
-    """Of the next answers; 200 when there is none."""
+    """Status of the next responses; 200 if empty."""
     texts: list[str] = field(default_factory=list)
     secrets: list[str | None] = field(default_factory=list)
 
