@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
+
+from cachetools import LRUCache
 
 WINDOW_SECONDS = 60.0
 MAX_REMEMBERED = 10_000
@@ -27,7 +29,7 @@ class WindowLimiter:
         self._max_events = max_events
         self._window_seconds = window_seconds
         self._clock = clock
-        self._events: OrderedDict[int, deque[float]] = OrderedDict()
+        self._events: LRUCache[int, deque[float]] = LRUCache(MAX_REMEMBERED)
 
     def seconds_to_wait(self, key: int) -> float:
         """0: allowed, and counted. Otherwise the time to wait; nothing is counted."""
@@ -35,9 +37,6 @@ class WindowLimiter:
             return 0
         now = self._clock()
         events = self._events.setdefault(key, deque(maxlen=self._max_events))
-        self._events.move_to_end(key)
-        while len(self._events) > MAX_REMEMBERED:
-            self._events.popitem(last=False)
         if len(events) == self._max_events and now - events[0] < self._window_seconds:
             return self._window_seconds - (now - events[0])
         events.append(now)

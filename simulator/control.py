@@ -53,10 +53,10 @@ class ControlApi:
             web.post("/control/reset", self._reset),
         ]
 
-    async def _health(self, _request: web.CompletionRequest) -> web.Response:
+    async def _health(self, _request: web.Request) -> web.Response:
         return _json({"status": "ok"})
 
-    async def _state(self, _request: web.CompletionRequest) -> web.Response:
+    async def _state(self, _request: web.Request) -> web.Response:
         return _json(self._snapshot())
 
     def _snapshot(self) -> dict[str, Any]:
@@ -71,12 +71,12 @@ class ControlApi:
             "counters": self._simulator.counters.as_dict(),
         }
 
-    async def _write(self, request: web.CompletionRequest) -> web.Response:
+    async def _write(self, request: web.Request) -> web.Response:
         return _json(
             {"update_ids": self._write_messages(await _body(request, requests.WriteRequest))}
         )
 
-    async def _write_many(self, request: web.CompletionRequest) -> web.Response:
+    async def _write_many(self, request: web.Request) -> web.Response:
         batch = await _body(request, requests.WriteBatchRequest)
         return _json({"update_ids": [self._write_messages(each) for each in batch.messages]})
 
@@ -91,31 +91,31 @@ class ControlApi:
             date=writing.date,
         )
 
-    async def _edit(self, request: web.CompletionRequest) -> web.Response:
+    async def _edit(self, request: web.Request) -> web.Response:
         edit = await _body(request, requests.EditRequest)
         update_id = self._account.edit_text(
             edit.text, message_id=edit.message_id, person=edit.person, chat=edit.chat
         )
         return _json({"update_id": update_id})
 
-    async def _press(self, request: web.CompletionRequest) -> web.Response:
+    async def _press(self, request: web.Request) -> web.Response:
         press = await _body(request, requests.PressRequest)
         update_id = self._account.press(
             press.data, message_id=press.message_id, person=press.person, chat=press.chat
         )
         return _json({"update_id": update_id})
 
-    async def _block(self, request: web.CompletionRequest) -> web.Response:
+    async def _block(self, request: web.Request) -> web.Response:
         block = await _body(request, requests.BlockRequest)
         act = self._account.block if block.blocked else self._account.unblock
         return _json({"update_id": act(person=block.person)})
 
-    async def _membership(self, request: web.CompletionRequest) -> web.Response:
+    async def _membership(self, request: web.Request) -> web.Response:
         change = await _body(request, requests.MembershipRequest)
-        act = self._account.add_to_group if change.demo_user else self._account.remove_from_group
+        act = self._account.add_to_group if change.member else self._account.remove_from_group
         return _json({"update_id": act(change.chat, person=change.person)})
 
-    async def _put_raw(self, request: web.CompletionRequest) -> web.Response:
+    async def _put_raw(self, request: web.Request) -> web.Response:
         """An object becomes an update; anything else is delivered verbatim."""
         body = await request.read()
         try:
@@ -127,12 +127,12 @@ class ControlApi:
         self._account.queue.put_raw(body)
         return _json({"update_id": None})
 
-    async def _repeat(self, request: web.CompletionRequest) -> web.Response:
+    async def _repeat(self, request: web.Request) -> web.Response:
         repeat = await _body(request, requests.RepeatRequest)
         self._account.queue.repeat_bodies([surrogate_json.dumps(repeat.update)] * repeat.times)
         return _json({"repeated": repeat.times})
 
-    async def _sent(self, request: web.CompletionRequest) -> web.Response:
+    async def _sent(self, request: web.Request) -> web.Response:
         query = request.query
         chat_id = query.get("chat_id")
         try:
@@ -145,18 +145,18 @@ class ControlApi:
             raise _refused(str(error)) from None
         return _json({"sent": [record.as_dict() for record in records]})
 
-    async def _file(self, request: web.CompletionRequest) -> web.Response:
+    async def _file(self, request: web.Request) -> web.Response:
         stored = self._account.sent_log.file(request.match_info["file_id"])
         if stored is None:
             raise web.HTTPNotFound
         return web.Response(body=stored.content)
 
-    async def _calls(self, request: web.CompletionRequest) -> web.Response:
+    async def _calls(self, request: web.Request) -> web.Response:
         model = request.query.get("model")
         calls = [call.as_dict() for call in self._simulator.calls if model in (None, call.model)]
         return _json({"calls": calls})
 
-    async def _list_faults(self, _request: web.CompletionRequest) -> web.Response:
+    async def _list_faults(self, _request: web.Request) -> web.Response:
         telegram, model = self._simulator.telegram, self._simulator.model
         return _json(
             {
@@ -168,22 +168,22 @@ class ControlApi:
             }
         )
 
-    async def _add_telegram_fault(self, request: web.CompletionRequest) -> web.Response:
+    async def _add_telegram_fault(self, request: web.Request) -> web.Response:
         fault = await _body(request, TelegramFault)
         return _json({"id": self._simulator.telegram.faults.add(fault)})
 
-    async def _add_model_fault(self, request: web.CompletionRequest) -> web.Response:
+    async def _add_model_fault(self, request: web.Request) -> web.Response:
         fault = await _body(request, ModelFault)
         return _json({"id": self._simulator.model.faults.add(fault)})
 
-    async def _clear_faults(self, _request: web.CompletionRequest) -> web.Response:
+    async def _clear_faults(self, _request: web.Request) -> web.Response:
         self._simulator.telegram.faults.clear()
         self._simulator.model.faults.clear()
         self._simulator.telegram.deliveries = DeliveryFaults()
         self._simulator.telegram.flood.limits = FloodLimits()
         return _json({})
 
-    async def _remove_fault(self, request: web.CompletionRequest) -> web.Response:
+    async def _remove_fault(self, request: web.Request) -> web.Response:
         rule_id = request.match_info["id"]
         removed = self._simulator.telegram.faults.remove(rule_id)
         removed = self._simulator.model.faults.remove(rule_id) or removed
@@ -191,21 +191,21 @@ class ControlApi:
             raise web.HTTPNotFound
         return _json({})
 
-    async def _set_deliveries(self, request: web.CompletionRequest) -> web.Response:
+    async def _set_deliveries(self, request: web.Request) -> web.Response:
         self._simulator.telegram.deliveries = await _body(request, DeliveryFaults)
         return _json({})
 
-    async def _set_limits(self, request: web.CompletionRequest) -> web.Response:
+    async def _set_limits(self, request: web.Request) -> web.Response:
         self._simulator.telegram.flood.limits = await _body(request, FloodLimits)
         return _json({})
 
-    async def _set_behaviour(self, request: web.CompletionRequest) -> web.Response:
+    async def _set_behaviour(self, request: web.Request) -> web.Response:
         behaviour = await _body(request, ModelBehaviour)
         stated = behaviour.model_dump(exclude_unset=True)
         self._simulator.model.set_behaviour(request.match_info["model"], **stated)
         return _json({})
 
-    async def _wait(self, request: web.CompletionRequest) -> web.Response:
+    async def _wait(self, request: web.Request) -> web.Response:
         wait = await _body(request, requests.WaitRequest)
         counters = self._simulator.counters
         unknown = wait.at_least.keys() - counters.numbers().keys()
@@ -220,7 +220,7 @@ class ControlApi:
         met = await self._simulator.changed.wait_until(reached, seconds=wait.seconds)
         return _json({"met": met, **self._snapshot()})
 
-    async def _seed(self, request: web.CompletionRequest) -> web.Response:
+    async def _seed(self, request: web.Request) -> web.Response:
         try:
             seed = TypeAdapter(int).validate_json(await request.read())
         except ValidationError:
@@ -228,12 +228,12 @@ class ControlApi:
         self._simulator.reseed(seed)
         return _json({})
 
-    async def _reset(self, _request: web.CompletionRequest) -> web.Response:
+    async def _reset(self, _request: web.Request) -> web.Response:
         self._simulator.reset()
         return _json({})
 
 
-async def _body(request: web.CompletionRequest, model: type[BodyT]) -> BodyT:
+async def _body(request: web.Request, model: type[BodyT]) -> BodyT:
     try:
         return model.model_validate_json(await request.read() or b"{}")
     except ValidationError as error:

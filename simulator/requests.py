@@ -48,7 +48,7 @@ class BlockRequest(UserAction):
 
 class MembershipRequest(UserAction):
     chat: SimChat
-    demo_user: bool = True
+    member: bool = True
 
 
 class RepeatRequest(BaseModel):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from cachetools import FIFOCache
 
 from simulator.change_event import ChangeEvent
 from simulator.counters import Counters
@@ -79,19 +80,15 @@ def open_account(
 
 
 def _last_messages(path: Path, keep: int) -> list[dict[str, Any]]:
-    message: OrderedDict[tuple[int, int], dict[str, Any]] = OrderedDict()
+    messages: FIFOCache[tuple[int, int], dict[str, Any]] = FIFOCache(keep)
     for record in read_journal(path):
         if "message" in record:
             message = record["message"]
-            key = (int(message["chat"]["id"]), int(message["message_id"]))
-            message[key] = message
-            message.move_to_end(key)
-            if len(message) > keep:
-                message.popitem(last=False)
+            messages[int(message["chat"]["id"]), int(message["message_id"])] = message
         elif "removed" in record:
             chat_id, message_id = record["removed"]
-            message.pop((chat_id, message_id), None)
-    return list(message.values())
+            messages.pop((chat_id, message_id), None)
+    return list(messages.values())
 
 
 def _unconfirmed(path: Path, bot_id: int) -> Iterator[dict[str, Any]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
+
+from cachetools import FIFOCache
 
 QUIET_SECONDS = 60.0
 """How long the same notice is not repeated to the same user in the same chat."""
@@ -19,7 +20,7 @@ class RecentNotices:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._last: OrderedDict[Recipient, tuple[str, float]] = OrderedDict()
+        self._last: FIFOCache[Recipient, tuple[str, float]] = FIFOCache(MAX_REMEMBERED)
 
     def is_new_notice(self, recipient: Recipient, notice: str) -> bool:
         """Whether to send this notice now; if so, it is recorded as sent."""
@@ -28,9 +29,6 @@ class RecentNotices:
         if said == notice and now - at < QUIET_SECONDS:
             return False
         self._last[recipient] = (notice, now)
-        self._last.move_to_end(recipient)
-        while len(self._last) > MAX_REMEMBERED:
-            self._last.popitem(last=False)
         return True
 
     def forget(self, recipient: Recipient) -> None:

@@ -188,7 +188,7 @@ class UpdateProcessor:
         command = context.intent.command if context.intent else ""
         if command == "stop" or not (command or update.edited_message):
             return False
-        if self._policy.is_admin(context.sender.telegram_id):
+        if self._policy.is_admin(context.telegram_user.telegram_id):
             return False
         seconds = self._commands.seconds_to_wait(context.user.key)
         if seconds and context.is_new_notice("command_limit"):

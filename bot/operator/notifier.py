@@ -25,13 +25,13 @@ from common.postgres import DRIVER_ERRORS, Sessions, transaction
 MAX_ATTEMPTS = 2
 MAX_CAPTION_CHARACTERS = 1024
 POLL_SECONDS = 15.0
-# `resend_after` is longer than the sender retries.
+# `resend_after` must be longer than MessageSender retries.
 CLAIM = text("""
 UPDATE outbox SET claimed_at = now(), attempts = attempts + 1
 WHERE id = (
     SELECT id FROM outbox
-    WHERE sent_at IS NULL AND attempts < :most
-      AND (claimed_at IS NULL OR claimed_at < now() - make_interval(secs => :patience))
+    WHERE sent_at IS NULL AND attempts < :max_attempts
+      AND (claimed_at IS NULL OR claimed_at < now() - make_interval(secs => :resend_after))
     ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
 )
 RETURNING id, key, payload, attempts
@@ -113,7 +113,7 @@ class OperatorNotifier:
         async with transaction(self._sessions) as session:
             row = (
                 await session.execute(
-                    CLAIM, {"most": MAX_ATTEMPTS, "patience": self._resend_seconds}
+                    CLAIM, {"max_attempts": MAX_ATTEMPTS, "resend_after": self._resend_seconds}
                 )
             ).one_or_none()
         return OutboxMessage(*row) if row else None

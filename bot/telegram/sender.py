@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import OrderedDict
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Generic, TypeVar
@@ -27,6 +26,7 @@ from aiogram.exceptions import (
     TelegramServerError,
 )
 from aiogram.methods import EditMessageText, SendMessageDraft, TelegramMethod
+from cachetools import FIFOCache
 
 from bot.metrics import BotMetrics
 from bot.telegram.refusals import ChatRefusals
@@ -105,7 +105,9 @@ class MessageSender:
         self._give_up_seconds = give_up_seconds
         self._retry_seconds = retry_seconds
         self._knows_drafts = True
-        self._without_drafts: OrderedDict[tuple[int, int | None], None] = OrderedDict()
+        self._without_drafts: FIFOCache[tuple[int, int | None], None] = FIFOCache(
+            MAX_REMEMBERED_CHATS
+        )
 
     async def send(self, method: TelegramMethod[T], *, is_group: bool) -> SendResult[T]:
         """Send within Telegram's limits; `method` has a `chat_id`.
@@ -185,8 +187,6 @@ class MessageSender:
             log.info("the Bot API server has no drafts: previews are edits")
             return
         self._without_drafts[method.chat_id, method.message_thread_id] = None
-        while len(self._without_drafts) > MAX_REMEMBERED_CHATS:
-            self._without_drafts.popitem(last=False)
 
     async def _wait(self, chat_id: int, *, is_group: bool) -> WaitTimes:
         waited = await self._rate_limiter.acquire(chat_id, is_group=is_group)

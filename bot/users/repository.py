@@ -6,13 +6,13 @@ Rows are selected before they are inserted: an upsert would consume a key each t
 from __future__ import annotations
 
 import contextlib
-from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import orjson
+from cachetools import LRUCache
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -55,7 +55,7 @@ class UserRepository:
     def __init__(self, vault: Vault, sessions: Sessions) -> None:
         self._vault = vault
         self._sessions = sessions
-        self._remembered: OrderedDict[int, _Known] = OrderedDict()
+        self._remembered: LRUCache[int, _Known] = LRUCache(MAX_REMEMBERED_USERS)
 
     async def get_or_create(self, telegram_users: Iterable[TelegramUser]) -> dict[int, User]:
         """The user of each account, by Telegram id; created if there is none.
@@ -66,7 +66,7 @@ class UserRepository:
         found = {
             telegram_id: known.user
             for telegram_id, telegram_user in wanted.items()
-            if (known := self._recall(telegram_id)) and known.telegram_user == telegram_user
+            if (known := self._remembered.get(telegram_id)) and known.telegram_user == telegram_user
         }
         missing = [
             telegram_user
@@ -78,7 +78,7 @@ class UserRepository:
                 found |= await self._load_or_create(session, missing)
             for telegram_user in missing:
                 if user := found.get(telegram_user.telegram_id):
-                    self._remember(telegram_user, user)
+                    self._remembered[telegram_user.telegram_id] = _Known(user, telegram_user)
         return found
 
     async def find(self, telegram_ids: Iterable[int]) -> dict[int, User]:
@@ -87,7 +87,7 @@ class UserRepository:
         found = {
             telegram_id: known.user
             for telegram_id in wanted
-            if (known := self._recall(telegram_id))
+            if (known := self._remembered.get(telegram_id))
         }
         missing = wanted - found.keys()
         if missing:
@@ -243,18 +243,6 @@ class UserRepository:
 
     def _hmac(self, telegram_id: int) -> bytes:
         return self._vault.lookup("user", telegram_id)
-
-    def _recall(self, telegram_id: int) -> _Known | None:
-        known = self._remembered.get(telegram_id)
-        if known:
-            self._remembered.move_to_end(telegram_id)
-        return known
-
-    def _remember(self, telegram_user: TelegramUser, user: User) -> None:
-        self._remembered[telegram_user.telegram_id] = _Known(user, telegram_user)
-        self._remembered.move_to_end(telegram_user.telegram_id)
-        while len(self._remembered) > MAX_REMEMBERED_USERS:
-            self._remembered.popitem(last=False)
 
 
 def _profile(telegram_user: TelegramUser) -> bytes:

@@ -89,7 +89,7 @@ class ModelServer:
             web.get("/v1/models/{model:.+}", self._model),
         ]
 
-    async def _key(self, http: web.CompletionRequest) -> web.Response:
+    async def _key(self, http: web.Request) -> web.Response:
         try:
             self._authorise(http)
         except _Refused as refusal:
@@ -97,11 +97,11 @@ class ModelServer:
         limits = {"limit": None, "limit_remaining": None, "usage": 0, "is_free_tier": False}
         return web.json_response({"data": {"label": "simulated", **limits}})
 
-    async def _models(self, _request: web.CompletionRequest) -> web.Response:
+    async def _models(self, _request: web.Request) -> web.Response:
         names = dict.fromkeys((*LISTED_MODELS, *self.behaviours))
         return web.json_response({"object": "list", "data": [self._listed(name) for name in names]})
 
-    async def _model(self, request: web.CompletionRequest) -> web.Response:
+    async def _model(self, request: web.Request) -> web.Response:
         if request.match_info["model"].startswith(UNKNOWN_MODEL):
             raise web.HTTPNotFound
         return web.json_response(self._listed(request.match_info["model"]))
@@ -120,7 +120,7 @@ class ModelServer:
             },
         }
 
-    async def _complete(self, http: web.CompletionRequest) -> web.StreamResponse:
+    async def _complete(self, http: web.Request) -> web.StreamResponse:
         try:
             self._authorise(http)
             request = _parsed(await http.read())
@@ -144,7 +144,7 @@ class ModelServer:
             self.calls.end(call, "disconnected")
             raise
 
-    def _authorise(self, http: web.CompletionRequest) -> None:
+    def _authorise(self, http: web.Request) -> None:
         scheme, _, key = http.headers.get("Authorization", "").partition(" ")
         known = self._api_key is None or hmac.compare_digest(
             key.strip().encode("utf-8", "surrogateescape"), self._api_key.encode()
@@ -160,7 +160,7 @@ class ModelServer:
         return None
 
     async def _answered(
-        self, http: web.CompletionRequest, request: CompletionRequest, call: ModelCall
+        self, http: web.Request, request: CompletionRequest, call: ModelCall
     ) -> web.StreamResponse:
         behaviour = self.behaviours.get(request.model, self.default_behaviour)
         _refuse_impossible(request, behaviour)

@@ -21,7 +21,7 @@ class CompletionStream:
 
     def __init__(
         self,
-        http: web.CompletionRequest,
+        http: web.Request,
         calls: CallLog,
         completion: SimulatedCompletion,
         call: ModelCall,
@@ -122,7 +122,7 @@ class CompletionStream:
                 return False
 
 
-def abort(http: web.CompletionRequest) -> None:
+def abort(http: web.Request) -> None:
     """Abort the connection."""
     if http.transport is not None:
         http.transport.abort()

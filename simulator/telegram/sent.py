@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from cachetools import FIFOCache
 
 from simulator import surrogate_json
 from simulator.change_event import ChangeEvent
@@ -68,10 +70,9 @@ class SentLog:
         self._changed = changed
         self._counters = counters
         self._journal = journal
-        self._keep = keep
         self._records: deque[SentAction] = deque(maxlen=keep)
-        self._messages: OrderedDict[tuple[int, int], bytes] = OrderedDict()
-        self._files: OrderedDict[str, StoredFile] = OrderedDict()
+        self._messages: FIFOCache[tuple[int, int], bytes] = FIFOCache(keep)
+        self._files: FIFOCache[str, StoredFile] = FIFOCache(KEPT_FILES)
 
     def record(self, sent: SentAction) -> None:
         self._records.append(sent)
@@ -97,9 +98,6 @@ class SentLog:
         """Restore a message from the journal."""
         key = (int(message["chat"]["id"]), int(message["message_id"]))
         self._messages[key] = surrogate_json.dumps(message)
-        self._messages.move_to_end(key)
-        while len(self._messages) > self._keep:
-            self._messages.popitem(last=False)
 
     def message(self, chat_id: int, message_id: int) -> Json | None:
         """The current state of a message, if it is still in memory."""
@@ -115,8 +113,6 @@ class SentLog:
 
     def store_file(self, stored: StoredFile) -> None:
         self._files[stored.file_id] = stored
-        while len(self._files) > KEPT_FILES:
-            self._files.popitem(last=False)
 
     def file(self, file_id: str) -> StoredFile | None:
         return self._files.get(file_id)

@@ -68,7 +68,7 @@ class TelegramServer:
         self.deliveries = DeliveryFaults()
         self.flood.limits = FloodLimits()
 
-    async def _answer(self, request: web.CompletionRequest) -> web.StreamResponse:
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"].lower()
         known = method == "getupdates" or method in METHODS
         self._counters.count_method(method if known else "unknown")
@@ -110,7 +110,7 @@ class TelegramServer:
 
     async def _apply_fault(
         self,
-        request: web.CompletionRequest,
+        request: web.Request,
         fault: TelegramFault,
         account: BotAccount,
         method: str,
@@ -215,7 +215,7 @@ class TelegramServer:
             self._counters.updates_malformed += 1
             account.queue.put(dict(self.chance.choice(MALFORMED)))
 
-    async def _download(self, request: web.CompletionRequest) -> web.StreamResponse:
+    async def _download(self, request: web.Request) -> web.StreamResponse:
         try:
             account = self._account(request.match_info["token"])
         except BotApiError as error:

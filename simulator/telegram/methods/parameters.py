@@ -68,7 +68,7 @@ class Parameters:
             raise bad_request("chat not found") from None
 
 
-async def read_parameters(request: web.CompletionRequest) -> Parameters:
+async def read_parameters(request: web.Request) -> Parameters:
     """All parameters of the request; the body takes precedence over the query."""
     parameters = Parameters(values=dict(request.query))
     if request.method != "POST" or not request.can_read_body:
@@ -84,7 +84,7 @@ async def read_parameters(request: web.CompletionRequest) -> Parameters:
     return parameters
 
 
-async def _read_json(request: web.CompletionRequest, parameters: Parameters) -> None:
+async def _read_json(request: web.Request, parameters: Parameters) -> None:
     try:
         body = orjson.loads(await request.read() or b"{}")
     except orjson.JSONDecodeError:
@@ -94,7 +94,7 @@ async def _read_json(request: web.CompletionRequest, parameters: Parameters) -> 
     parameters.values |= body
 
 
-async def _read_multipart(request: web.CompletionRequest, parameters: Parameters) -> None:
+async def _read_multipart(request: web.Request, parameters: Parameters) -> None:
     reader = await request.multipart()
     async for part in reader:
         if not isinstance(part, BodyPartReader) or part.name is None:
