@@ -142,6 +142,11 @@ class World:
             order = (Turn.received_at, first_update, Turn.id)
             return list(await session.scalars(select(Turn).order_by(*order)))
 
+    async def only_turn(self) -> Turn:
+        await self.settled()
+        [turn] = await self.turns()
+        return turn
+
     async def updates(self) -> list[UpdateRow]:
         async with self.sessions() as session:
             return list(await session.scalars(select(UpdateRow).order_by(UpdateRow.update_id)))

@@ -9,3 +9,7 @@ SECRET_TEXT = "my secret garden"
 BROKE_OFF = "broke off"
 INVITATION = "open-sesame-5b1f9c"
 START_INVITED = f"/start {INVITATION}"
+WEBHOOK_SECRET = "a-webhook-secret-of-the-tests"
+WEBHOOK_URL = "https://bot.example.org/telegram/hook"
+WEBHOOK = {"telegram_webhook_url": WEBHOOK_URL, "telegram_webhook_secret": WEBHOOK_SECRET}
+"""Settings."""

@@ -28,19 +28,14 @@ from bot.turns.records import (
 from common.postgres import is_transient, transaction
 from common.vocabulary import ChatType, TurnStatus
 from tests.bot.conftest import FALLBACK, MODEL, Start, World, eventually
-from tests.bot.constants import BROKE_OFF
-from tests.bot.inbox.test_operation import (
-    HOOK,
-    SECRET,
-    all_settled,
-    text_update,
-)
+from tests.bot.constants import BROKE_OFF, WEBHOOK
+from tests.bot.requests import all_settled, text_update
 
 
 @pytest.fixture
 async def quiet(start: Start) -> World:
     """A bot that polls nothing and whose chat workers do not run."""
-    world = await start(telegram_webhook_url=HOOK, telegram_webhook_secret=SECRET)
+    world = await start(**WEBHOOK)
     world.app.chat_workers._accepts_work = False
     return world
 

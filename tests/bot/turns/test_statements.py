@@ -23,7 +23,8 @@ from bot.turns.records import (
 from common.postgres import transaction
 from common.vocabulary import ChatType
 from tests.bot.conftest import MODEL, Start, World
-from tests.bot.inbox.test_operation import HOOK, SECRET, text_update
+from tests.bot.constants import WEBHOOK
+from tests.bot.requests import text_update
 
 PEOPLE = 10
 
@@ -31,7 +32,7 @@ PEOPLE = 10
 @pytest.fixture
 async def quiet(start: Start) -> World:
     """A bot that answers nothing, with a stored text of each of ten users."""
-    world = await start(telegram_webhook_url=HOOK, telegram_webhook_secret=SECRET)
+    world = await start(**WEBHOOK)
     world.app.chat_workers._accepts_work = False
     await world.app.inbox.store(
         [json.loads(text_update(number, person=number)) for number in range(1, PEOPLE + 1)]

@@ -25,12 +25,8 @@ from common.settings import DatabaseSettings
 from simulator.app import Simulator
 from simulator.telegram.world import SimUser
 from tests.bot.conftest import DATA_KEY, Start, World, eventually, run_program, running_bot
-from tests.bot.inbox.test_operation import (
-    HOOK,
-    SECRET,
-    all_settled,
-    text_update,
-)
+from tests.bot.constants import WEBHOOK
+from tests.bot.requests import all_settled, text_update
 from tests.bot.users.old_values import make_old, sealed_before_bindings
 from tests.conftest import PROJECT
 
@@ -203,7 +199,7 @@ async def test_swapped_keys_open_nothing_and_delay_no_one(
 
 @pytest.fixture
 async def quiet(start: Start) -> World:
-    world = await start(telegram_webhook_url=HOOK, telegram_webhook_secret=SECRET)
+    world = await start(**WEBHOOK)
     world.app.chat_workers._accepts_work = False
     return world
 
