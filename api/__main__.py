@@ -1,4 +1,4 @@
-"""`python -m api`: read the settings, serve until SIGTERM, drain, close."""
+"""`python -m api`: serves the API and the dashboard until SIGTERM."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from api.app import ApiSettings, create_app, refuse_what_workers_cannot_share
 from api.http.workers import DrainingServer, run_workers
 from api.metrics import SHARED_DIRECTORY
-from api.settings import AccountSettings, LimitSettings, ServerSettings
+from api.settings import AccountSettings, RateLimitSettings, ServerSettings
 from common.errors import SettingError
 from common.http.bounded_protocol import BoundedProtocol
 from common.log import configure_logging, get_logger
@@ -33,11 +33,11 @@ log = get_logger(__name__)
 
 
 def load_settings() -> ApiSettings:
-    """Every section, from the environment."""
+    """All sections, from the environment."""
     return ApiSettings(
         server=load(ServerSettings),
         accounts=load(AccountSettings),
-        limits=load(LimitSettings),
+        limits=load(RateLimitSettings),
         database=load(DatabaseSettings),
         data_key=load(DataKeySettings),
         report=load(ReportSettings),
@@ -46,7 +46,7 @@ def load_settings() -> ApiSettings:
 
 
 def worker() -> FastAPI:
-    """The application of one of several processes: called by the server in each."""
+    """The application of one of several processes; each of them calls it."""
     configure_logging(load(RuntimeSettings), service="api")
     configure_tracing(load(TracingSettings), service="api")
     return create_app(load_settings(), shared_metrics=Path(os.environ[SHARED_DIRECTORY]))
@@ -57,7 +57,7 @@ def main() -> None:
     configure_tracing(load(TracingSettings), service="api")
     settings = load_settings()
     refuse_what_workers_cannot_share(settings)
-    # One that does not answer is no reason to wait: /ready and the routes answer 503.
+    # Does not wait for a server that does not answer: /ready and the routes then return 503.
     asyncio.run(refuse_wrong_server(settings.database))
     server = settings.server
     has_workers = server.api_workers > 1
@@ -70,7 +70,7 @@ def main() -> None:
         log_config=None,
         access_log=False,
         server_header=False,
-        # The gate reads X-Forwarded-For itself, by a number of hops.
+        # AuthMiddleware reads X-Forwarded-For itself, by the number of trusted hops.
         proxy_headers=False,
         timeout_graceful_shutdown=server.api_drain_seconds,
         timeout_keep_alive=30,
@@ -90,7 +90,7 @@ def main() -> None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Bind before anything else starts, so that a taken port is one clear line."""
+    """Bind before anything else starts, so that a port in use is one clear error."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,28 +1,28 @@
-"""Every way a request can fail, by what the client should do about it.
+"""Errors of a request, by how the client should react.
 
 ApiError
-├── RefusedError            the request contradicts the state or a rule (a username that is taken)
-├── NotAuthenticatedError   no credentials, or invalid ones
-├── ForbiddenError          the account may not do this
+├── RefusedError              the request contradicts the state or a rule (a username that is taken)
+├── NotAuthenticatedError     no credentials, or invalid ones
+├── ForbiddenError            the account may not do this
 ├── NotFoundError
-├── InvalidRequestError     understood, but cannot be answered as asked
-├── TooManyAttemptsError    with the seconds to wait
-├── InternalError           our fault; the cause stays in the log
-└── UnavailableError        something it needs is unavailable; with the seconds to wait
+├── InvalidRequestError       invalid arguments, or a query that cannot be answered
+├── TooManyAttemptsError      with the seconds to wait
+├── InternalError             a bug; the cause is logged and not shown
+└── ServiceUnavailableError   a dependency is unavailable; with the seconds to wait
 
 `api.http.errors` turns them into responses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from common.errors import DialyticsError
 
 
 class ApiError(DialyticsError):
-    """A failure with a stable code and a sentence for people."""
+    """A failure with a stable code and a message for people."""
 
     code = "internal_error"
 
@@ -50,7 +50,7 @@ class NotAuthenticatedError(ApiError):
     """No credentials, or invalid ones.
 
     Args:
-        asks_for_password: a browser may ask for username and password in a dialog of its own.
+        asks_for_password: a browser may show its own login dialog.
     """
 
     code = "not_authenticated"
@@ -74,6 +74,26 @@ class InvalidRequestError(ApiError):
     code = "unprocessable"
 
 
+def invalid_arguments(
+    problems: Iterable[Mapping[str, Any]], *, where: tuple[str, ...] = ()
+) -> InvalidRequestError:
+    """The error for problems that pydantic found.
+
+    Args:
+        problems: each with `loc` and `msg`.
+        where: the part of the request, if `loc` does not begin with it.
+    """
+    details = [
+        {"where": [*where, *(str(step) for step in problem["loc"])], "problem": problem["msg"]}
+        for problem in problems
+    ]
+    first = details[0]
+    field = ".".join(first["where"][1:]) or first["where"][0]
+    return InvalidRequestError(
+        f"{field}: {first['problem']}.", code="invalid_request", details=details
+    )
+
+
 class TooManyAttemptsError(ApiError):
     code = "rate_limited"
 
@@ -85,7 +105,7 @@ class InternalError(ApiError):
     code = "internal_error"
 
 
-class UnavailableError(ApiError):
+class ServiceUnavailableError(ApiError):
     code = "unavailable"
 
     def __init__(self, message: str, *, code: str | None = None, retry_after: int = 5) -> None:

@@ -1,7 +1,6 @@
-"""What Prometheus reads about the API. Labels have few values; docs/metrics/api.md lists all.
+"""Prometheus metrics of the API; docs/metrics/api.md describes them.
 
-Several workers keep their counts in files of one directory, so that whichever is asked answers for
-all of them.
+Several workers keep their values in files of one directory, so that each can report all of them.
 """
 
 from __future__ import annotations
@@ -31,12 +30,12 @@ SHARED_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 """Read by prometheus_client when it is imported: only the parent of workers sets it."""
 
 
-class Metrics:
-    """The API's own instruments, in a registry of their own.
+class ApiMetrics:
+    """The API's metrics in their own registry.
 
     Args:
-        engine: whose pool is shown.
-        shared: the directory in which workers keep their counts; None in a single process.
+        engine: the engine whose pool is measured.
+        shared: directory of the metrics of several workers; None in a single process.
     """
 
     def __init__(self, engine: AsyncEngine, *, shared: Path | None = None) -> None:
@@ -61,13 +60,13 @@ class Metrics:
         )
         self.refusals = Counter(
             "api_refusals",
-            "Requests refused at the gate.",
+            "Requests refused by authentication, rate limits or the origin check.",
             ["code"],
             registry=self.registry,
         )
         self.limits_unavailable = Counter(
             "rate_limit_storage_unavailable",
-            "Requests that could not be counted because the shared storage was away.",
+            "Requests that were not counted because the shared storage was unavailable.",
             registry=self.registry,
         )
         self._cache_bytes = self._gauge("stats_cache_bytes", "Size of the cached answers.")
@@ -84,33 +83,33 @@ class Metrics:
         return Gauge(name, description, registry=self.registry, multiprocess_mode="livesum")
 
     def count_refusal(self, code: str) -> None:
-        """Count one request that the gate refused."""
+        """Count one refused request."""
         self.refusals.labels(code=code).inc()
 
     def watch_cache(self, size: Callable[[], int]) -> None:
-        """From now on show this size."""
+        """Report this size in `stats_cache_bytes`."""
         self._cache_size = size
 
     def refresh(self) -> None:
-        """Bring the gauges of this process up to date; the other workers read them."""
+        """Update the gauges of this process, which the other workers read."""
         use = pool_usage(self._engine)
         self._pool_size.set(use.max_connections)
         self._pool_available.set(use.max_connections - use.checked_out)
         self._cache_bytes.set(self._cache_size())
 
     def render(self) -> bytes:
-        """Everything in Prometheus's text format; of all workers when there are several."""
+        """All metrics in Prometheus's text format, over all workers."""
         self.refresh()
         if self._shared is None:
             return generate_latest(self.registry)
-        everybody = CollectorRegistry()
-        everybody.register(Processes(_living(self._shared)))
-        MultiProcessCollector(everybody, path=str(self._shared))  # type: ignore[no-untyped-call] # published without types
-        return generate_latest(everybody)
+        merged = CollectorRegistry()
+        merged.register(WorkerMetrics(_live_workers(self._shared)))
+        MultiProcessCollector(merged, path=str(self._shared))  # type: ignore[no-untyped-call] # published without types
+        return generate_latest(merged)
 
 
-class Processes(Collector):
-    """What the system knows about several processes, added up; the oldest start, one limit."""
+class WorkerMetrics(Collector):
+    """The process metrics of several workers, summed; the earliest start, the lowest limit."""
 
     def __init__(self, pids: Iterable[int]) -> None:
         self._pids = list(pids)
@@ -132,8 +131,8 @@ def _sum(first: float, second: float) -> float:
     return first + second
 
 
-def _living(shared: Path) -> list[int]:
-    """The workers that are there; the gauges of those that ended are dropped."""
+def _live_workers(shared: Path) -> list[int]:
+    """Process ids of the running workers. Deletes the gauges of workers that have ended."""
     found = []
     for pid in sorted(
         int(path.stem.rpartition("_")[2]) for path in shared.glob("gauge_livesum_*.db")

@@ -1,4 +1,4 @@
-"""`python -m api.openapi [--check]`: write the document that the dashboard's client follows."""
+"""`python -m api.openapi [--check]`: writes the OpenAPI document for the dashboard's client."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 
 from api.app import ApiSettings, create_app
-from api.settings import AccountSettings, LimitSettings, ServerSettings
+from api.settings import AccountSettings, RateLimitSettings, ServerSettings
 from common.errors import StartupError
 from common.process import run
 from common.settings import DatabaseSettings, DataKeySettings, ReportSettings
@@ -18,7 +18,7 @@ SNAPSHOT = Path(__file__).parent.parent / "dashboards" / "web" / "openapi.json"
 
 
 def document() -> bytes:
-    """The OpenAPI document under default settings, the same on every machine."""
+    """The OpenAPI document with default settings, the same on every machine."""
     defaults = {
         "database_url": "postgresql://localhost/dialytics",
         "data_key": "document",
@@ -29,7 +29,7 @@ def document() -> bytes:
         ApiSettings(
             server=ServerSettings.model_construct(),
             accounts=AccountSettings.model_construct(password_hash_cost=4),
-            limits=LimitSettings.model_construct(),
+            limits=RateLimitSettings.model_construct(),
             database=DatabaseSettings.model_validate(defaults),
             data_key=DataKeySettings.model_validate(defaults),
             report=ReportSettings.model_construct(),
@@ -41,7 +41,7 @@ def document() -> bytes:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m api.openapi", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="only say whether it is current")
+    parser.add_argument("--check", action="store_true", help="only check whether it is current")
     if parser.parse_args().check:
         if not SNAPSHOT.is_file() or SNAPSHOT.read_bytes() != document():
             raise StartupError(f"{SNAPSHOT.name} is outdated: run python -m api.openapi")

@@ -1,4 +1,4 @@
-"""One line of log for each query of either database, a warning when it was slow."""
+"""Logs each database query, slow ones as warnings."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from structlog.stdlib import BoundLogger
 
 SLOW_PART_SECONDS = 0.5
 
-asked_period: ContextVar[str | None] = ContextVar("asked_period", default=None)
-"""The period of the answer that is being prepared, for the log."""
+current_period: ContextVar[str | None] = ContextVar("asked_period", default=None)
+"""Period of the answer that is being prepared, for the log."""
 
 
 def log_query(logger: BoundLogger, name: str, *, seconds: float, rows: int | None = None) -> None:
-    """One line per query: a warning when it was slow."""
+    """Log one query."""
     is_slow = seconds > SLOW_PART_SECONDS
     (logger.warning if is_slow else logger.debug)(
         "slow_query" if is_slow else "query",
         query_name=name,
         seconds=round(seconds, 4),
         rows=rows,
-        period=asked_period.get(),
+        period=current_period.get(),
     )

@@ -1,4 +1,4 @@
-"""What an operator can set about the API. Knows no service that uses it."""
+"""Settings of the API."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from common.settings import (
     refuse_weak_secret,
 )
 
-LONGEST_TOKEN_MINUTES = 15
-LONGEST_SESSION_HOURS = 24 * 7
-LONGEST_CREDENTIAL_CACHE_SECONDS = 300
+MAX_TOKEN_MINUTES = 15
+MAX_SESSION_HOURS = 24 * 7
+MAX_CREDENTIAL_CACHE_SECONDS = 300
 PRODUCTION_HASH_COST = 10
 
 
 class ServerSettings(MetricsSettings):
-    """Where the API listens, whom it believes about addresses, what it serves at `/`."""
+    """Address, trusted proxies, origins and the dashboard's files."""
 
     bind_host: str = "127.0.0.1"
     """Address of the API with its dashboard, and of the bot's webhook: these two alone."""
@@ -64,24 +64,25 @@ class AccountSettings(Section):
 
     environment: Environment = Environment.DEVELOPMENT
     admin_registration_token: SecretStr | None = None
-    """Whoever presents it may register. Unset: registration is closed."""
+    """Token that registration requires. Unset: registration is closed."""
     password_hash_cost: int = Field(default=12, ge=4, le=16)
     """bcrypt cost. Each step doubles the time; 12 takes about a quarter of a second."""
     password_hash_threads: int = Field(default=2, ge=1, le=32)
-    credential_cache_seconds: int = Field(default=120, ge=0, le=LONGEST_CREDENTIAL_CACHE_SECONDS)
-    """How long a verified Basic password is not hashed again. 0: always hash."""
+    credential_cache_seconds: int = Field(default=120, ge=0, le=MAX_CREDENTIAL_CACHE_SECONDS)
+    """How long a verified Basic password is cached. 0: it is hashed on every request."""
     api_token_secret: SecretStr | None = None
-    """Signs bearer tokens. Unset in development: random, so that a restart ends all tokens."""
+    """Signs bearer tokens. Unset in development: random, so that a restart ends all sessions."""
     api_token_secret_previous: SecretStr | None = None
-    """The secret before the last rotation: still accepted, no longer used to sign."""
-    api_token_minutes: int = Field(default=15, ge=1, le=LONGEST_TOKEN_MINUTES)
-    api_session_hours: int = Field(default=12, ge=1, le=LONGEST_SESSION_HOURS)
+    """The secret before the last rotation: still accepted, not used to sign."""
+    api_token_minutes: int = Field(default=15, ge=1, le=MAX_TOKEN_MINUTES)
+    api_session_hours: int = Field(default=12, ge=1, le=MAX_SESSION_HOURS)
     """How long after the login a token may be renewed without the password."""
     login_failures_per_account: str = "10/minute"
-    """Wrong passwords of one address for one account before these pause."""
+    """Failed logins allowed per account and address."""
     login_failures_per_address: str = "30/minute"
+    """Failed logins allowed per address, over all accounts."""
     login_failures_ceiling: str = "30/hour"
-    """Wrong passwords for one account, from all addresses together that it never logged in from."""
+    """Failed logins allowed per account, over all addresses that it has never logged in from."""
 
     @field_validator(
         "login_failures_per_account", "login_failures_per_address", "login_failures_ceiling"
@@ -111,16 +112,16 @@ class AccountSettings(Section):
         return self
 
 
-class LimitSettings(Section):
-    """How often one account, or one address before login, may ask."""
+class RateLimitSettings(Section):
+    """Rate limits per account, or per address without credentials."""
 
     stats_api_rate_limit: str = "10/minute"
     stats_dashboard_rate_limit: str = "300/minute"
-    """For tokens that the dashboard asked for (client_id=dashboard)."""
+    """Limit of tokens issued to the dashboard (client_id=dashboard)."""
     rate_limit_storage: str = "memory://"
     """`memory://` (one process) or `redis://host:port/db` (shared by workers and machines)."""
     rate_limit_keys: int = Field(default=100_000, ge=100)
-    """Keys that memory storage holds at most; the longest unused leaves first."""
+    """Maximum number of keys in memory storage. The least recently used is dropped first."""
 
     @field_validator("stats_api_rate_limit", "stats_dashboard_rate_limit")
     @classmethod
@@ -129,7 +130,7 @@ class LimitSettings(Section):
         return value
 
     redis_password: SecretStr | None = None
-    """Of RATE_LIMIT_STORAGE, where its address holds none."""
+    """Password for RATE_LIMIT_STORAGE, if its URL contains none."""
 
     @field_validator("rate_limit_storage")
     @classmethod
@@ -151,7 +152,7 @@ class LimitSettings(Section):
 
     @property
     def is_shared(self) -> bool:
-        """Whether other processes see the same counts."""
+        """Whether several processes share the counts."""
         return not self.rate_limit_storage.startswith("memory:")
 
 
@@ -164,10 +165,10 @@ def _is_origin(text: str) -> bool:
 
 
 def parse_limit(text: str) -> RateLimitItem:
-    """`10/minute`, `5 per 30 seconds`, … as limits reads it.
+    """Parses `10/minute`, `5 per 30 seconds` and the like.
 
     Raises:
-        ValueError: not such a text.
+        ValueError: the text is no limit.
     """
     try:
         return parse(text)

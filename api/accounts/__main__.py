@@ -1,6 +1,6 @@
-"""`python -m api.accounts list|grant|revoke|disable|enable`: accounts from the command line.
+"""`python -m api.accounts list|grant|revoke|disable|enable`: manages accounts.
 
-A running API hears of every change at once.
+Changes apply to a running API at once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from api.accounts.scopes import Scope
-from api.accounts.store import Account, Accounts
+from api.accounts.store import AccountRepository, ApiAccount
 from api.errors import ApiError
 from common.errors import StartupError
 from common.log import configure_logging
@@ -25,27 +25,27 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m api.accounts", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("list", help="every account, its scopes and state")
+    commands.add_parser("list", help="list accounts with their scopes and state")
     for name, explanation in (
         ("grant", "add scopes to an account"),
-        ("revoke", "take scopes from an account"),
+        ("revoke", "remove scopes from an account"),
     ):
         command = commands.add_parser(name, help=explanation)
         command.add_argument("username")
         command.add_argument("scopes", nargs="+", choices=[scope.value for scope in Scope])
     for name, explanation in (
-        ("disable", "close an account at once"),
-        ("enable", "reopen an account"),
+        ("disable", "disable an account at once"),
+        ("enable", "enable an account again"),
     ):
         commands.add_parser(name, help=explanation).add_argument("username")
     return parser.parse_args(arguments)
 
 
-async def execute(arguments: argparse.Namespace, accounts: Accounts) -> list[Account]:
-    """Do what was asked.
+async def execute(arguments: argparse.Namespace, accounts: AccountRepository) -> list[ApiAccount]:
+    """Run one command.
 
     Returns:
-        The accounts to show.
+        The accounts to print.
 
     Raises:
         StartupError: there is no such account.
@@ -65,12 +65,12 @@ async def execute(arguments: argparse.Namespace, accounts: Accounts) -> list[Acc
 
 
 async def show(arguments: argparse.Namespace) -> None:
-    """Do what was asked and print one line per account."""
+    """Run the command and print one line per account."""
     settings = load(DatabaseSettings)
     await check_reachable(settings)
     engine = create_engine(settings, application_name="api-accounts")
     try:
-        shown = await execute(arguments, Accounts(async_sessionmaker(engine)))
+        shown = await execute(arguments, AccountRepository(async_sessionmaker(engine)))
     except ApiError as error:
         raise StartupError(error.message) from error
     finally:

@@ -1,7 +1,7 @@
-"""Remembers for a short time which Basic credentials were verified. Knows no hash function.
+"""Caches verified Basic credentials for a short time.
 
-Only successes are remembered, under an HMAC of the credentials with a key that lives as long as
-the process: neither memory nor a core dump gives a password away.
+Only successes are cached, under an HMAC of the credentials with a random key per process: neither
+memory nor a core dump reveals a password.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-MOST_ENTRIES = 10_000
+MAX_ENTRIES = 10_000
 
 
 class CredentialCache:
@@ -28,12 +28,12 @@ class CredentialCache:
         self,
         *,
         seconds: float,
-        most_entries: int = MOST_ENTRIES,
+        max_entries: int = MAX_ENTRIES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._key = os.urandom(32)
         self._seconds = seconds
-        self._most_entries = most_entries
+        self._max_entries = max_entries
         self._clock = clock
         self._entries: OrderedDict[bytes, tuple[int, float]] = OrderedDict()
 
@@ -66,7 +66,7 @@ class CredentialCache:
             return
         self._entries[fingerprint] = (account_id, self._clock() + self._seconds)
         self._entries.move_to_end(fingerprint)
-        while len(self._entries) > self._most_entries:
+        while len(self._entries) > self._max_entries:
             self._entries.popitem(last=False)
 
     def forget(self, fingerprint: bytes) -> None:

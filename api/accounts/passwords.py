@@ -1,7 +1,7 @@
-"""Hashes and checks passwords, off the event loop. Knows no account.
+"""Hashes and checks passwords in threads.
 
-bcrypt takes its time on purpose and releases the interpreter lock meanwhile, so a small pool of
-threads keeps the loop free. `bcrypt_sha256` digests first: length and alphabet do not matter.
+bcrypt is slow on purpose and releases the interpreter lock, so a small pool of threads keeps the
+event loop free. `bcrypt_sha256` digests first: passwords may be long and use any alphabet.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from typing import TypeVar
 from passlib.context import CryptContext
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
-from api.errors import RefusedError, UnavailableError
+from api.errors import RefusedError, ServiceUnavailableError
 
 T = TypeVar("T")
 
-SHORTEST_PASSWORD = 10
-LONGEST_PASSWORD_BYTES = 1024
-MOST_WAITING = 64
+MIN_PASSWORD_LENGTH = 10
+MAX_PASSWORD_BYTES = 1024
+MAX_WAITING = 64
 HASHING_NICENESS = 10
-# 30,000, the most common first, as they were found in leaks.
+# 30,000 passwords from leaks, the most common first.
 COMMON = frozenset(FREQUENCY_LISTS["passwords"])
 MAX_DECORATION = 6
-"""So many characters around a common password do not make it another one."""
+"""A common password with up to this many characters around it still counts as common."""
 _AROUND_A_WORD = re.compile(r"^[\W\d_]+|[\W\d_]+$")
 _REPEATED = re.compile(r"(.+?)\1+", re.DOTALL)
 
@@ -41,24 +41,24 @@ logging.getLogger("passlib.handlers.bcrypt").setLevel(logging.ERROR)
 
 
 def as_bytes(password: str) -> bytes:
-    """One spelling per password: composed Unicode, then UTF-8; any Python string passes."""
+    """The password in composed Unicode (NFKC), as UTF-8. Accepts any Python string."""
     return unicodedata.normalize("NFKC", password).encode("utf-8", "surrogatepass")
 
 
 def check_policy(password: str, *, username: str) -> None:
-    """Refuse what is guessed first.
+    """Refuse passwords that are easy to guess.
 
     Raises:
-        RefusedError: naming the rule.
+        RefusedError: its message names the rule.
     """
     problem = None
-    if len(password) < SHORTEST_PASSWORD:
-        problem = f"at least {SHORTEST_PASSWORD} characters are needed"
-    elif len(as_bytes(password)) > LONGEST_PASSWORD_BYTES:
-        problem = f"at most {LONGEST_PASSWORD_BYTES} bytes are taken"
+    if len(password) < MIN_PASSWORD_LENGTH:
+        problem = f"at least {MIN_PASSWORD_LENGTH} characters are needed"
+    elif len(as_bytes(password)) > MAX_PASSWORD_BYTES:
+        problem = f"at most {MAX_PASSWORD_BYTES} bytes are allowed"
     elif username.casefold() in password.casefold():
         problem = "it contains the username"
-    elif len(set(password)) < SHORTEST_PASSWORD // 2 or _is_common(password):
+    elif len(set(password)) < MIN_PASSWORD_LENGTH // 2 or _is_common(password):
         problem = "it is too easy to guess"
     if problem:
         raise RefusedError(f"This password is refused: {problem}.", code="weak_password")
@@ -76,48 +76,51 @@ def _is_common(password: str) -> bool:
     )
 
 
-def _stand_back() -> None:
-    # On a busy machine the event loop goes first: in Linux priority belongs to the thread.
+def _lower_priority() -> None:
+    # The event loop has priority on a busy machine. In Linux each thread has its own niceness.
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), HASHING_NICENESS)
 
 
-class Passwords:
-    """A pool of threads that hash.
+class PasswordHasher:
+    """Hashes passwords in a pool of threads.
 
     Args:
-        cost: bcrypt cost of new hashes; older ones are replaced at the next login.
-        threads: hashes that may run at once.
+        cost: bcrypt cost of new hashes; others are replaced at the next login.
+        threads: how many hashes may run at once.
     """
 
     def __init__(self, *, cost: int, threads: int) -> None:
         self._context = CryptContext(schemes=["bcrypt_sha256"], bcrypt_sha256__rounds=cost)
         self._pool = ThreadPoolExecutor(
-            threads, thread_name_prefix="password", initializer=_stand_back
+            threads, thread_name_prefix="password", initializer=_lower_priority
         )
         self._waiting = 0
-        self._nobody = self._context.hash(secrets.token_bytes(16))
+        self._dummy_hash = self._context.hash(secrets.token_bytes(16))
 
     async def hash(self, password: str) -> str:
-        """A salted hash that names its own parameters."""
+        """A salted hash; it includes its parameters."""
         hashed: str = await self._run(self._context.hash, as_bytes(password))
         return hashed
 
     async def verify(self, password: str, stored: str | None) -> bool:
-        """Whether the password is the stored one. Without a stored one: the same time, False."""
+        """Whether the password matches the stored hash.
+
+        Without a stored hash it is False, and takes the same time.
+        """
         secret = as_bytes(password)
-        if len(secret) > LONGEST_PASSWORD_BYTES:
-            secret, stored = secret[:LONGEST_PASSWORD_BYTES], None
-        holds = await self._run(self._context.verify, secret, stored or self._nobody)
-        return bool(holds) and stored is not None
+        if len(secret) > MAX_PASSWORD_BYTES:
+            secret, stored = secret[:MAX_PASSWORD_BYTES], None
+        is_match = await self._run(self._context.verify, secret, stored or self._dummy_hash)
+        return bool(is_match) and stored is not None
 
     def is_outdated(self, stored: str) -> bool:
-        """Whether the stored hash has other parameters than new ones get."""
+        """Whether the hash was made with other parameters than new hashes get."""
         return bool(self._context.needs_update(stored))
 
     async def _run(self, work: Callable[..., T], *arguments: bytes | str) -> T:
-        if self._waiting >= MOST_WAITING:
-            raise UnavailableError("Too many logins at once.", code="busy", retry_after=2)
+        if self._waiting >= MAX_WAITING:
+            raise ServiceUnavailableError("Too many logins at once.", code="busy", retry_after=2)
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
@@ -125,5 +128,5 @@ class Passwords:
             self._waiting -= 1
 
     def close(self) -> None:
-        """Stop the threads; queued work is dropped."""
+        """Stop the threads. Queued work is dropped."""
         self._pool.shutdown(wait=False, cancel_futures=True)

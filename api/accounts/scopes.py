@@ -1,4 +1,4 @@
-"""What an account may do. Knows no route."""
+"""Scopes: the permissions of an account."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from enum import StrEnum
 
 class Scope(StrEnum):
     STATS_READ = "stats:read"
-    """Every figure; people appear as pseudonymous keys."""
+    """All statistics; users appear as pseudonymous keys."""
     NAMES_READ = "names:read"
     """Names beside the keys."""
     TEXTS_READ = "texts:read"
-    """Texts of dialogs; every reading is recorded."""
+    """Texts of dialogs; each reading is recorded."""
     DAGSTER_USE = "dagster:use"
-    """Dagster's page, whose guard asks here: start and stop every run."""
+    """Dagster's page: see, start and stop every run."""
     ADMIN = "admin"
-    """Accounts, scopes, the record of readings."""
+    """Accounts, scopes, and the log of readings."""
 
 
 DESCRIPTIONS = {
-    Scope.STATS_READ: "Read statistics; people appear as pseudonymous keys.",
-    Scope.NAMES_READ: "See people's names beside their keys.",
+    Scope.STATS_READ: "Read statistics; users appear as pseudonymous keys.",
+    Scope.NAMES_READ: "See users' names beside their keys.",
     Scope.TEXTS_READ: "Read the texts of dialogs; every reading is recorded.",
     Scope.DAGSTER_USE: "Use Dagster's page: see, start and stop every run.",
     Scope.ADMIN: "Manage accounts and see who read which texts.",

@@ -1,4 +1,4 @@
-"""Accounts in PostgreSQL. Knows no password, only hashes."""
+"""Reads and writes accounts and readings in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from common.postgres import Sessions, transaction
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class ApiAccount:
     id: int
     username: str
     password_hash: str
@@ -33,7 +33,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadingRecord:
     """One reading of one dialog's texts."""
 
     id: int
@@ -47,17 +47,17 @@ class Reading:
 
 
 def normalise_username(username: str) -> str:
-    """One spelling per name."""
+    """The one spelling (NFKC, casefolded) under which a username is stored."""
     return unicodedata.normalize("NFKC", username).casefold()
 
 
-class Accounts:
+class AccountRepository:
     """Reads and writes `api_users` and `text_readings`."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
 
-    async def create(self, username: str, password_hash: str) -> Account:
+    async def create(self, username: str, password_hash: str) -> ApiAccount:
         """A new account that may read statistics.
 
         Raises:
@@ -77,27 +77,27 @@ class Accounts:
         except IntegrityError as error:
             raise RefusedError("This username is taken.", code="username_taken") from error
 
-    async def by_username(self, username: str) -> Account | None:
+    async def by_username(self, username: str) -> ApiAccount | None:
         name = normalise_username(username)
         if "\0" in name or any("\ud800" <= letter <= "\udfff" for letter in name):
-            return None  # PostgreSQL cannot hold such a text, so nobody has it
+            return None  # PostgreSQL cannot store such a text
         async with self._sessions() as session:
             row = await session.scalar(select(ApiUser).where(ApiUser.username == name))
         return _account(row) if row else None
 
-    async def by_id(self, account_id: int) -> Account | None:
+    async def by_id(self, account_id: int) -> ApiAccount | None:
         async with self._sessions() as session:
             row = await session.get(ApiUser, account_id)
         return _account(row) if row else None
 
-    async def every(self) -> list[Account]:
+    async def every(self) -> list[ApiAccount]:
         """All accounts, oldest first."""
         async with self._sessions() as session:
             rows = await session.scalars(select(ApiUser).order_by(ApiUser.id))
             return [_account(row) for row in rows]
 
     async def change_password(self, account_id: int, password_hash: str) -> None:
-        """Replace the hash; tokens issued before stop holding."""
+        """Replace the hash. Tokens issued before become invalid."""
         await self._update(
             account_id,
             password_hash=password_hash,
@@ -105,7 +105,7 @@ class Accounts:
         )
 
     async def renew_hash(self, account_id: int, *, old: str, new: str) -> None:
-        """The same password under newer parameters; tokens keep holding."""
+        """Store the same password with newer parameters. Tokens stay valid."""
         async with transaction(self._sessions) as session:
             await session.execute(
                 update(ApiUser)
@@ -113,7 +113,7 @@ class Accounts:
                 .values(password_hash=new)
             )
 
-    async def set_scopes(self, account_id: int, scopes: Collection[str]) -> Account:
+    async def set_scopes(self, account_id: int, scopes: Collection[str]) -> ApiAccount:
         """Replace what the account may do.
 
         Raises:
@@ -121,21 +121,21 @@ class Accounts:
         """
         return await self._update(account_id, scopes=sorted(scopes))
 
-    async def set_disabled(self, account_id: int, *, is_disabled: bool) -> Account:
-        """Close or reopen an account.
+    async def set_disabled(self, account_id: int, *, is_disabled: bool) -> ApiAccount:
+        """Disable or enable an account.
 
         Raises:
             NotFoundError: no such account.
         """
         return await self._update(account_id, disabled_at=func.now() if is_disabled else None)
 
-    async def _update(self, account_id: int, **values: object) -> Account:
+    async def _update(self, account_id: int, **values: object) -> ApiAccount:
         async with transaction(self._sessions) as session:
             row = await session.scalar(
                 update(ApiUser).where(ApiUser.id == account_id).values(**values).returning(ApiUser)
             )
             if row is None:
-                raise NotFoundError("There is no such account.")
+                raise NotFoundError("Account not found.")
             return _account(row)
 
     async def record_reading(
@@ -147,7 +147,7 @@ class Accounts:
         messages: int,
         request_id: str,
     ) -> None:
-        """Write down, before the texts are shown, who read what."""
+        """Record which account reads which texts, before they are shown."""
         async with transaction(self._sessions) as session:
             session.add(
                 TextReading(
@@ -159,7 +159,7 @@ class Accounts:
                 )
             )
 
-    async def readings(self, *, before: int | None, limit: int) -> list[Reading]:
+    async def readings(self, *, before: int | None, limit: int) -> list[ReadingRecord]:
         """The newest readings with an id below `before`."""
         statement = (
             select(TextReading, ApiUser.username)
@@ -172,7 +172,7 @@ class Accounts:
         async with self._sessions() as session:
             rows = (await session.execute(statement)).all()
         return [
-            Reading(
+            ReadingRecord(
                 id=reading.id,
                 account_id=reading.account_id,
                 username=username,
@@ -186,8 +186,8 @@ class Accounts:
         ]
 
 
-def _account(row: ApiUser) -> Account:
-    return Account(
+def _account(row: ApiUser) -> ApiAccount:
+    return ApiAccount(
         id=row.id,
         username=row.username,
         password_hash=row.password_hash,

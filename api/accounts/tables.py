@@ -1,4 +1,4 @@
-"""The API's tables in PostgreSQL: accounts of people who read statistics, and what they read."""
+"""The API's tables in PostgreSQL: accounts, and the texts that they read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ApiUser(Base):
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     username: Mapped[str] = mapped_column(Text, unique=True)
-    """Normalised (NFKC, casefolded): two spellings of one name are one account."""
+    """Normalised (NFKC, casefolded): different spellings of a name are one account."""
     password_hash: Mapped[str] = mapped_column(Text)
     scopes: Mapped[list[str]] = mapped_column(
         ARRAY(Text), server_default=text("'{stats:read}'::text[]")
@@ -33,7 +33,7 @@ class ApiUser(Base):
 
 
 class TextReading(Base):
-    """Who read the text of which dialog, and when. Written before the text is shown."""
+    """One reading of a dialog's text by an account. Written before the text is shown."""
 
     __tablename__ = "text_readings"
 
@@ -41,7 +41,7 @@ class TextReading(Base):
     account_id: Mapped[int] = mapped_column(ForeignKey(ApiUser.id))
     dialog_id: Mapped[UUID]
     user_keys: Mapped[list[int]] = mapped_column(ARRAY(Integer))
-    """Pseudonyms of the people whose texts were shown."""
+    """Pseudonyms of the users whose texts were shown."""
     messages: Mapped[int] = mapped_column(Integer)
     request_id: Mapped[str] = mapped_column(Text)
     read_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())

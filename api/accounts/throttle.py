@@ -1,9 +1,9 @@
-"""Counts failed logins before anything is hashed: of an address with an account, of each alone.
+"""Limits failed logins per account and address, before a password is hashed.
 
-An attempt counts as a failure from its beginning and is taken back when it succeeds, so a burst
-passes the limit no more than a trickle, in one process or over several. The limit of an account
-over all addresses is a slow one, and an address from which its password was given before is exempt
-of it: strangers who guess do not lock its owner out.
+Each attempt counts as a failure when it starts and is refunded when it succeeds, so concurrent
+attempts cannot exceed the limit, also over several processes. Addresses from which an account has
+logged in before are exempt from its limit over all addresses: guessing strangers cannot lock its
+owner out.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from contextlib import asynccontextmanager, suppress
 from limits import RateLimitItem, RateLimitItemPerDay
 
 from api.errors import TooManyAttemptsError
-from api.http.rate_limit import Counters, CountersUnavailableError
+from api.http.rate_limit import CountersUnavailableError, WindowCounters
 
 _KNOWN = RateLimitItemPerDay(1, 30)
-"""How long an address stays known after a login."""
+"""An address counts as known for 30 days after a login."""
 
 
 class LoginThrottle:
     """Refuses further attempts after too many failures.
 
     Args:
-        counters: where failures are counted.
-        per_account: failures that one address may have with one username.
-        per_address: failures that one address may have, whatever the username.
-        ceiling: failures that one username may have, from all unknown addresses together.
+        counters: counts the failures.
+        per_account: failures per address and username.
+        per_address: failures per address, over all usernames.
+        ceiling: failures per username, over all unknown addresses.
     """
 
     def __init__(
         self,
-        counters: Counters,
+        counters: WindowCounters,
         *,
         per_account: RateLimitItem,
         per_address: RateLimitItem,
@@ -47,13 +47,13 @@ class LoginThrottle:
     async def attempt(
         self, *, username: str, address: str, has_token: bool = False
     ) -> AsyncIterator[list[bool]]:
-        """One attempt. Put something into the list it yields when the attempt succeeded.
+        """One attempt. Append to the list that it yields if the attempt succeeded.
 
-        With a token the account's owner asks, who is exempt of the ceiling.
+        A request with a token of the account is exempt from the ceiling.
 
         Raises:
             TooManyAttemptsError: too many failures before this one.
-            UnavailableError: failures cannot be counted, so nobody may try.
+            CountersUnavailableError: failures cannot be counted.
         """
         known = f"login-known:{username}:{address}"
         keys = [
@@ -64,13 +64,13 @@ class LoginThrottle:
             keys.append((self._ceiling, f"login-ceiling:{username}"))
         taken: list[tuple[RateLimitItem, str]] = []
         for item, key in keys:
-            standing = await self._counters.hit(item, key)
-            if not standing.allowed:
-                await self._give_back(taken)
+            status = await self._counters.consume(item, key)
+            if not status.allowed:
+                await self._refund(taken)
                 raise TooManyAttemptsError(
-                    "Too many failed logins. Wait, then try again.",
+                    "Too many failed logins. Try again later.",
                     code="too_many_failures",
-                    retry_after=standing.seconds_until_free,
+                    retry_after=status.seconds_until_free,
                 )
             taken.append((item, key))
         succeeded: list[bool] = []
@@ -78,12 +78,12 @@ class LoginThrottle:
             yield succeeded
         finally:
             if succeeded:
-                await self._give_back(taken)
+                await self._refund(taken)
                 with suppress(CountersUnavailableError):
-                    await self._counters.hit(_KNOWN, known)
+                    await self._counters.consume(_KNOWN, known)
 
-    async def _give_back(self, taken: list[tuple[RateLimitItem, str]]) -> None:
+    async def _refund(self, taken: list[tuple[RateLimitItem, str]]) -> None:
         for item, key in taken:
-            # Not given back, a slot frees itself when its window has passed.
+            # Without the refund the slot becomes free when its window has passed.
             with suppress(CountersUnavailableError):
-                await self._counters.give_back(item, key)
+                await self._counters.refund(item, key)

@@ -1,9 +1,8 @@
-"""Short-lived bearer tokens: signs and reads them. Knows no account store.
+"""Issues and verifies short-lived bearer tokens.
 
-A token states when its person logged in, so that a chain of renewals ends some hours after that.
-
-The algorithm is fixed, the key is named by `kid`, and two keys live at once, so that a secret
-can be rotated without ending anybody's session.
+A token states when its owner logged in, so that renewals end some hours after that. The algorithm
+is fixed and `kid` names the key. Two keys are accepted, so that the secret can be rotated without
+ending sessions.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ from common.errors import DialyticsError
 ALGORITHM = "HS256"
 ISSUER = "dialytics"
 AUDIENCE = "dialytics-api"
-MOST_CHECKED = 10_000
-LARGEST_ID = 2**63 - 1
+MAX_CHECKED = 10_000
+MAX_ID = 2**63 - 1
 REQUIRED = ("exp", "iat", "iss", "aud", "sub", "jti", "scope", "ver", "auth_time")
 
 
 class TokenError(DialyticsError):
-    """The token does not hold. `is_expired` tells whether it once did."""
+    """The token is invalid, or it was valid and has expired."""
 
     def __init__(self, message: str, *, is_expired: bool = False) -> None:
         super().__init__(message)
@@ -46,8 +45,8 @@ class Claims:
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
-    """A new token and how long it holds."""
+class IssuedToken:
+    """A new token and its lifetime."""
 
     token: str
     seconds: int
@@ -58,13 +57,13 @@ def now_utc() -> datetime:
 
 
 class Tokens:
-    """Issues tokens under the first secret, accepts those of either.
+    """Issues tokens with the current secret and accepts those of the previous one too.
 
     Args:
         secret: at least 32 bytes.
         previous: the secret before the last rotation, or None.
         lifetime: at most 15 minutes.
-        session: how long after the login its token may be renewed.
+        session: how long after the login a token may be renewed.
         clock: the current time; tests move it.
     """
 
@@ -93,17 +92,17 @@ class Tokens:
         scopes: Collection[str],
         client: str,
         logged_in_at: datetime | None = None,
-    ) -> Issued:
-        """A signed token; `logged_in_at` of the one that it renews, else now.
+    ) -> IssuedToken:
+        """A signed token. `logged_in_at` is that of the token it renews; default: now.
 
         Raises:
-            TokenError: the session is over.
+            TokenError: the session has ended.
         """
         now = self._clock().replace(microsecond=0)
         logged_in_at = logged_in_at or now
         lifetime = min(self._lifetime, logged_in_at + self._session - now)
         if lifetime <= timedelta():
-            raise TokenError("the session is over", is_expired=True)
+            raise TokenError("the session has ended", is_expired=True)
         token = jwt.encode(
             {
                 "iss": ISSUER,
@@ -121,21 +120,21 @@ class Tokens:
             algorithm=ALGORITHM,
             headers={"kid": self._kid},
         )
-        return Issued(token, int(lifetime.total_seconds()))
+        return IssuedToken(token, int(lifetime.total_seconds()))
 
     def read(self, token: str) -> Claims:
-        """The claims of a token that holds.
+        """The claims of a valid token.
 
         Raises:
-            TokenError: it does not.
+            TokenError: it is invalid or has expired.
         """
-        # A signature that was checked once stays right; whether the time has come is asked anew.
+        # The signature is checked once, the time on every call.
         fingerprint = hashlib.sha256(token.encode()).digest()
         found = self._checked.get(fingerprint)
         if found is None:
             found = self._check(token)
             self._checked[fingerprint] = found
-            if len(self._checked) > MOST_CHECKED:
+            if len(self._checked) > MAX_CHECKED:
                 self._checked.popitem(last=False)
         if found.expires_at <= self._clock():
             raise TokenError("expired", is_expired=True)
@@ -146,7 +145,7 @@ class Tokens:
             key = self._keys.get(str(jwt.get_unverified_header(token).get("kid")))
             if key is None:
                 raise TokenError("signed by an unknown key")
-            # Times are checked below, against the injected clock.
+            # Times are checked below, with the injected clock.
             claims = jwt.decode(
                 token,
                 key,
@@ -166,11 +165,11 @@ class Tokens:
             )
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
             raise TokenError("not a token of this API") from error
-        if not 0 < found.account_id <= LARGEST_ID:
-            raise TokenError("of no account")
+        if not 0 < found.account_id <= MAX_ID:
+            raise TokenError("no valid account id")
         now = self._clock().timestamp()
         if expires - issued > self._lifetime.total_seconds() + 1 or issued > now + 60:
-            raise TokenError("lives longer than tokens may")
+            raise TokenError("valid for longer than allowed")
         return found
 
 

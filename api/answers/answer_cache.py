@@ -1,4 +1,4 @@
-"""Prepared answers in this process, each kept for as long as its snapshot is served."""
+"""LRU cache of answers, each kept while its snapshot is served."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_ENTRIES = 2_000
 class Sized(Protocol):
     @property
     def size(self) -> int:
-        """Bytes that the entry holds."""
+        """Size of the entry in bytes."""
 
 
 Entry = TypeVar("Entry", bound=Sized)
@@ -28,16 +28,16 @@ class _Computation(Generic[Entry]):
 
 
 class AnswerCache(Generic[Entry]):
-    """LRU cache of answers; equal questions asked at once are answered once.
+    """LRU cache; concurrent requests for the same answer share one computation.
 
-    Each answer belongs to a generation: what its figures rest on.
+    Each answer belongs to a generation: the version of the data that it was computed from.
     """
 
-    def __init__(self, *, most_bytes: int = MAX_BYTES, most_entries: int = MAX_ENTRIES) -> None:
-        self._most_bytes = most_bytes
-        self._most_entries = most_entries
+    def __init__(self, *, max_bytes: int = MAX_BYTES, max_entries: int = MAX_ENTRIES) -> None:
+        self._max_bytes = max_bytes
+        self._max_entries = max_entries
         self._entries: OrderedDict[tuple[Hashable, Hashable], Entry] = OrderedDict()
-        self._under_way: dict[tuple[Hashable, Hashable], _Computation[Entry]] = {}
+        self._in_flight: dict[tuple[Hashable, Hashable], _Computation[Entry]] = {}
         self._generations: Collection[Hashable] = ()
         self.size = 0
 
@@ -45,42 +45,42 @@ class AnswerCache(Generic[Entry]):
         return len(self._entries)
 
     def keep_only(self, generations: Collection[Hashable]) -> None:
-        """Drop the answers of all other generations, and keep none of them from now on."""
+        """Drop the answers of all other generations and add none of them from now on."""
         self._generations = generations
-        for place in [place for place in self._entries if place[0] not in generations]:
-            self.size -= self._entries.pop(place).size
+        for cache_key in [key for key in self._entries if key[0] not in generations]:
+            self.size -= self._entries.pop(cache_key).size
 
     async def get(
         self, generation: Hashable, key: Hashable, prepare: Callable[[], Awaitable[Entry]]
     ) -> tuple[Entry, bool]:
-        """The entry of a key in a generation, and whether it was there."""
-        place = (generation, key)
-        entry = self._entries.get(place)
+        """The entry of a key in a generation, and whether it was cached."""
+        cache_key = (generation, key)
+        entry = self._entries.get(cache_key)
         if entry is not None:
-            self._entries.move_to_end(place)
+            self._entries.move_to_end(cache_key)
             return entry, True
-        computation = self._under_way.get(place)
+        computation = self._in_flight.get(cache_key)
         if computation is None:
             computation = _Computation(asyncio.ensure_future(prepare()))
-            self._under_way[place] = computation
+            self._in_flight[cache_key] = computation
         computation.waiting += 1
         try:
-            # One caller that leaves must not cancel the answer of the others.
+            # A cancelled caller must not cancel the computation of the others.
             entry = await asyncio.shield(computation.task)
         finally:
             computation.waiting -= 1
             if not computation.waiting:
-                del self._under_way[place]
+                del self._in_flight[cache_key]
                 computation.task.cancel()
-        if generation in self._generations and place not in self._entries:
-            self._put(place, entry)
+        if generation in self._generations and cache_key not in self._entries:
+            self._put(cache_key, entry)
         return entry, False
 
-    def _put(self, place: tuple[Hashable, Hashable], entry: Entry) -> None:
-        if entry.size > self._most_bytes // 4:
+    def _put(self, cache_key: tuple[Hashable, Hashable], entry: Entry) -> None:
+        if entry.size > self._max_bytes // 4:
             return
-        self._entries[place] = entry
+        self._entries[cache_key] = entry
         self.size += entry.size
-        while self.size > self._most_bytes or len(self._entries) > self._most_entries:
+        while self.size > self._max_bytes or len(self._entries) > self._max_entries:
             _, oldest = self._entries.popitem(last=False)
             self.size -= oldest.size

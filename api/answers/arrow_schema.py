@@ -1,6 +1,6 @@
-"""The Arrow schema of a report's table, from the types of its rows.
+"""Arrow schemas of report tables, derived from the dataclasses of their rows.
 
-It is the same whatever rows there are, also for none: tables of any periods can be put together.
+The schema does not depend on the rows, so tables of several periods can be concatenated.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _TYPES: dict[Any, pa.DataType] = {
 
 
 def schema_of(shape: type) -> pa.Schema:
-    """The columns that `flat` makes of a dataclass. A tuple is one text."""
+    """The columns of a dataclass flattened by `flat`. A tuple is one text."""
     return pa.schema(_columns(shape, prefix=""))
 
 
@@ -44,12 +44,12 @@ def texts(*names: str) -> pa.Schema:
 
 
 def joined(*schemas: Iterable[pa.Field]) -> pa.Schema:
-    """One schema with the columns of all, in their order."""
+    """A schema with the columns of all, in order."""
     return pa.schema([field for schema in schemas for field in schema])
 
 
 NAME_COLUMNS = texts("name", "username")
-"""Added to the tables of reports that show people."""
+"""Added to tables that show users, for accounts with `names:read`."""
 
 
 def _columns(shape: type, *, prefix: str) -> list[pa.Field]:
@@ -75,5 +75,5 @@ def _without_none(hint: Any) -> Any:
 def _type_of(kind: Any) -> pa.DataType:
     if get_origin(kind) is tuple:
         return TEXT
-    # An enumeration of texts is text.
+    # Enums map to the type of their values.
     return _TYPES.get(kind) or _TYPES[next(base for base in kind.__mro__ if base in _TYPES)]

@@ -1,7 +1,7 @@
-"""Tables too long for one answer: streamed as they are asked for, never kept. Knows no SQL.
+"""Streams tables that are too long for one answer.
 
-Memory stays flat: a chunk is asked for when the one before was sent, so that a slow client slows
-the questions, not the process.
+Each chunk is read when the one before it was sent, so memory stays constant and a slow client
+slows only its own export.
 """
 
 from __future__ import annotations
@@ -14,44 +14,44 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from api.accounts import scopes
-from api.accounts.login import Principal
+from api.accounts.authenticator import Principal
 from api.answers.arrow_schema import NAME_COLUMNS, joined
 from api.answers.formats import MEDIA_TYPES, Format, Row, to_arrow, to_csv
-from api.answers.prepared import now_utc, stated
-from api.answers.questions import Chunks, Export, Question
-from api.errors import UnavailableError
-from api.metrics import Metrics
-from api.people.names import NameBook, with_name
-from api.query_log import asked_period
+from api.answers.prepared import answer_age, now_utc
+from api.answers.report_query import Chunks, ReportQuery, StreamedExport
+from api.errors import ServiceUnavailableError
+from api.metrics import ApiMetrics
+from api.people.names import UserNames, with_name
+from api.query_log import current_period
 from warehouse.clickhouse.reader import Reader
 from warehouse.snapshot import Snapshot
 
-MOST_EXPORTS = 4
-"""At once, in one process: each occupies a query of ClickHouse for as long as it lasts."""
+MAX_EXPORTS = 4
+"""Per process. Each export occupies a query slot of ClickHouse until it ends."""
 
 
-class ExportDesk:
-    """Streams exports, each from one snapshot."""
+class ExportResponder:
+    """Streams exports, each from a single snapshot."""
 
     def __init__(
         self,
         *,
         reader: Reader,
-        names: NameBook,
-        metrics: Metrics,
+        names: UserNames,
+        metrics: ApiMetrics,
         clock: Callable[[], datetime] = now_utc,
     ) -> None:
         self._reader = reader
         self._names = names
         self._metrics = metrics
-        self._free = MOST_EXPORTS
+        self._free = MAX_EXPORTS
         self._clock = clock
 
     async def serve(
         self,
         principal: Principal,
-        question: Question,
-        export: Export,
+        report_query: ReportQuery,
+        export: StreamedExport,
         *,
         snapshot: Snapshot,
         format_: Format,
@@ -60,18 +60,20 @@ class ExportDesk:
         """The export as CSV or Arrow.
 
         Raises:
-            UnavailableError: as many as may run are running.
-            WarehouseError: it cannot be had.
+            ServiceUnavailableError: too many exports are running.
+            WarehouseError: it cannot be read.
         """
         if not self._free:
-            raise UnavailableError("Too many exports at once.", code="busy", retry_after=10)
+            raise ServiceUnavailableError(
+                "Too many exports are running.", code="busy", retry_after=10
+            )
         self._free -= 1
         try:
-            if question.period is not None:
-                asked_period.set(f"{question.period.name}/{question.period.bucket}")
-            chunks, is_truncated = await export.ask(self._reader, snapshot)
-            # What fails, fails most likely here: while there still can be an error in one shape.
-            # (No tuple as default: CPython 3.11 fails on an empty one.)
+            if report_query.period is not None:
+                current_period.set(f"{report_query.period.name}/{report_query.period.bucket}")
+            chunks, is_truncated = await export.run(self._reader, snapshot)
+            # Read before the response starts: an error can still become an error response.
+            # (No tuple as the default: CPython 3.11 fails on an empty one.)
             first = await anext(chunks, None) or []
         except BaseException:
             self._free += 1
@@ -80,7 +82,7 @@ class ExportDesk:
         shows_names = principal.may(scopes.Scope.NAMES_READ)
         if shows_names:
             schema = joined(schema, NAME_COLUMNS)
-        age = stated(snapshot, question.period)
+        age = answer_age(snapshot, report_query.period)
         headers = age.headers | {
             "X-Lag-Seconds": f"{age.snapshot.lag_seconds(self._clock()):.3f}",
             "X-Truncated": "true" if is_truncated else "false",
@@ -92,8 +94,8 @@ class ExportDesk:
             else to_arrow(rows, schema, headers)
         )
         if format_ is Format.CSV:
-            headers["Content-Disposition"] = f'attachment; filename="{question.report}.csv"'
-        self._metrics.stats_requests.labels(question.report, format_.value, "streamed").inc()
+            headers["Content-Disposition"] = f'attachment; filename="{report_query.report}.csv"'
+        self._metrics.stats_requests.labels(report_query.report, format_.value, "streamed").inc()
         return _Exported(
             stream,
             headers={**headers, "Cache-Control": "no-store", "Vary": "Authorization, Accept"},
@@ -108,14 +110,14 @@ class ExportDesk:
         chunk: Sequence[Row] | None = first
         while chunk is not None:
             if shows_names:
-                names = await self._names.of({row["user_key"] for row in chunk})
+                names = await self._names.fetch({row["user_key"] for row in chunk})
                 chunk = [with_name(row, names) for row in chunk]
             yield chunk
             chunk = await anext(chunks, None)
 
 
 class _Exported(StreamingResponse):
-    """Says when it ended, also when the client went away before it began."""
+    """Calls `on_end` at its end, also if the client disconnects before it starts."""
 
     def __init__(
         self, content: AsyncIterator[bytes], *, on_end: Callable[[], None], **rest: Any

@@ -1,4 +1,4 @@
-"""One answer as JSON, CSV or Arrow. Knows rows and fields, no report."""
+"""Formats of answers: JSON, CSV and Arrow."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from api.answers.arrow_schema import DECIMAL, TEXT
 Row = Mapping[str, Any]
 CHUNK_ROWS = 500
 BYTE_ORDER_MARK = "\ufeff".encode()
-"""How Excel learns that a file is UTF-8."""
+"""Excel needs it to recognise UTF-8."""
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet runs a text as a formula by."""
+"""Spreadsheets run a text that begins with one of these as a formula."""
 
 
 class Format(StrEnum):
@@ -36,8 +36,8 @@ MEDIA_TYPES = {
 }
 
 
-class Asked(NamedTuple):
-    """How an answer is asked for by arguments."""
+class RequestedFormat(NamedTuple):
+    """The format that a request names."""
 
     format: Format | None = None
     """None: `Accept` decides."""
@@ -45,10 +45,10 @@ class Asked(NamedTuple):
     """CSV begins with a byte order mark."""
 
 
-def negotiate(asked: Asked, accept: str) -> Format:
-    """`format=` when given, else the best of what Accept names, else JSON."""
-    if asked.format is not None:
-        return asked.format
+def negotiate(requested: RequestedFormat, accept: str) -> Format:
+    """`format=` if given, else the preferred one in Accept, else JSON."""
+    if requested.format is not None:
+        return requested.format
     if not accept or accept == "*/*":
         return Format.JSON
     best, best_weight = Format.JSON, 0.0
@@ -62,14 +62,14 @@ def negotiate(asked: Asked, accept: str) -> Format:
                     weight = float(value)
                 except ValueError:
                     weight = 0.0
-        for format_, own in MEDIA_TYPES.items():
-            if media.strip() == own.partition(";")[0] and weight > best_weight:
+        for format_, offered in MEDIA_TYPES.items():
+            if media.strip() == offered.partition(";")[0] and weight > best_weight:
                 best, best_weight = format_, weight
     return best
 
 
 def flat(row: Any, *, prefix: str = "") -> dict[str, Any]:
-    """A dataclass as one level of columns; nested ones are joined by underscores."""
+    """A dataclass as one level of columns; nested names are joined by underscores."""
     columns: dict[str, Any] = {}
     for field in fields(row):
         value = getattr(row, field.name)
@@ -83,9 +83,9 @@ def flat(row: Any, *, prefix: str = "") -> dict[str, Any]:
 async def to_csv(
     chunks: AsyncIterator[Sequence[Row]], columns: Sequence[str], *, has_bom: bool
 ) -> AsyncIterator[bytes]:
-    """Comma-separated, header first, RFC 4180.
+    """CSV (RFC 4180) with a header.
 
-    A text that begins with one of `FORMULA_SIGNS` gets an apostrophe before it.
+    Texts that begin with one of `FORMULA_SIGNS` are prefixed with an apostrophe.
     """
     yield (BYTE_ORDER_MARK if has_bom else b"") + _lines([columns])
     async for chunk in chunks:
@@ -95,7 +95,7 @@ async def to_csv(
 async def to_arrow(
     chunks: AsyncIterator[Sequence[Row]], schema: pa.Schema, metadata: Mapping[str, str]
 ) -> AsyncIterator[bytes]:
-    """An Arrow IPC stream; what JSON states about the answer is the schema's metadata."""
+    """An Arrow IPC stream. The fields about the answer's age are the schema's metadata."""
     schema = schema.with_metadata({key: str(value) for key, value in metadata.items()})
     sink = io.BytesIO()
     writer = pa.ipc.new_stream(sink, schema)
@@ -109,7 +109,7 @@ async def to_arrow(
 
 
 async def in_chunks(rows: Sequence[Row]) -> AsyncIterator[Sequence[Row]]:
-    """Rows that are there already, a few at a time."""
+    """Splits rows into chunks."""
     for start in range(0, len(rows), CHUNK_ROWS):
         yield rows[start : start + CHUNK_ROWS]
 
@@ -148,5 +148,5 @@ def _column(values: list[Any], type_: pa.DataType) -> pa.Array:
 
 
 def moment(value: datetime) -> str:
-    """UTC with Z."""
+    """ISO 8601 in UTC with Z."""
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")

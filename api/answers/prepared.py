@@ -1,4 +1,4 @@
-"""Answers of a snapshot: computed once, and ahead for what was asked within the last minute."""
+"""Computes and caches answers; prepares recent requests for the next snapshot."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any
 
 from api.answers.answer_cache import AnswerCache
 from api.answers.formats import moment
-from api.answers.questions import Question, Report
 from api.answers.reader import SLOW_ANSWER_SECONDS
 from api.answers.recent import RecentRequests
+from api.answers.report_query import Report, ReportQuery
 from api.http.json import to_json
-from api.query_log import asked_period
+from api.query_log import current_period
 from common.errors import DialyticsError
 from common.log import get_logger
 from warehouse.clickhouse.reader import Reader
@@ -34,8 +34,8 @@ def now_utc() -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Stated:
-    """The fields of an answer about its age: all that a heartbeat changes."""
+class AnswerAge:
+    """The fields and headers of an answer about its age. They change without new figures."""
 
     snapshot: Snapshot
     """With the age of the oldest day in the answer."""
@@ -43,32 +43,32 @@ class Stated:
     """Fields of the JSON object."""
     headers: dict[str, str]
     raw_headers: list[tuple[bytes, bytes]]
-    """These and those that all answers have, encoded once."""
+    """`headers` and those of all answers, encoded."""
 
 
 @dataclass(slots=True)
-class Prepared:
-    """A report at a snapshot, ready to be served."""
+class PreparedAnswer:
+    """A report computed from a snapshot."""
 
     report: Report
     content: bytes
-    """Fields of the JSON object without those that state its age."""
+    """Fields of the JSON object without its age."""
     content_hash: bytes
     size: int
-    stated: Stated
-    """At the snapshot that it was served at last."""
+    age: AnswerAge
+    """For the snapshot for which the answer was last served."""
 
-    def stated_at(self, snapshot: Snapshot, period: Period | None) -> Stated:
-        if self.stated.snapshot.id != snapshot.id:
-            self.stated = stated(snapshot, period)
-        return self.stated
+    def age_at(self, snapshot: Snapshot, period: Period | None) -> AnswerAge:
+        if self.age.snapshot.id != snapshot.id:
+            self.age = answer_age(snapshot, period)
+        return self.age
 
 
 class PreparedAnswers:
-    """Prepares answers and keeps them for as long as their snapshot is served.
+    """Computes answers and caches them while their snapshot is served.
 
     Args:
-        reader: the door to ClickHouse.
+        reader: runs statements in ClickHouse.
         clock: the current time.
     """
 
@@ -80,7 +80,7 @@ class PreparedAnswers:
         recent: RecentRequests | None = None,
     ) -> None:
         self._reader = reader
-        self._cache: AnswerCache[Prepared] = AnswerCache()
+        self._cache: AnswerCache[PreparedAnswer] = AnswerCache()
         self._served: Snapshot | None = None
         self._generations: tuple[object, ...] = ()
         self.recent = recent or RecentRequests()
@@ -88,55 +88,57 @@ class PreparedAnswers:
 
     @property
     def size(self) -> int:
-        """Bytes that are kept."""
+        """Size of the cache in bytes."""
         return self._cache.size
 
-    async def get(self, question: Question, snapshot: Snapshot) -> tuple[Prepared, bool]:
-        """The answer, and whether it was there.
+    async def get(
+        self, report_query: ReportQuery, snapshot: Snapshot
+    ) -> tuple[PreparedAnswer, bool]:
+        """The answer, and whether it was cached.
 
         Raises:
-            WarehouseError: it cannot be had.
+            WarehouseError: it cannot be computed.
         """
-        return await self._get(question, snapshot, self._reader)
+        return await self._get(report_query, snapshot, self._reader)
 
     async def warm(self, snapshot: Snapshot) -> None:
-        """Prepare what was asked within the last minute, the newest first, one after the other.
+        """Compute the answers to the requests of the last minute, newest first, one at a time.
 
         Raises:
             WarehouseUnavailableError: ClickHouse does not answer.
         """
         self._cache.keep_only((*self._generations, *_generations(snapshot)))
-        reader = OneAtATime(self._reader)
+        reader = SerialReader(self._reader)
         for request in self.recent.newest_first():
             try:
-                question = request.resolve(self._clock(), snapshot)
-                await self._get(question, snapshot, reader)
+                report_query = request.resolve(self._clock(), snapshot)
+                await self._get(report_query, snapshot, reader)
             except WarehouseUnavailableError:
                 raise
             except DialyticsError as error:
-                # The next caller computes it again and gets the error.
+                # The next request runs it again and gets the error.
                 self.recent.forget(request)
                 log.info("answer_not_prepared", error=type(error).__name__)
 
     def serve_from(self, snapshot: Snapshot) -> None:
-        """Forget the answers of all other snapshots."""
+        """Drop the answers of all other snapshots."""
         self._served, self._generations = snapshot, _generations(snapshot)
         self._cache.keep_only(self._generations)
 
     async def _get(
-        self, question: Question, snapshot: Snapshot, reader: Reader
-    ) -> tuple[Prepared, bool]:
+        self, report_query: ReportQuery, snapshot: Snapshot, reader: Reader
+    ) -> tuple[PreparedAnswer, bool]:
         is_served = snapshot is self._served
         figures, now = self._generations if is_served else _generations(snapshot)
         return await self._cache.get(
-            now if question.is_about_now else figures,
-            (question.report, question.period, question.arguments),
-            lambda: _prepare(question, snapshot, reader),
+            now if report_query.is_about_now else figures,
+            (report_query.report, report_query.period, report_query.arguments),
+            lambda: _prepare(report_query, snapshot, reader),
         )
 
 
-class OneAtATime:
-    """A reader that occupies one of the engine's slots, however much is asked at once."""
+class SerialReader:
+    """A reader that runs one statement at a time, to occupy one query slot only."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -160,12 +162,12 @@ def _generations(snapshot: Snapshot) -> tuple[object, object]:
     return snapshot.figures, snapshot.id
 
 
-async def _prepare(question: Question, snapshot: Snapshot, reader: Reader) -> Prepared:
-    period = question.period
-    asked_period.set(None if period is None else f"{period.name}/{period.bucket}")
+async def _prepare(report_query: ReportQuery, snapshot: Snapshot, reader: Reader) -> PreparedAnswer:
+    period = report_query.period
+    current_period.set(None if period is None else f"{period.name}/{period.bucket}")
     started = time.perf_counter()
-    report = await question.ask(reader, snapshot)
-    age = stated(snapshot, period)
+    report = await report_query.run(reader, snapshot)
+    age = answer_age(snapshot, period)
     fields: dict[str, Any] = {"report_timezone": snapshot.report_timezone}
     if period is not None:
         fields |= {
@@ -177,25 +179,25 @@ async def _prepare(question: Question, snapshot: Snapshot, reader: Reader) -> Pr
     write = log.warning if elapsed > SLOW_ANSWER_SECONDS else log.debug
     write(
         "slow_answer" if elapsed > SLOW_ANSWER_SECONDS else "answer",
-        report=question.report,
+        report=report_query.report,
         seconds=round(elapsed, 4),
         rows=len(report.rows),
-        period=asked_period.get(),
+        period=current_period.get(),
     )
-    # Rows share their values with the fields; a row costs about as much as its JSON.
-    return Prepared(
+    # Rows share their values with the fields and take about as much memory as their JSON.
+    return PreparedAnswer(
         report=report,
         content=content,
         content_hash=hashlib.sha256(
-            b"%b|%b" % (repr((question.report, question.arguments)).encode(), content)
+            b"%b|%b" % (repr((report_query.report, report_query.arguments)).encode(), content)
         ).digest(),
         size=4 * len(content),
-        stated=age,
+        age=age,
     )
 
 
-def stated(snapshot: Snapshot, period: Period | None) -> Stated:
-    """The age of an answer. A day that was withheld is older than the rest."""
+def answer_age(snapshot: Snapshot, period: Period | None) -> AnswerAge:
+    """The age of an answer: that of its oldest day, which may have been withheld."""
     oldest = snapshot.as_old_as(None if period is None else period.span)
     fields: dict[str, Any] = {"data_through": oldest.data_through, "snapshot": oldest.id}
     headers = {"X-Data-Through": moment(oldest.data_through), "X-Snapshot": oldest.id}
@@ -211,4 +213,4 @@ def stated(snapshot: Snapshot, period: Period | None) -> Stated:
         (name.lower().encode(), value.encode("latin-1"))
         for name, value in {**headers, **ANSWER_HEADERS}.items()
     ]
-    return Stated(oldest, to_json(fields)[1:-1], headers, raw_headers)
+    return AnswerAge(oldest, to_json(fields)[1:-1], headers, raw_headers)

@@ -1,4 +1,4 @@
-"""Times, counts and logs every query of the warehouse; on request logs its plan. Knows no SQL."""
+"""Measures and logs the warehouse's queries; on request logs their plans."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from api.metrics import Metrics
+from api.metrics import ApiMetrics
 from api.query_log import log_query
 from common.log import get_logger
 from warehouse.clickhouse.reader import Reader
@@ -18,14 +18,14 @@ SLOW_ANSWER_SECONDS = 1.0
 log = get_logger(__name__)
 
 
-class WatchedReader:
-    """A reader whose queries are seen in the log and in Prometheus.
+class InstrumentedReader:
+    """A reader that logs its queries and measures them for Prometheus.
 
     Args:
         explains: log the plan of each query at DEBUG.
     """
 
-    def __init__(self, reader: Reader, metrics: Metrics, *, explains: bool) -> None:
+    def __init__(self, reader: Reader, metrics: ApiMetrics, *, explains: bool) -> None:
         self._reader = reader
         self._metrics = metrics
         self._explains = explains
@@ -51,6 +51,6 @@ class WatchedReader:
         try:
             plan = await self._reader.explain(name, sql, parameters)
         except WarehouseError as error:
-            # A plan is a courtesy: without it the query itself still decides.
+            # The query runs without a plan too.
             plan = f"no plan: {error}"
         log.debug("query_plan", query_name=name, plan=plan)

@@ -1,4 +1,4 @@
-"""The requests of the last minute, without the people who sent them."""
+"""Remembers the requests of the last minute, without the accounts that sent them."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 
-from api.answers.questions import ReportRequest
+from api.answers.report_query import ReportRequest
 
 REMEMBERED_SECONDS = 60.0
 MAX_REQUESTS = 64
 MAX_KEY_LENGTH = 4096
-"""A longer request is not remembered: memory stays small whatever is asked."""
+"""Longer requests are not remembered, to bound memory."""
 
 
 class RecentRequests:
-    """At most `MAX_REQUESTS`; the oldest is forgotten first."""
+    """At most `MAX_REQUESTS`; the oldest is dropped first."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._requests: OrderedDict[Hashable, tuple[float, ReportRequest]] = OrderedDict()
 
     def find(self, key: Hashable) -> ReportRequest | None:
-        """The same request when it is remembered, so that it need not be read again."""
+        """The remembered request with this key, so that it need not be parsed again."""
         found = self._requests.get(key)
         return found[1] if found else None
 
     def remember(self, request: ReportRequest) -> None:
-        """Note that the request was made now."""
+        """Record that the request was made now."""
         if request.key not in self._requests and len(repr(request.key)) > MAX_KEY_LENGTH:
             return
         self._requests[request.key] = (self._clock(), request)
@@ -36,11 +36,11 @@ class RecentRequests:
             self._requests.popitem(last=False)
 
     def forget(self, request: ReportRequest) -> None:
-        """Until it is made again."""
+        """Drop the request until it is made again."""
         self._requests.pop(request.key, None)
 
     def newest_first(self) -> Iterator[ReportRequest]:
-        """The requests of the last minute; older ones are forgotten."""
+        """The requests of the last minute; drops older ones."""
         oldest = self._clock() - REMEMBERED_SECONDS
         for made_at, request in reversed(tuple(self._requests.values())):
             if made_at < oldest:

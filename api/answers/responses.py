@@ -1,10 +1,10 @@
-"""Serves answers in the asked format.
+"""Serves answers in the requested format.
 
-The path of an answer: snapshot → kept or prepared report → names, for who may see them → ETag →
-304 or bytes. Only its age is computed when it is served.
+Steps: snapshot, cached or computed report, names (for accounts that may see them), ETag, then 304
+or the body. The age is added when the answer is served.
 
-An ETag is a hash of the content, which the fields that tell its age are not part of: numbers that
-a publication did not change have the tag that they had, in every process.
+The ETag is a hash of the content without the fields about its age. It stays the same, in every
+process, until the figures change.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from api.accounts.login import Principal
+from api.accounts.authenticator import Principal
 from api.accounts.scopes import Scope
 from api.answers.arrow_schema import NAME_COLUMNS, joined
 from api.answers.formats import (
@@ -27,31 +27,31 @@ from api.answers.formats import (
     to_arrow,
     to_csv,
 )
-from api.answers.prepared import Prepared, PreparedAnswers, Stated, now_utc
-from api.answers.questions import Question, ReportRequest
+from api.answers.prepared import AnswerAge, PreparedAnswer, PreparedAnswers, now_utc
+from api.answers.report_query import ReportQuery, ReportRequest
 from api.answers.snapshots import Snapshots
 from api.http.json import to_json
 from api.http.negotiation import matches_tag
-from api.metrics import Metrics
+from api.metrics import ApiMetrics
 from api.people.names import (
-    NOBODY,
-    NameBook,
+    NO_NAMES,
     Names,
+    UserNames,
     with_name,
 )
 from warehouse.snapshot import Snapshot
 
 
-class Desk:
-    """Serves answers."""
+class StatsResponder:
+    """Serves answers of the stats routes."""
 
     def __init__(
         self,
         *,
         answers: PreparedAnswers,
         snapshots: Snapshots,
-        names: NameBook,
-        metrics: Metrics,
+        names: UserNames,
+        metrics: ApiMetrics,
         clock: Callable[[], datetime] = now_utc,
     ) -> None:
         self._answers = answers
@@ -61,15 +61,15 @@ class Desk:
         self._clock = clock
         metrics.watch_cache(lambda: answers.size)
 
-    def known(self, key: Hashable) -> ReportRequest | None:
-        """The request of this key, when it was made within the last minute."""
+    def find_recent(self, key: Hashable) -> ReportRequest | None:
+        """The request with this key, if it was made within the last minute."""
         return self._answers.recent.find(key)
 
-    async def resolve(self, report: ReportRequest) -> tuple[Question, Snapshot]:
-        """The question that a request asks now, and the one snapshot that answers it.
+    async def resolve(self, report: ReportRequest) -> tuple[ReportQuery, Snapshot]:
+        """The report_query that a request asks now, and the one snapshot that answers it.
 
         Raises:
-            UnavailableError: nothing was published yet.
+            ServiceUnavailableError: nothing was published yet.
             WarehouseError: it cannot be had.
         """
         snapshot = await self._snapshots.published()
@@ -81,22 +81,22 @@ class Desk:
         """The answer to a request.
 
         Raises:
-            UnavailableError: nothing was published yet.
-            WarehouseError: it cannot be had.
+            ServiceUnavailableError: nothing has been published yet.
+            WarehouseError: it cannot be computed.
         """
-        question, snapshot = await self.resolve(report)
-        asked = report.asked
-        format_ = negotiate(asked, request.headers.get("accept", ""))
-        prepared, was_kept = await self._answers.get(question, snapshot)
+        report_query, snapshot = await self.resolve(report)
+        has_bom = report.format.has_bom
+        format_ = negotiate(report.format, request.headers.get("accept", ""))
+        prepared, was_kept = await self._answers.get(report_query, snapshot)
         self._answers.recent.remember(report)
-        names = NOBODY
-        shows_names = question.shows_people and principal.may(Scope.NAMES_READ)
+        names = NO_NAMES
+        shows_names = report_query.shows_people and principal.may(Scope.NAMES_READ)
         if shows_names:
-            names = await self._names.of(prepared.report.user_keys)
-        age = prepared.stated_at(snapshot, question.period)
-        etag = _etag(prepared, format_, names, has_bom=asked.has_bom)
-        stated_lag = b"%.3f" % age.snapshot.lag_seconds(self._clock())
-        raw_headers = [*age.raw_headers, (b"x-lag-seconds", stated_lag)]
+            names = await self._names.fetch(prepared.report.user_keys)
+        age = prepared.age_at(snapshot, report_query.period)
+        etag = _etag(prepared, format_, names, has_bom=has_bom)
+        lag = b"%.3f" % age.snapshot.lag_seconds(self._clock())
+        raw_headers = [*age.raw_headers, (b"x-lag-seconds", lag)]
         is_conditional = request.method == "GET"
         if is_conditional:
             raw_headers.append((b"etag", etag.encode()))
@@ -106,35 +106,35 @@ class Desk:
         else:
             outcome = "cached" if was_kept else "computed"
             response, more = _respond(
-                question,
+                report_query,
                 prepared,
                 age,
                 names=names if shows_names else None,
                 format_=format_,
-                has_bom=asked.has_bom,
-                lag=stated_lag,
+                has_bom=has_bom,
+                lag=lag,
             )
             raw_headers += more
         response.raw_headers = raw_headers
-        self._metrics.stats_requests.labels(question.report, format_.value, outcome).inc()
+        self._metrics.stats_requests.labels(report_query.report, format_.value, outcome).inc()
         return response
 
 
 def _respond(
-    question: Question,
-    prepared: Prepared,
-    age: Stated,
+    report_query: ReportQuery,
+    prepared: PreparedAnswer,
+    age: AnswerAge,
     *,
     names: Names | None,
     format_: Format,
     has_bom: bool,
     lag: bytes,
 ) -> tuple[Response, list[tuple[bytes, bytes]]]:
-    """The body, and the headers that belong to it."""
+    """The response, and the headers of its body."""
     headers = [(b"content-type", MEDIA_TYPES[format_].encode())]
     if format_ is Format.JSON:
-        shown = (names or NOBODY).people
-        people = b',"people":%b' % to_json(shown) if question.shows_people else b""
+        shown = (names or NO_NAMES).people
+        people = b',"people":%b' % to_json(shown) if report_query.shows_people else b""
         body = b'{"lag_seconds":%b,%b,%b%b}' % (lag, age.fields, prepared.content, people)
         return Response(body), [*headers, (b"content-length", b"%d" % len(body))]
     rows, schema = prepared.report.rows, prepared.report.schema
@@ -143,14 +143,14 @@ def _respond(
         schema = joined(schema, NAME_COLUMNS)
     if format_ is Format.CSV:
         stream = to_csv(in_chunks(rows), schema.names, has_bom=has_bom)
-        file_name = f'attachment; filename="{question.report}.csv"'
+        file_name = f'attachment; filename="{report_query.report}.csv"'
         headers.append((b"content-disposition", file_name.encode()))
     else:
         stream = to_arrow(in_chunks(rows), schema, {**age.headers, "X-Lag-Seconds": lag.decode()})
     return StreamingResponse(stream), headers
 
 
-def _etag(prepared: Prepared, format_: Format, names: Names, *, has_bom: bool) -> str:
+def _etag(prepared: PreparedAnswer, format_: Format, names: Names, *, has_bom: bool) -> str:
     shown = b"%b%b%d%b" % (
         prepared.content_hash,
         format_.encode(),

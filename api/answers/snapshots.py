@@ -1,7 +1,7 @@
-"""The snapshot that answers rest on now, followed about once a second.
+"""Follows the published snapshot, about once a second.
 
-While answers are asked for, the next snapshot is looked up before they need it. When its figures
-are new, what was asked within the last minute is prepared first, and then all answers rest on it.
+While requests arrive, the next snapshot is looked up before they need it. If its figures are new,
+the answers to the requests of the last minute are prepared first; then it is served.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from api.errors import UnavailableError
-from api.http.timeouts import USUAL
+from api.errors import ServiceUnavailableError
+from api.http.timeouts import DEFAULT_TIMEOUTS
 from common.log import get_logger
 from warehouse.clickhouse.reader import Reader
 from warehouse.errors import WarehouseError
@@ -21,47 +21,47 @@ from warehouse.snapshot import Snapshot, resolve
 
 FRESH_SECONDS = 1.0
 AHEAD_SHARE = 0.8
-"""Of the time that a snapshot may be used, after which the next one is looked up."""
+"""Share of `fresh_seconds` after which the next snapshot is looked up."""
 AHEAD_SECONDS = 60.0
-"""How long after an answer the next one is still prepared for."""
+"""How long after the last request snapshots are looked up ahead."""
 
 log = get_logger(__name__)
 
 
 class Resolve(Protocol):
-    """Finds the published snapshot; `known` is an earlier one, whose parts may be used again."""
+    """Finds the published snapshot; may reuse parts of `known`, an earlier one."""
 
     async def __call__(self, reader: Reader, *, known: Snapshot | None = None) -> Snapshot:
-        """The snapshot that is published now."""
+        """The published snapshot."""
 
 
-class Answers(Protocol):
-    """Answers that are kept for a snapshot."""
+class WarmableAnswers(Protocol):
+    """WarmableAnswers that are kept for a snapshot."""
 
     async def warm(self, snapshot: Snapshot) -> None:
         """Prepare answers before the snapshot is served."""
 
     def serve_from(self, snapshot: Snapshot) -> None:
-        """From now on answers rest on this snapshot."""
+        """Compute answers from this snapshot from now on."""
 
 
 class Snapshots:
     """Follows the published snapshot; concurrent callers share one query.
 
     Args:
-        reader: the door to ClickHouse.
+        reader: runs statements in ClickHouse.
         answers: prepared before a snapshot is served.
-        fresh_seconds: how long a snapshot is used before the next is looked up.
-        warm_seconds: the longest time that answers are prepared for.
+        fresh_seconds: how long a snapshot is served before the next one is looked up.
+        warm_seconds: maximum time for preparing answers.
     """
 
     def __init__(
         self,
         reader: Reader,
-        answers: Answers,
+        answers: WarmableAnswers,
         *,
         fresh_seconds: float = FRESH_SECONDS,
-        warm_seconds: float = USUAL.warm_seconds,
+        warm_seconds: float = DEFAULT_TIMEOUTS.warm_seconds,
         clock: Callable[[], float] = time.monotonic,
         resolve: Resolve = resolve,
     ) -> None:
@@ -69,13 +69,13 @@ class Snapshots:
         self._answers = answers
         self._fresh_seconds = fresh_seconds
         self._warm_seconds = warm_seconds
-        # A snapshot is served up to this age while the next one is prepared.
+        # Maximum age of the served snapshot while the next one is prepared.
         self._max_age = fresh_seconds + 2 * warm_seconds
         self._clock = clock
         self._resolve = resolve
         self._served: Snapshot | None = None
         self._newest_at = 0.0
-        """When the snapshot that is served was the newest."""
+        """When the served snapshot was last known to be the newest."""
         self._lookup: asyncio.Task[None] | None = None
         self._warming: asyncio.Task[None] | None = None
         self._is_cold = False
@@ -87,7 +87,7 @@ class Snapshots:
         """The snapshot that is served: the newest of the last second, or the one before it.
 
         Args:
-            is_wanted_again: the next snapshot is looked up ahead after this request.
+            is_wanted_again: look up the next snapshot ahead.
 
         Raises:
             WarehouseError: it cannot be read.
@@ -103,31 +103,33 @@ class Snapshots:
         return self._served
 
     async def published(self) -> Snapshot:
-        """The snapshot that an answer may rest on.
+        """The snapshot to compute an answer from.
 
         Raises:
-            UnavailableError: nothing was published yet.
+            ServiceUnavailableError: nothing has been published yet.
             WarehouseError: it cannot be read.
         """
         snapshot = await self.current()
         if snapshot.is_empty:
-            raise UnavailableError("The first figures are being counted.", code="not_published_yet")
+            raise ServiceUnavailableError(
+                "No statistics have been published yet.", code="not_published_yet"
+            )
         return snapshot
 
     async def look_ahead(self) -> None:
-        """Follow what is published for as long as answers are asked for, until cancelled."""
+        """Look up snapshots ahead while requests arrive. Runs until cancelled."""
         while True:
             await self._wanted.wait()
             due = self._asked_at + self._fresh_seconds * AHEAD_SHARE
             await asyncio.sleep(max(due - self._clock(), 0))
-            # Requests from here on call for another attempt, even if this one fails.
+            # Requests from here on cause another attempt, even if this one fails.
             self._wanted.clear()
             if self._clock() - self._wanted_at > AHEAD_SECONDS:
                 continue
             try:
                 await self._look()
             except WarehouseError as error:
-                # The next request gets this error; until then nothing is prepared.
+                # The next request gets the error. Until then there are no further attempts.
                 log.info("next_snapshot_not_read", cause=str(error))
             except Exception:
                 log.exception("next_snapshot_not_read")
@@ -137,7 +139,7 @@ class Snapshots:
                 await asyncio.shield(self._warming)
 
     async def close(self) -> None:
-        """Stop what is under way."""
+        """Stop the running tasks."""
         tasks = [task for task in (self._lookup, self._warming) if task is not None]
         for task in tasks:
             task.cancel()
@@ -154,13 +156,13 @@ class Snapshots:
         await asyncio.shield(self._lookup)
 
     async def _find(self) -> None:
-        # The age counts from before the question: an answer is never older than it claims.
+        # The age counts from before the lookup: an answer is never older than it states.
         asked_at = self._asked_at = self._clock()
         found = await self._resolve(self._reader, known=self._served)
         if self._served is None or found.figures == self._served.figures:
             self._serve(found, asked_at)
         else:
-            # An empty context: the log must not name the request that found the snapshot.
+            # An empty context, so that log lines do not name the request that found the snapshot.
             empty = contextvars.Context()
             self._warming = asyncio.create_task(self._warm(found, asked_at), context=empty)
 
@@ -171,7 +173,7 @@ class Snapshots:
                 await self._answers.warm(found)
         except Exception as error:  # noqa: BLE001 # a failed warming is logged below; the snapshot is served anyway
             failure = error
-        # Once, not for each publication of a busy hour.
+        # Logged once, not for each publication while the cause lasts.
         if failure is not None and not self._is_cold:
             is_expected = isinstance(failure, (TimeoutError, WarehouseError))
             log.warning(

@@ -1,4 +1,4 @@
-"""/health, /ready, /metrics: what machines ask about this process. Wiring only."""
+"""Routes for supervisors and Prometheus: /health, /ready, /metrics."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api.accounts.directory import Directory
+from api.accounts.account_cache import AccountCache
 from api.answers.snapshots import Snapshots
 from api.errors import ForbiddenError
 from api.health.schema_state import (
@@ -25,8 +25,8 @@ from api.health.schema_state import (
     postgres_state,
     warehouse_state,
 )
-from api.http.timeouts import Patience
-from api.metrics import Metrics
+from api.http.timeouts import Timeouts
+from api.metrics import ApiMetrics
 from common.http.client_address import may_read_metrics
 from common.http.health import Uptime, is_database_up, pool_usage
 from common.version import VERSION
@@ -42,26 +42,26 @@ class Pool(BaseModel):
 
 
 class Health(BaseModel):
-    """How the process is."""
+    """State of the process."""
 
     status: Literal["healthy", "unhealthy", "draining"]
     version: str
     uptime_seconds: float
-    process_id: int = Field(description="Which of several workers answered.")
+    process_id: int = Field(description="The worker that answered.")
     database: Literal["connected", "disconnected"]
     pool: Pool
     hears_account_changes: bool
 
 
 class Readiness(BaseModel):
-    """Whether the process should get requests, and why not."""
+    """Whether the process accepts requests, by check."""
 
     ready: bool
     checks: dict[str, str]
 
 
-class Lifecycle:
-    """Whether the process is on its way out."""
+class ProcessLifecycle:
+    """Uptime, and whether the process is draining."""
 
     def __init__(self) -> None:
         self.is_draining = False
@@ -73,14 +73,14 @@ def health_routes(
     engine: AsyncEngine,
     reader: Reader,
     snapshots: Snapshots,
-    directory: Directory,
-    lifecycle: Lifecycle,
-    metrics: Metrics,
+    account_cache: AccountCache,
+    lifecycle: ProcessLifecycle,
+    metrics: ApiMetrics,
     metrics_token: SecretStr | None,
     trusted_hops: int,
-    patience: Patience,
+    timeouts: Timeouts,
 ) -> APIRouter:
-    """The routes for supervisors and Prometheus."""
+    """/health, /ready and /metrics."""
     router = APIRouter(tags=["operations"])
     postgres_schema = SchemaState(lambda: postgres_state(engine))
     warehouse_schema = SchemaState(lambda: warehouse_state(reader))
@@ -91,8 +91,8 @@ def health_routes(
         responses={503: {"model": Health, "description": "PostgreSQL does not answer."}},
     )
     async def health() -> Response:
-        """Is the process well: uptime, PostgreSQL, its pool."""
-        is_up = await is_database_up(engine, seconds=patience.health_seconds)
+        """Uptime, PostgreSQL and its connection pool."""
+        is_up = await is_database_up(engine, seconds=timeouts.health_seconds)
         use = pool_usage(engine)
         state = Health(
             status="draining" if lifecycle.is_draining else ("healthy" if is_up else "unhealthy"),
@@ -100,10 +100,8 @@ def health_routes(
             uptime_seconds=round(lifecycle.uptime.seconds, 1),
             process_id=os.getpid(),
             database="connected" if is_up else "disconnected",
-            pool=Pool(
-                checked_out=use.checked_out, checked_in=use.checked_in, most=use.max_connections
-            ),
-            hears_account_changes=directory.is_listening,
+            pool=Pool(checked_out=use.checked_out, checked_in=use.checked_in, most=use.max_connections),
+            hears_account_changes=account_cache.is_listening,
         )
         return JSONResponse(state.model_dump(), status_code=200 if is_up else 503)
 
@@ -113,8 +111,8 @@ def health_routes(
         responses={503: {"model": Readiness, "description": "Not now."}},
     )
     async def ready() -> Response:
-        """Should it get requests: schemas, PostgreSQL, a real aggregate in ClickHouse."""
-        seconds = patience.ready_seconds
+        """Both schemas, a query in PostgreSQL, and an aggregate in ClickHouse."""
+        seconds = timeouts.ready_seconds
         postgres, warehouse = await asyncio.gather(
             _check(lambda: _postgres(postgres_schema, engine), seconds=seconds),
             _check(lambda: _warehouse(warehouse_schema, reader, snapshots), seconds=seconds),
@@ -135,7 +133,7 @@ def health_routes(
         if not may_read_metrics(
             peer, request.headers.items(), token=metrics_token, trusted_hops=trusted_hops
         ):
-            raise ForbiddenError("Metrics are for this machine, or for METRICS_TOKEN.")
+            raise ForbiddenError("Metrics are available from this machine or with METRICS_TOKEN.")
         return Response(metrics.render(), media_type=CONTENT_TYPE_LATEST)
 
     return router

@@ -1,4 +1,4 @@
-"""Whether both stores have the tables that this code reads, asked of the stores themselves."""
+"""Checks that both databases have the tables and columns that this code reads."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from warehouse import schema as warehouse_schema
 from warehouse.clickhouse.reader import Reader
 from warehouse.errors import QueryFailedError
 
-KEPT_SECONDS = 60.0
-"""How long a schema that was right is not looked at again."""
+VALID_SECONDS = 60.0
+"""How long a correct schema is not checked again."""
 OK = "ok"
 UNKNOWN_TABLE = 60
-# Of several rows the highest counts: ClickHouse updates none in place.
+# The highest of several rows: ClickHouse does not update in place.
 REVISION = "SELECT max(version_num) AS revision FROM alembic_version"
 
 
 class SchemaState:
-    """Remembers for a minute that a schema was right; asks again until it is."""
+    """Checks a schema until it is correct, then once a minute."""
 
     def __init__(
-        self, look: Callable[[], Awaitable[str]], *, clock: Callable[[], float] = time.monotonic
+        self, check: Callable[[], Awaitable[str]], *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._look = look
+        self._check = check
         self._clock = clock
-        self._right_until = 0.0
+        self._valid_until = 0.0
 
     async def get(self) -> str:
-        """`ok`, or what is wrong and what to do about it."""
-        if self._clock() < self._right_until:
+        """`ok`, or the problem and its remedy."""
+        if self._clock() < self._valid_until:
             return OK
-        state = await self._look()
+        state = await self._check()
         if state == OK:
-            self._right_until = self._clock() + KEPT_SECONDS
+            self._valid_until = self._clock() + VALID_SECONDS
         return state
 
 
 async def postgres_state(engine: AsyncEngine) -> str:
-    """Of PostgreSQL."""
+    """State of PostgreSQL's schema."""
     async with engine.connect() as connection:
         different = await postgres_schema.different_columns(connection)
         if not different:
@@ -56,7 +56,7 @@ async def postgres_state(engine: AsyncEngine) -> str:
 
 
 async def warehouse_state(reader: Reader) -> str:
-    """Of ClickHouse."""
+    """State of ClickHouse's schema."""
     different = await warehouse_schema.different_columns(reader)
     if not different:
         return OK
@@ -71,11 +71,11 @@ async def warehouse_state(reader: Reader) -> str:
 
 
 def _advice(different: Sequence[str], revision: str | None, *, store: str) -> str:
-    what_to_do = f"run python -m migrations {store}"
+    remedy = f"run python -m migrations {store}"
     if revision is None:
-        return f"there is no schema: {what_to_do}"
+        return f"there is no schema: {remedy}"
     more = f" and {len(different) - 1} more columns" if len(different) > 1 else ""
     return (
-        f"schema {revision}: {different[0]}{more} missing or of another type: {what_to_do};"
+        f"schema {revision}: {different[0]}{more} missing or of another type: {remedy};"
         " if that changes nothing, docs/guides/troubleshooting.md#code-and-schema-do-not-match"
     )

@@ -1,4 +1,4 @@
-"""Background loops of one API process: its gauges, and its pool of database connections."""
+"""Background tasks: update the gauges, and warn about a full connection pool."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api.metrics import Metrics
+from api.metrics import ApiMetrics
 from common.http.health import pool_usage
 from common.log import get_logger
 
@@ -18,15 +18,15 @@ WARN_AGAIN_SECONDS = 30.0
 log = get_logger(__name__)
 
 
-async def keep_gauges_fresh(metrics: Metrics) -> None:
-    """Write the gauges down until cancelled: another worker shows them while none asks this one."""
+async def keep_gauges_fresh(metrics: ApiMetrics) -> None:
+    """Update the gauges until cancelled, because other workers report them too."""
     while True:
         metrics.refresh()
         await asyncio.sleep(REFRESH_SECONDS)
 
 
 async def watch_pool(engine: AsyncEngine) -> None:
-    """Warn until cancelled while the pool is nearly full: at once, then every half minute."""
+    """Log a warning while the pool is nearly full: at once, then every 30 seconds."""
     warned_at: float | None = None
     while True:
         use = pool_usage(engine)

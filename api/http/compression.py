@@ -1,4 +1,4 @@
-"""Compresses answers of more than 1 KiB for clients that take gzip."""
+"""Compresses responses above 1 KiB for clients that accept gzip."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from api.http.negotiation import accepts_coding
 
 MIN_BYTES = 1024 + 1
 LEVEL = 5
-"""Above it zlib takes twice the time for a few per cent of the size."""
+"""Higher levels take twice the time and save a few per cent."""
 
 
-class Compression(GZipMiddleware):
-    """Starlette's, but a weight of zero is a refusal, and `Vary` is complete on every answer.
+class CompressionMiddleware(GZipMiddleware):
+    """Like Starlette's, but respects a weight of zero and sets `Vary` on every response.
 
-    Streams are compressed chunk by chunk; what has a coding already is left alone.
+    Streams are compressed chunk by chunk. Responses that have an encoding are not changed.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -1,7 +1,7 @@
-"""Serves the API's reference at `/docs`. Knows nothing about what the document says.
+"""Serves Swagger UI at `/docs`.
 
-Swagger UI comes from an installed package: the page asks no other host for anything, so it works
-without the internet, and its policy allows neither inline scripts nor inline styles.
+Swagger UI comes from an installed package, so the page loads nothing from other hosts. Its
+content security policy allows neither inline scripts nor inline styles.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PAGE = """<!doctype html>
 <script src="/docs/swagger-ui-bundle.js"></script>
 <script src="/docs/start.js"></script></body></html>
 """
-# Without `validatorUrl: null` Swagger UI sends the document's address to a validator of its own.
+# Without `validatorUrl: null` Swagger UI sends the document's address to its online validator.
 START = """SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#reference",
@@ -40,8 +40,8 @@ START = """SwaggerUIBundle({
 """
 
 
-def reference_routes() -> APIRouter:
-    """The page and what it loads."""
+def docs_routes() -> APIRouter:
+    """Routes of the page and its assets."""
     router = APIRouter(include_in_schema=False)
     found = find_files(Path(str(files("fastapi_offline") / "static")))
     assets = {name: found[name] for name in ASSETS}
@@ -58,7 +58,7 @@ def reference_routes() -> APIRouter:
     @router.get("/docs/{name}")
     async def asset(request: Request, name: str) -> Response:
         if name not in assets:
-            raise NotFoundError("There is no such file.")
+            raise NotFoundError("File not found.")
         return respond(request, assets[name], policy=POLICY)
 
     return router

@@ -1,4 +1,4 @@
-"""The shape of an error in the OpenAPI document, and which routes answer which."""
+"""Errors and headers of responses in the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 
 class Problem(BaseModel):
-    """What went wrong. `code` is stable, `message` is for people."""
+    """An error. `code` is stable, `message` is for people."""
 
     code: str = Field(examples=["rate_limited"])
     message: str
@@ -18,58 +18,36 @@ class Problem(BaseModel):
 
 
 PROBLEM_REFERENCE = f"#/components/schemas/{Problem.__name__}"
-"""Routes refer to the shape: with it as their `model` the framework would build it for each
-status of each route, which is half of the time that the application takes to start."""
+"""Routes refer to the schema. With `model=Problem` FastAPI would build it for each status of each
+route, which takes half of the start-up time."""
 
-HEADERS: dict[str, dict[str, Any]] = {
-    "X-RateLimit-Limit": {
-        "description": "Requests that the window holds.",
-        "schema": {"type": "integer"},
-    },
-    "X-RateLimit-Remaining": {
-        "description": "Requests left now.",
-        "schema": {"type": "integer"},
-    },
-    "X-RateLimit-Reset": {
-        "description": "Unix time at which the oldest counted request leaves the window.",
-        "schema": {"type": "integer"},
-    },
-    "RateLimit": {
-        "description": '`"account";r=<left>;t=<seconds until one more is free>`.',
-        "schema": {"type": "string"},
-    },
-    "RateLimit-Policy": {
-        "description": '`"account";q=<requests>;w=<window in seconds>`.',
-        "schema": {"type": "string"},
-    },
-    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}},
-    "ETag": {
-        "description": "Weak. Changes with the content: figures, period, format, names shown; not"
-        " with its age.",
-        "schema": {"type": "string"},
-    },
-    "X-Lag-Seconds": {
-        "description": "Age of the data when served; also on CSV, Arrow and 304.",
-        "schema": {"type": "number"},
-    },
-    "X-Data-Through": {
-        "description": "As `data_through`; also on CSV, Arrow and 304.",
-        "schema": {"type": "string", "format": "date-time"},
-    },
-    "X-Newest-Through": {
-        "description": "As `newest_through`.",
-        "schema": {"type": "string", "format": "date-time"},
-    },
-    "X-Snapshot": {"description": "As `snapshot`.", "schema": {"type": "string"}},
-    "X-Is-Partial": {"description": "As `is_partial`.", "schema": {"type": "string"}},
-    "X-Period": {"description": "`<since>/<until>`, UTC.", "schema": {"type": "string"}},
-    "X-Timezone": {"description": "The resolved zone.", "schema": {"type": "string"}},
-    "X-Truncated": {
-        "description": "Of a streamed export: whether rows are left out.",
-        "schema": {"type": "string"},
-    },
+
+def _header(description: str, type_: str = "string", **schema: str) -> dict[str, Any]:
+    return {"description": description, "schema": {"type": type_, **schema}}
+
+
+HEADERS = {
+    "X-RateLimit-Limit": _header("Requests allowed per window.", "integer"),
+    "X-RateLimit-Remaining": _header("Requests left.", "integer"),
+    "X-RateLimit-Reset": _header(
+        "Unix time at which the oldest counted request leaves the window.", "integer"
+    ),
+    "RateLimit": _header('`"account";r=<left>;t=<seconds until one more is free>`.'),
+    "RateLimit-Policy": _header('`"account";q=<requests>;w=<window in seconds>`.'),
+    "Retry-After": _header("Seconds to wait.", "integer"),
+    "ETag": _header(
+        "Weak. Changes with the content (figures, period, format, names), not with its age."
+    ),
+    "X-Lag-Seconds": _header("Age of the data when served; also on CSV, Arrow and 304.", "number"),
+    "X-Data-Through": _header("As `data_through`; also on CSV, Arrow and 304.", format="date-time"),
+    "X-Newest-Through": _header("As `newest_through`.", format="date-time"),
+    "X-Snapshot": _header("As `snapshot`."),
+    "X-Is-Partial": _header("As `is_partial`."),
+    "X-Period": _header("`<since>/<until>`, UTC."),
+    "X-Timezone": _header("The resolved zone."),
+    "X-Truncated": _header("Streamed exports: whether rows are left out."),
 }
-"""Every header that answers carry; OpenAPI's `components.headers`."""
+"""All response headers; OpenAPI's `components.headers`."""
 
 
 def _refer(*names: str) -> dict[str, Any]:
@@ -91,14 +69,13 @@ ANSWER_HEADERS = _refer(
 )  # fmt: skip
 DESCRIPTIONS = {
     400: "The request contradicts the state or a rule.",
-    401: "No credentials, or credentials that do not hold.",
+    401: "No credentials, or invalid ones.",
     403: "The account may not do this.",
-    404: "There is no such thing.",
-    409: "Another change came first.",
-    413: "The body is above 1 MiB; the connection ends.",
-    422: "Understood, but cannot be answered as asked.",
+    404: "Not found.",
+    413: "The body is above 1 MiB; the connection is closed.",
+    422: "Invalid arguments, or a query that cannot be answered.",
     429: "Too many requests of this account or address, or too many failed logins.",
-    503: "A database is away or busy, or nothing was published yet.",
+    503: "A database is unavailable or busy, or no statistics have been published yet.",
 }
 
 
@@ -109,7 +86,7 @@ def _headers(status: int) -> dict[str, Any]:
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that may fail in these ways. 413, 429 and 503 always belong."""
+    """The `responses` of a route with these error statuses, plus 413, 429 and 503."""
     return {
         status: {
             "content": {"application/json": {"schema": {"$ref": PROBLEM_REFERENCE}}},

@@ -1,4 +1,4 @@
-"""Turns any exception into the one response that the client may see. Only here: status codes."""
+"""Turns exceptions into error responses. The only module that knows status codes of errors."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ from api.errors import (
     NotAuthenticatedError,
     NotFoundError,
     RefusedError,
+    ServiceUnavailableError,
     TooManyAttemptsError,
-    UnavailableError,
+    invalid_arguments,
 )
 from api.http.rate_limit import CountersUnavailableError
 from common.log import get_logger
@@ -42,17 +43,17 @@ STATUSES: dict[type[ApiError], int] = {
     NotFoundError: 404,
     InvalidRequestError: 422,
     TooManyAttemptsError: 429,
-    UnavailableError: 503,
+    ServiceUnavailableError: 503,
     ApiError: 500,
 }
 # Each in a header of its own: browsers misread a list.
 BASIC_OR_BEARER = ('Basic realm="dialytics", charset="UTF-8"', "Bearer")
 BEARER_ONLY = ('Bearer error="invalid_token"',)
-"""For pages: a browser opens no password dialog of its own over them."""
+"""For pages: with it a browser shows no login dialog of its own."""
 
 
 class _FrameworkError(ApiError):
-    """An error of the framework, with its own status and headers."""
+    """An error of FastAPI or Starlette, with its status and headers."""
 
     def __init__(self, message: str, *, code: str, status: int, headers: dict[str, str]) -> None:
         super().__init__(message, code=code)
@@ -60,20 +61,9 @@ class _FrameworkError(ApiError):
         self.headers = headers
 
 
-def _invalid_request(error: RequestValidationError) -> ApiError:
-    return InvalidRequestError(
-        "The request has wrong or missing parts.",
-        code="invalid_request",
-        details=[
-            {"where": [str(step) for step in problem["loc"]], "problem": problem["msg"]}
-            for problem in error.errors()
-        ],
-    )
-
-
 def _invalid_period(error: PeriodError) -> ApiError:
     return InvalidRequestError(
-        f"The period cannot be answered: {error}.",
+        f"Invalid period: {error}.",
         code="invalid_period",
         details=[{"where": ["query", error.field], "problem": str(error)}],
     )
@@ -81,13 +71,13 @@ def _invalid_period(error: PeriodError) -> ApiError:
 
 def _invalid_query(error: QueryError) -> ApiError:
     return InvalidRequestError(
-        f"The query is not valid: {error}.",
+        f"Invalid query: {error}.",
         code="invalid_query",
         details=[{"where": ["body", error.path], "problem": str(error)}],
     )
 
 
-# Python has renamed the phrase of this one.
+# Python versions name this status differently.
 _OWN_CODES = {413: "body_too_large"}
 
 
@@ -104,43 +94,48 @@ def _http_error(error: HTTPException) -> ApiError:
     )
 
 
-def _database_away(_error: Exception) -> ApiError:
-    return UnavailableError("The database is away for a moment.", code="database_unavailable")
+def _database_unavailable(_error: Exception) -> ApiError:
+    return ServiceUnavailableError(
+        "The database is temporarily unavailable.", code="database_unavailable"
+    )
 
 
-# The first match wins. Any other exception is a bug of ours: 500.
+# The first match wins. Any other exception is a bug: 500.
 _TRANSLATIONS: tuple[tuple[type[Exception], Callable[[Any], ApiError]], ...] = (
     (ApiError, lambda error: error),
-    (RequestValidationError, _invalid_request),
+    (RequestValidationError, lambda error: invalid_arguments(error.errors())),
     (HTTPException, _http_error),
     (PeriodError, _invalid_period),
     (QueryError, _invalid_query),
     (
         CursorError,
-        lambda _: InvalidRequestError("This cursor was not issued here.", code="invalid_cursor"),
+        lambda _: InvalidRequestError("Invalid cursor.", code="invalid_cursor"),
     ),
     (
         QueryTooExpensiveError,
         lambda _: InvalidRequestError(
-            "The question costs too much. Ask for a shorter period, wider buckets or fewer"
-            " dimensions.",
+            "The query is too expensive. Use a shorter period, wider buckets or fewer dimensions.",
             code="too_expensive",
         ),
     ),
     (
         WarehouseUnavailableError,
-        lambda _: UnavailableError("The statistics are away for a moment.", code="warehouse_away"),
+        lambda _: ServiceUnavailableError(
+            "Statistics are temporarily unavailable.", code="warehouse_away"
+        ),
     ),
     (
         CountersUnavailableError,
-        lambda _: UnavailableError("Logins are closed for a moment.", code="logins_closed"),
+        lambda _: ServiceUnavailableError(
+            "Logins are temporarily unavailable.", code="logins_closed"
+        ),
     ),
-    (InterfaceError, _database_away),
-    # Of the driver too: the server has ended the connection between two statements.
-    (SQLAlchemyInternalError, _database_away),
-    (OperationalError, _database_away),
-    (SQLAlchemyTimeoutError, _database_away),
-    (OSError, _database_away),
+    (InterfaceError, _database_unavailable),
+    # The driver's: the server closed the connection between two statements.
+    (SQLAlchemyInternalError, _database_unavailable),
+    (OperationalError, _database_unavailable),
+    (SQLAlchemyTimeoutError, _database_unavailable),
+    (OSError, _database_unavailable),
 )
 
 
@@ -149,19 +144,21 @@ def as_api_error(error: Exception) -> ApiError:
     for kind, translate in _TRANSLATIONS:
         if isinstance(error, kind):
             return translate(error)
-    return InternalError("Something broke on our side. The request id names it in the log.")
+    return InternalError("Internal error.")
 
 
 def render(error: Exception, *, request_id: str) -> Response:
-    """The one shape of every error: `{code, message, details, request_id}`."""
+    """The response for any exception: `{code, message, details, request_id}`."""
     failure = as_api_error(error)
+    message = failure.message
     if isinstance(failure, InternalError):
         log.error("request_failed", request_id=request_id, exc_info=error)
+        message += f" Check the API log for request {request_id}."
     response = Response(
         orjson.dumps(
             {
                 "code": failure.code,
-                "message": failure.message,
+                "message": message,
                 "details": failure.details,
                 "request_id": request_id,
             }
@@ -189,5 +186,5 @@ def _headers_of(failure: ApiError) -> dict[str, str]:
 
 
 async def handle(request: Request, error: Exception) -> Response:
-    """FastAPI's exception handler for all of them."""
+    """FastAPI's exception handler."""
     return render(error, request_id=request.state.request_id)

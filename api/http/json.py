@@ -1,4 +1,4 @@
-"""Writes JSON as every answer of the API does."""
+"""Writes the API's JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ JSON_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 
 
 def to_json(value: Any) -> bytes:
-    """JSON with every digit of a decimal as a number, moments in UTC with Z."""
+    """JSON with exact decimals as numbers and times in UTC with Z."""
     return orjson.dumps(value, default=_json_default, option=JSON_OPTIONS)
 
 

@@ -1,7 +1,4 @@
-"""What surrounds every request: HEAD, its id, the headers of safety, the last resort for errors.
-
-Pure ASGI, no business: works the same for the API, the pages and the metrics.
-"""
+"""ASGI middleware for all requests: HEAD, request id, security headers, body limit, errors."""
 
 from __future__ import annotations
 
@@ -17,29 +14,28 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import ForbiddenError
 from api.http.errors import render
-from api.metrics import Metrics
+from api.metrics import ApiMetrics
 from common.http.origins import SAFE_METHODS, is_cross_origin
 from common.tracing import Span, trace
 
-LARGEST_BODY_BYTES = 1 << 20
+MAX_BODY_BYTES = 1 << 20
 _ACCEPTABLE_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
-SAFETY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
+SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 )
-# Answers of the API are not pages: nothing in them may run or be framed.
+# API responses are not pages: nothing in them may run or be framed.
 API_POLICY = b"default-src 'none'; frame-ancestors 'none'"
 
 
-class HeadAsGet:
-    """Answers HEAD as GET without the body: the same status and headers, whatever the route.
+class HeadMiddleware:
+    """Answers HEAD like GET on every route: the same status and headers, no body.
 
-    The server leaves out the body and, at its first piece, tells the answer that it has ended, so
-    that a stream which nobody reads stops.
+    The response is reported as complete at its first chunk, so that a stream stops there.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -60,12 +56,12 @@ class HeadAsGet:
                 message = {"type": "http.response.body"}
             await send(message)
 
-        # The server keeps its own scope, by which it knows that no body is due.
+        # The server keeps the original scope and so knows that it must send no body.
         await self._app({**scope, "method": "GET"}, receive, send_head)
 
 
-class RequestContext:
-    """Gives every request an id, every response the headers of safety."""
+class RequestContextMiddleware:
+    """Adds a request id to every request and the security headers to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -77,7 +73,7 @@ class RequestContext:
         request_id = _given_id(scope) or secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        added = [*SAFETY_HEADERS, (b"x-request-id", request_id.encode())]
+        added = [*SECURITY_HEADERS, (b"x-request-id", request_id.encode())]
 
         async def send_with_headers(message: Message, traced: Span) -> None:
             if message["type"] == "http.response.start":
@@ -90,20 +86,22 @@ class RequestContext:
 
         with trace("request", method=scope["method"], request_id=request_id) as traced:
             await self._app(scope, receive, lambda message: send_with_headers(message, traced))
-            # The path as it was asked may name a person.
+            # The route's template: the path itself may name a person.
             traced.set(route=getattr(scope.get("route"), "path", None))
 
 
-class OriginCheck:
-    """Refuses what a page of another origin makes a browser send, before it counts for anybody.
+class OriginMiddleware:
+    """Refuses requests that a page of another origin makes a browser send.
+
+    They do not count against the rate limit of the browser's user.
 
     Args:
-        allowed: origins whose pages may call.
-        behind_proxy: whether a proxy of ours says under which name it was asked.
+        allowed: origins whose pages may call the API.
+        behind_proxy: whether a trusted proxy states the host that was requested.
     """
 
     def __init__(
-        self, app: ASGIApp, *, allowed: Collection[str], behind_proxy: bool, metrics: Metrics
+        self, app: ASGIApp, *, allowed: Collection[str], behind_proxy: bool, metrics: ApiMetrics
     ) -> None:
         self._app = app
         self._allowed = allowed
@@ -129,23 +127,23 @@ class OriginCheck:
         await self._app(scope, receive, send)
 
 
-class BodyLimit:
-    """Refuses bodies above what any request of the API needs, before they are in memory."""
+class BodyLimitMiddleware:
+    """Refuses request bodies above `max_bytes` before they are in memory."""
 
-    def __init__(self, app: ASGIApp, *, largest_bytes: int = LARGEST_BODY_BYTES) -> None:
+    def __init__(self, app: ASGIApp, *, max_bytes: int = MAX_BODY_BYTES) -> None:
         self._app = app
-        self._largest = largest_bytes
+        self._max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         declared = Headers(scope=scope).get("content-length", "0")
-        if not declared.isdigit() or int(declared) > self._largest:
+        if not declared.isdigit() or int(declared) > self._max_bytes:
             response = render(_too_large(), request_id=scope["state"]["request_id"])
             await response(scope, receive, send)
             return
-        left = self._largest
+        left = self._max_bytes
 
         async def bounded_receive() -> Message:
             nonlocal left
@@ -159,16 +157,16 @@ class BodyLimit:
 
 
 def _too_large() -> HTTPException:
-    # The framework's own error: any other one, raised while a body is read, becomes a 400.
+    # FastAPI turns any other exception that is raised while a body is read into a 400.
     return HTTPException(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        f"The body is larger than {LARGEST_BODY_BYTES} bytes.",
+        f"The body is larger than {MAX_BODY_BYTES} bytes.",
         headers={"Connection": "close"},
     )
 
 
-class LastResort:
-    """Turns what nobody caught into a rendered error, inside CORS so that pages can read it."""
+class ErrorMiddleware:
+    """Renders uncaught exceptions as an error response; inside CORS, so that pages can read it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -187,7 +185,6 @@ class LastResort:
         try:
             await self._app(scope, receive, watched_send)
         except Exception as error:
-            # Whatever it is, the client gets the one shape of errors and the log the cause.
             if has_started:
                 raise
             response = render(error, request_id=scope["state"]["request_id"])

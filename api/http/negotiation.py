@@ -1,4 +1,4 @@
-"""What a request accepts: content codings and entity tags (RFC 9110)."""
+"""Reads Accept-Encoding and If-None-Match (RFC 9110)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _TAG = re.compile(r'(?:W/)?("[^"]*")')
 
 
 def accepts_coding(header: str, coding: str) -> bool:
-    """Whether an Accept-Encoding takes a coding: named or `*`, and not with a weight of zero."""
+    """Whether Accept-Encoding allows a coding: named or `*`, and not with a weight of zero."""
     weights: dict[str, bool] = {}
     for part in header.lower().split(","):
         name, _, parameters = part.partition(";")
@@ -19,6 +19,6 @@ def accepts_coding(header: str, coding: str) -> bool:
 
 
 def matches_tag(headers: Headers, etag: str) -> bool:
-    """Whether If-None-Match holds for a tag: `*`, or lists that name it, weak or strong."""
+    """Whether If-None-Match matches a tag: `*`, or a list that contains it, weak or strong."""
     header = ", ".join(headers.getlist("if-none-match"))
     return header.strip() == "*" or etag.removeprefix("W/") in _TAG.findall(header)

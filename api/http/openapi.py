@@ -1,4 +1,4 @@
-"""What the OpenAPI document says beyond the routes: how to log in, limits, numbers."""
+"""Adds descriptions, security schemes and headers to the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -9,26 +9,28 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.http.error_schema import HEADERS, Problem
-from api.settings import LimitSettings
+from api.settings import RateLimitSettings
 
-DESCRIPTION = """Statistics of a Telegram LLM bot: exact, fast, honest about their age.
+DESCRIPTION = """Statistics of a Telegram LLM bot.
 
 Log in with HTTP Basic, or exchange the password for a bearer token at `/api/v1/auth/token`.
-Every answer states `data_through` (everything received before is counted), `lag_seconds` and
-whether the period reaches beyond (`is_partial`). Times are UTC, intervals half-open. Answers to
-GET carry a weak `ETag` of their content; send it back in `If-None-Match`, and an unchanged answer
-is a 304 whose headers state its age now. CSV and Arrow: `format=` or `Accept`.
+Every answer states `data_through` (everything received before it is counted), `lag_seconds` and
+`is_partial` (whether the period ends later). Times are UTC, intervals half-open. Responses to GET
+have a weak `ETag` of their content: sent back in `If-None-Match`, an unchanged answer is a 304
+whose headers state its current age. CSV and Arrow: `format=` or `Accept`.
 
-**Rate limits**: {default} per account (per address before login), {dashboard} for tokens that the
-dashboard asked for (`client_id=dashboard`). Every answer under `/api` carries `RateLimit`,
-`RateLimit-Policy` and `X-RateLimit-*`; a 429 carries `Retry-After`.
+**Rate limits**: {default} per account (per address without credentials), {dashboard} for tokens
+issued to the dashboard (`client_id=dashboard`). Every response under `/api` has `RateLimit`,
+`RateLimit-Policy` and `X-RateLimit-*`; a 429 has `Retry-After`.
 
-**Errors** all have one shape: `code` (stable), `message`, `details`, `request_id`.
+**Errors** have the fields `code` (stable), `message`, `details` and `request_id`.
 """
 
 
-def describe(app: FastAPI, limits: LimitSettings, *, scopes: Mapping[str, str]) -> None:
-    """Replace the framework's document by ours, made once."""
+def customize_openapi(
+    app: FastAPI, limits: RateLimitSettings, *, scopes: Mapping[str, str]
+) -> None:
+    """Replace FastAPI's document with an extended one, which is built once."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -63,7 +65,7 @@ def describe(app: FastAPI, limits: LimitSettings, *, scopes: Mapping[str, str]) 
 
 
 def _numbers(node: Any) -> Any:
-    """Decimals are written as JSON numbers with all their digits, not as strings."""
+    """Declare decimals as numbers: they are written as exact JSON numbers, not as strings."""
     if isinstance(node, dict):
         if node.get("type") == "string" and "\\d" in str(node.get("pattern", "")):
             kept = {key: value for key, value in node.items() if key not in {"type", "pattern"}}

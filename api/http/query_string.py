@@ -1,4 +1,4 @@
-"""Reads the arguments of a query string. No argument of the API takes several values."""
+"""Parses query strings in which each argument has one value."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ def single_values(raw: bytes) -> dict[str, str]:
     """The arguments of a query string.
 
     Raises:
-        InvalidRequestError: one is given more than once.
-        ValueError: more arguments than any request needs.
+        InvalidRequestError: one is given more than once, or there are too many.
     """
-    pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_ARGUMENTS)
+    try:
+        pairs = parse_qsl(
+            raw.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_ARGUMENTS
+        )
+    except ValueError as error:
+        raise InvalidRequestError("Too many arguments.", code="invalid_request") from error
     given = dict(pairs)
     if len(given) < len(pairs):
         counts = Counter(name for name, _ in pairs)

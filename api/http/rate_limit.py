@@ -24,7 +24,7 @@ from limits.storage.base import MovingWindowSupport
 from limits.util import WindowStats
 from slowapi import Limiter
 
-from api.settings import LimitSettings
+from api.settings import RateLimitSettings
 from common.errors import DialyticsError
 from common.log import get_logger
 
@@ -38,7 +38,7 @@ class CountersUnavailableError(DialyticsError):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class WindowStatus:
     """Where a key stands in its window."""
 
     allowed: bool
@@ -54,16 +54,16 @@ class Standing:
         return max(1, math.ceil(self.reset_at - time.time()))
 
 
-class Counters(Protocol):
+class WindowCounters(Protocol):
     """Counts hits of keys in moving windows."""
 
-    async def hit(self, item: RateLimitItem, key: str) -> Standing:
+    async def consume(self, item: RateLimitItem, key: str) -> WindowStatus:
         """Count one request, unless the window is full."""
 
     async def remaining(self, item: RateLimitItem, key: str) -> int:
         """How many hits the window still takes. Counts none."""
 
-    async def give_back(self, item: RateLimitItem, key: str) -> None:
+    async def refund(self, item: RateLimitItem, key: str) -> None:
         """Take the newest hit of a key out of its window: it was no failure after all."""
 
     async def close(self) -> None:
@@ -82,13 +82,13 @@ class BoundedMemory(Storage, MovingWindowSupport):
         self,
         uri: str | None = None,
         *,
-        most_keys: int = 100_000,
+        max_keys: int = 100_000,
         clock: Callable[[], float] = time.time,
         wrap_exceptions: bool = False,
         **_options: str,
     ) -> None:
         super().__init__(uri, wrap_exceptions=wrap_exceptions)
-        self._most_keys = most_keys
+        self._max_keys = max_keys
         self._clock = clock
         self._windows: OrderedDict[str, deque[float]] = OrderedDict()
 
@@ -108,11 +108,11 @@ class BoundedMemory(Storage, MovingWindowSupport):
         window.extend([now] * amount)
         self._windows[key] = window
         self._windows.move_to_end(key)
-        while len(self._windows) > self._most_keys:
+        while len(self._windows) > self._max_keys:
             self._windows.popitem(last=False)
         return True
 
-    def give_back(self, key: str) -> None:
+    def refund(self, key: str) -> None:
         """Forget the newest hit of a key."""
         window = self._windows.get(key)
         if window:
@@ -169,12 +169,12 @@ class BoundedMemory(Storage, MovingWindowSupport):
 class MemoryCounters:
     """Counts in this process, through slowapi's limiter."""
 
-    def __init__(self, *, most_keys: int) -> None:
+    def __init__(self, *, max_keys: int) -> None:
         limiter = Limiter(
             key_func=_unused_key,
             strategy="moving-window",
             storage_uri="bounded-memory://",
-            storage_options={"most_keys": most_keys},  # type: ignore[dict-item] # passed on as given
+            storage_options={"most_keys": max_keys},  # type: ignore[dict-item] # passed on as given
             headers_enabled=True,
         )
         self._windows = limiter.limiter
@@ -183,15 +183,15 @@ class MemoryCounters:
     def __len__(self) -> int:
         return len(self._storage)
 
-    async def hit(self, item: RateLimitItem, key: str) -> Standing:
+    async def consume(self, item: RateLimitItem, key: str) -> WindowStatus:
         allowed = self._windows.hit(item, key)
-        return _standing(item, self._windows.get_window_stats(item, key), allowed=allowed)
+        return _window_status(item, self._windows.get_window_stats(item, key), allowed=allowed)
 
     async def remaining(self, item: RateLimitItem, key: str) -> int:
         return self._windows.get_window_stats(item, key).remaining
 
-    async def give_back(self, item: RateLimitItem, key: str) -> None:
-        self._storage.give_back(item.key_for(key))
+    async def refund(self, item: RateLimitItem, key: str) -> None:
+        self._storage.refund(item.key_for(key))
 
     async def close(self) -> None:
         self._storage.reset()
@@ -205,30 +205,30 @@ class SharedCounters:
     """
 
     def __init__(
-        self, url: str, *, patience_seconds: float, clock: Callable[[], float] = time.monotonic
+        self, url: str, *, timeout_seconds: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._storage = RedisStorage(
             f"async+{url}",
-            connect_timeout=patience_seconds / 2,
-            stream_timeout=patience_seconds / 2,
+            connect_timeout=timeout_seconds / 2,
+            stream_timeout=timeout_seconds / 2,
         )
-        self._patience_seconds = patience_seconds
+        self._timeout_seconds = timeout_seconds
         self._bridge = cast("CoredisBridge", self._storage.bridge)
         self._windows = SharedMovingWindow(self._storage)
         self._clock = clock
         self._asleep_until = 0.0
 
-    async def hit(self, item: RateLimitItem, key: str) -> Standing:
+    async def consume(self, item: RateLimitItem, key: str) -> WindowStatus:
         async with self._watched():
             allowed = await self._windows.hit(item, key)
             stats = await self._windows.get_window_stats(item, key)
-        return _standing(item, stats, allowed=allowed)
+        return _window_status(item, stats, allowed=allowed)
 
     async def remaining(self, item: RateLimitItem, key: str) -> int:
         async with self._watched():
             return (await self._windows.get_window_stats(item, key)).remaining
 
-    async def give_back(self, item: RateLimitItem, key: str) -> None:
+    async def refund(self, item: RateLimitItem, key: str) -> None:
         # limits cannot take a hit back; its windows are lists with the newest hit in front.
         stored = self._bridge.prefixed_key(item.key_for(key))
         async with self._watched():
@@ -239,7 +239,7 @@ class SharedCounters:
         if self._clock() < self._asleep_until:
             raise CountersUnavailableError("the shared storage of limits is away")
         try:
-            async with asyncio.timeout(self._patience_seconds):
+            async with asyncio.timeout(self._timeout_seconds):
                 yield
         except Exception as error:
             # Every driver, socket and protocol error means the same: nothing can be counted.
@@ -251,20 +251,20 @@ class SharedCounters:
         self._bridge.get_connection().connection_pool.disconnect()
 
 
-def make_counters(settings: LimitSettings, *, patience_seconds: float) -> Counters:
+def make_counters(settings: RateLimitSettings, *, timeout_seconds: float) -> WindowCounters:
     """The counters that the settings ask for."""
     if settings.is_shared:
-        return SharedCounters(settings.storage_url, patience_seconds=patience_seconds)
-    return MemoryCounters(most_keys=settings.rate_limit_keys)
+        return SharedCounters(settings.storage_url, timeout_seconds=timeout_seconds)
+    return MemoryCounters(max_keys=settings.rate_limit_keys)
 
 
 def _unused_key() -> str:
     return ""  # keys are given with each hit
 
 
-def _standing(item: RateLimitItem, stats: WindowStats, *, allowed: bool) -> Standing:
+def _window_status(item: RateLimitItem, stats: WindowStats, *, allowed: bool) -> WindowStatus:
     window = item.get_expiry()
-    return Standing(
+    return WindowStatus(
         allowed=allowed,
         limit=item.amount,
         window_seconds=window,

@@ -1,9 +1,8 @@
-"""Serves the built dashboard at `/`. Knows nothing about what the pages do.
+"""Serves the built dashboard at `/`.
 
-Files are found once, at start: a request can only name one of them, so no path can leave the
-directory. Assets carry a hash in their name and are cached for ever; pages are asked for anew.
-An address that is no page is 404: as the page that says so for people, as JSON where a machine
-may have meant the API.
+Files are listed once, at start: a request can only name one of them, so no path can leave the
+directory. Assets have a hash in their name and are cached for ever; pages are revalidated. Other
+addresses are 404: the dashboard's own page for people, JSON for paths that look like the API.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ from api.http.negotiation import accepts_coding, matches_tag
 from common.log import get_logger
 
 PAGES = frozenset({"", "users", "dialogs", "models", "retention", "quality"})
-"""Addresses of the dashboard, as its own `pages.ts` lists them."""
+"""Addresses of the dashboard, as in its `pages.ts`."""
 MACHINE_PREFIXES = ("api", "docs", "health", "metrics", "openapi", "ready", "redoc")
-"""An unknown path that begins like one of these is no mistyped page."""
-LARGEST_FILE = 16 << 20
+"""Unknown paths that begin with one of these get a JSON error."""
+MAX_FILE_BYTES = 16 << 20
 COMPRESSED = {"br": ".br", "gzip": ".gz"}
 IMMUTABLE = "public, max-age=31536000, immutable"
 POLICY = (
@@ -54,14 +53,14 @@ class WebFile:
 
 
 def find_files(directory: Path) -> dict[str, WebFile]:
-    """Every file below `directory`, by its path in a URL."""
+    """All files below `directory`, by their path in a URL."""
     root = directory.resolve()
     found = {}
     for path in sorted(root.rglob("*")):
         is_inside = path.resolve().is_relative_to(root)
         if not path.is_file() or not is_inside or path.suffix in COMPRESSED.values():
             continue
-        if path.stat().st_size > LARGEST_FILE:
+        if path.stat().st_size > MAX_FILE_BYTES:
             log.warning("web_file_too_large", file=path.name)
             continue
         name = path.relative_to(root).as_posix()
@@ -81,7 +80,7 @@ def find_files(directory: Path) -> dict[str, WebFile]:
 
 
 def web_routes(directory: Path) -> APIRouter:
-    """`/` and every client route of the dashboard; last, because it takes any path."""
+    """`/` and the routes of the dashboard. Must come last, because it matches any path."""
     router = APIRouter(include_in_schema=False)
     files = find_files(directory) if directory.is_dir() else {}
     if "index.html" not in files:
@@ -94,7 +93,7 @@ def web_routes(directory: Path) -> APIRouter:
             return respond(request, file)
         is_page = path.removesuffix("/") in PAGES and path != "/"
         if not is_page and _is_for_machines(path):
-            raise NotFoundError("There is no such route or file.")
+            raise NotFoundError("Route or file not found.")
         file = files.get("index.html")
         if file is None:
             return HTMLResponse(
@@ -108,9 +107,9 @@ def web_routes(directory: Path) -> APIRouter:
 
 
 def _is_for_machines(path: str) -> bool:
-    """Whether an unknown path is an odd spelling of the API, or a file, rather than a page."""
+    """Whether an unknown path looks like the API or a file rather than a page."""
     steps = path.replace("\\", "/").casefold().split("/")
-    # Empty and dotted steps: another spelling of a path, which no page has.
+    # No page has empty or dotted parts.
     return (
         not all(steps[:-1])
         or any("." in step for step in steps)
@@ -121,7 +120,7 @@ def _is_for_machines(path: str) -> bool:
 def respond(
     request: Request, file: WebFile, *, policy: str = POLICY, status: int = 200
 ) -> Response:
-    """The file, or 304 to who has it already."""
+    """The file, or 304 if the client has it."""
     headers = {
         "Cache-Control": file.cache_control,
         "ETag": file.etag,

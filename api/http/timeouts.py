@@ -1,4 +1,4 @@
-"""How long a request waits for what it can be answered without. Knows no client."""
+"""Timeouts of the parts that a request can be answered without."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """Seconds; of a busy machine more may be asked."""
+class Timeouts:
+    """All in seconds."""
 
     names_seconds: float = 2.0
-    """For people's names: after that an answer shows their keys alone."""
+    """Reading user names. Later an answer shows keys only."""
     ready_seconds: float = 2.0
-    """For each check of `/ready`."""
+    """Each check of `/ready`."""
     health_seconds: float = 3.0
-    """For PostgreSQL in `/health`."""
+    """PostgreSQL in `/health`."""
     ping_seconds: float = 3.0
-    """For ClickHouse to answer a ping while a query waits."""
+    """A ping of ClickHouse while a query is running."""
     limits_seconds: float = 0.5
-    """For the shared storage of limits to count one request."""
+    """Counting a request in the shared storage of rate limits."""
     warm_seconds: float = 0.5
-    """For answers to be prepared before a new snapshot is served."""
+    """Preparing answers before a new snapshot is served."""
 
 
-USUAL = Patience()
+DEFAULT_TIMEOUTS = Timeouts()

@@ -1,7 +1,4 @@
-"""Several processes on one socket: started, replaced when they die, drained together.
-
-Knows nothing about what they serve.
-"""
+"""Runs several worker processes on one socket, replaces those that die, and drains them."""
 
 from __future__ import annotations
 
@@ -23,27 +20,27 @@ from common.errors import StartupError
 from common.log import get_logger
 
 GRACE_SECONDS = 3.0
-"""Beside the time to drain: pools are closed, then a worker that hangs is killed."""
+"""Time for closing pools after the drain. Then a hanging worker is killed."""
 
 log = get_logger(__name__)
 
 
 class DrainingServer(uvicorn.Server):
-    """Says that it is not ready from the first signal on, then lets requests in flight finish."""
+    """Reports not ready after the first signal and lets requests in flight finish."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.config.loaded:
             self.config.loaded_app.state.lifecycle.is_draining = True
         log.info("draining", signal=sig, process_id=os.getpid())
-        # The framework would raise the signal again at the end: a stop that was asked for is no
-        # failure. A second Ctrl-C does not wait.
+        # uvicorn would raise the signal again at the end, but a requested stop is no failure.
+        # A second Ctrl-C stops at once.
         del frame
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
 
 
-class Worker(Process):
-    """One process whose server drains."""
+class WorkerProcess(Process):
+    """One worker with a draining server."""
 
     @property
     def server(self) -> uvicorn.Server:
@@ -52,7 +49,7 @@ class Worker(Process):
         return self._server
 
     def target(self, sockets: list[socket.socket] | None = None) -> None:
-        # Workers of a killed parent would keep its port, and a new one could not start.
+        # Workers that outlive a killed parent would keep its port, and a new one could not start.
         threading.Thread(target=_end_with_parent, daemon=True).start()
         super().target(sockets)
 
@@ -65,7 +62,7 @@ def _end_with_parent() -> None:
 
 
 class Workers(Multiprocess):
-    """The parent of the workers. It serves nothing itself."""
+    """The parent process. It serves no requests itself."""
 
     def init_processes(self) -> None:
         for _ in range(self.processes_num):
@@ -73,7 +70,7 @@ class Workers(Multiprocess):
 
     def keep_subprocess_alive(self) -> None:
         """Replace workers that ended or no longer answer."""
-        for place, process in enumerate(self.processes):
+        for index, process in enumerate(self.processes):
             if process.is_alive(timeout=self.config.timeout_worker_healthcheck):
                 continue
             process.kill()
@@ -82,21 +79,21 @@ class Workers(Multiprocess):
                 self.should_exit.set()
                 return
             log.warning("worker_replaced", process_id=process.pid, exit_code=process.exitcode)
-            self.processes[place] = self._start()
+            self.processes[index] = self._start()
 
     def join_all(self) -> None:
-        """Wait as long as they may drain, then no longer."""
-        most = (self.config.timeout_graceful_shutdown or 0) + GRACE_SECONDS
-        deadline = time.monotonic() + most
+        """Wait until the workers have drained; kill them after the deadline."""
+        max_seconds = (self.config.timeout_graceful_shutdown or 0) + GRACE_SECONDS
+        deadline = time.monotonic() + max_seconds
         for process in self.processes:
             process.process.join(max(0.0, deadline - time.monotonic()))
             if process.process.is_alive():
-                log.warning("worker_killed", process_id=process.pid, after_seconds=most)
+                log.warning("worker_killed", process_id=process.pid, after_seconds=max_seconds)
                 process.process.kill()
                 process.process.join()
 
     def _start(self) -> Process:
-        worker = Worker(self.config, self.sockets)
+        worker = WorkerProcess(self.config, self.sockets)
         worker.start()
         log.info("worker_started", process_id=worker.pid)
         return worker

@@ -1,1 +1,1 @@
-"""Names of people and texts of dialogs, from the bot's database."""
+"""Names of users and texts of dialogs, from the bot's database."""

@@ -1,7 +1,4 @@
-"""Reads the bot's tables: read-only, under a role that can do nothing else, timed and logged.
-
-Knows no table by name.
-"""
+"""Reads the bot's tables: with a read-only role, measured and logged."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from typing import TypeVarTuple
 from sqlalchemy import Result, Select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.metrics import Metrics
+from api.metrics import ApiMetrics
 from api.query_log import log_query
 from common.log import get_logger
 from common.postgres import Sessions
@@ -25,17 +22,17 @@ log = get_logger(__name__)
 
 
 class BotTables:
-    """The API's door to the bot's tables.
+    """Runs the API's queries of the bot's tables.
 
     Args:
-        policy: of the vault that opens what is read here.
+        policy: policy of the vault that opens the sealed columns.
         explains: log the measured plan of each query at DEBUG.
     """
 
     def __init__(
         self,
         sessions: Sessions,
-        metrics: Metrics,
+        metrics: ApiMetrics,
         *,
         policy: OpeningPolicy | None = None,
         explains: bool = False,
@@ -46,20 +43,20 @@ class BotTables:
         self._explains = explains
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncSession]:
-        """A transaction that can only read, and only what the role may see."""
+    async def read_only(self) -> AsyncIterator[AsyncSession]:
+        """A read-only transaction under the reader's role."""
         async with self._sessions() as session, session.begin():
             await session.execute(text("SET LOCAL TRANSACTION READ ONLY"))
             await session.execute(text("SET LOCAL ROLE dialytics_reader"))
             if self._policy and self._policy.accepts_unbound:
-                # Until the marker is set; then it is not looked at again.
+                # Read until the marker is set, then never again.
                 self._policy.accepts_unbound = bool(await session.scalar(text(ACCEPTS_UNBOUND)))
             yield session
 
-    async def ask(
+    async def run(
         self, session: AsyncSession, name: str, statement: Select[*Columns]
     ) -> Result[*Columns]:
-        """Run a SELECT inside `reading`; `name` is for the log and the metric."""
+        """Run a SELECT inside `read_only`; `name` is for the log and the metric."""
         if self._explains:
             await self._log_plan(session, name, statement)
         started = time.perf_counter()
@@ -72,7 +69,7 @@ class BotTables:
     async def _log_plan(
         self, session: AsyncSession, name: str, statement: Select[*Columns]
     ) -> None:
-        # Literals are keys and ids: no statement of the API holds a text or a name.
+        # Literals are keys and ids: no statement of the API contains a text or a name.
         sql = statement.compile(
             dialect=session.get_bind().dialect, compile_kwargs={"literal_binds": True}
         )

@@ -1,4 +1,4 @@
-"""The texts of a dialog, from PostgreSQL, opened for one reading. Knows no route."""
+"""Reads and decrypts the texts of a dialog."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class OpenedDialog:
 
 @dataclass(frozen=True, slots=True)
 class FailedCall:
-    """An attempt at a model that ended without an answer, and why by the provider's account."""
+    """A failed call of a model, with the provider's message."""
 
     turn_id: UUID
     user_key: int
@@ -63,26 +63,26 @@ class FailedCall:
     message: str | None
 
 
-class Texts:
-    """Reads dialogs under the reader's role and opens them with the vault."""
+class DialogTexts:
+    """Reads dialogs with the reader's role and decrypts them with the vault."""
 
     def __init__(self, tables: BotTables, vault: Vault) -> None:
         self._tables = tables
         self._vault = vault
 
-    async def of(self, dialog_id: UUID, *, after: UUID | None, limit: int) -> OpenedDialog:
-        """A page of a dialog, oldest first. Deleted messages are not shown.
+    async def page(self, dialog_id: UUID, *, after: UUID | None, limit: int) -> OpenedDialog:
+        """A page of a dialog, oldest first, without deleted messages.
 
         Raises:
             NotFoundError: no such dialog, or it was erased.
         """
-        async with self._tables.reading() as session:
-            found = await self._tables.ask(
+        async with self._tables.read_only() as session:
+            found = await self._tables.run(
                 session, "dialog", select(Dialog).where(Dialog.id == dialog_id)
             )
             dialog = found.scalar_one_or_none()
             if dialog is None:
-                raise NotFoundError("There is no such dialog. It may have been erased.")
+                raise NotFoundError("Dialog not found. It may have been erased.")
             statement = (
                 select(MessageRow, UserRow.wrapped_key, UserRow.telegram_hmac)
                 .join(UserRow, UserRow.key == MessageRow.user_key)
@@ -91,15 +91,15 @@ class Texts:
                 .limit(limit + 1)
             )
             if after is not None:
-                place = tuple_(MessageRow.created_at, MessageRow.id)
-                named = select(MessageRow.created_at, MessageRow.id).where(
+                position = tuple_(MessageRow.created_at, MessageRow.id)
+                after_message = select(MessageRow.created_at, MessageRow.id).where(
                     MessageRow.id == after, MessageRow.dialog_id == dialog_id
                 )
-                last = (await self._tables.ask(session, "dialog_page", named)).one_or_none()
+                last = (await self._tables.run(session, "dialog_page", after_message)).one_or_none()
                 if last is None:
-                    raise NotFoundError("There is no such message in this dialog.")
-                statement = statement.where(place > (last.created_at, last.id))
-            rows = (await self._tables.ask(session, "dialog_texts", statement)).all()
+                    raise NotFoundError("Message not found in this dialog.")
+                statement = statement.where(position > (last.created_at, last.id))
+            rows = (await self._tables.run(session, "dialog_texts", statement)).all()
         return OpenedDialog(
             id=dialog.id,
             chat_type=dialog.chat_type,
@@ -126,12 +126,12 @@ class Texts:
             .order_by(LlmCall.started_at.desc(), LlmCall.attempt.desc())
             .limit(limit)
         )
-        async with self._tables.reading() as session:
+        async with self._tables.read_only() as session:
             dialog = select(Dialog.id).where(Dialog.id == dialog_id)
-            found = await self._tables.ask(session, "dialog", dialog)
+            found = await self._tables.run(session, "dialog", dialog)
             if found.scalar_one_or_none() is None:
-                raise NotFoundError("There is no such dialog. It may have been erased.")
-            rows = (await self._tables.ask(session, "dialog_failures", statement)).all()
+                raise NotFoundError("Dialog not found. It may have been erased.")
+            rows = (await self._tables.run(session, "dialog_failures", statement)).all()
         return [
             FailedCall(
                 turn_id=row.turn_id,

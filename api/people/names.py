@@ -1,6 +1,6 @@
-"""People's names, read from PostgreSQL when they are shown, for the few keys shown.
+"""Reads the names of the users in an answer from PostgreSQL.
 
-Nothing is kept: an erased person is nameless in the very next answer. Knows no route.
+Names are never cached: an erased user has no name in the very next answer.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import orjson
 from sqlalchemy import String, cast, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.http.timeouts import USUAL
+from api.http.timeouts import DEFAULT_TIMEOUTS
 from api.people.bot_database import BotTables
 from bot.db.tables import UserRow
 from common import bindings
@@ -35,14 +35,14 @@ class PersonName:
 class Names:
     people: dict[int, PersonName]
     version: str
-    """Changes when any name of these keys changed, appeared or was erased."""
+    """Changes when a name of these keys changes, appears or is erased."""
 
 
-NOBODY = Names(people={}, version="")
+NO_NAMES = Names(people={}, version="")
 
 
 def with_name(row: Mapping[str, Any], names: Names) -> dict[str, Any]:
-    """A row of a table with the name of its `user_key`."""
+    """A table row with the name of its `user_key`."""
     person = names.people.get(row.get("user_key", 0))
     return {
         **row,
@@ -51,13 +51,13 @@ def with_name(row: Mapping[str, Any], names: Names) -> dict[str, Any]:
     }
 
 
-class NameBook:
-    """Opens the sealed profiles of people who are shown.
+class UserNames:
+    """Decrypts the profiles of users.
 
     Args:
-        tables: where they are.
-        vault: what opens them.
-        patience_seconds: how long an answer waits for names.
+        tables: the bot's tables.
+        vault: decrypts profiles.
+        timeout_seconds: how long an answer waits for names.
     """
 
     def __init__(
@@ -65,16 +65,16 @@ class NameBook:
         tables: BotTables,
         vault: Vault,
         *,
-        patience_seconds: float = USUAL.names_seconds,
+        timeout_seconds: float = DEFAULT_TIMEOUTS.names_seconds,
     ) -> None:
         self._tables = tables
         self._vault = vault
-        self._patience_seconds = patience_seconds
+        self._timeout_seconds = timeout_seconds
 
-    async def of(self, keys: Collection[int]) -> Names:
-        """Names by key. Absent: erased, unreadable, or the database is away."""
+    async def fetch(self, keys: Collection[int]) -> Names:
+        """Names by key. Absent: erased, unreadable, or the database is unavailable."""
         if not keys:
-            return NOBODY
+            return NO_NAMES
         statement = (
             select(
                 UserRow.key,
@@ -87,8 +87,8 @@ class NameBook:
             .order_by(UserRow.key)
         )
         try:
-            async with asyncio.timeout(self._patience_seconds), self._tables.reading() as session:
-                rows = (await self._tables.ask(session, "people_names", statement)).all()
+            async with asyncio.timeout(self._timeout_seconds), self._tables.read_only() as session:
+                rows = (await self._tables.run(session, "people_names", statement)).all()
         except (SQLAlchemyError, OSError, TimeoutError) as error:
             log.warning("names_unavailable", error=type(error).__name__)
             return Names(people={}, version="unavailable")
@@ -106,7 +106,7 @@ class NameBook:
 
 
 def person_name(profile: dict[str, object]) -> PersonName:
-    """The name in a profile as the bot seals it."""
+    """The name in a profile as the bot stores it."""
     parts = [str(profile[part]) for part in ("first_name", "last_name") if profile.get(part)]
     username = profile.get("username")
     return PersonName(name=" ".join(parts) or None, username=str(username) if username else None)

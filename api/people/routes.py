@@ -1,4 +1,4 @@
-"""The text of a dialog, for the scope that may read texts; every reading is recorded first."""
+"""Routes for the texts and failures of a dialog. Each reading is recorded first."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from starlette.responses import Response
 
 from api.accounts.dependencies import TextsReader, one_value_each, secured
 from api.accounts.scopes import Scope
-from api.accounts.store import Accounts
+from api.accounts.store import AccountRepository
 from api.http.error_schema import RATE_HEADERS, problems
 from api.http.json import to_json
-from api.people.dialog_texts import Texts
-from api.people.names import NOBODY, NameBook
+from api.people.dialog_texts import DialogTexts
+from api.people.names import NO_NAMES, UserNames
 from api.people.schemas import DialogFailures, DialogText
 
 
-def text_routes(*, texts: Texts, names: NameBook, accounts: Accounts) -> APIRouter:
+def text_routes(*, texts: DialogTexts, names: UserNames, accounts: AccountRepository) -> APIRouter:
     """The routes under /api/v1/dialogs."""
     router = APIRouter(
         prefix="/api/v1/dialogs", tags=["texts"], dependencies=[Depends(one_value_each)]
@@ -38,8 +38,8 @@ def text_routes(*, texts: Texts, names: NameBook, accounts: Accounts) -> APIRout
         after: Annotated[UUID | None, Query(description="`next_after` of the page before.")] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> Response:
-        """The texts of a dialog, oldest first. Admins see who read what in /admin/readings."""
-        dialog = await texts.of(dialog_id, after=after, limit=limit)
+        """The texts of a dialog, oldest first. Each reading is listed in /admin/readings."""
+        dialog = await texts.page(dialog_id, after=after, limit=limit)
         keys = sorted({message.user_key for message in dialog.messages})
         await accounts.record_reading(
             principal.account_id,
@@ -48,7 +48,7 @@ def text_routes(*, texts: Texts, names: NameBook, accounts: Accounts) -> APIRout
             messages=len(dialog.messages),
             request_id=request.state.request_id,
         )
-        known = await names.of(keys) if principal.may(Scope.NAMES_READ) else NOBODY
+        known = await names.fetch(keys) if principal.may(Scope.NAMES_READ) else NO_NAMES
         return Response(
             to_json(
                 {
@@ -77,7 +77,7 @@ def text_routes(*, texts: Texts, names: NameBook, accounts: Accounts) -> APIRout
         dialog_id: UUID,
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> Response:
-        """Why the provider did not answer, newest first: its sentence may quote the person."""
+        """Failed calls of models, newest first. The provider's message may quote the user."""
         failures = await texts.failures(dialog_id, limit=limit)
         await accounts.record_reading(
             principal.account_id,

@@ -1,4 +1,4 @@
-"""The shapes of answers about single people: names, the texts and failures of a dialog."""
+"""Response models: names of users, texts and failures of a dialog."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 
 class Person(BaseModel):
-    """A name as Telegram states it."""
+    """A user's name in Telegram."""
 
     name: str | None
     username: str | None
@@ -22,12 +22,12 @@ class TextMessage(BaseModel):
     turn_id: UUID
     user_key: int
     role: str = Field(description="`user` or `assistant`.")
-    text: str | None = Field(description="null: the text cannot be opened.")
+    text: str | None = Field(description="null: the text cannot be decrypted.")
     created_at: datetime
 
 
 class DialogText(BaseModel):
-    """The texts of a dialog, oldest first. This reading was recorded."""
+    """The texts of a dialog, oldest first. This reading is recorded."""
 
     dialog_id: UUID
     chat_type: str
@@ -39,7 +39,7 @@ class DialogText(BaseModel):
 
 
 class FailedCallView(BaseModel):
-    """One attempt at a model that ended without an answer."""
+    """One failed call of a model."""
 
     turn_id: UUID
     user_key: int
@@ -47,16 +47,16 @@ class FailedCallView(BaseModel):
     model: str
     started_at: datetime
     outcome: str = Field(description="The kind of failure, as in the bot's metrics.")
-    http_status: int | None = Field(description="null: no response had begun.")
+    http_status: int | None = Field(description="null: there was no response.")
     provider_code: str | None
-    generation_id: str | None = Field(description="To ask the provider about this attempt.")
+    generation_id: str | None = Field(description="The provider's id of this call.")
     message: str | None = Field(
-        description="The provider's sentence, at most 300 characters; never of a moderation."
+        description="The provider's message, at most 300 characters. null after moderation."
     )
 
 
 class DialogFailures(BaseModel):
-    """The failed attempts of a dialog, newest first. This reading was recorded."""
+    """The failed calls of a dialog, newest first. This reading is recorded."""
 
     dialog_id: UUID
     failures: list[FailedCallView]

@@ -1,4 +1,4 @@
-"""The query arguments of stats routes: period, zone, filters, format. Unknown ones are refused."""
+"""Query arguments of the stats routes: period, time zone, filters, format."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.answers.formats import Asked, Format
+from api.answers.formats import Format, RequestedFormat
 from api.errors import InvalidRequestError
 from warehouse.moments import first_moment, on_clock, zone_named
 from warehouse.periods import Bucket, Period, PeriodName, resolve
 from warehouse.reports import CohortWidth, Filters, TopUsersBy
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-# A plus sign that was not escaped arrives as a space.
+# An unescaped plus sign arrives as a space.
 _LOST_PLUS = re.compile(r"(?<=\d) (?=\d{2}:?\d{2}$)", re.ASCII)
 
-LargestId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+PositiveId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 
 class FormatQuery(BaseModel):
@@ -28,19 +28,19 @@ class FormatQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    format: Format | None = Field(default=None, description="Wins over `Accept`.")
+    format: Format | None = Field(default=None, description="Overrides `Accept`.")
     bom: bool = Field(
         default=False,
-        description="CSV begins with a byte order mark, by which Excel knows UTF-8.",
+        description="CSV begins with a byte order mark, which Excel needs for UTF-8.",
     )
 
     @property
-    def asked(self) -> Asked:
-        return Asked(self.format, has_bom=self.bom)
+    def requested_format(self) -> RequestedFormat:
+        return RequestedFormat(self.format, has_bom=self.bom)
 
 
 class PeriodQuery(FormatQuery):
-    """Which moments an answer is about."""
+    """The period of an answer."""
 
     period: PeriodName | None = Field(
         default=None,
@@ -73,11 +73,11 @@ class PeriodQuery(FormatQuery):
     )
 
     def resolved(self, *, now: datetime, default_tz: str, beginning: datetime | None) -> Period:
-        """The period; `all` begins with the data, at `beginning`.
+        """The period. `all` starts at `beginning`, with the first data.
 
         Raises:
-            InvalidRequestError: an argument is neither a day nor a moment.
-            PeriodError: the arguments do not make a period.
+            InvalidRequestError: an argument is neither a day nor a time.
+            PeriodError: the arguments contradict each other.
         """
         tz = default_tz if self.tz is None else self.tz
         zone = zone_named(tz)
@@ -99,7 +99,7 @@ class PeriodQuery(FormatQuery):
 class StatsQuery(PeriodQuery):
     """Period and filters."""
 
-    bot: LargestId | None = Field(default=None, description="Only this bot's id.")
+    bot: PositiveId | None = Field(default=None, description="Only this bot's id.")
     chat_type: str | None = Field(default=None, max_length=32)
     language: str | None = Field(default=None, max_length=35)
     model: str | None = Field(
@@ -117,14 +117,14 @@ class StatsQuery(PeriodQuery):
         )
 
     def arguments(self) -> tuple[Hashable, ...]:
-        """Everything beside period and format that changes the answer."""
+        """Everything but period and format that changes the answer."""
         own = type(self).model_fields.keys() - StatsQuery.model_fields.keys()
         return (self.filters, *(getattr(self, name) for name in sorted(own)))
 
 
 class CompareQuery(StatsQuery):
     compare: bool = Field(
-        default=False, description="Also the period before, cut at the same point of its time."
+        default=False, description="Also the previous period, up to the same point in it."
     )
 
 
@@ -154,7 +154,7 @@ def _moment(argument: str, text: str | None, zone: ZoneInfo) -> datetime | None:
         moment = datetime.fromisoformat(_LOST_PLUS.sub("+", text))
     except ValueError:
         raise InvalidRequestError(
-            f"The argument {argument} is neither a day nor a moment.",
+            f"The argument {argument} is neither a day nor a time.",
             code="invalid_period",
             details=[{"where": ["query", argument], "problem": "like 2026-03-01T09:15:00+03:00"}],
         ) from None

@@ -1,4 +1,4 @@
-"""POST /api/v1/query: metrics by dimensions under filters. Wiring only."""
+"""The route POST /api/v1/query: metrics by dimensions and filters."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from api.answers.arrow_schema import (
     TEXT,
     joined,
 )
-from api.answers.questions import Question, Report, ReportRequest
-from api.answers.responses import Desk
+from api.answers.report_query import Report, ReportQuery, ReportRequest
+from api.answers.responses import StatsResponder
 from api.stats.arguments import FormatQuery
 from api.stats.query_schema import QueryBody
-from api.stats.routes import answers
+from api.stats.routes import openapi_section
 from api.stats.schemas import QueryResult
 from warehouse.catalogue import BY_NAME
 from warehouse.clickhouse.reader import Reader
@@ -35,42 +35,42 @@ from warehouse.reports.metric_values import COSTS, PERCENTILES
 from warehouse.snapshot import Snapshot
 
 
-def query_routes(*, desk: Desk, default_tz: str) -> APIRouter:
-    """The one route for every other question."""
+def query_routes(*, responder: StatsResponder, default_tz: str) -> APIRouter:
+    """The route under /api/v1/query."""
     router = APIRouter(prefix="/api/v1", tags=["stats"], dependencies=[Depends(one_value_each)])
 
-    @router.post("/query", **answers(QueryResult, 400))
+    @router.post("/query", **openapi_section(QueryResult, 400))
     async def query(
         request: Request,
         principal: StatsReader,
         body: QueryBody,
         arguments: Annotated[FormatQuery, Query()],
     ) -> Response:
-        """Any metrics by any dimensions under filters, from the rollups; at most 1,000 rows."""
+        """Any metrics by any dimensions and filters; at most 1,000 rows."""
         written = body.model_dump(mode="json", exclude_unset=True)
 
-        def question(now: datetime, snapshot: Snapshot) -> Question:
+        def make_query(now: datetime, snapshot: Snapshot) -> ReportQuery:
             beginning = snapshot.beginning if body.date_range == "all" else None
-            asked = parse(written, now=now, default_tz=default_tz, beginning=beginning)
-            return Question(
+            parsed = parse(written, now=now, default_tz=default_tz, beginning=beginning)
+            return ReportQuery(
                 "query",
-                asked.period,
-                (orjson.dumps(asked.normalised, option=orjson.OPT_SORT_KEYS),),
-                lambda reader, snapshot: _run(reader, snapshot, asked),
+                parsed.period,
+                (orjson.dumps(parsed.normalised, option=orjson.OPT_SORT_KEYS),),
+                lambda reader, snapshot: _run(reader, snapshot, parsed),
             )
 
-        # Not as JSON: what is not checked yet may hold what no JSON can.
-        report = ReportRequest(("query", repr(written)), question, arguments.asked)
-        return await desk.serve(request, principal, report)
+        # repr, because the body may contain values that cannot be written as JSON.
+        report = ReportRequest(("query", repr(written)), make_query, arguments.requested_format)
+        return await responder.serve(request, principal, report)
 
     return router
 
 
-async def _run(reader: Reader, snapshot: Snapshot, asked: QueryRequest) -> Report:
-    found = await run(reader, asked, snapshot=snapshot)
+async def _run(reader: Reader, snapshot: Snapshot, parsed: QueryRequest) -> Report:
+    found = await run(reader, parsed, snapshot=snapshot)
     schema = joined(
-        ((name, _dimension_type(name, asked.period.bucket)) for name in asked.dimensions),
-        ((name, _metric_type(name)) for name in asked.metrics),
+        ((name, _dimension_type(name, parsed.period.bucket)) for name in parsed.dimensions),
+        ((name, _metric_type(name)) for name in parsed.metrics),
     )
     return Report(
         fields={

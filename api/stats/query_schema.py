@@ -1,4 +1,4 @@
-"""The body of POST /api/v1/query as OpenAPI shows it; the warehouse validates it strictly."""
+"""The body of POST /api/v1/query in OpenAPI. The warehouse validates it strictly."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Pagination(BaseModel):
 
 
 class QueryBody(BaseModel):
-    """Metrics by dimensions under filters, from the rollups."""
+    """Metrics by dimensions and filters."""
 
     model_config = ConfigDict(
         extra="forbid",

@@ -1,10 +1,11 @@
-"""From the warehouse's typed reports to the fields and rows of an answer. Knows no HTTP."""
+"""Runs the warehouse's reports and turns their results into JSON fields and table rows."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import fields
+from operator import attrgetter
 from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
@@ -17,7 +18,7 @@ from api.answers.arrow_schema import (
     texts,
 )
 from api.answers.formats import Row, flat
-from api.answers.questions import Ask, Report
+from api.answers.report_query import Report
 from api.stats.arguments import (
     CompareQuery,
     DialogsQuery,
@@ -35,11 +36,13 @@ from warehouse.snapshot import Snapshot
 QueryT_contra = TypeVar("QueryT_contra", bound=StatsQuery, contravariant=True)
 
 
-class About(Protocol[QueryT_contra]):
-    """Turns a period and its arguments into something to ask the warehouse."""
+class ReportFunction(Protocol[QueryT_contra]):
+    """A report about a period."""
 
-    def __call__(self, period: Period, query: QueryT_contra, /) -> Ask:
-        """The question, not yet asked."""
+    async def __call__(
+        self, reader: Reader, snapshot: Snapshot, period: Period, query: QueryT_contra, /
+    ) -> Report:
+        """Run the report."""
 
 
 DIALOG_SCHEMA = schema_of(warehouse.RecentDialog)
@@ -47,247 +50,182 @@ SPAN = texts("span")
 RECENT_DIALOGS = 10
 TOP_USERS = 10
 OTHER_SOURCES = "(other)"
-"""No name of a source: Telegram allows no brackets in one."""
+"""Not the name of a source: Telegram allows no brackets in them."""
 
 
 def _table(rows: Sequence[Any], shape: type, **fields_: Any) -> Report:
     return Report(fields=fields_, rows=[flat(row) for row in rows], schema=schema_of(shape))
 
 
+def _simple(
+    name: str,
+    fetch: Callable[..., Awaitable[Any]],
+    row_shape: type,
+    rows: Callable[[Any], Sequence[Any]],
+) -> ReportFunction[StatsQuery]:
+    """A report whose JSON is the warehouse's result and whose rows are a part of it."""
+
+    async def report(
+        reader: Reader, snapshot: Snapshot, period: Period, query: StatsQuery
+    ) -> Report:
+        found = await fetch(reader, snapshot=snapshot, period=period, filters=query.filters)
+        return _table(rows(found), row_shape, **{name: found})
+
+    return report
+
+
+models = _simple("models", warehouse.models, warehouse.ModelRow, attrgetter("models"))
+stickiness = _simple(
+    "stickiness", warehouse.stickiness, warehouse.StickinessPoint, attrgetter("points")
+)
+lifecycle = _simple(
+    "lifecycle", warehouse.lifecycle, warehouse.LifecyclePoint, attrgetter("points")
+)
+heatmap = _simple("heatmap", warehouse.heatmap, warehouse.HeatmapCell, attrgetter("cells"))
+costs = _simple("costs", warehouse.costs, warehouse.CostPoint, attrgetter("points"))
+
+
 def dialog_rows(found: Sequence[warehouse.RecentDialog]) -> list[Row]:
-    """Dialogs as tables and JSON show them."""
+    """Dialogs as in tables and JSON."""
     return [{name: getattr(dialog, name) for name in DIALOG_SCHEMA.names} for dialog in found]
 
 
-def dashboard(period: Period, query: CompareQuery) -> Ask:
-    async def ask(reader: Reader, snapshot: Snapshot) -> Report:
-        (summary, activity), page, top = await asyncio.gather(
-            warehouse.overview(
-                reader,
-                snapshot=snapshot,
-                period=period,
-                filters=query.filters,
-                compare=query.compare,
-            ),
-            warehouse.recent_dialogs(
-                reader,
-                snapshot=snapshot,
-                period=period,
-                filters=query.filters,
-                limit=RECENT_DIALOGS,
-            ),
-            warehouse.top_users(
-                reader, snapshot=snapshot, period=period, filters=query.filters, limit=TOP_USERS
-            ),
-        )
-        return Report(
-            fields={
-                "summary": summary,
-                "activity": activity,
-                "recent_dialogs": dialog_rows(page.dialogs),
-                "top_users": top,
-            },
-            rows=[flat(point) for point in activity.points],
-            schema=schema_of(warehouse.ActivityPoint),
-            user_keys=tuple({*(d.user_key for d in page.dialogs), *(u.user_key for u in top)}),
-        )
-
-    return ask
+async def dashboard(
+    reader: Reader, snapshot: Snapshot, period: Period, query: CompareQuery
+) -> Report:
+    about: dict[str, Any] = {"snapshot": snapshot, "period": period, "filters": query.filters}
+    (summary, activity), page, top = await asyncio.gather(
+        warehouse.overview(reader, compare=query.compare, **about),
+        warehouse.recent_dialogs(reader, limit=RECENT_DIALOGS, **about),
+        warehouse.top_users(reader, limit=TOP_USERS, **about),
+    )
+    return Report(
+        fields={
+            "summary": summary,
+            "activity": activity,
+            "recent_dialogs": dialog_rows(page.dialogs),
+            "top_users": top,
+        },
+        rows=[flat(point) for point in activity.points],
+        schema=schema_of(warehouse.ActivityPoint),
+        user_keys=tuple({*(d.user_key for d in page.dialogs), *(u.user_key for u in top)}),
+    )
 
 
-def summary(period: Period, query: CompareQuery) -> Ask:
-    async def ask(reader: Reader, snapshot: Snapshot) -> Report:
-        found = await warehouse.summary(
-            reader, snapshot=snapshot, period=period, filters=query.filters, compare=query.compare
-        )
-        rows: list[Row] = [{"span": "current", **flat(found.current)}]
-        if found.previous is not None:
-            rows.append({"span": "previous", **flat(found.previous)})
-        return Report(
-            fields={"summary": found},
-            rows=rows,
-            schema=joined(SPAN, schema_of(warehouse.Totals)),
-        )
-
-    return ask
+def _compared(
+    name: str, found: Any, current: Sequence[Any], previous: Sequence[Any], row_shape: type
+) -> Report:
+    """A report with rows of the period and of the one before it."""
+    rows: list[Row] = [{"span": "current", **flat(row)} for row in current]
+    rows += [{"span": "previous", **flat(row)} for row in previous]
+    return Report(fields={name: found}, rows=rows, schema=joined(SPAN, schema_of(row_shape)))
 
 
-def activity(period: Period, query: CompareQuery) -> Ask:
-    async def ask(reader: Reader, snapshot: Snapshot) -> Report:
-        found = await warehouse.activity(
-            reader, snapshot=snapshot, period=period, filters=query.filters, compare=query.compare
-        )
-        rows: list[Row] = [{"span": "current", **flat(point)} for point in found.points]
-        rows += [{"span": "previous", **flat(point)} for point in found.previous]
-        return Report(
-            fields={"activity": found},
-            rows=rows,
-            schema=joined(SPAN, schema_of(warehouse.ActivityPoint)),
-        )
-
-    return ask
+async def summary(
+    reader: Reader, snapshot: Snapshot, period: Period, query: CompareQuery
+) -> Report:
+    found = await warehouse.summary(
+        reader, snapshot=snapshot, period=period, filters=query.filters, compare=query.compare
+    )
+    previous = [] if found.previous is None else [found.previous]
+    return _compared("summary", found, [found.current], previous, warehouse.Totals)
 
 
-def dialogs(period: Period, query: DialogsQuery) -> Ask:
-    async def ask(reader: Reader, snapshot: Snapshot) -> Report:
-        page = await warehouse.recent_dialogs(
-            reader,
-            snapshot=snapshot,
-            period=period,
-            filters=query.filters,
-            cursor=query.cursor,
-            limit=query.limit,
-        )
-        rows = dialog_rows(page.dialogs)
-        return Report(
-            fields={"dialogs": rows, "next_cursor": page.next_cursor},
-            rows=rows,
-            schema=DIALOG_SCHEMA,
-            user_keys=tuple({dialog.user_key for dialog in page.dialogs}),
-        )
-
-    return ask
+async def activity(
+    reader: Reader, snapshot: Snapshot, period: Period, query: CompareQuery
+) -> Report:
+    found = await warehouse.activity(
+        reader, snapshot=snapshot, period=period, filters=query.filters, compare=query.compare
+    )
+    return _compared("activity", found, found.points, found.previous, warehouse.ActivityPoint)
 
 
-def top_users(period: Period, query: TopUsersQuery) -> Ask:
-    async def ask(reader: Reader, snapshot: Snapshot) -> Report:
-        found = await warehouse.top_users(
-            reader,
-            snapshot=snapshot,
-            period=period,
-            by=query.by,
-            filters=query.filters,
-            limit=query.limit,
-        )
-        return Report(
-            fields={"by": query.by, "top_users": found},
-            rows=[flat(user) for user in found],
-            schema=schema_of(warehouse.TopUser),
-            user_keys=tuple(user.user_key for user in found),
-        )
-
-    return ask
-
-
-def retention(period: Period, query: RetentionQuery) -> Ask:
-    async def ask(reader: Reader, snapshot: Snapshot) -> Report:
-        found = await warehouse.retention(
-            reader,
-            snapshot=snapshot,
-            period=period,
-            width=query.width,
-            steps=query.steps,
-            filters=query.filters,
-        )
-        rows = [
-            {
-                "cohort": cohort.start,
-                "users": cohort.users,
-                query.width.value: step,
-                "active": active,
-            }
-            for cohort in found.cohorts
-            for step, active in enumerate(cohort.active)
-        ]
-        return Report(
-            fields={"width": query.width, "retention": found},
-            rows=rows,
-            schema=pa.schema(
-                [
-                    ("cohort", DAY),
-                    ("users", COUNT),
-                    (query.width.value, COUNT),
-                    ("active", COUNT),
-                ]
-            ),
-        )
-
-    return ask
+async def dialogs(
+    reader: Reader, snapshot: Snapshot, period: Period, query: DialogsQuery
+) -> Report:
+    page = await warehouse.recent_dialogs(
+        reader,
+        snapshot=snapshot,
+        period=period,
+        filters=query.filters,
+        cursor=query.cursor,
+        limit=query.limit,
+    )
+    rows = dialog_rows(page.dialogs)
+    return Report(
+        fields={"dialogs": rows, "next_cursor": page.next_cursor},
+        rows=rows,
+        schema=DIALOG_SCHEMA,
+        user_keys=tuple({dialog.user_key for dialog in page.dialogs}),
+    )
 
 
-def models(period: Period, query: StatsQuery) -> Ask:
-    async def ask(reader: Reader, snapshot: Snapshot) -> Report:
-        found = await warehouse.models(
-            reader, snapshot=snapshot, period=period, filters=query.filters
-        )
-        return _table(found.models, warehouse.ModelRow, models=found)
-
-    return ask
-
-
-def stickiness(period: Period, query: StatsQuery) -> Ask:
-    async def ask(reader: Reader, snapshot: Snapshot) -> Report:
-        found = await warehouse.stickiness(
-            reader, snapshot=snapshot, period=period, filters=query.filters
-        )
-        return _table(found.points, warehouse.StickinessPoint, stickiness=found)
-
-    return ask
-
-
-def lifecycle(period: Period, query: StatsQuery) -> Ask:
-    async def ask(reader: Reader, snapshot: Snapshot) -> Report:
-        found = await warehouse.lifecycle(
-            reader, snapshot=snapshot, period=period, filters=query.filters
-        )
-        return _table(found.points, warehouse.LifecyclePoint, lifecycle=found)
-
-    return ask
+async def top_users(
+    reader: Reader, snapshot: Snapshot, period: Period, query: TopUsersQuery
+) -> Report:
+    found = await warehouse.top_users(
+        reader,
+        snapshot=snapshot,
+        period=period,
+        by=query.by,
+        filters=query.filters,
+        limit=query.limit,
+    )
+    return Report(
+        fields={"by": query.by, "top_users": found},
+        rows=[flat(user) for user in found],
+        schema=schema_of(warehouse.TopUser),
+        user_keys=tuple(user.user_key for user in found),
+    )
 
 
-def heatmap(period: Period, query: StatsQuery) -> Ask:
-    async def ask(reader: Reader, snapshot: Snapshot) -> Report:
-        found = await warehouse.heatmap(
-            reader, snapshot=snapshot, period=period, filters=query.filters
-        )
-        return _table(found.cells, warehouse.HeatmapCell, heatmap=found)
-
-    return ask
-
-
-def funnel(period: Period, query: StatsQuery) -> Ask:
-    async def ask(reader: Reader, snapshot: Snapshot) -> Report:
-        found = await warehouse.funnel(
-            reader, snapshot=snapshot, period=period, filters=query.filters
-        )
-        rows = [flat(row) for row in found.sources]
-        # Not the total: somebody may sum a column. What it has beside the sources is a row too.
-        if found.others is not None:
-            rows.append(flat(found.others) | {"source": OTHER_SOURCES})
-        return Report(fields={"funnel": found}, rows=rows, schema=schema_of(warehouse.FunnelRow))
-
-    return ask
-
-
-def costs(period: Period, query: StatsQuery) -> Ask:
-    async def ask(reader: Reader, snapshot: Snapshot) -> Report:
-        found = await warehouse.costs(
-            reader, snapshot=snapshot, period=period, filters=query.filters
-        )
-        return _table(found.points, warehouse.CostPoint, costs=found)
-
-    return ask
+async def retention(
+    reader: Reader, snapshot: Snapshot, period: Period, query: RetentionQuery
+) -> Report:
+    found = await warehouse.retention(
+        reader,
+        snapshot=snapshot,
+        period=period,
+        width=query.width,
+        steps=query.steps,
+        filters=query.filters,
+    )
+    step_name = query.width.value
+    rows = [
+        {"cohort": cohort.start, "users": cohort.users, step_name: step, "active": active}
+        for cohort in found.cohorts
+        for step, active in enumerate(cohort.active)
+    ]
+    columns = [("cohort", DAY), ("users", COUNT), (step_name, COUNT), ("active", COUNT)]
+    return Report(
+        fields={"width": query.width, "retention": found}, rows=rows, schema=pa.schema(columns)
+    )
 
 
-def dimensions(period: Period, _query: StatsQuery) -> Ask:
-    async def ask(reader: Reader, snapshot: Snapshot) -> Report:
-        found = await warehouse.dimension_values(reader, snapshot=snapshot, period=period)
-        rows = [
-            {"dimension": field.name.removesuffix("s"), "value": str(value)}
-            for field in fields(found)
-            for value in getattr(found, field.name)
-        ]
-        return Report(fields={"dimensions": found}, rows=rows, schema=texts("dimension", "value"))
-
-    return ask
+async def funnel(reader: Reader, snapshot: Snapshot, period: Period, query: StatsQuery) -> Report:
+    found = await warehouse.funnel(reader, snapshot=snapshot, period=period, filters=query.filters)
+    rows = [flat(row) for row in found.sources]
+    # The sources beyond the listed ones are a row, so that the columns sum up to the total.
+    if found.others is not None:
+        rows.append(flat(found.others) | {"source": OTHER_SOURCES})
+    return Report(fields={"funnel": found}, rows=rows, schema=schema_of(warehouse.FunnelRow))
 
 
-def quality(days: int) -> Ask:
-    async def ask(reader: Reader, snapshot: Snapshot) -> Report:
-        found = await warehouse.quality(reader, snapshot=snapshot, days=days)
-        return _table(found.days, warehouse.ReconciledDay, quality=found)
+async def dimensions(
+    reader: Reader, snapshot: Snapshot, period: Period, _query: StatsQuery
+) -> Report:
+    found = await warehouse.dimension_values(reader, snapshot=snapshot, period=period)
+    rows = [
+        {"dimension": field.name.removesuffix("s"), "value": str(value)}
+        for field in fields(found)
+        for value in getattr(found, field.name)
+    ]
+    return Report(fields={"dimensions": found}, rows=rows, schema=texts("dimension", "value"))
 
-    return ask
+
+async def quality(reader: Reader, snapshot: Snapshot, *, days: int) -> Report:
+    found = await warehouse.quality(reader, snapshot=snapshot, days=days)
+    return _table(found.days, warehouse.ReconciledDay, quality=found)
 
 
 async def freshness(reader: Reader, snapshot: Snapshot) -> Report:

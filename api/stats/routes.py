@@ -1,8 +1,8 @@
-"""GET /api/v1/stats and its parts. Wiring: validate, name the report, serve."""
+"""Routes of the reports: GET /api/v1/stats and below."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -12,13 +12,13 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.accounts.dependencies import secured, with_scope
-from api.accounts.login import Principal
+from api.accounts.authenticator import Principal
+from api.accounts.dependencies import require_scope, secured
 from api.accounts.scopes import Scope
-from api.answers.export import ExportDesk
+from api.answers.export import ExportResponder
 from api.answers.formats import MEDIA_TYPES, Format, negotiate
-from api.answers.questions import Export, Question, ReportRequest
-from api.answers.responses import Desk
+from api.answers.report_query import ReportQuery, ReportRequest
+from api.answers.responses import StatsResponder
 from api.http.error_schema import (
     ANSWER_HEADERS,
     ETAG,
@@ -40,20 +40,49 @@ from api.stats.query import parameters, validated
 from warehouse.periods import Period, PeriodName
 from warehouse.snapshot import Snapshot
 
-MOST_QUALITY_DAYS = 366
+MAX_QUALITY_DAYS = 366
 DIALOGS = (
-    "Dialogs with a turn in the period, the latest turn first. Never a text. CSV and Arrow stream"
-    " all of them, at most 50,000 (`X-Truncated` tells); with `limit` or `cursor` they are a page."
+    "Dialogs with a turn in the period, latest turn first, without texts. CSV and Arrow stream all"
+    " of them, at most 50,000 (`X-Truncated`); with `limit` or `cursor` they contain one page."
 )
-Route = Callable[[Request], Awaitable[Response]]
-Make = Callable[[Any, datetime, Snapshot], Question]
-"""The question for valid arguments, at a moment, on a snapshot."""
+QueryFactory = Callable[[Any, datetime, Snapshot], ReportQuery]
+"""Makes the query from valid arguments, a time and a snapshot."""
+
+# Path, arguments, answer, report, whether it shows users, description.
+REPORTS: tuple[tuple[str, type[StatsQuery], type, reports.ReportFunction[Any], bool, str], ...] = (
+    ("", CompareQuery, shapes.Dashboard, reports.dashboard, True,
+     "Everything the dashboard shows, from one snapshot. CSV and Arrow carry the activity."),
+    ("/summary", CompareQuery, shapes.SummaryAnswer, reports.summary, False,
+     "Totals of the period. Users are distinct over the whole period."),
+    ("/activity", CompareQuery, shapes.ActivityAnswer, reports.activity, False,
+     "One point per bucket, empty ones as zeros."),
+    ("/dialogs", DialogsQuery, shapes.DialogsAnswer, reports.dialogs, True,
+     DIALOGS),
+    ("/users/top", TopUsersQuery, shapes.TopUsersAnswer, reports.top_users, True,
+     "The users with the most messages, tokens or cost."),
+    ("/models", StatsQuery, shapes.ModelsAnswer, reports.models, False,
+     "Answers, latency, cost and errors per model."),
+    ("/retention", RetentionQuery, shapes.RetentionAnswer, reports.retention, False,
+     "Share of each cohort (by first day or week) active on exactly the n-th day or week after."),
+    ("/stickiness", StatsQuery, shapes.StickinessAnswer, reports.stickiness, False,
+     "DAU, WAU (7 days) and MAU (30 days) for each day."),
+    ("/lifecycle", StatsQuery, shapes.LifecycleAnswer, reports.lifecycle, False,
+     "New, returning, resurrected, dormant and churned users."),
+    ("/heatmap", StatsQuery, shapes.HeatmapAnswer, reports.heatmap, False,
+     "Weekday by hour in the zone, all 168 cells."),
+    ("/funnel", StatsQuery, shapes.FunnelAnswer, reports.funnel, False,
+     "Source, first turn, third turn, D1, D7, D30, and cost."),
+    ("/costs", StatsQuery, shapes.CostsAnswer, reports.costs, False,
+     "Known cost, per bucket, per active user and per answer."),
+    ("/dimensions", StatsQuery, shapes.DimensionsAnswer, reports.dimensions, False,
+     "Values to filter by that occur in the period."),
+)  # fmt: skip
 
 
-def answers(
+def openapi_section(
     model: type, *statuses: int, arguments: type[FormatQuery] | None = None
 ) -> dict[str, Any]:
-    """What OpenAPI says about a stats route. One without `arguments` is no GET: it has no ETag."""
+    """The OpenAPI section of a stats route. Routes with `arguments` are GET and have an ETag."""
     headers = RATE_HEADERS | ANSWER_HEADERS | (ETAG if arguments else {})
     unchanged = {
         304: {
@@ -81,125 +110,75 @@ def answers(
     }
 
 
-def stats_routes(*, desk: Desk, export_desk: ExportDesk, default_tz: str) -> APIRouter:
-    """The routes under /api/v1/stats."""
-    router = APIRouter(prefix="/api/v1/stats", tags=["stats"])
-    add_reports(router, Desks(desk, export_desk), default_tz=default_tz)
-    add_states(router, Desks(desk, export_desk), default_tz=default_tz)
-    return router
-
-
 @dataclass(frozen=True, slots=True)
-class Desks:
-    """Who serves answers, and who streams export_reports."""
+class Responders:
+    """Serves answers and exports."""
 
-    answers: Desk
-    exports: ExportDesk
+    answers: StatsResponder
+    exports: ExportResponder
 
     async def serve(
-        self,
-        request: Request,
-        principal: Principal,
-        report: ReportRequest,
+        self, request: Request, principal: Principal, report: ReportRequest
     ) -> Response:
-        """The answer, or the export when there is one in that format."""
-        format_ = negotiate(report.asked, request.headers.get("accept", ""))
+        """The answer, or the export if there is one in the requested format."""
+        format_ = negotiate(report.format, request.headers.get("accept", ""))
         if format_ is not Format.JSON:
-            question, snapshot = await self.answers.resolve(report)
-            if question.export is not None:
+            query, snapshot = await self.answers.resolve(report)
+            if query.export is not None:
                 return await self.exports.serve(
                     principal,
-                    question,
-                    question.export,
+                    query,
+                    query.export,
                     snapshot=snapshot,
                     format_=format_,
-                    has_bom=report.asked.has_bom,
+                    has_bom=report.format.has_bom,
                 )
         return await self.answers.serve(request, principal, report)
 
 
-def add_reports(router: APIRouter, desks: Desks, *, default_tz: str) -> None:
-    """Every report about a period."""
-    # Path, arguments, shape, report, whether it shows people, what it says.
-    table: tuple[tuple[str, type[StatsQuery], type, reports.About[Any], bool, str], ...] = (
-        ("", CompareQuery, shapes.Dashboard, reports.dashboard, True,
-         "Everything the dashboard shows, from one snapshot. CSV and Arrow carry the activity."),
-        ("/summary", CompareQuery, shapes.SummaryAnswer, reports.summary, False,
-         "Totals of the period; users are distinct over the whole of it."),
-        ("/activity", CompareQuery, shapes.ActivityAnswer, reports.activity, False,
-         "One point per bucket, empty ones as zeros."),
-        ("/dialogs", DialogsQuery, shapes.DialogsAnswer, reports.dialogs, True,
-         DIALOGS),
-        ("/users/top", TopUsersQuery, shapes.TopUsersAnswer, reports.top_users, True,
-         "Who wrote most, used most tokens or cost most."),
-        ("/models", StatsQuery, shapes.ModelsAnswer, reports.models, False,
-         "Which models answer, how fast, at what price, and what goes wrong."),
-        ("/retention", RetentionQuery, shapes.RetentionAnswer, reports.retention, False,
-         "Of those who began on a day (week), how many came on exactly the n-th after it."),
-        ("/stickiness", StatsQuery, shapes.StickinessAnswer, reports.stickiness, False,
-         "DAU, WAU (7 days) and MAU (30 days) for each day."),
-        ("/lifecycle", StatsQuery, shapes.LifecycleAnswer, reports.lifecycle, False,
-         "New, returning, resurrected, dormant and churned people."),
-        ("/heatmap", StatsQuery, shapes.HeatmapAnswer, reports.heatmap, False,
-         "Weekday by hour in the zone, all 168 cells."),
-        ("/funnel", StatsQuery, shapes.FunnelAnswer, reports.funnel, False,
-         "Source, first turn, third turn, D1, D7, D30, and what they cost."),
-        ("/costs", StatsQuery, shapes.CostsAnswer, reports.costs, False,
-         "Known cost, per bucket, per active user and per answer."),
-        ("/dimensions", StatsQuery, shapes.DimensionsAnswer, reports.dimensions, False,
-         "Values to filter by, seen in the period."),
-    )  # fmt: skip
-    for path, arguments, shape, report, shows_people, description in table:
-        make = _about_period(
-            _name(path),
-            report,
-            default_tz=default_tz,
-            shows_people=shows_people,
-            export=export_reports.dialogs if arguments is DialogsQuery else None,
-        )
-        _add(
-            router,
+def stats_routes(
+    *, responder: StatsResponder, export_responder: ExportResponder, default_tz: str
+) -> APIRouter:
+    """The routes under /api/v1/stats."""
+    router = APIRouter(prefix="/api/v1/stats", tags=["stats"])
+    responders = Responders(responder, export_responder)
+
+    def add(
+        path: str,
+        arguments: type[FormatQuery],
+        answer: type,
+        make_query: QueryFactory,
+        description: str,
+    ) -> None:
+        name = _name(path)
+
+        # Not a dependency: resolving one takes longer than a cached answer.
+        async def route(request: Request) -> Response:
+            principal = require_scope(request, Scope.STATS_READ)
+            key = (name, request.scope["query_string"])
+            report = responders.answers.find_recent(key)
+            if report is None:
+                query = validated(arguments, key[1])
+                report = ReportRequest(key, partial(make_query, query), query.requested_format)
+            return await responders.serve(request, principal, report)
+
+        router.add_api_route(
             path,
-            make,
-            desks=desks,
-            shape=shape,
-            arguments=arguments,
+            route,
+            methods=["GET"],
+            name=name,
             description=description,
+            **openapi_section(answer, arguments=arguments),
         )
 
-
-def _route(desks: Desks, name: str, arguments: type[FormatQuery], make: Make) -> Route:
-    # The principal is read here, not by a dependency: resolving one costs more than the answer.
-    async def route(request: Request) -> Response:
-        principal = with_scope(request, Scope.STATS_READ)
-        raw = request.scope["query_string"]
-        report = desks.answers.known((name, raw))
-        if report is None:
-            query = validated(arguments, raw)
-            report = ReportRequest((name, raw), partial(make, query), query.asked)
-        return await desks.serve(request, principal, report)
-
-    return route
-
-
-def _add(
-    router: APIRouter,
-    path: str,
-    make: Make,
-    *,
-    desks: Desks,
-    shape: type,
-    arguments: type[FormatQuery],
-    description: str,
-) -> None:
-    router.add_api_route(
-        path,
-        _route(desks, _name(path), arguments, make),
-        methods=["GET"],
-        name=_name(path),
-        description=description,
-        **answers(shape, arguments=arguments),
-    )
+    for path, arguments, answer, report, shows_people, description in REPORTS:
+        make_query = _about_period(
+            _name(path), report, default_tz=default_tz, shows_people=shows_people
+        )
+        add(path, arguments, answer, make_query, description)
+    for status_report in _status_reports(default_tz):
+        add(*status_report)
+    return router
 
 
 def _name(path: str) -> str:
@@ -207,25 +186,22 @@ def _name(path: str) -> str:
 
 
 def _about_period(
-    name: str,
-    report: reports.About[Any],
-    *,
-    default_tz: str,
-    shows_people: bool,
-    export: Callable[[Period, Any], Export | None] | None,
-) -> Make:
-    def make(query: StatsQuery, now: datetime, snapshot: Snapshot) -> Question:
+    name: str, report: reports.ReportFunction[Any], *, default_tz: str, shows_people: bool
+) -> QueryFactory:
+    def make_query(query: StatsQuery, now: datetime, snapshot: Snapshot) -> ReportQuery:
         period = _period(query, now, snapshot, default_tz=default_tz)
-        return Question(
+        return ReportQuery(
             name,
             period,
             query.arguments(),
-            report(period, query),
+            lambda reader, snapshot: report(reader, snapshot, period, query),
             shows_people=shows_people,
-            export=export(period, query) if export else None,
+            export=(
+                export_reports.dialogs(period, query) if isinstance(query, DialogsQuery) else None
+            ),
         )
 
-    return make
+    return make_query
 
 
 def _period(query: PeriodQuery, now: datetime, snapshot: Snapshot, *, default_tz: str) -> Period:
@@ -233,35 +209,28 @@ def _period(query: PeriodQuery, now: datetime, snapshot: Snapshot, *, default_tz
     return query.resolved(now=now, default_tz=default_tz, beginning=beginning)
 
 
-def add_states(router: APIRouter, desks: Desks, *, default_tz: str) -> None:
-    """Reports about the numbers themselves."""
+def _status_reports(
+    default_tz: str,
+) -> tuple[tuple[str, type[FormatQuery], type, QueryFactory, str], ...]:
+    """Reports about the state of the data."""
 
-    def quality(query: PeriodQuery, now: datetime, snapshot: Snapshot) -> Question:
+    def quality(query: PeriodQuery, now: datetime, snapshot: Snapshot) -> ReportQuery:
         period = _period(query, now, snapshot, default_tz=default_tz)
-        days = max(1, min(MOST_QUALITY_DAYS, (now - period.since).days + 1))
-        return Question("quality", period, (days,), reports.quality(days), is_about_now=True)
+        days = max(1, min(MAX_QUALITY_DAYS, (now - period.since).days + 1))
+        run = partial(reports.quality, days=days)
+        return ReportQuery("quality", period, (days,), run, is_about_now=True)
 
-    def freshness(*_: object) -> Question:
-        return Question("freshness", None, (), reports.freshness, is_about_now=True)
+    def freshness(*_: object) -> ReportQuery:
+        return ReportQuery("freshness", None, (), reports.freshness, is_about_now=True)
 
-    def catalogue(*_: object) -> Question:
-        return Question("catalogue", None, (), reports.catalogue)
+    def catalogue(*_: object) -> ReportQuery:
+        return ReportQuery("catalogue", None, (), reports.catalogue)
 
-    table: tuple[tuple[str, type[FormatQuery], type, Callable[..., Question], str], ...] = (
+    return (
         ("/quality", PeriodQuery, shapes.QualityAnswer, quality,
-         "Latest checks, and PostgreSQL against ClickHouse since the start of the period."),
+         "Latest checks, and PostgreSQL compared with ClickHouse since the start of the period."),
         ("/freshness", FormatQuery, shapes.FreshnessAnswer, freshness,
-         "How old the numbers are, and what holds them back."),
+         "Age of the data, and the reasons for delays."),
         ("/catalogue", FormatQuery, shapes.CatalogueAnswer, catalogue,
-         "Every metric: definition, unit, whether it may be added up, where it comes from."),
+         "All metrics: definition, unit, dimensions that they may be summed over, source."),
     )  # fmt: skip
-    for path, arguments, shape, make, description in table:
-        _add(
-            router,
-            path,
-            make,
-            desks=desks,
-            shape=shape,
-            arguments=arguments,
-            description=description,
-        )

@@ -1,6 +1,6 @@
-"""The shapes of stats answers: what every answer states, then the report itself.
+"""Response models of the stats routes.
 
-The reports are the warehouse's own dataclasses; these models are their contract in OpenAPI.
+The reports are dataclasses of the warehouse; these models describe them in OpenAPI.
 """
 
 from __future__ import annotations
@@ -35,50 +35,50 @@ from warehouse.reports import (
 
 
 class PeriodView(BaseModel):
-    """The period as it was resolved: half-open, UTC."""
+    """The resolved period: half-open, UTC."""
 
     name: PeriodName
     since: datetime
     until: datetime = Field(description="Exclusive. May lie in the future: see `is_partial`.")
-    tz: str = Field(description="IANA zone in which days and hours are cut.")
+    tz: str = Field(description="IANA zone of days and hours.")
     bucket: Bucket
 
 
 class Age(BaseModel):
-    """How old an answer is."""
+    """Age of an answer."""
 
     lag_seconds: float = Field(description="Age of the data when this answer was served.")
     data_through: datetime = Field(description="Everything received before this is counted.")
-    snapshot: str = Field(description="Equal for answers that rest on the same build.")
+    snapshot: str = Field(description="Equal for answers from the same build.")
     report_timezone: str = Field(description="The zone of daily builds, cohorts and checks.")
 
 
 class Envelope(Age):
-    """What every answer about a period states."""
+    """Fields of every answer about a period."""
 
     newest_through: datetime = Field(
-        description="As `data_through`, but for days withheld: later than it when there is one."
+        description="As `data_through`, but ignores withheld days: later if there is one."
     )
-    is_partial: bool = Field(description="Whether the period reaches beyond `data_through`.")
+    is_partial: bool = Field(description="Whether the period ends after `data_through`.")
     period: PeriodView
 
 
 class Named(Envelope):
-    """An answer that shows people."""
+    """An answer that shows users."""
 
     people: dict[str, Person] = Field(
         description="Names by `user_key`, for accounts with `names:read`. Absent: erased,"
-        " unreadable, or the database that knows them is away.",
+        " unreadable, or their database is unavailable.",
         examples=[{"42": {"name": "Ann Lee", "username": "ann"}}],
     )
 
 
 class DialogView(BaseModel):
-    """A dialog with a turn in the period, as the ledger knows it: no text."""
+    """A dialog with a turn in the period, without texts."""
 
     dialog_id: UUID
     bot_id: int
-    user_key: int = Field(description="The person of the latest turn; a group has several.")
+    user_key: int = Field(description="The user of the latest turn; a group has several.")
     users: int
     chat_type: str
     language: str | None
@@ -86,9 +86,7 @@ class DialogView(BaseModel):
     user_messages: int
     answers: int
     tokens: int
-    cost_usd: Decimal | None = Field(
-        description="null: there are turns of unknown cost, and no cost at all is known."
-    )
+    cost_usd: Decimal | None = Field(description="null: the cost of no turn is known.")
     unpriced_turns: int
     first_turn_at: datetime
     last_turn_at: datetime
@@ -163,7 +161,7 @@ class FreshnessAnswer(Age):
 
 
 class MetricView(BaseModel):
-    """One metric: what it means and what it may be added up over."""
+    """One metric: its definition and the dimensions that it may be summed over."""
 
     name: str
     title: str

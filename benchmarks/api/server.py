@@ -1,10 +1,9 @@
 """The servers that `benchmarks.api.answers` measures: the product's API, and two to compare.
 
-`ours` is the application itself. `floor` is the same application with the same middleware, in front
-of its routes a bare one that returns given bytes; asked without credentials, nothing is
-authenticated. `bare` is a FastAPI route without any middleware. `cold` is the application once
-more, whose answers nobody else asks for. They share a process and are asked in turn, so none is
-better off.
+`ours` is the application itself. `floor` is the application with an additional route that returns
+given bytes, requested without credentials. `bare` is a FastAPI route without any middleware. `cold`
+is the application again, with an empty cache. They share a process and get requests in turn, so
+conditions are equal.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from fastapi import FastAPI
 from starlette.responses import Response
 
 from api.app import ApiSettings, create_app
-from api.settings import AccountSettings, LimitSettings, ServerSettings
+from api.settings import AccountSettings, RateLimitSettings, ServerSettings
 from benchmarks.data.stores import LEAVES_NOTHING, PROJECT
 from common.log import configure_logging
 from common.settings import DatabaseSettings, DataKeySettings, ReportSettings, RuntimeSettings
@@ -53,7 +52,7 @@ def application(kind: str, given: dict[str, Any]) -> FastAPI:
     settings = ApiSettings(
         server=ServerSettings.model_validate(given),
         accounts=AccountSettings.model_validate(given),
-        limits=LimitSettings.model_validate(given),
+        limits=RateLimitSettings.model_validate(given),
         database=DatabaseSettings.model_validate(given),
         data_key=DataKeySettings.model_validate(given),
         report=ReportSettings.model_validate(given),
@@ -129,10 +128,10 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     raise TimeoutError(log.read_text(encoding="utf-8"))
 
 
-class Server(uvicorn.Server):
+class BenchmarkServer(uvicorn.BenchmarkServer):
     """One of several in a process: a signal ends them all."""
 
-    everyone: ClassVar[list[uvicorn.Server]] = []
+    everyone: ClassVar[list[uvicorn.BenchmarkServer]] = []
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         del sig, frame
@@ -154,8 +153,8 @@ async def serve(given: dict[str, Any], places: Sequence[str]) -> None:
             timeout_keep_alive=30,
             h11_max_incomplete_event_size=64 << 10,
         )
-        Server.everyone.append(Server(config))
-    await asyncio.gather(*(server.serve() for server in Server.everyone))
+        BenchmarkServer.everyone.append(BenchmarkServer(config))
+    await asyncio.gather(*(server.serve() for server in BenchmarkServer.everyone))
 
 
 def main() -> None:

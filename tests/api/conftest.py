@@ -16,15 +16,15 @@ import pytest
 
 from api.__main__ import main
 from api.app import create_app
-from api.health.routes import Lifecycle
+from api.health.routes import ProcessLifecycle
 from common.process import run
 from common.settings import DatabaseSettings
 from embedded.postgres import EmbeddedPostgres
 from tests.api.running import (
     ADMIN_TOKEN,
+    LONG_TIMEOUTS,
     NOW,
     PASSWORD,
-    PATIENT,
     Refusal,
     RunningApi,
     StartApi,
@@ -47,8 +47,8 @@ def start_api(database: DatabaseSettings) -> Iterator[StartApi]:
 
     def start(create: dict[str, Any] | None = None, **values: Any) -> RunningApi:
         settings = api_settings(database, **values)
-        options = {"patience": PATIENT, **(create or {})}
-        app = create_app(settings, lifecycle=Lifecycle(), **options)
+        options = {"patience": LONG_TIMEOUTS, **(create or {})}
+        app = create_app(settings, lifecycle=ProcessLifecycle(), **options)
         context = serving(app)
         url = context.__enter__()
         running.append(context)
@@ -151,7 +151,7 @@ def week_api(
         clickhouse_url=week_warehouse.writer_url,
         clickhouse_reader_url=week_warehouse.reader_url,
     )
-    app = create_app(settings, clock=lambda: NOW, patience=PATIENT)
+    app = create_app(settings, clock=lambda: NOW, timeouts=LONG_TIMEOUTS)
     with serving(app) as url:
         account = {"username": "ann", "password": PASSWORD, "admin_token": ADMIN_TOKEN}
         httpx.post(f"{url}/api/v1/auth/register", json=account, timeout=90).raise_for_status()

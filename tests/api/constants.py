@@ -13,4 +13,4 @@ PARTS = (
     "/lifecycle", "/heatmap", "/funnel", "/costs", "/dimensions", "/quality", "/freshness",
     "/catalogue",
 )  # fmt: skip
-"""Of STATS: every report."""
+"""The path of every report below STATS."""

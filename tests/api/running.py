@@ -24,8 +24,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.app import ApiSettings
-from api.http.timeouts import Patience
-from api.settings import AccountSettings, LimitSettings, ServerSettings
+from api.http.timeouts import Timeouts
+from api.settings import AccountSettings, RateLimitSettings, ServerSettings
 from common.http.bounded_protocol import BoundedProtocol
 from common.settings import DatabaseSettings, DataKeySettings, ReportSettings
 from tests.api.constants import ADMIN_TOKEN, DATA_KEY, PASSWORD
@@ -36,7 +36,7 @@ NOW = datetime(2026, 3, 18, 20, 43, 12, tzinfo=UTC)
 NOWHERE = "http://127.0.0.1:9/dialytics"
 """Nothing listens on the discard port."""
 
-PATIENT = Patience(
+LONG_TIMEOUTS = Timeouts(
     names_seconds=60,
     ready_seconds=60,
     health_seconds=60,
@@ -101,7 +101,7 @@ def api_settings(database: DatabaseSettings, **values: Any) -> ApiSettings:
     return ApiSettings(
         server=ServerSettings.model_validate(given),
         accounts=AccountSettings.model_validate(given),
-        limits=LimitSettings.model_validate(given),
+        limits=RateLimitSettings.model_validate(given),
         database=DatabaseSettings.model_validate(given) if "database_url" in values else database,
         data_key=DataKeySettings.model_validate(given),
         report=ReportSettings.model_validate(given),

@@ -1,4 +1,4 @@
-"""What supervisors, browsers and operators meet: health, metrics, CORS, errors, logs, the end."""
+"""Operation: health, metrics, CORS, errors, logs, shutdown."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
 from api.accounts.__main__ import execute, parse, show
-from api.accounts.store import Accounts
-from api.answers.reader import WatchedReader
+from api.accounts.store import AccountRepository
+from api.answers.reader import InstrumentedReader
 from api.health.schema_state import SchemaState
-from api.metrics import Metrics
+from api.metrics import ApiMetrics
 from common.errors import StartupError
 from common.postgres import Sessions
 from common.settings import DatabaseSettings
 from common.version import VERSION
 from tests.api.running import (
+    LONG_TIMEOUTS,
     PASSWORD,
-    PATIENT,
     Refusal,
     StartApi,
     api_settings,
@@ -189,7 +189,7 @@ async def test_ready_is_red_without_clickhouse_while_health_stays_green(
 async def test_a_clickhouse_that_hangs_is_503_long_before_a_query_may_end(
     start_week: StartApi, clickhouse_server: ClickHouseProcess
 ) -> None:
-    api = start_week(create={"patience": replace(PATIENT, ping_seconds=2)})
+    api = start_week(create={"patience": replace(LONG_TIMEOUTS, ping_seconds=2)})
     async with api.client() as client:
         await register(client)
         assert (await client.get("/api/v1/stats", auth=("ann", PASSWORD))).status_code == 200
@@ -376,8 +376,8 @@ class SlowReader:
 async def test_each_query_is_timed_and_slow_ones_are_warned_of(
     engine: AsyncEngine, seconds: float, level: str, event: str
 ) -> None:
-    metrics = Metrics(engine)
-    reader = WatchedReader(SlowReader(seconds), metrics, explains=False)
+    metrics = ApiMetrics(engine)
+    reader = InstrumentedReader(SlowReader(seconds), metrics, explains=False)
     with capture_logs() as logs:
         await reader.rows("summary", "SELECT 1", {})
     assert len(logs) == 1
@@ -390,10 +390,14 @@ async def test_each_query_is_timed_and_slow_ones_are_warned_of(
 async def test_plans_are_logged_only_when_asked_for(engine: AsyncEngine) -> None:
     slow = SlowReader(0)
     with capture_logs() as logs:
-        await WatchedReader(slow, Metrics(engine), explains=True).rows("summary", "SELECT 1", {})
+        await InstrumentedReader(slow, ApiMetrics(engine), explains=True).rows(
+            "summary", "SELECT 1", {}
+        )
     assert logs[0]["event"] == "query_plan"
     assert logs[0]["plan"] == "ReadFromMergeTree"
-    await WatchedReader(slow, Metrics(engine), explains=False).rows("activity", "SELECT 1", {})
+    await InstrumentedReader(slow, ApiMetrics(engine), explains=False).rows(
+        "activity", "SELECT 1", {}
+    )
     assert slow.explained == ["summary"]
 
 
@@ -401,7 +405,7 @@ async def test_operators_manage_accounts_from_the_command_line(
     client: httpx.AsyncClient, sessions: Sessions
 ) -> None:
     await register(client)
-    accounts = Accounts(sessions)
+    accounts = AccountRepository(sessions)
     granted = await execute(parse(["grant", "Ann", "names:read", "admin"]), accounts)
     assert granted[0].scopes == {"stats:read", "names:read", "admin"}
     token = await bearer(client)

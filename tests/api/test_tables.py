@@ -28,7 +28,7 @@ PARTS = (
     "/lifecycle", "/heatmap", "/funnel", "/costs", "/dimensions",
 )  # fmt: skip
 EMPTY = {"from": "2025-01-01", "to": "2025-02-01"}
-"""Nobody wrote in it."""
+"""A period without messages."""
 FULL = {"from": "2026-02-01", "to": "2026-03-19"}
 SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -129,7 +129,7 @@ async def test_excel_is_told_that_a_file_is_utf8(analyst: httpx.AsyncClient) -> 
 
 
 async def test_the_funnel_can_be_summed(start_stats: StartApi, replica: Replica) -> None:
-    """Of more sources than the report names, too."""
+    """Also with more sources than the report lists."""
     replica.store(
         [
             turn(NOW - timedelta(hours=1), user=number, source=f"source-{number % 60}")

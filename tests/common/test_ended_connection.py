@@ -1,4 +1,4 @@
-"""A server that announces its end on an idle connection, which is unusable from then on."""
+"""A server announces its shutdown on an idle connection, which is then not used again."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ async def behind_a_proxy(
     database: DatabaseSettings,
 ) -> AsyncIterator[tuple[Proxy, DatabaseSettings]]:
     url = urlsplit(database.asyncpg_url)
-    [directory] = parse_qs(url.query)["host"]
-    proxy = Proxy(Path(directory, ".s.PGSQL.5432"))
+    [account_cache] = parse_qs(url.query)["host"]
+    proxy = Proxy(Path(account_cache, ".s.PGSQL.5432"))
     server = await asyncio.start_server(proxy.lead, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     address = f"postgresql://{url.username}@127.0.0.1:{port}{url.path}"

@@ -1,4 +1,4 @@
-"""What the provider stated, the ledger, /usage, the API and Grafana say is one sum."""
+"""The provider, the ledger, /usage, the API and Grafana state the same sum."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pipelines.settings import PipelineSection, PipelineSettings
 from simulator.app import Simulator
 from simulator.model.behaviour import ModelFault
 from tests.api.constants import STATS
-from tests.api.running import PATIENT, api_settings, bearer, register, serving
+from tests.api.running import LONG_TIMEOUTS, api_settings, bearer, register, serving
 from tests.bot.conftest import World, running_bot
 from tests.pipelines.cycles import run_through
 from warehouse.settings import WarehouseSettings
@@ -57,7 +57,7 @@ def api(pipeline_settings: PipelineSettings) -> Iterator[str]:
         clickhouse_url=pipeline_settings.warehouse.writer_url,
         clickhouse_reader_url=pipeline_settings.warehouse.reader_url,
     )
-    with serving(create_app(settings, patience=PATIENT)) as url:
+    with serving(create_app(settings, timeouts=LONG_TIMEOUTS)) as url:
         yield url
 
 

@@ -12,7 +12,7 @@ import httpx
 from api.app import create_app
 from common.settings import DatabaseSettings
 from tests.api.constants import ADMIN_TOKEN, PARTS, PASSWORD, STATS
-from tests.api.running import PATIENT, api_settings, serving
+from tests.api.running import LONG_TIMEOUTS, api_settings, serving
 from warehouse.settings import WarehouseSettings
 
 Answers = dict[str, Any]
@@ -41,7 +41,7 @@ def every_report(
         clickhouse_url=warehouse.writer_url,
         clickhouse_reader_url=warehouse.reader_url,
     )
-    app = create_app(settings, clock=lambda: now, patience=PATIENT)
+    app = create_app(settings, clock=lambda: now, timeouts=LONG_TIMEOUTS)
     name = f"analyst_{uuid4().hex[:8]}"
     account = {"username": name, "password": PASSWORD, "admin_token": ADMIN_TOKEN}
     with serving(app) as url, httpx.Client(base_url=url, timeout=90) as client:

@@ -14,14 +14,14 @@ import httpx
 import psycopg
 
 from api.app import create_app
-from api.health.routes import Lifecycle
+from api.health.routes import ProcessLifecycle
 from benchmarks.data import stores as throw_away
 from common.sealing import Vault
 from common.settings import DatabaseSettings, ReportSettings
 from pipelines.commands.reconcile import Reconciliation, reconcile
 from pipelines.cycle import run_cycle
 from pipelines.settings import PipelineSection, PipelineSettings
-from tests.api.running import ADMIN_TOKEN, DATA_KEY, PASSWORD, PATIENT, api_settings, serving
+from tests.api.running import ADMIN_TOKEN, DATA_KEY, LONG_TIMEOUTS, PASSWORD, api_settings, serving
 from warehouse.clickhouse.client import Writer
 from warehouse.settings import WarehouseSettings
 
@@ -125,7 +125,7 @@ def running_api(
         clickhouse_reader_url=warehouse.reader_url,
         **report,
     )
-    app = create_app(settings, lifecycle=Lifecycle(), clock=clock, patience=PATIENT)
+    app = create_app(settings, lifecycle=ProcessLifecycle(), clock=clock, timeouts=LONG_TIMEOUTS)
     pipeline_settings = PipelineSettings(
         database=database,
         warehouse=warehouse,

@@ -19,7 +19,7 @@ from api.app import create_app
 from common.settings import DatabaseSettings
 from embedded.postgres import EmbeddedPostgres
 from tests.api.conftest import create_database, start_api, store_a_week
-from tests.api.running import ADMIN_TOKEN, NOW, PASSWORD, PATIENT, api_settings, serving
+from tests.api.running import ADMIN_TOKEN, LONG_TIMEOUTS, NOW, PASSWORD, api_settings, serving
 from tests.clickhouse_process import ClickHouseProcess
 from tests.conftest import migrated
 from tests.warehouse.replica import Replica, turn
@@ -33,7 +33,7 @@ TLS = ssl.create_default_context()
 
 
 class WatchedDoor(ClickHouseReader):
-    """The real reader; keeps every statement that goes through it."""
+    """The real reader; records its statements."""
 
     def __init__(self, settings: WarehouseSettings) -> None:
         super().__init__(settings)
@@ -92,7 +92,9 @@ def target(
         clickhouse_reader_url=attacked_warehouse.reader_url,
     )
     door = WatchedDoor(attacked_warehouse)
-    with serving(create_app(settings, reader=door, clock=lambda: NOW, patience=PATIENT)) as url:
+    with serving(
+        create_app(settings, reader=door, clock=lambda: NOW, timeouts=LONG_TIMEOUTS)
+    ) as url:
         account = {"username": "ann", "password": PASSWORD, "admin_token": ADMIN_TOKEN}
         httpx.post(f"{url}/api/v1/auth/register", json=account, timeout=90).raise_for_status()
         asyncio.run(grant_everything(database.libpq_url))

@@ -15,7 +15,7 @@ import httpx
 import psutil
 import pytest
 
-from api.http.middleware import LARGEST_BODY_BYTES
+from api.http.middleware import MAX_BODY_BYTES
 from common.http.bounded_protocol import MAX_HEAD_BYTES
 from common.settings import DatabaseSettings
 from embedded.postgres import EmbeddedPostgres
@@ -160,7 +160,7 @@ async def test_a_giant_body_is_refused_before_it_is_in_memory(apart: Apart, path
         except httpx.TransportError:
             pass  # closed while it was still sending
         assert apart.memory_bytes - before < 32 * MIB
-        whole = b'{"x": "' + b"a" * (LARGEST_BODY_BYTES - 100) + b'"}'
+        whole = b'{"x": "' + b"a" * (MAX_BODY_BYTES - 100) + b'"}'
         assert (await client.post(path, content=whole, headers=headers)).status_code == 422
 
 
@@ -222,7 +222,7 @@ def test_what_is_no_request_of_ours_gets_4xx_or_nothing(
     target: Target, request_bytes: bytes
 ) -> None:
     answer = raw(target.url, request_bytes)
-    # A path that nobody knows is a page of the dashboard: here it is not built.
+    # Unknown paths are pages of the dashboard, which is not built here.
     assert status(answer) in {None, 400, 401, 403, 404, 405, 426, 503}, answer[:300]
     assert b"Cookie" not in answer
     assert httpx.get(f"{target.url}/health", timeout=90).status_code == 200
@@ -300,7 +300,7 @@ async def test_behind_a_proxy_only_its_own_entry_counts(start_api: StartApi) -> 
             [("X-Forwarded-For", "9.9.9.4,2001:0db8:0001:0002:0000::4")],
         )
         seen = [(await client.get(ME, headers=claims)).status_code for claims in every]
-        # One /64 is one client, however its address is written and whatever stands before it.
+        # One /64 is one client, whatever the spelling of its address and the values before it.
         assert seen == [401, 401, 401, 429]
 
 

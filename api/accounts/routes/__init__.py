@@ -1,1 +1,1 @@
-"""Routes of registration, tokens and admins."""
+"""Routes for registration, tokens and admins."""

@@ -1,4 +1,4 @@
-"""What admins see and change: accounts, scopes, the record of texts read. Wiring only."""
+"""Admin routes: accounts, scopes, and the log of texts read."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 
+from api.accounts.account_cache import AccountCache
 from api.accounts.dependencies import Admin, one_value_each, secured
-from api.accounts.directory import Directory
 from api.accounts.routes.schemas import (
     AccountList,
     AccountView,
@@ -16,15 +16,15 @@ from api.accounts.routes.schemas import (
     ScopesChange,
 )
 from api.accounts.scopes import Scope
-from api.accounts.store import Account, Accounts
+from api.accounts.store import AccountRepository, ApiAccount
 from api.errors import RefusedError
 from api.http.error_schema import problems
 
-LARGEST_ID = 2**63 - 1
-AccountId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
+MAX_ID = 2**63 - 1
+AccountId = Annotated[int, Path(ge=1, le=MAX_ID)]
 
 
-def admin_routes(*, accounts: Accounts, directory: Directory) -> APIRouter:
+def admin_routes(*, accounts: AccountRepository, account_cache: AccountCache) -> APIRouter:
     """The routes under /api/v1/admin."""
     router = APIRouter(
         prefix="/api/v1/admin", tags=["admin"], dependencies=[Depends(one_value_each)]
@@ -39,7 +39,7 @@ def admin_routes(*, accounts: Accounts, directory: Directory) -> APIRouter:
         openapi_extra=extra,
     )
     async def list_accounts(_admin: Admin) -> AccountList:
-        """Every account, oldest first."""
+        """All accounts, oldest first."""
         return AccountList(accounts=[_view(account) for account in await accounts.every()])
 
     @router.put(
@@ -49,11 +49,13 @@ def admin_routes(*, accounts: Accounts, directory: Directory) -> APIRouter:
         openapi_extra=extra,
     )
     async def set_scopes(admin: Admin, account_id: AccountId, body: ScopesChange) -> AccountView:
-        """Replace what an account may do. Holds from its next request on."""
+        """Replace the scopes of an account. Applies from its next request on."""
         if account_id == admin.account_id and Scope.ADMIN not in body.scopes:
-            raise RefusedError("You cannot take the admin scope from yourself.", code="self_change")
+            raise RefusedError(
+                "You cannot remove the admin scope from your own account.", code="self_change"
+            )
         account = await accounts.set_scopes(account_id, {scope.value for scope in body.scopes})
-        directory.forget(account_id)
+        account_cache.forget(account_id)
         return _view(account)
 
     @router.post(
@@ -63,11 +65,11 @@ def admin_routes(*, accounts: Accounts, directory: Directory) -> APIRouter:
         openapi_extra=extra,
     )
     async def disable(admin: Admin, account_id: AccountId) -> AccountView:
-        """Close an account: passwords and tokens stop holding at once."""
+        """Disable an account. Its password and tokens become invalid at once."""
         if account_id == admin.account_id:
-            raise RefusedError("You cannot disable yourself.", code="self_change")
+            raise RefusedError("You cannot disable your own account.", code="self_change")
         account = await accounts.set_disabled(account_id, is_disabled=True)
-        directory.forget(account_id)
+        account_cache.forget(account_id)
         return _view(account)
 
     @router.post(
@@ -77,9 +79,9 @@ def admin_routes(*, accounts: Accounts, directory: Directory) -> APIRouter:
         openapi_extra=extra,
     )
     async def enable(_admin: Admin, account_id: AccountId) -> AccountView:
-        """Reopen a closed account."""
+        """Enable a disabled account."""
         account = await accounts.set_disabled(account_id, is_disabled=False)
-        directory.forget(account_id)
+        account_cache.forget(account_id)
         return _view(account)
 
     @router.get(
@@ -90,10 +92,10 @@ def admin_routes(*, accounts: Accounts, directory: Directory) -> APIRouter:
     )
     async def list_readings(
         _admin: Admin,
-        before: Annotated[int | None, Query(ge=1, le=LARGEST_ID)] = None,
+        before: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> ReadingList:
-        """Who read which texts, newest first."""
+        """Which account read which texts, newest first."""
         found = await accounts.readings(before=before, limit=limit)
         return ReadingList(
             readings=[ReadingView.model_validate(each, from_attributes=True) for each in found],
@@ -103,5 +105,5 @@ def admin_routes(*, accounts: Accounts, directory: Directory) -> APIRouter:
     return router
 
 
-def _view(account: Account) -> AccountView:
+def _view(account: ApiAccount) -> AccountView:
     return AccountView.model_validate(account, from_attributes=True)

@@ -1,4 +1,4 @@
-"""Registration and one's own account. Wiring only."""
+"""Routes for registration and for an account's own data."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.accounts.dependencies import Anyone, secured
-from api.accounts.directory import Directory
-from api.accounts.login import Login
-from api.accounts.passwords import Passwords, check_policy
+from api.accounts.account_cache import AccountCache
+from api.accounts.authenticator import Authenticator
+from api.accounts.dependencies import AnyAccount, secured
+from api.accounts.passwords import PasswordHasher, check_policy
 from api.accounts.routes.schemas import (
     AccountView,
     Identity,
     PasswordChange,
     Registration,
 )
-from api.accounts.store import Accounts
+from api.accounts.store import AccountRepository
 from api.errors import ForbiddenError, NotAuthenticatedError
 from api.http.error_schema import problems
 
@@ -28,10 +28,10 @@ PREFIX = "/api/v1/auth"
 
 def auth_routes(
     *,
-    accounts: Accounts,
-    directory: Directory,
-    login: Login,
-    passwords: Passwords,
+    accounts: AccountRepository,
+    account_cache: AccountCache,
+    authenticator: Authenticator,
+    passwords: PasswordHasher,
     registration_token: SecretStr | None,
 ) -> APIRouter:
     """The routes under /api/v1/auth."""
@@ -41,23 +41,23 @@ def auth_routes(
         "/register", status_code=201, response_model=AccountView, responses=problems(400, 403, 422)
     )
     async def register(body: Registration) -> AccountView:
-        """Make an account that may read statistics. Needs the operator's admin token."""
+        """Create an account that may read statistics. Requires the operator's admin token."""
         if registration_token is None or not hmac.compare_digest(
             body.admin_token.get_secret_value().encode("utf-8", "surrogatepass"),
             registration_token.get_secret_value().encode("utf-8", "surrogatepass"),
         ):
-            raise ForbiddenError("The admin token is wrong.", code="wrong_admin_token")
+            raise ForbiddenError("Invalid admin token.", code="wrong_admin_token")
         password = body.password.get_secret_value()
         check_policy(password, username=body.username)
         account = await accounts.create(body.username, await passwords.hash(password))
         return AccountView.model_validate(account, from_attributes=True)
 
     @router.get("/me", response_model=Identity, responses=problems(401), openapi_extra=secured())
-    async def me(request: Request, principal: Anyone) -> Identity:
-        """Who am I, and what may this request do."""
-        account = await directory.account(principal.account_id)
+    async def me(request: Request, principal: AnyAccount) -> Identity:
+        """The account of this request and its scopes."""
+        account = await account_cache.account(principal.account_id)
         if account is None:
-            raise NotAuthenticatedError("This account is gone.")
+            raise NotAuthenticatedError("This account no longer exists.")
         return Identity(
             id=account.id,
             username=account.username,
@@ -77,10 +77,10 @@ def auth_routes(
         openapi_extra=secured(),
     )
     async def change_password(
-        request: Request, principal: Anyone, body: PasswordChange
+        request: Request, principal: AnyAccount, body: PasswordChange
     ) -> Response:
-        """Change the password. Tokens and remembered credentials stop holding at once."""
-        await login.check_password(
+        """Change the password. Tokens and cached credentials become invalid at once."""
+        await authenticator.check_password(
             principal.username,
             body.current_password.get_secret_value(),
             address=request.state.address,
@@ -89,7 +89,7 @@ def auth_routes(
         new = body.new_password.get_secret_value()
         check_policy(new, username=principal.username)
         await accounts.change_password(principal.account_id, await passwords.hash(new))
-        directory.forget(principal.account_id)
+        account_cache.forget(principal.account_id)
         return Response(status_code=204)
 
     return router

@@ -1,4 +1,4 @@
-"""What goes in and out of the routes about accounts."""
+"""Request and response models of the account routes."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class AccountView(BaseModel):
 
 
 class Identity(AccountView):
-    """Who asks, and how."""
+    """The account of a request, and how it was authenticated."""
 
     method: Literal["basic", "bearer"]
     granted_scopes: list[str] = Field(description="Scopes of this request; a token may have fewer.")
@@ -85,7 +85,7 @@ class AccountList(BaseModel):
 
 
 class TokenForm(BaseModel):
-    """The OAuth2 password form. Fields of other grants are not looked at."""
+    """The OAuth2 password form. Fields of other grants are ignored."""
 
     grant_type: Literal["password"] | None = None
     username: str = Field(max_length=256)
@@ -108,7 +108,7 @@ class TokenAnswer(BaseModel):
 
 
 class ReadingView(BaseModel):
-    """Who read the texts of which dialog, and when."""
+    """One reading of a dialog's texts."""
 
     id: int
     account_id: int

@@ -1,4 +1,4 @@
-"""Bearer tokens: for a password, or for one that still holds. Wiring only."""
+"""Routes that issue bearer tokens: for a password, or for a token that is still valid."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.accounts.dependencies import Anyone
-from api.accounts.login import Login
+from api.accounts.authenticator import Authenticator
+from api.accounts.dependencies import AnyAccount
 from api.accounts.routes.registration import PREFIX
 from api.accounts.routes.schemas import TokenAnswer, TokenForm
-from api.accounts.tokens import Issued, TokenError, Tokens
+from api.accounts.tokens import IssuedToken, TokenError, Tokens
 from api.errors import NotAuthenticatedError, RefusedError
 from api.http.error_schema import problems
 
 
-def token_routes(*, login: Login, tokens: Tokens) -> APIRouter:
+def token_routes(*, authenticator: Authenticator, tokens: Tokens) -> APIRouter:
     """The routes under /api/v1/auth that answer with a token."""
     router = APIRouter(prefix=PREFIX, tags=["accounts"])
 
@@ -27,14 +27,12 @@ def token_routes(*, login: Login, tokens: Tokens) -> APIRouter:
         request: Request, response: Response, form: Annotated[TokenForm, Form()]
     ) -> TokenAnswer:
         """Exchange a password for a short-lived bearer token (OAuth2 password form)."""
-        account = await login.check_password(
+        account = await authenticator.check_password(
             form.username, form.password.get_secret_value(), address=request.state.address
         )
         asked = frozenset(form.scope.split())
         if asked - account.scopes:
-            raise RefusedError(
-                "The account lacks a scope that was asked for.", code="invalid_scope"
-            )
+            raise RefusedError("The account does not have a requested scope.", code="invalid_scope")
         granted = asked or account.scopes
         response.headers["Cache-Control"] = "no-store"
         issued = tokens.issue(
@@ -51,14 +49,14 @@ def token_routes(*, login: Login, tokens: Tokens) -> APIRouter:
         responses=problems(400, 401),
         openapi_extra={"security": [{"bearer": []}]},
     )
-    async def renew(response: Response, principal: Anyone) -> TokenAnswer:
-        """Exchange a token that still holds for a new one, until API_SESSION_HOURS after the login.
+    async def renew(response: Response, principal: AnyAccount) -> TokenAnswer:
+        """Exchange a valid token for a new one, until API_SESSION_HOURS after the login.
 
         The new token has the scopes of the old one that the account still has.
         """
         if principal.logged_in_at is None:
             raise RefusedError("Only a bearer token can be renewed.", code="not_renewable")
-        account = await login.renewable(principal)
+        account = await authenticator.get_renewable(principal)
         granted = principal.scopes & account.scopes
         try:
             issued = tokens.issue(
@@ -70,7 +68,7 @@ def token_routes(*, login: Login, tokens: Tokens) -> APIRouter:
             )
         except TokenError as error:
             raise NotAuthenticatedError(
-                "The session is over: log in again.",
+                "The session has ended. Log in again.",
                 code="session_over",
             ) from error
         response.headers["Cache-Control"] = "no-store"
@@ -79,7 +77,7 @@ def token_routes(*, login: Login, tokens: Tokens) -> APIRouter:
     return router
 
 
-def _token_answer(issued: Issued, scopes: Collection[str]) -> TokenAnswer:
+def _token_answer(issued: IssuedToken, scopes: Collection[str]) -> TokenAnswer:
     return TokenAnswer(
         access_token=issued.token,
         token_type="bearer",  # noqa: S106 # the word, not a password

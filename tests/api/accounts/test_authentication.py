@@ -1,4 +1,4 @@
-"""A1 to A7: what must hold about logins, measured over real HTTP."""
+"""Logins, over real HTTP."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api.accounts.account_cache import AccountCache
+from api.accounts.authenticator import Authenticator
 from api.accounts.credentials import CredentialCache
-from api.accounts.directory import Directory
-from api.accounts.login import Login
-from api.accounts.passwords import Passwords
-from api.accounts.store import Accounts
+from api.accounts.passwords import PasswordHasher
+from api.accounts.store import AccountRepository
 from api.accounts.throttle import LoginThrottle
 from api.accounts.tokens import TokenError, Tokens
 from api.http.rate_limit import MemoryCounters
@@ -61,7 +61,7 @@ async def seconds_of(client: httpx.AsyncClient, username: str, password: str) ->
 
 
 @pytest.mark.measures
-async def test_a1_unknown_user_and_wrong_password_answer_alike_in_body_and_time(
+async def test_unknown_user_and_wrong_password_answer_alike_in_body_and_time(
     start_api: StartApi, engine: AsyncEngine
 ) -> None:
     api = start_api(password_hash_cost=10)
@@ -82,8 +82,8 @@ async def test_a1_unknown_user_and_wrong_password_answer_alike_in_body_and_time(
         assert len(bodies) == 1
         # Interleaved in alternating order, so that a noisy neighbour disturbs both alike; new
         # words, so that no two attempts are the same one. A neighbour only ever adds time, so the
-        # quickest quarter is compared, by its median; more pairs narrow it: noise goes away with
-        # them, a real difference does not.
+        # quickest quarter is compared, by its median. More pairs reduce noise, but not a real
+        # difference.
         wrong: list[float] = []
         unknown: list[float] = []
         worked: dict[int, list[float]] = {id(wrong): [], id(unknown): []}
@@ -109,7 +109,7 @@ def quickly(times: list[float]) -> float:
 
 
 @pytest.mark.measures
-async def test_a2_fifty_parallel_bad_logins_keep_health_fast(
+async def test_fifty_parallel_bad_logins_keep_health_fast(
     database: DatabaseSettings, tmp_path: Path
 ) -> None:
     wide = {
@@ -148,7 +148,7 @@ async def health_p99(url: str, meanwhile: asyncio.Future[Any]) -> float:
     return sorted(times)[int(len(times) * 0.99) - 1]
 
 
-async def test_a3_passwords_of_any_length_and_alphabet_never_fail(
+async def test_passwords_of_any_length_and_alphabet_never_fail(
     client: httpx.AsyncClient,
 ) -> None:
     alphabets = (
@@ -169,7 +169,7 @@ async def test_a3_passwords_of_any_length_and_alphabet_never_fail(
             assert answer.status_code == (200 if made.status_code == 201 else 401)
 
 
-async def test_a3_long_passwords_differ_beyond_seventy_two_bytes(
+async def test_long_passwords_differ_beyond_seventy_two_bytes(
     client: httpx.AsyncClient,
 ) -> None:
     long = "correct horse " * 40
@@ -179,7 +179,7 @@ async def test_a3_long_passwords_differ_beyond_seventy_two_bytes(
 
 
 @pytest.mark.measures
-async def test_a4_a_verified_password_is_not_hashed_again(start_api: StartApi) -> None:
+async def test_a_verified_password_is_not_hashed_again(start_api: StartApi) -> None:
     api = start_api(password_hash_cost=12)
     async with api.client() as client:
         await register(client)
@@ -195,7 +195,7 @@ async def test_a4_a_verified_password_is_not_hashed_again(start_api: StartApi) -
         assert statistics.median(again) < first / 5
 
 
-class Held(Passwords):
+class Held(PasswordHasher):
     """Real hashes; a check begins when it is asked for and ends when it may."""
 
     def __init__(self, *, cost: int, threads: int) -> None:
@@ -210,7 +210,7 @@ class Held(Passwords):
         return await super().verify(password, stored)
 
 
-class Deaf(Directory):
+class Deaf(AccountCache):
     """Says that it listens and hears nothing: an announcement that is late for ever."""
 
     @property
@@ -219,13 +219,16 @@ class Deaf(Directory):
 
 
 def make_login(
-    accounts: Accounts, directory: Directory, passwords: Passwords, credentials: CredentialCache
-) -> Login:
+    accounts: AccountRepository,
+    account_cache: AccountCache,
+    passwords: PasswordHasher,
+    credentials: CredentialCache,
+) -> Authenticator:
     limit = parse_limit("100/minute")
-    counters = MemoryCounters(most_keys=100)
-    return Login(
+    counters = MemoryCounters(max_keys=100)
+    return Authenticator(
         accounts=accounts,
-        directory=directory,
+        account_cache=account_cache,
         passwords=passwords,
         credentials=credentials,
         throttle=LoginThrottle(counters, per_account=limit, per_address=limit, ceiling=limit),
@@ -233,15 +236,15 @@ def make_login(
     )
 
 
-async def test_a4_credentials_in_use_are_checked_anew_behind_the_answer(
+async def test_credentials_in_use_are_checked_anew_behind_the_answer(
     sessions: Sessions, database: DatabaseSettings
 ) -> None:
     now = 0.0
     credentials = CredentialCache(seconds=120, clock=lambda: now)
-    accounts = Accounts(sessions)
-    directory = Deaf(accounts, credentials, url=database.libpq_url)
+    accounts = AccountRepository(sessions)
+    account_cache = Deaf(accounts, credentials, url=database.libpq_url)
     passwords = Held(cost=4, threads=1)
-    login = make_login(accounts, directory, passwords, credentials)
+    login = make_login(accounts, account_cache, passwords, credentials)
     ann = await accounts.create("ann", await passwords.hash(PASSWORD))
 
     async def is_opened() -> bool:
@@ -285,35 +288,35 @@ async def test_a4_credentials_in_use_are_checked_anew_behind_the_answer(
     passwords.close()
 
 
-async def test_a4_nothing_is_remembered_while_changes_are_not_heard(
+async def test_nothing_is_remembered_while_changes_are_not_heard(
     sessions: Sessions, database: DatabaseSettings
 ) -> None:
     credentials = CredentialCache(seconds=120)
-    accounts = Accounts(sessions)
-    directory = Directory(accounts, credentials, url=database.libpq_url)
+    accounts = AccountRepository(sessions)
+    account_cache = AccountCache(accounts, credentials, url=database.libpq_url)
     passwords = Held(cost=4, threads=1)
-    login = make_login(accounts, directory, passwords, credentials)
+    login = make_login(accounts, account_cache, passwords, credentials)
     await accounts.create("ann", await passwords.hash(PASSWORD))
     for _ in range(2):
         await login.check_password("ann", PASSWORD, address="local")
     assert (passwords.checks, len(credentials)) == (2, 0)
-    directory.start()
+    account_cache.start()
     deadline = time.monotonic() + 60
-    while not directory.is_listening:
+    while not account_cache.is_listening:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.01)
     for _ in range(2):
         await login.check_password("ann", PASSWORD, address="local")
     assert (passwords.checks, len(credentials)) == (3, 1)
-    await directory.stop()
+    await account_cache.stop()
     assert len(credentials) == 0
     passwords.close()
 
 
 @pytest.mark.measures
-def test_a4_the_cache_is_fast_bounded_short_lived_and_keyed() -> None:
+def test_the_cache_is_fast_bounded_short_lived_and_keyed() -> None:
     now = 1000.0
-    cache = CredentialCache(seconds=300, most_entries=100, clock=lambda: now)
+    cache = CredentialCache(seconds=300, max_entries=100, clock=lambda: now)
     other = CredentialCache(seconds=300)
     entry = cache.fingerprint(b"ann:secret")
     assert b"secret" not in entry
@@ -332,12 +335,12 @@ def test_a4_the_cache_is_fast_bounded_short_lived_and_keyed() -> None:
     assert len(cache) == 99
 
 
-def test_a4_the_cache_lives_at_most_five_minutes(database: DatabaseSettings) -> None:
+def test_the_cache_lives_at_most_five_minutes(database: DatabaseSettings) -> None:
     with pytest.raises(ValueError, match="less than or equal to 300"):
         api_settings(database, credential_cache_seconds=301)
 
 
-async def test_a4_failures_are_not_remembered(start_api: StartApi) -> None:
+async def test_failures_are_not_remembered(start_api: StartApi) -> None:
     api = start_api()
     async with api.client() as client:
         assert (await client.get(ME, auth=("ann", PASSWORD))).status_code == 401
@@ -345,11 +348,11 @@ async def test_a4_failures_are_not_remembered(start_api: StartApi) -> None:
         assert (await client.get(ME, auth=("ann", PASSWORD))).status_code == 200
 
 
-async def test_a4_a_change_made_elsewhere_is_heard_at_once(
+async def test_a_change_made_elsewhere_is_heard_at_once(
     start_api: StartApi, sessions: Sessions
 ) -> None:
     api = start_api()
-    elsewhere = Accounts(sessions)
+    elsewhere = AccountRepository(sessions)
     async with api.client() as client:
         made = await register(client)
         token = await bearer(client)
@@ -372,7 +375,7 @@ async def until(client: httpx.AsyncClient, headers: dict[str, str], holds: objec
 
 
 @pytest.mark.measures
-async def test_a5_failures_are_limited_per_account_before_anything_is_hashed(
+async def test_failures_are_limited_per_account_before_anything_is_hashed(
     start_api: StartApi,
 ) -> None:
     api = start_api(login_failures_per_account="3/minute", password_hash_cost=11)
@@ -387,13 +390,13 @@ async def test_a5_failures_are_limited_per_account_before_anything_is_hashed(
         assert time.process_time() - started < hashing / 2
         assert (refused.status_code, refused.json()["code"]) == (429, "too_many_failures")
         assert 1 <= int(refused.headers["retry-after"]) <= 60
-        # Whoever is already in stays in: an attacker cannot lock an analyst out.
+        # Logged-in analysts stay logged in: an attacker cannot lock them out.
         assert (await client.get(ME, headers=token)).status_code == 200
         assert (await client.get(ME, auth=("ann", PASSWORD))).status_code == 200
         assert (await client.get(ME, auth=("bob", "wrong"))).status_code == 401
 
 
-async def test_a5_failures_are_limited_per_address_whatever_the_name(start_api: StartApi) -> None:
+async def test_failures_are_limited_per_address_whatever_the_name(start_api: StartApi) -> None:
     api = start_api(login_failures_per_address="4/minute")
     async with api.client() as client:
         answers = await asyncio.gather(
@@ -408,7 +411,7 @@ async def test_a5_failures_are_limited_per_address_whatever_the_name(start_api: 
         assert statuses == [401] * 4 + [429] * 8
 
 
-async def test_a5_strangers_who_guess_lock_nobody_out(start_api: StartApi) -> None:
+async def test_strangers_who_guess_lock_nobody_out(start_api: StartApi) -> None:
     api = start_api(
         login_failures_per_account="3/minute", login_failures_ceiling="5/hour", trusted_proxy_hops=1
     )
@@ -436,7 +439,7 @@ async def test_a5_strangers_who_guess_lock_nobody_out(start_api: StartApi) -> No
         assert await ask("192.0.2.1", NEW_PASSWORD) == 200
 
 
-async def test_a6_tokens_rotate_without_ending_a_session(start_api: StartApi) -> None:
+async def test_tokens_rotate_without_ending_a_session(start_api: StartApi) -> None:
     old = start_api(api_token_secret=SECRET)
     async with old.client() as client:
         await register(client)
@@ -454,7 +457,7 @@ async def test_a6_tokens_rotate_without_ending_a_session(start_api: StartApi) ->
         assert (await client.get(ME, headers=fresh)).status_code == 200
 
 
-async def test_a6_forged_tokens_are_refused(start_api: StartApi) -> None:
+async def test_forged_tokens_are_refused(start_api: StartApi) -> None:
     api = start_api(api_token_secret=SECRET)
     async with api.client() as client:
         await register(client)
@@ -489,7 +492,7 @@ async def test_a6_forged_tokens_are_refused(start_api: StartApi) -> None:
         ).status_code == 200
 
 
-def test_a6_a_token_ends_after_its_minutes() -> None:
+def test_a_token_ends_after_its_minutes() -> None:
     now = datetime(2026, 3, 1, tzinfo=UTC)
     tokens = Tokens(
         SECRET,
@@ -507,7 +510,7 @@ def test_a6_a_token_ends_after_its_minutes() -> None:
     assert expired.value.is_expired
 
 
-def test_a6_secrets_are_long_and_lifetimes_short(database: DatabaseSettings) -> None:
+def test_secrets_are_long_and_lifetimes_short(database: DatabaseSettings) -> None:
     for wrong in (
         {"api_token_secret": "too short"},
         {"api_token_secret_previous": "too short"},
@@ -519,7 +522,7 @@ def test_a6_secrets_are_long_and_lifetimes_short(database: DatabaseSettings) -> 
             api_settings(database, **wrong)
 
 
-async def test_a6_a_token_may_ask_for_fewer_scopes_never_for_more(
+async def test_a_token_may_ask_for_fewer_scopes_never_for_more(
     client: httpx.AsyncClient, engine: AsyncEngine
 ) -> None:
     await register(client)
@@ -535,7 +538,7 @@ async def test_a6_a_token_may_ask_for_fewer_scopes_never_for_more(
     assert (more.status_code, more.json()["code"]) == (400, "invalid_scope")
 
 
-async def test_a7_credentials_of_any_bytes_never_fail(client: httpx.AsyncClient) -> None:
+async def test_credentials_of_any_bytes_never_fail(client: httpx.AsyncClient) -> None:
     await register(client, "жанна", "пароль длинный")
     assert (
         await client.get(ME, headers=basic("жанна".encode(), "пароль длинный".encode()))

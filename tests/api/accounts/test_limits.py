@@ -1,4 +1,4 @@
-"""L1 to L6: what must hold about limits, over real HTTP."""
+"""Rate limits, over real HTTP."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from api.accounts.auth import client_network
+from api.accounts.auth_middleware import client_network
 from api.http.rate_limit import BoundedMemory, MemoryCounters
-from api.settings import LimitSettings, parse_limit
+from api.settings import RateLimitSettings, parse_limit
 from common.errors import SettingError
 from common.settings import DatabaseSettings, load
 from tests.api.constants import ME, STATS
@@ -29,7 +29,7 @@ SPOOFED = (
 )
 
 
-async def test_l1_spoofed_headers_change_nothing(start_api: StartApi) -> None:
+async def test_spoofed_headers_change_nothing(start_api: StartApi) -> None:
     api = start_api(stats_api_rate_limit="3/minute")
     async with api.client() as client:
         remaining = []
@@ -39,7 +39,7 @@ async def test_l1_spoofed_headers_change_nothing(start_api: StartApi) -> None:
         assert remaining == [2, 1, 0, 0, 0, 0, 0]
 
 
-async def test_l1_the_address_is_what_the_outermost_trusted_proxy_saw(
+async def test_the_address_is_what_the_outermost_trusted_proxy_saw(
     start_api: StartApi,
 ) -> None:
     api = start_api(stats_api_rate_limit="2/minute", trusted_proxy_hops=2)
@@ -49,7 +49,7 @@ async def test_l1_the_address_is_what_the_outermost_trusted_proxy_saw(
             return (await client.get(ME, headers={"X-Forwarded-For": forwarded})).status_code
 
         assert [await ask("198.51.100.1, 10.0.0.1") for _ in range(3)] == [401, 401, 429]
-        # Whatever the client claims stands further left.
+        # Values that the client invents are further left.
         assert await ask("9.9.9.9, 198.51.100.1, 10.0.0.1") == 429
         assert await ask("198.51.100.2, 10.0.0.1") == 401
 
@@ -67,7 +67,7 @@ async def test_l1_the_address_is_what_the_outermost_trusted_proxy_saw(
         ("::ffff:1.2.3.4", 1, "1.2.3.4"),
     ],
 )
-def test_l1_addresses(forwarded: str, hops: int, expected: str) -> None:
+def test_addresses(forwarded: str, hops: int, expected: str) -> None:
     scope = {
         "type": "http",
         "client": ("127.0.0.1", 5),
@@ -76,7 +76,7 @@ def test_l1_addresses(forwarded: str, hops: int, expected: str) -> None:
     assert client_network(scope, trusted_hops=hops) == expected
 
 
-async def test_l1_an_account_has_one_window_from_everywhere_and_both_logins(
+async def test_an_account_has_one_window_from_everywhere_and_both_logins(
     start_api: StartApi,
 ) -> None:
     api = start_api(stats_api_rate_limit="4/minute")
@@ -89,7 +89,7 @@ async def test_l1_an_account_has_one_window_from_everywhere_and_both_logins(
         assert (await client.get(ME)).status_code == 401  # the address has its own
 
 
-async def test_l1_the_dashboards_tokens_have_their_own_limit(start_api: StartApi) -> None:
+async def test_the_dashboards_tokens_have_their_own_limit(start_api: StartApi) -> None:
     api = start_api(stats_api_rate_limit="3/minute", stats_dashboard_rate_limit="50/minute")
     async with api.client() as client:
         await register(client)
@@ -100,7 +100,7 @@ async def test_l1_the_dashboards_tokens_have_their_own_limit(start_api: StartApi
 
 
 @pytest.mark.measures
-async def test_l2_a_window_moves(start_api: StartApi) -> None:
+async def test_a_window_moves(start_api: StartApi) -> None:
     api = start_api(stats_api_rate_limit="10 per 3 second")
     async with api.client() as client:
 
@@ -125,7 +125,7 @@ async def test_l2_a_window_moves(start_api: StartApi) -> None:
         assert (await client.get(ME)).status_code == 401
 
 
-async def test_l3_headers_stand_on_every_answer_and_count_down_to_zero(
+async def test_headers_stand_on_every_answer_and_count_down_to_zero(
     start_api: StartApi,
 ) -> None:
     api = start_api(stats_api_rate_limit="3/minute")
@@ -147,7 +147,7 @@ async def test_l3_headers_stand_on_every_answer_and_count_down_to_zero(
         assert all("retry-after" not in answer.headers for answer in answers[:3])
 
 
-async def test_l3_headers_stand_on_refusals_too(start_api: StartApi) -> None:
+async def test_headers_stand_on_refusals_too(start_api: StartApi) -> None:
     api = start_api(stats_api_rate_limit="100/minute")
     async with api.client() as client:
         for path, method, status in (
@@ -171,7 +171,7 @@ async def test_l3_headers_stand_on_refusals_too(start_api: StartApi) -> None:
         (RuntimeError("nobody's error"), 500, "internal_error"),
     ],
 )
-async def test_l3_headers_stand_on_what_fails_inside_too(
+async def test_headers_stand_on_what_fails_inside_too(
     start_api: StartApi, cause: Exception, status: int, code: str
 ) -> None:
     async def failing(*_arguments: Any, **_named: Any) -> Any:
@@ -189,7 +189,7 @@ async def test_l3_headers_stand_on_what_fails_inside_too(
         assert len(answer.headers.get_list("ratelimit")) == 1
 
 
-async def test_l3_headers_stand_on_questions_that_cannot_be_answered_too(
+async def test_headers_stand_on_questions_that_cannot_be_answered_too(
     start_week: StartApi,
 ) -> None:
     api = start_week(stats_api_rate_limit="100/minute")
@@ -214,14 +214,14 @@ async def test_l3_headers_stand_on_questions_that_cannot_be_answered_too(
     ],
 )
 def test_the_password_of_redis_comes_as_a_secret_of_its_own(storage: str, expected: str) -> None:
-    settings = LimitSettings.model_validate(
+    settings = RateLimitSettings.model_validate(
         {"rate_limit_storage": storage, "redis_password": "a/b@c"}
     )
     assert settings.storage_url == expected
     assert "a/b" not in repr(settings)
 
 
-def test_l4_several_workers_need_a_shared_storage(database: DatabaseSettings) -> None:
+def test_several_workers_need_a_shared_storage(database: DatabaseSettings) -> None:
     from api.app import create_app  # noqa: PLC0415 # what is tested is the composition
 
     with pytest.raises(SettingError, match="RATE_LIMIT_STORAGE"):
@@ -232,7 +232,7 @@ def test_l4_several_workers_need_a_shared_storage(database: DatabaseSettings) ->
         )
 
 
-async def test_l5_without_the_storage_reading_goes_on_and_logins_are_closed(
+async def test_without_the_storage_reading_goes_on_and_logins_are_closed(
     start_api: StartApi,
 ) -> None:
     secret = "t" * 40
@@ -256,37 +256,37 @@ async def test_l5_without_the_storage_reading_goes_on_and_logins_are_closed(
         assert "rate_limit_storage_unavailable_total 6.0" in metrics
 
 
-async def test_l6_six_times_as_many_keys_as_are_kept_stay_bounded() -> None:
-    storage = BoundedMemory(most_keys=5_000)
+async def test_six_times_as_many_keys_as_are_kept_stay_bounded() -> None:
+    storage = BoundedMemory(max_keys=5_000)
     for number in range(30_000):
         assert storage.acquire_entry(f"key-{number}", 10, 60)
     assert len(storage) == 5_000
-    counters = MemoryCounters(most_keys=1_000)
+    counters = MemoryCounters(max_keys=1_000)
     item = parse_limit("2/minute")
     for number in range(5_000):
-        assert (await counters.hit(item, f"address:{number}")).allowed
+        assert (await counters.consume(item, f"address:{number}")).allowed
     assert len(counters) == 1_000
     for _ in range(3):
-        last = await counters.hit(item, "address:4999")
+        last = await counters.consume(item, "address:4999")
     assert not last.allowed
 
 
-def test_l6_empty_windows_leave() -> None:
+def test_empty_windows_leave() -> None:
     now = 0.0
     storage = BoundedMemory(clock=lambda: now)
     assert storage.acquire_entry("key", 2, 10)
     assert storage.acquire_entry("key", 2, 10)
     assert not storage.acquire_entry("key", 2, 10)
-    storage.give_back("key")
+    storage.refund("key")
     assert storage.acquire_entry("key", 2, 10)
-    storage.give_back("nobody")
+    storage.refund("nobody")
     now = 10.0
     assert storage.get_moving_window("key", 2, 10) == (10.0, 0)
     assert len(storage) == 0
     assert storage.incr("other", 5) == 1
     assert storage.get_expiry("other") == 10.0
     assert storage.check()
-    storage.give_back("other")
+    storage.refund("other")
     assert len(storage) == 0
     storage.clear("other")
     assert storage.get("other") == 0
@@ -297,7 +297,7 @@ def test_l6_empty_windows_leave() -> None:
 def test_a_wrong_limit_names_its_setting(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
     monkeypatch.setenv("STATS_API_RATE_LIMIT", wrong or "x")
     with pytest.raises(SettingError, match=r"^STATS_API_RATE_LIMIT: "):
-        load(LimitSettings)
+        load(RateLimitSettings)
 
 
 async def test_unlimited_paths_carry_no_rate_headers(start_api: StartApi) -> None:

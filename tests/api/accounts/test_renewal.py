@@ -1,4 +1,4 @@
-"""A session that is used goes on without the password, and ends all the same."""
+"""Tokens are renewed without the password, until the session ends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.api.running import PASSWORD, StartApi, bearer, register
 RENEW = "/api/v1/auth/renew"
 
 
-class Clock:
+class TokenClock:
     def __init__(self) -> None:
         self.now = datetime.now(UTC)
 
@@ -30,12 +30,12 @@ class Clock:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> TokenClock:
+    return TokenClock()
 
 
 @pytest.fixture
-async def ann(start_api: StartApi, clock: Clock) -> AsyncIterator[httpx.AsyncClient]:
+async def ann(start_api: StartApi, clock: TokenClock) -> AsyncIterator[httpx.AsyncClient]:
     """A client whose session may last an hour."""
     api = start_api(create={"clock": clock}, api_session_hours=1)
     async with api.client() as client:
@@ -51,7 +51,7 @@ async def renewed(client: httpx.AsyncClient, headers: dict[str, str]) -> dict[st
 
 
 async def test_a_session_goes_on_by_renewals_until_its_age_ends_it(
-    ann: httpx.AsyncClient, clock: Clock
+    ann: httpx.AsyncClient, clock: TokenClock
 ) -> None:
     token = first = await bearer(ann, client_id="dashboard")
     for _ in range(4):
@@ -68,7 +68,7 @@ async def test_a_session_goes_on_by_renewals_until_its_age_ends_it(
 
 
 async def test_a_token_outlives_its_session_only_until_it_is_renewed(
-    start_api: StartApi, clock: Clock
+    start_api: StartApi, clock: TokenClock
 ) -> None:
     secret = "r" * 40
     wide = start_api(create={"clock": clock}, api_session_hours=2, api_token_secret=secret)

@@ -33,7 +33,7 @@ QUERY = {"metrics": ["turns", "active_users"], "date_range": "7d", "dimensions":
 AGES = ("x-data-through", "x-newest-through", "x-snapshot", "x-lag-seconds")
 
 
-class Clock:
+class MovableClock:
     """A clock that a test moves."""
 
     def __init__(self) -> None:
@@ -44,8 +44,8 @@ class Clock:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> MovableClock:
+    return MovableClock()
 
 
 @pytest.fixture
@@ -56,9 +56,9 @@ async def analyst(week_api: RunningApi) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 async def follower(
-    start_stats: StartApi, published: Replica, clock: Clock
+    start_stats: StartApi, published: Replica, clock: MovableClock
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """Of what the test publishes after the week."""
+    """A client of data that the test publishes after the week."""
     assert published.turns
     async with start_stats(create={"clock": clock}).client() as client:
         await register(client)
@@ -78,7 +78,7 @@ async def asked_until_published(
 
 
 async def test_a_day_that_no_publication_changed_matches_again_with_its_age_now(
-    follower: httpx.AsyncClient, published: Replica, clock: Clock
+    follower: httpx.AsyncClient, published: Replica, clock: MovableClock
 ) -> None:
     day = {"from": "2026-02-17", "to": "2026-02-18", "tz": "Europe/Berlin"}
     first = await follower.get(STATS, params=day)
@@ -138,7 +138,7 @@ async def test_every_part_has_a_tag_that_matches(analyst: httpx.AsyncClient) -> 
                 STATS + part, params=asked, headers={"If-None-Match": first.headers["etag"]}
             )
             assert (again.status_code, again.content) == (304, b""), (part, format_)
-            # What is about no period has one age.
+            # Reports without a period have one age.
             assert set(AGES) - set(again.headers) <= {"x-newest-through"}, part
 
 

@@ -17,14 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
-from api.accounts.login import Principal
-from api.answers.export import MOST_EXPORTS, ExportDesk
+from api.accounts.authenticator import Principal
+from api.answers.export import MAX_EXPORTS, ExportResponder
 from api.answers.formats import Format
-from api.answers.questions import Question
-from api.errors import UnavailableError
-from api.metrics import Metrics
+from api.answers.report_query import ReportQuery
+from api.errors import ServiceUnavailableError
+from api.metrics import ApiMetrics
 from api.people.bot_database import BotTables
-from api.people.names import NameBook
+from api.people.names import UserNames
 from api.stats import export_reports as exports
 from api.stats.arguments import DialogsQuery
 from api.stats.reports import DIALOG_SCHEMA
@@ -182,10 +182,10 @@ async def test_few_exports_run_at_once_and_leave_when_the_client_does(
     many: Replica, reader: Counting, sessions: Sessions, engine: AsyncEngine
 ) -> None:
     assert many.turns
-    metrics = Metrics(engine)
-    desk = ExportDesk(
+    metrics = ApiMetrics(engine)
+    responder = ExportResponder(
         reader=reader,
-        names=NameBook(BotTables(sessions, metrics), VAULT, patience_seconds=60),
+        names=UserNames(BotTables(sessions, metrics), VAULT, timeout_seconds=60),
         metrics=metrics,
     )
     principal = Principal(1, "ann", frozenset({"stats:read"}), "basic")
@@ -195,12 +195,12 @@ async def test_few_exports_run_at_once_and_leave_when_the_client_does(
 
     async def start() -> Any:
         assert question.export is not None
-        return await desk.serve(
+        return await responder.serve(
             principal, question, question.export, snapshot=snapshot, format_=Format.CSV
         )
 
-    started = [await start() for _ in range(MOST_EXPORTS)]
-    with pytest.raises(UnavailableError, match="Too many exports"):
+    started = [await start() for _ in range(MAX_EXPORTS)]
+    with pytest.raises(ServiceUnavailableError, match="Too many exports"):
         await start()
 
     async def gone(message: Message) -> None:
@@ -214,12 +214,12 @@ async def test_few_exports_run_at_once_and_leave_when_the_client_does(
     assert await start()
 
 
-def dialogs_question(period: Period) -> Question:
+def dialogs_question(period: Period) -> ReportQuery:
     query = DialogsQuery()
-    return Question(
+    return ReportQuery(
         "dialogs",
         period,
         (),
-        dialogs_report(period, query),
+        lambda reader, on: dialogs_report(reader, on, period, query),
         export=exports.dialogs(period, query),
     )

@@ -1,4 +1,4 @@
-"""What an operator sees of the questions: in the log, when slow, when the pool runs out."""
+"""Queries in the log: all of them, slow ones, and a full pool."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
-from api.http.timeouts import USUAL
+from api.http.timeouts import DEFAULT_TIMEOUTS
 from common.settings import DatabaseSettings
 from tests.api.constants import STATS
 from tests.api.running import NOW, PASSWORD, RunningApi, StartApi, bearer, register
@@ -47,7 +47,7 @@ async def test_each_query_is_logged_with_its_name_period_rows_and_request(
             answer = await client.get(STATS, params={"period": "month"})
     request = answer.headers["x-request-id"]
     queries = [entry for entry in logs if entry["event"] in {"query", "slow_query"}]
-    # What prepares the next snapshot asks for no request.
+    # Queries that prepare the next snapshot belong to no request.
     asked = [entry for entry in queries if "request_id" in entry]
     prepared = {entry["query_name"] for entry in queries if "request_id" not in entry}
     assert prepared <= {"head", "news", "builds"}
@@ -86,7 +86,7 @@ async def test_ready_waits_two_seconds_and_no_longer(
     api = start_week(
         create={
             "reader": Delayed(week_warehouse, {"freshness": 60}),
-            "patience": USUAL,
+            "patience": DEFAULT_TIMEOUTS,
         }
     )
     async with api.client() as client:

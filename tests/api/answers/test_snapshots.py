@@ -13,10 +13,10 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from api.answers.formats import Asked
+from api.answers.formats import RequestedFormat
 from api.answers.prepared import PreparedAnswers
-from api.answers.questions import Question, ReportRequest
 from api.answers.recent import MAX_KEY_LENGTH, MAX_REQUESTS, REMEMBERED_SECONDS, RecentRequests
+from api.answers.report_query import ReportQuery, ReportRequest
 from api.answers.snapshots import AHEAD_SECONDS, Snapshots
 from api.stats import reports
 from api.stats.arguments import CompareQuery, StatsQuery
@@ -34,7 +34,7 @@ TRIES = 3_000
 LOOKUPS = {"news", "head", "builds"}
 
 
-class Watched:
+class RecordingReader:
     """A reader that notes what it is asked for, can be cut off, and can be made to wait."""
 
     def __init__(self, reader: ClickHouseReader) -> None:
@@ -44,11 +44,11 @@ class Watched:
         self.fails_with: Exception | None = None
         self.open = asyncio.Event()
         self.open.set()
-        self._bell = asyncio.Event()
+        self._event = asyncio.Event()
 
     async def rows(self, name: str, sql: str, parameters: Any) -> list[dict[str, Any]]:
         self.asked.append(name)
-        self._bell.set()
+        self._event.set()
         if name in LOOKUPS:
             return await self._reader.rows(name, sql, parameters)
         self.at_once += 1
@@ -67,8 +67,8 @@ class Watched:
     async def until(self, happened: Callable[[], bool]) -> None:
         async with asyncio.timeout(30):
             while not happened():
-                self._bell.clear()
-                await self._bell.wait()
+                self._event.clear()
+                await self._event.wait()
 
     async def asks_nothing(self) -> bool:
         before = len(self.asked)
@@ -81,11 +81,11 @@ class Watched:
         return [name for name in self.asked if name not in LOOKUPS]
 
 
-class Worker:
+class ReadPath:
     """The read path of one worker."""
 
     def __init__(
-        self, watched: Watched, *, warm_seconds: float, clock: Callable[[], float]
+        self, watched: RecordingReader, *, warm_seconds: float, clock: Callable[[], float]
     ) -> None:
         self.watched = watched
         self.answers = PreparedAnswers(
@@ -96,13 +96,13 @@ class Worker:
         )
 
     async def ask(self, request: ReportRequest) -> tuple[Snapshot, dict[str, Any], bool]:
-        """As the desk does: the snapshot, the fields of the answer, and whether it was kept."""
+        """Like the responder: the snapshot, the fields of the answer, and whether it was cached."""
         snapshot = await self.snapshots.published()
         question = request.resolve(NOW, snapshot)
         prepared, was_kept = await self.answers.get(question, snapshot)
         self.answers.recent.remember(request)
-        stated = prepared.stated_at(snapshot, question.period)
-        assert stated.snapshot.id == snapshot.id
+        age = prepared.age_at(snapshot, question.period)
+        assert age.snapshot.id == snapshot.id
         return snapshot, prepared.report.fields, was_kept
 
     async def turns(self) -> tuple[int, bool]:
@@ -120,11 +120,13 @@ class Worker:
 
 
 def request_of(name: str, report: Any, query: StatsQuery) -> ReportRequest:
-    def question(now: datetime, snapshot: Snapshot) -> Question:
+    def question(now: datetime, snapshot: Snapshot) -> ReportQuery:
         period = query.resolved(now=now, default_tz="UTC", beginning=snapshot.beginning)
-        return Question(name, period, query.arguments(), report(period, query))
+        return ReportQuery(
+            name, period, query.arguments(), lambda reader, on: report(reader, on, period, query)
+        )
 
-    return ReportRequest((name, repr(query)), question, Asked())
+    return ReportRequest((name, repr(query)), question, RequestedFormat())
 
 
 DASHBOARD = request_of("dashboard", reports.dashboard, CompareQuery(tz="Asia/Kathmandu"))
@@ -132,20 +134,20 @@ SUMMARY = request_of("summary", reports.summary, CompareQuery(model="small"))
 
 
 @pytest.fixture
-async def watched(warehouse_settings: WarehouseSettings) -> AsyncIterator[Watched]:
+async def watched(warehouse_settings: WarehouseSettings) -> AsyncIterator[RecordingReader]:
     reader = ClickHouseReader(warehouse_settings)
-    yield Watched(reader)
+    yield RecordingReader(reader)
     await reader.close()
 
 
 @asynccontextmanager
 async def working(
-    watched: Watched,
+    watched: RecordingReader,
     *,
     warm_seconds: float = 30,
     clock: Callable[[], float] = time.monotonic,
-) -> AsyncIterator[Worker]:
-    worker = Worker(watched, warm_seconds=warm_seconds, clock=clock)
+) -> AsyncIterator[ReadPath]:
+    worker = ReadPath(watched, warm_seconds=warm_seconds, clock=clock)
     task = asyncio.create_task(worker.snapshots.look_ahead())
     try:
         yield worker
@@ -161,7 +163,7 @@ def publish_one_more(replica: Replica) -> None:
 
 
 async def test_until_a_snapshot_is_warm_answers_come_whole_from_the_one_before(
-    replica: Replica, watched: Watched
+    replica: Replica, watched: RecordingReader
 ):
     publish_one_more(replica)
     async with working(watched) as worker:
@@ -191,7 +193,7 @@ async def test_until_a_snapshot_is_warm_answers_come_whole_from_the_one_before(
     [None, WarehouseUnavailableError("away"), QueryTooExpensiveError("a"), ValueError("a bug")],
 )
 async def test_a_slow_or_failing_statement_does_not_hold_a_snapshot_up(
-    replica: Replica, watched: Watched, fails_with: Exception | None
+    replica: Replica, watched: RecordingReader, fails_with: Exception | None
 ):
     publish_one_more(replica)
     async with working(watched, warm_seconds=0.2) as worker:
@@ -204,7 +206,7 @@ async def test_a_slow_or_failing_statement_does_not_hold_a_snapshot_up(
                 old = (await worker.snapshots.current()).publication
                 publish_one_more(replica)
                 await worker.until_served(lambda new, old=old: new.publication > old)
-        # What nobody waits for any more was cancelled.
+        # Queries without a waiting request were cancelled.
         assert watched.at_once == 0
         cold = [line for line in logs if line["event"] == "snapshot_served_cold"]
         assert len(cold) == (0 if isinstance(fails_with, QueryTooExpensiveError) else 1)
@@ -214,7 +216,7 @@ async def test_a_slow_or_failing_statement_does_not_hold_a_snapshot_up(
 
 
 async def test_a_heartbeat_prepares_nothing_and_answers_keep_their_figures(
-    replica: Replica, watched: Watched, warehouse_settings: WarehouseSettings
+    replica: Replica, watched: RecordingReader, warehouse_settings: WarehouseSettings
 ):
     publish_one_more(replica)
     async with working(watched) as worker:
@@ -242,7 +244,7 @@ async def test_a_heartbeat_prepares_nothing_and_answers_keep_their_figures(
 
 
 async def test_publications_follow_faster_than_they_are_prepared(
-    replica: Replica, watched: Watched
+    replica: Replica, watched: RecordingReader
 ):
     publish_one_more(replica)
     async with working(watched, warm_seconds=0.3) as worker:
@@ -257,7 +259,9 @@ async def test_publications_follow_faster_than_they_are_prepared(
         assert (await worker.turns())[0] == len(replica.turns)
 
 
-async def test_nobody_asks_for_long_and_nothing_is_prepared(replica: Replica, watched: Watched):
+async def test_nobody_asks_for_long_and_nothing_is_prepared(
+    replica: Replica, watched: RecordingReader
+):
     publish_one_more(replica)
     passed = 0.0
     async with working(watched, clock=lambda: time.monotonic() + passed) as worker:
@@ -280,7 +284,7 @@ async def test_nobody_asks_for_long_and_nothing_is_prepared(replica: Replica, wa
 
 
 async def test_what_cannot_be_looked_up_is_not_asked_for_until_somebody_does(
-    replica: Replica, watched: Watched, monkeypatch: pytest.MonkeyPatch
+    replica: Replica, watched: RecordingReader, monkeypatch: pytest.MonkeyPatch
 ):
     publish_one_more(replica)
     async with working(watched) as worker:
@@ -308,7 +312,7 @@ def test_the_requests_of_the_last_minute_are_bounded_and_the_newest_come_first()
     recent = RecentRequests(clock=lambda: now)
 
     def request(key: object) -> ReportRequest:
-        return ReportRequest((key,), DASHBOARD.make, Asked())
+        return ReportRequest((key,), DASHBOARD.make_query, RequestedFormat())
 
     for number in range(MAX_REQUESTS + 1):
         recent.remember(request(number))

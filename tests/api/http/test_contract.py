@@ -34,7 +34,7 @@ CHECKS = [
     response_schema_conformance,
     response_headers_conformance,
 ]
-# What would end the account that asks.
+# Routes that would disable or change the account of the test.
 LEFT_OUT = ("/api/v1/auth/password", "/disable", "/scopes")
 
 
@@ -72,7 +72,7 @@ def operations() -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def token(week_api: RunningApi) -> str:
-    """Of an account that may do everything: refusals alone would prove little."""
+    """A token with all scopes: with fewer, most responses would be refusals."""
     asyncio.run(grant_everything(week_api.settings.database.libpq_url))
     answer = httpx.post(
         f"{week_api.url}/api/v1/auth/token",

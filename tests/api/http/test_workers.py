@@ -42,7 +42,7 @@ def shared(tmp_path: Path) -> Iterator[RedisProcess]:
         yield server
 
 
-async def test_l4_two_processes_share_one_limit(start_api: StartApi, shared: RedisProcess) -> None:
+async def test_two_processes_share_one_limit(start_api: StartApi, shared: RedisProcess) -> None:
     first, second = (
         start_api(
             stats_api_rate_limit="6/minute",
@@ -64,7 +64,7 @@ async def test_l4_two_processes_share_one_limit(start_api: StartApi, shared: Red
             assert 1 <= int(refused.headers["retry-after"]) <= 60
 
 
-async def test_l4_two_processes_share_the_limit_of_failed_logins(
+async def test_two_processes_share_the_limit_of_failed_logins(
     start_api: StartApi, shared: RedisProcess
 ) -> None:
     apis = [
@@ -89,7 +89,7 @@ async def test_l4_two_processes_share_the_limit_of_failed_logins(
 
 
 @pytest.mark.parametrize("is_shared", [False, True])
-async def test_a5_a_login_that_succeeds_costs_no_failure(
+async def test_a_login_that_succeeds_costs_no_failure(
     start_api: StartApi, shared: RedisProcess, *, is_shared: bool
 ) -> None:
     api = start_api(
@@ -103,7 +103,7 @@ async def test_a5_a_login_that_succeeds_costs_no_failure(
             assert (await client.get(ME, auth=("ann", PASSWORD))).status_code == 200
 
 
-async def test_l5_redis_that_goes_and_comes_back(start_api: StartApi, shared: RedisProcess) -> None:
+async def test_redis_that_goes_and_comes_back(start_api: StartApi, shared: RedisProcess) -> None:
     api = start_api(
         stats_api_rate_limit="5/minute", rate_limit_storage=shared.url, api_token_secret=SECRET
     )

@@ -96,6 +96,6 @@ async def add_failed_call(
 
 
 async def erase(sessions: Sessions, user_key: int) -> None:
-    """What /forget does to the row."""
+    """Deletes the row, as /forget does."""
     async with transaction(sessions) as session:
         await session.delete(await session.get_one(UserRow, user_key))

@@ -12,10 +12,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
-from api.metrics import Metrics
+from api.metrics import ApiMetrics
 from api.people.bot_database import BotTables
 from api.people.dialog_texts import Texts
-from api.people.names import NameBook
+from api.people.names import UserNames
 from common.postgres import Sessions, create_engine, transaction
 from common.sealing import OpeningPolicy, Vault
 from common.settings import DatabaseSettings
@@ -92,16 +92,16 @@ async def test_an_erased_person_is_nameless_in_the_next_answer_and_totals_stay(
 async def test_names_that_cannot_be_had_leave_the_keys(
     sessions: Sessions, engine: AsyncEngine
 ) -> None:
-    metrics = Metrics(engine)
-    other_key = NameBook(
-        BotTables(sessions, metrics), Vault("another data key"), patience_seconds=60
+    metrics = ApiMetrics(engine)
+    other_key = UserNames(
+        BotTables(sessions, metrics), Vault("another data key"), timeout_seconds=60
     )
     assert (await other_key.of([1, 2])).people == {}
     gone = create_engine(
         DatabaseSettings.model_validate({"database_url": "postgresql://127.0.0.1:9/x"}),
         application_name="tests",
     )
-    away = NameBook(BotTables(Sessions(gone), metrics), VAULT, patience_seconds=60)
+    away = UserNames(BotTables(Sessions(gone), metrics), VAULT, timeout_seconds=60)
     names = await away.of([1, 2])
     assert (names.people, names.version) == ({}, "unavailable")
     await gone.dispose()
@@ -211,7 +211,7 @@ async def test_the_providers_sentences_are_shown_and_the_reading_is_recorded(
 async def test_the_readers_role_can_only_read_what_it_needs(
     sessions: Sessions, engine: AsyncEngine
 ) -> None:
-    tables = BotTables(sessions, Metrics(engine))
+    tables = BotTables(sessions, ApiMetrics(engine))
     async with tables.reading() as session:
         assert await session.scalar(text("SELECT count(*) FROM users")) == 3
     for statement in (
@@ -224,7 +224,7 @@ async def test_the_readers_role_can_only_read_what_it_needs(
 
 
 async def test_the_role_ends_with_the_transaction(sessions: Sessions, engine: AsyncEngine) -> None:
-    async with BotTables(sessions, Metrics(engine)).reading() as session:
+    async with BotTables(sessions, ApiMetrics(engine)).reading() as session:
         connection = await session.connection()
         assert await connection.scalar(text("SELECT current_user")) == "dialytics_reader"
     async with sessions() as session:
@@ -269,10 +269,10 @@ async def test_an_admin_cannot_lock_the_door_from_inside(
 async def test_plans_of_postgresql_are_measured_only_when_asked_for(
     sessions: Sessions, engine: AsyncEngine
 ) -> None:
-    metrics = Metrics(engine)
+    metrics = ApiMetrics(engine)
     with capture_logs() as logs:
-        explained = NameBook(
-            BotTables(sessions, metrics, explains=True), VAULT, patience_seconds=60
+        explained = UserNames(
+            BotTables(sessions, metrics, explains=True), VAULT, timeout_seconds=60
         )
         assert (await explained.of([1, 2])).people[1].name == "Ann"
         await Texts(BotTables(sessions, metrics, explains=True), VAULT).of(
@@ -282,7 +282,7 @@ async def test_plans_of_postgresql_are_measured_only_when_asked_for(
     assert set(plans) == {"people_names", "dialog", "dialog_texts"}
     assert all("actual time" in plan for plan in plans.values())
     with capture_logs() as logs:
-        await NameBook(BotTables(sessions, metrics), VAULT, patience_seconds=60).of([1])
+        await UserNames(BotTables(sessions, metrics), VAULT, timeout_seconds=60).of([1])
     assert [entry["query_name"] for entry in logs] == ["people_names"]
     assert "query_plan" not in {entry["event"] for entry in logs}
 
@@ -317,7 +317,7 @@ async def test_old_values_are_shown_until_the_marker_is_set(
     dialog = await add_dialog(sessions, user_key=key, texts=["private"])
     await make_old(sessions, VAULT)
     vault = Vault(DATA_KEY, policy=OpeningPolicy(accepts_unbound=True))
-    texts = Texts(BotTables(sessions, Metrics(engine), policy=vault.policy), vault)
+    texts = Texts(BotTables(sessions, ApiMetrics(engine), policy=vault.policy), vault)
 
     async def shown() -> list[str | None]:
         return [one.text for one in (await texts.of(dialog, after=None, limit=9)).messages]

@@ -1,6 +1,6 @@
 """A running dashboard with people, dialogs and costs: real databases, real API, built pages.
 
-Serves the browser's tests and `make web-shots`. Knows nothing about the browser.
+Used by the browser tests and `make web-shots`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from alembic import command
 
 from api.answers.responses import now_utc
 from api.app import ApiSettings, create_app
-from api.health.routes import Lifecycle
+from api.health.routes import ProcessLifecycle
 from common.sealing import Vault
 from common.settings import DatabaseSettings, ReportSettings
 from embedded.postgres import EmbeddedPostgres
@@ -31,7 +31,7 @@ from pipelines.cycle import run_cycle
 from pipelines.settings import PipelineSection, PipelineSettings
 from simulator.demo.history import load_history
 from simulator.demo.traffic import GeneratedDialogs
-from tests.api.running import ADMIN_TOKEN, DATA_KEY, PASSWORD, PATIENT, api_settings, serving
+from tests.api.running import ADMIN_TOKEN, DATA_KEY, LONG_TIMEOUTS, PASSWORD, api_settings, serving
 from tests.clickhouse_process import ClickHouseProcess
 from tests.conftest import alembic_config, migrated
 
@@ -44,7 +44,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """What a test needs to know about the running dashboard."""
+    """The running dashboard."""
 
     url: str
     pipeline_settings: PipelineSettings
@@ -53,7 +53,9 @@ class World:
     @contextmanager
     def another_api(self, clock: Callable[[], datetime] = now_utc) -> Iterator[str]:
         """A second API on the same databases, for tests that stop it or move its clock."""
-        app = create_app(self.settings, lifecycle=Lifecycle(), clock=clock, patience=PATIENT)
+        app = create_app(
+            self.settings, lifecycle=ProcessLifecycle(), clock=clock, timeouts=LONG_TIMEOUTS
+        )
         with serving(app) as url:
             yield url
 
@@ -140,7 +142,9 @@ def dashboard(
         }
         given = {"report_timezone": ZONE, "web_dist": str(DIST), **addresses, **settings}
         configured = api_settings(database, **given)
-        with serving(create_app(configured, lifecycle=Lifecycle(), patience=PATIENT)) as url:
+        with serving(
+            create_app(configured, lifecycle=ProcessLifecycle(), timeouts=LONG_TIMEOUTS)
+        ) as url:
             yield World(url=url, pipeline_settings=pipeline_settings, settings=configured)
 
 

@@ -1,4 +1,4 @@
-"""The page at /docs: it shows the API, asks nobody else for anything, keeps to a strict policy."""
+"""The page at /docs: shows the API, loads nothing from other hosts, has a strict policy."""
 
 from __future__ import annotations
 

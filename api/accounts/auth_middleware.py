@@ -1,4 +1,4 @@
-"""The gate of /api: who is asking, and whether they may ask now. Knows no route.
+"""Authenticates requests to /api and applies the rate limits.
 
 One ASGI middleware, because limits need the account and every answer carries their headers,
 refusals included.
@@ -13,22 +13,22 @@ from limits import RateLimitItem
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.accounts.login import Login, Principal
+from api.accounts.authenticator import Authenticator, Principal
 from api.errors import NotAuthenticatedError, TooManyAttemptsError
 from api.http.errors import as_api_error, render
-from api.http.rate_limit import Counters, CountersUnavailableError, Standing
-from api.metrics import Metrics
+from api.http.rate_limit import CountersUnavailableError, WindowCounters, WindowStatus
+from api.metrics import ApiMetrics
 from common.http.client_address import client_address
 
 GUARDED = "/api/"
-# Whoever calls these has no credentials yet; what they send in Authorization is not looked at.
+# Callers of these have no credentials yet: their Authorization header is ignored.
 OPEN_PATHS = frozenset({"/api/v1/auth/register", "/api/v1/auth/token"})
 
 
 def client_network(scope: Scope, *, trusted_hops: int) -> str:
-    """The client's address; of IPv6 its /64, which is what one customer is given.
+    """The client's address; for IPv6 its /64, the range that one customer is given.
 
-    The peer's where the proxies do not say it.
+    It is the peer's address when the proxies do not state another.
     """
     peer = str(scope["client"][0]) if scope.get("client") else "unknown"
     headers = Headers(scope=scope).items() if trusted_hops else ()
@@ -40,27 +40,27 @@ def client_network(scope: Scope, *, trusted_hops: int) -> str:
     return str(address or peer)
 
 
-class Gate:
-    """Identifies and limits requests to /api; leaves the principal in the request's state.
+class AuthMiddleware:
+    """Authenticates and limits requests to /api; stores the principal in the request's state.
 
     Args:
-        default: limit of an account, or of an address before login.
-        dashboard: limit of tokens that the dashboard asked for.
+        default: limit per account, or per address without credentials.
+        dashboard: limit of tokens issued to the dashboard.
     """
 
     def __init__(
         self,
         app: ASGIApp,
         *,
-        login: Login,
-        counters: Counters,
-        metrics: Metrics,
+        authenticator: Authenticator,
+        counters: WindowCounters,
+        metrics: ApiMetrics,
         default: RateLimitItem,
         dashboard: RateLimitItem,
         trusted_hops: int,
     ) -> None:
         self._app = app
-        self._login = login
+        self._authenticator = authenticator
         self._counters = counters
         self._metrics = metrics
         self._default = default
@@ -77,27 +77,27 @@ class Gate:
         principal, failure = await self._identify(scope, address=address)
         item, key = self._limit_of(principal, address)
         try:
-            standing = await self._counters.hit(item, key)
+            status = await self._counters.consume(item, key)
         except CountersUnavailableError as error:
-            # Reading goes on without limits, seen in a metric; logins are closed.
+            # Reads continue without limits, which a metric counts; logins are refused.
             self._metrics.limits_unavailable.inc()
-            standing = None
+            status = None
             if path in OPEN_PATHS:
                 failure = error
-        if standing is not None:
-            if not standing.allowed:
+        if status is not None:
+            if not status.allowed:
                 failure = TooManyAttemptsError(
                     f"At most {item.amount} requests per {_words(item)}.",
-                    retry_after=standing.seconds_until_free,
+                    retry_after=status.seconds_until_free,
                 )
-            send = _with_headers(send, standing)
+            send = _with_headers(send, status)
         if failure is not None:
             self._metrics.count_refusal(as_api_error(failure).code)
             response = render(failure, request_id=state["request_id"])
             await response(scope, receive, send)
             return
         if principal is not None:
-            # Every line of the request says whose it is, by id: names stay out of the log.
+            # Log lines carry the account's id, never its name.
             structlog.contextvars.bind_contextvars(account_id=principal.account_id)
         state["principal"] = principal
         state["address"] = address
@@ -112,9 +112,9 @@ class Gate:
         for name, value in scope["headers"]:
             if name == b"authorization":
                 try:
-                    return await self._login.identify(value, address=address), None
+                    return await self._authenticator.identify(value, address=address), None
                 except Exception as error:  # noqa: BLE001 # rendered below, after it is counted
-                    # A refusal is still counted, and answered in the one shape of errors.
+                    # Failed requests count against the limit too.
                     return None, error
         return None, None
 
@@ -126,27 +126,27 @@ class Gate:
         return self._default, f"account:{principal.account_id}"
 
 
-def anonymous() -> NotAuthenticatedError:
-    """The refusal of a request without credentials."""
+def credentials_needed() -> NotAuthenticatedError:
+    """The error for a request without credentials."""
     return NotAuthenticatedError(
-        "Credentials are needed: HTTP Basic, or a bearer token from /api/v1/auth/token.",
+        "Authentication required: HTTP Basic, or a bearer token from /api/v1/auth/token.",
         asks_for_password=True,
     )
 
 
-def _with_headers(send: Send, standing: Standing) -> Send:
+def _with_headers(send: Send, status: WindowStatus) -> Send:
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            wait = 0 if standing.remaining else standing.seconds_until_free
+            wait = 0 if status.remaining else status.seconds_until_free
             message["headers"] = [
                 *message["headers"],
-                (b"x-ratelimit-limit", b"%d" % standing.limit),
-                (b"x-ratelimit-remaining", b"%d" % standing.remaining),
-                (b"x-ratelimit-reset", b"%d" % (int(standing.reset_at) + 1)),
-                (b"ratelimit", b'"account";r=%d;t=%d' % (standing.remaining, wait)),
+                (b"x-ratelimit-limit", b"%d" % status.limit),
+                (b"x-ratelimit-remaining", b"%d" % status.remaining),
+                (b"x-ratelimit-reset", b"%d" % (int(status.reset_at) + 1)),
+                (b"ratelimit", b'"account";r=%d;t=%d' % (status.remaining, wait)),
                 (
                     b"ratelimit-policy",
-                    b'"account";q=%d;w=%d' % (standing.limit, standing.window_seconds),
+                    b'"account";q=%d;w=%d' % (status.limit, status.window_seconds),
                 ),
             ]
         await send(message)

@@ -1,7 +1,7 @@
-"""Who is asking: turns an Authorization header into a principal. Knows no route.
+"""Authenticates requests: turns an Authorization header into a principal.
 
-One answer for everything that does not hold: a caller cannot tell an unknown name, a wrong
-password and a disabled account apart, neither by the body nor by the time it takes.
+All failures look the same: a caller cannot tell an unknown name, a wrong password and a disabled
+account apart, neither by the response nor by its time.
 """
 
 from __future__ import annotations
@@ -13,33 +13,33 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from api.accounts.account_cache import AccountCache
 from api.accounts.credentials import CredentialCache
-from api.accounts.directory import Directory
-from api.accounts.passwords import Passwords
+from api.accounts.passwords import PasswordHasher
 from api.accounts.scopes import Scope
-from api.accounts.store import Account, Accounts, normalise_username
+from api.accounts.store import AccountRepository, ApiAccount, normalise_username
 from api.accounts.throttle import LoginThrottle
 from api.accounts.tokens import TokenError, Tokens
 from api.errors import NotAuthenticatedError
 
-LONGEST_HEADER = 8192
+MAX_HEADER_BYTES = 8192
 DASHBOARD = "dashboard"
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """An account and what this request of it may do."""
+    """An account, and what this request may do."""
 
     account_id: int
     username: str
     scopes: frozenset[str]
     method: Literal["basic", "bearer"]
     client: str = ""
-    """Who asked for the token."""
+    """`client_id` that the token was issued for."""
     logged_in_at: datetime | None = None
-    """When the password was given for the token, or for the one that it renewed."""
+    """When the password was entered; renewed tokens keep it."""
     credentials_version: int | None = None
-    """Of the token: another password makes it another one."""
+    """Version of the password that the token was issued for."""
 
     @property
     def is_dashboard(self) -> bool:
@@ -49,43 +49,43 @@ class Principal:
         return scope.value in self.scopes
 
 
-class Login:
-    """Checks credentials and tokens, as cheaply as is safe."""
+class Authenticator:
+    """Checks passwords and tokens."""
 
     def __init__(
         self,
         *,
-        accounts: Accounts,
-        directory: Directory,
-        passwords: Passwords,
+        accounts: AccountRepository,
+        account_cache: AccountCache,
+        passwords: PasswordHasher,
         credentials: CredentialCache,
         throttle: LoginThrottle,
         tokens: Tokens,
     ) -> None:
         self._accounts = accounts
-        self._directory = directory
+        self._account_cache = account_cache
         self._passwords = passwords
         self._credentials = credentials
         self._throttle = throttle
         self._tokens = tokens
-        self._under_way: dict[bytes, asyncio.Task[Account | None]] = {}
+        self._in_flight: dict[bytes, asyncio.Task[ApiAccount | None]] = {}
 
     async def identify(self, header: bytes, *, address: str) -> Principal:
         """The principal of an Authorization header.
 
         Raises:
-            NotAuthenticatedError: the credentials do not hold.
-            TooManyAttemptsError: too many did not hold before.
-            UnavailableError: they cannot be checked now.
+            NotAuthenticatedError: the credentials are invalid.
+            TooManyAttemptsError: too many failures before.
+            ServiceUnavailableError: they cannot be checked now.
         """
         scheme, _, rest = header.partition(b" ")
-        if len(header) > LONGEST_HEADER:
+        if len(header) > MAX_HEADER_BYTES:
             raise _refused(asks_for_password=True)
         match scheme.lower():
             case b"bearer":
-                return await self._by_token(rest.strip())
+                return await self._authenticate_bearer(rest.strip())
             case b"basic":
-                return await self._by_basic(rest.strip(), address=address)
+                return await self._authenticate_basic(rest.strip(), address=address)
         raise _refused(asks_for_password=True)
 
     async def check_password(
@@ -96,11 +96,18 @@ class Login:
         address: str,
         has_token: bool = False,
         asks_for_password: bool = False,
-    ) -> Account:
-        """The account that these credentials open. `has_token`: they come with one of its tokens.
+    ) -> ApiAccount:
+        """The account of a username and password.
+
+        Args:
+            username: in any spelling.
+            password: as the client sent it.
+            address: the client's network, by which failures are counted.
+            has_token: the request also carries a token of this account.
+            asks_for_password: on failure a browser may show its own login dialog.
 
         Raises:
-            NotAuthenticatedError: none.
+            NotAuthenticatedError: they are invalid.
             TooManyAttemptsError: too many failures before.
         """
         fingerprint = self._credentials.fingerprint(
@@ -111,61 +118,61 @@ class Login:
             )
         )
         known = self._credentials.get(fingerprint)
-        account = await self._directory.account(known) if known is not None else None
+        account = await self._account_cache.account(known) if known is not None else None
         if account is None:
             account = await asyncio.shield(
-                self._checking(
+                self._shared_check(
                     fingerprint, username, password, address=address, has_token=has_token
                 )
             )
         elif self._credentials.is_aging(fingerprint):
-            # Checked anew behind this answer, so that no request waits for a hash while in use.
-            self._checking(fingerprint, username, password, address=address, has_token=True)
+            # Checked again in the background, so that no request waits for a hash while in use.
+            self._shared_check(fingerprint, username, password, address=address, has_token=True)
         if account is None or account.is_disabled:
             raise _refused(asks_for_password=asks_for_password)
         return account
 
-    def _checking(
+    def _shared_check(
         self, fingerprint: bytes, username: str, password: str, *, address: str, has_token: bool
-    ) -> asyncio.Task[Account | None]:
-        """The check of credentials that is under way; sent many times at once, hashed once."""
-        task = self._under_way.get(fingerprint)
+    ) -> asyncio.Task[ApiAccount | None]:
+        """The check of these credentials: concurrent requests share one."""
+        task = self._in_flight.get(fingerprint)
         if task is None:
             task = asyncio.create_task(
                 self._check(fingerprint, username, password, address=address, has_token=has_token)
             )
-            self._under_way[fingerprint] = task
-            task.add_done_callback(lambda done: self._checked(fingerprint, done))
+            self._in_flight[fingerprint] = task
+            task.add_done_callback(lambda done: self._finish_check(fingerprint, done))
         return task
 
-    def _checked(self, fingerprint: bytes, task: asyncio.Task[Account | None]) -> None:
-        self._under_way.pop(fingerprint, None)
+    def _finish_check(self, fingerprint: bytes, task: asyncio.Task[ApiAccount | None]) -> None:
+        self._in_flight.pop(fingerprint, None)
         if not task.cancelled():
-            task.exception()  # whoever waits for it raises it; behind an answer nobody does
+            task.exception()  # marks it as retrieved: a background check has no caller
 
     async def _check(
         self, fingerprint: bytes, username: str, password: str, *, address: str, has_token: bool
-    ) -> Account | None:
-        generation = self._directory.generation
+    ) -> ApiAccount | None:
+        generation = self._account_cache.generation
         account = await self._verify(username, password, address=address, has_token=has_token)
         if account is None:
             self._credentials.forget(fingerprint)
-        elif self._directory.is_listening and generation == self._directory.generation:
-            # Only who hears of a change can forget what it ends.
+        elif self._account_cache.is_listening and generation == self._account_cache.generation:
+            # Remembered only while changes are heard, which end it.
             self._credentials.put(fingerprint, account.id)
         return account
 
     async def _verify(
         self, username: str, password: str, *, address: str, has_token: bool
-    ) -> Account | None:
+    ) -> ApiAccount | None:
         name = normalise_username(username)
         async with self._throttle.attempt(
             username=name, address=address, has_token=has_token
         ) as succeeded:
             account = await self._accounts.by_username(name)
             stored = account.password_hash if account else None
-            holds = await self._passwords.verify(password, stored)
-            if account is None or not holds or account.is_disabled:
+            is_correct = await self._passwords.verify(password, stored)
+            if account is None or not is_correct or account.is_disabled:
                 return None
             succeeded.append(True)
         if self._passwords.is_outdated(account.password_hash):
@@ -173,7 +180,7 @@ class Login:
             await self._accounts.renew_hash(account.id, old=account.password_hash, new=renewed)
         return account
 
-    async def _by_basic(self, encoded: bytes, *, address: str) -> Principal:
+    async def _authenticate_basic(self, encoded: bytes, *, address: str) -> Principal:
         try:
             decoded = base64.b64decode(encoded, validate=True).decode()
         except (binascii.Error, ValueError):
@@ -191,7 +198,7 @@ class Login:
             method="basic",
         )
 
-    async def _by_token(self, token: bytes) -> Principal:
+    async def _authenticate_bearer(self, token: bytes) -> Principal:
         try:
             claims = self._tokens.read(token.decode("ascii"))
         except UnicodeDecodeError:
@@ -199,8 +206,8 @@ class Login:
         except TokenError as error:
             code = "token_expired" if error.is_expired else None
             raise _refused(code=code) from None
-        account = _open(
-            await self._directory.account(claims.account_id), claims.credentials_version
+        account = _require_valid(
+            await self._account_cache.account(claims.account_id), claims.credentials_version
         )
         return Principal(
             account_id=account.id,
@@ -212,21 +219,22 @@ class Login:
             credentials_version=claims.credentials_version,
         )
 
-    async def renewable(self, principal: Principal) -> Account:
-        """The account of a token, read from the database: what is issued now outlives this moment.
+    async def get_renewable(self, principal: Principal) -> ApiAccount:
+        """The account whose token may be renewed.
 
-        What is kept in memory may be older than a change whose announcement is still on its way.
+        Read from the database: the cached account may be older than a change that is not announced
+        yet, and the new token outlives it.
 
         Raises:
-            NotAuthenticatedError: it was closed, or its password was changed.
+            NotAuthenticatedError: the account was disabled, or its password was changed.
         """
-        return _open(
+        return _require_valid(
             await self._accounts.by_id(principal.account_id), principal.credentials_version
         )
 
 
-def _open(account: Account | None, credentials_version: int | None) -> Account:
-    """The account, if a token of this version still opens it."""
+def _require_valid(account: ApiAccount | None, credentials_version: int | None) -> ApiAccount:
+    """The account, if tokens of this version are still valid."""
     if account is None or account.is_disabled or account.credentials_version != credentials_version:
         raise _refused()
     return account
@@ -236,7 +244,7 @@ def _refused(*, asks_for_password: bool = False, code: str | None = None) -> Not
     if code == "token_expired":
         return NotAuthenticatedError("The token has expired.", code=code)
     return NotAuthenticatedError(
-        "The credentials do not hold.",
+        "Invalid username or password.",
         code="invalid_credentials",
         asks_for_password=asks_for_password,
     )

@@ -1,7 +1,7 @@
-"""The accounts in use, kept in memory and dropped the moment PostgreSQL announces a change.
+"""Caches accounts in memory until PostgreSQL announces a change.
 
-Several processes and the command line change accounts, so a change is announced by a trigger on
-channel `api_users` and heard by every process. While nobody listens, nothing is kept.
+Several processes and the command line change accounts. A trigger announces each change on the
+channel `api_users`, to which every process listens. Without that connection nothing is cached.
 """
 
 from __future__ import annotations
@@ -14,37 +14,39 @@ from typing import Any
 import asyncpg
 
 from api.accounts.credentials import CredentialCache
-from api.accounts.store import Account, Accounts
+from api.accounts.store import AccountRepository, ApiAccount
 from common.log import get_logger
 from common.postgres import DRIVER_ERRORS
 
 CHANNEL = "api_users"
-MOST_ACCOUNTS = 10_000
+MAX_ACCOUNTS = 10_000
 RETRY_SECONDS = 1.0
 PROBE_SECONDS = 5.0
 
 log = get_logger(__name__)
 
 
-class Directory:
-    """Accounts by id, and the listener that keeps them true."""
+class AccountCache:
+    """Accounts by id, and the listener that drops changed ones."""
 
-    def __init__(self, accounts: Accounts, credentials: CredentialCache, *, url: str) -> None:
+    def __init__(
+        self, accounts: AccountRepository, credentials: CredentialCache, *, url: str
+    ) -> None:
         self._accounts = accounts
         self._credentials = credentials
         self._url = url
-        self._known: OrderedDict[int, Account] = OrderedDict()
+        self._known: OrderedDict[int, ApiAccount] = OrderedDict()
         self._is_listening = False
         self._task: asyncio.Task[None] | None = None
         self.generation = 0
-        """Grows with every change heard; what was read before one may be outdated."""
+        """Grows with every announced change: an account that was read before it may be outdated."""
 
     @property
     def is_listening(self) -> bool:
         return self._is_listening
 
-    async def account(self, account_id: int) -> Account | None:
-        """The account as it is now."""
+    async def account(self, account_id: int) -> ApiAccount | None:
+        """The account, from memory or the database; None if there is none."""
         known = self._known.get(account_id)
         if known is not None:
             return known
@@ -52,12 +54,12 @@ class Directory:
         account = await self._accounts.by_id(account_id)
         if account is not None and self._is_listening and generation == self.generation:
             self._known[account_id] = account
-            while len(self._known) > MOST_ACCOUNTS:
+            while len(self._known) > MAX_ACCOUNTS:
                 self._known.popitem(last=False)
         return account
 
     def forget(self, account_id: int) -> None:
-        """Drop what is known about one account."""
+        """Drop one account and its credentials."""
         self.generation += 1
         self._known.pop(account_id, None)
         self._credentials.drop(account_id)
@@ -68,7 +70,7 @@ class Directory:
         self._credentials.clear()
 
     def start(self) -> None:
-        """Begin to listen, in the background."""
+        """Start to listen in the background."""
         self._task = asyncio.create_task(self._listen(), name="account-changes")
 
     async def stop(self) -> None:
@@ -98,7 +100,7 @@ class Directory:
             self._forget_all()
             self._is_listening = True
             while True:
-                # A connection that died without a word would hide changes for ever.
+                # Detects a dead connection, which would otherwise hide all changes.
                 await asyncio.sleep(PROBE_SECONDS)
                 await connection.execute("SELECT 1", timeout=PROBE_SECONDS)
         finally:
