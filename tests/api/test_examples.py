@@ -1,4 +1,4 @@
-"""The examples of docs/api.md, run as they stand against a running API."""
+"""Runs the examples of docs/api.md and README.md unchanged against a running API."""
 
 from __future__ import annotations
 
@@ -9,21 +9,29 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.running import ADMIN_TOKEN, RunningApi
+from tests.api.running import ADMIN_TOKEN, PASSWORD, RunningApi
 from tests.programs import program
 
 PROJECT = Path(__file__).parent.parent.parent
 PAGE = (PROJECT / "docs" / "api.md").read_text(encoding="utf-8")
-EXAMPLES = {
-    name: code for _, name, code in re.findall(r"```(\w+) (\w+)\n(.*?)```", PAGE, re.DOTALL)
-}
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+
+
+def examples(page: str) -> dict[str, str]:
+    return {
+        name: code for _, name, code in re.findall(r"```(\w+) (\w+)\n(.*?)```", page, re.DOTALL)
+    }
+
+
+EXAMPLES = examples(PAGE)
+FIRST_QUERIES = examples(README)
 NODE = Path(sys.executable).parent / "node"
 
 
-def run(name: str, url: str, *, username: str = "ann") -> str:
+def run(name: str, code: str, url: str, *, username: str = "ann") -> str:
     code = (
-        EXAMPLES[name]
-        .replace('"ann"', f'"{username}"')
+        code.replace('"ann"', f'"{username}"')
+        .replace("demo:PASSWORD", f"ann:{PASSWORD}")
         .replace("http://127.0.0.1:8000", url)
         .replace("ADMIN_REGISTRATION_TOKEN", ADMIN_TOKEN)
     )
@@ -49,16 +57,22 @@ def run(name: str, url: str, *, username: str = "ann") -> str:
     ],
 )
 def test_the_example_works_as_it_stands(week_api: RunningApi, name: str, shows: str) -> None:
-    assert shows in run(name, week_api.url)
+    assert shows in run(name, EXAMPLES[name], week_api.url)
 
 
 def test_the_registration_works_as_it_stands(week_api: RunningApi) -> None:
-    assert '"username":"eve"' in run("register", week_api.url, username="eve")
+    assert '"username":"eve"' in run("register", EXAMPLES["register"], week_api.url, username="eve")
+
+
+@pytest.mark.parametrize(("name", "shows"), [("curl", '"user_messages":8'), ("pandas", "start")])
+def test_the_first_queries_of_the_readme_work(week_api: RunningApi, name: str, shows: str) -> None:
+    assert shows in run(name, FIRST_QUERIES[name], week_api.url)
 
 
 def test_every_example_is_run() -> None:
     assert set(EXAMPLES) == {"register", "curl", "pandas", "node", "query"}
     assert PAGE.count("```") == 2 * len(EXAMPLES)
+    assert set(FIRST_QUERIES) == {"curl", "pandas"}
 
 
 def test_every_code_of_an_error_is_documented() -> None:
