@@ -1,8 +1,7 @@
-"""`python -m deploy.audit`: known vulnerabilities of every locked package. One line of JSON last.
+"""`python -m deploy.audit`: checks locked packages for known vulnerabilities; JSON last.
 
-pip-audit asks the package index for its advisories, npm its registry for those of what the
-dashboard ships. An index without them (a mirror, no network) knows nothing, which is no success:
-that is said, and the exit code is not 0.
+pip-audit queries the package index, npm its registry (for the dashboard's dependencies). If an
+index has no advisories (a mirror, no network), this is reported and the exit code is not 0.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ TOOLS = Path(sys.executable).parent
 
 
 def audit(locks: Sequence[Path]) -> list[dict[str, Any]] | str:
-    """What the index knows of each package of the locks; a text when it cannot be asked."""
+    """The advisories for each locked package, or an error message."""
     answer, complaint = _ask(
         [
             str(TOOLS / "pip-audit"),
@@ -100,7 +99,7 @@ def _ask(command: list[str], directory: Path = PROJECT) -> tuple[dict[str, Any],
 
 
 def verdict(answer: list[dict[str, Any]] | str) -> tuple[list[str], dict[str, Any]]:
-    """Lines to show, and the result. What could not be asked is not fine."""
+    """Lines to print, and the result. It is not ok if a package was not checked."""
     lines = []
     if isinstance(answer, str):
         lines.append(f"the advisory service cannot be asked: {answer}")

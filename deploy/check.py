@@ -13,7 +13,7 @@ from pathlib import Path
 
 from common.process import run
 from deploy import clickhouse_files, compose, configuration, images
-from deploy.problem import PROJECT, Problem
+from deploy.problem import PROJECT, DeployProblem
 from deploy.services import Project, listening, package_of
 from deploy.settings import names
 
@@ -47,14 +47,14 @@ def projects() -> dict[str, Project]:
     }
 
 
-def problems() -> Iterator[Problem]:
+def problems() -> Iterator[DeployProblem]:
     """Everything that is wrong."""
     files = {path for paths in OVERLAYS.values() for path in paths}
     for path in sorted(files):
         document = compose.interpolate(compose.read(path), configuration.EXAMPLE)
         yield from compose.schema_problems(document, where=path.name)
         for name in sorted(compose.variables(path) - names() - OF_COMPOSE):
-            yield Problem(path.name, f"{name} is neither a setting nor explained")
+            yield DeployProblem(path.name, f"{name} is neither a setting nor explained")
     found = projects()
     with configuration.example_secrets() as secrets:
         for project in found.values():
@@ -75,7 +75,7 @@ def problems() -> Iterator[Problem]:
     yield from compose.workflow_problems(WORKFLOW)
 
 
-def addresses(project: Project) -> Iterator[Problem]:
+def addresses(project: Project) -> Iterator[DeployProblem]:
     """The proxy and Prometheus ask services of the project, and ours where they listen."""
     for path, pattern in (
         (PROJECT / "deploy/proxy/Caddyfile", r"reverse_proxy ([a-z-]+):(\d+)"),
@@ -85,9 +85,9 @@ def addresses(project: Project) -> Iterator[Problem]:
         for host, port in re.findall(pattern, path.read_text(encoding="utf-8")):
             service = project.services.get(host)
             if service is None:
-                yield Problem(where, f"{host} is no service")
+                yield DeployProblem(where, f"{host} is no service")
             elif package_of(service) and int(port) not in listening(service):
-                yield Problem(where, f"asks port {port} of {host}, where nothing listens")
+                yield DeployProblem(where, f"asks port {port} of {host}, where nothing listens")
 
 
 def checked_files() -> list[Path]:

@@ -18,7 +18,7 @@ from alembic import command
 from alembic.config import Config
 
 from deploy.clickhouse_users import users_file
-from deploy.problem import PROJECT, Problem
+from deploy.problem import PROJECT, DeployProblem
 from embedded.clickhouse.engine.engine import Engine
 from embedded.clickhouse.errors import QueryError
 
@@ -62,14 +62,14 @@ MEMORY_BYTES = 512 * 1024 * 1024
 CLUSTERS = ("", "dialytics")
 
 
-def problems(environment: Mapping[str, Any]) -> Iterator[Problem]:
-    """Of files and migrations. `environment`: variables of the cluster's server container."""
+def problems(environment: Mapping[str, Any]) -> Iterator[DeployProblem]:
+    """Problems of files and migrations. `environment`: of the cluster's server container."""
     trees = {}
     for path in sorted(HERE.rglob("*.xml")):
         try:
             trees[path] = ET.parse(path).getroot()  # noqa: S314 # our own files
         except ET.ParseError as error:
-            yield Problem(str(path.relative_to(PROJECT)), f"is not XML: {error}")
+            yield DeployProblem(str(path.relative_to(PROJECT)), f"is not XML: {error}")
     with tempfile.TemporaryDirectory() as directory:
         engine = Engine(Path(directory), memory_bytes=MEMORY_BYTES)
         try:
@@ -81,7 +81,7 @@ def problems(environment: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _configuration(
     engine: Engine, trees: Mapping[Path, ET.Element], environment: Mapping[str, Any]
-) -> Iterator[Problem]:
+) -> Iterator[DeployProblem]:
     server = _names(engine, "server_settings") | STRUCTURE
     merge_tree = _names(engine, "merge_tree_settings")
     query = _names(engine, "settings")
@@ -95,15 +95,17 @@ def _configuration(
             yield from _server(where, root, server=server, merge_tree=merge_tree, query=query)
     removed = {element.tag for element in trees[SERVER_FILE] if element.get("remove")}
     for log in sorted(MUST_BE_OFF - removed):
-        yield Problem(str(SERVER_FILE.relative_to(PROJECT)), f"leaves {log} on")
+        yield DeployProblem(str(SERVER_FILE.relative_to(PROJECT)), f"leaves {log} on")
 
 
-def _variables(where: str, root: ET.Element, environment: Mapping[str, Any]) -> Iterator[Problem]:
+def _variables(
+    where: str, root: ET.Element, environment: Mapping[str, Any]
+) -> Iterator[DeployProblem]:
     exported = set(re.findall(r"CLICKHOUSE_[A-Z_0-9]+", _entrypoint())) | OF_ENTRYPOINT
     for element in root.iter():
         variable = element.get("from_env")
         if variable and variable not in exported | set(environment):
-            yield Problem(where, f"takes {variable}, which nothing sets")
+            yield DeployProblem(where, f"takes {variable}, which nothing sets")
 
 
 def _server(
@@ -113,36 +115,36 @@ def _server(
     server: frozenset[str],
     merge_tree: frozenset[str],
     query: frozenset[str],
-) -> Iterator[Problem]:
+) -> Iterator[DeployProblem]:
     for element in root:
         if element.tag not in server and not element.get("remove"):
-            yield Problem(where, f"{element.tag} is no setting of a server")
+            yield DeployProblem(where, f"{element.tag} is no setting of a server")
         if element.tag in query - server:
-            yield Problem(where, f"{element.tag} does nothing here: it belongs to users.d")
+            yield DeployProblem(where, f"{element.tag} does nothing here: it belongs to users.d")
     for element in root.findall("merge_tree/*"):
         if element.tag not in merge_tree:
-            yield Problem(where, f"{element.tag} is no setting of MergeTree")
+            yield DeployProblem(where, f"{element.tag} is no setting of MergeTree")
 
 
-def _profiles(where: str, root: ET.Element, known: frozenset[str]) -> Iterator[Problem]:
+def _profiles(where: str, root: ET.Element, known: frozenset[str]) -> Iterator[DeployProblem]:
     for profile in root.findall("profiles/*"):
         names = {element.tag for element in profile} - {"constraints"}
         names |= {element.tag for element in profile.findall("constraints/*")}
         for name in sorted(names - known):
-            yield Problem(where, f"profile {profile.tag}: the engine knows no {name}")
+            yield DeployProblem(where, f"profile {profile.tag}: the engine knows no {name}")
     if (PROJECT / where).read_text(encoding="utf-8") != users_file(cluster="cluster" in where):
-        yield Problem(where, "is not what `python -m deploy.clickhouse_users` writes")
+        yield DeployProblem(where, "is not what `python -m deploy.clickhouse_users` writes")
 
 
-def _grants(engine: Engine, where: str, root: ET.Element) -> Iterator[Problem]:
+def _grants(engine: Engine, where: str, root: ET.Element) -> Iterator[DeployProblem]:
     for element in root.findall("users/*/grants/query"):
         problem = _refused(engine, f"{element.text} TO somebody")
         if problem:
-            yield Problem(where, f"{element.text}: {problem}")
+            yield DeployProblem(where, f"{element.text}: {problem}")
 
 
 def _refused(engine: Engine, statement: str) -> str | None:
-    """What the engine's parser says against a statement; None when it is one."""
+    """The syntax error of a statement; None if there is none."""
     with closing(engine.connect()) as connection:
         try:
             connection.run(b"EXPLAIN AST " + statement.encode())
@@ -151,17 +153,17 @@ def _refused(engine: Engine, statement: str) -> str | None:
     return None
 
 
-def _migrations(engine: Engine) -> Iterator[Problem]:
+def _migrations(engine: Engine) -> Iterator[DeployProblem]:
     for cluster in CLUSTERS:
         for statement in migration_statements(cluster):
             problem = _refused(engine, statement)
             if problem:
                 first = statement.splitlines()[0]
-                yield Problem(f"migrations {cluster or 'one machine'}", f"{first}: {problem}")
+                yield DeployProblem(f"migrations {cluster or 'one machine'}", f"{first}: {problem}")
 
 
 def migration_statements(cluster: str) -> list[str]:
-    """What `python -m migrations clickhouse --sql` prints, statement by statement."""
+    """The statements that `python -m migrations clickhouse --sql` prints."""
     printed = StringIO()
     config = Config(PROJECT / "migrations" / "clickhouse" / "alembic.ini", output_buffer=printed)
     config.attributes["cluster"] = cluster

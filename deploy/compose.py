@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 
-from deploy.problem import Problem
+from deploy.problem import DeployProblem
 
 _VARIABLE = re.compile(
     r"\$(?:(?P<escaped>\$)|\{(?P<braced>\w+)(?:(?P<operator>:?[-?+])(?P<word>[^}]*))?\}|(?P<plain>\w+))"
@@ -25,7 +25,7 @@ _REPLACED = frozenset({"command", "entrypoint", "test"})
 
 
 def read(path: Path) -> dict[str, Any]:
-    """One file as it stands."""
+    """One file, parsed and not resolved."""
     text = path.read_text(encoding="utf-8")
     content: dict[str, Any] = yaml.load(text, Loader=yaml.CSafeLoader)
     return content
@@ -86,23 +86,25 @@ def stack(*paths: Path, given: Mapping[str, str]) -> dict[str, Any]:
     return merged
 
 
-def schema_problems(document: Mapping[str, Any], *, where: str) -> list[Problem]:
-    """What the compose specification's JSON schema says against a document."""
+def schema_problems(document: Mapping[str, Any], *, where: str) -> list[DeployProblem]:
+    """Violations of the compose specification's JSON schema."""
     return _validate(document, "compose-spec.json", where=where)
 
 
-def workflow_problems(path: Path) -> list[Problem]:
-    """What the schema of GitHub workflows says against a file."""
-    # YAML 1.1 reads the key `on` as a truth value.
+def workflow_problems(path: Path) -> list[DeployProblem]:
+    """Violations of the JSON schema of GitHub workflows."""
+    # YAML 1.1 reads the key `on` as true.
     document = {"on" if str(key) == "True" else key: value for key, value in read(path).items()}
     return _validate(document, "github-workflows.json", where=path.name)
 
 
-def _validate(document: Mapping[str, Any], name: str, *, where: str) -> list[Problem]:
+def _validate(document: Mapping[str, Any], name: str, *, where: str) -> list[DeployProblem]:
     schema = json.loads(
         (files("check_jsonschema") / "builtin_schemas" / "vendor" / name).read_text("utf-8")
     )
     return [
-        Problem(f"{where} {'.'.join(str(part) for part in error.absolute_path)}", error.message)
+        DeployProblem(
+            f"{where} {'.'.join(str(part) for part in error.absolute_path)}", error.message
+        )
         for error in Draft202012Validator(schema).iter_errors(document)
     ]

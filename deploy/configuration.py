@@ -13,12 +13,12 @@ from typing import Any
 from common.errors import SettingError
 from common.settings import DatabaseSettings, Section, load
 from common.version import VERSION
-from deploy.problem import PROJECT, Problem
+from deploy.problem import PROJECT, DeployProblem
 from deploy.services import Project, Service, package_of, secret_targets
 from deploy.settings import MACHINERY, fields_of, loaded_by
 from warehouse.settings import WarehouseSettings
 
-# What compose files need beside settings, for the examples of this check.
+# Variables of compose files besides settings, with values for this check.
 EXAMPLE = {
     "LLM_MODEL": "openai/gpt-4o-mini",
     "DOMAIN": "stats.example.org",
@@ -57,13 +57,15 @@ def example_secrets() -> Iterator[Path]:
         yield Path(directory)
 
 
-def problems(project: Project, secrets: Path) -> Iterator[Problem]:
-    """Of every service of ours in the project."""
+def problems(project: Project, secrets: Path) -> Iterator[DeployProblem]:
+    """Problems of the project's own services."""
     for name, secret in project.document["secrets"].items():
         if not (secrets / name).exists():
-            yield Problem(f"{project.title} secrets", f"make-secrets.sh does not make {name}")
+            yield DeployProblem(f"{project.title} secrets", f"make-secrets.sh does not make {name}")
         if not str(secret["file"]).endswith(f"/{name}"):
-            yield Problem(f"{project.title} secrets", f"{name} is another file: {secret['file']}")
+            yield DeployProblem(
+                f"{project.title} secrets", f"{name} is another file: {secret['file']}"
+            )
     for name, service in project.services.items():
         package = package_of(service)
         if package is None:
@@ -74,17 +76,17 @@ def problems(project: Project, secrets: Path) -> Iterator[Problem]:
         given = set(service.get("environment", {}))
         mounted = {target.upper() for target in secret_targets(service)}
         for unknown in sorted((given | mounted) - known - MACHINERY):
-            yield Problem(where, f"sets {unknown}, which {package} does not read")
+            yield DeployProblem(where, f"sets {unknown}, which {package} does not read")
         reachable = given | mounted | FIXED_IN_IMAGE | UNUSED.get(package, frozenset())
         for unreachable in sorted(known - reachable):
-            yield Problem(where, f"offers no way to set {unreachable}")
+            yield DeployProblem(where, f"offers no way to set {unreachable}")
         yield from _refused(where, service, read, secrets)
 
 
 def _refused(
     where: str, service: Service, sections: frozenset[type[Section]], secrets: Path
-) -> Iterator[Problem]:
-    """What the code says to the configuration of one service."""
+) -> Iterator[DeployProblem]:
+    """Loads the settings of one service from its configuration and returns the problems."""
     with tempfile.TemporaryDirectory() as mounted:
         for target, secret in secret_targets(service).items():
             if (secrets / secret).exists():
@@ -101,7 +103,7 @@ def _refused(
                 try:
                     load(section)
                 except SettingError as error:
-                    yield Problem(where, f"the code refuses it: {error}")
+                    yield DeployProblem(where, f"the code refuses it: {error}")
 
 
 @contextmanager

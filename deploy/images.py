@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.problem import PROJECT, Problem
+from deploy.problem import PROJECT, DeployProblem
 
 DOCKERFILE = PROJECT / "Dockerfile"
 # Rules of the linter that do not fit, and why.
@@ -27,7 +27,7 @@ FOREIGN = {
 
 
 @dataclass
-class Stage:
+class ImageStage:
     """One FROM and what follows it."""
 
     name: str
@@ -37,17 +37,17 @@ class Stage:
     user: str | None = None
 
 
-def stages(text: str) -> dict[str, Stage]:
+def stages(text: str) -> dict[str, ImageStage]:
     """The stages by name."""
-    found: dict[str, Stage] = {}
-    stage: Stage | None = None
+    found: dict[str, ImageStage] = {}
+    stage: ImageStage | None = None
     for line in re.sub(r"\\\n", " ", text).splitlines():
         words = line.split()
         if not words or words[0].startswith("#"):
             continue
         match words:
             case ["FROM", base, "AS", name]:
-                stage = found[name] = Stage(name=name, base=base)
+                stage = found[name] = ImageStage(name=name, base=base)
             case ["COPY", *rest] if stage and not rest[0].startswith("--from="):
                 stage.copies.append(tuple(rest[:-1]))
             case ["USER", user] if stage:
@@ -55,7 +55,7 @@ def stages(text: str) -> dict[str, Stage]:
     return found
 
 
-def ancestry(name: str, all_stages: Mapping[str, Stage]) -> list[Stage]:
+def ancestry(name: str, all_stages: Mapping[str, ImageStage]) -> list[ImageStage]:
     """A stage and what it is built from, the stage first."""
     line = []
     current = all_stages.get(name)
@@ -75,34 +75,36 @@ def sources(name: str) -> list[str]:
     ]
 
 
-def problems(targets: set[str]) -> Iterator[Problem]:
-    """Of the Dockerfile, given the targets that compose files build."""
+def problems(targets: set[str]) -> Iterator[DeployProblem]:
+    """Problems of the Dockerfile and of the targets that compose files build."""
     yield from _linted()
     found = stages(DOCKERFILE.read_text(encoding="utf-8"))
     yield from _copies(found)
     for target in sorted(targets):
         if target not in found:
-            yield Problem("Dockerfile", f"has no stage {target}")
+            yield DeployProblem("Dockerfile", f"has no stage {target}")
             continue
         own = not found[target].base.startswith("grafana/")
         user = next((stage.user for stage in ancestry(target, found) if stage.user), None)
         if own and user in {None, "root", "0"}:
-            yield Problem("Dockerfile", f"{target} runs as root")
+            yield DeployProblem("Dockerfile", f"{target} runs as root")
     for service, foreign in FOREIGN.items():
         lock = (PROJECT / "requirements" / f"{service}.lock").read_text(encoding="utf-8")
         for package in foreign:
             if re.search(rf"^{re.escape(package)}(\[[^\]]*\])?==", lock, re.MULTILINE):
-                yield Problem(f"requirements/{service}.lock", f"holds {package}")
+                yield DeployProblem(f"requirements/{service}.lock", f"holds {package}")
 
 
-def _copies(found: Mapping[str, Stage]) -> Iterator[Problem]:
+def _copies(found: Mapping[str, ImageStage]) -> Iterator[DeployProblem]:
     allowed = _allowed()
     for stage in found.values():
         for source in (source for copied in stage.copies for source in copied):
             if not (PROJECT / source).exists():
-                yield Problem("Dockerfile", f"{stage.name} copies {source}, which does not exist")
+                yield DeployProblem(
+                    "Dockerfile", f"{stage.name} copies {source}, which does not exist"
+                )
             if not any(source.startswith(prefix) for prefix in allowed):
-                yield Problem(".dockerignore", f"hides {source}, which {stage.name} copies")
+                yield DeployProblem(".dockerignore", f"hides {source}, which {stage.name} copies")
 
 
 def _allowed() -> list[str]:
@@ -110,7 +112,7 @@ def _allowed() -> list[str]:
     return [line.removeprefix("!") for line in lines if line.startswith("!")]
 
 
-def _linted() -> Iterator[Problem]:
+def _linted() -> Iterator[DeployProblem]:
     linter = Path(sys.executable).parent / "hadolint"
     outcome = subprocess.run(
         [str(linter), "--format", "json", str(DOCKERFILE)],
@@ -121,6 +123,6 @@ def _linted() -> Iterator[Problem]:
     for finding in json.loads(outcome.stdout or "[]"):
         if finding["code"] not in IGNORED:
             line = f"Dockerfile line {finding['line']}"
-            yield Problem(line, f"{finding['code']}: {finding['message']}")
+            yield DeployProblem(line, f"{finding['code']}: {finding['message']}")
     if outcome.returncode not in {0, 1}:
-        yield Problem("Dockerfile", f"the linter failed: {outcome.stderr.strip()}")
+        yield DeployProblem("Dockerfile", f"the linter failed: {outcome.stderr.strip()}")

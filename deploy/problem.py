@@ -1,4 +1,4 @@
-"""What a check found."""
+"""A problem that a check reports."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)
-class Problem:
+class DeployProblem:
     """One thing that is wrong, and where."""
 
     where: str

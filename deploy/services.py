@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from deploy.problem import PROJECT, Problem
+from deploy.problem import PROJECT, DeployProblem
 
 Service = Mapping[str, Any]
 _URL = re.compile(r"http://[^\s'\"]+")
@@ -37,7 +37,7 @@ class Project:
         services: Mapping[str, Service] = self.document["services"]
         return services
 
-    def problems(self) -> Iterator[Problem]:
+    def problems(self) -> Iterator[DeployProblem]:
         yield from self._order()
         yield from self._names()
         yield from self._health()
@@ -47,14 +47,16 @@ class Project:
     def _where(self, service: str) -> str:
         return f"{self.title} {service}"
 
-    def _order(self) -> Iterator[Problem]:
+    def _order(self) -> Iterator[DeployProblem]:
         waits = {
             name: dict(service.get("depends_on", {})) for name, service in self.services.items()
         }
         for name, others in waits.items():
             for other, how in others.items():
                 if other not in self.services:
-                    yield Problem(self._where(name), f"waits for {other}, which does not exist")
+                    yield DeployProblem(
+                        self._where(name), f"waits for {other}, which does not exist"
+                    )
                     continue
                 condition = how.get("condition")
                 wanted = (
@@ -63,14 +65,16 @@ class Project:
                     else "service_healthy"
                 )
                 if condition != wanted:
-                    yield Problem(self._where(name), f"must wait for {other} by {wanted}")
+                    yield DeployProblem(self._where(name), f"must wait for {other} by {wanted}")
         done: set[str] = set()
         while ready := {name for name in waits if name not in done and set(waits[name]) <= done}:
             done |= ready
         if stuck := set(waits) - done:
-            yield Problem(self.title, f"start order has a cycle among {', '.join(sorted(stuck))}")
+            yield DeployProblem(
+                self.title, f"start order has a cycle among {', '.join(sorted(stuck))}"
+            )
 
-    def _names(self) -> Iterator[Problem]:
+    def _names(self) -> Iterator[DeployProblem]:
         for name, service in self.services.items():
             for kind, mounted in (
                 ("secrets", {_source(item) for item in service.get("secrets", [])}),
@@ -78,69 +82,71 @@ class Project:
                 ("volumes", {_volume(item) for item in service.get("volumes", [])} - {None}),
             ):
                 for missing in sorted(str(item) for item in mounted - set(self.document[kind])):
-                    yield Problem(self._where(name), f"{kind}: {missing} is not declared")
+                    yield DeployProblem(self._where(name), f"{kind}: {missing} is not declared")
             for item in service.get("volumes", []):
                 source = str(item).split(":", maxsplit=1)[0]
                 if source.startswith("./") and not (PROJECT / source).exists():
-                    yield Problem(self._where(name), f"mounts {source}, which does not exist")
+                    yield DeployProblem(self._where(name), f"mounts {source}, which does not exist")
 
-    def _health(self) -> Iterator[Problem]:
+    def _health(self) -> Iterator[DeployProblem]:
         for name, service in self.services.items():
             if is_one_shot(service):
                 continue
             test = service.get("healthcheck", {}).get("test")
             if not test:
-                yield Problem(self._where(name), "has no health check")
+                yield DeployProblem(self._where(name), "has no health check")
                 continue
             package = package_of(service)
             for url in _URL.findall(" ".join(test)) if package else ():
                 parts = urlsplit(url)
                 if parts.port not in listening(service):
-                    yield Problem(self._where(name), f"health check asks port {parts.port}")
+                    yield DeployProblem(self._where(name), f"health check asks port {parts.port}")
                 if package in {"bot", "api"} and parts.path not in literals(package):
-                    yield Problem(self._where(name), f"no code answers {parts.path}")
+                    yield DeployProblem(self._where(name), f"no code answers {parts.path}")
 
-    def _commands(self) -> Iterator[Problem]:
+    def _commands(self) -> Iterator[DeployProblem]:
         for name, service in self.services.items():
             package = package_of(service)
             if package is None:
                 continue
             command = service.get("command") or ["python", "-m", package]
             if command[:2] != ["python", "-m"]:
-                yield Problem(self._where(name), "does not start with python -m")
+                yield DeployProblem(self._where(name), "does not start with python -m")
                 continue
             if not (PROJECT / command[2] / "__main__.py").exists():
-                yield Problem(self._where(name), f"python -m {command[2]} does not exist")
+                yield DeployProblem(self._where(name), f"python -m {command[2]} does not exist")
             for word in command[3:]:
                 if word not in literals(command[2]):
-                    yield Problem(self._where(name), f"{command[2]} knows no {word!r}")
+                    yield DeployProblem(self._where(name), f"{command[2]} knows no {word!r}")
             for published in service.get("ports", []):
                 port = int(str(published).rsplit(":", 1)[-1].split("/")[0])
                 if port not in listening(service):
-                    yield Problem(self._where(name), f"publishes {port}, where nothing listens")
+                    yield DeployProblem(
+                        self._where(name), f"publishes {port}, where nothing listens"
+                    )
 
-    def _hardening(self) -> Iterator[Problem]:
+    def _hardening(self) -> Iterator[DeployProblem]:
         for name, service in self.services.items():
             if service.get("cap_drop") != ["ALL"]:
-                yield Problem(self._where(name), "keeps capabilities")
+                yield DeployProblem(self._where(name), "keeps capabilities")
             if "no-new-privileges:true" not in service.get("security_opt", []):
-                yield Problem(self._where(name), "may gain privileges")
+                yield DeployProblem(self._where(name), "may gain privileges")
             if DATABASES.fullmatch(name.split("-")[0]) and service.get("ports"):
-                yield Problem(self._where(name), "is a database and publishes a port")
+                yield DeployProblem(self._where(name), "is a database and publishes a port")
             for published in service.get("ports", []):
                 if name != "proxy" and not str(published).startswith("127.0.0.1:"):
-                    yield Problem(self._where(name), f"publishes {published} to everyone")
+                    yield DeployProblem(self._where(name), f"publishes {published} to everyone")
 
-    def production_problems(self) -> Iterator[Problem]:
-        """What only production must have: limits, restarts, a read-only root."""
+    def production_problems(self) -> Iterator[DeployProblem]:
+        """Requirements of production only: limits, restarts, a read-only root."""
         for name, service in self.services.items():
             limits = service.get("deploy", {}).get("resources", {}).get("limits", {})
             if not {"cpus", "memory"} <= set(limits):
-                yield Problem(self._where(name), "has no limits of processor and memory")
+                yield DeployProblem(self._where(name), "has no limits of processor and memory")
             if not service.get("read_only") and not WRITABLE_ROOT.match(name):
-                yield Problem(self._where(name), "has a writable root file system")
+                yield DeployProblem(self._where(name), "has a writable root file system")
             if service.get("restart") not in {"always", "no"}:
-                yield Problem(self._where(name), "is not restarted")
+                yield DeployProblem(self._where(name), "is not restarted")
 
 
 def package_of(service: Service) -> str | None:

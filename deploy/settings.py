@@ -1,4 +1,4 @@
-"""Every setting of the product, read from the code that reads it. Knows no value."""
+"""Lists all settings of the product from their classes."""
 
 from __future__ import annotations
 

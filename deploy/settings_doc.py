@@ -22,7 +22,7 @@ TITLES = {
     "simulator": "Simulators",
     "benchmarks": "Benchmarks",
 }
-# What `make up` cannot do without; the rest of .env.example is commented out.
+# `make up` requires these; the others are commented out in .env.example.
 FIRST = ("TELEGRAM_TOKEN", "OPENROUTER_API_KEY", "LLM_MODEL")
 # Containers know more variables than the code does (docs/guides/deployment.md).
 OF_COMPOSE = {
@@ -34,7 +34,7 @@ OF_COMPOSE = {
     "PROMETHEUS_PORT": "9090",
     "GRAFANA_PORT": "3001",
 }
-# Of settings whose name and default leave nothing for a docstring in the code to say.
+# Descriptions of settings without a docstring.
 MEANINGS = {
     "ENVIRONMENT": "`development` or `production`; the second refuses weak secrets.",
     "LOG_LEVEL": "`DEBUG`, `INFO`, `WARNING` or `ERROR`.",
@@ -86,7 +86,7 @@ TARGETS: dict[Path, Callable[[], str]] = {
 
 
 def by_title() -> dict[str, list[Setting]]:
-    """Settings by part of the product; what two parts read stands with the first of them."""
+    """Settings by part of the product; shared ones are listed with the first part."""
     groups: dict[str, list[Setting]] = {}
     seen: dict[str, Setting] = {}
     order = list(TITLES)
@@ -106,7 +106,7 @@ def readers(name: str) -> str:
 
 
 def explanation(setting: Setting) -> str:
-    """What it means, in the code's words or in this module's."""
+    """The description of a setting: its docstring, or an entry of `MEANINGS`."""
     return setting.meaning or MEANINGS.get(setting.name, "")
 
 

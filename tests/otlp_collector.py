@@ -33,7 +33,7 @@ class Seen:
 
 
 class Collector:
-    """What arrived so far."""
+    """Collects the spans that arrive."""
 
     def __init__(self) -> None:
         self.spans: list[Seen] = []

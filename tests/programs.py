@@ -31,7 +31,7 @@ class Program:
     """A program and where it comes from."""
 
     package: str
-    """Of Debian and Ubuntu."""
+    """Package of Debian and Ubuntu."""
     commands: tuple[str, ...]
     """Its names in PATH."""
     carried: tuple[Path, ...] = ()

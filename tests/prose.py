@@ -64,7 +64,7 @@ EXCEPTIONS: dict[tuple[str, str], str] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class OddPhrase:
     path: str
     line: int
     pattern: str
@@ -134,17 +134,17 @@ def files(folders: tuple[str, ...] = FOLDERS) -> Iterator[Path]:
     yield from (PROJECT / page for page in PAGES)
 
 
-def find(path: str, source: str) -> Iterator[Finding]:
+def find(path: str, source: str) -> Iterator[OddPhrase]:
     for line, text in READERS[Path(path).suffix](source):
         joined = re.sub(r"\n[ \t]*(?=\S)", " ", text)  # lines of a paragraph; not paragraphs
         for name, pattern in PATTERNS.items():
             for match in pattern.finditer(joined):
                 around = joined[max(0, match.start() - 20) : match.end() + 40]
                 if not any(path == file and phrase in around for (file, phrase) in EXCEPTIONS):
-                    yield Finding(path, line, name, " ".join(around.split()))
+                    yield OddPhrase(path, line, name, " ".join(around.split()))
 
 
-def findings() -> list[Finding]:
+def findings() -> list[OddPhrase]:
     found = []
     for path in files():
         name = path.relative_to(PROJECT).as_posix()
@@ -174,7 +174,7 @@ def write_budget(allowed: dict[str, int]) -> None:
     BUDGET.write_text(header + "".join(sections), encoding="utf-8")
 
 
-def complaints(found: list[Finding]) -> list[str]:
+def complaints(found: list[OddPhrase]) -> list[str]:
     """A line for each folder over its budget."""
     allowed = budget()
     return [

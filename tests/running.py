@@ -1,4 +1,4 @@
-"""What programs do, seen from outside: they come and go, and write, while one looks."""
+"""Observes running programs from outside: their processes and logs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def in_own_process(work: Callable[..., Result], *arguments: object) -> Result:
 
 
 def command_lines(programs: Iterable[psutil.Process]) -> list[str]:
-    """Of those that are still there."""
+    """Command lines of the programs that are still running."""
     lines = []
     for program in programs:
         try:
@@ -61,7 +61,7 @@ def left_running(programs: Iterable[psutil.Process]) -> list[str]:
 
 def _runs(program: psutil.Process) -> bool:
     try:
-        # What has ended may wait long for the machine's first process to take note.
+        # An ended process may remain a zombie until the machine's init process reaps it.
         return program.is_running() and program.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False

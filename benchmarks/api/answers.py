@@ -25,7 +25,7 @@ from typing import Any
 import httpx
 
 from benchmarks.api.first import First, first_answers
-from benchmarks.api.http_load import Load, Question, closed_loop
+from benchmarks.api.http_load import ApiLoad, HttpRequest, closed_loop
 from benchmarks.api.polled import Polled, Polling, poll
 from benchmarks.api.server import (
     FLOOR_PATH,
@@ -66,10 +66,10 @@ class Effort:
 
 
 @dataclass(frozen=True)
-class Found:
+class ApiBenchmark:
     """Loads by contender, a round each; answers never asked before; answers of polling pages."""
 
-    warm: dict[str, list[Load]]
+    warm: dict[str, list[ApiLoad]]
     first: First
     polled: Polled
 
@@ -84,7 +84,7 @@ class Found:
 
     def percentile(self, name: str, share: float) -> float:
         """Milliseconds over all rounds."""
-        every = Load(latencies=[taken for load in self.warm[name] for taken in load.latencies])
+        every = ApiLoad(latencies=[taken for load in self.warm[name] for taken in load.latencies])
         return every.percentile(share)
 
     @property
@@ -93,7 +93,7 @@ class Found:
         return warm + self.first.errors + self.polled.load.errors
 
 
-def measure(rows: int, *, people: int = PEOPLE, effort: Effort | None = None) -> Found:
+def measure(rows: int, *, people: int = PEOPLE, effort: Effort | None = None) -> ApiBenchmark:
     """Build the stores, serve the contenders, ask them."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         directory = Path(name)
@@ -102,7 +102,7 @@ def measure(rows: int, *, people: int = PEOPLE, effort: Effort | None = None) ->
         with Writer(warehouse) as writer:
             fill_clickhouse(writer, rows, people=people)
             publish(writer)
-            # After midnight: the clock goes on, and a day that ends meanwhile is another question.
+            # Just after midnight, so that no day ends during the run, which would change the query.
             now = BEGIN + timedelta(days=DAYS, seconds=5)
             return compare(
                 database,
@@ -123,7 +123,7 @@ def compare(
     now: datetime,
     another_build: Callable[[], object],
     effort: Effort,
-) -> Found:
+) -> ApiBenchmark:
     """Serve the contenders on filled stores and ask them in turn; their clock begins at `now`."""
     given: dict[str, Any] = {
         "database_url": database.libpq_url,
@@ -134,7 +134,7 @@ def compare(
         "api_token_secret": "a-token-secret-for-a-benchmark-only",
         "stats_api_rate_limit": UNLIMITED,
         "stats_dashboard_rate_limit": UNLIMITED,
-        # A hash on the hot path would stand out: one takes a quarter of a second.
+        # Expensive, to reveal a hash on the hot path: each takes a quarter of a second.
         "password_hash_cost": 12,
         "web_dist": str(directory / "nothing"),
         "now": now.isoformat(),
@@ -145,22 +145,24 @@ def compare(
         expected = _ask(urls["ours"], login["bearer"])
         (directory / "body.json").write_bytes(expected)
         questions = {
-            name: Question(urls["ours"] + PATH + QUERY, tuple(headers.items()), _same_as(expected))
+            name: HttpRequest(
+                urls["ours"] + PATH + QUERY, tuple(headers.items()), _same_as(expected)
+            )
             for name, headers in login.items()
         } | {
-            kind: Question(urls[kind] + FLOOR_PATH + QUERY, (), _same_as(expected))
+            kind: HttpRequest(urls[kind] + FLOOR_PATH + QUERY, (), _same_as(expected))
             for kind in ("floor", "bare")
         }
         # A token would expire before the last page has polled.
         headers = tuple(login["basic"].items())
 
-        async def ask() -> Found:
+        async def ask() -> ApiBenchmark:
             warm = await _ask_in_turn(questions, effort)
             first = await first_answers(
                 urls["cold"], headers, another_build, builds=effort.builds, today=now.date()
             )
             polled = await poll(urls["cold"], headers, another_build, effort.polling)
-            return Found(warm, first, polled)
+            return ApiBenchmark(warm, first, polled)
 
         return asyncio.run(ask())
 
@@ -193,8 +195,10 @@ def _same_as(expected: bytes) -> Any:
     return lambda body: body.endswith(rest)
 
 
-async def _ask_in_turn(questions: dict[str, Question], effort: Effort) -> dict[str, list[Load]]:
-    warm: dict[str, list[Load]] = {name: [] for name in questions}
+async def _ask_in_turn(
+    questions: dict[str, HttpRequest], effort: Effort
+) -> dict[str, list[ApiLoad]]:
+    warm: dict[str, list[ApiLoad]] = {name: [] for name in questions}
     for question in questions.values():
         await closed_loop(question, clients=CLIENTS, seconds=effort.seconds / 3)
     for number in range(effort.rounds):
@@ -206,8 +210,8 @@ async def _ask_in_turn(questions: dict[str, Question], effort: Effort) -> dict[s
     return warm
 
 
-def summary(found: Found) -> dict[str, Any]:
-    """The line of JSON. Of the two logins the slower one speaks."""
+def summary(found: ApiBenchmark) -> dict[str, Any]:
+    """The line of JSON, with the slower of the two logins."""
     name = min(("bearer", "basic"), key=found.ratio)
     return {
         "rps": round(found.rps(name)),

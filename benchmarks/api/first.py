@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import count
 
-from benchmarks.api.http_load import Load, Question, closed_loop
+from benchmarks.api.http_load import ApiLoad, HttpRequest, closed_loop
 from benchmarks.api.server import PATH
 
 DAYS = 30
 LONGEST_DAYS = 92
-"""Of which a series still has a point a day. Those before the first turn cost nothing."""
+"""The longest period with a point per day. Days before the first turn cost nothing."""
 SEEN_SECONDS = 2.0
 """Within this time the API has seen what was published, and answers from it."""
 DASHBOARD = "dashboard"
@@ -32,16 +32,16 @@ REPORTS = {
 class First:
     """Answers by report."""
 
-    loads: dict[str, Load] = field(default_factory=lambda: {name: Load() for name in REPORTS})
+    loads: dict[str, ApiLoad] = field(default_factory=lambda: {name: ApiLoad() for name in REPORTS})
 
     @property
-    def dashboard(self) -> Load:
+    def dashboard(self) -> ApiLoad:
         return self.loads[DASHBOARD]
 
     @property
-    def report(self) -> Load:
+    def report(self) -> ApiLoad:
         """All answers that are one report."""
-        return Load(
+        return ApiLoad(
             latencies=[
                 taken
                 for name, load in self.loads.items()
@@ -74,7 +74,7 @@ async def first_answers(
         for name, path in REPORTS.items():
             since = until - timedelta(days=DAYS + next(shifts) % (LONGEST_DAYS - DAYS))
             sign = "&" if "?" in path else "?"
-            question = Question(f"{url}{PATH}{path}{sign}from={since}&to={until}", headers)
+            question = HttpRequest(f"{url}{PATH}{path}{sign}from={since}&to={until}", headers)
             one = await closed_loop(question, clients=1, most=1)
             if number:
                 first.loads[name].latencies += one.latencies

@@ -1,6 +1,6 @@
-"""Closed-loop clients: each asks again as soon as it was answered, over a connection it keeps.
+"""Closed-loop HTTP clients: each sends its next request after a response, on the same connection.
 
-Speaks just enough HTTP/1.1 for answers with a Content-Length. Knows nothing about what is asked.
+Supports just enough HTTP/1.1 for responses with a Content-Length.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from urllib.parse import urlsplit
 
 END_OF_HEAD = b"\r\n\r\n"
 LENGTH = b"content-length:"
-PATIENCE_SECONDS = 60
+TIMEOUT_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """One request, written out once.
+class HttpRequest:
+    """One request, encoded once.
 
     Args:
-        url: where it goes.
-        headers: beside Host.
-        is_right: whether a body is the one that is awaited.
+        url: its address.
+        headers: headers besides Host.
+        is_right: whether a body is the expected one.
     """
 
     url: str
@@ -39,8 +39,8 @@ class Question:
 
 
 @dataclass(slots=True)
-class Load:
-    """What the clients met."""
+class ApiLoad:
+    """The result of a load run."""
 
     seconds: float = 0.0
     errors: int = 0
@@ -60,7 +60,9 @@ class Load:
 class Client(asyncio.Protocol):
     """One connection of one closed loop."""
 
-    def __init__(self, question: Question, load: Load, *, until: float, most: int | None) -> None:
+    def __init__(
+        self, question: HttpRequest, load: ApiLoad, *, until: float, most: int | None
+    ) -> None:
         self._request = question.encoded()
         self._is_right = question.is_right
         self._load = load
@@ -110,12 +112,16 @@ class Client(asyncio.Protocol):
 
 
 async def closed_loop(
-    question: Question, *, clients: int, seconds: float = PATIENCE_SECONDS, most: int | None = None
-) -> Load:
+    question: HttpRequest,
+    *,
+    clients: int,
+    seconds: float = TIMEOUT_SECONDS,
+    most: int | None = None,
+) -> ApiLoad:
     """Ask for some time, or `most` times with each client."""
     parts = urlsplit(question.url)
     loop = asyncio.get_running_loop()
-    load = Load()
+    load = ApiLoad()
     begun = time.perf_counter()
     made = [
         await loop.create_connection(
@@ -126,7 +132,7 @@ async def closed_loop(
         for _ in range(clients)
     ]
     await asyncio.wait_for(
-        asyncio.gather(*(client.done for _, client in made)), seconds + PATIENCE_SECONDS
+        asyncio.gather(*(client.done for _, client in made)), seconds + TIMEOUT_SECONDS
     )
     load.seconds = time.perf_counter() - begun
     return load

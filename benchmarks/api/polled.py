@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from benchmarks.api.http_load import Load, Question, closed_loop
+from benchmarks.api.http_load import ApiLoad, HttpRequest, closed_loop
 from benchmarks.api.server import PATH
 
 PAGES = ("?period=month", "?period=month&tz=Asia/Kathmandu")
@@ -29,11 +29,11 @@ class Polling:
 
 @dataclass(frozen=True)
 class Polled:
-    """What the pages met."""
+    """The result for pages that poll."""
 
-    load: Load
+    load: ApiLoad
     cold: float
-    """Share of the answers that were computed when they were asked for."""
+    """Share of the answers that were not cached."""
     builds: int
     memory_mib: int
 
@@ -45,11 +45,11 @@ async def poll(
     polling: Polling,
 ) -> Polled:
     """Ask for each page at its turn of every period. Their first answers are not counted."""
-    pages = [Question(url + PATH + page, headers) for page in PAGES]
+    pages = [HttpRequest(url + PATH + page, headers) for page in PAGES]
     for page in pages:
         await closed_loop(page, clients=1, most=1)
     before = _outcomes(url)
-    load = Load()
+    load = ApiLoad()
     begun = time.perf_counter()
     until = begun + polling.seconds
     publishing = asyncio.create_task(_publish(another_build, polling.publish_seconds, until=until))
@@ -68,7 +68,9 @@ async def poll(
     return Polled(load, computed / answers, builds, _memory_mib(url))
 
 
-async def _ask(page: Question, load: Load, *, begin: float, every: float, until: float) -> None:
+async def _ask(
+    page: HttpRequest, load: ApiLoad, *, begin: float, every: float, until: float
+) -> None:
     while begin < until:
         await asyncio.sleep(begin - time.perf_counter())
         one = await closed_loop(page, clients=1, most=1)

@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from benchmarks.load.verdict import Limits, LoadResult, judge, read_entries
+from benchmarks.load.verdict import LoadLimits, LoadResult, judge, read_entries
 from common.errors import SettingError, StartupError
 from common.process import run
 from embedded.stack.api_client import ApiClient
@@ -30,7 +30,7 @@ LOCUST = PROJECT / ".venv-load" / "bin" / "locust"
 SCENARIOS = Path(__file__).with_name("scenarios.py")
 ACCOUNT = "load"
 LIMIT = "300/minute"
-"""Of each account by Basic, and of this machine's logins. The dashboard's tokens have none."""
+"""Rate limit of accounts with Basic and of logins. The dashboard's tokens are not limited."""
 PUBLISH_SECONDS = 300.0
 SPAWN_SECONDS = 10
 WATCH_SECONDS = 2.0
@@ -62,7 +62,7 @@ def main() -> int:
             memory = _play(stack, users=arguments.users, seconds=arguments.seconds, out=out)
     result = judge(
         read_entries(out / "load.json"),
-        limits=Limits(p95_ms=arguments.p95_ms, login_p95_ms=arguments.login_p95_ms),
+        limits=LoadLimits(p95_ms=arguments.p95_ms, login_p95_ms=arguments.login_p95_ms),
         users=arguments.users,
         seconds=arguments.seconds,
         turns=turns,

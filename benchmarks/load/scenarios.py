@@ -1,8 +1,8 @@
-"""What the clients of `make load` do, for locust. Knows the API by its addresses only.
+"""Clients of `make load`, for locust. Uses the API over HTTP only.
 
-An analyst looks at periods and waits a second or three, as people do. Whoever is impatient asks
-twenty times a second with one account and is told to wait. Each kind of request is one line of
-the report; a 429 for the impatient, with the seconds to wait, is a right answer.
+Analysts look at periods and wait one to three seconds in between. Impatient clients send twenty
+requests per second with one account and get a 429 with the seconds to wait, which counts as
+correct. Each kind of request is one line of the report.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Analyst(FastHttpUser):
 
     @task(8)
     def any_days(self) -> None:
-        """A period that nobody asked for before, so that no memory helps."""
+        """A period that was not requested before, so that no cache has it."""
         first = self.chance.randint(2, 28)
         zone = self.chance.choice(("UTC", "Europe/Berlin", "Asia/Kathmandu", "America/New_York"))
         arguments = f"period=month&tz={zone}&bot={self.chance.randint(1, 2**40)}"

@@ -15,8 +15,8 @@ NOT_JUDGED = ("login", "rate limit: ")
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What makes a run fail."""
+class LoadLimits:
+    """LoadLimits above which a run fails."""
 
     p95_ms: float
     login_p95_ms: float
@@ -54,7 +54,7 @@ class LoadResult:
     """Requests that were rightly told to wait."""
     rss_mib: int
     load_before: float
-    """Of the machine over the last minute: was it quiet?"""
+    """Load average of the machine over the last minute."""
     ok: bool
     scenarios: Mapping[str, Scenario] = field(default_factory=dict)
 
@@ -73,7 +73,7 @@ def percentile(times: Mapping[float, int], share: float) -> float:
 def judge(
     entries: Iterable[Mapping[str, Any]],
     *,
-    limits: Limits,
+    limits: LoadLimits,
     users: int,
     seconds: float,
     turns: int,
@@ -130,6 +130,6 @@ def _scenario(entries: list[Mapping[str, Any]], seconds: float) -> Scenario:
 
 
 def read_entries(path: Path) -> list[dict[str, Any]]:
-    """What locust left with `--json-file`."""
+    """The entries of locust's `--json-file`."""
     entries: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
     return entries

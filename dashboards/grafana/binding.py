@@ -1,8 +1,7 @@
-"""Binds a report's own statement to the macros and variables of Grafana.
+"""Binds the SQL of a report to Grafana's macros and variables.
 
-A panel has no SQL truth of its own: it runs `warehouse/sql/reports/<name>.sql`, the file behind
-the API, with every `{parameter:Type}` replaced by an expression over the picker's range and zone.
-Knows no Grafana objects.
+Panels have no SQL of their own. They run `warehouse/sql/reports/<name>.sql`, the same file as the
+API, with every `{parameter:Type}` replaced by an expression over the picker's range and zone.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ def _chosen(variable: str) -> str:
 
 
 def _head(column: str) -> str:
-    """Of the newest publication; day 1970-01-01 is the publication itself."""
+    """A column of the newest publication, whose own row has the day 1970-01-01."""
     newest = _HEAD.format(column=column)
     return f"assumeNotNull((SELECT {newest} FROM published WHERE day = toDate(0)))"
 

@@ -16,7 +16,7 @@ from dashboards.grafana.binding import VARIABLES, query, titled
 from dashboards.grafana.panels import CLICKHOUSE, PROMETHEUS, TABLE, Panel, SqlQuery, build
 
 ALL = "'*'"
-"""What All of a variable puts into a query, as it is."""
+"""The text that a variable's All inserts into a query, unquoted."""
 ALL_VALUES = dict.fromkeys(VARIABLES, ALL)
 
 _LABELS = {"bot_id": "Bot", "chat_type": "Chat", "language": "Language", "model": "Model"}
@@ -148,7 +148,7 @@ def _variable(name: str) -> dashboards.QueryVariable:
 
 
 class _Mark(model.AnnotationQuery):
-    """Annotations of a data source; the SDK knows only those of Grafana itself."""
+    """Annotations of a data source. The SDK has only Grafana's built-in ones."""
 
     def __init__(self, name: str, source: model.DataSourceRef, **more: object) -> None:
         super().__init__(name=name, datasource=source, icon_color="purple")

@@ -22,16 +22,16 @@ class MacroError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Picked:
-    """What a person chose on the dashboard."""
+    """The selected range, time zone and variables."""
 
     since: datetime
     until: datetime
     zone: str = "utc"
     """As Grafana says it: an IANA name, or `utc`."""
     interval_seconds: int = 900
-    """What Grafana makes of the range and the width of the panel."""
+    """Grafana computes it from the range and the width of the panel."""
     variables: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Values by variable; a variable that is not here stands on All."""
+    """Values by variable. Variables without an entry are set to All."""
 
 
 def expand(sql: str, picked: Picked, *, all_values: Mapping[str, str]) -> str:
@@ -40,7 +40,7 @@ def expand(sql: str, picked: Picked, *, all_values: Mapping[str, str]) -> str:
     Args:
         sql: the panel's query.
         picked: range, zone, interval and variables.
-        all_values: what All of a variable stands for, put in as it is.
+        all_values: the text for each variable's All, inserted unquoted.
 
     Raises:
         MacroError: an unknown macro or variable, or a wrong number of arguments.

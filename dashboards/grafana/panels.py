@@ -1,4 +1,4 @@
-"""What a panel is here: a question, its query, how it looks. Builds Grafana's own objects.
+"""Panels: title, query and appearance. Builds Grafana's objects.
 
 ClickHouse's query objects are not part of the foundation SDK, so one is declared here.
 """
@@ -90,12 +90,12 @@ class Panel:
 
     @property
     def statement(self) -> str:
-        """What ClickHouse is asked: the query under the panel's name."""
+        """The query, labelled with the panel's title."""
         return titled(self.sql, self.title)
 
 
 class _Builder(Protocol):
-    """What the panel builders of the SDK have in common."""
+    """The common methods of the SDK's panel builders."""
 
     def title(self, title: str) -> Self: ...
     def description(self, description: str) -> Self: ...

@@ -18,7 +18,7 @@ from dashboards.grafana.panels import Panel
 
 @dataclass(frozen=True)
 class Answer:
-    """What ClickHouse said to one query."""
+    """ClickHouse's answer to one query."""
 
     columns: tuple[tuple[str, str], ...]
     """Names and types."""
@@ -79,7 +79,7 @@ def clickhouse_panels(boards: Sequence[Board]) -> Iterator[tuple[Board, Panel]]:
 
 
 def helper_queries() -> dict[str, str]:
-    """What dashboards ask beside their panels: values of variables, annotations."""
+    """Queries of dashboards besides those of panels: values of variables, annotations."""
     return {
         **{f"variable {name}": sql for name, sql in VARIABLE_QUERIES.items()},
         "annotation": MODEL_CHANGES,

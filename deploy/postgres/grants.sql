@@ -1,4 +1,4 @@
--- What each role may do. Everything is taken away first, so that this file is the whole truth.
+-- Permissions of each role. All are revoked first, so that this file is complete.
 BEGIN;
 
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
@@ -12,7 +12,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE
        refused_chats
     TO dialytics_bot;
 GRANT INSERT ON tombstones TO dialytics_bot;
--- Set once, by bot.users.key_rotation; taken back by nobody but the owner.
+-- Set once, by bot.users.key_rotation. Only the owner can remove it.
 GRANT SELECT, INSERT ON sealing_marker TO dialytics_bot;
 GRANT SELECT, UPDATE, DELETE ON outbox TO dialytics_bot;
 

@@ -1,4 +1,4 @@
-"""What the load test asks is what the API offers, and its verdict can be no."""
+"""The load test uses routes that exist, and its verdict can be negative."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import orjson
 import pytest
 
 from api.openapi import SNAPSHOT
-from benchmarks.load.verdict import Limits, LoadResult, judge, percentile
+from benchmarks.load.verdict import LoadLimits, LoadResult, judge, percentile
 from warehouse.query import parse
 
 SCENARIOS = Path(__file__).parents[2] / "benchmarks" / "load" / "scenarios.py"
-LIMITS = Limits(p95_ms=100, login_p95_ms=1000)
+LIMITS = LoadLimits(p95_ms=100, login_p95_ms=1000)
 
 
 def entry(name: str, times: dict[str, int], *, failures: int = 0) -> dict[str, Any]:
@@ -40,7 +40,7 @@ FINE = [
 ]
 
 
-def verdict(entries: list[dict[str, Any]], limits: Limits = LIMITS) -> LoadResult:
+def verdict(entries: list[dict[str, Any]], limits: LoadLimits = LIMITS) -> LoadResult:
     return judge(entries, limits=limits, users=3, seconds=20, turns=7, rss_mib=1, load_before=0.5)
 
 

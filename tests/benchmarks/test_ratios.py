@@ -1,4 +1,4 @@
-"""What made the product fast stays: small sizes, and ratios or counts instead of times."""
+"""Performance that must not regress, as ratios and counts of small inputs instead of times."""
 
 from __future__ import annotations
 

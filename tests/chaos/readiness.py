@@ -15,7 +15,7 @@ MOVES_DATA = frozenset(
 """What new numbers depend on: recovered once a publication is newer than the blow."""
 
 
-class Readiness:
+class StackReadiness:
     """Probes of the programs, and of what they do together.
 
     Args:

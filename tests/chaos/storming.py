@@ -31,7 +31,7 @@ from tests.chaos.checks.verdict import Evidence, Findings, examine
 from tests.chaos.external import External, external_postgres
 from tests.chaos.plan import Plan as PlanOfBlows
 from tests.chaos.proxy import CuttingProxy
-from tests.chaos.readiness import Readiness
+from tests.chaos.readiness import StackReadiness
 from tests.chaos.victims import Victims
 from tests.chaos.writers import Writers
 
@@ -100,7 +100,7 @@ class Arena:
             probes["postgres"] = self._external.is_ready
         scene = Scene(
             victims=Victims(self._stack.supervisor, data_dir=self._plan.data, external=external),
-            ready=Readiness(probes, clickhouse_url=self.warehouse_url),
+            ready=StackReadiness(probes, clickhouse_url=self.warehouse_url),
             simulator_url=self._simulator,
             database_url=self.database_url,
             clickhouse=self._proxy,

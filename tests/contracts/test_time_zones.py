@@ -49,7 +49,7 @@ def test_no_statement_in_code_names_a_zone(module: object) -> None:
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
 def test_a_panel_names_no_zone_but_that_of_its_picker(board: Board) -> None:
     text = render(board)
-    # What Grafana's macro says is the engine's to understand.
+    # Grafana's macro is resolved by the engine.
     text = re.sub(r"if\('\$\{__timezone\}' = 'utc', 'UTC', '\$\{__timezone\}'\)", "", text)
     assert "__timezone" not in text
     assert "report_zone" not in text

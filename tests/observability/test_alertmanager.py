@@ -52,7 +52,7 @@ def start(directory: Path, *, alertmanager: str, chat: str) -> subprocess.Comple
 
 
 def made(directory: Path, chat: str) -> str:
-    """What Alertmanager is started with for this chat."""
+    """Alertmanager's configuration for this chat."""
     outcome = start(directory, alertmanager="true", chat=chat)
     assert outcome.returncode == 0, outcome.stderr
     return (directory / "alertmanager.yml").read_text()

@@ -131,7 +131,7 @@ def test_panels_that_promtool_did_not_see_are_not_called_right(
     assert failed == panels > 0
 
 
-# What the API answers comes from the same reports.
+# The API answers from the same reports.
 
 
 @pytest.fixture

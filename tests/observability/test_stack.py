@@ -130,7 +130,7 @@ def test_every_line_is_json_with_time_and_level_and_ours_name_their_service(
     assert lines or name.startswith("dagster-")
     assert [line for line in lines if not is_record(line)] == []
     records = [json.loads(line) for line in lines]
-    # Dagster's first lines and the threads of libraries know no service.
+    # Dagster's first lines and lines of library threads have no service.
     told = [one for one in records if "service" in one or one["logger"].partition(".")[0] in OURS]
     assert told or name.startswith("dagster-")
     assert [one for one in told if one.get("service") != service] == []

@@ -1,4 +1,4 @@
-"""What the tests of a whole stack send to it and read of it: counts, logs, metrics, secrets."""
+"""Input and output of a whole stack in tests: counts, logs, metrics, secrets."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def write_lines(path: Path) -> Path:
 
 
 def counts(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a smoke run. Speed and memory belong to the machine that runs it."""
+    """The counts of a smoke run, without speed and memory, which depend on the machine."""
     return {name: result[name] for name in result if name not in MACHINE}
 
 
 def expected_counts(updates_sent: int) -> dict[str, int]:
-    """What a smoke run counts of `write_lines`."""
+    """The counts of a smoke run of `write_lines`."""
     return {
         "lines_read": LINES + 2,
         "lines_skipped": 2,
@@ -73,7 +73,7 @@ def targets(stack: Stack) -> dict[str, str]:
 
 
 def logs(stack: Stack) -> dict[str, str]:
-    """What every program but the databases wrote, to the end of its last whole line."""
+    """The logs of all programs but the databases, up to the last complete line."""
     return {
         path.name: "".join(path.read_text("utf-8", "replace").rpartition("\n")[:2])
         for path in sorted((stack.plan.data / "logs").iterdir())

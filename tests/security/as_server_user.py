@@ -34,7 +34,7 @@ def only(name: str, users: Path) -> ET.Element:
     profiles = root.find("profiles")
     assert profiles is not None
     ET.SubElement(profiles, "default")
-    # An engine without a server knows no changeable settings: here no setting may be changed.
+    # An engine without a server has no changeable settings, so none may be changed here.
     for profile in profiles:
         for constraints in profile.findall("constraints"):
             profile.remove(constraints)

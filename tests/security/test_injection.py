@@ -27,7 +27,7 @@ from warehouse.clickhouse.statements import all_statements
 
 UNKNOWN = "no-such-value"
 EVERYWHERE = ("' OR '1'='1", "\\N", "{model:Identifier}", "x\\", "\x00")
-"""What is tried on every route; the rest once for each name of a parameter."""
+"""Tried on every route; the others once per name of a parameter."""
 HOSTILE = (
     *EVERYWHERE,
     "'; DROP TABLE marker; --",
@@ -52,7 +52,7 @@ HOSTILE = (
 NOT_TEXT = "%ff%fe"
 """Already escaped for a URL: bytes that are no UTF-8."""
 AT_ONCE = 12
-# What changes the account that asks; it reaches no statement but by bound parameters of an ORM.
+# Routes that change the test's account. Their values reach statements only as bound parameters.
 LEFT_OUT = ("/auth/password", "/disable", "/enable", "/scopes")
 VOLATILE = {"request_id", "query", "now"}
 
@@ -91,7 +91,7 @@ async def ask(client: httpx.AsyncClient, one: Parameter, value: str) -> httpx.Re
 
 
 def finding(answer: httpx.Response) -> Any:
-    """What an answer says, without what differs between two equal requests."""
+    """The content of an answer without the parts that differ between two equal requests."""
     if answer.status_code != httpx.codes.OK:
         return answer.status_code
     return {key: value for key, value in answer.json().items() if key not in VOLATILE}
@@ -208,7 +208,7 @@ async def test_a_hostile_part_of_a_query_is_refused_or_finds_nothing(
 async def test_a_filter_compares_and_never_interprets(
     target: Target, dimension: str, operator: str
 ) -> None:
-    """Also the operators that look for a part: no `%`, `_` or `.` stands for anything."""
+    """Also with the operators that search parts: `%`, `_` and `.` are no wildcards."""
     async with httpx.AsyncClient(base_url=target.url, headers=target.headers, timeout=90) as client:
 
         async def matching(value: str) -> Any:

@@ -1,7 +1,7 @@
-"""What the read-only user reaches: nothing but tables, on the embedded engine and on a server.
+"""The read-only user reaches only tables, on the embedded engine and on a server.
 
-tests/embedded/test_clickhouse_reader.py attacks one thing at a time; here the engine itself lists
-what there is, so that a new version cannot bring a door that nobody tried.
+tests/embedded/test_clickhouse_reader.py attacks one feature at a time; here the engine itself
+lists its features, so that those of a new version are tested too.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ HARMLESS = frozenset(
         *("numbers", "numbers_mt", "zeros", "zeros_mt", "primes", "generateRandom"),
         *("generateSeries", "generate_series", "values", "SQLStandardValues", "null", "input"),
         *("fuzzJSON", "fuzzQuery", "view", "viewExplain", "viewIfPermitted", "format"),
-        # Of tables that a reader may read anyway.
+        # Functions over tables that a reader may read anyway.
         *("mergeTreeIndex", "mergeTreeProjection", "mergeTreeTextIndex", "dictionary"),
         *("mergeTreeAnalyzeIndexes", "mergeTreeAnalyzeIndexesUUID", "mergeTreeCodecBlockCounts"),
         *("prometheusQuery", "prometheusQueryRange", "timeSeriesData", "timeSeriesSelector"),
@@ -109,7 +109,7 @@ def reader(
 
 
 def arguments_of(name: str) -> str:
-    """What would make this table function reach out, were it allowed."""
+    """Arguments with which this table function would reach out if it were allowed."""
     if name.endswith("Cluster"):
         return f"('default', {arguments_of(name.removesuffix('Cluster'))[1:]}"
     given = ARGUMENTS.get(name)

@@ -1,6 +1,6 @@
-"""Secrets that could slip out when something goes wrong: broken addresses, refused passwords.
+"""Secrets do not leak when something fails: broken addresses, refused passwords.
 
-What a whole stack writes at its most talkative is in tests/observability/test_stack.py.
+tests/observability/test_stack.py checks the logs of a whole stack at its most verbose level.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def addresses(scheme: str) -> list[str]:
 
 
 def told(error: BaseException) -> str:
-    """What an operator reads of a process that cannot start."""
+    """The error of a process that cannot start."""
     assert isinstance(error, StartupError | UnavailableError), repr(error)
     line = redact(str(error))
     assert "\n" not in line.strip()

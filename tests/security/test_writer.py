@@ -1,4 +1,4 @@
-"""What the writer reaches: its tables, and nothing beyond what migrations and pipelines need."""
+"""The writer reaches only its tables and the features that migrations and pipelines need."""
 
 from __future__ import annotations
 
@@ -288,7 +288,7 @@ NEEDED = (
 
 
 def as_writer(users: Path, asked: Sequence[str], directory: Path) -> list[str]:
-    """What becomes of statements of a server's writer."""
+    """The results of statements of a server's writer."""
     outcome = subprocess.run(
         [
             *(sys.executable, Path(__file__).with_name("as_server_user.py")),

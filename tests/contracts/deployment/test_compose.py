@@ -192,7 +192,7 @@ def test_the_proxy_hides_what_is_for_inside_before_it_hands_anything_on() -> Non
     directives = [
         line.strip() for line in site.splitlines() if re.match(r"\t[a-z@]", line) is not None
     ]
-    # `handle` is sorted before `respond`: nothing that answers may stand beside the blocks.
+    # `handle` is sorted before `respond`: all responses must be inside the blocks.
     assert {line.split()[0] for line in directives} == {"encode", "header", "@inside", "handle"}
     blocks = [line for line in directives if line.startswith("handle")]
     assert blocks == ["handle @inside {", "handle {$WEBHOOK_PATH}* {", "handle {"]

@@ -163,7 +163,7 @@ class Server:
         self.clickhouse.execute("DROP DATABASE IF EXISTS dialytics SYNC")
 
     def state(self) -> tuple[str, str, str]:
-        """What both stores hold, and who owns it."""
+        """The content of both databases, and the owners of tables."""
         return (
             self.sql("dialytics", "SELECT id, version, cost_usd FROM turns ORDER BY id"),
             self.sql("dialytics", "SELECT tablename, tableowner FROM pg_tables ORDER BY 1"),

@@ -126,7 +126,7 @@ async def test_a_chat_and_its_statistics_work_under_the_roles_of_production(
         await what_an_analyst_does(address, installed)
         await the_users_of(server, "api", "dialytics_api")
     assert "permission denied" not in log.read_text()
-    # What the pipelines write for the operator, the bot sends.
+    # The bot sends the messages that the pipelines wrote for the operator.
     told = await asyncio.to_thread(
         send_notices, stores(server, warehouse_settings), batch.data_through
     )

@@ -1,4 +1,4 @@
-"""What a person does on the page, and what they wait for."""
+"""Steps of a person on the page, with what they wait for."""
 
 from __future__ import annotations
 

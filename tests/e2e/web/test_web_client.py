@@ -1,4 +1,4 @@
-"""What is generated or locked for the dashboard is current and complete."""
+"""Generated files and locks of the dashboard are current and complete."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ LARGEST_LAYOUT_SHIFT = 0.05
 
 
 def serious_issues(page: Page) -> list[str]:
-    """What axe finds serious or worse."""
+    """The findings of axe that are serious or worse."""
     assert AXE.is_file(), "axe-core is not installed: make web"
     session = page.context.new_cdp_session(page)
     # Past the page's content security policy, as a developer's console would.

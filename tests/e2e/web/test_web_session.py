@@ -100,7 +100,7 @@ def test_a_session_in_use_is_renewed_without_the_password(page: Page, world: Wor
                 "token => sessionStorage.getItem('dialytics.session')?.includes(token)",
                 arg=renewed.value.json()["access_token"],
             )
-        # Long after the first token: the page still gets numbers, and nobody is asked anything.
+        # Long after the first token: the page still gets numbers without a new login.
         with page.expect_response("**/api/v1/stats?period=day*") as asked:
             page.get_by_role("radio", name="24 hours").click()
         assert asked.value.ok
