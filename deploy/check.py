@@ -1,4 +1,4 @@
-"""`python -m deploy.check`: checks the container files as far as one can without running them.
+"""`python -m deploy.check`: checks the container files without running them.
 
 Prints each problem, then one line of JSON.
 """
@@ -48,7 +48,7 @@ def projects() -> dict[str, Project]:
 
 
 def problems() -> Iterator[DeployProblem]:
-    """Everything that is wrong."""
+    """All problems."""
     files = {path for paths in OVERLAYS.values() for path in paths}
     for path in sorted(files):
         document = compose.interpolate(compose.read(path), configuration.EXAMPLE)
@@ -76,7 +76,7 @@ def problems() -> Iterator[DeployProblem]:
 
 
 def addresses(project: Project) -> Iterator[DeployProblem]:
-    """The proxy and Prometheus ask services of the project, and ours where they listen."""
+    """The proxy and Prometheus use services of the project, at ports on which they listen."""
     for path, pattern in (
         (PROJECT / "deploy/proxy/Caddyfile", r"reverse_proxy ([a-z-]+):(\d+)"),
         (PROJECT / "deploy/prometheus/prometheus.yml", r"\"([a-z-]+):(\d+)\""),
@@ -91,7 +91,7 @@ def addresses(project: Project) -> Iterator[DeployProblem]:
 
 
 def checked_files() -> list[Path]:
-    """The files that this check is about."""
+    """The checked files."""
     compose_files = {path for paths in OVERLAYS.values() for path in paths}
     deployed = {
         path
@@ -102,7 +102,7 @@ def checked_files() -> list[Path]:
 
 
 def main() -> int:
-    # One mistake in compose.yaml shows in every project that is built on it: say it once.
+    # A mistake in compose.yaml appears in every project built on it: report it once.
     found = list({problem.key: problem for problem in problems()}.values())
     for problem in found:
         sys.stdout.write(f"{problem}\n")

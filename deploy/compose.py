@@ -1,4 +1,4 @@
-"""Reads compose files as the engine would: variables replaced, overlays laid on top.
+"""Reads compose files like the engine: replaces variables and merges overlays.
 
 Knows the compose specification, nothing of this product.
 """

@@ -1,4 +1,4 @@
-"""Checks that what compose files set is what the code reads, and that the code accepts it."""
+"""Checks that the code reads and accepts the settings in compose files."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class CredentialCache:
     """HMAC of (username, password) → account id.
 
     Args:
-        seconds: how long an entry holds. 0 remembers nothing.
+        seconds: lifetime of an entry. 0 disables the cache.
         clock: monotonic seconds.
     """
 
@@ -41,11 +41,11 @@ class CredentialCache:
         return len(self._entries)
 
     def fingerprint(self, credentials: bytes) -> bytes:
-        """A stand-in for credentials, useless outside this process."""
+        """A key for the credentials, useless outside this process."""
         return hmac.digest(self._key, credentials, hashlib.sha256)
 
     def get(self, fingerprint: bytes) -> int | None:
-        """The account whose credentials these are, when verified a short time ago."""
+        """The id of the account, if the credentials were verified a short time ago."""
         entry = self._entries.get(fingerprint)
         if entry is None:
             return None
@@ -56,12 +56,12 @@ class CredentialCache:
         return account_id
 
     def is_aging(self, fingerprint: bytes) -> bool:
-        """Whether a known entry has less than half of its time left."""
+        """Whether an entry has less than half of its lifetime left."""
         entry = self._entries.get(fingerprint)
         return entry is not None and entry[1] - self._clock() < self._seconds / 2
 
     def put(self, fingerprint: bytes, account_id: int) -> None:
-        """Remember a success."""
+        """Cache verified credentials."""
         if not self._seconds:
             return
         self._entries[fingerprint] = (account_id, self._clock() + self._seconds)
@@ -70,14 +70,14 @@ class CredentialCache:
             self._entries.popitem(last=False)
 
     def forget(self, fingerprint: bytes) -> None:
-        """Forget these credentials."""
+        """Drop these credentials."""
         self._entries.pop(fingerprint, None)
 
     def drop(self, account_id: int) -> None:
-        """Forget one account's credentials."""
+        """Drop one account's credentials."""
         for fingerprint in [key for key, entry in self._entries.items() if entry[0] == account_id]:
             del self._entries[fingerprint]
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop all entries."""
         self._entries.clear()

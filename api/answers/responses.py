@@ -66,11 +66,11 @@ class StatsResponder:
         return self._answers.recent.find(key)
 
     async def resolve(self, report: ReportRequest) -> tuple[ReportQuery, Snapshot]:
-        """The report_query that a request asks now, and the one snapshot that answers it.
+        """The query of a request at this time, and the snapshot that it is computed from.
 
         Raises:
-            ServiceUnavailableError: nothing was published yet.
-            WarehouseError: it cannot be had.
+            ServiceUnavailableError: nothing has been published yet.
+            WarehouseError: the snapshot cannot be read.
         """
         snapshot = await self._snapshots.published()
         return report.resolve(self._clock(), snapshot), snapshot

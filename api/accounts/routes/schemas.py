@@ -12,11 +12,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, fi
 from api.accounts.scopes import Scope
 from api.accounts.store import normalise_username
 
-
-def _normalised(username: str) -> str:
-    return normalise_username(username)
-
-
 Username = Annotated[
     str,
     Field(
@@ -26,7 +21,7 @@ Username = Annotated[
         description="Letters, digits and `. _ @ -`; upper and lower case are the same name.",
         examples=["ann"],
     ),
-    AfterValidator(_normalised),
+    AfterValidator(normalise_username),
 ]
 NewPassword = Annotated[
     SecretStr,

@@ -30,10 +30,10 @@ def token_routes(*, authenticator: Authenticator, tokens: Tokens) -> APIRouter:
         account = await authenticator.check_password(
             form.username, form.password.get_secret_value(), address=request.state.address
         )
-        asked = frozenset(form.scope.split())
-        if asked - account.scopes:
+        requested = frozenset(form.scope.split())
+        if requested - account.scopes:
             raise RefusedError("The account does not have a requested scope.", code="invalid_scope")
-        granted = asked or account.scopes
+        granted = requested or account.scopes
         response.headers["Cache-Control"] = "no-store"
         issued = tokens.issue(
             account.id,

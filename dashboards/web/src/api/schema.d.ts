@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * List Accounts
-         * @description Every account, oldest first.
+         * @description All accounts, oldest first.
          */
         get: operations["list_accounts_api_v1_admin_accounts_get"];
         put?: never;
@@ -35,7 +35,7 @@ export interface paths {
         put?: never;
         /**
          * Disable
-         * @description Close an account: passwords and tokens stop holding at once.
+         * @description Disable an account. Its password and tokens become invalid at once.
          */
         post: operations["disable_api_v1_admin_accounts__account_id__disable_post"];
         delete?: never;
@@ -55,7 +55,7 @@ export interface paths {
         put?: never;
         /**
          * Enable
-         * @description Reopen a closed account.
+         * @description Enable a disabled account.
          */
         post: operations["enable_api_v1_admin_accounts__account_id__enable_post"];
         delete?: never;
@@ -74,7 +74,7 @@ export interface paths {
         get?: never;
         /**
          * Set Scopes
-         * @description Replace what an account may do. Holds from its next request on.
+         * @description Replace the scopes of an account. Applies from its next request on.
          */
         put: operations["set_scopes_api_v1_admin_accounts__account_id__scopes_put"];
         post?: never;
@@ -93,7 +93,7 @@ export interface paths {
         };
         /**
          * List Readings
-         * @description Who read which texts, newest first.
+         * @description Which account read which texts, newest first.
          */
         get: operations["list_readings_api_v1_admin_readings_get"];
         put?: never;
@@ -113,7 +113,7 @@ export interface paths {
         };
         /**
          * Me
-         * @description Who am I, and what may this request do.
+         * @description The account of this request and its scopes.
          */
         get: operations["me_api_v1_auth_me_get"];
         put?: never;
@@ -135,7 +135,7 @@ export interface paths {
         put?: never;
         /**
          * Change Password
-         * @description Change the password. Tokens and remembered credentials stop holding at once.
+         * @description Change the password. Tokens and cached credentials become invalid at once.
          */
         post: operations["change_password_api_v1_auth_password_post"];
         delete?: never;
@@ -155,7 +155,7 @@ export interface paths {
         put?: never;
         /**
          * Register
-         * @description Make an account that may read statistics. Needs the operator's admin token.
+         * @description Create an account that may read statistics. Requires the operator's admin token.
          */
         post: operations["register_api_v1_auth_register_post"];
         delete?: never;
@@ -175,7 +175,7 @@ export interface paths {
         put?: never;
         /**
          * Renew
-         * @description Exchange a token that still holds for a new one, until API_SESSION_HOURS after the login.
+         * @description Exchange a valid token for a new one, until API_SESSION_HOURS after the login.
          *
          *     The new token has the scopes of the old one that the account still has.
          */
@@ -215,7 +215,7 @@ export interface paths {
         };
         /**
          * Dialog Failures
-         * @description Why the provider did not answer, newest first: its sentence may quote the person.
+         * @description Failed calls of models, newest first. The provider's message may quote the user.
          */
         get: operations["dialog_failures_api_v1_dialogs__dialog_id__failures_get"];
         put?: never;
@@ -235,7 +235,7 @@ export interface paths {
         };
         /**
          * Dialog Text
-         * @description The texts of a dialog, oldest first. Admins see who read what in /admin/readings.
+         * @description The texts of a dialog, oldest first. Each reading is listed in /admin/readings.
          */
         get: operations["dialog_text_api_v1_dialogs__dialog_id__text_get"];
         put?: never;
@@ -257,7 +257,7 @@ export interface paths {
         put?: never;
         /**
          * Query
-         * @description Any metrics by any dimensions under filters, from the rollups; at most 1,000 rows.
+         * @description Any metrics by any dimensions and filters; at most 1,000 rows.
          */
         post: operations["query_api_v1_query_post"];
         delete?: never;
@@ -315,7 +315,7 @@ export interface paths {
         };
         /**
          * Catalogue
-         * @description Every metric: definition, unit, whether it may be added up, where it comes from.
+         * @description All metrics: definition, unit, dimensions that they may be summed over, source.
          */
         get: operations["catalogue_api_v1_stats_catalogue_get"];
         put?: never;
@@ -355,7 +355,7 @@ export interface paths {
         };
         /**
          * Dialogs
-         * @description Dialogs with a turn in the period, the latest turn first. Never a text. CSV and Arrow stream all of them, at most 50,000 (`X-Truncated` tells); with `limit` or `cursor` they are a page.
+         * @description Dialogs with a turn in the period, latest turn first, without texts. CSV and Arrow stream all of them, at most 50,000 (`X-Truncated`); with `limit` or `cursor` they contain one page.
          */
         get: operations["dialogs_api_v1_stats_dialogs_get"];
         put?: never;
@@ -375,7 +375,7 @@ export interface paths {
         };
         /**
          * Dimensions
-         * @description Values to filter by, seen in the period.
+         * @description Values to filter by that occur in the period.
          */
         get: operations["dimensions_api_v1_stats_dimensions_get"];
         put?: never;
@@ -395,7 +395,7 @@ export interface paths {
         };
         /**
          * Freshness
-         * @description How old the numbers are, and what holds them back.
+         * @description Age of the data, and the reasons for delays.
          */
         get: operations["freshness_api_v1_stats_freshness_get"];
         put?: never;
@@ -415,7 +415,7 @@ export interface paths {
         };
         /**
          * Funnel
-         * @description Source, first turn, third turn, D1, D7, D30, and what they cost.
+         * @description Source, first turn, third turn, D1, D7, D30, and cost.
          */
         get: operations["funnel_api_v1_stats_funnel_get"];
         put?: never;
@@ -455,7 +455,7 @@ export interface paths {
         };
         /**
          * Lifecycle
-         * @description New, returning, resurrected, dormant and churned people.
+         * @description New, returning, resurrected, dormant and churned users.
          */
         get: operations["lifecycle_api_v1_stats_lifecycle_get"];
         put?: never;
@@ -475,7 +475,7 @@ export interface paths {
         };
         /**
          * Models
-         * @description Which models answer, how fast, at what price, and what goes wrong.
+         * @description Answers, latency, cost and errors per model.
          */
         get: operations["models_api_v1_stats_models_get"];
         put?: never;
@@ -495,7 +495,7 @@ export interface paths {
         };
         /**
          * Quality
-         * @description Latest checks, and PostgreSQL against ClickHouse since the start of the period.
+         * @description Latest checks, and PostgreSQL compared with ClickHouse since the start of the period.
          */
         get: operations["quality_api_v1_stats_quality_get"];
         put?: never;
@@ -515,7 +515,7 @@ export interface paths {
         };
         /**
          * Retention
-         * @description Of those who began on a day (week), how many came on exactly the n-th after it.
+         * @description Share of each cohort (by first day or week) active on exactly the n-th day or week after.
          */
         get: operations["retention_api_v1_stats_retention_get"];
         put?: never;
@@ -555,7 +555,7 @@ export interface paths {
         };
         /**
          * Summary
-         * @description Totals of the period; users are distinct over the whole of it.
+         * @description Totals of the period. Users are distinct over the whole period.
          */
         get: operations["summary_api_v1_stats_summary_get"];
         put?: never;
@@ -575,7 +575,7 @@ export interface paths {
         };
         /**
          * Users Top
-         * @description Who wrote most, used most tokens or cost most.
+         * @description The users with the most messages, tokens or cost.
          */
         get: operations["users_top_api_v1_stats_users_top_get"];
         put?: never;
@@ -595,7 +595,7 @@ export interface paths {
         };
         /**
          * Health
-         * @description Is the process well: uptime, PostgreSQL, its pool.
+         * @description Uptime, PostgreSQL and its connection pool.
          */
         get: operations["health_health_get"];
         put?: never;
@@ -615,7 +615,7 @@ export interface paths {
         };
         /**
          * Ready
-         * @description Should it get requests: schemas, PostgreSQL, a real aggregate in ClickHouse.
+         * @description Both schemas, a query in PostgreSQL, and an aggregate in ClickHouse.
          */
         get: operations["ready_ready_get"];
         put?: never;
@@ -672,7 +672,7 @@ export interface components {
             data_through: string;
             /**
              * Is Partial
-             * @description Whether the period reaches beyond `data_through`.
+             * @description Whether the period ends after `data_through`.
              */
             is_partial: boolean;
             /**
@@ -683,7 +683,7 @@ export interface components {
             /**
              * Newest Through
              * Format: date-time
-             * @description As `data_through`, but for days withheld: later than it when there is one.
+             * @description As `data_through`, but ignores withheld days: later if there is one.
              */
             newest_through: string;
             period: components["schemas"]["PeriodView"];
@@ -694,7 +694,7 @@ export interface components {
             report_timezone: string;
             /**
              * Snapshot
-             * @description Equal for answers that rest on the same build.
+             * @description Equal for answers from the same build.
              */
             snapshot: string;
         };
@@ -769,7 +769,7 @@ export interface components {
             report_timezone: string;
             /**
              * Snapshot
-             * @description Equal for answers that rest on the same build.
+             * @description Equal for answers from the same build.
              */
             snapshot: string;
         };
@@ -888,7 +888,7 @@ export interface components {
             data_through: string;
             /**
              * Is Partial
-             * @description Whether the period reaches beyond `data_through`.
+             * @description Whether the period ends after `data_through`.
              */
             is_partial: boolean;
             /**
@@ -899,7 +899,7 @@ export interface components {
             /**
              * Newest Through
              * Format: date-time
-             * @description As `data_through`, but for days withheld: later than it when there is one.
+             * @description As `data_through`, but ignores withheld days: later if there is one.
              */
             newest_through: string;
             period: components["schemas"]["PeriodView"];
@@ -910,7 +910,7 @@ export interface components {
             report_timezone: string;
             /**
              * Snapshot
-             * @description Equal for answers that rest on the same build.
+             * @description Equal for answers from the same build.
              */
             snapshot: string;
         };
@@ -925,7 +925,7 @@ export interface components {
             data_through: string;
             /**
              * Is Partial
-             * @description Whether the period reaches beyond `data_through`.
+             * @description Whether the period ends after `data_through`.
              */
             is_partial: boolean;
             /**
@@ -936,12 +936,12 @@ export interface components {
             /**
              * Newest Through
              * Format: date-time
-             * @description As `data_through`, but for days withheld: later than it when there is one.
+             * @description As `data_through`, but ignores withheld days: later if there is one.
              */
             newest_through: string;
             /**
              * People
-             * @description Names by `user_key`, for accounts with `names:read`. Absent: erased, unreadable, or the database that knows them is away.
+             * @description Names by `user_key`, for accounts with `names:read`. Absent: erased, unreadable, or their database is unavailable.
              * @example {
              *       "42": {
              *         "name": "Ann Lee",
@@ -962,7 +962,7 @@ export interface components {
             report_timezone: string;
             /**
              * Snapshot
-             * @description Equal for answers that rest on the same build.
+             * @description Equal for answers from the same build.
              */
             snapshot: string;
             summary: components["schemas"]["Summary"];
@@ -971,7 +971,7 @@ export interface components {
         };
         /**
          * DialogFailures
-         * @description The failed attempts of a dialog, newest first. This reading was recorded.
+         * @description The failed calls of a dialog, newest first. This reading is recorded.
          */
         DialogFailures: {
             /**
@@ -984,7 +984,7 @@ export interface components {
         };
         /**
          * DialogText
-         * @description The texts of a dialog, oldest first. This reading was recorded.
+         * @description The texts of a dialog, oldest first. This reading is recorded.
          */
         DialogText: {
             /** Chat Type */
@@ -1015,7 +1015,7 @@ export interface components {
         };
         /**
          * DialogView
-         * @description A dialog with a turn in the period, as the ledger knows it: no text.
+         * @description A dialog with a turn in the period, without texts.
          */
         DialogView: {
             /** Answers */
@@ -1026,7 +1026,7 @@ export interface components {
             chat_type: string;
             /**
              * Cost Usd
-             * @description null: there are turns of unknown cost, and no cost at all is known.
+             * @description null: the cost of no turn is known.
              */
             cost_usd: number | null;
             /**
@@ -1058,7 +1058,7 @@ export interface components {
             unpriced_turns: number;
             /**
              * User Key
-             * @description The person of the latest turn; a group has several.
+             * @description The user of the latest turn; a group has several.
              */
             user_key: number;
             /** User Messages */
@@ -1078,7 +1078,7 @@ export interface components {
             dialogs: components["schemas"]["DialogView"][];
             /**
              * Is Partial
-             * @description Whether the period reaches beyond `data_through`.
+             * @description Whether the period ends after `data_through`.
              */
             is_partial: boolean;
             /**
@@ -1089,7 +1089,7 @@ export interface components {
             /**
              * Newest Through
              * Format: date-time
-             * @description As `data_through`, but for days withheld: later than it when there is one.
+             * @description As `data_through`, but ignores withheld days: later if there is one.
              */
             newest_through: string;
             /**
@@ -1099,7 +1099,7 @@ export interface components {
             next_cursor: string | null;
             /**
              * People
-             * @description Names by `user_key`, for accounts with `names:read`. Absent: erased, unreadable, or the database that knows them is away.
+             * @description Names by `user_key`, for accounts with `names:read`. Absent: erased, unreadable, or their database is unavailable.
              * @example {
              *       "42": {
              *         "name": "Ann Lee",
@@ -1118,7 +1118,7 @@ export interface components {
             report_timezone: string;
             /**
              * Snapshot
-             * @description Equal for answers that rest on the same build.
+             * @description Equal for answers from the same build.
              */
             snapshot: string;
         };
@@ -1147,7 +1147,7 @@ export interface components {
             dimensions: components["schemas"]["DimensionValues"];
             /**
              * Is Partial
-             * @description Whether the period reaches beyond `data_through`.
+             * @description Whether the period ends after `data_through`.
              */
             is_partial: boolean;
             /**
@@ -1158,7 +1158,7 @@ export interface components {
             /**
              * Newest Through
              * Format: date-time
-             * @description As `data_through`, but for days withheld: later than it when there is one.
+             * @description As `data_through`, but ignores withheld days: later if there is one.
              */
             newest_through: string;
             period: components["schemas"]["PeriodView"];
@@ -1169,30 +1169,30 @@ export interface components {
             report_timezone: string;
             /**
              * Snapshot
-             * @description Equal for answers that rest on the same build.
+             * @description Equal for answers from the same build.
              */
             snapshot: string;
         };
         /**
          * FailedCallView
-         * @description One attempt at a model that ended without an answer.
+         * @description One failed call of a model.
          */
         FailedCallView: {
             /** Attempt */
             attempt: number;
             /**
              * Generation Id
-             * @description To ask the provider about this attempt.
+             * @description The provider's id of this call.
              */
             generation_id: string | null;
             /**
              * Http Status
-             * @description null: no response had begun.
+             * @description null: there was no response.
              */
             http_status: number | null;
             /**
              * Message
-             * @description The provider's sentence, at most 300 characters; never of a moderation.
+             * @description The provider's message, at most 300 characters. null after moderation.
              */
             message: string | null;
             /** Model */
@@ -1276,7 +1276,7 @@ export interface components {
             report_timezone: string;
             /**
              * Snapshot
-             * @description Equal for answers that rest on the same build.
+             * @description Equal for answers from the same build.
              */
             snapshot: string;
         };
@@ -1300,7 +1300,7 @@ export interface components {
             funnel: components["schemas"]["Funnel"];
             /**
              * Is Partial
-             * @description Whether the period reaches beyond `data_through`.
+             * @description Whether the period ends after `data_through`.
              */
             is_partial: boolean;
             /**
@@ -1311,7 +1311,7 @@ export interface components {
             /**
              * Newest Through
              * Format: date-time
-             * @description As `data_through`, but for days withheld: later than it when there is one.
+             * @description As `data_through`, but ignores withheld days: later if there is one.
              */
             newest_through: string;
             period: components["schemas"]["PeriodView"];
@@ -1322,7 +1322,7 @@ export interface components {
             report_timezone: string;
             /**
              * Snapshot
-             * @description Equal for answers that rest on the same build.
+             * @description Equal for answers from the same build.
              */
             snapshot: string;
         };
@@ -1362,7 +1362,7 @@ export interface components {
         };
         /**
          * Health
-         * @description How the process is.
+         * @description State of the process.
          */
         Health: {
             /**
@@ -1375,7 +1375,7 @@ export interface components {
             pool: components["schemas"]["Pool"];
             /**
              * Process Id
-             * @description Which of several workers answered.
+             * @description The worker that answered.
              */
             process_id: number;
             /**
@@ -1404,7 +1404,7 @@ export interface components {
             heatmap: components["schemas"]["Heatmap"];
             /**
              * Is Partial
-             * @description Whether the period reaches beyond `data_through`.
+             * @description Whether the period ends after `data_through`.
              */
             is_partial: boolean;
             /**
@@ -1415,7 +1415,7 @@ export interface components {
             /**
              * Newest Through
              * Format: date-time
-             * @description As `data_through`, but for days withheld: later than it when there is one.
+             * @description As `data_through`, but ignores withheld days: later if there is one.
              */
             newest_through: string;
             period: components["schemas"]["PeriodView"];
@@ -1426,7 +1426,7 @@ export interface components {
             report_timezone: string;
             /**
              * Snapshot
-             * @description Equal for answers that rest on the same build.
+             * @description Equal for answers from the same build.
              */
             snapshot: string;
         };
@@ -1445,7 +1445,7 @@ export interface components {
         };
         /**
          * Identity
-         * @description Who asks, and how.
+         * @description The account of a request, and how it was authenticated.
          */
         Identity: {
             /**
@@ -1506,7 +1506,7 @@ export interface components {
             data_through: string;
             /**
              * Is Partial
-             * @description Whether the period reaches beyond `data_through`.
+             * @description Whether the period ends after `data_through`.
              */
             is_partial: boolean;
             /**
@@ -1518,7 +1518,7 @@ export interface components {
             /**
              * Newest Through
              * Format: date-time
-             * @description As `data_through`, but for days withheld: later than it when there is one.
+             * @description As `data_through`, but ignores withheld days: later if there is one.
              */
             newest_through: string;
             period: components["schemas"]["PeriodView"];
@@ -1529,7 +1529,7 @@ export interface components {
             report_timezone: string;
             /**
              * Snapshot
-             * @description Equal for answers that rest on the same build.
+             * @description Equal for answers from the same build.
              */
             snapshot: string;
         };
@@ -1560,7 +1560,7 @@ export interface components {
         };
         /**
          * MetricView
-         * @description One metric: what it means and what it may be added up over.
+         * @description One metric: its definition and the dimensions that it may be summed over.
          */
         MetricView: {
             /**
@@ -1655,7 +1655,7 @@ export interface components {
             data_through: string;
             /**
              * Is Partial
-             * @description Whether the period reaches beyond `data_through`.
+             * @description Whether the period ends after `data_through`.
              */
             is_partial: boolean;
             /**
@@ -1667,7 +1667,7 @@ export interface components {
             /**
              * Newest Through
              * Format: date-time
-             * @description As `data_through`, but for days withheld: later than it when there is one.
+             * @description As `data_through`, but ignores withheld days: later if there is one.
              */
             newest_through: string;
             period: components["schemas"]["PeriodView"];
@@ -1678,7 +1678,7 @@ export interface components {
             report_timezone: string;
             /**
              * Snapshot
-             * @description Equal for answers that rest on the same build.
+             * @description Equal for answers from the same build.
              */
             snapshot: string;
         };
@@ -1718,7 +1718,7 @@ export interface components {
         PeriodName: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
         /**
          * PeriodView
-         * @description The period as it was resolved: half-open, UTC.
+         * @description The resolved period: half-open, UTC.
          */
         PeriodView: {
             bucket: components["schemas"]["Bucket"];
@@ -1730,7 +1730,7 @@ export interface components {
             since: string;
             /**
              * Tz
-             * @description IANA zone in which days and hours are cut.
+             * @description IANA zone of days and hours.
              */
             tz: string;
             /**
@@ -1742,7 +1742,7 @@ export interface components {
         };
         /**
          * Person
-         * @description A name as Telegram states it.
+         * @description A user's name in Telegram.
          */
         Person: {
             /** Name */
@@ -1761,7 +1761,7 @@ export interface components {
         };
         /**
          * Problem
-         * @description What went wrong. `code` is stable, `message` is for people.
+         * @description An error. `code` is stable, `message` is for people.
          */
         Problem: {
             /**
@@ -1805,7 +1805,7 @@ export interface components {
             data_through: string;
             /**
              * Is Partial
-             * @description Whether the period reaches beyond `data_through`.
+             * @description Whether the period ends after `data_through`.
              */
             is_partial: boolean;
             /**
@@ -1816,7 +1816,7 @@ export interface components {
             /**
              * Newest Through
              * Format: date-time
-             * @description As `data_through`, but for days withheld: later than it when there is one.
+             * @description As `data_through`, but ignores withheld days: later if there is one.
              */
             newest_through: string;
             period: components["schemas"]["PeriodView"];
@@ -1828,13 +1828,13 @@ export interface components {
             report_timezone: string;
             /**
              * Snapshot
-             * @description Equal for answers that rest on the same build.
+             * @description Equal for answers from the same build.
              */
             snapshot: string;
         };
         /**
          * QueryBody
-         * @description Metrics by dimensions under filters, from the rollups.
+         * @description Metrics by dimensions and filters.
          * @example {
          *       "date_range": "7d",
          *       "dimensions": [
@@ -1935,7 +1935,7 @@ export interface components {
             has_more: boolean;
             /**
              * Is Partial
-             * @description Whether the period reaches beyond `data_through`.
+             * @description Whether the period ends after `data_through`.
              */
             is_partial: boolean;
             /**
@@ -1946,7 +1946,7 @@ export interface components {
             /**
              * Newest Through
              * Format: date-time
-             * @description As `data_through`, but for days withheld: later than it when there is one.
+             * @description As `data_through`, but ignores withheld days: later if there is one.
              */
             newest_through: string;
             period: components["schemas"]["PeriodView"];
@@ -1966,7 +1966,7 @@ export interface components {
             results: components["schemas"]["QueryRow"][];
             /**
              * Snapshot
-             * @description Equal for answers that rest on the same build.
+             * @description Equal for answers from the same build.
              */
             snapshot: string;
             /** Time Labels */
@@ -1985,7 +1985,7 @@ export interface components {
         };
         /**
          * Readiness
-         * @description Whether the process should get requests, and why not.
+         * @description Whether the process accepts requests, by check.
          */
         Readiness: {
             /** Checks */
@@ -2007,7 +2007,7 @@ export interface components {
         };
         /**
          * ReadingView
-         * @description Who read the texts of which dialog, and when.
+         * @description One reading of a dialog's texts.
          */
         ReadingView: {
             /** Account Id */
@@ -2111,7 +2111,7 @@ export interface components {
             data_through: string;
             /**
              * Is Partial
-             * @description Whether the period reaches beyond `data_through`.
+             * @description Whether the period ends after `data_through`.
              */
             is_partial: boolean;
             /**
@@ -2122,7 +2122,7 @@ export interface components {
             /**
              * Newest Through
              * Format: date-time
-             * @description As `data_through`, but for days withheld: later than it when there is one.
+             * @description As `data_through`, but ignores withheld days: later if there is one.
              */
             newest_through: string;
             period: components["schemas"]["PeriodView"];
@@ -2134,7 +2134,7 @@ export interface components {
             retention: components["schemas"]["Retention"];
             /**
              * Snapshot
-             * @description Equal for answers that rest on the same build.
+             * @description Equal for answers from the same build.
              */
             snapshot: string;
             width: components["schemas"]["CohortWidth"];
@@ -2170,7 +2170,7 @@ export interface components {
             data_through: string;
             /**
              * Is Partial
-             * @description Whether the period reaches beyond `data_through`.
+             * @description Whether the period ends after `data_through`.
              */
             is_partial: boolean;
             /**
@@ -2181,7 +2181,7 @@ export interface components {
             /**
              * Newest Through
              * Format: date-time
-             * @description As `data_through`, but for days withheld: later than it when there is one.
+             * @description As `data_through`, but ignores withheld days: later if there is one.
              */
             newest_through: string;
             period: components["schemas"]["PeriodView"];
@@ -2192,7 +2192,7 @@ export interface components {
             report_timezone: string;
             /**
              * Snapshot
-             * @description Equal for answers that rest on the same build.
+             * @description Equal for answers from the same build.
              */
             snapshot: string;
             stickiness: components["schemas"]["Stickiness"];
@@ -2235,7 +2235,7 @@ export interface components {
             data_through: string;
             /**
              * Is Partial
-             * @description Whether the period reaches beyond `data_through`.
+             * @description Whether the period ends after `data_through`.
              */
             is_partial: boolean;
             /**
@@ -2246,7 +2246,7 @@ export interface components {
             /**
              * Newest Through
              * Format: date-time
-             * @description As `data_through`, but for days withheld: later than it when there is one.
+             * @description As `data_through`, but ignores withheld days: later if there is one.
              */
             newest_through: string;
             period: components["schemas"]["PeriodView"];
@@ -2257,7 +2257,7 @@ export interface components {
             report_timezone: string;
             /**
              * Snapshot
-             * @description Equal for answers that rest on the same build.
+             * @description Equal for answers from the same build.
              */
             snapshot: string;
             summary: components["schemas"]["Summary"];
@@ -2284,7 +2284,7 @@ export interface components {
             role: string;
             /**
              * Text
-             * @description null: the text cannot be opened.
+             * @description null: the text cannot be decrypted.
              */
             text: string | null;
             /**
@@ -2317,7 +2317,7 @@ export interface components {
         };
         /**
          * TokenForm
-         * @description The OAuth2 password form. Fields of other grants are not looked at.
+         * @description The OAuth2 password form. Fields of other grants are ignored.
          */
         TokenForm: {
             /**
@@ -2375,7 +2375,7 @@ export interface components {
             data_through: string;
             /**
              * Is Partial
-             * @description Whether the period reaches beyond `data_through`.
+             * @description Whether the period ends after `data_through`.
              */
             is_partial: boolean;
             /**
@@ -2386,12 +2386,12 @@ export interface components {
             /**
              * Newest Through
              * Format: date-time
-             * @description As `data_through`, but for days withheld: later than it when there is one.
+             * @description As `data_through`, but ignores withheld days: later if there is one.
              */
             newest_through: string;
             /**
              * People
-             * @description Names by `user_key`, for accounts with `names:read`. Absent: erased, unreadable, or the database that knows them is away.
+             * @description Names by `user_key`, for accounts with `names:read`. Absent: erased, unreadable, or their database is unavailable.
              * @example {
              *       "42": {
              *         "name": "Ann Lee",
@@ -2410,7 +2410,7 @@ export interface components {
             report_timezone: string;
             /**
              * Snapshot
-             * @description Equal for answers that rest on the same build.
+             * @description Equal for answers from the same build.
              */
             snapshot: string;
             /** Top Users */
@@ -2503,7 +2503,7 @@ export interface components {
     parameters: never;
     requestBodies: never;
     headers: {
-        /** @description Weak. Changes with the content: figures, period, format, names shown; not with its age. */
+        /** @description Weak. Changes with the content (figures, period, format, names), not with its age. */
         ETag: string;
         /** @description `"account";r=<left>;t=<seconds until one more is free>`. */
         RateLimit: string;
@@ -2521,9 +2521,9 @@ export interface components {
         "X-Newest-Through": string;
         /** @description `<since>/<until>`, UTC. */
         "X-Period": string;
-        /** @description Requests that the window holds. */
+        /** @description Requests allowed per window. */
         "X-RateLimit-Limit": number;
-        /** @description Requests left now. */
+        /** @description Requests left. */
         "X-RateLimit-Remaining": number;
         /** @description Unix time at which the oldest counted request leaves the window. */
         "X-RateLimit-Reset": number;
@@ -2531,7 +2531,7 @@ export interface components {
         "X-Snapshot": string;
         /** @description The resolved zone. */
         "X-Timezone": string;
-        /** @description Of a streamed export: whether rows are left out. */
+        /** @description Streamed exports: whether rows are left out. */
         "X-Truncated": string;
     };
     pathItems: never;
@@ -2556,7 +2556,7 @@ export interface operations {
                     "application/json": components["schemas"]["AccountList"];
                 };
             };
-            /** @description No credentials, or credentials that do not hold. */
+            /** @description No credentials, or invalid ones. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -2584,7 +2584,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is above 1 MiB; the connection ends. */
+            /** @description The body is above 1 MiB; the connection is closed. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2608,7 +2608,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy, or nothing was published yet. */
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -2659,7 +2659,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No credentials, or credentials that do not hold. */
+            /** @description No credentials, or invalid ones. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -2687,7 +2687,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Not found. */
             404: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -2701,7 +2701,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is above 1 MiB; the connection ends. */
+            /** @description The body is above 1 MiB; the connection is closed. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2710,7 +2710,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Understood, but cannot be answered as asked. */
+            /** @description Invalid arguments, or a query that cannot be answered. */
             422: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -2739,7 +2739,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy, or nothing was published yet. */
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -2790,7 +2790,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No credentials, or credentials that do not hold. */
+            /** @description No credentials, or invalid ones. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -2818,7 +2818,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Not found. */
             404: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -2832,7 +2832,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is above 1 MiB; the connection ends. */
+            /** @description The body is above 1 MiB; the connection is closed. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2841,7 +2841,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Understood, but cannot be answered as asked. */
+            /** @description Invalid arguments, or a query that cannot be answered. */
             422: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -2870,7 +2870,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy, or nothing was published yet. */
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -2925,7 +2925,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No credentials, or credentials that do not hold. */
+            /** @description No credentials, or invalid ones. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -2953,7 +2953,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Not found. */
             404: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -2967,7 +2967,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is above 1 MiB; the connection ends. */
+            /** @description The body is above 1 MiB; the connection is closed. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2976,7 +2976,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Understood, but cannot be answered as asked. */
+            /** @description Invalid arguments, or a query that cannot be answered. */
             422: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3005,7 +3005,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy, or nothing was published yet. */
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3043,7 +3043,7 @@ export interface operations {
                     "application/json": components["schemas"]["ReadingList"];
                 };
             };
-            /** @description No credentials, or credentials that do not hold. */
+            /** @description No credentials, or invalid ones. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3071,7 +3071,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is above 1 MiB; the connection ends. */
+            /** @description The body is above 1 MiB; the connection is closed. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -3080,7 +3080,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Understood, but cannot be answered as asked. */
+            /** @description Invalid arguments, or a query that cannot be answered. */
             422: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3109,7 +3109,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy, or nothing was published yet. */
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3144,7 +3144,7 @@ export interface operations {
                     "application/json": components["schemas"]["Identity"];
                 };
             };
-            /** @description No credentials, or credentials that do not hold. */
+            /** @description No credentials, or invalid ones. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3158,7 +3158,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is above 1 MiB; the connection ends. */
+            /** @description The body is above 1 MiB; the connection is closed. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -3182,7 +3182,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy, or nothing was published yet. */
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3233,7 +3233,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No credentials, or credentials that do not hold. */
+            /** @description No credentials, or invalid ones. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3247,7 +3247,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is above 1 MiB; the connection ends. */
+            /** @description The body is above 1 MiB; the connection is closed. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -3256,7 +3256,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Understood, but cannot be answered as asked. */
+            /** @description Invalid arguments, or a query that cannot be answered. */
             422: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3285,7 +3285,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy, or nothing was published yet. */
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3352,7 +3352,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is above 1 MiB; the connection ends. */
+            /** @description The body is above 1 MiB; the connection is closed. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -3361,7 +3361,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Understood, but cannot be answered as asked. */
+            /** @description Invalid arguments, or a query that cannot be answered. */
             422: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3390,7 +3390,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy, or nothing was published yet. */
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3439,7 +3439,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No credentials, or credentials that do not hold. */
+            /** @description No credentials, or invalid ones. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3453,7 +3453,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is above 1 MiB; the connection ends. */
+            /** @description The body is above 1 MiB; the connection is closed. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -3477,7 +3477,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy, or nothing was published yet. */
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3530,7 +3530,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No credentials, or credentials that do not hold. */
+            /** @description No credentials, or invalid ones. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3544,7 +3544,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is above 1 MiB; the connection ends. */
+            /** @description The body is above 1 MiB; the connection is closed. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -3553,7 +3553,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Understood, but cannot be answered as asked. */
+            /** @description Invalid arguments, or a query that cannot be answered. */
             422: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3582,7 +3582,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy, or nothing was published yet. */
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3626,7 +3626,7 @@ export interface operations {
                     "application/json": components["schemas"]["DialogFailures"];
                 };
             };
-            /** @description No credentials, or credentials that do not hold. */
+            /** @description No credentials, or invalid ones. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3654,7 +3654,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Not found. */
             404: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3668,7 +3668,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is above 1 MiB; the connection ends. */
+            /** @description The body is above 1 MiB; the connection is closed. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -3677,7 +3677,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Understood, but cannot be answered as asked. */
+            /** @description Invalid arguments, or a query that cannot be answered. */
             422: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3706,7 +3706,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy, or nothing was published yet. */
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3752,7 +3752,7 @@ export interface operations {
                     "application/json": components["schemas"]["DialogText"];
                 };
             };
-            /** @description No credentials, or credentials that do not hold. */
+            /** @description No credentials, or invalid ones. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3780,7 +3780,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing. */
+            /** @description Not found. */
             404: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3794,7 +3794,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is above 1 MiB; the connection ends. */
+            /** @description The body is above 1 MiB; the connection is closed. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -3803,7 +3803,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Understood, but cannot be answered as asked. */
+            /** @description Invalid arguments, or a query that cannot be answered. */
             422: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3832,7 +3832,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy, or nothing was published yet. */
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3852,9 +3852,9 @@ export interface operations {
     query_api_v1_query_post: {
         parameters: {
             query?: {
-                /** @description Wins over `Accept`. */
+                /** @description Overrides `Accept`. */
                 format?: components["schemas"]["Format"] | null;
-                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
             };
             header?: never;
@@ -3905,7 +3905,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No credentials, or credentials that do not hold. */
+            /** @description No credentials, or invalid ones. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3933,7 +3933,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is above 1 MiB; the connection ends. */
+            /** @description The body is above 1 MiB; the connection is closed. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -3942,7 +3942,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Understood, but cannot be answered as asked. */
+            /** @description Invalid arguments, or a query that cannot be answered. */
             422: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3971,7 +3971,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy, or nothing was published yet. */
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -3991,9 +3991,9 @@ export interface operations {
     dashboard_api_v1_stats_get: {
         parameters: {
             query?: {
-                /** @description Wins over `Accept`. */
+                /** @description Overrides `Accept`. */
                 format?: "json" | "csv" | "arrow";
-                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
                 /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
                 period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
@@ -4011,7 +4011,7 @@ export interface operations {
                 language?: string;
                 /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
-                /** @description Also the period before, cut at the same point of its time. */
+                /** @description Also the previous period, up to the same point in it. */
                 compare?: boolean;
             };
             header?: never;
@@ -4066,7 +4066,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No credentials, or credentials that do not hold. */
+            /** @description No credentials, or invalid ones. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -4094,7 +4094,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is above 1 MiB; the connection ends. */
+            /** @description The body is above 1 MiB; the connection is closed. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -4103,7 +4103,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Understood, but cannot be answered as asked. */
+            /** @description Invalid arguments, or a query that cannot be answered. */
             422: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -4132,7 +4132,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy, or nothing was published yet. */
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -4152,9 +4152,9 @@ export interface operations {
     activity_api_v1_stats_activity_get: {
         parameters: {
             query?: {
-                /** @description Wins over `Accept`. */
+                /** @description Overrides `Accept`. */
                 format?: "json" | "csv" | "arrow";
-                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
                 /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
                 period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
@@ -4172,7 +4172,7 @@ export interface operations {
                 language?: string;
                 /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
-                /** @description Also the period before, cut at the same point of its time. */
+                /** @description Also the previous period, up to the same point in it. */
                 compare?: boolean;
             };
             header?: never;
@@ -4227,7 +4227,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No credentials, or credentials that do not hold. */
+            /** @description No credentials, or invalid ones. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -4255,7 +4255,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is above 1 MiB; the connection ends. */
+            /** @description The body is above 1 MiB; the connection is closed. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -4264,7 +4264,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Understood, but cannot be answered as asked. */
+            /** @description Invalid arguments, or a query that cannot be answered. */
             422: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -4293,7 +4293,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy, or nothing was published yet. */
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -4313,9 +4313,9 @@ export interface operations {
     catalogue_api_v1_stats_catalogue_get: {
         parameters: {
             query?: {
-                /** @description Wins over `Accept`. */
+                /** @description Overrides `Accept`. */
                 format?: "json" | "csv" | "arrow";
-                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
             };
             header?: never;
@@ -4370,7 +4370,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No credentials, or credentials that do not hold. */
+            /** @description No credentials, or invalid ones. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -4398,7 +4398,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is above 1 MiB; the connection ends. */
+            /** @description The body is above 1 MiB; the connection is closed. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -4407,7 +4407,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Understood, but cannot be answered as asked. */
+            /** @description Invalid arguments, or a query that cannot be answered. */
             422: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -4436,7 +4436,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy, or nothing was published yet. */
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -4456,9 +4456,9 @@ export interface operations {
     costs_api_v1_stats_costs_get: {
         parameters: {
             query?: {
-                /** @description Wins over `Accept`. */
+                /** @description Overrides `Accept`. */
                 format?: "json" | "csv" | "arrow";
-                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
                 /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
                 period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
@@ -4529,7 +4529,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No credentials, or credentials that do not hold. */
+            /** @description No credentials, or invalid ones. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -4557,7 +4557,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is above 1 MiB; the connection ends. */
+            /** @description The body is above 1 MiB; the connection is closed. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -4566,7 +4566,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Understood, but cannot be answered as asked. */
+            /** @description Invalid arguments, or a query that cannot be answered. */
             422: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -4595,7 +4595,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy, or nothing was published yet. */
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -4615,9 +4615,9 @@ export interface operations {
     dialogs_api_v1_stats_dialogs_get: {
         parameters: {
             query?: {
-                /** @description Wins over `Accept`. */
+                /** @description Overrides `Accept`. */
                 format?: "json" | "csv" | "arrow";
-                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
                 /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
                 period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
@@ -4691,7 +4691,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No credentials, or credentials that do not hold. */
+            /** @description No credentials, or invalid ones. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -4719,7 +4719,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is above 1 MiB; the connection ends. */
+            /** @description The body is above 1 MiB; the connection is closed. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -4728,7 +4728,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Understood, but cannot be answered as asked. */
+            /** @description Invalid arguments, or a query that cannot be answered. */
             422: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -4757,7 +4757,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy, or nothing was published yet. */
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -4777,9 +4777,9 @@ export interface operations {
     dimensions_api_v1_stats_dimensions_get: {
         parameters: {
             query?: {
-                /** @description Wins over `Accept`. */
+                /** @description Overrides `Accept`. */
                 format?: "json" | "csv" | "arrow";
-                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
                 /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
                 period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
@@ -4850,7 +4850,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No credentials, or credentials that do not hold. */
+            /** @description No credentials, or invalid ones. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -4878,7 +4878,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is above 1 MiB; the connection ends. */
+            /** @description The body is above 1 MiB; the connection is closed. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -4887,7 +4887,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Understood, but cannot be answered as asked. */
+            /** @description Invalid arguments, or a query that cannot be answered. */
             422: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -4916,7 +4916,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy, or nothing was published yet. */
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -4936,9 +4936,9 @@ export interface operations {
     freshness_api_v1_stats_freshness_get: {
         parameters: {
             query?: {
-                /** @description Wins over `Accept`. */
+                /** @description Overrides `Accept`. */
                 format?: "json" | "csv" | "arrow";
-                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
             };
             header?: never;
@@ -4993,7 +4993,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No credentials, or credentials that do not hold. */
+            /** @description No credentials, or invalid ones. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5021,7 +5021,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is above 1 MiB; the connection ends. */
+            /** @description The body is above 1 MiB; the connection is closed. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -5030,7 +5030,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Understood, but cannot be answered as asked. */
+            /** @description Invalid arguments, or a query that cannot be answered. */
             422: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5059,7 +5059,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy, or nothing was published yet. */
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5079,9 +5079,9 @@ export interface operations {
     funnel_api_v1_stats_funnel_get: {
         parameters: {
             query?: {
-                /** @description Wins over `Accept`. */
+                /** @description Overrides `Accept`. */
                 format?: "json" | "csv" | "arrow";
-                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
                 /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
                 period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
@@ -5152,7 +5152,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No credentials, or credentials that do not hold. */
+            /** @description No credentials, or invalid ones. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5180,7 +5180,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is above 1 MiB; the connection ends. */
+            /** @description The body is above 1 MiB; the connection is closed. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -5189,7 +5189,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Understood, but cannot be answered as asked. */
+            /** @description Invalid arguments, or a query that cannot be answered. */
             422: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5218,7 +5218,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy, or nothing was published yet. */
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5238,9 +5238,9 @@ export interface operations {
     heatmap_api_v1_stats_heatmap_get: {
         parameters: {
             query?: {
-                /** @description Wins over `Accept`. */
+                /** @description Overrides `Accept`. */
                 format?: "json" | "csv" | "arrow";
-                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
                 /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
                 period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
@@ -5311,7 +5311,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No credentials, or credentials that do not hold. */
+            /** @description No credentials, or invalid ones. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5339,7 +5339,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is above 1 MiB; the connection ends. */
+            /** @description The body is above 1 MiB; the connection is closed. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -5348,7 +5348,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Understood, but cannot be answered as asked. */
+            /** @description Invalid arguments, or a query that cannot be answered. */
             422: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5377,7 +5377,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy, or nothing was published yet. */
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5397,9 +5397,9 @@ export interface operations {
     lifecycle_api_v1_stats_lifecycle_get: {
         parameters: {
             query?: {
-                /** @description Wins over `Accept`. */
+                /** @description Overrides `Accept`. */
                 format?: "json" | "csv" | "arrow";
-                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
                 /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
                 period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
@@ -5470,7 +5470,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No credentials, or credentials that do not hold. */
+            /** @description No credentials, or invalid ones. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5498,7 +5498,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is above 1 MiB; the connection ends. */
+            /** @description The body is above 1 MiB; the connection is closed. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -5507,7 +5507,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Understood, but cannot be answered as asked. */
+            /** @description Invalid arguments, or a query that cannot be answered. */
             422: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5536,7 +5536,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy, or nothing was published yet. */
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5556,9 +5556,9 @@ export interface operations {
     models_api_v1_stats_models_get: {
         parameters: {
             query?: {
-                /** @description Wins over `Accept`. */
+                /** @description Overrides `Accept`. */
                 format?: "json" | "csv" | "arrow";
-                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
                 /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
                 period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
@@ -5629,7 +5629,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No credentials, or credentials that do not hold. */
+            /** @description No credentials, or invalid ones. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5657,7 +5657,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is above 1 MiB; the connection ends. */
+            /** @description The body is above 1 MiB; the connection is closed. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -5666,7 +5666,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Understood, but cannot be answered as asked. */
+            /** @description Invalid arguments, or a query that cannot be answered. */
             422: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5695,7 +5695,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy, or nothing was published yet. */
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5715,9 +5715,9 @@ export interface operations {
     quality_api_v1_stats_quality_get: {
         parameters: {
             query?: {
-                /** @description Wins over `Accept`. */
+                /** @description Overrides `Accept`. */
                 format?: "json" | "csv" | "arrow";
-                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
                 /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
                 period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
@@ -5782,7 +5782,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No credentials, or credentials that do not hold. */
+            /** @description No credentials, or invalid ones. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5810,7 +5810,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is above 1 MiB; the connection ends. */
+            /** @description The body is above 1 MiB; the connection is closed. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -5819,7 +5819,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Understood, but cannot be answered as asked. */
+            /** @description Invalid arguments, or a query that cannot be answered. */
             422: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5848,7 +5848,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy, or nothing was published yet. */
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5868,9 +5868,9 @@ export interface operations {
     retention_api_v1_stats_retention_get: {
         parameters: {
             query?: {
-                /** @description Wins over `Accept`. */
+                /** @description Overrides `Accept`. */
                 format?: "json" | "csv" | "arrow";
-                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
                 /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
                 period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
@@ -5944,7 +5944,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No credentials, or credentials that do not hold. */
+            /** @description No credentials, or invalid ones. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5972,7 +5972,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is above 1 MiB; the connection ends. */
+            /** @description The body is above 1 MiB; the connection is closed. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -5981,7 +5981,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Understood, but cannot be answered as asked. */
+            /** @description Invalid arguments, or a query that cannot be answered. */
             422: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6010,7 +6010,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy, or nothing was published yet. */
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6030,9 +6030,9 @@ export interface operations {
     stickiness_api_v1_stats_stickiness_get: {
         parameters: {
             query?: {
-                /** @description Wins over `Accept`. */
+                /** @description Overrides `Accept`. */
                 format?: "json" | "csv" | "arrow";
-                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
                 /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
                 period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
@@ -6103,7 +6103,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No credentials, or credentials that do not hold. */
+            /** @description No credentials, or invalid ones. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6131,7 +6131,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is above 1 MiB; the connection ends. */
+            /** @description The body is above 1 MiB; the connection is closed. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -6140,7 +6140,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Understood, but cannot be answered as asked. */
+            /** @description Invalid arguments, or a query that cannot be answered. */
             422: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6169,7 +6169,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy, or nothing was published yet. */
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6189,9 +6189,9 @@ export interface operations {
     summary_api_v1_stats_summary_get: {
         parameters: {
             query?: {
-                /** @description Wins over `Accept`. */
+                /** @description Overrides `Accept`. */
                 format?: "json" | "csv" | "arrow";
-                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
                 /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
                 period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
@@ -6209,7 +6209,7 @@ export interface operations {
                 language?: string;
                 /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
-                /** @description Also the period before, cut at the same point of its time. */
+                /** @description Also the previous period, up to the same point in it. */
                 compare?: boolean;
             };
             header?: never;
@@ -6264,7 +6264,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No credentials, or credentials that do not hold. */
+            /** @description No credentials, or invalid ones. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6292,7 +6292,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is above 1 MiB; the connection ends. */
+            /** @description The body is above 1 MiB; the connection is closed. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -6301,7 +6301,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Understood, but cannot be answered as asked. */
+            /** @description Invalid arguments, or a query that cannot be answered. */
             422: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6330,7 +6330,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy, or nothing was published yet. */
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6350,9 +6350,9 @@ export interface operations {
     users_top_api_v1_stats_users_top_get: {
         parameters: {
             query?: {
-                /** @description Wins over `Accept`. */
+                /** @description Overrides `Accept`. */
                 format?: "json" | "csv" | "arrow";
-                /** @description CSV begins with a byte order mark, by which Excel knows UTF-8. */
+                /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
                 /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
                 period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
@@ -6425,7 +6425,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No credentials, or credentials that do not hold. */
+            /** @description No credentials, or invalid ones. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6453,7 +6453,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is above 1 MiB; the connection ends. */
+            /** @description The body is above 1 MiB; the connection is closed. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -6462,7 +6462,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Understood, but cannot be answered as asked. */
+            /** @description Invalid arguments, or a query that cannot be answered. */
             422: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6491,7 +6491,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A database is away or busy, or nothing was published yet. */
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
