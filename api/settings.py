@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 from urllib.parse import quote, urlsplit
 
 from limits import RateLimitItem, parse
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
 from common.settings import (
     MIN_SECRET_BYTES,
@@ -21,6 +21,27 @@ MAX_TOKEN_MINUTES = 15
 MAX_SESSION_HOURS = 24 * 7
 MAX_CREDENTIAL_CACHE_SECONDS = 300
 PRODUCTION_HASH_COST = 10
+
+
+def parse_limit(text: str) -> RateLimitItem:
+    """Parses `10/minute`, `5 per 30 seconds` and the like.
+
+    Raises:
+        ValueError: the text is no limit.
+    """
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a limit like 10/minute") from error
+
+
+def _check_limit(text: str) -> str:
+    parse_limit(text)
+    return text
+
+
+Limit = Annotated[str, AfterValidator(_check_limit)]
+"""A limit like `10/minute`."""
 
 
 class ServerSettings(MetricsSettings):
@@ -77,20 +98,12 @@ class AccountSettings(Section):
     api_token_minutes: int = Field(default=15, ge=1, le=MAX_TOKEN_MINUTES)
     api_session_hours: int = Field(default=12, ge=1, le=MAX_SESSION_HOURS)
     """How long after the login a token may be renewed without the password."""
-    login_failures_per_account: str = "10/minute"
+    login_failures_per_account: Limit = "10/minute"
     """Failed logins allowed per account and address."""
-    login_failures_per_address: str = "30/minute"
+    login_failures_per_address: Limit = "30/minute"
     """Failed logins allowed per address, over all accounts."""
-    login_failures_ceiling: str = "30/hour"
+    login_failures_ceiling: Limit = "30/hour"
     """Failed logins allowed per account, over all addresses that it has never logged in from."""
-
-    @field_validator(
-        "login_failures_per_account", "login_failures_per_address", "login_failures_ceiling"
-    )
-    @classmethod
-    def _is_limit(cls, value: str) -> str:
-        parse_limit(value)
-        return value
 
     @field_validator("api_token_secret", "api_token_secret_previous")
     @classmethod
@@ -115,19 +128,13 @@ class AccountSettings(Section):
 class RateLimitSettings(Section):
     """Rate limits per account, or per address without credentials."""
 
-    stats_api_rate_limit: str = "10/minute"
-    stats_dashboard_rate_limit: str = "300/minute"
+    stats_api_rate_limit: Limit = "10/minute"
+    stats_dashboard_rate_limit: Limit = "300/minute"
     """Limit of tokens issued to the dashboard (client_id=dashboard)."""
     rate_limit_storage: str = "memory://"
     """`memory://` (one process) or `redis://host:port/db` (shared by workers and machines)."""
     rate_limit_keys: int = Field(default=100_000, ge=100)
     """Maximum number of keys in memory storage. The least recently used is dropped first."""
-
-    @field_validator("stats_api_rate_limit", "stats_dashboard_rate_limit")
-    @classmethod
-    def _is_limit(cls, value: str) -> str:
-        parse_limit(value)
-        return value
 
     redis_password: SecretStr | None = None
     """Password for RATE_LIMIT_STORAGE, if its URL contains none."""
@@ -162,15 +169,3 @@ def _is_origin(text: str) -> bool:
     except ValueError:  # brackets that hold no address
         return False
     return parts.scheme in {"http", "https"} and bool(parts.netloc) and not parts.path
-
-
-def parse_limit(text: str) -> RateLimitItem:
-    """Parses `10/minute`, `5 per 30 seconds` and the like.
-
-    Raises:
-        ValueError: the text is no limit.
-    """
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise ValueError(f"{text!r} is not a limit like 10/minute") from error

@@ -32,17 +32,31 @@ SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
 API_POLICY = b"default-src 'none'; frame-ancestors 'none'"
 
 
-class HeadMiddleware:
-    """Answers HEAD like GET on every route: the same status and headers, no body.
-
-    The response is reported as complete at its first chunk, so that a stream stops there.
-    """
+class HttpMiddleware:
+    """Base class of middleware for HTTP requests; others pass unchanged."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "HEAD":
+        if scope["type"] == "http":
+            await self.handle(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle an HTTP request."""
+        raise NotImplementedError
+
+
+class HeadMiddleware(HttpMiddleware):
+    """Answers HEAD like GET on every route: the same status and headers, no body.
+
+    The response is reported as complete at its first chunk, so that a stream stops there.
+    """
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "HEAD":
             await self._app(scope, receive, send)
             return
         has_ended = False
@@ -60,16 +74,10 @@ class HeadMiddleware:
         await self._app({**scope, "method": "GET"}, receive, send_head)
 
 
-class RequestContextMiddleware:
+class RequestContextMiddleware(HttpMiddleware):
     """Adds a request id to every request and the security headers to every response."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = _given_id(scope) or secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
         structlog.contextvars.bind_contextvars(request_id=request_id)
@@ -90,7 +98,7 @@ class RequestContextMiddleware:
             traced.set(route=getattr(scope.get("route"), "path", None))
 
 
-class OriginMiddleware:
+class OriginMiddleware(HttpMiddleware):
     """Refuses requests that a page of another origin makes a browser send.
 
     They do not count against the rate limit of the browser's user.
@@ -103,13 +111,13 @@ class OriginMiddleware:
     def __init__(
         self, app: ASGIApp, *, allowed: Collection[str], behind_proxy: bool, metrics: ApiMetrics
     ) -> None:
-        self._app = app
+        super().__init__(app)
         self._allowed = allowed
         self._behind_proxy = behind_proxy
         self._metrics = metrics
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_checked = scope["type"] == "http" and scope["method"] not in SAFE_METHODS
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_checked = scope["method"] not in SAFE_METHODS
         if is_checked and is_cross_origin(
             scope["headers"],
             scheme=scope["scheme"],
@@ -127,17 +135,14 @@ class OriginMiddleware:
         await self._app(scope, receive, send)
 
 
-class BodyLimitMiddleware:
+class BodyLimitMiddleware(HttpMiddleware):
     """Refuses request bodies above `max_bytes` before they are in memory."""
 
     def __init__(self, app: ASGIApp, *, max_bytes: int = MAX_BODY_BYTES) -> None:
-        self._app = app
+        super().__init__(app)
         self._max_bytes = max_bytes
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         declared = Headers(scope=scope).get("content-length", "0")
         if not declared.isdigit() or int(declared) > self._max_bytes:
             response = render(_too_large(), request_id=scope["state"]["request_id"])
@@ -165,16 +170,10 @@ def _too_large() -> HTTPException:
     )
 
 
-class ErrorMiddleware:
+class ErrorMiddleware(HttpMiddleware):
     """Renders uncaught exceptions as an error response; inside CORS, so that pages can read it."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         has_started = False
 
         async def watched_send(message: Message) -> None:
