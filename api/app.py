@@ -33,6 +33,7 @@ from api.health.routes import ProcessLifecycle, health_routes
 from api.health.watching import keep_gauges_fresh, watch_pool
 from api.http.compression import CompressionMiddleware
 from api.http.docs_page import docs_routes
+from api.http.error_schema import HEADERS
 from api.http.errors import handle
 from api.http.middleware import (
     BodyLimitMiddleware,
@@ -42,7 +43,7 @@ from api.http.middleware import (
     RequestContextMiddleware,
 )
 from api.http.openapi import customize_openapi
-from api.http.rate_limit import WindowCounters, make_counters
+from api.http.rate_limit import RateLimiter
 from api.http.static_files import web_routes
 from api.http.timeouts import DEFAULT_TIMEOUTS, Timeouts
 from api.metrics import ApiMetrics
@@ -50,7 +51,7 @@ from api.people.bot_database import BotTables
 from api.people.dialog_texts import DialogTexts
 from api.people.names import UserNames
 from api.people.routes import text_routes
-from api.settings import AccountSettings, RateLimitSettings, ServerSettings, parse_limit
+from api.settings import AccountSettings, RateLimitSettings, ServerSettings
 from api.stats.query_routes import query_routes
 from api.stats.routes import stats_routes
 from common.errors import SettingError
@@ -62,25 +63,7 @@ from warehouse.clickhouse.reader import Reader
 from warehouse.settings import WarehouseSettings
 from warehouse.snapshot import resolve
 
-EXPOSED_HEADERS = [
-    "Content-Disposition",
-    "ETag",
-    "RateLimit",
-    "RateLimit-Policy",
-    "Retry-After",
-    "X-Data-Through",
-    "X-Is-Partial",
-    "X-Lag-Seconds",
-    "X-Newest-Through",
-    "X-Period",
-    "X-RateLimit-Limit",
-    "X-RateLimit-Remaining",
-    "X-RateLimit-Reset",
-    "X-Request-Id",
-    "X-Snapshot",
-    "X-Timezone",
-    "X-Truncated",
-]
+EXPOSED_HEADERS = [*HEADERS, "Content-Disposition", "X-Request-Id"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +144,12 @@ def create_app(
         answers=answers, snapshots=snapshots, names=names, metrics=metrics, clock=clock
     )
 
-    counters = make_counters(settings.limits, timeout_seconds=timeouts.limits_seconds)
+    limiter = RateLimiter(settings.limits, timeout_seconds=timeouts.limits_seconds)
     services = make_accounts(
         settings.accounts,
         sessions=sessions,
         listen_url=settings.database.asyncpg_url,
-        counters=counters,
+        limiter=limiter,
         clock=clock,
     )
 
@@ -187,7 +170,6 @@ def create_app(
             await snapshots.close()
             await services.account_cache.stop()
             services.passwords.close()
-            await counters.close()
             if isinstance(warehouse, ClickHouseReader):
                 await warehouse.close()
             await engine.dispose()
@@ -251,7 +233,7 @@ def create_app(
     )
 
     _add_middleware(
-        app, settings, authenticator=services.authenticator, counters=counters, metrics=metrics
+        app, settings, authenticator=services.authenticator, limiter=limiter, metrics=metrics
     )
     return app
 
@@ -261,7 +243,7 @@ def _add_middleware(
     settings: ApiSettings,
     *,
     authenticator: Authenticator,
-    counters: WindowCounters,
+    limiter: RateLimiter,
     metrics: ApiMetrics,
 ) -> None:
     # The last one added is the outermost. ErrorMiddleware is there twice: inside AuthMiddleware, so
@@ -273,10 +255,8 @@ def _add_middleware(
     app.add_middleware(
         AuthMiddleware,
         authenticator=authenticator,
-        counters=counters,
+        limiter=limiter,
         metrics=metrics,
-        default=parse_limit(settings.limits.stats_api_rate_limit),
-        dashboard=parse_limit(settings.limits.stats_dashboard_rate_limit),
         trusted_hops=server.trusted_proxy_hops,
     )
     app.add_middleware(

@@ -11,12 +11,13 @@ import ipaddress
 import structlog
 from limits import RateLimitItem
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.accounts.authenticator import Authenticator, Principal
 from api.errors import NotAuthenticatedError, TooManyAttemptsError
 from api.http.errors import as_api_error, render
-from api.http.rate_limit import CountersUnavailableError, WindowCounters, WindowStatus
+from api.http.rate_limit import CountersUnavailableError, RateLimiter, WindowStatus
 from api.metrics import ApiMetrics
 from common.http.client_address import client_address
 
@@ -41,30 +42,21 @@ def client_network(scope: Scope, *, trusted_hops: int) -> str:
 
 
 class AuthMiddleware:
-    """Authenticates and limits requests to /api; stores the principal in the request's state.
-
-    Args:
-        default: limit per account, or per address without credentials.
-        dashboard: limit of tokens issued to the dashboard.
-    """
+    """Authenticates and limits requests to /api; stores the principal in the request's state."""
 
     def __init__(
         self,
         app: ASGIApp,
         *,
         authenticator: Authenticator,
-        counters: WindowCounters,
+        limiter: RateLimiter,
         metrics: ApiMetrics,
-        default: RateLimitItem,
-        dashboard: RateLimitItem,
         trusted_hops: int,
     ) -> None:
         self._app = app
         self._authenticator = authenticator
-        self._counters = counters
+        self._limiter = limiter
         self._metrics = metrics
-        self._default = default
-        self._dashboard = dashboard
         self._trusted_hops = trusted_hops
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,9 +67,11 @@ class AuthMiddleware:
         address = client_network(scope, trusted_hops=self._trusted_hops)
         state = scope["state"]
         principal, failure = await self._identify(scope, address=address)
-        item, key = self._limit_of(principal, address)
+        is_dashboard = principal is not None and principal.is_dashboard
         try:
-            status = await self._counters.consume(item, key)
+            status = await self._limiter.count(
+                Request(scope), _key_of(principal, address), is_dashboard=is_dashboard
+            )
         except CountersUnavailableError as error:
             # Reads continue without limits, which a metric counts; logins are refused.
             self._metrics.limits_unavailable.inc()
@@ -87,7 +81,7 @@ class AuthMiddleware:
         if status is not None:
             if not status.allowed:
                 failure = TooManyAttemptsError(
-                    f"At most {item.amount} requests per {_words(item)}.",
+                    f"At most {status.item.amount} requests per {_window_name(status.item)}.",
                     retry_after=status.seconds_until_free,
                 )
             send = _with_headers(send, status)
@@ -101,7 +95,7 @@ class AuthMiddleware:
             structlog.contextvars.bind_contextvars(account_id=principal.account_id)
         state["principal"] = principal
         state["address"] = address
-        state["limit"] = item
+        state["limit"] = self._limiter.limit_of(is_dashboard=is_dashboard)
         await self._app(scope, receive, send)
 
     async def _identify(
@@ -118,12 +112,11 @@ class AuthMiddleware:
                     return None, error
         return None, None
 
-    def _limit_of(self, principal: Principal | None, address: str) -> tuple[RateLimitItem, str]:
-        if principal is None:
-            return self._default, f"address:{address}"
-        if principal.is_dashboard:
-            return self._dashboard, f"dashboard:{principal.account_id}"
-        return self._default, f"account:{principal.account_id}"
+
+def _key_of(principal: Principal | None, address: str) -> str:
+    if principal is None:
+        return f"address:{address}"
+    return f"{'dashboard' if principal.is_dashboard else 'account'}:{principal.account_id}"
 
 
 def credentials_needed() -> NotAuthenticatedError:
@@ -140,13 +133,13 @@ def _with_headers(send: Send, status: WindowStatus) -> Send:
             wait = 0 if status.remaining else status.seconds_until_free
             message["headers"] = [
                 *message["headers"],
-                (b"x-ratelimit-limit", b"%d" % status.limit),
+                (b"x-ratelimit-limit", b"%d" % status.item.amount),
                 (b"x-ratelimit-remaining", b"%d" % status.remaining),
                 (b"x-ratelimit-reset", b"%d" % (int(status.reset_at) + 1)),
                 (b"ratelimit", b'"account";r=%d;t=%d' % (status.remaining, wait)),
                 (
                     b"ratelimit-policy",
-                    b'"account";q=%d;w=%d' % (status.limit, status.window_seconds),
+                    b'"account";q=%d;w=%d' % (status.item.amount, status.item.get_expiry()),
                 ),
             ]
         await send(message)
@@ -154,5 +147,5 @@ def _with_headers(send: Send, status: WindowStatus) -> Send:
     return send_with_headers
 
 
-def _words(item: RateLimitItem) -> str:
+def _window_name(item: RateLimitItem) -> str:
     return item.GRANULARITY.name if item.multiples == 1 else f"{item.get_expiry()} seconds"

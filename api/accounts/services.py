@@ -14,7 +14,7 @@ from api.accounts.passwords import PasswordHasher
 from api.accounts.store import AccountRepository
 from api.accounts.throttle import LoginThrottle
 from api.accounts.tokens import Tokens
-from api.http.rate_limit import WindowCounters
+from api.http.rate_limit import RateLimiter
 from api.settings import AccountSettings, parse_limit
 from common.postgres import Sessions
 
@@ -35,7 +35,7 @@ def make_accounts(
     *,
     sessions: Sessions,
     listen_url: str,
-    counters: WindowCounters,
+    limiter: RateLimiter,
     clock: Callable[[], datetime],
 ) -> AccountServices:
     """Creates them from the settings; changes of accounts are heard at `listen_url`."""
@@ -61,7 +61,7 @@ def make_accounts(
         passwords=passwords,
         credentials=credentials,
         throttle=LoginThrottle(
-            counters,
+            limiter,
             per_account=parse_limit(settings.login_failures_per_account),
             per_address=parse_limit(settings.login_failures_per_address),
             ceiling=parse_limit(settings.login_failures_ceiling),

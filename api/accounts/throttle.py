@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from limits import RateLimitItem, RateLimitItemPerDay
 
 from api.errors import TooManyAttemptsError
-from api.http.rate_limit import CountersUnavailableError, WindowCounters
+from api.http.rate_limit import CountersUnavailableError, RateLimiter
 
 _KNOWN = RateLimitItemPerDay(1, 30)
 """An address counts as known for 30 days after a login."""
@@ -24,7 +24,7 @@ class LoginThrottle:
     """Refuses further attempts after too many failures.
 
     Args:
-        counters: counts the failures.
+        limiter: counts the failures.
         per_account: failures per address and username.
         per_address: failures per address, over all usernames.
         ceiling: failures per username, over all unknown addresses.
@@ -32,13 +32,13 @@ class LoginThrottle:
 
     def __init__(
         self,
-        counters: WindowCounters,
+        limiter: RateLimiter,
         *,
         per_account: RateLimitItem,
         per_address: RateLimitItem,
         ceiling: RateLimitItem,
     ) -> None:
-        self._counters = counters
+        self._limiter = limiter
         self._per_account = per_account
         self._per_address = per_address
         self._ceiling = ceiling
@@ -60,11 +60,11 @@ class LoginThrottle:
             (self._per_account, f"login-account:{username}:{address}"),
             (self._per_address, f"login-address:{address}"),
         ]
-        if not has_token and await self._counters.remaining(_KNOWN, known):
+        if not has_token and await self._limiter.is_free(_KNOWN, known):
             keys.append((self._ceiling, f"login-ceiling:{username}"))
         taken: list[tuple[RateLimitItem, str]] = []
         for item, key in keys:
-            status = await self._counters.consume(item, key)
+            status = await self._limiter.consume(item, key)
             if not status.allowed:
                 await self._refund(taken)
                 raise TooManyAttemptsError(
@@ -80,10 +80,10 @@ class LoginThrottle:
             if succeeded:
                 await self._refund(taken)
                 with suppress(CountersUnavailableError):
-                    await self._counters.consume(_KNOWN, known)
+                    await self._limiter.fill(_KNOWN, known)
 
     async def _refund(self, taken: list[tuple[RateLimitItem, str]]) -> None:
         for item, key in taken:
-            # Without the refund the slot becomes free when its window has passed.
+            # Without the refund the hit leaves with its window.
             with suppress(CountersUnavailableError):
-                await self._counters.refund(item, key)
+                await self._limiter.refund(item, key)

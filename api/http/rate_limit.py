@@ -1,36 +1,43 @@
-"""Moving windows: how many requests a key has left. Knows no account and no HTTP.
+"""Counts requests and failed logins in moving windows, through slowapi and limits.
 
-One process counts in memory, through slowapi's limiter; several share Redis. A window moves, so
-its edge cannot be used to pass twice the limit.
+A window that moves cannot be used to send twice the limit at its edge. One process counts in
+memory, several share Redis. Both libraries are synchronous: calls of Redis run in threads, and
+after a failure Redis is not called for a moment, so that it does not slow every request.
 """
 
 from __future__ import annotations
 
 import asyncio
+import inspect
+import logging
 import math
 import time
-from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Any, TypeVar, cast
 
 from limits import RateLimitItem
-from limits.aio.storage import RedisStorage
-from limits.aio.storage.redis.coredis import CoredisBridge
-from limits.aio.strategies import MovingWindowRateLimiter as SharedMovingWindow
-from limits.storage import Storage
-from limits.storage.base import MovingWindowSupport
-from limits.util import WindowStats
+from limits.storage import MovingWindowSupport
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from slowapi import Limiter
+from slowapi.errors import RateLimitExceeded
+from starlette.requests import Request
 
-from api.settings import RateLimitSettings
+from api.http.bounded_memory import SCHEME
+from api.settings import RateLimitSettings, parse_limit
 from common.errors import DialyticsError
 from common.log import get_logger
 
 SHARED_PAUSE_SECONDS = 2.0
+MAX_REFUNDS = 10_000
+"""Refunds that count within one window."""
+SCOPE = "api"
+T = TypeVar("T")
 
 log = get_logger(__name__)
+# slowapi logs the key of each refused request, which may be a client's address.
+logging.getLogger("slowapi").setLevel(logging.ERROR)
 
 
 class CountersUnavailableError(DialyticsError):
@@ -39,14 +46,13 @@ class CountersUnavailableError(DialyticsError):
 
 @dataclass(frozen=True, slots=True)
 class WindowStatus:
-    """Where a key stands in its window."""
+    """The state of a key's window after a hit."""
 
     allowed: bool
-    limit: int
-    window_seconds: int
+    item: RateLimitItem
     remaining: int
     reset_at: float
-    """Unix time at which the oldest counted request leaves the window."""
+    """Unix time at which the oldest counted hit leaves the window."""
 
     @property
     def seconds_until_free(self) -> int:
@@ -54,220 +60,153 @@ class WindowStatus:
         return max(1, math.ceil(self.reset_at - time.time()))
 
 
-class WindowCounters(Protocol):
-    """Counts hits of keys in moving windows."""
-
-    async def consume(self, item: RateLimitItem, key: str) -> WindowStatus:
-        """Count one request, unless the window is full."""
-
-    async def remaining(self, item: RateLimitItem, key: str) -> int:
-        """How many hits the window still takes. Counts none."""
-
-    async def refund(self, item: RateLimitItem, key: str) -> None:
-        """Take the newest hit of a key out of its window: it was no failure after all."""
-
-    async def close(self) -> None:
-        """Let go of connections."""
+def _key_of(request: Request) -> str:
+    key: str = request.state.rate_limit_key
+    return key
 
 
-class BoundedMemory(Storage, MovingWindowSupport):
-    """Windows in this process: at most `most_keys`, the longest unused leaves first.
+# slowapi reads the signature for every request: a stored one saves a third of its time.
+_key_of.__signature__ = inspect.signature(_key_of)  # type: ignore[attr-defined]
 
-    limits' own memory storage keeps every key until a timer passes and starts a thread for it.
+
+class RateLimiter:
+    """The rate limits of one API process.
+
+    Args:
+        settings: limits, storage and number of keys.
+        timeout_seconds: how long the shared storage may take.
+        clock: monotonic seconds.
     """
-
-    STORAGE_SCHEME = ["bounded-memory"]  # noqa: RUF012 # limits reads a plain class attribute
 
     def __init__(
         self,
-        uri: str | None = None,
+        settings: RateLimitSettings,
         *,
-        max_keys: int = 100_000,
-        clock: Callable[[], float] = time.time,
-        wrap_exceptions: bool = False,
-        **_options: str,
+        timeout_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(uri, wrap_exceptions=wrap_exceptions)
-        self._max_keys = max_keys
-        self._clock = clock
-        self._windows: OrderedDict[str, deque[float]] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._windows)
-
-    @property
-    def base_exceptions(self) -> type[Exception]:
-        return ValueError
-
-    def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        """Count `amount` hits of a key, unless that exceeds the limit."""
-        now = self._clock()
-        window = self._window(key, now - expiry)
-        if len(window) + amount > limit:
-            return False
-        window.extend([now] * amount)
-        self._windows[key] = window
-        self._windows.move_to_end(key)
-        while len(self._windows) > self._max_keys:
-            self._windows.popitem(last=False)
-        return True
-
-    def refund(self, key: str) -> None:
-        """Forget the newest hit of a key."""
-        window = self._windows.get(key)
-        if window:
-            window.pop()
-        if window is not None and not window:
-            del self._windows[key]
-
-    def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
-        """The oldest counted hit and how many there are."""
-        del limit
-        now = self._clock()
-        window = self._window(key, now - expiry)
-        return (window[0] if window else now, len(window))
-
-    def _window(self, key: str, since: float) -> deque[float]:
-        window = self._windows.get(key)
-        if window is None:
-            return deque()
-        while window and window[0] <= since:
-            window.popleft()
-        if not window:
-            del self._windows[key]
-        return window
-
-    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        """Count without a limit; limits' fixed windows would ask this."""
-        self.acquire_entry(key, 2**31, int(expiry), amount)
-        return self.get(key)
-
-    def get(self, key: str) -> int:
-        """Hits counted for a key."""
-        return len(self._windows.get(key, ()))
-
-    def get_expiry(self, key: str) -> float:
-        """The oldest hit of a key; windows are not fixed here."""
-        window = self._windows.get(key)
-        return window[0] if window else self._clock()
-
-    def check(self) -> bool:
-        """Memory always answers."""
-        return True
-
-    def reset(self) -> int | None:
-        """Forget every key."""
-        count = len(self._windows)
-        self._windows.clear()
-        return count
-
-    def clear(self, key: str) -> None:
-        """Forget one key."""
-        self._windows.pop(key, None)
-
-
-class MemoryCounters:
-    """Counts in this process, through slowapi's limiter."""
-
-    def __init__(self, *, max_keys: int) -> None:
-        limiter = Limiter(
-            key_func=_unused_key,
-            strategy="moving-window",
-            storage_uri="bounded-memory://",
-            storage_options={"most_keys": max_keys},  # type: ignore[dict-item] # passed on as given
-            headers_enabled=True,
-        )
-        self._windows = limiter.limiter
-        self._storage = cast("BoundedMemory", limiter.limiter.storage)
-
-    def __len__(self) -> int:
-        return len(self._storage)
-
-    async def consume(self, item: RateLimitItem, key: str) -> WindowStatus:
-        allowed = self._windows.hit(item, key)
-        return _window_status(item, self._windows.get_window_stats(item, key), allowed=allowed)
-
-    async def remaining(self, item: RateLimitItem, key: str) -> int:
-        return self._windows.get_window_stats(item, key).remaining
-
-    async def refund(self, item: RateLimitItem, key: str) -> None:
-        self._storage.refund(item.key_for(key))
-
-    async def close(self) -> None:
-        self._storage.reset()
-
-
-class SharedCounters:
-    """Counts in Redis, so that several processes share one window.
-
-    slowapi knows only blocking storages, so this speaks to limits' asynchronous one directly.
-    After a failure the storage is left alone for a moment: a dead one must not slow every request.
-    """
-
-    def __init__(
-        self, url: str, *, timeout_seconds: float, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._storage = RedisStorage(
-            f"async+{url}",
-            connect_timeout=timeout_seconds / 2,
-            stream_timeout=timeout_seconds / 2,
-        )
+        self._is_shared = settings.is_shared
         self._timeout_seconds = timeout_seconds
-        self._bridge = cast("CoredisBridge", self._storage.bridge)
-        self._windows = SharedMovingWindow(self._storage)
         self._clock = clock
-        self._asleep_until = 0.0
+        self._paused_until = 0.0
+        options: dict[str, Any] = {"max_keys": settings.rate_limit_keys}
+        if settings.is_shared:
+            options = {
+                "socket_connect_timeout": timeout_seconds / 2,
+                "socket_timeout": timeout_seconds / 2,
+                # A connection that Redis has closed meanwhile is replaced at once.
+                "retry": Retry(NoBackoff(), 1),
+            }
+        limiter = Limiter(
+            key_func=_key_of,
+            strategy="moving-window",
+            storage_uri=settings.storage_url if settings.is_shared else f"{SCHEME}://",
+            storage_options=options,
+        )
+        limiter.enabled = True  # whatever RATELIMIT_ENABLED says, which slowapi reads
+        self._windows = limiter.limiter
+        self._storage = cast("MovingWindowSupport", limiter.limiter.storage)
+        self._account_limit = parse_limit(settings.stats_api_rate_limit)
+        self._dashboard_limit = parse_limit(settings.stats_dashboard_rate_limit)
+
+        # Decorated once: all routes below /api share the window of an account.
+        @limiter.shared_limit(settings.stats_api_rate_limit, scope=SCOPE)
+        def count_account(request: Request) -> None:
+            del request
+
+        @limiter.shared_limit(settings.stats_dashboard_rate_limit, scope=SCOPE)
+        def count_dashboard(request: Request) -> None:
+            del request
+
+        self._count_account, self._count_dashboard = count_account, count_dashboard
+
+    def limit_of(self, *, is_dashboard: bool) -> RateLimitItem:
+        """The limit of an account or address, or of the dashboard's tokens."""
+        return self._dashboard_limit if is_dashboard else self._account_limit
+
+    async def count(self, request: Request, key: str, *, is_dashboard: bool) -> WindowStatus:
+        """Count one request.
+
+        Raises:
+            CountersUnavailableError: the shared storage does not answer.
+        """
+        request.state.rate_limit_key = key
+        count = self._count_dashboard if is_dashboard else self._count_account
+
+        def count_and_read() -> WindowStatus:
+            try:
+                count(request)
+            except RateLimitExceeded:
+                is_allowed = False
+            else:
+                is_allowed = True
+            item, identifiers = request.state.view_rate_limit
+            stats = self._windows.get_window_stats(item, *identifiers)
+            return WindowStatus(is_allowed, item, max(0, stats.remaining), stats.reset_time)
+
+        return await self._run(count_and_read)
 
     async def consume(self, item: RateLimitItem, key: str) -> WindowStatus:
-        async with self._watched():
-            allowed = await self._windows.hit(item, key)
-            stats = await self._windows.get_window_stats(item, key)
-        return _window_status(item, stats, allowed=allowed)
+        """Count one hit of a window whose hits may be refunded.
 
-    async def remaining(self, item: RateLimitItem, key: str) -> int:
-        async with self._watched():
-            return (await self._windows.get_window_stats(item, key)).remaining
+        Raises:
+            CountersUnavailableError: the shared storage does not answer.
+        """
+        hits, refunds, seconds = _keys(item, key)
+
+        def consume() -> WindowStatus:
+            _, refunded = self._storage.get_moving_window(refunds, MAX_REFUNDS, seconds)
+            limit = item.amount + refunded
+            is_allowed = self._storage.acquire_entry(hits, limit, seconds)
+            oldest, count = self._storage.get_moving_window(hits, limit, seconds)
+            return WindowStatus(is_allowed, item, max(0, limit - count), oldest + seconds)
+
+        return await self._run(consume)
 
     async def refund(self, item: RateLimitItem, key: str) -> None:
-        # limits cannot take a hit back; its windows are lists with the newest hit in front.
-        stored = self._bridge.prefixed_key(item.key_for(key))
-        async with self._watched():
-            await self._bridge.get_connection().lpop(stored)
+        """Do not count one hit of `consume` any more.
 
-    @asynccontextmanager
-    async def _watched(self) -> AsyncIterator[None]:
-        if self._clock() < self._asleep_until:
-            raise CountersUnavailableError("the shared storage of limits is away")
+        limits cannot remove a hit, so refunds are counted in a window of their own.
+
+        Raises:
+            CountersUnavailableError: the shared storage does not answer.
+        """
+        _, refunds, seconds = _keys(item, key)
+        await self._run(lambda: self._storage.acquire_entry(refunds, MAX_REFUNDS, seconds))
+
+    async def is_free(self, item: RateLimitItem, key: str) -> bool:
+        """Whether the window has room for a hit. Counts none.
+
+        Raises:
+            CountersUnavailableError: the shared storage does not answer.
+        """
+        return await self._run(lambda: self._windows.test(item, key))
+
+    async def fill(self, item: RateLimitItem, key: str) -> None:
+        """Count one hit if there is room for it.
+
+        Raises:
+            CountersUnavailableError: the shared storage does not answer.
+        """
+        await self._run(lambda: self._windows.hit(item, key))
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        if not self._is_shared:
+            return work()
+        if self._clock() < self._paused_until:
+            raise CountersUnavailableError("the shared storage of rate limits is unavailable")
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                yield
+                return await asyncio.to_thread(work)
         except Exception as error:
-            # Every driver, socket and protocol error means the same: nothing can be counted.
-            self._asleep_until = self._clock() + SHARED_PAUSE_SECONDS
+            # All errors of driver, socket and protocol mean the same: nothing can be counted.
+            self._paused_until = self._clock() + SHARED_PAUSE_SECONDS
             log.warning("rate_limit_storage_down", error=type(error).__name__)
-            raise CountersUnavailableError("the shared storage of limits is away") from error
-
-    async def close(self) -> None:
-        self._bridge.get_connection().connection_pool.disconnect()
-
-
-def make_counters(settings: RateLimitSettings, *, timeout_seconds: float) -> WindowCounters:
-    """The counters that the settings ask for."""
-    if settings.is_shared:
-        return SharedCounters(settings.storage_url, timeout_seconds=timeout_seconds)
-    return MemoryCounters(max_keys=settings.rate_limit_keys)
+            raise CountersUnavailableError(
+                "the shared storage of rate limits is unavailable"
+            ) from error
 
 
-def _unused_key() -> str:
-    return ""  # keys are given with each hit
-
-
-def _window_status(item: RateLimitItem, stats: WindowStats, *, allowed: bool) -> WindowStatus:
-    window = item.get_expiry()
-    return WindowStatus(
-        allowed=allowed,
-        limit=item.amount,
-        window_seconds=window,
-        remaining=max(0, stats.remaining),
-        reset_at=stats.reset_time,
-    )
+def _keys(item: RateLimitItem, key: str) -> tuple[str, str, int]:
+    """The keys of hits and refunds, and the seconds of the window."""
+    return item.key_for(key), item.key_for(key, "refunds"), item.get_expiry()

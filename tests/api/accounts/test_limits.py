@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
+from starlette.requests import Request
 
 from api.accounts.auth_middleware import client_network
-from api.http.rate_limit import BoundedMemory, MemoryCounters
+from api.http.bounded_memory import BoundedMemory
+from api.http.rate_limit import RateLimiter
 from api.settings import RateLimitSettings, parse_limit
 from common.errors import SettingError
 from common.settings import DatabaseSettings, load
@@ -27,6 +29,10 @@ SPOOFED = (
     {"CF-Connecting-IP": "203.0.113.7"},
     {"True-Client-IP": "203.0.113.7"},
 )
+
+
+def rate_limiter(**settings: Any) -> RateLimiter:
+    return RateLimiter(RateLimitSettings.model_validate(settings), timeout_seconds=60)
 
 
 async def test_spoofed_headers_change_nothing(start_api: StartApi) -> None:
@@ -261,14 +267,24 @@ async def test_six_times_as_many_keys_as_are_kept_stay_bounded() -> None:
     for number in range(30_000):
         assert storage.acquire_entry(f"key-{number}", 10, 60)
     assert len(storage) == 5_000
-    counters = MemoryCounters(max_keys=1_000)
+    limiter = rate_limiter(rate_limit_keys=1_000)
     item = parse_limit("2/minute")
     for number in range(5_000):
-        assert (await counters.consume(item, f"address:{number}")).allowed
-    assert len(counters) == 1_000
+        assert (await limiter.consume(item, f"address:{number}")).allowed
     for _ in range(3):
-        last = await counters.consume(item, "address:4999")
+        last = await limiter.consume(item, "address:4999")
     assert not last.allowed
+    assert (await limiter.consume(item, "address:0")).remaining == 1
+
+
+async def test_a_refunded_hit_makes_room_for_one_more() -> None:
+    limiter = rate_limiter()
+    item = parse_limit("2/minute")
+    assert [(await limiter.consume(item, "key")).allowed for _ in range(3)] == [True, True, False]
+    await limiter.refund(item, "key")
+    assert [(await limiter.consume(item, "key")).allowed for _ in range(2)] == [True, False]
+    await limiter.refund(item, "other")
+    assert (await limiter.consume(item, "key")).seconds_until_free > 1
 
 
 def test_empty_windows_leave() -> None:
@@ -277,20 +293,25 @@ def test_empty_windows_leave() -> None:
     assert storage.acquire_entry("key", 2, 10)
     assert storage.acquire_entry("key", 2, 10)
     assert not storage.acquire_entry("key", 2, 10)
-    storage.refund("key")
-    assert storage.acquire_entry("key", 2, 10)
-    storage.refund("nobody")
     now = 10.0
     assert storage.get_moving_window("key", 2, 10) == (10.0, 0)
     assert len(storage) == 0
     assert storage.incr("other", 5) == 1
     assert storage.get_expiry("other") == 10.0
     assert storage.check()
-    storage.refund("other")
-    assert len(storage) == 0
     storage.clear("other")
     assert storage.get("other") == 0
+    assert len(storage) == 0
     assert storage.reset() == 0
+
+
+async def test_a_refused_client_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    limiter = rate_limiter(stats_api_rate_limit="1/minute")
+    for _ in range(2):
+        request = Request({"type": "http", "method": "GET", "path": "/api/v1", "headers": []})
+        status = await limiter.count(request, "address:203.0.113.7", is_dashboard=False)
+    assert not status.allowed
+    assert "203.0.113.7" not in caplog.text
 
 
 @pytest.mark.parametrize("wrong", ["ten per minute", "", "10/fortnight"])
