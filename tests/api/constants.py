@@ -14,3 +14,5 @@ PARTS = (
     "/catalogue",
 )  # fmt: skip
 """The path of every report below STATS."""
+SECRET = "s" * 64
+"""Signs bearer tokens."""

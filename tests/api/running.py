@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import re
 import socket
@@ -28,7 +29,7 @@ from api.http.timeouts import Timeouts
 from api.settings import AccountSettings, RateLimitSettings, ServerSettings
 from common.http.bounded_protocol import BoundedProtocol
 from common.settings import DatabaseSettings, DataKeySettings, ReportSettings
-from tests.api.constants import ADMIN_TOKEN, DATA_KEY, PASSWORD
+from tests.api.constants import ADMIN_TOKEN, DATA_KEY, ME, PASSWORD
 from warehouse.settings import WarehouseSettings
 
 PROJECT = Path(__file__).parent.parent.parent
@@ -132,6 +133,24 @@ async def bearer(
     )
     assert answer.status_code == 200, answer.text
     return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+
+def basic(username: bytes, password: bytes) -> dict[str, str]:
+    return {"Authorization": f"Basic {base64.b64encode(username + b':' + password).decode()}"}
+
+
+async def seconds_of(client: httpx.AsyncClient, username: str, password: str) -> float:
+    started = time.perf_counter()
+    answer = await client.get(ME, auth=(username, password))
+    assert answer.status_code == 401
+    return time.perf_counter() - started
+
+
+async def processor_seconds_of(client: httpx.AsyncClient, username: str, password: str) -> float:
+    """The processor's time for one refusal: the API is in this process, and a hash is all work."""
+    started = time.process_time()
+    await seconds_of(client, username, password)
+    return time.process_time() - started
 
 
 @asynccontextmanager
