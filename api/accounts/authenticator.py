@@ -202,10 +202,9 @@ class Authenticator:
         try:
             claims = self._tokens.read(token.decode("ascii"))
         except UnicodeDecodeError:
-            raise _refused() from None
+            raise _invalid_token() from None
         except TokenError as error:
-            code = "token_expired" if error.is_expired else None
-            raise _refused(code=code) from None
+            raise _invalid_token(is_expired=error.is_expired) from None
         account = _require_valid(
             await self._account_cache.account(claims.account_id), claims.credentials_version
         )
@@ -236,15 +235,19 @@ class Authenticator:
 def _require_valid(account: ApiAccount | None, credentials_version: int | None) -> ApiAccount:
     """The account, if tokens of this version are still valid."""
     if account is None or account.is_disabled or account.credentials_version != credentials_version:
-        raise _refused()
+        raise _invalid_token()
     return account
 
 
-def _refused(*, asks_for_password: bool = False, code: str | None = None) -> NotAuthenticatedError:
-    if code == "token_expired":
-        return NotAuthenticatedError("The token has expired.", code=code)
+def _refused(*, asks_for_password: bool = False) -> NotAuthenticatedError:
     return NotAuthenticatedError(
         "Invalid username or password.",
         code="invalid_credentials",
         asks_for_password=asks_for_password,
     )
+
+
+def _invalid_token(*, is_expired: bool = False) -> NotAuthenticatedError:
+    if is_expired:
+        return NotAuthenticatedError("The token has expired.", code="token_expired")
+    return NotAuthenticatedError("Invalid token. Log in again.", code="invalid_credentials")

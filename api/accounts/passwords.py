@@ -53,15 +53,15 @@ def check_policy(password: str, *, username: str) -> None:
     """
     problem = None
     if len(password) < MIN_PASSWORD_LENGTH:
-        problem = f"at least {MIN_PASSWORD_LENGTH} characters are needed"
+        problem = f"at least {MIN_PASSWORD_LENGTH} characters"
     elif len(as_bytes(password)) > MAX_PASSWORD_BYTES:
-        problem = f"at most {MAX_PASSWORD_BYTES} bytes are allowed"
+        problem = f"at most {MAX_PASSWORD_BYTES} bytes"
     elif username.casefold() in password.casefold():
-        problem = "it contains the username"
+        problem = "must not contain the username"
     elif len(set(password)) < MIN_PASSWORD_LENGTH // 2 or _is_common(password):
-        problem = "it is too easy to guess"
+        problem = "too easy to guess"
     if problem:
-        raise RefusedError(f"This password is refused: {problem}.", code="weak_password")
+        raise RefusedError(f"Password: {problem}.", code="weak_password")
 
 
 def _is_common(password: str) -> bool:

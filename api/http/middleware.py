@@ -125,7 +125,7 @@ class OriginMiddleware(HttpMiddleware):
             behind_proxy=self._behind_proxy,
         ):
             failure = ForbiddenError(
-                "Pages of this origin may not do this. CORS_ORIGINS names those that may.",
+                "Requests from this origin are not allowed. CORS_ORIGINS lists the allowed ones.",
                 code="cross_origin",
             )
             self._metrics.count_refusal(failure.code)
