@@ -100,7 +100,9 @@ def health_routes(
             uptime_seconds=round(lifecycle.uptime.seconds, 1),
             process_id=os.getpid(),
             database="connected" if is_up else "disconnected",
-            pool=Pool(checked_out=use.checked_out, checked_in=use.checked_in, most=use.max_connections),
+            pool=Pool(
+                checked_out=use.checked_out, checked_in=use.checked_in, most=use.max_connections
+            ),
             hears_account_changes=account_cache.is_listening,
         )
         return JSONResponse(state.model_dump(), status_code=200 if is_up else 503)
