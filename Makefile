@@ -69,7 +69,7 @@ storm: setup ## Test: Run the tests of crashes, concurrent writers and faults at
 	STORM=1000 $(BIN)/pytest --timeout 3600 tests/bot/inbox/test_kills.py tests/bot/telegram/test_faults.py
 
 .PHONY: check-all
-check-all: setup web ## Test: Run the long tests, fault injection and recounts with random seeds (more than three hours).
+check-all: setup web $(VENV)-clients/.installed ## Test: Run the long tests, fault injection and recounts with random seeds (more than three hours).
 	$(BIN)/python -m tests.programs
 	$(PYTEST) -m long
 	PROPERTY_EXAMPLES=20 $(PYTEST) --hypothesis-profile=default tests/warehouse/test_properties.py tests/warehouse/test_additivity.py tests/warehouse/reports/test_people.py tests/warehouse/reports/test_newest_dialogs.py

@@ -54,9 +54,9 @@ from api.people.routes import text_routes
 from api.settings import AccountSettings, RateLimitSettings, ServerSettings
 from api.stats.query_routes import query_routes
 from api.stats.routes import stats_routes
+from common.encryption.sealing import OpeningPolicy, Vault
 from common.errors import SettingError
 from common.postgres import create_engine
-from common.sealing import OpeningPolicy, Vault
 from common.settings import DatabaseSettings, DataKeySettings, ReportSettings
 from warehouse.clickhouse.client import ClickHouseReader
 from warehouse.clickhouse.reader import Reader

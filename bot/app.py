@@ -58,12 +58,12 @@ from bot.users.preferences import Preferences
 from bot.users.repository import UserRepository
 from bot.users.usage import UsageReader
 from bot.window_limiter import WindowLimiter
-from common.bindings import Binding
+from common.encryption.bindings import Binding
+from common.encryption.sealing import OpeningPolicy, Vault, log_refusal
 from common.errors import SettingError, StartupError
 from common.http.request_deadline import DeadlineRunner
 from common.log import get_logger
 from common.postgres import create_engine, wait_until_ready
-from common.sealing import OpeningPolicy, Vault, log_refusal
 
 log = get_logger(__name__)
 

@@ -71,7 +71,6 @@ MEANINGS = {
     "WEB_DIST": "Directory of the built dashboard.",
     "PASSWORD_HASH_THREADS": "Passwords that are hashed at the same time.",
     "API_TOKEN_MINUTES": "How long a bearer token is valid.",
-    "LOGIN_FAILURES_PER_ADDRESS": "Wrong passwords before an address's logins pause.",
     "STATS_API_RATE_LIMIT": "Requests of one account.",
     "DATA_DIR": "Where files are kept.",
     "CLICKHOUSE_WRITER_PASSWORD": "Of user `writer`; the stack makes one.",

@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.metrics import ApiMetrics
 from api.query_log import log_query
+from common.encryption.sealing import ACCEPTS_UNBOUND, OpeningPolicy
 from common.log import get_logger
 from common.postgres import Sessions
-from common.sealing import ACCEPTS_UNBOUND, OpeningPolicy
 
 Columns = TypeVarTuple("Columns")
 

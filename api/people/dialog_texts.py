@@ -17,9 +17,9 @@ from bot.db.tables import (
     Turn,
     UserRow,
 )
-from common import bindings
-from common.bindings import Binding
-from common.sealing import UnreadableError, Vault
+from common.encryption import bindings
+from common.encryption.bindings import Binding
+from common.encryption.sealing import UnreadableError, Vault
 from common.text import without_surrogates
 
 ANSWERS = ("answered", "incomplete", "refused", "cancelled")

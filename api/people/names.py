@@ -18,9 +18,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.http.timeouts import DEFAULT_TIMEOUTS
 from api.people.bot_database import BotTables
 from bot.db.tables import UserRow
-from common import bindings
+from common.encryption import bindings
+from common.encryption.sealing import UnreadableError, Vault
 from common.log import get_logger
-from common.sealing import UnreadableError, Vault
 
 log = get_logger(__name__)
 

@@ -54,10 +54,10 @@ from bot.turns.records import (
 )
 from bot.turns.service import TurnService
 from bot.window_limiter import WindowLimiter
-from common.bindings import Binding
+from common.encryption.bindings import Binding
+from common.encryption.sealing import Sealer, Vault
 from common.log import configure_logging
 from common.process import run
-from common.sealing import Sealer, Vault
 from common.settings import load_sections
 from common.vocabulary import Role
 

@@ -10,9 +10,9 @@ import asyncio
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from common.encryption.sealing import ACCEPTS_UNBOUND, OpeningPolicy
 from common.log import get_logger
 from common.postgres import DRIVER_ERRORS
-from common.sealing import ACCEPTS_UNBOUND, OpeningPolicy
 
 POLL_SECONDS = 5.0
 

@@ -2,8 +2,8 @@
 
 The ledger (`turns`, `llm_calls`) holds no text and no Telegram id, only the pseudonym
 `users.key` without a foreign key: erasing a user keeps the totals. Columns listed in
-common.bindings are sealed with AES-GCM (common.sealing) and bound to their row. A class ends in
-`Row` where its plain name is taken by a value of the domain or of aiogram.
+common.encryption.bindings are sealed with AES-GCM (common.encryption.sealing) and bound to their
+row. A class ends in `Row` where its plain name is taken by a value of the domain or of aiogram.
 """
 
 from __future__ import annotations

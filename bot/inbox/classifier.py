@@ -27,7 +27,7 @@ from bot.telegram.updates import (
     telegram_user_of,
 )
 from bot.turns.question import fingerprint
-from common.sealing import Vault
+from common.encryption.sealing import Vault
 from common.vocabulary import UpdateOutcome
 
 MAX_USER_ID = 2**63 - 1

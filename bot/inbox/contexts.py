@@ -23,7 +23,7 @@ from bot.telegram.updates import (
 from bot.turns.question import fingerprint
 from bot.turns.records import ChatRef
 from bot.users.repository import User
-from common.sealing import Vault
+from common.encryption.sealing import Vault
 
 
 class ContextFactory:

@@ -23,7 +23,7 @@ from bot.telegram.intent import (
 from bot.telegram.quoting import Quoter
 from bot.turns.question import QuestionMessage
 from bot.turns.records import UpdateConflictError
-from common.sealing import UnreadableError
+from common.encryption.sealing import UnreadableError
 
 MAX_LONG_PARTS = 16
 """Maximum parts of one long text that the client has split."""

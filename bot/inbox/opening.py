@@ -17,8 +17,8 @@ from bot.telegram.intent import IntentKind, IntentParser
 from bot.telegram.parsing import parse_update
 from bot.telegram.quoting import Quoter
 from bot.telegram.updates import kind_of
-from common import bindings
-from common.sealing import Sealer, UnreadableError, Vault
+from common.encryption import bindings
+from common.encryption.sealing import Sealer, UnreadableError, Vault
 
 
 class UpdateOpener:

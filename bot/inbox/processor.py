@@ -34,9 +34,9 @@ from bot.users.preferences import Preferences
 from bot.users.repository import UserRepository
 from bot.window_limiter import WindowLimiter
 from common.backoff import backoff
+from common.encryption.sealing import UnreadableError, Vault
 from common.log import get_logger
 from common.postgres import is_transient
-from common.sealing import UnreadableError, Vault
 from common.tracing import trace
 from common.vocabulary import TurnStatus, UpdateOutcome
 

@@ -16,10 +16,10 @@ from bot.db.tables import UpdateRow
 from bot.inbox.classifier import ClassifiedUpdate, NotAnUpdateError, UpdateClassifier
 from bot.metrics import BotMetrics
 from bot.users.repository import User, UserRepository
-from common import bindings
+from common.encryption import bindings
+from common.encryption.sealing import Sealer, UnreadableError, Vault
 from common.log import get_logger
 from common.postgres import Sessions, transaction
-from common.sealing import Sealer, UnreadableError, Vault
 from common.vocabulary import UpdateOutcome
 
 log = get_logger(__name__)

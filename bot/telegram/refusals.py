@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bot.db.retry import retry_write
 from bot.db.sql import statement
+from common.encryption.sealing import Vault
 from common.postgres import Sessions, transaction
-from common.sealing import Vault
 
 
 class ChatRefusals:

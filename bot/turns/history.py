@@ -17,8 +17,8 @@ from bot.turns.records import (
     Question,
     UpdateConflictError,
 )
-from common import bindings
-from common.sealing import Sealer, UnreadableError, Vault
+from common.encryption import bindings
+from common.encryption.sealing import Sealer, UnreadableError, Vault
 from common.vocabulary import Role
 
 

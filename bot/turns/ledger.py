@@ -26,8 +26,8 @@ from bot.turns.records import (
     TurnOutcome,
     UpdateConflictError,
 )
-from common import bindings
-from common.sealing import Sealer
+from common.encryption import bindings
+from common.encryption.sealing import Sealer
 from common.tracing import span
 from common.vocabulary import Role, TurnStatus
 

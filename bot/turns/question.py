@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.formatting.render import utf16_length
-from common.sealing import Vault
+from common.encryption.sealing import Vault
 
 LONG_PART_UNITS = 4000
 """A longer text may be part of one that the client has split."""

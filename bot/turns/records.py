@@ -8,8 +8,8 @@ from uuid import UUID
 
 from bot.llm.completion import CallReport
 from bot.turns.question import QuestionMessage, model_text, own_text
+from common.encryption.sealing import Sealer
 from common.errors import DialyticsError
-from common.sealing import Sealer
 from common.vocabulary import ChatType, Role, TurnStatus
 
 

@@ -37,9 +37,9 @@ from bot.turns.responder import (
     Responder,
     UndeliverableError,
 )
+from common.encryption.sealing import Sealer
 from common.log import get_logger
 from common.postgres import Sessions, transaction
-from common.sealing import Sealer
 from common.tracing import span
 from common.vocabulary import TurnStatus
 

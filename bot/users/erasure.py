@@ -25,10 +25,10 @@ from bot.db.tables import (
 from bot.telegram.updates import TelegramUser
 from bot.turns.policy import TurnPolicy
 from bot.users.repository import User, UserRepository
-from common import bindings
+from common.encryption import bindings
+from common.encryption.sealing import UnreadableError
 from common.log import get_logger
 from common.postgres import Sessions, transaction
-from common.sealing import UnreadableError
 from common.vocabulary import UpdateOutcome
 
 log = get_logger(__name__)

@@ -26,10 +26,10 @@ from bot.db.tables import (
 )
 from bot.telegram.intent import is_forward
 from bot.users.repository import User
-from common import bindings
-from common.bindings import Binding
+from common.encryption import bindings
+from common.encryption.bindings import Binding
+from common.encryption.sealing import UnreadableError
 from common.postgres import Base, Sessions
-from common.sealing import UnreadableError
 from common.text import without_surrogates
 
 OWN_COLUMNS = frozenset(

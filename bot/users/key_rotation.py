@@ -17,10 +17,10 @@ from dataclasses import asdict
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from bot.users.rewrapping import RewrapResult, rewrap
+from common.encryption.sealing import Vault, next_data_key
 from common.log import configure_logging
 from common.postgres import check_reachable, create_engine
 from common.process import run
-from common.sealing import Vault, next_data_key
 from common.settings import DatabaseSettings, DataKeySettings, RuntimeSettings, load
 
 

@@ -15,9 +15,9 @@ from bot.db.tables import Dialog, MessageRow, UserSettings
 from bot.turns.question import QuestionMessage, load_messages
 from bot.turns.records import ChatRef
 from bot.users.repository import User
-from common import bindings
+from common.encryption import bindings
+from common.encryption.sealing import UnreadableError
 from common.postgres import Sessions, transaction
-from common.sealing import UnreadableError
 from common.vocabulary import ChatType, Role
 
 MAX_SEARCHED_QUESTIONS = 200

@@ -19,10 +19,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.db.tables import UserRow
 from bot.telegram.updates import TelegramUser
-from common import bindings
+from common.encryption import bindings
+from common.encryption.sealing import Sealer, UnreadableError, Vault
 from common.errors import SettingError
 from common.postgres import Sessions, transaction
-from common.sealing import Sealer, UnreadableError, Vault
 from common.text import without_surrogates
 
 MAX_REMEMBERED_USERS = 10_000

@@ -14,11 +14,11 @@ from typing import Any, cast
 
 from sqlalchemy import CursorResult, Row, text
 
-from common import bindings
-from common.bindings import Binding
+from common.encryption import bindings
+from common.encryption.bindings import Binding
+from common.encryption.sealing import ACCEPTS_UNBOUND, Sealer, UnreadableError, Vault
 from common.log import get_logger
 from common.postgres import Sessions, transaction
-from common.sealing import ACCEPTS_UNBOUND, Sealer, UnreadableError, Vault
 
 PAGE = 500
 PAUSE_SECONDS = 1.0

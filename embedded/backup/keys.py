@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from common.encryption.sealing import OpeningPolicy, UnreadableError, Vault
 from common.errors import SettingError, StartupError
-from common.sealing import OpeningPolicy, UnreadableError, Vault
 from embedded.stack.plan import Plan
 
 # Passwords of the embedded ClickHouse are not among them: each data directory has its own.

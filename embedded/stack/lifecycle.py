@@ -12,11 +12,11 @@ from typing import IO, NoReturn, Self
 
 import psutil
 
+from common.encryption.sealing import ACCEPTS_UNBOUND
 from common.errors import SettingError, StartupError, UnavailableError
 from common.log import redact
 from common.postgres import connect
 from common.process import EXIT_UNAVAILABLE
-from common.sealing import ACCEPTS_UNBOUND
 from embedded.roles import apply_grants, ensure_roles
 from embedded.stack.plan import PROJECT, Plan, bot_environment, migration_environment
 from embedded.stack.programs import Program, services, simulators, stores

@@ -18,11 +18,11 @@ from pathlib import Path
 import asyncpg
 import orjson
 
+from common.encryption.sealing import ACCEPTS_UNBOUND, UnreadableError, Vault
 from common.errors import SettingError, StartupError
 from common.log import redact
 from common.postgres import connect
 from common.process import run
-from common.sealing import ACCEPTS_UNBOUND, UnreadableError, Vault
 from common.settings import DatabaseSettings, DataKeySettings, load
 from simulator.demo.datafile import DialogLine, DialogSource, ReadCounts
 from simulator.demo.days import DateShift, last_messages

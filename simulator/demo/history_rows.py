@@ -10,8 +10,8 @@ from uuid import UUID
 
 import orjson
 
-from common import bindings
-from common.sealing import Sealer, Vault
+from common.encryption import bindings
+from common.encryption.sealing import Sealer, Vault
 from simulator.demo.datafile import DialogLine
 from simulator.demo.days import DateShift
 from simulator.demo.exchanges import Exchange, ExchangeGenerator

@@ -26,8 +26,8 @@ from bot.settings import (
     TelegramSettings,
     UsageLimitSettings,
 )
+from common.encryption.sealing import Sealer, Vault
 from common.postgres import Sessions
-from common.sealing import Sealer, Vault
 from common.settings import DatabaseSettings, DataKeySettings, ReportSettings, RuntimeSettings
 from simulator.app import Simulator
 from simulator.telegram.world import SimChat, SimUser

@@ -16,9 +16,9 @@ from typing import Any
 import asyncpg
 import httpx
 
+from common.encryption.sealing import Vault
 from common.errors import StartupError
 from common.postgres import connect
-from common.sealing import Vault
 from embedded.stack.api_client import ApiClient
 from embedded.stack.lifecycle import Progress, Stack
 from embedded.stack.plan import Plan

@@ -18,9 +18,9 @@ from bot.db.tables import (
     UserRow,
     UserSettings,
 )
-from common import bindings
-from common.bindings import Binding
-from common.sealing import (
+from common.encryption import bindings
+from common.encryption.bindings import Binding
+from common.encryption.sealing import (
     KEY_BYTES,
     NONCE_BYTES,
     OpeningPolicy,

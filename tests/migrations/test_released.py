@@ -72,8 +72,9 @@ def test_reports_of_a_released_version_stay_through_migrations_and_a_rebuild(
 
 
 def differences(found: Any, before: Any, place: str = "") -> list[str]:
-    """Where `found` is not as `before`, a line each. What a later version added is none: fields,
-    and metrics of the catalogue.
+    """Where `found` is not as `before`, a line each.
+
+    Fields and metrics of the catalogue that a later version added do not count.
     """
     found, before = (_by_name(value) for value in (found, before))
     if isinstance(found, dict) and isinstance(before, dict):

@@ -11,8 +11,8 @@ from typing import Any
 
 import asyncpg
 
-from common import bindings
-from common.sealing import Vault
+from common.encryption import bindings
+from common.encryption.sealing import Vault
 from embedded.stack.lifecycle import Stack
 from embedded.stack.plan import SIMULATED_KEY, SIMULATED_TOKEN
 

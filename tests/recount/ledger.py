@@ -17,8 +17,8 @@ import orjson
 import psycopg
 from psycopg import sql
 
-from common import bindings
-from common.sealing import Vault
+from common.encryption import bindings
+from common.encryption.sealing import Vault
 from tests.recount.constants import (
     BIG_KEYS,
     BOTS,

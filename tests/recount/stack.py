@@ -16,7 +16,7 @@ import psycopg
 from api.app import create_app
 from api.health.routes import ProcessLifecycle
 from benchmarks.data import stores as throw_away
-from common.sealing import Vault
+from common.encryption.sealing import Vault
 from common.settings import DatabaseSettings, ReportSettings
 from pipelines.commands.reconcile import Reconciliation, reconcile
 from pipelines.cycle import run_cycle

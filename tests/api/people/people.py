@@ -14,9 +14,9 @@ from bot.db.tables import (
     Turn,
     UserRow,
 )
-from common import bindings
+from common.encryption import bindings
+from common.encryption.sealing import Vault
 from common.postgres import Sessions, transaction
-from common.sealing import Vault
 from tests.api.running import DATA_KEY, NOW
 
 VAULT = Vault(DATA_KEY)

@@ -16,8 +16,8 @@ from api.metrics import ApiMetrics
 from api.people.bot_database import BotTables
 from api.people.dialog_texts import Texts
 from api.people.names import UserNames
+from common.encryption.sealing import OpeningPolicy, Vault
 from common.postgres import Sessions, create_engine, transaction
-from common.sealing import OpeningPolicy, Vault
 from common.settings import DatabaseSettings
 from tests.api.constants import STATS
 from tests.api.people.people import (

@@ -14,7 +14,7 @@ from bot.formatting.render import (
     render,
     utf16_length,
 )
-from common import bindings
+from common.encryption import bindings
 from tests.bot.conftest import MODEL, Start, World, group
 from tests.bot.constants import GROUP_ID
 

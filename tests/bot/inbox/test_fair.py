@@ -14,7 +14,7 @@ from sqlalchemy import insert
 from bot.db.tables import LlmCall, MessageRow, Turn
 from bot.users.export import UserExport
 from bot.users.repository import User
-from common import bindings
+from common.encryption import bindings
 from common.postgres import transaction
 from tests.bot.conftest import Start, World
 

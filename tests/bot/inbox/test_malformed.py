@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common import bindings
+from common.encryption import bindings
 from simulator.telegram.faults import (
     MALFORMED,
 )

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from common import bindings
+from common.encryption import bindings
 from common.postgres import transaction
 from simulator.model.behaviour import ModelFault
 from tests.bot.conftest import FALLBACK, MODEL, Start, World

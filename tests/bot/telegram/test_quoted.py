@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from bot.telegram.quoting import MAX_QUOTED_CHARS
-from common import bindings
+from common.encryption import bindings
 from simulator.telegram.world import SimUser
 from tests.bot.conftest import Start, World, group
 

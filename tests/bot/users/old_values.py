@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import text
 
-from common import bindings
-from common.bindings import Binding
+from common.encryption import bindings
+from common.encryption.bindings import Binding
+from common.encryption.sealing import NONCE_BYTES, Sealer, Vault
 from common.postgres import Sessions, transaction
-from common.sealing import NONCE_BYTES, Sealer, Vault
 
 COLUMNS = {
     ("users", "sealed_profile"): lambda row: bindings.profile(row.telegram_hmac),

@@ -17,10 +17,10 @@ from bot.db.bound_values import read_marker, watch_marker
 from bot.telegram.updates import TelegramUser
 from bot.users.erasure import Erasure
 from bot.users.rewrapping import ALL_TABLES, rewrap
-from common import bindings
-from common.bindings import COLUMNS, VERSION
+from common.encryption import bindings
+from common.encryption.bindings import COLUMNS, VERSION
+from common.encryption.sealing import Vault
 from common.postgres import Sessions, transaction
-from common.sealing import Vault
 from common.settings import DatabaseSettings
 from simulator.app import Simulator
 from simulator.telegram.world import SimUser

@@ -12,10 +12,10 @@ from sqlalchemy import text
 
 from bot.app import App
 from bot.users.rewrapping import rewrap
-from common import bindings
+from common.encryption import bindings
+from common.encryption.sealing import UnreadableError, Vault
 from common.errors import SettingError
 from common.postgres import Sessions, transaction
-from common.sealing import UnreadableError, Vault
 from common.settings import DatabaseSettings
 from simulator.app import Simulator
 from tests.bot.conftest import DATA_KEY, make_settings, run_program, running_bot

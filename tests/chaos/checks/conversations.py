@@ -14,8 +14,8 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from common import bindings
-from common.sealing import Vault
+from common.encryption import bindings
+from common.encryption.sealing import Vault
 from tests.chaos.writers import Record
 
 FULL_PART_UNITS = 4096

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from common.encryption.sealing import Vault
 from common.postgres import connect
-from common.sealing import Vault
 from embedded.stack.api_client import ApiClient
 from tests.chaos.checks.conversations import (
     duplicated_calls,

@@ -20,9 +20,9 @@ import pytest
 from alembic import command
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
-from common import bindings
+from common.encryption import bindings
+from common.encryption.sealing import Vault
 from common.postgres import create_engine
-from common.sealing import Vault
 from common.settings import DatabaseSettings, ReportSettings
 from embedded.postgres import BINARIES, EmbeddedPostgres
 from pipelines.cycle import run_cycle

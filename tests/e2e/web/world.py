@@ -24,7 +24,7 @@ from alembic import command
 from api.answers.responses import now_utc
 from api.app import ApiSettings, create_app
 from api.health.routes import ProcessLifecycle
-from common.sealing import Vault
+from common.encryption.sealing import Vault
 from common.settings import DatabaseSettings, ReportSettings
 from embedded.postgres import EmbeddedPostgres
 from pipelines.cycle import run_cycle

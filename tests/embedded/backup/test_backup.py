@@ -23,10 +23,10 @@ import pytest
 from alembic import command
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
-from common import bindings
+from common.encryption import bindings
+from common.encryption.sealing import Vault
 from common.errors import SettingError, StartupError
 from common.postgres import create_engine
-from common.sealing import Vault
 from common.settings import DatabaseSettings, ReportSettings, load
 from embedded.backup.jobs import back_up, restore
 from embedded.postgres import EmbeddedPostgres

@@ -19,9 +19,9 @@ from bot.db.tables import (
     UpdateRow,
     UserRow,
 )
-from common import bindings
+from common.encryption import bindings
+from common.encryption.sealing import KEY_BYTES, Vault
 from common.postgres import Sessions
-from common.sealing import KEY_BYTES, Vault
 from common.settings import DatabaseSettings
 from embedded.postgres import EmbeddedPostgres
 from pipelines.commands.erasure_check import check_erasure

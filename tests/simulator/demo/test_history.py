@@ -14,9 +14,9 @@ import asyncpg
 import orjson
 import pytest
 
-from common import bindings
+from common.encryption import bindings
+from common.encryption.sealing import Vault
 from common.errors import SettingError, StartupError
-from common.sealing import Vault
 from common.settings import DatabaseSettings
 from embedded.postgres import EmbeddedPostgres
 from simulator.demo.datafile import DialogLine, ReadCounts

@@ -3,8 +3,8 @@
 Deleting a user's row destroys the wrapped key, so that every copy of the texts (heap, WAL,
 backups) becomes unreadable at once. Identifiers are looked up by HMAC, never stored in clear.
 
-Every sealed value is bound to its column and row (common.bindings). Older, unbound values are
-opened only until `python -m bot.users.key_rotation rewrap` has set the `sealing_marker`.
+Every sealed value is bound to its column and row (common.encryption.bindings). Older, unbound
+values are opened only until `python -m bot.users.key_rotation rewrap` has set the `sealing_marker`.
 
 A data key can be replaced: its successor contains the HMAC key, because HMACs cannot be
 recomputed from stored data, but opens nothing that its predecessor wrapped.
@@ -27,8 +27,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from common import bindings
-from common.bindings import VERSION, Binding
+from common.encryption import bindings
+from common.encryption.bindings import VERSION, Binding
 from common.errors import DialyticsError
 from common.log import get_logger
 
