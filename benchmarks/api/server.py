@@ -128,10 +128,10 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     raise TimeoutError(log.read_text(encoding="utf-8"))
 
 
-class BenchmarkServer(uvicorn.BenchmarkServer):
+class BenchmarkServer(uvicorn.Server):
     """One of several in a process: a signal ends them all."""
 
-    everyone: ClassVar[list[uvicorn.BenchmarkServer]] = []
+    everyone: ClassVar[list[uvicorn.Server]] = []
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         del sig, frame

@@ -75,7 +75,7 @@ Answer = Callable[[], Awaitable[list[tuple[Any, ...]]]]
 class Ours:
     """The product's reports, through the reader of its API, at a snapshot that is known."""
 
-    def __init__(self, reader: reading.ClickHouseReader, snapshot: Snapshot, tz: str) -> None:
+    def __init__(self, reader: reading.Reader, snapshot: Snapshot, tz: str) -> None:
         zone = zone_named(tz)
         first = SINCE.date() + timedelta(days=0 if tz == "UTC" else 1)
         last = SINCE.date() + timedelta(days=DAYS)
@@ -118,7 +118,7 @@ Report = Callable[[Ours], Awaitable[list[tuple[Any, ...]]]]
 
 
 def alternatives(
-    reader: reading.ClickHouseReader, connection: asyncpg.Connection, snapshot: Snapshot
+    reader: reading.Reader, connection: asyncpg.Connection, snapshot: Snapshot
 ) -> dict[str, dict[str, Answer]]:
     """Question -> contender -> how it is asked."""
     here, there = Ours(reader, snapshot, "UTC"), Ours(reader, snapshot, OTHER_ZONE)

@@ -47,7 +47,7 @@ def start_api(database: DatabaseSettings) -> Iterator[StartApi]:
 
     def start(create: dict[str, Any] | None = None, **values: Any) -> RunningApi:
         settings = api_settings(database, **values)
-        options = {"patience": LONG_TIMEOUTS, **(create or {})}
+        options = {"timeouts": LONG_TIMEOUTS, **(create or {})}
         app = create_app(settings, lifecycle=ProcessLifecycle(), **options)
         context = serving(app)
         url = context.__enter__()

@@ -167,7 +167,7 @@ async def test_ready_is_red_without_clickhouse_while_health_stays_green(
 async def test_a_clickhouse_that_hangs_is_503_long_before_a_query_may_end(
     start_week: StartApi, clickhouse_server: ClickHouseProcess
 ) -> None:
-    api = start_week(create={"patience": replace(LONG_TIMEOUTS, ping_seconds=2)})
+    api = start_week(create={"timeouts": replace(LONG_TIMEOUTS, ping_seconds=2)})
     async with api.client() as client:
         await register(client)
         assert (await client.get("/api/v1/stats", auth=("ann", PASSWORD))).status_code == 200

@@ -47,7 +47,7 @@ async def test_an_entry_is_sent_once_with_its_chart(start: Start, sessions: Sess
     assert await mail.send_one()
     assert not await mail.send_one()
     assert [tuple(row) for row in await sent(world)] == [("digest 2026-03-02", 1, True)]
-    records = world.simulator.account.sender.records(chat_id=OPERATOR)
+    records = world.simulator.account.sent_log.records(chat_id=OPERATOR)
     pictures = [one.text for one in records if one.file_id]
     assert pictures == ["5 messages"]
 

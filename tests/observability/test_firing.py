@@ -15,7 +15,7 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from embedded.stack.readiness import free_ports
-from pipelines.runtime.metrics import DiskPart, PipelineCollector, WarehousePart
+from pipelines.runtime.metrics import DiskMetrics, PipelineCollector, WarehouseMetrics
 from pipelines.runtime.metrics_server import make_registry, serve_metrics
 from pipelines.settings import LAST_BACKUP
 from tests.clickhouse_process import ClickHouseProcess
@@ -54,7 +54,7 @@ def prometheus(warehouse_settings: WarehouseSettings, tmp_path: Path) -> Iterato
     (tmp_path / LAST_BACKUP).touch()
     old = time.time() - 3 * DAY_SECONDS
     os.utime(tmp_path / LAST_BACKUP, (old, old))
-    parts = PipelineCollector([WarehousePart(warehouse_settings), DiskPart(tmp_path)])
+    parts = PipelineCollector([WarehouseMetrics(warehouse_settings), DiskMetrics(tmp_path)])
     with ExitStack() as exits:
         targets = {
             "bot": served(CollectorRegistry(), exits),

@@ -33,7 +33,7 @@ def test_the_document_states_every_metric_as_the_api_does(metric: Metric):
     assert row in DOCUMENT.read_text(encoding="utf-8").splitlines()
 
 
-@pytest.mark.parametrize("path", generate.files(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", list(generate.files()), ids=lambda path: path.stem)
 def test_what_repeats_the_list_of_metrics_is_current(path: Path):
     """`make metrics` writes it."""
     text = path.read_text(encoding="utf-8")

@@ -86,7 +86,7 @@ async def test_ready_waits_two_seconds_and_no_longer(
     api = start_week(
         create={
             "reader": Delayed(week_warehouse, {"freshness": 60}),
-            "patience": DEFAULT_TIMEOUTS,
+            "timeouts": DEFAULT_TIMEOUTS,
         }
     )
     async with api.client() as client:

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from api.metrics import ApiMetrics
 from api.people.bot_database import BotTables
-from api.people.dialog_texts import Texts
+from api.people.dialog_texts import DialogTexts
 from api.people.names import UserNames
 from common.encryption.sealing import OpeningPolicy, Vault
 from common.postgres import Sessions, create_engine, transaction
@@ -96,16 +96,16 @@ async def test_names_that_cannot_be_had_leave_the_keys(
     other_key = UserNames(
         BotTables(sessions, metrics), Vault("another data key"), timeout_seconds=60
     )
-    assert (await other_key.of([1, 2])).people == {}
+    assert (await other_key.fetch([1, 2])).people == {}
     gone = create_engine(
         DatabaseSettings.model_validate({"database_url": "postgresql://127.0.0.1:9/x"}),
         application_name="tests",
     )
     away = UserNames(BotTables(Sessions(gone), metrics), VAULT, timeout_seconds=60)
-    names = await away.of([1, 2])
+    names = await away.fetch([1, 2])
     assert (names.people, names.version) == ({}, "unavailable")
     await gone.dispose()
-    assert (await away.of([])).people == {}
+    assert (await away.fetch([])).people == {}
 
 
 async def test_texts_are_read_in_order_and_every_reading_is_recorded(
@@ -212,19 +212,19 @@ async def test_the_readers_role_can_only_read_what_it_needs(
     sessions: Sessions, engine: AsyncEngine
 ) -> None:
     tables = BotTables(sessions, ApiMetrics(engine))
-    async with tables.reading() as session:
+    async with tables.read_only() as session:
         assert await session.scalar(text("SELECT count(*) FROM users")) == 3
     for statement in (
         "DELETE FROM users", "UPDATE turns SET user_key = 1", "SELECT * FROM api_users",
         "SELECT * FROM updates", "SELECT cost_usd FROM llm_calls", "CREATE TABLE made (x int)",
     ):  # fmt: skip
         with pytest.raises(DBAPIError, match=r"permission denied|read-only transaction"):
-            async with tables.reading() as session:
+            async with tables.read_only() as session:
                 await session.execute(text(statement))
 
 
 async def test_the_role_ends_with_the_transaction(sessions: Sessions, engine: AsyncEngine) -> None:
-    async with BotTables(sessions, ApiMetrics(engine)).reading() as session:
+    async with BotTables(sessions, ApiMetrics(engine)).read_only() as session:
         connection = await session.connection()
         assert await connection.scalar(text("SELECT current_user")) == "dialytics_reader"
     async with sessions() as session:
@@ -274,15 +274,15 @@ async def test_plans_of_postgresql_are_measured_only_when_asked_for(
         explained = UserNames(
             BotTables(sessions, metrics, explains=True), VAULT, timeout_seconds=60
         )
-        assert (await explained.of([1, 2])).people[1].name == "Ann"
-        await Texts(BotTables(sessions, metrics, explains=True), VAULT).of(
+        assert (await explained.fetch([1, 2])).people[1].name == "Ann"
+        await DialogTexts(BotTables(sessions, metrics, explains=True), VAULT).page(
             await add_dialog(sessions, user_key=1, texts=["hi"]), after=None, limit=10
         )
     plans = {entry["query_name"]: entry["plan"] for entry in logs if entry["event"] == "query_plan"}
     assert set(plans) == {"people_names", "dialog", "dialog_texts"}
     assert all("actual time" in plan for plan in plans.values())
     with capture_logs() as logs:
-        await UserNames(BotTables(sessions, metrics), VAULT, timeout_seconds=60).of([1])
+        await UserNames(BotTables(sessions, metrics), VAULT, timeout_seconds=60).fetch([1])
     assert [entry["query_name"] for entry in logs] == ["people_names"]
     assert "query_plan" not in {entry["event"] for entry in logs}
 
@@ -317,10 +317,10 @@ async def test_old_values_are_shown_until_the_marker_is_set(
     dialog = await add_dialog(sessions, user_key=key, texts=["private"])
     await make_old(sessions, VAULT)
     vault = Vault(DATA_KEY, policy=OpeningPolicy(accepts_unbound=True))
-    texts = Texts(BotTables(sessions, ApiMetrics(engine), policy=vault.policy), vault)
+    texts = DialogTexts(BotTables(sessions, ApiMetrics(engine), policy=vault.policy), vault)
 
     async def shown() -> list[str | None]:
-        return [one.text for one in (await texts.of(dialog, after=None, limit=9)).messages]
+        return [one.text for one in (await texts.page(dialog, after=None, limit=9)).messages]
 
     assert await shown() == ["private"]
     async with transaction(sessions) as session:

@@ -65,7 +65,7 @@ async def test_an_update_whose_handler_always_fails_is_parked_after_its_attempts
     async def break_down(*_arguments: object, **_more: object) -> None:
         raise RuntimeError("a bug about secret text")
 
-    world.app.turns.take = break_down  # type: ignore[assignment,method-assign] # a bug on purpose
+    world.app.turns.answer = break_down  # type: ignore[assignment,method-assign] # a bug on purpose
     world.write("poison")
 
     [update] = await world.settled()
@@ -83,7 +83,7 @@ async def test_an_update_whose_handler_always_fails_is_parked_after_its_attempts
 
 async def test_a_user_is_notified_of_a_parked_update_in_their_language(start: Start):
     world = await start(max_update_attempts=2)
-    world.app.turns.take = breaks_down  # type: ignore[assignment,method-assign] # a bug on purpose
+    world.app.turns.answer = breaks_down  # type: ignore[assignment,method-assign] # a bug on purpose
 
     assert "не может ответить" in await world.ask("привет", language="ru")
 
@@ -95,7 +95,7 @@ async def test_a_notice_that_cannot_be_sent_does_not_prevent_parking(
     start: Start,
 ):
     world = await start(max_update_attempts=2)
-    world.app.turns.take = breaks_down  # type: ignore[assignment,method-assign] # a bug on purpose
+    world.app.turns.answer = breaks_down  # type: ignore[assignment,method-assign] # a bug on purpose
     world.simulator.account.blocked.add(1001)
     world.write("hello")
 

@@ -42,12 +42,12 @@ async def command(database: DatabaseSettings, *arguments: str) -> subprocess.Com
 
 async def park_one(world: World) -> int:
     """Park a user's text, then fix the bug; return the update's id."""
-    world.app.turns.take = breaks_down  # type: ignore[assignment,method-assign] # a bug on purpose
+    world.app.turns.answer = breaks_down  # type: ignore[assignment,method-assign] # a bug on purpose
     [update_id] = world.write(WORDS, person=PERSON)
     await world.replies(1, chat=PERSON)
     [update] = await world.settled()
     assert (update.outcome, update.attempts) == ("parked", 2)
-    del world.app.turns.take
+    del world.app.turns.answer
     return update_id
 
 

@@ -227,8 +227,8 @@ async def test_unreadable_updates_do_not_prevent_an_erasure(quiet: World):
     erasure = Erasure(
         quiet.app.settings.telegram.bot_id,
         sessions=quiet.sessions,
-        people=people,
-        limits=quiet.app.policy,
+        users=people,
+        policy=quiet.app.policy,
         interrupt=quiet.app.chat_workers.interrupt_user,
     )
 
@@ -316,11 +316,13 @@ async def test_a_waiting_update_that_becomes_bound_is_answered(quiet: World):
     policy = quiet.app.vault.policy
     policy.accepts_unbound = True
     # Read by the queue while it was unbound.
-    held = await quiet.app.chat_locks.claim(wanted=await quiet.app.chat_locks.open_chats(), most=10)
+    held = await quiet.app.chat_locks.claim(
+        wanted=await quiet.app.chat_locks.open_chats(), max_updates=10
+    )
     assert [entry for entries in held.values() for entry in entries]
     assert (await rewrap(quiet.sessions, Vault(DATA_KEY))).bound
     policy.accepts_unbound = False
-    await quiet.app.chat_locks.claim(released=held, most=10)
+    await quiet.app.chat_locks.claim(released=held, max_updates=10)
     quiet.app.chat_workers._accepts_work = True
     await eventually(lambda: all_settled(quiet, 1))
     assert (await quiet.updates())[0].outcome == "turn"
@@ -378,7 +380,7 @@ async def test_swapped_unbound_keys_are_not_bound_to_the_wrong_user(world: World
 
     result = await rewrap(world.sessions, Vault(DATA_KEY))
 
-    assert (result.users, result.bound, result.ok) == (0, False, False)
+    assert (result.people, result.bound, result.ok) == (0, False, False)
     assert result.unreadable >= 2
     # Until then the bot answers neither of them with the other's key.
     world.app.vault.policy.accepts_unbound = True

@@ -93,7 +93,7 @@ async def test_a_wrapped_key_that_no_data_key_opens_is_counted_and_kept(
         before = await world.rows("SELECT wrapped_key FROM users")
         result = await rewrap(sessions, Vault("a third", second="a fourth"))
         after = await world.rows("SELECT wrapped_key FROM users")
-    assert (result.users, result.unreadable, result.ok) == (0, 1, False)
+    assert (result.people, result.unreadable, result.ok) == (0, 1, False)
     assert before == after
 
 
