@@ -1,4 +1,4 @@
-"""`python -m tests.chaos --seed N --minutes M`: a storm, then the count. `--plan` only tells."""
+"""`python -m tests.chaos --seed N --minutes M`: faults, then a comparison."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from types import FrameType
 
 from common.process import run
 from embedded.stack.lifecycle import Progress
-from tests.chaos.blows import Damage
-from tests.chaos.checks.verdict import Findings
-from tests.chaos.plan import STORE_FREEZE_SECONDS, Plan, plan_of
-from tests.chaos.storming import arena, small_disk
+from tests.chaos.checks.comparison import Findings
+from tests.chaos.faults import RunReport
+from tests.chaos.plan import STORE_FREEZE_SECONDS, FaultPlan, make_plan
+from tests.chaos.stack import small_disk, start_test_stack
 
 SHOWN_DETAILS = 50
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChaosResult:
-    """The last line of `make chaos`."""
+    """Result of a fault run; the last line of `make chaos`."""
 
     kills: int
     faults: int
@@ -46,15 +46,15 @@ def main() -> int:
         "--freeze-seconds",
         type=float,
         default=STORE_FREEZE_SECONDS,
-        help="of each store, on top of the minutes",
+        help="how long each store is frozen, on top of the minutes",
     )
     parser.add_argument(
         "--external-postgres", action="store_true", help="PostgreSQL runs outside of the stack"
     )
-    parser.add_argument("--plan", action="store_true", help="print the plan and end")
+    parser.add_argument("--plan", action="store_true", help="print the plan and exit")
     parser.add_argument("--keep", type=Path, help="copy logs here when the result is not ok")
     arguments = parser.parse_args()
-    plan = plan_of(
+    plan = make_plan(
         arguments.seed, seconds=arguments.minutes * 60, freeze_seconds=arguments.freeze_seconds
     )
     if arguments.plan:
@@ -76,51 +76,53 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _chaos(plan: Plan, *, seed: int, has_external_postgres: bool, keep: Path | None) -> ChaosResult:
+def _chaos(
+    plan: FaultPlan, *, seed: int, has_external_postgres: bool, keep: Path | None
+) -> ChaosResult:
     progress = Progress()
-    progress.say(f"A storm of {plan.seconds:.0f} s by seed {seed}; --plan prints its plan")
+    progress.say(f"Fault run of {plan.seconds:.0f} s with seed {seed}; --plan prints the plan")
     with small_disk(progress) as (directory, filler):
         is_clean = False
         try:
-            with arena(
+            with start_test_stack(
                 directory,
                 filler=filler,
                 seed=seed,
                 progress=progress,
                 has_external_postgres=has_external_postgres,
-            ) as struck:
-                storm = struck.rage(plan, say=progress.say)
-                for blow in storm.damage.left_out:
-                    progress.say(f"not carried out: {blow}")
-                progress.say("The storm is over; waiting until everything has healed")
+            ) as stack:
+                fault_run = stack.run_faults(plan, say=progress.say)
+                for fault in fault_run.report.left_out:
+                    progress.say(f"not applied: {fault}")
+                progress.say("All faults applied; waiting for recovery")
                 began = time.monotonic()
-                has_healed = struck.wait_healed()
-                healed = f"{'Healed' if has_healed else 'NOT healed'} after"
-                progress.say(f"{healed} {time.monotonic() - began:.1f} s; comparing")
-                findings = struck.examine(struck.evidence())
-                sent = len(struck.writers.record.update_ids)
+                has_recovered = stack.wait_recovered()
+                outcome = f"{'Recovered' if has_recovered else 'NOT recovered'} after"
+                progress.say(f"{outcome} {time.monotonic() - began:.1f} s; comparing")
+                findings = stack.compare_all(stack.observed())
+                sent = len(stack.writers.record.update_ids)
                 is_clean = findings.is_clean
         finally:
             if keep and not is_clean:
                 shutil.copytree(directory / "data" / "logs", keep, dirs_exist_ok=True)
         for detail in findings.details[:SHOWN_DETAILS]:
             progress.say(detail)
-        result = result_of(storm.damage, findings, updates_sent=sent)
-        progress.say(f"Seed {seed}: {'nothing' if result.ok else 'something'} is wrong")
+        result = result_of(fault_run.report, findings, updates_sent=sent)
+        progress.say(f"Seed {seed}: {'ok' if result.ok else 'NOT ok'}")
     return result
 
 
-def result_of(damage: Damage, findings: Findings, *, updates_sent: int) -> ChaosResult:
-    """The line of a storm. A storm without traffic proves nothing."""
-    recoveries = damage.recoveries_seconds
+def result_of(report: RunReport, findings: Findings, *, updates_sent: int) -> ChaosResult:
+    """The result; a run without traffic is not ok, since it proves nothing."""
+    recoveries = report.recoveries_seconds
     recovery = (
         statistics.quantiles(recoveries, n=20, method="inclusive")[18]
         if len(recoveries) > 1
         else sum(recoveries)
     )
     return ChaosResult(
-        kills=damage.kills,
-        faults=damage.faults,
+        kills=report.kills,
+        faults=report.faults,
         updates_sent=updates_sent,
         turns_recorded=findings.turns_recorded,
         lost=findings.lost,

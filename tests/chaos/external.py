@@ -1,4 +1,4 @@
-"""A PostgreSQL outside of the stack, as a provider runs one: its own supervisor starts it again."""
+"""A PostgreSQL outside of the stack, with a supervisor that restarts it, as a provider has."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from embedded.stack.supervision import Supervisor
 
 
 @dataclass(frozen=True, kw_only=True)
-class External:
-    """A server that the stack is given the address of."""
+class ExternalPostgres:
+    """A PostgreSQL server that the stack only knows by its URL."""
 
     server: EmbeddedPostgres
     supervisor: Supervisor
@@ -35,8 +35,8 @@ class External:
 
 
 @contextmanager
-def external_postgres(directory: Path) -> Iterator[External]:
-    """Run one in this directory."""
+def start_external_postgres(directory: Path) -> Iterator[ExternalPostgres]:
+    """Run a PostgreSQL server in this directory."""
     server = EmbeddedPostgres(directory / "server")
     server.prepare()
     is_ready = postgres_answers(server.url("postgres"))
@@ -51,4 +51,4 @@ def external_postgres(directory: Path) -> Iterator[External]:
     with Supervisor([program], keys=KeyRing(directory / "keys"), directory=directory) as supervisor:
         list(supervisor.start(program.name))
         asyncio.run(server.ensure_databases("dialytics", "dagster"))
-        yield External(server=server, supervisor=supervisor, is_ready=is_ready)
+        yield ExternalPostgres(server=server, supervisor=supervisor, is_ready=is_ready)

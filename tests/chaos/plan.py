@@ -1,8 +1,9 @@
-"""The plan of a storm: which blow falls when, where and for how long. A pure function of the seed.
+"""The fault plan: which fault is applied when, where and for how long, decided by the seed alone.
 
-Two lanes run side by side: one strikes processes, disk and connections, the other what travels
-between Telegram, the bot and the model. A blow waits for its moment and for the end of the blow
-before it in its lane, never for the other lane, so that a process also dies while a model stalls.
+Two sequences run side by side: one has faults of processes, disk and connections, the other has
+faults of the traffic between Telegram, the bot and the model. A fault waits for its time and for
+the end of the fault before it in the same sequence. The sequences do not wait for each other, so
+that a process may die while a model stalls.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-VICTIMS = (
+TARGETS = (
     "bot",
     "api",
     "clickhouse",
@@ -22,10 +23,10 @@ VICTIMS = (
     "batch",
     "simulator",
 )
-"""Programs of the stack, and `batch`: the run that is moving data at that moment."""
+"""Programs of the stack, and `batch`: the Dagster run that replicates at that moment."""
 STORES = ("postgres", "clickhouse")
 SERVICES = ("bot", "api", "dagster-code", "dagster-daemon", "dagster-webserver", "batch")
-"""Killed while a store is frozen: what needs it to start again."""
+"""Programs killed while a store is frozen: each needs the store to start."""
 SIGNALS = ("SIGKILL", "SIGTERM", "SIGSTOP")
 FREEZE_SECONDS = (1.0, 12.0)
 DISK_SECONDS = (3.0, 8.0)
@@ -63,23 +64,23 @@ DELIVERIES: tuple[Mapping[str, Any], ...] = ({"repeat": 0.5}, {"shuffle": 0.5}, 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Blow:
-    """One thing that is done to the stack.
+class Fault:
+    """One fault applied to the stack.
 
     `kind`: a signal's name, `freeze` (a store, while every service is killed), `disk`, `cut`
     (connections), or `telegram`, `model`, `deliveries`.
     """
 
     at: float
-    """Seconds since the storm began; not earlier."""
+    """Earliest start, in seconds since the run began."""
     kind: str
     target: str = ""
     seconds: float = 0.0
-    """How long it lasts; 0 for what happens at once."""
+    """Duration; 0 for a fault without one."""
     killed: tuple[str, ...] = ()
-    """What is killed during a freeze."""
+    """Programs to kill during a freeze."""
     rule: Mapping[str, Any] = field(default_factory=dict)
-    """What a fault on the wire does, as the simulators' control states it."""
+    """Rule of a network fault, in the format of the simulators' control API."""
 
     def __str__(self) -> str:
         words = [self.kind, self.target, *(f"{name}={value}" for name, value in self.rule.items())]
@@ -88,106 +89,109 @@ class Blow:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Both lanes, each in the order of its moments, and how long they take."""
+class FaultPlan:
+    """Both sequences, each ordered by time, and how long they take."""
 
-    processes: tuple[Blow, ...]
-    wire: tuple[Blow, ...]
+    processes: tuple[Fault, ...]
+    wire: tuple[Fault, ...]
     seconds: float
 
     def lines(self) -> Iterator[str]:
-        """The whole plan for a reader, by moment."""
-        for blow in sorted((*self.processes, *self.wire), key=lambda blow: blow.at):
-            yield f"{blow.at:7.1f} s  {blow}"
+        """One readable line for each fault, ordered by time."""
+        for fault in sorted((*self.processes, *self.wire), key=lambda fault: fault.at):
+            yield f"{fault.at:7.1f} s  {fault}"
 
 
-def plan_of(
+def make_plan(
     seed: int,
     *,
     seconds: float,
     freeze_seconds: float = STORE_FREEZE_SECONDS,
     stores: Sequence[str] = STORES,
     killed: tuple[str, ...] = SERVICES,
-) -> Plan:
-    """The blows of a storm of so many seconds, and a freeze of each store on top.
+) -> FaultPlan:
+    """Plan faults for that many seconds, and one freeze of each store on top.
 
-    Every kind of blow is a card of a deck that is shuffled and dealt out, so that a storm long
-    enough strikes everything with everything.
+    All kinds of faults are shuffled and used up before they are shuffled again, so that a long
+    enough run applies every kind to every target.
     """
     chance = random.Random(seed)
-    processes = list(_deal(chance, _PROCESS_DECK, PROCESS_PAUSE_SECONDS, seconds))
+    processes = list(_schedule(chance, _PROCESS_FAULTS, PROCESS_PAUSE_SECONDS, seconds))
     whole = seconds + freeze_seconds * len(stores)
-    wire = tuple(_deal(chance, _WIRE_DECK, WIRE_PAUSE_SECONDS, whole))
+    wire = tuple(_schedule(chance, _WIRE_FAULTS, WIRE_PAUSE_SECONDS, whole))
     for store in chance.sample(stores, len(stores)):
-        freeze = Blow(at=0.0, kind="freeze", target=store, seconds=freeze_seconds, killed=killed)
+        freeze = Fault(at=0.0, kind="freeze", target=store, seconds=freeze_seconds, killed=killed)
         _insert(processes, freeze, chance.randrange(len(processes) + 1))
-    return Plan(processes=tuple(processes), wire=wire, seconds=whole)
+    return FaultPlan(processes=tuple(processes), wire=wire, seconds=whole)
 
 
-def _insert(blows: list[Blow], blow: Blow, position: int) -> None:
-    """Put a blow in the place of the one at this position, which follows it with all others."""
-    later = blows[position:]
-    at = later[0].at if later else sum((blows[-1].at, blows[-1].seconds)) if blows else 0.0
-    blows[position:] = [
-        replace(blow, at=at),
-        *(replace(each, at=each.at + blow.seconds) for each in later),
+def _insert(faults: list[Fault], fault: Fault, position: int) -> None:
+    """Insert a fault at this position; all later faults are delayed by its duration."""
+    later = faults[position:]
+    at = later[0].at if later else sum((faults[-1].at, faults[-1].seconds)) if faults else 0.0
+    faults[position:] = [
+        replace(fault, at=at),
+        *(replace(each, at=each.at + fault.seconds) for each in later),
     ]
 
 
-Card = Callable[[random.Random, float], Blow]
+FaultFactory = Callable[[random.Random, float], Fault]
 
 
-def _deal(
-    chance: random.Random, deck: Sequence[Card], pause: tuple[float, float], seconds: float
-) -> Iterator[Blow]:
-    hand: list[Card] = []
+def _schedule(
+    chance: random.Random,
+    factories: Sequence[FaultFactory],
+    pause: tuple[float, float],
+    seconds: float,
+) -> Iterator[Fault]:
+    remaining: list[FaultFactory] = []
     at = chance.uniform(*pause)
     while at < seconds:
-        if not hand:
-            hand = list(deck)
-            chance.shuffle(hand)
-        blow = hand.pop()(chance, at)
-        yield blow
-        at += blow.seconds + chance.uniform(*pause)
+        if not remaining:
+            remaining = list(factories)
+            chance.shuffle(remaining)
+        fault = remaining.pop()(chance, at)
+        yield fault
+        at += fault.seconds + chance.uniform(*pause)
 
 
 def _tenths(chance: random.Random, span: tuple[float, float]) -> float:
     return round(chance.uniform(*span), 1)
 
 
-def _signal(victim: str, kind: str) -> Card:
-    def card(chance: random.Random, at: float) -> Blow:
+def _signal(target: str, kind: str) -> FaultFactory:
+    def create(chance: random.Random, at: float) -> Fault:
         seconds = _tenths(chance, FREEZE_SECONDS) if kind == "SIGSTOP" else 0.0
-        return Blow(at=at, kind=kind, target=victim, seconds=seconds)
+        return Fault(at=at, kind=kind, target=target, seconds=seconds)
 
-    return card
-
-
-def _lasting(kind: str, target: str, span: tuple[float, float]) -> Card:
-    def card(chance: random.Random, at: float) -> Blow:
-        return Blow(at=at, kind=kind, target=target, seconds=_tenths(chance, span))
-
-    return card
+    return create
 
 
-def _fault(path: str, rule: Mapping[str, Any]) -> Card:
-    def card(chance: random.Random, at: float) -> Blow:
+def _lasting(kind: str, target: str, span: tuple[float, float]) -> FaultFactory:
+    def create(chance: random.Random, at: float) -> Fault:
+        return Fault(at=at, kind=kind, target=target, seconds=_tenths(chance, span))
+
+    return create
+
+
+def _wire_fault(path: str, rule: Mapping[str, Any]) -> FaultFactory:
+    def create(chance: random.Random, at: float) -> Fault:
         seconds = _tenths(chance, WIRE_SECONDS)
         probability = {"probability": round(chance.uniform(0.3, 1.0), 2)}
         more = {} if path == "deliveries" else probability
-        return Blow(at=at, kind=path, seconds=seconds, rule={**rule, **more})
+        return Fault(at=at, kind=path, seconds=seconds, rule={**rule, **more})
 
-    return card
+    return create
 
 
-_PROCESS_DECK: tuple[Card, ...] = (
-    *(_signal(victim, kind) for victim in VICTIMS for kind in SIGNALS),
+_PROCESS_FAULTS: tuple[FaultFactory, ...] = (
+    *(_signal(target, kind) for target in TARGETS for kind in SIGNALS),
     _lasting("disk", "", DISK_SECONDS),
     _lasting("cut", "postgres", CUT_SECONDS),
     _lasting("cut", "clickhouse", CUT_SECONDS),
 )
-_WIRE_DECK: tuple[Card, ...] = (
-    *(_fault("telegram", rule) for rule in TELEGRAM_FAULTS),
-    *(_fault("model", rule) for rule in MODEL_FAULTS),
-    *(_fault("deliveries", rule) for rule in DELIVERIES),
+_WIRE_FAULTS: tuple[FaultFactory, ...] = (
+    *(_wire_fault("telegram", rule) for rule in TELEGRAM_FAULTS),
+    *(_wire_fault("model", rule) for rule in MODEL_FAULTS),
+    *(_wire_fault("deliveries", rule) for rule in DELIVERIES),
 )

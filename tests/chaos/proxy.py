@@ -1,4 +1,4 @@
-"""A TCP proxy whose connections can be cut. Knows nothing of what travels through it."""
+"""A TCP proxy whose connections can be cut; it does not interpret the bytes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ BYTES_AT_ONCE = 65536
 class CuttingProxy:
     """Listens on one port of 127.0.0.1 and connects to another, until it is closed."""
 
-    def __init__(self, *, listens: int, leads_to: int) -> None:
-        self._listens = listens
-        self._leads_to = leads_to
+    def __init__(self, *, port: int, target_port: int) -> None:
+        self._port = port
+        self._target_port = target_port
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
         self._writers: set[asyncio.StreamWriter] = set()
@@ -38,12 +38,12 @@ class CuttingProxy:
         self._is_open = False
         asyncio.run_coroutine_threadsafe(self._drop(), self._loop).result(timeout=10)
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         """Let new connections through again."""
         self._is_open = True
 
     async def _serve(self) -> None:
-        self._server = await asyncio.start_server(self._lead, "127.0.0.1", self._listens)
+        self._server = await asyncio.start_server(self._forward, "127.0.0.1", self._port)
 
     async def _end(self) -> None:
         if self._server is not None:
@@ -59,27 +59,27 @@ class CuttingProxy:
         for writer in list(self._writers):
             writer.transport.abort()
 
-    async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not self._is_open:
             writer.transport.abort()
             return
         try:
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._leads_to)
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
         except OSError:
-            # Nobody listens there: the caller sees a connection that closes.
+            # The target refuses connections: close this one, as happens without the proxy.
             writer.transport.abort()
             return
         self._writers |= {writer, far_writer}
         try:
-            await asyncio.gather(_pass_on(reader, far_writer), _pass_on(far_reader, writer))
+            await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer))
         finally:
             self._writers -= {writer, far_writer}
 
 
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with contextlib.suppress(OSError):
-        while some := await reader.read(BYTES_AT_ONCE):
-            writer.write(some)
+        while chunk := await reader.read(BYTES_AT_ONCE):
+            writer.write(chunk)
             await writer.drain()
     with contextlib.suppress(OSError):
         writer.close()

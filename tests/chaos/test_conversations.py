@@ -1,4 +1,4 @@
-"""The verdict on conversations finds each kind of difference, and nothing where there is none."""
+"""The comparison of conversations finds every kind of difference, and nothing in equal records."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import pytest
 from tests.chaos.checks.conversations import (
     Recorded,
     duplicated_calls,
-    invented,
     joined,
     lost,
+    unexpected,
     unseen_answers,
 )
-from tests.chaos.writers import Record
+from tests.chaos.writers import SentUpdates
 
 FIRST, SECOND, AGAIN = UUID(int=1), UUID(int=2), UUID(int=4)
 LONG = "x" * 4096
-SENT = Record(
+SENT = SentUpdates(
     texts={1: "one 🌊", 2: LONG, 3: "rest"},
     others={4: "command", 5: ""},
     repeats={6, 7},
@@ -57,13 +57,13 @@ CALLS = [
     *(call("one 🌊"), call("one 🌊"), call("one 🌊", "ended")),
     *(call(LONG + "rest"), call(LONG + "rest")),
 ]
-BIRTHS = [5.0, 20.0]
+STARTS = [5.0, 20.0]
 
 
-def test_an_honest_record_has_no_differences() -> None:
+def test_equal_records_have_no_differences() -> None:
     assert lost(SENT, RECORDED).count == 0
-    assert invented(SENT, RECORDED).count == 0
-    assert duplicated_calls(CALLS, BIRTHS, RECORDED).count == 0
+    assert unexpected(SENT, RECORDED).count == 0
+    assert duplicated_calls(CALLS, STARTS, RECORDED).count == 0
     assert unseen_answers(CALLS, RECORDED).count == 0
 
 
@@ -111,7 +111,7 @@ def test_a_repeated_text_that_is_counted_again_is_found() -> None:
 
 
 def test_a_repeated_text_that_is_asked_twice_is_a_duplicate() -> None:
-    assert duplicated_calls([*CALLS, call(LONG + "rest")], BIRTHS, RECORDED).count == 1
+    assert duplicated_calls([*CALLS, call(LONG + "rest")], STARTS, RECORDED).count == 1
 
 
 def test_a_text_that_was_joined_with_an_uncertain_one_is_not_lost() -> None:
@@ -124,51 +124,51 @@ def test_a_text_that_was_joined_with_an_uncertain_one_is_not_lost() -> None:
     assert lost(SENT, never).count == 2
 
 
-def test_a_text_that_was_asked_behind_an_unanswered_one_is_its_own() -> None:
-    behind = call("one 🌊\n\n" + LONG + "rest")
-    merged = {behind["text_sha256"]: call(LONG + "rest")["text_sha256"]}
+def test_a_text_sent_with_an_unanswered_one_counts_alone() -> None:
+    together_with_last = call("one 🌊\n\n" + LONG + "rest")
+    merged = {together_with_last["text_sha256"]: call(LONG + "rest")["text_sha256"]}
     together = replace(RECORDED, merged=merged)
-    calls = [*CALLS[:-1], behind]
-    assert duplicated_calls(calls, BIRTHS, together).count == 0
+    calls = [*CALLS[:-1], together_with_last]
+    assert duplicated_calls(calls, STARTS, together).count == 0
     assert unseen_answers(calls, together).count == 0
-    assert duplicated_calls(calls, BIRTHS, RECORDED).count == 1
+    assert duplicated_calls(calls, STARTS, RECORDED).count == 1
 
 
 def test_an_unfinished_turn_is_lost() -> None:
     assert lost(SENT, replace(RECORDED, pending=2)).count == 2
 
 
-def test_a_turn_that_nobody_wrote_is_found_and_an_uncertain_one_is_not() -> None:
+def test_a_turn_with_an_unsent_text_is_found_and_an_uncertain_one_is_not() -> None:
     third = UUID(int=3)
     maybe = replace(RECORDED, texts=dict(RECORDED.texts) | {third: ["maybe"]})
     never = replace(RECORDED, texts=dict(RECORDED.texts) | {third: ["never written"]})
-    assert invented(SENT, maybe).count == 0
-    assert invented(SENT, never).count == 1
+    assert unexpected(SENT, maybe).count == 0
+    assert unexpected(SENT, never).count == 1
 
 
 def test_a_turn_that_repeats_a_text_and_belongs_to_no_update_is_found() -> None:
     twice = dict(RECORDED.user_messages) | {UUID(int=5): 0}
-    assert invented(SENT, replace(RECORDED, user_messages=twice)).count == 1
+    assert unexpected(SENT, replace(RECORDED, user_messages=twice)).count == 1
 
 
-def test_an_update_that_stays_open_is_found_also_when_nobody_sent_it() -> None:
+def test_an_update_that_stays_open_is_found_even_if_it_was_not_sent() -> None:
     outcomes = dict(RECORDED.outcomes) | {99: (None, None)}
-    assert invented(SENT, replace(RECORDED, outcomes=outcomes)).count == 1
+    assert unexpected(SENT, replace(RECORDED, outcomes=outcomes)).count == 1
 
 
 def test_a_call_after_a_restart_is_a_duplicate_and_a_retry_before_it_is_not() -> None:
     assert duplicated_calls(CALLS, [5.0, 10.5], RECORDED).count == 1
 
 
-def test_a_call_that_nobody_recorded_is_a_duplicate() -> None:
-    assert duplicated_calls([*CALLS, call("one 🌊")], BIRTHS, RECORDED).count == 1
+def test_an_unrecorded_call_is_a_duplicate() -> None:
+    assert duplicated_calls([*CALLS, call("one 🌊")], STARTS, RECORDED).count == 1
 
 
 def test_an_answer_that_the_model_never_gave_is_found() -> None:
     assert unseen_answers(CALLS[:-1], RECORDED).count == 1
 
 
-def test_a_full_part_is_cut_anywhere_and_a_shorter_one_is_a_line() -> None:
+def test_a_full_part_is_joined_directly_and_a_shorter_one_with_a_line_break() -> None:
     assert joined([LONG, "rest"]) == LONG + "rest"
     assert joined(["x" * 4090, "rest"]) == "x" * 4090 + "\nrest"
     assert joined(["🌊" * 2048, "rest"]) == "🌊" * 2048 + "rest"

@@ -1,4 +1,4 @@
-"""Stores and answers that are alike have no differences; a falsified row is found where it is."""
+"""Equal stores and answers have no differences; a falsified row is found in its table."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ import pytest
 from embedded.postgres import EmbeddedPostgres
 from embedded.stack.api_client import ApiClient
 from tests.api.constants import ADMIN_TOKEN, PASSWORD
+from tests.chaos.checks.api import api_differs
 from tests.chaos.checks.conversations import Differences
 from tests.chaos.checks.expected import TURNS, Expected
 from tests.chaos.checks.rollups import rollups_differ
-from tests.chaos.checks.served import api_differs
 from tests.chaos.checks.stores import Warehouse, rows_differ
 from tests.clickhouse_process import ClickHouseProcess
 from tests.e2e.web.world import ZONE, World, dashboard
@@ -55,24 +55,24 @@ def client(world: World) -> Iterator[ApiClient]:
 
 @pytest.fixture(scope="module", autouse=True)
 def found_at_first(world: World, client: ApiClient) -> list[str]:
-    """Before the first test: some of them falsify the stores for good."""
+    """Differences before the first test: some tests falsify the stores permanently."""
     served = api_differs(Expected(turns(world), zone=ZONE), client)
     return [*stores_differ(world).details, *served.details]
 
 
 def address(url: str) -> str:
-    """Of ClickHouse, with the database where its protocol has it."""
+    """URL of ClickHouse with the database as its HTTP interface expects it."""
     server, _, database = url.rpartition("/")
     return f"{server}/?database={database}"
 
 
 def turns(world: World) -> list[dict[str, Any]]:
-    """What PostgreSQL holds."""
+    """The finished turns in PostgreSQL."""
     return [dict(row) for row in world.execute(TURNS)]
 
 
 def stores_differ(world: World) -> Differences:
-    """PostgreSQL against the copy and the rollups in ClickHouse."""
+    """Compare PostgreSQL with the copy and the rollups in ClickHouse."""
 
     async def compare() -> Differences:
         connection = await asyncpg.connect(world.pipeline_settings.database.libpq_url)
@@ -89,7 +89,7 @@ def stores_differ(world: World) -> Differences:
     )
 
 
-def test_what_is_alike_has_no_differences(found_at_first: list[str]) -> None:
+def test_equal_stores_have_no_differences(found_at_first: list[str]) -> None:
     assert found_at_first == []
 
 
@@ -137,7 +137,7 @@ def test_an_answer_of_the_api_that_differs_from_postgresql_is_found(
         ),
     ],
 )
-def test_a_row_that_differs_is_found_where_it_is(world: World, statement: str, found: str) -> None:
+def test_a_row_that_differs_is_found_in_its_table(world: World, statement: str, found: str) -> None:
     before = stores_differ(world)
     assert [detail for detail in before.details if detail.startswith(found)] == []
     url = address(world.pipeline_settings.warehouse.writer_url)

@@ -1,4 +1,4 @@
-"""The plan of a storm is decided by its seed alone, and leaves nothing out."""
+"""A fault plan depends on its seed alone, and leaves no kind of fault out."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tests.chaos.plan import (
     MODEL_FAULTS,
     SIGNALS,
     STORES,
+    TARGETS,
     TELEGRAM_FAULTS,
-    VICTIMS,
-    plan_of,
+    make_plan,
 )
 
 PROJECT = Path(__file__).parents[2]
@@ -22,9 +22,9 @@ TEN_MINUTES = 600.0
 
 
 def test_one_seed_has_one_plan_and_another_seed_another() -> None:
-    plan = plan_of(7, seconds=TEN_MINUTES)
-    assert plan_of(7, seconds=TEN_MINUTES) == plan
-    assert plan_of(8, seconds=TEN_MINUTES) != plan
+    plan = make_plan(7, seconds=TEN_MINUTES)
+    assert make_plan(7, seconds=TEN_MINUTES) == plan
+    assert make_plan(8, seconds=TEN_MINUTES) != plan
 
 
 def test_another_process_makes_the_same_plan() -> None:
@@ -36,22 +36,22 @@ def test_another_process_makes_the_same_plan() -> None:
         text=True,
         check=True,
     ).stdout
-    assert shown.splitlines() == list(plan_of(7, seconds=TEN_MINUTES).lines())
+    assert shown.splitlines() == list(make_plan(7, seconds=TEN_MINUTES).lines())
 
 
-def test_ten_minutes_strike_everything_with_everything() -> None:
-    plan = plan_of(1, seconds=TEN_MINUTES)
-    struck = {(blow.target, blow.kind) for blow in plan.processes}
-    assert struck == {
-        *((victim, kind) for victim in VICTIMS for kind in SIGNALS),
+def test_ten_minutes_apply_every_kind_of_fault_to_every_target() -> None:
+    plan = make_plan(1, seconds=TEN_MINUTES)
+    planned = {(fault.target, fault.kind) for fault in plan.processes}
+    assert planned == {
+        *((target, kind) for target in TARGETS for kind in SIGNALS),
         *((store, "freeze") for store in STORES),
         ("", "disk"),
         ("postgres", "cut"),
         ("clickhouse", "cut"),
     }
     kinds = {
-        (blow.kind, tuple(item for item in blow.rule.items() if item[0] != "probability"))
-        for blow in plan.wire
+        (fault.kind, tuple(item for item in fault.rule.items() if item[0] != "probability"))
+        for fault in plan.wire
     }
     assert kinds == {
         (path, tuple(rule.items()))
@@ -64,23 +64,23 @@ def test_ten_minutes_strike_everything_with_everything() -> None:
     }
 
 
-def test_blows_of_one_lane_follow_each_other_and_those_of_two_overlap() -> None:
-    plan = plan_of(3, seconds=TEN_MINUTES)
-    for lane in (plan.processes, plan.wire):
-        ends = [blow.at + blow.seconds for blow in lane]
-        assert all(end <= after.at for end, after in zip(ends, lane[1:], strict=False))
-        assert all(0 < blow.at < plan.seconds for blow in lane)
+def test_faults_of_one_sequence_follow_each_other_and_those_of_two_overlap() -> None:
+    plan = make_plan(3, seconds=TEN_MINUTES)
+    for sequence in (plan.processes, plan.wire):
+        ends = [fault.at + fault.seconds for fault in sequence]
+        assert all(end <= after.at for end, after in zip(ends, sequence[1:], strict=False))
+        assert all(0 < fault.at < plan.seconds for fault in sequence)
     assert any(
-        fault.at < blow.at < fault.at + fault.seconds
-        for fault in plan.wire
-        for blow in plan.processes
+        on_wire.at < fault.at < on_wire.at + on_wire.seconds
+        for on_wire in plan.wire
+        for fault in plan.processes
     )
 
 
-def test_every_storm_freezes_each_store_once_however_short_it_is() -> None:
+def test_every_plan_freezes_each_store_once_however_short_it_is() -> None:
     for seconds in (0.0, 60.0, TEN_MINUTES):
-        plan = plan_of(5, seconds=seconds, freeze_seconds=180.0)
-        freezes = [blow for blow in plan.processes if blow.kind == "freeze"]
-        assert sorted(blow.target for blow in freezes) == sorted(STORES)
-        assert {blow.seconds for blow in freezes} == {180.0}
+        plan = make_plan(5, seconds=seconds, freeze_seconds=180.0)
+        freezes = [fault for fault in plan.processes if fault.kind == "freeze"]
+        assert sorted(fault.target for fault in freezes) == sorted(STORES)
+        assert {fault.seconds for fault in freezes} == {180.0}
         assert plan.seconds == seconds + 360.0

@@ -1,7 +1,7 @@
-"""People who keep writing to the bot while it is being broken. Remembers who was promised what.
+"""Simulated users who keep writing to the bot during faults, and a record of what they sent.
 
-An accepted update is one that the simulated Telegram acknowledged. One whose acknowledgement was
-lost (the simulator died in between) may or may not exist: its text is kept apart.
+An accepted update is one that the simulated Telegram acknowledged. If the acknowledgement was lost
+(the simulator died in between), the update may or may not exist: its text is recorded separately.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ SHARES = (78, 5, 3, 6, 4, 4)
 
 
 @dataclass
-class Record:
-    """What was sent."""
+class SentUpdates:
+    """Updates that the simulated Telegram accepted, and texts that it may have accepted."""
 
     texts: dict[int, str] = field(default_factory=dict)
     """Update id -> the text of that update, which is meant for the model."""
     others: dict[int, str] = field(default_factory=dict)
-    """Update id -> the only outcome it may have; empty: any."""
+    """Update id -> its only valid outcome; empty: any outcome is valid."""
     repeats: set[int] = field(default_factory=set)
     """Updates that ask for another answer to the text before."""
     uncertain: list[str] = field(default_factory=list)
-    """Texts of which nobody knows whether they were accepted."""
+    """Texts that may or may not have been accepted."""
 
     @property
     def update_ids(self) -> set[int]:
@@ -42,7 +42,7 @@ class Record:
 
 
 class Writers:
-    """A thread that sends `per_second` messages of `people` persons, in an order fixed by seed."""
+    """Sends `per_second` messages from `people` users in a thread, in an order set by `seed`."""
 
     def __init__(
         self,
@@ -60,13 +60,13 @@ class Writers:
         self._numbers = itertools.count(first_number)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="writers", daemon=True)
-        self.record = Record()
+        self.record = SentUpdates()
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
-        """Return when the last message is out."""
+        """Stop; return when the last message was sent."""
         self._stop.set()
         self._thread.join(timeout=30)
         self._http.close()
@@ -89,10 +89,10 @@ class Writers:
         }
         match kind:
             case "long":
-                # Clients cut it into several updates of at most 4,096 units.
+                # Clients split it into several updates of at most 4,096 UTF-16 units.
                 body["text"] += "-long" * self._random.randint(900, 2000)
             case "slash":
-                # No command of the bot: a hint, and no turn.
+                # Not a command of the bot: it answers with a hint, without a turn.
                 update_ids = self._send(
                     "/control/messages", body | {"text": f"/storm {body['text']}"}
                 )
@@ -120,20 +120,23 @@ class Writers:
         try:
             answer = self._http.post(path, json=body)
             answer.raise_for_status()
-            said = answer.json()
+            reply = answer.json()
         except (httpx.ConnectError, httpx.ConnectTimeout):
-            # Nobody listened, so nobody accepted anything.
+            # Not connected, so nothing was accepted.
             return []
         except (httpx.HTTPError, ValueError):
             if is_text:
                 self.record.uncertain += _parts(body["text"])
             return []
-        stated: list[int | None] = said.get("update_ids", [said.get("update_id")])
+        stated: list[int | None] = reply.get("update_ids", [reply.get("update_id")])
         return [one for one in stated if one is not None]
 
 
 def _parts(text: str) -> list[str]:
-    """As a client cuts it: 4,096 UTF-16 units each. There the texts above have no pair or blank."""
+    """Split as clients do, every 4,096 UTF-16 units.
+
+    The texts above have no surrogate pair or blank at a split.
+    """
     encoded = text.encode("utf-16-le")
     size = 2 * 4096
     return [encoded[at : at + size].decode("utf-16-le") for at in range(0, len(encoded), size)]

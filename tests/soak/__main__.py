@@ -15,7 +15,7 @@ from types import FrameType
 
 from common.process import run
 from embedded.stack.lifecycle import Progress
-from tests.chaos.storming import Arena, arena
+from tests.chaos.stack import TestStack, start_test_stack
 from tests.soak.sampling import (
     allowance,
     of_processes,
@@ -55,8 +55,8 @@ class SoakResult:
 class Soak:
     """Samples of every series while people write and somebody reads."""
 
-    def __init__(self, soaked: Arena) -> None:
-        self._soaked = soaked
+    def __init__(self, stack: TestStack) -> None:
+        self._stack = stack
         self._started = time.monotonic()
         self.series: dict[str, list[Point]] = {}
         self.answers_read = 0
@@ -75,19 +75,19 @@ class Soak:
     def sample(self) -> None:
         """Note what everything holds now."""
         now = time.monotonic() - self._started
-        sample = of_processes(self._soaked.pid_of)
+        sample = of_processes(self._stack.pid_of)
         sample |= asyncio.run(
             of_stores(
-                database_url=self._soaked.database_url,
-                dagster_url=self._soaked.dagster_url,
-                warehouse=self._soaked.warehouse,
+                database_url=self._stack.database_url,
+                dagster_url=self._stack.dagster_url,
+                warehouse=self._stack.warehouse,
             )
         )
         for name, value in without_connections(sample).items():
             self.series.setdefault(name, []).append((now, value))
 
     def _read(self) -> None:
-        self._soaked.client.stats(PERIODS[self.answers_read % len(PERIODS)])
+        self._stack.client.stats(PERIODS[self.answers_read % len(PERIODS)])
         self.answers_read += 1
 
     @property
@@ -119,18 +119,18 @@ def _soak(*, minutes: float) -> SoakResult:
     progress = Progress()
     with (
         tempfile.TemporaryDirectory(prefix="dialytics-") as directory,
-        arena(Path(directory), filler=None, seed=0, progress=progress) as soaked,
+        start_test_stack(Path(directory), filler=None, seed=0, progress=progress) as stack,
     ):
         progress.say(f"Traffic for {minutes:g} minutes")
-        soak = Soak(soaked)
-        soaked.writers.start()
+        soak = Soak(stack)
+        stack.writers.start()
         try:
             soak.run(seconds=minutes * 60)
         finally:
-            soaked.writers.stop()
-        soaked.wait_healed()
-        findings = soaked.examine(soaked.evidence())
-        sent = len(soaked.writers.record.update_ids)
+            stack.writers.stop()
+        stack.wait_recovered()
+        findings = stack.compare_all(stack.observed())
+        sent = len(stack.writers.record.update_ids)
     trends = soak.trends()
     for line in table(trends):
         progress.say(line)

@@ -1,4 +1,4 @@
-"""What was sent and what the model saw, against what the bot recorded. Counts defects."""
+"""Compares sent messages and model calls with the bot's records, and counts defects."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ import orjson
 
 from common.encryption import bindings
 from common.encryption.sealing import Vault
-from tests.chaos.writers import Record
+from tests.chaos.writers import SentUpdates
 
 FULL_PART_UNITS = 4096
 MAX_MERGED = 20
-"""As many messages as a dialog remembers."""
+"""How many messages a dialog remembers."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recorded:
-    """The bot's side, read from PostgreSQL."""
+    """The bot's records, read from PostgreSQL."""
 
     outcomes: Mapping[int, tuple[str | None, UUID | None]]
     """Update id -> outcome and turn."""
     user_messages: Mapping[UUID, int]
-    """Turn -> how many updates it says it joins."""
+    """Turn -> how many updates it joins, by its own count."""
     pending: int
     """Turns that were never finished."""
     texts: Mapping[UUID, list[str]]
-    """Turn -> what the person wrote, unsealed."""
+    """Turn -> the decrypted texts of the user."""
     repeats: Mapping[UUID, str]
-    """Turn without a text of its own -> the text before it in its dialog, which it is about."""
+    """Turn without its own text -> the previous text of its dialog, which it answers again."""
     attempts: Mapping[UUID, list[tuple[float, str | None]]]
-    """Turn -> start (Unix seconds) and outcome of each attempt at the model."""
+    """Turn -> start (Unix seconds) and outcome of each model call."""
     merged: Mapping[str, str] = field(default_factory=dict)
-    """Digest of a text behind others of its dialog -> digest of the text alone: a model is asked
-    both together when the other one was not answered."""
+    """Digest of a text joined to earlier texts of its dialog -> digest of the text alone. A model
+    gets unanswered texts together with the next one."""
 
 
 @dataclass
 class Differences:
-    """A count and what it is made of."""
+    """A count of differences, and a line for each kind."""
 
     details: list[str] = field(default_factory=list)
     count: int = 0
@@ -58,7 +58,7 @@ class Differences:
 
 
 async def read_recorded(connection: asyncpg.Connection, vault: Vault) -> Recorded:
-    """Read everything of the bot that is compared here."""
+    """Read the records to compare."""
     outcomes = {
         row["update_id"]: (row["outcome"], row["turn_id"])
         for row in await connection.fetch("SELECT update_id, outcome, turn_id FROM updates")
@@ -84,7 +84,7 @@ async def read_recorded(connection: asyncpg.Connection, vault: Vault) -> Recorde
     repeats: dict[UUID, str] = {}
     for row in turns:
         if row["id"] in attempts and row["id"] not in texts:
-            # One chat is answered in order: nothing was written before the answer was done.
+            # A chat is answered in order: the next text is stored after the answer.
             asked_at, _ = min(attempts[row["id"]])
             before = [text for at, text in written.get(row["dialog_id"], []) if at <= asked_at]
             if before:
@@ -113,19 +113,19 @@ def _merged(dialogs: Iterable[Sequence[tuple[float, str]]]) -> dict[str, str]:
 
 
 def read_calls(path: Path) -> list[dict[str, Any]]:
-    """What the simulated model noted of its calls."""
+    """Events of calls that the simulated model logged."""
     calls = []
     for line in path.read_bytes().splitlines():
         try:
             calls.append(orjson.loads(line))
         except orjson.JSONDecodeError:
-            # Torn by a kill, before anything was answered.
+            # Cut off by a kill, before the model answered.
             continue
     return calls
 
 
-def lost(sent: Record, recorded: Recorded) -> Differences:
-    """Updates without their outcome, texts that are not byte for byte in exactly one turn."""
+def lost(sent: SentUpdates, recorded: Recorded) -> Differences:
+    """Count updates without a valid outcome, and texts not in exactly one turn, byte for byte."""
     found = Differences()
     found.add(recorded.pending, f"{recorded.pending} turns were never finished")
     parts: dict[UUID, list[int]] = {}
@@ -146,7 +146,7 @@ def lost(sent: Record, recorded: Recorded) -> Differences:
             together.setdefault(turn, []).append(update_id)
     for turn, update_ids in together.items():
         written = recorded.texts.get(turn, [])
-        # Of one whose acknowledgement was lost the text is one of the uncertain ones.
+        # If the acknowledgement was lost, the text is one of the uncertain ones.
         slots = [
             [sent.texts[update_id]] if update_id in sent.texts else sent.uncertain
             for update_id in update_ids
@@ -158,7 +158,7 @@ def lost(sent: Record, recorded: Recorded) -> Differences:
     return found
 
 
-def _count_repeats(sent: Record, recorded: Recorded, found: Differences) -> None:
+def _count_repeats(sent: SentUpdates, recorded: Recorded, found: Differences) -> None:
     shared = Counter(turn for _, turn in recorded.outcomes.values())
     for update_id in sorted(sent.repeats):
         outcome, turn = recorded.outcomes.get(update_id, (None, None))
@@ -168,8 +168,8 @@ def _count_repeats(sent: Record, recorded: Recorded, found: Differences) -> None
             found.add(1, f"turn {turn} is not that of update {update_id} alone, without a text")
 
 
-def invented(sent: Record, recorded: Recorded) -> Differences:
-    """Turns of texts that nobody wrote, and updates that were left without an outcome."""
+def unexpected(sent: SentUpdates, recorded: Recorded) -> Differences:
+    """Count turns with texts that were never sent, and updates left without an outcome."""
     found = Differences()
     known = {recorded.outcomes[one][1] for one in sent.texts if one in recorded.outcomes}
     maybe = set(sent.uncertain)
@@ -178,28 +178,28 @@ def invented(sent: Record, recorded: Recorded) -> Differences:
             # Parts of a long text whose acknowledgement was lost may have been joined.
             whole = "".join(texts)
             if not any(whole.startswith(part) for part in maybe):
-                found.add(1, f"turn {turn} holds a text that nobody wrote")
+                found.add(1, f"turn {turn} holds a text that was never sent")
     stated = {turn for _, turn in recorded.outcomes.values()}
     for turn in recorded.user_messages.keys() - stated - recorded.texts.keys():
-        found.add(1, f"turn {turn} is that of no update")
+        found.add(1, f"turn {turn} belongs to no update")
     open_ones = [one for one, (outcome, _) in recorded.outcomes.items() if outcome is None]
     found.add(len(open_ones), f"updates without an outcome: {open_ones[:5]}")
     return found
 
 
 def duplicated_calls(
-    calls: Sequence[Mapping[str, Any]], bot_births: Sequence[float], recorded: Recorded
+    calls: Sequence[Mapping[str, Any]], bot_starts: Sequence[float], recorded: Recorded
 ) -> Differences:
-    """Calls that nobody recorded, and turns that were asked again by a later process."""
+    """Count unrecorded calls, and turns for which a later process asked a model again."""
     found = Differences()
-    births = sorted(bot_births)
+    starts = sorted(bot_starts)
     for turn, attempts in recorded.attempts.items():
-        lives = {bisect_right(births, at) for at, _ in attempts}
+        processes = {bisect_right(starts, at) for at, _ in attempts}
         times = ", ".join(f"{at:.3f} {outcome}" for at, outcome in sorted(attempts))
         found.add(
-            len(lives) - 1,
-            f"turn {turn} was asked again after a restart: asked at {times}; the bot began at"
-            f" {', '.join(f'{born:.3f}' for born in births)}",
+            len(processes) - 1,
+            f"turn {turn} was asked again after a restart: asked at {times}; the bot started at"
+            f" {', '.join(f'{start:.3f}' for start in starts)}",
         )
     seen = _seen(calls, recorded)
     attempted = _by_text(recorded, lambda _outcome: True)
@@ -209,7 +209,7 @@ def duplicated_calls(
 
 
 def unseen_answers(calls: Sequence[Mapping[str, Any]], recorded: Recorded) -> Differences:
-    """Attempts recorded as answered that the model never saw."""
+    """Count attempts recorded as answered that the model never saw."""
     found = Differences()
     answered = _by_text(recorded, lambda outcome: outcome == "answered")
     for digest, count in (answered - _seen(calls, recorded)).items():
@@ -218,7 +218,7 @@ def unseen_answers(calls: Sequence[Mapping[str, Any]], recorded: Recorded) -> Di
 
 
 def _fits(written: str, slots: Sequence[Sequence[str]]) -> bool:
-    """Whether the text is one of each slot, joined."""
+    """Whether the text is made of one text of each slot, joined."""
     if not slots:
         return written == ""
     for text in slots[0]:
@@ -229,7 +229,7 @@ def _fits(written: str, slots: Sequence[Sequence[str]]) -> bool:
 
 
 def joined(parts: Sequence[str]) -> str:
-    """Parts of one input as one text: a full part was cut anywhere, a shorter one is a line."""
+    """Join parts of one input: directly after a full part, by a line break after a shorter one."""
     whole = glue = ""
     for part in parts:
         whole += glue + part
@@ -238,7 +238,7 @@ def joined(parts: Sequence[str]) -> str:
 
 
 def _seen(calls: Sequence[Mapping[str, Any]], recorded: Recorded) -> Counter[str]:
-    """Calls that began, by the digest of the text that they ask about."""
+    """Started calls, counted by the digest of their text."""
     digests = [call["text_sha256"] for call in calls if call.get("event") == "started"]
     return Counter(recorded.merged.get(digest, digest) for digest in digests)
 
@@ -248,7 +248,7 @@ def _digest(text: str) -> str:
 
 
 def _by_text(recorded: Recorded, counts: Callable[[str | None], bool]) -> Counter[str]:
-    """Attempts by the digest of the text that they ask about."""
+    """Attempts, counted by the digest of their text."""
     found: Counter[str] = Counter()
     whole = {turn: "".join(texts) for turn, texts in recorded.texts.items()}
     for turn, text in (whole | dict(recorded.repeats)).items():

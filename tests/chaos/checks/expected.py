@@ -1,4 +1,4 @@
-"""What the rollups must say, computed from the rows of PostgreSQL alone, one turn after another."""
+"""Recomputes the rollups from the rows of PostgreSQL alone, one turn after another."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Expected:
     """All finished turns, grouped on demand.
 
     Args:
-        zone: of the report; its days are the days of the rollups.
+        zone: time zone of the report, whose days the rollups use.
     """
 
     def __init__(self, turns: Iterable[Turn], *, zone: str) -> None:
@@ -99,7 +99,7 @@ class Expected:
             dimensions: `day`, `bucket`, `bot_id`, `chat_type`, `language`, `model`,
                 `model_asked`, `user_key`, `is_person`, `dialog_id`, `source` (that of a person's
                 first turn).
-            people: `active`: groups that had turns; `new`: groups that won somebody.
+            people: `active`: groups with turns; `new`: groups with new people.
         """
         groups: dict[Key, Figures] = {}
         if people == "active":

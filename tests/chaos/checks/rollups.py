@@ -1,4 +1,4 @@
-"""Published rollups against their recomputation from PostgreSQL. Counts rows that differ."""
+"""Compares published rollups with their recomputation, and counts rows that differ."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DIALOG_SUMS = (
 
 @dataclass(frozen=True)
 class Rollup:
-    """One table: what a row stands for and which people it holds."""
+    """A rollup table: the dimensions of a row, and its sets of people."""
 
     name: str
     dimensions: tuple[str, ...]
@@ -53,16 +53,16 @@ ROLLUPS = (
 
 
 def rollups_differ(expected: Expected, warehouse: Warehouse) -> Differences:
-    """Compare every published rollup with what the ledger says."""
+    """Compare every published rollup with the ledger."""
     found = Differences()
     for rollup in ROLLUPS:
         people = "active" if rollup.sums else "new"
         ours = {
-            key: _wanted(rollup, figures)
+            key: _expected(rollup, figures)
             for key, figures in expected.by(*rollup.dimensions, people=people).items()
         }
         theirs = {
-            tuple(row[name] for name in rollup.dimensions): _said(rollup, row)
+            tuple(row[name] for name in rollup.dimensions): _published(rollup, row)
             for row in warehouse.rows(_statement(rollup))
         }
         wrong = [key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key)]
@@ -86,11 +86,11 @@ def _statement(rollup: Rollup) -> str:
     return f"SELECT {', '.join(outer)} FROM ({inner})"  # the same
 
 
-def _wanted(rollup: Rollup, figures: Figures) -> tuple[Any, ...]:
+def _expected(rollup: Rollup, figures: Figures) -> tuple[Any, ...]:
     sums = tuple(Decimal(figures.sums[name]) for name in rollup.sums)
     return (*sums, *(tuple(sorted(getattr(figures, name))) for name in rollup.people))
 
 
-def _said(rollup: Rollup, row: dict[str, Any]) -> tuple[Any, ...]:
+def _published(rollup: Rollup, row: dict[str, Any]) -> tuple[Any, ...]:
     sums = tuple(Decimal(row[name]) for name in rollup.sums)
     return (*sums, *(tuple(row[name]) for name in rollup.people))

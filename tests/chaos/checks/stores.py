@@ -1,4 +1,4 @@
-"""PostgreSQL against ClickHouse, row by row and column by column. Counts rows that differ."""
+"""Compares PostgreSQL with ClickHouse in every column, and counts rows that differ."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.chaos.checks.conversations import Differences
 
 SHOWN = 3
 _PLAIN, _MOMENT, _MONEY, _VERSION = "plain", "moment", "money", "version"
-# Kind of column -> how PostgreSQL and ClickHouse spell it alike, as text.
+# Kind of column -> expressions of PostgreSQL and ClickHouse that give the same text.
 _SPELLINGS = {
     _PLAIN: ("{0}::text", "toString({0})"),
     _MOMENT: (
@@ -74,19 +74,19 @@ TABLES: tuple[tuple[str, str, Mapping[str, str], Mapping[str, str], str], ...] =
     ("turns", "turns", TURNS, {}, "status <> 'pending'"),
     ("users", "people", PEOPLE, {"key": "user_key"}, "true"),
 )
-"""Source, copy, columns, columns that are called otherwise in the copy, which rows replicate."""
+"""Source, copy, columns, columns with another name in the copy, condition of replicated rows."""
 
 Row = tuple[str | None, ...]
 
 
 class Warehouse:
-    """Reads ClickHouse over its HTTP interface, with nothing of the product's own reader."""
+    """Reads ClickHouse over its HTTP interface, without the product's own reader."""
 
     def __init__(self, url: str) -> None:
         self._url = url
 
     def rows(self, statement: str) -> list[dict[str, Any]]:
-        """The answer's rows. Numbers of 64 bits are numbers, decimals are text."""
+        """The rows of the answer; 64-bit integers are numbers, decimals are text."""
         answer = httpx.post(self._url, content=f"{statement} FORMAT JSONEachRow", timeout=120)
         if answer.status_code != httpx.codes.OK:
             raise StartupError(f"CLICKHOUSE_URL: {answer.text}")
@@ -109,7 +109,7 @@ async def rows_differ(connection: asyncpg.Connection, warehouse: Warehouse) -> D
 
 
 def compare(name: str, ours: Iterable[Row], theirs: Iterable[Row], found: Differences) -> None:
-    """Count the rows that only one side has; a changed row counts once."""
+    """Count rows that only one side has; a changed row counts once."""
     left, right = Counter(ours), Counter(theirs)
     missing, extra = left - right, right - left
     found.add(

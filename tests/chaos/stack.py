@@ -1,4 +1,4 @@
-"""A throw-away stack with people who write, a storm over it, and the wait until it has healed."""
+"""A temporary stack with simulated users, on which faults can be run."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from embedded.stack.lifecycle import Progress, Stack
 from embedded.stack.plan import Plan
 from embedded.stack.readiness import free_ports
 from embedded.stack.smoke import isolated_plan
-from tests.chaos.blows import Scene, Storm
+from tests.chaos.checks.comparison import Findings, ObservedTraffic, compare_all
 from tests.chaos.checks.conversations import read_calls
 from tests.chaos.checks.stores import Warehouse
-from tests.chaos.checks.verdict import Evidence, Findings, examine
-from tests.chaos.external import External, external_postgres
-from tests.chaos.plan import Plan as PlanOfBlows
+from tests.chaos.external import ExternalPostgres, start_external_postgres
+from tests.chaos.faults import FaultEnvironment, FaultRun
+from tests.chaos.plan import FaultPlan
 from tests.chaos.proxy import CuttingProxy
 from tests.chaos.readiness import StackReadiness
-from tests.chaos.victims import Victims
+from tests.chaos.targets import Targets
 from tests.chaos.writers import Writers
 
 SETTLE_SECONDS = 240.0
 SMALL_DISK = "1500m"
-PEACEFUL_NUMBERS = 1_000_000
-"""Texts after the storm count from here, so that no two are alike."""
+FIRST_NUMBER_AFTER_FAULTS = 1_000_000
+"""Texts after the fault run count from here, so that no two are equal."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class StormPlan(Plan):
+class ProxiedPlan(Plan):
     """A stack that reaches its ClickHouse through a proxy whose connections can be cut."""
 
     proxy_port: int
@@ -53,20 +53,23 @@ class StormPlan(Plan):
         )
 
     def direct_clickhouse_url(self, user: str) -> str:
-        """Past the proxy."""
+        """The URL that bypasses the proxy."""
         return super().clickhouse_url(user)
 
 
-class Arena:
-    """The running stack, and everything that is done to it and asked of it."""
+class TestStack:
+    """A running stack with simulated users: applies faults, sends messages, compares stores."""
+
+    __test__ = False
+    """Not a test class, despite its name: pytest must not collect it."""
 
     def __init__(
         self,
         stack: Stack,
-        plan: StormPlan,
+        plan: ProxiedPlan,
         proxy: CuttingProxy,
         *,
-        external: External | None,
+        external: ExternalPostgres | None,
         filler: Path | None,
         seed: int,
     ) -> None:
@@ -90,47 +93,49 @@ class Arena:
         )
         self.client.register(plan.secret("admin_registration_token"))
         self.writers = Writers(self._simulator, seed=seed)
-        self.storm: Storm | None = None
+        self.fault_run: FaultRun | None = None
 
-    def rage(self, blows: PlanOfBlows, *, say: Callable[[str], None]) -> Storm:
-        """Let people write and the storm rage; return when both are over."""
+    def run_faults(self, faults: FaultPlan, *, say: Callable[[str], None]) -> FaultRun:
+        """Send messages while faults are applied; return when the plan is done."""
         probes = self._stack.probes()
         external = self._external.supervisor if self._external else None
         if self._external:
             probes["postgres"] = self._external.is_ready
-        scene = Scene(
-            victims=Victims(self._stack.supervisor, data_dir=self._plan.data, external=external),
+        environment = FaultEnvironment(
+            targets=Targets(self._stack.supervisor, data_dir=self._plan.data, external=external),
             ready=StackReadiness(probes, clickhouse_url=self.warehouse_url),
             simulator_url=self._simulator,
             database_url=self.database_url,
             clickhouse=self._proxy,
             filler=self._filler,
         )
-        self.storm = Storm(blows, scene, say=say)
+        self.fault_run = FaultRun(faults, environment, say=say)
         self.writers.start()
-        # As `make up` does: what supervisord gives up is started once more.
+        # As `make up` does: start again the programs that supervisord has given up.
         threading.Thread(target=self._watch, name="watch", daemon=True).start()
         try:
-            self.storm.rage()
+            self.fault_run.run()
         finally:
             self.writers.stop()
-        return self.storm
+        return self.fault_run
 
     def _watch(self) -> None:
         # It ends with the stack.
         with suppress(StartupError, OSError):
             self._stack.watch()
 
-    def write_to_the_bot(self, *, seconds: float) -> None:
-        """Let people write in peace; the record of what was sent goes on."""
-        writers = Writers(self._simulator, seed=self._seed + 1, first_number=PEACEFUL_NUMBERS)
+    def send_messages(self, *, seconds: float) -> None:
+        """Send messages without faults, and add them to the same record."""
+        writers = Writers(
+            self._simulator, seed=self._seed + 1, first_number=FIRST_NUMBER_AFTER_FAULTS
+        )
         writers.record = self.writers.record
         writers.start()
         time.sleep(seconds)
         writers.stop()
 
-    def wait_healed(self) -> bool:
-        """Until every accepted update is settled and the API counts every turn, by itself.
+    def wait_recovered(self) -> bool:
+        """Wait until every accepted update has an outcome and the API counts every turn.
 
         False after four minutes: the comparison will say what is missing.
         """
@@ -139,28 +144,28 @@ class Arena:
             try:
                 summary = self.client.stats("day")["summary"]["current"]
                 if asyncio.run(
-                    _is_healed(self.database_url, self.writers.record.update_ids, summary)
+                    _is_recovered(self.database_url, self.writers.record.update_ids, summary)
                 ):
                     return True
             except (httpx.HTTPError, OSError, asyncpg.PostgresError):
-                # Still healing.
+                # Still recovering.
                 pass
             time.sleep(1.0)
         return False
 
-    def evidence(self) -> Evidence:
-        """What the simulators and the storm know."""
-        return Evidence(
+    def observed(self) -> ObservedTraffic:
+        """Records of the simulators and of the fault run."""
+        return ObservedTraffic(
             sent=self.writers.record,
             calls=read_calls(self._plan.data.parent / "simulator" / "calls.jsonl"),
-            bot_births=self.storm.damage.bot_births if self.storm else [],
+            bot_starts=self.fault_run.report.bot_starts if self.fault_run else [],
         )
 
-    def examine(self, evidence: Evidence) -> Findings:
-        """Compare everything with everything."""
+    def compare_all(self, observed: ObservedTraffic) -> Findings:
+        """Compare these records with PostgreSQL, ClickHouse and the API."""
         return asyncio.run(
-            examine(
-                evidence,
+            compare_all(
+                observed,
                 database_url=self.database_url,
                 warehouse=self.warehouse,
                 vault=Vault(self._plan.secret("data_key")),
@@ -170,49 +175,49 @@ class Arena:
 
 
 @contextmanager
-def arena(
+def start_test_stack(
     directory: Path,
     *,
     filler: Path | None,
     seed: int,
     progress: Progress,
     has_external_postgres: bool = False,
-) -> Iterator[Arena]:
-    """A stack in `directory`, ready to be struck; its PostgreSQL may be outside of it."""
+) -> Iterator[TestStack]:
+    """Start a stack in `directory`; its PostgreSQL may be outside of it."""
     with ExitStack() as exits:
         external = None
         if has_external_postgres:
-            external = exits.enter_context(external_postgres(directory / "external"))
+            external = exits.enter_context(start_external_postgres(directory / "external"))
         plan = _plan(directory, external)
         proxy = exits.enter_context(
-            CuttingProxy(listens=plan.proxy_port, leads_to=plan.settings.clickhouse_port)
+            CuttingProxy(port=plan.proxy_port, target_port=plan.settings.clickhouse_port)
         )
         stack = exits.enter_context(Stack(plan, progress=progress))
         stack.start_services()
-        made = Arena(stack, plan, proxy, external=external, filler=filler, seed=seed)
-        exits.callback(made.client.close)
-        yield made
+        test_stack = TestStack(stack, plan, proxy, external=external, filler=filler, seed=seed)
+        exits.callback(test_stack.client.close)
+        yield test_stack
 
 
-def _plan(directory: Path, external: External | None) -> StormPlan:
+def _plan(directory: Path, external: ExternalPostgres | None) -> ProxiedPlan:
     plan = isolated_plan(
         directory,
         SIMULATOR_STATE_DIR=str(directory / "simulator"),
-        # What is compared stands in its journals; its memory must not grow with the traffic.
+        # Comparisons read its journals; its memory must not grow with the traffic.
         SIMULATOR_KEEP_RECORDS="1000",
     )
     parts: dict[str, Any] = {part.name: getattr(plan, part.name) for part in fields(plan)}
     if external:
         parts["settings"] = external.named_in(plan.settings)
     (port,) = free_ports(1)
-    return StormPlan(**parts, proxy_port=port)
+    return ProxiedPlan(**parts, proxy_port=port)
 
 
 @contextmanager
 def small_disk(progress: Progress) -> Iterator[tuple[Path, Path | None]]:
-    """A private directory; on a small file system of its own where this process may mount one.
+    """A private directory, on its own small file system where this process may mount one.
 
-    With it comes the file that fills that file system, None where there is none.
+    Also yields the path of the file that fills that file system; None if it could not be mounted.
     """
     with tempfile.TemporaryDirectory(prefix="dialytics-") as name:
         directory = Path(name)
@@ -227,7 +232,7 @@ def small_disk(progress: Progress) -> Iterator[tuple[Path, Path | None]]:
             subprocess.run(["umount", "--lazy", name], check=True)
 
 
-async def _is_healed(database_url: str, accepted: set[int], summary: dict[str, Any]) -> bool:
+async def _is_recovered(database_url: str, accepted: set[int], summary: dict[str, Any]) -> bool:
     connection = await connect(database_url, application_name="chaos")
     try:
         settled = {

@@ -1,4 +1,4 @@
-"""What the API answers against what PostgreSQL holds. Counts figures that differ."""
+"""Compares the API's answers with PostgreSQL, and counts figures that differ."""
 
 from __future__ import annotations
 
@@ -52,12 +52,14 @@ def api_differs(expected: Expected, client: ApiClient) -> Differences:
             key: _figures(figures)
             for key, figures in expected.by(*(NAMES.get(name, name) for name in dimensions)).items()
         }
-        said = {
+        answered = {
             _key(dimensions, row["dimensions"]): tuple(map(_number, row["metrics"]))
             for row in client.query(list(METRICS), list(dimensions))
         }
-        for key in wanted.keys() | said.keys():
-            _compare(f"API by {dimensions or 'all'} {key}", wanted.get(key), said.get(key), found)
+        for key in wanted.keys() | answered.keys():
+            _compare(
+                f"API by {dimensions or 'all'} {key}", wanted.get(key), answered.get(key), found
+            )
     summary = client.stats("day")["summary"]["current"]
     whole = expected.by().get((), Figures())
     for metric in ("turns", "user_messages", "answers", "failed"):
@@ -75,19 +77,19 @@ def api_differs(expected: Expected, client: ApiClient) -> Differences:
 
 
 def _compare(
-    where: str, wanted: Iterable[Any] | None, said: Iterable[Any] | None, found: Differences
+    where: str, wanted: Iterable[Any] | None, answered: Iterable[Any] | None, found: Differences
 ) -> None:
-    if wanted is None or said is None:
+    if wanted is None or answered is None:
         found.add(1, f"{where}: {'not in the ledger' if wanted is None else 'not in the answer'}")
         return
-    for metric, ours, theirs in zip(METRICS, wanted, said, strict=True):
+    for metric, ours, theirs in zip(METRICS, wanted, answered, strict=True):
         found.add(ours != theirs, f"{where}: {metric} is {theirs}, the ledger says {ours}")
 
 
 def _figures(figures: Figures) -> tuple[Any, ...]:
     sums = [_number(figures.sums[name]) for name in SUMMED.values()]
     if figures.sums["unpriced"] and not figures.sums["priced"]:
-        # Nothing is known, which is not the same as nothing.
+        # No cost is known, which differs from a cost of 0.
         sums[-1] = None
     return (*sums, *(_number(len(getattr(figures, name))) for name in PEOPLE.values()))
 

@@ -1,4 +1,4 @@
-"""After the storm: every promise against every record, counted. Repairs nothing."""
+"""Compares all records after a fault run and counts the defects; changes nothing."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Any
 from common.encryption.sealing import Vault
 from common.postgres import connect
 from embedded.stack.api_client import ApiClient
+from tests.chaos.checks.api import api_differs
 from tests.chaos.checks.conversations import (
     duplicated_calls,
-    invented,
     lost,
     read_recorded,
+    unexpected,
     unseen_answers,
 )
 from tests.chaos.checks.expected import TURNS, Expected
 from tests.chaos.checks.rollups import ZONE, rollups_differ
-from tests.chaos.checks.served import api_differs
 from tests.chaos.checks.stores import Warehouse, rows_differ
-from tests.chaos.writers import Record
+from tests.chaos.writers import SentUpdates
 
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """Everything is a count of defects, but `turns_recorded`."""
+    """Counts of defects, and of `turns_recorded`."""
 
     turns_recorded: int
     lost: int
@@ -39,22 +39,22 @@ class Findings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
-    """What is known from outside the product.
+class ObservedTraffic:
+    """Records from outside the product.
 
     Args:
-        sent: what the simulated Telegram accepted.
-        calls: what the simulated model noted, as JSON objects.
-        bot_births: Unix seconds at which each process of the bot began.
+        sent: updates that the simulated Telegram accepted.
+        calls: events logged by the simulated model, as JSON objects.
+        bot_starts: Unix seconds at which each process of the bot started.
     """
 
-    sent: Record
+    sent: SentUpdates
     calls: Sequence[Mapping[str, Any]]
-    bot_births: Sequence[float]
+    bot_starts: Sequence[float]
 
 
-async def examine(
-    evidence: Evidence,
+async def compare_all(
+    observed: ObservedTraffic,
     *,
     database_url: str,
     warehouse: Warehouse,
@@ -71,19 +71,21 @@ async def examine(
         await connection.close()
     zones = warehouse.rows(ZONE)
     expected = Expected(turns, zone=zones[0]["zone"] if zones else "UTC")
-    gone = lost(evidence.sent, recorded)
-    doubled = duplicated_calls(evidence.calls, evidence.bot_births, recorded)
+    missing = lost(observed.sent, recorded)
+    duplicated = duplicated_calls(observed.calls, observed.bot_starts, recorded)
     differing = (
         copied,
         rollups_differ(expected, warehouse),
         api_differs(expected, client),
-        invented(evidence.sent, recorded),
-        unseen_answers(evidence.calls, recorded),
+        unexpected(observed.sent, recorded),
+        unseen_answers(observed.calls, recorded),
     )
     return Findings(
         turns_recorded=len(turns),
-        lost=gone.count,
-        duplicated_calls=doubled.count,
+        lost=missing.count,
+        duplicated_calls=duplicated.count,
         rows_differ=sum(found.count for found in differing),
-        details=tuple(detail for found in (gone, doubled, *differing) for detail in found.details),
+        details=tuple(
+            detail for found in (missing, duplicated, *differing) for detail in found.details
+        ),
     )

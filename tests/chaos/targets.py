@@ -1,4 +1,4 @@
-"""Finds and strikes the processes of the stack, and restarts only what was asked to end."""
+"""Finds the stack's processes, signals them, and restarts those that ended on SIGTERM."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ import psutil
 
 from common.errors import StartupError
 from embedded.stack.supervision import Supervisor
-from tests.chaos.plan import Blow
+from tests.chaos.plan import Fault
 
 BATCH = "batch"
-MARK_OF_RUNS = "spawn_main"
-"""On the command line of Dagster's runs. They outlive a killed code server."""
+RUN_MARK = "spawn_main"
+"""Part of the command line of Dagster's run processes, which outlive a killed code server."""
 FIND_SECONDS = 20.0
 GONE_SECONDS = 120.0
-STARTED_FIELD = 19
-"""Of /proc/<pid>/stat behind the name: ticks from the machine's start to the process's."""
+START_FIELD = 19
+"""Index in /proc/<pid>/stat after the name: ticks from the machine's start to the process's."""
 SMART_SHUTDOWN_SECONDS = 10.0
-"""PostgreSQL told with SIGTERM waits for its clients, which do not go; then it is told again."""
-LOOK_SECONDS = 0.2
+"""On SIGTERM PostgreSQL waits for its clients, which do not disconnect; then it gets SIGINT."""
+POLL_SECONDS = 0.2
 
 
-class Victims:
-    """The processes that a storm may strike.
+class Targets:
+    """The processes that faults may be applied to.
 
     Args:
-        supervisor: of the stack.
-        data_dir: by which a run of this stack is told from those of others.
-        external: of a PostgreSQL outside of the stack.
+        supervisor: supervisor of the stack.
+        data_dir: data directory of the stack, which identifies its Dagster runs.
+        external: supervisor of a PostgreSQL outside of the stack.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Victims:
         self._asked_to_end: set[str] = set()
 
     def pids(self, name: str) -> list[int]:
-        """Of a program, or of the runs that move data now. Empty: it is not running."""
+        """Processes of a program, or the current Dagster runs; empty when it is not running."""
         if name == BATCH:
             return [process.pid for process in psutil.process_iter() if self._is_run(process)]
         try:
@@ -64,42 +64,42 @@ class Victims:
     def _is_run(self, process: psutil.Process) -> bool:
         try:
             return (
-                MARK_OF_RUNS in " ".join(process.cmdline())
+                RUN_MARK in " ".join(process.cmdline())
                 and process.environ().get("DATA_DIR") == self._data_dir
                 and "DAGSTER_HOME" in process.environ()
             )
         except psutil.Error:
-            # It ended while we looked.
+            # It ended in between.
             return False
 
-    def strike(self, blow: Blow) -> bool:
-        """Send the signal, and for SIGSTOP wait and let go on. False: there was nobody to hit."""
+    def send_signal(self, fault: Fault) -> bool:
+        """Send the signal, and resume after SIGSTOP. False if no process was found."""
         deadline = time.monotonic() + FIND_SECONDS
-        while not (pids := self.pids(blow.target)):
+        while not (pids := self.pids(fault.target)):
             if time.monotonic() > deadline:
                 return False
-            time.sleep(LOOK_SECONDS)
-        if blow.kind == "SIGSTOP":
+            time.sleep(POLL_SECONDS)
+        if fault.kind == "SIGSTOP":
             with _suspended(pids) as family:
-                time.sleep(blow.seconds if family else 0)
+                time.sleep(fault.seconds if family else 0)
             return bool(family)
-        number = signal.Signals[blow.kind]
-        if number is signal.SIGTERM and blow.target != BATCH:
-            self._asked_to_end.add(blow.target)
-        struck = False
+        number = signal.Signals[fault.kind]
+        if number is signal.SIGTERM and fault.target != BATCH:
+            self._asked_to_end.add(fault.target)
+        was_sent = False
         for pid in pids:
             try:
                 os.kill(pid, number)
-                struck = True
+                was_sent = True
             except ProcessLookupError:
                 # It ended by itself in between.
                 continue
-        self._wait_gone(pids, insists=blow.target == "postgres")
-        return struck
+        self._wait_gone(pids, repeats=fault.target == "postgres")
+        return was_sent
 
     @contextmanager
     def frozen(self, name: str) -> Iterator[None]:
-        """A program and its children do nothing inside.
+        """Suspend a program and its children inside the block.
 
         Raises:
             StartupError: it does not run.
@@ -110,7 +110,7 @@ class Victims:
             yield
 
     def kill(self, name: str) -> int:
-        """Kill it as it is now; how many processes that were."""
+        """Kill its current processes; return how many there were."""
         killed = 0
         for pid in self.pids(name):
             with suppress(ProcessLookupError):  # it ended by itself in between
@@ -118,64 +118,64 @@ class Victims:
                 killed += 1
         return killed
 
-    def bring_back(self) -> None:
-        """What an operator does: start again what they had asked to end. The rest heals alone."""
+    def restart_ended(self) -> None:
+        """Start again the programs that were stopped by SIGTERM, as an operator would."""
         for name in list(self._asked_to_end):
             if self._supervisor_of(name).start_if_ended(name) or self.pids(name):
                 self._asked_to_end.discard(name)
 
-    def _wait_gone(self, pids: list[int], *, insists: bool) -> None:
+    def _wait_gone(self, pids: list[int], *, repeats: bool) -> None:
         started = time.monotonic()
         while time.monotonic() - started < GONE_SECONDS and any(map(psutil.pid_exists, pids)):
-            if insists and time.monotonic() - started > SMART_SHUTDOWN_SECONDS:
-                insists = False
+            if repeats and time.monotonic() - started > SMART_SHUTDOWN_SECONDS:
+                repeats = False
                 for pid in pids:
                     os.kill(pid, signal.SIGINT)
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
 
 
-class Births:
-    """Notes when each process of one program began, whoever started it. A thread of its own."""
+class ProcessStarts:
+    """Records, in its own thread, when each process of one program started."""
 
     def __init__(self, pids: Callable[[], list[int]]) -> None:
         self._pids = pids
         self._known: dict[int, float] = {}
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="births", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="process-starts", daemon=True)
         self._thread.start()
 
     def end(self) -> list[float]:
-        """Unix seconds of every birth, oldest first."""
+        """Stop; return Unix seconds of every start, oldest first."""
         self._stop.set()
         self._thread.join(timeout=30)
         return sorted(self._known.values())
 
     def _run(self) -> None:
-        while not self._stop.wait(LOOK_SECONDS):
+        while not self._stop.wait(POLL_SECONDS):
             for pid in self._pids():
                 if pid not in self._known:
                     try:
-                        self._known[pid] = _born(pid)
+                        self._known[pid] = _started_at(pid)
                     except FileNotFoundError:
-                        # Gone before it could do anything.
+                        # It ended before its start could be read.
                         continue
 
 
-def _born(pid: int) -> float:
-    """Unix seconds, at most a tick after the birth and never before it.
+def _started_at(pid: int) -> float:
+    """Unix seconds, at most a tick after the start and never before it.
 
-    psutil adds the age to the moment of the machine's start, which is known to a second only: in
-    that second the process before may still have asked.
+    psutil adds the age to the boot time, which is known to a second only. Within that second the
+    process before may still have asked a model.
     """
     after_name = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2]
-    ticks = int(after_name.split()[STARTED_FIELD]) + 1
+    ticks = int(after_name.split()[START_FIELD]) + 1
     age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
     return time.time() - age
 
 
 @contextmanager
 def _suspended(pids: list[int]) -> Iterator[list[psutil.Process]]:
-    """These processes and their children do nothing inside; whatever happens, they go on after."""
+    """Suspend these processes and their children inside the block, and always resume them."""
     family: list[psutil.Process] = []
     for pid in pids:
         try:
@@ -185,14 +185,14 @@ def _suspended(pids: list[int]) -> Iterator[list[psutil.Process]]:
             continue
     try:
         for process in family:
-            _quietly(process.suspend)
+            _ignore_ended(process.suspend)
         yield family
     finally:
         for process in family:
-            _quietly(process.resume)
+            _ignore_ended(process.resume)
 
 
-def _quietly(act: Callable[[], None]) -> None:
+def _ignore_ended(act: Callable[[], None]) -> None:
     try:
         act()
     except psutil.Error:

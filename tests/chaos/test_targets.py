@@ -1,4 +1,4 @@
-"""When a process began is known well enough to tell its calls from those of the one before."""
+"""Start times of processes are exact enough to assign each call to its process."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import TypeVar
 
 import psutil
 
-from tests.chaos.victims import Births, _suspended
+from tests.chaos.targets import ProcessStarts, _suspended
 
 T = TypeVar("T")
 TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
 
 
-def test_a_birth_is_known_to_the_tick_however_late_it_is_seen() -> None:
+def test_a_start_is_known_to_the_tick_however_late_it_is_seen() -> None:
     for _ in range(3):
         before = time.time()
         child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
@@ -33,14 +33,14 @@ def test_a_birth_is_known_to_the_tick_however_late_it_is_seen() -> None:
                 return [pid]
             return []
 
-        births = Births(pids)
+        starts = ProcessStarts(pids)
         assert seen.wait(60)
-        [birth] = births.end()
+        [started] = starts.end()
         child.communicate(b"\n")
-        assert before <= birth <= after + 2 * TICK_SECONDS
+        assert before <= started <= after + 2 * TICK_SECONDS
 
 
-def test_who_is_gone_before_the_look_has_no_birth() -> None:
+def test_a_process_that_ended_before_it_was_seen_has_no_start() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as child:
         child.wait()
     seen = threading.Event()
@@ -49,29 +49,29 @@ def test_who_is_gone_before_the_look_has_no_birth() -> None:
         seen.set()
         return [child.pid]
 
-    births = Births(pids)
+    starts = ProcessStarts(pids)
     assert seen.wait(60)
-    assert births.end() == []
+    assert starts.end() == []
 
 
-def test_a_freeze_holds_a_program_with_its_children_and_nothing_else() -> None:
+def test_a_freeze_suspends_a_program_with_its_children_and_nothing_else() -> None:
     script = "import subprocess, sys; subprocess.run(['sleep', '60'])"
     with (
-        subprocess.Popen([sys.executable, "-c", script]) as struck,
+        subprocess.Popen([sys.executable, "-c", script]) as frozen,
         subprocess.Popen(["sleep", "60"]) as other,
     ):
-        [child] = until(lambda: psutil.Process(struck.pid).children())
-        family = [psutil.Process(struck.pid), child]
-        with _suspended([struck.pid]):
+        [child] = until(lambda: psutil.Process(frozen.pid).children())
+        family = [psutil.Process(frozen.pid), child]
+        with _suspended([frozen.pid]):
             until(lambda: all(one.status() == psutil.STATUS_STOPPED for one in family))
             assert psutil.Process(other.pid).status() != psutil.STATUS_STOPPED
         until(lambda: all(one.status() != psutil.STATUS_STOPPED for one in family))
-        for process in (child, struck, other):
+        for process in (child, frozen, other):
             process.kill()
 
 
 def until(look: Callable[[], T]) -> T:
-    """What is seen once there is something."""
+    """Poll until `look` returns something true, and return it."""
     deadline = time.monotonic() + 60
     while not (seen := look()):
         assert time.monotonic() < deadline
