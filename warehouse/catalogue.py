@@ -22,8 +22,8 @@ class Metric:
     definition: str
     unit: str
     additive_over: tuple[str, ...]
-    """The dimensions whose groups may be summed. Of distinct people, percentiles and ratios none:
-    ask for the whole range instead."""
+    """Dimensions whose groups may be summed. Distinct people, percentiles and ratios have none: ask
+    for the whole range instead."""
     source: str
     """Ledger columns or other metrics that the figure rests on."""
 

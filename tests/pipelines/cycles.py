@@ -1,4 +1,4 @@
-"""Cycles and collections until something holds, however busy the machine and the stores are."""
+"""Repeats cycles and collections until a condition holds, however busy the machine is."""
 
 from __future__ import annotations
 

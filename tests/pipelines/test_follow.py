@@ -1,4 +1,4 @@
-"""The follower: what passes is tried again with growing pauses, what does not is raised."""
+"""The follower retries transient errors with growing pauses, and raises all others."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from warehouse.settings import WarehouseSettings
 
 @pytest.fixture
 def brisk(pipeline_settings: PipelineSettings) -> PipelineSettings:
-    """Gives up waiting at once, and ends when it is quiet."""
+    """Settings of a follower that waits for no lock and ends as soon as it is idle."""
     settings = {"cycle_seconds": 1, "follow_idle_seconds": 0, "lock_wait_seconds": 0}
     return replace(pipeline_settings, pipelines=PipelineSection.model_validate(settings))
 

@@ -1,7 +1,7 @@
 """`make recount CASES=300 SEED=n`: every figure of the API, recounted from PostgreSQL.
 
-Progress goes to stderr, the last line of stdout is JSON; the exit code is 0 only when every field
-of every answer is what it should be.
+Progress is written to stderr, the last line of stdout is JSON. The exit code is 0 only when every
+field of every answer is as expected.
 """
 
 from __future__ import annotations

@@ -37,11 +37,11 @@ class Act:
     snapshot: str = ""
     through: int = 0
     types: dict[tuple[str, ...], pa.DataType] = field(default_factory=dict)
-    """Of every column of Arrow that was seen: it has one type, whatever the rows."""
+    """Type of each Arrow column seen so far; it must not depend on the rows."""
 
     @property
     def beginning(self) -> int:
-        """Where the first day of the report zone with a turn begins."""
+        """Start of the first day of the report zone with a turn."""
         return self.report.midnight(int(self.facts.days(self.report).min()))
 
     def expected(self, request: Request) -> tuple[View, Expected]:
@@ -59,11 +59,7 @@ class Act:
         return view, REPORTS[request.path](view)
 
     def ask(self, request: Request, format_: str, account: str) -> httpx.Response:
-        """The answer.
-
-        Raises:
-            AssertionError: there is none.
-        """
+        """Send the request; return the API's answer."""
         self.stack.clock.now = moment(request.now)
         client = self.clients[account]
         if request.is_query:
@@ -80,7 +76,7 @@ class Act:
     def compare(
         self, request: Request, format_: str, account: str
     ) -> tuple[Comparison, Row | None]:
-        """The comparison, and the JSON of the answer when that was asked for."""
+        """Ask and compare; return the comparison, and the answer if its format is JSON."""
         found = Comparison()
         answer = self.ask(request, format_, account)
         found.same("status", httpx.codes.OK, answer.status_code)
@@ -158,7 +154,7 @@ class Act:
     def _headers(
         self, found: Comparison, request: Request, view: View, answer: httpx.Response
     ) -> None:
-        """The fields of JSON about an answer, for the formats that have no place for them."""
+        """Compare the headers that replace fields of JSON in the other formats."""
         expected = {"x-data-through": _z(self.through), "x-snapshot": self.snapshot}
         if request.path not in WITHOUT_PERIOD:
             period = view.period
@@ -183,11 +179,11 @@ class Act:
 
 
 def _repeat_check(fields: Row, got: Any) -> None:
-    """There are as many checks as there are: PostgreSQL knows none of them."""
+    """Expect as many checks as were answered: PostgreSQL does not store them."""
     quality = fields["quality"]
     answered = got.get("quality", {}).get("checks", [])
     quality["checks"] = quality["checks"] * max(len(answered), 1)
-    # Days of one comparison come in no order.
+    # Days of one comparison have no fixed order.
     days = {row["day"].isoformat(): row for row in quality["days"]}
     order = [row.get("day") for row in got.get("quality", {}).get("days", [])]
     if sorted(order) == sorted(days):
@@ -195,7 +191,7 @@ def _repeat_check(fields: Row, got: Any) -> None:
 
 
 def _by_key(found: Comparison, expected: Expected, results: list[Row]) -> list[Row]:
-    """The rows in the order of their dimensions, once they are seen to be ranked as asked."""
+    """Check that the rows are ranked as asked; return them ordered by their dimensions."""
     columns = list(expected.columns)
 
     def value(row: Row, name: str) -> Any:
@@ -222,7 +218,7 @@ def _comparable(value: Any) -> Any:
 
 
 def _asks_for_bom(request: Request) -> bool:
-    """Half of the tables that have the argument; `format` and it change no figure."""
+    """Whether to ask for a byte order mark: half of the requests do, and no figure may change."""
     return not request.is_query and request.now % 2 == 1
 
 

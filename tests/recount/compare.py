@@ -1,4 +1,4 @@
-"""Compares what was answered with what was expected, field by field."""
+"""Compares an answer with the expected one, field by field."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from tests.recount.facts import Near
 from tests.recount.view import Stated
 
 STATED_ERROR = 0.0101
-"""Relative error of percentiles as documented, and a hair for binary fractions."""
+"""Documented relative error of percentiles, with a margin for binary fractions."""
 STATED_ERROR_BELOW_ONE = 0.0304
-"""The same for durations below a millisecond, which the engine rounds otherwise."""
+"""The same for durations below a millisecond, which the engine rounds differently."""
 NOTHING = "(absent)"
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A text cell of CSV that begins so is quoted, for a spreadsheet would run it."""
+"""CSV text cells that begin like this are quoted, or a spreadsheet would run them."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One field that is not what it should be."""
+    """A field that differs from the expected one."""
 
     field: str
     expected: Any
@@ -43,7 +43,7 @@ class Comparison:
         self.differences: list[Difference] = []
 
     def json(self, place: str, expected: Any, got: Any) -> None:
-        """Every field of two values of JSON, also those that only one side has."""
+        """Compare every field of two JSON values, including fields that only one side has."""
         if isinstance(expected, Mapping) and isinstance(got, Mapping):
             for name in [*expected, *(name for name in got if name not in expected)]:
                 self.json(
@@ -68,7 +68,7 @@ class Comparison:
         *,
         is_text: bool,
     ) -> None:
-        """A table of CSV (whose cells are texts) or Arrow."""
+        """Compare a table of CSV (whose cells are texts) or Arrow."""
         self._check(f"{place}.columns", list(columns), list(got_columns))
         self._check(f"{place}.rows", len(rows), len(got))
         for number, (row, cells) in enumerate(zip(rows, got, strict=False)):
@@ -95,7 +95,7 @@ def is_same(expected: Any, got: Any) -> bool:
 
 
 def is_percentile(got: float, expected: Near) -> bool:
-    """Between the two values around the place, within the error that the sketch promises."""
+    """Whether it is between the two neighbouring values, within the error of the sketch."""
     place = expected.share * (len(expected.values) - 1)
     low, high = expected.values[floor(place)], expected.values[ceil(place)]
     error = STATED_ERROR if low >= 1 else STATED_ERROR_BELOW_ONE
@@ -103,7 +103,7 @@ def is_percentile(got: float, expected: Near) -> bool:
 
 
 def parse_json(body: bytes) -> Any:
-    """Numbers keep all their digits."""
+    """Parse JSON without losing digits of numbers."""
     return json.loads(body, parse_float=Decimal)
 
 
@@ -148,7 +148,7 @@ def _moment(value: Any) -> datetime | None:
 def _is_moment(expected: datetime, got: Any) -> bool:
     """Labels of a zone carry its offset in JSON; a column of moments is in UTC."""
     found = _moment(got)
-    # In UTC: what a clock shows twice equals no moment of another zone.
+    # In UTC: Python never equates an ambiguous time with a time of another zone.
     if found is None or found.astimezone(UTC) != expected.astimezone(UTC):
         return False
     return isinstance(got, datetime) or found.utcoffset() == expected.utcoffset()
@@ -171,7 +171,7 @@ _CHECKS: tuple[tuple[Any, Callable[[Any, Any], bool]], ...] = (
 
 
 def _from_text(expected: Any, cell: str) -> Any:
-    """A cell of CSV as a value of the kind that is expected; itself when it is none."""
+    """Convert a CSV cell to the expected type; return the cell itself if that fails."""
     if cell == "" and not isinstance(expected, str):
         return None
     if isinstance(expected, str) and expected.startswith(FORMULA):

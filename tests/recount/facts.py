@@ -1,4 +1,4 @@
-"""The ledger as PostgreSQL holds it, as a table of pandas, and figures of any part of it."""
+"""The ledger of PostgreSQL as pandas columns, and figures of any part of it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _TEXTS = ("language", "source", "model_asked", "model_used")
 
 @dataclass(frozen=True)
 class Near:
-    """A percentile of these values, which an answer states within the error of its sketch."""
+    """A percentile of these values; an answer may differ by the error of its sketch."""
 
     values: tuple[float, ...]
     share: float
@@ -77,13 +77,13 @@ class Facts:
 
     @cached_property
     def nothing(self) -> dict[str, Any]:
-        """Every figure of no turns: most buckets of a long period are empty."""
+        """Figures of a group without turns, cached: most buckets of a long period are empty."""
         empty = Group(self, self.all[:0], self.all[:0])
         return {name: figure(empty) for name, figure in FIGURES.items()}
 
     @classmethod
     def read(cls, url: str) -> Facts:
-        """The turns of PostgreSQL now."""
+        """Read the current turns from PostgreSQL."""
         with psycopg.connect(url, row_factory=psycopg.rows.dict_row) as connection:
             connection.execute("SET timezone = 'UTC'")
             return cls(connection.execute(STATEMENT).fetchall())
@@ -94,13 +94,13 @@ class Facts:
         return self.all[begin:end]
 
     def filtered(self, rows: Rows, filters: Mapping[str, Any]) -> Rows:
-        """Those of the turns that have one value in each of these dimensions."""
+        """Turns whose values match all of these filters."""
         for dimension, value in filters.items():
             rows = rows[self.column(DIMENSIONS[dimension], rows) == value]
         return rows
 
     def newcomers(self, since: int, until: int, bot: int | None = None) -> Rows:
-        """First turns ever that lie in the span, of one bot or of all."""
+        """People's first turns that are in the span, of one bot or of all."""
         at = self.at[self.firsts]
         found = self.firsts[(at >= since) & (at < until)]
         return self.filtered(found, {} if bot is None else {"bot": bot})
@@ -171,7 +171,7 @@ class Group:
 
     @cached_property
     def cost(self) -> Decimal | None:
-        """None when something is unpriced and no cost at all is known."""
+        """Sum of the known costs; None if none is known and something is unpriced."""
         known = [cost for row in self._rows if (cost := self._facts.costs[row]) is not None]
         if not known and self.unpriced:
             return None
@@ -189,7 +189,7 @@ class Group:
 
 
 def ratio(part: float, whole: float) -> float | None:
-    """None of nothing."""
+    """The ratio, or None if the divisor is 0."""
     return part / whole if whole else None
 
 
@@ -254,7 +254,7 @@ FIGURES: dict[str, Figure] = {
 
 
 def _milliseconds(begin: pd.Series[Any], end: pd.Series[Any]) -> list[float]:
-    """How long it took, never less than nothing; NaN without an end."""
+    """Duration, at least 0; NaN without an end."""
     return [
         np.nan if pd.isna(finish) else max(micros(finish) - micros(start), 0) / 1000
         for start, finish in zip(begin, end, strict=True)

@@ -51,12 +51,12 @@ LARGEST_INTEGER, LARGEST_SMALL = 2**31 - 1, 2**15 - 1
 
 
 class Ledger:
-    """Everything that happened to one installation.
+    """All turns and people of one installation.
 
     Args:
-        seed: decides all of it.
-        now: the present; nothing lies after it.
-        size: about how many turns.
+        seed: seed of everything random.
+        now: the current time; no turn is later.
+        size: approximate number of turns.
     """
 
     def __init__(self, seed: int, *, now: datetime, size: int = 3_000) -> None:
@@ -71,7 +71,7 @@ class Ledger:
             for change in zone(name).changes
             if self._begin < change < self._now - HOUR
         )
-        """Moments at which some zone changed its clock."""
+        """Times at which a zone changed its clock."""
         self.turns = [self._turn(at) for at in self._moments(size)]
         self._chance.shuffle(self.turns)
         self.names: dict[int, dict[str, str | None]] = {}
@@ -94,7 +94,7 @@ class Ledger:
         for length in (2 * HOUR, 2 * DAY, 10 * DAY, 45 * DAY, 60 * DAY):
             for _ in range(size // 8):
                 yield now - chance.randint(0, length)
-        # Many at one moment: pages and rankings must not lose any.
+        # Many turns at one time: pages and rankings must not lose any.
         together = now - chance.randint(DAY, 20 * DAY)
         yield from [together] * 25
         for _ in range(size // 8):
@@ -144,7 +144,7 @@ class Ledger:
                 return user
 
     def _take(self, what: object, at: int) -> bool:
-        """Nobody writes twice at one moment, so that the first and the latest turn are certain."""
+        """Reserve a time, unless it is taken: first and latest turns must have distinct times."""
         if (what, at) in self._taken:
             return False
         self._taken.add((what, at))

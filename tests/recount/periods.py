@@ -1,4 +1,4 @@
-"""Which moments a request is about, worked out from its arguments alone."""
+"""Computes the period of a request from its arguments alone."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ MAX_DAYS = 3 * 366
 LAST_DAYS = {"today": 1, "7d": 7, "28d": 28, "30d": 30, "90d": 90}
 LAST_MONTHS = {"month_to_date": 1, "12mo": 12}
 SHARED = ("24h", *LAST_DAYS, *LAST_MONTHS, "all")
-"""Names that mean the same in GET and in a query; today is in all of them."""
+"""Names with one meaning in GET and in a query; all of them include today."""
 NAMES = ("day", "week", "month", *SHARED)
-"""Of GET, beside `custom`."""
+"""Names in GET, besides `custom`."""
 PLAUSIBLES = ("day", "91d", "month", "6mo", "year")
-"""Of a query, as Plausible has them."""
+"""Names in a query with the meaning that Plausible gives them."""
 OF_HOURS = ("day", "24h")
 DATE_LENGTH = len("2026-03-01")
 
 
 @dataclass(frozen=True)
 class Period:
-    """Moments `[since, until)`."""
+    """A period `[since, until)` in a time zone."""
 
     name: str
     since: int
@@ -62,10 +62,10 @@ def of_arguments(
     """The period of a GET request.
 
     Args:
-        arguments: of the query string.
-        now: the moment of asking.
-        report_tz: the zone when none is asked for.
-        beginning: where the first day with a turn begins.
+        arguments: arguments of the query string.
+        now: the time of the request.
+        report_tz: the zone used when the request names none.
+        beginning: start of the first day with a turn.
     """
     calendar = zone(arguments.get("tz", report_tz))
     is_custom = "from" in arguments or "to" in arguments

@@ -36,24 +36,24 @@ ARGUMENTS = frozenset(
     {"period", "from", "to", "tz", "bucket", "compare", "format", "bom", *FILTERS}
     | {"cursor", "limit", "by", "width", "steps"}
 )
-"""Arguments of stats routes that some request has."""
+"""Arguments of stats routes that the requests cover."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """One question, asked at a moment."""
+    """A request made at a given time."""
 
     path: str
     now: int
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    """Of the query string; the body of a query."""
+    """Arguments of the query string, or the body of a query."""
 
     @property
     def is_query(self) -> bool:
         return self.path == QUERY
 
     def period(self, report: Zone, beginning: int) -> Period:
-        """The period that it is about, of data that begin there."""
+        """The period of the request; `beginning` is the start of the data."""
         resolve = of_query if self.is_query else of_arguments
         return resolve(self.arguments, now=self.now, report_tz=report.name, beginning=beginning)
 
@@ -68,12 +68,12 @@ class Request:
 
 
 class Requests:
-    """Cases made of a seed.
+    """Random cases, decided by a seed.
 
     Args:
-        now: the present.
-        begin: where the ledger begins.
-        changes: moments at which some zone changed its clock.
+        now: the current time.
+        begin: start of the ledger.
+        changes: times at which a zone changed its clock.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class Requests:
         return {}
 
     def _moment_of_asking(self) -> int:
-        """The present, and moments of the past at which "today" is another day."""
+        """The current time, or a past time at which "today" is another day."""
         chance = self._chance
         change = chance.choice(self._changes)
         return chance.choice(
@@ -164,7 +164,7 @@ class Requests:
         }
 
     def _somewhere(self) -> int:
-        """Within the ledger as a rule, also before and after it."""
+        """A time that is usually within the ledger, sometimes before or after it."""
         chance = self._chance
         return chance.choice(
             [
@@ -195,14 +195,14 @@ class Requests:
         return shown.isoformat()
 
     def _on_clock(self, number: int, calendar: Zone) -> str:
-        """Also without an offset, where the clock shows this for the first time."""
+        """The time as text; sometimes without its offset, unless the clock shows it again."""
         wall = calendar.shown(number).replace(tzinfo=None, fold=0)
         if self._chance.random() < 0.2 and calendar.at(wall) == number:
             return wall.isoformat()
         return self._spelled(number, calendar)
 
     def _bucket(self, request: Request) -> str | None:
-        """Some width that makes no more points than anybody wants to wait for."""
+        """A random bucket width that gives at most MAX_POINTS points, or none."""
         period = request.period(self._report, self._begin)
         length = period.until - period.since
         fitting = [name for name, width in WIDTHS.items() if length // width <= MAX_POINTS]
@@ -261,7 +261,7 @@ class Requests:
             # There may be more groups than a page holds.
             body["order_by"] = [[dimensions[0], "asc"]]
         elif any(is_percentile(name) for name in ranked):
-            # Sketches do not rank exactly, so which rows a page holds is not certain.
+            # Sketches do not rank exactly, so the rows of a page are not certain.
             body["pagination"] = {"limit": 1000, "offset": 0}
         elif chance.random() < 0.6:
             body["pagination"] = {

@@ -1,4 +1,4 @@
-"""One recount: a ledger in three acts, random requests after each, every field compared."""
+"""A recount: a ledger written in three acts, random requests after each, all fields compared."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from tests.recount.view import Row
 from tests.recount.zones import Zone, micros, zone
 
 MIN_FIELDS_PER_CASE = 400
-"""A tenth of what they usually compare."""
+"""A tenth of the usual number."""
 SAID_EVERY = 20
 SIZE = 3_000
 QUALITY = f"{STATS}/quality"
 MAX_SHOWN = 20
 MAX_STEPS = 60
-"""Requests that are tried to make one difference smaller."""
+"""How many requests may be tried to simplify one difference."""
 ACTS = (0.15, 0.4, 1.0)
-"""Of the cases, how many are asked by the end of each act."""
+"""Share of the cases asked by the end of each act."""
 FRESH_SECONDS = 60
 MAX_PAGES = 3
 
@@ -45,7 +45,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Result:
-    """The last line."""
+    """The result, printed as the last line."""
 
     cases: int
     fields_compared: int
@@ -61,7 +61,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Found:
-    """One difference, and what repeats it."""
+    """A difference, and the request that reproduces it."""
 
     request: Request
     format: str
@@ -83,13 +83,13 @@ class Found:
 
 
 class Recount:
-    """Writes the ledger act by act, asks and compares.
+    """Writes the ledger act by act, makes requests and compares the answers.
 
     Args:
-        stack: migrated and empty.
-        seed: decides ledger and requests.
-        say: called with its progress.
-        size: about how many turns.
+        stack: a migrated, empty stack.
+        seed: seed of ledger and requests.
+        say: called with progress messages.
+        size: approximate number of turns.
     """
 
     def __init__(self, stack: Stack, *, seed: int, say: Say, size: int = SIZE) -> None:
@@ -113,7 +113,7 @@ class Recount:
         self._reports: set[str] = set()
         self._zones: set[str] = set()
         self.act: Act
-        """The newest."""
+        """The newest act."""
         self.found: list[Found] = []
 
     def __enter__(self) -> Self:
@@ -125,7 +125,7 @@ class Recount:
             client.close()
 
     def run(self, cases: int) -> Result:
-        """All acts, and so many cases."""
+        """Run all acts with this many cases in total."""
         for number, share in enumerate(ACTS):
             self.act = self.play(number)
             self.ask(self.act, round(cases * share) - self._asked)
@@ -133,7 +133,7 @@ class Recount:
         return self.result()
 
     def play(self, number: int) -> Act:
-        """Write one act, publish it, and see what PostgreSQL holds then."""
+        """Write one act, publish it, and read the rows of PostgreSQL."""
         with self._stack.connect() as connection:
             if number == 0:
                 self._ledger.first_act(connection, self._stack.vault)
@@ -173,7 +173,7 @@ class Recount:
                 self._say(f"{self._asked} cases, {self._fields} fields, {len(self.found)} differ")
 
     def show(self, act: Act) -> None:
-        """Of each kind of difference one, with as little around it as it needs."""
+        """Report one difference of each kind, with the smallest request that shows it."""
         kinds: dict[tuple[str, str], Found] = {}
         for one in self.found:
             kinds.setdefault(one.kind, one)
@@ -196,7 +196,7 @@ class Recount:
         )
 
     def _wait(self, act: Act) -> None:
-        """Until the API has seen the publication."""
+        """Wait until the API serves the newest publication."""
         deadline = time.monotonic() + FRESH_SECONDS
         publication = str(self._stack.publication())
         while publication not in (found := read_freshness(act, self._now))["snapshot_id"]:
@@ -222,7 +222,7 @@ class Recount:
                 answer = self.compare(act, request, "json", account)
 
     def compare(self, act: Act, request: Request, format_: str, account: str) -> Row | None:
-        """Ask and note what differs; the JSON of the answer when that was asked for."""
+        """Ask and record differences; return the answer if its format is JSON."""
         found, answer = act.compare(request, format_, account)
         self._fields += found.fields
         self._reports.add(request.path)
@@ -264,12 +264,12 @@ def _period(request: Request, act: Act) -> Any:
 
 
 def is_enough(cases: int, fields: int) -> bool:
-    """Whether so many cases compared as much as they must: a recount of nothing proves nothing."""
+    """Whether the cases compared enough fields for the result to mean something."""
     return cases > 0 and fields >= MIN_FIELDS_PER_CASE * cases
 
 
 def report_zone(seed: int) -> Zone:
-    """REPORT_TIMEZONE of a seed's stack."""
+    """REPORT_TIMEZONE of the stack of this seed."""
     return zone(REPORT_ZONES[seed % len(REPORT_ZONES)])
 
 

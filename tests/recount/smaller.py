@@ -1,4 +1,4 @@
-"""Requests with less in them than a given one, to find what a difference really needs."""
+"""Simpler variants of a request, to find the smallest one that shows a difference."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CORE = ("from", "to", "period")
 
 
 def smaller(request: Request, period: Period | None) -> Iterator[Request]:
-    """One step: an argument less, or half of the period."""
+    """Requests with one argument less, or half of the period."""
     given = request.arguments
     for name in given:
         if name not in (*CORE, "metrics", "date_range"):

@@ -1,4 +1,4 @@
-"""A throw-away PostgreSQL, ClickHouse and API, over which the product's own pipelines run."""
+"""A temporary PostgreSQL, ClickHouse and API, and the product's own pipelines."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from warehouse.clickhouse.client import Writer
 from warehouse.settings import WarehouseSettings
 
 PLAIN, NAMED = "plain", "named"
-"""Accounts: one sees keys, the other names beside them."""
+"""Accounts: one sees only keys of people, the other also their names."""
 
 
 @dataclass
@@ -56,13 +56,13 @@ class Stack:
         return psycopg.connect(self.database_url)
 
     def client(self, account: str) -> httpx.Client:
-        """Asks the API as one of the accounts."""
+        """HTTP client of the API, signed in as one of the accounts."""
         # The server drops a connection that is idle for five seconds; pandas may take longer.
         limits = httpx.Limits(keepalive_expiry=1)
         return httpx.Client(base_url=self.url, auth=(account, PASSWORD), timeout=120, limits=limits)
 
     def cycle(self) -> None:
-        """Replicate and publish until all that is committed now has been moved."""
+        """Replicate and publish until everything committed so far is in the warehouse."""
         with self.connect() as connection:
             found = connection.execute("SELECT pg_current_xact_id()::text::bigint").fetchone()
         assert found is not None
@@ -70,22 +70,22 @@ class Stack:
             pass
 
     def reconcile(self) -> Reconciliation:
-        """Compare both stores by day, as every night."""
+        """Compare both stores by day, as the nightly job does."""
         return reconcile(self.pipeline_settings)
 
     def publication(self) -> int:
-        """The newest one."""
+        """Number of the newest publication."""
         with self.writer() as writer:
             return int(
                 writer.value("newest", sql="SELECT max(publication) AS newest FROM published")
             )
 
     def writer(self) -> Writer:
-        """Changes the warehouse without the pipelines."""
+        """Writer that changes the warehouse without the pipelines."""
         return Writer(self.pipeline_settings.warehouse)
 
     def register(self) -> None:
-        """Make the accounts."""
+        """Create the accounts."""
         for account in (PLAIN, NAMED):
             answer = httpx.post(
                 f"{self.url}/api/v1/auth/register",
@@ -102,7 +102,7 @@ class Stack:
 
 @contextmanager
 def running_stack(*, report_tz: str, now: datetime) -> Iterator[Stack]:
-    """Everything on free ports; gone afterwards."""
+    """Start everything on free ports; remove it afterwards."""
     with (
         tempfile.TemporaryDirectory(prefix="recount-") as name,
         throw_away.postgres(Path(name) / "pg", options={}) as database,
@@ -116,7 +116,7 @@ def running_stack(*, report_tz: str, now: datetime) -> Iterator[Stack]:
 def running_api(
     database: DatabaseSettings, warehouse: WarehouseSettings, *, report_tz: str, now: datetime
 ) -> Iterator[Stack]:
-    """The API over two migrated stores."""
+    """Start the API on two migrated stores."""
     report: Mapping[str, str] = {"report_timezone": report_tz}
     clock = Clock(now)
     settings = api_settings(

@@ -1,4 +1,4 @@
-"""The state that an answer rests on, and the shape of an expected answer."""
+"""The facts behind one answer, and the format of an expected answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.recount.zones import Zone, day_of
 
 Row = dict[str, Any]
 FILTERS = ("bot", "chat_type", "language", "model")
-"""Arguments of GET that narrow a report."""
+"""Arguments of GET that filter a report."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class View:
     """The zone of daily builds."""
     now: int
     through: int
-    """Everything received before it is counted."""
+    """Turns received before this time are counted."""
     period: Period
     arguments: Mapping[str, Any]
-    """Of GET; the body of a query."""
+    """Arguments of GET, or the body of a query."""
     is_reconciled: bool = False
     """Whether both stores were compared by day since the newest publication."""
 
@@ -44,11 +44,11 @@ class View:
 
     @property
     def today(self) -> int:
-        """The day of the report zone that the data reach."""
+        """The last day of the report zone with data."""
         return self.report.day(self.through)
 
     def turns(self, since: int, until: int) -> Rows:
-        """Turns that the filters find in the span."""
+        """Turns of the span that match the filters."""
         return self.facts.filtered(self.facts.within(since, until), self.filters)
 
     def group(self, since: int, until: int) -> Group:
@@ -61,7 +61,7 @@ class View:
         return self.report.day(self.period.since), self.report.day(self.period.until - 1)
 
     def days_shown(self) -> tuple[int, int]:
-        """The same, up to the day that the data reach; at least one."""
+        """The same, but no later than the last day with data; at least one day."""
         first, last = self.days_touched()
         return first, max(first, min(last, self.today))
 
@@ -76,7 +76,7 @@ class View:
         return found
 
     def newcomers_by_day(self) -> dict[int, set[int]]:
-        """Whose first turn lies in each day of the report zone, with the bot of the filter."""
+        """People by the day of their first turn (with the bot of the filter) in the report zone."""
         firsts = self.facts.newcomers(0, self.facts.at[-1] + 1, self.bot)
         found: dict[int, set[int]] = {}
         for day, key in zip(
@@ -97,25 +97,25 @@ class Expected:
     columns: Sequence[str]
     rows: Sequence[Row]
     people: frozenset[int] = field(default_factory=frozenset)
-    """Whose names an account may see; None for an answer without people."""
+    """Keys of the people in the answer, whose names an account may see."""
     shows_people: bool = False
     order: Sequence[tuple[str, bool]] = ()
-    """(column, is it descending) of the rows when only the answer's own values tell their order:
-    sketches rank values that are near each other as they like."""
+    """(column, whether it is descending), if the order depends on the answer's own values: sketches
+    may rank close values in any order."""
     key: Sequence[str] = ()
-    """Columns that name such a row."""
+    """Columns that identify such a row."""
 
 
 @dataclass(frozen=True)
 class Stated:
-    """A field that PostgreSQL does not know, such as a moment of the pipelines' own clock."""
+    """A field that is not in PostgreSQL, such as a time from the pipelines' clock."""
 
     kind: type
     may_be_null: bool = False
 
 
 def flat(row: Row) -> Row:
-    """Nested objects as columns joined by underscores."""
+    """Flatten nested objects into columns with names joined by underscores."""
     columns: Row = {}
     for name, value in row.items():
         if isinstance(value, dict):

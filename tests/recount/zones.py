@@ -23,7 +23,7 @@ _THURSDAY = 3
 """The weekday of 1970-01-01, Monday being 0."""
 _FURTHEST_OFFSET = 15 * HOUR
 YEARS_AROUND = (-5 * 366, 2 * 366)
-"""Days from today: further away no request reaches."""
+"""Days from today; no request reaches further."""
 
 
 def micros(moment: datetime) -> int:
@@ -47,7 +47,7 @@ def number_of(day: date) -> int:
 
 
 class Zone:
-    """One zone, some years around the present."""
+    """A zone and its clock changes within some years of today."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -134,7 +134,7 @@ class Zone:
         return moment(number).astimezone(self._info)
 
     def moved(self, number: int, days: int) -> int:
-        """The moment so many calendar days away at the same time of the clock.
+        """The time that many calendar days away, at the same clock time.
 
         The start of a day becomes the start of a day, although a zone may skip its midnight.
         """

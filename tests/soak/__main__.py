@@ -1,4 +1,4 @@
-"""`python -m tests.soak --minutes M`: steady traffic, and whether anything grows with it."""
+"""`python -m tests.soak --minutes M`: steady traffic; reports resources that grow."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class SoakResult:
 
 
 class Soak:
-    """Samples of every series while people write and somebody reads."""
+    """Reads dashboards and samples every series while simulated users write."""
 
     def __init__(self, stack: TestStack) -> None:
         self._stack = stack
@@ -62,7 +62,7 @@ class Soak:
         self.answers_read = 0
 
     def run(self, *, seconds: float) -> None:
-        """Read and sample for so long."""
+        """Read and sample for this long."""
         between = max(LEAST_SECONDS_BETWEEN, seconds / SAMPLES_AT_MOST)
         next_sample = 0.0
         while (now := time.monotonic() - self._started) < seconds:
@@ -73,7 +73,7 @@ class Soak:
             time.sleep(READ_SECONDS)
 
     def sample(self) -> None:
-        """Note what everything holds now."""
+        """Add one sample to every series."""
         now = time.monotonic() - self._started
         sample = of_processes(self._stack.pid_of)
         sample |= asyncio.run(
@@ -92,12 +92,12 @@ class Soak:
 
     @property
     def sparsely(self) -> int:
-        """Every how-manieth sample is shown of a series that grows."""
+        """Step between the samples shown of a series that grows."""
         longest = max(map(len, self.series.values()), default=0)
         return max(1, longest // SHOWN_SAMPLES)
 
     def trends(self) -> dict[str, Trend]:
-        """Every series, judged."""
+        """The trend of every series."""
         return {name: trend(points, allowance(name)) for name, points in self.series.items()}
 
 

@@ -1,4 +1,4 @@
-"""What the stack holds at a moment: memory, handles, threads, connections, parts, runs."""
+"""Samples resources of the stack: memory, handles, threads, connections, parts, runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SAMPLED = (
     "dagster-webserver",
     "simulator",
 )
-"""Programs whose own process is watched. What they start (runs, sessions) is counted below."""
+"""Programs whose main process is sampled; runs and sessions are counted below."""
 ALLOWANCES = {
     "memory_mib": Allowance(absolute=8.0, share=0.05),
     "handles": Allowance(absolute=4.0),
@@ -34,11 +34,11 @@ ALLOWANCES = {
 }
 """By the last word of a series' name."""
 POOLS = {"bot": 20.0, "bot-statements": 8.0, "api": 20.0}
-"""How many idle connections each application keeps at most."""
+"""Application -> maximum of idle connections."""
 HOLDERS = {"bot": ("bot", "bot-lanes", "bot-statements"), "api": ("api", "api-account-changes")}
-"""Whose connections are among the handles of a program."""
+"""Program -> applications whose connections are among its handles."""
 PARTS = "SELECT count() AS parts FROM system.parts WHERE active AND database = currentDatabase()"
-# What a moment of load opens beside a pool is closed again at once; what stays idle is held.
+# Connections beyond the pool are closed right after use, so only idle ones count as held.
 CONNECTIONS = (
     "SELECT coalesce(nullif(application_name, ''), 'unnamed') AS name, count(*) AS all,"
     " count(*) FILTER (WHERE state <> 'active') AS idle"
@@ -75,7 +75,7 @@ def of_processes(pid_of: Callable[[str], int], names: Iterable[str] = SAMPLED) -
 
 
 def handles(process: psutil.Process) -> int:
-    """Open files, but for those about a thread that lives: threads are counted by themselves.
+    """Open files, except those about a running thread: threads have a series of their own.
 
     ClickHouse keeps three open for each thread that ever worked on a query.
     """
@@ -95,7 +95,7 @@ def handles(process: psutil.Process) -> int:
 async def of_stores(
     *, database_url: str, dagster_url: str, warehouse: Warehouse
 ) -> dict[str, float]:
-    """Connections of PostgreSQL, parts of ClickHouse, Dagster's runs that did not end."""
+    """Connections of PostgreSQL, parts of ClickHouse, unfinished runs of Dagster."""
     connection = await connect(database_url, application_name="soak")
     try:
         held = await connection.fetch(CONNECTIONS)
@@ -116,7 +116,7 @@ async def of_stores(
 
 
 def without_connections(sample: dict[str, float]) -> dict[str, float]:
-    """Handles that are no connections to PostgreSQL, which are counted by themselves."""
+    """Subtract connections to PostgreSQL from handles: they have series of their own."""
     others = {name: value for name, value in sample.items() if not name.endswith(" all")}
     for program, holders in HOLDERS.items():
         if f"{program} handles" in others:

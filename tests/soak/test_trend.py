@@ -1,4 +1,4 @@
-"""A leak is found under noise, and noise alone is no leak."""
+"""A leak is found despite noise, and noise alone is not a leak."""
 
 from __future__ import annotations
 
@@ -101,9 +101,9 @@ def open_files() -> list[str]:
 
 
 def handles_around_a_thread() -> tuple[list[int], list[list[str]]]:
-    """Handles before, with a file about a thread, with another, without the thread, after all.
+    """Count handles at each step: at first, with a file about a thread, with another, and so on.
 
-    And what was open each time.
+    Also returns the open files at each step.
     """
     may_end, own = threading.Event(), psutil.Process()
     counts, seen = [], []
@@ -122,7 +122,7 @@ def handles_around_a_thread() -> tuple[list[int], list[list[str]]]:
             look()
         may_end.set()
         thread.join()
-        # Python calls a thread joined a moment before the kernel has ended it.
+        # `join` returns shortly before the kernel has ended the thread.
         while task.exists():
             time.sleep(0.001)
         look()

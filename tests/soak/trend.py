@@ -1,4 +1,4 @@
-"""Whether a series of samples stays flat. Knows nothing of what was sampled."""
+"""Tells whether a series of samples stays flat, whatever was sampled."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, kw_only=True)
 class Allowance:
-    """How much a flat series may seem to grow over the judged half."""
+    """How much a series may grow over its second half and still count as flat."""
 
     absolute: float
     share: float = 0.0
-    """Of the series' median, when that is more."""
+    """Share of the series' median, used if it is more than `absolute`."""
     fills_to: float = 0.0
-    """A pool: it may fill up to its size as slowly as it likes."""
+    """Size of a pool: growth up to this value is allowed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trend:
-    """One series, judged by its second half: the first one is for warming up."""
+    """Growth of one series over its second half; during the first one, programs warm up."""
 
     first: float
     middle: float
@@ -33,7 +33,7 @@ class Trend:
     """Over the second half, by its slope."""
     allowed: float
     most: float = 0.0
-    """Of the second half."""
+    """Maximum of the second half."""
     fills_to: float = 0.0
 
     @property
@@ -52,7 +52,7 @@ def slope(points: Sequence[Point]) -> float:
 
 
 def trend(points: Sequence[Point], allowance: Allowance) -> Trend:
-    """Judge a series."""
+    """Compute the trend of a series."""
     half = points[len(points) // 2 :]
     length = half[-1][0] - half[0][0] if half else 0.0
     values = [value for _, value in half]

@@ -1,4 +1,4 @@
-"""The same questions answered by pandas from the raw ledger, with nothing of the warehouse's."""
+"""Computes the same reports with pandas from the raw ledger, without the warehouse's code."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import pandas as pd
 from warehouse.reports import Filters
 
 STATED_ERROR = 0.0101
-"""Relative error of the latency states, and a hair for binary fractions."""
+"""Relative error of the latency states, with a margin for binary fractions."""
 
 
 class BruteForce:
     """A ledger in memory.
 
     Args:
-        turns: as they stand now.
+        turns: turns in their current state.
     """
 
     def __init__(self, turns: Iterable[dict[str, Any]]) -> None:

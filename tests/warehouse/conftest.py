@@ -1,4 +1,4 @@
-"""A migrated ClickHouse per module, its two doors, an empty replica, and one that stays."""
+"""Fixtures: a migrated ClickHouse per module, its writer and reader, and replicas."""
 
 from __future__ import annotations
 

@@ -149,7 +149,7 @@ class Replica:
             written_at=datetime(2000, 1, 1, tzinfo=UTC),
         )
         self.turns: dict[UUID, Turn] = {}
-        """The ledger as it stands now."""
+        """The current ledger."""
 
     def use_tzdata(self, zone: str, *, tzdata: str, clock: Clock | None = None) -> None:
         """Publish by another release of the database of zones from now on."""

@@ -1,4 +1,4 @@
-"""Hours and days of a zone whose clocks change: each once, in their order, and adding up."""
+"""Hours and days of a zone with clock changes appear once, in order, and add up."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def test_pages_of_a_repeated_hour_have_each_bucket_once_in_its_order(
     replica: Replica, reader: ClickHouseReader, width: str, minutes: int
 ):
     first = datetime(2026, 10, 25, tzinfo=UTC)
-    # Of every bucket another number of turns, so that no two can be taken for each other.
+    # Every bucket has a different number of turns, so that no two can be confused.
     replica.store(
         turn(first + timedelta(minutes=minutes * place), user=user)
         for place in range(120 // minutes)
@@ -80,7 +80,7 @@ async def test_a_day_is_the_sum_of_its_hours_by_the_pinned_zones(
 ):
     replica = Replica(writer, zone=tz, epoch=next(EPOCHS))
     begin = midnight(FIRST, zone_named(tz)) - timedelta(hours=4)
-    # Of each quarter another number of messages: a quarter in a wrong day is seen.
+    # Every quarter has a different number of messages, so that one in a wrong day is noticed.
     ledger = {begin + place * timedelta(minutes=15): place + 1 for place in range(56 * 4)}
     replica.store(turn(at, user_messages=count) for at, count in ledger.items())
     replica.publish(begin + timedelta(days=4))

@@ -1,4 +1,4 @@
-"""Which moments a named or custom period covers, in any zone, also where clocks change."""
+"""Named and custom periods cover the right times in any zone, also when clocks change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every report equals a plain count over the raw ledger, whatever the ledger, zone and range."""
+"""Every report equals a plain count over the raw ledger, for any ledger, zone and range."""
 
 from __future__ import annotations
 

@@ -24,21 +24,21 @@ from warehouse.errors import ServerTooOldError, WarehouseUnavailableError, trans
 from warehouse.settings import WarehouseSettings, local_name
 
 if TYPE_CHECKING:
-    # Heavy, and no process needs both.
+    # Slow to import, and no process needs both.
     import pyarrow as pa
     from clickhouse_connect.driver.asyncclient import AsyncClient
 
 MEBIBYTE = 1 << 20
 PING_SECONDS = 3.0
-"""A server that does not answer a ping for so long hangs."""
+"""A server that does not answer a ping within this time counts as hanging."""
 _CONNECT_SECONDS = 5
-# A continuation marker and a message of no length.
+# A continuation marker and a message of length 0.
 _ARROW_STREAM_ENDS = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 # The drivers raise these beside their own errors when a socket breaks.
 _DRIVER_ERRORS = (ClickHouseError, OSError, TimeoutError)
 
 _WRITER_SETTINGS: dict[str, Any] = {
-    # Acknowledged means stored.
+    # An acknowledged insert is stored.
     "async_insert": 0,
     # A build of many days writes a partition per month and table.
     "max_partitions_per_insert_block": 100,

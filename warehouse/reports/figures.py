@@ -26,7 +26,7 @@ NO_TURNS: Row = (
     | {"cost_usd": Decimal(0)}
     | dict.fromkeys(("latency", "ttft"), (math.nan,) * 4)
 )
-"""A group without any turn."""
+"""The row of a group without turns."""
 GROUPS = ("bot", "chat_type", "language", "model", "model_asked")
 OPERATORS = ("is", "is_not", "contains", "contains_not")
 FILTERS = tuple(
@@ -34,7 +34,7 @@ FILTERS = tuple(
     for dimension in GROUPS
     for operator in (OPERATORS[:2] if dimension == "bot" else OPERATORS)
 )
-"""Of `figures_narrowed`, each a list of values; an empty one lets everything pass."""
+"""Parameters of `figures_narrowed`, each a list of values; an empty list filters nothing."""
 MAX_GROUPS = 10_000
 _MARK = re.compile(r"^ *-- from \w+\n", re.MULTILINE)
 
@@ -45,7 +45,7 @@ class Figures:
 
     total: Row
     points: tuple[tuple[datetime, Row], ...]
-    """(start, row) of every bucket; the first starts with the span, wherever its bucket does."""
+    """(start, row) of every bucket; the first one starts with the span, even inside its bucket."""
 
 
 async def figures(
@@ -60,19 +60,19 @@ async def figures(
 
     Args:
         reader: connection to ClickHouse.
-        snapshot: what the answer rests on.
-        spans: in the order of time, each with the starts of its buckets.
-        filters: narrow the turns that are counted.
-        totals: whether they are wanted beside the buckets.
+        snapshot: the snapshot to read.
+        spans: spans ordered by time, each with the starts of its buckets.
+        filters: filters of the turns that are counted.
+        totals: whether to return totals beside the buckets.
     """
     if any(later.since < span.until for (span, _), (later, _) in pairwise(spans)):
-        # Where a zone skipped a day, the period before may reach into this one.
+        # If a zone skipped a day, the period before may overlap with this one.
         apart = [
             figures(reader, snapshot=snapshot, spans=[one], filters=filters, totals=totals)
             for one in spans
         ]
         return [found for [found] in await asyncio.gather(*apart)]
-    # An empty span may lie inside a bucket, and has no point of it.
+    # An empty span may be inside a bucket, and has no points.
     clipped = [
         (span, [max(start, span.since) for start in starts if span.since < span.until])
         for span, starts in spans
@@ -97,7 +97,7 @@ async def figures(
     buckets = {row["start"]: row for row in rows if row.get("start")}
     return [
         Figures(
-            # An empty span begins where another one does, or where none does.
+            # An empty span has no row: its start may be that of another span.
             whole.get(_key(span.since), NO_TURNS) if (span, starts) in shown else NO_TURNS,
             tuple((start, buckets.get(_key(start), NO_TURNS)) for start in starts),
         )
@@ -107,7 +107,7 @@ async def figures(
 
 @cache
 def _sql(*, totals: bool, points: bool, days: bool, quarters: bool) -> str:
-    """The statement without the lines that a question does not need."""
+    """The statement without the lines that a request does not need."""
     before, of_days, both, of_quarters, after = _MARK.split(statement("reports/figures"))
     sources = {
         (True, True): of_days + both + of_quarters,
@@ -141,7 +141,7 @@ def group_parameters(dimensions: Sequence[str]) -> Parameters:
     """Parameters of `figures_narrowed` that group by these dimensions."""
     return {
         **{f"by_{name}": name in dimensions for name in GROUPS},
-        # One more than may be answered, and the whole span.
+        # One group more than an answer may have, and the row of the whole span.
         "limit": MAX_GROUPS + 2,
     }
 

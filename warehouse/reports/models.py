@@ -40,7 +40,7 @@ class ModelRow:
     asked_turns: int
     """Turns that reached a model and for which this one was asked first."""
     handed_over: int
-    """Of these, turns handed to another model."""
+    """Turns of `asked_turns` that were handed to another model."""
     fallback_rate: float | None
     """`handed_over` by `asked_turns`."""
     active_users: int

@@ -1,4 +1,4 @@
-"""The operator's digest: the numbers of the API, once per day, and what was unusual."""
+"""The operator's daily digest has the numbers of the API, and the anomalies."""
 
 from __future__ import annotations
 

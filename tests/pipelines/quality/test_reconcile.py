@@ -1,4 +1,4 @@
-"""Reconciliation finds every difference, repairs it, and finds nothing where there is nothing."""
+"""Reconciliation finds and repairs every difference, and finds none in equal stores."""
 
 from __future__ import annotations
 

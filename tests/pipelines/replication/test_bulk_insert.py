@@ -1,4 +1,4 @@
-"""Pages on their way into the warehouse: in pieces, whole or not at all."""
+"""Pages are inserted into the warehouse in pieces, and completely or not at all."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def kill_after(pipeline_settings: PipelineSettings, step: str, count: int = 1) -
     assert start_cycle(pipeline_settings, step, count).wait(timeout=200) == -signal.SIGKILL, step
 
 
-def test_killed_at_each_step_of_the_first_copy_the_next_goes_on_where_it_stopped(
+def test_the_first_copy_continues_where_it_was_killed(
     pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
     chance = random.Random(6)
@@ -84,7 +84,7 @@ def test_killed_at_each_step_of_the_first_copy_the_next_goes_on_where_it_stopped
     for step in FIRST_CYCLE:
         stop_after(stores_with(pipeline_settings, replication_page_rows=100), step)
     kill_after(pipeline_settings, PAGE_RECORDED, 2)
-    # Three pages are recorded: the fourth is where it goes on, in the same epoch.
+    # Three pages are recorded: the next cycle continues with the fourth, in the same epoch.
     with exclusive_run(pipeline_settings) as pipeline_run:
         batch = pipeline_run.replicate()
         pipeline_run.publish()
@@ -156,7 +156,7 @@ def test_ended_at_each_step_of_a_cycle_the_final_tables_are_equal(
     writer: Writer,
     end: Callable[[PipelineSettings, str], None],
 ) -> None:
-    # A kill costs a process start: a few steps by default, all of them in a storm.
+    # A kill costs a process start: a few steps by default, all of them in `make storm`.
     steps = EVERY_CYCLE if end is stop_after or SCALE > 1 else KILLED_BY_DEFAULT
     chance = random.Random(7)
     ledger.add(*(random_turn(chance, days=1, users=20) for _ in range(120)))
@@ -207,7 +207,7 @@ def test_killed_at_random_moments_readers_see_only_whole_builds(
         found = published(writer)
         assert _totals(found)["people"] == _totals(found)["turns"]
         if found != states[-1]:
-            # Something was published: then it is all of what was there when it began.
+            # If something was published, it has all rows that existed when the cycle began.
             assert_exact(ledger, writer)
         states.append(found)
     run_cycle(pipeline_settings)

@@ -1,4 +1,4 @@
-"""When replication may not go on from where it stopped, and what readers see meanwhile."""
+"""Cases in which replication must start over, and the data that readers see meanwhile."""
 
 from __future__ import annotations
 

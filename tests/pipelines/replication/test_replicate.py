@@ -1,4 +1,4 @@
-"""Replication against real databases: nothing missed, nothing stale, nothing that is not there."""
+"""Replication on real databases copies every row and change, and adds nothing."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def test_restored_into_a_new_cluster_replication_begins_a_new_epoch_and_ends_equ
     ledger.execute("DELETE FROM users WHERE key = %s", people[0])
     first, _ = run_cycle(pipeline_settings)
     Postgres(ledger.url).dump(lambda dump: (tmp_path / "dump").write_bytes(dump.read()))
-    # The copy knows nothing of what came after it.
+    # These changes are not in the dump.
     ledger.add(turn(user=99))
     run_cycle(pipeline_settings)
     before = published(writer)

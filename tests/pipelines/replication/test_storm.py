@@ -1,4 +1,4 @@
-"""Many writers at once, much backlog, and how late the warehouse is. STORM scales them up."""
+"""Many writers at once, a large backlog, and the lag of the warehouse; STORM scales both up."""
 
 from __future__ import annotations
 
@@ -91,8 +91,8 @@ def test_sixteen_writers_nothing_missed_nothing_stale_no_ghosts(
     run_cycle(pipeline_settings)
     assert len(source_rows(ledger, TURNS)) > WRITERS * SECONDS
     assert_equal(ledger, writer)
-    # Late by the cycle and five seconds, however slow the machine is just now; what was still
-    # open when the cycle began nobody can have.
+    # At most five seconds late besides the cycle itself, however slow the machine is. A cycle
+    # cannot read transactions that were still open when it began.
     assert max(late) <= 5 + max(open_seconds)
     assert min(lags) <= 10
 

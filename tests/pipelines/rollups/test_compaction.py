@@ -1,4 +1,4 @@
-"""Days that were built one by one move into one build, and no figure notices."""
+"""Days that were built one by one are compacted into one build, without changing any figure."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_days_built_one_by_one_become_one_build_and_no_figure_changes(
         assert head is not None
         with pytest.raises(LockLostError):
             gathering(writer, refuse).run(state, head)
-        # Ended between copy and publication: readers see the old builds.
+        # Stopped between copy and publication: readers see the old builds.
         assert writer.value("versions", sql=VERSIONS) == 3
         assert published(writer) == before
         moved = gathering(writer, pipeline_run.source.confirm_lock).run(state, head)
@@ -68,10 +68,10 @@ def test_days_built_one_by_one_become_one_build_and_no_figure_changes(
         assert writer.value("versions", sql=VERSIONS) == 2
         assert published(writer) == before
         assert writer.rows("reports/head")[0]["data_through"] >= through
-        # Nothing is scattered now, and the copy that was not published goes.
+        # Nothing is left to compact, and the unpublished copy is deleted.
         assert pipeline_run.compact() == 0
         collect_until(pipeline_run, lambda: writer.value("parts", sql=PARTS) == 2)
-    # The next build rests on it: an old day changes, and its newcomers with it.
+    # The next build uses the compacted one: an old day and its new people change.
     ledger.execute("DELETE FROM turns WHERE received_at < %s", NOON - timedelta(days=1, hours=1))
     run_cycle(pipeline_settings)
     assert_exact(ledger, writer)

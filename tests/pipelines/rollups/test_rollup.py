@@ -60,7 +60,7 @@ FROM user_days WHERE (day, version) IN (SELECT day, version FROM builds)
 
 
 def by_hand(ledger: Ledger, zone: ZoneInfo) -> dict[str, Any]:
-    """The same figures, one turn after another."""
+    """Compute the same figures in plain Python, turn by turn."""
     turns = sorted(
         ledger.execute("SELECT * FROM turns WHERE status <> 'pending'"),
         key=lambda row: (row["received_at"], row["id"]),

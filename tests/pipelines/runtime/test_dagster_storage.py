@@ -1,4 +1,4 @@
-"""Dagster's own database: made once, although its processes start together, and kept small."""
+"""Dagster's own database is created once, even if its processes start together, and kept small."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PROCESSES = 3
 def settings(
     postgres_server: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[DagsterSettings]:
-    """Of a Dagster that was never started."""
+    """Settings of a Dagster that was never started."""
     name = f"dagster_{uuid4().hex}"
     asyncio.run(postgres_server.ensure_databases(name))
     settings = DagsterSettings.model_validate(

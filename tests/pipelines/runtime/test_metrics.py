@@ -176,7 +176,7 @@ def test_metrics_are_answered_while_a_store_hangs(
 
 
 class HangingSource:
-    """A store that never answers."""
+    """A source of metrics that never answers."""
 
     name = "hangs"
 

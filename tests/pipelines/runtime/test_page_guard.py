@@ -61,7 +61,7 @@ def guarded(
     login: ApiLogin | None = None,
     reached: list[str] | None = None,
 ) -> Iterator[str]:
-    """A page behind the guard that answers everything, and notes what `reached` it."""
+    """A page behind the guard that answers all requests and adds them to `reached`."""
     noted = [] if reached is None else reached
 
     async def _page(request: Request) -> Response:
@@ -89,7 +89,7 @@ def page() -> Iterator[str]:
 
 
 def status(url: str, headers: list[tuple[str, str]], method: str = "GET", path: str = "/") -> int:
-    """Of a request with just these headers."""
+    """Status of a request with only these headers."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=90)
     connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
     for name, value in headers:
@@ -101,7 +101,7 @@ def status(url: str, headers: list[tuple[str, str]], method: str = "GET", path: 
 
 
 async def opens(url: str, headers: dict[str, str]) -> bool:
-    """Whether a WebSocket does."""
+    """Whether the guard lets a WebSocket through."""
     async with aiohttp.ClientSession() as session:
         try:
             async with session.ws_connect(f"{url}/graphql", headers=headers):

@@ -1,4 +1,4 @@
-"""`funnel`: how far the people came who began in the period, by source."""
+"""`funnel`: steps reached by the people who began in the period, by source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`models` and `costs`: which models answer, at what price, and what goes wrong."""
+"""`models` and `costs`: answers, prices and errors of each model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COLUMNS = (
     *(f"{kind}_p{percent}_ms" for kind in ("latency", "ttft") for percent in (50, 95, 99)),
 )
 OF_ASKED = ("asked_turns", "handed_over", "fallback_rate")
-"""Figures of the model that was asked; the others are of the one that turns are booked on."""
+"""Figures by the model asked first; the others are by the model that turns are booked on."""
 POINT = (
     *("start", "cost_usd", "unpriced_turns", "tokens", "active_users", "served_users"),
     "cost_per_served_user_usd",

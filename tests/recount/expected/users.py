@@ -1,4 +1,4 @@
-"""`users/top`: who wrote most, used most tokens or cost most."""
+"""`users/top`: the users with most messages, tokens or cost."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ USUAL_LIMIT = 10
 
 
 def top(view: View, by: str, limit: int) -> list[Row]:
-    """Most first, ties by key; an unknown cost ranks as nothing."""
+    """The top users, ties by key; an unknown cost counts as 0."""
     facts = view.facts
     rows = view.turns(view.period.since, view.period.until)
     users = facts.user[rows]

@@ -34,7 +34,7 @@ def part_of_a_day() -> Period:
 
 
 def ways_to_ask() -> list[Way]:
-    """Of whole days and of parts of days, narrowed or not."""
+    """Whole days and parts of days, filtered or not."""
     return list(product((*map(week, ZONES), part_of_a_day()), FILTERS))
 
 
@@ -92,7 +92,7 @@ COSTS = {
 }
 
 
-# Of each way to ask one of the costs, or all of them.
+# Each way to ask is tried with one of the costs, or (in long runs) with all of them.
 @pytest.mark.parametrize(
     ("costs", "expected", "ways"),
     [

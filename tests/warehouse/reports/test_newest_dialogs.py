@@ -1,4 +1,4 @@
-"""Dialogs from what is kept of their days are those that the ledger gives."""
+"""Dialogs read from daily lists equal those read from the ledger."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ WHOLE = period(day(0), day(DAYS))
 
 
 def crowd() -> list[Turn]:
-    """Of two bots, each day, more dialogs than a list holds; some last, many share a moment."""
+    """Two bots with more dialogs a day than a list holds; some span days, many share a time."""
     chance = random.Random(16)
     turns = []
     for number in range(DAYS):
@@ -67,14 +67,14 @@ def published_crowd(publish_once: PublishOnce) -> Snapshot:
 
 
 def uuid(number: int) -> UUID:
-    """Its halves are not in one order: ClickHouse compares the second one first."""
+    """A UUID whose halves sort differently: ClickHouse compares the second half first."""
     return UUID(int=(number << 64) + number * 37 % 131)
 
 
 async def of_the_ledger(
     reader: ClickHouseReader, snapshot: Snapshot, asked: Period, filters: Filters
 ) -> list[RecentDialog]:
-    # Of a day that is withheld, figures come from turns; up to the watermark these are all.
+    # Figures of a withheld day are read from turns; up to the watermark these are complete.
     builds = {
         day: build
         if build.is_withheld

@@ -1,4 +1,4 @@
-"""The first places over many days are found among the first of each day, or not at all."""
+"""A ranking over many days is found from daily rankings, or reported as uncertain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How old and how true the numbers are, what is shown of people, and what a snapshot promises."""
+"""Freshness and quality reports, data shown about people, and guarantees of a snapshot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The totals and the series on the real engine, against figures that can be counted by hand."""
+"""Totals and series from the real engine equal figures counted by hand."""
 
 from __future__ import annotations
 

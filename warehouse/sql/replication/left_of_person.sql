@@ -1,4 +1,4 @@
--- A row: stored states of one person that still say something, and the person's turns (one row).
+-- A row: how many states of one person still hold data, and how many turns the person has (one row).
 SELECT
     (
         SELECT count() FROM people

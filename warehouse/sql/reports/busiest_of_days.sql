@@ -1,5 +1,5 @@
 -- A row: one whole day of one bot and its busiest people, as (messages, person), most first.
--- The builds name the days, see `figures`.
+-- The list of builds selects the days, see `figures`.
 SELECT busiest
 FROM day_users
 PREWHERE (day, version) IN {builds:Array(Tuple(Date, UInt64))}

@@ -1,6 +1,6 @@
 -- A row: one of the named dialogs and its figures of whole days of the report zone, newest first.
--- The builds name the days, see `figures`. A dialog is one bot's. `latest` is what the newest turn
--- says: person, chat type, language, status, model.
+-- The list of builds selects the days, see `figures`. A dialog belongs to one bot. `latest` holds
+-- values of the newest turn: person, chat type, language, status, model.
 SELECT
     toString(d.dialog_id) AS dialog,
     argMax(d.bot_id, d.last_at) AS bot,

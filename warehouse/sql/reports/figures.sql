@@ -1,11 +1,12 @@
 -- A row: every figure of one bucket of a span, or with `start` 0 of the whole span, of one bot or all.
--- Days that no edge cuts come from days, the others from quarters of an hour. `spans` and `edges`
--- are where spans and their buckets begin and end, in seconds of UTC; `midnights` are where the
--- `whole_days` begin. The builds alone name the days: PREWHERE is faster written out than looked for.
--- What a question does not need is left out (`figures.py`): planning takes longer than reading days.
+-- Whole days are read from `day_users`, days cut by an edge from the quarters of `quarter_users`.
+-- `spans` and `edges` are the edges of spans and of their buckets, in seconds of UTC; `midnights` are
+-- the starts of `whole_days`. The lists of builds alone select the days. PREWHERE is written out,
+-- which is faster than letting the engine choose its conditions.
+-- `figures.py` removes the parts that a request does not need: planning takes longer than reading.
 SELECT
     roundDown(moment, {spans:Array(UInt32)}) AS span,
-    -- Of another type: with equal lists both would be one key, and no row the whole span's.
+    -- Another type than `span`: with equal lists both would become one key, without total rows.
     toUInt64(roundDown(moment, {edges:Array(UInt32)})) AS start, -- for points
     -- metrics.toml: sums
     sum(user_messages) AS user_messages,

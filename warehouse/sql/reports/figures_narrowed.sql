@@ -1,7 +1,7 @@
 -- A row: every figure of one group of a span, or with `start` 0 of the whole span, under filters.
--- The same as `figures`, from the tiers that know more dimensions than the bot. Dimensions not asked
--- for are one group. New people have no dimension but the bot: they are those who began in the bucket
--- and whom the filters find active in it.
+-- The same as `figures`, from the tiers with more dimensions than the bot. Dimensions that are not
+-- asked for are one group. New people have no dimension except the bot: people count as new if their
+-- first turn is in the bucket and the filters find them active in it.
 SELECT
     groups.* EXCEPT (active),
     bitmapCardinality(groups.active) AS active_users,

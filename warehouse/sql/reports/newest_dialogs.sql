@@ -1,5 +1,5 @@
 -- A row: a dialog and its newest turn, newest first, among the newest that each whole day lists.
--- The builds name the days, see `figures`.
+-- The list of builds selects the days, see `figures`.
 SELECT
     toString(place.2) AS dialog,
     max(place.1) AS last_micros

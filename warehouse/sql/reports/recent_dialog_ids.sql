@@ -3,8 +3,8 @@ SELECT
     toString(dialog_id) AS dialog,
     toUnixTimestamp64Micro(max(received_at)) AS last_micros
 FROM turns FINAL
--- Before the states of a turn are told apart: all of them have one moment.
--- Compared with seconds, a part is passed over whose rows all fall into the last second.
+-- Filtered before FINAL chooses the newest state of a turn: all states have the same time.
+-- Compared with seconds, a part whose rows are all within the last second would be skipped.
 PREWHERE received_at >= toDateTime64({not_before:DateTime('UTC')}, 6, 'UTC')
   AND received_at < toDateTime64({until:DateTime('UTC')}, 6, 'UTC')
 WHERE epoch = {epoch:UInt32} AND version < {watermark:UInt64}

@@ -1,8 +1,8 @@
 -- A row: one of the named dialogs and its figures in [since, until), newest turn first.
--- The states of a turn are told apart here, not by FINAL: that would read every turn of the span.
--- The table is sorted by day and dialog, so a granule is read for each dialog's day, and no more.
--- PREWHERE is written out: left to itself the engine puts every condition there, step by step, and
--- unpacks 9,500 blocks instead of 6,800 for ten dialogs of a month in five parts.
+-- The newest state of a turn is chosen here, as FINAL would read every turn of the span. The table
+-- is sorted by day and dialog, so only a granule is read for each day of a dialog.
+-- PREWHERE is written out: otherwise the engine moves every condition there, step by step, and
+-- decompresses 9,500 blocks instead of 6,800 for ten dialogs of a month in five parts.
 SELECT
     toString(dialog_id) AS dialog,
     argMax(bot_id, tuple(received_at, id)) AS bot,
@@ -34,7 +34,7 @@ FROM (
               AND toUnixTimestamp(received_at) < held.2 AND version >= held.3,
           {rows_excluded:Array(Tuple(Int64, Int64, UInt64))}
       )
-      -- Compared with seconds, a part is passed over whose rows all fall into the last second.
+      -- Compared with seconds, a part whose rows are all in the last second would be skipped.
       AND received_at >= toDateTime64({since:DateTime('UTC')}, 6, 'UTC')
       AND received_at < toDateTime64({until:DateTime('UTC')}, 6, 'UTC')
     -- Deleted and written again by one transaction, both states have its version: the row is there.

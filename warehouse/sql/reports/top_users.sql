@@ -38,7 +38,7 @@ FROM (
               AND toUnixTimestamp(t.received_at) < held.2 AND t.version >= held.3,
           {rows_excluded:Array(Tuple(Int64, Int64, UInt64))}
       )
-      -- Compared with seconds, a part is passed over whose rows all fall into the last second.
+      -- Compared with seconds, a part whose rows are all in the last second would be skipped.
       AND t.received_at >= toDateTime64({since:DateTime('UTC')}, 6, 'UTC')
       AND t.received_at < toDateTime64({until:DateTime('UTC')}, 6, 'UTC')
       AND NOT (

@@ -1,5 +1,5 @@
 -- A row: one of the named people and their sums over whole days of the report zone, most first.
--- The builds name the days, see `figures`.
+-- The list of builds selects the days, see `figures`.
 SELECT
     user_key,
     sum(turns) AS turns,
