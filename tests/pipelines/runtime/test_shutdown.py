@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[3]
-# As Dagster's server once the thread that would wake it has died.
+# Hangs like Dagster's server after the thread that should wake it has died.
 STUCK_SERVER = """
 import signal, threading, time
-from pipelines.runtime import shutdown as ending
-ending.LONGEST_END_SECONDS = 0.5
-signal.signal(signal.SIGTERM, ending.interrupt)
+from pipelines.runtime import shutdown
+shutdown.MAX_SHUTDOWN_SECONDS = 0.5
+signal.signal(signal.SIGTERM, shutdown.interrupt)
 try:
     print("up", flush=True)
     while True:
