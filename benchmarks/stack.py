@@ -39,7 +39,7 @@ MESSAGES_PER_SECOND = 2.0
 
 
 class Quiet(Progress):
-    """Progress for nobody: the last line of a benchmark is its result."""
+    """Prints no progress: the last line of a benchmark is its result."""
 
     def say(self, line: str) -> None:
         print(line, file=sys.stderr, flush=True)
@@ -126,7 +126,7 @@ def cold_start() -> dict[str, float]:
 
 
 def percentile(values: Sequence[float], rank: int) -> float:
-    """Of a hundred."""
+    """The `rank`-th percentile."""
     return statistics.quantiles(values, n=100, method="inclusive")[rank - 1]
 
 
@@ -137,7 +137,7 @@ def measure(*, idle_seconds: float, traffic_seconds: float) -> dict[str, Any]:
         stack.__exit__()
         stack, warm = start(plan)
         try:
-            # What a start leaves behind, first runs and first batches, is not rest.
+            # First runs and first batches after a start are no idle load.
             time.sleep(min(60.0, idle_seconds))
             burned = watch(stack, seconds=idle_seconds)
             waits = steady_traffic(stack, seconds=traffic_seconds)

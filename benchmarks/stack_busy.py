@@ -42,7 +42,7 @@ LATEST_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Busy:
-    """What a busy stack took."""
+    """Resources that a busy stack used."""
 
     waits: list[float]
     """Seconds from each turn's commit to the first answer that counts it."""
@@ -52,7 +52,7 @@ class Busy:
 
     @property
     def cores(self) -> float:
-        """Of the pipelines and the engine together."""
+        """Processor cores that the pipelines and the engine used together."""
         ours = (each for each in self.burned if each.name.startswith(PIPELINES_AND_ENGINE))
         return sum(each.cpu_percent for each in ours) / 100
 

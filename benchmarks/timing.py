@@ -1,7 +1,7 @@
-"""Contenders asked in turn, and what is told of the times: median, spread, the machine.
+"""Times several candidates in turn and reports median, spread and machine.
 
-One round asks each contender once, fast ones several times, so that a machine whose speed drifts
-is unfair to nobody.
+One round asks each candidate once, fast ones several times, so that a machine whose speed drifts
+affects all of them equally.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ async def _seconds(ask: Ask) -> float:
 
 
 def machine() -> str:
-    """What ran this and how busy it was, on one line."""
+    """The machine and its load, on one line."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
     loads = ", ".join(f"{load:.1f}" for load in os.getloadavg())
     return (

@@ -1,6 +1,6 @@
 """Starts one program of the stack: `python -m embedded.child ENVIRONMENT_FILE COMMAND…`.
 
-The environment comes from a private file, so that no secret stands on a command line, and the
+The environment comes from a private file, so that no secret is on a command line, and the
 kernel is asked to end the program when its supervisor dies, so that nothing is left running.
 """
 

@@ -26,7 +26,7 @@ BINARIES = Path(_WHEEL.origin if _WHEEL and _WHEEL.origin else "").parent / "pgi
 SUPERUSER = "postgres"
 LONGEST_SOCKET_DIRECTORY = 90
 """Characters. The kernel allows 107 for the whole socket path."""
-# PostgreSQL refuses to run as root; under root it runs as `nobody`, with the one capability that
+# PostgreSQL refuses to run as root; under root it runs as this user, with the one capability that
 # lets it reach a data directory below directories that are closed to others.
 UNPRIVILEGED_UID = 65534
 

@@ -18,7 +18,7 @@ OWNER, BOT, API, PIPELINES = (
 DAGSTER = "dagster"
 GRANTS = Path(__file__).parents[1] / "deploy" / "postgres" / "grants.sql"
 
-# Stacks of older versions made everything as the superuser.
+# Stacks of older versions created everything as the superuser.
 OF_ANOTHER = """
 SELECT format('ALTER TABLE %s OWNER TO %I', oid::regclass, $1::text)
 FROM pg_class
@@ -43,8 +43,8 @@ async def ensure_roles(
     connection = await asyncpg.connect(server.url(database))
     try:
         async with connection.transaction():
-            # What deploy/postgres/roles.sh does on a server, but for passwords: only this user
-            # reaches the socket.
+            # As deploy/postgres/roles.sh does on a server, but without passwords: only this user
+            # can open the socket.
             await _make_roles(connection)
             await connection.execute(
                 f"ALTER ROLE {OWNER} CREATEROLE;"

@@ -86,14 +86,14 @@ class ByFile(LoadFileScheduling):  # type: ignore[misc] # xdist states no types
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
-    """Of the processes that run the tests."""
+    """Scheduler of the processes that run the tests."""
     return ByFile(config, log)
 
 
 def pytest_configure() -> None:
-    """Logs go to pytest, which shows those of a test that fails.
+    """Sends logs to pytest, which shows those of a test that fails.
 
-    What a thread logs between two tests goes nowhere: standard error is the run's own output then.
+    Lines that a thread logs between two tests are dropped: standard error is then pytest's own.
     """
     # No test calls a machine outside. Otherwise each HTTP client reads all root certificates,
     # which takes longer than most of the requests.

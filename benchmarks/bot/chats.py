@@ -32,7 +32,7 @@ SLOW_MODEL = {
 }
 LONGEST_INBOX_AGE_SECONDS = 10.0
 LOOK_SECONDS = 1.0
-# What one row says: how the turns ended, and how long people waited.
+# One row: how the turns ended, and how long people waited.
 SUMMARY = """
 SELECT count(*) AS turns,
        count(*) FILTER (WHERE turns.status <> 'answered' OR turns.reason IS NOT NULL) AS errors,
@@ -46,7 +46,7 @@ FROM turns LEFT JOIN llm_calls AS calls ON calls.turn_id = turns.id AND calls.at
 
 @dataclass(frozen=True)
 class Crowd:
-    """Who writes: `chats` people, each `rounds` messages, answers at `per_second`."""
+    """Simulated users: `chats` people with `rounds` messages each, answered at `per_second`."""
 
     chats: int = 1000
     rounds: int = 1

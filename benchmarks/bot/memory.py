@@ -105,7 +105,7 @@ class Store:
         self.classifier: UpdateClassifier
         self.chat_workers: ChatWorkers
 
-    # What the poller calls.
+    # Called by the poller.
 
     async def become_poller(self) -> bool:
         return True
@@ -137,7 +137,7 @@ class Store:
         for update_id in update_ids:
             self._open[self._chat_key_of[update_id]].pop(update_id, None)
 
-    # What the lanes call.
+    # Called by the chat workers.
 
     async def record_delivery(self, _chat_id: int, *, is_counted: bool = False) -> None:
         """No chat refuses here."""
@@ -165,7 +165,7 @@ class Store:
             for chat_key in [*held, *wanted]
         }
 
-    # What turns call.
+    # Called by turns.
 
     async def load_context(
         self, _user_key: int, _sealer: Sealer, chat_ref: ChatRef

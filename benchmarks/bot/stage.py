@@ -59,7 +59,7 @@ class Stage:
     """
 
     database_url: str
-    """Of the bot that was started last."""
+    """The database of the bot that was started last."""
 
     def __init__(
         self,
@@ -142,7 +142,7 @@ class Stage:
                 "LOG_LEVEL": "WARNING",
                 # The send limits, lifted for everyone.
                 "TELEGRAM_MESSAGES_PER_SECOND": "1000",
-                # What is counted is turns: each message is one.
+                # The benchmark counts turns: each message is one.
                 "JOIN_SHORT_SECONDS": "0",
                 "TELEGRAM_CHAT_INTERVAL_SECONDS": "0",
                 **changes,
@@ -159,7 +159,7 @@ class Stage:
             _end(process, signal.SIGTERM)
 
     async def counters(self) -> dict[str, int]:
-        """What the simulator has counted, Telegram's methods by their name in lower case."""
+        """Counters of the simulator; Telegram's methods by their name in lower case."""
         counters = (await self.control.state())["counters"]
         methods: dict[str, int] = counters.pop("methods")
         return {**counters, **methods}
@@ -179,7 +179,7 @@ class Stage:
         )
 
     def logged_statements(self, *, since: int) -> list[str]:
-        """What the server executed since the log had so many bytes, less what is NOT_COUNTED."""
+        """Statements executed since the log had `since` bytes, without those in NOT_COUNTED."""
         with (self.directory / "postgres.log").open("rb") as log:
             log.seek(since)
             text = log.read().decode("utf-8", "replace")

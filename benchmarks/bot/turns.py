@@ -57,7 +57,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Load:
-    """What is written in every round."""
+    """The messages of every round."""
 
     turns: int
     chats: int
@@ -117,7 +117,7 @@ async def one_round(stage: Stage, variant: str, load: Load, into: Measured) -> T
 
 
 async def statements_per_turn(stage: Stage, load: Load) -> tuple[float, float]:
-    """What PostgreSQL executed for a turn, by its own log: under load, and in one quiet chat."""
+    """Statements per turn in PostgreSQL's log: under load, and in one quiet chat."""
     counts = []
     async with stage.bot(VARIANTS["bot"], log_statements=True):
         sent = (await stage.counters())["messages_sent"]

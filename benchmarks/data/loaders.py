@@ -27,7 +27,7 @@ from warehouse.clickhouse.client import Writer
 from warehouse.settings import WarehouseSettings
 
 CHUNK_ROWS = 100_000
-"""Of the other ways; more is no faster for them, or passes a limit of memory."""
+"""Rows per chunk of the other loaders; larger chunks are no faster or exceed the memory limit."""
 _NAMES = ", ".join(TURNS.columns)
 
 

@@ -157,7 +157,7 @@ PARAMETERS = {
     "today": "ledger_today",
     "publication": "last_publication",
     "is_filtered": "people_narrowed",
-    # What is not filtered and not grouped by, see `figures_narrowed`.
+    # Defaults without any filter or grouping, see `figures_narrowed`.
     **{f"{dimension}_{operator}": "[]" for dimension, operator in FILTERS},
     **{f"by_{dimension}": "false" for dimension in GROUPS},
     **{f"{name.removesuffix('_id')}_is": _chosen(name) for name in VARIABLES},

@@ -1,1 +1,1 @@
-"""Copies of both stores of the one-machine stack, and the way back. Knows no service."""
+"""Backs up and restores both stores of the one-machine stack. Independent of the services."""

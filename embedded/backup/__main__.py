@@ -32,7 +32,7 @@ def main() -> int:
         command.add_argument("--keys", default="", help="directory of the keys")
     arguments = parser.parse_args()
     configure_logging(load(RuntimeSettings), service="backup")
-    # As Ctrl-C: what was begun is taken back.
+    # Behaves like Ctrl-C: unfinished work is undone.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     settings = load(StackSettings)
     plan = Plan(settings=settings, keys=settings.key_ring(), simulated=False)

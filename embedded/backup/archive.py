@@ -1,4 +1,4 @@
-"""A backup on disk: a directory with a manifest that proves it whole. Knows no database."""
+"""A backup on disk: a directory with a manifest of checksums. Independent of the databases."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CLICKHOUSE_ARCHIVE = "clickhouse-dialytics.tar"
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What a backup holds."""
+    """Contents of a backup."""
 
     format: int
     created_at: str

@@ -14,7 +14,7 @@ from common.log import redact
 from embedded.backup.archive import Contents
 
 DISK = "backups"
-# Of tables whose rows do not expire. A merge changes no row that FINAL shows.
+# Tables whose rows do not expire. Merges do not change the rows that FINAL shows.
 TABLES = """
 SELECT table, groupArray(column) AS columns, any(is_replacing) AS is_final
 FROM (

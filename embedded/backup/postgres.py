@@ -69,7 +69,7 @@ WHERE typnamespace = 'public'::regnamespace AND typtype = 'e'
     AND oid NOT IN (SELECT objid FROM extensions)
 """
 READER = "dialytics_reader"
-# Whoever creates a role may hand it out (from PostgreSQL 16 on), and is no member of it yet.
+# From PostgreSQL 16 on, the creator of a role may grant it but is not yet a member of it.
 IS_NO_READER = """
 SELECT NOT EXISTS (
     SELECT FROM pg_auth_members AS given

@@ -1,4 +1,4 @@
-"""What a restore leaves that does not end: removed when it fails, marked when it is killed."""
+"""Cleans up after a restore that failed, and marks one that was killed."""
 
 from __future__ import annotations
 

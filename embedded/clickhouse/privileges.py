@@ -1,7 +1,7 @@
-"""What the two users of ClickHouse may do: one list, for the embedded engine and for a server.
+"""Privileges of the two ClickHouse users: one list for the embedded engine and for a server.
 
 `configuration.py` renders it for the engine, `deploy/clickhouse_users.py` for the server of the
-compose files. Whatever is not here is refused. `guard.py` refuses what an engine asks no grant for.
+compose files. Everything else is refused. `statement_policy.py` covers what needs no grant.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ OF_DATABASE = (
     *("DROP DATABASE", "DROP TABLE", "DROP VIEW", "TRUNCATE", "OPTIMIZE", "CHECK", "BACKUP"),
     *("ALTER COLUMN", "ALTER INDEX", "ALTER SETTINGS", "ALTER UPDATE", "ALTER DELETE"),
 )
-"""Of the writer, on its database: migrations, pipelines and backups."""
+"""The writer's privileges on its database: for migrations, pipelines and backups."""
 TABLE_ENGINES = ("MergeTree", "ReplacingMergeTree", "AggregatingMergeTree", "Memory")
 CLUSTER_TABLE_ENGINES = (
     *(f"Replicated{name}" for name in TABLE_ENGINES if name.endswith("MergeTree")),
@@ -25,7 +25,7 @@ SYSTEM_TABLES = (
     *("formats", "time_zones", "databases", "tables", "columns", "parts", "disks", "metrics"),
     *("asynchronous_metrics", "events", "merges"),
 )
-"""What clients and panels look up; nothing in which other people's queries are shown."""
+"""System tables that clients and panels read; none of them shows other users' queries."""
 TABLE_FUNCTIONS = frozenset(
     {
         *("numbers", "numbers_mt", "zeros", "zeros_mt", "primes", "generaterandom"),
@@ -33,7 +33,7 @@ TABLE_FUNCTIONS = frozenset(
         *("view", "viewexplain", "viewifpermitted", "format"),
     }
 )
-"""Those that read nothing but the statement and its tables. In lower case."""
+"""Table functions that read only the statement and its tables. In lower case."""
 FUNCTION_CATEGORIES = frozenset(
     {
         *("Aggregate Functions", "Arithmetic", "Arrays", "Bit", "Bitmap", "Comparison"),
@@ -44,7 +44,7 @@ FUNCTION_CATEGORIES = frozenset(
         *("Time Series", "Time Window", "Tuple", "Type Conversion", "URL", "UUID"),
     }
 )
-"""As the engine sorts its functions. Not among them: AI, Dictionary, Internal, Introspection."""
+"""The engine's own categories, without AI, Dictionary, Internal and Introspection."""
 OTHER_FUNCTIONS = frozenset(
     """
     SVG array_concat_agg bar blockNumber blockSerializedSize blockSize buildId byteSize
@@ -70,7 +70,7 @@ OTHER_FUNCTIONS = frozenset(
     variantElement variantType version visibleWidth
     """.split()  # noqa: SIM905 # a list of words
 )
-"""Of those that the engine sorts nowhere in particular: `file` and `showCertificate` are, too."""
+"""Allowed functions of the engine's category Other, which also has `file`, `showCertificate`."""
 READER_SETTINGS = frozenset(
     {
         *("log_comment", "session_timezone", "date_time_input_format", "date_time_output_format"),
@@ -89,7 +89,7 @@ READER_SETTINGS = frozenset(
         *("send_progress_in_http_headers", "http_headers_progress_interval_ms"),
     }
 )
-"""What a reader may change beside its limits, which it may only lower: how an answer looks."""
+"""Settings that a reader may change: the format of an answer. It may only lower its limits."""
 READER_LIMITS = ("max_memory_usage", "max_execution_time", "max_rows_to_read", "max_result_rows")
 # None of them names a file, a disk or an address, or turns on how `VALUES` evaluates expressions.
 WRITER_SETTINGS = frozenset(
@@ -103,7 +103,7 @@ WRITER_SETTINGS = frozenset(
         *("lightweight_deletes_sync", "max_concurrent_queries_for_user", "log_queries"),
         *("input_format_null_as_default", "input_format_skip_unknown_fields"),
         "cast_string_to_dynamic_use_inference",  # clickhouse-connect sends it
-        # Of tables.
+        # Settings of tables.
         *("index_granularity", "min_compress_block_size", "max_compress_block_size"),
         *("old_parts_lifetime", "cleanup_delay_period", "max_cleanup_delay_period"),
         *("cleanup_delay_period_random_add", "fsync_after_insert", "fsync_part_directory"),
@@ -131,7 +131,7 @@ def reader_grants(*, database: str) -> list[str]:
 
 
 def refused_functions(functions: Mapping[str, tuple[str, str]]) -> frozenset[str]:
-    """Those of the engine's functions that nobody may call.
+    """The engine's functions that no user may call.
 
     Args:
         functions: category and what it is an alias of, by name, as in `system.functions`.

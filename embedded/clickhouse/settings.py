@@ -1,4 +1,4 @@
-"""What the embedded ClickHouse server needs to know."""
+"""Settings of the embedded ClickHouse server."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class ClickHouseSettings(Section):
     clickhouse_writer_password: SecretStr
     clickhouse_reader_password: SecretStr
     clickhouse_memory_mib: int = Field(default=1024, ge=256)
-    """What all queries together may use."""
+    """Memory limit of all queries together."""
     clickhouse_query_memory_mib: int = Field(default=512, ge=64)
-    """What one query may use."""
+    """Memory limit of one query."""
     clickhouse_query_seconds: int = Field(default=60, ge=1)
     """How long a reader's query may run."""
     clickhouse_concurrent_queries: int = Field(default=32, ge=1, le=1000)

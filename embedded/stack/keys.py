@@ -1,4 +1,4 @@
-"""Secrets that nobody has to invent: made once, kept in a private directory, never in DATA_DIR."""
+"""Generated secrets: made once, kept in a private directory, never in DATA_DIR."""
 
 from __future__ import annotations
 

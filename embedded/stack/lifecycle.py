@@ -39,7 +39,7 @@ async def _accepts_unbound(database_url: str) -> bool:
 
 
 class Progress:
-    """Lines for a person who waits: seconds since the start, then what happens."""
+    """Prints progress for the user: seconds since the start, then the step."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()
@@ -211,7 +211,7 @@ class Stack:
             for end in ends[known if len(ends) >= known else 0 :]:
                 self._progress.say(f"{titles[end.name]} ended ({end.how}) and is started again")
             known = len(ends)
-            # Supervisord gives up after many quick ends: a database that is away for an hour.
+            # Supervisord gives up after many quick ends, as when a database is down for an hour.
             if time.monotonic() - given_up_since > GIVEN_UP_SECONDS:
                 given_up_since = time.monotonic()
                 for name in self.supervisor.restart_given_up():

@@ -1,4 +1,4 @@
-"""What is decided before anything of the stack is started: addresses, secrets, environments.
+"""The plan of a stack, made before anything starts: addresses, secrets, environments.
 
 A program gets the secrets it needs and no others.
 """
@@ -20,7 +20,7 @@ from embedded.stack.keys import KeyRing
 from embedded.stack.settings import StackSettings
 
 PROJECT = Path(__file__).resolve().parents[2]
-# What an isolated stack (smoke, chaos, benchmarks) inherits: nobody's settings, only the machine.
+# An isolated stack (smoke, chaos, benchmarks) inherits these and no settings.
 MACHINE_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER", "VIRTUAL_ENV")
 SECRETS = frozenset(
     {
@@ -50,7 +50,7 @@ SIMULATED_KEY = "simulated-openrouter-key"
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Everything that is decided before anything is started."""
+    """Addresses, secrets and environments of one stack."""
 
     settings: StackSettings
     keys: KeyRing
@@ -85,7 +85,7 @@ class Plan:
 
     @property
     def clickhouse_address(self) -> str:
-        """Of the embedded engine."""
+        """Base URL of the embedded engine."""
         return url_of(self.settings.clickhouse_bind_host, self.settings.clickhouse_port)
 
     @property
@@ -126,7 +126,7 @@ class Plan:
         return given.get_secret_value() if given else self.keys.secret(name)
 
     def environment(self, *secrets: str, **more: str) -> dict[str, str]:
-        """What every program gets, plus `more` and those of the caller's `secrets`."""
+        """The variables of every program, plus `more` and the caller's `secrets`."""
         if self.isolated:
             base = {name: os.environ[name] for name in MACHINE_VARIABLES if name in os.environ}
             base["ENV_FILE"] = os.devnull

@@ -156,9 +156,9 @@ def services(plan: Plan) -> list[Program]:
 
 
 def traffic(plan: Plan, *, skip: int, per_second: float) -> Program:
-    """Live messages for the demo: of the data file after the first `skip`, then made up ones.
+    """Live messages for the demo: from the data file after the first `skip`, then generated ones.
 
-    A second demo goes on where the first one stopped.
+    A second demo continues where the first one stopped.
     """
     return Program(
         name="traffic",

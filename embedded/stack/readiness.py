@@ -1,4 +1,4 @@
-"""When a program counts as started: small synchronous probes, True or False, never an exception."""
+"""Readiness probes of the programs: small, synchronous; True or False, never an exception."""
 
 from __future__ import annotations
 
@@ -73,11 +73,11 @@ def is_free(host: str, port: int) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Different ports of 127.0.0.1 that are free now and given to nobody else meanwhile.
+    """Different free ports of 127.0.0.1, reserved for this process.
 
-    They lie below those that the kernel hands out, so that no connection takes one before its
-    program listens, or while it is started again. Each is marked by a name that lives as long as
-    this process, so that no other process on this machine is given it here.
+    They are below the kernel's ephemeral ports, so that no connection takes one before its
+    program listens, or while it restarts. An abstract socket reserves each until this process
+    ends: another process that calls this function gets other ports.
     """
     candidates, chance = _below_the_kernels_own(), random.SystemRandom()
     found: list[int] = []

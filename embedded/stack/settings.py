@@ -1,4 +1,4 @@
-"""Settings of the one-machine stack itself. What belongs to a service is read by the service."""
+"""Settings of the one-machine stack itself. Each service reads its own settings."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class StackSettings(Section):
 
 
 class DemoSettings(Section):
-    """What the demo sets unless the environment or `.env` says otherwise."""
+    """Defaults of the demo; the environment and `.env` override them."""
 
     stats_api_rate_limit: str = "300/minute"
     llm_model: str = "openai/gpt-4o-mini"

@@ -1,4 +1,4 @@
-"""`make smoke`: messages in, numbers out, compared. A throw-away stack on free ports.
+"""`make smoke`: sends messages to a temporary stack and compares the numbers of its API.
 
 Freshness is measured per turn: from its commit in PostgreSQL (`pg_xact_commit_timestamp`) to the
 first reading of the API that counts it. Turns become visible in the order of their versions, so
@@ -67,7 +67,7 @@ class SmokeResult:
 
 @dataclass(frozen=True)
 class Reading:
-    """What the API said at one moment (Unix seconds, after the answer had arrived)."""
+    """The API's numbers at one moment (Unix seconds, after the answer had arrived)."""
 
     at: float
     turns: int
@@ -77,7 +77,7 @@ class Reading:
 
 
 def isolated_plan(directory: Path, *, data: Path | None = None, **extra: str) -> Plan:
-    """A plan for a throw-away stack: free ports, own keys, nobody's settings."""
+    """A plan for a temporary stack: free ports, own keys, no settings of the environment."""
     bot, api, dagster, dagster_code, clickhouse, simulator, metrics = free_ports(7)
     settings = StackSettings.model_construct(
         data_dir=directory / "data",

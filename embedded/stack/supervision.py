@@ -118,7 +118,7 @@ class Supervisor:
             StartupError: one refused to start, or is not ready in time; with its last line of log.
         """
         for name in names:
-            self._call("startProcess", name, False)  # XML-RPC knows no keywords
+            self._call("startProcess", name, False)  # XML-RPC has no keyword arguments
         starting = set(names)
 
         def ready() -> set[str]:
@@ -165,7 +165,7 @@ class Supervisor:
         return (self.last_line(name) or f"{name} did not start") if gave_up else None
 
     def ends(self) -> list[End]:
-        """Every end of a program that nobody asked for, oldest first."""
+        """Every unexpected end of a program, oldest first."""
         # Supervisord forgets the status of a program that ends while it starts; its log does not.
         log = (self._logs / "supervisord.log").read_text(encoding="utf-8", errors="replace")
         return [End(name, how) for name, how in ENDED.findall(log)]
@@ -226,7 +226,7 @@ class Supervisor:
         if self._call("getProcessInfo", name)["statename"] not in {"EXITED", "FATAL"}:
             return False
         try:
-            self._call("startProcess", name, False)  # XML-RPC knows no keywords
+            self._call("startProcess", name, False)  # XML-RPC has no keyword arguments
         except xmlrpc.client.Fault as fault:
             if fault.faultCode != Faults.ALREADY_STARTED:
                 raise

@@ -1,6 +1,6 @@
-"""Runs supervisord so that a full disk costs it lines of log and not its life.
+"""Runs supervisord so that a full disk only costs lines of log.
 
-Supervisord tells on its standard error that a log could not be written. Where that fails too it
+Supervisord reports on its standard error that a log could not be written. When that fails too, it
 would end, and every program with it.
 """
 
@@ -28,12 +28,12 @@ class Unfailing:
         try:
             self._stream.flush()
         except OSError:
-            # What could not be written stays in the buffer until the disk has room.
+            # The unwritten rest stays in the buffer until the disk has room.
             return
 
 
 class PatientLog(loggers.RotatingFileHandler):  # type: ignore[misc] # published without types
-    """A log that goes on in its file when the next one cannot be begun."""
+    """A log that continues in its file when the next one cannot be created."""
 
     def doRollover(self) -> None:  # noqa: N802 # supervisor's name
         try:

@@ -15,7 +15,7 @@ from common.process import run
 
 PATIENCE_SECONDS = 100.0
 _FORKING = get_context("forkserver")
-# What is imported here is there in every process that is forked off.
+# Every forked process starts with these modules imported.
 _FORKING.set_forkserver_preload(["embedded.stack.__main__", "embedded.clickhouse.__main__"])
 
 

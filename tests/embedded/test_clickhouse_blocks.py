@@ -84,7 +84,7 @@ def test_an_error_is_compressed_like_the_answer(http: httpx.Client) -> None:
         content="SELECT x",
     )
     assert late.headers["Content-Encoding"] == "zstd"
-    # Who is not let in reads it in any case.
+    # A client without access can read the error too.
     refused = httpx.post(
         http.base_url, params={"compress": "1", "user": "x"}, content="SELECT 1", timeout=60
     )

@@ -1,4 +1,4 @@
-"""What the reader of the embedded ClickHouse server cannot do."""
+"""Refusals for the reader of the embedded ClickHouse server."""
 
 from __future__ import annotations
 

@@ -232,7 +232,7 @@ class ClickHouseServer:
     @asynccontextmanager
     async def _killing_when_left(self, request: web.Request, job: Job) -> AsyncIterator[None]:
         async def kill() -> None:
-            while request.transport is not None and not request.transport.is_closing():  # noqa: ASYNC110 # the library tells nobody
+            while request.transport is not None and not request.transport.is_closing():  # noqa: ASYNC110 # aiohttp has no event for it
                 await asyncio.sleep(WATCH_SECONDS)
             await self._running.kill(job)
 

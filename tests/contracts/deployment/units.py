@@ -35,7 +35,7 @@ def credentials(unit: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Installation:
-    """What `make install-systemd DESTDIR=root` wrote."""
+    """The files that `make install-systemd DESTDIR=root` wrote."""
 
     root: Path
 
@@ -64,7 +64,7 @@ class Installation:
         return [*user, *(["--securebits=+no_setuid_fixup"] if user else []), *command]
 
     def environment(self, unit: str, **settings: str) -> dict[str, str]:
-        """What systemd gives the process; its credentials and state are directories here."""
+        """The environment that systemd sets; credentials and state are directories here."""
         given = self.root / "run" / unit
         shutil.rmtree(given, ignore_errors=True)
         given.mkdir(parents=True)

@@ -51,7 +51,7 @@ from warehouse.snapshot import Snapshot, resolve
 # Long ago, so that no midnight changes which days of a report are over.
 NOW = datetime.now(UTC) - timedelta(days=100)
 TURNS = 120
-# Who may do what, of everybody but the owner.
+# Privileges of every role except the owner.
 RIGHTS = """
 SELECT oid::regclass::text, pg_get_userbyid(given.grantee), given.privilege_type
 FROM pg_class, aclexplode(relacl) AS given

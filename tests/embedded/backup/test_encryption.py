@@ -35,7 +35,7 @@ def type_passphrase(command: list[str], passphrase: str) -> tuple[int, str]:
 def test_the_age_program_opens_a_backup_with_the_passphrase_alone(tmp_path: Path) -> None:
     age = program("age")
     files = new_files(tmp_path, PASSPHRASE)
-    # Of more than one chunk of the format.
+    # More than one chunk of the format.
     content = b"PGDMP" + bytes(range(256)) * 1000
     stored = tmp_path / files.name("postgres-dialytics.dump")
     files.write(io.BytesIO(content), stored)

@@ -1,4 +1,4 @@
-"""`make up` begins with `make doctor`, and goes on whatever that says."""
+"""`make up` begins with `make doctor`, and continues whatever that reports."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from embedded.stack import readiness
 from embedded.stack.plan import PROJECT
 from embedded.stack.readiness import EPHEMERAL, free_ports, is_free
 
-# Of few ports, so that two who do not know of each other must meet.
+# Few ports, so that two independent processes must try the same ones.
 ASK = """
 import json, pathlib, sys
 from embedded.stack import readiness
