@@ -31,7 +31,7 @@ from api.http.rate_limit import CountersUnavailableError
 from common.log import get_logger
 from warehouse.errors import QueryTooExpensiveError, WarehouseUnavailableError
 from warehouse.moments import PeriodError
-from warehouse.query import QueryError
+from warehouse.query import InvalidQueryError
 from warehouse.reports import CursorError
 
 log = get_logger(__name__)
@@ -69,7 +69,7 @@ def _invalid_period(error: PeriodError) -> ApiError:
     )
 
 
-def _invalid_query(error: QueryError) -> ApiError:
+def _invalid_query(error: InvalidQueryError) -> ApiError:
     return InvalidRequestError(
         f"Invalid query: {error}.",
         code="invalid_query",
@@ -106,7 +106,7 @@ _TRANSLATIONS: tuple[tuple[type[Exception], Callable[[Any], ApiError]], ...] = (
     (RequestValidationError, lambda error: invalid_arguments(error.errors())),
     (HTTPException, _http_error),
     (PeriodError, _invalid_period),
-    (QueryError, _invalid_query),
+    (InvalidQueryError, _invalid_query),
     (
         CursorError,
         lambda _: InvalidRequestError("Invalid cursor.", code="invalid_cursor"),

@@ -3,8 +3,8 @@
 The steps are the modules: parse (request), compile, run (result).
 """
 
-from warehouse.query.request import QueryError, QueryRequest, parse
+from warehouse.query.request import InvalidQueryError, QueryRequest, parse
 from warehouse.query.result import QueryAnswer, QueryRow
 from warehouse.query.run import run
 
-__all__ = ["QueryAnswer", "QueryError", "QueryRequest", "QueryRow", "parse", "run"]
+__all__ = ["InvalidQueryError", "QueryAnswer", "QueryRequest", "QueryRow", "parse", "run"]

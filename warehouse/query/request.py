@@ -37,7 +37,7 @@ _KEYS = (
 _BIGGEST_BOT = 2**63
 
 
-class QueryError(DialyticsError):
+class InvalidQueryError(DialyticsError):
     """The query is not valid. `path` is the place, as in `filters[0][2]`."""
 
     def __init__(self, path: str, problem: str) -> None:
@@ -91,19 +91,19 @@ def parse(
         beginning: of the data, where `all` begins.
 
     Raises:
-        QueryError: naming the place in the body that is wrong.
+        InvalidQueryError: naming the place in the body that is wrong.
     """
     query = _object(body, "query", _KEYS)
     for key in ("metrics", "date_range"):
         if key not in query:
-            raise QueryError(key, "is needed")
+            raise InvalidQueryError(key, "is needed")
     metrics = _names(query["metrics"], "metrics", tuple(METRIC_VALUES), most=MAX_METRICS, least=1)
     dimensions = _names(
         query.get("dimensions", []), "dimensions", DIMENSIONS, most=MAX_DIMENSIONS + 1
     )
     times = [name for name in dimensions if name.startswith(TIME)]
     if len(times) > 1:
-        raise QueryError("dimensions", "at most one of them may be a time")
+        raise InvalidQueryError("dimensions", "at most one of them may be a time")
     period = _period(query, now=now, default_tz=default_tz, times=times, beginning=beginning)
     filters = _filters(query.get("filters", []))
     order_by = _order(query.get("order_by", []), metrics, dimensions)
@@ -114,7 +114,7 @@ def parse(
     total_rows = _boolean(include.get("total_rows", False), "include.total_rows")
     time_labels = _boolean(include.get("time_labels", False), "include.time_labels")
     if time_labels and not times:
-        raise QueryError("include.time_labels", "needs a time dimension")
+        raise InvalidQueryError("include.time_labels", "needs a time dimension")
     return QueryRequest(
         metrics=metrics,
         period=period,
@@ -155,7 +155,7 @@ def _period(
 ) -> Period:
     tz = query.get("tz", default_tz)
     if not isinstance(tz, str):
-        raise QueryError("tz", "expected the name of a zone")
+        raise InvalidQueryError("tz", "expected the name of a zone")
     _, _, width = times[0].partition(":") if times else ("", "", "")
     try:
         return resolve_range(
@@ -167,9 +167,9 @@ def _period(
         )
     except PeriodError as error:
         path = {"tz": "tz", "bucket": "dimensions"}.get(error.field, "date_range")
-        raise QueryError(path, str(error).partition(": ")[2]) from error
+        raise InvalidQueryError(path, str(error).partition(": ")[2]) from error
     except ValueError as error:
-        raise QueryError("date_range", str(error)) from error
+        raise InvalidQueryError("date_range", str(error)) from error
 
 
 def _filters(given: Any) -> tuple[QueryFilter, ...]:
@@ -180,15 +180,15 @@ def _filters(given: Any) -> tuple[QueryFilter, ...]:
             case [str() as operator, str() as dimension, [*values]]:
                 pass
             case _:
-                raise QueryError(path, "expected [operator, dimension, [value, …]]")
+                raise InvalidQueryError(path, "expected [operator, dimension, [value, …]]")
         if operator not in OPERATORS:
-            raise QueryError(f"{path}[0]", f"expected one of {', '.join(OPERATORS)}")
+            raise InvalidQueryError(f"{path}[0]", f"expected one of {', '.join(OPERATORS)}")
         if dimension not in GROUPS:
-            raise QueryError(f"{path}[1]", f"expected one of {', '.join(GROUPS)}")
+            raise InvalidQueryError(f"{path}[1]", f"expected one of {', '.join(GROUPS)}")
         if dimension == "bot" and operator.startswith("contains"):
-            raise QueryError(f"{path}[0]", "a bot is a number: use is or is_not")
+            raise InvalidQueryError(f"{path}[0]", "a bot is a number: use is or is_not")
         if not 1 <= len(values) <= MAX_VALUES:
-            raise QueryError(f"{path}[2]", f"expected 1 to {MAX_VALUES} values")
+            raise InvalidQueryError(f"{path}[2]", f"expected 1 to {MAX_VALUES} values")
         found.append(
             QueryFilter(
                 operator,
@@ -204,12 +204,14 @@ def _filters(given: Any) -> tuple[QueryFilter, ...]:
 def _value(value: Any, dimension: str, path: str) -> str | int:
     if dimension == "bot":
         if isinstance(value, bool) or not isinstance(value, int):
-            raise QueryError(path, "expected a number")
+            raise InvalidQueryError(path, "expected a number")
         if not -_BIGGEST_BOT <= value < _BIGGEST_BOT:
-            raise QueryError(path, "is out of range")
+            raise InvalidQueryError(path, "is out of range")
         return value
     if not isinstance(value, str) or len(value) > MAX_VALUE_LENGTH or not value.isprintable():
-        raise QueryError(path, f"expected printable text of at most {MAX_VALUE_LENGTH} characters")
+        raise InvalidQueryError(
+            path, f"expected printable text of at most {MAX_VALUE_LENGTH} characters"
+        )
     return value
 
 
@@ -222,9 +224,11 @@ def _order(
             case [str() as name, str() as direction] if direction in DIRECTIONS:
                 pass
             case _:
-                raise QueryError(f"order_by[{place}]", 'expected [name, "asc" or "desc"]')
+                raise InvalidQueryError(f"order_by[{place}]", 'expected [name, "asc" or "desc"]')
         if name not in metrics and name not in dimensions:
-            raise QueryError(f"order_by[{place}][0]", "must be a metric or dimension of the query")
+            raise InvalidQueryError(
+                f"order_by[{place}][0]", "must be a metric or dimension of the query"
+            )
         pairs.append((name, direction))
     if pairs:
         return tuple(pairs)
@@ -234,18 +238,20 @@ def _order(
 
 def _object(given: Any, path: str, keys: tuple[str, ...]) -> dict[str, Any]:
     if not isinstance(given, dict):
-        raise QueryError(path, "expected an object")
+        raise InvalidQueryError(path, "expected an object")
     for key in given:
         if key not in keys:
-            raise QueryError(path, f"unknown key {str(key)[:50]!r}, known: {', '.join(keys)}")
+            raise InvalidQueryError(
+                path, f"unknown key {str(key)[:50]!r}, known: {', '.join(keys)}"
+            )
     return given
 
 
 def _list(given: Any, path: str, *, most: int) -> list[Any]:
     if not isinstance(given, list):
-        raise QueryError(path, "expected a list")
+        raise InvalidQueryError(path, "expected a list")
     if len(given) > most:
-        raise QueryError(path, f"at most {most}")
+        raise InvalidQueryError(path, f"at most {most}")
     return given
 
 
@@ -254,22 +260,22 @@ def _names(
 ) -> tuple[str, ...]:
     names = _list(given, path, most=most)
     if len(names) < least:
-        raise QueryError(path, f"at least {least}")
+        raise InvalidQueryError(path, f"at least {least}")
     for place, name in enumerate(names):
         if name not in known:
-            raise QueryError(f"{path}[{place}]", f"expected one of {', '.join(known)}")
+            raise InvalidQueryError(f"{path}[{place}]", f"expected one of {', '.join(known)}")
         if name in names[:place]:
-            raise QueryError(f"{path}[{place}]", "is named twice")
+            raise InvalidQueryError(f"{path}[{place}]", "is named twice")
     return tuple(names)
 
 
 def _integer(given: Any, path: str, least: int, most: int) -> int:
     if isinstance(given, bool) or not isinstance(given, int) or not least <= given <= most:
-        raise QueryError(path, f"expected a number from {least} to {most}")
+        raise InvalidQueryError(path, f"expected a number from {least} to {most}")
     return given
 
 
 def _boolean(given: Any, path: str) -> bool:
     if not isinstance(given, bool):
-        raise QueryError(path, "expected true or false")
+        raise InvalidQueryError(path, "expected true or false")
     return given

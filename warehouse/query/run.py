@@ -7,7 +7,7 @@ from typing import Any
 
 from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Bucket
-from warehouse.query.request import QueryError, QueryRequest
+from warehouse.query.request import InvalidQueryError, QueryRequest
 from warehouse.query.result import DimensionValue, QueryAnswer, QueryRow
 from warehouse.reports.figures import FILTERS, MAX_GROUPS, NO_TURNS, group_parameters
 from warehouse.reports.metric_values import COSTS, METRIC_VALUES, PERCENTILES, MetricValue
@@ -27,7 +27,7 @@ async def run(reader: Reader, request: QueryRequest, *, snapshot: Snapshot) -> Q
     """Answer the query: at most 1,000 rows per page, exact figures.
 
     Raises:
-        QueryError: the dimensions make more than 10,000 groups.
+        InvalidQueryError: the dimensions make more than 10,000 groups.
     """
     starts = _starts(request)
     filter_lists = _filter_parameters(request)
@@ -38,7 +38,7 @@ async def run(reader: Reader, request: QueryRequest, *, snapshot: Snapshot) -> Q
             reader, request, snapshot=snapshot, starts=starts, filter_lists=filter_lists
         )
     if len(rows) > MAX_GROUPS:
-        raise QueryError(
+        raise InvalidQueryError(
             "dimensions", f"make more than {MAX_GROUPS} groups: filter, or ask for fewer"
         )
     if not rows and not request.dimensions:
@@ -100,7 +100,7 @@ def _filter_parameters(request: QueryRequest) -> Parameters | None:
             if (one.dimension, one.operator) == (dimension, operator)
         ]
         if operator == "contains" and len(chosen) > 1:
-            raise QueryError("filters", f"only one contains for {dimension}")
+            raise InvalidQueryError("filters", f"only one contains for {dimension}")
         joined: set[Any] = set()
         if chosen:
             joined = set.intersection(*chosen) if operator == "is" else set.union(*chosen)

@@ -13,7 +13,7 @@ from tests.warehouse.constants import NOW
 from warehouse import query
 from warehouse.catalogue import BY_NAME
 from warehouse.periods import Bucket
-from warehouse.query import QueryError
+from warehouse.query import InvalidQueryError
 from warehouse.query.request import DIMENSIONS, GROUPS, OPERATORS
 from warehouse.reports.metric_values import METRIC_VALUES
 
@@ -134,14 +134,14 @@ def test_all_begins_with_the_data():
     ],
 )
 def test_the_place_that_is_wrong_is_named(changes, path):
-    with pytest.raises(QueryError) as caught:
+    with pytest.raises(InvalidQueryError) as caught:
         parse(**changes)
     assert caught.value.path == path
 
 
 @pytest.mark.parametrize("body", [None, [], "x", 3, {}, {"metrics": ["turns"]}])
 def test_a_body_that_is_no_query_is_refused(body):
-    with pytest.raises(QueryError):
+    with pytest.raises(InvalidQueryError):
         query.parse(body, now=NOW, default_tz="UTC")
 
 
@@ -184,7 +184,7 @@ json_values = st.recursive(
 def test_any_body_is_a_query_or_a_query_error_and_its_echo_means_the_same(body):
     try:
         request = query.parse(body, now=NOW, default_tz="UTC")
-    except QueryError:
+    except InvalidQueryError:
         return
     again = query.parse(request.normalised, now=NOW, default_tz="UTC")
     assert again.normalised == request.normalised
