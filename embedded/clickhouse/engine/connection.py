@@ -23,7 +23,7 @@ _STREAM_REFUSED = "Streaming query is not supported"
 
 
 @dataclass(frozen=True)
-class Progress:
+class QueryProgress:
     """Rows and bytes that a query has read and written so far."""
 
     read_rows: int = 0
@@ -33,8 +33,8 @@ class Progress:
     result_rows: int = 0
     result_bytes: int = 0
 
-    def __add__(self, other: Progress) -> Progress:
-        return Progress(*map(add, astuple(self), astuple(other)))
+    def __add__(self, other: QueryProgress) -> QueryProgress:
+        return QueryProgress(*map(add, astuple(self), astuple(other)))
 
 
 class Connection:
@@ -61,7 +61,7 @@ class Connection:
         self._parameters = dict(parameters)
         self._is_clean = True
         self._insert: Any = None
-        self.progress = Progress()
+        self.progress = QueryProgress()
 
     def refuse_bad_names(self) -> None:
         """Refuse parameters whose names could not stand in a statement."""
@@ -137,7 +137,7 @@ class Connection:
         with self._engine_errors():
             result = self._handle.insert_done(insert)
         rows, size = result.rows_written(), result.bytes_written()
-        self.progress += Progress(
+        self.progress += QueryProgress(
             read_rows=rows, read_bytes=size, written_rows=rows, written_bytes=size
         )
 
@@ -193,7 +193,7 @@ class Connection:
             raise from_engine(error, shift=len(self._mark)) from error
 
     def _count(self, result: Any) -> None:
-        self.progress += Progress(
+        self.progress += QueryProgress(
             read_rows=result.storage_rows_read(),
             read_bytes=result.storage_bytes_read(),
             written_rows=result.rows_written(),

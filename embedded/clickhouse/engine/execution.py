@@ -13,7 +13,7 @@ from tempfile import TemporaryFile
 from typing import IO, Any, TypeVar
 
 from embedded.clickhouse.engine import native, own_answers
-from embedded.clickhouse.engine.connection import Connection, Progress
+from embedded.clickhouse.engine.connection import Connection, QueryProgress
 from embedded.clickhouse.engine.engine import Engine
 from embedded.clickhouse.engine.formats import FRAMING_SETTING, can_stream
 from embedded.clickhouse.engine.input_rows import RowsOfInput
@@ -80,8 +80,8 @@ class Execution:
             await asyncio.wait({self._pending})
 
     @property
-    def progress(self) -> Progress:
-        return self._connection.progress if self._connection else Progress()
+    def progress(self) -> QueryProgress:
+        return self._connection.progress if self._connection else QueryProgress()
 
     def begin_read(self, statement: Statement) -> tuple[list[bytes | memoryview], bool]:
         """Run anything but an insert with data.
@@ -171,7 +171,7 @@ class Execution:
         """Names and types of the columns of an answer."""
         if is_select:
             listed = connection.run(b"DESCRIBE TABLE (" + query + b")", "JSONCompactEachRow")
-            connection.progress = Progress()
+            connection.progress = QueryProgress()
             # The type of a tuple comes in lines.
             lines = (_TYPE_IN_LINES.sub(b"", line) for line in bytes(listed).splitlines())
             return [tuple(json.loads(line)[:2]) for line in lines]
@@ -221,7 +221,7 @@ class Execution:
         if self._connection is not None:
             self._connection.finish_insert()
             if self._rows_of_input is not None:
-                self._connection.progress = Progress()
+                self._connection.progress = QueryProgress()
                 self._connection.run(self._rows_of_input.select)
         self.is_finished = True
 

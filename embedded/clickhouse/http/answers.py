@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass, field
 import orjson
 from aiohttp import web
 
-from embedded.clickhouse.engine.connection import Progress
+from embedded.clickhouse.engine.connection import QueryProgress
 from embedded.clickhouse.engine.execution import Execution
 from embedded.clickhouse.engine.formats import content_type
 from embedded.clickhouse.errors import Code, QueryError
 from embedded.clickhouse.http.block_compression import BlockEncoder
-from embedded.clickhouse.http.requests import Question
+from embedded.clickhouse.http.requests import RequestOptions
 from embedded.content_coding import Chain, Encoder, negotiate
 
 WRITE_BYTES = 1024 * 1024
@@ -36,7 +36,7 @@ async def send(
     execution: Execution,
     result: Result,
     *,
-    question: Question,
+    options: RequestOptions,
     server_name: str,
     send_seconds: float,
 ) -> tuple[web.StreamResponse, QueryError | None]:
@@ -52,11 +52,11 @@ async def send(
         "X-ClickHouse-Timezone": "UTC",
         "X-ClickHouse-Summary": _summary(execution.progress, execution.job.started),
     }
-    if question.wants_progress:
+    if options.wants_progress:
         headers["X-ClickHouse-Progress"] = headers["X-ClickHouse-Summary"]
     if result.output_format:
         headers["X-ClickHouse-Format"] = result.output_format
-    encoder = encoder_for(question, headers)
+    encoder = encoder_for(options, headers)
     if result.is_complete and sum(map(len, result.beginning)) <= WRITE_BYTES:
         body = b"".join(result.beginning)
         if encoder is not None:
@@ -71,12 +71,12 @@ async def send(
     return response, await _stream(request, execution, result, response, writer)
 
 
-def encoder_for(question: Question, headers: dict[str, str]) -> Encoder | None:
+def encoder_for(options: RequestOptions, headers: dict[str, str]) -> Encoder | None:
     """The encoder that the client asked for; `headers` gets its name."""
     encoders: list[Encoder] = []
-    if question.block_method:
-        encoders.append(BlockEncoder(question.block_method))
-    if (coding := negotiate(question.accept_encoding)) is not None:
+    if options.block_method:
+        encoders.append(BlockEncoder(options.block_method))
+    if (coding := negotiate(options.accept_encoding)) is not None:
         headers["Content-Encoding"] = coding[0]
         encoders.append(coding[1])
     return Chain(encoders) if encoders else None
@@ -147,7 +147,7 @@ def _late_error(error: QueryError, tag: str) -> bytes:
     return opening + message + closing
 
 
-def _summary(progress: Progress, started: float) -> str:
+def _summary(progress: QueryProgress, started: float) -> str:
     elapsed = int((time.monotonic() - started) * 1e9)
     figures = {**asdict(progress), "total_rows_to_read": 0, "elapsed_ns": elapsed}
     return orjson.dumps({name: str(value) for name, value in figures.items()}).decode()

@@ -35,8 +35,8 @@ _PRINTABLE = re.compile(r"[\x20-\x7e]{1,256}")
 
 
 @dataclass(frozen=True)
-class Question:
-    """One request, its body apart."""
+class RequestOptions:
+    """One request without its body: from its URL and headers."""
 
     user: str
     password: str
@@ -67,7 +67,7 @@ class Question:
     """`<table>_structure`, `_types` and `_format` of tables that the body brings."""
 
 
-def read_question(request: web.Request) -> Question:
+def read_options(request: web.Request) -> RequestOptions:
     """Read URL and headers.
 
     Raises:
@@ -88,7 +88,7 @@ def read_question(request: web.Request) -> Question:
     if url.get("role"):
         raise QueryError(Code.UNKNOWN_ROLE, "the embedded server has no roles (leave out role)")
     tables = _described_tables(request, url)
-    return Question(
+    return RequestOptions(
         user=user or "default",
         password=password,
         has_credentials=bool(user or password),
@@ -272,7 +272,7 @@ class Form:
     tables: list[ExternalTable] = field(default_factory=list)
 
 
-async def read_form(request: web.Request, question: Question) -> Form:
+async def read_form(request: web.Request, options: RequestOptions) -> Form:
     """The statement, the parameters and the external tables of a form.
 
     Raises:
@@ -297,7 +297,7 @@ async def read_form(request: web.Request, question: Question) -> Form:
                 "utf-8", "surrogateescape"
             )
         else:
-            form.tables.append(_external_table(name, content, question.tables))
+            form.tables.append(_external_table(name, content, options.tables))
     return form
 
 

@@ -15,7 +15,7 @@ from aiohttp import web
 from common.http.request_deadline import piece_within
 from common.log import get_logger
 from embedded.clickhouse.accounts import Account, Accounts
-from embedded.clickhouse.engine.connection import Progress
+from embedded.clickhouse.engine.connection import QueryProgress
 from embedded.clickhouse.engine.execution import Execution
 from embedded.clickhouse.engine.job import Job
 from embedded.clickhouse.engine.running import Running
@@ -33,9 +33,9 @@ from embedded.clickhouse.http.answers import Result, encoder_for, send
 from embedded.clickhouse.http.requests import (
     Body,
     Form,
-    Question,
+    RequestOptions,
     read_form,
-    read_question,
+    read_options,
 )
 
 HEAD_BYTES = 128 * 1024
@@ -105,28 +105,28 @@ class ClickHouseServer:
 
     async def _root(self, request: web.Request) -> web.StreamResponse:
         query_id = ""
-        asked: Question | None = None
+        asked: RequestOptions | None = None
         try:
-            question = read_question(request)
-            if question.is_safe and not question.query:
+            options = read_options(request)
+            if options.is_safe and not options.query:
                 return web.Response(text="Ok.\n")
-            query_id = question.query_id
-            account = self._authenticate(question)
-            asked = question
-            return await self._answer(request, question, account)
+            query_id = options.query_id
+            account = self._authenticate(options)
+            asked = options
+            return await self._answer(request, options, account)
         except QueryError as error:
             return self._refusal(request, error, query_id, asked)
 
-    def _authenticate(self, question: Question) -> Account:
+    def _authenticate(self, options: RequestOptions) -> Account:
         try:
-            return self._accounts.authenticate(question.user, question.password)
+            return self._accounts.authenticate(options.user, options.password)
         except QueryError as error:
-            if not question.has_credentials:
+            if not options.has_credentials:
                 error.status = HTTPStatus.UNAUTHORIZED
             raise
 
     def _refusal(
-        self, request: web.Request, error: QueryError, query_id: str, question: Question | None
+        self, request: web.Request, error: QueryError, query_id: str, options: RequestOptions | None
     ) -> web.Response:
         headers = {
             "Content-Type": "text/plain; charset=utf-8",
@@ -138,7 +138,7 @@ class ClickHouseServer:
         if error.status == HTTPStatus.UNAUTHORIZED:
             headers["WWW-Authenticate"] = 'Basic realm="ClickHouse"'
         body = f"{error.body}\n".encode("utf-8", "replace")
-        if question is not None and (encoder := encoder_for(question, headers)) is not None:
+        if options is not None and (encoder := encoder_for(options, headers)) is not None:
             body = encoder.encode(body) + encoder.finish()
         response = web.Response(body=body, status=error.status, headers=headers)
         if not request.content.at_eof():
@@ -147,52 +147,52 @@ class ClickHouseServer:
         return response
 
     async def _answer(
-        self, request: web.Request, question: Question, account: Account
+        self, request: web.Request, options: RequestOptions, account: Account
     ) -> web.StreamResponse:
         form = Form()
         pieces = _nothing()
         if request.content_type == "multipart/form-data":
             try:
                 async with piece_within():
-                    form = await read_form(request, question)
+                    form = await read_form(request, options)
             except TimeoutError as error:
                 raise BodyError(Code.SOCKET_TIMEOUT, "the form did not arrive in time") from error
         else:
-            body = Body(request, limit_bytes=self._body_bytes, is_blocks=question.sends_blocks)
+            body = Body(request, limit_bytes=self._body_bytes, is_blocks=options.sends_blocks)
             pieces = body.pieces()
-        statement = await read_head(question.query + form.query, pieces)
-        asked = dict(question.settings)
-        must_read = question.is_safe
+        statement = await read_head(options.query + form.query, pieces)
+        asked = dict(options.settings)
+        must_read = options.is_safe
         if account.read_only:
             # The engine would refuse any: which ones a reader may choose is the account's matter.
             statement, own = settings_apart(statement)
             asked |= own
-            if question.database == "system":
+            if options.database == "system":
                 # Unqualified names would be of tables in which others' queries are.
                 raise QueryError(Code.READONLY, "Cannot use the database system in readonly mode")
         else:
             must_read = must_read or asked.pop("readonly", "0") != "0"
         job = Job(
-            query_id=question.query_id,
+            query_id=options.query_id,
             account=account,
-            database=question.database,
-            default_format=question.default_format,
+            database=options.database,
+            default_format=options.default_format,
             settings=account.settings(asked),
             asked_settings=list(asked),
-            parameters={**question.parameters, **form.parameters},
+            parameters={**options.parameters, **form.parameters},
             external_tables=form.tables,
             must_read=must_read,
             client_text=statement.text[:SHOWN_BYTES].decode("utf-8", "replace"),
-            waits_for_end=question.waits_for_end,
-            protocol_revision=question.protocol_revision,
+            waits_for_end=options.waits_for_end,
+            protocol_revision=options.protocol_revision,
         )
         # As on a server: a statement continues without its client, but for reads that ask to end.
-        ends_with_client = question.cancels_when_left and statement.kind in READS
+        ends_with_client = options.cancels_when_left and statement.kind in READS
         watched = self._killing_when_left(request, job) if ends_with_client else nullcontext()
         outcome: int | str = "cancelled"
-        progress = Progress()
+        progress = QueryProgress()
         try:
-            with self._session(question, account, statement) as session:
+            with self._session(options, account, statement) as session:
                 async with self._running.slot(job, session) as execution:
                     try:
                         async with watched:
@@ -205,7 +205,7 @@ class ClickHouseServer:
                                 request,
                                 execution,
                                 result,
-                                question=question,
+                                options=options,
                                 server_name=self._name,
                                 send_seconds=self._send_seconds,
                             )
@@ -220,14 +220,14 @@ class ClickHouseServer:
         return response
 
     def _session(
-        self, question: Question, account: Account, statement: Statement
+        self, options: RequestOptions, account: Account, statement: Statement
     ) -> AbstractContextManager[Session | None]:
         sessions = self._running.sessions
-        if question.session is None:
+        if options.session is None:
             return nullcontext()
         if changes_session(statement):
-            sessions.refuse_another_kept(account.name, question.session.name)
-        return sessions.use(account, question.session)
+            sessions.refuse_another_kept(account.name, options.session.name)
+        return sessions.use(account, options.session)
 
     @asynccontextmanager
     async def _killing_when_left(self, request: web.Request, job: Job) -> AsyncIterator[None]:
@@ -263,7 +263,7 @@ class ClickHouseServer:
         output_format = statement.output_format or execution.job.default_format
         return Result(beginning, is_complete, output_format if has_result else "")
 
-    def _log(self, job: Job, statement: Statement, progress: Progress, outcome: int | str) -> None:
+    def _log(self, job: Job, statement: Statement, done: QueryProgress, outcome: int | str) -> None:
         seconds = time.monotonic() - job.started
         write = log.warning if seconds >= self._slow_seconds else log.debug
         write(
@@ -274,9 +274,9 @@ class ClickHouseServer:
             report=job.settings.get("log_comment", ""),
             outcome=outcome,
             milliseconds=round(seconds * 1000, 1),
-            read_rows=progress.read_rows,
-            written_rows=progress.written_rows,
-            result_bytes=progress.result_bytes,
+            read_rows=done.read_rows,
+            written_rows=done.written_rows,
+            result_bytes=done.result_bytes,
         )
 
 
