@@ -55,7 +55,7 @@ COMPARED = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckResult:
+class BoardCheck:
     """The last line of `make check-dashboards`."""
 
     dashboards: int
@@ -105,7 +105,7 @@ def _warehouse(plan: Plan) -> WarehouseSettings:
     )
 
 
-def _check(plan: Plan, progress: Progress) -> CheckResult:
+def _check(plan: Plan, progress: Progress) -> BoardCheck:
     now = datetime.now(UTC)
     until = now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0)
     picked = Picked(since=until - timedelta(days=DAYS), until=until, interval_seconds=3_600)
@@ -140,7 +140,7 @@ def _check(plan: Plan, progress: Progress) -> CheckResult:
         failed += 1
         progress.say(f"  {title}: not what the API answers")
     prometheus_panels, prometheus_failed = check_prometheus(progress)
-    return CheckResult(
+    return BoardCheck(
         dashboards=len(BOARDS),
         panels=len(asked),
         failed=failed,

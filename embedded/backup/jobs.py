@@ -55,7 +55,7 @@ CLICKHOUSE = "clickhouse"
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckResult:
+class BackupCheck:
     """The JSON line that `make backup-check` prints."""
 
     backup: str
@@ -177,7 +177,7 @@ def restore(
     return _different(manifest.contents, found)
 
 
-def check(plan: Plan, source: Path, *, keys: Path | None = None, progress: Progress) -> CheckResult:
+def check(plan: Plan, source: Path, *, keys: Path | None = None, progress: Progress) -> BackupCheck:
     """Restore the newest backup of a directory into a throw-away place and compare the rows.
 
     Raises:
@@ -199,7 +199,7 @@ def check(plan: Plan, source: Path, *, keys: Path | None = None, progress: Progr
         )
     age = datetime.now(UTC) - datetime.fromisoformat(manifest.created_at)
     tables = sum(len(tables) for tables in manifest.contents.values())
-    return CheckResult(
+    return BackupCheck(
         backup=str(archive),
         created_at=manifest.created_at,
         age_seconds=int(age.total_seconds()),
