@@ -22,7 +22,7 @@ PANELS = (
     ),
     Panel(
         title="Age of the numbers",
-        description="Now, less the moment through which everything is counted. An hour without"
+        description="Age of the moment through which everything is counted. An hour without"
         " messages does not make numbers older: the pipelines confirm them.",
         look="stat",
         unit="s",

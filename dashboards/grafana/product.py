@@ -134,8 +134,8 @@ PANELS = (
     ),
     Panel(
         title="Retention by first day",
-        description="Of the people whose first turn fell on a day: how many were active exactly"
-        " n days later.",
+        description="People whose first turn fell on a day, and how many of them were active"
+        " exactly n days later.",
         look="table",
         unit=COUNT,
         sql=query(
