@@ -186,7 +186,7 @@ class WarehouseMetrics:
         )
         yield _gauge(
             "pipeline_data_age_seconds",
-            "Now, less the moment through which every report counts everything.",
+            "Age of the moment through which every report is complete.",
             max(0.0, (now - heads[0]["data_through"]).total_seconds()),
         )
         yield _gauge(
@@ -194,7 +194,7 @@ class WarehouseMetrics:
             "When the last batch of replication ended.",
             row["replicated_at"].timestamp(),
         )
-        yield _gauge("pipeline_published_turns", "Turns of the publication.", row["turns"])
+        yield _gauge("pipeline_published_turns", "Turns of the current publication.", row["turns"])
 
     def _quality(self, writer: Writer, now: datetime) -> Iterator[GaugeMetricFamily]:
         failing = GaugeMetricFamily(
