@@ -27,12 +27,12 @@ def processes(stack: Stack) -> list[psutil.Process]:
 
 
 def title(process: psutil.Process) -> str:
-    """A process by what it is, not by where it lies."""
+    """The name of a process: its program, not its path."""
     words = process.cmdline()
     if words and words[0].startswith("postgres:"):
         return "postgres backends"
     if "-c" in words:
-        # Started by multiprocessing: a run, or what looks after runs.
+        # Started by multiprocessing: a run, or the monitor of runs.
         return "runs of Dagster"
     modules = [after for word, after in pairwise(words) if word == "-m"]
     if modules:

@@ -1,9 +1,9 @@
-"""The whole product on this machine: how it starts, what it holds, what it burns, how fresh it is.
+"""The whole product on this machine: start time, memory, processor time and freshness.
 
 `make bench-stack`. A fresh clone is set up and started (with COLD=0 it is not), then a stack on
-throw-away data starts twice; the second start is the warm one. It rests, its processes are
-watched, then people write at a steady pace and the API is read twice a second. At last another
-stack starts on a large ledger and is kept busy (`benchmarks/stack_busy.py`; not with ROWS=0).
+throw-away data starts twice; the second start is the warm one. Its processes are measured while it
+is idle, then while people write at a steady pace and the API is read twice a second. At last
+another stack starts on a large ledger and is kept busy (`benchmarks/stack_busy.py`, unless ROWS=0).
 """
 
 from __future__ import annotations

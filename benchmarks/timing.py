@@ -1,6 +1,6 @@
-"""Times several candidates in turn and reports median, spread and machine.
+"""Times several contenders in turn and reports median, spread and machine.
 
-One round asks each candidate once, fast ones several times, so that a machine whose speed drifts
+One round asks each contender once, fast ones several times, so that a machine whose speed drifts
 affects all of them equally.
 """
 

@@ -29,11 +29,11 @@ class CodingError(DialyticsError):
 
 
 class UnknownCodingError(CodingError):
-    """Its `Content-Encoding` is none of ours."""
+    """Its `Content-Encoding` is not supported."""
 
 
 class DamagedBodyError(CodingError):
-    """It is no such coding, or is damaged, or ends too early."""
+    """It has another coding, is damaged, or ends too early."""
 
 
 class Decoder(Protocol):

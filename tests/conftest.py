@@ -124,7 +124,7 @@ def alembic_config(store: str, url: str) -> Config:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_settings_file() -> Iterator[None]:
-    """The .env of whoever runs the tests must not change them."""
+    """The developer's .env must not change the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ENV_FILE", os.devnull)
         yield

@@ -1,4 +1,4 @@
-"""An event loop whose clock jumps: whoever waits for an hour is done at once, an hour later."""
+"""An event loop whose clock jumps: a wait of an hour ends at once, an hour later."""
 
 from __future__ import annotations
 

@@ -56,12 +56,12 @@ POSTGRES_OPTIONS = {"shared_buffers": "128MB"}
 
 @dataclass(frozen=True)
 class Effort:
-    """How long is measured."""
+    """How long the benchmark measures."""
 
     rounds: int = 7
     seconds: float = 3.0
     builds: int = 60
-    """After each of them new questions are asked."""
+    """After each build new requests are sent."""
     polling: Polling = field(default_factory=Polling)
 
 
@@ -78,7 +78,7 @@ class ApiBenchmark:
         return statistics.median(load.per_second for load in self.warm[name])
 
     def ratio(self, name: str, floor: str = "floor") -> float:
-        """Median of the rounds' own ratios: what both met then is taken out."""
+        """Median of the ratios of each round: other load on the machine cancels out."""
         pairs = zip(self.warm[name], self.warm[floor], strict=True)
         return statistics.median(ours.per_second / theirs.per_second for ours, theirs in pairs)
 

@@ -15,7 +15,7 @@ DAYS = 30
 LONGEST_DAYS = 92
 """The longest period with a point per day. Days before the first turn cost nothing."""
 SEEN_SECONDS = 2.0
-"""Within this time the API has seen what was published, and answers from it."""
+"""Within this time the API serves a new publication."""
 DASHBOARD = "dashboard"
 REPORTS = {
     DASHBOARD: "",

@@ -1,8 +1,8 @@
-"""Many chats at once at one bot, with slow models: does anybody wait for anybody else?
+"""Many simultaneous chats with one bot and slow models: does one chat delay another?
 
 `python -m benchmarks.bot.chats [--chats 1000] [--rounds 1] [--per-second 28]` ends with one JSON
 line. Everyone writes at the same moment. The model thinks for 3 to 8 seconds and writes two words a
-second; answers leave at the pace that Telegram allows, unless told otherwise.
+second; answers are sent at the rate that Telegram allows, unless `--per-second` is given.
 """
 
 from __future__ import annotations

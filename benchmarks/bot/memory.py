@@ -1,9 +1,9 @@
-"""The bot without persistence, and a bare echo: `benchmarks.bot.turns` compares the real one.
+"""The bot without persistence, and a bare echo, for comparison in `benchmarks.bot.turns`.
 
 `python -m benchmarks.bot.memory memory|echo` runs until SIGTERM, with the bot's own settings.
 
-`memory` is the bot's own poller, lanes, desk, dispatcher, turns, model and outbox over
-dictionaries: no database, no locks, no sealing. It loses everything with the process.
+`memory` runs the bot's own poller, chat workers, update processor, dispatcher, turns, model and
+sender over dictionaries: no database, no locks, no encryption. A restart loses everything.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class PlainSealer(Sealer):
 
 
 class PlainVault(Vault):
-    """Everybody's sealer seals nothing."""
+    """Returns a sealer that seals nothing, for every user."""
 
     def __init__(self) -> None:
         super().__init__("no secret is kept here")
@@ -90,7 +90,7 @@ class PlainVault(Vault):
 
 
 class Store:
-    """Inbox, lane locks and ledger in dictionaries."""
+    """Inbox, chat locks and ledger in dictionaries."""
 
     def __init__(self, *, history: int) -> None:
         self.is_poller = True
@@ -193,13 +193,13 @@ class Store:
 
 
 class NoSession:
-    """Stands where a transaction would."""
+    """A transaction that does nothing."""
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_error: object) -> None:
-        """Nothing was opened."""
+        """Close nothing: no transaction was opened."""
 
     def begin(self) -> NoSession:
         return self

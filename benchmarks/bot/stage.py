@@ -1,6 +1,6 @@
 """Processes around a bot under measurement: PostgreSQL, the simulators, the bot itself.
 
-Knows how to start and stop them and how to count what they used; measures nothing by itself.
+Starts and stops them and counts the resources they used; the callers measure.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ TEMPLATE = "template_migrated"
 MODEL = "sim/instant"
 KEY = "benchmark-only"
 LOGGED = re.compile(r"LOG:  (?:statement|execute [^:]*): (.*)")
-# Transactions, and the sweep for work that was left behind, which comes by the clock.
+# Transactions, and the periodic search for abandoned work.
 NOT_COUNTED = re.compile(
     r"\s*(BEGIN|COMMIT|ROLLBACK|SET|;|$|SELECT DISTINCT lane FROM updates)", re.IGNORECASE
 )

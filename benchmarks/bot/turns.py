@@ -175,7 +175,7 @@ async def measure(load: Load, repeats: int, directory: Path) -> dict[str, object
     async with Stage.open(directory) as stage:
         for number in range(repeats):
             said = {}
-            # Another one first each time: what the machine does meanwhile hits everyone alike.
+            # Another variant begins each round: other load on the machine affects all alike.
             names = list(VARIANTS)
             for name in names[number % 3 :] + names[: number % 3]:
                 said[name] = await one_round(stage, name, load, measured[name])

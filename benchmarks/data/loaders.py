@@ -1,7 +1,7 @@
 """Ways to move a ledger from PostgreSQL, one per process: `python -m benchmarks.data.loaders NAME`.
 
 Reads its task as JSON from standard input and prints rows, seconds and peak memory as JSON.
-Each way imports its libraries by itself: those of the others must not count in its memory.
+Each way imports its own libraries, so that those of the others do not count as its memory.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Task:
     """The same server over TCP, port 5432."""
     clickhouse_url: str
     table: str
-    """CREATE TABLE of the target, for who brings an engine of its own."""
+    """CREATE TABLE of the target, for loaders with an engine of their own."""
     page_rows: int
 
 
@@ -74,7 +74,7 @@ def pull(task: Task, *, settings: str = "") -> int:
 
 
 def pull_raw(task: Task) -> int:
-    """The same, with the setting of ours: no key comes twice."""
+    """The same with the product's setting, as no key occurs twice."""
     return pull(task, settings="SETTINGS optimize_on_insert = 0")
 
 
@@ -110,7 +110,7 @@ def dlt(task: Task) -> int:
 
 
 def pandas(task: Task) -> int:
-    """`read_sql` in chunks, `insert_df`: what is written first."""
+    """`read_sql` in chunks and `insert_df`: the obvious first version."""
     import clickhouse_connect  # noqa: PLC0415
     import pandas as pd  # noqa: PLC0415
 
@@ -135,7 +135,7 @@ def pandas(task: Task) -> int:
 
 
 def copy(task: Task) -> int:
-    """The ceiling: the engine copies its own table."""
+    """The upper bound: the engine copies its own table."""
     settings = WarehouseSettings.model_validate({"clickhouse_url": task.clickhouse_url})
     with Writer(settings) as writer:
         # Larger blocks pass the writer's limit of memory.
@@ -156,7 +156,7 @@ HEAVY = {
     "pandas": ("pandas", "clickhouse_connect", "psycopg"),
     "ceiling": (),
 }
-"""Modules that each one alone imports before its clock starts: memory is measured too."""
+"""Modules that only this loader imports, before its clock starts: memory is measured too."""
 MOVERS: dict[str, Callable[[Task], int]] = {
     "ours": ours,
     "pull": pull,

@@ -3,12 +3,12 @@
 `make bench-rollups ROWS=10000000`. Every store holds the same ledger. A question is asked of all
 in turn, over the connection that a service would use, and the answers are compared.
 
-`ours` is a report at a snapshot that is known, as in the API; `ours_with_snapshot` asks first
-what was published since; `ours_first` begins with nothing, as a process does.
+`ours` is a report at a known snapshot, as in the API; `ours_with_snapshot` first asks for newer
+publications; `ours_first` begins without any state, like a new process.
 
-How it grows: `make bench-rollups ROWS=100000000 USERS=1000000 POSTGRES=0` makes the ledger inside
-the engine. Stated are what the tiers take on disk, the engine's peak of memory, and the seconds
-that a day takes to be built again.
+For growth: `make bench-rollups ROWS=100000000 USERS=1000000 POSTGRES=0` makes the ledger inside
+the engine. The output has the size of the tiers on disk, the engine's peak of memory, and the
+seconds to rebuild one day.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ Report = Callable[[Ours], Awaitable[list[tuple[Any, ...]]]]
 def alternatives(
     reader: reading.Reader, connection: asyncpg.Connection, snapshot: Snapshot
 ) -> dict[str, dict[str, Answer]]:
-    """Question -> contender -> how it is asked."""
+    """Question -> contender -> the call that asks it."""
     here, there = Ours(reader, snapshot, "UTC"), Ours(reader, snapshot, OTHER_ZONE)
     moments = {"since": SINCE, "until": UNTIL}
 

@@ -31,15 +31,15 @@ class Manifest:
     created_at: str
     """ISO 8601, UTC."""
     data_key_fingerprint: str
-    """Tells whether a data key is the one that sealed this data; opens nothing."""
+    """Identifies the data key that sealed this data; decrypts nothing."""
     postgres_version: str
     clickhouse_version: str | None
-    """None: ClickHouse is not in it."""
+    """None when the backup has no ClickHouse."""
     sha256: Mapping[str, str]
     contents: Mapping[str, Contents] = field(default_factory=dict)
-    """By database. Format 1 has none."""
+    """Counts by database. Format 1 has none."""
     roles: Sequence[str] = ()
-    """Those that have rights on what the PostgreSQL databases hold. Format 1 has none."""
+    """Roles with rights on objects of the PostgreSQL databases. Format 1 has none."""
 
 
 @contextmanager
@@ -82,7 +82,7 @@ def checksums(directory: Path) -> dict[str, str]:
 
 
 def open_archive(directory: Path) -> Manifest:
-    """The manifest of a backup whose every file is as it was written.
+    """The manifest of a backup, after checking every file against its checksum.
 
     Raises:
         SettingError: there is no backup, naming FROM.

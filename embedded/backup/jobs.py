@@ -1,4 +1,4 @@
-"""`make backup`, `restore` and `backup-check`: which parts, in which order, and what is refused.
+"""`make backup`, `restore` and `backup-check`: their steps, in order, and their refusals.
 
 A ClickHouse that is a server of its own is left out: the pipelines fill an empty one again.
 """
@@ -62,9 +62,9 @@ class BackupCheck:
     created_at: str
     age_seconds: int
     tables: int
-    """How many were compared. A backup of format 1 does not say what is in it: none."""
+    """Number of compared tables; 0 for a backup of format 1, which has no counts."""
     differ: tuple[str, ...]
-    """Tables whose rows are not those that were backed up."""
+    """Tables whose rows differ from the backup."""
     ok: bool
 
 
@@ -125,7 +125,7 @@ def restore(
 ) -> list[str]:
     """Fill an empty data directory from a backup. Returns the tables that differ from it.
 
-    What a restore that was killed has left there is removed first.
+    Leftovers of a restore that was killed are removed first.
 
     Raises:
         SettingError: FROM is no backup; DATA_DIR or a database holds data; DATA_KEY is another one

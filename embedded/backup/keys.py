@@ -1,4 +1,4 @@
-"""Keys and backups: never together unless somebody asks, and each backup knows its data key."""
+"""Keys of backups: stored apart unless requested; each backup names its data key."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FINGERPRINT_BYTES = 8
 
 
 def fingerprint(data_key: str) -> str:
-    """Tells two data keys apart without telling anything about them."""
+    """A hash that tells two data keys apart and reveals nothing about them."""
     return Vault(data_key).fingerprint[:FINGERPRINT_BYTES].hex()
 
 

@@ -140,7 +140,7 @@ class Postgres:
         return contents
 
     def roles(self) -> list[str]:
-        """Those that have rights on what the database holds."""
+        """Roles with rights on objects of the database."""
         return [row["name"] for row in self._ask(lambda connection: connection.fetch(ROLES))]
 
     def make_roles(self, names: Sequence[str]) -> None:
@@ -221,7 +221,7 @@ class Postgres:
             if write and process.stdout:
                 write(process.stdout)
             if read and process.stdin:
-                # It may have ended early: its own words say why.
+                # It may have ended early: its own message says why.
                 with suppress(BrokenPipeError):
                     read(process.stdin)
                 with suppress(BrokenPipeError):

@@ -50,7 +50,7 @@ def empty(plan: Plan, postgres: Mapping[str, Postgres]) -> None:
 
 
 def left_by_a_killed_restore(plan: Plan) -> str | None:
-    """The addresses that it restored into; None where there was none.
+    """Addresses that the killed restore wrote to; None where there was none.
 
     Raises:
         SettingError: it still runs.

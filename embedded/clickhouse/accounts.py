@@ -26,7 +26,7 @@ class Account:
     Args:
         limits: settings that apply to every query; a user may lower them, never raise them.
         grants: as `SHOW GRANTS` lists them.
-        is_restricted: False for a user who may do whatever the engine's grants allow.
+        is_restricted: False for a user whom only the engine's grants restrict.
     """
 
     name: str

@@ -1,1 +1,1 @@
-"""The whole product on one machine: which programs, in which order, with which settings."""
+"""The whole product on one machine: its programs, their order and settings."""

@@ -1,4 +1,4 @@
-"""`make demo` and `make up`: start, tell where everything is, wait, stop.
+"""`make demo` and `make up`: start, print the addresses, wait, stop.
 
 The demo's dialogs are real: Ubuntu IRC logs published with "A Large-Scale Corpus for
 Conversation Disentanglement" (Kummerfeld et al., ACL 2019), CC-BY-4.0.
@@ -42,7 +42,7 @@ def demo(*, data: Path | None) -> int:
 
 
 def demo_plan(settings: StackSettings, *, data: Path | None) -> Plan:
-    """Simulators instead of Telegram and the model; what is set otherwise stays as it is set."""
+    """Simulators instead of Telegram and the model; explicit settings stay."""
     return Plan(
         settings=settings,
         keys=settings.key_ring(),
@@ -72,7 +72,7 @@ def up() -> int:
 
 
 def examine(stack: Stack, progress: Progress) -> None:
-    """Say what is wrong with token, key and models; the rest starts all the same."""
+    """Report problems of token, key and models; the rest starts anyway."""
     progress.say("Checking the configuration (make doctor)")
     with suppress(StartupError):
         environment = stack.plan.environment("OPENROUTER_API_KEY", "TELEGRAM_TOKEN")

@@ -13,7 +13,7 @@ class KeyRing:
     """One file per secret (mode 0600) in a directory of mode 0700.
 
     Args:
-        setting: what names the directory, for whoever has to choose another.
+        setting: the setting that names the directory, for error messages.
     """
 
     def __init__(self, directory: Path, *, setting: str = "KEYS_DIR") -> None:

@@ -53,8 +53,8 @@ class Stack:
     """The running product. Use as a context manager: leaving it stops everything.
 
     Args:
-        waits: however long a store does not answer; else a start that takes minutes has failed.
-        restores: it is started to restore a backup; no other start is let in before that is done.
+        waits: wait as long as a store does not answer; otherwise a start that takes minutes fails.
+        restores: the stack restores a backup; any other start is refused until that is done.
 
     Raises (on entering):
         SettingError: a port is taken, the data directory is in use, cannot be written or holds part
@@ -109,7 +109,7 @@ class Stack:
         self.start(self._services)
 
     def bind_values(self) -> None:
-        """Bind what an older version has sealed to its rows: once in the life of a database."""
+        """Bind the values that an older version sealed to their rows, once per database."""
         if not asyncio.run(_accepts_unbound(self.plan.database_url())):
             return
         self._progress.say("Binding sealed texts of an older version to their rows")
@@ -194,7 +194,7 @@ class Stack:
                 return
 
     def watch(self) -> NoReturn:
-        """Start again what ended, and say so, until interrupted.
+        """Restart programs that ended, and report it, until interrupted.
 
         Raises:
             StartupError: supervisord itself ended.
@@ -239,7 +239,7 @@ class Stack:
         return outcome.stdout
 
     def run_showing(self, module: str, *arguments: str, environment: dict[str, str]) -> None:
-        """Run `python -m module` to its end; what it prints is the progress.
+        """Run `python -m module` to its end; its output is the progress.
 
         Raises:
             StartupError: it failed; its own last line has been shown.

@@ -116,7 +116,7 @@ def services(plan: Plan) -> list[Program]:
             is_ready=listens(
                 reached_at(settings.dagster_code_bind_host), settings.dagster_code_port
             ),
-            # It waits for its runs, which know of a stop only when they are told.
+            # It waits for its runs, which stop only when they get the signal too.
             stops_as_group=True,
         ),
         Program(

@@ -39,7 +39,7 @@ ENDED = re.compile(r" exited: (\S+) \(([^;]*);")
 
 
 class NotReadyError(StartupError):
-    """A program runs and is not ready in time."""
+    """A program runs but is not ready in time."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Supervisor:
         self.stop()
 
     def _answers(self) -> bool:
-        # The socket is there a moment before anybody listens on it.
+        # The socket exists a moment before supervisord listens on it.
         try:
             self._call("getState")
         except OSError:
@@ -110,9 +110,9 @@ class Supervisor:
         """Start programs together; yields the name of each as it becomes ready.
 
         Args:
-            *names: which programs.
+            *names: the programs.
             seconds: how long one may take; None: as long as it runs, with a line a minute.
-            say: told which programs are waited for.
+            say: gets a line with the programs that are not ready yet.
 
         Raises:
             StartupError: one refused to start, or is not ready in time; with its last line of log.
@@ -171,7 +171,7 @@ class Supervisor:
         return [End(name, how) for name, how in ENDED.findall(log)]
 
     def restart_given_up(self) -> list[str]:
-        """Start what supervisord no longer starts by itself; the names of these programs.
+        """Start the programs that supervisord has given up, and return their names.
 
         None when supervisord itself is ending: `is_running` will tell.
         """
@@ -233,7 +233,7 @@ class Supervisor:
         return True
 
     def last_line(self, name: str) -> str:
-        """The last line that a program logged, without secrets."""
+        """The last log line of a program, without secrets."""
         path = self._logs / f"{name}.log"
         if not path.exists():
             return ""
@@ -290,7 +290,7 @@ class Supervisor:
                 ),
                 "priority": str(priority),
                 "autostart": "false",
-                # However it ended: a program that was ready once has right settings.
+                # However it ended: the settings of a program that was ready once are right.
                 "autorestart": "true",
                 # One that ends sooner is started again after a pause that grows.
                 "startsecs": str(STEADY_SECONDS),

@@ -13,7 +13,7 @@ from supervisor import loggers, supervisord
 
 
 class Unfailing:
-    """Writes to `stream` what can be written, and drops the rest."""
+    """Writes to `stream` as far as possible, and drops the rest."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

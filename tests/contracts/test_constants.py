@@ -1,4 +1,4 @@
-"""Credentials, ids and texts that several tests of a suite use stand in its `constants` module."""
+"""Credentials, ids and texts that several tests of a suite use are in its `constants` module."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def modules() -> list[tuple[str, Path, ast.Module]]:
 
 @cache
 def literals(tree: ast.Module) -> set[object]:
-    """Literals of the code, docstrings not among them."""
+    """Literals of the code, without docstrings."""
     documents = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     return {
         node.value

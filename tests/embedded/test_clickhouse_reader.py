@@ -134,7 +134,7 @@ def test_a_path_is_no_table(reader: httpx.Client) -> None:
 
 @pytest.fixture
 def elsewhere() -> Iterator[socket.socket]:
-    """Listens, so that whoever connects is seen."""
+    """Listens, so that a connection is noticed."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.setblocking(False)
         yield listening

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL has a role per service, whoever had made what is in it."""
+"""The embedded PostgreSQL has a role per service, also when its tables had another owner."""
 
 from __future__ import annotations
 

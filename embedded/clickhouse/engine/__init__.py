@@ -1,1 +1,1 @@
-"""The engine, and what it may run."""
+"""The engine, and the statements that it may run."""

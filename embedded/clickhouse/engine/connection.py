@@ -64,7 +64,7 @@ class Connection:
         self.progress = QueryProgress()
 
     def refuse_bad_names(self) -> None:
-        """Refuse parameters whose names could not stand in a statement."""
+        """Refuse parameters whose names cannot be written in a statement."""
         for name in self._parameters:
             if not _PARAMETER_NAME.fullmatch(name):
                 raise QueryError(Code.BAD_ARGUMENTS, f"Bad parameter name {name!r}")
@@ -210,7 +210,7 @@ class Connection:
 
 
 def literal(value: str) -> str:
-    """A string as it stands in a statement."""
+    """A string as a literal of a statement."""
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 

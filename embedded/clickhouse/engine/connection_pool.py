@@ -14,7 +14,7 @@ MAX_IDLE = 64
 
 
 class ConnectionKind(NamedTuple):
-    """Connections of one kind can stand in for each other."""
+    """Connections of one kind can replace each other."""
 
     database: str
     settings: tuple[tuple[str, str], ...]

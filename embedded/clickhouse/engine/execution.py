@@ -141,7 +141,7 @@ class Execution:
             return blocks if streams else self._spooled(blocks)
         if streams:
             return connection.stream(text, job.default_format)
-        # The engine writes the result to a file: no memory bounds its size.
+        # The engine writes the result to a file, whose size memory does not limit.
         path = self._engine.spool / job.mark
         ending = ending or f"FORMAT {job.default_format}".encode()
         try:

@@ -1,4 +1,4 @@
-"""The statements that are running: how many may, and how they are killed."""
+"""The running statements: how many are allowed, and how they are killed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Running:
     def __init__(self, engine: Engine, *, at_once: int, wait_seconds: float) -> None:
         self._engine = engine
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="query")
-        # Health and KILL must not queue behind the queries they are about.
+        # Health checks and KILL must not queue behind the queries that they concern.
         self._aside = ThreadPoolExecutor(4, thread_name_prefix="aside")
         self._slots = asyncio.Semaphore(at_once)
         # A quarter is the writer's alone: readers must not keep rows from being written.

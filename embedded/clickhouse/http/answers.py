@@ -1,4 +1,4 @@
-"""How a result travels back: headers, compression, blocks, and errors that come too late."""
+"""Sends results: headers, compression, blocks, and errors after the response has begun."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def read_options(request: web.Request) -> RequestOptions:
     """Read URL and headers.
 
     Raises:
-        QueryError: what the request asks for is contradictory or not offered.
+        QueryError: the request is contradictory or asks for something not offered.
     """
     _, _, raw_query = request.raw_path.partition("?")
     try:

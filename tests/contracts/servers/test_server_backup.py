@@ -34,7 +34,7 @@ from tests.contracts.servers.roles import PROJECT
 from tests.pipelines.ledger import Ledger, turn
 from warehouse.settings import WarehouseSettings
 
-# Runs in the stores' stead what the scripts run in their containers.
+# A container engine that runs the scripts' commands directly against the stores.
 DOCKER = """#!{python}
 import os, subprocess, sys
 arguments = sys.argv[1:]

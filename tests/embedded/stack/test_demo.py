@@ -1,4 +1,4 @@
-"""The demo on servers of somebody else, and its end by Ctrl-C: nothing started that is not needed,
+"""The demo on external servers, and its end by Ctrl-C: nothing started that is not needed,
 nothing left running.
 """
 
