@@ -13,7 +13,7 @@ from embedded.stack.lifecycle import MEBIBYTE, Stack
 
 
 @dataclass(frozen=True)
-class Burned:
+class ResourceUsage:
     """One program of the stack over a while."""
 
     name: str
@@ -40,7 +40,7 @@ def title(process: psutil.Process) -> str:
     return Path(words[0]).name if words else process.name()
 
 
-def watch(stack: Stack, *, seconds: float) -> list[Burned]:
+def watch(stack: Stack, *, seconds: float) -> list[ResourceUsage]:
     """CPU and memory by program over a while; children that come and go are counted too."""
     spent: dict[int, tuple[str, float, float]] = {}
     memory: dict[str, dict[int, int]] = {}
@@ -62,8 +62,10 @@ def watch(stack: Stack, *, seconds: float) -> list[Burned]:
     elapsed = time.monotonic() - clock
     found = []
     for name, sizes in memory.items():
-        burned = sum(last - first for other, first, last in spent.values() if other == name)
+        spent_seconds = sum(last - first for other, first, last in spent.values() if other == name)
         found.append(
-            Burned(name, round(sum(sizes.values()) / MEBIBYTE), round(100 * burned / elapsed, 1))
+            ResourceUsage(
+                name, round(sum(sizes.values()) / MEBIBYTE), round(100 * spent_seconds / elapsed, 1)
+            )
         )
     return sorted(found, key=lambda each: -each.cpu_percent)

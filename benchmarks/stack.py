@@ -38,7 +38,7 @@ from embedded.stack.smoke import (
 MESSAGES_PER_SECOND = 2.0
 
 
-class Quiet(Progress):
+class QuietProgress(Progress):
     """Prints no progress: the last line of a benchmark is its result."""
 
     def say(self, line: str) -> None:
@@ -47,7 +47,7 @@ class Quiet(Progress):
 
 def start(plan: Plan) -> tuple[Stack, float]:
     clock = time.monotonic()
-    stack = Stack(plan, progress=Quiet())
+    stack = Stack(plan, progress=QuietProgress())
     stack.__enter__()
     try:
         stack.start_services()
@@ -139,7 +139,7 @@ def measure(*, idle_seconds: float, traffic_seconds: float) -> dict[str, Any]:
         try:
             # First runs and first batches after a start are no idle load.
             time.sleep(min(60.0, idle_seconds))
-            burned = watch(stack, seconds=idle_seconds)
+            usage = watch(stack, seconds=idle_seconds)
             waits = steady_traffic(stack, seconds=traffic_seconds)
             memory = stack.memory_mib()
         finally:
@@ -149,7 +149,7 @@ def measure(*, idle_seconds: float, traffic_seconds: float) -> dict[str, Any]:
     return {
         "first": first,
         "warm": warm,
-        "burned": burned,
+        "usage": usage,
         "waits": waits,
         "memory": memory,
     }
@@ -172,8 +172,12 @@ def main() -> None:
         return
     cold = cold_start() if given.cold else {}
     found = measure(idle_seconds=given.idle_seconds, traffic_seconds=given.traffic_seconds)
-    load = busy(given.rows, seconds=given.busy_seconds, progress=Quiet()) if given.rows else None
-    burned, waits = found["burned"], found["waits"]
+    load = (
+        busy(given.rows, seconds=given.busy_seconds, progress=QuietProgress())
+        if given.rows
+        else None
+    )
+    usage, waits = found["usage"], found["waits"]
     print(f"\n{machine()}\n")
     steps = [*cold.items(), ("start on empty data", found["first"]), ("warm start", found["warm"])]
     print(table(("step", "s"), [(name, f"{seconds:.1f}") for name, seconds in steps]))
@@ -181,15 +185,15 @@ def main() -> None:
     print(
         table(
             ("process, idle", "MiB (PSS)", "% of a core"),
-            [(each.name, each.memory_mib, each.cpu_percent) for each in burned],
+            [(each.name, each.memory_mib, each.cpu_percent) for each in usage],
         )
     )
     figures = {
         "cold_seconds": round(sum(cold.values()), 1) if cold else None,
         "warm_seconds": round(found["warm"], 1),
-        "idle_mib": sum(each.memory_mib for each in burned),
+        "idle_mib": sum(each.memory_mib for each in usage),
         "rss_mib": found["memory"],
-        "idle_cpu_percent": round(sum(each.cpu_percent for each in burned), 1),
+        "idle_cpu_percent": round(sum(each.cpu_percent for each in usage), 1),
         "turns": len(waits),
         **{
             f"freshness_p{rank}_seconds": round(percentile(waits, rank), 1)
@@ -206,7 +210,7 @@ def main() -> None:
         print(
             table(
                 ("process, busy", "MiB (PSS)", "% of a core"),
-                [(each.name, each.memory_mib, each.cpu_percent) for each in load.burned],
+                [(each.name, each.memory_mib, each.cpu_percent) for each in load.usage],
             )
         )
     print(f"\n{table(tuple(figures), [tuple(figures.values())])}\n")

@@ -24,7 +24,7 @@ from benchmarks.data.ledger import (
     fill_postgres,
     statement,
 )
-from benchmarks.processes import Burned, watch
+from benchmarks.processes import ResourceUsage, watch
 from common.errors import StartupError
 from common.settings import DatabaseSettings
 from embedded.stack.lifecycle import Progress, Stack
@@ -46,14 +46,14 @@ class Busy:
 
     waits: list[float]
     """Seconds from each turn's commit to the first answer that counts it."""
-    burned: list[Burned]
+    usage: list[ResourceUsage]
     turns_per_second: float
     publish_seconds: float
 
     @property
     def cores(self) -> float:
         """Processor cores that the pipelines and the engine used together."""
-        ours = (each for each in self.burned if each.name.startswith(PIPELINES_AND_ENGINE))
+        ours = (each for each in self.usage if each.name.startswith(PIPELINES_AND_ENGINE))
         return sum(each.cpu_percent for each in ours) / 100
 
 
@@ -121,14 +121,14 @@ def _measure(
                 if reads[-1].turns - before.turns >= len(writing.result()):
                     break
             time.sleep(READ_EVERY_SECONDS)
-        commits, burned = writing.result(), watching.result()
+        commits, usage = writing.result(), watching.result()
     counted = reads[-1].turns - before.turns
     if counted < len(commits):
         raise StartupError(f"{counted} of {len(commits)} turns became visible")
     published = len({read.snapshot.split(".")[1] for read in reads})
     return Busy(
         waits=_waits(commits, reads, before=before.turns),
-        burned=burned,
+        usage=usage,
         turns_per_second=len(commits) / seconds,
         publish_seconds=(reads[-1].at - reads[0].at) / published,
     )

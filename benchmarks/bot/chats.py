@@ -45,7 +45,7 @@ FROM turns LEFT JOIN llm_calls AS calls ON calls.turn_id = turns.id AND calls.at
 
 
 @dataclass(frozen=True)
-class Crowd:
+class Clients:
     """Simulated users: `chats` people with `rounds` messages each, answered at `per_second`."""
 
     chats: int = 1000
@@ -62,31 +62,31 @@ class Crowd:
         return 120.0 + 4 * self.turns / self.per_second
 
 
-async def measure(crowd: Crowd, directory: Path) -> dict[str, Any]:
-    """Let the crowd write; what came of it, as the command's JSON."""
+async def measure(clients: Clients, directory: Path) -> dict[str, Any]:
+    """Let all clients write; returns the JSON of the command."""
     async with Stage.open(directory) as stage:
         await stage.control.send("PUT", f"models/{MODEL}", SLOW_MODEL)
         async with stage.bot(
             ["-m", "bot"],
-            TELEGRAM_MESSAGES_PER_SECOND=str(crowd.per_second),
+            TELEGRAM_MESSAGES_PER_SECOND=str(clients.per_second),
             TELEGRAM_CHAT_INTERVAL_SECONDS="1",
         ) as bot:
             sent = (await stage.counters())["messages_sent"]
             await write(
                 stage,
                 [
-                    {"person": {"id": 1 + number % crowd.chats}, "text": f"question {number}"}
-                    for number in range(crowd.turns)
+                    {"person": {"id": 1 + number % clients.chats}, "text": f"question {number}"}
+                    for number in range(clients.turns)
                 ],
             )
-            rss = await _watch(stage, bot, sent + crowd.turns, seconds=crowd.patience_seconds)
+            rss = await _watch(stage, bot, sent + clients.turns, seconds=clients.patience_seconds)
             # The last turn is finished after its answer was sent.
             await asyncio.sleep(1)
             summary = await _summary(stage.database_url)
     age, first_token = summary["inbox_age"], summary["first_token"]
-    errors = summary["errors"] + crowd.turns - summary["turns"]
+    errors = summary["errors"] + clients.turns - summary["turns"]
     return {
-        "chats": crowd.chats,
+        "chats": clients.chats,
         "turns": summary["turns"],
         "errors": errors,
         "inbox_age_p95_seconds": None if age is None else round(age, 2),
@@ -97,7 +97,7 @@ async def measure(crowd: Crowd, directory: Path) -> dict[str, Any]:
 
 
 async def _watch(stage: Stage, bot: psutil.Process, answers: int, *, seconds: float) -> int:
-    """The most memory that the bot had until all were answered, or patience ended."""
+    """Peak memory of the bot until all were answered or the time was over."""
     most = 0
     clock = asyncio.get_running_loop().time
     deadline = clock() + seconds
@@ -117,15 +117,15 @@ async def _summary(url: str) -> Any:
 
 
 def main() -> int:
-    usual = Crowd()
+    usual = Clients()
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bot.chats", description=__doc__)
     parser.add_argument("--chats", type=int, default=usual.chats)
     parser.add_argument("--rounds", type=int, default=usual.rounds, help="messages of each")
     parser.add_argument("--per-second", type=float, default=usual.per_second, help="answers sent")
     arguments = parser.parse_args()
-    crowd = Crowd(arguments.chats, arguments.rounds, arguments.per_second)
+    clients = Clients(arguments.chats, arguments.rounds, arguments.per_second)
     with tempfile.TemporaryDirectory(prefix="dialytics-chats-") as directory:
-        result = asyncio.run(measure(crowd, Path(directory)))
+        result = asyncio.run(measure(clients, Path(directory)))
     sys.stdout.write(json.dumps(result) + "\n")
     return 0 if result["ok"] else 1
 
