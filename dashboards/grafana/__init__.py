@@ -1,1 +1,1 @@
-"""Grafana's dashboards as code. Knows Grafana and the warehouse's statements, no service."""
+"""Grafana's dashboards as code. Depends on Grafana and the warehouse's SQL, on no service."""

@@ -27,7 +27,7 @@ class Picked:
     since: datetime
     until: datetime
     zone: str = "utc"
-    """As Grafana says it: an IANA name, or `utc`."""
+    """As Grafana writes it: an IANA name, or `utc`."""
     interval_seconds: int = 900
     """Grafana computes it from the range and the width of the panel."""
     variables: Mapping[str, Sequence[str]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Runs the panels' queries as Grafana would, and says what came back."""
+"""Runs the panels' queries as Grafana would, and describes the answers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Answer:
 
 
 class QueryRefusedError(Exception):
-    """ClickHouse's own words."""
+    """ClickHouse's error message."""
 
 
 class Asker:

@@ -34,7 +34,7 @@ class CuttingProxy:
         self._loop.close()
 
     def cut(self) -> None:
-        """Drop every connection, in the middle of whatever it carries, and refuse new ones."""
+        """Drop every connection, even in the middle of a message, and refuse new ones."""
         self._is_open = False
         asyncio.run_coroutine_threadsafe(self._drop(), self._loop).result(timeout=10)
 

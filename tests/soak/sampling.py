@@ -32,7 +32,7 @@ ALLOWANCES = {
     "parts": Allowance(absolute=20.0, share=0.10),
     "unfinished_runs": Allowance(absolute=1.0),
 }
-"""By the last word of a series' name."""
+"""Allowances by the last word of a series' name."""
 POOLS = {"bot": 20.0, "bot-statements": 8.0, "api": 20.0}
 """Application -> maximum of idle connections."""
 HOLDERS = {"bot": ("bot", "bot-lanes", "bot-statements"), "api": ("api", "api-account-changes")}
