@@ -265,7 +265,7 @@ async def command(database: DatabaseSettings) -> tuple[int, dict[str, Any]]:
 async def test_a_running_bot_reads_unbound_values_only_until_they_are_bound(
     world: World, database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(bot.db.bound_values, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(bot.db.bound_values, "POLL_SECONDS", 0.05)
     await two_people(world)
     await make_old(world.sessions, world.vault)
     assert await unbound(world) == sorted(COLUMNS)
