@@ -211,7 +211,7 @@ format: setup ## Develop: Format the code and apply safe fixes.
 # The random order is of files and within files; pytest prints the seed that repeats it.
 PYTEST := $(BIN)/pytest $(if $(SEED),--randomly-seed=$(SEED))
 IN_PARALLEL := --numprocesses $(or $(JOBS),3) --no-loadscope-reorder
-LEAST_COVERAGE := 90
+MIN_COVERAGE := 90
 
 .PHONY: test
 test: setup web ## Test: Run all tests but the long ones (TESTS=path JOBS=3 SEED=n; REQUIRE_ALL=1: skip none).
@@ -223,7 +223,7 @@ test: setup web ## Test: Run all tests but the long ones (TESTS=path JOBS=3 SEED
 	$(PYTEST) -m measures $$(grep --recursive --files-with-matches --include='test_*.py' 'mark\.measures' tests)
 	for package in bot api; do
 	    printf 'Per cent of %s covered: ' $$package
-	    $(BIN)/coverage report --format total --include "$$package/*" --fail-under $(LEAST_COVERAGE)
+	    $(BIN)/coverage report --format total --include "$$package/*" --fail-under $(MIN_COVERAGE)
 	done
 	$(MAKE) --no-print-directory test-web-units
 

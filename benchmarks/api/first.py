@@ -12,7 +12,7 @@ from benchmarks.api.http_load import ApiLoad, HttpRequest, closed_loop
 from benchmarks.api.server import PATH
 
 DAYS = 30
-LONGEST_DAYS = 92
+MAX_DAYS = 92
 """The longest period with a point per day. Days before the first turn cost nothing."""
 SEEN_SECONDS = 2.0
 """Within this time the API serves a new publication."""
@@ -72,7 +72,7 @@ async def first_answers(
             await asyncio.to_thread(another_build)
             await asyncio.sleep(SEEN_SECONDS)
         for name, path in REPORTS.items():
-            since = until - timedelta(days=DAYS + next(shifts) % (LONGEST_DAYS - DAYS))
+            since = until - timedelta(days=DAYS + next(shifts) % (MAX_DAYS - DAYS))
             sign = "&" if "?" in path else "?"
             question = HttpRequest(f"{url}{PATH}{path}{sign}from={since}&to={until}", headers)
             one = await closed_loop(question, clients=1, most=1)

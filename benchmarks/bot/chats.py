@@ -30,7 +30,7 @@ SLOW_MODEL = {
     "token_seconds": 0.5,
     "answer_words": 20,
 }
-LONGEST_INBOX_AGE_SECONDS = 10.0
+MAX_INBOX_AGE_SECONDS = 10.0
 LOOK_SECONDS = 1.0
 # One row: how the turns ended, and how long people waited.
 SUMMARY = """
@@ -92,7 +92,7 @@ async def measure(clients: Clients, directory: Path) -> dict[str, Any]:
         "inbox_age_p95_seconds": None if age is None else round(age, 2),
         "first_token_p95_seconds": None if first_token is None else round(first_token, 2),
         "rss_mib": round(rss / MEBIBYTE),
-        "ok": errors == 0 and age is not None and age <= LONGEST_INBOX_AGE_SECONDS,
+        "ok": errors == 0 and age is not None and age <= MAX_INBOX_AGE_SECONDS,
     }
 
 

@@ -39,7 +39,7 @@ UNHURRIED = {
 MESSAGES_PER_SECOND = 20.0
 READ_EVERY_SECONDS = 0.5
 SETTLE_SECONDS_PER_UPDATE = 0.5
-LEAST_SETTLE_SECONDS = 120.0
+MIN_SETTLE_SECONDS = 120.0
 GREATEST_FRESHNESS_P95_SECONDS = 30.0
 GREATEST_MEMORY_MIB = 2048
 
@@ -144,7 +144,7 @@ def measure(stack: Stack, progress: Progress, *, limit: int, started: float) -> 
         raise StartupError("the traffic could not be sent: see above")
     sent = result_of(output)
     progress.say(f"{sent['updates_sent']} updates sent; waiting until every turn is visible")
-    patience = max(LEAST_SETTLE_SECONDS, sent["updates_sent"] * SETTLE_SECONDS_PER_UPDATE)
+    patience = max(MIN_SETTLE_SECONDS, sent["updates_sent"] * SETTLE_SECONDS_PER_UPDATE)
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         _read(client, readings)

@@ -24,7 +24,7 @@ from warehouse.clickhouse.client import ClickHouseReader
 from warehouse.snapshot import resolve
 
 QUESTIONS = ("series", "totals", "retention")
-MOST_MEASUREMENTS = 8
+MAX_MEASUREMENTS = 8
 """In turn, and the fastest of each counts: what else the machine does only makes things slower."""
 DEARER_IN_PAGES = 8
 """Reading fifty pages instead of one; sorting the window for every page is dearer by far."""
@@ -83,7 +83,7 @@ async def test_reports_are_exact_and_faster_than_postgres_even_on_a_small_ledger
         assert answers == dict.fromkeys(answers, ours), question
     fastest: dict[tuple[str, str], float] = defaultdict(lambda: math.inf)
     taken = {"ours": math.inf, "postgres": 0.0}
-    for _ in range(MOST_MEASUREMENTS):
+    for _ in range(MAX_MEASUREMENTS):
         if taken["postgres"] > taken["ours"]:
             break
         for question in QUESTIONS:
@@ -139,7 +139,7 @@ def test_a_copy_in_pages_costs_about_what_a_copy_at_once_costs(ledger: DatabaseS
 
         seconds(TURNS)
         at_once = in_pages = math.inf
-        for measured in range(MOST_MEASUREMENTS):
+        for measured in range(MAX_MEASUREMENTS):
             if measured >= 3 and in_pages < DEARER_IN_PAGES * at_once:
                 break
             at_once = min(at_once, seconds(TURNS + 1))

@@ -18,9 +18,9 @@ SENTENCE = re.compile(r"\W*\w[\w'\u2019-]*( [\w'\u2019.,:?!/=-]+)+\W*")
 STATEMENT = re.compile(r"\W*(ALTER|CREATE|DELETE|DROP|INSERT|SELECT|SET|TRUNCATE|UPDATE|WITH)\b")
 # Parts of policies and statements, each compared by a test of its own.
 PARTS = re.compile(r"\w+-\w+ '\w+'|\w+=\w+")
-LEAST_ID = 100_000
+MIN_ID = 100_000
 # Shorter ones are labels and single words.
-LEAST_TEXT = 12
+MIN_TEXT = 12
 
 
 def is_credential(value: object) -> bool:
@@ -30,7 +30,7 @@ def is_credential(value: object) -> bool:
 def is_text(value: object) -> bool:
     return (
         isinstance(value, str)
-        and len(value) >= LEAST_TEXT
+        and len(value) >= MIN_TEXT
         and SENTENCE.fullmatch(value) is not None
         and not STATEMENT.match(value)
         and not PARTS.fullmatch(value)
@@ -39,7 +39,7 @@ def is_text(value: object) -> bool:
 
 def is_id(value: object) -> bool:
     """A person, a chat, a moment; 300,000 rows are a number of something."""
-    return isinstance(value, int) and value > LEAST_ID and len(str(value).rstrip("0")) > 1
+    return isinstance(value, int) and value > MIN_ID and len(str(value).rstrip("0")) > 1
 
 
 @cache

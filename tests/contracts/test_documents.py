@@ -38,8 +38,8 @@ OTHER_NAMES = re.compile(
     r"|KEEP_DAYS|ONLY_POSTGRES|BACKUP_PASSPHRASE_FILE"  # of deploy/backup.sh
     r"|COMPOSE_FILE"  # the container engine's
 )
-LONGEST_CONTRIBUTING = 40
-LEAST_STORMS = 3
+MAX_CONTRIBUTING = 40
+MIN_STORMS = 3
 TASKS = {
     "guides/troubleshooting.md": [
         "The bot does not start",
@@ -237,7 +237,7 @@ def test_the_storms_that_are_shown_lost_doubled_and_changed_nothing() -> None:
         dict(zip(names, map(str.strip, line.split("|")[2:-1]), strict=True))
         for line in table.partition("\n\n")[0].splitlines()[1:]
     ]
-    assert len(rows) >= LEAST_STORMS
+    assert len(rows) >= MIN_STORMS
     for row in rows:
         assert row["ok"] == "true"
         assert row["lost"] == row["duplicated_calls"] == row["rows_differ"] == "0"
@@ -257,7 +257,7 @@ def test_contributing_says_what_is_skipped() -> None:
 
 
 def test_contributing_stays_short() -> None:
-    assert len(text(PROJECT / "CONTRIBUTING.md").splitlines()) <= LONGEST_CONTRIBUTING
+    assert len(text(PROJECT / "CONTRIBUTING.md").splitlines()) <= MAX_CONTRIBUTING
 
 
 def test_no_folder_has_more_odd_phrases_than_its_budget() -> None:

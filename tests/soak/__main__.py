@@ -30,7 +30,7 @@ from tests.soak.trend import (
 )
 
 SAMPLES_AT_MOST = 180
-LEAST_SECONDS_BETWEEN = 2.0
+MIN_SECONDS_BETWEEN = 2.0
 READ_SECONDS = 0.5
 SHOWN_SAMPLES = 30
 PERIODS = ("day", "week", "month")
@@ -63,7 +63,7 @@ class Soak:
 
     def run(self, *, seconds: float) -> None:
         """Read and sample for this long."""
-        between = max(LEAST_SECONDS_BETWEEN, seconds / SAMPLES_AT_MOST)
+        between = max(MIN_SECONDS_BETWEEN, seconds / SAMPLES_AT_MOST)
         next_sample = 0.0
         while (now := time.monotonic() - self._started) < seconds:
             if now >= next_sample:

@@ -16,7 +16,7 @@ from tests.e2e.constants import LARGEST_FIRST_PAGE_KIB
 from tests.e2e.web.world import DIST, PROJECT
 
 WEB = PROJECT / "dashboards" / "web"
-LEAST_COVERAGE = 85
+MIN_COVERAGE = 85
 FIRST_PAGE = ("index.html", "src/i18n/en.json")
 
 
@@ -50,7 +50,7 @@ def main() -> int:
         ok=unit_tests > 0
         and e2e_tests > 0
         and unit_failed == e2e_failed == 0
-        and coverage >= LEAST_COVERAGE
+        and coverage >= MIN_COVERAGE
         and first_page_kib <= LARGEST_FIRST_PAGE_KIB,
     )
     sys.stdout.write(json.dumps(asdict(result)) + "\n")

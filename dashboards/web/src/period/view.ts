@@ -25,7 +25,7 @@ export const DEFAULT_VIEW: View = {
 };
 
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
-export const LONGEST_DAYS = 3 * 366;
+export const MAX_DAYS = 3 * 366;
 
 function isDate(text: string | null): text is string {
   return text !== null && DATE.test(text) && !Number.isNaN(Date.parse(`${text}T00:00:00Z`));
@@ -75,7 +75,7 @@ export type RangeProblem = 'incomplete' | 'reversed' | 'tooLong';
 export function problemOf(from: string, to: string): RangeProblem | null {
   if (!isDate(from) || !isDate(to)) return 'incomplete';
   if (from > to) return 'reversed';
-  return daysBetween(from, to) > LONGEST_DAYS ? 'tooLong' : null;
+  return daysBetween(from, to) > MAX_DAYS ? 'tooLong' : null;
 }
 
 /** Number of calendar days in `[from, to]`. */
