@@ -74,7 +74,10 @@ async def apply_grants(server: EmbeddedPostgres, *, database: str = "dialytics")
 async def _make_roles(connection: asyncpg.Connection) -> None:
     existing = {row["rolname"] for row in await connection.fetch("SELECT rolname FROM pg_roles")}
     for role in _missing((OWNER, BOT, API, PIPELINES, DAGSTER), existing):
-        await connection.execute(f"CREATE ROLE {role} LOGIN NOSUPERUSER")
+        await connection.execute(f"CREATE ROLE {role}")
+    for role in (OWNER, BOT, API, PIPELINES, DAGSTER):
+        # A restore makes roles that may not log in.
+        await connection.execute(f"ALTER ROLE {role} LOGIN NOSUPERUSER")
     for role in _missing(("dialytics_reader",), existing):
         await connection.execute(f"CREATE ROLE {role} NOLOGIN")
 

@@ -13,14 +13,24 @@ from embedded.postgres import EmbeddedPostgres
 from embedded.roles import apply_grants, ensure_roles
 from tests.conftest import alembic_config
 
+BOT_WITHOUT_LOGIN = """
+DO $$ BEGIN
+    CREATE ROLE dialytics_bot;
+EXCEPTION WHEN duplicate_object THEN
+    ALTER ROLE dialytics_bot NOLOGIN;
+END $$
+"""
+
 
 async def of_an_older_version(server: EmbeddedPostgres, *databases: str) -> None:
     """Everything belongs to the superuser."""
     connection = await asyncpg.connect(server.url("postgres"))
     for name in databases:
         await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-    await connection.close()
     await server.ensure_databases(*databases)
+    # As a restore leaves it.
+    await connection.execute(BOT_WITHOUT_LOGIN)
+    await connection.close()
     settings = DatabaseSettings.model_validate({"database_url": server.url(databases[0])})
     config = alembic_config("postgres", settings.asyncpg_url)
     await asyncio.to_thread(command.upgrade, config, "head")

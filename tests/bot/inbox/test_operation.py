@@ -170,7 +170,7 @@ async def test_sigterm_lets_an_answer_finish_and_no_log_line_holds_the_token_a_t
     assert simulator.account.sent_log.texts(1001) == [("word " * 40).strip()]
     written = log.read_text()
     entries = [json.loads(line) for line in written.splitlines()]
-    steps = ["bot is stopping", "poller stopped", "running turns ended", "lanes stopped",
+    steps = ["bot is stopping", "poller stopped", "running turns ended", "chat workers stopped",
              "HTTP server stopped", "connections closed", "bot has stopped"]  # fmt: skip
     assert [entry["event"] for entry in entries if entry["event"] in steps] == steps
     assert simulator.token not in written
