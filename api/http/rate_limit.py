@@ -3,6 +3,7 @@
 A window that moves cannot be used to send twice the limit at its edge. One process counts in
 memory, several share Redis. Both libraries are synchronous: calls of Redis run in threads, and
 after a failure Redis is not called for a moment, so that it does not slow every request.
+`api/accounts/auth_middleware.py` applies the limits.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Completion attempts of one turn: retries the model, then tries the fallback model."""
+"""Completion attempts of one turn: retries a model, then tries the next of `models_for`."""
 
 from __future__ import annotations
 

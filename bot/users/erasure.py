@@ -1,6 +1,7 @@
 """Erases a user's data by destroying their key.
 
-The ledger keeps its counts under a number that can no longer be linked to anyone.
+The ledger keeps its counts under a number that can no longer be linked to anyone. A trigger
+leaves a tombstone, with which `pipelines/replication/batch.py` erases the copy in ClickHouse.
 """
 
 from __future__ import annotations
