@@ -49,6 +49,18 @@ async def test_grants_are_those_of_the_user(http: httpx.AsyncClient) -> None:
     assert readers.startswith("GRANTS FOR CURRENT_USER\nGRANT SELECT ON *.* TO reader\n")
 
 
+async def test_a_query_is_called_by_its_own_id(http: httpx.AsyncClient) -> None:
+    for statement in (
+        "SELECT queryID()",
+        "SELECT query_id()",
+        "SELECT initialQueryID()",
+        "SELECT query_id FROM system.processes WHERE query_id = queryID()",
+    ):
+        assert await ask(http, statement, query_id="mine") == "mine"
+    others = "SELECT count() FROM system.processes WHERE query_id != queryID()"
+    assert await ask(http, others, query_id="mine") == "0"
+
+
 async def test_processes_show_who_asks_what(http: httpx.AsyncClient) -> None:
     for statement in (
         "SELECT query_id, user, query FROM system.processes",

@@ -95,7 +95,7 @@ class Execution:
         connection = self._open(statement, max_result_bytes=None if streams else limit)
         self._check(connection, statement.text, statement.client_text)
         if statement.can_stream or (self._revision(statement) and statement.kind in _SHOWING):
-            text = own_answers.with_own_answers(statement, job.account, self._running())
+            text = own_answers.with_own_answers(statement, job, self._running())
             self._blocks = self._pieces(connection, statement, text, streams=streams)
             # Two pieces are asked for: a result of one is then known to be complete, and its
             # answer carries length and summary.
@@ -120,7 +120,7 @@ class Execution:
         session, changed = self._session, ""
         if changes_session(statement):
             changed = connection.formatted(statement.text)
-        text = own_answers.with_own_answers(statement, job.account, self._running())
+        text = own_answers.with_own_answers(statement, job, self._running())
         result = connection.run(text, job.default_format)
         if session is not None and changed:
             self._note(session, connection, changed)

@@ -1,8 +1,8 @@
 """Puts this server's users and query ids into statements that ask for them.
 
 The engine has one user and gives queries ids of its own. So what a statement reads of
-`currentUser()`, `system.processes`, `SHOW GRANTS` and of the settings that a reader may change is
-replaced before the engine sees it. Running queries are told apart by the comment before each.
+`currentUser()`, `queryID()`, `system.processes`, `SHOW GRANTS` and of the settings that a reader
+may change is replaced before the engine sees it. A comment before each tells running queries apart.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from embedded.clickhouse.privileges import READER_LIMITS, READER_SETTINGS
 _NAMES_OF_THE_USER = frozenset(
     {"CURRENTUSER", "CURRENT_USER", "USER", "SESSION_USER", "AUTHENTICATEDUSER", "AUTHUSER"}
 )
+_IDS_OF_THE_QUERY = frozenset({"QUERYID", "QUERY_ID", "INITIALQUERYID", "INITIAL_QUERY_ID"})
 _SHOW_GRANTS = re.compile(
     rb"SHOW\s+GRANTS(?P<who>\s+FOR\s+(?:CURRENT_USER|[`\"]?(?P<name>\w+)[`\"]?))?\s*;?\s*",
     re.IGNORECASE,
@@ -46,15 +47,13 @@ _AFTER_A_TABLE = frozenset(
 )
 
 
-def with_own_answers(statement: Statement, account: Account, running: Sequence[Job]) -> bytes:
+def with_own_answers(statement: Statement, job: Job, running: Sequence[Job]) -> bytes:
     """The text of a statement that only reads, with this server's answers in it."""
-    text = statement.text
+    text, account = statement.text, job.account
     end = len(text) if statement.format_at is None else statement.format_at
     if statement.kind == "SHOW":
-        if (asked := _SHOW_GRANTS.fullmatch(text, 0, end)) and asked["name"] in {
-            None,
-            account.name.encode(),
-        }:
+        asked = _SHOW_GRANTS.fullmatch(text, 0, end)
+        if asked and asked["name"] in {None, account.name.encode()}:
             return _grants(account, of_whom=asked["who"] or b"") + text[end:]
         if _SHOW_PROCESSES.fullmatch(text, 0, end):
             shown = b"SELECT * FROM " + processes(running) + b" ORDER BY elapsed DESC "
@@ -63,10 +62,9 @@ def with_own_answers(statement: Statement, account: Account, running: Sequence[J
         return text
     if account.read_only and _ASKS_FOR_SETTINGS.fullmatch(text):
         return text.replace(b"readonly", f"{_MAY_NOT_SET} AS readonly".encode(), 1)
-    lowered = text.lower()
-    if b"user" not in lowered and b"processes" not in lowered:
-        return text
-    return _replaced(text, account, running)
+    if re.search(rb"user|processes|query_?id", text, re.IGNORECASE):
+        return _replaced(text, job, running)
+    return text
 
 
 def _grants(account: Account, *, of_whom: bytes) -> bytes:
@@ -75,16 +73,18 @@ def _grants(account: Account, *, of_whom: bytes) -> bytes:
     return f"SELECT arrayJoin([{grants}]) AS `{column}` ".encode()
 
 
-def _replaced(text: bytes, account: Account, running: Sequence[Job]) -> bytes:
+def _replaced(text: bytes, job: Job, running: Sequence[Job]) -> bytes:
     tokens = [*tokens_of(text), *[Token("", 0, len(text), len(text))] * 3]
     pieces, position, at = [], 0, 0
     while at < len(tokens) - 3:
         names = [_name(text, token) for token in tokens[at : at + 4]]
         before = tokens[at - 1].word if at else ""
         replaced, length = b"", 1
-        if names[0] in _NAMES_OF_THE_USER and names[1:3] == ["(", ")"] and before != ".":
+        asks = names[0] in _NAMES_OF_THE_USER | _IDS_OF_THE_QUERY and names[1:3] == ["(", ")"]
+        if asks and before != ".":
+            own = job.query_id if names[0] in _IDS_OF_THE_QUERY else job.account.name
             alias = text[tokens[at].start : tokens[at + 2].end].replace(b"`", b"")
-            replaced = b"(%b AS `%b`)" % (literal(account.name).encode(), alias)
+            replaced = b"(%b AS `%b`)" % (literal(own).encode(), alias)
             length = 3
         elif names[:3] == ["SYSTEM", ".", "PROCESSES"] and before != "." and names[3] != ".":
             is_last = tokens[at + 3].start == len(text)
