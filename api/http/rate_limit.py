@@ -19,8 +19,6 @@ from typing import Any, TypeVar, cast
 
 from limits import RateLimitItem
 from limits.storage import MovingWindowSupport
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from slowapi import Limiter
 from slowapi.errors import RateLimitExceeded
 from starlette.requests import Request
@@ -92,6 +90,10 @@ class RateLimiter:
         self._paused_until = 0.0
         options: dict[str, Any] = {"max_keys": settings.rate_limit_keys}
         if settings.is_shared:
+            # Importing redis imports the whole SDK of OpenTelemetry.
+            from redis.backoff import NoBackoff  # noqa: PLC0415
+            from redis.retry import Retry  # noqa: PLC0415
+
             options = {
                 "socket_connect_timeout": timeout_seconds / 2,
                 "socket_timeout": timeout_seconds / 2,

@@ -60,7 +60,10 @@ async def test_a_working_configuration_passes(simulator: Simulator):
         ({"LLM_FALLBACK_MODEL": "unknown/z"}, "fail fallback  the provider lists no unknown/z"),
         ({"LLM_FALLBACK_MODEL": MODEL}, "fail fallback  the same as LLM_MODEL"),
         ({"LLM_PRICES": PRICES.replace("primary", "other")}, "fail prices    LLM_PRICES names"),
-        ({"LLM_PRICES": PRICES.replace("0.15", "15")}, "fail prices    of sim/primary LLM_PRICES"),
+        (
+            {"LLM_PRICES": PRICES.replace("0.15", "15")},
+            "fail prices    sim/primary: LLM_PRICES says",
+        ),
     ],
 )
 async def test_a_problem_is_reported_in_one_line(

@@ -64,6 +64,8 @@ def test_an_owner_who_may_create_roles_needs_no_more_and_afterwards_not_that(
 ) -> None:
     administer(
         server,
+        *(f"DROP DATABASE IF EXISTS {name}" for name in ("kept", "restored")),
+        "DROP ROLE IF EXISTS dialytics_reader",
         *(f"CREATE ROLE {name} LOGIN" for name in ("first", "other", "plain", "guest")),
         "ALTER ROLE first CREATEROLE; ALTER ROLE other CREATEROLE",
         *(f"CREATE DATABASE {name} OWNER {name}" for name in ("first", "other", "plain")),
