@@ -66,7 +66,13 @@ def serving(app: FastAPI) -> Iterator[str]:
     listener.bind(("127.0.0.1", 0))
     server = uvicorn.Server(
         uvicorn.Config(
-            app, log_config=None, access_log=False, proxy_headers=False, http=BoundedProtocol
+            app,
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            http=BoundedProtocol,
+            # A client that a busy machine stops for some seconds still has its connections.
+            timeout_keep_alive=60,
         )
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
