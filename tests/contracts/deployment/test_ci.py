@@ -45,7 +45,7 @@ def test_the_tests_of_every_change_measure_coverage_in_the_same_run() -> None:
     recipe = makefile.partition("\ntest: ")[2].partition("\n\n")[0]
     assert "--cov=bot --cov=api" in recipe
     assert "--fail-under $(MIN_COVERAGE)" in recipe
-    assert "\nLEAST_COVERAGE := 90\n" in makefile
+    assert "\nMIN_COVERAGE := 90\n" in makefile
     assert "test-web-units" in recipe
     web = (PROJECT / "dashboards" / "web" / "vite.config.ts").read_text()
     assert "thresholds: { lines: 85, statements: 85 }" in web
