@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Collection
 from http import HTTPStatus
 
@@ -32,7 +33,7 @@ SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
 API_POLICY = b"default-src 'none'; frame-ancestors 'none'"
 
 
-class HttpMiddleware:
+class HttpMiddleware(ABC):
     """Base class of middleware for HTTP requests; others pass unchanged."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -44,9 +45,9 @@ class HttpMiddleware:
         else:
             await self._app(scope, receive, send)
 
+    @abstractmethod
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle an HTTP request."""
-        raise NotImplementedError
 
 
 class HeadMiddleware(HttpMiddleware):
