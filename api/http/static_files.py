@@ -2,7 +2,9 @@
 
 Files are listed once, at start: a request can only name one of them, so no path can leave the
 directory. Assets have a hash in their name and are cached for ever; pages are revalidated. Other
-addresses are 404: the dashboard's own page for people, JSON for paths that look like the API.
+addresses are 404: the dashboard's own page for people, JSON for paths that look like the API or a
+file, and for scripts, styles and pictures that a page asks for: an upgrade replaces the assets, and
+a page that was open before would take HTML for a script.
 """
 
 from __future__ import annotations
@@ -25,6 +27,10 @@ PAGES = frozenset({"", "users", "dialogs", "models", "retention", "quality"})
 """Addresses of the dashboard, as in its `pages.ts`."""
 MACHINE_PREFIXES = ("api", "docs", "health", "metrics", "openapi", "ready", "redoc")
 """Unknown paths that begin with one of these get a JSON error."""
+ASSETS = "assets"
+"""The directory of the files with a hash in their name."""
+PAGE_DESTINATIONS = frozenset({"", "document", "empty", "frame", "iframe"})
+"""`Sec-Fetch-Dest` of a request that a page may answer. Browsers name other uses of a file."""
 MAX_FILE_BYTES = 16 << 20
 COMPRESSED = {"br": ".br", "gzip": ".gz"}
 IMMUTABLE = "public, max-age=31536000, immutable"
@@ -68,7 +74,7 @@ def find_files(directory: Path) -> dict[str, WebFile]:
         found[name] = WebFile(
             path=path,
             media_type=media_type,
-            cache_control=IMMUTABLE if name.startswith("assets/") else "no-cache",
+            cache_control=IMMUTABLE if name.startswith(f"{ASSETS}/") else "no-cache",
             etag=f'W/"{hashlib.sha256(path.read_bytes()).hexdigest()[:24]}"',
             encodings={
                 encoding: compressed
@@ -92,7 +98,8 @@ def web_routes(directory: Path) -> APIRouter:
         if file is not None:
             return respond(request, file)
         is_page = path.removesuffix("/") in PAGES and path != "/"
-        if not is_page and _is_for_machines(path):
+        destination = request.headers.get("sec-fetch-dest", "")
+        if destination not in PAGE_DESTINATIONS or (not is_page and _is_for_machines(path)):
             raise NotFoundError("Route or file not found.")
         file = files.get("index.html")
         if file is None:
@@ -113,6 +120,7 @@ def _is_for_machines(path: str) -> bool:
     return (
         not all(steps[:-1])
         or any("." in step for step in steps)
+        or steps[0] == ASSETS
         or steps[0].strip().startswith(MACHINE_PREFIXES)
     )
 
@@ -120,7 +128,11 @@ def _is_for_machines(path: str) -> bool:
 def respond(
     request: Request, file: WebFile, *, policy: str = POLICY, status: int = 200
 ) -> Response:
-    """The file, or 304 if the client has it."""
+    """The file, or 304 if the client has it.
+
+    Raises:
+        NotFoundError: the file was removed since the start, as by a new build.
+    """
     headers = {
         "Cache-Control": file.cache_control,
         "ETag": file.etag,
@@ -135,4 +147,8 @@ def respond(
             body = compressed
             headers["Content-Encoding"] = coding
             break
-    return Response(body.read_bytes(), status, media_type=file.media_type, headers=headers)
+    try:
+        content = body.read_bytes()
+    except FileNotFoundError:
+        raise NotFoundError("Route or file not found.") from None
+    return Response(content, status, media_type=file.media_type, headers=headers)

@@ -6,11 +6,21 @@ import { createRoot } from 'react-dom/client';
 import { I18nextProvider } from 'react-i18next';
 import { Api } from './api/api';
 import { App } from './app/App';
+import { PageReloader } from './app/reload';
 import { ServicesProvider } from './app/services';
 import { applyTheme, readTheme } from './app/theme';
 import { createTexts, preferredLanguage } from './i18n';
 import { Session } from './session/session';
+import { ErrorBoundary } from './ui/ErrorBoundary';
 import './styles/base.css';
+
+const reloader = new PageReloader({
+  storage: sessionStorage,
+  fetch: window.fetch.bind(window),
+  reload: () => location.reload(),
+  build: import.meta.url,
+});
+window.addEventListener('vite:preloadError', () => void reloader.once());
 
 async function start(): Promise<void> {
   applyTheme(readTheme(localStorage), document.documentElement);
@@ -24,8 +34,10 @@ async function start(): Promise<void> {
     <StrictMode>
       <I18nextProvider i18n={texts}>
         <QueryClientProvider client={queries}>
-          <ServicesProvider value={{ api, session, storage: localStorage }}>
-            <App />
+          <ServicesProvider value={{ api, session, storage: localStorage, reloader }}>
+            <ErrorBoundary>
+              <App />
+            </ErrorBoundary>
           </ServicesProvider>
         </QueryClientProvider>
       </I18nextProvider>
@@ -33,4 +45,8 @@ async function start(): Promise<void> {
   );
 }
 
-void start();
+start().catch((error: unknown) => {
+  // Without its texts the page can only show the words of index.html.
+  document.querySelector('.not-started')?.classList.add('shown');
+  throw error;
+});

@@ -48,16 +48,17 @@ export async function createWorld(options: Options = {}) {
   const api = new Api({ fetch, session, origin: window.location.origin });
   const texts = await createTexts(language);
   const queries = new QueryClient({ defaultOptions: { queries: { retryDelay: 1, gcTime: 0 } } });
+  const reloader = { now: vi.fn(async () => true) };
   const wrap = (children: ReactNode) => (
     <I18nextProvider i18n={texts}>
       <QueryClientProvider client={queries}>
-        <ServicesProvider value={{ api, session, storage: localStorage }}>
+        <ServicesProvider value={{ api, session, storage: localStorage, reloader }}>
           {children}
         </ServicesProvider>
       </QueryClientProvider>
     </I18nextProvider>
   );
-  return { api, session, requests, fetch, texts, wrap };
+  return { api, session, requests, fetch, texts, reloader, wrap };
 }
 
 export async function renderApp(options: Options = {}) {

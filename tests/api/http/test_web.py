@@ -71,6 +71,35 @@ async def test_no_path_leaves_the_directory(browser: httpx.AsyncClient) -> None:
         assert answer.json()["code"] == "not_found"
 
 
+@pytest.mark.parametrize("path", ["/assets", "/assets/", "/assets/gone-9f8e", "/assets/a/b"])
+async def test_a_missing_asset_is_never_the_page(browser: httpx.AsyncClient, path: str) -> None:
+    for method in ("GET", "HEAD"):
+        answer = await browser.request(method, path)
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "application/json")
+        assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("use", ["script", "style", "image", "font", "worker", "manifest"])
+async def test_a_page_never_stands_in_for_a_script_or_a_style(
+    browser: httpx.AsyncClient, use: str
+) -> None:
+    for path in ("/people", "/users", "/models/some/deep"):
+        answer = await browser.get(path, headers={"Sec-Fetch-Dest": use})
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    script = await browser.get("/assets/app-1a2b.js", headers={"Sec-Fetch-Dest": use})
+    assert script.text == SCRIPT
+
+
+async def test_an_asset_that_a_new_build_removed_is_404(
+    browser: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    for file in (tmp_path / "dist" / "assets").iterdir():
+        file.unlink()
+    for coding in ("gzip", "identity"):
+        answer = await browser.get("/assets/app-1a2b.js", headers={"Accept-Encoding": coding})
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
 def verbatim(client: httpx.AsyncClient, method: str, path: str) -> tuple[int, str | None]:
     """Status and media type of a path that httpx would tidy before it asks."""
     connection = http.client.HTTPConnection(client.base_url.host, client.base_url.port, timeout=90)

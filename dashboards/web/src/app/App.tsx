@@ -1,10 +1,11 @@
 /** Which page stands where, and who may see it. */
 
 import { lazy, Suspense } from 'react';
-import { Route, Switch } from 'wouter';
+import { Route, Switch, useLocation } from 'wouter';
 import { OverviewPage } from '../pages/OverviewPage';
 import { EntryPage } from '../session/EntryPage';
 import { ExpiredDialog } from '../session/ExpiredDialog';
+import { ErrorBoundary } from '../ui/ErrorBoundary';
 import { Skeleton } from '../ui/states';
 import { Shell } from './Shell';
 import { useSession } from './services';
@@ -19,21 +20,24 @@ const NotFoundPage = lazy(() => import('../pages/NotFoundPage'));
 
 export function App() {
   const session = useSession();
+  const [path] = useLocation();
   if (session.status === 'anonymous') return <EntryPage />;
   return (
     <>
       <Shell>
-        <Suspense fallback={<Skeleton height={600} />}>
-          <Switch>
-            <Route path="/" component={OverviewPage} />
-            <Route path="/users" component={UsersPage} />
-            <Route path="/dialogs" component={DialogsPage} />
-            <Route path="/models" component={ModelsPage} />
-            <Route path="/retention" component={RetentionPage} />
-            <Route path="/quality" component={QualityPage} />
-            <Route component={NotFoundPage} />
-          </Switch>
-        </Suspense>
+        <ErrorBoundary resetKey={path} height={480}>
+          <Suspense fallback={<Skeleton height={600} />}>
+            <Switch>
+              <Route path="/" component={OverviewPage} />
+              <Route path="/users" component={UsersPage} />
+              <Route path="/dialogs" component={DialogsPage} />
+              <Route path="/models" component={ModelsPage} />
+              <Route path="/retention" component={RetentionPage} />
+              <Route path="/quality" component={QualityPage} />
+              <Route component={NotFoundPage} />
+            </Switch>
+          </Suspense>
+        </ErrorBoundary>
       </Shell>
       <ExpiredDialog />
     </>

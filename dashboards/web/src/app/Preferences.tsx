@@ -14,10 +14,15 @@ export function Preferences() {
   const { t, i18n } = useTranslation();
   const { storage } = useServices();
   const [theme, setTheme] = useState(() => readTheme(storage));
+  const [notLoaded, setNotLoaded] = useState(false);
   const pickTheme = (next: Theme) => {
     setTheme(next);
     keepTheme(next, storage);
     applyTheme(next, document.documentElement);
+  };
+  const speak = (language: Language) => {
+    setNotLoaded(false);
+    switchLanguage(i18n, language, storage).catch(() => setNotLoaded(true));
   };
   return (
     <div className="preferences">
@@ -25,8 +30,13 @@ export function Preferences() {
         label={t('preferences.language')}
         value={i18n.language as Language}
         options={LANGUAGES.map((value) => ({ value, label: NAMES[value] }))}
-        onChange={(language) => void switchLanguage(i18n, language, storage)}
+        onChange={speak}
       />
+      {notLoaded && (
+        <p className="field-error" role="alert">
+          {t('preferences.notLoaded')}
+        </p>
+      )}
       <Segmented
         label={t('preferences.theme')}
         value={theme}

@@ -3,11 +3,13 @@
 import { createContext, useContext, useSyncExternalStore } from 'react';
 import type { Api } from '../api/api';
 import type { Session, SessionState } from '../session/session';
+import type { PageReloader } from './reload';
 
 export interface Services {
   readonly api: Api;
   readonly session: Session;
   readonly storage: Pick<Storage, 'getItem' | 'setItem'>;
+  readonly reloader: Pick<PageReloader, 'now'>;
 }
 
 const Context = createContext<Services | null>(null);

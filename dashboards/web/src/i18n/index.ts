@@ -51,8 +51,8 @@ export async function switchLanguage(
   language: Language,
   storage: Pick<Storage, 'setItem'>,
 ): Promise<void> {
-  storage.setItem(KEY, language);
   instance.addResourceBundle(language, 'translation', (await TEXTS[language]()).default);
+  storage.setItem(KEY, language);
   await instance.changeLanguage(language);
   document.documentElement.lang = language;
 }

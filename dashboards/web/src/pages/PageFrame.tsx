@@ -7,6 +7,7 @@ import { isCounting } from '../api/errors';
 import { useServices } from '../app/services';
 import { PeriodFilter } from '../period/PeriodFilter';
 import { useView } from '../period/useView';
+import { ErrorBoundary } from '../ui/ErrorBoundary';
 import { FreshnessBadge } from '../ui/FreshnessBadge';
 import { Counting } from '../ui/states';
 
@@ -48,7 +49,7 @@ export function PageFrame({ title, lead, main, compares = false, children }: Pro
           />
         </div>
         <PeriodFilter view={view} onChange={change} reportZone={zone} compares={compares} />
-        {lead}
+        <ErrorBoundary resetKey={main.data}>{lead}</ErrorBoundary>
       </header>
       <div className="page-body" aria-busy={main.isFetching && main.isPlaceholderData}>
         {main.isPlaceholderData && <span className="visually-hidden">{t('state.loading')}</span>}

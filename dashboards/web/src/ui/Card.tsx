@@ -3,6 +3,7 @@
 import { type ReactNode, useId } from 'react';
 import { CsvButton } from './CsvButton';
 import type { Csv } from './csv';
+import { ErrorBoundary } from './ErrorBoundary';
 
 interface Props {
   readonly title: string;
@@ -27,7 +28,7 @@ export function Card({ title, note, csv, actions, className = '', children }: Pr
           {csv && <CsvButton csv={csv} of={title} />}
         </div>
       </header>
-      {children}
+      <ErrorBoundary resetKey={children}>{children}</ErrorBoundary>
     </section>
   );
 }

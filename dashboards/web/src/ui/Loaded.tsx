@@ -2,6 +2,7 @@
 
 import type { UseQueryResult } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
+import { ErrorBoundary } from './ErrorBoundary';
 import { Failure, Skeleton } from './states';
 
 interface Props<T> {
@@ -15,11 +16,25 @@ interface Props<T> {
 export function Loaded<T>({ query, height, children }: Props<T>) {
   if (query.data !== undefined && !(query.isError && query.isPlaceholderData)) {
     return (
-      <div className={query.isPlaceholderData ? 'stale' : undefined}>{children(query.data)}</div>
+      <div className={query.isPlaceholderData ? 'stale' : undefined}>
+        <ErrorBoundary resetKey={query.data} height={height}>
+          <Drawn data={query.data}>{children}</Drawn>
+        </ErrorBoundary>
+      </div>
     );
   }
   if (query.isError) {
     return <Failure error={query.error} onRetry={() => query.refetch()} height={height} />;
   }
   return <Skeleton height={height} />;
+}
+
+interface DrawnProps<T> {
+  readonly data: T;
+  readonly children: (data: T) => ReactNode;
+}
+
+/** Draws below the boundary: an error in `children` itself is caught there as well. */
+function Drawn<T>({ data, children }: DrawnProps<T>) {
+  return children(data);
 }
