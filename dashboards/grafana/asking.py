@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.grafana.binding import SERIES, bound, day_start, query
+from dashboards.grafana.binding import SERIES, bound, day_start, figures, query
 
 PERCENTILES = ("p50", "p90", "p95", "p99")
 
@@ -14,15 +14,25 @@ def one_row(report: str, **columns: str) -> str:
 
 def total(**columns: str) -> str:
     """Figures of the whole range; zeros without a turn."""
-    return listed("figures_narrowed", columns=columns, tail=" AND found.start = 0")
+    # Only the row of the span is shown, so that no day needs its midnight.
+    no_buckets = {name: SERIES[name] for name in ("whole_days", "midnights")}
+    return _listed(_figures(columns, **no_buckets), columns, tail=" AND found.start = 0")
 
 
 def listed(report: str, *, columns: dict[str, str], tail: str = "", **overrides: str) -> str:
     """Rows of a report; one row of zeros when it has none."""
+    return _listed(bound(report, **overrides), columns, tail=tail)
+
+
+def _figures(columns: dict[str, str], **overrides: str) -> str:
+    return figures(new_users="new_users" in _columns(columns), **overrides)
+
+
+def _listed(sql: str, columns: dict[str, str], *, tail: str) -> str:
     return query(
         f"SELECT {_columns(columns)}\n"
         "FROM (SELECT 1 AS present) AS always\n"
-        f"LEFT JOIN (SELECT 1 AS present, * FROM (\n{bound(report, **overrides)}\n)) AS found"
+        f"LEFT JOIN (SELECT 1 AS present, * FROM (\n{sql}\n)) AS found"
         f" ON found.present = always.present{tail}"
     )
 
@@ -32,7 +42,7 @@ def series(**columns: str) -> str:
     return query(
         f"SELECT toDateTime(edge, 'UTC') AS time, {_columns(columns)}\n"
         "FROM (SELECT arrayJoin(bucket_edges) AS edge) AS spine\n"
-        f"LEFT JOIN (\n{bound('figures_narrowed', **SERIES)}\n) AS points"
+        f"LEFT JOIN (\n{_figures(columns, **SERIES)}\n) AS points"
         " ON points.start = spine.edge\n"
         "ORDER BY time"
     )

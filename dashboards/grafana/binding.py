@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from warehouse.clickhouse.statements import statement
-from warehouse.reports.figures import FILTERS, GROUPS
+from warehouse.reports.figures import GROUPS, narrowed_sql
 
 VARIABLES = ("bot_id", "chat_type", "language", "model")
 """Dashboard variables that narrow a report. All of a variable is `'*'`."""
@@ -157,8 +157,7 @@ PARAMETERS = {
     "today": "ledger_today",
     "publication": "last_publication",
     "is_filtered": "people_narrowed",
-    # Defaults without any filter or grouping, see `figures_narrowed`.
-    **{f"{dimension}_{operator}": "[]" for dimension, operator in FILTERS},
+    # Without any grouping.
     **{f"by_{dimension}": "false" for dimension in GROUPS},
     **{f"{name.removesuffix('_id')}_is": _chosen(name) for name in VARIABLES},
     "bot_is": f"arrayMap(bot -> toInt64OrZero(bot), {_chosen('bot_id')})",
@@ -192,8 +191,18 @@ def bound(report: str, **overrides: str) -> str:
     Raises:
         KeyError: the statement has a parameter that nothing is bound to.
     """
+    return _bound(statement(f"reports/{report}"), overrides)
+
+
+def figures(*, new_users: bool, **overrides: str) -> str:
+    """The statement of figures under the dashboard's variables; `overrides` as in `bound`."""
+    filters = frozenset(f"{name.removesuffix('_id')}_is" for name in VARIABLES)
+    return _bound(narrowed_sql(filters, new_users=new_users), overrides)
+
+
+def _bound(sql: str, overrides: dict[str, str]) -> str:
     expressions = {**PARAMETERS, **overrides}
-    text = _COMMENT.sub("", statement(f"reports/{report}") + "\n").strip()
+    text = _COMMENT.sub("", sql + "\n").strip()
     text = _FILTER.sub(_by_variable, text)
     return _PARAMETER.sub(lambda found: expressions[found["name"]], text)
 

@@ -12,7 +12,7 @@ from dashboards.grafana.asking import (
     share,
     total,
 )
-from dashboards.grafana.binding import SERIES, bound, query
+from dashboards.grafana.binding import SERIES, figures, query
 from dashboards.grafana.panels import Panel
 
 DOLLARS = "currencyUSD"
@@ -21,7 +21,7 @@ _MODEL = {"model": named("model", "(no model asked)")}
 
 def _by_model(figure: str) -> str:
     """A series per model; buckets without any are a zero of `(all)`."""
-    grouped = bound("figures_narrowed", by_model="true", **SERIES)
+    grouped = figures(new_users=False, by_model="true", **SERIES)
     return query(
         "SELECT toDateTime(edge, 'UTC') AS time,"
         f" {named('points.answerer', '(none)')} AS model, {figure} AS value\n"

@@ -9,9 +9,9 @@ from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Bucket
 from warehouse.query.request import InvalidQueryError, QueryRequest
 from warehouse.query.result import DimensionValue, QueryAnswer, QueryRow
-from warehouse.reports.figures import FILTERS, MAX_GROUPS, NO_TURNS, group_parameters
+from warehouse.reports.figures import FILTERS, MAX_GROUPS, NO_TURNS, ask_narrowed, group_parameters
 from warehouse.reports.metric_values import COSTS, METRIC_VALUES, PERCENTILES, MetricValue
-from warehouse.reports.parameters import Parameters, Row, ask, figures_parameters
+from warehouse.reports.parameters import Parameters, Row, figures_parameters
 from warehouse.snapshot import Snapshot
 
 COLUMNS = {
@@ -80,7 +80,7 @@ async def _groups(
         **filter_lists,
         **group_parameters(request.dimensions),
     }
-    rows = await ask(reader, "figures_narrowed", parameters)
+    rows = await ask_narrowed(reader, parameters, new_users="new_users" in request.metrics)
     return [row for row in rows if row["start"]], [int(edge.timestamp()) for edge in edges]
 
 
@@ -101,12 +101,11 @@ def _filter_parameters(request: QueryRequest) -> Parameters | None:
         ]
         if operator == "contains" and len(chosen) > 1:
             raise InvalidQueryError("filters", f"only one contains for {dimension}")
-        joined: set[Any] = set()
         if chosen:
-            joined = set.intersection(*chosen) if operator == "is" else set.union(*chosen)
+            joined: set[Any] = set.intersection(*chosen) if operator == "is" else set.union(*chosen)
             if not joined:
                 return None
-        parameters[f"{dimension}_{operator}"] = sorted(joined)
+            parameters[f"{dimension}_{operator}"] = sorted(joined)
     return parameters
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -16,7 +16,7 @@ from warehouse.catalogue import SUM_COLUMNS
 from warehouse.clickhouse.reader import Reader
 from warehouse.clickhouse.statements import statement
 from warehouse.periods import TimeRange
-from warehouse.reports.parameters import Parameters, Row, ask, figures_parameters, is_filtered
+from warehouse.reports.parameters import Parameters, Row, figures_parameters, is_filtered
 from warehouse.reports.shapes import Filters
 from warehouse.snapshot import Snapshot
 
@@ -34,9 +34,10 @@ FILTERS = tuple(
     for dimension in GROUPS
     for operator in (OPERATORS[:2] if dimension == "bot" else OPERATORS)
 )
-"""Parameters of `figures_narrowed`, each a list of values; an empty list filters nothing."""
+"""Parameters of `figures_narrowed`, each a list of values: `chat_type_is` and so on."""
 MAX_GROUPS = 10_000
-_MARK = re.compile(r"^ *-- from \w+\n", re.MULTILINE)
+_PART = re.compile(r"^ *-- from \w+\n", re.MULTILINE)
+_ONLY_FOR = re.compile(r" -- for (\w+)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +87,12 @@ async def figures(
     days, quarters = bool(parameters["days"]), bool(parameters["quarters"])
     rows: list[Row] = []
     if is_filtered(filters):
-        rows = await ask(reader, "figures_narrowed", parameters | filter_lists(filters))
+        given = parameters | filter_lists(filters) | group_parameters(())
+        rows = await ask_narrowed(reader, given, new_users=True)
     elif days or quarters:
         points = any(starts for _, starts in shown)
         sql = _sql(totals=totals, points=points, days=days, quarters=quarters)
-        given = parameters | {"bot_id": filters.bot_id}
-        needed = {name: value for name, value in given.items() if f"{{{name}:" in sql}
-        rows = await reader.rows("figures", sql, needed)
+        rows = await _rows(reader, "figures", sql, parameters | {"bot_id": filters.bot_id})
     whole = {row["span"]: row for row in rows if not row.get("start")}
     buckets = {row["start"]: row for row in rows if row.get("start")}
     return [
@@ -105,36 +105,62 @@ async def figures(
     ]
 
 
+async def ask_narrowed(reader: Reader, parameters: Parameters, *, new_users: bool) -> list[Row]:
+    """Rows of `figures_narrowed`: of the filters, `parameters` holds those that are set."""
+    names = {f"{dimension}_{operator}" for dimension, operator in FILTERS}
+    sql = narrowed_sql(frozenset(names & parameters.keys()), new_users=new_users)
+    return await _rows(reader, "figures_narrowed", sql, parameters)
+
+
+async def _rows(reader: Reader, name: str, sql: str, parameters: Parameters) -> list[Row]:
+    needed = {key: value for key, value in parameters.items() if f"{{{key}:" in sql}
+    return await reader.rows(name, sql, needed)
+
+
+@cache
+def narrowed_sql(filters: frozenset[str], *, new_users: bool) -> str:
+    """The statement with these conditions of `FILTERS`, with or without the column `new_users`."""
+    figures, newcomers = _PART.split(statement("reports/figures_narrowed"))
+    return _kept(
+        figures + newcomers if new_users else figures,
+        filters | {"new_users"} if new_users else filters,
+    )
+
+
 @cache
 def _sql(*, totals: bool, points: bool, days: bool, quarters: bool) -> str:
     """The statement without the lines that a request does not need."""
-    before, of_days, both, of_quarters, after = _MARK.split(statement("reports/figures"))
+    before, of_days, both, of_quarters, after = _PART.split(statement("reports/figures"))
     sources = {
         (True, True): of_days + both + of_quarters,
         (True, False): of_days,
         (False, True): of_quarters,
     }
     wanted = {"totals": totals, "points": points, "both": totals and points}
+    return _kept(
+        before + sources[days, quarters] + after,
+        {name for name, is_wanted in wanted.items() if is_wanted},
+    )
+
+
+def _kept(sql: str, wanted: Collection[str]) -> str:
+    """The lines that are for everybody or for something wanted."""
     return "\n".join(
         line
-        for line in (before + sources[days, quarters] + after).splitlines()
-        if all(is_wanted or not line.endswith(f"-- for {of}") for of, is_wanted in wanted.items())
+        for line in sql.splitlines()
+        if (mark := _ONLY_FOR.search(line)) is None or mark[1] in wanted
     )
 
 
 def filter_lists(filters: Filters) -> Parameters:
-    """Parameters of `figures_narrowed` for the filters of a report, without groups."""
+    """The filters that are set, as parameters of `figures_narrowed`."""
     chosen = {
         "bot_is": filters.bot_id,
         "chat_type_is": filters.chat_type,
         "language_is": filters.language,
         "model_is": filters.model,
     }
-    return {
-        **{f"{dimension}_{operator}": [] for dimension, operator in FILTERS},
-        **{name: [value] for name, value in chosen.items() if value is not None},
-        **group_parameters(()),
-    }
+    return {name: [value] for name, value in chosen.items() if value is not None}
 
 
 def group_parameters(dimensions: Sequence[str]) -> Parameters:

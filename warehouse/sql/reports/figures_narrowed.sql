@@ -2,10 +2,11 @@
 -- The same as `figures`, from the tiers with more dimensions than the bot. Dimensions that are not
 -- asked for are one group. New people have no dimension except the bot: people count as new if their
 -- first turn is in the bucket and the filters find them active in it.
+-- `figures.py` removes filters that are not set, and without `new_users` the join.
 SELECT
     groups.* EXCEPT (active),
-    bitmapCardinality(groups.active) AS active_users,
-    bitmapAndCardinality(newcomers.new, groups.active) AS new_users
+    bitmapAndCardinality(newcomers.new, groups.active) AS new_users, -- for new_users
+    bitmapCardinality(groups.active) AS active_users
 FROM (
     SELECT
         roundDown(moment, {spans:Array(UInt32)}) AS span,
@@ -76,34 +77,29 @@ FROM (
         PREWHERE bucket >= {since:DateTime('UTC')} AND bucket < {until:DateTime('UTC')}
           AND (day, version) IN {quarters:Array(Tuple(Date, UInt64))}
     )
-    WHERE (empty({bot_is:Array(Int64)}) OR has({bot_is:Array(Int64)}, bot_id))
-      AND NOT has({bot_is_not:Array(Int64)}, bot_id)
-      AND (empty({chat_type_is:Array(String)}) OR has({chat_type_is:Array(String)}, chat_type))
-      AND NOT has({chat_type_is_not:Array(String)}, chat_type)
-      AND (empty({chat_type_contains:Array(String)})
-           OR arrayExists(part -> position(chat_type, part) > 0, {chat_type_contains:Array(String)}))
-      AND NOT arrayExists(part -> position(chat_type, part) > 0, {chat_type_contains_not:Array(String)})
-      AND (empty({language_is:Array(String)}) OR has({language_is:Array(String)}, language))
-      AND NOT has({language_is_not:Array(String)}, language)
-      AND (empty({language_contains:Array(String)})
-           OR arrayExists(part -> position(language, part) > 0, {language_contains:Array(String)}))
-      AND NOT arrayExists(part -> position(language, part) > 0, {language_contains_not:Array(String)})
-      AND (empty({model_is:Array(String)}) OR has({model_is:Array(String)}, model))
-      AND NOT has({model_is_not:Array(String)}, model)
-      AND (empty({model_contains:Array(String)})
-           OR arrayExists(part -> position(model, part) > 0, {model_contains:Array(String)}))
-      AND NOT arrayExists(part -> position(model, part) > 0, {model_contains_not:Array(String)})
-      AND (empty({model_asked_is:Array(String)})
-           OR has({model_asked_is:Array(String)}, model_asked))
-      AND NOT has({model_asked_is_not:Array(String)}, model_asked)
-      AND (empty({model_asked_contains:Array(String)})
-           OR arrayExists(part -> position(model_asked, part) > 0,
-                          {model_asked_contains:Array(String)}))
-      AND NOT arrayExists(part -> position(model_asked, part) > 0,
-                          {model_asked_contains_not:Array(String)})
+    WHERE true
+      AND (empty({bot_is:Array(Int64)}) OR has({bot_is:Array(Int64)}, bot_id)) -- for bot_is
+      AND NOT has({bot_is_not:Array(Int64)}, bot_id) -- for bot_is_not
+      AND (empty({chat_type_is:Array(String)}) OR has({chat_type_is:Array(String)}, chat_type)) -- for chat_type_is
+      AND NOT has({chat_type_is_not:Array(String)}, chat_type) -- for chat_type_is_not
+      AND arrayExists(part -> position(chat_type, part) > 0, {chat_type_contains:Array(String)}) -- for chat_type_contains
+      AND NOT arrayExists(part -> position(chat_type, part) > 0, {chat_type_contains_not:Array(String)}) -- for chat_type_contains_not
+      AND (empty({language_is:Array(String)}) OR has({language_is:Array(String)}, language)) -- for language_is
+      AND NOT has({language_is_not:Array(String)}, language) -- for language_is_not
+      AND arrayExists(part -> position(language, part) > 0, {language_contains:Array(String)}) -- for language_contains
+      AND NOT arrayExists(part -> position(language, part) > 0, {language_contains_not:Array(String)}) -- for language_contains_not
+      AND (empty({model_is:Array(String)}) OR has({model_is:Array(String)}, model)) -- for model_is
+      AND NOT has({model_is_not:Array(String)}, model) -- for model_is_not
+      AND arrayExists(part -> position(model, part) > 0, {model_contains:Array(String)}) -- for model_contains
+      AND NOT arrayExists(part -> position(model, part) > 0, {model_contains_not:Array(String)}) -- for model_contains_not
+      AND (empty({model_asked_is:Array(String)}) OR has({model_asked_is:Array(String)}, model_asked)) -- for model_asked_is
+      AND NOT has({model_asked_is_not:Array(String)}, model_asked) -- for model_asked_is_not
+      AND arrayExists(part -> position(model_asked, part) > 0, {model_asked_contains:Array(String)}) -- for model_asked_contains
+      AND NOT arrayExists(part -> position(model_asked, part) > 0, {model_asked_contains_not:Array(String)}) -- for model_asked_contains_not
     GROUP BY GROUPING SETS ((span), (span, start, bot, chat, tongue, answerer, asked))
     LIMIT {limit:UInt32}
 ) AS groups
+-- from new_users
 LEFT JOIN (
     SELECT
         roundDown(toUnixTimestamp(bucket), {spans:Array(UInt32)}) AS span,
@@ -114,8 +110,9 @@ LEFT JOIN (
     PREWHERE bucket >= {since:DateTime('UTC')} AND bucket < {until:DateTime('UTC')}
       AND ((day, version) IN {days:Array(Tuple(Date, UInt64))}
            OR (day, version) IN {quarters:Array(Tuple(Date, UInt64))})
-    WHERE (empty({bot_is:Array(Int64)}) OR has({bot_is:Array(Int64)}, bot_id))
-      AND NOT has({bot_is_not:Array(Int64)}, bot_id)
+    WHERE true
+      AND (empty({bot_is:Array(Int64)}) OR has({bot_is:Array(Int64)}, bot_id)) -- for bot_is
+      AND NOT has({bot_is_not:Array(Int64)}, bot_id) -- for bot_is_not
     GROUP BY GROUPING SETS ((span), (span, start, bot))
 ) AS newcomers
     ON newcomers.span = groups.span AND newcomers.start = groups.start AND newcomers.bot = groups.bot
