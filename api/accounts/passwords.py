@@ -79,7 +79,10 @@ def _is_common(password: str) -> bool:
 def _lower_priority() -> None:
     # The event loop has priority on a busy machine. In Linux each thread has its own niceness.
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), HASHING_NICENESS)
+        thread = threading.get_native_id()
+        # A process that is nicer already may not become less nice.
+        niceness = max(HASHING_NICENESS, os.getpriority(os.PRIO_PROCESS, thread))
+        os.setpriority(os.PRIO_PROCESS, thread, niceness)
 
 
 class PasswordHasher:
