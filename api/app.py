@@ -23,11 +23,15 @@ from api.accounts.routes.registration import auth_routes
 from api.accounts.routes.tokens import token_routes
 from api.accounts.scopes import DESCRIPTIONS as SCOPES
 from api.accounts.services import make_accounts
+from api.admin.audit_routes import audit_routes
 from api.answers.export import ExportResponder
 from api.answers.prepared import PreparedAnswers, now_utc
 from api.answers.reader import InstrumentedReader
 from api.answers.responses import StatsResponder
 from api.answers.snapshots import Resolve, Snapshots
+from api.audit.changed_settings import digests_of, watch_settings
+from api.audit.reading import AuditReader
+from api.audit.trail import AuditTrail
 from api.errors import ApiError
 from api.health.routes import ProcessLifecycle, health_routes
 from api.health.watching import keep_gauges_fresh, watch_pool
@@ -49,6 +53,7 @@ from api.http.timeouts import DEFAULT_TIMEOUTS, Timeouts
 from api.metrics import ApiMetrics
 from api.people.bot_database import BotTables
 from api.people.dialog_texts import DialogTexts
+from api.people.name_readings import NameReadings
 from api.people.names import UserNames
 from api.people.routes import text_routes
 from api.settings import AccountSettings, RateLimitSettings, ServerSettings
@@ -140,8 +145,16 @@ def create_app(
         sessions, metrics, policy=vault.policy, explains=server.enable_query_analysis
     )
     names = UserNames(tables, vault, timeout_seconds=timeouts.names_seconds)
+    trail = AuditTrail(sessions)
+    name_readings = NameReadings(trail)
     responder = StatsResponder(
-        answers=answers, snapshots=snapshots, names=names, metrics=metrics, clock=clock
+        answers=answers,
+        snapshots=snapshots,
+        names=names,
+        name_readings=name_readings,
+        trail=trail,
+        metrics=metrics,
+        clock=clock,
     )
 
     limiter = RateLimiter(settings.limits, timeout_seconds=timeouts.limits_seconds)
@@ -150,6 +163,7 @@ def create_app(
         sessions=sessions,
         listen_url=settings.database.asyncpg_url,
         limiter=limiter,
+        trail=trail,
         clock=clock,
     )
 
@@ -160,6 +174,11 @@ def create_app(
             asyncio.create_task(keep_gauges_fresh(metrics), name="metrics"),
             asyncio.create_task(watch_pool(engine), name="pool"),
             asyncio.create_task(snapshots.look_ahead(), name="snapshots"),
+            asyncio.create_task(trail.run(), name="audit"),
+            asyncio.create_task(
+                watch_settings(sessions, "api", digests_of(settings, settings.data_key)),
+                name="settings",
+            ),
         ]
         try:
             yield
@@ -167,6 +186,7 @@ def create_app(
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
+            await trail.close()
             await snapshots.close()
             await services.account_cache.stop()
             services.passwords.close()
@@ -191,7 +211,12 @@ def create_app(
         stats_routes(
             responder=responder,
             export_responder=ExportResponder(
-                reader=instrumented, names=names, metrics=metrics, clock=clock
+                reader=instrumented,
+                names=names,
+                name_readings=name_readings,
+                trail=trail,
+                metrics=metrics,
+                clock=clock,
             ),
             default_tz=default_tz,
         )
@@ -202,16 +227,25 @@ def create_app(
             account_cache=services.account_cache,
             authenticator=services.authenticator,
             passwords=services.passwords,
+            trail=trail,
             registration_token=settings.accounts.admin_registration_token,
         )
     )
-    app.include_router(token_routes(authenticator=services.authenticator, tokens=services.tokens))
+    app.include_router(
+        token_routes(authenticator=services.authenticator, tokens=services.tokens, trail=trail)
+    )
     app.include_router(
         admin_routes(accounts=services.accounts, account_cache=services.account_cache)
     )
+    app.include_router(audit_routes(events=AuditReader(sessions), trail=trail))
     app.include_router(query_routes(responder=responder, default_tz=default_tz))
     app.include_router(
-        text_routes(texts=DialogTexts(tables, vault), names=names, accounts=services.accounts)
+        text_routes(
+            texts=DialogTexts(tables, vault),
+            names=names,
+            name_readings=name_readings,
+            trail=trail,
+        )
     )
     app.include_router(
         health_routes(

@@ -40,6 +40,9 @@ class PipelineSection(Section):
     message_retention_days: int = Field(default=0, ge=0, le=36_500)
     """Texts older than this, and payloads of updates parked longer ago, are erased every night; 0:
     neither."""
+    audit_retention_days: int = Field(default=730, ge=0, le=36_500)
+    """Events of the audit trail older than this are erased every night, after 30 days at the
+    earliest; 0: they are kept."""
     operator_chat_id: int | None = None
     """Telegram chat that gets the daily digest and notices; unset: neither is written."""
     digest_hour: int = Field(default=9, ge=0, le=23)

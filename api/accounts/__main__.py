@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from api.accounts.scopes import Scope
 from api.accounts.store import AccountRepository, ApiAccount
+from api.audit.events import act_as
 from api.errors import ApiError
 from common.errors import StartupError
 from common.log import configure_logging
@@ -66,6 +67,7 @@ async def execute(arguments: argparse.Namespace, accounts: AccountRepository) ->
 
 async def show(arguments: argparse.Namespace) -> None:
     """Run the command and print one line per account."""
+    act_as("command line")
     settings = load(DatabaseSettings)
     await check_reachable(settings)
     engine = create_engine(settings, application_name="api-accounts")

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.accounts.authenticator import Authenticator, Principal
+from api.audit.events import Origin, act_as, current_origin
 from api.errors import NotAuthenticatedError, TooManyAttemptsError
 from api.http.errors import as_api_error, render
 from api.http.rate_limit import CountersUnavailableError, RateLimiter, WindowStatus
@@ -66,6 +67,7 @@ class AuthMiddleware:
             return
         address = client_network(scope, trusted_hops=self._trusted_hops)
         state = scope["state"]
+        current_origin.set(Origin(address=address, request_id=state["request_id"]))
         principal, failure = await self._identify(scope, address=address)
         is_dashboard = principal is not None and principal.is_dashboard
         try:
@@ -93,6 +95,7 @@ class AuthMiddleware:
         if principal is not None:
             # Log lines carry the account's id, never its name.
             structlog.contextvars.bind_contextvars(account_id=principal.account_id)
+            act_as(principal.username, principal.account_id)
         state["principal"] = principal
         state["address"] = address
         state["limit"] = self._limiter.limit_of(is_dashboard=is_dashboard)

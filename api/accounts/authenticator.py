@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -20,7 +20,9 @@ from api.accounts.scopes import Scope
 from api.accounts.store import AccountRepository, ApiAccount, normalise_username
 from api.accounts.throttle import LoginThrottle
 from api.accounts.tokens import TokenError, Tokens
-from api.errors import NotAuthenticatedError
+from api.audit.events import AuditKind, current_origin
+from api.audit.trail import AuditTrail
+from api.errors import NotAuthenticatedError, TooManyAttemptsError
 
 MAX_HEADER_BYTES = 8192
 DASHBOARD = "dashboard"
@@ -61,6 +63,7 @@ class Authenticator:
         credentials: CredentialCache,
         throttle: LoginThrottle,
         tokens: Tokens,
+        trail: AuditTrail,
     ) -> None:
         self._accounts = accounts
         self._account_cache = account_cache
@@ -68,6 +71,7 @@ class Authenticator:
         self._credentials = credentials
         self._throttle = throttle
         self._tokens = tokens
+        self._trail = trail
         self._in_flight: dict[bytes, asyncio.Task[ApiAccount | None]] = {}
 
     async def identify(self, header: bytes, *, address: str) -> Principal:
@@ -120,17 +124,28 @@ class Authenticator:
         known = self._credentials.get(fingerprint)
         account = await self._account_cache.account(known) if known is not None else None
         if account is None:
-            account = await asyncio.shield(
-                self._shared_check(
-                    fingerprint, username, password, address=address, has_token=has_token
+            try:
+                account = await asyncio.shield(
+                    self._shared_check(
+                        fingerprint, username, password, address=address, has_token=has_token
+                    )
                 )
-            )
+            except TooManyAttemptsError as error:
+                self._count_failure(username, error.code)
+                raise
         elif self._credentials.is_aging(fingerprint):
             # Checked again in the background, so that no request waits for a hash while in use.
             self._shared_check(fingerprint, username, password, address=address, has_token=True)
         if account is None or account.is_disabled:
-            raise _refused(asks_for_password=asks_for_password)
+            failure = _refused(asks_for_password=asks_for_password)
+            self._count_failure(username, failure.code)
+            raise failure
         return account
+
+    def _count_failure(self, username: str, reason: str) -> None:
+        # Whether the name exists is not recorded: the trail is as silent as the answer.
+        origin = replace(current_origin.get(), actor_id=None, actor=username)
+        self._trail.count(AuditKind.LOGIN_FAILED, origin=origin, reason=reason)
 
     def _shared_check(
         self, fingerprint: bytes, username: str, password: str, *, address: str, has_token: bool
@@ -190,6 +205,11 @@ class Authenticator:
             raise _refused(asks_for_password=True)
         account = await self.check_password(
             username, password, address=address, asks_for_password=True
+        )
+        self._trail.count(
+            AuditKind.LOGIN,
+            origin=replace(current_origin.get(), actor_id=account.id, actor=account.username),
+            method="basic",
         )
         return Principal(
             account_id=account.id,

@@ -15,7 +15,7 @@ class Scope(StrEnum):
     DAGSTER_USE = "dagster:use"
     """Dagster's page: see, start and stop every run."""
     ADMIN = "admin"
-    """Accounts, scopes, and the log of readings."""
+    """Accounts, scopes, and the audit trail."""
 
 
 DESCRIPTIONS = {
@@ -23,5 +23,5 @@ DESCRIPTIONS = {
     Scope.NAMES_READ: "See users' names beside their keys.",
     Scope.TEXTS_READ: "Read the texts of dialogs; every reading is recorded.",
     Scope.DAGSTER_USE: "Use Dagster's page: see, start and stop every run.",
-    Scope.ADMIN: "Manage accounts and see who read which texts.",
+    Scope.ADMIN: "Manage accounts and read the audit trail.",
 }

@@ -14,6 +14,7 @@ from api.accounts.passwords import PasswordHasher
 from api.accounts.store import AccountRepository
 from api.accounts.throttle import LoginThrottle
 from api.accounts.tokens import Tokens
+from api.audit.trail import AuditTrail
 from api.http.rate_limit import RateLimiter
 from api.settings import AccountSettings, parse_limit
 from common.postgres import Sessions
@@ -36,6 +37,7 @@ def make_accounts(
     sessions: Sessions,
     listen_url: str,
     limiter: RateLimiter,
+    trail: AuditTrail,
     clock: Callable[[], datetime],
 ) -> AccountServices:
     """Creates them from the settings; changes of accounts are heard at `listen_url`."""
@@ -67,5 +69,6 @@ def make_accounts(
             ceiling=parse_limit(settings.login_failures_ceiling),
         ),
         tokens=tokens,
+        trail=trail,
     )
     return AccountServices(accounts, account_cache, passwords, tokens, authenticator)

@@ -1,18 +1,19 @@
-"""Reads and writes accounts and readings in PostgreSQL."""
+"""Reads and writes accounts in PostgreSQL. Each change is committed with its audit event."""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from api.accounts.scopes import Scope
-from api.accounts.tables import ApiUser, TextReading
+from api.accounts.tables import ApiUser
+from api.audit.events import AuditKind
+from api.audit.trail import audited
 from api.errors import NotFoundError, RefusedError
 from common.postgres import Sessions, transaction
 
@@ -32,27 +33,13 @@ class ApiAccount:
         return self.disabled_at is not None
 
 
-@dataclass(frozen=True, slots=True)
-class ReadingRecord:
-    """One reading of one dialog's texts."""
-
-    id: int
-    account_id: int
-    username: str
-    dialog_id: UUID
-    user_keys: list[int]
-    messages: int
-    request_id: str
-    read_at: datetime
-
-
 def normalise_username(username: str) -> str:
     """The one spelling (NFKC, casefolded) under which a username is stored."""
     return unicodedata.normalize("NFKC", username).casefold()
 
 
 class AccountRepository:
-    """Reads and writes `api_users` and `text_readings`."""
+    """Reads and writes `api_users`."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
@@ -69,10 +56,11 @@ class AccountRepository:
             scopes=[Scope.STATS_READ.value],
         )
         try:
-            async with transaction(self._sessions) as session:
+            async with audited(self._sessions, AuditKind.REGISTERED) as (session, details):
                 session.add(row)
                 await session.flush()
                 await session.refresh(row)
+                details["account_id"] = row.id
                 return _account(row)
         except IntegrityError as error:
             raise RefusedError("This username is taken.", code="username_taken") from error
@@ -99,6 +87,7 @@ class AccountRepository:
     async def change_password(self, account_id: int, password_hash: str) -> None:
         """Replace the hash. Tokens issued before become invalid."""
         await self._update(
+            AuditKind.PASSWORD_CHANGED,
             account_id,
             password_hash=password_hash,
             credentials_version=ApiUser.credentials_version + 1,
@@ -119,7 +108,13 @@ class AccountRepository:
         Raises:
             NotFoundError: no such account.
         """
-        return await self._update(account_id, scopes=sorted(scopes))
+        async with audited(self._sessions, AuditKind.SCOPES_CHANGED) as (session, details):
+            row = await session.get(ApiUser, account_id, with_for_update=True)
+            if row is None:
+                raise NotFoundError("Account not found.")
+            details |= {"account_id": account_id, "before": row.scopes, "after": sorted(scopes)}
+            row.scopes = sorted(scopes)
+            return _account(row)
 
     async def set_disabled(self, account_id: int, *, is_disabled: bool) -> ApiAccount:
         """Disable or enable an account.
@@ -127,63 +122,20 @@ class AccountRepository:
         Raises:
             NotFoundError: no such account.
         """
-        return await self._update(account_id, disabled_at=func.now() if is_disabled else None)
+        return await self._update(
+            AuditKind.ACCOUNT_DISABLED if is_disabled else AuditKind.ACCOUNT_ENABLED,
+            account_id,
+            disabled_at=func.now() if is_disabled else None,
+        )
 
-    async def _update(self, account_id: int, **values: object) -> ApiAccount:
-        async with transaction(self._sessions) as session:
+    async def _update(self, kind: AuditKind, account_id: int, **values: object) -> ApiAccount:
+        async with audited(self._sessions, kind, account_id=account_id) as (session, _):
             row = await session.scalar(
                 update(ApiUser).where(ApiUser.id == account_id).values(**values).returning(ApiUser)
             )
             if row is None:
                 raise NotFoundError("Account not found.")
             return _account(row)
-
-    async def record_reading(
-        self,
-        account_id: int,
-        *,
-        dialog_id: UUID,
-        user_keys: Sequence[int],
-        messages: int,
-        request_id: str,
-    ) -> None:
-        """Record which account reads which texts, before they are shown."""
-        async with transaction(self._sessions) as session:
-            session.add(
-                TextReading(
-                    account_id=account_id,
-                    dialog_id=dialog_id,
-                    user_keys=list(user_keys),
-                    messages=messages,
-                    request_id=request_id,
-                )
-            )
-
-    async def readings(self, *, before: int | None, limit: int) -> list[ReadingRecord]:
-        """The newest readings with an id below `before`."""
-        statement = (
-            select(TextReading, ApiUser.username)
-            .join(ApiUser, ApiUser.id == TextReading.account_id)
-            .order_by(TextReading.id.desc())
-            .limit(limit)
-        )
-        if before is not None:
-            statement = statement.where(TextReading.id < before)
-        async with self._sessions() as session:
-            rows = (await session.execute(statement)).all()
-        return [
-            ReadingRecord(
-                id=reading.id,
-                account_id=reading.account_id,
-                username=username,
-                dialog_id=reading.dialog_id,
-                user_keys=reading.user_keys,
-                messages=reading.messages,
-                request_id=reading.request_id,
-                read_at=reading.read_at,
-            )
-            for reading, username in rows
-        ]
 
 
 def _account(row: ApiUser) -> ApiAccount:

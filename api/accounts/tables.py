@@ -1,11 +1,10 @@
-"""The API's tables in PostgreSQL: accounts, and the texts that they read."""
+"""The tables of accounts in PostgreSQL."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from uuid import UUID
 
-from sqlalchemy import DateTime, ForeignKey, Identity, Index, Integer, Text, func, text
+from sqlalchemy import DateTime, Identity, Integer, Text, func, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -30,20 +29,3 @@ class ApiUser(Base):
     """Grows with each change of the password; tokens of an older version are refused."""
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     disabled_at: Mapped[datetime | None] = mapped_column(Moment)
-
-
-class TextReading(Base):
-    """One reading of a dialog's text by an account. Written before the text is shown."""
-
-    __tablename__ = "text_readings"
-
-    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
-    account_id: Mapped[int] = mapped_column(ForeignKey(ApiUser.id))
-    dialog_id: Mapped[UUID]
-    user_keys: Mapped[list[int]] = mapped_column(ARRAY(Integer))
-    """Pseudonyms of the users whose texts were shown."""
-    messages: Mapped[int] = mapped_column(Integer)
-    request_id: Mapped[str] = mapped_column(Text)
-    read_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
-
-    __table_args__ = (Index(None, "account_id", "id"),)

@@ -16,11 +16,14 @@ from starlette.types import Receive, Scope, Send
 from api.accounts import scopes
 from api.accounts.authenticator import Principal
 from api.answers.arrow_schema import NAME_COLUMNS, joined
-from api.answers.formats import MEDIA_TYPES, Format, Row, to_arrow, to_csv
+from api.answers.formats import MEDIA_TYPES, Format, Row, moment, to_arrow, to_csv
 from api.answers.prepared import answer_age, now_utc
 from api.answers.report_query import Chunks, ReportQuery, StreamedExport
+from api.audit.events import AuditKind
+from api.audit.trail import AuditTrail
 from api.errors import ServiceUnavailableError
 from api.metrics import ApiMetrics
+from api.people.name_readings import NameReadings
 from api.people.names import UserNames, with_name
 from api.query_log import current_period
 from warehouse.clickhouse.reader import Reader
@@ -38,11 +41,15 @@ class ExportResponder:
         *,
         reader: Reader,
         names: UserNames,
+        name_readings: NameReadings,
+        trail: AuditTrail,
         metrics: ApiMetrics,
         clock: Callable[[], datetime] = now_utc,
     ) -> None:
         self._reader = reader
         self._names = names
+        self._name_readings = name_readings
+        self._trail = trail
         self._metrics = metrics
         self._free = MAX_EXPORTS
         self._clock = clock
@@ -71,6 +78,7 @@ class ExportResponder:
         try:
             if report_query.period is not None:
                 current_period.set(f"{report_query.period.name}/{report_query.period.bucket}")
+            await self._record(report_query, format_)
             chunks, is_truncated = await export.run(self._reader, snapshot)
             # Read before the response starts: an error can still become an error response.
             # (No tuple as the default: CPython 3.11 fails on an empty one.)
@@ -87,7 +95,9 @@ class ExportResponder:
             "X-Lag-Seconds": f"{age.snapshot.lag_seconds(self._clock()):.3f}",
             "X-Truncated": "true" if is_truncated else "false",
         }
-        rows = self._rows(first, chunks, shows_names=shows_names)
+        rows = self._rows(
+            first, chunks, shown_to=principal if shows_names else None, report=report_query.report
+        )
         stream = (
             to_csv(rows, schema.names, has_bom=has_bom)
             if format_ is Format.CSV
@@ -106,11 +116,20 @@ class ExportResponder:
     def _leave(self) -> None:
         self._free += 1
 
-    async def _rows(self, first: Sequence[Row], chunks: Chunks, *, shows_names: bool) -> Chunks:
+    async def _record(self, report_query: ReportQuery, format_: Format) -> None:
+        details = {"report": report_query.report, "format": format_.value}
+        if period := report_query.period:
+            details |= {"since": moment(period.since), "until": moment(period.until)}
+        await self._trail.record(AuditKind.EXPORT, **details)
+
+    async def _rows(
+        self, first: Sequence[Row], chunks: Chunks, *, shown_to: Principal | None, report: str
+    ) -> Chunks:
         chunk: Sequence[Row] | None = first
         while chunk is not None:
-            if shows_names:
+            if shown_to is not None:
                 names = await self._names.fetch({row["user_key"] for row in chunk})
+                await self._name_readings.record(shown_to, report, names)
                 chunk = [with_name(row, names) for row in chunk]
             yield chunk
             chunk = await anext(chunks, None)

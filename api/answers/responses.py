@@ -30,9 +30,12 @@ from api.answers.formats import (
 from api.answers.prepared import AnswerAge, PreparedAnswer, PreparedAnswers, now_utc
 from api.answers.report_query import ReportQuery, ReportRequest
 from api.answers.snapshots import Snapshots
+from api.audit.events import AuditKind
+from api.audit.trail import AuditTrail
 from api.http.json import to_json
 from api.http.negotiation import matches_tag
 from api.metrics import ApiMetrics
+from api.people.name_readings import NameReadings
 from api.people.names import (
     NO_NAMES,
     Names,
@@ -51,12 +54,16 @@ class StatsResponder:
         answers: PreparedAnswers,
         snapshots: Snapshots,
         names: UserNames,
+        name_readings: NameReadings,
+        trail: AuditTrail,
         metrics: ApiMetrics,
         clock: Callable[[], datetime] = now_utc,
     ) -> None:
         self._answers = answers
         self._snapshots = snapshots
         self._names = names
+        self._name_readings = name_readings
+        self._trail = trail
         self._metrics = metrics
         self._clock = clock
         metrics.watch_cache(lambda: answers.size)
@@ -93,6 +100,7 @@ class StatsResponder:
         shows_names = report_query.shows_people and principal.may(Scope.NAMES_READ)
         if shows_names:
             names = await self._names.fetch(prepared.report.user_keys)
+            await self._name_readings.record(principal, report_query.report, names)
         age = prepared.age_at(snapshot, report_query.period)
         etag = _etag(prepared, format_, names, has_bom=has_bom)
         lag = b"%.3f" % age.snapshot.lag_seconds(self._clock())
@@ -105,6 +113,10 @@ class StatsResponder:
             outcome, response = "unchanged", Response(status_code=304)
         else:
             outcome = "cached" if was_kept else "computed"
+            if format_ is not Format.JSON:
+                self._trail.count(
+                    AuditKind.EXPORT, report=report_query.report, format=format_.value
+                )
             response, more = _respond(
                 report_query,
                 prepared,

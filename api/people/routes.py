@@ -1,4 +1,4 @@
-"""Routes for the texts and failures of a dialog. Each reading is recorded first."""
+"""Routes for the texts and failures of a dialog. Each reading is in the audit trail first."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-from starlette.requests import Request
 from starlette.responses import Response
 
 from api.accounts.dependencies import TextsReader, one_value_each, secured
 from api.accounts.scopes import Scope
-from api.accounts.store import AccountRepository
+from api.audit.events import AuditKind
+from api.audit.trail import AuditTrail
 from api.http.error_schema import RATE_HEADERS, problems
 from api.http.json import to_json
 from api.people.dialog_texts import DialogTexts
+from api.people.name_readings import NameReadings
 from api.people.names import NO_NAMES, UserNames
 from api.people.schemas import DialogFailures, DialogText
 
 
-def text_routes(*, texts: DialogTexts, names: UserNames, accounts: AccountRepository) -> APIRouter:
+def text_routes(
+    *, texts: DialogTexts, names: UserNames, name_readings: NameReadings, trail: AuditTrail
+) -> APIRouter:
     """The routes under /api/v1/dialogs."""
     router = APIRouter(
         prefix="/api/v1/dialogs", tags=["texts"], dependencies=[Depends(one_value_each)]
@@ -32,23 +35,22 @@ def text_routes(*, texts: DialogTexts, names: UserNames, accounts: AccountReposi
         openapi_extra=secured(Scope.TEXTS_READ),
     )
     async def dialog_text(
-        request: Request,
         principal: TextsReader,
         dialog_id: UUID,
         after: Annotated[UUID | None, Query(description="`next_after` of the page before.")] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> Response:
-        """The texts of a dialog, oldest first. Each reading is listed in /admin/readings."""
+        """The texts of a dialog, oldest first. Each reading is in the audit trail."""
         dialog = await texts.page(dialog_id, after=after, limit=limit)
         keys = sorted({message.user_key for message in dialog.messages})
-        await accounts.record_reading(
-            principal.account_id,
-            dialog_id=dialog.id,
+        await trail.record(
+            AuditKind.TEXTS_READ,
+            dialog_id=str(dialog.id),
             user_keys=keys,
             messages=len(dialog.messages),
-            request_id=request.state.request_id,
         )
         known = await names.fetch(keys) if principal.may(Scope.NAMES_READ) else NO_NAMES
+        await name_readings.record(principal, "dialog_text", known)
         return Response(
             to_json(
                 {
@@ -72,19 +74,17 @@ def text_routes(*, texts: DialogTexts, names: UserNames, accounts: AccountReposi
         openapi_extra=secured(Scope.TEXTS_READ),
     )
     async def dialog_failures(
-        request: Request,
-        principal: TextsReader,
+        _principal: TextsReader,
         dialog_id: UUID,
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> Response:
         """Failed calls of models, newest first. The provider's message may quote the user."""
         failures = await texts.failures(dialog_id, limit=limit)
-        await accounts.record_reading(
-            principal.account_id,
-            dialog_id=dialog_id,
+        await trail.record(
+            AuditKind.TEXTS_READ,
+            dialog_id=str(dialog_id),
             user_keys=sorted({failure.user_key for failure in failures}),
             messages=sum(failure.message is not None for failure in failures),
-            request_id=request.state.request_id,
         )
         return Response(
             to_json({"dialog_id": dialog_id, "failures": failures}),

@@ -18,7 +18,12 @@ GRANT SELECT, UPDATE, DELETE ON outbox TO dialytics_bot;
 
 -- The API owns its accounts, and reads the bot's tables only as dialytics_reader.
 GRANT SELECT, INSERT, UPDATE ON api_users TO dialytics_api;
+-- The audit trail is append-only, and its times are the database's.
+GRANT SELECT, INSERT (kind, actor_id, actor, address, occurrences, request_id, details)
+    ON audit_events TO dialytics_api;
+-- For an API of the version before: a view of the trail.
 GRANT SELECT, INSERT ON text_readings TO dialytics_api;
+GRANT SELECT, INSERT, UPDATE ON known_settings TO dialytics_api;
 GRANT dialytics_reader TO dialytics_api;
 
 -- The pipelines read the ledger, never a text; they may erase texts that are too old, and what
@@ -27,6 +32,8 @@ GRANT SELECT ON users, turns, tombstones TO dialytics_pipelines;
 GRANT DELETE ON tombstones TO dialytics_pipelines;
 GRANT SELECT (id, user_key, created_at, deleted_at), DELETE ON messages TO dialytics_pipelines;
 GRANT SELECT (ctid, period, period_start), DELETE ON spent_budgets TO dialytics_pipelines;
+-- A trigger keeps what is younger than 30 days.
+GRANT SELECT (id, occurred_at), DELETE ON audit_events TO dialytics_pipelines;
 -- The proof of an erasure counts rows by the person's number.
 GRANT SELECT (user_key) ON user_settings, dialogs TO dialytics_pipelines;
 GRANT SELECT (user_key, turn_id, lane) ON updates TO dialytics_pipelines;

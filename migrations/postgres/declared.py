@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import api.accounts.tables
+import api.audit.tables
 import bot.db.outbox
 import bot.db.tables
 import pipelines.tables
 from common.postgres import Base
 
-TABLE_MODULES = (api.accounts.tables, bot.db.outbox, bot.db.tables, pipelines.tables)
+TABLE_MODULES = (
+    api.accounts.tables,
+    api.audit.tables,
+    bot.db.outbox,
+    bot.db.tables,
+    pipelines.tables,
+)
 METADATA = Base.metadata

@@ -1,4 +1,4 @@
-"""Applies retention: texts, parked updates, ended budgets, tombstones, watermarks.
+"""Applies retention: texts, parked updates, ended budgets, tombstones, watermarks, audit events.
 
 Texts live in PostgreSQL only. Erasing them changes no figure: the ledger holds none.
 """
@@ -44,6 +44,13 @@ DELETE FROM spent_budgets WHERE ctid IN (
     LIMIT %(rows)s
 )
 """
+# The database keeps younger ones than 30 days, whatever is asked.
+ERASE_AUDIT_EVENTS = """
+DELETE FROM audit_events WHERE id IN (
+    SELECT id FROM audit_events
+    WHERE occurred_at < now() - make_interval(days => greatest(%(days)s, 30)) LIMIT %(rows)s
+)
+"""
 ERASE_WATERMARKS = f"""
 ALTER TABLE watermarks DELETE
 WHERE written_at < now() - INTERVAL {WATERMARK_DAYS} DAY AND sequence < {{last:UInt64}}
@@ -64,6 +71,7 @@ class Erased:
     """Provider messages of failed attempts: their rows stay."""
     budgets: int
     tombstones: int
+    audit_events: int
 
 
 def apply_retention(settings: PipelineSettings) -> Erased:
@@ -74,7 +82,7 @@ def apply_retention(settings: PipelineSettings) -> Erased:
         psycopg.connect(settings.database.libpq_url) as connection,
     ):
         state = pipeline_run.state()
-        texts = payloads = provider_messages = 0
+        texts = payloads = provider_messages = audit_events = 0
         if days := section.message_retention_days:
             texts = _erase(connection, ERASE_TEXTS, days=days)
             payloads = _erase(connection, ERASE_PAYLOADS, days=days)
@@ -87,6 +95,8 @@ def apply_retention(settings: PipelineSettings) -> Erased:
             days=section.tombstone_retention_days,
             watermark=str(state.watermark),
         )
+        if days := section.audit_retention_days:
+            audit_events = _erase(connection, ERASE_AUDIT_EVENTS, days=days)
         _erase_watermarks(pipeline_run.writer)
     erased = Erased(
         texts=texts,
@@ -94,6 +104,7 @@ def apply_retention(settings: PipelineSettings) -> Erased:
         provider_messages=provider_messages,
         budgets=budgets,
         tombstones=tombstones,
+        audit_events=audit_events,
     )
     log.info("retention applied", **asdict(erased))
     return erased

@@ -11,6 +11,7 @@ from sqlalchemy import Table, UniqueConstraint
 from sqlalchemy.dialects import postgresql
 
 import api.accounts.tables
+import api.audit.tables
 import bot.db.outbox
 import bot.db.tables
 import pipelines.tables
@@ -18,7 +19,13 @@ from common.postgres import Base
 
 PROJECT = Path(__file__).parents[2]
 # Imported so that they declare their tables.
-DECLARED = (api.accounts.tables, bot.db.outbox, bot.db.tables, pipelines.tables)
+DECLARED = (
+    api.accounts.tables,
+    api.audit.tables,
+    bot.db.outbox,
+    bot.db.tables,
+    pipelines.tables,
+)
 TABLES = Base.metadata.tables
 DIAGRAMS = (PROJECT / "docs" / "architecture" / "diagrams.md").read_text(encoding="utf-8")
 ENTITY = re.compile(r"^    (\w+) \{\n(.*?)^    \}", re.MULTILINE | re.DOTALL)

@@ -59,8 +59,8 @@ VALUES ('\x01', '2025-03-10', 'day', 1, 0.5);
 INSERT INTO refused_chats (bot_id, chat_hmac) VALUES (7, '\x02');
 INSERT INTO api_users (username, password_hash, scopes)
 VALUES ('first', 'none', '{names:read}');
-INSERT INTO text_readings (account_id, dialog_id, user_keys, messages, request_id)
-VALUES (1, '00000000-0000-0000-0000-000000000001', '{1}', 1, 'r');
+INSERT INTO audit_events (kind, actor_id, actor, request_id, details)
+VALUES ('login', 1, 'first', 'r', '{"method": "password"}');
 INSERT INTO outbox (key, payload) VALUES ('digest', '{}')
 """
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from common.settings import DatabaseSettings
@@ -128,3 +129,35 @@ async def test_only_a_database_without_a_sealed_value_refuses_old_ones_from_the_
         async with engine.connect() as connection:
             marked.append(await connection.scalar(text("SELECT count(*) FROM sealing_marker")))
     assert marked == [1, 0, 1]
+
+
+async def test_the_trail_takes_over_the_record_of_texts_read_and_an_older_api_still_writes_it(
+    engine: AsyncEngine, database: DatabaseSettings
+) -> None:
+    config = alembic_config("postgres", database.asyncpg_url)
+    read = text("SELECT account_id, dialog_id, user_keys, messages, request_id FROM text_readings")
+    write = text(
+        "INSERT INTO text_readings (account_id, dialog_id, user_keys, messages, request_id)"
+        " SELECT id, '00000000-0000-0000-0000-00000000000a', '{1,2}', 3, 'r' FROM api_users"
+        " RETURNING id, read_at"
+    )
+
+    async def run(*statements: TextClause) -> list[Any]:
+        async with engine.begin() as connection:
+            return [(await connection.execute(each)).all() for each in statements]
+
+    await asyncio.to_thread(command.downgrade, config, "0011")
+    account = text("INSERT INTO api_users (username, password_hash) VALUES ('ann', '') RETURNING 1")
+    _, [(_, read_at)], before = await run(account, write, read)
+    await asyncio.to_thread(command.upgrade, config, "head")
+    events = text("SELECT occurred_at, kind, actor FROM audit_events ORDER BY id")
+    taken, after = await run(events, read)
+    assert taken == [(read_at, "texts_read", "ann")]
+    assert after == before
+    [(new_id, new_at)], both = await run(write, read)
+    assert new_id
+    assert new_at > read_at
+    assert both == before * 2
+    await asyncio.to_thread(command.downgrade, config, "0011")
+    assert await run(read) == [before * 2]
+    await asyncio.to_thread(command.upgrade, config, "head")

@@ -1,18 +1,16 @@
-"""Admin routes: accounts, scopes, and the log of texts read."""
+"""Admin routes: accounts and scopes."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path
 
 from api.accounts.account_cache import AccountCache
 from api.accounts.dependencies import Admin, one_value_each, secured
 from api.accounts.routes.schemas import (
     AccountList,
     AccountView,
-    ReadingList,
-    ReadingView,
     ScopesChange,
 )
 from api.accounts.scopes import Scope
@@ -83,24 +81,6 @@ def admin_routes(*, accounts: AccountRepository, account_cache: AccountCache) ->
         account = await accounts.set_disabled(account_id, is_disabled=False)
         account_cache.forget(account_id)
         return _view(account)
-
-    @router.get(
-        "/readings",
-        response_model=ReadingList,
-        responses=problems(401, 403, 422),
-        openapi_extra=extra,
-    )
-    async def list_readings(
-        _admin: Admin,
-        before: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None,
-        limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    ) -> ReadingList:
-        """Which account read which texts, newest first."""
-        found = await accounts.readings(before=before, limit=limit)
-        return ReadingList(
-            readings=[ReadingView.model_validate(each, from_attributes=True) for each in found],
-            next_before=found[-1].id if len(found) == limit else None,
-        )
 
     return router
 

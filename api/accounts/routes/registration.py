@@ -20,6 +20,8 @@ from api.accounts.routes.schemas import (
     Registration,
 )
 from api.accounts.store import AccountRepository
+from api.audit.events import AuditKind, act_as
+from api.audit.trail import AuditTrail
 from api.errors import ForbiddenError, NotAuthenticatedError
 from api.http.error_schema import problems
 
@@ -32,6 +34,7 @@ def auth_routes(
     account_cache: AccountCache,
     authenticator: Authenticator,
     passwords: PasswordHasher,
+    trail: AuditTrail,
     registration_token: SecretStr | None,
 ) -> APIRouter:
     """The routes under /api/v1/auth."""
@@ -42,10 +45,12 @@ def auth_routes(
     )
     async def register(body: Registration) -> AccountView:
         """Create an account that may read statistics. Requires the operator's admin token."""
+        act_as(body.username)
         if registration_token is None or not hmac.compare_digest(
             body.admin_token.get_secret_value().encode("utf-8", "surrogatepass"),
             registration_token.get_secret_value().encode("utf-8", "surrogatepass"),
         ):
+            trail.count(AuditKind.REGISTRATION_FAILED)
             raise ForbiddenError("Invalid admin token.", code="wrong_admin_token")
         password = body.password.get_secret_value()
         check_policy(password, username=body.username)

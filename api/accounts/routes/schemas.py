@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 from typing import Annotated, Literal
-from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
 
@@ -100,21 +99,3 @@ class TokenAnswer(BaseModel):
     token_type: Literal["bearer"]
     expires_in: int = Field(description="Seconds.")
     scope: str = Field(description="Granted scopes, separated by spaces.")
-
-
-class ReadingView(BaseModel):
-    """One reading of a dialog's texts."""
-
-    id: int
-    account_id: int
-    username: str
-    dialog_id: UUID
-    user_keys: list[int]
-    messages: int
-    request_id: str
-    read_at: datetime
-
-
-class ReadingList(BaseModel):
-    readings: list[ReadingView]
-    next_before: int | None = Field(description="`before` of the next page.")

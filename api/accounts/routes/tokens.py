@@ -14,11 +14,14 @@ from api.accounts.dependencies import AnyAccount
 from api.accounts.routes.registration import PREFIX
 from api.accounts.routes.schemas import TokenAnswer, TokenForm
 from api.accounts.tokens import IssuedToken, TokenError, Tokens
+from api.audit.events import AuditKind, act_as
+from api.audit.trail import AuditTrail
 from api.errors import NotAuthenticatedError, RefusedError
 from api.http.error_schema import problems
+from common.text import clean_text
 
 
-def token_routes(*, authenticator: Authenticator, tokens: Tokens) -> APIRouter:
+def token_routes(*, authenticator: Authenticator, tokens: Tokens, trail: AuditTrail) -> APIRouter:
     """The routes under /api/v1/auth that answer with a token."""
     router = APIRouter(prefix=PREFIX, tags=["accounts"])
 
@@ -34,6 +37,8 @@ def token_routes(*, authenticator: Authenticator, tokens: Tokens) -> APIRouter:
         if requested - account.scopes:
             raise RefusedError("The account does not have a requested scope.", code="invalid_scope")
         granted = requested or account.scopes
+        act_as(account.username, account.id)
+        await trail.record(AuditKind.LOGIN, method="password", client=clean_text(form.client_id))
         response.headers["Cache-Control"] = "no-store"
         issued = tokens.issue(
             account.id,

@@ -18,6 +18,7 @@ from api.accounts.passwords import PasswordHasher
 from api.accounts.store import AccountRepository
 from api.accounts.throttle import LoginThrottle
 from api.accounts.tokens import Tokens
+from api.audit.trail import AuditTrail
 from api.http.rate_limit import RateLimiter
 from api.settings import RateLimitSettings, parse_limit
 from common.postgres import Sessions, transaction
@@ -88,6 +89,7 @@ def make_login(
         credentials=credentials,
         throttle=LoginThrottle(limiter, per_account=limit, per_address=limit, ceiling=limit),
         tokens=Tokens(SECRET, previous=None, lifetime=timedelta(1), session=timedelta(1)),
+        trail=AuditTrail(accounts._sessions),
     )
 
 

@@ -21,9 +21,11 @@ from api.accounts.authenticator import Principal
 from api.answers.export import MAX_EXPORTS, ExportResponder
 from api.answers.formats import Format
 from api.answers.report_query import ReportQuery
+from api.audit.trail import AuditTrail
 from api.errors import ServiceUnavailableError
 from api.metrics import ApiMetrics
 from api.people.bot_database import BotTables
+from api.people.name_readings import NameReadings
 from api.people.names import UserNames
 from api.stats import export_reports as exports
 from api.stats.arguments import DialogsQuery
@@ -182,10 +184,12 @@ async def test_few_exports_run_at_once_and_leave_when_the_client_does(
     many: Replica, reader: Counting, sessions: Sessions, engine: AsyncEngine
 ) -> None:
     assert many.turns
-    metrics = ApiMetrics(engine)
+    metrics, trail = ApiMetrics(engine), AuditTrail(sessions)
     responder = ExportResponder(
         reader=reader,
         names=UserNames(BotTables(sessions, metrics), VAULT, timeout_seconds=60),
+        name_readings=NameReadings(trail),
+        trail=trail,
         metrics=metrics,
     )
     principal = Principal(1, "ann", frozenset({"stats:read"}), "basic")

@@ -79,6 +79,13 @@ async def test_the_bot_writes_its_tables_and_erasing_leaves_a_tombstone(
         ("dialytics_bot", "CREATE TABLE mine (id int)"),
         ("dialytics_api", "UPDATE messages SET deleted_at = now()"),
         ("dialytics_api", "DELETE FROM text_readings"),
+        ("dialytics_api", "DELETE FROM audit_events"),
+        ("dialytics_api", "UPDATE audit_events SET actor = 'x'"),
+        ("dialytics_api", "TRUNCATE audit_events"),
+        ("dialytics_api", "INSERT INTO audit_events (kind, occurred_at) VALUES ('x', now())"),
+        ("dialytics_bot", "SELECT * FROM audit_events"),
+        ("dialytics_pipelines", "SELECT actor FROM audit_events"),
+        ("dialytics_pipelines", "INSERT INTO audit_events (kind) VALUES ('x')"),
         ("dialytics_api", "UPDATE turns SET cost_usd = 0"),
         ("dialytics_pipelines", "SELECT content FROM messages"),
         ("dialytics_pipelines", "UPDATE turns SET cost_usd = 0"),
@@ -208,15 +215,19 @@ def test_the_pipelines_role_can_run_a_whole_cycle(
     assert check_erasure(pipeline_settings, person=person).left["postgres.users"] == 1
 
 
-async def test_the_api_keeps_accounts_and_the_record_of_readings(server: EmbeddedPostgres) -> None:
+async def test_the_api_keeps_accounts_and_the_audit_trail(server: EmbeddedPostgres) -> None:
     await attempt(
         server,
         "dialytics_api",
         "LISTEN api_users",
         "INSERT INTO api_users (username, password_hash) VALUES ('a', 'b')",
         "UPDATE api_users SET disabled_at = now()",
+        "INSERT INTO audit_events (kind, actor, details) VALUES ('login', 'a', '{}') RETURNING id",
         "INSERT INTO text_readings (account_id, dialog_id, user_keys, messages, request_id)"
-        " SELECT id, gen_random_uuid(), '{1}', 1, 'r' FROM api_users",
+        " SELECT id, gen_random_uuid(), '{1}', 1, 'r' FROM api_users RETURNING id, read_at",
+        "SELECT * FROM text_readings",
+        "INSERT INTO known_settings (service, name, digest) VALUES ('api', 'A', 'b')"
+        " ON CONFLICT (service, name) DO UPDATE SET digest = excluded.digest",
         "SELECT version_num FROM alembic_version",
     )
 

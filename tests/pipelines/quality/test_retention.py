@@ -182,3 +182,17 @@ def test_what_an_erased_person_had_spent_goes_with_its_day_or_month(
 
     left = ledger.execute("SELECT period, period_start FROM spent_budgets")
     assert {(row["period"], row["period_start"]) for row in left} == kept
+
+
+def test_old_audit_events_go_and_young_ones_stay_whatever_is_asked(
+    pipeline_settings: PipelineSettings, ledger: Ledger
+) -> None:
+    for days_old in (0, 29, 31, 400):
+        ledger.execute(
+            "INSERT INTO audit_events (kind, occurred_at) VALUES ('login', now() - %s)",
+            timedelta(days=days_old),
+        )
+    assert apply_retention(keeping(pipeline_settings)).audit_events == 0
+    assert apply_retention(keeping(pipeline_settings, audit_retention_days=0)).audit_events == 0
+    assert apply_retention(keeping(pipeline_settings, audit_retention_days=300)).audit_events == 1
+    assert apply_retention(keeping(pipeline_settings, audit_retention_days=1)).audit_events == 1

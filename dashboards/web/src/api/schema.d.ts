@@ -84,6 +84,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Events
+         * @description Events of the audit trail, newest first.
+         *
+         *     CSV has all events that match, at most 50,000; with `before` or `limit` one page.
+         */
+        get: operations["list_events_api_v1_admin_audit_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/readings": {
         parameters: {
             query?: never;
@@ -93,7 +115,7 @@ export interface paths {
         };
         /**
          * List Readings
-         * @description Which account read which texts, newest first.
+         * @description Which account read which texts, newest first: the trail's events `texts_read`.
          */
         get: operations["list_readings_api_v1_admin_readings_get"];
         put?: never;
@@ -235,7 +257,7 @@ export interface paths {
         };
         /**
          * Dialog Text
-         * @description The texts of a dialog, oldest first. Each reading is listed in /admin/readings.
+         * @description The texts of a dialog, oldest first. Each reading is in the audit trail.
          */
         get: operations["dialog_text_api_v1_dialogs__dialog_id__text_get"];
         put?: never;
@@ -740,6 +762,66 @@ export interface components {
             unpriced_turns: number;
             /** User Messages */
             user_messages: number;
+        };
+        /**
+         * AuditEventView
+         * @description One event of the audit trail.
+         */
+        AuditEventView: {
+            /**
+             * Actor
+             * @description The account's name then, or the name that a failed login gave.
+             */
+            actor: string | null;
+            /**
+             * Actor Id
+             * @description The account; null: nobody was logged in.
+             */
+            actor_id: number | null;
+            /**
+             * Address
+             * @description The client's address; of IPv6 its /64.
+             */
+            address: string | null;
+            /** Details */
+            details: {
+                [key: string]: unknown;
+            };
+            /** Id */
+            id: number;
+            /**
+             * Kind
+             * @example login_failed
+             */
+            kind: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             */
+            occurred_at: string;
+            /**
+             * Occurrences
+             * @description Repeated events are counted in one row.
+             */
+            occurrences: number;
+            /** Request Id */
+            request_id: string | null;
+        };
+        /**
+         * AuditKind
+         * @description Kinds of events. Details contain ids, names of reports and settings; never a secret.
+         * @enum {string}
+         */
+        AuditKind: "login" | "login_failed" | "registered" | "registration_failed" | "scopes_changed" | "account_disabled" | "account_enabled" | "password_changed" | "reset_created" | "reset_used" | "reset_failed" | "key_created" | "key_revoked" | "session_ended" | "export" | "texts_read" | "names_read" | "settings_changed" | "person_banned" | "person_paused" | "person_allowed" | "limits_changed" | "alert" | "alert_acknowledged";
+        /** AuditPage */
+        AuditPage: {
+            /** Events */
+            events: components["schemas"]["AuditEventView"][];
+            /**
+             * Next Before
+             * @description `before` of the next page.
+             */
+            next_before: number | null;
         };
         /**
          * Bucket
@@ -3022,9 +3104,130 @@ export interface operations {
             };
         };
     };
+    list_events_api_v1_admin_audit_get: {
+        parameters: {
+            query?: {
+                /** @description A name. */
+                who?: string | null;
+                /** @description A kind of event. */
+                what?: components["schemas"]["AuditKind"] | null;
+                /** @description Without an offset in UTC. */
+                since?: string | null;
+                /** @description Exclusive. */
+                until?: string | null;
+                /** @description `next_before` of a page. */
+                before?: number | null;
+                limit?: number | null;
+                format?: ("json" | "csv") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                    "text/csv": string;
+                };
+            };
+            /** @description No credentials, or invalid ones. */
+            401: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The account may not do this. */
+            403: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is above 1 MiB; the connection is closed. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Invalid arguments, or a query that cannot be answered. */
+            422: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests of this account or address, or too many failed logins. */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
+            503: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_readings_api_v1_admin_readings_get: {
         parameters: {
             query?: {
+                /** @description `next_before` of a page. */
                 before?: number | null;
                 limit?: number;
             };

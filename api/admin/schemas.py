@@ -1,0 +1,48 @@
+"""Response models of the operators' routes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+
+class AuditEventView(BaseModel):
+    """One event of the audit trail."""
+
+    id: int
+    occurred_at: datetime
+    kind: str = Field(examples=["login_failed"])
+    actor_id: int | None = Field(description="The account; null: nobody was logged in.")
+    actor: str | None = Field(
+        description="The account's name then, or the name that a failed login gave."
+    )
+    address: str | None = Field(description="The client's address; of IPv6 its /64.")
+    occurrences: int = Field(description="Repeated events are counted in one row.")
+    request_id: str | None
+    details: dict[str, Any]
+
+
+class AuditPage(BaseModel):
+    events: list[AuditEventView]
+    next_before: int | None = Field(description="`before` of the next page.")
+
+
+class ReadingView(BaseModel):
+    """One reading of a dialog's texts."""
+
+    id: int
+    account_id: int
+    username: str
+    dialog_id: UUID
+    user_keys: list[int]
+    messages: int
+    request_id: str
+    read_at: datetime
+
+
+class ReadingList(BaseModel):
+    readings: list[ReadingView]
+    next_before: int | None = Field(description="`before` of the next page.")

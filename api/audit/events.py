@@ -1,0 +1,58 @@
+"""Kinds of audit events, and the origin of the current request."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+
+class AuditKind(StrEnum):
+    """Kinds of events. Details contain ids, names of reports and settings; never a secret."""
+
+    LOGIN = "login"
+    LOGIN_FAILED = "login_failed"
+    REGISTERED = "registered"
+    REGISTRATION_FAILED = "registration_failed"
+    SCOPES_CHANGED = "scopes_changed"
+    ACCOUNT_DISABLED = "account_disabled"
+    ACCOUNT_ENABLED = "account_enabled"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 # a kind, not a password
+    RESET_CREATED = "reset_created"
+    RESET_USED = "reset_used"
+    RESET_FAILED = "reset_failed"
+    KEY_CREATED = "key_created"
+    KEY_REVOKED = "key_revoked"
+    SESSION_ENDED = "session_ended"
+    EXPORT = "export"
+    TEXTS_READ = "texts_read"
+    NAMES_READ = "names_read"
+    SETTINGS_CHANGED = "settings_changed"
+    # Reserved: written by what bans and limits people and sends alerts.
+    PERSON_BANNED = "person_banned"
+    PERSON_PAUSED = "person_paused"
+    PERSON_ALLOWED = "person_allowed"
+    LIMITS_CHANGED = "limits_changed"
+    ALERT = "alert"
+    ALERT_ACKNOWLEDGED = "alert_acknowledged"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The actor and the address of a request or command."""
+
+    actor_id: int | None = None
+    actor: str | None = None
+    address: str | None = None
+    request_id: str | None = None
+
+
+NO_ORIGIN = Origin()
+
+current_origin: ContextVar[Origin] = ContextVar("audit_origin", default=NO_ORIGIN)
+"""Set for each request by the authentication, and by the command line."""
+
+
+def act_as(actor: str, actor_id: int | None = None) -> None:
+    """State who acts from here on, once a request or a command is known to be theirs."""
+    current_origin.set(replace(current_origin.get(), actor=actor, actor_id=actor_id))

@@ -1,0 +1,67 @@
+"""Reads the audit trail."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func, select
+
+from api.audit.tables import AuditEvent
+from common.postgres import Sessions
+from common.text import clean_text
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which events; None: all."""
+
+    who: str | None = None
+    """The name of an account, or the name that a failed login gave."""
+    what: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        found: list[ColumnElement[bool]] = []
+        if self.who is not None:
+            given = clean_text(self.who)
+            normalised = unicodedata.normalize("NFKC", given).casefold()
+            found.append(AuditEvent.actor.in_({given, normalised}))
+        if self.what is not None:
+            found.append(AuditEvent.kind == self.what)
+        if self.since is not None:
+            found.append(AuditEvent.occurred_at >= self.since)
+        if self.until is not None:
+            found.append(AuditEvent.occurred_at < self.until)
+        return found
+
+
+class AuditReader:
+    """Reads events, newest first."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    async def page(
+        self, wanted: AuditFilter, *, before: int | None, limit: int
+    ) -> Sequence[AuditEvent]:
+        """The newest events with an id below `before`."""
+        statement = (
+            select(AuditEvent)
+            .where(*wanted.conditions())
+            .order_by(AuditEvent.id.desc())
+            .limit(limit)
+        )
+        if before is not None:
+            statement = statement.where(AuditEvent.id < before)
+        async with self._sessions() as session:
+            return (await session.scalars(statement)).all()
+
+    async def has_more_than(self, wanted: AuditFilter, count: int) -> bool:
+        """Whether there are more events than `count`."""
+        some = select(AuditEvent.id).where(*wanted.conditions()).limit(count + 1).subquery()
+        async with self._sessions() as session:
+            return bool((await session.scalar(select(func.count()).select_from(some)) or 0) > count)
