@@ -47,9 +47,11 @@ from bot.telegram.refusals import ChatRefusals
 from bot.telegram.send_limits import SendRateLimiter
 from bot.telegram.sender import MessageSender
 from bot.telegram.session import create_bot
+from bot.turns.bill import Bill
 from bot.turns.history import DialogHistory
 from bot.turns.ledger import Ledger
-from bot.turns.policy import CHARACTERS_PER_TOKEN, TurnPolicy
+from bot.turns.policy import TurnPolicy
+from bot.turns.prices import CHARACTERS_PER_TOKEN, ModelPrices
 from bot.turns.service import TurnService
 from bot.users.erasure import Erasure
 from bot.users.export import UserExport
@@ -84,8 +86,8 @@ class App:
         self._is_running = False
         self.broken = asyncio.Event()
         """Set when a part failed: the process must exit."""
-        fallback = s.model.llm_fallback_model
-        self.metrics = BotMetrics([*s.model.models, *([fallback] if fallback else [])])
+        others = (s.model.llm_fallback_model, s.model.llm_saving_model)
+        self.metrics = BotMetrics([*s.model.models, *filter(None, others)])
         self.vault = Vault(
             s.data_key.data_key.get_secret_value(),
             second=s.data_key.second,
@@ -119,7 +121,6 @@ class App:
         self._client = connect_model(s.model)
         self.model = ModelClient(self._client, settings=s.model, metrics=self.metrics)
         self.statements = Statements(s.database)
-        self.ledger = Ledger(bot_id, statements=self.statements)
         self.history = DialogHistory(
             bot_id,
             statements=self.statements,
@@ -128,17 +129,25 @@ class App:
             max_history_characters=s.bot.max_history_tokens * CHARACTERS_PER_TOKEN,
             uses_first_names=s.bot.group_first_names,
         )
+        prices = ModelPrices(s.model.llm_prices, max_answer_tokens=self.model.max_answer_tokens)
+        zone = ZoneInfo(s.report.report_timezone)
         self.policy = TurnPolicy(
-            access=s.access,
-            limits=s.limits,
-            prices=s.model.llm_prices,
-            max_answer_tokens=self.model.max_answer_tokens,
-            zone=ZoneInfo(s.report.report_timezone),
+            access=s.access, limits=s.limits, prices=prices, zone=zone, sessions=self.sessions
+        )
+        self.bill = Bill(
+            bot_id,
+            limits=s.bill,
+            prices=prices,
+            saving_model=s.model.llm_saving_model,
+            zone=zone,
+            periods=self.policy.periods,
             sessions=self.sessions,
         )
+        self.ledger = Ledger(bot_id, statements=self.statements, prices=prices, bill=self.bill)
         self.notices = RecentNotices()
         self.turns = TurnService(
             ledger=self.ledger,
+            bill=self.bill,
             history=self.history,
             model=self.model,
             policy=self.policy,
@@ -329,6 +338,7 @@ class App:
                 " run python -m migrations postgres"
             ) from error
         await self.users.refuse_another_data_key()
+        await self.bill.prepare()
         self.model.remember_thinking(await self.ledger.thinking_models())
 
     async def _serve(self, stack: contextlib.AsyncExitStack) -> None:

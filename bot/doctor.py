@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import httpx2
 
-from bot.settings import ModelSettings, Price, TelegramSettings, UsageLimitSettings
+from bot.settings import BillSettings, ModelSettings, Price, TelegramSettings, UsageLimitSettings
 from common.errors import DialyticsError
 from common.log import configure_logging
 from common.process import run
@@ -89,9 +89,12 @@ class ModelProvider:
 
 
 async def run_checks(
-    telegram: TelegramSettings, model: ModelSettings, limits: UsageLimitSettings
+    telegram: TelegramSettings,
+    model: ModelSettings,
+    limits: UsageLimitSettings,
+    bill: BillSettings,
 ) -> AsyncIterator[Finding]:
-    """Check token, key, model, fallback and prices, in this order."""
+    """Check token, key, model, fallback, saving model and prices, in this order."""
     yield await _token(telegram)
     key = model.openrouter_api_key.get_secret_value()
     async with httpx2.AsyncClient(
@@ -100,7 +103,8 @@ async def run_checks(
         timeout=TIMEOUT_SECONDS,
     ) as client:
         provider = ModelProvider(client)
-        for check in (_key, _models, _fallback):
+        saving = (_saving,) if model.llm_saving_model else ()
+        for check in (_key, _models, _fallback, *saving):
             try:
                 yield await check(provider, model)
             except _UnreachableError as error:
@@ -108,7 +112,7 @@ async def run_checks(
                 message = f"the provider does not answer ({error}): see OPENROUTER_BASE_URL"
                 yield Finding(Verdict.FAIL, name, message)
         try:
-            yield await _prices(provider, model, limits)
+            yield await _prices(provider, model, has_budget=_has_budget(limits, bill))
         except _UnreachableError:
             yield Finding(Verdict.NOTE, "prices", "not compared with the provider's prices")
 
@@ -174,11 +178,22 @@ async def _fallback(provider: ModelProvider, settings: ModelSettings) -> Finding
     return Finding(Verdict.OK, "fallback", name)
 
 
-async def _prices(
-    provider: ModelProvider, settings: ModelSettings, limits: UsageLimitSettings
-) -> Finding:
-    fallback = settings.llm_fallback_model
-    used = dict.fromkeys((*settings.models, *((fallback,) if fallback else ())))
+async def _saving(provider: ModelProvider, settings: ModelSettings) -> Finding:
+    name = str(settings.llm_saving_model)
+    if await provider.model(name) is None:
+        message = f"the provider lists no {name}: see LLM_SAVING_MODEL"
+        return Finding(Verdict.FAIL, "saving", message)
+    return Finding(Verdict.OK, "saving", name)
+
+
+def _has_budget(limits: UsageLimitSettings, bill: BillSettings) -> bool:
+    values = {**limits.model_dump(), **bill.model_dump()}
+    return any(value is not None for name, value in values.items() if "usd" in name)
+
+
+async def _prices(provider: ModelProvider, settings: ModelSettings, *, has_budget: bool) -> Finding:
+    others = filter(None, (settings.llm_fallback_model, settings.llm_saving_model))
+    used = dict.fromkeys((*settings.models, *others))
     if strange := [name for name in settings.llm_prices if name not in used]:
         message = f"LLM_PRICES names {', '.join(strange)}, which no setting uses"
         return Finding(Verdict.FAIL, "prices", message)
@@ -192,7 +207,6 @@ async def _prices(
             )
             return Finding(Verdict.FAIL, "prices", message)
     missing = [name for name in used if name not in settings.llm_prices]
-    has_budget = limits.daily_usd_limit is not None or limits.monthly_usd_limit is not None
     if missing and has_budget:
         message = (
             f"none for {', '.join(missing)}: budgets rest on the cost that the provider states"
@@ -223,7 +237,7 @@ async def report() -> int:
     """Print one line per check; return the exit code."""
     failed = False
     async for finding in run_checks(
-        load(TelegramSettings), load(ModelSettings), load(UsageLimitSettings)
+        load(TelegramSettings), load(ModelSettings), load(UsageLimitSettings), load(BillSettings)
     ):
         sys.stdout.write(f"{finding.line()}\n")
         sys.stdout.flush()

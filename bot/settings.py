@@ -108,6 +108,9 @@ class ModelSettings(Section):
     llm_model: str = Field(default="openrouter/auto", min_length=1)
     """The default model. `openrouter/auto` lets OpenRouter choose."""
     llm_fallback_model: str | None = None
+    llm_saving_model: str | None = None
+    """Answers once a limit of the whole bill is used up, and is itself not limited by it: a model
+    that is free or cheap. Unset: the bot says that its limit is reached."""
     llm_allowed_models: Names = ()
     """Models that /model offers besides LLM_MODEL."""
     llm_system_prompt: str = "You are a helpful assistant. Answer in the language of the question."
@@ -205,6 +208,20 @@ class UsageLimitSettings(Section):
     monthly_usd_limit: Decimal | None = Field(default=None, gt=0)
 
 
+class BillSettings(Section):
+    """Limits of the whole bill: what all users together spend. Unset: unlimited."""
+
+    total_daily_usd_limit: Decimal | None = Field(default=None, gt=0)
+    """Most that all bots of this database spend in a day of REPORT_TIMEZONE, US dollars. Admins are
+    not exempt."""
+    total_monthly_usd_limit: Decimal | None = Field(default=None, gt=0)
+    """The same for a calendar month."""
+    bot_daily_usd_limit: Decimal | None = Field(default=None, gt=0)
+    """Most that this bot spends in a day."""
+    bot_monthly_usd_limit: Decimal | None = Field(default=None, gt=0)
+    """Most that this bot spends in a calendar month."""
+
+
 class BotSettings(MetricsSettings):
     """How the bot works through its inbox."""
 
@@ -255,5 +272,6 @@ class Settings:
     report: ReportSettings
     access: AccessSettings
     limits: UsageLimitSettings
+    bill: BillSettings
     bot: BotSettings
     operator: OperatorSettings

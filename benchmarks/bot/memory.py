@@ -37,13 +37,15 @@ from bot.inbox.store import StoreResult
 from bot.llm.client import ModelClient, connect_model
 from bot.llm.completion import Completion
 from bot.metrics import BotMetrics
-from bot.settings import Settings
+from bot.settings import BillSettings, Settings
 from bot.telegram.intent import IntentParser
 from bot.telegram.quoting import Quoter
 from bot.telegram.send_limits import SendRateLimiter
 from bot.telegram.sender import MessageSender
 from bot.telegram.session import create_bot
+from bot.turns.bill import Bill
 from bot.turns.policy import TurnPolicy
+from bot.turns.prices import ModelPrices
 from bot.turns.records import (
     ChatRef,
     DialogContext,
@@ -174,10 +176,12 @@ class Store:
         return DialogContext(dialog_id, tuple(self._messages[dialog_id]), None, None, None, None)
 
     async def open(self, question: Question, context: DialogContext, *, model: str) -> OpenTurn:
-        del model
         dialog_id = context.dialog_id or uuid4()
         self._messages[dialog_id].append(HistoryMessage(Role.USER, question.model_text))
-        return OpenTurn(id=uuid4(), dialog_id=dialog_id, call_id=uuid4(), question=question)
+        return OpenTurn(
+            id=uuid4(), dialog_id=dialog_id, call_id=uuid4(), question=question, model=model,
+            prompt_characters=0,
+        )  # fmt: skip
 
     def speaker(self, _question: Question, _dialog_id: UUID) -> None:
         """There are no groups."""
@@ -226,13 +230,18 @@ async def run_memory(settings: Settings, stop: asyncio.Event) -> None:
     store.classifier, store.chat_workers = UpdateClassifier(vault, bot, intents), chat_workers
     client = connect_model(s.model)
     model = ModelClient(client, settings=s.model, metrics=metrics)
+    prices = ModelPrices(s.model.llm_prices, max_answer_tokens=model.max_answer_tokens)
+    zone = ZoneInfo("UTC")
     policy = TurnPolicy(
-        access=s.access, limits=s.limits, prices=s.model.llm_prices,
-        max_answer_tokens=model.max_answer_tokens, zone=ZoneInfo("UTC"), sessions=nothing,
+        access=s.access, limits=s.limits, prices=prices, zone=zone, sessions=nothing
+    )
+    bill = Bill(
+        0, limits=BillSettings(), prices=prices, saving_model=None, zone=zone,
+        periods=policy.periods, sessions=nothing,
     )  # fmt: skip
     turns = TurnService(
-        ledger=store, history=store, model=model, policy=policy, sessions=nothing, settings=s.model,
-        metrics=metrics,
+        ledger=store, bill=bill, history=store, model=model, policy=policy, sessions=nothing,
+        settings=s.model, metrics=metrics,
     )  # fmt: skip
     rate_limiter = SendRateLimiter(
         per_second=s.telegram.telegram_messages_per_second,

@@ -236,6 +236,12 @@ class LlmCall(Base):
     """The provider's id of the response, for support requests."""
     provider_message: Mapped[bytes | None] = mapped_column(LargeBinary)
     """The provider's error message, sealed with the user's key."""
+    bot_id: Mapped[int | None]
+    billed_on: Mapped[date | None]
+    """The day, in the report zone, whose bill it counts to."""
+    reserve_usd: Mapped[Decimal | None] = mapped_column(Money)
+    """Counts in the bill while the cost is unknown: the highest cost of an open attempt, or the
+    cost of its tokens by LLM_PRICES."""
 
     __table_args__ = (
         UniqueConstraint("turn_id", "attempt"),
@@ -309,6 +315,24 @@ class SpentBudget(Base):
     """`day` or `month`."""
     messages: Mapped[int] = mapped_column(Integer)
     cost_usd: Mapped[Decimal] = mapped_column(Money)
+
+
+class BillTotal(Base):
+    """The cost of all attempts of a period, with the reserves of those whose cost is unknown.
+
+    A trigger on `llm_calls` keeps it in every transaction. It exists where a limit is set.
+    """
+
+    __tablename__ = "bill_totals"
+
+    bot_id: Mapped[int] = mapped_column(primary_key=True)
+    """0: all bots of the installation together."""
+    period_start: Mapped[date] = mapped_column(primary_key=True)
+    period: Mapped[str] = mapped_column(Text, primary_key=True)
+    """`day` or `month`."""
+    usd: Mapped[Decimal] = mapped_column(Money, server_default=text("0"))
+
+    __table_args__ = (CheckConstraint("period IN ('day', 'month')", name="period"),)
 
 
 class RefusedChat(Base):

@@ -74,6 +74,12 @@ def refusal_text(refusal: Refusal, _: Translator) -> str:  # noqa: PLR0911 # one
             return _("⛔ You have reached your limit for today. It resets tomorrow. See /usage.")
         case "monthly_messages" | "monthly_usd":
             return _("⛔ You have reached your limit for this month. See /usage.")
+        case "total_daily_usd" | "bot_daily_usd":
+            return _("⛔ The bot has used up its budget for today. Please come back tomorrow.")
+        case "total_monthly_usd" | "bot_monthly_usd":
+            return _(
+                "⛔ The bot has used up its budget for this month. Please come back next month."
+            )
         case "unpriced":
             return _(
                 "⛔ The price of this model is unknown, so it cannot be used with a spending limit."

@@ -18,6 +18,7 @@ from bot.llm.completion import (
 from bot.llm.stream import AnswerStream
 from bot.metrics import BotMetrics
 from bot.settings import ModelSettings
+from bot.turns.bill import Bill, BillLimitError
 from bot.turns.ledger import Ledger
 from bot.turns.records import OpenTurn
 from common.log import get_logger
@@ -49,12 +50,14 @@ class CompletionAttempts:
         self,
         *,
         ledger: Ledger,
+        bill: Bill,
         model: ModelClient,
         settings: ModelSettings,
         metrics: BotMetrics,
         jitter: Callable[[], float],
     ) -> None:
         self._ledger = ledger
+        self._bill = bill
         self._model = model
         self._settings = settings
         self._metrics = metrics
@@ -112,17 +115,26 @@ class CompletionAttempts:
                     attempts += 1
                 elif error.kind in FALLS_BACK and has_another and clock() < deadline:
                     asked, attempts = asked + 1, 1
-                    state.model = models[asked]
                     state.fallback_cause = error.kind.value
                     self._metrics.llm_fallback_used.inc()
                 else:
                     raise
-                state.turn = await self._next(state.turn, error, models[asked])
+                try:
+                    state.turn = await self._next(state.turn, error, models[asked])
+                except BillLimitError:
+                    if self._bill.saving_model is None:
+                        raise error from None
+                    models, asked, attempts = [self._bill.saving_model], 0, 1
+                    state.fallback_cause = error.kind.value
+                    state.turn = await self._next(state.turn, error, models[asked])
+                state.model = models[asked]
 
     async def _next(self, turn: OpenTurn, error: ModelError, model: str) -> OpenTurn:
         return await retry_write(
-            lambda: self._ledger.next_attempt(
-                turn, outcome=error.kind.value, report=error.report, model=model
+            lambda: self._bill.decide(
+                lambda: self._ledger.next_attempt(
+                    turn, outcome=error.kind.value, report=error.report, model=model
+                )
             )
         )
 

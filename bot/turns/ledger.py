@@ -5,7 +5,7 @@ A turn is opened with its first attempt, before the request is sent, and finishe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4, uuid5
@@ -17,6 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.db.sql import statement
 from bot.db.statements import Statements
 from bot.llm.completion import CallReport, Completion
+from bot.turns.bill import Bill
+from bot.turns.prices import ModelPrices
+from bot.turns.prompt import prompt_characters
 from bot.turns.question import dump_messages
 from bot.turns.records import (
     DialogContext,
@@ -35,9 +38,13 @@ from common.vocabulary import Role, TurnStatus
 class Ledger:
     """Turns, attempts and messages of one bot."""
 
-    def __init__(self, bot_id: int, *, statements: Statements) -> None:
+    def __init__(
+        self, bot_id: int, *, statements: Statements, prices: ModelPrices, bill: Bill
+    ) -> None:
         self._bot_id = bot_id
         self._statements = statements
+        self._prices = prices
+        self._bill = bill
 
     async def open(
         self,
@@ -53,12 +60,16 @@ class Ledger:
 
         Raises:
             UpdateConflictError: the updates are in another turn, or the user was erased.
+            BillLimitError: a limit of the bill is used up.
+            MissingTotalError: see Bill.decide.
         """
         turn = OpenTurn(
             id=uuid4(),
             dialog_id=context.dialog_id or uuid4(),
             call_id=uuid4(),
             question=question,
+            model=model,
+            prompt_characters=prompt_characters(question, context),
         )
         message_id = uuid4()
         content = parts = None
@@ -69,10 +80,11 @@ class Ledger:
             parts = question.sealer.seal_text(
                 dump_messages(question.messages), bindings.parts(message_id, turn.dialog_id)
             )
-        await self._take(
+        rows = await self._take(
             "open_turn",
             question,
             {
+                **self._bill.terms(model, characters=turn.prompt_characters),
                 "turn_id": turn.id,
                 "dialog_id": turn.dialog_id,
                 "is_new_dialog": context.dialog_id is None,
@@ -86,6 +98,8 @@ class Ledger:
             },
             session,
         )
+        self._bill.check(rows)
+        _refuse_conflict(rows, question)
         return turn
 
     async def reject(
@@ -96,7 +110,7 @@ class Ledger:
         Raises:
             UpdateConflictError: the updates are in another turn.
         """
-        await self._take(
+        rows = await self._take(
             "reject_turn",
             question,
             {
@@ -107,6 +121,7 @@ class Ledger:
             },
             session,
         )
+        _refuse_conflict(rows, question)
 
     async def next_attempt(
         self, turn: OpenTurn, *, outcome: str, report: CallReport, model: str
@@ -115,20 +130,24 @@ class Ledger:
 
         Raises:
             UpdateConflictError: another process finished the turn.
+            BillLimitError: a limit of the bill is used up; the open attempt is still open.
+            MissingTotalError: see Bill.decide.
         """
-        following = replace(turn, call_id=uuid4(), attempt=turn.attempt + 1)
+        following = replace(turn, call_id=uuid4(), attempt=turn.attempt + 1, model=model)
         opened = await self._statements.rows(
             "next_call",
             {
+                **self._bill.terms(model, characters=turn.prompt_characters),
                 "turn_id": turn.id,
                 "call_id": turn.call_id,
                 "next_call_id": following.call_id,
                 "attempt": following.attempt,
                 "model": model,
                 "outcome": outcome,
-                **_stated(report, turn.question.sealer, turn.call_id, turn.id),
+                **self._stated(report, turn.question.sealer, turn.call_id, turn.id, turn.model),
             },
         )
+        self._bill.check(opened)
         if not opened:
             raise UpdateConflictError("the turn was finished by another process")
         return following
@@ -150,7 +169,9 @@ class Ledger:
                 ),
                 "content_length": len(completion.text),
                 "outcome": outcome,
-                **_stated(completion.report, question.sealer, turn.call_id, turn.id),
+                **self._stated(
+                    completion.report, question.sealer, turn.call_id, turn.id, turn.model
+                ),
             },
         )
 
@@ -183,7 +204,13 @@ class Ledger:
                 "answer_chars": outcome.answer_chars,
                 "answer_parts": outcome.answer_parts,
                 "flood_wait_ms": outcome.flood_wait_ms,
-                **_stated(outcome.report or CallReport(), sealer, outcome.call_id, turn_id),
+                **self._stated(
+                    outcome.report or CallReport(),
+                    sealer,
+                    outcome.call_id,
+                    turn_id,
+                    outcome.call_model,
+                ),
                 "pacing_wait_ms": outcome.pacing_wait_ms,
             },
         )
@@ -218,7 +245,7 @@ class Ledger:
 
     async def _take(
         self, name: str, question: Question, values: dict[str, Any], session: AsyncSession | None
-    ) -> None:
+    ) -> Sequence[Mapping[str, Any]]:
         chat_ref = question.chat_ref
         parameters = {
             "bot_id": self._bot_id,
@@ -237,35 +264,42 @@ class Ledger:
         }
         try:
             with span(f"ledger {name}", turn_id=str(values["turn_id"])):
-                taken = (
-                    await self._statements.write(name, parameters)
-                    if session is None
-                    else (await session.execute(statement(name), parameters)).all()
-                )
+                if session is None:
+                    return await self._statements.write(name, parameters)
+                rows = await session.execute(statement(name), parameters)
+                return [dict(row) for row in rows.mappings()]
         except (IntegrityError, asyncpg.IntegrityConstraintViolationError) as error:
             raise UpdateConflictError("the user or the dialog was erased") from error
-        if len(taken) != len(question.update_ids):
-            raise UpdateConflictError("the updates are in another turn")
+
+    def _stated(
+        self,
+        report: CallReport,
+        sealer: Sealer | None,
+        call_id: UUID | None,
+        turn_id: UUID,
+        model: str | None,
+    ) -> dict[str, Any]:
+        usage, message, sealed = report.usage, report.provider_message, None
+        if message and sealer and call_id:
+            sealed = sealer.seal_text(message, bindings.provider_message(call_id, turn_id))
+        return {
+            "model_used": report.model_used,
+            "first_token_at": report.first_token_at,
+            "finish_reason": report.finish_reason,
+            "prompt_tokens": usage.prompt_tokens,
+            "completion_tokens": usage.completion_tokens,
+            "cached_tokens": usage.cached_tokens,
+            "reasoning_tokens": usage.reasoning_tokens,
+            "cost_usd": usage.cost_usd,
+            "estimated_usd": self._prices.estimated_cost(usage, report.model_used, model),
+            "is_unpriced": report.is_unpriced,
+            "http_status": report.http_status,
+            "provider_code": report.provider_code,
+            "generation_id": report.generation_id,
+            "provider_message": sealed,
+        }
 
 
-def _stated(
-    report: CallReport, sealer: Sealer | None, call_id: UUID | None, turn_id: UUID
-) -> dict[str, Any]:
-    usage, message, sealed = report.usage, report.provider_message, None
-    if message and sealer and call_id:
-        sealed = sealer.seal_text(message, bindings.provider_message(call_id, turn_id))
-    return {
-        "model_used": report.model_used,
-        "first_token_at": report.first_token_at,
-        "finish_reason": report.finish_reason,
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "cached_tokens": usage.cached_tokens,
-        "reasoning_tokens": usage.reasoning_tokens,
-        "cost_usd": usage.cost_usd,
-        "is_unpriced": report.is_unpriced,
-        "http_status": report.http_status,
-        "provider_code": report.provider_code,
-        "generation_id": report.generation_id,
-        "provider_message": sealed,
-    }
+def _refuse_conflict(rows: Sequence[Mapping[str, Any]], question: Question) -> None:
+    if len(rows) != len(question.update_ids):
+        raise UpdateConflictError("the updates are in another turn")

@@ -14,18 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.db.sql import statement
 from bot.db.tables import UserRow
-from bot.settings import AccessMode, AccessSettings, Price, UsageLimitSettings
+from bot.settings import AccessMode, AccessSettings, UsageLimitSettings
+from bot.turns.prices import CHARACTERS_PER_TOKEN, TYPICAL_PROMPT_TOKENS, ModelPrices
+from bot.turns.prompt import prompt_characters
 from bot.turns.records import DialogContext, Question, UpdateConflictError
 from bot.turns.responder import Refusal
 from common.postgres import Sessions
 
 WARNING_SHARE = Decimal("0.8")
-TYPICAL_PROMPT_TOKENS = 2_000
-RESERVE_WITHOUT_PRICE_USD = Decimal("0.01")
-CHARACTERS_PER_TOKEN = 2
-"""A low value for most languages, so that estimates are rather too high."""
-TOKENS_AROUND_A_PROMPT = 200
-"""Estimate for the system prompt and the framing of messages."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +61,6 @@ class TurnPolicy:
     """Decides whether a turn may begin.
 
     Args:
-        prices: US dollars per million tokens, by model.
-        max_answer_tokens: the token limit of one answer, by model.
         zone: the zone of days and months.
     """
 
@@ -75,8 +69,7 @@ class TurnPolicy:
         *,
         access: AccessSettings,
         limits: UsageLimitSettings,
-        prices: dict[str, Price],
-        max_answer_tokens: Callable[[str], int],
+        prices: ModelPrices,
         zone: ZoneInfo,
         sessions: Sessions,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -84,7 +77,6 @@ class TurnPolicy:
         self._access = access
         self._limits = limits
         self._prices = prices
-        self._max_answer_tokens = max_answer_tokens
         self._zone = zone
         self._sessions = sessions
         self._now = now
@@ -152,10 +144,11 @@ class TurnPolicy:
         if held is None:
             raise UpdateConflictError("the user was erased")
         spending = await self.spending_in(session, question.user_key, model=model)
+        characters = prompt_characters(question, context)
         return self._rate_refusal(spending, question.user_messages) or self._budget_refusal(
             spending,
             messages=question.user_messages,
-            money=self._largest_cost(question, context, model),
+            money=self._prices.highest_cost(model, characters=characters) or Decimal(0),
             model=model,
         )
 
@@ -196,18 +189,6 @@ class TurnPolicy:
             if budget.used - budget.added < budget.limit * WARNING_SHARE <= budget.used
         ]
 
-    def _largest_cost(self, question: Question, context: DialogContext, model: str) -> Decimal:
-        """The maximum cost of this turn by the configured price; 0 without one."""
-        price = self._prices.get(model)
-        if price is None:
-            return Decimal(0)
-        characters = len(question.model_text) + len(context.system_prompt or "")
-        characters += sum(len(earlier.text) for earlier in context.history)
-        prompt_tokens = characters / CHARACTERS_PER_TOKEN + TOKENS_AROUND_A_PROMPT
-        tokens = Decimal(prompt_tokens) * price.prompt
-        tokens += self._max_answer_tokens(model) * price.completion
-        return tokens / 1_000_000
-
     def periods(self) -> tuple[date, date]:
         """Today and the first day of this month, in the reporting zone."""
         today = self._now().astimezone(self._zone).date()
@@ -222,16 +203,17 @@ class TurnPolicy:
         turn_id: UUID | None = None,
     ) -> Spending:
         day, month = self.periods()
+        prices = self._prices.by_model
         row = (
             await session.execute(
                 statement("spending"),
                 {
                     "user_key": user_key,
                     "turn_id": turn_id,
-                    "models": list(self._prices),
-                    "prompt_prices": [price.prompt for price in self._prices.values()],
-                    "completion_prices": [price.completion for price in self._prices.values()],
-                    "reserve_usd": self._reserve(model),
+                    "models": list(prices),
+                    "prompt_prices": [price.prompt for price in prices.values()],
+                    "completion_prices": [price.completion for price in prices.values()],
+                    "reserve_usd": self._prices.reserve(model),
                     "typical_prompt_tokens": TYPICAL_PROMPT_TOKENS,
                     "characters_per_token": CHARACTERS_PER_TOKEN,
                     "day": day,
@@ -254,14 +236,6 @@ class TurnPolicy:
             turn_day_usd=row.turn_day_usd,
             turn_month_usd=row.turn_month_usd,
         )
-
-    def _reserve(self, model: str | None) -> Decimal:
-        price = self._prices.get(model) if model else None
-        if model is None or price is None:
-            return RESERVE_WITHOUT_PRICE_USD
-        tokens = TYPICAL_PROMPT_TOKENS * price.prompt
-        tokens += self._max_answer_tokens(model) * price.completion
-        return tokens / 1_000_000
 
     def _rate_refusal(self, spending: Spending, messages: int) -> Refusal | None:
         limit = self._limits.rate_limit_per_minute

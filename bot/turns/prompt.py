@@ -38,6 +38,12 @@ def models_for(context: DialogContext, settings: ModelSettings) -> list[str]:
     return [first] if fallback in {None, first} else [first, str(fallback)]
 
 
+def prompt_characters(question: Question, context: DialogContext) -> int:
+    """The length of the prompt, without the default system prompt."""
+    earlier = sum(len(message.text) for message in context.history)
+    return len(question.model_text) + len(context.system_prompt or "") + earlier
+
+
 def messages_for(
     question: Question, context: DialogContext, *, default_prompt: str, speaker: str | None = None
 ) -> list[ChatMessage]:

@@ -110,6 +110,9 @@ class OpenTurn:
     dialog_id: UUID
     call_id: UUID
     question: Question
+    model: str
+    """The open attempt's model."""
+    prompt_characters: int
     attempt: int = 1
 
 
@@ -122,6 +125,8 @@ class TurnOutcome:
     call_id: UUID | None = None
     call_outcome: str | None = None
     """Outcome for the attempt that is still open, if any."""
+    call_model: str | None = None
+    """The model of the open attempt `call_id`."""
     report: CallReport | None = None
     """The facts about the open attempt `call_id`."""
     first_token_at: datetime | None = None

@@ -18,6 +18,7 @@ from bot.llm.thinking import split_thinking
 from bot.metrics import BotMetrics
 from bot.settings import ModelSettings
 from bot.turns.attempts import AttemptState, CompletionAttempts
+from bot.turns.bill import Bill, BillLimitError
 from bot.turns.cancellation import StoppedError, StopSignal, until_stopped
 from bot.turns.history import DialogHistory
 from bot.turns.ledger import Ledger
@@ -65,6 +66,7 @@ class TurnService:
         self,
         *,
         ledger: Ledger,
+        bill: Bill,
         history: DialogHistory,
         model: ModelClient,
         policy: TurnPolicy,
@@ -75,9 +77,15 @@ class TurnService:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._ledger = ledger
+        self._bill = bill
         self._history = history
         self._attempts = CompletionAttempts(
-            ledger=ledger, model=model, settings=settings, metrics=metrics, jitter=jitter
+            ledger=ledger,
+            bill=bill,
+            model=model,
+            settings=settings,
+            metrics=metrics,
+            jitter=jitter,
         )
         self._policy = policy
         self._sessions = sessions
@@ -97,7 +105,15 @@ class TurnService:
             question.user_key, question.sealer, question.chat_ref
         )
         models = models_for(context, self._settings)
-        turn = await self._open(question, context, model=models[0])
+        try:
+            turn = await self._open(question, context, model=models[0])
+        except BillLimitError as error:
+            if saving := self._bill.saving_model:
+                models = [saving]
+                turn = await self._open(question, context, model=saving)
+            else:
+                turn = Refusal(error.limit.name)
+                await self._reject(question, context, turn)
         if isinstance(turn, Refusal):
             refusal = turn
             self._metrics.turns_finished.labels(TurnStatus.REJECTED.value).inc()
@@ -126,6 +142,13 @@ class TurnService:
     async def _open(
         self, question: Question, context: DialogContext, *, model: str
     ) -> OpenTurn | Refusal:
+        return await self._bill.decide(
+            lambda: self._open_if_allowed(question, context, model=model)
+        )
+
+    async def _open_if_allowed(
+        self, question: Question, context: DialogContext, *, model: str
+    ) -> OpenTurn | Refusal:
         if self._policy.needs_no_check(question, context):
             return await self._ledger.open(question, context, model=model)
         async with transaction(self._sessions) as session:
@@ -140,6 +163,10 @@ class TurnService:
                 return await self._ledger.open(let_in, context, model=model, session=session)
             await self._ledger.reject(question, context, reason=refusal.reason, session=session)
         return refusal
+
+    async def _reject(self, question: Question, context: DialogContext, refusal: Refusal) -> None:
+        async with transaction(self._sessions) as session:
+            await self._ledger.reject(question, context, reason=refusal.reason, session=session)
 
     async def resume(self, left: InterruptedTurn, responder: Responder) -> TurnResult:
         """Finish an interrupted turn: deliver its stored answer, or send a notice."""
@@ -204,6 +231,7 @@ class TurnService:
                     TurnStatus.FAILED,
                     reason=error.kind.value,
                     call_id=state.turn.call_id,
+                    call_model=state.turn.model,
                     call_outcome=error.kind.value,
                     report=error.report,
                     fallback_cause=state.fallback_cause,
@@ -238,6 +266,7 @@ class TurnService:
             TurnStatus.CANCELLED,
             reason=reason,
             call_id=state.turn.call_id,
+            call_model=state.turn.model,
             call_outcome="cancelled",
             report=state.answer.report(),
             first_token_at=state.first_token_at,

@@ -14,7 +14,9 @@ GRANT SELECT, INSERT, UPDATE, DELETE
 GRANT INSERT ON tombstones TO dialytics_bot;
 -- Set once, by bot.users.key_rotation. Only the owner can remove it.
 GRANT SELECT, INSERT ON sealing_marker TO dialytics_bot;
-GRANT SELECT, UPDATE, DELETE ON outbox TO dialytics_bot;
+-- Totals of the bill, kept by a trigger on llm_calls.
+GRANT SELECT, INSERT, UPDATE ON bill_totals TO dialytics_bot;
+GRANT SELECT, INSERT, UPDATE, DELETE ON outbox TO dialytics_bot;
 
 -- The API owns its accounts, and reads the bot's tables only as dialytics_reader.
 GRANT SELECT, INSERT, UPDATE ON api_users TO dialytics_api;

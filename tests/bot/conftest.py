@@ -19,6 +19,7 @@ from bot.app import App
 from bot.db.tables import Turn, UpdateRow
 from bot.settings import (
     AccessSettings,
+    BillSettings,
     BotSettings,
     ModelSettings,
     OperatorSettings,
@@ -83,6 +84,7 @@ def make_settings(simulator: Simulator, database: DatabaseSettings, **changes: A
         model=section(ModelSettings),
         access=section(AccessSettings),
         limits=section(UsageLimitSettings),
+        bill=section(BillSettings),
         bot=section(BotSettings),
         operator=section(OperatorSettings),
     )

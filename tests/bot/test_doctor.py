@@ -112,6 +112,24 @@ async def test_a_budget_without_prices_is_noted(
 
 
 @pytest.mark.usefixtures("configured")
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        (FALLBACK, f"ok   saving    {FALLBACK}"),
+        ("unknown/y", "fail saving    the provider lists no"),
+    ],
+)
+async def test_a_saving_model_is_looked_up(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], name: str, line: str
+):
+    monkeypatch.setenv("LLM_SAVING_MODEL", name)
+
+    assert await report() == int(line.startswith("fail"))
+
+    assert line in capfd.readouterr().out
+
+
+@pytest.mark.usefixtures("configured")
 async def test_a_wrong_key_is_reported(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ):

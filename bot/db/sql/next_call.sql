@@ -1,24 +1,59 @@
 -- One row: closes the ended attempt and opens the next one, before its request is sent. No row: the
--- turn was finished, and nothing is written. Idempotent.
-WITH next_call AS (
-    INSERT INTO llm_calls (id, turn_id, attempt, model)
+-- turn was finished, and nothing is written. One row per limit of the bill that is used up or has no
+-- total: then nothing is written either. Idempotent.
+WITH bill AS (
+    -- Locked until the commit: no two attempts are given the same part of a limit.
+    SELECT given.name, given.period_start, given.usd AS limit_usd, total.usd
+    FROM bill_totals AS total
+    JOIN unnest(
+        CAST(:limit_names AS text[]), CAST(:limit_bots AS bigint[]), CAST(:limit_starts AS date[]),
+        CAST(:limit_periods AS text[]), CAST(:limits_usd AS numeric[])
+    ) AS given(name, bot_id, period_start, period, usd) USING (bot_id, period_start, period)
+    ORDER BY total.bot_id, total.period_start, total.period
+    FOR UPDATE OF total
+), ended AS (
+    -- The difference that closing the ended attempt makes to the totals.
+    SELECT billed_on,
+           billed_usd(CAST(:cost_usd AS numeric), CAST(:outcome AS text),
+                      CAST(:is_unpriced AS boolean), CAST(:http_status AS smallint),
+                      coalesce(CAST(:estimated_usd AS numeric), reserve_usd))
+           - billed_usd(cost_usd, outcome, is_unpriced, http_status, reserve_usd) AS usd
+    FROM llm_calls WHERE id = CAST(:call_id AS uuid)
+), refused AS (
+    SELECT given.name AS limit_name, bill.name IS NULL AS is_missing
+    FROM unnest(CAST(:limit_names AS text[])) AS given(name)
+    LEFT JOIN bill USING (name)
+    LEFT JOIN ended ON ended.billed_on >= bill.period_start
+    WHERE (bill.usd + coalesce(ended.usd, 0) + CAST(:reserve_usd AS numeric) > bill.limit_usd)
+          IS NOT FALSE
+      AND NOT EXISTS (SELECT FROM llm_calls WHERE id = CAST(:next_call_id AS uuid))
+), next_call AS (
+    INSERT INTO llm_calls (id, turn_id, attempt, model, bot_id, billed_on, reserve_usd)
     SELECT CAST(:next_call_id AS uuid), CAST(:turn_id AS uuid), CAST(:attempt AS smallint),
-           CAST(:model AS text)
-    FROM turns WHERE turns.id = CAST(:turn_id AS uuid) AND turns.status = 'pending'
+           CAST(:model AS text), CAST(:bot_id AS bigint), CAST(:billed_on AS date),
+           CAST(:reserve_usd AS numeric)
+    FROM turns
+    WHERE turns.id = CAST(:turn_id AS uuid) AND turns.status = 'pending'
+      AND NOT EXISTS (SELECT FROM refused)
     ON CONFLICT (id) DO UPDATE SET attempt = excluded.attempt
     RETURNING turn_id
+), closed AS (
+    UPDATE llm_calls
+    SET ended_at = now(), outcome = CAST(:outcome AS text), model_used = CAST(:model_used AS text),
+        first_token_at = CAST(:first_token_at AS timestamptz),
+        finish_reason = CAST(:finish_reason AS text),
+        prompt_tokens = CAST(:prompt_tokens AS integer),
+        completion_tokens = CAST(:completion_tokens AS integer),
+        cached_tokens = CAST(:cached_tokens AS integer),
+        reasoning_tokens = CAST(:reasoning_tokens AS integer),
+        cost_usd = CAST(:cost_usd AS numeric), is_unpriced = CAST(:is_unpriced AS boolean),
+        reserve_usd = coalesce(CAST(:estimated_usd AS numeric), reserve_usd),
+        http_status = CAST(:http_status AS smallint), provider_code = CAST(:provider_code AS text),
+        generation_id = CAST(:generation_id AS text),
+        provider_message = CAST(:provider_message AS bytea)
+    WHERE id = CAST(:call_id AS uuid) AND EXISTS (SELECT FROM next_call)
+    RETURNING turn_id
 )
-UPDATE llm_calls
-SET ended_at = now(), outcome = CAST(:outcome AS text), model_used = CAST(:model_used AS text),
-    first_token_at = CAST(:first_token_at AS timestamptz),
-    finish_reason = CAST(:finish_reason AS text),
-    prompt_tokens = CAST(:prompt_tokens AS integer),
-    completion_tokens = CAST(:completion_tokens AS integer),
-    cached_tokens = CAST(:cached_tokens AS integer),
-    reasoning_tokens = CAST(:reasoning_tokens AS integer),
-    cost_usd = CAST(:cost_usd AS numeric), is_unpriced = CAST(:is_unpriced AS boolean),
-    http_status = CAST(:http_status AS smallint), provider_code = CAST(:provider_code AS text),
-    generation_id = CAST(:generation_id AS text),
-    provider_message = CAST(:provider_message AS bytea)
-WHERE id = CAST(:call_id AS uuid) AND EXISTS (SELECT FROM next_call)
-RETURNING turn_id
+SELECT turn_id, CAST(NULL AS text) AS limit_name, false AS is_missing FROM closed
+UNION ALL
+SELECT CAST(:turn_id AS uuid), limit_name, is_missing FROM refused

@@ -1,5 +1,6 @@
 -- One row per update of this turn: all given ones, or none, and nothing is written, if another
--- process was first or the user was erased.
+-- process was first or the user was erased. One row per limit of the
+-- bill that is used up or has no total: then nothing is written either.
 WITH person AS (
     SELECT key, source, is_person FROM users WHERE key = :user_key FOR KEY SHARE
 ), free AS (
@@ -7,9 +8,24 @@ WITH person AS (
     WHERE bot_id = :bot_id AND update_id = ANY(CAST(:update_ids AS bigint[]))
       AND outcome IS NULL AND turn_id IS NULL
     FOR UPDATE
+), bill AS (
+    -- Locked until the commit: no two attempts are given the same part of a limit.
+    SELECT given.name, total.usd + CAST(:reserve_usd AS numeric) > given.usd AS is_used_up
+    FROM bill_totals AS total
+    JOIN unnest(
+        CAST(:limit_names AS text[]), CAST(:limit_bots AS bigint[]), CAST(:limit_starts AS date[]),
+        CAST(:limit_periods AS text[]), CAST(:limits_usd AS numeric[])
+    ) AS given(name, bot_id, period_start, period, usd) USING (bot_id, period_start, period)
+    ORDER BY total.bot_id, total.period_start, total.period
+    FOR UPDATE OF total
+), refused AS (
+    SELECT given.name AS limit_name, bill.name IS NULL AS is_missing
+    FROM unnest(CAST(:limit_names AS text[])) AS given(name) LEFT JOIN bill USING (name)
+    WHERE bill.is_used_up IS NOT FALSE
 ), granted AS (
     SELECT key, source, is_person FROM person
     WHERE (SELECT count(*) FROM free) = cardinality(CAST(:update_ids AS bigint[]))
+      AND NOT EXISTS (SELECT FROM refused)
 ), new_dialog AS (
     INSERT INTO dialogs (id, bot_id, chat_hmac, thread_id, chat_type, user_key)
     SELECT CAST(:dialog_id AS uuid), :bot_id, :chat_hmac, :thread_id, :chat_type,
@@ -46,11 +62,17 @@ WITH person AS (
            CAST(:sealed_parts AS bytea), CAST(:content_length AS integer)
     FROM granted WHERE CAST(:content AS bytea) IS NOT NULL
 ), new_call AS (
-    INSERT INTO llm_calls (id, turn_id, attempt, model)
-    SELECT CAST(:call_id AS uuid), CAST(:turn_id AS uuid), 1, CAST(:model AS text) FROM granted
+    INSERT INTO llm_calls (id, turn_id, attempt, model, bot_id, billed_on, reserve_usd)
+    SELECT CAST(:call_id AS uuid), CAST(:turn_id AS uuid), 1, CAST(:model AS text), :bot_id,
+           CAST(:billed_on AS date), CAST(:reserve_usd AS numeric)
+    FROM granted
+), taken AS (
+    UPDATE updates SET turn_id = CAST(:turn_id AS uuid)
+    FROM granted
+    WHERE bot_id = :bot_id AND update_id = ANY(CAST(:update_ids AS bigint[]))
+      AND outcome IS NULL AND turn_id IS NULL
+    RETURNING turn_id, update_id
 )
-UPDATE updates SET turn_id = CAST(:turn_id AS uuid)
-FROM granted
-WHERE bot_id = :bot_id AND update_id = ANY(CAST(:update_ids AS bigint[]))
-  AND outcome IS NULL AND turn_id IS NULL
-RETURNING turn_id, update_id
+SELECT turn_id, update_id, CAST(NULL AS text) AS limit_name, false AS is_missing FROM taken
+UNION ALL
+SELECT CAST(:turn_id AS uuid), CAST(NULL AS bigint), limit_name, is_missing FROM refused

@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.llm.completion import Usage
 from bot.settings import AccessSettings, Price, UsageLimitSettings
-from bot.turns.policy import RESERVE_WITHOUT_PRICE_USD, Budget, Spending, TurnPolicy
+from bot.turns.policy import Budget, Spending, TurnPolicy
+from bot.turns.prices import RESERVE_WITHOUT_PRICE_USD, ModelPrices
 from bot.turns.responder import Refusal
 
 NOTHING = Spending(
@@ -28,14 +30,17 @@ NOTHING = Spending(
     turn_month_usd=Decimal(0),
 )
 PRICED = "priced"
+PRICES = ModelPrices(
+    {PRICED: Price(prompt=Decimal(2), completion=Decimal(8))},
+    max_answer_tokens=lambda _model: 1_000,
+)
 
 
 def policy(now: str = "2026-03-18T20:00:00+00:00", zone: str = "UTC", **limits: Any) -> TurnPolicy:
     return TurnPolicy(
         access=AccessSettings.model_validate({}),
         limits=UsageLimitSettings.model_validate(limits),
-        prices={PRICED: Price(prompt=Decimal(2), completion=Decimal(8))},
-        max_answer_tokens=lambda _model: 1_000,
+        prices=PRICES,
         zone=ZoneInfo(zone),
         sessions=cast("Any", None),
         now=lambda: datetime.fromisoformat(now),
@@ -111,10 +116,18 @@ def test_only_limits_that_are_set_are_budgets_and_what_is_left_is_never_negative
 
 
 def test_the_reserve_of_a_turn_is_its_largest_answer_at_the_price_of_its_model() -> None:
-    limits = policy()
-    assert limits._reserve(PRICED) == Decimal(2_000 * 2 + 1_000 * 8) / 1_000_000
-    assert limits._reserve("of unknown price") == RESERVE_WITHOUT_PRICE_USD
-    assert limits._reserve(None) == RESERVE_WITHOUT_PRICE_USD
+    assert PRICES.reserve(PRICED) == Decimal(2_000 * 2 + 1_000 * 8) / 1_000_000
+    assert PRICES.reserve(PRICED, characters=100) == Decimal(250 * 2 + 1_000 * 8) / 1_000_000
+    assert PRICES.reserve("of unknown price") == RESERVE_WITHOUT_PRICE_USD
+    assert PRICES.reserve("of unknown price", characters=100) == RESERVE_WITHOUT_PRICE_USD
+    assert PRICES.reserve(None) == RESERVE_WITHOUT_PRICE_USD
+
+
+def test_tokens_without_a_stated_cost_are_priced_by_the_first_model_with_a_price() -> None:
+    used = Usage(prompt_tokens=100, completion_tokens=10)
+    assert PRICES.estimated_cost(used, "as served", PRICED) == Decimal("0.00028")
+    assert PRICES.estimated_cost(used, None, "of unknown price") is None
+    assert PRICES.estimated_cost(Usage(prompt_tokens=100), PRICED) is None
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from bot.metrics import BotMetrics
 from bot.settings import AccessSettings
-from bot.turns.policy import RESERVE_WITHOUT_PRICE_USD
+from bot.turns.prices import RESERVE_WITHOUT_PRICE_USD
 from bot.users.invites import InviteCodes, InviteVerdict
 from bot.users.usage import UsageReader
 from common.errors import SettingError
