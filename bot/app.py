@@ -39,6 +39,7 @@ from bot.inbox.startup import (
 from bot.inbox.store import Inbox
 from bot.llm.client import ModelClient, connect_model
 from bot.metrics import BotMetrics
+from bot.operator.bill import BillReporter
 from bot.operator.notifier import OperatorNotifier
 from bot.settings import Settings
 from bot.telegram.intent import BotIdentity, IntentParser
@@ -277,6 +278,14 @@ class App:
                     translate=self.translations.default,
                 )
                 self._begin(stack, "operator notifier", mail.run())
+            if self.bill.limits:
+                reporter = BillReporter(
+                    self.bill,
+                    sessions=self.sessions,
+                    metrics=self.metrics,
+                    translate=self.translations.default if chat is not None else None,
+                )
+                self._begin(stack, "bill reporter", reporter.run())
             self._begin(stack, "menu", register_commands(self.bot, self.translations))
             self.monitor.startup_step, self._is_running = None, True
             log.info("bot is running", bot_id=identity.bot_id, username=identity.username)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gettext
+from decimal import Decimal
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from babel import Locale, negotiate_locale
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
 
 LOCALES = Path(__file__).parent / "locales"
 
@@ -30,6 +32,12 @@ class Translator:
     def plural(self, one: str, many: str, count: int, /, **values: object) -> str:
         """The plural form for `count`, which the text contains as `{count}`."""
         return self._catalogue.ngettext(one, many, count).format(count=count, **values)
+
+
+def dollars(amount: Decimal, _: Translator) -> str:
+    """Amounts below a dollar keep up to six decimals."""
+    pattern = "#,##0.00" if amount >= 1 else "0.00####"
+    return "$" + format_decimal(amount, format=pattern, locale=_.locale)
 
 
 class Translations:

@@ -107,6 +107,21 @@ class BotMetrics:
             "bot_turns_finished_total", "Turns that ended, by status.", ["status"], registry=r
         )
         self.turns_in_flight = Gauge("bot_turns_in_flight", "Turns being answered now.", registry=r)
+        self.bill_spent = Gauge(
+            "bot_bill_spent_usd",
+            "Spending of the current period, with the reserves of attempts of unknown cost.",
+            ["scope", "period"],
+            registry=r,
+        )
+        self.bill_limit = Gauge(
+            "bot_bill_limit_usd", "The limit of the bill.", ["scope", "period"], registry=r
+        )
+        self.bill_used_up = Gauge(
+            "bot_bill_used_up",
+            "1 while the limit of the bill refuses attempts.",
+            ["scope", "period"],
+            registry=r,
+        )
         self.inbox_depth = Gauge(
             "bot_inbox_depth", "Stored updates that are not settled.", registry=r
         )

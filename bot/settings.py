@@ -221,6 +221,10 @@ class BillSettings(Section):
     bot_monthly_usd_limit: Decimal | None = Field(default=None, gt=0)
     """Most that this bot spends in a calendar month."""
 
+    @property
+    def is_limited(self) -> bool:
+        return any(value is not None for value in self.model_dump().values())
+
 
 class BotSettings(MetricsSettings):
     """How the bot works through its inbox."""

@@ -1,4 +1,4 @@
-"""Messages to the operator: written by the pipelines, sent by the bot."""
+"""Messages to the operator: written by the pipelines and the bot, sent by the bot."""
 
 from __future__ import annotations
 

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from decimal import Decimal
 
 from aiogram import Router
 from aiogram.filters import Command
 from babel.numbers import format_decimal
 
 from bot.handlers.context import UpdateContext
-from bot.i18n import Translator
+from bot.i18n import Translator, dollars
 from bot.telegram.chart import draw_days
 from bot.turns.policy import Budget, TurnPolicy
 from bot.users.usage import DailyUsage, UsageReader, total_usage
@@ -104,12 +103,6 @@ def _budget_line(budget: Budget, _: Translator) -> str:
             return _("Budget left today: {left} of {limit}", left=left, limit=limit)
         case _:
             return _("Budget left this month: {left} of {limit}", left=left, limit=limit)
-
-
-def dollars(amount: Decimal, _: Translator) -> str:
-    """Amounts below a dollar keep up to six decimals."""
-    pattern = "#,##0.00" if amount >= 1 else "0.00####"
-    return "$" + format_decimal(amount, format=pattern, locale=_.locale)
 
 
 def create_router() -> Router:

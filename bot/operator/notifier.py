@@ -1,4 +1,4 @@
-"""Sends the operator's messages that the pipelines wrote: the digest and notices.
+"""Sends the operator's messages: the pipelines' digest and notices, and the bot's on its bill.
 
 A message is claimed before it is sent. One that was claimed and never confirmed may have
 arrived: it is sent once more, with a note that says so.
@@ -37,7 +37,7 @@ WHERE id = (
 RETURNING id, key, payload, attempts
 """)
 CONFIRM = text("UPDATE outbox SET sent_at = now() WHERE id = :id")
-FORGET = text("DELETE FROM outbox WHERE created_at < now() - interval '30 days'")
+FORGET = text("DELETE FROM outbox WHERE created_at < now() - interval '40 days'")
 
 log = get_logger(__name__)
 

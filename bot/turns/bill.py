@@ -104,6 +104,7 @@ class Bill:
         self.refused_by: set[tuple[BillLimit, date]] = set()
         """Limits that refused an attempt, with the period's first day."""
         self.has_refused = asyncio.Event()
+        """Set when a limit is added to `refused_by`."""
 
     def terms(self, model: str, *, characters: int) -> dict[str, Any]:
         """The parameters by which a statement decides on an attempt.
@@ -137,8 +138,10 @@ class Bill:
             raise MissingTotalError(", ".join(refused))
         for limit in self.limits:
             if limit.name in refused:
-                self.refused_by.add((limit, self._period_start(limit.period)))
-                self.has_refused.set()
+                key = (limit, self._period_start(limit.period))
+                if key not in self.refused_by:
+                    self.refused_by.add(key)
+                    self.has_refused.set()
                 raise BillLimitError(limit)
 
     async def decide(self, open_attempt: Callable[[], Awaitable[T]]) -> T:
