@@ -187,8 +187,7 @@ async def _saving(provider: ModelProvider, settings: ModelSettings) -> Finding:
 
 
 def _has_budget(limits: UsageLimitSettings, bill: BillSettings) -> bool:
-    values = {**limits.model_dump(), **bill.model_dump()}
-    return any(value is not None for name, value in values.items() if "usd" in name)
+    return bill.is_limited or any((limits.daily_usd_limit, limits.monthly_usd_limit))
 
 
 async def _prices(provider: ModelProvider, settings: ModelSettings, *, has_budget: bool) -> Finding:

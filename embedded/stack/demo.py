@@ -6,9 +6,11 @@ Conversation Disentanglement" (Kummerfeld et al., ACL 2019), CC-BY-4.0.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from bot.settings import AccessMode, AccessSettings, BillSettings
 from common.errors import SettingError, StartupError
 from common.settings import load
 from embedded.stack.api_client import ApiClient
@@ -16,6 +18,7 @@ from embedded.stack.lifecycle import Progress, Stack
 from embedded.stack.plan import Plan, command_environment
 from embedded.stack.programs import traffic
 from embedded.stack.settings import DemoSettings, StackSettings
+from pipelines.settings import PipelineSection
 
 LOGIN = "demo"
 # The newest messages of the file are not history: they arrive live.
@@ -77,6 +80,21 @@ def examine(stack: Stack, progress: Progress) -> None:
     with suppress(StartupError):
         environment = stack.plan.environment("OPENROUTER_API_KEY", "TELEGRAM_TOKEN")
         stack.run_showing("bot.doctor", environment=environment)
+    for warning in warnings(load(AccessSettings), load(BillSettings), load(PipelineSection)):
+        progress.say(f"Warning: {warning}")
+
+
+def warnings(
+    access: AccessSettings, bill: BillSettings, pipelines: PipelineSection
+) -> Iterator[str]:
+    """Defaults that an operator should have chosen on purpose, a line each."""
+    if access.access_mode is AccessMode.OPEN and not bill.is_limited:
+        yield (
+            "everybody may use the bot and nothing limits the bill:"
+            " see TOTAL_MONTHLY_USD_LIMIT, ACCESS_MODE"
+        )
+    if not pipelines.message_retention_days:
+        yield "texts are kept for ever: see MESSAGE_RETENTION_DAYS"
 
 
 def _load_history(stack: Stack, progress: Progress) -> None:
