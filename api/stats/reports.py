@@ -233,6 +233,11 @@ async def freshness(reader: Reader, snapshot: Snapshot) -> Report:
     return _table([found], warehouse.Freshness, freshness=found)
 
 
+async def forecast(reader: Reader, snapshot: Snapshot) -> Report:
+    found = await warehouse.forecast(reader, snapshot=snapshot)
+    return _table([found], warehouse.Forecast, forecast=found)
+
+
 async def catalogue(_reader: Reader, _snapshot: Snapshot) -> Report:
     metrics = metric_catalogue()
     rows = [flat(metric) | {"additive_over": ", ".join(metric.additive_over)} for metric in metrics]

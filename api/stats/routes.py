@@ -45,6 +45,10 @@ DIALOGS = (
     "Dialogs with a turn in the period, latest turn first, without texts. CSV and Arrow stream all"
     " of them, at most 50,000 (`X-Truncated`); with `limit` or `cursor` they contain one page."
 )
+FORECAST = (
+    "Known cost of the running month of the report zone, and the cost expected at its end by the"
+    " pattern of weekdays, with an interval of 80 %."
+)
 QueryFactory = Callable[[Any, datetime, Snapshot], ReportQuery]
 """Makes the query from valid arguments, a time and a snapshot."""
 
@@ -223,6 +227,9 @@ def _status_reports(
     def freshness(*_: object) -> ReportQuery:
         return ReportQuery("freshness", None, (), reports.freshness, is_about_now=True)
 
+    def forecast(*_: object) -> ReportQuery:
+        return ReportQuery("forecast", None, (), reports.forecast)
+
     def catalogue(*_: object) -> ReportQuery:
         return ReportQuery("catalogue", None, (), reports.catalogue)
 
@@ -231,6 +238,8 @@ def _status_reports(
          "Latest checks, and PostgreSQL compared with ClickHouse since the start of the period."),
         ("/freshness", FormatQuery, shapes.FreshnessAnswer, freshness,
          "Age of the data, and the reasons for delays."),
+        ("/forecast", FormatQuery, shapes.ForecastAnswer, forecast,
+         FORECAST),
         ("/catalogue", FormatQuery, shapes.CatalogueAnswer, catalogue,
          "All metrics: definition, unit, dimensions that they may be summed over, source."),
     )  # fmt: skip

@@ -20,6 +20,7 @@ from warehouse.reports import (
     CohortWidth,
     Costs,
     DimensionValues,
+    Forecast,
     Freshness,
     Funnel,
     Heatmap,
@@ -158,6 +159,10 @@ class QualityAnswer(Envelope):
 
 class FreshnessAnswer(Age):
     freshness: Freshness
+
+
+class ForecastAnswer(Age):
+    forecast: Forecast
 
 
 class MetricView(BaseModel):

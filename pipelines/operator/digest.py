@@ -56,6 +56,7 @@ async def make_digest(settings: PipelineSettings, day: date) -> OperatorMessage:
             )
         ).points
         quality = await reports.quality(reader, snapshot=snapshot)
+        forecast = await reports.forecast(reader, snapshot=snapshot)
     finally:
         await reader.close()
     texts = TEXTS[settings.pipelines.default_language]
@@ -64,7 +65,14 @@ async def make_digest(settings: PipelineSettings, day: date) -> OperatorMessage:
     )
     return OperatorMessage(
         key=f"digest {day}",
-        text=texts.digest(day, totals, day_anomalies(points), quality, snapshot),
+        text=texts.digest(
+            day,
+            totals,
+            day_anomalies(points),
+            quality=quality,
+            forecast=forecast,
+            snapshot=snapshot,
+        ),
         chart=(texts.phrases["chart"], days),
     )
 

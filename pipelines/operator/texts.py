@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from pipelines.operator.anomalies import Anomaly
-from warehouse.reports import Quality, Totals
+from warehouse.reports import Forecast, Quality, Totals
 from warehouse.snapshot import Snapshot
 
 Language = Literal["en", "ru"]
@@ -20,6 +20,9 @@ class OperatorTexts:
 
     weekdays: Sequence[str]
     months: Sequence[str]
+    """As in a date."""
+    month_names: Sequence[str]
+    """By themselves."""
     figures: Mapping[str, str]
     phrases: Mapping[str, str]
 
@@ -41,7 +44,9 @@ class OperatorTexts:
         day: date,
         totals: Totals,
         found: Sequence[Anomaly],
+        *,
         quality: Quality,
+        forecast: Forecast,
         snapshot: Snapshot,
     ) -> str:
         """The daily message."""
@@ -62,12 +67,27 @@ class OperatorTexts:
                 first=self.seconds(totals.ttft_p95_ms), whole=self.seconds(totals.latency_p95_ms)
             ),
             phrases["cost"].format(tokens=totals.tokens, cost=cost),
+            self.forecast(forecast),
         ]
         if found:
             lines += ["", phrases["unusual"], *map(self.anomaly, found)]
         if problems := self.problems(quality):
             lines += ["", phrases["data"], *problems.values()]
         return "\n".join([*lines, "", self.through(snapshot)])
+
+    def forecast(self, found: Forecast) -> str:
+        """The cost of the running month, and at its end."""
+        spent = self.phrases["month"].format(
+            month=self.month_names[found.month.month - 1], spent=f"${found.spent_usd:.2f}"
+        )
+        if found.expected_usd is None:
+            return spent
+        expected = self.phrases["forecast"].format(
+            expected=f"${found.expected_usd:.2f}",
+            low=f"${found.low_usd:.2f}",
+            high=f"${found.high_usd:.2f}",
+        )
+        return f"{spent}, {expected}"
 
     def problems(self, quality: Quality) -> dict[str, str]:
         """Problems with the data, a line each, by what they are about."""
@@ -107,12 +127,14 @@ class OperatorTexts:
         return self.phrases["through"].format(moment=f"{moment:%d.%m. %H:%M}")
 
 
+ENGLISH_MONTHS = (
+    *("January", "February", "March", "April", "May", "June", "July"),
+    *("August", "September", "October", "November", "December"),
+)
 ENGLISH = OperatorTexts(
     weekdays=("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
-    months=(
-        *("January", "February", "March", "April", "May", "June", "July"),
-        *("August", "September", "October", "November", "December"),
-    ),
+    months=ENGLISH_MONTHS,
+    month_names=ENGLISH_MONTHS,
     figures={
         "user_messages": "user messages",
         "active_users": "active users",
@@ -127,6 +149,8 @@ ENGLISH = OperatorTexts(
         "speed": "First token p95 {first}, whole answer p95 {whole}",
         "cost": "{tokens} tokens, {cost}",
         "unpriced": "({turns} turns without a price)",
+        "month": "{month}: {spent} so far",
+        "forecast": "about {expected} at its end (80 %: {low} to {high})",
         "unknown": "unknown",
         "seconds": "{seconds} s",
         "unusual": "Unusual:",
@@ -149,6 +173,10 @@ RUSSIAN = OperatorTexts(
         *("января", "февраля", "марта", "апреля", "мая", "июня", "июля"),
         *("августа", "сентября", "октября", "ноября", "декабря"),
     ),
+    month_names=(
+        *("Январь", "Февраль", "Март", "Апрель", "Май", "Июнь", "Июль"),
+        *("Август", "Сентябрь", "Октябрь", "Ноябрь", "Декабрь"),
+    ),
     figures={
         "user_messages": "сообщения",
         "active_users": "активные пользователи",
@@ -163,6 +191,8 @@ RUSSIAN = OperatorTexts(
         "speed": "Первый токен p95 {first}, весь ответ p95 {whole}",
         "cost": "Токенов: {tokens}, стоимость: {cost}",
         "unpriced": "(ходов без цены: {turns})",
+        "month": "{month}: пока {spent}",
+        "forecast": "к концу около {expected} (80 %: от {low} до {high})",
         "unknown": "неизвестно",
         "seconds": "{seconds} с",
         "unusual": "Необычно:",

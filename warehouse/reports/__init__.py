@@ -15,6 +15,7 @@ from warehouse.reports.dialogs import (
     recent_dialogs,
 )
 from warehouse.reports.dimension_values import DimensionValues, dimension_values
+from warehouse.reports.forecast import Forecast, forecast
 from warehouse.reports.freshness import Freshness, freshness
 from warehouse.reports.funnel import Funnel, FunnelRow, FunnelStep, funnel
 from warehouse.reports.heatmap import Heatmap, HeatmapCell, heatmap
@@ -42,6 +43,7 @@ __all__ = [
     "DialogPage",
     "DimensionValues",
     "Filters",
+    "Forecast",
     "Freshness",
     "Funnel",
     "FunnelRow",
@@ -67,6 +69,7 @@ __all__ = [
     "costs",
     "dimension_values",
     "every_dialog",
+    "forecast",
     "freshness",
     "funnel",
     "heatmap",

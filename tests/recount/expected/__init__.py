@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tests.recount.expected.dashboard import dashboard
 from tests.recount.expected.dialogs import dialogs
+from tests.recount.expected.forecast import forecast
 from tests.recount.expected.funnel import funnel
 from tests.recount.expected.heatmap import heatmap
 from tests.recount.expected.metadata import catalogue, dimensions, freshness, quality
@@ -34,6 +35,7 @@ REPORTS: dict[str, Callable[[View], Expected]] = {
     f"{STATS}/dimensions": dimensions,
     f"{STATS}/quality": quality,
     f"{STATS}/freshness": freshness,
+    f"{STATS}/forecast": forecast,
     f"{STATS}/catalogue": catalogue,
     QUERY: query,
 }

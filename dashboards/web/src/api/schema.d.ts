@@ -408,6 +408,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stats/forecast": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Forecast
+         * @description Known cost of the running month of the report zone, and the cost expected at its end by the pattern of weekdays, with an interval of 80 %.
+         */
+        get: operations["forecast_api_v1_stats_forecast_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stats/freshness": {
         parameters: {
             query?: never;
@@ -1298,6 +1318,54 @@ export interface components {
             turn_id: string;
             /** User Key */
             user_key: number;
+        };
+        /**
+         * Forecast
+         * @description The running month of the report zone. Costs are those that are known.
+         */
+        Forecast: {
+            /** Expected Usd */
+            expected_usd: number | null;
+            /** High Usd */
+            high_usd: number | null;
+            /** History Days */
+            history_days: number;
+            /** Low Usd */
+            low_usd: number | null;
+            /**
+             * Month
+             * Format: date
+             */
+            month: string;
+            /** Spent Usd */
+            spent_usd: number;
+            /** Unpriced Turns */
+            unpriced_turns: number;
+        };
+        /** ForecastAnswer */
+        ForecastAnswer: {
+            /**
+             * Data Through
+             * Format: date-time
+             * @description Everything received before this is counted.
+             */
+            data_through: string;
+            forecast: components["schemas"]["Forecast"];
+            /**
+             * Lag Seconds
+             * @description Age of the data when this answer was served.
+             */
+            lag_seconds: number;
+            /**
+             * Report Timezone
+             * @description The zone of daily builds, cohorts and checks.
+             */
+            report_timezone: string;
+            /**
+             * Snapshot
+             * @description Equal for answers from the same build.
+             */
+            snapshot: string;
         };
         /**
          * Format
@@ -5028,6 +5096,149 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DimensionsAnswer"];
+                    "application/vnd.apache.arrow.stream": string;
+                    "text/csv": string;
+                };
+            };
+            /** @description Unchanged since the ETag in `If-None-Match`. Headers state the age. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No credentials, or invalid ones. */
+            401: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The account may not do this. */
+            403: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is above 1 MiB; the connection is closed. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Invalid arguments, or a query that cannot be answered. */
+            422: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests of this account or address, or too many failed logins. */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
+            503: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    forecast_api_v1_stats_forecast_get: {
+        parameters: {
+            query?: {
+                /** @description Overrides `Accept`. */
+                format?: "json" | "csv" | "arrow";
+                /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
+                bom?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ForecastAnswer"];
                     "application/vnd.apache.arrow.stream": string;
                     "text/csv": string;
                 };
