@@ -24,6 +24,7 @@ from embedded.stack.lifecycle import Progress, Stack
 from embedded.stack.plan import Plan
 from embedded.stack.readiness import free_ports
 from embedded.stack.smoke import isolated_plan
+from tests.chaos.checks.bill import DAILY_LIMIT_USD, SAVING_MODEL
 from tests.chaos.checks.comparison import Findings, ObservedTraffic, compare_all
 from tests.chaos.checks.conversations import read_calls
 from tests.chaos.checks.stores import Warehouse
@@ -205,6 +206,8 @@ def _plan(directory: Path, external: ExternalPostgres | None) -> ProxiedPlan:
         SIMULATOR_STATE_DIR=str(directory / "simulator"),
         # Comparisons read its journals; its memory must not grow with the traffic.
         SIMULATOR_KEEP_RECORDS="1000",
+        TOTAL_DAILY_USD_LIMIT=str(DAILY_LIMIT_USD),
+        LLM_SAVING_MODEL=SAVING_MODEL,
     )
     parts: dict[str, Any] = {part.name: getattr(plan, part.name) for part in fields(plan)}
     if external:

@@ -147,6 +147,21 @@ def test_an_outcome_that_disappeared_is_lost(stack: TestStack) -> None:
     rows(stack, "DROP TABLE kept")
 
 
+def test_spending_beyond_the_bill_is_a_difference(stack: TestStack) -> None:
+    before = stack.compare_all(stack.observed()).rows_differ
+    [call] = rows(
+        stack,
+        "SELECT id, cost_usd FROM llm_calls WHERE model <> 'chaos/saving' AND cost_usd IS NOT NULL"
+        " LIMIT 1",
+    )
+    rows(stack, f"UPDATE llm_calls SET cost_usd = 2 WHERE id = '{call['id']}'")
+    # The totals follow the ledger: only the limit is exceeded.
+    assert stack.compare_all(stack.observed()).rows_differ == before + 1
+    rows(stack, f"UPDATE llm_calls SET cost_usd = {call['cost_usd']} WHERE id = '{call['id']}'")
+    rows(stack, "UPDATE bill_totals SET usd = usd + 0.001 WHERE bot_id = 0 AND usd > 0")
+    assert stack.compare_all(stack.observed()).rows_differ == before + 1
+
+
 def test_a_turn_asked_again_after_a_restart_is_a_duplicate(stack: TestStack) -> None:
     before = stack.compare_all(stack.observed()).duplicated_calls
     rows(

@@ -10,6 +10,7 @@ from common.encryption.sealing import Vault
 from common.postgres import connect
 from embedded.stack.api_client import ApiClient
 from tests.chaos.checks.api import api_differs
+from tests.chaos.checks.bill import bill_differs
 from tests.chaos.checks.conversations import (
     duplicated_calls,
     lost,
@@ -67,6 +68,7 @@ async def compare_all(
         recorded = await read_recorded(connection, vault)
         copied = await rows_differ(connection, warehouse)
         turns = await connection.fetch(TURNS)
+        bill = await bill_differs(connection)
     finally:
         await connection.close()
     zones = warehouse.rows(ZONE)
@@ -75,6 +77,7 @@ async def compare_all(
     duplicated = duplicated_calls(observed.calls, observed.bot_starts, recorded)
     differing = (
         copied,
+        bill,
         rollups_differ(expected, warehouse),
         api_differs(expected, client),
         unexpected(observed.sent, recorded),
