@@ -37,9 +37,9 @@ from benchmarks.data.ledger import (
     BEGIN,
     DAYS,
     PEOPLE,
-    build_again,
     fill_clickhouse,
     publish,
+    publish_arrivals,
 )
 from benchmarks.data.stores import clickhouse, postgres
 from benchmarks.timing import machine, table
@@ -109,8 +109,7 @@ def measure(rows: int, *, people: int = PEOPLE, effort: Effort | None = None) ->
                 warehouse,
                 directory,
                 now=now,
-                # The newest day that has turns is the one that every cycle builds again.
-                another_build=lambda: build_again(writer, days_ago=0),
+                another_build=lambda: publish_arrivals(writer, people=people),
                 effort=effort or Effort(),
             )
 

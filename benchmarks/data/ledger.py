@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -26,7 +27,12 @@ ROWS_PER_TRANSACTION = 5_000
 """In PostgreSQL. A bot writes a turn in each, so that versions rise with places in the table; with
 few large ones, a reader in the order of versions would jump about in it."""
 EPOCH = 1
+VERSION = 100
 WATERMARK = 1_000
+ARRIVALS = 250
+"""As many as arrive in five seconds with 50 turns a second."""
+ARRIVALS_FROM = 2_000_000_000
+"""Their first number, beyond those of every ledger."""
 INDEXES = ("ix_turns_received_at", "ix_turns_user_key_received_at", "ix_turns_version_id")
 
 # A number below 2^31 for row `i` and salt: multiplied and folded twice, alike in both engines.
@@ -77,17 +83,39 @@ def fill_postgres(
 def fill_clickhouse(writer: Writer, rows: int, *, people: int = PEOPLE) -> None:
     """The same ledger as replicated facts."""
     for first in range(0, rows, ROWS_PER_INSERT):
-        writer.run(
-            "fill",
-            {
-                "people": people,
-                "begin": int(BEGIN.timestamp()),
-                "seconds": DAYS * 86_400,
-                "first": first,
-                "count": min(ROWS_PER_INSERT, rows - first),
-            },
-            sql=statement("clickhouse_turns"),
+        _fill(
+            writer,
+            version=VERSION,
+            first=first,
+            count=min(ROWS_PER_INSERT, rows - first),
+            begin=BEGIN,
+            seconds=DAYS * 86_400,
+            people=people,
         )
+
+
+def _fill(
+    writer: Writer,
+    *,
+    version: int,
+    first: int,
+    count: int,
+    begin: datetime,
+    seconds: int,
+    people: int,
+) -> None:
+    writer.run(
+        "fill",
+        {
+            "version": version,
+            "people": people,
+            "begin": int(begin.timestamp()),
+            "seconds": seconds,
+            "first": first,
+            "count": count,
+        },
+        sql=statement("clickhouse_turns"),
+    )
 
 
 def publish(writer: Writer, *, zone: str = "UTC") -> Publication:
@@ -97,8 +125,32 @@ def publish(writer: Writer, *, zone: str = "UTC") -> Publication:
     return publication
 
 
+def publish_arrivals(
+    writer: Writer, *, count: int = ARRIVALS, people: int = PEOPLE, zone: str = "UTC"
+) -> Publication:
+    """New turns of the newest day, published: what a cycle of the pipelines does."""
+    rollups = _rollups(writer, zone)
+    current = rollups.current_publication()
+    assert current is not None  # noqa: S101 # published before
+    version = current.watermark
+    _fill(
+        writer,
+        version=version,
+        first=ARRIVALS_FROM + (version - WATERMARK) * count,
+        count=count,
+        begin=BEGIN + timedelta(days=DAYS, hours=-4),
+        seconds=600,
+        people=people,
+    )
+    state = replace(_state(), watermark=version + 1, target=version + 1)
+    publication = rollups.follow(state)
+    assert publication is not None  # noqa: S101 # the turns are new
+    rollups.collect()
+    return publication
+
+
 def build_again(writer: Writer, *, days_ago: int, zone: str = "UTC") -> Publication:
-    """Another build of one of the days, published: what the next cycle of the pipelines does."""
+    """Another build of one of the days from all of its turns, published."""
     day = (BEGIN + timedelta(days=DAYS - 1 - days_ago)).date()
     rollups = _rollups(writer, zone)
     publication = rollups.rebuild(_state(), [day])

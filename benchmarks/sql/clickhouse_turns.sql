@@ -7,7 +7,7 @@ INSERT INTO turns (
     user_chars, answer_chars, answer_parts, flood_wait_ms
 )
 SELECT
-    1, 100, 0,
+    1, {version:UInt64}, 0,
     toUUID(lower(hex(MD5(toString(i))))), 1, u,
     toUUID(lower(hex(MD5(toString(u * 1000 + intDiv(i, 100000)))))),
     if(u % 10 < 8, 'private', 'group'),

@@ -1,7 +1,8 @@
 """Rebuilds the days that changed, checks them, and publishes them together.
 
-A build is made beside the published one under a version of its own, from the ledger alone, so
-it can be thrown away or repeated at any moment.
+A build is made beside the published one under a version of its own, so it can be thrown away or
+repeated at any moment. A day that new turns came to is built from the published build and these
+turns; if the checks object, and in every rebuild, from the ledger alone.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from common import zones
 from common.log import get_logger
 from pipelines.replication.batch import Step, no_step
 from pipelines.replication.watermark import Watermark
-from pipelines.rollups.checks import BlockingChecks, CheckFailure
+from pipelines.rollups.checks import BLOCKING, BlockingChecks, CheckFailure
 from pipelines.rollups.compaction import Compaction
-from pipelines.rollups.day_tables import DayTables, day_edges
+from pipelines.rollups.day_tables import NO_CHANGES, Changes, DayTables, day_edges
 from pipelines.rollups.publish import (
     THE_PUBLICATION,
     CurrentPublication,
@@ -87,28 +88,32 @@ class Rollups:
         """Publish every day that changed up to a finished batch; None when nothing is new."""
         current = self._publisher.current_publication()
         if current is None or (current.epoch, current.zone) != (state.epoch, self._days.zone):
-            return self._publish(state, current, base=0, days=self._changed_days(state, since=0))
+            return self._publish(state, current, base=0, days=[*self._changed_days(state, since=0)])
         if current.rules != RULES:
             return self._publish_all(state, current)
         if (current.watermark, current.tzdata) == (state.watermark, self._days.tzdata):
             return None
-        withheld = [
-            build.day
-            for build in self._publisher.builds(current.publication).values()
-            if build.withheld
-        ]
-        days = {
-            *self._changed_days(state, since=current.watermark),
-            *withheld,
-            *self._shifted_days(state, current),
-        }
-        return self._publish(state, current, base=current.publication, days=sorted(days))
+        changed = self._changed_days(state, since=current.watermark)
+        builds = self._publisher.builds(current.publication)
+        whole = {day for day, build in builds.items() if build.withheld}
+        whole |= self._shifted_days(state, current)
+        return self._publish(
+            state,
+            current,
+            base=current.publication,
+            days=sorted(changed.keys() | whole),
+            changes=self._changes(
+                state,
+                current,
+                {day: changed[day] for day in changed.keys() & builds.keys() - whole},
+            ),
+        )
 
     def rebuild(self, state: Watermark, days: Iterable[date]) -> Publication:
         """Build the given days again, changed or not."""
         current = self._publisher.current_publication()
         if current is None or (current.epoch, current.zone) != (state.epoch, self._days.zone):
-            return self._publish(state, current, base=0, days=self._changed_days(state, since=0))
+            return self._publish(state, current, base=0, days=[*self._changed_days(state, since=0)])
         if current.rules != RULES:
             return self._publish_all(state, current)
         days = {*days, *self._shifted_days(state, current)}
@@ -137,7 +142,8 @@ class Rollups:
         days = {*self._publisher.builds(current.publication), *self._changed_days(state, since=0)}
         return self._publish(state, current, base=current.publication, days=sorted(days))
 
-    def _changed_days(self, state: Watermark, *, since: int) -> list[date]:
+    def _changed_days(self, state: Watermark, *, since: int) -> dict[date, list[int]]:
+        """Days with turns written since, in order, and the quarters of an hour of these turns."""
         rows = self._writer.rows(
             "rollups/changed_days",
             {
@@ -147,7 +153,17 @@ class Rollups:
                 "until": state.watermark,
             },
         )
-        return [row["day"] for row in rows]
+        return {row["day"]: row["quarters"] for row in rows}
+
+    def _changes(
+        self, state: Watermark, current: CurrentPublication, quarters: dict[date, list[int]]
+    ) -> Changes:
+        """The days that can be built incrementally."""
+        since = current.watermark
+        tied = self._tables.tied_days(
+            state, sorted(quarters), base=current.publication, changed_since=since
+        )
+        return Changes(since=since, quarters={day: quarters[day] for day in quarters.keys() - tied})
 
     def is_of_this_tzdata(self, current: CurrentPublication) -> bool:
         """Whether its days begin where the database of zones has it now."""
@@ -166,7 +182,7 @@ class Rollups:
         }
         if moved:
             # A turn may have moved to a day that had none.
-            moved |= set(self._changed_days(state, since=0)) - builds.keys()
+            moved |= self._changed_days(state, since=0).keys() - builds.keys()
         log.info("days begin elsewhere", tzdata=self._days.tzdata, days=len(moved))
         return moved
 
@@ -177,15 +193,31 @@ class Rollups:
         *,
         base: int,
         days: Sequence[date],
+        changes: Changes = NO_CHANGES,
     ) -> Publication:
         clock = time.monotonic()
+        previous = current.publication if current else 0
         version, made, moves = self._tables.build(
-            state, days, base=base, previous=current.publication if current else 0
+            state, days, base=base, previous=previous, changes=changes
         )
-        failures = self._checks.run(self._tables.statements(state, made, version=version))
+        failures = self._failures(state, made, base=base, version=version, changes=changes)
+        if failures and changes.quarters:
+            # A turn was replaced or deleted, which no addition can tell. Or the day is wrong.
+            log.info("building whole days", days=len(days), check=failures[0].check)
+            changes = NO_CHANGES
+            version, made, moves = self._tables.build(state, days, base=base, previous=version)
+            failures = self._failures(state, made, base=base, version=version, changes=changes)
+        if made:
+            self._checks.record(failures)
         withheld = linked_days({failure.day for failure in failures}, moves) & set(made)
         builds = self._published_builds(
-            state, current, made, base=base, version=version, withheld=withheld
+            state,
+            current,
+            made,
+            base=base,
+            version=version,
+            withheld=withheld,
+            changes=changes,
         )
         self._publisher.publish(
             publication=version,
@@ -214,6 +246,23 @@ class Rollups:
         )
         return outcome
 
+    def _failures(
+        self,
+        state: Watermark,
+        days: Sequence[date],
+        *,
+        base: int,
+        version: int,
+        changes: Changes,
+    ) -> list[CheckFailure]:
+        return [
+            CheckFailure(check, row["day"], row["observed"], row["expected"])
+            for check in BLOCKING
+            for row in self._tables.check(
+                check, state, days, base=base, version=version, changes=changes
+            )
+        ]
+
     def _published_builds(
         self,
         state: Watermark,
@@ -223,9 +272,12 @@ class Rollups:
         base: int,
         version: int,
         withheld: set[date],
+        changes: Changes,
     ) -> list[PublishedBuild]:
         published = self._publisher.builds(base) if base else {}
-        differ, turns = self._tables.compare(days, published, base=base, version=version)
+        differ, turns = self._tables.compare(
+            days, published, base=base, version=version, changes=changes
+        )
         # The last good numbers of a withheld day, of the epoch before if need be.
         served = (
             self._publisher.builds(current.publication)

@@ -5,7 +5,7 @@ Each file under sql/checks returns `day, observed, expected` for failing days on
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -104,24 +104,13 @@ class CheckFailure:
 
 
 class BlockingChecks:
-    """Runs the checks over the days of one build and records the results."""
+    """Records the results of the checks of a build."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
 
-    def run(self, builds: Sequence[Mapping[str, Any]]) -> list[CheckFailure]:
-        """Check each chunk of days; `builds` are the parameters of the build's statements."""
-        failures = [
-            CheckFailure(check, row["day"], row["observed"], row["expected"])
-            for parameters in builds
-            for check in BLOCKING
-            for row in self._writer.rows(f"checks/{check}", parameters)
-        ]
-        if builds:
-            self._record(failures)
-        return failures
-
-    def _record(self, failures: Sequence[CheckFailure]) -> None:
+    def record(self, failures: Sequence[CheckFailure]) -> None:
+        """Store the results of a build that is published."""
         now = datetime.now(UTC)
         last = self._writer.rows("last check", {"suite": SUITE}, sql=LAST_RECORDED)
         recently = last and last[0]["checked_at"] > now - PASSES_RECORDED_EVERY

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from pipelines.replication.batch import Step
 from pipelines.replication.watermark import Watermark, monotonic_id
 from pipelines.rollups.publish import THE_PUBLICATION, PublishedBuild, ReportDays
 from warehouse.clickhouse.client import Writer
+from warehouse.clickhouse.statements import of_whole_days, statement
 from warehouse.errors import QueryTooExpensiveError
 
 DAYS_PER_INSERT = 60
@@ -21,7 +23,30 @@ TURNS_PER_INSERT = 1_000_000
 FEWER_DAYS = (8, 1)
 """Smaller numbers of days to try, in order, when a statement exceeds its limits."""
 
+UNTOUCHED: dict[str, tuple[str, dict[str, str]]] = {
+    "activity": ("untouched_quarters", {}),
+    "user_days": ("untouched_rows", {"table": "user_days", "key": "user_key"}),
+    "dialog_days": ("untouched_rows", {"table": "dialog_days", "key": "dialog_id"}),
+}
+"""Statements that copy rows without new turns, in an incremental build."""
+
 log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """Turns that were written since the publication that a build follows.
+
+    Its days are built incrementally: from the published build and these turns.
+    """
+
+    since: int = 0
+    """The smallest version of the turns."""
+    quarters: Mapping[date, Sequence[int]] = field(default_factory=dict)
+    """Quarters of an hour with such turns, in seconds of UTC, by day."""
+
+
+NO_CHANGES = Changes()
 
 
 class DayTables:
@@ -40,7 +65,13 @@ class DayTables:
         self._days_per_insert = DAYS_PER_INSERT
 
     def build(
-        self, state: Watermark, days: Sequence[date], *, base: int, previous: int
+        self,
+        state: Watermark,
+        days: Sequence[date],
+        *,
+        base: int,
+        previous: int,
+        changes: Changes = NO_CHANGES,
     ) -> tuple[int, list[date], list[tuple[date, date]]]:
         """Insert all tables of a build; over its limits, again with fewer days in a statement.
 
@@ -51,6 +82,7 @@ class DayTables:
             days: that are built; days with a newcomer that moved are added.
             base: the publication that the build follows; 0: none.
             previous: a smaller version than the build's.
+            changes: of the days that are built incrementally; others from all of their turns.
 
         Returns:
             The build's version, its days, and the moves of first days (old, new).
@@ -60,7 +92,7 @@ class DayTables:
         while True:
             version = monotonic_id(previous)
             try:
-                made, moves = self._build(state, days, base=base, version=version)
+                made, moves = self._build(state, days, base=base, version=version, changes=changes)
             except QueryTooExpensiveError as error:
                 if not fewer:
                     raise
@@ -74,13 +106,37 @@ class DayTables:
             else:
                 return version, made, moves
 
-    def statements(
-        self, state: Watermark, days: Sequence[date], *, version: int
-    ) -> list[dict[str, Any]]:
-        """The parameters of each statement about the days of a build."""
-        return [
-            self._parameters(state, some, version=version)
+    def tied_days(
+        self, state: Watermark, days: Sequence[date], *, base: int, changed_since: int
+    ) -> set[date]:
+        """Days whose newest turn of a dialog the published build cannot tell, see the statement."""
+        return {
+            row["day"]
             for some in _chunks(days, self._days_per_insert)
+            for row in self._writer.rows(
+                "rollups/tied_dialogs",
+                self._parameters(state, some, version=0)
+                | {"changed_since": changed_since, "base": base},
+            )
+        }
+
+    def check(
+        self,
+        name: str,
+        state: Watermark,
+        days: Sequence[date],
+        *,
+        base: int,
+        version: int,
+        changes: Changes,
+    ) -> list[dict[str, Any]]:
+        """The rows of one check of a build."""
+        return [
+            row
+            for given in self._chunks_of(state, days, base=base, version=version, changes=changes)
+            for row in self._writer.rows(
+                f"checks/{name}", given, sql=_statement(f"checks/{name}", given)
+            )
         ]
 
     def compare(
@@ -90,35 +146,45 @@ class DayTables:
         *,
         base: int,
         version: int,
+        changes: Changes,
     ) -> tuple[dict[date, int], dict[date, int]]:
-        """Rows that differ from the builds of the publication `base`, and turns, of each day."""
+        """Rows that differ from the builds of the publication `base`, and turns, of each day.
+
+        Incremental days are not compared: what was written since is their only difference.
+        """
         differ: dict[date, int] = {}
         turns: dict[date, int] = {}
         for some in _chunks(days, self._days_per_insert):
             built = {"days": some, "version": version}
-            versions = {version, *(builds[day].version for day in some if day in builds)}
-            both = {**built, "base": base, "versions": sorted(versions)}
-            differ |= _by_day(self._writer.rows("rollups/differences", both))
+            if again := [day for day in some if day not in changes.quarters]:
+                versions = {version, *(builds[day].version for day in again if day in builds)}
+                both = {**built, "days": again, "base": base, "versions": sorted(versions)}
+                differ |= _by_day(self._writer.rows("rollups/differences", both))
             turns |= _by_day(self._writer.rows("rollups/turns_of_days", built))
         return differ, turns
 
     def _build(
-        self, state: Watermark, days: Sequence[date], *, base: int, version: int
+        self,
+        state: Watermark,
+        days: Sequence[date],
+        *,
+        base: int,
+        version: int,
+        changes: Changes,
     ) -> tuple[list[date], list[tuple[date, date]]]:
         if not days:
             return [], []
-        self._insert(("user_days",), state, days, base=base, version=version)
+        given: dict[str, Any] = {"base": base, "version": version, "changes": changes}
+        self._insert(("user_days",), state, days, **given)
         whole = {"version": version, "base": base}
-        self._writer.run("rollups/first_days", {**whole, "days": list(days)})
-        self._step("first_days built")
+        self._find_first_days(state, days, **given)
         moves = [
             (row["old_day"], row["new_day"]) for row in self._writer.rows("rollups/moves", whole)
         ]
         # Days that gained or lost a newcomer through a change elsewhere.
         others = sorted({day for move in moves for day in move} - {*days, THE_PUBLICATION})
-        self._insert(("user_days",), state, others, base=base, version=version)
+        self._insert(("user_days",), state, others, **given)
         made = sorted({*days, *others})
-        given = {"base": base, "version": version}
         self._insert(("activity", "daily", "new_users"), state, made, **given)
         turns = _by_day(
             self._writer.rows("rollups/turns_of_days", {"days": made, "version": version})
@@ -136,12 +202,56 @@ class DayTables:
         *,
         base: int,
         version: int,
+        changes: Changes,
     ) -> None:
-        for some in _chunks(days, self._days_per_insert):
-            parameters = self._parameters(state, some, version=version) | {"base": base}
+        for given in self._chunks_of(state, days, base=base, version=version, changes=changes):
             for table in tables:
-                self._writer.run(f"rollups/{table}", parameters)
+                self._run(f"rollups/{table}", given)
+                if given["quarters"] and table in UNTOUCHED:
+                    name, more = UNTOUCHED[table]
+                    self._writer.run(f"rollups/{name}", given | more)
                 self._step(f"{table} built")
+
+    def _find_first_days(
+        self,
+        state: Watermark,
+        days: Sequence[date],
+        *,
+        base: int,
+        version: int,
+        changes: Changes,
+    ) -> None:
+        is_incremental = set(days) <= changes.quarters.keys()
+        given = self._parameters(state, days, version=version) | {
+            "base": base,
+            "changed_since": changes.since,
+            "quarters": is_incremental,
+        }
+        self._run("rollups/first_days", given)
+        self._step("first_days built")
+
+    def _chunks_of(
+        self,
+        state: Watermark,
+        days: Sequence[date],
+        *,
+        base: int,
+        version: int,
+        changes: Changes,
+    ) -> Iterator[dict[str, Any]]:
+        """Parameters about some days each, with `quarters` of those built incrementally."""
+        for some in (
+            *_chunks([day for day in days if day not in changes.quarters], self._days_per_insert),
+            *_chunks([day for day in days if day in changes.quarters], self._days_per_insert),
+        ):
+            yield self._parameters(state, some, version=version) | {
+                "base": base,
+                "changed_since": changes.since,
+                "quarters": sorted(q for day in some for q in changes.quarters.get(day, ())),
+            }
+
+    def _run(self, name: str, given: Mapping[str, Any]) -> None:
+        self._writer.run(name, given, sql=_statement(name, given))
 
     def _parameters(
         self, state: Watermark, days: Sequence[date], *, version: int
@@ -159,6 +269,10 @@ class DayTables:
             "since": datetime.fromtimestamp(first, UTC),
             "until": datetime.fromtimestamp(end, UTC),
         }
+
+
+def _statement(name: str, given: Mapping[str, Any]) -> str:
+    return statement(name) if given["quarters"] else of_whole_days(name)
 
 
 def day_edges(clock: zones.Clock, day: date) -> tuple[int, int]:

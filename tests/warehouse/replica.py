@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -192,3 +192,7 @@ class Replica:
             self._state, watermark=watermark, target=watermark, data_through=data_through
         )
         return self._rollups.follow(self._state)
+
+    def rebuild(self, days: Iterable[date]) -> Publication:
+        """Build these days again from all of their turns, as of the last publication."""
+        return self._rollups.rebuild(self._state, days)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,14 @@ HERE = Path(__file__).parents[1] / "sql"
 def statement(name: str) -> str:
     """The text of `sql/<name>.sql`; `name` is like `rollups/activity`."""
     return (HERE / f"{name}.sql").read_text(encoding="utf-8").strip().removesuffix(";")
+
+
+_INCREMENTAL = re.compile(r"^ *-- incremental$.*?^ *-- ends$", re.MULTILINE | re.DOTALL)
+
+
+def of_whole_days(name: str) -> str:
+    """The statement without the lines that are for incremental builds alone."""
+    return _INCREMENTAL.sub("", statement(name))
 
 
 EVERY_NODE = "/* ON CLUSTER */"

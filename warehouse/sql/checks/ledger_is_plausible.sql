@@ -1,4 +1,5 @@
 -- A row: a day with turns that cannot be: unknown status, negative amounts, or from the future.
+-- An incremental build has only its new turns checked.
 SELECT
     toDate(intDiv(toUnixTimestamp(t.received_at) + transform(
         roundDown(toUnixTimestamp(t.received_at), {changes:Array(UInt32)}),
@@ -7,6 +8,9 @@ SELECT
     toString(count()) AS observed,
     '0 impossible turns' AS expected
 FROM turns AS t FINAL
+-- incremental
+PREWHERE t.version >= {changed_since:UInt64}
+-- ends
 WHERE t.epoch = {epoch:UInt32}
     AND toDate(t.received_at) IN {utc_days:Array(Date)}
     AND t.received_at >= {since:DateTime64(6, 'UTC')}

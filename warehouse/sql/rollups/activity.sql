@@ -1,4 +1,5 @@
 -- A row: one quarter of an hour of one bot, chat type, language, model and model asked, in this build.
+-- An incremental build counts only `quarters`, see untouched_quarters.sql.
 INSERT INTO activity (
     day, version, bucket, bot_id, chat_type, language, model, model_asked,
     -- metrics.toml: names
@@ -76,6 +77,11 @@ SELECT
     groupBitmapStateIf(t.user_key, t.is_person AND t.status = 'answered') AS reached,
     groupBitmapStateIf(t.user_key, t.is_person AND is_served) AS served
 FROM turns AS t FINAL
+-- incremental
+PREWHERE has(
+    {quarters:Array(UInt32)}, toUInt32(intDiv(toUnixTimestamp(t.received_at), 900) * 900)
+)
+-- ends
 WHERE t.epoch = {epoch:UInt32}
     AND toDate(t.received_at) IN {utc_days:Array(Date)}
     AND t.received_at >= {since:DateTime64(6, 'UTC')}

@@ -1,4 +1,5 @@
--- A row: a person who came to or left one of the rebuilt days; the first day they have now.
+-- A row: a person who came to or left one of the rebuilt days; the first day they have now. In an
+-- incremental build only people with new turns can.
 INSERT INTO first_days
 WITH changed AS (
     SELECT DISTINCT user_key
@@ -7,10 +8,24 @@ WITH changed AS (
         FROM (
             SELECT day, user_key, 1 AS side FROM user_days
             WHERE version = {version:UInt64} AND day IN {days:Array(Date)} AND is_person
+                -- incremental
+                AND user_key IN (
+                    SELECT user_key FROM turns
+                    WHERE epoch = {epoch:UInt32} AND version >= {changed_since:UInt64}
+                        AND toDate(received_at) IN {utc_days:Array(Date)}
+                )
+                -- ends
             UNION ALL
             SELECT day, user_key, 2 AS side FROM user_days
             WHERE (day, version) IN (SELECT day, version FROM builds_at(snapshot = {base:UInt64}))
                 AND day IN {days:Array(Date)} AND is_person
+                -- incremental
+                AND user_key IN (
+                    SELECT user_key FROM turns
+                    WHERE epoch = {epoch:UInt32} AND version >= {changed_since:UInt64}
+                        AND toDate(received_at) IN {utc_days:Array(Date)}
+                )
+                -- ends
         )
         GROUP BY day, user_key
         HAVING sides != 3
