@@ -42,6 +42,7 @@ export default defineConfig({
     include: ['tests/**/*.test.{ts,tsx}'],
     setupFiles: ['tests/setup.ts'],
     restoreMocks: true,
+    testTimeout: 20_000,
     // Two workers: the machine is shared with the databases of the other suites.
     maxWorkers: 2,
     coverage: {

@@ -251,6 +251,7 @@ export const ANSWERS: Record<string, object> = {
       tz: 'Europe/Moscow',
       total: source,
       sources: [source, { ...source, source: 'habr' }],
+      others: null,
     },
   },
   '/api/v1/stats/dialogs': {

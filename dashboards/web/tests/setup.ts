@@ -1,7 +1,7 @@
 /** What jsdom lacks: a size for elements, and the matchers of Testing Library. */
 
 import '@testing-library/jest-dom/vitest';
-import { cleanup } from '@testing-library/react';
+import { cleanup, configure } from '@testing-library/react';
 import { afterEach, beforeEach } from 'vitest';
 import { setWidth } from './width';
 
@@ -33,6 +33,9 @@ Element.prototype.hasPointerCapture ??= () => false;
 Element.prototype.scrollIntoView ??= () => undefined;
 URL.createObjectURL ??= () => 'blob:test';
 URL.revokeObjectURL ??= () => undefined;
+
+// The machine of the tests is shared: it may take its time, and what appears must be right.
+configure({ asyncUtilTimeout: 5000 });
 
 beforeEach(() => {
   setWidth(800);

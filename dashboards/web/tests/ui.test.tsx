@@ -1,12 +1,10 @@
 import { screen, within } from '@testing-library/react';
-import userEvent from '@testing-library/user-event';
 import { act } from 'react';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Heatmap, levelOf } from '../src/charts/Heatmap';
 import { labelStep, partialDayFrom, partialFrom } from '../src/charts/model';
 import { levelOf as rateLevel, retentionCsv } from '../src/charts/RetentionGrid';
 import { download, objectsCsv, toCsv } from '../src/ui/csv';
-import { type Column, csvOf, DataTable } from '../src/ui/DataTable';
 import { FreshnessBadge } from '../src/ui/FreshnessBadge';
 import { createFormats } from '../src/ui/format';
 import { Kpi, type Sense } from '../src/ui/Kpi';
@@ -97,41 +95,6 @@ describe('CSV', () => {
     const click = vi.spyOn(HTMLAnchorElement.prototype, 'click').mockImplementation(() => {});
     download({ name: 'activity', columns: ['a'], rows: [[1]] });
     expect((click.mock.contexts[0] as HTMLAnchorElement).download).toBe('activity.csv');
-  });
-});
-
-describe('DataTable', () => {
-  interface Row {
-    readonly name: string;
-    readonly cost: string | null;
-  }
-  const rows: Row[] = [
-    { name: 'b', cost: '9.5' },
-    { name: 'a', cost: null },
-    { name: 'c', cost: '10.5' },
-  ];
-  const columns: Column<Row>[] = [
-    { key: 'name', title: 'Name', value: (row) => row.name, isHeader: true },
-    { key: 'cost', title: 'Cost', value: (row) => row.cost, numeric: true, minor: true },
-  ];
-  const names = () => screen.getAllByRole('rowheader').map((cell) => cell.textContent);
-
-  it('sorts by numbers, the greatest first, the unknown last, then the other way', async () => {
-    await renderPart(
-      <DataTable caption="Costs" columns={columns} rows={rows} keyOf={(row) => row.name} />,
-    );
-    expect(names()).toEqual(['b', 'a', 'c']);
-    await userEvent.click(screen.getByRole('button', { name: 'Cost' }));
-    expect(names()).toEqual(['c', 'b', 'a']);
-    expect(screen.getByRole('columnheader', { name: 'Cost' })).toHaveAttribute(
-      'aria-sort',
-      'descending',
-    );
-    await userEvent.click(screen.getByRole('button', { name: 'Cost' }));
-    expect(names()).toEqual(['a', 'b', 'c']);
-    await userEvent.click(screen.getByRole('button', { name: 'Name' }));
-    expect(names()).toEqual(['c', 'b', 'a']);
-    expect(csvOf('costs', columns, rows).rows[0]).toEqual(['b', '9.5']);
   });
 });
 

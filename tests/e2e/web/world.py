@@ -19,11 +19,13 @@ from uuid import uuid4
 
 import asyncpg
 import httpx
+import orjson
 from alembic import command
 
 from api.answers.responses import now_utc
 from api.app import ApiSettings, create_app
 from api.health.routes import ProcessLifecycle
+from common.encryption import bindings
 from common.encryption.sealing import Vault
 from common.settings import DatabaseSettings, ReportSettings
 from embedded.postgres import EmbeddedPostgres
@@ -94,6 +96,19 @@ class World:
             )
         )
         self.cycle()
+
+    def rename(self, user_key: int, first_name: str) -> None:
+        """Give a person another name in Telegram."""
+        [user] = self.execute(
+            "SELECT wrapped_key, telegram_hmac FROM users WHERE key = $1", user_key
+        )
+        sealer = Vault(DATA_KEY).user_sealer(user["wrapped_key"], user["telegram_hmac"])
+        profile = orjson.dumps({"first_name": first_name})
+        self.execute(
+            "UPDATE users SET sealed_profile = $1 WHERE key = $2",
+            sealer.seal(profile, bindings.profile(user["telegram_hmac"])),
+            user_key,
+        )
 
     def cycle(self) -> None:
         """Replicate and publish what is new."""

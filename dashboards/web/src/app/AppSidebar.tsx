@@ -70,7 +70,7 @@ function PageLinks({ onFollow }: { readonly onFollow?: () => void }) {
         {PAGES.map((page) => (
           <li key={page.key}>
             <Link
-              href={search ? `${page.path}?${search}` : page.path}
+              href={hrefTo(page.path, search)}
               className="nav-link"
               aria-current={path === page.path ? 'page' : undefined}
               {...(onFollow ? { onClick: onFollow } : {})}
@@ -83,4 +83,11 @@ function PageLinks({ onFollow }: { readonly onFollow?: () => void }) {
       </ul>
     </nav>
   );
+}
+
+/** The same view on another page, whose tables have an order of their own. */
+function hrefTo(path: string, search: string): string {
+  const view = new URLSearchParams(search);
+  view.delete('sort');
+  return view.size > 0 ? `${path}?${view}` : path;
 }

@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next';
 import type { Csv } from '../ui/csv';
 import { useFormats } from '../ui/format';
 import { Empty } from '../ui/states';
+import { TableScroll } from '../ui/TableScroll';
 import './charts.css';
 
 export interface Cohort {
@@ -21,8 +22,7 @@ export function RetentionGrid({ cohorts }: { readonly cohorts: readonly Cohort[]
   const columns = Math.max(...filled.map((cohort) => cohort.active.length));
   const distances = Array.from({ length: columns }, (_, distance) => distance);
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable
-    <section className="table-scroll" tabIndex={0} aria-label={t('retention.title')}>
+    <TableScroll label={t('retention.title')}>
       <table className="retention">
         <caption className="visually-hidden">{t('retention.title')}</caption>
         <thead>
@@ -54,7 +54,7 @@ export function RetentionGrid({ cohorts }: { readonly cohorts: readonly Cohort[]
           ))}
         </tbody>
       </table>
-    </section>
+    </TableScroll>
   );
 }
 

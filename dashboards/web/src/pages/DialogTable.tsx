@@ -2,8 +2,10 @@
 
 import { useTranslation } from 'react-i18next';
 import type { RecentDialog } from '../api/types';
+import { Clipped } from '../ui/Clipped';
 import { type Column, DataTable } from '../ui/DataTable';
-import { useFormats } from '../ui/format';
+import { NONE, useFormats } from '../ui/format';
+import type { Order } from '../ui/order';
 import { Empty } from '../ui/states';
 import { nameOf, type People, PersonName } from './people';
 
@@ -12,11 +14,13 @@ interface Props {
   readonly people: People;
   readonly tz: string;
   readonly isShort?: boolean;
+  /** Present where the API sorts: these dialogs are not all. */
+  readonly sorting?: { readonly order: Order; readonly onOrder: (order: Order) => void };
   /** Present only for those who may read texts. */
   readonly onRead?: ((dialog: RecentDialog) => void) | undefined;
 }
 
-export function DialogTable({ dialogs, people, tz, isShort = false, onRead }: Props) {
+export function DialogTable({ dialogs, people, tz, isShort = false, sorting, onRead }: Props) {
   const { t } = useTranslation();
   const formats = useFormats(tz);
   if (dialogs.length === 0) return <Empty />;
@@ -34,20 +38,21 @@ export function DialogTable({ dialogs, people, tz, isShort = false, onRead }: Pr
         </>
       ),
       isHeader: true,
+      sorts: false,
     },
     {
       key: 'last_turn_at',
       title: t('column.last'),
       value: (dialog) => dialog.last_turn_at,
       show: (dialog) => formats.moment(dialog.last_turn_at),
-      numeric: true,
+      isNumeric: true,
     },
     {
       key: 'user_messages',
       title: t('column.messages'),
       value: (dialog) => dialog.user_messages,
       show: (dialog) => formats.count(dialog.user_messages),
-      numeric: true,
+      isNumeric: true,
     },
     {
       key: 'last_status',
@@ -62,36 +67,36 @@ export function DialogTable({ dialogs, people, tz, isShort = false, onRead }: Pr
         key: 'chat_type',
         title: t('column.chat'),
         value: (dialog) => dialog.chat_type,
-        minor: true,
+        isMinor: true,
       },
       {
         key: 'language',
         title: t('column.language'),
         value: (dialog) => dialog.language,
-        show: (dialog) => dialog.language ?? '–',
-        minor: true,
+        show: (dialog) => dialog.language ?? NONE,
+        isMinor: true,
       },
       {
         key: 'last_model',
         title: t('column.model'),
         value: (dialog) => dialog.last_model,
-        show: (dialog) => dialog.last_model ?? '–',
-        minor: true,
+        show: (dialog) => <Clipped text={dialog.last_model ?? NONE} />,
+        isMinor: true,
       },
       {
         key: 'tokens',
         title: t('column.tokens'),
         value: (dialog) => dialog.tokens,
         show: (dialog) => formats.compact(dialog.tokens),
-        numeric: true,
-        minor: true,
+        isNumeric: true,
+        isMinor: true,
       },
       {
         key: 'cost_usd',
         title: t('column.cost'),
         value: (dialog) => dialog.cost_usd,
         show: (dialog) => formats.money(dialog.cost_usd),
-        numeric: true,
+        isNumeric: true,
       },
     );
   }
@@ -100,6 +105,7 @@ export function DialogTable({ dialogs, people, tz, isShort = false, onRead }: Pr
       key: 'read',
       title: t('column.text'),
       value: () => null,
+      sorts: false,
       show: (dialog) => (
         <button
           type="button"
@@ -118,6 +124,7 @@ export function DialogTable({ dialogs, people, tz, isShort = false, onRead }: Pr
       columns={columns}
       rows={dialogs}
       keyOf={(dialog) => dialog.dialog_id}
+      {...(sorting ? { sorting: { ...sorting, isDone: true } } : {})}
     />
   );
 }

@@ -2,6 +2,8 @@
 
 import { useTranslation } from 'react-i18next';
 import type { Funnel, FunnelRow, FunnelStep } from '../api/types';
+import { useOrder } from '../period/useOrder';
+import { Clipped } from '../ui/Clipped';
 import { type Column, DataTable } from '../ui/DataTable';
 import { useFormats } from '../ui/format';
 import { Empty } from '../ui/states';
@@ -13,42 +15,55 @@ const STEPS = [
   ['day_30', 'day30'],
 ] as const;
 
+const COLUMNS = ['source', 'started', ...STEPS.map(([field]) => field), 'cost_per_activated_usd'];
+
 export function FunnelTable({ funnel }: { readonly funnel: Funnel }) {
   const { t } = useTranslation();
   const formats = useFormats(funnel.tz);
+  const [order, onOrder] = useOrder('sources', COLUMNS);
   if (funnel.total.started === 0) return <Empty text={t('retention.empty')} />;
-  const nameOf = (row: FunnelRow) =>
-    row === funnel.total ? t('users.total') : (row.source ?? t('users.direct'));
+  const nameOf = (row: FunnelRow) => {
+    if (row === funnel.total) return t('users.total');
+    return row === funnel.others ? t('users.others') : (row.source ?? t('users.direct'));
+  };
   const columns: Column<FunnelRow>[] = [
-    { key: 'source', title: t('column.source'), value: nameOf, isHeader: true },
+    {
+      key: 'source',
+      title: t('column.source'),
+      value: nameOf,
+      show: (row) => <Clipped text={nameOf(row)} />,
+      isHeader: true,
+    },
     {
       key: 'started',
       title: t('column.started'),
       value: (row) => row.started,
       show: (row) => formats.count(row.started),
-      numeric: true,
+      isNumeric: true,
     },
     ...STEPS.map(([field, title]) => ({
       key: field,
       title: t(`column.${title}`),
       value: (row: FunnelRow) => row[field].rate,
       show: (row: FunnelRow) => <Step step={row[field]} />,
-      numeric: true,
+      isNumeric: true,
     })),
     {
       key: 'cost_per_activated_usd',
       title: t('column.perActivated'),
       value: (row) => row.cost_per_activated_usd,
       show: (row) => formats.money(row.cost_per_activated_usd),
-      numeric: true,
+      isNumeric: true,
     },
   ];
   return (
     <DataTable
       caption={t('users.funnel')}
       columns={columns}
-      rows={[funnel.total, ...funnel.sources]}
-      keyOf={(row) => (row === funnel.total ? '*' : `source:${row.source}`)}
+      rows={funnel.others ? [...funnel.sources, funnel.others] : funnel.sources}
+      keyOf={(row) => (row === funnel.others ? '*' : `source:${row.source}`)}
+      total={funnel.total}
+      sorting={{ order, onOrder }}
     />
   );
 }

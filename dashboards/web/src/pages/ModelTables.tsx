@@ -2,14 +2,32 @@
 
 import { useTranslation } from 'react-i18next';
 import type { CauseRow, ModelRow } from '../api/types';
+import { useOrder } from '../period/useOrder';
+import { Clipped } from '../ui/Clipped';
 import { type Column, DataTable } from '../ui/DataTable';
-import { useFormats } from '../ui/format';
+import { NONE, useFormats } from '../ui/format';
 import { Empty } from '../ui/states';
 import { worstModel } from './Headline';
+import { type CauseLine, sumOfCauses, sumOfModels } from './sums';
+
+const TOP = 10;
+const MODEL_COLUMNS = [
+  'model',
+  'turns',
+  'error_rate',
+  'cost_usd',
+  'share',
+  'fallback_rate',
+  'cost_per_answer_usd',
+  'latency_p95_ms',
+  'ttft_p95_ms',
+];
+const CAUSE_COLUMNS = ['cause', 'kind', 'model', 'turns', 'rate'];
 
 export function ModelTable({ models }: { readonly models: readonly ModelRow[] }) {
   const { t } = useTranslation();
   const formats = useFormats(null);
+  const [order, onOrder] = useOrder('models', MODEL_COLUMNS);
   if (models.length === 0) return <Empty text={t('models.empty')} />;
   const worst = worstModel(models);
   const columns: Column<ModelRow>[] = [
@@ -17,7 +35,7 @@ export function ModelTable({ models }: { readonly models: readonly ModelRow[] })
       key: 'model',
       title: t('column.model'),
       value: (row) => row.model,
-      show: (row) => row.model || t('models.none'),
+      show: (row) => <Clipped text={row.model || t('models.none')} />,
       isHeader: true,
     },
     {
@@ -25,7 +43,7 @@ export function ModelTable({ models }: { readonly models: readonly ModelRow[] })
       title: t('column.turns'),
       value: (row) => row.turns,
       show: (row) => formats.count(row.turns),
-      numeric: true,
+      isNumeric: true,
     },
     {
       key: 'error_rate',
@@ -37,14 +55,14 @@ export function ModelTable({ models }: { readonly models: readonly ModelRow[] })
           <span className="note">({formats.count(row.failed)})</span>
         </span>
       ),
-      numeric: true,
+      isNumeric: true,
     },
     {
       key: 'cost_usd',
       title: t('column.cost'),
       value: (row) => row.cost_usd,
       show: (row) => formats.money(row.cost_usd),
-      numeric: true,
+      isNumeric: true,
     },
     {
       key: 'share',
@@ -56,8 +74,8 @@ export function ModelTable({ models }: { readonly models: readonly ModelRow[] })
           {formats.percent(row.share)}
         </span>
       ),
-      numeric: true,
-      minor: true,
+      isNumeric: true,
+      isMinor: true,
     },
     {
       key: 'fallback_rate',
@@ -69,14 +87,14 @@ export function ModelTable({ models }: { readonly models: readonly ModelRow[] })
           <span className="note">({formats.count(row.handed_over)})</span>
         </>
       ),
-      numeric: true,
+      isNumeric: true,
     },
     {
       key: 'cost_per_answer_usd',
       title: t('column.costPerAnswer'),
       value: (row) => row.cost_per_answer_usd,
       show: (row) => formats.money(row.cost_per_answer_usd),
-      numeric: true,
+      isNumeric: true,
     },
     {
       key: 'latency_p95_ms',
@@ -84,7 +102,7 @@ export function ModelTable({ models }: { readonly models: readonly ModelRow[] })
       value: (row) => row.latency_p95_ms,
       show: (row) =>
         `${formats.milliseconds(row.latency_p50_ms)} / ${formats.milliseconds(row.latency_p95_ms)}`,
-      numeric: true,
+      isNumeric: true,
     },
     {
       key: 'ttft_p95_ms',
@@ -92,7 +110,7 @@ export function ModelTable({ models }: { readonly models: readonly ModelRow[] })
       value: (row) => row.ttft_p95_ms,
       show: (row) =>
         `${formats.milliseconds(row.ttft_p50_ms)} / ${formats.milliseconds(row.ttft_p95_ms)}`,
-      numeric: true,
+      isNumeric: true,
     },
   ];
   return (
@@ -101,6 +119,8 @@ export function ModelTable({ models }: { readonly models: readonly ModelRow[] })
       columns={columns}
       rows={models}
       keyOf={(row) => row.model}
+      sorting={{ order, onOrder }}
+      cut={{ at: TOP, title: (count) => t('models.rest', { count }), sum: sumOfModels }}
     />
   );
 }
@@ -110,33 +130,36 @@ const KINDS = ['fallback', 'outcome'] as const;
 export function CauseTable({ causes }: { readonly causes: readonly CauseRow[] }) {
   const { t } = useTranslation();
   const formats = useFormats(null);
+  const [order, onOrder] = useOrder('causes', CAUSE_COLUMNS);
   if (causes.length === 0) return <Empty text={t('models.noCauses')} />;
-  const kindOf = (row: CauseRow) => {
+  const kindOf = (row: CauseLine) => {
     const known = KINDS.find((kind) => kind === row.kind);
-    return known ? t(`cause.${known}`) : row.kind;
+    return known ? t(`cause.${known}`) : row.kind || NONE;
   };
-  const columns: Column<CauseRow>[] = [
+  // The sum of many has no model, and no rate.
+  const modelOf = (row: CauseLine) => row.model || (row.rate === null ? NONE : t('models.none'));
+  const columns: Column<CauseLine>[] = [
     { key: 'cause', title: t('column.cause'), value: (row) => row.cause, isHeader: true },
     { key: 'kind', title: t('column.kind'), value: kindOf },
     {
       key: 'model',
       title: t('column.model'),
       value: (row) => row.model,
-      show: (row) => row.model || t('models.none'),
+      show: (row) => <Clipped text={modelOf(row)} />,
     },
     {
       key: 'turns',
       title: t('column.turns'),
       value: (row) => row.turns,
       show: (row) => formats.count(row.turns),
-      numeric: true,
+      isNumeric: true,
     },
     {
       key: 'rate',
       title: t('column.rate'),
       value: (row) => row.rate,
       show: (row) => formats.percent(row.rate),
-      numeric: true,
+      isNumeric: true,
     },
   ];
   return (
@@ -145,6 +168,8 @@ export function CauseTable({ causes }: { readonly causes: readonly CauseRow[] })
       columns={columns}
       rows={causes}
       keyOf={(row) => `${row.kind}:${row.cause}:${row.model}`}
+      sorting={{ order, onOrder }}
+      cut={{ at: TOP, title: (count) => t('models.restOfCauses', { count }), sum: sumOfCauses }}
     />
   );
 }

@@ -3,6 +3,7 @@
 import { useTranslation } from 'react-i18next';
 import type { CheckResult, Freshness, Quality, ReconciledDay } from '../api/types';
 import { useReport } from '../api/useReport';
+import { useOrder } from '../period/useOrder';
 import { Card } from '../ui/Card';
 import { objectsCsv } from '../ui/csv';
 import { type Column, DataTable } from '../ui/DataTable';
@@ -109,6 +110,16 @@ function FreshnessFacts({ freshness, tz }: FactsProps) {
   );
 }
 
+const CHECK_COLUMNS = ['name', 'asset', 'day', 'passed', 'observed', 'checked_at'];
+const DAY_COLUMNS = [
+  'day',
+  'is_equal',
+  'source_turns',
+  'warehouse_turns',
+  'rows_differ',
+  'compared_at',
+];
+
 function CheckTable({
   checks,
   tz,
@@ -118,16 +129,17 @@ function CheckTable({
 }) {
   const { t } = useTranslation();
   const formats = useFormats(tz);
+  const [order, onOrder] = useOrder('checks', CHECK_COLUMNS);
   if (checks.length === 0) return <p className="placeholder">{t('quality.noChecks')}</p>;
   const columns: Column<CheckResult>[] = [
     { key: 'name', title: t('column.check'), value: (check) => check.name, isHeader: true },
-    { key: 'asset', title: t('column.asset'), value: (check) => check.asset, minor: true },
+    { key: 'asset', title: t('column.asset'), value: (check) => check.asset, isMinor: true },
     {
       key: 'day',
       title: t('column.day'),
       value: (check) => check.day,
       show: (check) => (check.day ? formats.day(check.day) : NONE),
-      minor: true,
+      isMinor: true,
     },
     {
       key: 'passed',
@@ -154,7 +166,7 @@ function CheckTable({
       title: t('column.checkedAt'),
       value: (check) => check.checked_at,
       show: (check) => formats.moment(check.checked_at),
-      numeric: true,
+      isNumeric: true,
     },
   ];
   return (
@@ -163,6 +175,7 @@ function CheckTable({
       columns={columns}
       rows={checks}
       keyOf={(check) => [check.suite, check.asset, check.name, check.day].join(':')}
+      sorting={{ order, onOrder }}
     />
   );
 }
@@ -170,6 +183,7 @@ function CheckTable({
 function DayTable({ days, tz }: { readonly days: readonly ReconciledDay[]; tz: string | null }) {
   const { t } = useTranslation();
   const formats = useFormats(tz);
+  const [order, onOrder] = useOrder('days', DAY_COLUMNS);
   if (days.length === 0) return <p className="placeholder">{t('quality.noDays')}</p>;
   const columns: Column<ReconciledDay>[] = [
     {
@@ -201,18 +215,24 @@ function DayTable({ days, tz }: { readonly days: readonly ReconciledDay[]; tz: s
       title: t(`column.${title}`),
       value: (day: ReconciledDay) => day[field],
       show: (day: ReconciledDay) => formats.count(day[field]),
-      numeric: true,
+      isNumeric: true,
     })),
     {
       key: 'compared_at',
       title: t('column.comparedAt'),
       value: (day) => day.compared_at,
       show: (day) => formats.moment(day.compared_at),
-      numeric: true,
-      minor: true,
+      isNumeric: true,
+      isMinor: true,
     },
   ];
   return (
-    <DataTable caption={t('quality.days')} columns={columns} rows={days} keyOf={(day) => day.day} />
+    <DataTable
+      caption={t('quality.days')}
+      columns={columns}
+      rows={days}
+      keyOf={(day) => day.day}
+      sorting={{ order, onOrder }}
+    />
   );
 }

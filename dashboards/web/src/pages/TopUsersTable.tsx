@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next';
 import type { TopUser } from '../api/types';
 import { type Column, DataTable } from '../ui/DataTable';
 import { useFormats } from '../ui/format';
+import type { Order } from '../ui/order';
 import { Empty } from '../ui/states';
 import { nameOf, type People, PersonName } from './people';
 
@@ -12,9 +13,11 @@ interface Props {
   readonly people: People;
   readonly tz: string;
   readonly isShort?: boolean;
+  /** Present where a column can be chosen: the API finds its top users. */
+  readonly sorting?: { readonly order: Order; readonly onOrder: (order: Order) => void };
 }
 
-export function TopUsersTable({ users, people, tz, isShort = false }: Props) {
+export function TopUsersTable({ users, people, tz, isShort = false, sorting }: Props) {
   const { t } = useTranslation();
   const formats = useFormats(tz);
   if (users.length === 0) return <Empty />;
@@ -25,35 +28,37 @@ export function TopUsersTable({ users, people, tz, isShort = false }: Props) {
       value: (user) => nameOf(people, user.user_key),
       show: (user) => <PersonName people={people} userKey={user.user_key} isShort={isShort} />,
       isHeader: true,
+      sorts: false,
     },
     {
       key: 'user_messages',
       title: t('column.messages'),
       value: (user) => user.user_messages,
       show: (user) => formats.count(user.user_messages),
-      numeric: true,
+      isNumeric: true,
     },
     {
       key: 'tokens',
       title: t('column.tokens'),
       value: (user) => user.tokens,
       show: (user) => formats.compact(user.tokens),
-      numeric: true,
+      isNumeric: true,
     },
     {
       key: 'cost_usd',
       title: t('column.cost'),
       value: (user) => user.cost_usd,
       show: (user) => formats.money(user.cost_usd),
-      numeric: true,
+      isNumeric: true,
     },
     {
       key: 'last_turn_at',
       title: t('column.last'),
       value: (user) => user.last_turn_at,
       show: (user) => formats.moment(user.last_turn_at),
-      numeric: true,
-      minor: true,
+      isNumeric: true,
+      isMinor: true,
+      sorts: false,
     },
   ];
   const shown = isShort ? columns.slice(0, 4) : columns;
@@ -63,6 +68,7 @@ export function TopUsersTable({ users, people, tz, isShort = false }: Props) {
       columns={shown}
       rows={users}
       keyOf={(user) => String(user.user_key)}
+      {...(sorting ? { sorting: { ...sorting, isDone: true } } : {})}
     />
   );
 }

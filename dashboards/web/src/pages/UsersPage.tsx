@@ -1,11 +1,11 @@
 /** Who uses the bot, who comes, who stays away. */
 
-import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useReport } from '../api/useReport';
 import { LifecycleChart } from '../charts/LifecycleChart';
 import { partialDayFrom } from '../charts/model';
 import { withLegend } from '../charts/TimeChart';
+import { useOrder } from '../period/useOrder';
 import { Card } from '../ui/Card';
 import { objectsCsv } from '../ui/csv';
 import { Loaded } from '../ui/Loaded';
@@ -15,12 +15,18 @@ import { PageFrame } from './PageFrame';
 import { TopUsersTable } from './TopUsersTable';
 import { usePageQuery } from './usePageQuery';
 
-const ORDERS = ['messages', 'tokens', 'cost'] as const;
+/** The columns that the API ranks users by, and its names for them. */
+const ORDERS = { user_messages: 'messages', tokens: 'tokens', cost_usd: 'cost' } as const;
+const COLUMNS = Object.keys(ORDERS) as (keyof typeof ORDERS)[];
 
 export default function UsersPage() {
   const { t } = useTranslation();
   const [, query] = usePageQuery();
-  const [by, setBy] = useState<(typeof ORDERS)[number]>('messages');
+  const [kept, setOrder] = useOrder('users', COLUMNS);
+  const column = COLUMNS.find((one) => one === kept?.key) ?? 'user_messages';
+  const by = ORDERS[column];
+  // There is no list of those who write least: every click chooses who is first.
+  const rankBy = (key: string) => setOrder({ key, isDescending: true });
   const top = useReport('/api/v1/stats/users/top', { ...query, by, limit: 25 });
   const lifecycle = useReport('/api/v1/stats/lifecycle', query);
   const funnel = useReport('/api/v1/stats/funnel', query);
@@ -52,15 +58,23 @@ export default function UsersPage() {
         actions={
           <Segmented
             label={t('users.by')}
-            value={by}
-            options={ORDERS.map((value) => ({ value, label: t(`users.${value}`) }))}
-            onChange={setBy}
+            value={column}
+            options={COLUMNS.map((value) => ({ value, label: t(`users.${ORDERS[value]}`) }))}
+            onChange={rankBy}
           />
         }
       >
         <Loaded query={top} height={420}>
           {(answer) => (
-            <TopUsersTable users={answer.top_users} people={answer.people} tz={answer.period.tz} />
+            <TopUsersTable
+              users={answer.top_users}
+              people={answer.people}
+              tz={answer.period.tz}
+              sorting={{
+                order: { key: column, isDescending: true },
+                onOrder: ({ key }) => rankBy(key),
+              }}
+            />
           )}
         </Loaded>
       </Card>

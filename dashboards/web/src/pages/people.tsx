@@ -1,12 +1,25 @@
 /** A person as the account may see them: by name, else by the pseudonymous key. */
 
 import type { Person } from '../api/types';
+import { Clipped } from '../ui/Clipped';
 
 export type People = Readonly<Record<string, Person>>;
 
+// Letters that are drawn as nothing, and pictures of nothing.
+const BLANKS = /[\p{C}\p{Z}\p{M}\p{Default_Ignorable_Code_Point}\u2800\u{1D159}\uFFFC]/gu;
+// Turns the text after it around, or breaks the line.
+const CONTROLS = /[\p{Cc}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]+/gu;
+
+/** The text as one line without control characters; null when nothing of it can be seen. */
+export function visible(text: string | null | undefined): string | null {
+  if (!text || text.replace(BLANKS, '') === '') return null;
+  return text.replace(CONTROLS, ' ').replace(/\s+/g, ' ').trim();
+}
+
 export function nameOf(people: People, key: number): string {
   const person = people[String(key)];
-  return person?.name ?? (person?.username ? `@${person.username}` : `#${key}`);
+  const username = visible(person?.username);
+  return visible(person?.name) ?? (username ? `@${username}` : `#${key}`);
 }
 
 interface Props {
@@ -18,11 +31,12 @@ interface Props {
 
 export function PersonName({ people, userKey, isShort = false }: Props) {
   const person = people[String(userKey)];
-  const handle = !isShort && person?.name && person.username ? `@${person.username}` : null;
+  const username = visible(person?.username);
+  const handle = !isShort && username && visible(person?.name) ? `@${username}` : null;
   return (
     <span className="person">
-      {nameOf(people, userKey)}
-      {handle && <span className="note minor"> {handle}</span>}
+      <Clipped text={nameOf(people, userKey)} />
+      {handle && <Clipped text={handle} className="note minor" />}
     </span>
   );
 }

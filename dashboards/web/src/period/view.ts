@@ -14,6 +14,8 @@ export interface View {
   /** IANA zone; null means the zone of the reports, chosen by the server. */
   readonly tz: string | null;
   readonly compare: boolean;
+  /** The order of each table that has one: column, with a minus from the greatest down. */
+  readonly sort: Readonly<Record<string, string>>;
 }
 
 export const DEFAULT_VIEW: View = {
@@ -22,6 +24,7 @@ export const DEFAULT_VIEW: View = {
   to: null,
   tz: null,
   compare: true,
+  sort: {},
 };
 
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
@@ -48,7 +51,7 @@ export function readView(search: URLSearchParams): View {
   const to = search.get('to');
   const tz = search.get('tz');
   const compare = search.get('compare') !== '0';
-  const rest = { tz: isZone(tz) ? tz : null, compare };
+  const rest = { tz: isZone(tz) ? tz : null, compare, sort: readSort(search.get('sort')) };
   if (named !== 'custom') return { period: named, from: null, to: null, ...rest };
   if (!isDate(from) || !isDate(to) || problemOf(from, to) !== null) {
     return { period: DEFAULT_VIEW.period, from: null, to: null, ...rest };
@@ -66,7 +69,14 @@ export function writeView(view: View): URLSearchParams {
   }
   if (view.tz) search.set('tz', view.tz);
   if (!view.compare) search.set('compare', '0');
+  const sort = Object.entries(view.sort).map(([table, order]) => `${table}:${order}`);
+  if (sort.length > 0) search.set('sort', sort.join(','));
   return search;
+}
+
+function readSort(text: string | null): Readonly<Record<string, string>> {
+  const parts = (text ?? '').split(',').map((part) => /^([a-z]+):(-?[a-z0-9_]+)$/.exec(part));
+  return Object.fromEntries(parts.flatMap((part) => (part ? [[part[1], part[2]]] : [])));
 }
 
 export type RangeProblem = 'incomplete' | 'reversed' | 'tooLong';

@@ -1,20 +1,43 @@
-/** A table of rows with a caption for screen readers and sortable columns. Knows no report. */
+/**
+ * A table of rows with a caption for screen readers and sortable columns; on phones each row is a
+ * card. Knows no report.
+ */
 
 import { type ReactNode, useState } from 'react';
-import type { Cell, Csv } from './csv';
+import { useTranslation } from 'react-i18next';
+import type { Cell } from './csv';
+import { nextOrder, type Order, sortRows } from './order';
+import { TableScroll } from './TableScroll';
 
 export interface Column<Row> {
   readonly key: string;
   readonly title: string;
-  /** What a file holds, and what sorting compares. */
+  /** What sorting compares. */
   readonly value: (row: Row) => Cell;
   /** What the screen shows; the value itself when absent. */
   readonly show?: (row: Row) => ReactNode;
-  readonly numeric?: boolean;
+  /** Aligned to the right, and sorted from the greatest down at the first click. */
+  readonly isNumeric?: boolean;
   /** The first column names its row. */
   readonly isHeader?: boolean;
-  /** Left out on narrow screens. */
-  readonly minor?: boolean;
+  /** Left out on tablets. */
+  readonly isMinor?: boolean;
+  /** Present and false: the rows cannot be sorted by it. */
+  readonly sorts?: boolean;
+}
+
+interface Sorting {
+  readonly order: Order | null;
+  readonly onOrder: (order: Order) => void;
+  /** The rows are sorted already, because there are more than these. */
+  readonly isDone?: boolean;
+}
+
+/** Shows the first rows and one that stands for all others, until everything is asked for. */
+export interface Cut<Row> {
+  readonly at: number;
+  readonly title: (count: number) => string;
+  readonly sum: (rows: readonly Row[]) => Row;
 }
 
 interface Props<Row> {
@@ -22,100 +45,118 @@ interface Props<Row> {
   readonly columns: readonly Column<Row>[];
   readonly rows: readonly Row[];
   readonly keyOf: (row: Row) => string;
+  readonly sorting?: Sorting;
+  readonly cut?: Cut<Row>;
+  /** A row that stays first in every order. */
+  readonly total?: Row;
 }
 
-interface Order {
-  readonly key: string;
-  readonly descending: boolean;
-}
-
-export function DataTable<Row>({ caption, columns, rows, keyOf }: Props<Row>) {
-  const [order, setOrder] = useState<Order | null>(null);
-  const sorted = sortRows(rows, columns, order);
-  const sort = (key: string) =>
-    setOrder((now) =>
-      now?.key === key ? { key, descending: !now.descending } : { key, descending: true },
-    );
-  const directionOf = (key: string) => {
-    if (order?.key !== key) return undefined;
-    return order.descending ? 'descending' : 'ascending';
-  };
+export function DataTable<Row>(props: Props<Row>) {
+  const { caption, columns, rows, keyOf, sorting, cut, total } = props;
+  const { t, i18n } = useTranslation();
+  const [showsAll, setShowsAll] = useState(false);
+  const order = sorting?.order ?? null;
+  const sorted = sorting?.isDone ? rows : sortRows(rows, columns, order, i18n.language);
+  // A rest of one row would take as much room as the row.
+  const isCut = cut !== undefined && !showsAll && rows.length > cut.at + 1;
+  const shown = isCut ? sorted.slice(0, cut.at) : sorted;
+  const others = isCut ? sorted.slice(cut.at) : [];
   return (
-    // Focusable, so that the keyboard can scroll what does not fit.
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable
-    <section className="table-scroll" tabIndex={0} aria-label={caption}>
-      <table>
-        <caption className="visually-hidden">{caption}</caption>
-        <thead>
-          <tr>
-            {columns.map((column) => (
-              <th
-                key={column.key}
-                scope="col"
-                className={classOf(column)}
-                aria-sort={directionOf(column.key)}
-              >
-                <button type="button" className="sort" onClick={() => sort(column.key)}>
-                  {column.title}
-                </button>
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {sorted.map((row) => (
-            <tr key={keyOf(row)}>
-              {columns.map((column) => {
-                const shown = column.show ? column.show(row) : column.value(row);
-                return column.isHeader ? (
-                  <th key={column.key} scope="row" className={classOf(column)}>
-                    {shown}
-                  </th>
-                ) : (
-                  <td key={column.key} className={classOf(column)}>
-                    {shown}
-                  </td>
-                );
-              })}
+    <>
+      <TableScroll label={caption}>
+        <table className="rows">
+          <caption className="visually-hidden">{caption}</caption>
+          <thead>
+            <tr>
+              {columns.map((column) => (
+                <ColumnHead key={column.key} column={column} sorting={sorting} />
+              ))}
             </tr>
-          ))}
-        </tbody>
-      </table>
-    </section>
+          </thead>
+          <tbody>
+            {total !== undefined && <TableRow columns={columns} row={total} className="total" />}
+            {shown.map((row) => (
+              <TableRow key={keyOf(row)} columns={columns} row={row} />
+            ))}
+            {isCut && (
+              <TableRow
+                columns={columns}
+                row={cut.sum(others)}
+                title={cut.title(others.length)}
+                className="rest"
+              />
+            )}
+          </tbody>
+        </table>
+      </TableScroll>
+      {isCut && (
+        <button type="button" className="button more" onClick={() => setShowsAll(true)}>
+          {t('state.all', { count: rows.length })}
+        </button>
+      )}
+    </>
   );
 }
 
-export function csvOf<Row>(
-  name: string,
-  columns: readonly Column<Row>[],
-  rows: readonly Row[],
-): Csv {
-  return {
-    name,
-    columns: columns.map((column) => column.key),
-    rows: rows.map((row) => columns.map((column) => column.value(row))),
-  };
+interface HeadProps<Row> {
+  readonly column: Column<Row>;
+  readonly sorting: Sorting | undefined;
+}
+
+function ColumnHead<Row>({ column, sorting }: HeadProps<Row>) {
+  const { key, title, isNumeric = false, sorts = true } = column;
+  if (!sorting || !sorts) {
+    return (
+      <th scope="col" className={classOf(column)}>
+        {title}
+      </th>
+    );
+  }
+  const { order, onOrder } = sorting;
+  const direction = order?.isDescending ? 'descending' : 'ascending';
+  return (
+    <th
+      scope="col"
+      className={`${classOf(column)} sorts`}
+      aria-sort={order?.key === key ? direction : undefined}
+    >
+      <button
+        type="button"
+        className="sort"
+        onClick={() => onOrder(nextOrder(order, key, isNumeric))}
+      >
+        {title}
+      </button>
+    </th>
+  );
+}
+
+interface RowProps<Row> {
+  readonly columns: readonly Column<Row>[];
+  readonly row: Row;
+  readonly title?: string;
+  readonly className?: string;
+}
+
+function TableRow<Row>({ columns, row, title, className }: RowProps<Row>) {
+  return (
+    <tr className={className}>
+      {columns.map((column) => {
+        const shown = column.show ? column.show(row) : column.value(row);
+        return column.isHeader ? (
+          <th key={column.key} scope="row" className={classOf(column)}>
+            {title ?? shown}
+          </th>
+        ) : (
+          <td key={column.key} className={classOf(column)} data-label={column.title}>
+            {shown}
+          </td>
+        );
+      })}
+    </tr>
+  );
 }
 
 function classOf<Row>(column: Column<Row>): string {
-  return [column.numeric ? 'number' : '', column.minor ? 'minor' : ''].join(' ').trim();
-}
-
-function sortRows<Row>(
-  rows: readonly Row[],
-  columns: readonly Column<Row>[],
-  order: Order | null,
-): readonly Row[] {
-  const column = columns.find((one) => one.key === order?.key);
-  if (!column || !order) return rows;
-  const sign = order.descending ? -1 : 1;
-  return [...rows].sort((a, b) => sign * compare(column.value(a), column.value(b)));
-}
-
-/** What is unknown sorts below everything that is known. */
-function compare(a: Cell, b: Cell): number {
-  if (a == null || b == null) return Number(a != null) - Number(b != null);
-  const [x, y] = [Number(a), Number(b)];
-  if (!Number.isNaN(x) && !Number.isNaN(y)) return x - y;
-  return String(a).localeCompare(String(b));
+  return [column.isNumeric ? 'number' : '', column.isMinor ? 'minor' : ''].join(' ').trim();
 }
