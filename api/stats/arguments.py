@@ -14,7 +14,7 @@ from api.answers.formats import Format, RequestedFormat
 from api.errors import InvalidRequestError
 from warehouse.moments import first_moment, on_clock, zone_named
 from warehouse.periods import Bucket, Period, PeriodName, resolve
-from warehouse.reports import CohortWidth, Filters, TopUsersBy
+from warehouse.reports import NEWEST_FIRST, CohortWidth, DialogColumn, Filters, TopUsersBy
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 # An unescaped plus sign arrives as a space.
@@ -130,9 +130,17 @@ class CompareQuery(StatsQuery):
 
 class DialogsQuery(StatsQuery):
     cursor: str | None = Field(
-        default=None, max_length=512, description="`next_cursor` of the page before."
+        default=None,
+        max_length=8192,
+        description="`next_cursor` of the page before, in the same order.",
     )
     limit: int = Field(default=20, ge=1, le=100)
+    order: str = Field(
+        default=str(NEWEST_FIRST),
+        pattern=f"^-?({'|'.join(DialogColumn)})$",
+        description="A field of the dialogs; with a minus the greatest comes first. Unknown values"
+        " come last in both directions. Exports of all dialogs have the latest turn first.",
+    )
 
 
 class TopUsersQuery(StatsQuery):

@@ -143,10 +143,11 @@ async def activity(
 async def dialogs(
     reader: Reader, snapshot: Snapshot, period: Period, query: DialogsQuery
 ) -> Report:
-    page = await warehouse.recent_dialogs(
+    page = await warehouse.ordered_dialogs(
         reader,
         snapshot=snapshot,
         period=period,
+        order=warehouse.DialogOrder.parse(query.order),
         filters=query.filters,
         cursor=query.cursor,
         limit=query.limit,

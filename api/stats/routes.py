@@ -42,7 +42,7 @@ from warehouse.snapshot import Snapshot
 
 MAX_QUALITY_DAYS = 366
 DIALOGS = (
-    "Dialogs with a turn in the period, latest turn first, without texts. CSV and Arrow stream all"
+    "Dialogs with a turn in the period, without texts, in any order. CSV and Arrow stream all"
     " of them, at most 50,000 (`X-Truncated`); with `limit` or `cursor` they contain one page."
 )
 FORECAST = (

@@ -223,6 +223,23 @@ async def test_dialogs_come_in_pages_that_neither_repeat_nor_skip(
     assert (refused.status_code, refused.json()["code"]) == (422, "invalid_cursor")
 
 
+async def test_dialogs_are_sorted_by_the_api_and_not_by_the_page(
+    analyst: httpx.AsyncClient,
+) -> None:
+    for order in ("-cost_usd", "user_messages", "chat_type", "-first_turn_at"):
+        first = await get(analyst, "/dialogs", period="month", limit=1, order=order)
+        cursor = first["next_cursor"]
+        rest = await get(analyst, "/dialogs", period="month", order=order, cursor=cursor)
+        found = first["dialogs"] + rest["dialogs"]
+        values = [dialog[order.removeprefix("-")] for dialog in found]
+        assert len(found) == 3
+        assert values == sorted(values, reverse=order.startswith("-"))
+        other = await analyst.get(f"{STATS}/dialogs", params={"cursor": cursor, "period": "month"})
+        assert (other.status_code, other.json()["code"]) == (422, "invalid_cursor")
+    refused = await analyst.get(f"{STATS}/dialogs", params={"order": "name"})
+    assert refused.status_code == 422
+
+
 async def test_an_unchanged_answer_is_304_and_a_new_build_is_not(
     start_stats: Callable[..., RunningApi], published: Replica
 ) -> None:

@@ -30,11 +30,15 @@ REPORTS_PER_CASE = 4
 WITHOUT_PERIOD = (f"{STATS}/freshness", f"{STATS}/forecast", f"{STATS}/catalogue")
 WITHOUT_FILTERS = (*WITHOUT_PERIOD, f"{STATS}/quality")
 GROUPS = (*FILTERS, "model_asked")
-
+ORDERS = (
+    *("last_turn_at", "first_turn_at", "users", "turns", "user_messages", "answers", "tokens"),
+    *("cost_usd", "chat_type", "language", "last_status", "last_model"),
+)
+"""Fields that dialogs can be sorted by."""
 
 ARGUMENTS = frozenset(
     {"period", "from", "to", "tz", "bucket", "compare", "format", "bom", *FILTERS}
-    | {"cursor", "limit", "by", "width", "steps"}
+    | {"cursor", "limit", "order", "by", "width", "steps"}
 )
 """Arguments of stats routes that the requests cover."""
 
@@ -122,7 +126,8 @@ class Requests:
             return {"compare": "true"}
         limit = {"limit": str(chance.choice([1, 2, 7, 100]))} if chance.random() < 0.6 else {}
         if path == f"{STATS}/dialogs":
-            return limit
+            order = chance.choice(["", "-"]) + chance.choice(ORDERS)
+            return limit | ({"order": order} if chance.random() < 0.5 else {})
         if path == f"{STATS}/users/top":
             return {"by": chance.choice(["messages", "tokens", "cost"])} | limit
         if path == f"{STATS}/retention":

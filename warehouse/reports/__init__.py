@@ -12,6 +12,7 @@ from warehouse.reports.dialogs import (
     DialogPage,
     RecentDialog,
     every_dialog,
+    ordered_dialogs,
     recent_dialogs,
 )
 from warehouse.reports.dimension_values import DimensionValues, dimension_values
@@ -22,6 +23,11 @@ from warehouse.reports.heatmap import Heatmap, HeatmapCell, heatmap
 from warehouse.reports.lifecycle import Lifecycle, LifecyclePoint, lifecycle
 from warehouse.reports.models import CauseRow, ModelRow, Models, models
 from warehouse.reports.quality import CheckResult, Quality, ReconciledDay, quality
+from warehouse.reports.ranked_dialogs import (
+    NEWEST_FIRST,
+    DialogColumn,
+    DialogOrder,
+)
 from warehouse.reports.retention import Cohort, CohortWidth, Retention, retention
 from warehouse.reports.shapes import NO_FILTERS, Filters
 from warehouse.reports.stickiness import Stickiness, StickinessPoint, stickiness
@@ -30,6 +36,7 @@ from warehouse.reports.top_users import TopUser, TopUsersBy, top_users
 
 __all__ = [
     "MAX_DIALOGS_AT_ONCE",
+    "NEWEST_FIRST",
     "NO_FILTERS",
     "Activity",
     "ActivityPoint",
@@ -40,6 +47,8 @@ __all__ = [
     "CostPoint",
     "Costs",
     "CursorError",
+    "DialogColumn",
+    "DialogOrder",
     "DialogPage",
     "DimensionValues",
     "Filters",
@@ -75,6 +84,7 @@ __all__ = [
     "heatmap",
     "lifecycle",
     "models",
+    "ordered_dialogs",
     "overview",
     "quality",
     "recent_dialogs",

@@ -1,4 +1,4 @@
-"""Dialogs by their latest turn, page by page."""
+"""Dialogs by their latest turn, or by one of their figures, page by page."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from warehouse.clickhouse.reader import Reader
@@ -29,6 +30,15 @@ from warehouse.reports.parameters import (
     ledger_parameters,
     time_range,
     whole_days,
+)
+from warehouse.reports.ranked_dialogs import (
+    BEFORE_EVERYTHING,
+    NEWEST_FIRST,
+    DialogOrder,
+    decode_ranked,
+    encode_ranked,
+    place_of,
+    ranked_dialogs,
 )
 from warehouse.reports.shapes import NO_FILTERS, Filters
 from warehouse.snapshot import Snapshot
@@ -64,7 +74,7 @@ class RecentDialog:
 @dataclass(frozen=True, slots=True)
 class DialogPage:
     dialogs: tuple[RecentDialog, ...]
-    """Newest last turn first."""
+    """In the order that was asked for."""
     next_cursor: str | None
     """Opaque; None on the last page."""
 
@@ -108,6 +118,43 @@ async def recent_dialogs(
     )
     return await _page(
         reader, found, snapshot=snapshot, period=period, filters=filters, limit=limit
+    )
+
+
+async def ordered_dialogs(
+    reader: Reader,
+    *,
+    snapshot: Snapshot,
+    period: Period,
+    order: DialogOrder = NEWEST_FIRST,
+    filters: Filters = NO_FILTERS,
+    cursor: str | None = None,
+    limit: int = 20,
+) -> DialogPage:
+    """Dialogs with a turn in the period, in the order; figures are those of the period.
+
+    Args:
+        reader: connection to ClickHouse.
+        snapshot: what the answer rests on.
+        period: whose turns are looked at.
+        order: what the dialogs are sorted by.
+        filters: narrow the turns that are looked at.
+        cursor: `next_cursor` of the page before, in the same order.
+        limit: 1 to 100.
+
+    Raises:
+        CursorError: the cursor was not issued by this report in this order.
+    """
+    about: dict[str, Any] = {"snapshot": snapshot, "period": period, "filters": filters}
+    if order == NEWEST_FIRST:
+        return await recent_dialogs(reader, **about, cursor=cursor, limit=limit)
+    after = BEFORE_EVERYTHING if cursor is None else decode_ranked(cursor, order)
+    rows = await ranked_dialogs(reader, **about, order=order, after=after, limit=limit + 1)
+    shown = rows[:limit]
+    is_last = len(rows) <= limit
+    return DialogPage(
+        tuple(_dialog(row) for row in shown),
+        None if is_last else encode_ranked(order, place_of(shown[-1])),
     )
 
 

@@ -1,8 +1,11 @@
-"""`dialogs`: dialogs with a turn in the period, newest first."""
+"""`dialogs`: dialogs with a turn in the period, in an order."""
 
 from __future__ import annotations
 
 import base64
+import json
+from decimal import Decimal
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +19,9 @@ COLUMNS = (
 )
 FIGURES = ("turns", "user_messages", "answers", "tokens", "cost_usd", "unpriced_turns")
 USUAL_LIMIT = 20
+NEWEST_FIRST = "-last_turn_at"
+TEXTS = ("chat_type", "language", "last_status", "last_model")
+TIMES = ("first_turn_at", "last_turn_at")
 
 
 def all_dialogs(view: View) -> list[Row]:
@@ -61,27 +67,58 @@ def newest(view: View, limit: int) -> list[Row]:
 
 def dialogs(view: View) -> Expected:
     """One page; as CSV or Arrow every dialog, unless a page is asked for."""
-    found = all_dialogs(view)
+    newest_first = all_dialogs(view)
+    order = view.arguments.get("order", NEWEST_FIRST)
+    found = newest_first if order == NEWEST_FIRST else _ordered(newest_first, order)
     limit = int(view.arguments.get("limit", USUAL_LIMIT))
-    begin = _place(found, view.arguments.get("cursor"))
+    begin = _place(found, view.arguments.get("cursor"), order)
     page = found[begin : begin + limit]
     is_last = begin + limit >= len(found)
     is_page = {"limit", "cursor"} & view.arguments.keys()
     return Expected(
-        {"dialogs": page, "next_cursor": None if is_last or not page else _cursor(page[-1])},
+        {"dialogs": page, "next_cursor": None if is_last or not page else _cursor(page[-1], order)},
         COLUMNS,
-        page if is_page else found,
+        page if is_page else newest_first,
         people=frozenset(row["user_key"] for row in page),
         shows_people=True,
     )
 
 
-def _cursor(row: Row) -> str:
+def _ordered(found: list[Row], order: str) -> list[Row]:
+    """Sorted by a field; unknown values last, equal ones by the dialog."""
+    field = order.removeprefix("-")
+    by_dialog = sorted(found, key=lambda row: str(row["dialog_id"]))
+    known = [row for row in by_dialog if row[field] not in (None, "")]
+    known.sort(key=lambda row: _key(row, field), reverse=order.startswith("-"))
+    return known + [row for row in by_dialog if row[field] in (None, "")]
+
+
+def _key(row: Row, field: str) -> Any:
+    value = row[field]
+    if field in TEXTS:
+        return _in_small_letters(value)
+    return micros(value) if field in TIMES else value
+
+
+def _in_small_letters(text: str) -> str:
+    """Those of ASCII."""
+    return "".join(letter.lower() if letter.isascii() else letter for letter in text)
+
+
+def _cursor(row: Row, order: str) -> str:
     text = f"{micros(row['last_turn_at'])}.{row['dialog_id']}"
+    if order != NEWEST_FIRST:
+        field = order.removeprefix("-")
+        is_text = field in TEXTS
+        # An unknown cost counts as zero.
+        number = Decimal(0) if is_text or row[field] is None else Decimal(str(_key(row, field)))
+        label = _in_small_letters(row[field] or "") if is_text else ""
+        is_unknown = row[field] in (None, "")
+        text = json.dumps([order, is_unknown, f"{number:.10f}", label, row["dialog_id"]])
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _place(found: list[Row], cursor: str | None) -> int:
+def _place(found: list[Row], cursor: str | None, order: str) -> int:
     if cursor is None:
         return 0
-    return 1 + next(place for place, row in enumerate(found) if _cursor(row) == cursor)
+    return 1 + next(place for place, row in enumerate(found) if _cursor(row, order) == cursor)

@@ -73,6 +73,7 @@ async def ask_everything(reader: Recorder) -> Snapshot:
         ):
             await report(reader, **about)
         await reports.top_users(reader, **about, by=reports.TopUsersBy.TOKENS)
+        await reports.ordered_dialogs(reader, **about, order=reports.DialogOrder.parse("cost_usd"))
         narrow = reports.Filters(chat_type="private")
         for report in (
             reports.summary,

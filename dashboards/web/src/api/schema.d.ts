@@ -377,7 +377,7 @@ export interface paths {
         };
         /**
          * Dialogs
-         * @description Dialogs with a turn in the period, latest turn first, without texts. CSV and Arrow stream all of them, at most 50,000 (`X-Truncated`); with `limit` or `cursor` they contain one page.
+         * @description Dialogs with a turn in the period, without texts, in any order. CSV and Arrow stream all of them, at most 50,000 (`X-Truncated`); with `limit` or `cursor` they contain one page.
          */
         get: operations["dialogs_api_v1_stats_dialogs_get"];
         put?: never;
@@ -4906,9 +4906,11 @@ export interface operations {
                 language?: string;
                 /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
-                /** @description `next_cursor` of the page before. */
+                /** @description `next_cursor` of the page before, in the same order. */
                 cursor?: string;
                 limit?: number;
+                /** @description A field of the dialogs; with a minus the greatest comes first. Unknown values come last in both directions. Exports of all dialogs have the latest turn first. */
+                order?: string;
             };
             header?: never;
             path?: never;

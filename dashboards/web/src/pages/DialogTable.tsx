@@ -120,7 +120,7 @@ export function DialogTable({ dialogs, people, tz, isShort = false, sorting, onR
   }
   return (
     <DataTable
-      caption={t('dialogs.recent')}
+      caption={sorting ? t('dialogs.all') : t('dialogs.recent')}
       columns={columns}
       rows={dialogs}
       keyOf={(dialog) => dialog.dialog_id}

@@ -1,4 +1,4 @@
-/** All dialogs of the period, newest first, page by page. */
+/** All dialogs of the period, page by page, in the order of any column. */
 
 import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -6,8 +6,10 @@ import { useTranslation } from 'react-i18next';
 import type { RecentDialog } from '../api/types';
 import { REFRESH_MILLISECONDS, useReport } from '../api/useReport';
 import { useScope, useServices } from '../app/services';
+import { useOrder } from '../period/useOrder';
 import { Card } from '../ui/Card';
 import { objectsCsv } from '../ui/csv';
+import { type Order, writeOrder } from '../ui/order';
 import { Failure, Skeleton } from '../ui/states';
 import { DialogReader } from './DialogReader';
 import { DialogTable } from './DialogTable';
@@ -17,20 +19,35 @@ import { usePageQuery } from './usePageQuery';
 
 const PATH = '/api/v1/stats/dialogs';
 const HEIGHT = 640;
+/** The columns that the API sorts by; names are not known to it. */
+const COLUMNS = [
+  'last_turn_at',
+  'user_messages',
+  'last_status',
+  'chat_type',
+  'language',
+  'last_model',
+  'tokens',
+  'cost_usd',
+];
+const NEWEST_FIRST: Order = { key: 'last_turn_at', isDescending: true };
 
 export default function DialogsPage() {
   const { t } = useTranslation();
   const { api } = useServices();
   const [, query] = usePageQuery();
+  const [kept, onOrder] = useOrder('dialogs', COLUMNS);
+  const order = kept ?? NEWEST_FIRST;
+  const sort = writeOrder(order);
   const mayRead = useScope('texts:read');
   const [opened, setOpened] = useState<RecentDialog | null>(null);
   const main = useReport('/api/v1/stats/summary', query);
   const pages = useInfiniteQuery({
-    queryKey: [PATH, 'pages', query],
+    queryKey: [PATH, 'pages', query, sort],
     queryFn: ({ pageParam, signal }) =>
       api.report(
         PATH,
-        { ...query, limit: 50, ...(pageParam ? { cursor: pageParam } : {}) },
+        { ...query, order: sort, limit: 50, ...(pageParam ? { cursor: pageParam } : {}) },
         signal,
       ),
     initialPageParam: null as string | null,
@@ -45,7 +62,7 @@ export default function DialogsPage() {
   return (
     <PageFrame title={t('nav.dialogs')} main={main}>
       <Card
-        title={t('dialogs.recent')}
+        title={t('dialogs.all')}
         note={mayRead ? null : t('dialogs.noScope')}
         csv={objectsCsv('dialogs', dialogs)}
       >
@@ -58,6 +75,7 @@ export default function DialogsPage() {
             dialogs={dialogs}
             people={people}
             tz={tz}
+            sorting={{ order, onOrder }}
             onRead={mayRead ? setOpened : undefined}
           />
         )}

@@ -1,0 +1,80 @@
+-- A row: a dialog with a turn in [since, until), its figures there and its place in an order: its
+-- number, or its label for orders by a text; what is unknown comes last in both directions.
+SELECT
+    toString(dialog_id) AS dialog,
+    argMax(bot_id, tuple(received_at, id)) AS bot,
+    argMax(user_key, tuple(received_at, id)) AS latest_user,
+    uniqExactIf(user_key, is_person) AS users,
+    argMax(chat_type, tuple(received_at, id)) AS latest_chat_type,
+    argMax(ifNull(language, ''), tuple(received_at, id)) AS latest_language,
+    count() AS turns,
+    sum(toUInt64(user_messages)) AS messages,
+    countIf(status = 'answered') AS answers,
+    sum(toUInt64(ifNull(prompt_tokens, 0)) + toUInt64(ifNull(completion_tokens, 0))) AS tokens,
+    sum(ifNull(cost_usd, 0)) AS known_cost,
+    countIf(unpriced_calls > 0) AS unpriced,
+    countIf(cost_usd IS NOT NULL) AS priced,
+    min(received_at) AS first_at,
+    max(received_at) AS last_at,
+    argMax(status, tuple(received_at, id)) AS latest_status,
+    argMax(coalesce(model_used, model_asked, ''), tuple(received_at, id)) AS latest_model,
+    multiIf(
+        {by:String} = 'last_turn_at', toDecimal128(toUnixTimestamp64Micro(last_at), 10),
+        {by:String} = 'first_turn_at', toDecimal128(toUnixTimestamp64Micro(first_at), 10),
+        {by:String} = 'users', toDecimal128(users, 10),
+        {by:String} = 'turns', toDecimal128(turns, 10),
+        {by:String} = 'user_messages', toDecimal128(messages, 10),
+        {by:String} = 'answers', toDecimal128(answers, 10),
+        {by:String} = 'tokens', toDecimal128(tokens, 10),
+        {by:String} = 'cost_usd', toDecimal128(known_cost, 10),
+        toDecimal128(0, 10)
+    ) AS number,
+    lower(multiIf(
+        {by:String} = 'chat_type', latest_chat_type,
+        {by:String} = 'language', latest_language,
+        {by:String} = 'last_status', latest_status,
+        {by:String} = 'last_model', latest_model,
+        ''
+    )) AS label,
+    -- Products: of a condition on constants the engine makes a constant that it then refuses.
+    ({by:String} = 'cost_usd') * (unpriced > 0) * (priced = 0)
+        + ({by:String} IN ('chat_type', 'language', 'last_status', 'last_model')) * (label = '')
+        AS is_unknown
+FROM turns FINAL
+-- Filtered before FINAL chooses the newest state of a turn: all states have the same time.
+-- Compared with seconds, a part whose rows are all within the last second would be skipped.
+PREWHERE received_at >= toDateTime64({since:DateTime('UTC')}, 6, 'UTC')
+  AND received_at < toDateTime64({until:DateTime('UTC')}, 6, 'UTC')
+WHERE epoch = {epoch:UInt32} AND version < {watermark:UInt64}
+  AND NOT arrayExists(
+      held -> toUnixTimestamp(received_at) >= held.1
+          AND toUnixTimestamp(received_at) < held.2 AND version >= held.3,
+      {rows_excluded:Array(Tuple(Int64, Int64, UInt64))}
+  )
+  AND ({bot_id:Nullable(Int64)} IS NULL OR bot_id = {bot_id:Nullable(Int64)})
+  AND ({chat_type:Nullable(String)} IS NULL OR chat_type = {chat_type:Nullable(String)})
+  AND ({language:Nullable(String)} IS NULL
+       OR ifNull(language, '') = {language:Nullable(String)})
+  AND ({model:Nullable(String)} IS NULL
+       OR coalesce(model_used, model_asked, '') = {model:Nullable(String)})
+GROUP BY dialog_id
+HAVING {after_dialog:String} = ''
+    OR is_unknown > {after_unknown:UInt8}
+    OR (is_unknown = {after_unknown:UInt8} AND (
+        (is_unknown = 0 AND if(
+            {is_descending:Bool},
+            number < toDecimal128({after_number:String}, 10) OR label < {after_label:String},
+            number > toDecimal128({after_number:String}, 10) OR label > {after_label:String}
+        ))
+        OR ((is_unknown = 1 OR (number = toDecimal128({after_number:String}, 10)
+                            AND label = {after_label:String}))
+            AND dialog > {after_dialog:String})
+    ))
+ORDER BY
+    is_unknown,
+    if({is_descending:Bool} AND is_unknown = 0, number, NULL) DESC,
+    if({is_descending:Bool} AND is_unknown = 0, label, NULL) DESC,
+    if({is_descending:Bool} OR is_unknown = 1, NULL, number),
+    if({is_descending:Bool} OR is_unknown = 1, NULL, label),
+    dialog
+LIMIT {limit:UInt16}
