@@ -23,6 +23,7 @@ function chart(part: Partial<Parameters<typeof ActivityChart>[0]> = {}) {
       bucket="day"
       tz="Europe/Moscow"
       dataThrough="2026-03-10T12:00:00Z"
+      firstDay={null}
       {...part}
     />
   );
@@ -123,6 +124,49 @@ describe('ActivityChart with data', () => {
   it('names hours by the clock', async () => {
     await renderPart(chart({ bucket: 'hour' }));
     expect(screen.getByRole('slider').getAttribute('aria-valuetext')).toMatch(/Mar 10, 00:00/);
+  });
+});
+
+describe('ActivityChart beside what is known', () => {
+  const WEEKS = ['2026-03-02', '2026-03-09', '2026-03-16'].map((day) => `${day}T00:00:00+03:00`);
+  const weeks = WEEKS.map((start) => ({ start, user_messages: 5, active_users: 2 }));
+
+  it('calls a week a week, and a month a month', async () => {
+    const part = { points: weeks, bucket: 'week', dataThrough: '2026-03-20T00:00:00Z' } as const;
+    const { container, show } = await renderPart(chart(part));
+    const slider = screen.getByRole('slider');
+    const text = () => slider.getAttribute('aria-valuetext');
+    expect(text()).toMatch(/^Mar 16\s–\s22, so far/);
+    expect(container.querySelector('.visx-axis-bottom')).toHaveTextContent(/Mar 9\s–\s15/);
+    show(chart({ ...part, bucket: 'month' }));
+    expect(text()).toMatch(/^Mar 2026/);
+  });
+
+  it('draws no zeros for the future and for the time before the first turn', async () => {
+    const { container } = await renderPart(
+      chart({
+        points: ZEROS.map((point, index) => ({ ...point, user_messages: index === 4 ? 9 : 0 })),
+        firstDay: '2026-03-06',
+        dataThrough: '2026-03-08T12:00:00Z',
+      }),
+    );
+    // 4 and 5 March lie before it, 9 and 10 March have not begun.
+    expect(bars(container)).toHaveLength(3);
+    expect(container.querySelectorAll('.line.tone-orange circle')).toHaveLength(3);
+    const slider = screen.getByRole('slider');
+    slider.focus();
+    await userEvent.keyboard('{Home}');
+    expect(slider.getAttribute('aria-valuetext')).toContain('Messages: –');
+  });
+
+  it('gives the labels of its axis the room that they need', async () => {
+    const { container, show } = await renderPart(chart());
+    const left = () => Number(container.querySelector('rect.bar')?.getAttribute('x'));
+    const narrow = left();
+    show(
+      chart({ points: POINTS.map((point) => ({ ...point, user_messages: 999 + 123_456_700 })) }),
+    );
+    expect(left()).toBeGreaterThan(narrow);
   });
 });
 

@@ -29,6 +29,8 @@ class SizeObserver implements ResizeObserver {
 globalThis.ResizeObserver = SizeObserver;
 export const observers = SizeObserver.all;
 
+// No text can be measured here.
+HTMLCanvasElement.prototype.getContext = () => null;
 Element.prototype.hasPointerCapture ??= () => false;
 Element.prototype.scrollIntoView ??= () => undefined;
 URL.createObjectURL ??= () => 'blob:test';

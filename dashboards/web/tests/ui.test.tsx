@@ -1,7 +1,7 @@
 import { screen, within } from '@testing-library/react';
 import { act } from 'react';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { Heatmap, levelOf } from '../src/charts/Heatmap';
+import { floorsOf, Heatmap, levelOf } from '../src/charts/Heatmap';
 import { labelStep, partialDayFrom, partialFrom } from '../src/charts/model';
 import { levelOf as rateLevel, retentionCsv } from '../src/charts/RetentionGrid';
 import { download, objectsCsv, toCsv } from '../src/ui/csv';
@@ -18,7 +18,12 @@ describe('formats', () => {
   it.each([
     [null, '–'],
     [0, '$0.00'],
-    ['0.00042', '$0.0004'],
+    ['0.00042', '$0.00042'],
+    ['0.000012345', '$0.000012'],
+    ['0.0000000001', '<$0.000001'],
+    ['0.99999', '$1.00'],
+    ['0.9999', '$0.9999'],
+    [-0.00004, '-$0.00004'],
     ['0.5', '$0.5000'],
     ['12.345', '$12.35'],
     ['12345.6', '$12,346'],
@@ -32,6 +37,50 @@ describe('formats', () => {
     [7200, '2 hr'],
     [200_000, '2 days'],
   ])('shows an age of %i s as %s', (seconds, text) => expect(formats.age(seconds)).toBe(text));
+
+  it.each([
+    [
+      [0, 50_000, 100_000, 150_000],
+      ['$0', '$50K', '$100K', '$150K'],
+    ],
+    [
+      [0, 500, 1000],
+      ['$0', '$500', '$1,000'],
+    ],
+    [
+      [0, 0.5, 1],
+      ['$0.00', '$0.50', '$1.00'],
+    ],
+    [
+      [0, 0.05, 0.1],
+      ['$0.00', '$0.05', '$0.10'],
+    ],
+    [
+      [0, 0.0005, 0.001],
+      ['$0.0000', '$0.0005', '$0.0010'],
+    ],
+  ])('labels an axis of %j dollars', (ticks, labels) =>
+    expect(formats.moneyTicks(ticks)).toEqual(labels),
+  );
+
+  it.each([
+    [0, '0%'],
+    [0.0001, '<0.1%'],
+    [0.0005, '0.1%'],
+    [0.99999, '>99.9%'],
+    [1, '100%'],
+  ])('shows a part of %d as %s', (value, text) => expect(formats.percent(value)).toBe(text));
+
+  it('names the year of what is not of this one', () => {
+    const later = createFormats('en', 'Europe/Moscow', new Date('2027-01-02T00:00:00Z'));
+    expect(later.day('2026-12-31')).toBe('Dec 31, 2026');
+    expect(later.day('2027-01-01')).toBe('Jan 1');
+    // In Moscow the year has begun.
+    expect(later.moment('2026-12-31T22:00:00Z')).toBe('Jan 1, 01:00');
+    expect(later.days('2026-12-28', '2027-01-03')).toMatch(/^Dec 28, 2026\s–\sJan 3, 2027$/);
+    expect(later.days('2027-01-04', '2027-01-10')).toMatch(/^Jan 4\s–\s10$/);
+    expect(later.month('2026-12-01')).toBe('Dec 2026');
+  });
 
   it('shows moments in the zone, and calendar days as they are', () => {
     expect(formats.moment('2026-03-01T22:30:00Z')).toBe('Mar 2, 01:30');
@@ -194,9 +243,21 @@ describe('Heatmap', () => {
     expect(cell).toHaveTextContent('50');
   });
 
+  it.each([100, 10_000, 1_000_000])('still shows the usual week after a burst of %i', (burst) => {
+    const usual = Array.from({ length: 60 }, (_, n) => 5 + (n % 10));
+    const floors = floorsOf([...usual, burst]);
+    expect(new Set(usual.map((value) => levelOf(value, floors))).size).toBe(5);
+    expect(levelOf(burst, floors)).toBe(5);
+    expect(floorsOf([1, 1, 1, 1, 1, 1, burst])).toEqual([1, burst]);
+  });
+
   it('gets darker in five steps', () => {
-    expect([0, 1, 20, 21, 100].map((value) => levelOf(value, 100))).toEqual([0, 1, 1, 2, 5]);
-    expect(levelOf(3, 0)).toBe(0);
+    const values = Array.from({ length: 100 }, (_, n) => n + 1);
+    const levels = (all: readonly number[], ...some: number[]) =>
+      some.map((value) => levelOf(value, floorsOf(all)));
+    expect(levels(values, 0, 1, 20, 21, 100)).toEqual([0, 1, 1, 2, 5]);
+    expect(levels([], 0)).toEqual([0]);
+    expect(levels([0, 7, 7], 0, 7)).toEqual([0, 5]);
     expect([0, 0.05, 0.2, 0.3, 0.5, 1].map(rateLevel)).toEqual([0, 1, 3, 4, 4, 5]);
   });
 });

@@ -2,7 +2,7 @@
 
 import { useTranslation } from 'react-i18next';
 import { useFormats } from '../ui/format';
-import { type BucketWidth, comparable, partialFrom } from './model';
+import { type BucketWidth, begunBuckets, comparable, partialFrom } from './model';
 import { TimeChart } from './TimeChart';
 
 export interface ActivityPoint {
@@ -17,11 +17,12 @@ interface Props {
   readonly bucket: BucketWidth;
   readonly tz: string;
   readonly dataThrough: string | null;
+  readonly firstDay: string | null;
 }
 
 export const ACTIVITY_HEIGHT = 300;
 
-export function ActivityChart({ points, previous, bucket, tz, dataThrough }: Props) {
+export function ActivityChart({ points, previous, bucket, tz, dataThrough, firstDay }: Props) {
   const { t } = useTranslation();
   const formats = useFormats(tz);
   const starts = points.map((point) => point.start);
@@ -32,7 +33,14 @@ export function ActivityChart({ points, previous, bucket, tz, dataThrough }: Pro
       label={t('activity.title')}
       height={ACTIVITY_HEIGHT}
       empty={t('activity.empty')}
-      axis={{ starts, bucket, tz, partialFrom: partialFrom(starts, dataThrough) }}
+      axis={{
+        starts,
+        bucket,
+        tz,
+        partialFrom: partialFrom(starts, dataThrough),
+        firstDay,
+        knownTo: begunBuckets(starts, dataThrough),
+      }}
       panels={[
         {
           key: 'messages',

@@ -2,7 +2,7 @@
 
 import { useTranslation } from 'react-i18next';
 import { type Decimal, useFormats } from '../ui/format';
-import { type BucketWidth, partialFrom } from './model';
+import { type BucketWidth, begunBuckets, partialFrom } from './model';
 import { TimeChart } from './TimeChart';
 
 export interface CostPoint {
@@ -15,9 +15,10 @@ interface Props {
   readonly bucket: BucketWidth;
   readonly tz: string;
   readonly dataThrough: string | null;
+  readonly firstDay: string | null;
 }
 
-export function CostChart({ points, bucket, tz, dataThrough }: Props) {
+export function CostChart({ points, bucket, tz, dataThrough, firstDay }: Props) {
   const { t } = useTranslation();
   const formats = useFormats(tz);
   const starts = points.map((point) => point.start);
@@ -26,7 +27,14 @@ export function CostChart({ points, bucket, tz, dataThrough }: Props) {
       label={t('models.costs')}
       height={240}
       empty={t('models.empty')}
-      axis={{ starts, bucket, tz, partialFrom: partialFrom(starts, dataThrough) }}
+      axis={{
+        starts,
+        bucket,
+        tz,
+        partialFrom: partialFrom(starts, dataThrough),
+        firstDay,
+        knownTo: begunBuckets(starts, dataThrough),
+      }}
       panels={[
         {
           key: 'cost',

@@ -1,5 +1,6 @@
 /** Weekday by hour, darker for more. A real table, so that it can be read aloud. */
 
+import { Fragment } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useFormats } from '../ui/format';
 import './charts.css';
@@ -18,6 +19,7 @@ interface Props {
 }
 
 export const HEATMAP_HEIGHT = 250;
+const LEVELS = 5;
 const DAYS = [1, 2, 3, 4, 5, 6, 7];
 const HOURS = Array.from({ length: 24 }, (_, hour) => hour);
 
@@ -25,7 +27,7 @@ export function Heatmap({ cells, caption }: Props) {
   const { t } = useTranslation();
   const formats = useFormats(null);
   const byPlace = new Map(cells.map((cell) => [`${cell.weekday}-${cell.hour}`, cell]));
-  const most = cells.reduce((max, cell) => Math.max(max, cell.user_messages), 0);
+  const floors = floorsOf(cells.map((cell) => cell.user_messages));
   return (
     <div className="heatmap" style={{ minHeight: HEATMAP_HEIGHT }}>
       <table>
@@ -54,7 +56,7 @@ export function Heatmap({ cells, caption }: Props) {
                   people: formats.count(cell?.active_users ?? 0),
                 });
                 return (
-                  <td key={hour} title={text} data-level={levelOf(messages, most)}>
+                  <td key={hour} title={text} data-level={levelOf(messages, floors)}>
                     <span className="visually-hidden">{formats.count(messages)}</span>
                   </td>
                 );
@@ -65,17 +67,38 @@ export function Heatmap({ cells, caption }: Props) {
       </table>
       <p className="heatmap-scale note" aria-hidden="true">
         {t('heatmap.fewer')}
-        {[0, 1, 2, 3, 4, 5].map((level) => (
-          <i key={level} data-level={level} />
+        <i data-level={0} />
+        {floors.map((floor, index) => (
+          <Fragment key={floor}>
+            <i data-level={levelOf(floor, floors)} />
+            {formats.compact(floor)}
+            {index === floors.length - 1 && '+'}
+          </Fragment>
         ))}
-        {t('heatmap.more', { most: formats.count(most) })}
       </p>
     </div>
   );
 }
 
-/** 0 for none, 1 to 5 for the share of the greatest. */
-export function levelOf(value: number, most: number): number {
-  if (value <= 0 || most <= 0) return 0;
-  return Math.min(5, Math.ceil((value / most) * 5));
+/**
+ * The least value of each level. A level holds a fifth of the cells that are not empty, whatever
+ * their sizes: a single burst must not make all others look alike.
+ */
+export function floorsOf(values: readonly number[]): readonly number[] {
+  const some = values.filter((value) => value > 0).sort((a, b) => a - b);
+  const floors = new Set(
+    Array.from({ length: LEVELS }, (_, n) => some[Math.floor((n * some.length) / LEVELS)] ?? 0),
+  );
+  // Where all but a few are equal, the greatest still has a level of its own.
+  const greatest = some.at(-1);
+  if (floors.size === 1 && greatest) floors.add(greatest);
+  return [...floors].filter((floor) => floor > 0);
+}
+
+/** 0 for none, 1 for the least, 5 for the most. */
+export function levelOf(value: number, floors: readonly number[]): number {
+  if (value <= 0) return 0;
+  const reached = Math.max(0, floors.filter((floor) => value >= floor).length - 1);
+  const steps = floors.length - 1;
+  return steps < 1 ? LEVELS : 1 + Math.round((reached * (LEVELS - 1)) / steps);
 }

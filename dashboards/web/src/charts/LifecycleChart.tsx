@@ -18,6 +18,7 @@ interface Props {
   readonly bucket: BucketWidth;
   readonly tz: string;
   readonly partialFrom: number | null;
+  readonly firstDay: string | null;
 }
 
 const STACK = [
@@ -26,7 +27,7 @@ const STACK = [
   ['new', 'green'],
 ] as const;
 
-export function LifecycleChart({ points, bucket, tz, partialFrom }: Props) {
+export function LifecycleChart({ points, bucket, tz, partialFrom, firstDay }: Props) {
   const { t } = useTranslation();
   const formats = useFormats(tz);
   const series = (key: 'new' | 'returning' | 'resurrected' | 'dormant', tone: Tone): Series => ({
@@ -47,6 +48,8 @@ export function LifecycleChart({ points, bucket, tz, partialFrom }: Props) {
         bucket: bucket === 'week' || bucket === 'month' ? bucket : 'day',
         tz,
         partialFrom,
+        firstDay,
+        ...(partialFrom === null ? {} : { knownTo: partialFrom + 1 }),
       }}
       panels={[
         {

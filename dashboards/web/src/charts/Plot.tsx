@@ -3,9 +3,13 @@
 import { AxisBottom, AxisLeft } from '@visx/axis';
 import { GridRows } from '@visx/grid';
 import { LinePath } from '@visx/shape';
-import { useFormats } from '../ui/format';
+import { labelWidth } from './measure';
 import { labelStep, type Series, type TimeAxis } from './model';
 import type { Geometry, PlacedPanel } from './scales';
+import { useBucketNames } from './useBucketNames';
+
+/** Between two labels of the time axis. */
+const LABEL_GAP = 14;
 
 interface Props {
   readonly axis: TimeAxis;
@@ -16,9 +20,12 @@ interface Props {
 
 export function Plot({ axis, geometry, active, withPrevious }: Props) {
   const { width, height, margin, x } = geometry;
-  const formats = useFormats(axis.tz);
-  const withinDay = axis.bucket === 'hour' || axis.bucket === '15m';
-  const step = labelStep(axis.starts.length, width - margin.left, withinDay ? 52 : 58);
+  const names = useBucketNames(axis);
+  const longest = axis.starts.reduce(
+    (most, _, index) => Math.max(most, labelWidth(names.short(index))),
+    0,
+  );
+  const step = labelStep(axis.starts.length, width - margin.left, longest + LABEL_GAP);
   const labelled = axis.starts.map((_, index) => index).filter((index) => index % step === 0);
   return (
     <svg width={width} height={height} className="plot" aria-hidden="true">
@@ -44,10 +51,7 @@ export function Plot({ axis, geometry, active, withPrevious }: Props) {
         top={height - margin.bottom}
         scale={x}
         tickValues={labelled}
-        tickFormat={(index) => {
-          const start = axis.starts[Number(index)] ?? '';
-          return withinDay ? formats.time(start) : formats.day(start);
-        }}
+        tickFormat={(index) => names.short(Number(index))}
         hideTicks
         axisLineClassName="axis-line"
         tickLabelProps={{ className: 'tick', textAnchor: 'middle', dy: 2 }}
@@ -66,26 +70,21 @@ interface MarksProps {
 function PanelMarks({ placed, geometry, partialFrom, withPrevious }: MarksProps) {
   const { panel, y } = placed;
   const { margin, width } = geometry;
-  const formats = useFormats(null);
-  const money = panel.unit === 'money';
-  const label = (value: number) => (money ? formats.moneyTick(value) : formats.compact(value));
-  const ticks = y
-    .ticks(placed.height < 80 ? 2 : 4)
-    .filter((tick) => money || Number.isInteger(tick));
+  const { ticks, labels } = placed;
   return (
     <g data-panel={panel.key}>
       <GridRows
         scale={y}
         left={margin.left}
         width={Math.max(0, width - margin.left - margin.right)}
-        tickValues={ticks}
+        tickValues={[...ticks]}
         className="grid"
       />
       <AxisLeft
         left={margin.left}
         scale={y}
-        tickValues={ticks}
-        tickFormat={(value) => label(Number(value))}
+        tickValues={[...ticks]}
+        tickFormat={(_, index) => labels[index]}
         hideTicks
         hideAxisLine
         tickLabelProps={{ className: 'tick', textAnchor: 'end', dx: -6, dy: 4 }}
@@ -126,7 +125,8 @@ function Bars({ placed, geometry, partialFrom }: Omit<MarksProps, 'withPrevious'
   return Array.from({ length: buckets }, (_, index) => {
     let below = 0;
     return bars.map((series) => {
-      const value = series.values[index] ?? 0;
+      const value = series.values[index] ?? null;
+      if (value === null) return null;
       const base = panel.stacked ? below : 0;
       below += value;
       const top = y(base + value);

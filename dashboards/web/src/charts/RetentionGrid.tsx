@@ -1,6 +1,7 @@
 /** Groups of new people by row, days or weeks after by column, darker for more. A real table. */
 
 import { useTranslation } from 'react-i18next';
+import { addDays } from '../period/view';
 import type { Csv } from '../ui/csv';
 import { useFormats } from '../ui/format';
 import { Empty } from '../ui/states';
@@ -14,7 +15,12 @@ export interface Cohort {
   readonly active: readonly (number | null)[];
 }
 
-export function RetentionGrid({ cohorts }: { readonly cohorts: readonly Cohort[] }) {
+interface Props {
+  readonly cohorts: readonly Cohort[];
+  readonly width: 'day' | 'week';
+}
+
+export function RetentionGrid({ cohorts, width }: Props) {
   const { t } = useTranslation();
   const formats = useFormats(null);
   const filled = cohorts.filter((cohort) => cohort.users > 0);
@@ -41,7 +47,11 @@ export function RetentionGrid({ cohorts }: { readonly cohorts: readonly Cohort[]
         <tbody>
           {filled.map((cohort) => (
             <tr key={cohort.start}>
-              <th scope="row">{formats.day(cohort.start)}</th>
+              <th scope="row">
+                {width === 'week'
+                  ? formats.days(cohort.start, addDays(cohort.start, 6))
+                  : formats.day(cohort.start)}
+              </th>
               <td className="number">{formats.count(cohort.users)}</td>
               {distances.map((distance) => (
                 <RetentionCell

@@ -16,6 +16,7 @@ interface Props {
   readonly points: readonly StickinessPoint[];
   readonly tz: string;
   readonly partialFrom: number | null;
+  readonly firstDay: string | null;
 }
 
 const LINES: readonly (readonly ['dau' | 'wau' | 'mau', Tone])[] = [
@@ -24,7 +25,7 @@ const LINES: readonly (readonly ['dau' | 'wau' | 'mau', Tone])[] = [
   ['dau', 'orange'],
 ];
 
-export function StickinessChart({ points, tz, partialFrom }: Props) {
+export function StickinessChart({ points, tz, partialFrom, firstDay }: Props) {
   const { t } = useTranslation();
   const formats = useFormats(null);
   const series = LINES.map(
@@ -47,6 +48,8 @@ export function StickinessChart({ points, tz, partialFrom }: Props) {
         bucket: 'day',
         tz,
         partialFrom,
+        firstDay,
+        ...(partialFrom === null ? {} : { knownTo: partialFrom + 1 }),
       }}
       panels={[{ key: 'people', weight: 1, series }]}
     />

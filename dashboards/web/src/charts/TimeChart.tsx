@@ -7,9 +7,18 @@ import { type KeyboardEvent, type PointerEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useFormats } from '../ui/format';
 import { Legend } from './Legend';
-import { hasPrevious, isEmpty, type Panel, type Series, type TimeAxis } from './model';
+import { labelWidth } from './measure';
+import {
+  hasPrevious,
+  isEmpty,
+  type Panel,
+  type Series,
+  type TimeAxis,
+  withoutUnknown,
+} from './model';
 import { Plot } from './Plot';
 import { geometryOf } from './scales';
+import { useBucketNames } from './useBucketNames';
 import { useWidth } from './useWidth';
 import './charts.css';
 
@@ -28,8 +37,10 @@ export function withLegend(height: number): string {
 
 const PREVIOUS = 'previous';
 
-export function TimeChart({ label, axis, panels, height, empty }: Props) {
+export function TimeChart({ label, axis, panels: given, height, empty }: Props) {
+  const panels = withoutUnknown(given, axis);
   const { t } = useTranslation();
+  const formats = useFormats(null);
   const [ref, width] = useWidth();
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const [active, setActive] = useState<number | null>(null);
@@ -48,7 +59,16 @@ export function TimeChart({ label, axis, panels, height, empty }: Props) {
     .map((panel) => ({ ...panel, series: panel.series.filter((one) => !hidden.has(one.key)) }))
     .filter((panel) => panel.series.length > 0);
   const toggle = (key: string) => setHidden((keys) => flip(keys, key));
-  const geometry = geometryOf({ axis, panels: shown, width, height, withPrevious });
+  const geometry = geometryOf({
+    axis,
+    panels: shown,
+    width,
+    height,
+    withPrevious,
+    labelsOf: (panel, ticks) =>
+      panel.unit === 'money' ? formats.moneyTicks(ticks) : ticks.map(formats.compact),
+    measure: labelWidth,
+  });
   const last = axis.starts.length - 1;
   const current = Math.min(active ?? last, last);
   const move = (event: KeyboardEvent) => {
@@ -127,12 +147,10 @@ function stepOf(key: string, current: number, last: number): number | null {
 /** A bucket in words: its name, then one line per series. */
 function useDescription(axis: TimeAxis) {
   const { t } = useTranslation();
-  const formats = useFormats(axis.tz);
+  const names = useBucketNames(axis);
   return (index: number, series: readonly Series[], withPrevious: boolean): string[] => {
-    const start = axis.starts[index];
-    if (start === undefined) return [];
-    const withinDay = axis.bucket === 'hour' || axis.bucket === '15m';
-    const name = withinDay ? formats.moment(start) : formats.day(start);
+    if (axis.starts[index] === undefined) return [];
+    const name = names.whole(index);
     const filling = axis.partialFrom !== null && index >= axis.partialFrom;
     return [
       filling ? t('chart.soFar', { name }) : name,

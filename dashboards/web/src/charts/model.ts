@@ -34,6 +34,10 @@ export interface TimeAxis {
   readonly tz: string | null;
   /** Index of the first bucket that is still filling; null when all are complete. */
   readonly partialFrom: number | null;
+  /** The day of the first turn there is; before it there is nothing to draw, not even a zero. */
+  readonly firstDay?: string | null;
+  /** How many buckets have begun; the later ones are the future. */
+  readonly knownTo?: number;
 }
 
 export function hasPrevious(panels: readonly Panel[]): boolean {
@@ -44,6 +48,44 @@ export function isEmpty(panels: readonly Panel[]): boolean {
   return panels.every((panel) =>
     panel.series.every((one) => [...one.values, ...(one.previous ?? [])].every((value) => !value)),
   );
+}
+
+/** Buckets that are known: not before the first turn, and not in the future. */
+export function knownBuckets(axis: TimeAxis): readonly boolean[] {
+  const { starts, firstDay, tz } = axis;
+  const dayOf = (start: string) => (start.length === 10 ? start : today(tz, new Date(start)));
+  return starts.map((_, index) => {
+    const next = starts[index + 1];
+    const ended = firstDay && next !== undefined && dayOf(next) <= firstDay;
+    return !ended && (axis.knownTo === undefined || index < axis.knownTo);
+  });
+}
+
+/** The panels without the values of buckets about which nothing is known. */
+export function withoutUnknown(panels: readonly Panel[], axis: TimeAxis): readonly Panel[] {
+  const known = knownBuckets(axis);
+  const keep = (value: number | null, index: number) => (known[index] ? value : null);
+  return panels.map((panel) => ({
+    ...panel,
+    series: panel.series.map((one) => ({ ...one, values: one.values.map(keep) })),
+  }));
+}
+
+/** How many buckets have begun when the data end. */
+export function begunBuckets(starts: readonly string[], dataThrough: string | null): number {
+  if (!dataThrough) return starts.length;
+  const through = Date.parse(dataThrough);
+  return starts.filter((start) => Date.parse(start) < through).length;
+}
+
+/** The last moment of a bucket: just before the next one, or as long as its width says. */
+export function lastOf(axis: TimeAxis, index: number): string {
+  const start = axis.starts[index] as string;
+  const next = axis.starts[index + 1];
+  const isDate = start.length === 10;
+  const end = next ? Date.parse(next) : Date.parse(start) + 7 * 86_400_000;
+  const last = new Date(end - 1).toISOString();
+  return isDate ? last.slice(0, 10) : last;
 }
 
 /** The greatest value that a panel's scale must hold. */
@@ -69,9 +111,7 @@ export function comparable<Point>(
   previous: readonly Point[],
   dataThrough: string | null,
 ): readonly Point[] {
-  const through = dataThrough ? Date.parse(dataThrough) : Number.POSITIVE_INFINITY;
-  const begun = starts.filter((start) => Date.parse(start) < through).length;
-  return previous.length === begun ? previous : [];
+  return previous.length === begunBuckets(starts, dataThrough) ? previous : [];
 }
 
 /** How far apart labels stand, in buckets, so that each has `room` pixels. */

@@ -8,19 +8,31 @@ export interface PlacedPanel {
   readonly top: number;
   readonly height: number;
   readonly y: ReturnType<typeof scaleLinear<number>>;
+  readonly ticks: readonly number[];
+  readonly labels: readonly string[];
 }
 
 export interface Geometry {
   readonly width: number;
   readonly height: number;
-  readonly margin: typeof MARGIN;
+  readonly margin: Margin;
   readonly x: ReturnType<typeof scaleBand<number>>;
   readonly panels: readonly PlacedPanel[];
   centreOf(index: number): number;
   bucketAt(left: number): number;
 }
 
-const MARGIN = { top: 10, right: 8, bottom: 26, left: 46 } as const;
+interface Margin {
+  readonly top: number;
+  readonly right: number;
+  readonly bottom: number;
+  readonly left: number;
+}
+
+const MARGIN = { top: 10, right: 8, bottom: 26 } as const;
+const MIN_LEFT = 28;
+/** Between the labels of the left axis and the plot. */
+const LABEL_GAP = 8;
 const GAP = 18;
 
 interface Input {
@@ -29,16 +41,14 @@ interface Input {
   readonly width: number;
   readonly height: number;
   readonly withPrevious: boolean;
+  /** Labels of a panel's axis. */
+  readonly labelsOf: (panel: Panel, ticks: readonly number[]) => readonly string[];
+  /** Pixels that a label takes. */
+  readonly measure: (text: string) => number;
 }
 
-export function geometryOf({ axis, panels, width, height, withPrevious }: Input): Geometry {
-  const right = Math.max(MARGIN.left + 1, width - MARGIN.right);
-  const x = scaleBand<number>({
-    domain: axis.starts.map((_, index) => index),
-    range: [MARGIN.left, right],
-    paddingInner: 0.28,
-    paddingOuter: 0.14,
-  });
+export function geometryOf(input: Input): Geometry {
+  const { axis, panels, width, height, withPrevious, labelsOf, measure } = input;
   const room = height - MARGIN.top - MARGIN.bottom - GAP * Math.max(0, panels.length - 1);
   const weights = panels.reduce((sum, panel) => sum + panel.weight, 0);
   let top: number = MARGIN.top;
@@ -50,20 +60,32 @@ export function geometryOf({ axis, panels, width, height, withPrevious }: Input)
       range: [top + own, top],
       nice: 3,
     });
-    const result = { panel, top, height: own, y };
+    const ticks = y
+      .ticks(own < 80 ? 2 : 4)
+      .filter((tick) => panel.unit === 'money' || Number.isInteger(tick));
+    const result = { panel, top, height: own, y, ticks, labels: labelsOf(panel, ticks) };
     top += own + GAP;
     return result;
+  });
+  const longest = Math.max(0, ...placed.flatMap((one) => one.labels.map(measure)));
+  const margin = { ...MARGIN, left: Math.max(MIN_LEFT, Math.ceil(longest) + LABEL_GAP) };
+  const right = Math.max(margin.left + 1, width - margin.right);
+  const x = scaleBand<number>({
+    domain: axis.starts.map((_, index) => index),
+    range: [margin.left, right],
+    paddingInner: 0.28,
+    paddingOuter: 0.14,
   });
   const step = x.step();
   return {
     width,
     height,
-    margin: MARGIN,
+    margin,
     x,
     panels: placed,
-    centreOf: (index) => (x(index) ?? MARGIN.left) + x.bandwidth() / 2,
+    centreOf: (index) => (x(index) ?? margin.left) + x.bandwidth() / 2,
     bucketAt: (left) => {
-      const index = Math.floor((left - MARGIN.left) / step);
+      const index = Math.floor((left - margin.left) / step);
       return Math.min(axis.starts.length - 1, Math.max(0, index));
     },
   };

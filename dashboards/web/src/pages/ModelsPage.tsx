@@ -10,6 +10,7 @@ import { useFormats } from '../ui/format';
 import { Loaded } from '../ui/Loaded';
 import { CauseTable, ModelTable } from './ModelTables';
 import { PageFrame } from './PageFrame';
+import { useFirstDay } from './useFirstDay';
 import { usePageQuery } from './usePageQuery';
 
 export default function ModelsPage() {
@@ -18,6 +19,7 @@ export default function ModelsPage() {
   const [, query] = usePageQuery();
   const models = useReport('/api/v1/stats/models', query);
   const costs = useReport('/api/v1/stats/costs', query);
+  const firstDay = useFirstDay();
   const spent = costs.data?.costs;
   return (
     <PageFrame title={t('nav.models')} main={models}>
@@ -41,6 +43,7 @@ export default function ModelsPage() {
                 bucket={answer.period.bucket}
                 tz={answer.period.tz}
                 dataThrough={answer.newest_through}
+                firstDay={firstDay}
               />
               {answer.costs.unpriced_models.length > 0 && (
                 <p className="note">

@@ -13,6 +13,7 @@ import { Headline } from './Headline';
 import { KPI_HEIGHT, KpiCards } from './KpiCards';
 import { PageFrame } from './PageFrame';
 import { TopUsersTable } from './TopUsersTable';
+import { useFirstDay } from './useFirstDay';
 import { usePageQuery } from './usePageQuery';
 
 const TABLE_HEIGHT = 420;
@@ -23,6 +24,7 @@ export function OverviewPage() {
   const dashboard = useReport('/api/v1/stats', { ...query, compare: view.compare });
   const models = useReport('/api/v1/stats/models', query);
   const heatmap = useReport('/api/v1/stats/heatmap', query);
+  const firstDay = useFirstDay();
   const data = dashboard.data;
   return (
     <PageFrame
@@ -47,6 +49,7 @@ export function OverviewPage() {
               bucket={period.bucket}
               tz={period.tz}
               dataThrough={newest_through}
+              firstDay={firstDay}
             />
           )}
         </Loaded>

@@ -13,6 +13,7 @@ import { useFormats } from '../ui/format';
 import { Loaded } from '../ui/Loaded';
 import { Segmented } from '../ui/Segmented';
 import { PageFrame } from './PageFrame';
+import { useFirstDay } from './useFirstDay';
 import { usePageQuery } from './usePageQuery';
 
 const WIDTHS = ['day', 'week'] as const;
@@ -24,6 +25,7 @@ export default function RetentionPage() {
   const [width, setWidth] = useState<(typeof WIDTHS)[number]>('day');
   const retention = useReport('/api/v1/stats/retention', { ...query, width });
   const stickiness = useReport('/api/v1/stats/stickiness', query);
+  const firstDay = useFirstDay();
   const sticky = stickiness.data?.stickiness;
   return (
     <PageFrame title={t('nav.retention')} main={retention}>
@@ -41,7 +43,9 @@ export default function RetentionPage() {
         }
       >
         <Loaded query={retention} height={360}>
-          {(answer) => <RetentionGrid cohorts={answer.retention.cohorts} />}
+          {(answer) => (
+            <RetentionGrid cohorts={answer.retention.cohorts} width={answer.retention.width} />
+          )}
         </Loaded>
       </Card>
       <Card
@@ -57,6 +61,7 @@ export default function RetentionPage() {
             <StickinessChart
               points={answer.stickiness.points}
               tz={answer.stickiness.tz}
+              firstDay={firstDay}
               partialFrom={partialDayFrom(
                 answer.stickiness.points.map((point) => point.day),
                 answer,

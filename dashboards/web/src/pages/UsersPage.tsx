@@ -13,6 +13,7 @@ import { Segmented } from '../ui/Segmented';
 import { FunnelTable } from './FunnelTable';
 import { PageFrame } from './PageFrame';
 import { TopUsersTable } from './TopUsersTable';
+import { useFirstDay } from './useFirstDay';
 import { usePageQuery } from './usePageQuery';
 
 /** The columns that the API ranks users by, and its names for them. */
@@ -28,6 +29,7 @@ export default function UsersPage() {
   // There is no list of those who write least: every click chooses who is first.
   const rankBy = (key: string) => setOrder({ key, isDescending: true });
   const top = useReport('/api/v1/stats/users/top', { ...query, by, limit: 25 });
+  const firstDay = useFirstDay();
   const lifecycle = useReport('/api/v1/stats/lifecycle', query);
   const funnel = useReport('/api/v1/stats/funnel', query);
   return (
@@ -43,6 +45,7 @@ export default function UsersPage() {
               points={answer.lifecycle.points}
               tz={answer.lifecycle.tz}
               bucket={answer.period.bucket}
+              firstDay={firstDay}
               partialFrom={partialDayFrom(
                 answer.lifecycle.points.map((point) => point.start),
                 answer,

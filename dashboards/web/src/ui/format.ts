@@ -13,8 +13,8 @@ export interface Formats {
   /** 12 345 678 as 12.3M, for axes and narrow places. */
   compact(value: number): string;
   money(value: Decimal | null | undefined): string;
-  /** Without digits that say nothing, for axes. */
-  moneyTick(value: number): string;
+  /** The labels of an axis: with the same decimals, and only those that they need. */
+  moneyTicks(values: readonly number[]): string[];
   /** A part of one, 0.123 as 12.3 %. */
   percent(value: number | null | undefined): string;
   /** A relative change with its sign, 0.123 as +12.3 %. */
@@ -25,22 +25,27 @@ export interface Formats {
   milliseconds(value: number | null | undefined): string;
   /** The two largest units that matter: 42 s, 3 min, 2 h 5 min, 4 d. */
   age(seconds: number): string;
+  /** With the year unless it is this one; so are all dates. */
   moment(value: string): string;
   day(value: string): string;
+  /** From the first moment up to the last, as days: 24 – 30 Nov. */
+  days(since: string, until: string): string;
+  month(value: string): string;
   time(value: string): string;
   weekday(isoWeekday: number, width?: 'short' | 'long'): string;
 }
 
-export function createFormats(language: string, tz: string | null): Formats {
+const DAY = { day: 'numeric', month: 'short' } as const;
+const TIME = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const;
+const YEAR = { year: 'numeric' } as const;
+
+export function createFormats(
+  language: string,
+  tz: string | null,
+  now: Date = new Date(),
+): Formats {
   const zone = tz ? { timeZone: tz } : {};
   const number = new Intl.NumberFormat(language);
-  const axisMoney = new Intl.NumberFormat(language, {
-    style: 'currency',
-    currency: 'USD',
-    currencyDisplay: 'narrowSymbol',
-    minimumFractionDigits: 2,
-    maximumFractionDigits: 4,
-  });
   const short = new Intl.NumberFormat(language, { notation: 'compact', maximumFractionDigits: 1 });
   const one = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
   const percent = new Intl.NumberFormat(language, { style: 'percent', maximumFractionDigits: 1 });
@@ -53,29 +58,39 @@ export function createFormats(language: string, tz: string | null): Formats {
     maximumFractionDigits: 1,
     signDisplay: 'exceptZero',
   });
-  const moment = new Intl.DateTimeFormat(language, {
-    ...zone,
-    day: 'numeric',
-    month: 'short',
-    hour: '2-digit',
-    minute: '2-digit',
-    hourCycle: 'h23',
-  });
-  const day = new Intl.DateTimeFormat(language, { ...zone, day: 'numeric', month: 'short' });
-  const time = new Intl.DateTimeFormat(language, {
-    ...zone,
-    hour: '2-digit',
-    minute: '2-digit',
-    hourCycle: 'h23',
-  });
-  const dollars = (value: number, digits: number) =>
+  const dates = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(language, options);
+  const time = dates({ ...zone, ...TIME });
+  const moments = [
+    dates({ ...zone, ...DAY, ...TIME }),
+    dates({ ...zone, ...DAY, ...YEAR, ...TIME }),
+  ];
+  const days = [dates({ ...zone, ...DAY }), dates({ ...zone, ...DAY, ...YEAR })];
+  // A calendar date without a time has no zone: it must not move to the day before.
+  const daysOfDates = [
+    dates({ timeZone: 'UTC', ...DAY }),
+    dates({ timeZone: 'UTC', ...DAY, ...YEAR }),
+  ];
+  const yearIn = (timeZone: { timeZone?: string }) => {
+    const year = new Intl.DateTimeFormat('en', { ...timeZone, ...YEAR });
+    return (value: Date | number) => year.format(value);
+  };
+  const [yearOf, yearOfDate] = [yearIn(zone), yearIn({ timeZone: 'UTC' })];
+  const thisYear = yearOf(now);
+  const isDate = (value: string) => value.length === 10;
+  const isOfThisYear = (value: string) =>
+    (isDate(value) ? yearOfDate : yearOf)(new Date(value)) === thisYear;
+  /** Of two formats the one with the year, if one of the values needs it. */
+  const dated = (formats: readonly Intl.DateTimeFormat[], ...values: readonly string[]) =>
+    formats[values.every(isOfThisYear) ? 0 : 1] as Intl.DateTimeFormat;
+  const currency = (options: Intl.NumberFormatOptions) =>
     new Intl.NumberFormat(language, {
       style: 'currency',
       currency: 'USD',
       currencyDisplay: 'narrowSymbol',
-      minimumFractionDigits: digits,
-      maximumFractionDigits: digits,
-    }).format(value);
+      ...options,
+    });
+  const dollars = (value: number, digits: number) =>
+    currency({ minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
   const unit = (value: number, name: string, digits = 0) =>
     new Intl.NumberFormat(language, {
       style: 'unit',
@@ -83,23 +98,40 @@ export function createFormats(language: string, tz: string | null): Formats {
       unitDisplay: 'short',
       maximumFractionDigits: digits,
     }).format(value);
-  // A calendar date without a time has no zone: it must not move to the day before.
-  const dayOfDate = new Intl.DateTimeFormat(language, {
-    timeZone: 'UTC',
-    day: 'numeric',
-    month: 'short',
-  });
   return {
     count: (value) => (value == null ? NONE : number.format(value)),
     compact: (value) => short.format(value),
     money: (value) => {
       if (value == null) return NONE;
       const amount = Number(value);
-      if (amount !== 0 && Math.abs(amount) < 1) return dollars(amount, 4);
-      return dollars(amount, Math.abs(amount) >= 1000 ? 0 : 2);
+      const size = Math.abs(amount);
+      if (size === 0 || size >= 0.99995) return dollars(amount, size >= 1000 ? 0 : 2);
+      // What was paid is never shown as nothing.
+      if (size < 0.000001) return `<${dollars(0.000001, 6)}`;
+      if (size < 0.001) return currency({ maximumSignificantDigits: 2 }).format(amount);
+      return dollars(amount, 4);
     },
-    moneyTick: (value) => axisMoney.format(value),
-    percent: (value) => (value == null ? NONE : percent.format(value)),
+    moneyTicks: (values) => {
+      const greatest = Math.max(0, ...values.map(Math.abs));
+      if (greatest >= 10_000) {
+        const compact = currency({
+          notation: 'compact',
+          minimumFractionDigits: 0,
+          maximumFractionDigits: 1,
+        });
+        return values.map((value) => compact.format(value));
+      }
+      const digits = Math.max(0, ...values.map(decimalsOf));
+      // Cents come in two digits.
+      return values.map((value) => dollars(value, digits === 1 ? 2 : digits));
+    },
+    percent: (value) => {
+      if (value == null) return NONE;
+      // Some is not none, and almost all is not all.
+      if (value > 0 && value < 0.0005) return `<${percent.format(0.001)}`;
+      if (value < 1 && value >= 0.9995) return `>${percent.format(0.999)}`;
+      return percent.format(value);
+    },
     change: (value) => signed.format(value),
     points: (value) => plain.format(value * 100),
     decimal: (value) => (value == null ? NONE : one.format(value)),
@@ -118,8 +150,17 @@ export function createFormats(language: string, tz: string | null): Formats {
       }
       return unit(Math.floor(whole / 86_400), 'day');
     },
-    moment: (value) => moment.format(new Date(value)),
-    day: (value) => (value.length === 10 ? dayOfDate : day).format(new Date(value)),
+    moment: (value) => dated(moments, value).format(new Date(value)),
+    day: (value) => dated(isDate(value) ? daysOfDates : days, value).format(new Date(value)),
+    days: (since, until) =>
+      dated(isDate(since) ? daysOfDates : days, since, until).formatRange(
+        new Date(since),
+        new Date(until),
+      ),
+    month: (value) =>
+      dates({ ...(isDate(value) ? { timeZone: 'UTC' } : zone), month: 'short', ...YEAR }).format(
+        new Date(value),
+      ),
     time: (value) => time.format(new Date(value)),
     weekday: (isoWeekday, width = 'short') =>
       // 1 January 2024 was a Monday.
@@ -127,6 +168,11 @@ export function createFormats(language: string, tz: string | null): Formats {
         Date.UTC(2024, 0, isoWeekday),
       ),
   };
+}
+
+/** How many decimals a number needs, at most six. */
+function decimalsOf(value: number): number {
+  return (String(Number(value.toFixed(6))).split('.')[1] ?? '').length;
 }
 
 /** Formats of the chosen language, with moments in the zone of the answer shown. */
