@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -35,7 +36,10 @@ def test_a_wrong_registration_token_is_refused_in_words(page: Page, world: World
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_label("Registration token").fill("guessed")
     page.get_by_role("button", name="Register", exact=True).click()
-    expect(page.get_by_role("alert")).to_contain_text("The registration token is wrong")
+    token = page.get_by_label("Registration token")
+    expect(token).to_have_accessible_description(re.compile("The registration token is wrong"))
+    expect(token).to_be_focused()
+    expect(page.get_by_label("Username")).to_have_value("intruder")
 
 
 def test_a_wrong_password_is_told_and_does_not_open_anything(page: Page, world: World) -> None:
@@ -43,7 +47,7 @@ def test_a_wrong_password_is_told_and_does_not_open_anything(page: Page, world: 
     page.get_by_label("Username").fill("ann")
     page.get_by_label("Password", exact=True).fill("not the password")
     page.get_by_role("button", name="Sign in", exact=True).click()
-    expect(page.get_by_role("alert")).to_have_text("The username or the password is wrong.")
+    expect(page.get_by_role("alert")).to_have_text("Invalid username or password.")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     sign_in(page)
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()

@@ -7,6 +7,8 @@ export class ApiError extends Error {
     message: string,
     readonly requestId: string | null,
     readonly retryAfterSeconds: number | null,
+    /** The parts of the request that are refused, like `body`, `username`. */
+    readonly places: readonly (readonly string[])[] = [],
   ) {
     super(message);
     this.name = 'ApiError';

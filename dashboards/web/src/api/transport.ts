@@ -121,7 +121,7 @@ function signedOut(): ApiError {
 
 async function failure(response: Response): Promise<ApiError> {
   const problem: unknown = await response.json().catch(() => null);
-  const { code, message, request_id } = (problem ?? {}) as Record<string, unknown>;
+  const { code, message, request_id, details } = (problem ?? {}) as Record<string, unknown>;
   const wait = Number(response.headers.get('Retry-After'));
   return new ApiError(
     response.status,
@@ -129,5 +129,11 @@ async function failure(response: Response): Promise<ApiError> {
     typeof message === 'string' ? message : response.statusText,
     typeof request_id === 'string' ? request_id : null,
     Number.isFinite(wait) && wait > 0 ? wait : null,
+    Array.isArray(details) ? details.flatMap(placeOf) : [],
   );
+}
+
+function placeOf(detail: unknown): string[][] {
+  const { where } = (detail ?? {}) as { where?: unknown };
+  return Array.isArray(where) ? [where.map(String)] : [];
 }

@@ -53,12 +53,25 @@ export function isEmpty(panels: readonly Panel[]): boolean {
 /** Buckets that are known: not before the first turn, and not in the future. */
 export function knownBuckets(axis: TimeAxis): readonly boolean[] {
   const { starts, firstDay, tz } = axis;
-  const dayOf = (start: string) => (start.length === 10 ? start : today(tz, new Date(start)));
   return starts.map((_, index) => {
     const next = starts[index + 1];
-    const ended = firstDay && next !== undefined && dayOf(next) <= firstDay;
+    const ended = firstDay && next !== undefined && dayOf(next, tz) <= firstDay;
     return !ended && (axis.knownTo === undefined || index < axis.knownTo);
   });
+}
+
+function dayOf(start: string, tz: string | null): string {
+  return start.length === 10 ? start : today(tz, new Date(start));
+}
+
+/** The points that do not lie before the first turn: of an earlier time nothing is known. */
+export function sinceFirst<Point extends { readonly start: string }>(
+  points: readonly Point[],
+  firstDay: string | null,
+  tz: string,
+): readonly Point[] {
+  const last = points.at(-1);
+  return firstDay && last && dayOf(last.start, tz) < firstDay ? [] : points;
 }
 
 /** The panels without the values of buckets about which nothing is known. */

@@ -83,8 +83,9 @@ export default function DialogsPage() {
           <button
             type="button"
             className="button more"
-            disabled={pages.isFetchingNextPage}
-            onClick={() => pages.fetchNextPage()}
+            // Not disabled: the focus must not leave it.
+            aria-disabled={pages.isFetchingNextPage}
+            onClick={() => !pages.isFetchingNextPage && pages.fetchNextPage()}
           >
             {t('state.more')}
           </button>

@@ -1,9 +1,11 @@
 /** The first page: what is going on, in one sentence, six figures and four pictures. */
 
 import { useTranslation } from 'react-i18next';
+import type { Dashboard } from '../api/types';
 import { useReport } from '../api/useReport';
 import { ACTIVITY_HEIGHT, ActivityChart } from '../charts/ActivityChart';
 import { HEATMAP_HEIGHT, Heatmap } from '../charts/Heatmap';
+import { sinceFirst } from '../charts/model';
 import { withLegend } from '../charts/TimeChart';
 import { Card } from '../ui/Card';
 import { objectsCsv } from '../ui/csv';
@@ -25,7 +27,7 @@ export function OverviewPage() {
   const models = useReport('/api/v1/stats/models', query);
   const heatmap = useReport('/api/v1/stats/heatmap', query);
   const firstDay = useFirstDay();
-  const data = dashboard.data;
+  const data = dashboard.data && sinceFirstTurn(dashboard.data, firstDay);
   return (
     <PageFrame
       title={t('nav.overview')}
@@ -34,7 +36,7 @@ export function OverviewPage() {
       lead={<Headline dashboard={data} models={models.data?.models.models} />}
     >
       <Loaded query={dashboard} height={KPI_HEIGHT}>
-        {({ summary }) => <KpiCards summary={summary} />}
+        {(answer) => <KpiCards summary={sinceFirstTurn(answer, firstDay).summary} />}
       </Loaded>
       <Card
         title={t('activity.title')}
@@ -45,7 +47,7 @@ export function OverviewPage() {
           {({ activity, period, newest_through }) => (
             <ActivityChart
               points={activity.points}
-              previous={activity.previous}
+              previous={sinceFirst(activity.previous, firstDay, period.tz)}
               bucket={period.bucket}
               tz={period.tz}
               dataThrough={newest_through}
@@ -94,4 +96,12 @@ export function OverviewPage() {
       </div>
     </PageFrame>
   );
+}
+
+/** The answer without a period before that lies before the first turn: its zeros mean nothing. */
+function sinceFirstTurn(answer: Dashboard, firstDay: string | null): Dashboard {
+  const { activity, period, summary } = answer;
+  const isKnown =
+    activity.previous.length === 0 || sinceFirst(activity.previous, firstDay, period.tz).length > 0;
+  return isKnown ? answer : { ...answer, summary: { ...summary, previous: null } };
 }

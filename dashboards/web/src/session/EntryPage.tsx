@@ -1,15 +1,24 @@
 /** What a stranger sees: signing in, or registering with the operator's token. */
 
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { ApiError, describe } from '../api/errors';
 import { Preferences } from '../app/Preferences';
 import { useServices } from '../app/services';
-import { CredentialsForm, Field, textOf } from './CredentialsForm';
+import { CredentialsForm, Field, type Problems, textOf } from './CredentialsForm';
+import { checkRegistration, type FieldName, type ProblemKey, refusedFields } from './registration';
+
+/** What was typed, by field: it stays when the other form is opened. */
+type Typed = Partial<Record<FieldName, string>>;
 
 export function EntryPage() {
   const { t } = useTranslation();
   const [registers, setRegisters] = useState(false);
+  const typed = useRef<Typed>({});
+  const title = registers ? t('session.registerTitle') : t('session.signInTitle');
+  useEffect(() => {
+    document.title = `${title} · Dialytics`;
+  }, [title]);
   return (
     <main className="entry">
       <div className="entry-card">
@@ -17,9 +26,9 @@ export function EntryPage() {
           <img src="/icon.svg" alt="" width="34" height="34" />
           Dialytics
         </p>
-        <h1>{registers ? t('session.register') : t('session.signIn')}</h1>
+        <h1>{title}</h1>
         <p className="note">{t('session.lead')}</p>
-        {registers ? <RegisterForm /> : <SignInForm />}
+        {registers ? <RegisterForm typed={typed.current} /> : <SignInForm typed={typed.current} />}
         <button type="button" className="link" onClick={() => setRegisters(!registers)}>
           {registers ? t('session.haveAccount') : t('session.noAccount')}
         </button>
@@ -29,81 +38,143 @@ export function EntryPage() {
   );
 }
 
-/** `username`: only this account may sign in here, because its page lies beneath. */
-export function SignInForm({ username }: { readonly username?: string }) {
+interface SignInProps {
+  /** Only this account may sign in here, because its page lies beneath. */
+  readonly username?: string;
+  readonly typed?: Typed;
+}
+
+export function SignInForm({ username, typed = {} }: SignInProps) {
   const { t } = useTranslation();
   const { api } = useServices();
   const explain = useExplanation();
+  const check = (fields: FormData): Problems =>
+    Object.fromEntries(
+      ['username', 'password'].flatMap((name) =>
+        textOf(fields, name) ? [] : [[name, t('session.problem.empty')]],
+      ),
+    );
   return (
     <CredentialsForm
       action={t('session.signIn')}
-      explain={explain}
+      check={check}
+      explain={(error) => ({ '': explain(error) })}
       onSubmit={(fields) =>
         api.signIn({ username: textOf(fields, 'username'), password: textOf(fields, 'password') })
       }
     >
-      <Field
-        name="username"
-        label={t('session.username')}
-        autoComplete="username"
-        {...(username ? { value: username } : { autoFocus: true })}
-      />
-      <Field
-        name="password"
-        label={t('session.password')}
-        type="password"
-        autoComplete="current-password"
-        autoFocus={username !== undefined}
-      />
+      {(problems) => (
+        <>
+          <Field
+            name="username"
+            label={t('session.username')}
+            autoComplete="username"
+            problem={problems.username}
+            {...(username
+              ? { initial: username, isFixed: true }
+              : { ...keeping(typed, 'username'), autoFocus: true })}
+          />
+          <Field
+            name="password"
+            label={t('session.password')}
+            type="password"
+            autoComplete="current-password"
+            problem={problems.password}
+            autoFocus={username !== undefined}
+            {...keeping(typed, 'password')}
+          />
+        </>
+      )}
     </CredentialsForm>
   );
 }
 
-function RegisterForm() {
+function RegisterForm({ typed }: { readonly typed: Typed }) {
   const { t } = useTranslation();
   const { api } = useServices();
   const explain = useExplanation();
+  const inWords = (found: Partial<Record<FieldName, ProblemKey>>): Problems =>
+    Object.fromEntries(
+      Object.entries(found).map(([name, problem]) => [name, t(`session.problem.${problem}`)]),
+    );
   const register = async (fields: FormData) => {
-    const credentials = {
-      username: textOf(fields, 'username'),
-      password: textOf(fields, 'password'),
-    };
-    await api.register({ ...credentials, adminToken: textOf(fields, 'adminToken') });
-    await api.signIn(credentials);
+    const registration = read(fields);
+    await api.register(registration);
+    await api.signIn(registration);
   };
   return (
-    <CredentialsForm action={t('session.register')} explain={explain} onSubmit={register}>
-      <Field name="username" label={t('session.username')} autoComplete="username" autoFocus />
-      <Field
-        name="password"
-        label={t('session.password')}
-        hint={t('session.passwordHint')}
-        type="password"
-        autoComplete="new-password"
-        minLength={10}
-      />
-      <Field
-        name="adminToken"
-        label={t('session.adminToken')}
-        hint={t('session.adminTokenHint')}
-        type="password"
-        autoComplete="off"
-      />
+    <CredentialsForm
+      action={t('session.register')}
+      check={(fields) => inWords(checkRegistration(read(fields)))}
+      explain={(error) => {
+        const found = inWords(refusedFields(error));
+        return Object.keys(found).length > 0 ? found : { '': explain(error) };
+      }}
+      onSubmit={register}
+    >
+      {(problems) => (
+        <>
+          <Field
+            name="username"
+            label={t('session.username')}
+            hint={t('session.usernameHint')}
+            autoComplete="username"
+            problem={problems.username}
+            autoFocus
+            {...keeping(typed, 'username')}
+          />
+          <Field
+            name="password"
+            label={t('session.password')}
+            hint={t('session.passwordHint')}
+            type="password"
+            autoComplete="new-password"
+            problem={problems.password}
+            {...keeping(typed, 'password')}
+          />
+          <Field
+            name="adminToken"
+            label={t('session.adminToken')}
+            hint={t('session.adminTokenHint')}
+            type="password"
+            autoComplete="off"
+            problem={problems.adminToken}
+            {...keeping(typed, 'adminToken')}
+          />
+        </>
+      )}
     </CredentialsForm>
   );
 }
 
-/** What a failed sign-in or registration means. The API's own sentence names what it refuses. */
+function read(fields: FormData): Record<FieldName, string> {
+  return {
+    username: textOf(fields, 'username'),
+    password: textOf(fields, 'password'),
+    adminToken: textOf(fields, 'adminToken'),
+  };
+}
+
+/** A field that begins with what was typed before, and notes what is typed now. */
+function keeping(typed: Typed, name: FieldName) {
+  return {
+    initial: typed[name] ?? '',
+    onInput: (value: string) => {
+      typed[name] = value;
+    },
+  };
+}
+
+/** What a failed sign-in or registration means, when it is about no field. */
 function useExplanation(): (error: unknown) => string {
   const { t } = useTranslation();
   return (error) => {
-    if (!(error instanceof ApiError)) return t(`error.${describe(error).key}`);
-    if (error.status === 401) return t('session.wrong');
-    if (error.code === 'cross_origin') return t('session.crossOrigin');
-    if (error.status === 403) return t('session.wrongToken');
-    if (error.status === 429)
-      return t('session.tooOften', { seconds: error.retryAfterSeconds ?? 60 });
-    if (error.status < 500) return error.message;
+    if (error instanceof ApiError) {
+      if (error.status === 401) return t('session.wrong');
+      if (error.code === 'cross_origin') return t('session.crossOrigin');
+      if (error.status === 429)
+        return t('session.tooOften', { seconds: error.retryAfterSeconds ?? 60 });
+    }
     return t(`error.${describe(error).key}`);
   };
 }

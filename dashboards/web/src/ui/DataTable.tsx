@@ -89,9 +89,9 @@ export function DataTable<Row>(props: Props<Row>) {
           </tbody>
         </table>
       </TableScroll>
-      {isCut && (
-        <button type="button" className="button more" onClick={() => setShowsAll(true)}>
-          {t('state.all', { count: rows.length })}
+      {cut !== undefined && rows.length > cut.at + 1 && (
+        <button type="button" className="button more" onClick={() => setShowsAll(!showsAll)}>
+          {showsAll ? t('state.fewer') : t('state.all', { count: rows.length })}
         </button>
       )}
     </>
