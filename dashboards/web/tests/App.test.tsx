@@ -4,6 +4,9 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ANSWERS, dialog, playing, totals } from './answers';
 import { problem, renderApp } from './world';
 
+/** Of the period of the answers, as files are named after it. */
+const DAYS = '2026-03-04_2026-03-10';
+
 const TOKEN = {
   access_token: 'token-2',
   token_type: 'bearer',
@@ -41,7 +44,7 @@ describe('a stranger', () => {
   it.each([
     [problem(401), 'Invalid username or password.'],
     [problem(429), 'Too many attempts. Try again in 7 s.'],
-    [problem(503), 'A database is away for the moment. The page tries again by itself.'],
+    [problem(503), 'Statistics are temporarily unavailable. The page retries by itself.'],
   ])('is told why signing in failed', async (answer, text) => {
     await renderApp({ isSignedIn: false, play: playing({ '/api/v1/auth/token': answer }) });
     await fill({ Username: 'ann', Password: 'wrong' });
@@ -220,10 +223,10 @@ describe('the overview', () => {
       await userEvent.click(button);
     }
     expect(click.mock.contexts.map((link) => (link as HTMLAnchorElement).download)).toEqual([
-      'activity.csv',
-      'heatmap.csv',
-      'dialogs.csv',
-      'top-users.csv',
+      `activity_${DAYS}.csv`,
+      `heatmap_${DAYS}.csv`,
+      `dialogs_${DAYS}.csv`,
+      `top-users_${DAYS}.csv`,
     ]);
   });
 });
@@ -410,7 +413,11 @@ describe('dialogs', () => {
   it('stay closed to those who may not read texts', async () => {
     await renderApp({ path: '/dialogs', play: playing() });
     expect(await screen.findByText('@ann')).toBeVisible();
-    expect(screen.getByText('Texts are closed to your account.')).toBeVisible();
+    expect(
+      screen.getByText(
+        "You don't have permission to read conversations. An administrator can grant the scope texts:read.",
+      ),
+    ).toBeVisible();
     expect(screen.queryByRole('button', { name: /Read/ })).toBeNull();
   });
 
@@ -435,7 +442,7 @@ describe('dialogs', () => {
 
   it.each([
     [{ ...text, messages: [] }, 'No texts are kept of this dialog.'],
-    [problem(403), 'Your account may not see this.'],
+    [problem(403), "You don't have permission to see this. An administrator can grant it."],
   ])('tell when there is no text to show', async (answer, words) => {
     await renderApp({
       path: '/dialogs',

@@ -124,15 +124,21 @@ describe('CSV', () => {
     );
   });
 
-  it('takes flat objects as they are and writes nested ones as JSON', () => {
-    const csv = objectsCsv('x', [{ a: 1, b: null, c: { d: 2 } }]);
-    expect(csv.columns).toEqual(['a', 'b', 'c']);
-    expect(csv.rows).toEqual([[1, null, '{"d":2}']]);
+  it('takes flat objects as they are and joins the names of nested ones', () => {
+    const csv = objectsCsv('x', [
+      { a: 1, b: null, c: { d: 2, e: { f: 'x' } }, g: ['y', 'z'] },
+      { a: 2, h: true },
+    ]);
+    expect(csv.columns).toEqual(['a', 'b', 'c_d', 'c_e_f', 'g', 'h']);
+    expect(csv.rows).toEqual([
+      [1, null, 2, 'x', 'y z', undefined],
+      [2, undefined, undefined, undefined, undefined, true],
+    ]);
     expect(objectsCsv('x', [])).toEqual({ name: 'x', columns: [], rows: [] });
   });
 
   it('lays cohorts of different age side by side', () => {
-    const csv = retentionCsv([
+    const csv = retentionCsv('retention', [
       { start: '2026-03-01', users: 4, active: [4, 2] },
       { start: '2026-03-02', users: 2, active: [2] },
     ]);
@@ -148,6 +154,21 @@ describe('CSV', () => {
 });
 
 describe('Kpi', () => {
+  it('gives a change that may be chance no colour', async () => {
+    const { container } = await renderPart(
+      <Kpi
+        label="People"
+        value="5"
+        current={5}
+        previous={3}
+        previousText="3"
+        sense="more-is-better"
+        isSure={false}
+      />,
+    );
+    expect(container.querySelector('.delta')).toHaveClass('plain');
+  });
+
   const kpi = (current: number | null, previous: number | null | undefined, sense: Sense) => (
     <Kpi
       label="People"

@@ -41,10 +41,21 @@ def test_each_period_shows_the_numbers_of_the_api(
 
 
 def test_the_headline_answers_the_five_questions(overview: Page, world: World) -> None:
+    # Some models differ by chance; this one fails so often that it may be called the worst.
+    world.execute(
+        "INSERT INTO turns (id, bot_id, user_key, dialog_id, chat_type, user_messages,"
+        " received_at, sent_at, answered_at, status, model_asked)"
+        " SELECT gen_random_uuid(), bot_id, user_key, dialog_id, chat_type, 1,"
+        " now(), now(), now(), 'failed', 'vendor/broken'"
+        " FROM turns WHERE status = 'answered' LIMIT 40"
+    )
+    world.cycle()
+    overview.reload()
+    settled(overview)
     answer = world.get("/stats", username="ann", period="week", compare="true")
     now, before = answer["summary"]["current"], answer["summary"]["previous"]
     models = world.get("/stats/models", username="ann", period="week")["models"]["models"]
-    worst = max((m for m in models if m["failed"]), key=lambda m: m["error_rate"])
+    [worst] = [model for model in models if model["model"] == "vendor/broken"]
     headline = overview.locator(".headline")
     expect(headline).to_contain_text(f"{now['active_users']:,} people used the bot")
     expect(headline).to_contain_text(f"({before['active_users']:,})")
@@ -103,7 +114,9 @@ def test_a_csv_file_holds_what_the_chart_shows(
         overview.get_by_role("button", name="Save as CSV: Activity").click()
     path = tmp_path / "activity.csv"
     download.value.save_as(path)
-    assert download.value.suggested_filename == "activity.csv"
+    assert re.fullmatch(
+        r"activity_\d{4}-\d\d-\d\d_\d{4}-\d\d-\d\d\.csv", download.value.suggested_filename
+    )
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     answer = world.get("/stats", username="ann", period="week")
@@ -163,6 +176,6 @@ def test_without_the_scope_there_are_no_texts_and_no_names(page: Page, world: Wo
     world.register("plain")
     page.goto(f"{world.url}/dialogs")
     sign_in(page, "plain")
-    expect(page.get_by_text("Texts are closed to your account.")).to_be_visible()
+    expect(page.get_by_text("You don't have permission to read conversations.")).to_be_visible()
     expect(page.get_by_role("button", name=re.compile("^Read the dialog"))).to_have_count(0)
     expect(page.locator("tbody th").first).to_have_text(re.compile(r"^#\d+"))

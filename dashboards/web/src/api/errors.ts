@@ -9,6 +9,8 @@ export class ApiError extends Error {
     readonly retryAfterSeconds: number | null,
     /** The parts of the request that are refused, like `body`, `username`. */
     readonly places: readonly (readonly string[])[] = [],
+    /** The permission that is missing. */
+    readonly scope: string | null = null,
   ) {
     super(message);
     this.name = 'ApiError';
@@ -29,6 +31,8 @@ export const FAILURES = [
   'unavailable',
   'counting',
   'forbidden',
+  'scope',
+  'zone',
   'refused',
   'session',
   'unknown',
@@ -36,11 +40,18 @@ export const FAILURES = [
 export type FailureKey = (typeof FAILURES)[number];
 
 /** Which text of `error.*` tells a person what happened. */
-export function describe(error: unknown): { key: FailureKey; requestId: string | null } {
+export function describe(error: unknown): {
+  key: FailureKey;
+  requestId: string | null;
+  scope?: string;
+} {
   if (error instanceof Unreachable) return { key: 'unreachable', requestId: null };
   if (!(error instanceof ApiError)) return { key: 'unknown', requestId: null };
   if (isCounting(error)) return { key: 'counting', requestId: null };
-  return { key: keyOf(error.status), requestId: error.requestId };
+  const { scope, requestId } = error;
+  if (error.status === 403 && scope) return { key: 'scope', requestId, scope };
+  if (error.places.some((place) => place.at(-1) === 'tz')) return { key: 'zone', requestId };
+  return { key: keyOf(error.status), requestId };
 }
 
 /** Nothing was published yet: no failure, the first figures come in a moment. */

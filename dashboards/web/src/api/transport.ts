@@ -130,10 +130,16 @@ async function failure(response: Response): Promise<ApiError> {
     typeof request_id === 'string' ? request_id : null,
     Number.isFinite(wait) && wait > 0 ? wait : null,
     Array.isArray(details) ? details.flatMap(placeOf) : [],
+    Array.isArray(details) ? scopeOf(details[0]) : null,
   );
 }
 
 function placeOf(detail: unknown): string[][] {
   const { where } = (detail ?? {}) as { where?: unknown };
   return Array.isArray(where) ? [where.map(String)] : [];
+}
+
+function scopeOf(detail: unknown): string | null {
+  const { scope } = (detail ?? {}) as { scope?: unknown };
+  return typeof scope === 'string' ? scope : null;
 }

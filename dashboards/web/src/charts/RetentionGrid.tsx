@@ -102,11 +102,11 @@ export function levelOf(rate: number): number {
   return place === -1 ? 5 : place + 1;
 }
 
-export function retentionCsv(cohorts: readonly Cohort[]): Csv {
+export function retentionCsv(name: string, cohorts: readonly Cohort[]): Csv {
   const columns = Math.max(0, ...cohorts.map((cohort) => cohort.active.length));
   const distances = Array.from({ length: columns }, (_, distance) => distance);
   return {
-    name: 'retention',
+    name,
     columns: ['start', 'users', ...distances.map((distance) => `active_${distance}`)],
     rows: cohorts.map((cohort) => [
       cohort.start,

@@ -8,11 +8,11 @@ import { REFRESH_MILLISECONDS, useReport } from '../api/useReport';
 import { useScope, useServices } from '../app/services';
 import { useOrder } from '../period/useOrder';
 import { Card } from '../ui/Card';
-import { objectsCsv } from '../ui/csv';
 import { type Order, writeOrder } from '../ui/order';
 import { Failure, Skeleton } from '../ui/states';
 import { DialogReader } from './DialogReader';
 import { DialogTable } from './DialogTable';
+import { useFile } from './files';
 import { PageFrame } from './PageFrame';
 import { nameOf, type People } from './people';
 import { usePageQuery } from './usePageQuery';
@@ -34,6 +34,7 @@ const NEWEST_FIRST: Order = { key: 'last_turn_at', isDescending: true };
 
 export default function DialogsPage() {
   const { t } = useTranslation();
+  const file = useFile();
   const { api } = useServices();
   const [, query] = usePageQuery();
   const [kept, onOrder] = useOrder('dialogs', COLUMNS);
@@ -64,7 +65,7 @@ export default function DialogsPage() {
       <Card
         title={t('dialogs.all')}
         note={mayRead ? null : t('dialogs.noScope')}
-        csv={objectsCsv('dialogs', dialogs)}
+        csv={answers[0] ? file('dialogs', { ...answers[0], people }, dialogs) : null}
       >
         {pages.isPending && <Skeleton height={HEIGHT} />}
         {pages.isError && answers.length === 0 && (

@@ -60,12 +60,17 @@ export function FunnelTable({ funnel }: { readonly funnel: Funnel }) {
     <DataTable
       caption={t('users.funnel')}
       columns={columns}
-      rows={funnel.others ? [...funnel.sources, funnel.others] : funnel.sources}
+      rows={sourcesOf(funnel)}
       keyOf={(row) => (row === funnel.others ? '*' : `source:${row.source}`)}
       total={funnel.total}
       sorting={{ order, onOrder }}
     />
   );
+}
+
+/** The listed sources and, as one, all others. */
+export function sourcesOf(funnel: Funnel): readonly FunnelRow[] {
+  return funnel.others ? [...funnel.sources, funnel.others] : funnel.sources;
 }
 
 function Step({ step }: { readonly step: FunnelStep }) {

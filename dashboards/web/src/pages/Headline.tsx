@@ -4,6 +4,8 @@ import { useTranslation } from 'react-i18next';
 import type { Dashboard, ModelRow } from '../api/types';
 import { PERIODS } from '../period/view';
 import { useFormats } from '../ui/format';
+import { isAbove } from './significance';
+import { sumOfModels } from './sums';
 
 interface Props {
   readonly dashboard: Dashboard | undefined;
@@ -50,21 +52,32 @@ export function Headline({ dashboard, models }: Props) {
 
   function failureText(): string {
     if (!models) return '';
+    const total = sumOfModels(models);
+    if (total.failed === 0) return t('headline.noFailures');
     const worst = worstModel(models);
-    if (!worst) return t('headline.noFailures');
-    return t('headline.worst', {
-      model: worst.model,
-      rate: formats.percent(worst.error_rate),
-      failed: formats.count(worst.failed),
-    });
+    const told = worst ?? total;
+    const figures = {
+      rate: formats.percent(told.error_rate),
+      failed: formats.count(told.failed),
+    };
+    return worst
+      ? t('headline.worst', { model: worst.model, ...figures })
+      : t('headline.noWorst', figures);
   }
 }
 
-/** The model with the greatest share of failed turns; null when none fails. */
+/** The model that fails more often than all others together, beyond chance; null when none does. */
 export function worstModel(models: readonly ModelRow[]): ModelRow | null {
-  const failing = models.filter((model) => model.failed > 0);
+  const failing = models.filter((model) => {
+    const others = sumOfModels(models.filter((one) => one !== model));
+    return isAbove(partOf(model), partOf(others));
+  });
   return failing.reduce<ModelRow | null>(
     (worst, model) => ((model.error_rate ?? 0) > (worst?.error_rate ?? -1) ? model : worst),
     null,
   );
+}
+
+function partOf({ failed, served_turns }: ModelRow) {
+  return { some: failed, all: served_turns };
 }

@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next';
 import type { Summary, Totals } from '../api/types';
 import { type Decimal, type Formats, useFormats } from '../ui/format';
 import { Kpi, type Sense } from '../ui/Kpi';
+import { countsDiffer, differ, timesDiffer } from './significance';
 
 /** Grows with the rows that narrow screens need. */
 export const KPI_HEIGHT = 'var(--kpis-height)';
@@ -14,33 +15,42 @@ interface Figure {
   readonly isShare?: boolean;
   readonly read: (totals: Totals) => number | null;
   readonly show: (formats: Formats, value: number | null) => string;
+  /** Whether the change is more than chance. */
+  readonly isSure: (current: Totals, previous: Totals) => boolean;
 }
 
 const toNumber = (value: Decimal | null): number | null => (value === null ? null : Number(value));
+
+const failuresOf = ({ failed, served_turns }: Totals) => ({ some: failed, all: served_turns });
+const timeOf = ({ latency_p50_ms, answers }: Totals) => ({ median: latency_p50_ms, answers });
 
 const FIGURES: readonly Figure[] = [
   {
     key: 'active_users',
     sense: 'more-is-better',
     read: (totals) => totals.active_users,
+    isSure: (now, before) => countsDiffer(now.active_users, before.active_users),
     show: (formats, value) => formats.count(value),
   },
   {
     key: 'new_users',
     sense: 'more-is-better',
     read: (totals) => totals.new_users,
+    isSure: (now, before) => countsDiffer(now.new_users, before.new_users),
     show: (formats, value) => formats.count(value),
   },
   {
     key: 'user_messages',
     sense: 'more-is-better',
     read: (totals) => totals.user_messages,
+    isSure: (now, before) => countsDiffer(now.user_messages, before.user_messages),
     show: (formats, value) => formats.count(value),
   },
   {
     key: 'cost_usd',
     sense: 'neutral',
     read: (totals) => toNumber(totals.cost_usd),
+    isSure: () => true,
     show: (formats, value) => formats.money(value),
   },
   {
@@ -48,12 +58,14 @@ const FIGURES: readonly Figure[] = [
     sense: 'less-is-better',
     isShare: true,
     read: (totals) => (totals.served_turns === 0 ? null : totals.failed / totals.served_turns),
+    isSure: (now, before) => differ(failuresOf(now), failuresOf(before)),
     show: (formats, value) => formats.percent(value),
   },
   {
     key: 'latency',
     sense: 'less-is-better',
     read: (totals) => totals.latency_p50_ms,
+    isSure: (now, before) => timesDiffer(timeOf(now), timeOf(before)),
     show: (formats, value) => formats.milliseconds(value),
   },
 ];
@@ -94,6 +106,7 @@ export function KpiCards({ summary }: { readonly summary: Summary }) {
           previousText={previous ? figure.show(formats, figure.read(previous)) : ''}
           sense={figure.sense}
           isShare={figure.isShare ?? false}
+          isSure={previous !== null && figure.isSure(current, previous)}
           note={notes[figure.key]}
         />
       ))}

@@ -5,9 +5,9 @@ import { useReport } from '../api/useReport';
 import { CostChart } from '../charts/CostChart';
 import { withLegend } from '../charts/TimeChart';
 import { Card } from '../ui/Card';
-import { objectsCsv } from '../ui/csv';
 import { useFormats } from '../ui/format';
 import { Loaded } from '../ui/Loaded';
+import { useFile } from './files';
 import { CauseTable, ModelTable } from './ModelTables';
 import { PageFrame } from './PageFrame';
 import { useFirstDay } from './useFirstDay';
@@ -15,6 +15,7 @@ import { usePageQuery } from './usePageQuery';
 
 export default function ModelsPage() {
   const { t } = useTranslation();
+  const file = useFile();
   const formats = useFormats(null);
   const [, query] = usePageQuery();
   const models = useReport('/api/v1/stats/models', query);
@@ -33,7 +34,7 @@ export default function ModelsPage() {
             t('models.perAnswer', { value: formats.money(spent.cost_per_answer_usd) }),
           ].join(' · ')
         }
-        csv={spent ? objectsCsv('costs', spent.points) : null}
+        csv={costs.data && spent ? file('costs', costs.data, spent.points) : null}
       >
         <Loaded query={costs} height={withLegend(240)}>
           {(answer) => (
@@ -63,7 +64,7 @@ export default function ModelsPage() {
       <Card
         title={t('models.title')}
         note={t('models.note')}
-        csv={models.data ? objectsCsv('models', models.data.models.models) : null}
+        csv={models.data ? file('models', models.data, models.data.models.models) : null}
       >
         <Loaded query={models} height={240}>
           {(answer) => <ModelTable models={answer.models.models} />}
@@ -71,7 +72,7 @@ export default function ModelsPage() {
       </Card>
       <Card
         title={t('models.causes')}
-        csv={models.data ? objectsCsv('causes', models.data.models.causes) : null}
+        csv={models.data ? file('causes', models.data, models.data.models.causes) : null}
       >
         <Loaded query={models} height={240}>
           {(answer) => <CauseTable causes={answer.models.causes} />}

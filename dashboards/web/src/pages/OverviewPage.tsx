@@ -8,9 +8,9 @@ import { HEATMAP_HEIGHT, Heatmap } from '../charts/Heatmap';
 import { sinceFirst } from '../charts/model';
 import { withLegend } from '../charts/TimeChart';
 import { Card } from '../ui/Card';
-import { objectsCsv } from '../ui/csv';
 import { Loaded } from '../ui/Loaded';
 import { DialogTable } from './DialogTable';
+import { useFile } from './files';
 import { Headline } from './Headline';
 import { KPI_HEIGHT, KpiCards } from './KpiCards';
 import { PageFrame } from './PageFrame';
@@ -22,6 +22,7 @@ const TABLE_HEIGHT = 420;
 
 export function OverviewPage() {
   const { t } = useTranslation();
+  const file = useFile();
   const [view, query] = usePageQuery();
   const dashboard = useReport('/api/v1/stats', { ...query, compare: view.compare });
   const models = useReport('/api/v1/stats/models', query);
@@ -41,7 +42,7 @@ export function OverviewPage() {
       <Card
         title={t('activity.title')}
         note={data && t('activity.zone', { zone: data.period.tz })}
-        csv={data ? objectsCsv('activity', data.activity.points) : null}
+        csv={data ? file('activity', data, data.activity.points) : null}
       >
         <Loaded query={dashboard} height={withLegend(ACTIVITY_HEIGHT)}>
           {({ activity, period, newest_through }) => (
@@ -59,7 +60,7 @@ export function OverviewPage() {
       <Card
         title={t('heatmap.title')}
         note={t('heatmap.note')}
-        csv={heatmap.data ? objectsCsv('heatmap', heatmap.data.heatmap.cells) : null}
+        csv={heatmap.data ? file('heatmap', heatmap.data, heatmap.data.heatmap.cells) : null}
       >
         <Loaded query={heatmap} height={HEATMAP_HEIGHT}>
           {(answer) => <Heatmap cells={answer.heatmap.cells} caption={t('heatmap.title')} />}
@@ -68,7 +69,7 @@ export function OverviewPage() {
       <div className="columns">
         <Card
           title={t('dialogs.recent')}
-          csv={data ? objectsCsv('dialogs', data.recent_dialogs) : null}
+          csv={data ? file('dialogs', data, data.recent_dialogs) : null}
         >
           <Loaded query={dashboard} height={TABLE_HEIGHT}>
             {(answer) => (
@@ -81,7 +82,7 @@ export function OverviewPage() {
             )}
           </Loaded>
         </Card>
-        <Card title={t('users.top')} csv={data ? objectsCsv('top-users', data.top_users) : null}>
+        <Card title={t('users.top')} csv={data ? file('top-users', data, data.top_users) : null}>
           <Loaded query={dashboard} height={TABLE_HEIGHT}>
             {(answer) => (
               <TopUsersTable

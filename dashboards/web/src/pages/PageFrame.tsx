@@ -5,6 +5,7 @@ import { type ReactNode, useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
 import { isCounting } from '../api/errors';
 import { useServices } from '../app/services';
+import { LinkNotice } from '../period/LinkNotice';
 import { PeriodFilter } from '../period/PeriodFilter';
 import { useView } from '../period/useView';
 import { ErrorBoundary } from '../ui/ErrorBoundary';
@@ -24,10 +25,19 @@ interface Props {
   readonly main: UseQueryResult<Aged>;
   /** Whether the page shows the period before beside the period. */
   readonly compares?: boolean;
+  /** What can be chosen on the page; `period`: its numbers are in the zone of the reports. */
+  readonly picks?: 'zone' | 'period' | 'nothing';
   readonly children: ReactNode;
 }
 
-export function PageFrame({ title, lead, main, compares = false, children }: Props) {
+export function PageFrame({
+  title,
+  lead,
+  main,
+  compares = false,
+  picks = 'zone',
+  children,
+}: Props) {
   const { t } = useTranslation();
   const { api } = useServices();
   const [view, change] = useView();
@@ -48,7 +58,16 @@ export function PageFrame({ title, lead, main, compares = false, children }: Pro
             isCutOff={main.isError && !counts}
           />
         </div>
-        <PeriodFilter view={view} onChange={change} reportZone={zone} compares={compares} />
+        {picks !== 'nothing' && (
+          <PeriodFilter
+            view={view}
+            onChange={change}
+            reportZone={zone}
+            compares={compares}
+            hasZone={picks === 'zone'}
+          />
+        )}
+        <LinkNotice view={view} onDismiss={() => change({})} />
         <ErrorBoundary resetKey={main.data}>{lead}</ErrorBoundary>
       </header>
       <div className="page-body" aria-busy={main.isFetching && main.isPlaceholderData}>

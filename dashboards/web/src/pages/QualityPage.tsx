@@ -5,22 +5,21 @@ import type { CheckResult, Freshness, Quality, ReconciledDay } from '../api/type
 import { useReport } from '../api/useReport';
 import { useOrder } from '../period/useOrder';
 import { Card } from '../ui/Card';
-import { objectsCsv } from '../ui/csv';
 import { type Column, DataTable } from '../ui/DataTable';
 import { NONE, useFormats } from '../ui/format';
 import { Icon } from '../ui/Icon';
 import { Loaded } from '../ui/Loaded';
+import { useFile } from './files';
 import { PageFrame } from './PageFrame';
-import { usePageQuery } from './usePageQuery';
 
 export default function QualityPage() {
   const { t } = useTranslation();
-  const [, query] = usePageQuery();
-  const quality = useReport('/api/v1/stats/quality', query);
+  const file = useFile();
+  const quality = useReport('/api/v1/stats/quality', { period: 'month' });
   const freshness = useReport('/api/v1/stats/freshness', {});
   const tz = quality.data?.report_timezone ?? null;
   return (
-    <PageFrame title={t('nav.quality')} main={quality}>
+    <PageFrame title={t('nav.quality')} main={quality} picks="nothing">
       <Loaded query={quality} height={56}>
         {(answer) => <Verdict quality={answer.quality} />}
       </Loaded>
@@ -31,7 +30,7 @@ export default function QualityPage() {
       </Card>
       <Card
         title={t('quality.checks')}
-        csv={quality.data ? objectsCsv('checks', quality.data.quality.checks) : null}
+        csv={quality.data ? file('checks', quality.data, quality.data.quality.checks) : null}
       >
         <Loaded query={quality} height={280}>
           {(answer) => <CheckTable checks={answer.quality.checks} tz={tz} />}
@@ -39,7 +38,7 @@ export default function QualityPage() {
       </Card>
       <Card
         title={t('quality.days')}
-        csv={quality.data ? objectsCsv('reconciliation', quality.data.quality.days) : null}
+        csv={quality.data ? file('reconciliation', quality.data, quality.data.quality.days) : null}
       >
         <Loaded query={quality} height={280}>
           {(answer) => <DayTable days={answer.quality.days} tz={tz} />}

@@ -1,38 +1,46 @@
 /** Who returns after the first day, and how often people come. */
 
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useReport } from '../api/useReport';
 import { partialDayFrom } from '../charts/model';
 import { RetentionGrid, retentionCsv } from '../charts/RetentionGrid';
 import { StickinessChart } from '../charts/StickinessChart';
 import { withLegend } from '../charts/TimeChart';
+import { periodQuery } from '../period/query';
+import { useView } from '../period/useView';
 import { Card } from '../ui/Card';
-import { objectsCsv } from '../ui/csv';
 import { useFormats } from '../ui/format';
 import { Loaded } from '../ui/Loaded';
 import { Segmented } from '../ui/Segmented';
+import { fileName, useFile } from './files';
 import { PageFrame } from './PageFrame';
 import { useFirstDay } from './useFirstDay';
-import { usePageQuery } from './usePageQuery';
 
 const WIDTHS = ['day', 'week'] as const;
 
 export default function RetentionPage() {
   const { t } = useTranslation();
+  const file = useFile();
   const formats = useFormats(null);
-  const [, query] = usePageQuery();
+  const [view] = useView();
+  // Days and weeks of retention are those of the report zone.
+  const query = useMemo(() => periodQuery({ ...view, tz: null }), [view]);
   const [width, setWidth] = useState<(typeof WIDTHS)[number]>('day');
   const retention = useReport('/api/v1/stats/retention', { ...query, width });
   const stickiness = useReport('/api/v1/stats/stickiness', query);
   const firstDay = useFirstDay();
   const sticky = stickiness.data?.stickiness;
   return (
-    <PageFrame title={t('nav.retention')} main={retention}>
+    <PageFrame title={t('nav.retention')} main={retention} picks="period">
       <Card
         title={t('retention.title')}
         note={t(`retention.note.${width}`)}
-        csv={retention.data ? retentionCsv(retention.data.retention.cohorts) : null}
+        csv={
+          retention.data
+            ? retentionCsv(fileName('retention', retention.data), retention.data.retention.cohorts)
+            : null
+        }
         actions={
           <Segmented
             label={t('retention.width')}
@@ -54,7 +62,7 @@ export default function RetentionPage() {
           sticky &&
           t('retention.stickinessNote', { ratio: formats.percent(sticky.average_dau_mau) })
         }
-        csv={sticky ? objectsCsv('stickiness', sticky.points) : null}
+        csv={stickiness.data && sticky ? file('stickiness', stickiness.data, sticky.points) : null}
       >
         <Loaded query={stickiness} height={withLegend(260)}>
           {(answer) => (

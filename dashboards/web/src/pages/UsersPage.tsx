@@ -7,10 +7,10 @@ import { partialDayFrom } from '../charts/model';
 import { withLegend } from '../charts/TimeChart';
 import { useOrder } from '../period/useOrder';
 import { Card } from '../ui/Card';
-import { objectsCsv } from '../ui/csv';
 import { Loaded } from '../ui/Loaded';
 import { Segmented } from '../ui/Segmented';
-import { FunnelTable } from './FunnelTable';
+import { FunnelTable, sourcesOf } from './FunnelTable';
+import { useFile } from './files';
 import { PageFrame } from './PageFrame';
 import { TopUsersTable } from './TopUsersTable';
 import { useFirstDay } from './useFirstDay';
@@ -22,6 +22,7 @@ const COLUMNS = Object.keys(ORDERS) as (keyof typeof ORDERS)[];
 
 export default function UsersPage() {
   const { t } = useTranslation();
+  const file = useFile();
   const [, query] = usePageQuery();
   const [kept, setOrder] = useOrder('users', COLUMNS);
   const column = COLUMNS.find((one) => one === kept?.key) ?? 'user_messages';
@@ -37,7 +38,9 @@ export default function UsersPage() {
       <Card
         title={t('users.lifecycle')}
         note={t('users.lifecycleNote')}
-        csv={lifecycle.data ? objectsCsv('lifecycle', lifecycle.data.lifecycle.points) : null}
+        csv={
+          lifecycle.data ? file('lifecycle', lifecycle.data, lifecycle.data.lifecycle.points) : null
+        }
       >
         <Loaded query={lifecycle} height={withLegend(260)}>
           {(answer) => (
@@ -57,7 +60,7 @@ export default function UsersPage() {
       </Card>
       <Card
         title={t('users.top')}
-        csv={top.data ? objectsCsv('top-users', top.data.top_users) : null}
+        csv={top.data ? file('top-users', top.data, top.data.top_users) : null}
         actions={
           <Segmented
             label={t('users.by')}
@@ -84,7 +87,7 @@ export default function UsersPage() {
       <Card
         title={t('users.funnel')}
         note={t('users.funnelNote')}
-        csv={funnel.data ? objectsCsv('funnel', funnel.data.funnel.sources) : null}
+        csv={funnel.data ? file('funnel', funnel.data, sourcesOf(funnel.data.funnel)) : null}
       >
         <Loaded query={funnel} height={200}>
           {(answer) => <FunnelTable funnel={answer.funnel} />}

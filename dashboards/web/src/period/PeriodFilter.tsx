@@ -15,14 +15,16 @@ interface Props {
   readonly reportZone: string | null;
   /** Whether the page has a period before to show. */
   readonly compares: boolean;
+  /** Whether the page counts in a zone of choice, and not in that of the reports alone. */
+  readonly hasZone?: boolean;
 }
 
-export function PeriodFilter({ view, onChange, reportZone, compares }: Props) {
+export function PeriodFilter({ view, onChange, reportZone, compares, hasZone = true }: Props) {
   const { t } = useTranslation();
   const [opened, setOpened] = useState(false);
   const showsRange = opened || view.period === 'custom';
   const pick = (period: PeriodName) => {
-    setOpened(period === 'custom');
+    setOpened(period === 'custom' && !opened);
     if (period !== 'custom') onChange({ period, from: null, to: null });
   };
   return (
@@ -30,7 +32,8 @@ export function PeriodFilter({ view, onChange, reportZone, compares }: Props) {
       <div className="period-row">
         <Segmented
           label={t('period.label')}
-          value={showsRange ? 'custom' : view.period}
+          // Until days are chosen, the numbers are those of the period before.
+          value={view.period}
           options={PERIODS.map((name) => ({ value: name, label: t(`period.${name}`) }))}
           onChange={pick}
         />
@@ -41,7 +44,9 @@ export function PeriodFilter({ view, onChange, reportZone, compares }: Props) {
             onChange={(compare) => onChange({ compare })}
           />
         )}
-        <ZoneSelect value={view.tz} reportZone={reportZone} onChange={(tz) => onChange({ tz })} />
+        {hasZone && (
+          <ZoneSelect value={view.tz} reportZone={reportZone} onChange={(tz) => onChange({ tz })} />
+        )}
       </div>
       {showsRange && (
         <RangeForm
@@ -75,6 +80,7 @@ function RangeForm({ view, zone, onApply }: RangeProps) {
     if (problem === null) onApply(from, to);
   };
   const invalid = tried && problem !== null;
+  const isApplied = from === view.from && to === view.to;
   return (
     <form className="period-range" onSubmit={apply} noValidate>
       <label>
@@ -99,7 +105,7 @@ function RangeForm({ view, zone, onApply }: RangeProps) {
           onChange={(event) => setTo(event.target.value)}
         />
       </label>
-      <button type="submit" className="button">
+      <button type="submit" className={isApplied ? 'button' : 'button primary'}>
         {t('period.apply')}
       </button>
       <span id={note} className="field-error" role="alert">

@@ -31,11 +31,15 @@ const DATE = /^\d{4}-\d{2}-\d{2}$/;
 export const MAX_DAYS = 3 * 366;
 
 function isDate(text: string | null): text is string {
-  return text !== null && DATE.test(text) && !Number.isNaN(Date.parse(`${text}T00:00:00Z`));
+  if (text === null || !DATE.test(text)) return false;
+  const moment = Date.parse(`${text}T00:00:00Z`);
+  // Of 31 February some engines make 3 March.
+  return !Number.isNaN(moment) && new Date(moment).toISOString().startsWith(text);
 }
 
 function isZone(text: string | null): text is string {
-  if (text === null || text === '') return false;
+  // An offset is no zone to the API.
+  if (text === null || !/^[a-z]/i.test(text)) return false;
   try {
     new Intl.DateTimeFormat('en', { timeZone: text });
     return true;
@@ -77,6 +81,29 @@ export function writeView(view: View): URLSearchParams {
 function readSort(text: string | null): Readonly<Record<string, string>> {
   const parts = (text ?? '').split(',').map((part) => /^([a-z]+):(-?[a-z0-9_]+)$/.exec(part));
   return Object.fromEntries(parts.flatMap((part) => (part ? [[part[1], part[2]]] : [])));
+}
+
+/** What an address asks for and does not get. */
+export type LinkProblem =
+  | { readonly part: 'period' | 'zone' | 'order'; readonly value: string }
+  | { readonly part: 'range'; readonly problem: RangeProblem };
+
+/** Why `readView` shows something else than the address says; empty when it does not. */
+export function linkProblems(search: URLSearchParams): readonly LinkProblem[] {
+  const [period, tz, sort] = [search.get('period'), search.get('tz'), search.get('sort')];
+  const found: LinkProblem[] = [];
+  if (period !== null && !PERIODS.some((name) => name === period)) {
+    found.push({ part: 'period', value: period });
+  }
+  if (period === 'custom') {
+    const problem = problemOf(search.get('from') ?? '', search.get('to') ?? '');
+    if (problem) found.push({ part: 'range', problem });
+  }
+  if (tz !== null && !isZone(tz)) found.push({ part: 'zone', value: tz });
+  if (sort !== null && Object.keys(readSort(sort)).length !== sort.split(',').length) {
+    found.push({ part: 'order', value: sort });
+  }
+  return found;
 }
 
 export type RangeProblem = 'incomplete' | 'reversed' | 'tooLong';

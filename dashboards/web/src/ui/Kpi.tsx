@@ -16,6 +16,8 @@ interface Props {
   readonly sense: Sense;
   /** A part of one: its change is told in percentage points. */
   readonly isShare?: boolean;
+  /** False when the change may be chance: it gets no colour. */
+  readonly isSure?: boolean;
   readonly note?: string | undefined;
 }
 
@@ -27,6 +29,7 @@ export function Kpi({
   previousText,
   sense,
   isShare,
+  isSure = true,
   note,
 }: Props) {
   const { t } = useTranslation();
@@ -37,7 +40,12 @@ export function Kpi({
       <p className="kpi-figure">
         <span className="kpi-value">{value}</span>{' '}
         {isKnown && (
-          <Change current={current} previous={previous} sense={sense} isShare={isShare ?? false} />
+          <Change
+            current={current}
+            previous={previous}
+            sense={isSure ? sense : 'neutral'}
+            isShare={isShare ?? false}
+          />
         )}
       </p>
       <p className="kpi-before">

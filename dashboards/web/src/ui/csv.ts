@@ -31,19 +31,21 @@ export function download(csv: Csv): void {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-/** Flat objects as a file: one column per field, as the API names it. */
+/** Objects as a file: one column per field, as the API names it; fields of fields are joined. */
 export function objectsCsv(name: string, objects: readonly object[]): Csv {
-  const columns = Object.keys(objects[0] ?? {});
-  const rows = objects.map((object) =>
-    columns.map((column) => cellOf((object as Record<string, unknown>)[column])),
-  );
-  return { name, columns, rows };
+  const flat = objects.map((object) => flatten(object));
+  const columns = [...new Set(flat.flatMap((row) => Object.keys(row)))];
+  return { name, columns, rows: flat.map((row) => columns.map((column) => row[column])) };
 }
 
-function cellOf(value: unknown): Cell {
-  if (value === null || value === undefined) return null;
-  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'string') {
-    return value;
-  }
-  return JSON.stringify(value);
+function flatten(object: object, prefix = ''): Record<string, Cell> {
+  return Object.assign(
+    {},
+    ...Object.entries(object).map(([key, value]: [string, unknown]) => {
+      const column = prefix + key;
+      if (Array.isArray(value)) return { [column]: value.map(String).join(' ') };
+      if (typeof value === 'object' && value !== null) return flatten(value, `${column}_`);
+      return { [column]: value as Cell };
+    }),
+  );
 }

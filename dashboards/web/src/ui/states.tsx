@@ -48,13 +48,15 @@ interface FailureProps {
 
 export function Failure({ error, onRetry, height }: FailureProps) {
   const { t } = useTranslation();
-  const { key, requestId } = describe(error);
+  const { key, requestId, scope } = describe(error);
   if (key === 'counting') return <Counting height={height} />;
   return (
     <div className="placeholder" role="alert" style={{ minHeight: height }}>
       <Icon name="alert" />
-      <p>{t(`error.${key}`)}</p>
-      {requestId && <p className="note">{t('error.requestId', { id: requestId })}</p>}
+      <p>{t(`error.${key}`, { scope, id: requestId ?? '' })}</p>
+      {requestId && key !== 'unknown' && (
+        <p className="note">{t('error.requestId', { id: requestId })}</p>
+      )}
       <button type="button" className="button" onClick={onRetry}>
         {t('state.retry')}
       </button>

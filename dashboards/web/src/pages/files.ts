@@ -1,0 +1,39 @@
+/** The rows of a report as a file: named after its days, with names for those who may see them. */
+
+import { useScope } from '../app/services';
+import { today } from '../period/view';
+import { type Csv, objectsCsv } from '../ui/csv';
+import type { People } from './people';
+
+interface Answer {
+  readonly report_timezone: string;
+  readonly newest_through?: string;
+  readonly period?: { readonly since: string; readonly until: string; readonly tz: string };
+  readonly people?: People;
+}
+
+/** `activity_2026-11-23_2026-11-30`: both days are included. */
+export function fileName(report: string, answer: Answer): string {
+  const { period, report_timezone, newest_through } = answer;
+  if (!period) {
+    return `${report}_${today(report_timezone, newest_through ? new Date(newest_through) : undefined)}`;
+  }
+  const last = new Date(Date.parse(period.until) - 1);
+  return [report, today(period.tz, new Date(period.since)), today(period.tz, last)].join('_');
+}
+
+/** Makes the file of an answer's rows. */
+export function useFile(): (report: string, answer: Answer, rows: readonly object[]) => Csv {
+  const mayName = useScope('names:read');
+  return (report, answer, rows) => {
+    const { people } = answer;
+    const named = mayName && people ? rows.map((row) => withName(row, people)) : rows;
+    return objectsCsv(fileName(report, answer), named);
+  };
+}
+
+function withName(row: object, people: People): object {
+  if (!('user_key' in row)) return row;
+  const person = people[String(row.user_key)];
+  return { ...row, name: person?.name ?? null, username: person?.username ?? null };
+}
