@@ -52,8 +52,14 @@ export function Heatmap({ cells, caption }: Props) {
                 const text = t('heatmap.cell', {
                   day: formats.weekday(day, 'long'),
                   from: `${hour}:00`,
-                  messages: formats.count(messages),
-                  people: formats.count(cell?.active_users ?? 0),
+                  messages: t('heatmap.messages', {
+                    count: messages,
+                    value: formats.count(messages),
+                  }),
+                  people: t('heatmap.people', {
+                    count: cell?.active_users ?? 0,
+                    value: formats.count(cell?.active_users ?? 0),
+                  }),
                 });
                 return (
                   <td key={hour} title={text} data-level={levelOf(messages, floors)}>

@@ -7,16 +7,18 @@ interface Props {
   readonly series: readonly Series[];
   /** Key under which the period before is hidden; null when there is none. */
   readonly previousKey: string | null;
+  /** Series that are drawn with a pattern. */
+  readonly striped: ReadonlySet<string>;
   readonly hidden: ReadonlySet<string>;
   readonly onToggle: (key: string) => void;
 }
 
-export function Legend({ series, previousKey, hidden, onToggle }: Props) {
+export function Legend({ series, previousKey, striped, hidden, onToggle }: Props) {
   const { t } = useTranslation();
   const entries = series.map((one) => ({
     key: one.key,
     label: one.label,
-    mark: `swatch ${one.kind} tone-${one.tone}`,
+    mark: `swatch ${one.kind} tone-${one.tone} ${striped.has(one.key) ? 'striped' : ''}`,
   }));
   if (previousKey) {
     entries.push({ key: previousKey, label: t('chart.previous'), mark: 'swatch dashed' });

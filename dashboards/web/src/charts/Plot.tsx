@@ -29,6 +29,7 @@ export function Plot({ axis, geometry, active, withPrevious }: Props) {
   const labelled = axis.starts.map((_, index) => index).filter((index) => index % step === 0);
   return (
     <svg width={width} height={height} className="plot" aria-hidden="true">
+      <Patterns />
       {active !== null && (
         <rect
           className="plot-cursor"
@@ -60,6 +61,35 @@ export function Plot({ axis, geometry, active, withPrevious }: Props) {
   );
 }
 
+/** Tones that look alike to some eyes, and on paper, differ in their patterns as well. */
+function Patterns() {
+  return (
+    <defs>
+      <pattern
+        id="pattern-violet"
+        className="tone-violet"
+        width="6"
+        height="6"
+        patternUnits="userSpaceOnUse"
+        patternTransform="rotate(45)"
+      >
+        <rect className="pattern-ground" width="6" height="6" />
+        <rect className="pattern-mark" width="2" height="6" />
+      </pattern>
+      <pattern
+        id="pattern-green"
+        className="tone-green"
+        width="6"
+        height="6"
+        patternUnits="userSpaceOnUse"
+      >
+        <rect className="pattern-ground" width="6" height="6" />
+        <circle className="pattern-mark" cx="3" cy="3" r="1.2" />
+      </pattern>
+    </defs>
+  );
+}
+
 interface MarksProps {
   readonly placed: PlacedPanel;
   readonly geometry: Geometry;
@@ -72,7 +102,7 @@ function PanelMarks({ placed, geometry, partialFrom, withPrevious }: MarksProps)
   const { margin, width } = geometry;
   const { ticks, labels } = placed;
   return (
-    <g data-panel={panel.key}>
+    <g data-panel={panel.key} className={panel.stacked ? 'stacked' : undefined}>
       <GridRows
         scale={y}
         left={margin.left}

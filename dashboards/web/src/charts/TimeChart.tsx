@@ -87,6 +87,11 @@ export function TimeChart({ label, axis, panels: given, height, empty }: Props) 
       <Legend
         series={panels.flatMap((panel) => panel.series)}
         previousKey={compares ? PREVIOUS : null}
+        striped={
+          new Set(
+            panels.flatMap((panel) => (panel.stacked ? panel.series.map((one) => one.key) : [])),
+          )
+        }
         hidden={hidden}
         onToggle={toggle}
       />

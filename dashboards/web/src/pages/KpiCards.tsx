@@ -75,20 +75,31 @@ export function KpiCards({ summary }: { readonly summary: Summary }) {
   const formats = useFormats(null);
   const { current, previous } = summary;
   const notes: Record<Figure['key'], string | undefined> = {
-    active_users: t('kpi.perUser', { value: formats.decimal(current.messages_per_user) }),
+    active_users: t('kpi.perUser', {
+      count: Math.round((current.messages_per_user ?? 0) * 10) / 10,
+      value: formats.decimal(current.messages_per_user),
+    }),
     new_users:
       current.active_users > 0
         ? t('kpi.ofActive', { value: formats.percent(current.new_users / current.active_users) })
         : undefined,
-    user_messages: t('kpi.answers', { value: formats.count(current.answers) }),
+    user_messages: t('kpi.answers', {
+      count: current.answers,
+      value: formats.count(current.answers),
+    }),
     cost_usd:
       current.unpriced_turns > 0
         ? t('kpi.unpriced', {
             count: current.unpriced_turns,
             value: formats.count(current.unpriced_turns),
           })
-        : t('kpi.tokens', { value: formats.compact(current.tokens) }),
+        : t('kpi.tokens', {
+            // Thousands and millions are followed by the same form as a thousand.
+            count: current.tokens < 1000 ? current.tokens : 1000,
+            value: formats.compact(current.tokens),
+          }),
     failed: t('kpi.failedOf', {
+      count: current.served_turns,
       failed: formats.count(current.failed),
       turns: formats.count(current.served_turns),
     }),
