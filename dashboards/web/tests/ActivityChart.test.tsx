@@ -99,7 +99,7 @@ describe('ActivityChart with data', () => {
     const slider = screen.getByRole('slider');
     slider.focus();
     await userEvent.keyboard('{Home}');
-    expect(slider.getAttribute('aria-valuetext')).toContain('Messages: 100 (before: 100)');
+    expect(slider.getAttribute('aria-valuetext')).toContain('Messages: 100 (vs 100)');
   });
 
   it('lays it over the buckets that have begun, when both are cut where the data end', async () => {

@@ -120,7 +120,7 @@ describe('the overview', () => {
     await renderApp({ play: playing() });
     const figures = await screen.findByRole('list', { name: 'Key figures' });
     expect(within(figures).getAllByRole('listitem')).toHaveLength(6);
-    expect(within(figures).getByText('before: 1,500')).toBeVisible();
+    expect(within(figures).getByText('vs 1,500')).toBeVisible();
     expect(screen.getByRole('slider', { name: /Activity/ })).toBeVisible();
     expect(await screen.findByRole('table', { name: 'When people write' })).toBeVisible();
     const dialogs = screen.getByRole('table', { name: 'Recent dialogs' });
@@ -272,7 +272,7 @@ describe('the other pages', () => {
 
   it('Users: who comes, who is most active, from link to habit', async () => {
     const { requests } = await at('/users');
-    expect(await screen.findByRole('slider', { name: /Who comes/ })).toBeVisible();
+    expect(await screen.findByRole('slider', { name: /User lifecycle/ })).toBeVisible();
     expect(await screen.findByText('#42')).toBeVisible();
     const funnel = await screen.findByRole('table', { name: 'From first message to habit' });
     expect(within(funnel).getByRole('rowheader', { name: 'habr' })).toBeVisible();
@@ -300,7 +300,7 @@ describe('the other pages', () => {
     expect(within(grid).getAllByRole('row')).toHaveLength(3);
     expect(within(grid).getByTitle('8 of 20')).toHaveTextContent('40');
     expect(within(grid).getByTitle('not over yet')).toBeInTheDocument();
-    expect(await screen.findByText(/on average 25% of the month/)).toBeVisible();
+    expect(await screen.findByText(/Stickiness \(DAU\/MAU\): 25%/)).toBeVisible();
     await userEvent.click(screen.getByRole('radio', { name: 'Weeks' }));
     await waitFor(() =>
       expect(asked(requests, '/api/v1/stats/retention').at(-1)?.searchParams.get('width')).toBe(
@@ -355,7 +355,7 @@ describe('Data quality that is not good', () => {
   it('does not call good what nobody has looked at', async () => {
     await show({ checks: [], days: [] });
     expect(await screen.findByRole('status')).toHaveTextContent(
-      'No check has run yet. No day has been compared yet.',
+      'No check has run yet. The first reconciliation has not run yet.',
     );
   });
 });

@@ -66,7 +66,7 @@ describe('PeriodFilter', () => {
     expect(onChange).not.toHaveBeenCalled();
     const last = today('Europe/Moscow');
     expect(screen.getByLabelText('From')).toHaveValue(addDays(last, -13));
-    await userEvent.click(screen.getByRole('button', { name: 'Show' }));
+    await userEvent.click(screen.getByRole('button', { name: 'Apply' }));
     expect(onChange).toHaveBeenCalledWith({ period: 'custom', from: addDays(last, -13), to: last });
   });
 
@@ -78,9 +78,9 @@ describe('PeriodFilter', () => {
     const { onChange } = await filter({ period: 'custom', from: '2026-02-01', to: '2026-02-02' });
     await userEvent.clear(screen.getByLabelText('From'));
     if (from) await userEvent.type(screen.getByLabelText('From'), from);
-    await userEvent.clear(screen.getByLabelText('To, included'));
-    await userEvent.type(screen.getByLabelText('To, included'), to);
-    await userEvent.click(screen.getByRole('button', { name: 'Show' }));
+    await userEvent.clear(screen.getByLabelText('To (inclusive)'));
+    await userEvent.type(screen.getByLabelText('To (inclusive)'), to);
+    await userEvent.click(screen.getByRole('button', { name: 'Apply' }));
     expect(screen.getByRole('alert')).toHaveTextContent(reason);
     expect(screen.getByLabelText('From')).toBeInvalid();
     expect(onChange).not.toHaveBeenCalled();
@@ -100,7 +100,7 @@ describe('PeriodFilter', () => {
   it('offers the zone of the reports first and every other zone', async () => {
     const { onChange } = await filter();
     const select = screen.getByLabelText('Time zone');
-    expect(select).toHaveDisplayValue('Reports (Europe/Moscow)');
+    expect(select).toHaveDisplayValue('Report time zone (Europe/Moscow)');
     await userEvent.click(select);
     await userEvent.selectOptions(select, 'Asia/Tokyo');
     expect(onChange).toHaveBeenCalledWith({ tz: 'Asia/Tokyo' });
@@ -110,7 +110,7 @@ describe('PeriodFilter', () => {
     const { onChange } = await filter({ tz: 'Asia/Kathmandu' });
     const select = screen.getByLabelText('Time zone');
     expect(select).toHaveDisplayValue('Asia/Kathmandu');
-    await userEvent.selectOptions(select, 'Reports (Europe/Moscow)');
+    await userEvent.selectOptions(select, 'Report time zone (Europe/Moscow)');
     expect(onChange).toHaveBeenCalledWith({ tz: null });
   });
 });

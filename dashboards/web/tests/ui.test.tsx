@@ -191,7 +191,7 @@ describe('Kpi', () => {
     const delta = container.querySelector('.delta');
     expect(delta).toHaveTextContent(text);
     expect(delta).toHaveClass(mood);
-    expect(screen.getByText(`before: ${before}`)).toBeVisible();
+    expect(screen.getByText(`vs ${before}`)).toBeVisible();
   });
 
   it('divides by nothing', async () => {
@@ -226,10 +226,10 @@ describe('FreshnessBadge', () => {
   );
 
   it.each([
-    ['2026-03-10T11:59:50Z', 'fresh', 'Data 10 sec old'],
-    ['2026-03-10T11:57:59Z', 'late', 'Data 2 min old'],
-    ['2026-03-10T11:00:00Z', 'stale', 'Data 1 hr old'],
-    [null, 'unknown', 'Age unknown'],
+    ['2026-03-10T11:59:50Z', 'fresh', 'Updated 10 sec ago'],
+    ['2026-03-10T11:57:59Z', 'late', 'Updated 2 min ago'],
+    ['2026-03-10T11:00:00Z', 'stale', 'Updated 1 hr ago'],
+    [null, 'unknown', 'Not loaded yet'],
   ])('is, for data through %s, %s', async (through, mood, text) => {
     vi.useFakeTimers({ now: NOW, toFake: ['Date', 'setInterval', 'clearInterval'] });
     await renderPart(badge(through));
@@ -248,7 +248,7 @@ describe('FreshnessBadge', () => {
   it('says that no new answer comes', async () => {
     vi.useFakeTimers({ now: NOW, toFake: ['Date', 'setInterval', 'clearInterval'] });
     await renderPart(badge('2026-03-10T11:59:50Z', true));
-    expect(screen.getByText('Data 10 sec old · no new answer')).toBeVisible();
+    expect(screen.getByText('Updated 10 sec ago · no new answer')).toBeVisible();
     expect(document.querySelector('.freshness')).toHaveAttribute('data-mood', 'late');
   });
 });

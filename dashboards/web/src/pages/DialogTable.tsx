@@ -7,6 +7,7 @@ import { type Column, DataTable } from '../ui/DataTable';
 import { NONE, useFormats } from '../ui/format';
 import type { Order } from '../ui/order';
 import { Empty } from '../ui/states';
+import { useCodeNames } from './codes';
 import { nameOf, type People, PersonName } from './people';
 
 interface Props {
@@ -23,6 +24,7 @@ interface Props {
 export function DialogTable({ dialogs, people, tz, isShort = false, sorting, onRead }: Props) {
   const { t } = useTranslation();
   const formats = useFormats(tz);
+  const names = useCodeNames();
   if (dialogs.length === 0) return <Empty />;
   const columns: Column<RecentDialog>[] = [
     {
@@ -66,14 +68,14 @@ export function DialogTable({ dialogs, people, tz, isShort = false, sorting, onR
       {
         key: 'chat_type',
         title: t('column.chat'),
-        value: (dialog) => dialog.chat_type,
+        value: (dialog) => names.chatType(dialog.chat_type),
         isMinor: true,
       },
       {
         key: 'language',
         title: t('column.language'),
         value: (dialog) => dialog.language,
-        show: (dialog) => dialog.language ?? NONE,
+        show: (dialog) => names.language(dialog.language),
         isMinor: true,
       },
       {

@@ -7,6 +7,7 @@ import { Clipped } from '../ui/Clipped';
 import { type Column, DataTable } from '../ui/DataTable';
 import { NONE, useFormats } from '../ui/format';
 import { Empty } from '../ui/states';
+import { useCodeNames } from './codes';
 import { worstModel } from './Headline';
 import { type CauseLine, sumOfCauses, sumOfModels } from './sums';
 
@@ -130,6 +131,7 @@ const KINDS = ['fallback', 'outcome'] as const;
 export function CauseTable({ causes }: { readonly causes: readonly CauseRow[] }) {
   const { t } = useTranslation();
   const formats = useFormats(null);
+  const names = useCodeNames();
   const [order, onOrder] = useOrder('causes', CAUSE_COLUMNS);
   if (causes.length === 0) return <Empty text={t('models.noCauses')} />;
   const kindOf = (row: CauseLine) => {
@@ -139,7 +141,12 @@ export function CauseTable({ causes }: { readonly causes: readonly CauseRow[] })
   // The sum of many has no model, and no rate.
   const modelOf = (row: CauseLine) => row.model || (row.rate === null ? NONE : t('models.none'));
   const columns: Column<CauseLine>[] = [
-    { key: 'cause', title: t('column.cause'), value: (row) => row.cause, isHeader: true },
+    {
+      key: 'cause',
+      title: t('column.cause'),
+      value: (row) => names.cause(row.cause),
+      isHeader: true,
+    },
     { key: 'kind', title: t('column.kind'), value: kindOf },
     {
       key: 'model',

@@ -37,7 +37,7 @@ export default function UsersPage() {
     <PageFrame title={t('nav.users')} main={top}>
       <Card
         title={t('users.lifecycle')}
-        note={t('users.lifecycleNote')}
+        note={t(`users.lifecycleNote.${stepOf(lifecycle.data?.period.bucket)}`)}
         csv={
           lifecycle.data ? file('lifecycle', lifecycle.data, lifecycle.data.lifecycle.points) : null
         }
@@ -95,4 +95,9 @@ export default function UsersPage() {
       </Card>
     </PageFrame>
   );
+}
+
+/** How long a bar of the lifecycle is: its shortest is a day. */
+function stepOf(bucket: string | undefined): 'day' | 'week' | 'month' {
+  return bucket === 'week' || bucket === 'month' ? bucket : 'day';
 }
