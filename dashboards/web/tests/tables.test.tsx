@@ -112,6 +112,14 @@ describe('many rows', () => {
     expect(sumOfModels([{ ...row, cost_usd: null }]).cost_usd).toBeNull();
   });
 
+  it('of unknown price are named up to five', async () => {
+    const answer = ANSWERS['/api/v1/stats/costs'] as { costs: object };
+    const unpriced_models = Array.from({ length: 8 }, (_, n) => ({ model: `free-${n}`, turns: 1 }));
+    const own = { ...answer, costs: { ...answer.costs, unpriced_models } };
+    await renderApp({ path: '/models', play: playing({ '/api/v1/stats/costs': own }) });
+    expect(await screen.findByText(/free-4 \(1\), 3 other models$/)).toBeVisible();
+  });
+
   it('of models end in the rest', async () => {
     const answer = ANSWERS['/api/v1/stats/models'] as { models: object };
     const models = Array.from({ length: 50 }, (_, n) => model(`m${n}`, { turns: 1 }));

@@ -10,6 +10,7 @@ export type Summary = Schemas['Summary'];
 export type Person = Schemas['Person'];
 export type RecentDialog = Schemas['DialogView'];
 export type TopUser = Schemas['TopUser'];
+export type Costs = Schemas['Costs'];
 export type ModelRow = Schemas['ModelRow'];
 export type CauseRow = Schemas['CauseRow'];
 export type Funnel = Schemas['Funnel'];

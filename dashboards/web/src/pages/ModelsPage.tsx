@@ -1,6 +1,7 @@
 /** Which models answer, how well, and what they cost. */
 
 import { useTranslation } from 'react-i18next';
+import type { Costs } from '../api/types';
 import { useReport } from '../api/useReport';
 import { CostChart } from '../charts/CostChart';
 import { withLegend } from '../charts/TimeChart';
@@ -47,15 +48,7 @@ export default function ModelsPage() {
                 firstDay={firstDay}
               />
               {answer.costs.unpriced_models.length > 0 && (
-                <p className="note">
-                  {t('models.unpriced', {
-                    models: answer.costs.unpriced_models
-                      .map(
-                        (one) => `${one.model || t('models.none')} (${formats.count(one.turns)})`,
-                      )
-                      .join(', '),
-                  })}
-                </p>
+                <UnpricedModels models={answer.costs.unpriced_models} />
               )}
             </>
           )}
@@ -80,4 +73,18 @@ export default function ModelsPage() {
       </Card>
     </PageFrame>
   );
+}
+
+const MOST_UNPRICED = 5;
+
+/** The models whose cost is not in the figures: the first few by name, the rest by their number. */
+function UnpricedModels({ models }: { readonly models: Costs['unpriced_models'] }) {
+  const { t } = useTranslation();
+  const formats = useFormats(null);
+  const named = models
+    .slice(0, MOST_UNPRICED)
+    .map((one) => `${one.model || t('models.none')} (${formats.count(one.turns)})`);
+  const count = models.length - named.length;
+  const all = count > 0 ? [...named, t('models.rest', { count })] : named;
+  return <p className="note">{t('models.unpriced', { models: all.join(', ') })}</p>;
 }
