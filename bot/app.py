@@ -226,6 +226,7 @@ class App:
             ),
             history=self.history,
             policy=self.policy,
+            bill=self.bill,
             invites=InviteCodes(s.access.access_invite_codes, metrics=self.metrics),
             users=self.users,
             preferences=preferences,

@@ -1,4 +1,4 @@
-"""/usage: a user's usage, remaining limits and a chart of the last days.
+"""/usage: a user's usage, remaining limits and a chart of the last days; for admins also the bill.
 
 Private chats only: a group must not read it.
 """
@@ -15,6 +15,8 @@ from babel.numbers import format_decimal
 from bot.handlers.context import UpdateContext
 from bot.i18n import Translator, dollars
 from bot.telegram.chart import draw_days
+from bot.telegram.notices import bill_name
+from bot.turns.bill import Bill, BillState
 from bot.turns.policy import Budget, TurnPolicy
 from bot.users.usage import DailyUsage, UsageReader, total_usage
 from common.vocabulary import UpdateOutcome
@@ -23,17 +25,23 @@ CHART_DAYS = 14
 
 
 async def show_usage(
-    _message: object, context: UpdateContext, usage_reader: UsageReader, policy: TurnPolicy
+    _message: object,
+    context: UpdateContext,
+    usage_reader: UsageReader,
+    policy: TurnPolicy,
+    bill: Bill,
 ) -> UpdateOutcome:
     _ = context.translate
     if not context.chat.is_private:
         await context.responder.send(_("Use /usage in our private chat."))
         return UpdateOutcome.COMMAND
     days = await usage_reader.by_day(context.user.key)
-    is_bound = policy.is_limited and not policy.is_admin(context.telegram_user.telegram_id)
+    is_admin = policy.is_admin(context.telegram_user.telegram_id)
+    is_bound = policy.is_limited and not is_admin
     budgets = policy.budgets(await policy.spending(context.user.key)) if is_bound else []
+    bill_lines = [_bill_line(state, _) for state in await bill.read()] if is_admin else []
     if not days:
-        await context.responder.send("\n".join(_lines_before_use(budgets, _)))
+        await context.responder.send("\n".join([*_lines_before_use(budgets, _), *bill_lines]))
         return UpdateOutcome.COMMAND
     today, _month = policy.periods()
     caption = "\n".join(
@@ -46,6 +54,7 @@ async def show_usage(
                 total_usage(days).days,
             ),
             *(_budget_line(budget, _) for budget in budgets),
+            *bill_lines,
         ]
     )
     by_day = {day.day: day.messages for day in days}
@@ -103,6 +112,15 @@ def _budget_line(budget: Budget, _: Translator) -> str:
             return _("Budget left today: {left} of {limit}", left=left, limit=limit)
         case _:
             return _("Budget left this month: {left} of {limit}", left=left, limit=limit)
+
+
+def _bill_line(state: BillState, _: Translator) -> str:
+    return _(
+        "{bill}: {spent} of {limit}",
+        bill=bill_name(state.limit, _),
+        spent=dollars(state.spent_usd, _),
+        limit=dollars(state.limit.usd, _),
+    )
 
 
 def create_router() -> Router:

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from bot.i18n import Translator, dollars
 from bot.metrics import BotMetrics
+from bot.telegram.notices import bill_name
 from bot.turns.bill import ALL_BOTS, Bill, BillState
 from common.log import get_logger
 from common.postgres import DRIVER_ERRORS, Sessions, transaction
@@ -80,7 +81,7 @@ class BillReporter:
     def _messages(self, state: BillState, _: Translator) -> Iterator[tuple[int, str]]:
         """The shares that are reached, with their messages."""
         values = {
-            "bill": _bill_name(state, _),
+            "bill": bill_name(state.limit, _),
             "spent": dollars(state.spent_usd, _),
             "limit": dollars(state.limit.usd, _),
         }
@@ -111,15 +112,3 @@ def _key(state: BillState, share: int) -> str:
     limit = state.limit
     scope = "" if limit.bot_id == ALL_BOTS else f" of {limit.bot_id}"
     return f"bill {limit.name}{scope} {state.period_start} {share} of {limit.usd}"
-
-
-def _bill_name(state: BillState, _: Translator) -> str:
-    match (state.limit.bot_id == ALL_BOTS, state.limit.period):
-        case (True, "day"):
-            return _("Bill of all bots today")
-        case (True, _month):
-            return _("Bill of all bots this month")
-        case (False, "day"):
-            return _("Bill of this bot today")
-        case _:
-            return _("Bill of this bot this month")

@@ -8,6 +8,7 @@ from math import ceil
 from babel.dates import format_timedelta
 
 from bot.i18n import Translator
+from bot.turns.bill import ALL_BOTS, BillLimit
 from bot.turns.responder import Notice, Refusal
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -57,6 +58,19 @@ def unreachable_text(_: Translator) -> str:
         "⚠️ I could not send my answer to the group: I may not write there, or its topic is closed."
         " Please ask an admin to let me write."
     )
+
+
+def bill_name(limit: BillLimit, _: Translator) -> str:
+    """The name of a limit of the bill."""
+    match (limit.bot_id == ALL_BOTS, limit.period):
+        case (True, "day"):
+            return _("Bill of all bots today")
+        case (True, _month):
+            return _("Bill of all bots this month")
+        case (False, "day"):
+            return _("Bill of this bot today")
+        case _month:
+            return _("Bill of this bot this month")
 
 
 def refusal_text(refusal: Refusal, _: Translator) -> str:  # noqa: PLR0911 # one for each reason

@@ -95,6 +95,18 @@ async def test_a_limit_that_was_raised_is_reported_anew(start: Start):
     ]
 
 
+async def test_usage_shows_the_bill_to_admins_only(start: Start):
+    world = await start(total_daily_usd_limit="1", bot_monthly_usd_limit="20", admin_ids="7")
+    assert "Bill" not in await world.ask("/usage")
+    before = await world.ask("/usage", person=7, chat=7)
+    assert "Bill of this bot this month: $0.00 of $20.00" in before
+    await spend(world, "0.25")
+
+    said = await world.ask("/usage", person=7, chat=7, language="ru")
+
+    assert "Расходы всех ботов сегодня: $0,25 из $1,00" in said
+
+
 async def test_metrics_state_spending_limit_and_whether_it_is_used_up(start: Start):
     world = await start(total_daily_usd_limit="0.05")
     await spend(world, "0.045")
