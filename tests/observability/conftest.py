@@ -80,6 +80,8 @@ def smoked(
         data=write_lines(directory / "dialogs.jsonl.gz"),
         JOIN_SHORT_SECONDS="0",
         LOG_LEVEL="DEBUG",
+        # Its gauges exist only under a limit.
+        TOTAL_DAILY_USD_LIMIT="1000",
         LOG_FORMAT="json",
         OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
         BIND_HOST="0.0.0.0",  # noqa: S104 # shows what else it would open
