@@ -19,6 +19,7 @@ from starlette.middleware.cors import CORSMiddleware
 from api.accounts.auth_middleware import AuthMiddleware
 from api.accounts.authenticator import Authenticator
 from api.accounts.routes.admin import admin_routes
+from api.accounts.routes.keys import key_routes
 from api.accounts.routes.registration import auth_routes
 from api.accounts.routes.tokens import token_routes
 from api.accounts.scopes import DESCRIPTIONS as SCOPES
@@ -188,8 +189,7 @@ def create_app(
             await asyncio.gather(*background, return_exceptions=True)
             await trail.close()
             await snapshots.close()
-            await services.account_cache.stop()
-            services.passwords.close()
+            await services.close()
             if isinstance(warehouse, ClickHouseReader):
                 await warehouse.close()
             await engine.dispose()
@@ -236,6 +236,9 @@ def create_app(
     )
     app.include_router(
         admin_routes(accounts=services.accounts, account_cache=services.account_cache)
+    )
+    app.include_router(
+        key_routes(keys=services.keys, account_cache=services.account_cache, limiter=limiter)
     )
     app.include_router(audit_routes(events=AuditReader(sessions), trail=trail))
     app.include_router(query_routes(responder=responder, default_tz=default_tz))

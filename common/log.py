@@ -20,11 +20,12 @@ from common.settings import Environment, RuntimeSettings
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor, WrappedLogger
 
-# A bot token (part of every Bot API URL), a bearer token or API key, a password in a URL (which may
-# contain unescaped / and @), a value named as a secret.
+# A bot token (part of every Bot API URL), a bearer token or API key, one of our own keys, a
+# password in a URL (which may contain unescaped / and @), a value named as a secret.
 _SECRETS = re.compile(
     r"(?P<token>(?<!\d)\d+:[A-Za-z0-9_-]{20,})"
     r"|(?P<key>\b(?:sk|rk)-[A-Za-z0-9_-]{8,})"
+    r"|(?P<own>\bdly_[A-Za-z0-9_-]{8,})"
     r"|(?P<auth>(?i:bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,})"
     r"|(?P<url>(?<=://)[^/\s:@]*:[^\s\"'<>]+(?=@))"
     r"|(?P<named>(?i:(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|\bkey"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import OrderedDict
-from typing import Any
+from typing import Any, Protocol
 
 import asyncpg
 
@@ -26,6 +26,14 @@ PROBE_SECONDS = 5.0
 log = get_logger(__name__)
 
 
+class AccountPart(Protocol):
+    """Something cached that is valid as long as its account does not change."""
+
+    def drop(self, account_id: int) -> None: ...
+
+    def clear(self) -> None: ...
+
+
 class AccountCache:
     """Accounts by id, and the listener that drops changed ones."""
 
@@ -33,13 +41,17 @@ class AccountCache:
         self, accounts: AccountRepository, credentials: CredentialCache, *, url: str
     ) -> None:
         self._accounts = accounts
-        self._credentials = credentials
+        self._parts: list[AccountPart] = [credentials]
         self._url = url
         self._known: OrderedDict[int, ApiAccount] = OrderedDict()
         self._is_listening = False
         self._task: asyncio.Task[None] | None = None
         self.generation = 0
         """Grows with every announced change: an account that was read before it may be outdated."""
+
+    def attach(self, part: AccountPart) -> None:
+        """Drop from this cache too what belongs to a changed account."""
+        self._parts.append(part)
 
     @property
     def is_listening(self) -> bool:
@@ -59,15 +71,17 @@ class AccountCache:
         return account
 
     def forget(self, account_id: int) -> None:
-        """Drop one account and its credentials."""
+        """Drop one account with its credentials, keys and sessions."""
         self.generation += 1
         self._known.pop(account_id, None)
-        self._credentials.drop(account_id)
+        for part in self._parts:
+            part.drop(account_id)
 
     def _forget_all(self) -> None:
         self.generation += 1
         self._known.clear()
-        self._credentials.clear()
+        for part in self._parts:
+            part.clear()
 
     def start(self) -> None:
         """Start to listen in the background."""

@@ -14,12 +14,14 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.accounts.authenticator import Authenticator, Principal
+from api.accounts.authenticator import Authenticator
+from api.accounts.scopes import Principal
 from api.audit.events import Origin, act_as, current_origin
 from api.errors import NotAuthenticatedError, TooManyAttemptsError
 from api.http.errors import as_api_error, render
 from api.http.rate_limit import CountersUnavailableError, RateLimiter, WindowStatus
 from api.metrics import ApiMetrics
+from api.settings import parse_limit
 from common.http.client_address import client_address
 
 GUARDED = "/api/"
@@ -71,9 +73,7 @@ class AuthMiddleware:
         principal, failure = await self._identify(scope, address=address)
         is_dashboard = principal is not None and principal.is_dashboard
         try:
-            status = await self._limiter.count(
-                Request(scope), _key_of(principal, address), is_dashboard=is_dashboard
-            )
+            status = await self._count(scope, principal, address)
         except CountersUnavailableError as error:
             # Reads continue without limits, which a metric counts; logins are refused.
             self._metrics.limits_unavailable.inc()
@@ -95,11 +95,34 @@ class AuthMiddleware:
         if principal is not None:
             # Log lines carry the account's id, never its name.
             structlog.contextvars.bind_contextvars(account_id=principal.account_id)
-            act_as(principal.username, principal.account_id)
+            act_as(principal.username, principal.account_id, key_id=principal.key_id)
         state["principal"] = principal
         state["address"] = address
-        state["limit"] = self._limiter.limit_of(is_dashboard=is_dashboard)
+        state["limit"] = (
+            own
+            if principal is not None and (own := _own_limit(principal))
+            else self._limiter.limit_of(is_dashboard=is_dashboard)
+        )
         await self._app(scope, receive, send)
+
+    async def _count(self, scope: Scope, principal: Principal | None, address: str) -> WindowStatus:
+        """Count the request: in the key's own window, and in the account's.
+
+        A key with a higher limit than accounts have, which only admins give, counts in its own
+        alone. More keys do not give an account more requests.
+        """
+        own = _own_limit(principal) if principal is not None else None
+        status = None
+        if principal is not None and own is not None:
+            status = await self._limiter.hit(own, f"key:{principal.key_id}")
+            if not status.allowed or self._limiter.is_above_default(own):
+                return status
+        shared = await self._limiter.count(
+            Request(scope),
+            _key_of(principal, address),
+            is_dashboard=principal is not None and principal.is_dashboard,
+        )
+        return status if status is not None and shared.allowed else shared
 
     async def _identify(
         self, scope: Scope, *, address: str
@@ -114,6 +137,10 @@ class AuthMiddleware:
                     # Failed requests count against the limit too.
                     return None, error
         return None, None
+
+
+def _own_limit(principal: Principal) -> RateLimitItem | None:
+    return parse_limit(principal.rate_limit) if principal.rate_limit is not None else None
 
 
 def _key_of(principal: Principal | None, address: str) -> str:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Literal
+from dataclasses import replace
 
 from api.accounts.account_cache import AccountCache
 from api.accounts.credentials import CredentialCache
+from api.accounts.keys.authentication import KeyAuthenticator
+from api.accounts.keys.store import PREFIX
 from api.accounts.passwords import PasswordHasher
-from api.accounts.scopes import Scope
+from api.accounts.scopes import Principal
 from api.accounts.store import AccountRepository, ApiAccount, normalise_username
 from api.accounts.throttle import LoginThrottle
 from api.accounts.tokens import TokenError, Tokens
@@ -25,30 +25,6 @@ from api.audit.trail import AuditTrail
 from api.errors import NotAuthenticatedError, TooManyAttemptsError
 
 MAX_HEADER_BYTES = 8192
-DASHBOARD = "dashboard"
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """An account, and what this request may do."""
-
-    account_id: int
-    username: str
-    scopes: frozenset[str]
-    method: Literal["basic", "bearer"]
-    client: str = ""
-    """`client_id` that the token was issued for."""
-    logged_in_at: datetime | None = None
-    """When the password was entered; renewed tokens keep it."""
-    credentials_version: int | None = None
-    """Version of the password that the token was issued for."""
-
-    @property
-    def is_dashboard(self) -> bool:
-        return self.client == DASHBOARD
-
-    def may(self, scope: Scope) -> bool:
-        return scope.value in self.scopes
 
 
 class Authenticator:
@@ -64,6 +40,7 @@ class Authenticator:
         throttle: LoginThrottle,
         tokens: Tokens,
         trail: AuditTrail,
+        keys: KeyAuthenticator,
     ) -> None:
         self._accounts = accounts
         self._account_cache = account_cache
@@ -72,6 +49,7 @@ class Authenticator:
         self._throttle = throttle
         self._tokens = tokens
         self._trail = trail
+        self._keys = keys
         self._in_flight: dict[bytes, asyncio.Task[ApiAccount | None]] = {}
 
     async def identify(self, header: bytes, *, address: str) -> Principal:
@@ -87,7 +65,10 @@ class Authenticator:
             raise _refused(asks_for_password=True)
         match scheme.lower():
             case b"bearer":
-                return await self._authenticate_bearer(rest.strip())
+                credential = rest.strip()
+                if credential.startswith(PREFIX.encode()):
+                    return await self._keys.identify(credential, address=address)
+                return await self._authenticate_bearer(credential)
             case b"basic":
                 return await self._authenticate_basic(rest.strip(), address=address)
         raise _refused(asks_for_password=True)

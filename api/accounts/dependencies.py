@@ -9,8 +9,7 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from api.accounts.auth_middleware import credentials_needed
-from api.accounts.authenticator import Principal
-from api.accounts.scopes import Scope
+from api.accounts.scopes import Principal, Scope
 from api.errors import ForbiddenError
 from api.http.query_string import single_values
 
@@ -50,6 +49,20 @@ async def authenticated(request: Request) -> Principal:
     return require_principal(request)
 
 
+async def logged_in(request: Request) -> Principal:
+    """An account that logged in itself: what it does here a key must not be able to do.
+
+    Raises:
+        ForbiddenError: the request has an API key.
+    """
+    principal = require_principal(request)
+    if principal.method == "key":
+        raise ForbiddenError(
+            "API keys cannot be used here. Log in with the password.", code="key_not_allowed"
+        )
+    return principal
+
+
 def _needs(scope: Scope) -> Callable[[Request], Awaitable[Principal]]:
     async def principal_with_scope(request: Request) -> Principal:
         return require_scope(request, scope)
@@ -58,6 +71,7 @@ def _needs(scope: Scope) -> Callable[[Request], Awaitable[Principal]]:
 
 
 AnyAccount = Annotated[Principal, Depends(authenticated)]
+Person = Annotated[Principal, Depends(logged_in)]
 StatsReader = Annotated[Principal, Depends(_needs(Scope.STATS_READ))]
 TextsReader = Annotated[Principal, Depends(_needs(Scope.TEXTS_READ))]
 Admin = Annotated[Principal, Depends(_needs(Scope.ADMIN))]
@@ -73,5 +87,5 @@ async def one_value_each(request: Request, _principal: AnyAccount) -> None:
 
 
 def secured(*scopes: Scope) -> dict[str, Any]:
-    """The security section of a route in OpenAPI: both ways to log in, and the scopes."""
-    return {"security": [{"basic": []}, {"bearer": [scope.value for scope in scopes]}]}
+    """The security section of a route in OpenAPI: the ways to log in, and the scopes."""
+    return {"security": [{"basic": []}, {"bearer": [scope.value for scope in scopes]}, {"key": []}]}

@@ -1,8 +1,13 @@
-"""Scopes: the permissions of an account."""
+"""Scopes, the permissions of an account, and the principal of a request."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from typing import Literal
+
+DASHBOARD = "dashboard"
 
 
 class Scope(StrEnum):
@@ -25,3 +30,29 @@ DESCRIPTIONS = {
     Scope.DAGSTER_USE: "Use Dagster's page: see, start and stop every run.",
     Scope.ADMIN: "Manage accounts and read the audit trail.",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """An account, and what this request may do."""
+
+    account_id: int
+    username: str
+    scopes: frozenset[str]
+    method: Literal["basic", "bearer", "key"]
+    client: str = ""
+    """`client_id` that the token was issued for."""
+    logged_in_at: datetime | None = None
+    """When the password was entered; renewed tokens keep it."""
+    credentials_version: int | None = None
+    """Version of the password that the token was issued for."""
+    key_id: int | None = None
+    rate_limit: str | None = None
+    """The key's own limit."""
+
+    @property
+    def is_dashboard(self) -> bool:
+        return self.client == DASHBOARD
+
+    def may(self, scope: Scope) -> bool:
+        return scope.value in self.scopes

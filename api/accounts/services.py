@@ -10,6 +10,9 @@ from datetime import datetime, timedelta
 from api.accounts.account_cache import AccountCache
 from api.accounts.authenticator import Authenticator
 from api.accounts.credentials import CredentialCache
+from api.accounts.keys.authentication import KeyAuthenticator
+from api.accounts.keys.store import KeyRepository, StoredKey
+from api.accounts.lookup import SecretLookup
 from api.accounts.passwords import PasswordHasher
 from api.accounts.store import AccountRepository
 from api.accounts.throttle import LoginThrottle
@@ -29,6 +32,14 @@ class AccountServices:
     passwords: PasswordHasher
     tokens: Tokens
     authenticator: Authenticator
+    keys: KeyRepository
+    known_keys: SecretLookup[StoredKey]
+
+    async def close(self) -> None:
+        """Stop what runs in the background."""
+        await self.account_cache.stop()
+        await self.known_keys.close()
+        self.passwords.close()
 
 
 def make_accounts(
@@ -47,6 +58,8 @@ def make_accounts(
     passwords = PasswordHasher(
         cost=settings.password_hash_cost, threads=settings.password_hash_threads
     )
+    keys = KeyRepository(sessions)
+    known_keys = SecretLookup(keys, account_cache)
     previous = settings.api_token_secret_previous
     tokens = Tokens(
         settings.api_token_secret.get_secret_value()
@@ -57,18 +70,30 @@ def make_accounts(
         session=timedelta(hours=settings.api_session_hours),
         clock=clock,
     )
+    throttle = LoginThrottle(
+        limiter,
+        per_account=parse_limit(settings.login_failures_per_account),
+        per_address=parse_limit(settings.login_failures_per_address),
+        ceiling=parse_limit(settings.login_failures_ceiling),
+    )
     authenticator = Authenticator(
         accounts=accounts,
         account_cache=account_cache,
         passwords=passwords,
         credentials=credentials,
-        throttle=LoginThrottle(
-            limiter,
-            per_account=parse_limit(settings.login_failures_per_account),
-            per_address=parse_limit(settings.login_failures_per_address),
-            ceiling=parse_limit(settings.login_failures_ceiling),
-        ),
+        throttle=throttle,
         tokens=tokens,
         trail=trail,
+        keys=KeyAuthenticator(
+            known_keys, account_cache, throttle=throttle, trail=trail, clock=clock
+        ),
     )
-    return AccountServices(accounts, account_cache, passwords, tokens, authenticator)
+    return AccountServices(
+        accounts=accounts,
+        account_cache=account_cache,
+        passwords=passwords,
+        tokens=tokens,
+        authenticator=authenticator,
+        keys=keys,
+        known_keys=known_keys,
+    )

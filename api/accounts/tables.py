@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import DateTime, Identity, Integer, Text, func, text
+from sqlalchemy import DateTime, ForeignKey, Identity, Integer, LargeBinary, Text, func, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -29,3 +29,24 @@ class ApiUser(Base):
     """Grows with each change of the password; tokens of an older version are refused."""
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     disabled_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class ApiKey(Base):
+    """An API key of an account. A trigger announces its changes, but not its uses."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey(ApiUser.id), index=True)
+    label: Mapped[str] = mapped_column(Text)
+    beginning: Mapped[str] = mapped_column(Text)
+    """Its first characters, by which its owner recognises it."""
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    """SHA-256 of the key, which is stored nowhere."""
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    rate_limit: Mapped[str | None] = mapped_column(Text)
+    """A window of its own. None: it counts in its account's."""
+    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    expires_at: Mapped[datetime] = mapped_column(Moment)
+    last_used_at: Mapped[datetime | None] = mapped_column(Moment)
+    revoked_at: Mapped[datetime | None] = mapped_column(Moment)

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from limits import RateLimitItem, RateLimitItemPerDay
 
 from api.errors import TooManyAttemptsError
-from api.http.rate_limit import CountersUnavailableError, RateLimiter
+from api.http.rate_limit import CountersUnavailableError, RateLimiter, WindowStatus
 
 _KNOWN = RateLimitItemPerDay(1, 30)
 """An address counts as known for 30 days after a login."""
@@ -67,11 +67,7 @@ class LoginThrottle:
             status = await self._limiter.consume(item, key)
             if not status.allowed:
                 await self._refund(taken)
-                raise TooManyAttemptsError(
-                    "Too many failed logins. Try again later.",
-                    code="too_many_failures",
-                    retry_after=status.seconds_until_free,
-                )
+                raise _too_many(status)
             taken.append((item, key))
         succeeded: list[bool] = []
         try:
@@ -82,8 +78,38 @@ class LoginThrottle:
                 with suppress(CountersUnavailableError):
                     await self._limiter.fill(_KNOWN, known)
 
+    @asynccontextmanager
+    async def guess(self, *, address: str) -> AsyncIterator[list[bool]]:
+        """One look-up of a key or token. Append whether it was found to the list that it yields.
+
+        It spares the database from floods; guessing would take for ever. So look-ups go on when
+        failures cannot be counted.
+
+        Raises:
+            TooManyAttemptsError: too many failures of this address.
+        """
+        key = f"login-address:{address}"
+        is_counted = False
+        with suppress(CountersUnavailableError):
+            status = await self._limiter.consume(self._per_address, key)
+            if not status.allowed:
+                raise _too_many(status)
+            is_counted = True
+        found: list[bool] = []
+        yield found
+        if is_counted and any(found):
+            await self._refund([(self._per_address, key)])
+
     async def _refund(self, taken: list[tuple[RateLimitItem, str]]) -> None:
         for item, key in taken:
             # Without the refund the hit leaves with its window.
             with suppress(CountersUnavailableError):
                 await self._limiter.refund(item, key)
+
+
+def _too_many(status: WindowStatus) -> TooManyAttemptsError:
+    return TooManyAttemptsError(
+        "Too many failed logins. Try again later.",
+        code="too_many_failures",
+        retry_after=status.seconds_until_free,
+    )

@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from api.accounts import scopes
-from api.accounts.authenticator import Principal
+from api.accounts.scopes import Principal
 from api.answers.arrow_schema import NAME_COLUMNS, joined
 from api.answers.formats import MEDIA_TYPES, Format, Row, moment, to_arrow, to_csv
 from api.answers.prepared import answer_age, now_utc

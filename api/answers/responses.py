@@ -16,8 +16,7 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from api.accounts.authenticator import Principal
-from api.accounts.scopes import Scope
+from api.accounts.scopes import Principal, Scope
 from api.answers.arrow_schema import NAME_COLUMNS, joined
 from api.answers.formats import (
     MEDIA_TYPES,

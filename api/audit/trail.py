@@ -50,7 +50,7 @@ def make_event(
         address=origin.address,
         request_id=origin.request_id,
         occurrences=occurrences,
-        details=details,
+        details=details if origin.key_id is None else {"by_key": origin.key_id, **details},
     )
 
 
@@ -124,7 +124,7 @@ class AuditTrail:
         """Count an event that may repeat; `run` writes it."""
         origin = origin or current_origin.get()
         actor = clean_text(origin.actor or "")[:MAX_NAME_CHARACTERS]
-        key: Hashable = (kind, actor, origin.address, *sorted(details.items()))
+        key: Hashable = (kind, actor, origin.address, origin.key_id, *sorted(details.items()))
         now = self._clock()
         known = self._repeated.get(key)
         if known is None and not self._may_open(kind, now):

@@ -13,15 +13,16 @@ from api.settings import RateLimitSettings
 
 DESCRIPTION = """Statistics of a Telegram LLM bot.
 
-Log in with HTTP Basic, or exchange the password for a bearer token at `/api/v1/auth/token`.
+Scripts use an API key (`Authorization: Bearer dly_...`, created at `/api/v1/keys`). Log in with
+HTTP Basic, or exchange the password for a bearer token at `/api/v1/auth/token`.
 Every answer states `data_through` (everything received before it is counted), `lag_seconds` and
 `is_partial` (whether the period ends later). Times are UTC, intervals half-open. Responses to GET
 have a weak `ETag` of their content: sent back in `If-None-Match`, an unchanged answer is a 304
 whose headers state its current age. CSV and Arrow: `format=` or `Accept`.
 
 **Rate limits**: {default} per account (per address without credentials), {dashboard} for tokens
-issued to the dashboard (`client_id=dashboard`). Every response under `/api` has `RateLimit`,
-`RateLimit-Policy` and `X-RateLimit-*`; a 429 has `Retry-After`.
+issued to the dashboard (`client_id=dashboard`). A key may have a limit of its own. Every response
+under `/api` has `RateLimit`, `RateLimit-Policy` and `X-RateLimit-*`; a 429 has `Retry-After`.
 
 **Errors** have the fields `code` (stable), `message`, `details` and `request_id`.
 """
@@ -54,6 +55,12 @@ def customize_openapi(
                             "scopes": dict(scopes),
                         }
                     },
+                },
+                "key": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "dly_...",
+                    "description": "An API key, created at `/api/v1/keys`.",
                 },
             }
             schema["components"]["headers"] = HEADERS

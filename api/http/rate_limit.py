@@ -149,6 +149,25 @@ class RateLimiter:
 
         return await self._run(count_and_read)
 
+    def is_above_default(self, item: RateLimitItem) -> bool:
+        """Whether a limit permits more requests than that of an account, over a long time."""
+        default = self._account_limit
+        return bool(item.amount * default.get_expiry() > default.amount * item.get_expiry())
+
+    async def hit(self, item: RateLimitItem, key: str) -> WindowStatus:
+        """Count one request in a window with a limit of its own.
+
+        Raises:
+            CountersUnavailableError: the shared storage does not answer.
+        """
+
+        def hit_and_read() -> WindowStatus:
+            is_allowed = self._windows.hit(item, SCOPE, key)
+            stats = self._windows.get_window_stats(item, SCOPE, key)
+            return WindowStatus(is_allowed, item, max(0, stats.remaining), stats.reset_time)
+
+        return await self._run(hit_and_read)
+
     async def consume(self, item: RateLimitItem, key: str) -> WindowStatus:
         """Count one hit of a window whose hits may be refunded.
 

@@ -6,7 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from api.accounts.authenticator import Principal
+from api.accounts.scopes import Principal
 from api.audit.events import AuditKind
 from api.audit.trail import AuditTrail
 from api.people.names import Names

@@ -12,9 +12,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.accounts.authenticator import Principal
 from api.accounts.dependencies import require_scope, secured
-from api.accounts.scopes import Scope
+from api.accounts.scopes import Principal, Scope
 from api.answers.export import ExportResponder
 from api.answers.formats import MEDIA_TYPES, Format, negotiate
 from api.answers.report_query import ReportQuery, ReportRequest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -28,12 +29,13 @@ FIRST_QUERIES = examples(README)
 NODE = Path(sys.executable).parent / "node"
 
 
-def run(name: str, code: str, url: str, *, username: str = "ann") -> str:
+def run(name: str, code: str, url: str, *, username: str = "ann", key: str = "") -> str:
     code = (
         code.replace('"ann"', f'"{username}"')
         .replace("demo:PASSWORD", f"ann:{PASSWORD}")
         .replace("http://127.0.0.1:8000", url)
         .replace("ADMIN_REGISTRATION_TOKEN", ADMIN_TOKEN)
+        .replace("API_KEY", key)
     )
     commands = {
         "pandas": [sys.executable, "-c", code],
@@ -47,6 +49,13 @@ def run(name: str, code: str, url: str, *, username: str = "ann") -> str:
     return outcome.stdout
 
 
+@pytest.fixture(scope="module")
+def key(week_api: RunningApi) -> str:
+    """An API key, as the page creates it."""
+    made: str = json.loads(run("key", EXAMPLES["key"], week_api.url))["key"]
+    return made
+
+
 @pytest.mark.parametrize(
     ("name", "shows"),
     [
@@ -56,8 +65,10 @@ def run(name: str, code: str, url: str, *, username: str = "ann") -> str:
         ("query", '"results":[{"metrics":['),
     ],
 )
-def test_the_example_works_as_it_stands(week_api: RunningApi, name: str, shows: str) -> None:
-    assert shows in run(name, EXAMPLES[name], week_api.url)
+def test_the_example_works_as_it_stands(
+    week_api: RunningApi, key: str, name: str, shows: str
+) -> None:
+    assert shows in run(name, EXAMPLES[name], week_api.url, key=key)
 
 
 def test_the_registration_works_as_it_stands(week_api: RunningApi) -> None:
@@ -70,7 +81,7 @@ def test_the_first_queries_of_the_readme_work(week_api: RunningApi, name: str, s
 
 
 def test_every_example_is_run() -> None:
-    assert set(EXAMPLES) == {"register", "curl", "pandas", "node", "query"}
+    assert set(EXAMPLES) == {"register", "key", "curl", "pandas", "node", "query"}
     assert PAGE.count("```") == 2 * len(EXAMPLES)
     assert set(FIRST_QUERIES) == {"curl", "pandas"}
 

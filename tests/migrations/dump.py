@@ -59,6 +59,8 @@ VALUES ('\x01', '2025-03-10', 'day', 1, 0.5);
 INSERT INTO refused_chats (bot_id, chat_hmac) VALUES (7, '\x02');
 INSERT INTO api_users (username, password_hash, scopes)
 VALUES ('first', 'none', '{names:read}');
+INSERT INTO api_keys (account_id, label, beginning, digest, scopes, expires_at)
+VALUES (1, 'grafana', 'dly_', '\x01', '{names:read}', now());
 INSERT INTO audit_events (kind, actor_id, actor, request_id, details)
 VALUES ('login', 1, 'first', 'r', '{"method": "password"}');
 INSERT INTO outbox (key, payload) VALUES ('digest', '{}')

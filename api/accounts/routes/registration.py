@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from api.accounts.account_cache import AccountCache
 from api.accounts.authenticator import Authenticator
-from api.accounts.dependencies import AnyAccount, secured
+from api.accounts.dependencies import AnyAccount, Person, secured
 from api.accounts.passwords import PasswordHasher, check_policy
 from api.accounts.routes.schemas import (
     AccountView,
@@ -78,11 +78,11 @@ def auth_routes(
         "/password",
         status_code=204,
         response_class=Response,
-        responses=problems(400, 401, 422),
+        responses=problems(400, 401, 403, 422),
         openapi_extra=secured(),
     )
     async def change_password(
-        request: Request, principal: AnyAccount, body: PasswordChange
+        request: Request, principal: Person, body: PasswordChange
     ) -> Response:
         """Change the password. Tokens and cached credentials become invalid at once."""
         await authenticator.check_password(

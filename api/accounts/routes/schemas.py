@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, fi
 
 from api.accounts.scopes import Scope
 from api.accounts.store import normalise_username
+from common.text import without_surrogates
 
 Username = Annotated[
     str,
@@ -69,13 +70,66 @@ class AccountView(BaseModel):
 class Identity(AccountView):
     """The account of a request, and how it was authenticated."""
 
-    method: Literal["basic", "bearer"]
+    method: Literal["basic", "bearer", "key"]
     granted_scopes: list[str] = Field(description="Scopes of this request; a token may have fewer.")
     rate_limit: str
 
 
 class AccountList(BaseModel):
     accounts: list[AccountView]
+
+
+class NewKeyRequest(_Body):
+    label: str = Field(
+        min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$", examples=["Grafana"]
+    )
+    scopes: list[Scope] = Field(examples=[["stats:read"]])
+    expires_in_days: int = Field(default=365, ge=1, le=3650)
+    rate_limit: str | None = Field(
+        default=None,
+        pattern=r"^[1-9]\d{0,4}/(second|minute|hour|day)$",
+        description="A limit of its own; above an account's only for admins. Absent: it counts"
+        " with its account.",
+        examples=["60/minute"],
+    )
+
+    @field_validator("label")
+    @classmethod
+    def _is_text(cls, value: str) -> str:
+        if without_surrogates(value) != value:
+            raise ValueError("is not text")
+        return value
+
+
+class KeyView(BaseModel):
+    """An API key without its secret."""
+
+    id: int
+    account_id: int
+    username: str
+    label: str
+    beginning: str = Field(description="Its first characters.", examples=["dly_kN3w8Q"])
+    scopes: list[str]
+    rate_limit: str | None
+    created_at: datetime
+    expires_at: datetime
+    last_used_at: datetime | None = Field(description="At most a minute too early.")
+    revoked_at: datetime | None
+
+    @field_validator("scopes", mode="before")
+    @classmethod
+    def _in_order(cls, value: Collection[str]) -> list[str]:
+        return sorted(value)
+
+
+class NewKey(KeyView):
+    """A new API key."""
+
+    key: str = Field(description="The key itself. It is shown only here.")
+
+
+class KeyList(BaseModel):
+    keys: list[KeyView]
 
 
 class TokenForm(BaseModel):

@@ -14,10 +14,13 @@ from sqlalchemy import text
 from api.accounts.account_cache import AccountCache
 from api.accounts.authenticator import Authenticator
 from api.accounts.credentials import CredentialCache
+from api.accounts.keys.authentication import KeyAuthenticator
+from api.accounts.keys.store import KeyRepository
+from api.accounts.lookup import SecretLookup
 from api.accounts.passwords import PasswordHasher
 from api.accounts.store import AccountRepository
 from api.accounts.throttle import LoginThrottle
-from api.accounts.tokens import Tokens
+from api.accounts.tokens import Tokens, now_utc
 from api.audit.trail import AuditTrail
 from api.http.rate_limit import RateLimiter
 from api.settings import RateLimitSettings, parse_limit
@@ -82,14 +85,23 @@ def make_login(
 ) -> Authenticator:
     limit = parse_limit("100/minute")
     limiter = RateLimiter(RateLimitSettings(), timeout_seconds=60)
+    throttle = LoginThrottle(limiter, per_account=limit, per_address=limit, ceiling=limit)
+    trail = AuditTrail(accounts._sessions)
     return Authenticator(
         accounts=accounts,
         account_cache=account_cache,
         passwords=passwords,
         credentials=credentials,
-        throttle=LoginThrottle(limiter, per_account=limit, per_address=limit, ceiling=limit),
+        throttle=throttle,
         tokens=Tokens(SECRET, previous=None, lifetime=timedelta(1), session=timedelta(1)),
-        trail=AuditTrail(accounts._sessions),
+        trail=trail,
+        keys=KeyAuthenticator(
+            SecretLookup(KeyRepository(accounts._sessions), account_cache),
+            account_cache,
+            throttle=throttle,
+            trail=trail,
+            clock=now_utc,
+        ),
     )
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
-from api.accounts.authenticator import Principal
+from api.accounts.scopes import Principal
 from api.answers.export import MAX_EXPORTS, ExportResponder
 from api.answers.formats import Format
 from api.answers.report_query import ReportQuery

@@ -80,6 +80,8 @@ async def test_the_bot_writes_its_tables_and_erasing_leaves_a_tombstone(
         ("dialytics_api", "UPDATE messages SET deleted_at = now()"),
         ("dialytics_api", "DELETE FROM text_readings"),
         ("dialytics_api", "DELETE FROM audit_events"),
+        ("dialytics_api", "DELETE FROM api_keys"),
+        ("dialytics_bot", "SELECT * FROM api_keys"),
         ("dialytics_api", "UPDATE audit_events SET actor = 'x'"),
         ("dialytics_api", "TRUNCATE audit_events"),
         ("dialytics_api", "INSERT INTO audit_events (kind, occurred_at) VALUES ('x', now())"),
