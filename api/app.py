@@ -17,13 +17,9 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from api.accounts.auth_middleware import AuthMiddleware
-from api.accounts.authenticator import Authenticator
-from api.accounts.routes.admin import admin_routes
-from api.accounts.routes.keys import key_routes
-from api.accounts.routes.registration import auth_routes
-from api.accounts.routes.tokens import token_routes
+from api.accounts.routes.routers import account_routes
 from api.accounts.scopes import DESCRIPTIONS as SCOPES
-from api.accounts.services import make_accounts
+from api.accounts.services import AccountServices, make_accounts
 from api.admin.audit_routes import audit_routes
 from api.answers.export import ExportResponder
 from api.answers.prepared import PreparedAnswers, now_utc
@@ -165,6 +161,7 @@ def create_app(
         listen_url=settings.database.asyncpg_url,
         limiter=limiter,
         trail=trail,
+        trusted_hops=server.trusted_proxy_hops,
         clock=clock,
     )
 
@@ -221,25 +218,8 @@ def create_app(
             default_tz=default_tz,
         )
     )
-    app.include_router(
-        auth_routes(
-            accounts=services.accounts,
-            account_cache=services.account_cache,
-            authenticator=services.authenticator,
-            passwords=services.passwords,
-            trail=trail,
-            registration_token=settings.accounts.admin_registration_token,
-        )
-    )
-    app.include_router(
-        token_routes(authenticator=services.authenticator, tokens=services.tokens, trail=trail)
-    )
-    app.include_router(
-        admin_routes(accounts=services.accounts, account_cache=services.account_cache)
-    )
-    app.include_router(
-        key_routes(keys=services.keys, account_cache=services.account_cache, limiter=limiter)
-    )
+    for router in account_routes(services, settings.accounts, limiter=limiter, clock=clock):
+        app.include_router(router)
     app.include_router(audit_routes(events=AuditReader(sessions), trail=trail))
     app.include_router(query_routes(responder=responder, default_tz=default_tz))
     app.include_router(
@@ -269,9 +249,7 @@ def create_app(
         app, settings.limits, scopes={scope.value: text for scope, text in SCOPES.items()}
     )
 
-    _add_middleware(
-        app, settings, authenticator=services.authenticator, limiter=limiter, metrics=metrics
-    )
+    _add_middleware(app, settings, services=services, limiter=limiter, metrics=metrics)
     return app
 
 
@@ -279,7 +257,7 @@ def _add_middleware(
     app: FastAPI,
     settings: ApiSettings,
     *,
-    authenticator: Authenticator,
+    services: AccountServices,
     limiter: RateLimiter,
     metrics: ApiMetrics,
 ) -> None:
@@ -291,7 +269,8 @@ def _add_middleware(
     app.add_middleware(CompressionMiddleware)
     app.add_middleware(
         AuthMiddleware,
-        authenticator=authenticator,
+        authenticator=services.authenticator,
+        sessions=services.session_authenticator,
         limiter=limiter,
         metrics=metrics,
         trusted_hops=server.trusted_proxy_hops,

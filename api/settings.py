@@ -97,7 +97,7 @@ class AccountSettings(Section):
     """The secret before the last rotation: still accepted, not used to sign."""
     api_token_minutes: int = Field(default=15, ge=1, le=MAX_TOKEN_MINUTES)
     api_session_hours: int = Field(default=12, ge=1, le=MAX_SESSION_HOURS)
-    """How long after the login a token may be renewed without the password."""
+    """How long after the login a token may be renewed without the password, and a session lasts."""
     login_failures_per_account: Limit = "10/minute"
     """Failed logins allowed per account and address."""
     login_failures_per_address: Limit = "30/minute"

@@ -1,4 +1,4 @@
-"""`python -m api.accounts list|grant|revoke|disable|enable`: manages accounts.
+"""`python -m api.accounts list|grant|revoke|disable|enable|reset|logout`: manages accounts.
 
 Changes apply to a running API at once.
 """
@@ -12,12 +12,14 @@ import sys
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from api.accounts.scopes import Scope
+from api.accounts.sessions.resets import ResetRepository
+from api.accounts.sessions.store import SessionRepository
 from api.accounts.store import AccountRepository, ApiAccount
 from api.audit.events import act_as
 from api.errors import ApiError
 from common.errors import StartupError
 from common.log import configure_logging
-from common.postgres import check_reachable, create_engine
+from common.postgres import Sessions, check_reachable, create_engine
 from common.process import run
 from common.settings import DatabaseSettings, RuntimeSettings, load
 
@@ -37,6 +39,11 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     for name, explanation in (
         ("disable", "disable an account at once"),
         ("enable", "enable an account again"),
+        ("logout", "end all sessions and bearer tokens of an account"),
+        (
+            "reset",
+            "print a token that sets a new password, once, within 30 minutes",
+        ),
     ):
         commands.add_parser(name, help=explanation).add_argument("username")
     return parser.parse_args(arguments)
@@ -53,9 +60,7 @@ async def execute(arguments: argparse.Namespace, accounts: AccountRepository) ->
     """
     if arguments.command == "list":
         return await accounts.every()
-    account = await accounts.by_username(arguments.username)
-    if account is None:
-        raise StartupError(f"there is no account named {arguments.username}")
+    account = await _find(arguments.username, accounts)
     match arguments.command:
         case "grant":
             return [await accounts.set_scopes(account.id, account.scopes | {*arguments.scopes})]
@@ -65,14 +70,54 @@ async def execute(arguments: argparse.Namespace, accounts: AccountRepository) ->
     return [await accounts.set_disabled(account.id, is_disabled=is_disabled)]
 
 
+async def _find(username: str, accounts: AccountRepository) -> ApiAccount:
+    account = await accounts.by_username(username)
+    if account is None:
+        raise StartupError(f"there is no account named {username}")
+    return account
+
+
+async def issue_reset(username: str, sessions: Sessions) -> str:
+    """A line with a token that resets the password of an account.
+
+    Raises:
+        StartupError: there is no such account.
+    """
+    account = await _find(username, AccountRepository(sessions))
+    token, expires_at = await ResetRepository(sessions).create(account.id)
+    return (
+        f"{token}\tPOST /api/v1/auth/reset with token and new_password,"
+        f" until {expires_at:%Y-%m-%d %H:%M} UTC"
+    )
+
+
+async def log_out(username: str, sessions: Sessions) -> list[ApiAccount]:
+    """End all sessions and bearer tokens of an account.
+
+    Raises:
+        StartupError: there is no such account.
+    """
+    account = await _find(username, AccountRepository(sessions))
+    await SessionRepository(sessions).end_all(account.id)
+    return [account]
+
+
 async def show(arguments: argparse.Namespace) -> None:
     """Run the command and print one line per account."""
     act_as("command line")
     settings = load(DatabaseSettings)
     await check_reachable(settings)
     engine = create_engine(settings, application_name="api-accounts")
+    sessions = async_sessionmaker(engine)
     try:
-        shown = await execute(arguments, AccountRepository(async_sessionmaker(engine)))
+        if arguments.command == "reset":
+            sys.stdout.write(f"{await issue_reset(arguments.username, sessions)}\n")
+            return
+        shown = (
+            await log_out(arguments.username, sessions)
+            if arguments.command == "logout"
+            else await execute(arguments, AccountRepository(sessions))
+        )
     except ApiError as error:
         raise StartupError(error.message) from error
     finally:

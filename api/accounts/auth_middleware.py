@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.accounts.authenticator import Authenticator
 from api.accounts.scopes import Principal
+from api.accounts.sessions.authentication import SessionAuthenticator
 from api.audit.events import Origin, act_as, current_origin
 from api.errors import NotAuthenticatedError, TooManyAttemptsError
 from api.http.errors import as_api_error, render
@@ -26,7 +27,14 @@ from common.http.client_address import client_address
 
 GUARDED = "/api/"
 # Callers of these have no credentials yet: their Authorization header is ignored.
-OPEN_PATHS = frozenset({"/api/v1/auth/register", "/api/v1/auth/token"})
+OPEN_PATHS = frozenset(
+    {
+        "/api/v1/auth/register",
+        "/api/v1/auth/reset",
+        "/api/v1/auth/session",
+        "/api/v1/auth/token",
+    }
+)
 
 
 def client_network(scope: Scope, *, trusted_hops: int) -> str:
@@ -52,12 +60,14 @@ class AuthMiddleware:
         app: ASGIApp,
         *,
         authenticator: Authenticator,
+        sessions: SessionAuthenticator,
         limiter: RateLimiter,
         metrics: ApiMetrics,
         trusted_hops: int,
     ) -> None:
         self._app = app
         self._authenticator = authenticator
+        self._sessions = sessions
         self._limiter = limiter
         self._metrics = metrics
         self._trusted_hops = trusted_hops
@@ -136,7 +146,10 @@ class AuthMiddleware:
                 except Exception as error:  # noqa: BLE001 # rendered below, after it is counted
                     # Failed requests count against the limit too.
                     return None, error
-        return None, None
+        try:
+            return await self._sessions.identify(scope, address=address), None
+        except Exception as error:  # noqa: BLE001 # as above
+            return None, error
 
 
 def _own_limit(principal: Principal) -> RateLimitItem | None:

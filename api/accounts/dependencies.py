@@ -88,4 +88,5 @@ async def one_value_each(request: Request, _principal: AnyAccount) -> None:
 
 def secured(*scopes: Scope) -> dict[str, Any]:
     """The security section of a route in OpenAPI: the ways to log in, and the scopes."""
-    return {"security": [{"basic": []}, {"bearer": [scope.value for scope in scopes]}, {"key": []}]}
+    granted = [scope.value for scope in scopes]
+    return {"security": [{"basic": []}, {"bearer": granted}, {"key": []}, {"session": []}]}

@@ -54,7 +54,7 @@ def new_secret(prefix: str) -> str:
 
 def digest_of(secret: str) -> bytes:
     """The digest under which a secret is stored."""
-    return hashlib.sha256(secret.encode()).digest()
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
 class SecretLookup(Generic[CredentialT]):

@@ -39,13 +39,14 @@ class Principal:
     account_id: int
     username: str
     scopes: frozenset[str]
-    method: Literal["basic", "bearer", "key"]
+    method: Literal["basic", "bearer", "key", "session"]
     client: str = ""
     """`client_id` that the token was issued for."""
     logged_in_at: datetime | None = None
     """When the password was entered; renewed tokens keep it."""
     credentials_version: int | None = None
     """Version of the password that the token was issued for."""
+    session_id: int | None = None
     key_id: int | None = None
     rate_limit: str | None = None
     """The key's own limit."""

@@ -14,6 +14,9 @@ from api.accounts.keys.authentication import KeyAuthenticator
 from api.accounts.keys.store import KeyRepository, StoredKey
 from api.accounts.lookup import SecretLookup
 from api.accounts.passwords import PasswordHasher
+from api.accounts.sessions.authentication import SessionAuthenticator
+from api.accounts.sessions.resets import ResetRepository
+from api.accounts.sessions.store import SessionRepository, StoredSession
 from api.accounts.store import AccountRepository
 from api.accounts.throttle import LoginThrottle
 from api.accounts.tokens import Tokens
@@ -34,11 +37,18 @@ class AccountServices:
     authenticator: Authenticator
     keys: KeyRepository
     known_keys: SecretLookup[StoredKey]
+    login_sessions: SessionRepository
+    known_sessions: SecretLookup[StoredSession]
+    session_authenticator: SessionAuthenticator
+    resets: ResetRepository
+    throttle: LoginThrottle
+    trail: AuditTrail
 
     async def close(self) -> None:
         """Stop what runs in the background."""
         await self.account_cache.stop()
         await self.known_keys.close()
+        await self.known_sessions.close()
         self.passwords.close()
 
 
@@ -49,6 +59,7 @@ def make_accounts(
     listen_url: str,
     limiter: RateLimiter,
     trail: AuditTrail,
+    trusted_hops: int,
     clock: Callable[[], datetime],
 ) -> AccountServices:
     """Creates them from the settings; changes of accounts are heard at `listen_url`."""
@@ -60,6 +71,8 @@ def make_accounts(
     )
     keys = KeyRepository(sessions)
     known_keys = SecretLookup(keys, account_cache)
+    login_sessions = SessionRepository(sessions)
+    known_sessions = SecretLookup(login_sessions, account_cache)
     previous = settings.api_token_secret_previous
     tokens = Tokens(
         settings.api_token_secret.get_secret_value()
@@ -96,4 +109,16 @@ def make_accounts(
         authenticator=authenticator,
         keys=keys,
         known_keys=known_keys,
+        login_sessions=login_sessions,
+        known_sessions=known_sessions,
+        session_authenticator=SessionAuthenticator(
+            known_sessions,
+            account_cache,
+            throttle=throttle,
+            clock=clock,
+            trusted_hops=trusted_hops,
+        ),
+        resets=ResetRepository(sessions),
+        throttle=throttle,
+        trail=trail,
     )

@@ -50,3 +50,33 @@ class ApiKey(Base):
     expires_at: Mapped[datetime] = mapped_column(Moment)
     last_used_at: Mapped[datetime | None] = mapped_column(Moment)
     revoked_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class ApiSession(Base):
+    """A session of the dashboard. A trigger announces its end."""
+
+    __tablename__ = "api_sessions"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey(ApiUser.id), index=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    """SHA-256 of the cookie."""
+    credentials_version: Mapped[int] = mapped_column(Integer)
+    """The account's at the login: a changed password ends the session."""
+    address: Mapped[str | None] = mapped_column(Text)
+    user_agent: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    expires_at: Mapped[datetime] = mapped_column(Moment, index=True)
+    last_used_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class PasswordReset(Base):
+    """The newest token that resets the password of an account."""
+
+    __tablename__ = "password_resets"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey(ApiUser.id), primary_key=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    """SHA-256 of the token."""
+    expires_at: Mapped[datetime] = mapped_column(Moment)
+    used_at: Mapped[datetime | None] = mapped_column(Moment)

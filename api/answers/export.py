@@ -108,7 +108,11 @@ class ExportResponder:
         self._metrics.stats_requests.labels(report_query.report, format_.value, "streamed").inc()
         return _Exported(
             stream,
-            headers={**headers, "Cache-Control": "no-store", "Vary": "Authorization, Accept"},
+            headers={
+                **headers,
+                "Cache-Control": "no-store",
+                "Vary": "Authorization, Cookie, Accept",
+            },
             media_type=MEDIA_TYPES[format_],
             on_end=self._leave,
         )

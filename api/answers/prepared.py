@@ -24,7 +24,7 @@ from warehouse.errors import WarehouseUnavailableError
 from warehouse.periods import Period
 from warehouse.snapshot import Snapshot
 
-ANSWER_HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Accept"}
+ANSWER_HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie, Accept"}
 
 log = get_logger(__name__)
 

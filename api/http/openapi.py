@@ -56,6 +56,13 @@ def customize_openapi(
                         }
                     },
                 },
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "__Host-dialytics_session",
+                    "description": "Of `POST /api/v1/auth/session`. Over plain HTTP the name is"
+                    " `dialytics_session`. Requests that change something need an `Origin`.",
+                },
                 "key": {
                     "type": "http",
                     "scheme": "bearer",

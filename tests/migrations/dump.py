@@ -61,6 +61,9 @@ INSERT INTO api_users (username, password_hash, scopes)
 VALUES ('first', 'none', '{names:read}');
 INSERT INTO api_keys (account_id, label, beginning, digest, scopes, expires_at)
 VALUES (1, 'grafana', 'dly_', '\x01', '{names:read}', now());
+INSERT INTO api_sessions (account_id, digest, credentials_version, created_at, expires_at)
+VALUES (1, '\x02', 1, now(), now());
+INSERT INTO password_resets (account_id, digest, expires_at) VALUES (1, '\x03', now());
 INSERT INTO audit_events (kind, actor_id, actor, request_id, details)
 VALUES ('login', 1, 'first', 'r', '{"method": "password"}');
 INSERT INTO outbox (key, payload) VALUES ('digest', '{}')

@@ -89,7 +89,7 @@ def auth_routes(
             principal.username,
             body.current_password.get_secret_value(),
             address=request.state.address,
-            has_token=principal.method == "bearer",
+            has_token=principal.method != "basic",
         )
         new = body.new_password.get_secret_value()
         check_policy(new, username=principal.username)

@@ -70,7 +70,7 @@ class AccountView(BaseModel):
 class Identity(AccountView):
     """The account of a request, and how it was authenticated."""
 
-    method: Literal["basic", "bearer", "key"]
+    method: Literal["basic", "bearer", "key", "session"]
     granted_scopes: list[str] = Field(description="Scopes of this request; a token may have fewer.")
     rate_limit: str
 
@@ -130,6 +130,39 @@ class NewKey(KeyView):
 
 class KeyList(BaseModel):
     keys: list[KeyView]
+
+
+class SessionLogin(_Body):
+    username: str = Field(max_length=256)
+    password: SecretStr = Field(max_length=4096)
+
+
+class SessionView(BaseModel):
+    """A session of the dashboard."""
+
+    id: int
+    created_at: datetime
+    expires_at: datetime
+    last_used_at: datetime | None = Field(description="To the minute.")
+    address: str | None
+    user_agent: str | None
+    is_current: bool = False
+
+
+class SessionList(BaseModel):
+    sessions: list[SessionView]
+
+
+class IssuedReset(BaseModel):
+    """A token that resets a password once."""
+
+    token: str = Field(description="It is shown only here.")
+    expires_at: datetime
+
+
+class PasswordResetUse(_Body):
+    token: SecretStr = Field(max_length=256)
+    new_password: NewPassword
 
 
 class TokenForm(BaseModel):

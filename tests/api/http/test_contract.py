@@ -35,7 +35,7 @@ CHECKS = [
     response_headers_conformance,
 ]
 # Routes that would disable or change the account of the test.
-LEFT_OUT = ("/api/v1/auth/password", "/disable", "/scopes")
+LEFT_OUT = ("/api/v1/auth/password", "/disable", "/scopes", "/sessions/end")
 
 
 def test_the_document_of_the_dashboard_is_current() -> None:

@@ -82,6 +82,8 @@ async def test_the_bot_writes_its_tables_and_erasing_leaves_a_tombstone(
         ("dialytics_api", "DELETE FROM audit_events"),
         ("dialytics_api", "DELETE FROM api_keys"),
         ("dialytics_bot", "SELECT * FROM api_keys"),
+        ("dialytics_bot", "SELECT * FROM api_sessions"),
+        ("dialytics_pipelines", "SELECT * FROM password_resets"),
         ("dialytics_api", "UPDATE audit_events SET actor = 'x'"),
         ("dialytics_api", "TRUNCATE audit_events"),
         ("dialytics_api", "INSERT INTO audit_events (kind, occurred_at) VALUES ('x', now())"),
@@ -224,6 +226,9 @@ async def test_the_api_keeps_accounts_and_the_audit_trail(server: EmbeddedPostgr
         "LISTEN api_users",
         "INSERT INTO api_users (username, password_hash) VALUES ('a', 'b')",
         "UPDATE api_users SET disabled_at = now()",
+        "INSERT INTO api_sessions (account_id, digest, credentials_version, created_at, expires_at)"
+        " SELECT id, 'x', 1, now(), now() FROM api_users",
+        "DELETE FROM api_sessions",
         "INSERT INTO audit_events (kind, actor, details) VALUES ('login', 'a', '{}') RETURNING id",
         "INSERT INTO text_readings (account_id, dialog_id, user_keys, messages, request_id)"
         " SELECT id, gen_random_uuid(), '{1}', 1, 'r' FROM api_users RETURNING id, read_at",

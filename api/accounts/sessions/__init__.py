@@ -1,0 +1,1 @@
+"""Sessions of the dashboard, and links that reset passwords."""
