@@ -131,7 +131,7 @@ class CompareQuery(StatsQuery):
 class DialogsQuery(StatsQuery):
     cursor: str | None = Field(
         default=None,
-        max_length=8192,
+        max_length=4096,
         description="`next_cursor` of the page before, in the same order.",
     )
     limit: int = Field(default=20, ge=1, le=100)
