@@ -2,7 +2,7 @@
 
 import '@testing-library/jest-dom/vitest';
 import { cleanup, configure } from '@testing-library/react';
-import { afterEach, beforeEach } from 'vitest';
+import { afterEach, beforeEach, vi } from 'vitest';
 import { setWidth } from './width';
 
 class SizeObserver implements ResizeObserver {
@@ -40,10 +40,15 @@ URL.revokeObjectURL ??= () => undefined;
 configure({ asyncUtilTimeout: 5000 });
 
 beforeEach(() => {
+  // Dates of this year are shown without it: the fixtures' year is this one for ever.
+  vi.useFakeTimers({ toFake: ['Date'], now: new Date('2026-11-30T12:00:00Z') });
   setWidth(800);
   localStorage.clear();
   sessionStorage.clear();
   window.history.replaceState(null, '', '/');
 });
 
-afterEach(cleanup);
+afterEach(() => {
+  cleanup();
+  vi.useRealTimers();
+});
