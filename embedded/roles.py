@@ -22,7 +22,7 @@ GRANTS = Path(__file__).parents[1] / "deploy" / "postgres" / "grants.sql"
 OF_ANOTHER = """
 SELECT format('ALTER TABLE %s OWNER TO %I', oid::regclass, $1::text)
 FROM pg_class
-WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
+WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm')
     AND pg_get_userbyid(relowner) <> $1
 UNION ALL
 SELECT format('ALTER ROUTINE %s OWNER TO %I', oid::regprocedure, $1::text)
