@@ -40,8 +40,10 @@ SHARING = "tests/e2e/web/"
 COVERING = (PROJECT / "tests" / "bot", PROJECT / "tests" / "api")
 """Suites whose tests must run nearly every line of their package."""
 REPEATING = {
-    *("test_conditional.py", "test_cross_origin.py", "test_fair.py", "test_joined.py"),
-    *("test_limited_chats.py", "test_reference.py", "test_snapshots.py"),
+    *("test_conditional.py", "test_contract.py", "test_cross_origin.py", "test_docs_page.py"),
+    *("test_fair.py", "test_faults.py", "test_joined.py", "test_kills.py", "test_limited_chats.py"),
+    *("test_reference.py", "test_refused.py", "test_snapshots.py", "test_tables.py", "test_web.py"),
+    "test_workers.py",
 }
 """Long files of those suites that run few lines which the others do not run."""
 USUAL_SECONDS = {"stores": 4.0, "database": 0.7, "warehouse_settings": 0.7}
