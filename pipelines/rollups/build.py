@@ -16,7 +16,7 @@ from common import zones
 from common.log import get_logger
 from pipelines.replication.batch import Step, no_step
 from pipelines.replication.watermark import Watermark
-from pipelines.rollups.checks import BLOCKING, BlockingChecks, CheckFailure
+from pipelines.rollups.checks import BLOCKING, CheckFailure, record_results
 from pipelines.rollups.compaction import Compaction
 from pipelines.rollups.day_tables import NO_CHANGES, Changes, DayTables, day_edges
 from pipelines.rollups.publish import (
@@ -73,7 +73,6 @@ class Rollups:
         self._writer = writer
         self._days = ReportDays(zone, tzdata, clock or zones.ledger_clock(zone))
         self._publisher = Publisher(writer, grace_seconds=grace_seconds, confirm_lock=confirm_lock)
-        self._checks = BlockingChecks(writer)
         self._tables = DayTables(writer, self._days, step=step)
         self._step = step
 
@@ -208,7 +207,7 @@ class Rollups:
             version, made, moves = self._tables.build(state, days, base=base, previous=version)
             failures = self._failures(state, made, base=base, version=version, changes=changes)
         if made:
-            self._checks.record(failures)
+            record_results(self._writer, failures)
         withheld = linked_days({failure.day for failure in failures}, moves) & set(made)
         builds = self._published_builds(
             state,

@@ -103,39 +103,33 @@ class CheckFailure:
     expected: str
 
 
-class BlockingChecks:
-    """Records the results of the checks of a build."""
-
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
-
-    def record(self, failures: Sequence[CheckFailure]) -> None:
-        """Store the results of a build that is published."""
-        now = datetime.now(UTC)
-        last = self._writer.rows("last check", {"suite": SUITE}, sql=LAST_RECORDED)
-        recently = last and last[0]["checked_at"] > now - PASSES_RECORDED_EVERY
-        # A failed check must be seen to pass again at once: the next build may be hours later.
-        if not failures and recently and not last[0]["failed"]:
-            return
-        failed = {failure.check for failure in failures}
-        run_id = uuid4()
-        results = [(failure.check, failure.day, failure) for failure in failures]
-        passed = [(check, None, None) for check in BLOCKING if check not in failed]
-        self._writer.insert(
-            "checks",
-            [
-                {
-                    "checked_at": now,
-                    "run_id": run_id,
-                    "suite": SUITE,
-                    "asset": "rollups",
-                    "name": check,
-                    "day": day,
-                    "blocking": True,
-                    "passed": failure is None,
-                    "observed": failure.observed if failure else "",
-                    "expected": failure.expected if failure else "",
-                }
-                for check, day, failure in (*results, *passed)
-            ],
-        )
+def record_results(writer: Writer, failures: Sequence[CheckFailure]) -> None:
+    """Store the results of the blocking checks of a build that is published."""
+    now = datetime.now(UTC)
+    last = writer.rows("last check", {"suite": SUITE}, sql=LAST_RECORDED)
+    recently = last and last[0]["checked_at"] > now - PASSES_RECORDED_EVERY
+    # A failed check must be seen to pass again at once: the next build may be hours later.
+    if not failures and recently and not last[0]["failed"]:
+        return
+    failed = {failure.check for failure in failures}
+    run_id = uuid4()
+    results = [(failure.check, failure.day, failure) for failure in failures]
+    passed = [(check, None, None) for check in BLOCKING if check not in failed]
+    writer.insert(
+        "checks",
+        [
+            {
+                "checked_at": now,
+                "run_id": run_id,
+                "suite": SUITE,
+                "asset": "rollups",
+                "name": check,
+                "day": day,
+                "blocking": True,
+                "passed": failure is None,
+                "observed": failure.observed if failure else "",
+                "expected": failure.expected if failure else "",
+            }
+            for check, day, failure in (*results, *passed)
+        ],
+    )
