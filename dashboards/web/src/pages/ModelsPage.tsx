@@ -75,14 +75,14 @@ export default function ModelsPage() {
   );
 }
 
-const MOST_UNPRICED = 5;
+const MAX_UNPRICED = 5;
 
 /** The models whose cost is not in the figures: the first few by name, the rest by their number. */
 function UnpricedModels({ models }: { readonly models: Costs['unpriced_models'] }) {
   const { t } = useTranslation();
   const formats = useFormats(null);
   const named = models
-    .slice(0, MOST_UNPRICED)
+    .slice(0, MAX_UNPRICED)
     .map((one) => `${one.model || t('models.none')} (${formats.count(one.turns)})`);
   const count = models.length - named.length;
   const all = count > 0 ? [...named, t('models.rest', { count })] : named;
