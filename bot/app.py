@@ -227,7 +227,12 @@ class App:
             history=self.history,
             policy=self.policy,
             bill=self.bill,
-            invites=InviteCodes(s.access.access_invite_codes, metrics=self.metrics),
+            invites=InviteCodes(
+                s.access.access_invite_codes,
+                preferences=preferences,
+                sessions=self.sessions,
+                metrics=self.metrics,
+            ),
             users=self.users,
             preferences=preferences,
             usage_reader=UsageReader(sessions=self.sessions, zone=s.report.report_timezone),

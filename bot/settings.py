@@ -163,8 +163,8 @@ class AccessSettings(Section):
     access_allowed_ids: Identifiers = ()
     """Telegram ids with access in every mode."""
     access_invite_codes: Names = ()
-    """Codes for /start CODE in mode `invite`, at least 16 characters each; `make invite` generates
-    one."""
+    """Codes for /start CODE in mode `invite` that never end, at least 16 characters each;
+    `make invite` generates one. Invitations made at run time need none."""
     admin_ids: Identifiers = ()
     """Telegram ids exempt from access control, rate limit and budgets."""
 
@@ -175,10 +175,6 @@ class AccessSettings(Section):
 
     @model_validator(mode="after")
     def _codes_cannot_be_guessed(self) -> Self:
-        if self.access_mode is AccessMode.INVITE and not self.access_invite_codes:
-            raise ValueError(
-                f"ACCESS_INVITE_CODES is needed in mode invite, such as {secrets.token_urlsafe(24)}"
-            )
         for code in self.access_invite_codes:
             if len(code) < MIN_INVITE_CHARACTERS or len(set(code)) < MIN_INVITE_CHARACTERS // 2:
                 raise ValueError(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _SECRETS = re.compile(
     r"(?P<token>(?<!\d)\d+:[A-Za-z0-9_-]{20,})"
     r"|(?P<key>\b(?:sk|rk)-[A-Za-z0-9_-]{8,})"
-    r"|(?P<own>\bdl[yrs]_[A-Za-z0-9_-]{8,})"
+    r"|(?P<own>\bdl[yrsi]_[A-Za-z0-9_-]{8,})"
     r"|(?P<auth>(?i:bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,})"
     r"|(?P<url>(?<=://)[^/\s:@]*:[^\s\"'<>]+(?=@))"
     r"|(?P<named>(?i:(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|\bkey"

@@ -1,20 +1,15 @@
-"""Finds keys and sessions by a digest of their secret, cached until they change.
-
-The secrets are random and long, so that a fast digest is enough and the database can look it up:
-how long a wrong one takes tells nothing about the right ones.
-"""
+"""Finds keys and sessions by a digest of their secret, cached until they change."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from api.accounts.account_cache import AccountCache
+from common.encryption.digests import digest_of
 from common.log import get_logger
 from common.postgres import DRIVER_ERRORS
 
@@ -45,16 +40,6 @@ class SecretStore(Protocol[FoundT_co]):
     async def by_digest(self, digest: bytes) -> FoundT_co | None: ...
 
     async def touch(self, credential_id: int) -> None: ...
-
-
-def new_secret(prefix: str) -> str:
-    """A secret of 256 random bits after a prefix by which it is recognised."""
-    return prefix + secrets.token_urlsafe(32)
-
-
-def digest_of(secret: str) -> bytes:
-    """The digest under which a secret is stored."""
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
 class SecretLookup(Generic[CredentialT]):

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from api.accounts.account_cache import AccountCache
 from api.accounts.authenticator import Authenticator
 from api.accounts.credentials import CredentialCache
+from api.accounts.invitations.store import InvitationRepository
 from api.accounts.keys.authentication import KeyAuthenticator
 from api.accounts.keys.store import KeyRepository, StoredKey
 from api.accounts.lookup import SecretLookup
@@ -41,6 +42,7 @@ class AccountServices:
     known_sessions: SecretLookup[StoredSession]
     session_authenticator: SessionAuthenticator
     resets: ResetRepository
+    invitations: InvitationRepository
     throttle: LoginThrottle
     trail: AuditTrail
 
@@ -119,6 +121,7 @@ def make_accounts(
             trusted_hops=trusted_hops,
         ),
         resets=ResetRepository(sessions),
+        invitations=InvitationRepository(sessions),
         throttle=throttle,
         trail=trail,
     )

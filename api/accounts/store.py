@@ -10,11 +10,13 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
+from api.accounts.invitations.store import revoke_invitations_of
 from api.accounts.scopes import Scope
 from api.accounts.tables import ApiUser
 from api.audit.events import AuditKind
 from api.audit.trail import audited
-from api.errors import NotFoundError, RefusedError
+from api.errors import ForbiddenError, NotFoundError, RefusedError
+from common.invitations import InvitationKind, use_invitation
 from common.postgres import Sessions, transaction
 
 
@@ -44,11 +46,14 @@ class AccountRepository:
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
 
-    async def create(self, username: str, password_hash: str) -> ApiAccount:
-        """A new account that may read statistics.
+    async def create(
+        self, username: str, password_hash: str, *, invitation: str | None = None
+    ) -> ApiAccount:
+        """A new account that may read statistics, or has the scopes of its invitation.
 
         Raises:
             RefusedError: the username is taken.
+            ForbiddenError: the invitation is not valid any more.
         """
         row = ApiUser(
             username=normalise_username(username),
@@ -57,6 +62,12 @@ class AccountRepository:
         )
         try:
             async with audited(self._sessions, AuditKind.REGISTERED) as (session, details):
+                if invitation is not None:
+                    used = await use_invitation(session, invitation, InvitationKind.ACCOUNT)
+                    if used is None:
+                        raise invalid_invitation()
+                    row.scopes = used.scopes
+                    details["invitation_id"] = used.id
                 session.add(row)
                 await session.flush()
                 await session.refresh(row)
@@ -114,6 +125,8 @@ class AccountRepository:
                 raise NotFoundError("Account not found.")
             details |= {"account_id": account_id, "before": row.scopes, "after": sorted(scopes)}
             row.scopes = sorted(scopes)
+            if Scope.ADMIN.value not in scopes:
+                await revoke_invitations_of(session, account_id)
             return _account(row)
 
     async def set_disabled(self, account_id: int, *, is_disabled: bool) -> ApiAccount:
@@ -130,12 +143,20 @@ class AccountRepository:
 
     async def _update(self, kind: AuditKind, account_id: int, **values: object) -> ApiAccount:
         async with audited(self._sessions, kind, account_id=account_id) as (session, _):
+            if kind is AuditKind.ACCOUNT_DISABLED:
+                await revoke_invitations_of(session, account_id)
             row = await session.scalar(
                 update(ApiUser).where(ApiUser.id == account_id).values(**values).returning(ApiUser)
             )
             if row is None:
                 raise NotFoundError("Account not found.")
             return _account(row)
+
+
+def invalid_invitation() -> ForbiddenError:
+    return ForbiddenError(
+        "The invitation is invalid, used up, revoked or expired.", code="wrong_invitation"
+    )
 
 
 def _account(row: ApiUser) -> ApiAccount:

@@ -38,15 +38,20 @@ async def start(
     if payload and policy.needs_invite(
         account, admitted_at=await preferences.admitted_at(context.user)
     ):
-        verdict = invites.check(account, payload)
+        verdict = await invites.redeem(context.user, account, payload)
     if verdict is InviteVerdict.SLOWED:
         await context.responder.send(
             _("⏳ Too many wrong invite codes. Please try again in an hour.")
         )
         return UpdateOutcome.COMMAND
     if verdict is InviteVerdict.ACCEPTED:
-        await preferences.admit(context.user)
         await context.responder.send(_("✅ Welcome, your invitation is accepted."))
+    elif invites.is_code(payload):
+        if verdict is InviteVerdict.WRONG:
+            await context.responder.send(
+                _("🔒 This invitation is not valid any more. Ask for a new one.")
+            )
+            return UpdateOutcome.COMMAND
     elif SOURCE.fullmatch(payload):
         await users.set_source(context.user, payload)
     await context.responder.send(

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from bot.db.tables import Dialog, MessageRow, UserSettings
@@ -52,9 +53,23 @@ class Preferences:
     async def set_history(self, user: User, messages: int | None) -> None:
         await self._set(user, max_history_messages=messages)
 
-    async def admit(self, user: User) -> None:
-        """Record that the user gave a valid invite code."""
-        await self._set(user, admitted_at=func.now())
+    async def admit(self, session: AsyncSession, user: User) -> bool:
+        """Record that the user gave a valid invite code.
+
+        Returns:
+            False: an earlier code had admitted the user.
+        """
+        admitted = (
+            insert(UserSettings)
+            .values(user_key=user.key, admitted_at=func.now())
+            .on_conflict_do_update(
+                index_elements=[UserSettings.user_key],
+                set_={"admitted_at": func.now(), "updated_at": func.now()},
+                where=UserSettings.admitted_at.is_(None),
+            )
+            .returning(UserSettings.user_key)
+        )
+        return await session.scalar(admitted) is not None
 
     async def admitted_at(self, user: User) -> datetime | None:
         """When the user gave a valid invite code, or None."""

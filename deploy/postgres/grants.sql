@@ -17,9 +17,13 @@ GRANT SELECT, INSERT ON sealing_marker TO dialytics_bot;
 -- Totals of the bill, kept by a trigger on llm_calls.
 GRANT SELECT, INSERT, UPDATE ON bill_totals TO dialytics_bot;
 GRANT SELECT, INSERT, UPDATE, DELETE ON outbox TO dialytics_bot;
+-- The bot uses invitations, which the API makes; a function records each use in the audit trail.
+GRANT SELECT, UPDATE (uses) ON invitations TO dialytics_bot;
+GRANT EXECUTE ON FUNCTION record_invitation_use TO dialytics_bot;
 
 -- The API owns its accounts, and reads the bot's tables only as dialytics_reader.
 GRANT SELECT, INSERT, UPDATE ON api_users, api_keys TO dialytics_api;
+GRANT SELECT, INSERT, UPDATE (uses, revoked_at) ON invitations TO dialytics_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON api_sessions, password_resets TO dialytics_api;
 -- The audit trail is append-only, and its times are the database's.
 GRANT SELECT, INSERT (kind, actor_id, actor, address, occurrences, request_id, details)

@@ -6,6 +6,7 @@ import api.accounts.tables
 import api.audit.tables
 import bot.db.outbox
 import bot.db.tables
+import common.invitations
 import pipelines.tables
 from common.postgres import Base
 
@@ -14,6 +15,7 @@ TABLE_MODULES = (
     api.audit.tables,
     bot.db.outbox,
     bot.db.tables,
+    common.invitations,
     pipelines.tables,
 )
 METADATA = Base.metadata

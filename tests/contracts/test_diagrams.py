@@ -14,6 +14,7 @@ import api.accounts.tables
 import api.audit.tables
 import bot.db.outbox
 import bot.db.tables
+import common.invitations
 import pipelines.tables
 from common.postgres import Base
 
@@ -24,6 +25,7 @@ DECLARED = (
     api.audit.tables,
     bot.db.outbox,
     bot.db.tables,
+    common.invitations,
     pipelines.tables,
 )
 TABLES = Base.metadata.tables

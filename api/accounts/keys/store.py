@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.sql import Select
 
-from api.accounts.lookup import digest_of, new_secret
 from api.accounts.tables import ApiKey, ApiUser
 from api.audit.events import AuditKind
 from api.audit.trail import audited
 from api.errors import NotFoundError, RefusedError
+from common.encryption.digests import digest_of, new_secret
 from common.postgres import Sessions, transaction
 
 PREFIX = "dly_"

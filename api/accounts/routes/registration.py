@@ -9,52 +9,55 @@ from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.accounts.account_cache import AccountCache
-from api.accounts.authenticator import Authenticator
 from api.accounts.dependencies import AnyAccount, Person, secured
-from api.accounts.passwords import PasswordHasher, check_policy
+from api.accounts.passwords import check_policy
 from api.accounts.routes.schemas import (
     AccountView,
     Identity,
     PasswordChange,
     Registration,
 )
-from api.accounts.store import AccountRepository
+from api.accounts.services import AccountServices
+from api.accounts.store import invalid_invitation
 from api.audit.events import AuditKind, act_as
-from api.audit.trail import AuditTrail
 from api.errors import ForbiddenError, NotAuthenticatedError
 from api.http.error_schema import problems
 
 PREFIX = "/api/v1/auth"
 
 
-def auth_routes(
-    *,
-    accounts: AccountRepository,
-    account_cache: AccountCache,
-    authenticator: Authenticator,
-    passwords: PasswordHasher,
-    trail: AuditTrail,
-    registration_token: SecretStr | None,
-) -> APIRouter:
+def auth_routes(services: AccountServices, *, registration_token: SecretStr | None) -> APIRouter:
     """The routes under /api/v1/auth."""
     router = APIRouter(prefix=PREFIX, tags=["accounts"])
+    accounts, passwords = services.accounts, services.passwords
+    account_cache = services.account_cache
 
     @router.post(
         "/register", status_code=201, response_model=AccountView, responses=problems(400, 403, 422)
     )
-    async def register(body: Registration) -> AccountView:
-        """Create an account that may read statistics. Requires the operator's admin token."""
+    async def register(request: Request, body: Registration) -> AccountView:
+        """Create an account, with the operator's admin token or with an invitation.
+
+        With the token it may read statistics, with an invitation it has the scopes of that.
+        """
         act_as(body.username)
-        if registration_token is None or not hmac.compare_digest(
-            body.admin_token.get_secret_value().encode("utf-8", "surrogatepass"),
-            registration_token.get_secret_value().encode("utf-8", "surrogatepass"),
-        ):
-            trail.count(AuditKind.REGISTRATION_FAILED)
-            raise ForbiddenError("Invalid admin token.", code="wrong_admin_token")
-        password = body.password.get_secret_value()
-        check_policy(password, username=body.username)
-        account = await accounts.create(body.username, await passwords.hash(password))
+        invitation = body.invitation.get_secret_value() if body.invitation else None
+        try:
+            if invitation is None:
+                _check_token(body.admin_token, registration_token)
+            else:
+                async with services.throttle.guess(address=request.state.address) as found:
+                    found.append(await services.invitations.is_valid(invitation))
+                if not any(found):
+                    raise invalid_invitation()
+            password = body.password.get_secret_value()
+            check_policy(password, username=body.username)
+            account = await accounts.create(
+                body.username, await passwords.hash(password), invitation=invitation
+            )
+        except ForbiddenError:
+            services.trail.count(AuditKind.REGISTRATION_FAILED)
+            raise
         return AccountView.model_validate(account, from_attributes=True)
 
     @router.get("/me", response_model=Identity, responses=problems(401), openapi_extra=secured())
@@ -85,7 +88,7 @@ def auth_routes(
         request: Request, principal: Person, body: PasswordChange
     ) -> Response:
         """Change the password. Tokens and cached credentials become invalid at once."""
-        await authenticator.check_password(
+        await services.authenticator.check_password(
             principal.username,
             body.current_password.get_secret_value(),
             address=request.state.address,
@@ -98,3 +101,16 @@ def auth_routes(
         return Response(status_code=204)
 
     return router
+
+
+def _check_token(given: SecretStr | None, known: SecretStr | None) -> None:
+    """Refuse a wrong token, and every token if registration by token is closed."""
+    if (
+        given is None
+        or known is None
+        or not hmac.compare_digest(
+            given.get_secret_value().encode("utf-8", "surrogatepass"),
+            known.get_secret_value().encode("utf-8", "surrogatepass"),
+        )
+    ):
+        raise ForbiddenError("Invalid admin token.", code="wrong_admin_token")

@@ -8,6 +8,7 @@ from datetime import datetime
 from fastapi import APIRouter
 
 from api.accounts.routes.admin import admin_routes
+from api.accounts.routes.invitations import invitation_routes
 from api.accounts.routes.keys import key_routes
 from api.accounts.routes.registration import auth_routes
 from api.accounts.routes.resets import reset_routes
@@ -28,17 +29,11 @@ def account_routes(
     """The routers of accounts, tokens, keys and sessions."""
     cache, authenticator = services.account_cache, services.authenticator
     return [
-        auth_routes(
-            accounts=services.accounts,
-            account_cache=cache,
-            authenticator=authenticator,
-            passwords=services.passwords,
-            trail=services.trail,
-            registration_token=settings.admin_registration_token,
-        ),
+        auth_routes(services, registration_token=settings.admin_registration_token),
         token_routes(authenticator=authenticator, tokens=services.tokens, trail=services.trail),
         admin_routes(accounts=services.accounts, account_cache=cache),
         key_routes(keys=services.keys, account_cache=cache, limiter=limiter),
         session_routes(services, hours=settings.api_session_hours, clock=clock),
         reset_routes(services),
+        invitation_routes(services.invitations),
     ]

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
 from api.accounts.scopes import Scope
 from api.accounts.store import normalise_username
+from common.invitations import InvitationKind
 from common.text import without_surrogates
 
 Username = Annotated[
@@ -33,6 +42,19 @@ NewPassword = Annotated[
 ]
 
 
+def _check_text(value: str) -> str:
+    if without_surrogates(value) != value:
+        raise ValueError("is not text")
+    return value
+
+
+Label = Annotated[
+    str,
+    Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$"),
+    AfterValidator(_check_text),
+]
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -40,7 +62,18 @@ class _Body(BaseModel):
 class Registration(_Body):
     username: Username
     password: NewPassword
-    admin_token: SecretStr = Field(description="The operator's ADMIN_REGISTRATION_TOKEN.")
+    admin_token: SecretStr | None = Field(
+        default=None, description="The operator's ADMIN_REGISTRATION_TOKEN."
+    )
+    invitation: SecretStr | None = Field(
+        default=None, max_length=256, description="Or the code of an invitation."
+    )
+
+    @model_validator(mode="after")
+    def _has_one_permission(self) -> Self:
+        if (self.admin_token is None) == (self.invitation is None):
+            raise ValueError("Give admin_token or invitation, and not both.")
+        return self
 
 
 class PasswordChange(_Body):
@@ -80,9 +113,7 @@ class AccountList(BaseModel):
 
 
 class NewKeyRequest(_Body):
-    label: str = Field(
-        min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$", examples=["Grafana"]
-    )
+    label: Label = Field(examples=["Grafana"])
     scopes: list[Scope] = Field(examples=[["stats:read"]])
     expires_in_days: int = Field(default=365, ge=1, le=3650)
     rate_limit: str | None = Field(
@@ -92,13 +123,6 @@ class NewKeyRequest(_Body):
         " with its account.",
         examples=["60/minute"],
     )
-
-    @field_validator("label")
-    @classmethod
-    def _is_text(cls, value: str) -> str:
-        if without_surrogates(value) != value:
-            raise ValueError("is not text")
-        return value
 
 
 class KeyView(BaseModel):
@@ -130,6 +154,62 @@ class NewKey(KeyView):
 
 class KeyList(BaseModel):
     keys: list[KeyView]
+
+
+class NewInvitationRequest(_Body):
+    kind: InvitationKind = Field(
+        description="`bot`: admits people (`/start CODE`); `account`: registers accounts."
+    )
+    label: Label = Field(examples=["Ann's team"])
+    scopes: list[Scope] | None = Field(
+        default=None, description="Of accounts. Absent: `stats:read`.", examples=[["stats:read"]]
+    )
+    max_uses: int = Field(default=1, ge=1, le=10_000)
+    expires_in_hours: int = Field(default=168, ge=1, le=24 * 365)
+
+    @model_validator(mode="after")
+    def _only_accounts_have_scopes(self) -> Self:
+        if self.kind is InvitationKind.BOT and self.scopes is not None:
+            raise ValueError("An invitation to the bot has no scopes.")
+        return self
+
+    @property
+    def granted(self) -> list[Scope]:
+        """Scopes of the accounts that it registers."""
+        if self.kind is InvitationKind.BOT:
+            return []
+        return [Scope.STATS_READ] if self.scopes is None else self.scopes
+
+
+InvitationState = Literal["valid", "used_up", "expired", "revoked"]
+
+
+class InvitationView(BaseModel):
+    """An invitation without its code."""
+
+    id: int
+    kind: InvitationKind
+    label: str
+    beginning: str = Field(description="First characters of its code.", examples=["dli_kN3w8Q"])
+    scopes: list[str]
+    max_uses: int
+    uses: int
+    state: InvitationState
+    created_by: str | None
+    created_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+
+
+class NewInvitation(InvitationView):
+    """A new invitation."""
+
+    code: str = Field(description="Its code. It is shown only here.")
+
+
+class InvitationPage(BaseModel):
+    invitations: list[InvitationView]
+    next_before: int | None = Field(description="`before` of the next page.")
 
 
 class SessionLogin(_Body):

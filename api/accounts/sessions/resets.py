@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import ColumnElement, delete, func, select, update
 
-from api.accounts.lookup import digest_of, new_secret
 from api.accounts.sessions.store import delete_sessions
 from api.accounts.tables import ApiUser, PasswordReset
 from api.audit.events import AuditKind, act_as
 from api.audit.trail import audited
 from api.errors import NotAuthenticatedError, NotFoundError, RefusedError
+from common.encryption.digests import digest_of, new_secret
 from common.postgres import Sessions
 
 PREFIX = "dlr_"

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.accounts.lookup import digest_of, new_secret
 from api.accounts.tables import ApiSession, ApiUser
 from api.audit.events import AuditKind
 from api.audit.trail import audited
 from api.errors import NotFoundError
+from common.encryption.digests import digest_of, new_secret
 from common.postgres import Sessions, transaction
 from common.text import clean_text
 

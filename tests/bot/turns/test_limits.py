@@ -12,15 +12,21 @@ from sqlalchemy import text
 
 from bot.metrics import BotMetrics
 from bot.settings import AccessSettings
+from bot.telegram.updates import TelegramUser
 from bot.turns.prices import RESERVE_WITHOUT_PRICE_USD
 from bot.users.invites import InviteCodes, InviteVerdict
+from bot.users.preferences import Preferences
+from bot.users.repository import UserRepository
 from bot.users.usage import UsageReader
+from common.encryption.sealing import Vault
 from common.errors import SettingError
-from common.postgres import transaction
+from common.invitations import CODE_PREFIX, InvitationKind
+from common.postgres import Sessions, transaction
 from common.settings import load
-from tests.bot.conftest import MODEL, Start, World, group
+from tests.bot.conftest import DATA_KEY, MODEL, Start, World, group
 from tests.bot.constants import INVITATION, START_INVITED
 from tests.bot.handlers.test_commands import press_forget
+from tests.common.test_invitations import make, uses
 
 # Budgets are of a day and of a month.
 pytestmark = pytest.mark.usefixtures("one_day")
@@ -58,18 +64,47 @@ async def test_an_invite_code_admits(start: Start):
     assert (await last_turn(world)).status == "answered"
 
 
-def test_wrong_invite_codes_are_slowed_per_account_and_in_all():
+async def test_wrong_invite_codes_are_slowed_per_account_and_in_all(sessions: Sessions):
     now = 0.0
-    invites = InviteCodes([INVITATION], metrics=BotMetrics(), clock=lambda: now)
-    wrong = [invites.check(7, f"{INVITATION}{n}") for n in range(6)]
+    users = await UserRepository(Vault(DATA_KEY), sessions).get_or_create([TelegramUser(7)])
+    invites = InviteCodes(
+        [INVITATION],
+        preferences=Preferences(1, sessions=sessions),
+        sessions=sessions,
+        metrics=BotMetrics(),
+        clock=lambda: now,
+    )
+
+    async def redeem(account: int, code: str) -> InviteVerdict:
+        return await invites.redeem(users[7], account, code)
+
+    wrong = [await redeem(7, f"{INVITATION}{n}") for n in range(5)]
+    wrong.append(await redeem(7, f"{CODE_PREFIX}unknown"))
     assert wrong == [InviteVerdict.WRONG] * 5 + [InviteVerdict.SLOWED]
-    assert invites.check(7, INVITATION) is InviteVerdict.SLOWED
-    assert invites.check(8, INVITATION) is InviteVerdict.ACCEPTED
+    assert await redeem(7, INVITATION) is InviteVerdict.SLOWED
+    assert await redeem(8, INVITATION) is InviteVerdict.ACCEPTED
     for account in range(100, 119):
-        assert {invites.check(account, "x") for _ in range(5)} == {InviteVerdict.WRONG}
-    assert invites.check(8, INVITATION) is InviteVerdict.SLOWED
+        assert {await redeem(account, "x") for _ in range(5)} == {InviteVerdict.WRONG}
+    assert await redeem(8, INVITATION) is InviteVerdict.SLOWED
     now = 3601.0
-    assert invites.check(7, INVITATION) is InviteVerdict.ACCEPTED
+    assert await redeem(7, INVITATION) is InviteVerdict.ACCEPTED
+
+
+async def test_an_invitation_admits_once_and_is_never_a_source(start: Start, sessions: Sessions):
+    world = await start(access_mode="invite")
+    code = await make(sessions, InvitationKind.BOT, 1)
+    assert "accepted" in await world.ask(f"/start {code}")
+    await world.settled()
+    assert "/help" in await world.ask(f"/start {code}")
+    assert "not valid any more" in await world.ask(f"/start {code}", person=8, chat=8)
+    assert "не действует" in await world.ask(f"/start {code}", person=8, chat=8, language="ru")
+    account = await make(sessions, InvitationKind.ACCOUNT, 1)
+    assert "not valid any more" in await world.ask(f"/start {account}", person=8, chat=8)
+    await world.settled()
+    assert await world.rows("SELECT source FROM users WHERE source IS NOT NULL") == []
+    assert await uses(sessions, code) == 1
+    await world.ask("hello")
+    assert (await last_turn(world)).status == "answered"
 
 
 async def test_guessing_codes_gets_a_notice_to_wait(start: Start):
@@ -82,7 +117,7 @@ async def test_guessing_codes_gets_a_notice_to_wait(start: Start):
     assert "accepted" in await world.ask(START_INVITED, person=8, chat=8)
 
 
-@pytest.mark.parametrize("codes", ["", "open-sesame", "a" * 40, f"{INVITATION},short"])
+@pytest.mark.parametrize("codes", ["open-sesame", "a" * 40, f"{INVITATION},short"])
 def test_codes_that_can_be_guessed_are_refused(monkeypatch: pytest.MonkeyPatch, codes: str):
     monkeypatch.setenv("ACCESS_MODE", "invite")
     monkeypatch.setenv("ACCESS_INVITE_CODES", codes)

@@ -1,0 +1,1 @@
+"""Invitations to the bot and to the API."""

@@ -1,0 +1,120 @@
+"""Admin routes: invitations to the bot and to the API."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query
+from starlette.responses import Response
+
+from api.accounts.dependencies import Admin, one_value_each, secured
+from api.accounts.invitations.store import InvitationRepository
+from api.accounts.routes.schemas import (
+    InvitationPage,
+    InvitationState,
+    InvitationView,
+    NewInvitation,
+    NewInvitationRequest,
+)
+from api.accounts.scopes import Scope
+from api.errors import ForbiddenError
+from api.http.error_schema import RATE_HEADERS, problems
+from common.invitations import Invitation, InvitationKind
+
+MAX_ID = 2**63 - 1
+PAGE_ROWS = 500
+InvitationId = Annotated[int, Path(ge=1, le=MAX_ID)]
+
+
+def invitation_routes(invitations: InvitationRepository) -> APIRouter:
+    """The routes under /api/v1/admin/invitations."""
+    router = APIRouter(
+        prefix="/api/v1/admin", tags=["admin"], dependencies=[Depends(one_value_each)]
+    )
+    extra = secured(Scope.ADMIN)
+
+    @router.post(
+        "/invitations",
+        status_code=201,
+        response_model=NewInvitation,
+        responses={201: {"headers": RATE_HEADERS}, **problems(400, 401, 403, 422)},
+        openapi_extra=extra,
+    )
+    async def create_invitation(
+        response: Response, admin: Admin, body: NewInvitationRequest
+    ) -> NewInvitation:
+        """Create an invitation. Its code is shown in this answer and never again."""
+        if body.kind is InvitationKind.ACCOUNT and admin.method == "key":
+            # An account would outlive the key that invited it.
+            raise ForbiddenError(
+                "API keys cannot invite to accounts. Log in with the password.",
+                code="key_not_allowed",
+            )
+        code, row = await invitations.create(
+            admin,
+            kind=body.kind,
+            label=body.label,
+            scopes=[scope.value for scope in body.granted],
+            max_uses=body.max_uses,
+            lifetime=timedelta(hours=body.expires_in_hours),
+        )
+        response.headers["Cache-Control"] = "no-store"
+        return NewInvitation(code=code, **_view(row).model_dump())
+
+    @router.get(
+        "/invitations",
+        response_model=InvitationPage,
+        responses=problems(401, 403, 422),
+        openapi_extra=extra,
+    )
+    async def list_invitations(
+        _admin: Admin,
+        before: Annotated[
+            int | None, Query(ge=1, le=MAX_ID, description="`next_before` of a page.")
+        ] = None,
+        limit: Annotated[int, Query(ge=1, le=PAGE_ROWS)] = 100,
+    ) -> InvitationPage:
+        """All invitations with their uses, newest first, without their codes."""
+        found = await invitations.page(before=before, limit=limit)
+        return InvitationPage(
+            invitations=[_view(row) for row in found],
+            next_before=found[-1].id if len(found) == limit else None,
+        )
+
+    @router.post(
+        "/invitations/{invitation_id}/revoke",
+        response_model=InvitationView,
+        responses=problems(401, 403, 404, 422),
+        openapi_extra=extra,
+    )
+    async def revoke_invitation(_admin: Admin, invitation_id: InvitationId) -> InvitationView:
+        """Revoke an invitation at once. People and accounts that used it stay."""
+        return _view(await invitations.revoke(invitation_id))
+
+    return router
+
+
+def _view(row: Invitation) -> InvitationView:
+    return InvitationView(
+        id=row.id,
+        kind=InvitationKind(row.kind),
+        label=row.label,
+        beginning=row.beginning,
+        scopes=row.scopes,
+        max_uses=row.max_uses,
+        uses=row.uses,
+        state=_state(row),
+        created_by=row.created_by,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+    )
+
+
+def _state(row: Invitation) -> InvitationState:
+    if row.revoked_at is not None:
+        return "revoked"
+    if row.uses == row.max_uses:
+        return "used_up"
+    return "expired" if row.expires_at <= datetime.now(UTC) else "valid"
