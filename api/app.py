@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from api.accounts.auth_middleware import AuthMiddleware
+from api.accounts.keys.service_key import keep_service_key
 from api.accounts.routes.routers import account_routes
 from api.accounts.scopes import DESCRIPTIONS as SCOPES
 from api.accounts.services import AccountServices, make_accounts
@@ -178,6 +179,9 @@ def create_app(
                 name="settings",
             ),
         ]
+        if (key := settings.accounts.stats_api_key) is not None:
+            storing = keep_service_key(sessions, key.get_secret_value(), services.passwords)
+            background.append(asyncio.create_task(storing, name="service key"))
         try:
             yield
         finally:

@@ -14,6 +14,7 @@ from common.settings import (
     Environment,
     MetricsSettings,
     Section,
+    ServiceKeySettings,
     refuse_weak_secret,
 )
 
@@ -80,7 +81,7 @@ class ServerSettings(MetricsSettings):
         return self
 
 
-class AccountSettings(Section):
+class AccountSettings(ServiceKeySettings):
     """Registration, passwords and tokens."""
 
     environment: Environment = Environment.DEVELOPMENT

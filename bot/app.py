@@ -20,7 +20,12 @@ from bot.db.locks import ChatLocks, LocksLostError
 from bot.db.statements import Statements
 from bot.handlers.answering import AnswerText
 from bot.handlers.recent import RecentNotices
-from bot.handlers.router import command_names, create_dispatcher, register_commands
+from bot.handlers.router import (
+    ADMIN_COMMANDS,
+    command_names,
+    create_dispatcher,
+    register_commands,
+)
 from bot.health import HealthMonitor
 from bot.i18n import Translations
 from bot.inbox.chat_workers import ChatQueue, ChatWorkers
@@ -42,6 +47,7 @@ from bot.metrics import BotMetrics
 from bot.operator.bill import BillReporter
 from bot.operator.notifier import OperatorNotifier
 from bot.settings import Settings
+from bot.stats_api import StatsApi
 from bot.telegram.intent import BotIdentity, IntentParser
 from bot.telegram.quoting import Quoter
 from bot.telegram.refusals import ChatRefusals
@@ -121,6 +127,7 @@ class App:
         )
         self._client = connect_model(s.model)
         self.model = ModelClient(self._client, settings=s.model, metrics=self.metrics)
+        self.stats_api = StatsApi(s.stats_api)
         self.statements = Statements(s.database)
         self.history = DialogHistory(
             bot_id,
@@ -174,7 +181,12 @@ class App:
     def _assemble(self, identity: BotIdentity) -> None:
         """Create the parts that need the bot's username."""
         s = self.settings
-        intents = IntentParser(identity, command_names(self.translations))
+        intents = IntentParser(
+            identity,
+            command_names(self.translations),
+            admin_commands=ADMIN_COMMANDS,
+            admin_ids=s.access.admin_ids,
+        )
         preferences = Preferences(identity.bot_id, sessions=self.sessions)
         self.inbox = Inbox(
             identity.bot_id,
@@ -227,6 +239,8 @@ class App:
             history=self.history,
             policy=self.policy,
             bill=self.bill,
+            stats_api=self.stats_api,
+            read_health=self.monitor.overview,
             invites=InviteCodes(
                 s.access.access_invite_codes,
                 preferences=preferences,
@@ -339,6 +353,7 @@ class App:
     async def _close_clients(self) -> None:
         await self.bot.session.close()
         await self._client.close()
+        await self.stats_api.close()
         await self.statements.close()
         await self.engine.dispose()
 

@@ -74,6 +74,11 @@ class HealthMonitor:
             body["llm"] = "reachable" if is_reachable else "unreachable"
         return body
 
+    async def overview(self) -> dict[str, Any]:
+        """The same with the number of waiting updates, for the operators."""
+        depth = await self.inbox.depth() if self.inbox else None
+        return {**await self.health(), "waiting_updates": depth.updates if depth else 0}
+
     async def not_ready_reason(self) -> str | None:
         """Why updates cannot be processed (`start`, `telegram`, `database`, `stop`), or None."""
         return self.startup_step or (None if await is_database_up(self._engine) else "database")

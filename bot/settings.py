@@ -20,6 +20,7 @@ from common.settings import (
     ReportSettings,
     RuntimeSettings,
     Section,
+    ServiceKeySettings,
     refuse_weak_secret,
 )
 
@@ -192,6 +193,18 @@ class OperatorSettings(Section):
     """Telegram chat that gets the daily digest and alerts; unset: none are sent."""
 
 
+class StatsApiSettings(ServiceKeySettings):
+    """How /admin reaches the stats API."""
+
+    stats_api_url: str = "http://127.0.0.1:8000"
+    """Address of the stats API, from which /admin has its figures."""
+
+    @field_validator("stats_api_url")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        return _is_http("the address", value)
+
+
 class UsageLimitSettings(Section):
     """Limits per user. Unset: unlimited."""
 
@@ -275,3 +288,4 @@ class Settings:
     bill: BillSettings
     bot: BotSettings
     operator: OperatorSettings
+    stats_api: StatsApiSettings

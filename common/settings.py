@@ -214,6 +214,28 @@ class ReportSettings(Section):
         return zone_named(value).key
 
 
+API_KEY_PREFIX = "dly_"
+
+
+class ServiceKeySettings(Section):
+    """The key with which the bot asks the stats API."""
+
+    stats_api_key: SecretStr | None = None
+    """Key of the bot for the stats API: `dly_` and at least 32 random letters, digits, _ or -. The
+    API accepts it from its start on, the bot's /admin uses it."""
+
+    @field_validator("stats_api_key")
+    @classmethod
+    def _is_api_key(cls, value: SecretStr | None) -> SecretStr | None:
+        pattern = f"{API_KEY_PREFIX}[A-Za-z0-9_-]{{{MIN_SECRET_BYTES},128}}"
+        if value is not None and not re.fullmatch(pattern, value.get_secret_value()):
+            raise ValueError(
+                f"needs {API_KEY_PREFIX} and at least {MIN_SECRET_BYTES} random letters, digits,"
+                " _ or -"
+            )
+        return value
+
+
 class DataKeySettings(Section):
     """The key that wraps every user's key. Keep it outside the data directory."""
 

@@ -39,6 +39,9 @@ put dagster_database_url "postgresql://dagster:$(random)@$postgres:5432/dagster"
 put clickhouse_url "http://writer:$(<clickhouse_writer_password)@$clickhouse:8123/dialytics"
 put clickhouse_reader_url "http://reader:$(<clickhouse_reader_password)@$clickhouse:8123/dialytics"
 
+# With it the bot asks the API, for /admin.
+put stats_api_key "dly_$(random)"
+
 # Only during a rotation is there another one.
 put api_token_secret_previous ""
 put data_key_second ""

@@ -14,7 +14,6 @@ from dataclasses import replace
 from api.accounts.account_cache import AccountCache
 from api.accounts.credentials import CredentialCache
 from api.accounts.keys.authentication import KeyAuthenticator
-from api.accounts.keys.store import PREFIX
 from api.accounts.passwords import PasswordHasher
 from api.accounts.scopes import Principal
 from api.accounts.store import AccountRepository, ApiAccount, normalise_username
@@ -23,6 +22,7 @@ from api.accounts.tokens import TokenError, Tokens
 from api.audit.events import AuditKind, current_origin
 from api.audit.trail import AuditTrail
 from api.errors import NotAuthenticatedError, TooManyAttemptsError
+from common.settings import API_KEY_PREFIX
 
 MAX_HEADER_BYTES = 8192
 
@@ -66,7 +66,7 @@ class Authenticator:
         match scheme.lower():
             case b"bearer":
                 credential = rest.strip()
-                if credential.startswith(PREFIX.encode()):
+                if credential.startswith(API_KEY_PREFIX.encode()):
                     return await self._keys.identify(credential, address=address)
                 return await self._authenticate_bearer(credential)
             case b"basic":

@@ -57,7 +57,7 @@ async def confirm_erasure(_message: object, context: UpdateContext) -> UpdateOut
 
 async def cancel_erasure(query: CallbackQuery, context: UpdateContext, bot: Bot) -> UpdateOutcome:
     _ = context.translate
-    await _acknowledge(query, bot)
+    await acknowledge(query, bot)
     await context.responder.send(_("Nothing was erased."))
     return UpdateOutcome.COMMAND
 
@@ -67,7 +67,7 @@ async def forget(
 ) -> UpdateOutcome:
     """Erase, then report what was erased. The erasure settles the update, too."""
     _ = context.translate
-    await _acknowledge(query, bot)
+    await acknowledge(query, bot)
     receipt = await erasure.erase(context.user, context.telegram_user, context.update_ids)
     context.settled = True
     context.reload = True
@@ -87,12 +87,12 @@ async def forget(
 
 async def ignore_other(query: CallbackQuery, bot: Bot) -> UpdateOutcome:
     """A button sent by an older version."""
-    await _acknowledge(query, bot)
+    await acknowledge(query, bot)
     return UpdateOutcome.IGNORED
 
 
-async def _acknowledge(query: CallbackQuery, bot: Bot) -> None:
-    # Stops the button's spinner; Telegram refuses late answers, which is harmless.
+async def acknowledge(query: CallbackQuery, bot: Bot) -> None:
+    """Stop the button's spinner. Telegram refuses late answers, which is harmless."""
     with contextlib.suppress(TelegramAPIError):
         await bot.answer_callback_query(query.id)
 

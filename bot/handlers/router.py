@@ -17,6 +17,7 @@ from bot.handlers import (
     text,
     usage,
 )
+from bot.handlers.admin import router as admin
 from bot.handlers.texts import command_list
 from bot.i18n import Translations
 from common.log import get_logger
@@ -24,7 +25,8 @@ from common.log import get_logger
 log = get_logger(__name__)
 
 # Order matters: `text` decides first, so that a forwarded "/…" is a question, not a command.
-MODULES = (text, edits, basics, preferences, usage, privacy, membership)
+MODULES = (text, edits, basics, preferences, usage, admin, privacy, membership)
+ADMIN_COMMANDS = frozenset({admin.COMMAND})
 
 
 def create_dispatcher(**services: Any) -> Dispatcher:

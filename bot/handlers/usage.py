@@ -39,7 +39,7 @@ async def show_usage(
     is_admin = policy.is_admin(context.telegram_user.telegram_id)
     is_bound = policy.is_limited and not is_admin
     budgets = policy.budgets(await policy.spending(context.user.key)) if is_bound else []
-    bill_lines = [_bill_line(state, _) for state in await bill.read()] if is_admin else []
+    bill_lines = [bill_line(state, _) for state in await bill.read()] if is_admin else []
     if not days:
         await context.responder.send("\n".join([*_lines_before_use(budgets, _), *bill_lines]))
         return UpdateOutcome.COMMAND
@@ -114,7 +114,8 @@ def _budget_line(budget: Budget, _: Translator) -> str:
             return _("Budget left this month: {left} of {limit}", left=left, limit=limit)
 
 
-def _bill_line(state: BillState, _: Translator) -> str:
+def bill_line(state: BillState, _: Translator) -> str:
+    """A limit of the bill, and the money spent of it."""
     return _(
         "{bill}: {spent} of {limit}",
         bill=bill_name(state.limit, _),

@@ -81,11 +81,22 @@ class IntentParser:
 
     Args:
         commands: the registered commands.
+        admin_commands: commands of the operators, unknown to others.
+        admin_ids: Telegram ids of the operators.
     """
 
-    def __init__(self, identity: BotIdentity, commands: Collection[str]) -> None:
+    def __init__(
+        self,
+        identity: BotIdentity,
+        commands: Collection[str],
+        *,
+        admin_commands: Collection[str] = (),
+        admin_ids: Collection[int] = (),
+    ) -> None:
         self.identity = identity
         self.commands = frozenset(commands)
+        self._admin_commands = frozenset(admin_commands)
+        self._admin_ids = frozenset(admin_ids)
         self._name = f"@{identity.username}".lower()
         self._mention = re.compile(rf"(?<!\w){re.escape(self._name)}(?!\w)", re.IGNORECASE)
 
@@ -101,7 +112,7 @@ class IntentParser:
             return (
                 refused if kind else Intent(IntentKind.SERVICE, refused_kind=service_kind(message))
             )
-        if command and self._is_registered(command):
+        if command and self._is_registered(command, message):
             return Intent(IntentKind.COMMAND, command["name"].lower())
         if command:
             name = command["name"].lower()
@@ -122,7 +133,7 @@ class IntentParser:
             return True
         command = None if is_forward(message) else COMMAND.match(text_of(message) or "")
         if command:
-            return self._is_registered(command)
+            return self._is_registered(command, message)
         return self._is_reply_to_the_bot(message) and not self._names_another_bot(message)
 
     def own_text(self, message: Json) -> str | None:
@@ -155,10 +166,17 @@ class IntentParser:
         behind = stripped[found.end() :].lstrip(" ,:\n") if found else stripped
         return behind if behind.startswith("/") else stripped
 
-    def _is_registered(self, command: re.Match[str]) -> bool:
+    def _is_registered(self, command: re.Match[str], message: Json) -> bool:
         mention = command["mention"]
         is_ours = mention is None or f"@{mention}".lower() == self._name
-        return is_ours and not command["tail"] and command["name"].lower() in self.commands
+        if not is_ours or command["tail"]:
+            return False
+        name = command["name"].lower()
+        return name in self.commands or (name in self._admin_commands and self._is_admin(message))
+
+    def _is_admin(self, message: Json) -> bool:
+        sender = message.get("from")
+        return isinstance(sender, dict) and sender.get("id") in self._admin_ids
 
     def _names_the_bot(self, message: Json) -> bool:
         text = text_of(message) or ""

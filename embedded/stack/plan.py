@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from common.errors import SettingError
 from common.http.listening import reached_at, url_of
+from common.settings import API_KEY_PREFIX
 from embedded import roles
 from embedded.postgres import SUPERUSER, EmbeddedPostgres
 from embedded.stack.keys import KeyRing
@@ -39,6 +40,7 @@ SECRETS = frozenset(
         "METRICS_TOKEN",
         "OPENROUTER_API_KEY",
         "REDIS_PASSWORD",
+        "STATS_API_KEY",
         "TELEGRAM_TOKEN",
         "TELEGRAM_WEBHOOK_SECRET",
     }
@@ -124,6 +126,13 @@ class Plan:
         """A secret from the settings, else the generated one of the same name."""
         given = getattr(self.settings, name)
         return given.get_secret_value() if given else self.keys.secret(name)
+
+    @property
+    def stats_api_key(self) -> str:
+        """The key with which the bot asks the stats API."""
+        if given := self.settings.stats_api_key:
+            return given.get_secret_value()
+        return f"{API_KEY_PREFIX}{self.keys.secret('stats_api_key')}"
 
     def environment(self, *secrets: str, **more: str) -> dict[str, str]:
         """The variables of every program, plus `more` and the caller's `secrets`."""
@@ -213,6 +222,8 @@ def bot_environment(plan: Plan, **more: str) -> dict[str, str]:
         "TELEGRAM_WEBHOOK_SECRET",
         DATABASE_URL=plan.database_url(roles.BOT),
         DATA_KEY=plan.secret("data_key"),
+        STATS_API_URL=plan.api_url,
+        STATS_API_KEY=plan.stats_api_key,
         **more,
     )
 

@@ -148,6 +148,7 @@ def services(plan: Plan) -> list[Program]:
                 DATA_KEY=plan.secret("data_key"),
                 ADMIN_REGISTRATION_TOKEN=plan.secret("admin_registration_token"),
                 API_TOKEN_SECRET=plan.secret("api_token_secret"),
+                STATS_API_KEY=plan.stats_api_key,
                 API_PORT=str(settings.api_port),
             ),
             is_ready=answers(f"{plan.api_url}/ready"),

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator
 
-from common.settings import Section
+from common.settings import Section, ServiceKeySettings
 from embedded.stack.keys import KeyRing
 
 MIN_PASSPHRASE_LENGTH = 12
 
 
-class StackSettings(Section):
+class StackSettings(ServiceKeySettings):
     """Where the stack keeps its files and which ports it takes."""
 
     data_dir: Path = Path(".data")

@@ -24,6 +24,7 @@ from bot.settings import (
     ModelSettings,
     OperatorSettings,
     Settings,
+    StatsApiSettings,
     TelegramSettings,
     UsageLimitSettings,
 )
@@ -87,6 +88,7 @@ def make_settings(simulator: Simulator, database: DatabaseSettings, **changes: A
         bill=section(BillSettings),
         bot=section(BotSettings),
         operator=section(OperatorSettings),
+        stats_api=section(StatsApiSettings),
     )
 
 

@@ -15,9 +15,9 @@ from api.audit.trail import audited
 from api.errors import NotFoundError, RefusedError
 from common.encryption.digests import digest_of, new_secret
 from common.postgres import Sessions, transaction
+from common.settings import API_KEY_PREFIX
 
-PREFIX = "dly_"
-SHOWN_CHARACTERS = len(PREFIX) + 6
+SHOWN_CHARACTERS = len(API_KEY_PREFIX) + 6
 """The beginning of a key, by which its owner recognises it."""
 MAX_KEYS = 20
 """Keys of one account that are valid."""
@@ -63,7 +63,7 @@ class KeyRepository:
         Raises:
             RefusedError: the account has too many keys.
         """
-        secret = new_secret(PREFIX)
+        secret = new_secret(API_KEY_PREFIX)
         row = ApiKey(
             account_id=account_id,
             label=label,

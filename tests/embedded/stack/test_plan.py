@@ -135,6 +135,7 @@ def test_a_program_holds_only_the_secrets_that_it_uses(
 ) -> None:
     for secret in SECRETS - {"DATABASE_URL", "CLICKHOUSE_URL", "DAGSTER_DATABASE_URL"}:
         monkeypatch.setenv(secret, "123456:a-value-of-the-caller-for-every-secret")
+    monkeypatch.setenv("STATS_API_KEY", "dly_a-value-of-the-caller-for-this-secret")
     (tmp_path / "data_key").write_text("a data key of the caller")
     monkeypatch.setenv("DATA_KEY_FILE", str(tmp_path / "data_key"))
     plan = demo_plan(load(StackSettings), data=None)

@@ -1,0 +1,1 @@
+"""/admin: figures, budget and health for the operators, in their private chats."""

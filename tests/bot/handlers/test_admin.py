@@ -1,0 +1,189 @@
+"""/admin: figures of a real stats API in the private chat of an operator."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from api.accounts.keys.service_key import store_service_key
+from api.accounts.passwords import PasswordHasher
+from api.app import create_app
+from common.postgres import Sessions
+from common.settings import DatabaseSettings
+from simulator.telegram.world import SimUser
+from tests.api.conftest import store_a_week
+from tests.api.running import LONG_TIMEOUTS, NOW, api_settings, serving
+from tests.bot.conftest import DATA_KEY, Start, World, eventually, group
+from tests.bot.constants import GROUP_ID
+from tests.clickhouse_process import ClickHouseProcess
+from tests.conftest import migrated
+from tests.warehouse.replica import Replica
+from warehouse.clickhouse.client import Writer
+from warehouse.settings import WarehouseSettings
+
+OPERATOR = 1001
+KEY = "dly_a-key-of-the-tests-that-is-long-enough"
+
+
+@pytest.fixture(scope="module")
+def warehouse(clickhouse_server: ClickHouseProcess) -> Iterator[WarehouseSettings]:
+    """A warehouse in which one week is published."""
+    with migrated(clickhouse_server) as settings:
+        with Writer(settings) as writer:
+            store_a_week(Replica(writer, zone="UTC"))
+        yield settings
+
+
+def stats_api(database: DatabaseSettings, warehouse: WarehouseSettings) -> FastAPI:
+    settings = api_settings(
+        database,
+        clickhouse_url=warehouse.writer_url,
+        clickhouse_reader_url=warehouse.reader_url,
+        stats_api_key=KEY,
+        data_key=DATA_KEY,
+    )
+    return create_app(settings, clock=lambda: NOW, timeouts=LONG_TIMEOUTS)
+
+
+@pytest.fixture
+async def api_url(database: DatabaseSettings, warehouse: WarehouseSettings) -> AsyncIterator[str]:
+    """A stats API that knows the bot's key."""
+
+    async def is_known() -> bool:
+        async with httpx.AsyncClient(base_url=url, timeout=90) as client:
+            headers = {"Authorization": f"Bearer {KEY}"}
+            return (await client.get("/api/v1/auth/me", headers=headers)).is_success
+
+    with serving(stats_api(database, warehouse)) as url:
+        await eventually(is_known)
+        yield url
+
+
+@pytest.fixture
+async def world(start: Start, api_url: str) -> World:
+    return await start(admin_ids=str(OPERATOR), stats_api_url=api_url, stats_api_key=KEY)
+
+
+async def press(world: World, page: str, *, language: str = "en") -> str:
+    """Press a button of the newest menu; the text or caption of what it brings."""
+    sent_log = world.simulator.account.sent_log
+    menu = [record for record in sent_log.records(kind="message") if record.reply_markup][-1]
+
+    def pages() -> list[str]:
+        sent = sent_log.records(chat_id=OPERATOR)
+        return [one.text or "" for one in sent if one.kind in {"message", "photo"}]
+
+    before = len(pages())
+    person = SimUser(id=OPERATOR, language_code=language)
+    world.simulator.account.press(f"admin:{page}", message_id=menu.message_id or 0, person=person)
+    await world.until(lambda: len(pages()) > before)
+    return pages()[before]
+
+
+async def test_the_figures_are_those_of_the_api_with_a_picture_and_their_age(
+    world: World, api_url: str
+) -> None:
+    await world.ask("/admin")
+    async with httpx.AsyncClient(
+        base_url=api_url, headers={"Authorization": f"Bearer {KEY}"}
+    ) as client:
+        for period, title in (
+            ("today", "Today"),
+            ("7d", "7 days"),
+            ("month_to_date", "This month"),
+        ):
+            answer = await client.get("/api/v1/stats/summary", params={"period": period})
+            figures = answer.json()["summary"]["current"]
+            text = await press(world, period)
+            assert text.startswith(f"{title} (UTC)")
+            assert f"Messages: {figures['user_messages']} (vs " in text
+            assert f"Active users: {figures['active_users']} (vs " in text
+            assert f"Answers: {figures['answers']}, failed: {figures['failed']}" in text
+            assert f"Spend: ${figures['cost_usd']:.2f}"[:9] in text
+            assert "\nUpdated 5 seconds ago" in text
+    pictures = world.simulator.account.sent_log.records(kind="photo")
+    assert len(pictures) == 3
+    assert "Excludes 1 turn with unknown price" in text
+    assert {update.outcome for update in await world.settled()} == {"command"}
+
+
+async def test_budget_and_health_are_pages_too_in_the_operators_language(world: World) -> None:
+    await world.ask("/admin", language="ru")
+    budget = await press(world, "budget", language="ru")
+    assert budget.startswith("Общие расходы ничем не ограничены.\n\nмарт 2026")  # noqa: RUF001 # Russian
+    assert "Обновлено 5 секунд назад" in budget
+    health = await press(world, "health")
+    assert "✅ Bot" in health
+    assert "✅ PostgreSQL" in health
+    assert "✅ ClickHouse" in health
+    assert "Pipelines: Updated 5 seconds ago" in health
+
+
+async def test_a_limit_of_the_bill_is_on_the_budget_page(start: Start, api_url: str) -> None:
+    world = await start(
+        admin_ids=str(OPERATOR),
+        stats_api_url=api_url,
+        stats_api_key=KEY,
+        total_monthly_usd_limit="25",
+    )
+    await world.ask("/admin")
+    assert "Bill of all bots this month: $0.00 of $25.00" in await press(world, "budget")
+
+
+async def test_for_others_it_is_an_unknown_command_and_its_buttons_do_nothing(
+    world: World,
+) -> None:
+    await world.ask("/admin")
+    unknown = await world.ask("/weather", person=7, chat=7)
+    assert await world.ask("/admin", person=8, chat=8) == unknown
+    assert await world.ask("/admn", person=9, chat=9) == unknown
+    world.simulator.account.press("admin:today", message_id=1, person=SimUser(id=8))
+    *_, pressed = await world.settled()
+    assert pressed.outcome == "ignored"
+    assert len(world.simulator.account.sent_log.texts(8)) == 1
+    # A group may read along.
+    world.write("/admin", chat=group())
+    assert "private chat" in (await world.replies(1, chat=-GROUP_ID))[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"stats_api_key": f"{KEY}x"}, "refuses the bot's key"),
+        ({"stats_api_url": "http://127.0.0.1:9", "stats_api_key": KEY}, "does not answer"),
+        ({}, "STATS_API_KEY is not set"),
+    ],
+)
+async def test_without_the_api_one_line_says_why(
+    start: Start, api_url: str, settings: dict[str, str], words: str
+) -> None:
+    world = await start(admin_ids=str(OPERATOR), **{"stats_api_url": api_url, **settings})
+    await world.ask("/admin")
+    for page in ("today", "budget", "health"):
+        text = await press(world, page)
+        [line] = [line for line in text.splitlines() if "No figures" in line]
+        assert words in line
+    assert {update.outcome for update in await world.settled()} == {"command"}
+
+
+async def test_a_key_is_stored_once_and_the_next_one_replaces_it(sessions: Sessions) -> None:
+    passwords = PasswordHasher(cost=4, threads=1)
+    for key in (KEY, KEY, f"{KEY}-2"):
+        await store_service_key(sessions, key, passwords)
+    async with sessions() as session:
+        keys = await session.execute(
+            text("SELECT revoked_at IS NULL, scopes FROM api_keys ORDER BY id")
+        )
+        assert [tuple(key) for key in keys] == [(False, ["stats:read"]), (True, ["stats:read"])]
+        kinds = await session.scalars(text("SELECT kind FROM audit_events ORDER BY id"))
+        assert list(kinds) == ["key_created", "key_revoked", "key_created"]
+        # A key that an admin revoked stays revoked.
+        await session.execute(text("UPDATE api_keys SET revoked_at = now()"))
+        await session.commit()
+        await store_service_key(sessions, f"{KEY}-2", passwords)
+        valid = text("SELECT count(*) FROM api_keys WHERE revoked_at IS NULL")
+        assert await session.scalar(valid) == 0
