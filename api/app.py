@@ -22,6 +22,7 @@ from api.accounts.routes.routers import account_routes
 from api.accounts.scopes import DESCRIPTIONS as SCOPES
 from api.accounts.services import AccountServices, make_accounts
 from api.admin.audit_routes import audit_routes
+from api.admin.rule_routes import rule_routes
 from api.answers.export import ExportResponder
 from api.answers.prepared import PreparedAnswers, now_utc
 from api.answers.reader import InstrumentedReader
@@ -51,9 +52,11 @@ from api.http.timeouts import DEFAULT_TIMEOUTS, Timeouts
 from api.metrics import ApiMetrics
 from api.people.bot_database import BotTables
 from api.people.dialog_texts import DialogTexts
+from api.people.finding import SubjectFinder
 from api.people.name_readings import NameReadings
 from api.people.names import UserNames
 from api.people.routes import text_routes
+from api.people.rules import RuleRepository
 from api.settings import AccountSettings, RateLimitSettings, ServerSettings
 from api.stats.query_routes import query_routes
 from api.stats.routes import stats_routes
@@ -222,9 +225,17 @@ def create_app(
             default_tz=default_tz,
         )
     )
-    for router in account_routes(services, settings.accounts, limiter=limiter, clock=clock):
+    for router in (
+        *account_routes(services, settings.accounts, limiter=limiter, clock=clock),
+        audit_routes(events=AuditReader(sessions), trail=trail),
+        rule_routes(
+            rules=RuleRepository(sessions, tables),
+            finder=SubjectFinder(tables, vault),
+            names=names,
+            name_readings=name_readings,
+        ),
+    ):
         app.include_router(router)
-    app.include_router(audit_routes(events=AuditReader(sessions), trail=trail))
     app.include_router(query_routes(responder=responder, default_tz=default_tz))
     app.include_router(
         text_routes(
@@ -291,7 +302,7 @@ def _add_middleware(
             CORSMiddleware,
             allow_origins=server.origins,
             allow_credentials=True,
-            allow_methods=["GET", "POST", "PUT"],
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=["Accept", "Authorization", "Content-Type", "If-None-Match"],
             expose_headers=EXPOSED_HEADERS,
         )

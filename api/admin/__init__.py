@@ -1,1 +1,1 @@
-"""Routes for operators: the audit trail."""
+"""Routes for operators: the audit trail, rules about people."""

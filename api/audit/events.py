@@ -32,11 +32,13 @@ class AuditKind(StrEnum):
     TEXTS_READ = "texts_read"
     NAMES_READ = "names_read"
     SETTINGS_CHANGED = "settings_changed"
-    # Reserved: written by what bans and limits people and sends alerts.
     PERSON_BANNED = "person_banned"
     PERSON_PAUSED = "person_paused"
     PERSON_ALLOWED = "person_allowed"
     LIMITS_CHANGED = "limits_changed"
+    MODELS_CHANGED = "models_changed"
+    RULE_REMOVED = "rule_removed"
+    # Reserved: written by what sends alerts.
     ALERT = "alert"
     ALERT_ACKNOWLEDGED = "alert_acknowledged"
 

@@ -1,1 +1,1 @@
-"""Names of users and texts of dialogs, from the bot's database."""
+"""Names of users, texts of dialogs, and rules about people, in the bot's database."""

@@ -347,6 +347,15 @@ class RefusedChat(Base):
     refused_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
 
 
+class BanNotice(Base):
+    """The last notice about a ban to a person, or to a banned chat: at most one a day."""
+
+    __tablename__ = "ban_notices"
+
+    subject_hmac: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    sent_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+
+
 class Tombstone(Versioned, Base):
     """A replicated row that was deleted. Written by triggers on `users` and `turns`."""
 

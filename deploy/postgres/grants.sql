@@ -9,8 +9,10 @@ GRANT SELECT ON alembic_version TO dialytics_bot, dialytics_api, dialytics_pipel
 -- The bot owns people, texts, ledger and inbox. Deleting a person leaves a tombstone.
 GRANT SELECT, INSERT, UPDATE, DELETE
     ON users, user_settings, dialogs, messages, turns, llm_calls, updates, spent_budgets,
-       refused_chats
+       refused_chats, ban_notices
     TO dialytics_bot;
+-- The bot obeys the operators' rules; those of a group move with it.
+GRANT SELECT, UPDATE (subject_hmac) ON access_rules TO dialytics_bot;
 GRANT INSERT ON tombstones TO dialytics_bot;
 -- Set once, by bot.users.key_rotation. Only the owner can remove it.
 GRANT SELECT, INSERT ON sealing_marker TO dialytics_bot;
@@ -24,7 +26,7 @@ GRANT EXECUTE ON FUNCTION record_invitation_use TO dialytics_bot;
 -- The API owns its accounts, and reads the bot's tables only as dialytics_reader.
 GRANT SELECT, INSERT, UPDATE ON api_users, api_keys TO dialytics_api;
 GRANT SELECT, INSERT, UPDATE (uses, revoked_at) ON invitations TO dialytics_api;
-GRANT SELECT, INSERT, UPDATE, DELETE ON api_sessions, password_resets TO dialytics_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON api_sessions, password_resets, access_rules TO dialytics_api;
 -- The audit trail is append-only, and its times are the database's.
 GRANT SELECT, INSERT (kind, actor_id, actor, address, occurrences, request_id, details)
     ON audit_events TO dialytics_api;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import api.accounts.tables
 import api.audit.tables
+import api.people.tables
 import bot.db.outbox
 import bot.db.tables
 import common.invitations
@@ -13,6 +14,7 @@ from common.postgres import Base
 TABLE_MODULES = (
     api.accounts.tables,
     api.audit.tables,
+    api.people.tables,
     bot.db.outbox,
     bot.db.tables,
     common.invitations,

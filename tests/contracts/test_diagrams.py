@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql
 
 import api.accounts.tables
 import api.audit.tables
+import api.people.tables
 import bot.db.outbox
 import bot.db.tables
 import common.invitations
@@ -23,6 +24,7 @@ PROJECT = Path(__file__).parents[2]
 DECLARED = (
     api.accounts.tables,
     api.audit.tables,
+    api.people.tables,
     bot.db.outbox,
     bot.db.tables,
     common.invitations,

@@ -57,6 +57,9 @@ SELECT gen_random_uuid(), id, 1, 'small', status FROM turns WHERE model_asked IS
 INSERT INTO spent_budgets (telegram_hmac, period_start, period, messages, cost_usd)
 VALUES ('\x01', '2025-03-10', 'day', 1, 0.5);
 INSERT INTO refused_chats (bot_id, chat_hmac) VALUES (7, '\x02');
+INSERT INTO access_rules (subject, subject_hmac, kind, reason, author_id, author)
+VALUES ('person', '\x01', 'ban', '', 1, 'first');
+INSERT INTO ban_notices (subject_hmac) VALUES ('\x01');
 INSERT INTO api_users (username, password_hash, scopes)
 VALUES ('first', 'none', '{names:read}');
 INSERT INTO api_keys (account_id, label, beginning, digest, scopes, expires_at)

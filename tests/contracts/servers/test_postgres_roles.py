@@ -235,6 +235,10 @@ async def test_the_api_keeps_accounts_and_the_audit_trail(server: EmbeddedPostgr
         "SELECT * FROM text_readings",
         "INSERT INTO known_settings (service, name, digest) VALUES ('api', 'A', 'b')"
         " ON CONFLICT (service, name) DO UPDATE SET digest = excluded.digest",
+        "INSERT INTO access_rules (subject, subject_hmac, kind, reason, author_id, author)"
+        " VALUES ('person', 'x', 'ban', '', 1, 'a') ON CONFLICT (subject, subject_hmac, kind)"
+        " DO UPDATE SET reason = excluded.reason RETURNING id",
+        "DELETE FROM access_rules",
         "SELECT version_num FROM alembic_version",
     )
 

@@ -1,0 +1,169 @@
+"""Routes of the rules about people, groups and roles, for admins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Path, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.accounts.dependencies import Admin, one_value_each, require_scope, secured
+from api.accounts.scopes import Principal, Scope
+from api.admin.rule_schemas import (
+    MAX_ID,
+    MAX_KEY,
+    FoundPeople,
+    NewRule,
+    PersonQuery,
+    RulePage,
+    RuleSubject,
+    RuleView,
+)
+from api.http.error_schema import RATE_HEADERS, problems
+from api.http.json import to_json
+from api.people.finding import SearchResult, SubjectFinder
+from api.people.name_readings import NameReadings
+from api.people.names import NO_NAMES, Names, UserNames, with_name
+from api.people.rules import (
+    RuleFilter,
+    RuleKind,
+    RuleRepository,
+    RuleTerms,
+    Subject,
+    SubjectKind,
+)
+
+PAGE_ROWS = 500
+
+
+def rule_routes(
+    *,
+    rules: RuleRepository,
+    finder: SubjectFinder,
+    names: UserNames,
+    name_readings: NameReadings,
+) -> APIRouter:
+    """The rules under /api/v1/admin."""
+    router = APIRouter(
+        prefix="/api/v1/admin", tags=["admin"], dependencies=[Depends(one_value_each)]
+    )
+    extra = secured(Scope.ADMIN)
+
+    async def known_names(admin: Principal, keys: Iterable[int | None]) -> Names:
+        wanted = {key for key in keys if key is not None}
+        if not wanted or not admin.may(Scope.NAMES_READ):
+            return NO_NAMES
+        known = await names.fetch(wanted)
+        await name_readings.record(admin, "rules", known)
+        return known
+
+    @router.get(
+        "/rules",
+        response_model=RulePage,
+        responses={200: {"headers": RATE_HEADERS}, **problems(401, 403, 422)},
+        openapi_extra=extra,
+    )
+    async def list_rules(
+        admin: Admin,
+        *,
+        user_key: Annotated[int | None, Query(ge=1, le=MAX_KEY)] = None,
+        subject: Annotated[SubjectKind | None, Query()] = None,
+        kind: Annotated[RuleKind | None, Query()] = None,
+        before: Annotated[
+            int | None, Query(ge=1, le=MAX_ID, description="`next_before` of a page.")
+        ] = None,
+        limit: Annotated[int, Query(ge=1, le=PAGE_ROWS)] = 100,
+    ) -> Response:
+        """Rules about people, groups and roles, newest first, ended ones included."""
+        wanted = RuleFilter(user_key=user_key, subject=subject, kind=kind)
+        found = await rules.page(wanted, before=before, limit=limit)
+        known = await known_names(admin, (rule.user_key for rule in found))
+        return _json(
+            {
+                "rules": [with_name(asdict(rule), known) for rule in found],
+                "next_before": found[-1].id if len(found) == limit else None,
+            }
+        )
+
+    @router.put(
+        "/rules",
+        response_model=RuleView,
+        responses={200: {"headers": RATE_HEADERS}, **problems(400, 401, 403, 404, 422)},
+        openapi_extra=extra,
+    )
+    async def put_rule(admin: Admin, body: Annotated[NewRule, Body()]) -> Response:
+        """Set a rule, in place of the one of this kind about the same subject.
+
+        It applies to the very next update, in every process of every bot. A ban ends an `allow`
+        of the same subject, and the reverse. The person can see it in /export.
+        """
+        subject = await _subject(body.subject, finder)
+        terms = RuleTerms(**{**body.model_dump(exclude={"subject"}), "kind": RuleKind(body.kind)})
+        rule = await rules.put(subject, terms, admin)
+        known = await known_names(admin, [rule.user_key])
+        return _json(with_name(asdict(rule), known))
+
+    @router.delete(
+        "/rules/{rule_id}",
+        status_code=204,
+        responses=problems(401, 403, 404, 422),
+        openapi_extra=extra,
+    )
+    async def remove_rule(_admin: Admin, rule_id: Annotated[int, Path(ge=1, le=MAX_ID)]) -> None:
+        """End a rule, from the very next update on."""
+        await rules.remove(rule_id)
+
+    @router.post(
+        "/people/find",
+        response_model=FoundPeople,
+        responses={200: {"headers": RATE_HEADERS}, **problems(400, 401, 403, 404, 422)},
+        openapi_extra=extra,
+    )
+    async def find_people(request: Request, admin: Admin, query: PersonQuery) -> Response:
+        """A person by key or Telegram id, or the people with a @name, and the rules about them."""
+        if query.username is not None:
+            require_scope(request, Scope.NAMES_READ)
+        found = await _people(query, finder)
+        own = await rules.of_persons({person.hmac: person.user_key for person in found.people})
+        known = await known_names(admin, (person.user_key for person in found.people))
+        people = [
+            {
+                **with_name({"user_key": person.user_key}, known),
+                "rules": [with_name(asdict(rule), known) for rule in own[person.hmac]],
+            }
+            for person in found.people
+        ]
+        return _json({"people": people, "is_complete": found.is_complete})
+
+    return router
+
+
+async def _subject(given: RuleSubject, finder: SubjectFinder) -> Subject:
+    if given.user_key is not None:
+        return await finder.by_key(given.user_key)
+    if given.telegram_id is not None:
+        return await finder.by_telegram_id(given.telegram_id)
+    if given.dialog_id is not None:
+        return await finder.by_dialog(given.dialog_id)
+    if given.role is not None:
+        return Subject(SubjectKind(given.role))
+    return finder.by_chat_id(given.chat_id or 0)
+
+
+async def _people(query: PersonQuery, finder: SubjectFinder) -> SearchResult:
+    if query.username is not None:
+        return await finder.by_username(query.username)
+    if query.user_key is not None:
+        person = await finder.by_key(query.user_key)
+    else:
+        person = await finder.by_telegram_id(query.telegram_id or 0)
+    return SearchResult([person], is_complete=True)
+
+
+def _json(content: dict[str, Any]) -> Response:
+    return Response(
+        to_json(content), media_type="application/json", headers={"Cache-Control": "no-store"}
+    )
