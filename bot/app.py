@@ -28,6 +28,7 @@ from bot.handlers.router import (
 )
 from bot.health import HealthMonitor
 from bot.i18n import Translations
+from bot.inbox.bans import BanCheck
 from bot.inbox.chat_workers import ChatQueue, ChatWorkers
 from bot.inbox.classifier import UpdateClassifier
 from bot.inbox.contexts import ContextFactory
@@ -59,6 +60,7 @@ from bot.turns.history import DialogHistory
 from bot.turns.ledger import Ledger
 from bot.turns.policy import TurnPolicy
 from bot.turns.prices import CHARACTERS_PER_TOKEN, ModelPrices
+from bot.turns.rules import RuleReader
 from bot.turns.service import TurnService
 from bot.users.erasure import Erasure
 from bot.users.export import UserExport
@@ -129,6 +131,7 @@ class App:
         self.model = ModelClient(self._client, settings=s.model, metrics=self.metrics)
         self.stats_api = StatsApi(s.stats_api)
         self.statements = Statements(s.database)
+        self.rules = RuleReader(self.statements)
         self.history = DialogHistory(
             bot_id,
             statements=self.statements,
@@ -159,6 +162,7 @@ class App:
             history=self.history,
             model=self.model,
             policy=self.policy,
+            rules=self.rules,
             sessions=self.sessions,
             settings=s.model,
             metrics=self.metrics,
@@ -225,6 +229,7 @@ class App:
             ),
             preferences=preferences,
             policy=self.policy,
+            bans=BanCheck(self.rules, self.policy),
             commands=WindowLimiter(s.limits.command_limit_per_minute),
         )
 

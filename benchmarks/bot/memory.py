@@ -170,10 +170,14 @@ class Store:
     # Called by turns.
 
     async def load_context(
-        self, _user_key: int, _sealer: Sealer, chat_ref: ChatRef
+        self, _user_key: int, _sealer: Sealer, chat_ref: ChatRef, *, is_admin: bool
     ) -> DialogContext:
+        del is_admin
         dialog_id = self._dialogs[chat_ref.chat_hmac]
         return DialogContext(dialog_id, tuple(self._messages[dialog_id]), None, None, None, None)
+
+    async def refusal(self, _context: object, _update: object) -> None:
+        """There are no bans."""
 
     async def open(self, question: Question, context: DialogContext, *, model: str) -> OpenTurn:
         dialog_id = context.dialog_id or uuid4()
@@ -241,7 +245,7 @@ async def run_memory(settings: Settings, stop: asyncio.Event) -> None:
     )  # fmt: skip
     turns = TurnService(
         ledger=store, bill=bill, history=store, model=model, policy=policy, sessions=nothing,
-        settings=s.model, metrics=metrics,
+        settings=s.model, metrics=metrics, rules=store,
     )  # fmt: skip
     rate_limiter = SendRateLimiter(
         per_second=s.telegram.telegram_messages_per_second,
@@ -265,7 +269,7 @@ async def run_memory(settings: Settings, stop: asyncio.Event) -> None:
             vault=vault,
             translations=translations, metrics=metrics, settings=s.bot, notices=notices,
         ),
-        preferences=store, policy=policy, commands=WindowLimiter(None),
+        preferences=store, policy=policy, bans=store, commands=WindowLimiter(None),
     )  # fmt: skip
     poller = Poller(
         bot, inbox=store, chat_locks=store, metrics=metrics,

@@ -45,6 +45,7 @@ class AnswerText:
         replaces: UUID | None = None,
     ) -> TurnResult:
         """Run one turn for these messages and settle the context's updates."""
+        is_admin = self._policy.is_admin(context.telegram_user.telegram_id)
         question = Question(
             user_key=context.user.key,
             account_id=context.telegram_user.telegram_id,
@@ -58,6 +59,7 @@ class AnswerText:
             is_repeated=is_repeated,
             first_name=speaker_name(context.telegram_user.first_name),
             replaces=replaces,
+            is_admin=is_admin,
         )
         stop = StopSignal(user_key=context.user.key, fingerprints=context.fingerprints)
         context.responder.start_preview()
@@ -72,14 +74,15 @@ class AnswerText:
             self._notices.forget((context.chat_key, context.user.key))
         if result.outcome.reason == "blocked" and context.chat.is_private:
             await self._users.set_blocked(context.user, at=datetime.now(UTC))
-        elif not self._policy.is_admin(context.telegram_user.telegram_id):
-            await self._warn(context, result)
+        else:
+            await self._warn(context, result, is_admin=is_admin)
         return result
 
-    async def _warn(self, context: UpdateContext, result: TurnResult) -> None:
+    async def _warn(self, context: UpdateContext, result: TurnResult, *, is_admin: bool) -> None:
         if result.turn_id is None or result.outcome.answered_at is None:
             return
-        for budget in await self._policy.nearly_used(context.user.key, result.turn_id):
+        limits = self._policy.limits(result.rules, is_admin=is_admin)
+        for budget in await self._policy.nearly_used(context.user.key, result.turn_id, limits):
             try:
                 await context.responder.send(_warning(budget, context))
             except UndeliverableError:

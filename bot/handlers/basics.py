@@ -36,7 +36,9 @@ async def start(
     verdict = None
     account = context.telegram_user.telegram_id
     if payload and policy.needs_invite(
-        account, admitted_at=await preferences.admitted_at(context.user)
+        account,
+        admitted_at=await preferences.admitted_at(context.user),
+        rules=context.rules,
     ):
         verdict = await invites.redeem(context.user, account, payload)
     if verdict is InviteVerdict.SLOWED:

@@ -13,6 +13,7 @@ from bot.telegram.updates import Chat, TelegramUser
 from bot.turns.cancellation import Cancellation
 from bot.turns.question import QuestionMessage
 from bot.turns.records import ChatRef
+from bot.turns.rules import NO_RULES, AppliedRules
 from bot.users.repository import User
 
 
@@ -44,6 +45,8 @@ class UpdateContext:
     fingerprints: Mapping[int, bytes] = field(default_factory=dict)
     intent: Intent | None = None
     refused_kinds: frozenset[str] = frozenset()
+    rules: AppliedRules = NO_RULES
+    """Read for commands, buttons and edits; for a question they come with its dialog."""
     settled: bool = False
     """The handler recorded the outcome itself."""
     reload: bool = False

@@ -26,7 +26,7 @@ async def choose_model(
 ) -> UpdateOutcome:
     """Set the model; without a name, list the models."""
     _ = context.translate
-    models = model_settings.models
+    models = context.rules.models or model_settings.models
     wanted = (command.args or "").strip()
     # "²".isdigit() is True, too.
     if wanted.isascii() and wanted.isdigit() and 1 <= int(wanted) <= len(models):

@@ -17,7 +17,7 @@ from bot.i18n import Translator, dollars
 from bot.telegram.chart import draw_days
 from bot.telegram.notices import bill_name
 from bot.turns.bill import Bill, BillState
-from bot.turns.policy import Budget, TurnPolicy
+from bot.turns.policy import Budget, TurnPolicy, budgets
 from bot.users.usage import DailyUsage, UsageReader, total_usage
 from common.vocabulary import UpdateOutcome
 
@@ -37,11 +37,11 @@ async def show_usage(
         return UpdateOutcome.COMMAND
     days = await usage_reader.by_day(context.user.key)
     is_admin = policy.is_admin(context.telegram_user.telegram_id)
-    is_bound = policy.is_limited and not is_admin
-    budgets = policy.budgets(await policy.spending(context.user.key)) if is_bound else []
+    limits = policy.limits(context.rules, is_admin=is_admin)
+    left = budgets(await policy.spending(context.user.key), limits) if limits.is_set else []
     bill_lines = [bill_line(state, _) for state in await bill.read()] if is_admin else []
     if not days:
-        await context.responder.send("\n".join([*_lines_before_use(budgets, _), *bill_lines]))
+        await context.responder.send("\n".join([*_lines_before_use(left, _), *bill_lines]))
         return UpdateOutcome.COMMAND
     today, _month = policy.periods()
     caption = "\n".join(
@@ -53,7 +53,7 @@ async def show_usage(
                 "You used the bot on {count} days.",
                 total_usage(days).days,
             ),
-            *(_budget_line(budget, _) for budget in budgets),
+            *(_budget_line(budget, _) for budget in left),
             *bill_lines,
         ]
     )
@@ -92,11 +92,11 @@ def _usage_lines(name: str, days: Sequence[DailyUsage], _: Translator) -> list[s
     return lines
 
 
-def _lines_before_use(budgets: Sequence[Budget], _: Translator) -> list[str]:
+def _lines_before_use(left: Sequence[Budget], _: Translator) -> list[str]:
     # A budget may be used without a finished turn: /forget resets no limit.
-    is_unused = not any(budget.used for budget in budgets)
+    is_unused = not any(budget.used for budget in left)
     first = [_("You have not used anything yet.")] if is_unused else []
-    return [*first, *(_budget_line(budget, _) for budget in budgets)]
+    return [*first, *(_budget_line(budget, _) for budget in left)]
 
 
 def _budget_line(budget: Budget, _: Translator) -> str:

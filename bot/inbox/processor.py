@@ -17,6 +17,7 @@ from aiogram.types import Update
 
 from bot.db.locks import QueuedUpdate
 from bot.handlers.context import UpdateContext
+from bot.inbox.bans import BanCheck
 from bot.inbox.chat_workers import ChatQueue
 from bot.inbox.contexts import ContextFactory
 from bot.inbox.joining import MessageJoiner
@@ -66,6 +67,7 @@ class UpdateProcessor:
         contexts: ContextFactory,
         preferences: Preferences,
         policy: TurnPolicy,
+        bans: BanCheck,
         commands: WindowLimiter,
     ) -> None:
         self._bot = bot
@@ -80,6 +82,7 @@ class UpdateProcessor:
         self._contexts = contexts
         self._preferences = preferences
         self._policy = policy
+        self._bans = bans
         self._commands = commands
         self._joiner = MessageJoiner(settings, opener.open)
 
@@ -174,6 +177,13 @@ class UpdateProcessor:
             await self._inbox.settle([queued.update_id], UpdateOutcome.IGNORED, error="erased")
 
     async def _handle(self, context: UpdateContext, update: Update) -> None:
+        if refusal := await self._bans.refusal(context, update):
+            await self._inbox.settle(
+                context.update_ids, UpdateOutcome.IGNORED, error=refusal.reason
+            )
+            context.settled = True
+            await self._bans.notify(context, refusal)
+            return
         if await self._is_too_much(context, update):
             await self._inbox.settle(context.update_ids, UpdateOutcome.IGNORED, error="rate_limit")
             return
@@ -238,6 +248,8 @@ class UpdateProcessor:
                     waiting = self._contexts.create(queue, [opened])
                     if waiting and waiting.intent and waiting.intent.kind is IntentKind.QUESTION:
                         notified.add(queued.user_key)
+                        if await self._bans.is_banned(waiting):
+                            continue
                         _ = waiting.translate
                         await waiting.send_once(
                             _("⏳ I am answering someone else first. You are next.")

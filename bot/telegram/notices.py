@@ -78,21 +78,21 @@ def refusal_text(refusal: Refusal, _: Translator) -> str:  # noqa: PLR0911 # one
     match refusal.reason:
         case "access":
             return _("🔒 This bot is for invited users only. Ask its owner for access.")
+        case "banned":
+            return _(
+                "🚫 The bot's operator has closed access here. /privacy, /export and /forget still"
+                " work in our private chat."
+            )
+        case "paused":
+            seconds = refusal.retry_seconds or 0
+            return _(
+                "⏸ The bot's operator has paused access. Come back {time}.", time=_time(seconds, _)
+            )
         case "rate_limit":
             return _.plural(
                 "⏳ Too many messages. Try again in {count} second.",
                 "⏳ Too many messages. Try again in {count} seconds.",
                 max(round(refusal.retry_seconds or 1), 1),
-            )
-        case "daily_messages" | "daily_usd":
-            return _("⛔ You have reached your limit for today. It resets tomorrow. See /usage.")
-        case "monthly_messages" | "monthly_usd":
-            return _("⛔ You have reached your limit for this month. See /usage.")
-        case "total_daily_usd" | "bot_daily_usd":
-            return _("⛔ The bot has used up its budget for today. Please come back tomorrow.")
-        case "total_monthly_usd" | "bot_monthly_usd":
-            return _(
-                "⛔ The bot has used up its budget for this month. Please come back next month."
             )
         case "unpriced":
             return _(
@@ -102,6 +102,25 @@ def refusal_text(refusal: Refusal, _: Translator) -> str:  # noqa: PLR0911 # one
             return _(
                 "⚠️ My last answers could not be delivered here. If you can read this, please send"
                 " your message again."
+            )
+        case _:
+            return _used_up_text(refusal.reason, _)
+
+
+def _used_up_text(reason: str, _: Translator) -> str:
+    """Which limit is used up."""
+    match reason:
+        case "daily_messages" | "daily_usd":
+            return _("⛔ You have reached your limit for today. It resets tomorrow. See /usage.")
+        case "monthly_messages" | "monthly_usd":
+            return _("⛔ You have reached your limit for this month. See /usage.")
+        case "chat_daily_messages" | "chat_daily_usd":
+            return _("⛔ This group has reached its limit for today. It resets tomorrow.")
+        case "total_daily_usd" | "bot_daily_usd":
+            return _("⛔ The bot has used up its budget for today. Please come back tomorrow.")
+        case "total_monthly_usd" | "bot_monthly_usd":
+            return _(
+                "⛔ The bot has used up its budget for this month. Please come back next month."
             )
         case _:
             return _("⛔ Your message cannot be answered now.")

@@ -17,6 +17,7 @@ from bot.turns.records import (
     Question,
     UpdateConflictError,
 )
+from bot.turns.rules import rules_in
 from common.encryption import bindings
 from common.encryption.sealing import Sealer, UnreadableError, Vault
 from common.vocabulary import Role
@@ -42,8 +43,10 @@ class DialogHistory:
         self._max_history_characters = max_history_characters
         self._uses_first_names = uses_first_names
 
-    async def load_context(self, user_key: int, sealer: Sealer, chat_ref: ChatRef) -> DialogContext:
-        """The open dialog's last messages and the user's settings.
+    async def load_context(
+        self, user_key: int, sealer: Sealer, chat_ref: ChatRef, *, is_admin: bool = False
+    ) -> DialogContext:
+        """The open dialog's last messages, the user's settings, and the rules about them.
 
         Raises:
             UpdateConflictError: the user was erased.
@@ -55,6 +58,7 @@ class DialogHistory:
                 "chat_hmac": chat_ref.chat_hmac,
                 "thread_id": chat_ref.thread_id,
                 "user_key": user_key,
+                "is_admin": is_admin,
                 "max_history_messages": self._max_history_messages,
                 "tells_names": self._uses_first_names and not chat_ref.is_private,
             },
@@ -72,6 +76,7 @@ class DialogHistory:
             max_history_messages=first["max_history_messages"],
             admitted_at=first["admitted_at"],
             is_undeliverable=first["is_undeliverable"],
+            rules=rules_in(first),
         )
 
     def speaker(self, question: Question, dialog_id: UUID) -> str | None:

@@ -59,7 +59,7 @@ class Ledger:
         With a session, in the caller's transaction; without one, committed on return.
 
         Raises:
-            UpdateConflictError: the updates are in another turn, or the user was erased.
+            UpdateConflictError: the updates are in another turn, or the user was erased or banned.
             BillLimitError: a limit of the bill is used up.
             MissingTotalError: see Bill.decide.
         """
@@ -95,6 +95,7 @@ class Ledger:
                 "sealed_parts": parts,
                 "content_length": len(question.text),
                 "replaces": question.replaces,
+                "is_admin": question.is_admin,
             },
             session,
         )

@@ -32,8 +32,8 @@ def speaker_name(first_name: str | None) -> str | None:
 
 def models_for(context: DialogContext, settings: ModelSettings) -> list[str]:
     """The models to try: the user's choice or the default, then the fallback."""
-    chosen = context.model if context.model in settings.models else None
-    first = chosen or settings.llm_model
+    allowed = context.rules.models or settings.models
+    first = context.model if context.model in allowed else allowed[0]
     fallback = settings.llm_fallback_model
     return [first] if fallback in {None, first} else [first, str(fallback)]
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from bot.llm.completion import CallReport
 from bot.turns.question import QuestionMessage, model_text, own_text
+from bot.turns.rules import NO_RULES, AppliedRules
 from common.encryption.sealing import Sealer
 from common.errors import DialyticsError
 from common.vocabulary import ChatType, Role, TurnStatus
@@ -54,6 +55,7 @@ class DialogContext:
     admitted_at: datetime | None
     is_undeliverable: bool = False
     """The chat refused the last answers: do not pay for another one."""
+    rules: AppliedRules = NO_RULES
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class Question:
     first_name: str | None = None
     replaces: UUID | None = None
     """The turn of the question before it was edited; it is withdrawn and not counted again."""
+    is_admin: bool = False
 
     @property
     def user_messages(self) -> int:

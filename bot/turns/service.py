@@ -38,6 +38,7 @@ from bot.turns.responder import (
     Responder,
     UndeliverableError,
 )
+from bot.turns.rules import NO_RULES, AppliedRules, RuleReader
 from common.encryption.sealing import Sealer
 from common.log import get_logger
 from common.postgres import Sessions, transaction
@@ -57,6 +58,8 @@ class TurnResult:
     turn_id: UUID | None = None
     update_ids: tuple[int, ...] = ()
     """The updates settled with it: only the first ones if a limit allowed no more."""
+    rules: AppliedRules = NO_RULES
+    """The rules under which it began."""
 
 
 class TurnService:
@@ -70,6 +73,7 @@ class TurnService:
         history: DialogHistory,
         model: ModelClient,
         policy: TurnPolicy,
+        rules: RuleReader,
         sessions: Sessions,
         settings: ModelSettings,
         metrics: BotMetrics,
@@ -88,6 +92,7 @@ class TurnService:
             jitter=jitter,
         )
         self._policy = policy
+        self._rules = rules
         self._sessions = sessions
         self._settings = settings
         self._metrics = metrics
@@ -102,7 +107,10 @@ class TurnService:
             UpdateConflictError: another process answers the question, or its user was erased.
         """
         context = await self._history.load_context(
-            question.user_key, question.sealer, question.chat_ref
+            question.user_key,
+            question.sealer,
+            question.chat_ref,
+            is_admin=question.is_admin,
         )
         models = models_for(context, self._settings)
         try:
@@ -119,7 +127,10 @@ class TurnService:
             self._metrics.turns_finished.labels(TurnStatus.REJECTED.value).inc()
             self._metrics.updates_settled.labels("turn").inc(len(question.update_ids))
             log.info("turn rejected", reason=refusal.reason)
-            await responder.send_refusal(refusal)
+            if not context.rules.refusal or await self._rules.may_notify(
+                question.user_key, question.chat_ref.chat_hmac, context.rules
+            ):
+                await responder.send_refusal(refusal)
             return TurnResult(
                 TurnOutcome(TurnStatus.REJECTED, reason=refusal.reason),
                 update_ids=question.update_ids,
@@ -137,7 +148,10 @@ class TurnService:
                 speaker=self._history.speaker(question, turn.dialog_id),
             )
             outcome = await self._answer(turn, models, messages, responder, stop)
-            return await self._finish(turn.id, question.update_ids, outcome, sealer=question.sealer)
+            result = await self._finish(
+                turn.id, question.update_ids, outcome, sealer=question.sealer
+            )
+            return replace(result, rules=context.rules)
 
     async def _open(
         self, question: Question, context: DialogContext, *, model: str

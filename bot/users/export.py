@@ -12,9 +12,10 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import RowMapping, Select, select
+from sqlalchemy import RowMapping, Select, TextClause, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.db.sql import statement
 from bot.db.tables import (
     LlmCall,
     MessageRow,
@@ -89,8 +90,10 @@ class UserExport:
                 session,
                 "spent_before_forget",
                 spent.order_by(SpentBudget.period_start, SpentBudget.period),
-                partial(_spent, session, reader),
+                partial(_plain, session, reader),
             )
+            rules = statement("own_rules").bindparams(telegram_hmac=row.telegram_hmac)
+            written += await _list(session, "rules", rules, partial(_plain, session, reader))
             written.append(b',\n  "unreadable": %d\n}' % reader.unreadable)
         return b"".join(written), reader.unreadable
 
@@ -122,7 +125,7 @@ def _rows_of(table: type[Base], order: Any) -> Select[Any]:
 async def _list(
     session: AsyncSession,
     name: str,
-    rows: Select[Any],
+    rows: Select[Any] | TextClause,
     page_of: Callable[[Sequence[RowMapping]], Awaitable[Items]],
 ) -> list[bytes]:
     """One member of the document, written page by page."""
@@ -180,7 +183,7 @@ async def _updates(_session: object, reader: _Reader, page: Sequence[RowMapping]
     ]
 
 
-async def _spent(_session: object, _reader: object, page: Sequence[RowMapping]) -> Items:
+async def _plain(_session: object, _reader: object, page: Sequence[RowMapping]) -> Items:
     return [_ledger_row(row) for row in page]
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from bot.db.sql import statement
 from bot.db.tables import Dialog, MessageRow, UserSettings
 from bot.turns.question import QuestionMessage, load_messages
 from bot.turns.records import ChatRef
@@ -85,7 +86,7 @@ class Preferences:
             )
 
     async def move_dialogs(self, old: bytes, new: bytes) -> None:
-        """Move open dialogs to the new id of a group that became a supergroup."""
+        """Move open dialogs and rules to the new id of a group that became a supergroup."""
         there = aliased(Dialog)
         is_taken = (
             select(there.id)
@@ -108,6 +109,7 @@ class Preferences:
                 )
                 .values(chat_hmac=new, chat_type=ChatType.SUPERGROUP.value)
             )
+            await session.execute(statement("move_rules"), {"old": old, "new": new})
 
     async def withdraw_answer(
         self, user: User, chat_ref: ChatRef

@@ -1,7 +1,7 @@
 -- One row per earlier message of the open dialog, newest first; without a message, one row with
 -- the user's settings only. No row: the user was erased.
 SELECT settings.max_history_messages, settings.sealed_system_prompt, settings.model,
-       settings.admitted_at, dialog.id AS dialog_id,
+       settings.admitted_at, rules.*, dialog.id AS dialog_id,
        EXISTS (
            SELECT FROM refused_chats AS chat
            WHERE chat.bot_id = :bot_id AND chat.chat_hmac = :chat_hmac
@@ -11,6 +11,9 @@ SELECT settings.max_history_messages, settings.sealed_system_prompt, settings.mo
        earlier.user_key AS author_key, author.wrapped_key, author.telegram_hmac,
        CASE WHEN CAST(:tells_names AS boolean) THEN author.sealed_profile END AS sealed_profile
 FROM users AS person
+CROSS JOIN LATERAL rules_of(
+    person.telegram_hmac, CAST(:chat_hmac AS bytea), CAST(:is_admin AS boolean)
+) AS rules
 LEFT JOIN user_settings AS settings ON settings.user_key = person.key
 LEFT JOIN dialogs AS dialog
        ON dialog.bot_id = :bot_id AND dialog.chat_hmac = :chat_hmac

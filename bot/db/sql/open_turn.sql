@@ -1,8 +1,8 @@
 -- One row per update of this turn: all given ones, or none, and nothing is written, if another
--- process was first or the user was erased. One row per limit of the
--- bill that is used up or has no total: then nothing is written either.
+-- process was first, or the user was erased, or banned after the rules were read. One row per limit
+-- of the bill that is used up or has no total: then nothing is written either.
 WITH person AS (
-    SELECT key, source, is_person FROM users WHERE key = :user_key FOR KEY SHARE
+    SELECT key, source, is_person, telegram_hmac FROM users WHERE key = :user_key FOR KEY SHARE
 ), free AS (
     SELECT update_id FROM updates
     WHERE bot_id = :bot_id AND update_id = ANY(CAST(:update_ids AS bigint[]))
@@ -23,8 +23,13 @@ WITH person AS (
     FROM unnest(CAST(:limit_names AS text[])) AS given(name) LEFT JOIN bill USING (name)
     WHERE bill.is_used_up IS NOT FALSE
 ), granted AS (
-    SELECT key, source, is_person FROM person
-    WHERE (SELECT count(*) FROM free) = cardinality(CAST(:update_ids AS bigint[]))
+    SELECT key, source, is_person
+    FROM person
+    CROSS JOIN LATERAL rules_of(
+        person.telegram_hmac, CAST(:chat_hmac AS bytea), CAST(:is_admin AS boolean)
+    ) AS rules
+    WHERE rules.access IS DISTINCT FROM 'ban'
+      AND (SELECT count(*) FROM free) = cardinality(CAST(:update_ids AS bigint[]))
       AND NOT EXISTS (SELECT FROM refused)
 ), new_dialog AS (
     INSERT INTO dialogs (id, bot_id, chat_hmac, thread_id, chat_type, user_key)

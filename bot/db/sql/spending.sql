@@ -1,17 +1,27 @@
 -- One row: a user's usage in the last minute, this day and this month, including the reserve of
--- open turns and usage before an erasure. A turn is the sum of its attempts. An attempt without a
--- stated cost counts with a high estimate if the provider had begun to answer or the user stopped
--- it: stopping an answer near its end is not free.
+-- open turns and usage before an erasure; with a chat_hmac that of all members of a group, today
+-- alone. A turn is the sum of its attempts. An attempt without a stated cost counts with a high
+-- estimate if the provider had begun to answer or the user stopped it: stopping an answer near its
+-- end is not free.
 WITH price AS (
     SELECT * FROM unnest(
         CAST(:models AS text[]), CAST(:prompt_prices AS numeric[]),
         CAST(:completion_prices AS numeric[])
     ) AS given(model, prompt, completion)
+), turn AS (
+    SELECT * FROM turns
+    WHERE user_key = :user_key AND CAST(:chat_hmac AS bytea) IS NULL
+      AND received_at >= least(CAST(:month_start AS timestamptz), now() - interval '1 minute')
+    UNION ALL
+    SELECT turns.* FROM turns
+    JOIN dialogs AS dialog ON dialog.id = turns.dialog_id
+    WHERE dialog.chat_hmac = CAST(:chat_hmac AS bytea) AND CAST(:chat_hmac AS bytea) IS NOT NULL
+      AND turns.received_at >= CAST(:day_start AS timestamptz)
 ), used AS (
     SELECT turn.id = CAST(:turn_id AS uuid) AS is_asked, turn.received_at, turn.user_messages,
            coalesce(calls.cost_usd, turn.cost_usd) AS cost_usd,
            coalesce(calls.is_unpriced, false) AS is_unpriced
-    FROM turns AS turn
+    FROM turn
     LEFT JOIN LATERAL (
         SELECT sum(CASE
                    WHEN call.cost_usd IS NOT NULL THEN call.cost_usd
@@ -42,9 +52,7 @@ WITH price AS (
         ) AS price ON true
         WHERE call.turn_id = turn.id AND (turn.status = 'pending' OR turn.unpriced_calls > 0)
     ) AS calls ON true
-    WHERE turn.user_key = :user_key AND turn.status <> 'rejected'
-      AND turn.received_at >= least(
-          CAST(:month_start AS timestamptz), now() - interval '1 minute')
+    WHERE turn.status <> 'rejected'
 ), before AS (
     SELECT coalesce(sum(spent.messages) FILTER (WHERE spent.period = 'day'), 0) AS day_messages,
            coalesce(sum(spent.cost_usd) FILTER (WHERE spent.period = 'day'), 0) AS day_usd,
@@ -52,7 +60,7 @@ WITH price AS (
            coalesce(sum(spent.cost_usd) FILTER (WHERE spent.period = 'month'), 0) AS month_usd
     FROM users AS person
     JOIN spent_budgets AS spent ON spent.telegram_hmac = person.telegram_hmac
-    WHERE person.key = :user_key
+    WHERE person.key = :user_key AND CAST(:chat_hmac AS bytea) IS NULL
       AND ((spent.period = 'day' AND spent.period_start = CAST(:day AS date))
            OR (spent.period = 'month' AND spent.period_start = CAST(:month AS date)))
 )

@@ -12,9 +12,18 @@ import pytest
 
 from bot.llm.completion import Usage
 from bot.settings import AccessSettings, Price, UsageLimitSettings
-from bot.turns.policy import Budget, Spending, TurnPolicy
+from bot.turns.policy import (
+    UNLIMITED,
+    Budget,
+    Spending,
+    TurnPolicy,
+    UserLimits,
+    _rate_refusal,
+    budgets,
+)
 from bot.turns.prices import RESERVE_WITHOUT_PRICE_USD, ModelPrices
 from bot.turns.responder import Refusal
+from bot.turns.rules import NO_RULES, AppliedRules
 
 NOTHING = Spending(
     minute_messages=0,
@@ -55,7 +64,13 @@ def refusal(
     money: str = "0",
     model: str = PRICED,
 ) -> Refusal | None:
-    return limits._budget_refusal(spending, messages=messages, money=Decimal(money), model=model)
+    return limits._budget_refusal(
+        spending, own(limits), messages=messages, money=Decimal(money), model=model
+    )
+
+
+def own(limits: TurnPolicy, rules: AppliedRules = NO_RULES) -> UserLimits:
+    return limits.limits(rules, is_admin=False)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +81,7 @@ def test_a_rate_limit_accepts_whole_questions_and_states_how_many_messages_fit(
     used: int, asked: int, left: int | None
 ) -> None:
     spending = replace(NOTHING, minute_messages=used, minute_ends_in=12.5)
-    found = policy(rate_limit_per_minute=3)._rate_refusal(spending, asked)
+    found = _rate_refusal(spending, own(policy(rate_limit_per_minute=3)), asked)
     assert found == (None if left is None else Refusal("rate_limit", 12.5, messages_left=left))
 
 
@@ -105,14 +120,22 @@ def test_the_first_used_up_budget_is_named() -> None:
 
 
 def test_only_limits_that_are_set_are_budgets_and_what_is_left_is_never_negative() -> None:
-    assert policy().budgets(NOTHING) == []
-    assert not policy().is_limited
+    assert budgets(NOTHING, UNLIMITED) == []
+    assert not own(policy()).is_set
     limits = policy(daily_usd_limit="0.5", monthly_message_limit=10)
     used = replace(NOTHING, day_usd=Decimal("0.7"), turn_day_usd=Decimal("0.3"), month_messages=3)
-    messages, money = limits.budgets(used)
+    messages, money = budgets(used, own(limits))
     assert (messages.name, messages.left) == ("monthly_messages", 7)
     assert money == Budget("daily_usd", Decimal("0.7"), Decimal("0.3"), Decimal("0.5"))
     assert money.left == 0
+
+
+def test_own_limits_replace_the_settings_one_by_one_and_bind_admins_too() -> None:
+    limits = policy(daily_message_limit=5, monthly_usd_limit="1", rate_limit_per_minute=3)
+    rules = AppliedRules(daily_messages=50, daily_usd=Decimal("0.5"))
+    assert own(limits, rules) == UserLimits(3, 50, None, Decimal("0.5"), Decimal(1))
+    assert limits.limits(rules, is_admin=True) == UserLimits(None, 50, None, Decimal("0.5"))
+    assert limits.limits(NO_RULES, is_admin=True) == UNLIMITED
 
 
 def test_the_reserve_of_a_turn_is_its_largest_answer_at_the_price_of_its_model() -> None:

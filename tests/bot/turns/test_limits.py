@@ -13,6 +13,7 @@ from sqlalchemy import text
 from bot.metrics import BotMetrics
 from bot.settings import AccessSettings
 from bot.telegram.updates import TelegramUser
+from bot.turns.policy import UserLimits
 from bot.turns.prices import RESERVE_WITHOUT_PRICE_USD
 from bot.users.invites import InviteCodes, InviteVerdict
 from bot.users.preferences import Preferences
@@ -218,11 +219,11 @@ async def test_a_turn_of_the_day_before_adds_nothing_to_the_day(start: Start):
             {"copy": yesterday, "id": turn.id},
         )
 
-    nearly_used = world.app.policy.nearly_used
+    nearly_used, limits = world.app.policy.nearly_used, UserLimits(daily_messages=5)
 
-    [budget] = await nearly_used(turn.user_key, turn.id)
+    [budget] = await nearly_used(turn.user_key, turn.id, limits)
     assert (budget.name, budget.used, budget.added) == ("daily_messages", 4, 1)
-    assert await nearly_used(turn.user_key, yesterday) == []
+    assert await nearly_used(turn.user_key, yesterday, limits) == []
 
 
 async def test_a_budget_from_prices_warns_at_80_per_cent(start: Start):
