@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import orjson
 from fastapi import APIRouter, Depends, Query
-from pydantic import AfterValidator
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from api.accounts.dependencies import Admin, one_value_each, secured
 from api.accounts.scopes import Scope
-from api.admin.schemas import AuditEventView, AuditPage, ReadingList, ReadingView
+from api.admin.schemas import AuditEventView, AuditPage, Moment, ReadingList, ReadingView
 from api.answers.formats import MEDIA_TYPES, Format, RequestedFormat, Row, negotiate, to_csv
 from api.audit.events import AuditKind
 from api.audit.reading import AuditFilter, AuditReader
@@ -28,11 +26,6 @@ MAX_EXPORTED = 50_000
 COLUMNS = tuple(AuditEventView.model_fields)
 
 
-def _in_utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-Moment = Annotated[datetime, AfterValidator(_in_utc)]
 Before = Annotated[int | None, Query(ge=1, le=MAX_ID, description="`next_before` of a page.")]
 
 

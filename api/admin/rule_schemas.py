@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from api.admin.schemas import Moment
 from common.text import clean_text
 
 MAX_ID = 2**63 - 1
@@ -16,13 +17,12 @@ MAX_KEY = 2**31 - 1
 
 
 def _in_future(moment: datetime) -> datetime:
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     if moment <= datetime.now(UTC):
         raise ValueError("must be in the future")
     return moment
 
 
-Until = Annotated[datetime, AfterValidator(_in_future)]
+Until = Annotated[Moment, AfterValidator(_in_future)]
 Text = Annotated[str, AfterValidator(clean_text)]
 UserKey = Annotated[int, Field(ge=1, le=MAX_KEY)]
 TelegramId = Annotated[int, Field(ge=1, le=MAX_ID)]

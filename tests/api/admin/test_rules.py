@@ -194,6 +194,7 @@ WRONG: list[dict[str, Any]] = [
     {"subject": {"role": "people"}, "kind": "ban"},
     {"subject": {"role": "everyone"}, "kind": "mute"},
     {"subject": {"role": "everyone"}, "kind": "ban", "until": "2020-01-01T00:00:00Z"},
+    {"subject": {"role": "everyone"}, "kind": "ban", "until": "9999-12-31T23:59:59-01:00"},
     {"subject": {"role": "everyone"}, "kind": "ban", "models": ["a"]},
     {"subject": {"role": "everyone"}, "kind": "ban", "reason": "x" * 501},
     {"subject": {"role": "everyone"}, "kind": "limits"},
