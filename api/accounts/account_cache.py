@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import OrderedDict
 from typing import Any, Protocol
 
 import asyncpg
+from cachetools import LRUCache
 
 from api.accounts.credentials import CredentialCache
 from api.accounts.store import AccountRepository, ApiAccount
@@ -43,7 +43,7 @@ class AccountCache:
         self._accounts = accounts
         self._parts: list[AccountPart] = [credentials]
         self._url = url
-        self._known: OrderedDict[int, ApiAccount] = OrderedDict()
+        self._known: LRUCache[int, ApiAccount] = LRUCache(MAX_ACCOUNTS)
         self._is_listening = False
         self._task: asyncio.Task[None] | None = None
         self.generation = 0
@@ -66,8 +66,6 @@ class AccountCache:
         account = await self._accounts.by_id(account_id)
         if account is not None and self._is_listening and generation == self.generation:
             self._known[account_id] = account
-            while len(self._known) > MAX_ACCOUNTS:
-                self._known.popitem(last=False)
         return account
 
     def forget(self, account_id: int) -> None:

@@ -10,8 +10,9 @@ import hashlib
 import hmac
 import os
 import time
-from collections import OrderedDict
 from collections.abc import Callable
+
+from cachetools import TTLCache
 
 MAX_ENTRIES = 10_000
 
@@ -33,9 +34,10 @@ class CredentialCache:
     ) -> None:
         self._key = os.urandom(32)
         self._seconds = seconds
-        self._max_entries = max_entries
         self._clock = clock
-        self._entries: OrderedDict[bytes, tuple[int, float]] = OrderedDict()
+        self._entries: TTLCache[bytes, tuple[int, float]] = TTLCache(
+            max_entries, seconds, timer=clock
+        )
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -47,13 +49,7 @@ class CredentialCache:
     def get(self, fingerprint: bytes) -> int | None:
         """The id of the account, if the credentials were verified a short time ago."""
         entry = self._entries.get(fingerprint)
-        if entry is None:
-            return None
-        account_id, expires = entry
-        if expires <= self._clock():
-            del self._entries[fingerprint]
-            return None
-        return account_id
+        return entry[0] if entry else None
 
     def is_aging(self, fingerprint: bytes) -> bool:
         """Whether an entry has less than half of its lifetime left."""
@@ -62,12 +58,7 @@ class CredentialCache:
 
     def put(self, fingerprint: bytes, account_id: int) -> None:
         """Cache verified credentials."""
-        if not self._seconds:
-            return
         self._entries[fingerprint] = (account_id, self._clock() + self._seconds)
-        self._entries.move_to_end(fingerprint)
-        while len(self._entries) > self._max_entries:
-            self._entries.popitem(last=False)
 
     def forget(self, fingerprint: bytes) -> None:
         """Drop these credentials."""
@@ -76,7 +67,7 @@ class CredentialCache:
     def drop(self, account_id: int) -> None:
         """Drop one account's credentials."""
         for fingerprint in [key for key, entry in self._entries.items() if entry[0] == account_id]:
-            del self._entries[fingerprint]
+            self._entries.pop(fingerprint, None)  # it may just have expired
 
     def clear(self) -> None:
         """Drop all entries."""

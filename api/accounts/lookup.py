@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
+
+from cachetools import LRUCache, TTLCache
 
 from api.accounts.account_cache import AccountCache
 from common.encryption.digests import digest_of
@@ -60,9 +61,8 @@ class SecretLookup(Generic[CredentialT]):
     ) -> None:
         self._store = store
         self._account_cache = account_cache
-        self._clock = clock
-        self._known: OrderedDict[bytes, CredentialT] = OrderedDict()
-        self._used: OrderedDict[int, float] = OrderedDict()
+        self._known: LRUCache[bytes, CredentialT] = LRUCache(MAX_ENTRIES)
+        self._used: TTLCache[int, bool] = TTLCache(MAX_ENTRIES, USE_SECONDS, timer=clock)
         self._writing: set[asyncio.Task[None]] = set()
         account_cache.attach(self)
 
@@ -84,19 +84,13 @@ class SecretLookup(Generic[CredentialT]):
             and generation == self._account_cache.generation
         ):
             self._known[digest] = found
-            while len(self._known) > MAX_ENTRIES:
-                self._known.popitem(last=False)
         return found
 
     def note_use(self, credential: CredentialT) -> None:
         """Write the time of its last use in the background, at most once a minute."""
-        now = self._clock()
-        if now - self._used.get(credential.id, -USE_SECONDS) < USE_SECONDS:
+        if credential.id in self._used:
             return
-        self._used[credential.id] = now
-        self._used.move_to_end(credential.id)
-        while len(self._used) > MAX_ENTRIES:
-            self._used.popitem(last=False)
+        self._used[credential.id] = True
         task = asyncio.create_task(self._touch(credential.id))
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections import OrderedDict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import jwt
+from cachetools import LRUCache
 
 from common.errors import DialyticsError
 
@@ -80,7 +80,7 @@ class Tokens:
         self._keys = {_key_id(each): each for each in (previous, secret) if each}
         self._secret = secret
         self._clock = clock
-        self._checked: OrderedDict[bytes, Claims] = OrderedDict()
+        self._checked: LRUCache[bytes, Claims] = LRUCache(MAX_CHECKED)
         self._lifetime = lifetime
         self._session = session
 
@@ -134,8 +134,6 @@ class Tokens:
         if found is None:
             found = self._check(token)
             self._checked[fingerprint] = found
-            if len(self._checked) > MAX_CHECKED:
-                self._checked.popitem(last=False)
         if found.expires_at <= self._clock():
             raise TokenError("expired", is_expired=True)
         return found

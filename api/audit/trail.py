@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -112,7 +111,7 @@ class AuditTrail:
     def __init__(self, sessions: Sessions, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._sessions = sessions
         self._clock = clock
-        self._repeated: OrderedDict[Hashable, _Repeated] = OrderedDict()
+        self._repeated: dict[Hashable, _Repeated] = {}
         self._opened: dict[AuditKind, tuple[float, int]] = {}
 
     async def record(self, kind: AuditKind, **details: Any) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 
+from cachetools import LRUCache
 from limits.storage import Storage
 from limits.storage.base import MovingWindowSupport
 
@@ -30,9 +31,8 @@ class BoundedMemory(Storage, MovingWindowSupport):
         **_options: str,
     ) -> None:
         super().__init__(uri, wrap_exceptions=wrap_exceptions)
-        self._max_keys = max_keys
         self._clock = clock
-        self._windows: OrderedDict[str, deque[float]] = OrderedDict()
+        self._windows: LRUCache[str, deque[float]] = LRUCache(max_keys)
 
     def __len__(self) -> int:
         return len(self._windows)
@@ -49,9 +49,6 @@ class BoundedMemory(Storage, MovingWindowSupport):
             return False
         window.extend([now] * amount)
         self._windows[key] = window
-        self._windows.move_to_end(key)
-        while len(self._windows) > self._max_keys:
-            self._windows.popitem(last=False)
         return True
 
     def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:

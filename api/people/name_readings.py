@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
+
+from cachetools import TTLCache
 
 from api.accounts.scopes import Principal
 from api.audit.events import AuditKind
@@ -25,8 +26,9 @@ class NameReadings:
 
     def __init__(self, trail: AuditTrail, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._trail = trail
-        self._clock = clock
-        self._recorded: OrderedDict[tuple[int, str], tuple[float, set[int]]] = OrderedDict()
+        self._recorded: TTLCache[tuple[int, str], set[int]] = TTLCache(
+            MAX_REMEMBERED, HOUR_SECONDS, timer=clock
+        )
 
     async def record(self, principal: Principal, report: str, names: Names) -> None:
         """Record the names that this account has not seen in this report within the hour.
@@ -36,16 +38,11 @@ class NameReadings:
         """
         if not names.people:
             return
-        now, key = self._clock(), (principal.account_id, report)
-        since, recorded = self._recorded.get(key, (now, set()))
-        if now - since >= HOUR_SECONDS:
-            since, recorded = now, set()
+        key = (principal.account_id, report)
+        recorded = self._recorded.get(key, set())
         new = sorted(names.people.keys() - recorded)
         if not new:
             return
         await self._trail.record(AuditKind.NAMES_READ, report=report, user_keys=new)
-        recorded.update(new)
-        self._recorded[key] = (since, recorded)
-        self._recorded.move_to_end(key)
-        while len(self._recorded) > MAX_REMEMBERED:
-            self._recorded.popitem(last=False)
+        # Added to what is remembered, whose hour is not begun again.
+        self._recorded.setdefault(key, recorded).update(new)
