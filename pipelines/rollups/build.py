@@ -18,7 +18,7 @@ from pipelines.replication.batch import Step, no_step
 from pipelines.replication.watermark import Watermark
 from pipelines.rollups.checks import BLOCKING, CheckFailure, record_results
 from pipelines.rollups.compaction import Compaction
-from pipelines.rollups.day_tables import NO_CHANGES, Changes, DayTables, day_edges
+from pipelines.rollups.day_tables import NO_CHANGES, Build, Changes, DayTables, day_edges
 from pipelines.rollups.publish import (
     THE_PUBLICATION,
     CurrentPublication,
@@ -196,30 +196,21 @@ class Rollups:
     ) -> Publication:
         clock = time.monotonic()
         previous = current.publication if current else 0
-        version, made, moves = self._tables.build(
+        build, made, moves = self._tables.build(
             state, days, base=base, previous=previous, changes=changes
         )
-        failures = self._failures(state, made, base=base, version=version, changes=changes)
+        failures = self._failures(build, made)
         if failures and changes.quarters:
             # A turn was replaced or deleted, which no addition can tell. Or the day is wrong.
             log.info("building whole days", days=len(days), check=failures[0].check)
-            changes = NO_CHANGES
-            version, made, moves = self._tables.build(state, days, base=base, previous=version)
-            failures = self._failures(state, made, base=base, version=version, changes=changes)
+            build, made, moves = self._tables.build(state, days, base=base, previous=build.version)
+            failures = self._failures(build, made)
         if made:
             record_results(self._writer, failures)
         withheld = linked_days({failure.day for failure in failures}, moves) & set(made)
-        builds = self._published_builds(
-            state,
-            current,
-            made,
-            base=base,
-            version=version,
-            withheld=withheld,
-            changes=changes,
-        )
+        builds = self._published_builds(build, current, made, withheld=withheld)
         self._publisher.publish(
-            publication=version,
+            publication=build.version,
             state=state,
             days=self._days,
             builds=builds,
@@ -227,7 +218,7 @@ class Rollups:
         )
         self._step("published")
         outcome = Publication(
-            publication=version,
+            publication=build.version,
             watermark=state.watermark,
             days=tuple(made),
             withheld=tuple(sorted(withheld)),
@@ -238,45 +229,30 @@ class Rollups:
         )
         log.info(
             "published",
-            publication=version,
+            publication=build.version,
             days=len(made),
             withheld=len(withheld),
             seconds=round(outcome.seconds, 3),
         )
         return outcome
 
-    def _failures(
-        self,
-        state: Watermark,
-        days: Sequence[date],
-        *,
-        base: int,
-        version: int,
-        changes: Changes,
-    ) -> list[CheckFailure]:
+    def _failures(self, build: Build, days: Sequence[date]) -> list[CheckFailure]:
         return [
             CheckFailure(check, row["day"], row["observed"], row["expected"])
             for check in BLOCKING
-            for row in self._tables.check(
-                check, state, days, base=base, version=version, changes=changes
-            )
+            for row in self._tables.check(check, build, days)
         ]
 
     def _published_builds(
         self,
-        state: Watermark,
+        build: Build,
         current: CurrentPublication | None,
         days: Sequence[date],
         *,
-        base: int,
-        version: int,
         withheld: set[date],
-        changes: Changes,
     ) -> list[PublishedBuild]:
-        published = self._publisher.builds(base) if base else {}
-        differ, turns = self._tables.compare(
-            days, published, base=base, version=version, changes=changes
-        )
+        published = self._publisher.builds(build.base) if build.base else {}
+        differ, turns = self._tables.compare(build, days, published)
         # The last good numbers of a withheld day, of the epoch before if need be.
         served = (
             self._publisher.builds(current.publication)
@@ -289,10 +265,10 @@ class Rollups:
                 builds.append(
                     PublishedBuild(
                         day=day,
-                        version=version,
+                        version=build.version,
                         withheld=False,
-                        watermark=state.watermark,
-                        data_through=state.data_through,
+                        watermark=build.state.watermark,
+                        data_through=build.state.data_through,
                         turns=turns.get(day, 0),
                         rows_differ=differ.get(day, 0),
                     )
@@ -304,7 +280,7 @@ class Rollups:
                     day=day,
                     version=before.version if before else 0,
                     withheld=True,
-                    watermark=before.watermark if before and base else 0,
+                    watermark=before.watermark if before and build.base else 0,
                     data_through=_oldest_data_through(before, current),
                     turns=before.turns if before else 0,
                 )

@@ -49,6 +49,20 @@ class Changes:
 NO_CHANGES = Changes()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """What the tables of one build are made from."""
+
+    state: Watermark
+    """Whose turns are counted."""
+    base: int
+    """The publication that the build follows; 0: none."""
+    version: int
+    """Of its rows."""
+    changes: Changes = NO_CHANGES
+    """Of the days that are built incrementally; others from all of their turns."""
+
+
 class DayTables:
     """Inserts, and compares what was inserted with what is published.
 
@@ -72,7 +86,7 @@ class DayTables:
         base: int,
         previous: int,
         changes: Changes = NO_CHANGES,
-    ) -> tuple[int, list[date], list[tuple[date, date]]]:
+    ) -> tuple[Build, list[date], list[tuple[date, date]]]:
         """Insert all tables of a build; over its limits, again with fewer days in a statement.
 
         What a refused statement has stored by then has a version that is never published.
@@ -85,14 +99,15 @@ class DayTables:
             changes: of the days that are built incrementally; others from all of their turns.
 
         Returns:
-            The build's version, its days, and the moves of first days (old, new).
+            The build, its days, and the moves of first days (old, new).
         """
         self._days_per_insert = DAYS_PER_INSERT
         fewer = [size for size in FEWER_DAYS if size < len(days)]
         while True:
             version = monotonic_id(previous)
+            build = Build(state=state, base=base, version=version, changes=changes)
             try:
-                made, moves = self._build(state, days, base=base, version=version, changes=changes)
+                made, moves = self._build(build, days)
             except QueryTooExpensiveError as error:
                 if not fewer:
                     raise
@@ -104,107 +119,75 @@ class DayTables:
                     error=str(error),
                 )
             else:
-                return version, made, moves
+                return build, made, moves
 
     def tied_days(
         self, state: Watermark, days: Sequence[date], *, base: int, changed_since: int
     ) -> set[date]:
         """Days whose newest turn of a dialog the published build cannot tell, see the statement."""
+        changes = Changes(since=changed_since)
+        build = Build(state=state, base=base, version=0, changes=changes)
         return {
             row["day"]
             for some in _chunks(days, self._days_per_insert)
-            for row in self._writer.rows(
-                "rollups/tied_dialogs",
-                self._parameters(state, some, version=0)
-                | {"changed_since": changed_since, "base": base},
-            )
+            for row in self._writer.rows("rollups/tied_dialogs", self._parameters(build, some))
         }
 
-    def check(
-        self,
-        name: str,
-        state: Watermark,
-        days: Sequence[date],
-        *,
-        base: int,
-        version: int,
-        changes: Changes,
-    ) -> list[dict[str, Any]]:
+    def check(self, name: str, build: Build, days: Sequence[date]) -> list[dict[str, Any]]:
         """The rows of one check of a build."""
         return [
             row
-            for given in self._chunks_of(state, days, base=base, version=version, changes=changes)
+            for given in self._chunks_of(build, days)
             for row in self._writer.rows(
                 f"checks/{name}", given, sql=_statement(f"checks/{name}", given)
             )
         ]
 
     def compare(
-        self,
-        days: Sequence[date],
-        builds: Mapping[date, PublishedBuild],
-        *,
-        base: int,
-        version: int,
-        changes: Changes,
+        self, build: Build, days: Sequence[date], builds: Mapping[date, PublishedBuild]
     ) -> tuple[dict[date, int], dict[date, int]]:
-        """Rows that differ from the builds of the publication `base`, and turns, of each day.
+        """Rows that differ from the published `builds`, and turns, of each day.
 
         Incremental days are not compared: what was written since is their only difference.
         """
         differ: dict[date, int] = {}
         turns: dict[date, int] = {}
         for some in _chunks(days, self._days_per_insert):
-            built = {"days": some, "version": version}
-            if again := [day for day in some if day not in changes.quarters]:
-                versions = {version, *(builds[day].version for day in again if day in builds)}
-                both = {**built, "days": again, "base": base, "versions": sorted(versions)}
+            built = {"days": some, "version": build.version}
+            if again := [day for day in some if day not in build.changes.quarters]:
+                published = {builds[day].version for day in again if day in builds}
+                versions = sorted({build.version, *published})
+                both = {**built, "days": again, "base": build.base, "versions": versions}
                 differ |= _by_day(self._writer.rows("rollups/differences", both))
             turns |= _by_day(self._writer.rows("rollups/turns_of_days", built))
         return differ, turns
 
     def _build(
-        self,
-        state: Watermark,
-        days: Sequence[date],
-        *,
-        base: int,
-        version: int,
-        changes: Changes,
+        self, build: Build, days: Sequence[date]
     ) -> tuple[list[date], list[tuple[date, date]]]:
         if not days:
             return [], []
-        given: dict[str, Any] = {"base": base, "version": version, "changes": changes}
-        self._insert(("user_days",), state, days, **given)
-        whole = {"version": version, "base": base}
-        self._find_first_days(state, days, **given)
+        self._insert(("user_days",), build, days)
+        self._find_first_days(build, days)
+        whole = {"version": build.version, "base": build.base}
         moves = [
             (row["old_day"], row["new_day"]) for row in self._writer.rows("rollups/moves", whole)
         ]
         # Days that gained or lost a newcomer through a change elsewhere.
         others = sorted({day for move in moves for day in move} - {*days, THE_PUBLICATION})
-        self._insert(("user_days",), state, others, **given)
+        self._insert(("user_days",), build, others)
         made = sorted({*days, *others})
-        self._insert(("activity", "daily", "new_users"), state, made, **given)
+        self._insert(("activity", "daily", "new_users"), build, made)
         turns = _by_day(
-            self._writer.rows("rollups/turns_of_days", {"days": made, "version": version})
+            self._writer.rows("rollups/turns_of_days", {"days": made, "version": build.version})
         )
         for some in _of_turns(made, turns):
-            self._insert(("dialog_days",), state, some, **given)
-        self._insert(("quarter_users", "day_users"), state, made, **given)
+            self._insert(("dialog_days",), build, some)
+        self._insert(("quarter_users", "day_users"), build, made)
         return made, moves
 
-    def _insert(
-        self,
-        tables: Sequence[str],
-        state: Watermark,
-        days: Sequence[date],
-        *,
-        base: int,
-        version: int,
-        changes: Changes,
-    ) -> None:
-        for given in self._chunks_of(state, days, base=base, version=version, changes=changes):
+    def _insert(self, tables: Sequence[str], build: Build, days: Sequence[date]) -> None:
+        for given in self._chunks_of(build, days):
             for table in tables:
                 self._run(f"rollups/{table}", given)
                 if given["quarters"] and table in UNTOUCHED:
@@ -212,56 +195,36 @@ class DayTables:
                     self._writer.run(f"rollups/{name}", given | more)
                 self._step(f"{table} built")
 
-    def _find_first_days(
-        self,
-        state: Watermark,
-        days: Sequence[date],
-        *,
-        base: int,
-        version: int,
-        changes: Changes,
-    ) -> None:
-        is_incremental = set(days) <= changes.quarters.keys()
-        given = self._parameters(state, days, version=version) | {
-            "base": base,
-            "changed_since": changes.since,
-            "quarters": is_incremental,
-        }
-        self._run("rollups/first_days", given)
+    def _find_first_days(self, build: Build, days: Sequence[date]) -> None:
+        is_incremental = set(days) <= build.changes.quarters.keys()
+        self._run(
+            "rollups/first_days", self._parameters(build, days) | {"quarters": is_incremental}
+        )
         self._step("first_days built")
 
-    def _chunks_of(
-        self,
-        state: Watermark,
-        days: Sequence[date],
-        *,
-        base: int,
-        version: int,
-        changes: Changes,
-    ) -> Iterator[dict[str, Any]]:
+    def _chunks_of(self, build: Build, days: Sequence[date]) -> Iterator[dict[str, Any]]:
         """Parameters about some days each, with `quarters` of those built incrementally."""
+        quarters = build.changes.quarters
         for some in (
-            *_chunks([day for day in days if day not in changes.quarters], self._days_per_insert),
-            *_chunks([day for day in days if day in changes.quarters], self._days_per_insert),
+            *_chunks([day for day in days if day not in quarters], self._days_per_insert),
+            *_chunks([day for day in days if day in quarters], self._days_per_insert),
         ):
-            yield self._parameters(state, some, version=version) | {
-                "base": base,
-                "changed_since": changes.since,
-                "quarters": sorted(q for day in some for q in changes.quarters.get(day, ())),
+            yield self._parameters(build, some) | {
+                "quarters": sorted(q for day in some for q in quarters.get(day, ())),
             }
 
     def _run(self, name: str, given: Mapping[str, Any]) -> None:
         self._writer.run(name, given, sql=_statement(name, given))
 
-    def _parameters(
-        self, state: Watermark, days: Sequence[date], *, version: int
-    ) -> dict[str, Any]:
+    def _parameters(self, build: Build, days: Sequence[date]) -> dict[str, Any]:
         around = {day + timedelta(days=shift) for day in days for shift in (-1, 0, 1)}
         (first, _), (_, end) = (day_edges(self._days.clock, day) for day in (days[0], days[-1]))
         return {
-            "epoch": state.epoch,
+            "epoch": build.state.epoch,
             **self._days.clock.days(days[0], days[-1]).parameters(),
-            "version": version,
+            "base": build.base,
+            "version": build.version,
+            "changed_since": build.changes.since,
             "days": list(days),
             # A day of the zone touches at most the UTC days around it; these are the sort key.
             "utc_days": sorted(around),
