@@ -318,6 +318,7 @@ def test_a_restore_that_fails_leaves_an_external_database_empty(
             assert connection.execute(MADE).fetchall() == []
 
 
+@pytest.mark.long
 def test_a_restore_that_is_killed_is_noticed_by_the_next_start_and_done_again(
     copied: tuple[Plan, Path, dict[str, Any]],
     postgres_server: EmbeddedPostgres,
