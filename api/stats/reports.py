@@ -95,7 +95,7 @@ async def dashboard(
 ) -> Report:
     about: dict[str, Any] = {"snapshot": snapshot, "period": period, "filters": query.filters}
     (summary, activity), page, top = await asyncio.gather(
-        warehouse.overview(reader, compare=query.compare, **about),
+        warehouse.summary_and_activity(reader, compare=query.compare, **about),
         warehouse.recent_dialogs(reader, limit=RECENT_DIALOGS, **about),
         warehouse.top_users(reader, limit=TOP_USERS, **about),
     )

@@ -4,7 +4,7 @@ Every function takes the reader, the snapshot that the whole answer rests on (`s
 and a resolved period (`periods.resolve`), and returns frozen dataclasses. Times are UTC.
 """
 
-from warehouse.reports.activity import Activity, ActivityPoint, activity, overview
+from warehouse.reports.activity import Activity, ActivityPoint, activity, summary_and_activity
 from warehouse.reports.costs import CostPoint, Costs, UnpricedModel, costs
 from warehouse.reports.dialog_places import CursorError
 from warehouse.reports.dialogs import (
@@ -85,11 +85,11 @@ __all__ = [
     "lifecycle",
     "models",
     "ordered_dialogs",
-    "overview",
     "quality",
     "recent_dialogs",
     "retention",
     "stickiness",
     "summary",
+    "summary_and_activity",
     "top_users",
 ]

@@ -70,7 +70,7 @@ async def activity(
     )
 
 
-async def overview(
+async def summary_and_activity(
     reader: Reader,
     *,
     snapshot: Snapshot,

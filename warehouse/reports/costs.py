@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Period
-from warehouse.reports.activity import overview
+from warehouse.reports.activity import summary_and_activity
 from warehouse.reports.models import models
 from warehouse.reports.parameters import money_ratio
 from warehouse.reports.shapes import NO_FILTERS, Filters
@@ -51,7 +51,9 @@ async def costs(
     reader: Reader, *, snapshot: Snapshot, period: Period, filters: Filters = NO_FILTERS
 ) -> Costs:
     """Known cost of the period, per bucket, per served user and per answer."""
-    summary, series = await overview(reader, snapshot=snapshot, period=period, filters=filters)
+    summary, series = await summary_and_activity(
+        reader, snapshot=snapshot, period=period, filters=filters
+    )
     total = summary.current
     unpriced: tuple[UnpricedModel, ...] = ()
     if total.unpriced_turns:
