@@ -5,6 +5,7 @@ A file holds its parts between two marks. A test holds them current.
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 from collections.abc import Callable, Iterator
@@ -115,11 +116,27 @@ def files() -> Iterator[Path]:
     yield from (path for path in sorted((PROJECT / "warehouse" / "sql").rglob("*.sql")))
 
 
+def definitions() -> Iterator[tuple[Path, str]]:
+    """What the dashboard explains a metric with: a file for each language, and its text."""
+    for language, suffix in (("en", ""), ("ru", "_ru")):
+        texts = {
+            metric.name: {
+                key: entries()[metric.name][f"{key}{suffix}"].replace("`", "")
+                for key in ("title", "definition")
+            }
+            for metric in METRICS
+        }
+        path = PROJECT / "dashboards" / "web" / "src" / "i18n" / f"metrics.{language}.json"
+        yield path, json.dumps(texts, ensure_ascii=False, indent=2) + "\n"
+
+
 def main() -> None:
     for path in files():
         text = path.read_text(encoding="utf-8")
         if (now := renewed(text)) != text:
             path.write_text(now, encoding="utf-8")
+    for path, text in definitions():
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -40,6 +40,11 @@ def test_what_repeats_the_list_of_metrics_is_current(path: Path):
     assert generate.renewed(text) == text
 
 
+@pytest.mark.parametrize(("path", "text"), list(generate.definitions()), ids=["English", "Russian"])
+def test_the_dashboard_explains_every_metric_as_the_catalogue_does(path: Path, text: str):
+    assert path.read_text(encoding="utf-8") == text
+
+
 def test_every_column_is_in_every_tier_by_a_migration():
     tables = json.loads(schema.PATH.read_text(encoding="utf-8"))
     for tier in TIERS:

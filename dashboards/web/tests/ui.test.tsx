@@ -4,13 +4,19 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { floorsOf, Heatmap, levelOf } from '../src/charts/Heatmap';
 import { labelStep, partialDayFrom, partialFrom } from '../src/charts/model';
 import { levelOf as rateLevel, retentionCsv } from '../src/charts/RetentionGrid';
+import { DEFINITIONS } from '../src/i18n';
+import definitions from '../src/i18n/metrics.en.json';
 import { download, objectsCsv, toCsv } from '../src/ui/csv';
+import { Explain } from '../src/ui/Explain';
 import { FreshnessBadge } from '../src/ui/FreshnessBadge';
 import { createFormats } from '../src/ui/format';
 import { Kpi, type Sense } from '../src/ui/Kpi';
 import { renderPart } from './world';
 
-afterEach(() => void vi.useRealTimers());
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
 
 const formats = createFormats('en', 'Europe/Moscow');
 
@@ -164,6 +170,7 @@ describe('Kpi', () => {
         previousText="3"
         sense="more-is-better"
         isSure={false}
+        metrics={['active_users']}
       />,
     );
     expect(container.querySelector('.delta')).toHaveClass('plain');
@@ -177,6 +184,7 @@ describe('Kpi', () => {
       previous={previous}
       previousText={String(previous)}
       sense={sense}
+      metrics={['active_users']}
     />
   );
 
@@ -213,9 +221,32 @@ describe('Kpi', () => {
         previousText="2.5%"
         sense="less-is-better"
         isShare
+        metrics={['error_rate']}
       />,
     );
     expect(screen.getByText(/\+0\.5 pp/)).toBeVisible();
+  });
+});
+
+describe('Explain', () => {
+  // jsdom has no popovers; a browser opens one in the tests of the whole stack.
+  const opened = () => Object.assign(new Event('toggle'), { newState: 'open' });
+
+  it('shows the definitions of its metrics when it is opened', async () => {
+    const { container } = await renderPart(<Explain metrics={['dau', 'mau']} of="Stickiness" />);
+    const popover = container.querySelector('.definitions') as HTMLElement;
+    expect(popover).toBeEmptyDOMElement();
+    await act(async () => popover.dispatchEvent(opened()));
+    expect(await within(popover).findAllByRole('term', { hidden: true })).toHaveLength(2);
+    expect(popover).toHaveTextContent(definitions.mau.definition);
+  });
+
+  it('says when they cannot be loaded', async () => {
+    vi.spyOn(DEFINITIONS, 'en').mockRejectedValue(new TypeError('offline'));
+    const { container } = await renderPart(<Explain metrics={['dau']} of="Stickiness" />);
+    const popover = container.querySelector('.definitions') as HTMLElement;
+    await act(async () => popover.dispatchEvent(opened()));
+    expect(popover).toHaveTextContent('The texts could not be loaded.');
   });
 });
 

@@ -15,6 +15,7 @@ from tests.e2e.constants import LARGEST_FIRST_PAGE_KIB, READ_A_DIALOG
 from tests.e2e.web.conftest import OpenPage
 from tests.e2e.web.steps import settled, sign_in
 from tests.e2e.web.world import PROJECT, World
+from warehouse.catalogue import BY_NAME
 
 pytestmark = pytest.mark.e2e
 
@@ -140,6 +141,23 @@ def test_it_speaks_russian_and_remembers_it(overview: Page) -> None:
     overview.reload()
     expect(overview.get_by_role("heading", name="Обзор")).to_be_visible()
     assert overview.evaluate("() => document.documentElement.lang") == "ru"
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_figure_is_explained_in_the_words_of_the_catalogue(overview: Page, width: int) -> None:
+    overview.set_viewport_size({"width": width, "height": 760})
+    button = overview.get_by_role("button", name="What does “Cost” mean?")
+    button.click()
+    explained = overview.locator(".definitions:popover-open")
+    expect(explained).to_contain_text(BY_NAME["cost_usd"].definition)
+    expect(explained).to_contain_text(BY_NAME["unpriced_turns"].definition)
+    box = explained.bounding_box()
+    assert box is not None
+    assert 0 <= box["x"] <= box["x"] + box["width"] <= width
+    assert 0 <= box["y"] <= box["y"] + box["height"] <= 760
+    overview.keyboard.press("Escape")
+    expect(explained).to_have_count(0)
+    expect(button).to_be_focused()
 
 
 def test_the_colours_can_be_chosen_against_the_system(overview: Page) -> None:

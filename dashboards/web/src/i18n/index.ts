@@ -3,6 +3,7 @@
 import i18next, { type i18n } from 'i18next';
 import { initReactI18next } from 'react-i18next';
 import type en from './en.json';
+import type metrics from './metrics.en.json';
 
 export const LANGUAGES = ['en', 'ru'] as const;
 export type Language = (typeof LANGUAGES)[number];
@@ -18,6 +19,16 @@ const KEY = 'dialytics.language';
 const TEXTS: Record<Language, () => Promise<{ default: object }>> = {
   en: () => import('./en.json'),
   ru: () => import('./ru.json'),
+};
+
+/** A metric of the catalogue. */
+export type Metric = keyof typeof metrics;
+export type Definitions = Record<Metric, { readonly title: string; readonly definition: string }>;
+
+/** What each metric is, from the catalogue. */
+export const DEFINITIONS: Record<Language, () => Promise<{ default: Definitions }>> = {
+  en: () => import('./metrics.en.json'),
+  ru: () => import('./metrics.ru.json'),
 };
 
 /** The language chosen before on this machine, else the first wish of the browser that we speak. */

@@ -64,6 +64,7 @@ export default function DialogsPage() {
     <PageFrame title={t('nav.dialogs')} main={main}>
       <Card
         title={t('dialogs.all')}
+        metrics={['user_messages', 'tokens', 'cost_usd']}
         note={mayRead ? null : t('dialogs.noScope')}
         csv={answers[0] ? file('dialogs', { ...answers[0], people }, dialogs) : null}
       >

@@ -2,6 +2,7 @@
 
 import { useTranslation } from 'react-i18next';
 import type { Summary, Totals } from '../api/types';
+import type { Metric } from '../i18n';
 import { type Decimal, type Formats, useFormats } from '../ui/format';
 import { Kpi, type Sense } from '../ui/Kpi';
 import { countsDiffer, differ, timesDiffer } from './significance';
@@ -11,6 +12,7 @@ export const KPI_HEIGHT = 'var(--kpis-height)';
 
 interface Figure {
   readonly key: 'active_users' | 'new_users' | 'user_messages' | 'cost_usd' | 'failed' | 'latency';
+  readonly metrics: readonly Metric[];
   readonly sense: Sense;
   readonly isShare?: boolean;
   readonly read: (totals: Totals) => number | null;
@@ -27,6 +29,7 @@ const timeOf = ({ latency_p50_ms, answers }: Totals) => ({ median: latency_p50_m
 const FIGURES: readonly Figure[] = [
   {
     key: 'active_users',
+    metrics: ['active_users', 'messages_per_user'],
     sense: 'more-is-better',
     read: (totals) => totals.active_users,
     isSure: (now, before) => countsDiffer(now.active_users, before.active_users),
@@ -34,6 +37,7 @@ const FIGURES: readonly Figure[] = [
   },
   {
     key: 'new_users',
+    metrics: ['new_users'],
     sense: 'more-is-better',
     read: (totals) => totals.new_users,
     isSure: (now, before) => countsDiffer(now.new_users, before.new_users),
@@ -41,6 +45,7 @@ const FIGURES: readonly Figure[] = [
   },
   {
     key: 'user_messages',
+    metrics: ['user_messages', 'answers'],
     sense: 'more-is-better',
     read: (totals) => totals.user_messages,
     isSure: (now, before) => countsDiffer(now.user_messages, before.user_messages),
@@ -48,6 +53,7 @@ const FIGURES: readonly Figure[] = [
   },
   {
     key: 'cost_usd',
+    metrics: ['cost_usd', 'unpriced_turns', 'tokens'],
     sense: 'neutral',
     read: (totals) => toNumber(totals.cost_usd),
     isSure: () => true,
@@ -55,6 +61,7 @@ const FIGURES: readonly Figure[] = [
   },
   {
     key: 'failed',
+    metrics: ['error_rate', 'failed', 'served_turns'],
     sense: 'less-is-better',
     isShare: true,
     read: (totals) => (totals.served_turns === 0 ? null : totals.failed / totals.served_turns),
@@ -63,6 +70,7 @@ const FIGURES: readonly Figure[] = [
   },
   {
     key: 'latency',
+    metrics: ['latency_p50_ms', 'latency_p95_ms'],
     sense: 'less-is-better',
     read: (totals) => totals.latency_p50_ms,
     isSure: (now, before) => timesDiffer(timeOf(now), timeOf(before)),
@@ -119,6 +127,7 @@ export function KpiCards({ summary }: { readonly summary: Summary }) {
           isShare={figure.isShare ?? false}
           isSure={previous !== null && figure.isSure(current, previous)}
           note={notes[figure.key]}
+          metrics={figure.metrics}
         />
       ))}
     </ul>

@@ -27,6 +27,7 @@ export default function ModelsPage() {
     <PageFrame title={t('nav.models')} main={models}>
       <Card
         title={t('models.costs')}
+        metrics={['cost_usd', 'unpriced_turns', 'cost_per_served_user_usd', 'cost_per_answer_usd']}
         note={
           spent &&
           [
@@ -56,6 +57,14 @@ export default function ModelsPage() {
       </Card>
       <Card
         title={t('models.title')}
+        metrics={[
+          'turns',
+          'error_rate',
+          'fallback_rate',
+          'cost_per_answer_usd',
+          'latency_p95_ms',
+          'ttft_p95_ms',
+        ]}
         note={t('models.note')}
         csv={models.data ? file('models', models.data, models.data.models.models) : null}
       >
@@ -65,6 +74,7 @@ export default function ModelsPage() {
       </Card>
       <Card
         title={t('models.causes')}
+        metrics={['failed', 'rejected', 'cancelled', 'fallbacks']}
         csv={models.data ? file('causes', models.data, models.data.models.causes) : null}
       >
         <Loaded query={models} height={240}>

@@ -41,6 +41,7 @@ export function OverviewPage() {
       </Loaded>
       <Card
         title={t('activity.title')}
+        metrics={['user_messages', 'active_users']}
         note={data && t('activity.zone', { zone: data.period.tz })}
         csv={data ? file('activity', data, data.activity.points) : null}
       >
@@ -59,6 +60,7 @@ export function OverviewPage() {
       </Card>
       <Card
         title={t('heatmap.title')}
+        metrics={['turns', 'active_users']}
         note={t('heatmap.note')}
         csv={heatmap.data ? file('heatmap', heatmap.data, heatmap.data.heatmap.cells) : null}
       >
@@ -69,6 +71,7 @@ export function OverviewPage() {
       <div className="columns">
         <Card
           title={t('dialogs.recent')}
+          metrics={['user_messages', 'tokens', 'cost_usd']}
           csv={data ? file('dialogs', data, data.recent_dialogs) : null}
         >
           <Loaded query={dashboard} height={TABLE_HEIGHT}>
@@ -82,7 +85,11 @@ export function OverviewPage() {
             )}
           </Loaded>
         </Card>
-        <Card title={t('users.top')} csv={data ? file('top-users', data, data.top_users) : null}>
+        <Card
+          title={t('users.top')}
+          metrics={['user_messages', 'tokens', 'cost_usd']}
+          csv={data ? file('top-users', data, data.top_users) : null}
+        >
           <Loaded query={dashboard} height={TABLE_HEIGHT}>
             {(answer) => (
               <TopUsersTable

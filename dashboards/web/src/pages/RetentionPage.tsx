@@ -35,6 +35,7 @@ export default function RetentionPage() {
     <PageFrame title={t('nav.retention')} main={retention} picks="period">
       <Card
         title={t('retention.title')}
+        metrics={['retention']}
         note={t(`retention.note.${width}`)}
         csv={
           retention.data
@@ -58,6 +59,7 @@ export default function RetentionPage() {
       </Card>
       <Card
         title={t('retention.stickiness')}
+        metrics={['dau', 'wau', 'mau', 'dau_mau']}
         note={
           sticky &&
           t('retention.stickinessNote', { ratio: formats.percent(sticky.average_dau_mau) })

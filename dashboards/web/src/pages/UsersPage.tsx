@@ -37,6 +37,7 @@ export default function UsersPage() {
     <PageFrame title={t('nav.users')} main={top}>
       <Card
         title={t('users.lifecycle')}
+        metrics={['new_users', 'active_users', 'churned']}
         note={t(`users.lifecycleNote.${stepOf(lifecycle.data?.period.bucket)}`)}
         csv={
           lifecycle.data ? file('lifecycle', lifecycle.data, lifecycle.data.lifecycle.points) : null
@@ -60,6 +61,7 @@ export default function UsersPage() {
       </Card>
       <Card
         title={t('users.top')}
+        metrics={['user_messages', 'tokens', 'cost_usd']}
         csv={top.data ? file('top-users', top.data, top.data.top_users) : null}
         actions={
           <Segmented
@@ -86,6 +88,7 @@ export default function UsersPage() {
       </Card>
       <Card
         title={t('users.funnel')}
+        metrics={['activated', 'cost_usd']}
         note={t('users.funnelNote')}
         csv={funnel.data ? file('funnel', funnel.data, sourcesOf(funnel.data.funnel)) : null}
       >

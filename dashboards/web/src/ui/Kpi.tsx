@@ -1,6 +1,8 @@
 /** One figure with what it was before. */
 
 import { useTranslation } from 'react-i18next';
+import type { Metric } from '../i18n';
+import { Explain } from './Explain';
 import { useFormats } from './format';
 
 /** Whether more is good news, bad news, or neither. */
@@ -19,6 +21,8 @@ interface Props {
   /** False when the change may be chance: it gets no colour. */
   readonly isSure?: boolean;
   readonly note?: string | undefined;
+  /** Whose definitions tell what is shown. */
+  readonly metrics: readonly Metric[];
 }
 
 export function Kpi({
@@ -31,12 +35,16 @@ export function Kpi({
   isShare,
   isSure = true,
   note,
+  metrics,
 }: Props) {
   const { t } = useTranslation();
   const isKnown = current !== null && typeof previous === 'number';
   return (
     <li className="kpi">
-      <h3>{label}</h3>
+      <div className="title-line">
+        <h3>{label}</h3>
+        <Explain metrics={metrics} of={label} />
+      </div>
       <p className="kpi-figure">
         <span className="kpi-value">{value}</span>{' '}
         {isKnown && (
