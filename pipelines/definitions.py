@@ -26,6 +26,7 @@ from pipelines.defs.nightly import (
 from pipelines.defs.operator import digest_job, notices_job, operator_schedules
 from pipelines.defs.prune import prune_job
 from pipelines.defs.quality import expectations
+from pipelines.defs.runs import run_sensors
 from pipelines.runtime.metrics_server import export_metrics
 from pipelines.settings import DagsterSettings, PipelineSettings, load_settings
 
@@ -37,12 +38,13 @@ def build_definitions(settings: PipelineSettings, *, keep_days: int = 3) -> dg.D
     process_log = dg.LoggerDefinition(_process_log)
     follow = follow_job(settings, log=process_log)
     checks = expectations(settings)
+    nightly = nightly_job(settings, log=process_log)
     return dg.Definitions(
         asset_checks=checks,
         assets=[*SOURCES, ledger, rollups],
         jobs=[
             follow,
-            nightly_job(settings, log=process_log),
+            nightly,
             prune_job(keep_days=keep_days, log=process_log),
             digest_job(settings, log=process_log),
             notices_job(settings, log=process_log),
@@ -60,7 +62,7 @@ def build_definitions(settings: PipelineSettings, *, keep_days: int = 3) -> dg.D
                 tags={**MOVES_DATA, **HEAVY},
             ),
         ],
-        sensors=[new_data_sensor(settings, follow)],
+        sensors=[new_data_sensor(settings, follow), *run_sensors(settings, nightly)],
         schedules=[*schedules(settings), *operator_schedules(settings)],
         executor=dg.in_process_executor,
         loggers={"console": process_log},

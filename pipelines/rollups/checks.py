@@ -24,12 +24,18 @@ BLOCKING = (
 SUITE = "batch"
 LAG_SUITE = "replication"
 DAILY_SUITE = "daily"
+RUN_SUITE = "runs"
 PASSES_RECORDED_EVERY = timedelta(minutes=1)
 log = get_logger(__name__)
 
 LAST_RECORDED = """
 SELECT checked_at, countIf(NOT passed) AS failed FROM checks WHERE suite = {suite:String}
 GROUP BY checked_at ORDER BY checked_at DESC LIMIT 1
+"""
+
+LAST_RUN = """
+SELECT passed, observed FROM checks WHERE suite = {suite:String} AND asset = {asset:String}
+ORDER BY checked_at DESC LIMIT 1
 """
 
 
@@ -47,22 +53,14 @@ def record_lag(
         last = writer.rows("last check", {"suite": LAG_SUITE}, sql=LAST_RECORDED)
         if not last or not last[0]["failed"]:
             return False
-    writer.insert(
-        "checks",
-        [
-            {
-                "checked_at": datetime.now(UTC),
-                "run_id": uuid4(),
-                "suite": LAG_SUITE,
-                "asset": "turns",
-                "name": "replication_lag",
-                "day": None,
-                "blocking": False,
-                "passed": not is_late,
-                "observed": f"{lag_seconds:.1f} s, blocked by {blocked_by or 'nothing'}",
-                "expected": f"at most {alert_seconds:g} s",
-            }
-        ],
+    _store(
+        writer,
+        suite=LAG_SUITE,
+        asset="turns",
+        name="replication_lag",
+        passed=not is_late,
+        observed=f"{lag_seconds:.1f} s, blocked by {blocked_by or 'nothing'}",
+        expected=f"at most {alert_seconds:g} s",
     )
     return is_late
 
@@ -73,24 +71,70 @@ def check_hours(writer: Writer, *, clock: Clock) -> list[dict[str, Any]]:
     `clock` is that of the report zone.
     """
     failed = writer.rows("checks/days_equal_hours", clock.parameters())
+    _store(
+        writer,
+        suite=DAILY_SUITE,
+        asset="daily",
+        name="days_equal_hours",
+        day=failed[0]["day"] if failed else None,
+        passed=not failed,
+        observed=f"{len(failed)} days are not" if failed else "",
+        expected="each day is the sum of its hours",
+    )
+    return failed
+
+
+def record_run(writer: Writer, *, job: str, run_id: str, succeeded: bool) -> None:
+    """Store how the latest run of a job of Dagster ended: a failure, or the success after one.
+
+    What the run said may quote anything; its page in Dagster has it.
+    """
+    observed = "" if succeeded else f"run {run_id[:8]} failed"
+    last = writer.rows("last run", {"suite": RUN_SUITE, "asset": job}, sql=LAST_RUN)
+    if (succeeded and not last) or (
+        last and last[0] == {"passed": succeeded, "observed": observed}
+    ):
+        return
+    _store(
+        writer,
+        suite=RUN_SUITE,
+        asset=job,
+        name="run_succeeds",
+        passed=succeeded,
+        observed=observed,
+        expected="the latest run ends without an error",
+    )
+
+
+def _store(
+    writer: Writer,
+    *,
+    suite: str,
+    asset: str,
+    name: str,
+    passed: bool,
+    observed: str,
+    expected: str,
+    day: date | None = None,
+) -> None:
+    """Store the result of one check that blocks nothing."""
     writer.insert(
         "checks",
         [
             {
                 "checked_at": datetime.now(UTC),
                 "run_id": uuid4(),
-                "suite": DAILY_SUITE,
-                "asset": "daily",
-                "name": "days_equal_hours",
-                "day": failed[0]["day"] if failed else None,
+                "suite": suite,
+                "asset": asset,
+                "name": name,
+                "day": day,
                 "blocking": False,
-                "passed": not failed,
-                "observed": f"{len(failed)} days are not" if failed else "",
-                "expected": "each day is the sum of its hours",
+                "passed": passed,
+                "observed": observed,
+                "expected": expected,
             }
         ],
     )
-    return failed
 
 
 @dataclass(frozen=True, slots=True)

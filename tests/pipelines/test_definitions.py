@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 
 from common.settings import DatabaseSettings, ReportSettings
+from pipelines.commands.reconcile import reconcile
 from pipelines.cycle import run_cycle
 from pipelines.definitions import build_definitions
 from pipelines.defs.quality import range_to_check
@@ -195,3 +196,59 @@ def test_dagster_keeps_its_state_in_postgresql_and_reports_nothing_home(
     seen = environment(dagster_settings, {})
     assert seen["DAGSTER_DATABASE_URL"] == "postgresql+psycopg2://u@/dagster?host=%2Frun"
     assert "3030" in command("code-server", dagster_settings)
+
+
+def test_a_failed_run_is_a_failed_check_until_its_job_succeeds(
+    pipeline_settings: PipelineSettings, writer: Writer
+) -> None:
+    definitions = build_definitions(pipeline_settings)
+    sensor = definitions.get_repository_def().get_sensor_def("run_results")
+
+    def stored() -> list[tuple[str, bool]]:
+        sql = "SELECT asset, passed FROM checks WHERE suite = 'runs' ORDER BY checked_at"
+        return [(row["asset"], row["passed"]) for row in writer.rows("runs", sql=sql)]
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        cursor: str | None = None
+
+        def end(job: str, status: dg.DagsterRunStatus) -> None:
+            nonlocal cursor
+            run = instance.create_run_for_job(definitions.resolve_job_def(job))
+            kind = {
+                dg.DagsterRunStatus.SUCCESS: dg.DagsterEventType.RUN_SUCCESS,
+                dg.DagsterRunStatus.FAILURE: dg.DagsterEventType.RUN_FAILURE,
+            }[status]
+            instance.report_dagster_event(
+                dg.DagsterEvent(event_type_value=kind.value, job_name=job), run.run_id
+            )
+            for _ in range(2):  # a second look stores nothing more
+                context = dg.build_sensor_context(instance=instance, cursor=cursor)
+                cursor = sensor.evaluate_tick(context).cursor
+
+        end("digest", dg.DagsterRunStatus.SUCCESS)
+        assert stored() == []
+        end("digest", dg.DagsterRunStatus.FAILURE)
+        end("notices", dg.DagsterRunStatus.SUCCESS)
+        assert stored() == [("digest", False)]
+        end("digest", dg.DagsterRunStatus.SUCCESS)
+        assert stored() == [("digest", False), ("digest", True)]
+
+
+def test_a_first_load_is_compared_as_soon_as_it_is_published_and_once(
+    pipeline_settings: PipelineSettings, ledger: Ledger
+) -> None:
+    ledger.add(turn())
+    sensor = (
+        build_definitions(pipeline_settings).get_repository_def().get_sensor_def("first_comparison")
+    )
+
+    def asked() -> list[str | None]:
+        with dg.build_sensor_context() as context:
+            return [run.run_key for run in sensor.evaluate_tick(context).run_requests or []]
+
+    assert asked() == []
+    run_cycle(pipeline_settings)
+    (key,) = asked()
+    assert asked() == [key]  # Dagster starts one run for a key
+    assert reconcile(pipeline_settings).ok
+    assert asked() == []
