@@ -311,9 +311,14 @@ describe('the other pages', () => {
 
   it('Data quality: a verdict, the age, checks and compared days', async () => {
     await at('/quality');
-    expect(await screen.findByText(/All checks passed/)).toBeVisible();
+    expect(await screen.findByRole('status')).toHaveTextContent(
+      '1 of 1 check passed · 1 of 1 day equal in both stores · Updated 10 sec ago',
+    );
     expect(await screen.findByText('12,345')).toBeVisible();
-    expect(screen.getByRole('table', { name: 'Checks' })).toHaveTextContent('tiers_agree');
+    // A group that passes is folded.
+    expect(screen.getByText(/by quarter of an hour, by day and by person agree/)).not.toBeVisible();
+    await userEvent.click(screen.getByText('Before each publication'));
+    expect(screen.getByText(/by quarter of an hour, by day and by person agree/)).toBeVisible();
     expect(screen.getByRole('table', { name: 'PostgreSQL against ClickHouse' })).toHaveTextContent(
       'equal',
     );
@@ -342,20 +347,39 @@ describe('Data quality that is not good', () => {
   it('names what is wrong', async () => {
     await show({
       is_ok: false,
-      checks: [{ ...good.checks?.[0], passed: false }],
+      checks: [{ ...good.checks?.[0], passed: false, observed: '1 day is not' }],
       days: [{ ...good.days?.[0], is_equal: false, was_repaired: true }],
       days_withheld: ['2026-03-09'],
     });
     expect(await screen.findByRole('status')).toHaveTextContent(
-      'Something is wrong. 1 check failed. 1 day differs.' +
-        ' Held back, showing older numbers: Mar 9.',
+      'Withheld, showing older numbers: Mar 9 · 0 of 1 check passed · 0 of 1 day equal in both stores',
     );
+    expect(screen.getByRole('status')).toHaveClass('bad');
+    expect(screen.getByText(/Mar 9 · 1 day is not · Expected: 0/)).toBeVisible();
+    expect(screen.getByText(/docs\/runbooks\.md, section DaysWithheld/)).toBeVisible();
+  });
+
+  it('shows a run that failed, and a check that it has no sentence for', async () => {
+    const check = { ...good.checks?.[0], day: null, is_blocking: false };
+    await show({
+      is_ok: false,
+      checks: [
+        { ...check, suite: 'runs', asset: 'nightly', name: 'run_succeeds', passed: false },
+        { ...check, suite: 'expectations', asset: 'turns', name: 'newer_than_this_page' },
+        { ...check, suite: 'expectations', asset: 'turns', name: 'data_is_fresh' },
+        { ...check, suite: 'expectations', asset: 'daily', name: 'no_day_is_withheld' },
+      ],
+    });
+    expect(await screen.findByText(/latest run of the job nightly/)).toBeVisible();
+    expect(screen.getByText(/section CheckFailed/)).toBeVisible();
+    expect(screen.getByText('newer_than_this_page')).toBeInTheDocument();
+    expect(screen.getAllByRole('group')).toHaveLength(4);
   });
 
   it('does not call good what nobody has looked at', async () => {
     await show({ checks: [], days: [] });
     expect(await screen.findByRole('status')).toHaveTextContent(
-      'No check has run yet. The first reconciliation has not run yet.',
+      'No check has run yet · The first reconciliation has not run yet',
     );
   });
 });

@@ -1,7 +1,7 @@
 /** How far the numbers can be trusted: age, checks, PostgreSQL against ClickHouse. */
 
 import { useTranslation } from 'react-i18next';
-import type { CheckResult, Freshness, Quality, ReconciledDay } from '../api/types';
+import type { Freshness, QualityAnswer, ReconciledDay } from '../api/types';
 import { useReport } from '../api/useReport';
 import { useOrder } from '../period/useOrder';
 import { Card } from '../ui/Card';
@@ -9,6 +9,8 @@ import { type Column, DataTable } from '../ui/DataTable';
 import { NONE, useFormats } from '../ui/format';
 import { Icon } from '../ui/Icon';
 import { Loaded } from '../ui/Loaded';
+import { CheckGroups } from './CheckGroups';
+import { namedChecks } from './checks';
 import { useFile } from './files';
 import { PageFrame } from './PageFrame';
 
@@ -21,7 +23,7 @@ export default function QualityPage() {
   return (
     <PageFrame title={t('nav.quality')} main={quality} picks="nothing">
       <Loaded query={quality} height={56}>
-        {(answer) => <Verdict quality={answer.quality} />}
+        {(answer) => <Verdict answer={answer} />}
       </Loaded>
       <Card title={t('quality.freshness')}>
         <Loaded query={freshness} height={140}>
@@ -33,7 +35,7 @@ export default function QualityPage() {
         csv={quality.data ? file('checks', quality.data, quality.data.quality.checks) : null}
       >
         <Loaded query={quality} height={280}>
-          {(answer) => <CheckTable checks={answer.quality.checks} tz={tz} />}
+          {(answer) => <CheckGroups checks={answer.quality.checks} tz={tz} />}
         </Loaded>
       </Card>
       <Card
@@ -48,26 +50,27 @@ export default function QualityPage() {
   );
 }
 
-function Verdict({ quality }: { readonly quality: Quality }) {
+function Verdict({ answer }: { readonly answer: QualityAnswer }) {
   const { t } = useTranslation();
   const formats = useFormats(null);
-  const failed = quality.checks.filter((check) => !check.passed).length;
-  const differ = quality.days.filter((day) => !day.is_equal).length;
-  const problems = [
-    failed > 0 && t('quality.checksFailed', { count: failed }),
-    differ > 0 && t('quality.daysDiffer', { count: differ }),
+  const { quality } = answer;
+  const checks = namedChecks(quality.checks);
+  const passed = checks.filter((check) => check.failures.length === 0).length;
+  const equal = quality.days.filter((day) => day.is_equal).length;
+  const parts = [
     quality.days_withheld.length > 0 &&
       t('quality.withheld', { days: quality.days_withheld.map(formats.day).join(', ') }),
+    checks.length > 0
+      ? t('quality.checksPassed', { passed, count: checks.length })
+      : t('quality.noChecks'),
+    quality.days.length > 0
+      ? t('quality.daysEqual', { equal, count: quality.days.length })
+      : t('quality.noDays'),
+    t('freshness.age', { age: formats.age(answer.lag_seconds) }),
   ].filter(Boolean);
-  const gaps = [
-    quality.checks.length === 0 && t('quality.noChecks'),
-    quality.days.length === 0 && t('quality.noDays'),
-  ].filter(Boolean);
-  if (problems.length > 0 || !quality.is_ok) {
-    return <VerdictLine mood="bad" text={[t('quality.bad'), ...problems].join(' ')} />;
-  }
-  if (gaps.length > 0) return <VerdictLine mood="open" text={gaps.join(' ')} />;
-  return <VerdictLine mood="good" text={t('quality.good')} />;
+  const isSeen = checks.length > 0 && quality.days.length > 0;
+  const mood = quality.is_ok ? (isSeen ? 'good' : 'open') : 'bad';
+  return <VerdictLine mood={mood} text={parts.join(' · ')} />;
 }
 
 function VerdictLine({ mood, text }: { readonly mood: string; readonly text: string }) {
@@ -109,7 +112,6 @@ function FreshnessFacts({ freshness, tz }: FactsProps) {
   );
 }
 
-const CHECK_COLUMNS = ['name', 'asset', 'day', 'passed', 'observed', 'checked_at'];
 const DAY_COLUMNS = [
   'day',
   'is_equal',
@@ -118,66 +120,6 @@ const DAY_COLUMNS = [
   'rows_differ',
   'compared_at',
 ];
-
-function CheckTable({
-  checks,
-  tz,
-}: {
-  readonly checks: readonly CheckResult[];
-  tz: string | null;
-}) {
-  const { t } = useTranslation();
-  const formats = useFormats(tz);
-  const [order, onOrder] = useOrder('checks', CHECK_COLUMNS);
-  if (checks.length === 0) return <p className="placeholder">{t('quality.noChecks')}</p>;
-  const columns: Column<CheckResult>[] = [
-    { key: 'name', title: t('column.check'), value: (check) => check.name, isHeader: true },
-    { key: 'asset', title: t('column.asset'), value: (check) => check.asset, isMinor: true },
-    {
-      key: 'day',
-      title: t('column.day'),
-      value: (check) => check.day,
-      show: (check) => (check.day ? formats.day(check.day) : NONE),
-      isMinor: true,
-    },
-    {
-      key: 'passed',
-      title: t('column.result'),
-      value: (check) => check.passed,
-      show: (check) => (
-        <span className={`status ${check.passed ? 'answered' : 'failed'}`}>
-          {check.passed ? t('quality.passed') : t('quality.failed')}
-        </span>
-      ),
-    },
-    {
-      key: 'observed',
-      title: t('column.observed'),
-      value: (check) => check.observed,
-      show: (check) => (
-        <span title={t('quality.expected', { value: check.expected })} className="observed">
-          {check.observed || NONE}
-        </span>
-      ),
-    },
-    {
-      key: 'checked_at',
-      title: t('column.checkedAt'),
-      value: (check) => check.checked_at,
-      show: (check) => formats.moment(check.checked_at),
-      isNumeric: true,
-    },
-  ];
-  return (
-    <DataTable
-      caption={t('quality.checks')}
-      columns={columns}
-      rows={checks}
-      keyOf={(check) => [check.suite, check.asset, check.name, check.day].join(':')}
-      sorting={{ order, onOrder }}
-    />
-  );
-}
 
 function DayTable({ days, tz }: { readonly days: readonly ReconciledDay[]; tz: string | null }) {
   const { t } = useTranslation();

@@ -1,0 +1,23 @@
+"""Every check has a sentence on the page, in each of its languages."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipelines.quality.names import CHECKS
+from pipelines.rollups.checks import BLOCKING
+
+TEXTS = Path(__file__).parents[3] / "dashboards" / "web" / "src" / "i18n"
+OTHERS = ("days_equal_hours", "replication_lag", "run_succeeds")
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_the_page_has_a_sentence_for_every_check(language: str) -> None:
+    texts = json.loads((TEXTS / f"{language}.json").read_text(encoding="utf-8"))["check"]
+    assert set(texts) == {name for checks in CHECKS.values() for name in checks} | {
+        *BLOCKING,
+        *OTHERS,
+    }
