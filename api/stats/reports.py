@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import fields
+from datetime import datetime
 from operator import attrgetter
 from typing import Any, Protocol, TypeVar
 
@@ -237,6 +238,11 @@ async def freshness(reader: Reader, snapshot: Snapshot) -> Report:
 async def forecast(reader: Reader, snapshot: Snapshot) -> Report:
     found = await warehouse.forecast(reader, snapshot=snapshot)
     return _table([found], warehouse.Forecast, forecast=found)
+
+
+async def last_minutes(reader: Reader, snapshot: Snapshot, *, until: datetime) -> Report:
+    found = await warehouse.last_minutes(reader, snapshot=snapshot, until=until)
+    return _table(found.points, warehouse.Minute, now=found)
 
 
 async def catalogue(_reader: Reader, _snapshot: Snapshot) -> Report:

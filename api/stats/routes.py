@@ -37,6 +37,7 @@ from api.stats.arguments import (
 )
 from api.stats.query import parameters, validated
 from warehouse.periods import Period, PeriodName
+from warehouse.reports import end_of_minute
 from warehouse.snapshot import Snapshot
 
 MAX_QUALITY_DAYS = 366
@@ -229,6 +230,10 @@ def _status_reports(
     def forecast(*_: object) -> ReportQuery:
         return ReportQuery("forecast", None, (), reports.forecast)
 
+    def last_minutes(_query: FormatQuery, now: datetime, _snapshot: Snapshot) -> ReportQuery:
+        until = end_of_minute(now)
+        return ReportQuery("now", None, (until,), partial(reports.last_minutes, until=until))
+
     def catalogue(*_: object) -> ReportQuery:
         return ReportQuery("catalogue", None, (), reports.catalogue)
 
@@ -239,6 +244,8 @@ def _status_reports(
          "Age of the data, and the reasons for delays."),
         ("/forecast", FormatQuery, shapes.ForecastAnswer, forecast,
          FORECAST),
+        ("/now", FormatQuery, shapes.NowAnswer, last_minutes,
+         "Turns and people of the last 30 minutes, minute by minute."),
         ("/catalogue", FormatQuery, shapes.CatalogueAnswer, catalogue,
          "All metrics: definition, unit, dimensions that they may be summed over, source."),
     )  # fmt: skip

@@ -24,6 +24,7 @@ from warehouse.reports import (
     Freshness,
     Funnel,
     Heatmap,
+    LastMinutes,
     Lifecycle,
     Models,
     Quality,
@@ -163,6 +164,10 @@ class FreshnessAnswer(Age):
 
 class ForecastAnswer(Age):
     forecast: Forecast
+
+
+class NowAnswer(Age):
+    now: LastMinutes
 
 
 class MetricView(BaseModel):

@@ -11,7 +11,7 @@ STATS = "/api/v1/stats"
 PARTS = (
     "", "/summary", "/activity", "/dialogs", "/users/top", "/models", "/retention", "/stickiness",
     "/lifecycle", "/heatmap", "/funnel", "/costs", "/dimensions", "/quality", "/freshness",
-    "/forecast", "/catalogue",
+    "/forecast", "/now", "/catalogue",
 )  # fmt: skip
 """The path of every report below STATS."""
 SECRET = "s" * 64

@@ -17,7 +17,7 @@ from warehouse.settings import WarehouseSettings
 
 Answers = dict[str, Any]
 """JSON by address."""
-WITHOUT_PERIOD = ("/freshness", "/forecast", "/catalogue")
+WITHOUT_PERIOD = ("/freshness", "/forecast", "/now", "/catalogue")
 WITHOUT_FILTERS = ("/quality",)
 ARGUMENTS = ("period=30d", "period=30d&tz=Asia/Kathmandu", "period=30d&chat_type=private")
 OF_THE_BUILD = frozenset(

@@ -27,7 +27,7 @@ from tests.recount.zones import Zone, day_of, moment, zone
 MAX_POINTS = 800
 WIDTHS = {"15m": QUARTER, "hour": HOUR, "day": DAY, "week": 7 * DAY, "month": 28 * DAY}
 REPORTS_PER_CASE = 4
-WITHOUT_PERIOD = (f"{STATS}/freshness", f"{STATS}/forecast", f"{STATS}/catalogue")
+WITHOUT_PERIOD = (f"{STATS}/freshness", f"{STATS}/forecast", f"{STATS}/now", f"{STATS}/catalogue")
 WITHOUT_FILTERS = (*WITHOUT_PERIOD, f"{STATS}/quality")
 GROUPS = (*FILTERS, "model_asked")
 ORDERS = (

@@ -21,6 +21,7 @@ from warehouse.reports.freshness import Freshness, freshness
 from warehouse.reports.funnel import Funnel, FunnelRow, FunnelStep, funnel
 from warehouse.reports.heatmap import Heatmap, HeatmapCell, heatmap
 from warehouse.reports.lifecycle import Lifecycle, LifecyclePoint, lifecycle
+from warehouse.reports.minutes import LastMinutes, Minute, end_of_minute, last_minutes
 from warehouse.reports.models import CauseRow, ModelRow, Models, models
 from warehouse.reports.quality import CheckResult, Quality, ReconciledDay, quality
 from warehouse.reports.ranked_dialogs import (
@@ -59,8 +60,10 @@ __all__ = [
     "FunnelStep",
     "Heatmap",
     "HeatmapCell",
+    "LastMinutes",
     "Lifecycle",
     "LifecyclePoint",
+    "Minute",
     "ModelRow",
     "Models",
     "Quality",
@@ -77,11 +80,13 @@ __all__ = [
     "activity",
     "costs",
     "dimension_values",
+    "end_of_minute",
     "every_dialog",
     "forecast",
     "freshness",
     "funnel",
     "heatmap",
+    "last_minutes",
     "lifecycle",
     "models",
     "ordered_dialogs",

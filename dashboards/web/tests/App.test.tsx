@@ -309,6 +309,14 @@ describe('the other pages', () => {
     );
   });
 
+  it('Overview: how many people there are right now', async () => {
+    await at('/');
+    expect(await screen.findByText('5 people')).toBeVisible();
+    const chart = screen.getByRole('img', { name: /5 people, 9 turns in the last 30 minutes/ });
+    expect(within(chart).getAllByTitle(/turns 0, people 0/)).toHaveLength(29);
+    expect(within(chart).getByTitle(/turns 9, people 5/)).toHaveStyle({ height: '100%' });
+  });
+
   it('Data quality: a verdict, the age, checks and compared days', async () => {
     await at('/quality');
     expect(await screen.findByRole('status')).toHaveTextContent(

@@ -325,6 +325,20 @@ export const ANSWERS: Record<string, object> = {
       days_withheld: [],
     },
   },
+  '/api/v1/stats/now': {
+    ...AGE,
+    now: {
+      since: '2026-03-10T11:31:00Z',
+      until: '2026-03-10T12:01:00Z',
+      turns: 9,
+      active_users: 5,
+      points: Array.from({ length: 30 }, (_, minute) => ({
+        start: new Date(Date.UTC(2026, 2, 10, 11, 31 + minute)).toISOString(),
+        turns: minute === 29 ? 9 : 0,
+        active_users: minute === 29 ? 5 : 0,
+      })),
+    },
+  },
   '/api/v1/stats/freshness': {
     ...AGE,
     freshness: {

@@ -10,6 +10,7 @@ from tests.recount.expected.forecast import forecast
 from tests.recount.expected.funnel import funnel
 from tests.recount.expected.heatmap import heatmap
 from tests.recount.expected.metadata import catalogue, dimensions, freshness, quality
+from tests.recount.expected.minutes import last_minutes
 from tests.recount.expected.models import costs, models
 from tests.recount.expected.people import lifecycle, retention, stickiness
 from tests.recount.expected.query import query
@@ -36,6 +37,7 @@ REPORTS: dict[str, Callable[[View], Expected]] = {
     f"{STATS}/quality": quality,
     f"{STATS}/freshness": freshness,
     f"{STATS}/forecast": forecast,
+    f"{STATS}/now": last_minutes,
     f"{STATS}/catalogue": catalogue,
     QUERY: query,
 }

@@ -865,6 +865,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stats/now": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Now
+         * @description Turns and people of the last 30 minutes, minute by minute.
+         */
+        get: operations["now_api_v1_stats_now_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stats/quality": {
         parameters: {
             query?: never;
@@ -2163,6 +2183,25 @@ export interface components {
             /** Username */
             username: string;
         };
+        /** LastMinutes */
+        LastMinutes: {
+            /** Active Users */
+            active_users: number;
+            /** Points */
+            points: components["schemas"]["Minute"][];
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /** Turns */
+            turns: number;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+        };
         /** Lifecycle */
         Lifecycle: {
             /** Points */
@@ -2282,6 +2321,18 @@ export interface components {
             title: string;
             /** Unit */
             unit: string;
+        };
+        /** Minute */
+        Minute: {
+            /** Active Users */
+            active_users: number;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /** Turns */
+            turns: number;
         };
         /**
          * ModelRow
@@ -2556,6 +2607,31 @@ export interface components {
              *     ]
              */
             scopes: components["schemas"]["Scope"][];
+        };
+        /** NowAnswer */
+        NowAnswer: {
+            /**
+             * Data Through
+             * Format: date-time
+             * @description Everything received before this is counted.
+             */
+            data_through: string;
+            /**
+             * Lag Seconds
+             * @description Age of the data when this answer was served.
+             */
+            lag_seconds: number;
+            now: components["schemas"]["LastMinutes"];
+            /**
+             * Report Timezone
+             * @description The zone of daily builds, cohorts and checks.
+             */
+            report_timezone: string;
+            /**
+             * Snapshot
+             * @description Equal for answers from the same build.
+             */
+            snapshot: string;
         };
         /** Pagination */
         Pagination: {
@@ -9099,6 +9175,149 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ModelsAnswer"];
+                    "application/vnd.apache.arrow.stream": string;
+                    "text/csv": string;
+                };
+            };
+            /** @description Unchanged since the ETag in `If-None-Match`. Headers state the age. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No credentials, or invalid ones. */
+            401: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The account may not do this. */
+            403: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is above 1 MiB; the connection is closed. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Invalid arguments, or a query that cannot be answered. */
+            422: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests of this account or address, or too many failed logins. */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
+            503: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    now_api_v1_stats_now_get: {
+        parameters: {
+            query?: {
+                /** @description Overrides `Accept`. */
+                format?: "json" | "csv" | "arrow";
+                /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
+                bom?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NowAnswer"];
                     "application/vnd.apache.arrow.stream": string;
                     "text/csv": string;
                 };

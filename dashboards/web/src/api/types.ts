@@ -19,6 +19,7 @@ export type FunnelStep = Schemas['FunnelStep'];
 export type Freshness = Schemas['Freshness'];
 export type Quality = Schemas['Quality'];
 export type CheckResult = Schemas['CheckResult'];
+export type LastMinutes = Schemas['LastMinutes'];
 export type QualityAnswer = Schemas['QualityAnswer'];
 export type ReconciledDay = Schemas['ReconciledDay'];
 export type DialogText = Schemas['DialogText'];

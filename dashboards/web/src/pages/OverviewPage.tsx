@@ -13,6 +13,7 @@ import { DialogTable } from './DialogTable';
 import { useFile } from './files';
 import { Headline } from './Headline';
 import { KPI_HEIGHT, KpiCards } from './KpiCards';
+import { NowStrip } from './NowStrip';
 import { PageFrame } from './PageFrame';
 import { TopUsersTable } from './TopUsersTable';
 import { useFirstDay } from './useFirstDay';
@@ -39,6 +40,7 @@ export function OverviewPage() {
       <Loaded query={dashboard} height={KPI_HEIGHT}>
         {(answer) => <KpiCards summary={sinceFirstTurn(answer, firstDay).summary} />}
       </Loaded>
+      <NowStrip />
       <Card
         title={t('activity.title')}
         metrics={['user_messages', 'active_users']}
