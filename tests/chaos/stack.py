@@ -27,6 +27,7 @@ from embedded.stack.smoke import isolated_plan
 from tests.chaos.checks.bill import DAILY_LIMIT_USD, SAVING_MODEL
 from tests.chaos.checks.comparison import Findings, ObservedTraffic, compare_all
 from tests.chaos.checks.conversations import read_calls
+from tests.chaos.checks.rules import Operator, RuleRecord
 from tests.chaos.checks.stores import Warehouse
 from tests.chaos.external import ExternalPostgres, start_external_postgres
 from tests.chaos.faults import FaultEnvironment, FaultRun
@@ -36,6 +37,7 @@ from tests.chaos.readiness import StackReadiness
 from tests.chaos.targets import Targets
 from tests.chaos.writers import Writers
 
+ACCOUNT = "chaos"
 SETTLE_SECONDS = 240.0
 SMALL_DISK = "1500m"
 FIRST_NUMBER_AFTER_FAULTS = 1_000_000
@@ -89,11 +91,12 @@ class TestStack:
         self.pid_of = stack.supervisor.pid_of
         self.client = ApiClient(
             plan.api_url,
-            username="chaos",
+            username=ACCOUNT,
             password=plan.keys.secret("chaos_password"),
         )
         self.client.register(plan.secret("admin_registration_token"))
         self.writers = Writers(self._simulator, seed=seed)
+        self.rules = RuleRecord()
         self.fault_run: FaultRun | None = None
 
     def run_faults(self, faults: FaultPlan, *, say: Callable[[str], None]) -> FaultRun:
@@ -111,14 +114,31 @@ class TestStack:
             filler=self._filler,
         )
         self.fault_run = FaultRun(faults, environment, say=say)
+        operator = self._operator()
         self.writers.start()
+        operator.start()
         # As `make up` does: start again the programs that supervisord has given up.
         threading.Thread(target=self._watch, name="watch", daemon=True).start()
         try:
             self.fault_run.run()
         finally:
+            operator.stop()
             self.writers.stop()
         return self.fault_run
+
+    def _operator(self) -> Operator:
+        asyncio.run(_make_admin(self.database_url, ACCOUNT))
+        return Operator(
+            httpx.Client(
+                base_url=self._plan.api_url,
+                auth=(ACCOUNT, self._plan.keys.secret("chaos_password")),
+                timeout=10,
+            ),
+            self._simulator,
+            seed=self._seed,
+            sent=self.writers.record,
+            record=self.rules,
+        )
 
     def _watch(self) -> None:
         # It ends with the stack.
@@ -160,6 +180,7 @@ class TestStack:
             sent=self.writers.record,
             calls=read_calls(self._plan.data.parent / "simulator" / "calls.jsonl"),
             bot_starts=self.fault_run.report.bot_starts if self.fault_run else [],
+            rules=self.rules,
         )
 
     def compare_all(self, observed: ObservedTraffic) -> Findings:
@@ -233,6 +254,16 @@ def small_disk(progress: Progress) -> Iterator[tuple[Path, Path | None]]:
             yield directory, directory / "filler"
         finally:
             subprocess.run(["umount", "--lazy", name], check=True)
+
+
+async def _make_admin(database_url: str, username: str) -> None:
+    connection = await connect(database_url, application_name="chaos")
+    try:
+        await connection.execute(
+            "UPDATE api_users SET scopes = scopes || '{admin}' WHERE username = $1", username
+        )
+    finally:
+        await connection.close()
 
 
 async def _is_recovered(database_url: str, accepted: set[int], summary: dict[str, Any]) -> bool:

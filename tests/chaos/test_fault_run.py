@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from embedded.stack.lifecycle import Progress
 from tests.chaos.checks.comparison import Findings, ObservedTraffic
+from tests.chaos.checks.rules import FIRST_PERSON, RuleRecord
 from tests.chaos.plan import make_plan
 from tests.chaos.stack import TestStack, small_disk, start_test_stack
 from tests.soak.sampling import (
@@ -94,6 +96,16 @@ def test_a_short_fault_run_leaves_nothing_lost_duplicated_or_different(
     assert findings.details == ()
     assert findings.is_clean
     assert findings.turns_recorded > 0
+
+
+def test_a_turn_opened_under_a_ban_is_a_difference(
+    stack: TestStack, observed: ObservedTraffic
+) -> None:
+    assert observed.rules.is_capped
+    assert observed.rules.bans
+    before = stack.compare_all(observed).rows_differ
+    always = RuleRecord(bans=[(FIRST_PERSON, 0.0, time.time())])
+    assert stack.compare_all(replace(observed, rules=always)).rows_differ > before
 
 
 def test_a_sent_text_that_is_not_stored_is_lost(

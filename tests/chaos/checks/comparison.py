@@ -20,6 +20,7 @@ from tests.chaos.checks.conversations import (
 )
 from tests.chaos.checks.expected import TURNS, Expected
 from tests.chaos.checks.rollups import ZONE, rollups_differ
+from tests.chaos.checks.rules import RuleRecord, rules_differ
 from tests.chaos.checks.stores import Warehouse, rows_differ
 from tests.chaos.writers import SentUpdates
 
@@ -47,11 +48,13 @@ class ObservedTraffic:
         sent: updates that the simulated Telegram accepted.
         calls: events logged by the simulated model, as JSON objects.
         bot_starts: Unix seconds at which each process of the bot started.
+        rules: bans and limits that the API confirmed.
     """
 
     sent: SentUpdates
     calls: Sequence[Mapping[str, Any]]
     bot_starts: Sequence[float]
+    rules: RuleRecord
 
 
 async def compare_all(
@@ -69,6 +72,7 @@ async def compare_all(
         copied = await rows_differ(connection, warehouse)
         turns = await connection.fetch(TURNS)
         bill = await bill_differs(connection)
+        rules = await rules_differ(connection, vault, observed.rules)
     finally:
         await connection.close()
     zones = warehouse.rows(ZONE)
@@ -78,6 +82,7 @@ async def compare_all(
     differing = (
         copied,
         bill,
+        rules,
         rollups_differ(expected, warehouse),
         api_differs(expected, client),
         unexpected(observed.sent, recorded),
