@@ -44,6 +44,14 @@ READER = {
     "max_concurrent_queries_for_user": 50,
     "log_queries": 1,
 }
+# Also for those who send no settings of their own, as migrations and Grafana do.
+CLUSTER_WRITER = {
+    "distributed_foreground_insert": 1,
+    "insert_quorum": "auto",
+    "insert_quorum_parallel": 0,
+    "select_sequential_consistency": 1,
+}
+CLUSTER_READER = {"select_sequential_consistency": 1}
 HEAD = """\
 <!-- Made by `python -m deploy.clickhouse_users` from embedded/clickhouse/privileges.py, where the
      rights of both users are. The reader cannot write, cannot read files or the network, and may
@@ -54,9 +62,12 @@ HEAD = """\
 def users_file(*, cluster: bool) -> str:
     root = ET.Element("clickhouse")
     profiles = ET.SubElement(root, "profiles")
-    for name, settings in (("writer", WRITER), ("reader", READER)):
+    for name, settings, of_cluster in (
+        ("writer", WRITER, CLUSTER_WRITER),
+        ("reader", READER, CLUSTER_READER),
+    ):
         profile = ET.SubElement(profiles, name)
-        for setting, value in settings.items():
+        for setting, value in {**settings, **(of_cluster if cluster else {})}.items():
             ET.SubElement(profile, setting).text = str(value)
         if name == "reader":
             _constraints(profile)

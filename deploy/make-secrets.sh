@@ -4,13 +4,14 @@
 #
 # The directory is closed to others; the files in it are readable, because a container's user is
 # not the one who made them. POSTGRES_HOST and CLICKHOUSE_HOST name other servers than those of
-# compose.yaml.
+# compose.yaml; CLICKHOUSE_HOST may be several nodes of a cluster, between commas.
 set -euo pipefail
 umask 077
 
 directory=${1:-./secrets}
 postgres=${POSTGRES_HOST:-postgres}
 clickhouse=${CLICKHOUSE_HOST:-clickhouse}
+clickhouse=${clickhouse//,/:8123,}:8123
 mkdir -p "$directory"
 chmod 700 "$directory"
 cd "$directory"
@@ -36,8 +37,8 @@ put bot_database_url "postgresql://dialytics_bot:$(random)@$postgres:5432/dialyt
 put api_database_url "postgresql://dialytics_api:$(random)@$postgres:5432/dialytics"
 put pipelines_database_url "postgresql://dialytics_pipelines:$(random)@$postgres:5432/dialytics"
 put dagster_database_url "postgresql://dagster:$(random)@$postgres:5432/dagster"
-put clickhouse_url "http://writer:$(<clickhouse_writer_password)@$clickhouse:8123/dialytics"
-put clickhouse_reader_url "http://reader:$(<clickhouse_reader_password)@$clickhouse:8123/dialytics"
+put clickhouse_url "http://writer:$(<clickhouse_writer_password)@$clickhouse/dialytics"
+put clickhouse_reader_url "http://reader:$(<clickhouse_reader_password)@$clickhouse/dialytics"
 
 # With it the bot asks the API, for /admin.
 put stats_api_key "dly_$(random)"

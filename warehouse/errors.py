@@ -20,8 +20,9 @@ log = get_logger(__name__)
 
 # Limits of rows, time, speed, memory and bytes; a query killed by the server's memory tracker.
 _LIMIT_CODES = frozenset({158, 159, 160, 241, 307, 396, 427, 470})
-# Wrong user or password; the server is starting, stopping or has too many queries.
-_UNAVAILABLE_CODES = frozenset({202, 209, 210, 236, 242, 279, 319, 373, 516, 999})
+# Wrong user or password; the server is starting, stopping or has too many queries; a quorum of
+# replicas is missing, or another insert waits for one.
+_UNAVAILABLE_CODES = frozenset({202, 209, 210, 236, 242, 279, 285, 286, 289, 319, 373, 516, 999})
 
 
 class WarehouseError(DialyticsError):
@@ -54,7 +55,7 @@ def translate(error: Exception, *, name: str) -> WarehouseError:
     if code in _LIMIT_CODES:
         return QueryTooExpensiveError(f"statement {name} exceeded its limits")
     if code is None or code in _UNAVAILABLE_CODES:
-        log.warning("warehouse unavailable", statement=name, cause=str(error)[:500])
+        # The caller logs: only it knows whether another node answers.
         return WarehouseUnavailableError("ClickHouse does not answer")
     log.error("statement failed", statement=name, code=code, cause=str(error)[:2000])
     return QueryFailedError(name, code)

@@ -29,6 +29,7 @@ from embedded.stack.lifecycle import Progress, Stack
 from embedded.stack.plan import PROJECT, Plan
 from embedded.stack.readiness import free_ports
 from embedded.stack.settings import DemoSettings, StackSettings
+from warehouse.settings import node_urls
 
 # The simulated Telegram has no limits of its own, and the smoke command asks the API very often.
 UNHURRIED = {
@@ -165,7 +166,7 @@ def measure(stack: Stack, progress: Progress, *, limit: int, started: float) -> 
         and len(waits) == len(commits) > 0
     )
     client.close()
-    warehouse_turns = _warehouse_turns(plan.clickhouse_url("reader"))
+    warehouse_turns = _warehouse_turns(node_urls(plan.clickhouse_url("reader"))[0])
     return SmokeResult(
         lines_read=sent["lines_read"],
         lines_skipped=sent["lines_skipped"],

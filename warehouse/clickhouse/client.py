@@ -6,36 +6,29 @@ They are different users with different rights. Every statement carries limits a
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-import clickhouse_connect
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
 from structlog.contextvars import get_contextvars
 
 from common.tracing import span
-from warehouse.clickhouse.server_version import refuse_old_server
+from warehouse.clickhouse.connection import NodeConnection, open_writer, our_errors
+from warehouse.clickhouse.nodes import shared_nodes
 from warehouse.clickhouse.statements import statement
-from warehouse.errors import ServerTooOldError, WarehouseUnavailableError, translate
+from warehouse.errors import WarehouseUnavailableError
 from warehouse.settings import WarehouseSettings, local_name
 
 if TYPE_CHECKING:
     # Slow to import, and no process needs both.
     import pyarrow as pa
-    from clickhouse_connect.driver.asyncclient import AsyncClient
 
 MEBIBYTE = 1 << 20
 PING_SECONDS = 3.0
 """A server that does not answer a ping within this time counts as hanging."""
-_CONNECT_SECONDS = 5
 # A continuation marker and a message of length 0.
 _ARROW_STREAM_ENDS = b"\xff\xff\xff\xff\x00\x00\x00\x00"
-# The drivers raise these beside their own errors when a socket breaks.
-_DRIVER_ERRORS = (ClickHouseError, OSError, TimeoutError)
 
 _WRITER_SETTINGS: dict[str, Any] = {
     # An acknowledged insert is stored.
@@ -52,16 +45,12 @@ _CLUSTER_WRITER_SETTINGS: dict[str, Any] = {
     # A row is on its shard, and a publication on most replicas, before the insert returns.
     "distributed_foreground_insert": 1,
     "insert_quorum": "auto",
+    # Without it sequential consistency is ignored: a read may miss what was acknowledged.
+    "insert_quorum_parallel": 0,
     "select_sequential_consistency": 1,
 }
 
-
-@contextmanager
-def _our_errors(name: str) -> Iterator[None]:
-    try:
-        yield
-    except _DRIVER_ERRORS as error:
-        raise translate(error, name=name) from error
+Result = TypeVar("Result")
 
 
 def _arrow_stream(rows: pa.Table) -> Generator[bytes, None, None]:
@@ -69,7 +58,7 @@ def _arrow_stream(rows: pa.Table) -> Generator[bytes, None, None]:
     yield rows.schema.serialize().to_pybytes()
     for batch in rows.to_batches():
         message = memoryview(batch.serialize())
-        # Each piece has `_CONNECT_SECONDS` to leave, which is the driver's limit for sending.
+        # Each piece has `CONNECT_SECONDS` to leave, which is the driver's limit for sending.
         for start in range(0, len(message), MEBIBYTE):
             yield bytes(message[start : start + MEBIBYTE])
     yield _ARROW_STREAM_ENDS
@@ -83,6 +72,9 @@ def _query_id() -> str:
 
 class Writer:
     """The pipelines' synchronous connection. One statement at a time.
+
+    When a node does not answer, the next one of the address is used. A SELECT is asked there again.
+    A write is not: whether it took effect is unknown, and the caller's protocol repeats it.
 
     Args:
         settings: address and limits.
@@ -102,24 +94,11 @@ class Writer:
             **_WRITER_SETTINGS,
             **(_CLUSTER_WRITER_SETTINGS if settings.clickhouse_cluster else {}),
         }
-        with _our_errors("connect"):
-            self._client: Client = clickhouse_connect.get_client(
-                dsn=settings.writer_url,
-                connect_timeout=_CONNECT_SECONDS,
-                send_receive_timeout=answer_seconds or settings.build_max_seconds + 30,
-                autogenerate_session_id=False,
-                tz_mode="aware",
-                client_name="dialytics-writer",
-                # Compression took two fifths of the time of a bulk insert.
-                compress=False,
-                # Its own pool: a process forked from this one must not share sockets.
-                dedicated_pool=True,
-            )
-        try:
-            refuse_old_server(self._client.server_version)
-        except ServerTooOldError:
-            self.close()
-            raise
+        self._timeout = answer_seconds or settings.build_max_seconds + 30
+        self._nodes = shared_nodes(settings.writer_urls)
+        self._url = ""
+        self._client: Client | None = None
+        self._asked("connect", lambda _client: None, is_repeated=True)
 
     def __enter__(self) -> Self:
         return self
@@ -128,19 +107,26 @@ class Writer:
         self.close()
 
     def close(self) -> None:
-        self._client.close()
+        if self._client is not None:
+            self._client.close()
+            self._client = None
 
     def rows(
         self, name: str, parameters: Mapping[str, Any] | None = None, *, sql: str | None = None
     ) -> list[dict[str, Any]]:
         """Run a SELECT. `name` is a file under sql/ unless `sql` is given."""
-        with span("clickhouse", log_comment=name), _our_errors(name):
-            result = self._client.query(
-                sql or statement(name),
-                parameters=dict(parameters or {}),
-                settings=self._named(name),
+        with span("clickhouse", log_comment=name):
+            return self._asked(
+                name,
+                lambda client: list(
+                    client.query(
+                        sql or statement(name),
+                        parameters=dict(parameters or {}),
+                        settings=self._named(name),
+                    ).named_results()
+                ),
+                is_repeated=True,
             )
-            return list(result.named_results())
 
     def value(
         self, name: str, parameters: Mapping[str, Any] | None = None, *, sql: str | None = None
@@ -154,22 +140,29 @@ class Writer:
         self, name: str, parameters: Mapping[str, Any] | None = None, *, sql: str | None = None
     ) -> None:
         """Run a statement that returns no rows (INSERT … SELECT, DDL)."""
-        with span("clickhouse", log_comment=name), _our_errors(name):
-            self._client.command(
-                sql or statement(name),
-                parameters=dict(parameters or {}),
-                settings=self._named(name),
+        with span("clickhouse", log_comment=name):
+            self._asked(
+                name,
+                lambda client: client.command(
+                    sql or statement(name),
+                    parameters=dict(parameters or {}),
+                    settings=self._named(name),
+                ),
             )
 
     def insert_arrow(self, table: str, rows: pa.Table) -> None:
         """Insert one bounded Arrow table, no key of it twice; columns are matched by name."""
-        with span("clickhouse", log_comment=f"insert {table}"), _our_errors(f"insert {table}"):
-            self._client.raw_insert(
-                table,
-                rows.column_names,
-                _arrow_stream(rows),
-                settings={**self._named(f"insert {table}"), **_BULK_SETTINGS},
-                fmt="ArrowStream",
+        name = f"insert {table}"
+        with span("clickhouse", log_comment=name):
+            self._asked(
+                name,
+                lambda client: client.raw_insert(
+                    table,
+                    rows.column_names,
+                    _arrow_stream(rows),
+                    settings={**self._named(name), **_BULK_SETTINGS},
+                    fmt="ArrowStream",
+                ),
             )
 
     def insert(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -177,12 +170,16 @@ class Writer:
         if not rows:
             return
         columns = list(rows[0])
-        with span("clickhouse", log_comment=f"insert {table}"), _our_errors(f"insert {table}"):
-            self._client.insert(
-                table,
-                [[row[column] for column in columns] for row in rows],
-                column_names=columns,
-                settings=self._named(f"insert {table}"),
+        name = f"insert {table}"
+        with span("clickhouse", log_comment=name):
+            self._asked(
+                name,
+                lambda client: client.insert(
+                    table,
+                    [[row[column] for column in columns] for row in rows],
+                    column_names=columns,
+                    settings=self._named(name),
+                ),
             )
 
     def drop_partition(self, table: str, partition_id: str, *, sharded: bool = False) -> None:
@@ -197,11 +194,38 @@ class Writer:
     def _named(self, name: str) -> dict[str, Any]:
         return {**self._limits, "log_comment": name}
 
+    def _asked(
+        self, name: str, ask: Callable[[Client], Result], *, is_repeated: bool = False
+    ) -> Result:
+        """Ask the node in use. A question that may be repeated is asked each node once."""
+        for attempts_left in reversed(range(len(self._nodes.urls))):
+            is_sent = False
+            try:
+                with our_errors(name):
+                    client = self._open(self._nodes.url)
+                    is_sent = True
+                    return ask(client)
+            except WarehouseUnavailableError as error:
+                self._nodes.leave(self._url, error, name=name)
+                if not attempts_left or (is_sent and not is_repeated):
+                    raise
+        raise AssertionError  # the last attempt returns or raises
+
+    def _open(self, url: str) -> Client:
+        """The connection to a node, which may be the one that is open."""
+        if self._client is not None and url == self._url:
+            return self._client
+        self.close()
+        self._url = url
+        self._client = open_writer(url, answer_seconds=self._timeout)
+        return self._client
+
 
 class ClickHouseReader:
     """The asynchronous connection of everyone who only asks. Opens on first use.
 
-    The user's profile makes it read-only; limits are sent with every query.
+    The user's profile makes it read-only; limits are sent with every query. A query of a node that
+    does not answer is asked again of the next one.
 
     Args:
         settings: addresses and limits.
@@ -213,8 +237,6 @@ class ClickHouseReader:
         # Like the driver's own, its HTTP client is not for processes that only write.
         from warehouse.clickhouse.liveness import Liveness  # noqa: PLC0415
 
-        self._url = settings.reader_url
-        self._liveness = Liveness(self._url, ping_seconds=ping_seconds)
         self._limits: dict[str, Any] = {
             "max_execution_time": settings.query_max_seconds,
             "max_memory_usage": settings.query_max_memory_mb * MEBIBYTE,
@@ -224,9 +246,16 @@ class ClickHouseReader:
             "cancel_http_readonly_queries_on_client_close": 1,
             **({"select_sequential_consistency": 1} if settings.clickhouse_cluster else {}),
         }
-        self._timeout = settings.query_max_seconds + 5
-        self._client: AsyncClient | None = None
-        self._opening = asyncio.Lock()
+        self._nodes = shared_nodes(settings.reader_urls)
+        self._connections = {
+            url: NodeConnection(
+                url,
+                liveness=Liveness(url, ping_seconds=ping_seconds),
+                answer_seconds=settings.query_max_seconds + 5,
+                allowed=frozenset({*self._limits, "log_comment"}),
+            )
+            for url in self._nodes.urls
+        }
 
     async def rows(
         self, name: str, sql: str, parameters: Mapping[str, Any]
@@ -238,19 +267,23 @@ class ClickHouseReader:
             QueryTooExpensiveError: over the limits of a reader.
             QueryFailedError: ClickHouse refused the statement.
         """
-        query_id = _query_id()
-        with span("clickhouse", log_comment=name, query_id=query_id) as asked, _our_errors(name):
-            settings = {**self._limits, "log_comment": name, "query_id": query_id}
-            rows = await self._liveness.watch(self._query(sql, dict(parameters), settings))
-            asked.set(rows=len(rows))
-            return rows
-
-    async def _query(
-        self, sql: str, parameters: dict[str, Any], settings: dict[str, Any]
-    ) -> list[dict[str, Any]]:
-        client = await self._open()
-        result = await client.query(sql, parameters=parameters, settings=settings)
-        return list(result.named_results())
+        with span("clickhouse", log_comment=name) as asked:
+            for attempts_left in reversed(range(len(self._nodes.urls))):
+                url = self._nodes.url
+                query_id = _query_id()
+                asked.set(query_id=query_id)
+                settings = {**self._limits, "log_comment": name, "query_id": query_id}
+                try:
+                    with our_errors(name):
+                        rows = await self._connections[url].query(sql, dict(parameters), settings)
+                except WarehouseUnavailableError as error:
+                    self._nodes.leave(url, error, name=name)
+                    if not attempts_left:
+                        raise
+                else:
+                    asked.set(rows=len(rows))
+                    return rows
+        raise AssertionError  # the last attempt returns or raises
 
     async def explain(self, name: str, sql: str, parameters: Mapping[str, Any]) -> str:
         """The plan of the same SELECT."""
@@ -258,35 +291,5 @@ class ClickHouseReader:
         return "\n".join(str(next(iter(row.values()))) for row in rows)
 
     async def close(self) -> None:
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
-
-    async def _open(self) -> AsyncClient:
-        async with self._opening:
-            if self._client is None:
-                try:
-                    client = await clickhouse_connect.get_async_client(
-                        dsn=self._url,
-                        connect_timeout=_CONNECT_SECONDS,
-                        send_receive_timeout=self._timeout,
-                        autogenerate_session_id=False,
-                        tz_mode="aware",
-                        client_name="dialytics-reader",
-                        # Answers are kilobytes. Parameters travel in the URL, and as a form, a
-                        # packet for each of its lines, only when they are more than it may hold.
-                        compress=False,
-                    )
-                except _DRIVER_ERRORS as error:
-                    raise WarehouseUnavailableError("ClickHouse does not answer") from error
-                try:
-                    refuse_old_server(client.server_version)
-                except ServerTooOldError:
-                    await client.close()
-                    raise
-                # The driver refuses to send what a read-only user may not raise, although the
-                # user may lower it. The server judges.
-                for setting in (*self._limits, "log_comment"):
-                    client.server_settings.pop(setting, None)
-                self._client = client
-            return self._client
+        for connection in self._connections.values():
+            await connection.close()

@@ -10,15 +10,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 
-from common.log import get_logger
 from warehouse.errors import WarehouseUnavailableError
 
 QUIET_SECONDS = 0.5
 """How long a query may take before the first ping, and between two."""
 
 Answer = TypeVar("Answer")
-
-log = get_logger(__name__)
 
 
 class Liveness:
@@ -51,8 +48,9 @@ class Liveness:
                 ping = self._ping_under_way()
                 await asyncio.wait({task, ping}, return_when=asyncio.FIRST_COMPLETED)
                 if not task.done() and not ping.result():
-                    log.warning("warehouse unavailable", cause="no answer to a ping")
-                    raise WarehouseUnavailableError("ClickHouse does not answer")
+                    raise WarehouseUnavailableError("ClickHouse does not answer") from TimeoutError(
+                        "no answer to a ping"
+                    )
             return task.result()
         finally:
             if task.cancel():
