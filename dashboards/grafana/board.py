@@ -13,11 +13,24 @@ from grafana_foundation_sdk.models import dashboard as model
 
 from dashboards.grafana import costs, pipeline, product, reliability, services
 from dashboards.grafana.binding import VARIABLES, query, titled
-from dashboards.grafana.panels import CLICKHOUSE, PROMETHEUS, TABLE, Panel, SqlQuery, build
+from dashboards.grafana.panels import (
+    CLICKHOUSE,
+    PAGE,
+    PICKED,
+    PROMETHEUS,
+    TABLE,
+    Panel,
+    SqlQuery,
+    build,
+)
 
 ALL = "'*'"
 """The text that a variable's All inserts into a query, unquoted."""
 ALL_VALUES = dict.fromkeys(VARIABLES, ALL)
+
+PAGE_VARIABLE = PAGE.strip("${}")
+WEB_ADDRESS = "http://127.0.0.1:8000"
+"""Where compose.yaml and `make demo` publish the web dashboard."""
 
 _LABELS = {"bot_id": "Bot", "chat_type": "Chat", "language": "Language", "model": "Model"}
 
@@ -50,6 +63,7 @@ class Board:
 
     Args:
         uid: part of its address; also the name of its file.
+        page: of the web dashboard that shows the same.
         is_narrowed: whether the variables appear on it.
     """
 
@@ -57,6 +71,7 @@ class Board:
     title: str
     description: str
     panels: Sequence[Panel]
+    page: str
     is_narrowed: bool = True
     since: str = "now-7d"
 
@@ -67,24 +82,28 @@ BOARDS = (
         title="Product",
         description="Who comes, what they do, who returns. The same numbers as the stats API.",
         panels=product.PANELS,
+        page="/",
     ),
     Board(
         uid="costs",
         title="Costs & models",
         description="What the answers cost, and which models gave them.",
         panels=costs.PANELS,
+        page="/models",
     ),
     Board(
         uid="reliability",
         title="Reliability of answers",
         description="How fast answers are, how often there is none, and why.",
         panels=reliability.PANELS,
+        page="/models",
     ),
     Board(
         uid="pipeline",
         title="Data pipeline",
         description="How old and how true the numbers are, and how ClickHouse is.",
         panels=pipeline.PANELS,
+        page="/quality",
         is_narrowed=False,
         since="now-24h",
     ),
@@ -93,6 +112,7 @@ BOARDS = (
         title="Services",
         description="Bot, API and pipelines as Prometheus sees them.",
         panels=services.PANELS,
+        page="/quality",
         is_narrowed=False,
         since="now-6h",
     ),
@@ -119,6 +139,20 @@ def render(board: Board) -> str:
             .keep_time(True)
             .include_vars(True)
         )
+        .link(
+            dashboards.DashboardLink("Web dashboard")
+            .type(model.DashboardLinkType.LINK)
+            .icon("external link")
+            .tooltip("The page that shows the same, for the range of the picker.")
+            .url(f"{PAGE}{board.page}?{PICKED}")
+            .target_blank(True)
+        )
+        .with_variable(
+            dashboards.TextBoxVariable(PAGE_VARIABLE)
+            .label("Web dashboard at")
+            .description("Where links to the web dashboard lead.")
+            .default_value(WEB_ADDRESS)
+        )
         .annotation(_model_changes())
         .annotation(_starts())
     )
@@ -126,6 +160,8 @@ def render(board: Board) -> str:
         for name in VARIABLES:
             made = made.with_variable(_variable(name))
     for panel in board.panels:
+        if panel.section:
+            made = made.with_row(dashboards.Row(panel.section))
         made = made.with_panel(build(panel))
     return json.dumps(made.build(), cls=JSONEncoder, indent=2, sort_keys=True) + "\n"
 

@@ -13,9 +13,10 @@ from dashboards.grafana.asking import (
     total,
 )
 from dashboards.grafana.binding import SERIES, figures, query
-from dashboards.grafana.panels import Panel
+from dashboards.grafana.panels import HEAT, Cells, Panel
 
 DOLLARS = "currencyUSD"
+COUNT = "locale"
 _MODEL = {"model": named("model", "(no model asked)")}
 
 
@@ -33,6 +34,7 @@ def _by_model(figure: str) -> str:
 
 PANELS = (
     Panel(
+        section="In the range",
         title="Cost",
         description="Sum of the costs that the provider stated. Turns of unknown cost are counted"
         " beside it; empty when no cost at all is known.",
@@ -47,8 +49,8 @@ PANELS = (
         title="Turns of unknown cost",
         description="Turns with a request to a model whose cost is unknown.",
         look="stat",
-        unit="short",
-        bad_from=1,
+        unit=COUNT,
+        levels={None: "green", 1: "orange"},
         sql=total(unpriced="unpriced"),
         width=4,
         height=4,
@@ -92,6 +94,7 @@ PANELS = (
         height=4,
     ),
     Panel(
+        section="Over time",
         title="Cost over time",
         description="Known cost per bucket of the picker's zone; a gap where none is known.",
         look="bars",
@@ -120,10 +123,17 @@ PANELS = (
         sql=_by_model("points.turns"),
     ),
     Panel(
+        section="By model",
         title="Models",
         description="One row per model that answered, else the model asked.",
         look="table",
-        unit="short",
+        unit=COUNT,
+        cells=(
+            Cells(columns="model", page="/models"),
+            Cells(columns="turns|cost", shade=HEAT),
+            Cells(columns="unknown cost", levels={None: "transparent", 1: "orange"}),
+            Cells(columns="errors", levels={None: "green", 0.02: "orange", 0.1: "red"}),
+        ),
         units={
             "cost": DOLLARS,
             "cost per answer": DOLLARS,
@@ -151,7 +161,7 @@ PANELS = (
         title="Share of turns",
         description="Turns by model, most first.",
         look="ranking",
-        unit="short",
+        unit=COUNT,
         sql=listed("models", columns={**_MODEL, "turns": "turns"}),
         width=8,
     ),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dashboards.grafana.asking import listed, one_row, records
 from dashboards.grafana.binding import query
-from dashboards.grafana.panels import Panel
+from dashboards.grafana.panels import Cells, Panel
 
 _OF_THE_SCHEMA = "database = currentDatabase()"
 
 PANELS = (
     Panel(
+        section="Now",
         title="Data through",
         description="Everything received before this moment is counted in every other panel.",
         look="stat",
@@ -26,7 +27,9 @@ PANELS = (
         " messages does not make numbers older: the pipelines confirm them.",
         look="stat",
         unit="s",
-        bad_from=120,
+        levels={None: "green", 120: "orange", 600: "red"},
+        page="/quality",
+        runbook="ReplicationLag",
         sql=query("SELECT greatest(0, dateDiff('second', ledger_through, now64(3))) AS age"),
         width=6,
         height=4,
@@ -35,7 +38,7 @@ PANELS = (
         title="Turns published",
         description="Turns that the current publication counts.",
         look="stat",
-        unit="short",
+        unit="locale",
         sql=one_row("freshness", turns="turns"),
         width=6,
         height=4,
@@ -44,18 +47,22 @@ PANELS = (
         title="Days withheld",
         description="Days that keep older numbers because a blocking check failed.",
         look="stat",
-        unit="short",
-        bad_from=1,
+        unit="none",
+        levels={None: "green", 1: "orange"},
+        page="/quality",
+        runbook="DaysWithheld",
         sql=query("SELECT countIf(withheld) AS days FROM builds"),
         width=6,
         height=4,
     ),
     Panel(
+        section="Replication and publication",
         title="Replication lag",
         description="Longest time, per bucket, from a commit in PostgreSQL to its batch. A"
         " long transaction shows here; it never loses rows.",
         look="lines",
         unit="s",
+        runbook="ReplicationLag",
         sql=records(
             columns={"lag": "max(found.replication_lag_seconds)"},
             table="batches",
@@ -117,10 +124,36 @@ PANELS = (
         ),
     ),
     Panel(
+        section="Checks and comparison",
+        title="State of the checks",
+        description="Whether the data checks of each bucket passed; empty while none ran.",
+        look="states",
+        unit="none",
+        names={
+            "0": ("all passed", "green"),
+            "1": ("some failed", "orange"),
+            "2": ("a blocking one failed", "red"),
+        },
+        page="/quality",
+        runbook="CheckFailed",
+        sql=records(
+            columns={
+                "data checks": "if(countIf(found.name != '') = 0, NULL,"
+                " toUInt8(countIf(NOT found.passed AND found.name != '') > 0)"
+                " + toUInt8(countIf(NOT found.passed AND found.blocking) > 0))",
+            },
+            table="checks",
+            moment="checked_at",
+        ),
+        width=24,
+        height=4,
+    ),
+    Panel(
         title="Failed checks over time",
         description="Results of data checks that did not pass, per bucket.",
         look="bars",
         unit="short",
+        runbook="CheckFailed",
         sql=records(
             columns={
                 "failed": "countIf(NOT found.passed AND found.name != '')",
@@ -134,7 +167,21 @@ PANELS = (
         title="Latest result of every check",
         description="What each check found when it last ran in the range; the failed first.",
         look="table",
-        unit="short",
+        unit="none",
+        cells=(
+            Cells(
+                columns="result",
+                names={
+                    "passed": ("passed", "green"),
+                    "FAILED": ("FAILED", "red"),
+                    "(none ran)": ("(none ran)", "transparent"),
+                },
+            ),
+            Cells(columns="suite|check", page="/quality"),
+            Cells(columns="at", unit="dateTimeFromNow"),
+        ),
+        page="/quality",
+        runbook="CheckFailed",
         sql=listed(
             "quality_checks",
             columns={
@@ -155,7 +202,21 @@ PANELS = (
         description="The latest comparison of each day: turns, tokens, cost, people. Equal in"
         " every figure and in the checksum, or the day is repaired.",
         look="table",
-        unit="short",
+        unit="locale",
+        cells=(
+            Cells(
+                columns="result",
+                names={
+                    "equal": ("equal", "green"),
+                    "DIFFERENT": ("DIFFERENT", "red"),
+                    "(none compared)": ("(none compared)", "transparent"),
+                },
+            ),
+            Cells(columns="rows differ", levels={None: "transparent", 1: "orange"}),
+            Cells(columns="at", unit="dateTimeFromNow"),
+        ),
+        page="/quality",
+        runbook="ReconciliationDifference",
         sql=listed(
             "quality_days",
             columns={
@@ -187,12 +248,17 @@ PANELS = (
         ),
     ),
     Panel(
+        section="ClickHouse",
         title="ClickHouse: tables",
         description="Size of each table on disk, its rows and active parts. Hundreds of parts"
         " in one table mean that merges cannot keep up.",
         look="table",
-        unit="short",
+        unit="locale",
         units={"size": "bytes"},
+        cells=(
+            Cells(columns="size|rows", bar=True),
+            Cells(columns="parts", levels={None: "transparent", 100: "orange", 300: "red"}),
+        ),
         sql=query(
             "SELECT name AS `table`, sum(p.bytes_on_disk) AS size, sum(p.rows) AS rows,"
             " countIf(p.rows > 0) AS parts\n"
@@ -207,7 +273,7 @@ PANELS = (
         title="ClickHouse: memory and work",
         description="Memory in use by queries, queries and merges that run now.",
         look="table",
-        unit="short",
+        unit="none",
         units={"memory": "bytes"},
         sql=query(
             "SELECT sumIf(value, metric = 'MemoryTracking') AS memory,"
@@ -222,6 +288,8 @@ PANELS = (
         description="Part of each disk that is free.",
         look="ranking",
         unit="percentunit",
+        levels={None: "red", 0.1: "orange", 0.2: "green"},
+        runbook="DiskNearlyFull",
         sql=query(
             "SELECT name AS disk, free_space / total_space AS free FROM system.disks"
             " WHERE total_space > 0"

@@ -13,9 +13,9 @@ from dashboards.grafana.asking import (
     total,
 )
 from dashboards.grafana.binding import TOUCHED_DAYS, bound, day_start, query
-from dashboards.grafana.panels import Panel
+from dashboards.grafana.panels import GOOD_SHARE, HEAT, Cells, Panel
 
-COUNT = "short"
+COUNT = "locale"
 SHARE = "percentunit"
 
 _RETENTION = bound(
@@ -26,10 +26,12 @@ _RETENTION = bound(
     width="toUInt8(1)",
     steps="toUInt8(30)",
 )
-_STEPS = (0, 1, 2, 3, 7, 14, 30)
+_STEPS = (1, 2, 3, 7, 14, 30)
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 PANELS = (
     Panel(
+        section="In the range",
         title="User messages",
         description="Messages that people sent in the range, rejected ones included.",
         look="stat",
@@ -86,6 +88,7 @@ PANELS = (
         height=4,
     ),
     Panel(
+        section="Over time",
         title="Messages and answers over time",
         description="Per bucket of the picker's zone. Empty buckets are zero.",
         look="bars",
@@ -97,6 +100,7 @@ PANELS = (
         description="Distinct active and new people per bucket. They cannot be added across"
         " buckets.",
         look="lines",
+        page="/users",
         unit=COUNT,
         sql=series(active="points.active_users", new="points.new_users"),
     ),
@@ -105,6 +109,7 @@ PANELS = (
         description="For each day of the report zone: distinct people of the day, of the 7 days"
         " and of the 30 days that end with it.",
         look="lines",
+        page="/retention",
         unit=COUNT,
         sql=day_series(
             "stickiness_narrowed",
@@ -119,6 +124,9 @@ PANELS = (
         " whose last message turned 28 days old.",
         look="bars",
         unit=COUNT,
+        # A person returns on many days: only means can be read.
+        calcs=("mean", "max"),
+        page="/retention",
         sql=day_series(
             "lifecycle_narrowed",
             "start",
@@ -133,14 +141,22 @@ PANELS = (
         ),
     ),
     Panel(
+        section="Who returns",
         title="Retention by first day",
-        description="People whose first turn fell on a day, and how many of them were active"
-        " exactly n days later.",
+        description="People whose first turn fell on a day, and the share of them that was active"
+        " exactly n days later; empty where that day is not over.",
         look="table",
-        unit=COUNT,
+        unit=SHARE,
+        units={"people": COUNT},
+        cells=(Cells(columns="day .+", shade=GOOD_SHARE, greatest=1),),
+        page="/retention",
         sql=query(
-            "SELECT toString(cohort) AS `first day`, "
-            + ", ".join(f"sumIf(people, step = {step}) AS `day {step}`" for step in _STEPS)
+            "SELECT toString(cohort) AS `first day`, sumIf(found.people, step = 0) AS people, "
+            + ", ".join(
+                f"if(cohort + {step} >= ledger_today, NULL,"
+                f" {share(f'sumIf(found.people, step = {step})', 'people')}) AS `day {step}`"
+                for step in _STEPS
+            )
             + "\nFROM (SELECT toDate(arrayJoin(range(toUInt32(first_touched),"
             " toUInt32(last_touched + 1)))) AS cohort) AS spine\n"
             f"LEFT JOIN (\n{_RETENTION}\n) AS found ON found.start = spine.cohort\n"
@@ -153,6 +169,8 @@ PANELS = (
         " turn, return after 1, 7 and 30 days, cost per activated person.",
         look="table",
         unit=COUNT,
+        cells=(Cells(columns="started|third turn|day .+", bar=True),),
+        page="/retention",
         units={"cost per activated": "currencyUSD"},
         sql=listed(
             "funnel",
@@ -168,10 +186,18 @@ PANELS = (
         ),
     ),
     Panel(
+        section="When and who",
         title="Weekday and hour",
-        description="User messages by weekday (1 is Monday) and hour of the picker's zone.",
+        description="User messages by weekday and hour of the picker's zone.",
         look="table",
         unit=COUNT,
+        cells=(
+            Cells(
+                columns="weekday",
+                names={str(place): (day, "") for place, day in enumerate(_WEEKDAYS, start=1)},
+            ),
+            Cells(columns=r"\d\d", shade=HEAT),
+        ),
         sql=query(
             "SELECT toUInt8(number + 1) AS weekday, "
             + ", ".join(
@@ -191,6 +217,12 @@ PANELS = (
         look="table",
         unit=COUNT,
         units={"cost": "currencyUSD"},
+        cells=(
+            Cells(columns="person", page="/users/${__value.raw}"),
+            Cells(columns="messages|answers|tokens|cost", bar=True),
+            Cells(columns="last seen", unit="dateTimeFromNow"),
+        ),
+        page="/users",
         sql=listed(
             "top_users",
             columns={

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dashboards.grafana.asking import listed, named, percentile, series, share, total
 from dashboards.grafana.binding import bound, query
-from dashboards.grafana.panels import Panel
+from dashboards.grafana.panels import Cells, Levels, Panel
 
 SHARE = "percentunit"
+COUNT = "locale"
+FIRST_TOKEN: Levels = {None: "green", 5_000: "orange", 15_000: "red"}
+WHOLE_ANSWER: Levels = {None: "green", 20_000: "orange", 60_000: "red"}
+"""Milliseconds."""
+ERROR_SHARES: Levels = {None: "green", 0.02: "orange", 0.1: "red"}
 
 
 def _causes(report: str, column: str) -> str:
@@ -23,12 +28,15 @@ def _causes(report: str, column: str) -> str:
 
 PANELS = (
     Panel(
+        section="In the range",
         title="Answered",
-        description="Part of the turns that reached a model that ended answered; 0 without any.",
+        description="Answers by turns that reached a model; empty without any.",
         look="stat",
         unit=SHARE,
         decimals=1,
-        sql=total(answered=share("answers", "served_turns")),
+        levels={None: "red", 0.95: "orange", 0.99: "green"},
+        runbook="ModelErrors",
+        sql=total(answered=f"if(served_turns = 0, NULL, {share('answers', 'served_turns')})"),
         width=4,
         height=4,
     ),
@@ -36,8 +44,7 @@ PANELS = (
         title="Failed turns",
         description="Turns that ended without an answer although one was tried.",
         look="stat",
-        unit="short",
-        bad_from=1,
+        unit=COUNT,
         sql=total(failed="failed"),
         width=4,
         height=4,
@@ -46,7 +53,7 @@ PANELS = (
         title="Answers cut short",
         description="Answers that the model did not finish; people were told.",
         look="stat",
-        unit="short",
+        unit=COUNT,
         sql=total(incomplete="incomplete"),
         width=4,
         height=4,
@@ -56,6 +63,7 @@ PANELS = (
         description="From the first message received to the first token of its answer.",
         look="stat",
         unit="ms",
+        levels=FIRST_TOKEN,
         sql=total(ttft=percentile("ttft", "p95")),
         width=4,
         height=4,
@@ -65,6 +73,7 @@ PANELS = (
         description="From the first message received to the last part delivered.",
         look="stat",
         unit="ms",
+        levels=WHOLE_ANSWER,
         sql=total(latency=percentile("latency", "p95")),
         width=4,
         height=4,
@@ -74,11 +83,13 @@ PANELS = (
         description="Time that answers waited because Telegram asked for it (429).",
         look="stat",
         unit="ms",
+        runbook="FloodWaits",
         sql=total(waited="flood_wait_ms"),
         width=4,
         height=4,
     ),
     Panel(
+        section="Over time",
         title="Latency over time",
         description="Half of the answers were faster than p50, 95 of 100 faster than p95.",
         look="lines",
@@ -96,11 +107,17 @@ PANELS = (
         sql=series(failed="points.failed", rejected="points.rejected"),
     ),
     Panel(
+        section="By model",
         title="First token and latency by model",
         description="Percentiles of time to first token and of the whole answer.",
         look="table",
         unit="ms",
-        units={"turns": "short"},
+        units={"turns": COUNT},
+        cells=(
+            Cells(columns="model", page="/models"),
+            Cells(columns="first token p.+", levels=FIRST_TOKEN),
+            Cells(columns="answer p.+", levels=WHOLE_ANSWER),
+        ),
         sql=listed(
             "models",
             columns={
@@ -121,7 +138,12 @@ PANELS = (
         " the one asked: those that failed, and those that were cut short.",
         look="table",
         unit=SHARE,
-        units={"turns": "short"},
+        units={"turns": COUNT},
+        cells=(
+            Cells(columns="model", page="/models"),
+            Cells(columns="failed|cut short", levels=ERROR_SHARES),
+        ),
+        runbook="ModelErrors",
         sql=listed(
             "models",
             columns={
@@ -138,7 +160,12 @@ PANELS = (
         " another model.",
         look="table",
         unit=SHARE,
-        units={"turns": "short"},
+        units={"turns": COUNT},
+        cells=(
+            Cells(columns="model", page="/models"),
+            Cells(columns="handed over", bar=True, greatest=1),
+        ),
+        runbook="ModelFallbacks",
         sql=listed(
             "models_asked",
             columns={
@@ -149,17 +176,18 @@ PANELS = (
         ),
     ),
     Panel(
+        section="Causes",
         title="Why another model answered",
         description="Causes of fallbacks, by turns.",
         look="ranking",
-        unit="short",
+        unit=COUNT,
         sql=_causes("models_asked", "causes"),
     ),
     Panel(
         title="Why turns did not end whole",
         description="Causes of failed, rejected, cancelled and incomplete turns.",
         look="ranking",
-        unit="short",
+        unit=COUNT,
         sql=_causes("models", "reasons"),
     ),
     Panel(
@@ -167,7 +195,7 @@ PANELS = (
         description="Answers that waited because Telegram asked for it, the time that answers"
         " waited for the bot's own limits, and the parts that answers were sent as.",
         look="table",
-        unit="short",
+        unit=COUNT,
         units={"own pacing": "ms"},
         sql=total(
             **{

@@ -16,11 +16,14 @@ def _rate(metric: str, by: str, *, labels: str = "") -> str:
 
 PANELS = (
     Panel(
+        section="Processes",
         title="Up",
-        description="1 while Prometheus reaches the service.",
-        look="lines",
-        unit="short",
-        expressions={"{{job}}": "up"},
+        description="Whether Prometheus reaches each process.",
+        look="states",
+        unit="none",
+        names={"0": ("down", "red"), "1": ("up", "green")},
+        runbook="ServiceDown",
+        expressions={"{{job}} {{instance}}": "up"},
         width=8,
     ),
     Panel(
@@ -35,23 +38,25 @@ PANELS = (
         title="Processor time",
         description="Processors that each process keeps busy.",
         look="lines",
-        unit="short",
+        unit="suffix: CPU",
         expressions={"{{job}}": "rate(process_cpu_seconds_total[$__rate_interval])"},
         width=8,
     ),
     Panel(
+        section="Bot",
         title="Inbox",
         description="Updates stored and not settled, and the age of the oldest.",
         look="lines",
         unit="short",
         units={"oldest": "s"},
+        runbook="InboxOld",
         expressions={"updates": "bot_inbox_depth", "oldest": "bot_inbox_oldest_seconds"},
     ),
     Panel(
         title="Messages",
         description="Messages received and sent, per second.",
         look="lines",
-        unit="reqps",
+        unit="mps",
         expressions={
             "received": "rate(telegram_messages_received_total[$__rate_interval])",
             "sent": "rate(telegram_messages_sent_total[$__rate_interval])",
@@ -62,6 +67,7 @@ PANELS = (
         description="Per model and kind of error.",
         look="lines",
         unit="reqps",
+        runbook="ModelErrors",
         expressions={
             "{{model}}": _rate("llm_requests_total", "model"),
             "{{model}} {{error_type}}": _rate("llm_errors_total", "model, error_type"),
@@ -81,7 +87,9 @@ PANELS = (
         title="Telegram's limits and failures",
         description="Seconds per second that sends waited; failed requests by cause.",
         look="lines",
-        unit="short",
+        unit="reqps",
+        units={"waited": "suffix: s/s"},
+        runbook="FloodWaits",
         expressions={
             "waited": "rate(telegram_flood_wait_seconds_total[$__rate_interval])",
             "{{cause}}": _rate("telegram_send_failures_total", "cause"),
@@ -91,17 +99,21 @@ PANELS = (
         title="Turns",
         description="Finished turns by status, and duplicates of updates that were dropped.",
         look="lines",
-        unit="reqps",
+        unit="cps",
         expressions={
             "{{status}}": _rate("bot_turns_finished_total", "status"),
             "duplicates": "rate(bot_duplicate_updates_dropped_total[$__rate_interval])",
         },
     ),
     Panel(
+        section="API",
         title="API requests",
         description="Requests by class of status.",
         look="stacked",
         unit="reqps",
+        # Rates are no amounts: their sum says nothing.
+        calcs=("mean", "max"),
+        runbook="ApiErrors",
         expressions={"{{status}}": _rate("http_requests_total", "status", labels='{job="api"}')},
     ),
     Panel(
@@ -109,6 +121,7 @@ PANELS = (
         description="By route.",
         look="lines",
         unit="s",
+        runbook="ApiSlow",
         expressions={"{{handler}}": _p95("http_request_duration_seconds", "handler")},
     ),
     Panel(
@@ -122,17 +135,20 @@ PANELS = (
         title="Connection pools",
         description="Connections in use by the bot, and free for the API.",
         look="lines",
-        unit="short",
+        unit="none",
+        runbook="PoolNearlyUsedUp",
         expressions={
             "bot in use": 'bot_database_pool_connections{state="in_use"}',
             "API free": "database_connection_pool_available",
         },
     ),
     Panel(
+        section="Pipelines",
         title="Replication",
         description="Lag of replication and age of the published numbers.",
         look="lines",
         unit="s",
+        runbook="ReplicationLag",
         expressions={
             "lag": "pipeline_replication_lag_seconds",
             "age": "pipeline_data_age_seconds",
@@ -150,13 +166,16 @@ PANELS = (
         description="Seconds since the last evaluation of each.",
         look="lines",
         unit="s",
+        runbook="DagsterTickFailed",
         expressions={"{{name}}": "time() - dagster_last_tick_timestamp_seconds"},
     ),
     Panel(
         title="Checks and reconciliation",
         description="Checks that fail now, days withheld, days that differ from PostgreSQL.",
         look="lines",
-        unit="short",
+        unit="none",
+        page="/quality",
+        runbook="CheckFailed",
         expressions={
             "failing checks": "sum(pipeline_failing_checks)",
             "withheld": "pipeline_days_withheld",
@@ -168,6 +187,7 @@ PANELS = (
         description="Part of the disk of the data directory that is free.",
         look="lines",
         unit="percentunit",
+        runbook="DiskNearlyFull",
         expressions={"data": "pipeline_disk_free_ratio"},
     ),
 )

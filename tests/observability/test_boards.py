@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import pytest
 import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from dashboards.grafana.__main__ import DIRECTORY
-from dashboards.grafana.board import BOARDS, Board, render
-from dashboards.grafana.panels import Panel
+from dashboards.grafana.__main__ import DIRECTORY, rendered
+from dashboards.grafana.board import BOARDS, PAGE_VARIABLE, Board, render
+from dashboards.grafana.panels import CALCS, Panel, build, runbook_address
 from dashboards.grafana.probing import clickhouse_panels
 from embedded.clickhouse.accounts import reader_may_set
 
@@ -22,13 +24,18 @@ ALL_PANELS = [
 ]
 
 
-@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
-def test_the_dashboards_in_git_are_what_the_code_makes(board: Board) -> None:
-    assert (DIRECTORY / f"{board.uid}.json").read_text() == render(board), "run make dashboards"
+def shown(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """Panels without the titles of sections."""
+    return [panel for panel in content["panels"] if panel["type"] != "row"]
+
+
+@pytest.mark.parametrize("uid", rendered())
+def test_the_dashboards_in_git_are_what_the_code_makes(uid: str) -> None:
+    assert (DIRECTORY / f"{uid}.json").read_text() == rendered()[uid], "run make dashboards"
 
 
 def test_no_other_dashboard_lies_in_git() -> None:
-    assert {path.stem for path in DIRECTORY.iterdir()} == {board.uid for board in BOARDS}
+    assert {path.stem for path in DIRECTORY.iterdir()} == set(rendered())
 
 
 def test_there_are_five_dashboards_and_at_least_25_panels_on_clickhouse() -> None:
@@ -52,18 +59,74 @@ def test_titles_of_one_dashboard_differ(board: Board) -> None:
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
 def test_a_dashboard_names_provisioned_sources_and_marks_changes(board: Board) -> None:
     content = json.loads(render(board))
-    uids = {panel["datasource"]["uid"] for panel in content["panels"]}
+    uids = {panel["datasource"]["uid"] for panel in shown(content)}
     assert uids <= {"clickhouse", "prometheus"}
     marks = {mark["name"] for mark in content["annotations"]["list"]}
     assert marks == {"Model changes", "Starts and deploys"}
     names = {variable["name"] for variable in content["templating"].get("list", [])}
-    assert names == ({"bot_id", "chat_type", "language", "model"} if board.is_narrowed else set())
+    narrowing = {"bot_id", "chat_type", "language", "model"} if board.is_narrowed else set()
+    assert names == {PAGE_VARIABLE} | narrowing
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
+def test_a_dashboard_has_sections_and_leads_to_its_page(board: Board) -> None:
+    content = json.loads(render(board))
+    assert content["panels"][0]["type"] == "row"
+    assert sum(panel["type"] == "row" for panel in content["panels"]) >= 3
+    (page,) = (link["url"] for link in content["links"] if link["title"] == "Web dashboard")
+    assert page.startswith(f"${{{PAGE_VARIABLE}}}{board.page}?period=custom&from=")
+
+
+@pytest.mark.parametrize("panel", ALL_PANELS)
+def test_a_panel_is_red_only_from_a_value_that_is_named(panel: Panel) -> None:
+    """Without steps Grafana takes its own: red from 80 on, whatever is shown."""
+    built = build(panel).build()
+    steps = built.field_config.defaults.thresholds.steps
+    assert steps[0].value is None
+    assert len(steps) > 1 or steps[0].color == "blue"
+    # Values between good and bad have a colour of their own.
+    assert "red" not in {step.color for step in steps} or len(steps) > 2
+
+
+@pytest.mark.parametrize("panel", ALL_PANELS)
+def test_legends_have_calculations_and_states_have_names(panel: Panel) -> None:
+    content = json.loads(json.dumps(build(panel).build(), cls=JSONEncoder))
+    if panel.look in CALCS:
+        assert content["options"]["legend"]["calcs"]
+        assert content["options"]["legend"]["displayMode"] == "table"
+    if panel.look == "states":
+        assert panel.names
+        assert content["fieldConfig"]["defaults"]["mappings"]
+
+
+def test_heatmap_and_share_cells_are_coloured() -> None:
+    by_title = {panel.title: panel for board in BOARDS for panel in board.panels}
+    shaded = {
+        title: [cells.columns for cells in by_title[title].cells if cells.shade or cells.levels]
+        for title in ("Weekday and hour", "Retention by first day", "Errors by model")
+    }
+    assert shaded == {
+        "Weekday and hour": [r"\d\d"],
+        "Retention by first day": ["day .+"],
+        "Errors by model": ["failed|cut short"],
+    }
+
+
+def test_every_judged_panel_leads_to_a_runbook_that_exists() -> None:
+    runbooks = {
+        panel["id"]: panel["title"] for panel in json.loads(rendered()["runbooks"])["panels"]
+    }
+    linked = [panel for board in BOARDS for panel in board.panels if panel.runbook]
+    assert len(linked) >= 15
+    for panel in linked:
+        number = int(runbook_address(panel.runbook).rpartition("=")[2])
+        assert runbooks[number] == panel.runbook
 
 
 def test_every_query_says_what_it_is_for() -> None:
     for board in BOARDS:
         targets = [
-            target for panel in json.loads(render(board))["panels"] for target in panel["targets"]
+            target for panel in shown(json.loads(render(board))) for target in panel["targets"]
         ]
         asked = [target["rawSql"] for target in targets if "rawSql" in target]
         assert all(re.search(r"\nSETTINGS log_comment = 'grafana [^']+'$", sql) for sql in asked)
