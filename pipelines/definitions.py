@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+from datetime import date
 
 import dagster as dg
 
@@ -13,6 +14,7 @@ from common.tracing import TracingSettings, configure_tracing
 from pipelines.defs.assets import (
     MOVES_DATA,
     SOURCES,
+    first_day,
     ledger_assets,
     rollup_assets,
 )
@@ -31,12 +33,20 @@ from pipelines.runtime.metrics_server import export_metrics
 from pipelines.settings import DagsterSettings, PipelineSettings, load_settings
 
 
-def build_definitions(settings: PipelineSettings, *, keep_days: int = 3) -> dg.Definitions:
-    """Assets, jobs, sensor and schedules over the given stores."""
+def build_definitions(
+    settings: PipelineSettings, *, first_day: date, keep_days: int = 3
+) -> dg.Definitions:
+    """Assets, jobs, sensor and schedules over the given stores.
+
+    Args:
+        settings: of both stores and of the pipelines.
+        first_day: the first daily partition.
+        keep_days: how long Dagster keeps finished runs.
+    """
     ledger = ledger_assets(settings)
-    rollups = rollup_assets(settings)
+    rollups = rollup_assets(settings, first_day=first_day)
     process_log = dg.LoggerDefinition(_process_log)
-    follow = follow_job(settings, log=process_log)
+    follow = follow_job(settings, first_day=first_day, log=process_log)
     checks = expectations(settings)
     nightly = nightly_job(settings, log=process_log)
     return dg.Definitions(
@@ -51,14 +61,16 @@ def build_definitions(settings: PipelineSettings, *, keep_days: int = 3) -> dg.D
             dg.define_asset_job(
                 QUALITY_JOB,
                 selection=dg.AssetSelection.checks(*checks),
-                description="Expectations on the last days of ledger and rollups.",
+                description="Checks the copied turns and the published days: counts, ranges, sums"
+                " that must be equal. Of the last days four times an hour, of all days at night.",
                 tags=HEAVY,
             ),
             dg.define_asset_job(
                 "rebuild",
                 selection=dg.AssetSelection.assets(rollups).without_checks()
                 | dg.AssetSelection.checks(rollups, *checks),
-                description="Rebuild the chosen days of all rollups, then see if they are right.",
+                description="Computes the chosen days anew from the copied turns, checks them and"
+                " publishes them. Use it when figures of a day look wrong; twice is harmless.",
                 tags={**MOVES_DATA, **HEAVY},
             ),
         ],
@@ -93,7 +105,9 @@ def defs() -> dg.Definitions:
     # One line per record, in the project's format.
     for name in ("dagster", "dagster.code_server"):
         logging.getLogger(name).handlers.clear()
+    pipeline_settings = load_settings()
     return build_definitions(
-        load_settings(),
+        pipeline_settings,
+        first_day=first_day(pipeline_settings),
         keep_days=settings.dagster_keep_days,
     )

@@ -1,6 +1,6 @@
 """The run that follows new data, and the sensor that keeps one alive while there is any."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
@@ -23,15 +23,19 @@ UNFINISHED = [
 ]
 
 
-def follow_job(settings: PipelineSettings, *, log: dg.LoggerDefinition) -> dg.JobDefinition:
+def follow_job(
+    settings: PipelineSettings, *, first_day: date, log: dg.LoggerDefinition
+) -> dg.JobDefinition:
     """Cycles until it is quiet: replicate, rebuild what changed, publish."""
 
     @dg.op(
-        description="Replicate and roll up whenever something committed, until it is quiet.",
+        description="Watches PostgreSQL. Whenever something was committed, it copies the new rows"
+        " to ClickHouse, rebuilds the days they touch, and publishes them; it ends after a quiet"
+        " while.",
         out=dg.Out(dg.Nothing),
     )
     def follow_new_data(context: dg.OpExecutionContext) -> None:
-        reporter = Reporter(context.log_event)
+        reporter = Reporter(context.log_event, first_day=first_day)
         try:
             followed = Follower(
                 settings,
@@ -50,7 +54,9 @@ def follow_job(settings: PipelineSettings, *, log: dg.LoggerDefinition) -> dg.Jo
         logger_defs={"console": log},
         # Without this Dagster prints every event to the process's log.
         config={"loggers": {"console": {}}},
-        description="Follows new data: replicate, roll up, publish, every few seconds.",
+        description="Keeps the figures current, a few seconds behind the bot: copies what is new"
+        " from PostgreSQL, rebuilds the days it touches, and publishes them. The sensor new_data"
+        " starts it; one run works for as long as messages arrive.",
     )
     def follow() -> None:
         follow_new_data()
@@ -66,7 +72,8 @@ def new_data_sensor(settings: PipelineSettings, job: dg.JobDefinition) -> dg.Sen
         name="new_data",
         minimum_interval_seconds=settings.pipelines.cycle_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Starts a run that follows new data, when there is any and no such run.",
+        description="Starts a run of the job follow when PostgreSQL has rows that were not copied"
+        " yet and no such run is alive. Switched off, all figures stay as they are.",
     )
     def sense(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         if not reason_to_follow(settings):

@@ -12,8 +12,6 @@ from pipelines.replication.batch import Batch
 from pipelines.rollups.build import Publication
 from pipelines.rollups.publish import ROLLUPS
 
-FIRST_DAY = date(2020, 1, 1)
-"""The first daily partition. Earlier days are built and published all the same."""
 DAYS_AT_ONCE = 2
 REPORT_EVERY_SECONDS = 30.0
 LEDGER = ("people", "turns")
@@ -57,16 +55,24 @@ class Reporter:
 
     A cycle every few seconds would fill Dagster's event log, and a first build of years would
     keep the follower from following; days wait in a queue, newest first.
+
+    Args:
+        report: takes a materialization.
+        first_day: the first daily partition. Earlier days are published all the same.
+        every_seconds: the shortest time between two reports of one asset.
+        clock: seconds.
     """
 
     def __init__(
         self,
         report: Report,
         *,
+        first_day: date = date.min,
         every_seconds: float = REPORT_EVERY_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._report = report
+        self._first_day = first_day
         self._every_seconds = every_seconds
         self._clock = clock
         self._batch: Batch | None = None
@@ -79,7 +85,7 @@ class Reporter:
         self._batch = batch
         if publication is not None:
             days = {*publication.days} - {*publication.withheld}
-            self._days |= {day: publication for day in days if day >= FIRST_DAY}
+            self._days |= {day: publication for day in days if day >= self._first_day}
 
     def report(self) -> None:
         """Report what is due, at most `DAYS_AT_ONCE` days of it."""

@@ -19,7 +19,8 @@ def nightly_job(settings: PipelineSettings, *, log: dg.LoggerDefinition) -> dg.J
     """Compare everything with PostgreSQL, repair, compact, apply retention."""
 
     @dg.op(
-        description="Compare every day with PostgreSQL and repair what differs.",
+        description="Counts every day in PostgreSQL and in ClickHouse, compares turns, tokens, cost"
+        " and people, and copies again what differs.",
         out=dg.Out(dg.Nothing),
         retry_policy=RETRIES,
     )
@@ -30,7 +31,8 @@ def nightly_job(settings: PipelineSettings, *, log: dg.LoggerDefinition) -> dg.J
             raise dg.Failure(f"still different after the repair: {outcome.line()}")
 
     @dg.op(
-        description="Put days that were built one by one into one build for each month.",
+        description="Days that were published one by one lie in many small parts. Puts the days of"
+        " a month into one build again, which keeps reading quick. No figure changes.",
         ins={"reconciled": dg.In(dg.Nothing)},
         out=dg.Out(dg.Nothing),
         retry_policy=RETRIES,
@@ -40,7 +42,8 @@ def nightly_job(settings: PipelineSettings, *, log: dg.LoggerDefinition) -> dg.J
             context.add_output_metadata({"days": pipeline_run.compact()})
 
     @dg.op(
-        description="Erase texts and records that are past their retention.",
+        description="Erases texts, payloads and records that are older than their retention"
+        " settings allow. Figures stay.",
         ins={"gathered": dg.In(dg.Nothing)},
         out=dg.Out(dg.Nothing),
         retry_policy=RETRIES,
@@ -55,7 +58,8 @@ def nightly_job(settings: PipelineSettings, *, log: dg.LoggerDefinition) -> dg.J
         tags={**MOVES_DATA, **HEAVY},
         logger_defs={"console": log},
         config={"loggers": {"console": {}}},
-        description="Full reconciliation, scattered days put together, retention.",
+        description="Once a night: compares all days with PostgreSQL and repairs what differs, puts"
+        " scattered days together, erases what is past its retention.",
     )
     def nightly() -> None:
         erase_what_is_old(gather_scattered_days(reconcile_everything()))
@@ -72,13 +76,38 @@ def schedules(settings: PipelineSettings) -> list[dg.ScheduleDefinition]:
             job_name=job,
             cron_schedule=cron,
             run_config=config,
+            description=description,
             execution_timezone=settings.report.report_timezone,
             default_status=dg.DefaultScheduleStatus.RUNNING,
         )
-        for name, job, cron, config in (
-            ("quality_every_quarter_hour", QUALITY_JOB, "*/15 * * * *", None),
-            ("quality_every_night", QUALITY_JOB, "40 3 * * *", everything),
-            ("reconcile_every_night", "nightly", "10 3 * * *", None),
-            ("prune_every_night", "prune", "25 4 * * *", None),
+        for name, job, cron, config, description in (
+            (
+                "quality_every_quarter_hour",
+                QUALITY_JOB,
+                "*/15 * * * *",
+                None,
+                "Checks the figures of the last days, four times an hour.",
+            ),
+            (
+                "quality_every_night",
+                QUALITY_JOB,
+                "40 3 * * *",
+                everything,
+                "Checks the figures of all days, after the nightly comparison with PostgreSQL.",
+            ),
+            (
+                "reconcile_every_night",
+                "nightly",
+                "10 3 * * *",
+                None,
+                "Starts the job nightly at 03:10 of REPORT_TIMEZONE, when few people write.",
+            ),
+            (
+                "prune_every_night",
+                "prune",
+                "25 4 * * *",
+                None,
+                "Deletes old runs of Dagster itself, so that its database stays small.",
+            ),
         )
     ]

@@ -14,7 +14,8 @@ def digest_job(settings: PipelineSettings, *, log: dg.LoggerDefinition) -> dg.Jo
     """Write yesterday's digest into the outbox."""
 
     @dg.op(
-        description="Yesterday's numbers into the outbox, once per day.",
+        description="Writes yesterday's figures as one message into the outbox of PostgreSQL; the"
+        " bot sends it. A second run for the same day writes nothing.",
         out=dg.Out(dg.Nothing),
         retry_policy=RETRIES,
     )
@@ -28,7 +29,8 @@ def digest_job(settings: PipelineSettings, *, log: dg.LoggerDefinition) -> dg.Jo
         executor_def=dg.in_process_executor,
         logger_defs={"console": log},
         config={"loggers": {"console": {}}},
-        description="The operator's daily message.",
+        description="The operator's morning message in Telegram: yesterday's users, messages, cost"
+        " and failures beside the day before.",
     )
     def digest() -> None:
         write_digest()
@@ -40,7 +42,8 @@ def notices_job(settings: PipelineSettings, *, log: dg.LoggerDefinition) -> dg.J
     """Write what is unusual or wrong now into the outbox."""
 
     @dg.op(
-        description="Write new anomalies and problems into the outbox, each once.",
+        description="Compares the last whole hours with the same weekday and hour of the"
+        " weeks before, looks for problems of the pipelines, writes each new one into the outbox.",
         out=dg.Out(dg.Nothing),
         retry_policy=RETRIES,
     )
@@ -52,7 +55,7 @@ def notices_job(settings: PipelineSettings, *, log: dg.LoggerDefinition) -> dg.J
         executor_def=dg.in_process_executor,
         logger_defs={"console": log},
         config={"loggers": {"console": {}}},
-        description="One notice to the operator for each anomaly.",
+        description="Tells the operator in Telegram what is unusual or wrong now, each case once.",
     )
     def notices() -> None:
         write_notices()
@@ -69,14 +72,25 @@ def operator_schedules(settings: PipelineSettings) -> list[dg.ScheduleDefinition
             name=name,
             job_name=job,
             cron_schedule=cron,
+            description=f"{description} Runs once OPERATOR_CHAT_ID is set.",
             execution_timezone=settings.report.report_timezone,
             default_status=dg.DefaultScheduleStatus.RUNNING
             if is_wanted
             else dg.DefaultScheduleStatus.STOPPED,
         )
-        for name, job, cron in (
-            ("digest_every_morning", "digest", f"0 {section.digest_hour} * * *"),
-            # The hour's last turns have ended and are published by then.
-            ("notices_every_hour", "notices", "10 * * * *"),
+        for name, job, cron, description in (
+            (
+                "digest_every_morning",
+                "digest",
+                f"0 {section.digest_hour} * * *",
+                "Sends yesterday's figures at DIGEST_HOUR of REPORT_TIMEZONE.",
+            ),
+            (
+                "notices_every_hour",
+                "notices",
+                # The hour's last turns have ended and are published by then.
+                "10 * * * *",
+                "Looks for anomalies ten minutes after each hour.",
+            ),
         )
     ]

@@ -22,7 +22,8 @@ def prune_job(*, keep_days: int, log: dg.LoggerDefinition) -> dg.JobDefinition:
     """Delete what finished before `keep_days` days."""
 
     @dg.op(
-        description="Delete finished runs, their events and results of checks.",
+        description="Deletes runs that finished DAGSTER_KEEP_DAYS ago, with their events and"
+        " results of checks. The latest result of each check stays.",
         out=dg.Out(dg.Nothing),
     )
     def delete_old_runs(context: dg.OpExecutionContext) -> None:
@@ -39,7 +40,7 @@ def prune_job(*, keep_days: int, log: dg.LoggerDefinition) -> dg.JobDefinition:
         executor_def=dg.in_process_executor,
         logger_defs={"console": log},
         config={"loggers": {"console": {}}},
-        description="Keep Dagster's storage small.",
+        description="Keeps Dagster's own database small. It touches no figure of the product.",
     )
     def prune() -> None:
         delete_old_runs()

@@ -50,7 +50,12 @@ def _of_asset(settings: PipelineSettings, asset: str) -> dg.AssetChecksDefinitio
         for check, description in CHECKS[asset].items()
     ]
 
-    @dg.multi_asset_check(name=op_name(asset), specs=specs)
+    @dg.multi_asset_check(
+        name=op_name(asset),
+        description=f"Runs all expectations about {asset} with Great Expectations. A failed one"
+        " is a warning; it holds nothing back.",
+        specs=specs,
+    )
     def check_expectations(
         context: dg.AssetCheckExecutionContext, config: RangeToCheck
     ) -> Iterator[dg.AssetCheckResult]:

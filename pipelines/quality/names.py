@@ -20,21 +20,23 @@ LEDGER = {
     "answer_has_time": "An answered turn says when.",
     "answer_follows_question": "No answer is older than its question.",
     "failure_has_reason": "A turn without an answer says why.",
-    "prompt_tokens_in_range": "0 to 10 million, or unknown.",
-    "completion_tokens_in_range": "0 to 10 million, or unknown.",
-    "cost_in_range": "0 to 1,000 USD, or unknown.",
+    "prompt_tokens_in_range": "A turn has 0 to 10 million prompt tokens, or an unknown number.",
+    "completion_tokens_in_range": "A turn has 0 to 10 million completion tokens, or an unknown"
+    " number.",
+    "cost_in_range": "A turn costs 0 to 1,000 USD, or an unknown amount.",
 }
 DAYS = {
     "activity_turns_equal_ledger": "Quarters of an hour add up to the ledger.",
     "daily_turns_equal_ledger": "Days add up to the ledger.",
     "user_days_turns_equal_ledger": "People's days add up to the ledger.",
-    "activity_cost_equals_ledger": "To the last digit.",
-    "daily_cost_equals_ledger": "To the last digit.",
-    "user_days_cost_equals_ledger": "To the last digit.",
-    "activity_people_equal_ledger": "Distinct people, exactly.",
-    "day_users_people_equal_ledger": "Distinct people, exactly.",
-    "user_days_people_equal_ledger": "Distinct people, exactly.",
-    "new_people_are_the_same": "Newcomers by quarter and by day are the same people.",
+    "activity_cost_equals_ledger": "The cost of quarters of an hour is the ledger's, to the last"
+    " digit.",
+    "daily_cost_equals_ledger": "The cost of days is the ledger's, to the last digit.",
+    "user_days_cost_equals_ledger": "The cost of people's days is the ledger's, to the last digit.",
+    "activity_people_equal_ledger": "Quarters of an hour have exactly the ledger's people.",
+    "day_users_people_equal_ledger": "Bots' days have exactly the ledger's people.",
+    "user_days_people_equal_ledger": "People's days have exactly the ledger's people.",
+    "new_people_are_the_same": "New people by quarter of an hour and by day are the same.",
     "no_day_is_withheld": "Every published day is current.",
 }
 FRESHNESS = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, LiteralString, Self
 from uuid import UUID
 
@@ -120,6 +121,11 @@ class Source:
     def status(self) -> SourceStatus:
         """Where PostgreSQL is now, and who it is."""
         return read_status(self._one)
+
+    def first_received(self) -> datetime | None:
+        """When the oldest turn was received; None while there is none."""
+        first: datetime | None = self._one("SELECT min(received_at) AS first FROM turns")["first"]
+        return first
 
     def has_rows(self, since: int, until: int) -> bool:
         """Whether anything in [since, until) is to be replicated."""

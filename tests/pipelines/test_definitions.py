@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ import dagster as dg
 import pytest
 
 from common.settings import DatabaseSettings, ReportSettings
+from common.zones import zone_named
 from pipelines.commands.reconcile import reconcile
 from pipelines.cycle import run_cycle
 from pipelines.definitions import build_definitions
+from pipelines.defs.assets import first_day, rollup_partitions
 from pipelines.defs.quality import range_to_check
 from pipelines.rollups.publish import ROLLUPS
 from pipelines.runtime.home import (
@@ -24,6 +27,7 @@ from pipelines.runtime.home import (
     write_home,
 )
 from pipelines.settings import DagsterSettings, PipelineSection, PipelineSettings
+from tests.pipelines.constants import FIRST_DAY
 from tests.pipelines.ledger import NOON, Ledger, assert_equal, turn
 from warehouse.clickhouse.client import Writer
 from warehouse.settings import WarehouseSettings
@@ -66,10 +70,71 @@ def test_the_asset_graph_is_the_one_in_the_repository() -> None:
         pipelines=PipelineSection(),
         report=ReportSettings(),
     )
-    found = graph(build_definitions(nowhere))
+    found = graph(build_definitions(nowhere, first_day=FIRST_DAY))
     if os.environ.get("UPDATE_SNAPSHOTS"):
         SNAPSHOT.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     assert found == json.loads(SNAPSHOT.read_text(encoding="utf-8"))
+
+
+MIN_DESCRIPTION = 50
+"""A sentence that a stranger understands takes at least as many letters."""
+
+
+def test_everything_on_dagsters_page_has_a_description(
+    pipeline_settings: PipelineSettings,
+) -> None:
+    definitions = build_definitions(pipeline_settings, first_day=FIRST_DAY)
+    repository = definitions.get_repository_def()
+    jobs = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
+    described = {
+        **{spec.key.to_user_string(): spec for spec in definitions.resolve_all_asset_specs()},
+        **{job.name: job for job in jobs},
+        **{node.name: node.definition for job in jobs for node in job.graph.nodes},
+        **{sensor.name: sensor for sensor in repository.sensor_defs},
+        **{schedule.name: schedule for schedule in repository.schedule_defs},
+    }
+    short = {
+        name: thing.description
+        for name, thing in described.items()
+        if len(thing.description or "") < MIN_DESCRIPTION or not thing.description.endswith(".")
+    }
+    assert not short
+    checks = definitions.resolve_asset_graph().asset_check_keys
+    assert checks
+    specs = {
+        spec.key: spec.description
+        for check in definitions.asset_checks or []
+        for spec in check.check_specs
+    } | {
+        spec.key: spec.description
+        for asset in definitions.assets or []
+        if isinstance(asset, dg.AssetsDefinition)
+        for spec in asset.check_specs
+    }
+    assert specs.keys() == set(checks)
+    assert all((text or "").endswith(".") for text in specs.values())
+
+
+def test_partitions_are_the_days_from_the_oldest_turn_to_today(
+    pipeline_settings: PipelineSettings, ledger: Ledger
+) -> None:
+    zone = zone_named(pipeline_settings.report.report_timezone)
+    today = datetime.now(zone).date()
+    assert first_day(pipeline_settings) == today
+    ledger.add(turn(at=NOON - timedelta(days=3)), turn())
+    oldest = (NOON - timedelta(days=3)).astimezone(zone).date()
+    assert first_day(pipeline_settings) == oldest
+    keys = rollup_partitions(oldest, str(zone)).get_partition_keys()
+    assert (keys[0], keys[-1]) == (oldest.isoformat(), today.isoformat())
+    assert len(keys) == (today - oldest).days + 1
+
+
+def test_a_postgresql_that_is_away_hides_no_day(pipeline_settings: PipelineSettings) -> None:
+    away = replace(
+        pipeline_settings,
+        database=DatabaseSettings.model_validate({"database_url": "postgresql://u@127.0.0.1:9/d"}),
+    )
+    assert first_day(away) < datetime.now(UTC).date() - timedelta(days=9 * 365)
 
 
 def test_a_follower_run_materialises_ledger_and_days_and_ends_when_it_is_quiet(
@@ -83,7 +148,7 @@ def test_a_follower_run_materialises_ledger_and_days_and_ends_when_it_is_quiet(
         report=pipeline_settings.report,
     )
     with dg.DagsterInstance.ephemeral() as instance:
-        job = build_definitions(brisk).resolve_job_def("follow")
+        job = build_definitions(brisk, first_day=FIRST_DAY).resolve_job_def("follow")
         result = job.execute_in_process(instance=instance)
         assert result.success
         days = instance.get_materialized_partitions(dg.AssetKey("daily"))
@@ -99,7 +164,7 @@ def test_a_follower_run_materialises_ledger_and_days_and_ends_when_it_is_quiet(
 def test_rollups_that_are_materialised_alone_are_checked_too(
     pipeline_settings: PipelineSettings,
 ) -> None:
-    repository = build_definitions(pipeline_settings).get_repository_def()
+    repository = build_definitions(pipeline_settings, first_day=FIRST_DAY).get_repository_def()
     (every,) = [job for job in repository.get_all_jobs() if job.name.startswith("__ASSET_JOB")]
     for assets, ops in (
         (ROLLUPS, {"roll_up", "daily_expectations"}),
@@ -128,7 +193,7 @@ def test_the_sensor_asks_for_a_run_when_something_is_new_and_for_one_only(
     pipeline_settings: PipelineSettings, ledger: Ledger
 ) -> None:
     ledger.add(turn())
-    definitions = build_definitions(pipeline_settings)
+    definitions = build_definitions(pipeline_settings, first_day=FIRST_DAY)
     sensor = definitions.get_repository_def().get_sensor_def("new_data")
     with dg.DagsterInstance.ephemeral() as instance:
         first = sensor.evaluate_tick(dg.build_sensor_context(instance=instance))
@@ -154,7 +219,7 @@ def test_the_nightly_run_reconciles_then_erases_what_has_served_its_time(
         " VALUES ('h', 'day', '2025-01-01', 1, 0)"
     )
     with dg.DagsterInstance.ephemeral() as instance:
-        job = build_definitions(pipeline_settings).resolve_job_def("nightly")
+        job = build_definitions(pipeline_settings, first_day=FIRST_DAY).resolve_job_def("nightly")
         assert job.execute_in_process(instance=instance).success
     assert_equal(ledger, writer)
     (day,) = writer.rows("reconciled", sql="SELECT * FROM reconciliation")
@@ -167,7 +232,7 @@ def test_runs_that_move_data_or_follow_or_take_memory_wait_for_their_like(
 ) -> None:
     limits = instance_configuration(dagster_settings)["concurrency"]["runs"]
     alone = {limit["key"]: limit["limit"] for limit in limits["tag_concurrency_limits"]}
-    definitions = build_definitions(pipeline_settings)
+    definitions = build_definitions(pipeline_settings, first_day=FIRST_DAY)
     for name, tags in {
         "follow": {"dialytics/follows"},
         "rebuild": {"dialytics/moves_data", "dialytics/heavy"},
@@ -201,7 +266,7 @@ def test_dagster_keeps_its_state_in_postgresql_and_reports_nothing_home(
 def test_a_failed_run_is_a_failed_check_until_its_job_succeeds(
     pipeline_settings: PipelineSettings, writer: Writer
 ) -> None:
-    definitions = build_definitions(pipeline_settings)
+    definitions = build_definitions(pipeline_settings, first_day=FIRST_DAY)
     sensor = definitions.get_repository_def().get_sensor_def("run_results")
 
     def stored() -> list[tuple[str, bool]]:
@@ -239,7 +304,9 @@ def test_a_first_load_is_compared_as_soon_as_it_is_published_and_once(
 ) -> None:
     ledger.add(turn())
     sensor = (
-        build_definitions(pipeline_settings).get_repository_def().get_sensor_def("first_comparison")
+        build_definitions(pipeline_settings, first_day=FIRST_DAY)
+        .get_repository_def()
+        .get_sensor_def("first_comparison")
     )
 
     def asked() -> list[str | None]:

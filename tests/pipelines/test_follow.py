@@ -18,7 +18,7 @@ from pipelines.errors import BusyError, LockLostError, SchemaDriftError
 from pipelines.follow import ATTEMPTS, Follower
 from pipelines.settings import PipelineSection, PipelineSettings
 from pipelines.source.postgres import Source
-from tests.pipelines.constants import ACTIVITY_BUILT, DATA_STORED
+from tests.pipelines.constants import ACTIVITY_BUILT, DATA_STORED, FIRST_DAY
 from tests.pipelines.ledger import Ledger, assert_equal, turn
 from tests.pipelines.rollups.test_rollup import assert_exact, published
 from warehouse.clickhouse.client import Writer
@@ -118,7 +118,7 @@ def test_a_run_that_died_without_a_word_is_declared_dead_and_another_is_started(
     pipeline_settings: PipelineSettings, ledger: Ledger
 ) -> None:
     ledger.add(turn())
-    definitions = build_definitions(pipeline_settings)
+    definitions = build_definitions(pipeline_settings, first_day=FIRST_DAY)
     sensor = definitions.get_repository_def().get_sensor_def("new_data")
     job = definitions.resolve_job_def("follow")
     with dg.DagsterInstance.ephemeral() as instance:

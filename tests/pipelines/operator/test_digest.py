@@ -18,6 +18,7 @@ from pipelines.definitions import build_definitions
 from pipelines.operator.anomalies import day_anomalies
 from pipelines.operator.digest import make_digest, send_digest, yesterday
 from pipelines.settings import PipelineSection, PipelineSettings
+from tests.pipelines.constants import FIRST_DAY
 from tests.pipelines.ledger import Ledger, turn
 from warehouse.reports import ActivityPoint
 
@@ -137,7 +138,7 @@ def test_the_schedule_runs_only_when_a_chat_is_named(pipeline_settings: Pipeline
         given = replace(
             pipeline_settings, pipelines=PipelineSection.model_validate({"operator_chat_id": chat})
         )
-        repository = build_definitions(given).get_repository_def()
+        repository = build_definitions(given, first_day=FIRST_DAY).get_repository_def()
         found = {one.name: one for one in repository.schedule_defs}
         for name, cron in (
             ("digest_every_morning", "0 9 * * *"),

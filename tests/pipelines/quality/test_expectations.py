@@ -16,6 +16,7 @@ from pipelines.quality.names import CHECKS
 from pipelines.rollups.checks import BLOCKING
 from pipelines.settings import PipelineSettings
 from tests.pipelines.by_hand import run
+from tests.pipelines.constants import FIRST_DAY
 from tests.pipelines.ledger import NOON, Ledger, random_turn, turn
 from warehouse.clickhouse.client import Writer
 
@@ -80,7 +81,7 @@ def test_a_backfill_in_dagster_is_one_run_that_is_checked_for_its_days(
     )
     with dg.DagsterInstance.ephemeral() as instance:
         result = (
-            build_definitions(pipeline_settings)
+            build_definitions(pipeline_settings, first_day=FIRST_DAY)
             .resolve_job_def("rebuild")
             .execute_in_process(
                 instance=instance,

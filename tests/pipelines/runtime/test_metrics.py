@@ -36,6 +36,7 @@ from pipelines.runtime.metrics import (
 from pipelines.runtime.metrics_server import make_registry, serve_metrics
 from pipelines.settings import LAST_BACKUP, PipelineSettings
 from tests.clickhouse_process import ClickHouseProcess
+from tests.pipelines.constants import FIRST_DAY
 from tests.pipelines.ledger import Ledger, turn
 from warehouse.clickhouse.client import Writer
 from warehouse.errors import WarehouseUnavailableError
@@ -105,7 +106,7 @@ def test_runs_are_counted_by_job_and_state(
 ) -> None:
     ledger.add(turn())
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
-        job = build_definitions(pipeline_settings).resolve_job_def("digest")
+        job = build_definitions(pipeline_settings, first_day=FIRST_DAY).resolve_job_def("digest")
         assert job.execute_in_process(instance=instance).success
         found = scrape(DagsterMetrics(lambda: instance))
     assert found['dagster_runs{job_name="digest",status="succeeded"}'] == 1
@@ -115,7 +116,10 @@ def test_runs_are_counted_by_job_and_state(
 
 def test_every_job_is_measured(pipeline_settings: PipelineSettings) -> None:
     jobs = {
-        job.name for job in build_definitions(pipeline_settings).get_repository_def().get_all_jobs()
+        job.name
+        for job in build_definitions(pipeline_settings, first_day=FIRST_DAY)
+        .get_repository_def()
+        .get_all_jobs()
     }
     assert {name for name in jobs if not name.startswith("__")} == set(JOBS)
 
