@@ -8,6 +8,7 @@ from pathlib import Path
 import orjson
 
 from api.app import ApiSettings, create_app
+from api.http.openapi import undescribed
 from api.settings import AccountSettings, RateLimitSettings, ServerSettings
 from common.errors import StartupError
 from common.process import run
@@ -18,7 +19,11 @@ SNAPSHOT = Path(__file__).parent.parent / "dashboards" / "web" / "openapi.json"
 
 
 def document() -> bytes:
-    """The OpenAPI document with default settings, the same on every machine."""
+    """The OpenAPI document with default settings, the same on every machine.
+
+    Raises:
+        StartupError: a part of it has no text.
+    """
     defaults = {
         "database_url": "postgresql://localhost/dialytics",
         "data_key": "document",
@@ -36,7 +41,10 @@ def document() -> bytes:
             warehouse=WarehouseSettings.model_validate(defaults),
         )
     )
-    return orjson.dumps(app.openapi(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n"
+    schema = app.openapi()
+    if missing := list(undescribed(schema)):
+        raise StartupError(f"describe these in api/http/openapi.toml: {'; '.join(missing)}")
+    return orjson.dumps(schema, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n"
 
 
 def main() -> None:

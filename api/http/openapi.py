@@ -1,8 +1,11 @@
-"""Adds descriptions, security schemes and headers to the OpenAPI document."""
+"""Adds descriptions, examples, security schemes and headers to the OpenAPI document."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -10,8 +13,18 @@ from fastapi.openapi.utils import get_openapi
 
 from api.http.error_schema import HEADERS, Problem
 from api.settings import RateLimitSettings
+from warehouse.catalogue import METRICS
 
-DESCRIPTION = """Statistics of a Telegram LLM bot.
+TEXTS = Path(__file__).with_name("openapi.toml")
+MIN_SUMMARY_WORDS = 2
+OF_FASTAPI = "Successful Response"
+DONE = {"200": "The answer.", "201": "It was created.", "204": "Done; there is no body."}
+CURL = """
+
+```sh
+curl -fsS -H 'Authorization: Bearer API_KEY' 'http://127.0.0.1:8000{path}{query}'
+```"""
+DESCRIPTION = """Statistics of a Telegram LLM bot. [Back to the dashboard](/).
 
 Scripts use an API key (`Authorization: Bearer dly_...`, created at `/api/v1/keys`). Log in with
 HTTP Basic, or exchange the password for a bearer token at `/api/v1/auth/token`.
@@ -72,10 +85,98 @@ def customize_openapi(
             }
             schema["components"]["headers"] = HEADERS
             schema["components"]["schemas"][Problem.__name__] = Problem.model_json_schema()
+            _describe(schema)
             app.openapi_schema = _numbers(schema)
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign] # FastAPI's documented way
+
+
+@cache
+def _texts() -> dict[str, dict[str, Any]]:
+    return tomllib.loads(TEXTS.read_text(encoding="utf-8"))
+
+
+def _describe(schema: dict[str, Any]) -> None:
+    tags = _texts()["tags"]
+    schema["tags"] = [{"name": name, "description": text} for name, text in tags.items()]
+    for method, path, operation in operations(schema):
+        _describe_operation(method, path, operation)
+    for name, model in schema["components"]["schemas"].items():
+        for field, declared in model.get("properties", {}).items():
+            _describe_field(f"{name}.{field}", declared)
+
+
+def _describe_operation(method: str, path: str, operation: dict[str, Any]) -> None:
+    summary = _texts()["summaries"].get(f"{method} {path}")
+    operation["summary"] = summary or operation["summary"].capitalize()
+    parameters = operation.get("parameters", ())
+    if path.startswith("/api/v1/stats"):
+        has_period = any(parameter["name"] == "period" for parameter in parameters)
+        operation["description"] += CURL.format(
+            path=path, query="?period=week" if has_period else ""
+        )
+    for parameter in parameters:
+        parameter.setdefault("description", _text_of(parameter["name"]))
+    for status, answer in operation["responses"].items():
+        if answer.get("description") == OF_FASTAPI:
+            answer["description"] = DONE[status]
+
+
+def _describe_field(name: str, declared: dict[str, Any]) -> None:
+    declared.setdefault("description", _text_of(name))
+    if example := _texts()["examples"].get(name):
+        declared["examples"] = [example]
+
+
+def _text_of(name: str) -> str:
+    """Text of a field (`Schema.field`) or parameter; empty: there is none."""
+    texts, field = _texts()["fields"], name.rpartition(".")[2]
+    metrics = {metric.name: metric.definition for metric in METRICS}
+    return str(texts.get(name) or metrics.get(field) or texts.get(field, ""))
+
+
+def operations(schema: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Method, path and description of every operation of a document."""
+    for path, found in schema["paths"].items():
+        for method, operation in found.items():
+            yield method.upper(), path, operation
+
+
+def undescribed(schema: Mapping[str, Any]) -> Iterator[str]:
+    """Parts of a document that lack a text for readers, or an example."""
+    tags = {tag["name"] for tag in schema["tags"]}
+    for method, path, operation in operations(schema):
+        where = f"{method} {path}"
+        if len(operation["summary"].split()) < MIN_SUMMARY_WORDS:
+            yield f"{where}: summary"
+        if not operation.get("description"):
+            yield f"{where}: description"
+        yield from (f"{where}: tag {tag}" for tag in set(operation["tags"]) - tags)
+        for parameter in operation.get("parameters", ()):
+            if not parameter["description"]:
+                yield f"{where}: parameter {parameter['name']}"
+    yield from _undescribed_fields(schema)
+
+
+def _undescribed_fields(schema: Mapping[str, Any]) -> Iterator[str]:
+    models = schema["components"]["schemas"]
+    for name, model in models.items():
+        for field, declared in model.get("properties", {}).items():
+            if not declared["description"]:
+                yield f"{name}.{field}"
+    for name in request_schemas(schema):
+        for field in () if "examples" in models[name] else models[name].get("required", ()):
+            if not models[name]["properties"][field].get("examples"):
+                yield f"example of {name}.{field}"
+
+
+def request_schemas(schema: Mapping[str, Any]) -> set[str]:
+    """Names of the schemas of request bodies."""
+    bodies = (operation.get("requestBody", {}) for _, _, operation in operations(schema))
+    contents = (content for body in bodies for content in body.get("content", {}).values())
+    references = (content["schema"].get("$ref", "") for content in contents)
+    return {reference.rpartition("/")[2] for reference in references if reference}
 
 
 def _numbers(node: Any) -> Any:

@@ -8,8 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
+from api.http.openapi import operations as operations_of
+from api.openapi import SNAPSHOT
 from tests.api.running import ADMIN_TOKEN, PASSWORD, RunningApi
 from tests.programs import program
 
@@ -25,6 +28,7 @@ def examples(page: str) -> dict[str, str]:
 
 
 EXAMPLES = examples(PAGE)
+DOCUMENT = json.loads(SNAPSHOT.read_text(encoding="utf-8"))
 FIRST_QUERIES = examples(README)
 NODE = Path(sys.executable).parent / "node"
 
@@ -78,6 +82,49 @@ def test_the_registration_works_as_it_stands(week_api: RunningApi) -> None:
 @pytest.mark.parametrize(("name", "shows"), [("curl", '"user_messages":8'), ("pandas", "start")])
 def test_the_first_queries_of_the_readme_work(week_api: RunningApi, name: str, shows: str) -> None:
     assert shows in run(name, FIRST_QUERIES[name], week_api.url)
+
+
+def test_the_examples_of_the_document_work_as_they_stand(week_api: RunningApi, key: str) -> None:
+    found = re.findall(r"```sh\n(.*?)```", descriptions(), re.DOTALL)
+    assert len(found) >= 17
+    answers = run("document", "set -e\n" + "echo\n".join(found), week_api.url, key=key)
+    assert answers.count('"data_through"') >= len(found)
+
+
+def descriptions() -> str:
+    operations = operations_of(DOCUMENT)
+    return "".join(operation["description"] for _, _, operation in operations)
+
+
+@pytest.mark.parametrize(
+    ("path", "schema", "status"),
+    [
+        ("/auth/register", "Registration", 201),
+        ("/auth/session", "SessionLogin", 201),
+        ("/auth/token", "TokenForm", 200),
+        ("/keys", "NewKeyRequest", 201),
+        ("/query", "QueryBody", 200),
+    ],
+)
+def test_the_example_of_a_body_is_accepted(
+    week_api: RunningApi, path: str, schema: str, status: int
+) -> None:
+    model = DOCUMENT["components"]["schemas"][schema]
+    body = model.get("examples", [None])[0] or {
+        name: declared["examples"][0]
+        for name, declared in model["properties"].items()
+        if "examples" in declared
+    }
+    if schema == "Registration":
+        body |= {"username": "kim", "admin_token": ADMIN_TOKEN}
+    url = f"{week_api.url}/api/v1"
+    login = None if path.startswith("/auth") else ("ann", PASSWORD)
+    kind = "data" if schema == "TokenForm" else "json"
+    # A page that logs in says where it is from.
+    answer = httpx.post(
+        url + path, auth=login, timeout=90, headers={"Origin": week_api.url}, **{kind: body}
+    )
+    assert answer.status_code == status, answer.text
 
 
 def test_every_example_is_run() -> None:

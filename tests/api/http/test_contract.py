@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tomllib
 from typing import Any
 
 import asyncpg
@@ -23,6 +24,8 @@ from schemathesis.specs.openapi.checks import (
 
 from api.accounts.scopes import Scope
 from api.http.error_schema import Problem
+from api.http.openapi import TEXTS, undescribed
+from api.http.openapi import operations as operations_of
 from api.openapi import SNAPSHOT, document
 from tests.api.running import PASSWORD, RunningApi
 
@@ -40,6 +43,44 @@ LEFT_OUT = ("/api/v1/auth/password", "/disable", "/scopes", "/sessions/end")
 
 def test_the_document_of_the_dashboard_is_current() -> None:
     assert SNAPSHOT.read_bytes() == document(), "run python -m api.openapi"
+
+
+def test_the_document_is_for_readers() -> None:
+    schema = orjson.loads(document())
+    # The document is refused while a part of it has no text; here is how one is noticed.
+    assert list(undescribed(schema)) == []
+    found = list(operations_of(schema))
+    summaries = [operation["summary"] for _, _, operation in found]
+    assert len(set(summaries)) == len(summaries)
+    descriptions = [operation["description"] for _, _, operation in found]
+    assert [text for text in descriptions if len(text) < 25] == []
+    answers = [answer for _, _, operation in found for answer in operation["responses"].values()]
+    assert {answer["description"] for answer in answers}.isdisjoint({"", "Successful Response"})
+    assert "(/)" in schema["info"]["description"]
+    schema["components"]["schemas"]["Totals"]["properties"]["new"] = {"description": ""}
+    schema["paths"]["/health"]["get"] |= {"summary": "Health", "tags": ["untold"]}
+    assert set(undescribed(schema)) == {
+        "Totals.new", "GET /health: summary", "GET /health: tag untold"
+    }  # fmt: skip
+
+
+def test_the_texts_of_the_document_are_about_parts_that_it_has() -> None:
+    schema = orjson.loads(document())
+    texts = tomllib.loads(TEXTS.read_text(encoding="utf-8"))
+    fields = {
+        f"{name}.{field}"
+        for name, model in schema["components"]["schemas"].items()
+        for field in model.get("properties", {})
+    }
+    found = list(operations_of(schema))
+    parameters = {
+        one["name"] for _, _, operation in found for one in operation.get("parameters", ())
+    }
+    names = {field.partition(".")[2] for field in fields} | parameters
+    assert texts["summaries"].keys() <= {f"{method} {path}" for method, path, _ in found}
+    assert texts["examples"].keys() <= fields
+    assert texts["fields"].keys() <= fields | names
+    assert texts["tags"].keys() == {tag for _, _, operation in found for tag in operation["tags"]}
 
 
 def test_every_route_names_its_errors_and_limits(week_api: RunningApi) -> None:

@@ -12,7 +12,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Accounts
+         * List accounts
          * @description All accounts, oldest first.
          */
         get: operations["list_accounts_api_v1_admin_accounts_get"];
@@ -34,7 +34,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Disable
+         * Disable an account
          * @description Disable an account. Its password and tokens become invalid at once.
          */
         post: operations["disable_api_v1_admin_accounts__account_id__disable_post"];
@@ -54,7 +54,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Enable
+         * Enable an account
          * @description Enable a disabled account.
          */
         post: operations["enable_api_v1_admin_accounts__account_id__enable_post"];
@@ -74,7 +74,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Issue Reset
+         * Issue a password reset
          * @description Issue a token with which the account's owner sets a new password within 30 minutes.
          */
         post: operations["issue_reset_api_v1_admin_accounts__account_id__reset_post"];
@@ -93,7 +93,7 @@ export interface paths {
         };
         get?: never;
         /**
-         * Set Scopes
+         * Set the scopes of an account
          * @description Replace the scopes of an account. Applies from its next request on.
          */
         put: operations["set_scopes_api_v1_admin_accounts__account_id__scopes_put"];
@@ -114,7 +114,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * End Sessions Of
+         * Log an account out everywhere
          * @description End all sessions and bearer tokens of an account.
          */
         post: operations["end_sessions_of_api_v1_admin_accounts__account_id__sessions_end_post"];
@@ -132,7 +132,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Events
+         * List events of the audit trail
          * @description Events of the audit trail, newest first.
          *
          *     CSV has all events that match, at most 50,000; with `before` or `limit` one page.
@@ -154,13 +154,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Invitations
+         * List invitations
          * @description All invitations with their uses, newest first, without their codes.
          */
         get: operations["list_invitations_api_v1_admin_invitations_get"];
         put?: never;
         /**
-         * Create Invitation
+         * Create invitation
          * @description Create an invitation. Its code is shown in this answer and never again.
          */
         post: operations["create_invitation_api_v1_admin_invitations_post"];
@@ -180,7 +180,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Revoke Invitation
+         * Revoke invitation
          * @description Revoke an invitation at once. People and accounts that used it stay.
          */
         post: operations["revoke_invitation_api_v1_admin_invitations__invitation_id__revoke_post"];
@@ -198,7 +198,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List All Keys
+         * List the API keys of all accounts
          * @description The keys of all accounts, newest first.
          */
         get: operations["list_all_keys_api_v1_admin_keys_get"];
@@ -220,7 +220,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Revoke Any Key
+         * Revoke any API key
          * @description Revoke a key of any account, in every process within a second.
          */
         post: operations["revoke_any_key_api_v1_admin_keys__key_id__revoke_post"];
@@ -258,7 +258,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Readings
+         * List readings of texts
          * @description Which account read which texts, newest first: the trail's events `texts_read`.
          */
         get: operations["list_readings_api_v1_admin_readings_get"];
@@ -325,7 +325,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Me
+         * Show the own account
          * @description The account of this request and its scopes.
          */
         get: operations["me_api_v1_auth_me_get"];
@@ -347,7 +347,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Change Password
+         * Change password
          * @description Change the password. Tokens and cached credentials become invalid at once.
          */
         post: operations["change_password_api_v1_auth_password_post"];
@@ -367,7 +367,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Register
+         * Register an account
          * @description Create an account, with the operator's admin token or with an invitation.
          *
          *     With the token it may read statistics, with an invitation it has the scopes of that.
@@ -389,7 +389,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Renew
+         * Renew a bearer token
          * @description Exchange a valid token for a new one, until API_SESSION_HOURS after the login.
          *
          *     The new token has the scopes of the old one that the account still has.
@@ -411,7 +411,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Use Reset
+         * Set a new password with a reset token
          * @description Set a new password with a token, once. All sessions and bearer tokens end.
          */
         post: operations["use_reset_api_v1_auth_reset_post"];
@@ -431,7 +431,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Open Session
+         * Log in for a session
          * @description Log in and get a cookie, which all tabs share until API_SESSION_HOURS have passed.
          */
         post: operations["open_session_api_v1_auth_session_post"];
@@ -449,7 +449,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Sessions
+         * List own sessions
          * @description The own sessions, newest first.
          */
         get: operations["list_sessions_api_v1_auth_sessions_get"];
@@ -471,7 +471,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * End All Sessions
+         * Log out everywhere
          * @description Log out everywhere: end all sessions and bearer tokens. API keys stay.
          */
         post: operations["end_all_sessions_api_v1_auth_sessions_end_post"];
@@ -491,7 +491,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * End Session
+         * End an own session
          * @description End one own session, in every process within a second.
          */
         post: operations["end_session_api_v1_auth_sessions__session_id__end_post"];
@@ -511,7 +511,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Token
+         * Log in for a bearer token
          * @description Exchange a password for a short-lived bearer token (OAuth2 password form).
          */
         post: operations["token_api_v1_auth_token_post"];
@@ -529,7 +529,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Dialog Failures
+         * List failed calls of models in a dialog
          * @description Failed calls of models, newest first. The provider's message may quote the user.
          */
         get: operations["dialog_failures_api_v1_dialogs__dialog_id__failures_get"];
@@ -549,7 +549,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Dialog Text
+         * Read the texts of a dialog
          * @description The texts of a dialog, oldest first. Each reading is in the audit trail.
          */
         get: operations["dialog_text_api_v1_dialogs__dialog_id__text_get"];
@@ -569,13 +569,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Own Keys
+         * List own API keys
          * @description The own keys, newest first, without their secrets.
          */
         get: operations["list_own_keys_api_v1_keys_get"];
         put?: never;
         /**
-         * Create Key
+         * Create an API key
          * @description Create an API key. It is shown in this answer and never again.
          */
         post: operations["create_key_api_v1_keys_post"];
@@ -595,7 +595,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Revoke Own Key
+         * Revoke an own API key
          * @description Revoke an own key, in every process within a second.
          */
         post: operations["revoke_own_key_api_v1_keys__key_id__revoke_post"];
@@ -615,7 +615,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Query
+         * Query any metrics
          * @description Any metrics by any dimensions and filters; at most 1,000 rows.
          */
         post: operations["query_api_v1_query_post"];
@@ -633,8 +633,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Dashboard
+         * Get everything that the overview shows
          * @description Everything the dashboard shows, from one snapshot. CSV and Arrow carry the activity.
+         *
+         *     ```sh
+         *     curl -fsS -H 'Authorization: Bearer API_KEY' 'http://127.0.0.1:8000/api/v1/stats?period=week'
+         *     ```
          */
         get: operations["dashboard_api_v1_stats_get"];
         put?: never;
@@ -653,8 +657,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Activity
+         * Get figures over time
          * @description One point per bucket, empty ones as zeros.
+         *
+         *     ```sh
+         *     curl -fsS -H 'Authorization: Bearer API_KEY' 'http://127.0.0.1:8000/api/v1/stats/activity?period=week'
+         *     ```
          */
         get: operations["activity_api_v1_stats_activity_get"];
         put?: never;
@@ -673,8 +681,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Catalogue
+         * List metrics with their definitions
          * @description All metrics: definition, unit, dimensions that they may be summed over, source.
+         *
+         *     ```sh
+         *     curl -fsS -H 'Authorization: Bearer API_KEY' 'http://127.0.0.1:8000/api/v1/stats/catalogue'
+         *     ```
          */
         get: operations["catalogue_api_v1_stats_catalogue_get"];
         put?: never;
@@ -693,8 +705,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Costs
+         * Get costs
          * @description Known cost, per bucket, per active user and per answer.
+         *
+         *     ```sh
+         *     curl -fsS -H 'Authorization: Bearer API_KEY' 'http://127.0.0.1:8000/api/v1/stats/costs?period=week'
+         *     ```
          */
         get: operations["costs_api_v1_stats_costs_get"];
         put?: never;
@@ -713,8 +729,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Dialogs
+         * List dialogs
          * @description Dialogs with a turn in the period, without texts, in any order. CSV and Arrow stream all of them, at most 50,000 (`X-Truncated`); with `limit` or `cursor` they contain one page.
+         *
+         *     ```sh
+         *     curl -fsS -H 'Authorization: Bearer API_KEY' 'http://127.0.0.1:8000/api/v1/stats/dialogs?period=week'
+         *     ```
          */
         get: operations["dialogs_api_v1_stats_dialogs_get"];
         put?: never;
@@ -733,8 +753,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Dimensions
+         * List values to filter by
          * @description Values to filter by that occur in the period.
+         *
+         *     ```sh
+         *     curl -fsS -H 'Authorization: Bearer API_KEY' 'http://127.0.0.1:8000/api/v1/stats/dimensions?period=week'
+         *     ```
          */
         get: operations["dimensions_api_v1_stats_dimensions_get"];
         put?: never;
@@ -753,8 +777,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Forecast
+         * Forecast this month's cost
          * @description Known cost of the running month of the report zone, and the cost expected at its end by the pattern of weekdays, with an interval of 80 %.
+         *
+         *     ```sh
+         *     curl -fsS -H 'Authorization: Bearer API_KEY' 'http://127.0.0.1:8000/api/v1/stats/forecast'
+         *     ```
          */
         get: operations["forecast_api_v1_stats_forecast_get"];
         put?: never;
@@ -773,8 +801,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Freshness
+         * Get the age of the data
          * @description Age of the data, and the reasons for delays.
+         *
+         *     ```sh
+         *     curl -fsS -H 'Authorization: Bearer API_KEY' 'http://127.0.0.1:8000/api/v1/stats/freshness'
+         *     ```
          */
         get: operations["freshness_api_v1_stats_freshness_get"];
         put?: never;
@@ -793,8 +825,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Funnel
+         * Get the funnel by source
          * @description Source, first turn, third turn, D1, D7, D30, and cost.
+         *
+         *     ```sh
+         *     curl -fsS -H 'Authorization: Bearer API_KEY' 'http://127.0.0.1:8000/api/v1/stats/funnel?period=week'
+         *     ```
          */
         get: operations["funnel_api_v1_stats_funnel_get"];
         put?: never;
@@ -813,8 +849,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Heatmap
+         * Get activity by weekday and hour
          * @description Weekday by hour in the zone, all 168 cells.
+         *
+         *     ```sh
+         *     curl -fsS -H 'Authorization: Bearer API_KEY' 'http://127.0.0.1:8000/api/v1/stats/heatmap?period=week'
+         *     ```
          */
         get: operations["heatmap_api_v1_stats_heatmap_get"];
         put?: never;
@@ -833,8 +873,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Lifecycle
+         * Get new, returning and lost users
          * @description New, returning, resurrected, dormant and churned users.
+         *
+         *     ```sh
+         *     curl -fsS -H 'Authorization: Bearer API_KEY' 'http://127.0.0.1:8000/api/v1/stats/lifecycle?period=week'
+         *     ```
          */
         get: operations["lifecycle_api_v1_stats_lifecycle_get"];
         put?: never;
@@ -853,8 +897,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Models
+         * Compare models
          * @description Answers, latency, cost and errors per model.
+         *
+         *     ```sh
+         *     curl -fsS -H 'Authorization: Bearer API_KEY' 'http://127.0.0.1:8000/api/v1/stats/models?period=week'
+         *     ```
          */
         get: operations["models_api_v1_stats_models_get"];
         put?: never;
@@ -893,8 +941,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Quality
+         * Get results of data checks
          * @description Latest checks, and PostgreSQL compared with ClickHouse since the start of the period.
+         *
+         *     ```sh
+         *     curl -fsS -H 'Authorization: Bearer API_KEY' 'http://127.0.0.1:8000/api/v1/stats/quality?period=week'
+         *     ```
          */
         get: operations["quality_api_v1_stats_quality_get"];
         put?: never;
@@ -913,8 +965,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Retention
+         * Get retention by cohort
          * @description Share of each cohort (by first day or week) active on exactly the n-th day or week after.
+         *
+         *     ```sh
+         *     curl -fsS -H 'Authorization: Bearer API_KEY' 'http://127.0.0.1:8000/api/v1/stats/retention?period=week'
+         *     ```
          */
         get: operations["retention_api_v1_stats_retention_get"];
         put?: never;
@@ -933,8 +989,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Stickiness
+         * Get daily, weekly and monthly active users
          * @description DAU, WAU (7 days) and MAU (30 days) for each day.
+         *
+         *     ```sh
+         *     curl -fsS -H 'Authorization: Bearer API_KEY' 'http://127.0.0.1:8000/api/v1/stats/stickiness?period=week'
+         *     ```
          */
         get: operations["stickiness_api_v1_stats_stickiness_get"];
         put?: never;
@@ -953,8 +1013,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Summary
+         * Get totals of a period
          * @description Totals of the period. Users are distinct over the whole period.
+         *
+         *     ```sh
+         *     curl -fsS -H 'Authorization: Bearer API_KEY' 'http://127.0.0.1:8000/api/v1/stats/summary?period=week'
+         *     ```
          */
         get: operations["summary_api_v1_stats_summary_get"];
         put?: never;
@@ -973,8 +1037,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Users Top
+         * List the most active users
          * @description The users with the most messages, tokens or cost.
+         *
+         *     ```sh
+         *     curl -fsS -H 'Authorization: Bearer API_KEY' 'http://127.0.0.1:8000/api/v1/stats/users/top?period=week'
+         *     ```
          */
         get: operations["users_top_api_v1_stats_users_top_get"];
         put?: never;
@@ -993,7 +1061,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Health
+         * Check that the process lives
          * @description Uptime, PostgreSQL and its connection pool.
          */
         get: operations["health_health_get"];
@@ -1013,7 +1081,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Ready
+         * Check that requests can be answered
          * @description Both schemas, a query in PostgreSQL, and an aggregate in ClickHouse.
          */
         get: operations["ready_ready_get"];
@@ -1031,7 +1099,10 @@ export interface components {
     schemas: {
         /** AccountList */
         AccountList: {
-            /** Accounts */
+            /**
+             * Accounts
+             * @description All accounts, oldest first.
+             */
             accounts: components["schemas"]["AccountView"][];
         };
         /**
@@ -1042,26 +1113,46 @@ export interface components {
             /**
              * Created At
              * Format: date-time
+             * @description When it was created.
              */
             created_at: string;
-            /** Disabled At */
+            /**
+             * Disabled At
+             * @description When the account was disabled; null: it is not.
+             */
             disabled_at: string | null;
-            /** Id */
+            /**
+             * Id
+             * @description Its number or UUID.
+             */
             id: number;
-            /** Scopes */
+            /**
+             * Scopes
+             * @description What it permits: `stats:read`, `names:read`, `texts:read`, `dagster:use`, `admin`.
+             */
             scopes: string[];
-            /** Username */
+            /**
+             * Username
+             * @description Name of the account.
+             */
             username: string;
         };
         /** Activity */
         Activity: {
-            /** Points */
+            /**
+             * Points
+             * @description Oldest first, without gaps.
+             */
             points: components["schemas"]["ActivityPoint"][];
-            /** Previous */
+            /**
+             * Previous
+             * @description The same for the period before; null: it was not asked for.
+             */
             previous: components["schemas"]["ActivityPoint"][];
         };
         /** ActivityAnswer */
         ActivityAnswer: {
+            /** @description Figures by bucket. */
             activity: components["schemas"]["Activity"];
             /**
              * Data Through
@@ -1085,6 +1176,7 @@ export interface components {
              * @description As `data_through`, but ignores withheld days: later if there is one.
              */
             newest_through: string;
+            /** @description The period that was asked for, as it was understood. */
             period: components["schemas"]["PeriodView"];
             /**
              * Report Timezone
@@ -1102,42 +1194,91 @@ export interface components {
          * @description One bucket of the series. Empty buckets are present with zeros.
          */
         ActivityPoint: {
-            /** Active Users */
+            /**
+             * Active Users
+             * @description Distinct people with at least one finished turn, whatever its outcome: who wrote at least once. Exact.
+             */
             active_users: number;
-            /** Answers */
+            /**
+             * Answers
+             * @description Turns that ended with an answer, incomplete answers included.
+             */
             answers: number;
-            /** Command Turns */
+            /**
+             * Command Turns
+             * @description Turns that answer again what was asked before: on the command /redo, or because the question was edited. The ledger does not tell the two apart; neither counts as a user message.
+             */
             command_turns: number;
-            /** Cost Usd */
+            /**
+             * Cost Usd
+             * @description Sum of the provider's own figures over all attempts, decimal, of turns of every outcome (failed and cancelled ones too), booked on the model that answered, else on the one asked. Unknown costs are not in it, and their turns are counted as unpriced. Null when no cost at all is known and a turn is unpriced; 0 without turns.
+             */
             cost_usd: number | null;
-            /** Edited Questions */
+            /**
+             * Edited Questions
+             * @description Turns whose question was edited while it was being answered: the answer was stopped, and the edited question is a turn of its own. The ledger does not know edits after the answer.
+             */
             edited_questions: number;
-            /** Failed */
+            /**
+             * Failed
+             * @description Turns that ended without an answer.
+             */
             failed: number;
-            /** Latency P50 Ms */
+            /**
+             * Latency P50 Ms
+             * @description From the first message received to the last part delivered; answered turns only. Within 1 % of the true percentile, below a millisecond within 3 %.
+             */
             latency_p50_ms: number | null;
-            /** Latency P95 Ms */
+            /**
+             * Latency P95 Ms
+             * @description As the median.
+             */
             latency_p95_ms: number | null;
-            /** New Users */
+            /**
+             * New Users
+             * @description People whose first turn ever lies in the range; they belong to the bot of that turn. Under a filter or dimension by chat type, language or model: those of them whom it finds active within the same bucket, which cannot be added up. Erasing a person changes nothing; who returns after an erasure is a new person.
+             */
             new_users: number;
-            /** Rejected */
+            /**
+             * Rejected
+             * @description Turns refused before a model was asked (budget, limits).
+             */
             rejected: number;
-            /** Served Turns */
+            /**
+             * Served Turns
+             * @description Turns that reached a model: not rejected, and a model was asked. Whatever came of it: answered, failed or cancelled.
+             */
             served_turns: number;
-            /** Served Users */
+            /**
+             * Served Users
+             * @description Distinct people with at least one turn that reached a model. Exact.
+             */
             served_users: number;
             /**
              * Start
              * Format: date-time
+             * @description Start of the bucket, day or cohort.
              */
             start: string;
-            /** Tokens */
+            /**
+             * Tokens
+             * @description Prompt and completion tokens.
+             */
             tokens: number;
-            /** Turns */
+            /**
+             * Turns
+             * @description Finished exchanges, whatever their outcome. A turn may join several messages.
+             */
             turns: number;
-            /** Unpriced Turns */
+            /**
+             * Unpriced Turns
+             * @description Turns with at least one attempt whose request left and whose cost is unknown, whatever the outcome, also when the cost of another attempt is known.
+             */
             unpriced_turns: number;
-            /** User Messages */
+            /**
+             * User Messages
+             * @description Messages that people sent to the model, rejected ones included; parts that were joined into one turn each count.
+             */
             user_messages: number;
         };
         /**
@@ -1182,20 +1323,28 @@ export interface components {
              * @description The client's address; of IPv6 its /64.
              */
             address: string | null;
-            /** Details */
+            /**
+             * Details
+             * @description More about the event, by its kind.
+             */
             details: {
                 [key: string]: unknown;
             };
-            /** Id */
+            /**
+             * Id
+             * @description Its number or UUID.
+             */
             id: number;
             /**
              * Kind
+             * @description What kind of event it is.
              * @example login_failed
              */
             kind: string;
             /**
              * Occurred At
              * Format: date-time
+             * @description When it happened.
              */
             occurred_at: string;
             /**
@@ -1203,7 +1352,10 @@ export interface components {
              * @description Repeated events are counted in one row.
              */
             occurrences: number;
-            /** Request Id */
+            /**
+             * Request Id
+             * @description The request, as in the log and in `X-Request-ID`.
+             */
             request_id: string | null;
         };
         /**
@@ -1214,7 +1366,10 @@ export interface components {
         AuditKind: "login" | "login_failed" | "registered" | "registration_failed" | "scopes_changed" | "account_disabled" | "account_enabled" | "password_changed" | "reset_created" | "reset_used" | "reset_failed" | "key_created" | "key_revoked" | "invitation_created" | "invitation_revoked" | "invitation_used" | "session_ended" | "export" | "texts_read" | "names_read" | "settings_changed" | "person_banned" | "person_paused" | "person_allowed" | "limits_changed" | "models_changed" | "rule_removed" | "alert" | "alert_acknowledged";
         /** AuditPage */
         AuditPage: {
-            /** Events */
+            /**
+             * Events
+             * @description Newest first.
+             */
             events: components["schemas"]["AuditEventView"][];
             /**
              * Next Before
@@ -1263,7 +1418,10 @@ export interface components {
              * @description Age of the data when this answer was served.
              */
             lag_seconds: number;
-            /** Metrics */
+            /**
+             * Metrics
+             * @description All metrics.
+             */
             metrics: components["schemas"]["MetricView"][];
             /**
              * Report Timezone
@@ -1281,15 +1439,30 @@ export interface components {
          * @description How often one cause led to a fallback or to an outcome that is no whole answer.
          */
         CauseRow: {
-            /** Cause */
+            /**
+             * Cause
+             * @description Why: the provider's or the bot's code.
+             */
             cause: string;
-            /** Kind */
+            /**
+             * Kind
+             * @description Whether turns failed, were handed over or were cut short for this cause.
+             */
             kind: string;
-            /** Model */
+            /**
+             * Model
+             * @description Name of the model, as its provider writes it; empty: none was asked.
+             */
             model: string;
-            /** Rate */
+            /**
+             * Rate
+             * @description Share, 0 to 1; null: there is nothing to be a share of.
+             */
             rate: number;
-            /** Turns */
+            /**
+             * Turns
+             * @description Finished exchanges, whatever their outcome. A turn may join several messages.
+             */
             turns: number;
         };
         /**
@@ -1297,26 +1470,51 @@ export interface components {
          * @description The latest result of one check.
          */
         CheckResult: {
-            /** Asset */
+            /**
+             * Asset
+             * @description The table that was checked.
+             */
             asset: string;
             /**
              * Checked At
              * Format: date-time
+             * @description When the check ran.
              */
             checked_at: string;
-            /** Day */
+            /**
+             * Day
+             * @description The day that was checked; null: a whole table.
+             */
             day: string | null;
-            /** Expected */
+            /**
+             * Expected
+             * @description The value that would pass.
+             */
             expected: string;
-            /** Is Blocking */
+            /**
+             * Is Blocking
+             * @description Whether a day that fails is not published.
+             */
             is_blocking: boolean;
-            /** Name */
+            /**
+             * Name
+             * @description Its name.
+             */
             name: string;
-            /** Observed */
+            /**
+             * Observed
+             * @description The value that was found.
+             */
             observed: string;
-            /** Passed */
+            /**
+             * Passed
+             * @description Whether the check passed.
+             */
             passed: boolean;
-            /** Suite */
+            /**
+             * Suite
+             * @description The group of checks it belongs to.
+             */
             suite: string;
         };
         /**
@@ -1324,14 +1522,21 @@ export interface components {
          * @description People whose first turn lies in one day or week of the report zone.
          */
         Cohort: {
-            /** Active */
+            /**
+             * Active
+             * @description `active[n]`: active in exactly the n-th day or week after the first; null: it is not over yet.
+             */
             active: (number | null)[];
             /**
              * Start
              * Format: date
+             * @description Start of the bucket, day or cohort.
              */
             start: string;
-            /** Users */
+            /**
+             * Users
+             * @description Users whose first turn lies in this day or week.
+             */
             users: number;
         };
         /**
@@ -1341,47 +1546,94 @@ export interface components {
         CohortWidth: "day" | "week";
         /** CostPoint */
         CostPoint: {
-            /** Active Users */
+            /**
+             * Active Users
+             * @description Distinct people with at least one finished turn, whatever its outcome: who wrote at least once. Exact.
+             */
             active_users: number;
-            /** Cost Per Served User Usd */
+            /**
+             * Cost Per Served User Usd
+             * @description Known cost divided by served users.
+             */
             cost_per_served_user_usd: number | null;
-            /** Cost Usd */
+            /**
+             * Cost Usd
+             * @description Sum of the provider's own figures over all attempts, decimal, of turns of every outcome (failed and cancelled ones too), booked on the model that answered, else on the one asked. Unknown costs are not in it, and their turns are counted as unpriced. Null when no cost at all is known and a turn is unpriced; 0 without turns.
+             */
             cost_usd: number | null;
-            /** Served Users */
+            /**
+             * Served Users
+             * @description Distinct people with at least one turn that reached a model. Exact.
+             */
             served_users: number;
             /**
              * Start
              * Format: date-time
+             * @description Start of the bucket, day or cohort.
              */
             start: string;
-            /** Tokens */
+            /**
+             * Tokens
+             * @description Prompt and completion tokens.
+             */
             tokens: number;
-            /** Unpriced Turns */
+            /**
+             * Unpriced Turns
+             * @description Turns with at least one attempt whose request left and whose cost is unknown, whatever the outcome, also when the cost of another attempt is known.
+             */
             unpriced_turns: number;
         };
         /** Costs */
         Costs: {
-            /** Active Users */
+            /**
+             * Active Users
+             * @description Distinct people with at least one finished turn, whatever its outcome: who wrote at least once. Exact.
+             */
             active_users: number;
-            /** Answers */
+            /**
+             * Answers
+             * @description Turns that ended with an answer, incomplete answers included.
+             */
             answers: number;
-            /** Cost Per Answer Usd */
+            /**
+             * Cost Per Answer Usd
+             * @description Known cost divided by answers.
+             */
             cost_per_answer_usd: number | null;
-            /** Cost Per Served User Usd */
+            /**
+             * Cost Per Served User Usd
+             * @description Known cost divided by served users.
+             */
             cost_per_served_user_usd: number | null;
-            /** Cost Usd */
+            /**
+             * Cost Usd
+             * @description Sum of the provider's own figures over all attempts, decimal, of turns of every outcome (failed and cancelled ones too), booked on the model that answered, else on the one asked. Unknown costs are not in it, and their turns are counted as unpriced. Null when no cost at all is known and a turn is unpriced; 0 without turns.
+             */
             cost_usd: number | null;
-            /** Points */
+            /**
+             * Points
+             * @description Oldest first, without gaps.
+             */
             points: components["schemas"]["CostPoint"][];
-            /** Served Users */
+            /**
+             * Served Users
+             * @description Distinct people with at least one turn that reached a model. Exact.
+             */
             served_users: number;
-            /** Unpriced Models */
+            /**
+             * Unpriced Models
+             * @description Models whose cost is not known, most turns first.
+             */
             unpriced_models: components["schemas"]["UnpricedModel"][];
-            /** Unpriced Turns */
+            /**
+             * Unpriced Turns
+             * @description Turns with at least one attempt whose request left and whose cost is unknown, whatever the outcome, also when the cost of another attempt is known.
+             */
             unpriced_turns: number;
         };
         /** CostsAnswer */
         CostsAnswer: {
+            /** @description Known costs. */
             costs: components["schemas"]["Costs"];
             /**
              * Data Through
@@ -1405,6 +1657,7 @@ export interface components {
              * @description As `data_through`, but ignores withheld days: later if there is one.
              */
             newest_through: string;
+            /** @description The period that was asked for, as it was understood. */
             period: components["schemas"]["PeriodView"];
             /**
              * Report Timezone
@@ -1419,6 +1672,7 @@ export interface components {
         };
         /** Dashboard */
         Dashboard: {
+            /** @description Figures by bucket. */
             activity: components["schemas"]["Activity"];
             /**
              * Data Through
@@ -1455,8 +1709,12 @@ export interface components {
             people: {
                 [key: string]: components["schemas"]["Person"];
             };
+            /** @description The period that was asked for, as it was understood. */
             period: components["schemas"]["PeriodView"];
-            /** Recent Dialogs */
+            /**
+             * Recent Dialogs
+             * @description Those with the latest turns.
+             */
             recent_dialogs: components["schemas"]["DialogView"][];
             /**
              * Report Timezone
@@ -1468,8 +1726,12 @@ export interface components {
              * @description Equal for answers from the same build.
              */
             snapshot: string;
+            /** @description Totals. */
             summary: components["schemas"]["Summary"];
-            /** Top Users */
+            /**
+             * Top Users
+             * @description Most first.
+             */
             top_users: components["schemas"]["TopUser"][];
         };
         /**
@@ -1480,9 +1742,13 @@ export interface components {
             /**
              * Dialog Id
              * Format: uuid
+             * @description The dialog: messages of one chat until a new one is begun.
              */
             dialog_id: string;
-            /** Failures */
+            /**
+             * Failures
+             * @description Newest first.
+             */
             failures: components["schemas"]["FailedCallView"][];
         };
         /**
@@ -1490,29 +1756,43 @@ export interface components {
          * @description The texts of a dialog, oldest first. This reading is recorded.
          */
         DialogText: {
-            /** Chat Type */
+            /**
+             * Chat Type
+             * @description `private`, `group`, `supergroup` or `channel`.
+             */
             chat_type: string;
-            /** Closed At */
+            /**
+             * Closed At
+             * @description When the dialog ended; null while it goes on.
+             */
             closed_at: string | null;
             /**
              * Dialog Id
              * Format: uuid
+             * @description The dialog: messages of one chat until a new one is begun.
              */
             dialog_id: string;
-            /** Messages */
+            /**
+             * Messages
+             * @description Oldest first.
+             */
             messages: components["schemas"]["TextMessage"][];
             /**
              * Next After
              * @description `after` of the next page; null on the last.
              */
             next_after: string | null;
-            /** People */
+            /**
+             * People
+             * @description Names by `user_key`, for accounts with `names:read`.
+             */
             people: {
                 [key: string]: components["schemas"]["Person"];
             };
             /**
              * Started At
              * Format: date-time
+             * @description When it began.
              */
             started_at: string;
         };
@@ -1521,11 +1801,20 @@ export interface components {
          * @description A dialog with a turn in the period, without texts.
          */
         DialogView: {
-            /** Answers */
+            /**
+             * Answers
+             * @description Turns that ended with an answer, incomplete answers included.
+             */
             answers: number;
-            /** Bot Id */
+            /**
+             * Bot Id
+             * @description Telegram's id of the bot.
+             */
             bot_id: number;
-            /** Chat Type */
+            /**
+             * Chat Type
+             * @description `private`, `group`, `supergroup` or `channel`.
+             */
             chat_type: string;
             /**
              * Cost Usd
@@ -1535,38 +1824,65 @@ export interface components {
             /**
              * Dialog Id
              * Format: uuid
+             * @description The dialog: messages of one chat until a new one is begun.
              */
             dialog_id: string;
             /**
              * First Turn At
              * Format: date-time
+             * @description When its first turn in the period was received.
              */
             first_turn_at: string;
-            /** Language */
+            /**
+             * Language
+             * @description Language of the user's Telegram, such as `en` or `pt-br`; null: not known.
+             */
             language: string | null;
-            /** Last Model */
+            /**
+             * Last Model
+             * @description Model of the latest turn; null: none was asked.
+             */
             last_model: string | null;
-            /** Last Status */
+            /**
+             * Last Status
+             * @description How the latest turn ended: `answered`, `failed`, `cancelled` or `rejected`.
+             */
             last_status: string;
             /**
              * Last Turn At
              * Format: date-time
+             * @description When the latest turn in the period was received.
              */
             last_turn_at: string;
-            /** Tokens */
+            /**
+             * Tokens
+             * @description Prompt and completion tokens.
+             */
             tokens: number;
-            /** Turns */
+            /**
+             * Turns
+             * @description Finished exchanges, whatever their outcome. A turn may join several messages.
+             */
             turns: number;
-            /** Unpriced Turns */
+            /**
+             * Unpriced Turns
+             * @description Turns with at least one attempt whose request left and whose cost is unknown, whatever the outcome, also when the cost of another attempt is known.
+             */
             unpriced_turns: number;
             /**
              * User Key
              * @description The user of the latest turn; a group has several.
              */
             user_key: number;
-            /** User Messages */
+            /**
+             * User Messages
+             * @description Messages that people sent to the model, rejected ones included; parts that were joined into one turn each count.
+             */
             user_messages: number;
-            /** Users */
+            /**
+             * Users
+             * @description Distinct users.
+             */
             users: number;
         };
         /** DialogsAnswer */
@@ -1577,7 +1893,10 @@ export interface components {
              * @description Everything received before this is counted.
              */
             data_through: string;
-            /** Dialogs */
+            /**
+             * Dialogs
+             * @description Dialogs with a turn in the period.
+             */
             dialogs: components["schemas"]["DialogView"][];
             /**
              * Is Partial
@@ -1613,6 +1932,7 @@ export interface components {
             people: {
                 [key: string]: components["schemas"]["Person"];
             };
+            /** @description The period that was asked for, as it was understood. */
             period: components["schemas"]["PeriodView"];
             /**
              * Report Timezone
@@ -1630,13 +1950,25 @@ export interface components {
          * @description Values seen in the period, for pickers; most turns first, at most 100 each.
          */
         DimensionValues: {
-            /** Bots */
+            /**
+             * Bots
+             * @description Ids of bots with a turn in the period.
+             */
             bots: number[];
-            /** Chat Types */
+            /**
+             * Chat Types
+             * @description Kinds of chats with a turn in the period.
+             */
             chat_types: string[];
-            /** Languages */
+            /**
+             * Languages
+             * @description Languages of users with a turn in the period.
+             */
             languages: string[];
-            /** Models */
+            /**
+             * Models
+             * @description Models with a turn in the period.
+             */
             models: string[];
         };
         /** DimensionsAnswer */
@@ -1647,6 +1979,7 @@ export interface components {
              * @description Everything received before this is counted.
              */
             data_through: string;
+            /** @description Values that occur in the period. */
             dimensions: components["schemas"]["DimensionValues"];
             /**
              * Is Partial
@@ -1664,6 +1997,7 @@ export interface components {
              * @description As `data_through`, but ignores withheld days: later if there is one.
              */
             newest_through: string;
+            /** @description The period that was asked for, as it was understood. */
             period: components["schemas"]["PeriodView"];
             /**
              * Report Timezone
@@ -1681,7 +2015,10 @@ export interface components {
          * @description One failed call of a model.
          */
         FailedCallView: {
-            /** Attempt */
+            /**
+             * Attempt
+             * @description Number of the call within its turn, from 1.
+             */
             attempt: number;
             /**
              * Generation Id
@@ -1698,26 +2035,37 @@ export interface components {
              * @description The provider's message, at most 300 characters. null after moderation.
              */
             message: string | null;
-            /** Model */
+            /**
+             * Model
+             * @description Name of the model, as its provider writes it; empty: none was asked.
+             */
             model: string;
             /**
              * Outcome
              * @description The kind of failure, as in the bot's metrics.
              */
             outcome: string;
-            /** Provider Code */
+            /**
+             * Provider Code
+             * @description The provider's code of the error; null: it gave none.
+             */
             provider_code: string | null;
             /**
              * Started At
              * Format: date-time
+             * @description When it began.
              */
             started_at: string;
             /**
              * Turn Id
              * Format: uuid
+             * @description The turn it belongs to.
              */
             turn_id: string;
-            /** User Key */
+            /**
+             * User Key
+             * @description Pseudonym of a user.
+             */
             user_key: number;
         };
         /**
@@ -1725,22 +2073,41 @@ export interface components {
          * @description The running month of the report zone. Costs are those that are known.
          */
         Forecast: {
-            /** Expected Usd */
+            /**
+             * Expected Usd
+             * @description Cost expected at the end of the month; null with less than a week of history.
+             */
             expected_usd: number | null;
-            /** High Usd */
+            /**
+             * High Usd
+             * @description Upper end of the interval of 80 %.
+             */
             high_usd: number | null;
-            /** History Days */
+            /**
+             * History Days
+             * @description Whole days that the forecast rests on.
+             */
             history_days: number;
-            /** Low Usd */
+            /**
+             * Low Usd
+             * @description Lower end of the interval of 80 %.
+             */
             low_usd: number | null;
             /**
              * Month
              * Format: date
+             * @description First day of the month, in the report zone.
              */
             month: string;
-            /** Spent Usd */
+            /**
+             * Spent Usd
+             * @description Known cost of the month until now.
+             */
             spent_usd: number;
-            /** Unpriced Turns */
+            /**
+             * Unpriced Turns
+             * @description Turns with at least one attempt whose request left and whose cost is unknown, whatever the outcome, also when the cost of another attempt is known.
+             */
             unpriced_turns: number;
         };
         /** ForecastAnswer */
@@ -1751,6 +2118,7 @@ export interface components {
              * @description Everything received before this is counted.
              */
             data_through: string;
+            /** @description This month's cost. */
             forecast: components["schemas"]["Forecast"];
             /**
              * Lag Seconds
@@ -1802,32 +2170,66 @@ export interface components {
          * @description How old the answers are and why.
          */
         Freshness: {
-            /** Checked At */
+            /**
+             * Checked At
+             * @description When the newest look at PostgreSQL found out how far the data reach.
+             */
             checked_at: string | null;
             /**
              * Data Through
              * Format: date-time
+             * @description Everything received before this is counted.
              */
             data_through: string;
-            /** Epoch */
+            /**
+             * Epoch
+             * @description Counts restores of PostgreSQL: each begins a new one.
+             */
             epoch: number;
-            /** First Day */
+            /**
+             * First Day
+             * @description First day of the report zone with a turn; null: there is none.
+             */
             first_day: string | null;
-            /** Held Back By */
+            /**
+             * Held Back By
+             * @description The oldest open transaction of PostgreSQL that delays replication; null: none.
+             */
             held_back_by: string | null;
-            /** Last Day */
+            /**
+             * Last Day
+             * @description Last day of the report zone with a turn; null: there is none.
+             */
             last_day: string | null;
-            /** Published At */
+            /**
+             * Published At
+             * @description When the figures became visible.
+             */
             published_at: string | null;
-            /** Replicated At */
+            /**
+             * Replicated At
+             * @description When the newest batch from PostgreSQL was complete; null: there was none.
+             */
             replicated_at: string | null;
-            /** Replication Lag Seconds */
+            /**
+             * Replication Lag Seconds
+             * @description Age of the oldest commit that could not be copied at the newest look; null: not known.
+             */
             replication_lag_seconds: number | null;
-            /** Snapshot Id */
+            /**
+             * Snapshot Id
+             * @description Equal for answers from the same build.
+             */
             snapshot_id: string;
-            /** Turns */
+            /**
+             * Turns
+             * @description Finished exchanges, whatever their outcome. A turn may join several messages.
+             */
             turns: number;
-            /** Watermark */
+            /**
+             * Watermark
+             * @description Transaction of PostgreSQL up to which everything is copied.
+             */
             watermark: number;
         };
         /** FreshnessAnswer */
@@ -1838,6 +2240,7 @@ export interface components {
              * @description Everything received before this is counted.
              */
             data_through: string;
+            /** @description Age of the data, and what delays them. */
             freshness: components["schemas"]["Freshness"];
             /**
              * Lag Seconds
@@ -1857,11 +2260,19 @@ export interface components {
         };
         /** Funnel */
         Funnel: {
+            /** @description All other sources together; null: all are listed. */
             others: components["schemas"]["FunnelRow"] | null;
-            /** Sources */
+            /**
+             * Sources
+             * @description By source, most users first.
+             */
             sources: components["schemas"]["FunnelRow"][];
+            /** @description All sources together. */
             total: components["schemas"]["FunnelRow"];
-            /** Tz */
+            /**
+             * Tz
+             * @description IANA time zone of days.
+             */
             tz: string;
         };
         /** FunnelAnswer */
@@ -1872,6 +2283,7 @@ export interface components {
              * @description Everything received before this is counted.
              */
             data_through: string;
+            /** @description How far users came. */
             funnel: components["schemas"]["Funnel"];
             /**
              * Is Partial
@@ -1889,6 +2301,7 @@ export interface components {
              * @description As `data_through`, but ignores withheld days: later if there is one.
              */
             newest_through: string;
+            /** @description The period that was asked for, as it was understood. */
             period: components["schemas"]["PeriodView"];
             /**
              * Report Timezone
@@ -1908,19 +2321,38 @@ export interface components {
          *     Under filters: those of them whom the filters find active in the period.
          */
         FunnelRow: {
+            /** @description New people who reached their third turn. */
             activated: components["schemas"]["FunnelStep"];
-            /** Cost Per Activated Usd */
+            /**
+             * Cost Per Activated Usd
+             * @description Known cost by users who came to a third turn; null without them.
+             */
             cost_per_activated_usd: number | null;
-            /** Cost Usd */
+            /**
+             * Cost Usd
+             * @description Sum of the provider's own figures over all attempts, decimal, of turns of every outcome (failed and cancelled ones too), booked on the model that answered, else on the one asked. Unknown costs are not in it, and their turns are counted as unpriced. Null when no cost at all is known and a turn is unpriced; 0 without turns.
+             */
             cost_usd: number | null;
+            /** @description Active exactly one day after the first. */
             day_1: components["schemas"]["FunnelStep"];
+            /** @description Active exactly 30 days after the first. */
             day_30: components["schemas"]["FunnelStep"];
+            /** @description Active exactly 7 days after the first. */
             day_7: components["schemas"]["FunnelStep"];
-            /** Source */
+            /**
+             * Source
+             * @description Source of the /start link; null: none.
+             */
             source: string | null;
-            /** Started */
+            /**
+             * Started
+             * @description Users whose first turn lies in the period.
+             */
             started: number;
-            /** Unpriced Turns */
+            /**
+             * Unpriced Turns
+             * @description Turns with at least one attempt whose request left and whose cost is unknown, whatever the outcome, also when the cost of another attempt is known.
+             */
             unpriced_turns: number;
         };
         /**
@@ -1928,11 +2360,20 @@ export interface components {
          * @description One step: how many could have come here by now, how many did.
          */
         FunnelStep: {
-            /** Eligible */
+            /**
+             * Eligible
+             * @description Users who could have come to this step by now.
+             */
             eligible: number;
-            /** Rate */
+            /**
+             * Rate
+             * @description Share, 0 to 1; null: there is nothing to be a share of.
+             */
             rate: number | null;
-            /** Users */
+            /**
+             * Users
+             * @description Users who came to this step.
+             */
             users: number;
         };
         /**
@@ -1942,11 +2383,16 @@ export interface components {
         Health: {
             /**
              * Database
+             * @description Whether PostgreSQL answers.
              * @enum {string}
              */
             database: "connected" | "disconnected";
-            /** Hears Account Changes */
+            /**
+             * Hears Account Changes
+             * @description Whether changes of accounts arrive from other processes at once.
+             */
             hears_account_changes: boolean;
+            /** @description Connections to PostgreSQL. */
             pool: components["schemas"]["Pool"];
             /**
              * Process Id
@@ -1955,17 +2401,27 @@ export interface components {
             process_id: number;
             /**
              * Status
+             * @description `healthy`, `unhealthy`, or `draining` while the process stops.
              * @enum {string}
              */
             status: "healthy" | "unhealthy" | "draining";
-            /** Uptime Seconds */
+            /**
+             * Uptime Seconds
+             * @description Since the start of the process.
+             */
             uptime_seconds: number;
-            /** Version */
+            /**
+             * Version
+             * @description Version of the product.
+             */
             version: string;
         };
         /** Heatmap */
         Heatmap: {
-            /** Cells */
+            /**
+             * Cells
+             * @description All 168 of them, Monday 00:00 first.
+             */
             cells: components["schemas"]["HeatmapCell"][];
         };
         /** HeatmapAnswer */
@@ -1976,6 +2432,7 @@ export interface components {
              * @description Everything received before this is counted.
              */
             data_through: string;
+            /** @description Activity by weekday and hour. */
             heatmap: components["schemas"]["Heatmap"];
             /**
              * Is Partial
@@ -1993,6 +2450,7 @@ export interface components {
              * @description As `data_through`, but ignores withheld days: later if there is one.
              */
             newest_through: string;
+            /** @description The period that was asked for, as it was understood. */
             period: components["schemas"]["PeriodView"];
             /**
              * Report Timezone
@@ -2007,15 +2465,30 @@ export interface components {
         };
         /** HeatmapCell */
         HeatmapCell: {
-            /** Active Users */
+            /**
+             * Active Users
+             * @description Distinct people with at least one finished turn, whatever its outcome: who wrote at least once. Exact.
+             */
             active_users: number;
-            /** Hour */
+            /**
+             * Hour
+             * @description Hour of the day in the zone, 0 to 23.
+             */
             hour: number;
-            /** Turns */
+            /**
+             * Turns
+             * @description Finished exchanges, whatever their outcome. A turn may join several messages.
+             */
             turns: number;
-            /** User Messages */
+            /**
+             * User Messages
+             * @description Messages that people sent to the model, rejected ones included; parts that were joined into one turn each count.
+             */
             user_messages: number;
-            /** Weekday */
+            /**
+             * Weekday
+             * @description 1 is Monday, 7 is Sunday.
+             */
             weekday: number;
         };
         /**
@@ -2026,27 +2499,44 @@ export interface components {
             /**
              * Created At
              * Format: date-time
+             * @description When it was created.
              */
             created_at: string;
-            /** Disabled At */
+            /**
+             * Disabled At
+             * @description When the account was disabled; null: it is not.
+             */
             disabled_at: string | null;
             /**
              * Granted Scopes
              * @description Scopes of this request; a token may have fewer.
              */
             granted_scopes: string[];
-            /** Id */
+            /**
+             * Id
+             * @description Its number or UUID.
+             */
             id: number;
             /**
              * Method
+             * @description How the request logged in.
              * @enum {string}
              */
             method: "basic" | "bearer" | "key" | "session";
-            /** Rate Limit */
+            /**
+             * Rate Limit
+             * @description Requests per time, such as `60/minute`; null: that of the account.
+             */
             rate_limit: string;
-            /** Scopes */
+            /**
+             * Scopes
+             * @description What it permits: `stats:read`, `names:read`, `texts:read`, `dagster:use`, `admin`.
+             */
             scopes: string[];
-            /** Username */
+            /**
+             * Username
+             * @description Name of the account.
+             */
             username: string;
         };
         /** Include */
@@ -2071,7 +2561,10 @@ export interface components {
         InvitationKind: "bot" | "account";
         /** InvitationPage */
         InvitationPage: {
-            /** Invitations */
+            /**
+             * Invitations
+             * @description Newest first.
+             */
             invitations: components["schemas"]["InvitationView"][];
             /**
              * Next Before
@@ -2093,32 +2586,57 @@ export interface components {
             /**
              * Created At
              * Format: date-time
+             * @description When it was created.
              */
             created_at: string;
-            /** Created By */
+            /**
+             * Created By
+             * @description The account that made it.
+             */
             created_by: string | null;
             /**
              * Expires At
              * Format: date-time
+             * @description When it stops working; null: never.
              */
             expires_at: string;
-            /** Id */
+            /**
+             * Id
+             * @description Its number or UUID.
+             */
             id: number;
+            /** @description What kind of event it is. */
             kind: components["schemas"]["InvitationKind"];
-            /** Label */
+            /**
+             * Label
+             * @description Its name in lists.
+             */
             label: string;
-            /** Max Uses */
+            /**
+             * Max Uses
+             * @description How often it can be used.
+             */
             max_uses: number;
-            /** Revoked At */
+            /**
+             * Revoked At
+             * @description When it was revoked; null: it was not.
+             */
             revoked_at: string | null;
-            /** Scopes */
+            /**
+             * Scopes
+             * @description What it permits: `stats:read`, `names:read`, `texts:read`, `dagster:use`, `admin`.
+             */
             scopes: string[];
             /**
              * State
+             * @description Whether it can be used, and if not, why.
              * @enum {string}
              */
             state: "valid" | "used_up" | "expired" | "revoked";
-            /** Uses */
+            /**
+             * Uses
+             * @description How often it was used.
+             */
             uses: number;
         };
         /**
@@ -2129,6 +2647,7 @@ export interface components {
             /**
              * Expires At
              * Format: date-time
+             * @description When it stops working; null: never.
              */
             expires_at: string;
             /**
@@ -2139,7 +2658,10 @@ export interface components {
         };
         /** KeyList */
         KeyList: {
-            /** Keys */
+            /**
+             * Keys
+             * @description Newest first, without their secrets.
+             */
             keys: components["schemas"]["KeyView"][];
         };
         /**
@@ -2147,7 +2669,10 @@ export interface components {
          * @description An API key without its secret.
          */
         KeyView: {
-            /** Account Id */
+            /**
+             * Account Id
+             * @description Number of the account.
+             */
             account_id: number;
             /**
              * Beginning
@@ -2158,29 +2683,49 @@ export interface components {
             /**
              * Created At
              * Format: date-time
+             * @description When it was created.
              */
             created_at: string;
             /**
              * Expires At
              * Format: date-time
+             * @description When it stops working; null: never.
              */
             expires_at: string;
-            /** Id */
+            /**
+             * Id
+             * @description Its number or UUID.
+             */
             id: number;
-            /** Label */
+            /**
+             * Label
+             * @description Its name in lists.
+             */
             label: string;
             /**
              * Last Used At
              * @description At most a minute too early.
              */
             last_used_at: string | null;
-            /** Rate Limit */
+            /**
+             * Rate Limit
+             * @description Requests per time, such as `60/minute`; null: that of the account.
+             */
             rate_limit: string | null;
-            /** Revoked At */
+            /**
+             * Revoked At
+             * @description When it was revoked; null: it was not.
+             */
             revoked_at: string | null;
-            /** Scopes */
+            /**
+             * Scopes
+             * @description What it permits: `stats:read`, `names:read`, `texts:read`, `dagster:use`, `admin`.
+             */
             scopes: string[];
-            /** Username */
+            /**
+             * Username
+             * @description Name of the account.
+             */
             username: string;
         };
         /** LastMinutes */
@@ -2204,9 +2749,15 @@ export interface components {
         };
         /** Lifecycle */
         Lifecycle: {
-            /** Points */
+            /**
+             * Points
+             * @description Oldest first, without gaps.
+             */
             points: components["schemas"]["LifecyclePoint"][];
-            /** Tz */
+            /**
+             * Tz
+             * @description IANA time zone of days.
+             */
             tz: string;
         };
         /** LifecycleAnswer */
@@ -2227,6 +2778,7 @@ export interface components {
              * @description Age of the data when this answer was served.
              */
             lag_seconds: number;
+            /** @description New, returning and lost users. */
             lifecycle: components["schemas"]["Lifecycle"];
             /**
              * Newest Through
@@ -2234,6 +2786,7 @@ export interface components {
              * @description As `data_through`, but ignores withheld days: later if there is one.
              */
             newest_through: string;
+            /** @description The period that was asked for, as it was understood. */
             period: components["schemas"]["PeriodView"];
             /**
              * Report Timezone
@@ -2251,23 +2804,45 @@ export interface components {
          * @description A bucket against the bucket before: active = new + returning + resurrected.
          */
         LifecyclePoint: {
-            /** Active */
+            /**
+             * Active
+             * @description Users with a turn in the bucket: new, returning and resurrected.
+             */
             active: number;
-            /** Churned */
+            /**
+             * Churned
+             * @description People whose latest turn turned 28 days old in the bucket.
+             */
             churned: number;
-            /** Dormant */
+            /**
+             * Dormant
+             * @description Active in the bucket before and not in this one.
+             */
             dormant: number;
-            /** Is Partial */
+            /**
+             * Is Partial
+             * @description Whether the bucket reaches beyond the period or the data.
+             */
             is_partial: boolean;
-            /** New */
+            /**
+             * New
+             * @description Users whose first turn ever lies in the bucket.
+             */
             new: number;
-            /** Resurrected */
+            /**
+             * Resurrected
+             * @description Active in the bucket, not in the one before, and not new.
+             */
             resurrected: number;
-            /** Returning */
+            /**
+             * Returning
+             * @description Active in the bucket and in the one before.
+             */
             returning: number;
             /**
              * Start
              * Format: date
+             * @description Start of the bucket, day or cohort.
              */
             start: string;
         };
@@ -2311,15 +2886,30 @@ export interface components {
              * @description Dimensions whose groups may be summed: time, bot, chat_type, language, model, model_asked. Empty: ask for the whole range instead.
              */
             additive_over: string[];
-            /** Definition */
+            /**
+             * Definition
+             * @description What the metric counts.
+             */
             definition: string;
-            /** Name */
+            /**
+             * Name
+             * @description Its name.
+             */
             name: string;
-            /** Source */
+            /**
+             * Source
+             * @description Columns of the ledger or other metrics that it is computed from.
+             */
             source: string;
-            /** Title */
+            /**
+             * Title
+             * @description Name for people.
+             */
             title: string;
-            /** Unit */
+            /**
+             * Unit
+             * @description What is counted.
+             */
             unit: string;
         };
         /** Minute */
@@ -2342,62 +2932,143 @@ export interface components {
          *     `handed_over` and `fallback_rate` are by the model asked.
          */
         ModelRow: {
-            /** Active Users */
+            /**
+             * Active Users
+             * @description Distinct people with at least one finished turn, whatever its outcome: who wrote at least once. Exact.
+             */
             active_users: number;
-            /** Answers */
+            /**
+             * Answers
+             * @description Turns that ended with an answer, incomplete answers included.
+             */
             answers: number;
-            /** Asked Turns */
+            /**
+             * Asked Turns
+             * @description Turns that reached a model and for which this one was asked first.
+             */
             asked_turns: number;
-            /** Completion Tokens */
+            /**
+             * Completion Tokens
+             * @description Tokens that the model wrote.
+             */
             completion_tokens: number;
-            /** Cost Per Answer Usd */
+            /**
+             * Cost Per Answer Usd
+             * @description Known cost divided by answers.
+             */
             cost_per_answer_usd: number | null;
-            /** Cost Usd */
+            /**
+             * Cost Usd
+             * @description Sum of the provider's own figures over all attempts, decimal, of turns of every outcome (failed and cancelled ones too), booked on the model that answered, else on the one asked. Unknown costs are not in it, and their turns are counted as unpriced. Null when no cost at all is known and a turn is unpriced; 0 without turns.
+             */
             cost_usd: number | null;
-            /** Error Rate */
+            /**
+             * Error Rate
+             * @description Failed turns by turns that reached a model.
+             */
             error_rate: number | null;
-            /** Failed */
+            /**
+             * Failed
+             * @description Turns that ended without an answer.
+             */
             failed: number;
-            /** Fallback Rate */
+            /**
+             * Fallback Rate
+             * @description Turns handed to another model by turns that reached a model. It says something of the model that was asked (`model_asked`): of the one that answered it is 0 or 1. The models report states it of the model asked.
+             */
             fallback_rate: number | null;
-            /** Fallbacks */
+            /**
+             * Fallbacks
+             * @description Turns that were handed to another model than the one asked, whether or not it answered.
+             */
             fallbacks: number;
-            /** Handed Over */
+            /**
+             * Handed Over
+             * @description Turns of `asked_turns` that were handed to another model.
+             */
             handed_over: number;
-            /** Incomplete */
+            /**
+             * Incomplete
+             * @description Answers that the model cut short.
+             */
             incomplete: number;
-            /** Latency P50 Ms */
+            /**
+             * Latency P50 Ms
+             * @description From the first message received to the last part delivered; answered turns only. Within 1 % of the true percentile, below a millisecond within 3 %.
+             */
             latency_p50_ms: number | null;
-            /** Latency P95 Ms */
+            /**
+             * Latency P95 Ms
+             * @description As the median.
+             */
             latency_p95_ms: number | null;
-            /** Latency P99 Ms */
+            /**
+             * Latency P99 Ms
+             * @description As the median.
+             */
             latency_p99_ms: number | null;
-            /** Model */
+            /**
+             * Model
+             * @description Name of the model, as its provider writes it; empty: none was asked.
+             */
             model: string;
-            /** Prompt Tokens */
+            /**
+             * Prompt Tokens
+             * @description Tokens sent to the model, as the provider counted them.
+             */
             prompt_tokens: number;
-            /** Served Turns */
+            /**
+             * Served Turns
+             * @description Turns that reached a model: not rejected, and a model was asked. Whatever came of it: answered, failed or cancelled.
+             */
             served_turns: number;
-            /** Share */
+            /**
+             * Share
+             * @description Part of all turns of the period, 0 to 1.
+             */
             share: number;
-            /** Tokens */
+            /**
+             * Tokens
+             * @description Prompt and completion tokens.
+             */
             tokens: number;
-            /** Ttft P50 Ms */
+            /**
+             * Ttft P50 Ms
+             * @description From the first message received to the first token, as the person feels it; every turn that had one. Within 1 % of the true percentile, below a millisecond within 3 %.
+             */
             ttft_p50_ms: number | null;
-            /** Ttft P95 Ms */
+            /**
+             * Ttft P95 Ms
+             * @description As the median.
+             */
             ttft_p95_ms: number | null;
-            /** Ttft P99 Ms */
+            /**
+             * Ttft P99 Ms
+             * @description As the median.
+             */
             ttft_p99_ms: number | null;
-            /** Turns */
+            /**
+             * Turns
+             * @description Finished exchanges, whatever their outcome. A turn may join several messages.
+             */
             turns: number;
-            /** Unpriced Turns */
+            /**
+             * Unpriced Turns
+             * @description Turns with at least one attempt whose request left and whose cost is unknown, whatever the outcome, also when the cost of another attempt is known.
+             */
             unpriced_turns: number;
         };
         /** Models */
         Models: {
-            /** Causes */
+            /**
+             * Causes
+             * @description Why turns failed or were handed to another model.
+             */
             causes: components["schemas"]["CauseRow"][];
-            /** Models */
+            /**
+             * Models
+             * @description Models with a turn in the period.
+             */
             models: components["schemas"]["ModelRow"][];
         };
         /** ModelsAnswer */
@@ -2418,6 +3089,7 @@ export interface components {
              * @description Age of the data when this answer was served.
              */
             lag_seconds: number;
+            /** @description Models with a turn in the period. */
             models: components["schemas"]["Models"];
             /**
              * Newest Through
@@ -2425,6 +3097,7 @@ export interface components {
              * @description As `data_through`, but ignores withheld days: later if there is one.
              */
             newest_through: string;
+            /** @description The period that was asked for, as it was understood. */
             period: components["schemas"]["PeriodView"];
             /**
              * Report Timezone
@@ -2480,50 +3153,81 @@ export interface components {
             /**
              * Created At
              * Format: date-time
+             * @description When it was created.
              */
             created_at: string;
-            /** Created By */
+            /**
+             * Created By
+             * @description The account that made it.
+             */
             created_by: string | null;
             /**
              * Expires At
              * Format: date-time
+             * @description When it stops working; null: never.
              */
             expires_at: string;
-            /** Id */
+            /**
+             * Id
+             * @description Its number or UUID.
+             */
             id: number;
+            /** @description What kind of event it is. */
             kind: components["schemas"]["InvitationKind"];
-            /** Label */
+            /**
+             * Label
+             * @description Its name in lists.
+             */
             label: string;
-            /** Max Uses */
+            /**
+             * Max Uses
+             * @description How often it can be used.
+             */
             max_uses: number;
-            /** Revoked At */
+            /**
+             * Revoked At
+             * @description When it was revoked; null: it was not.
+             */
             revoked_at: string | null;
-            /** Scopes */
+            /**
+             * Scopes
+             * @description What it permits: `stats:read`, `names:read`, `texts:read`, `dagster:use`, `admin`.
+             */
             scopes: string[];
             /**
              * State
+             * @description Whether it can be used, and if not, why.
              * @enum {string}
              */
             state: "valid" | "used_up" | "expired" | "revoked";
-            /** Uses */
+            /**
+             * Uses
+             * @description How often it was used.
+             */
             uses: number;
         };
         /** NewInvitationRequest */
         NewInvitationRequest: {
             /**
              * Expires In Hours
+             * @description Hours until it stops working.
              * @default 168
              */
             expires_in_hours: number;
-            /** @description `bot`: admits people (`/start CODE`); `account`: registers accounts. */
+            /**
+             * @description `bot`: admits people (`/start CODE`); `account`: registers accounts.
+             * @example account
+             */
             kind: components["schemas"]["InvitationKind"];
             /**
              * Label
+             * @description Its name in lists.
              * @example Ann's team
              */
             label: string;
             /**
              * Max Uses
+             * @description How often it can be used.
              * @default 1
              */
             max_uses: number;
@@ -2541,7 +3245,10 @@ export interface components {
          * @description A new API key.
          */
         NewKey: {
-            /** Account Id */
+            /**
+             * Account Id
+             * @description Number of the account.
+             */
             account_id: number;
             /**
              * Beginning
@@ -2552,46 +3259,68 @@ export interface components {
             /**
              * Created At
              * Format: date-time
+             * @description When it was created.
              */
             created_at: string;
             /**
              * Expires At
              * Format: date-time
+             * @description When it stops working; null: never.
              */
             expires_at: string;
-            /** Id */
+            /**
+             * Id
+             * @description Its number or UUID.
+             */
             id: number;
             /**
              * Key
              * @description The key itself. It is shown only here.
              */
             key: string;
-            /** Label */
+            /**
+             * Label
+             * @description Its name in lists.
+             */
             label: string;
             /**
              * Last Used At
              * @description At most a minute too early.
              */
             last_used_at: string | null;
-            /** Rate Limit */
+            /**
+             * Rate Limit
+             * @description Requests per time, such as `60/minute`; null: that of the account.
+             */
             rate_limit: string | null;
-            /** Revoked At */
+            /**
+             * Revoked At
+             * @description When it was revoked; null: it was not.
+             */
             revoked_at: string | null;
-            /** Scopes */
+            /**
+             * Scopes
+             * @description What it permits: `stats:read`, `names:read`, `texts:read`, `dagster:use`, `admin`.
+             */
             scopes: string[];
-            /** Username */
+            /**
+             * Username
+             * @description Name of the account.
+             */
             username: string;
         };
         /** NewKeyRequest */
         NewKeyRequest: {
             /**
              * Expires In Days
+             * @description Days until it stops working.
              * @default 365
              */
             expires_in_days: number;
             /**
              * Label
-             * @example Grafana
+             * @description Its name in lists.
+             * @example notebook
              */
             label: string;
             /**
@@ -2602,6 +3331,7 @@ export interface components {
             rate_limit?: number | null;
             /**
              * Scopes
+             * @description What it permits: `stats:read`, `names:read`, `texts:read`, `dagster:use`, `admin`.
              * @example [
              *       "stats:read"
              *     ]
@@ -2637,11 +3367,13 @@ export interface components {
         Pagination: {
             /**
              * Limit
+             * @description The most rows of the answer.
              * @default 100
              */
             limit: number;
             /**
              * Offset
+             * @description Rows before the first one of the answer.
              * @default 0
              */
             offset: number;
@@ -2651,13 +3383,15 @@ export interface components {
             /**
              * Current Password
              * Format: password
+             * @description The password until now.
+             * @example correct horse battery
              */
             current_password: string;
             /**
              * New Password
              * Format: password
              * @description 10 characters to 1,024 bytes, any script.
-             * @example correct horse battery
+             * @example a better horse battery
              */
             new_password: string;
         };
@@ -2667,12 +3401,14 @@ export interface components {
              * New Password
              * Format: password
              * @description 10 characters to 1,024 bytes, any script.
-             * @example correct horse battery
+             * @example a better horse battery
              */
             new_password: string;
             /**
              * Token
              * Format: password
+             * @description From the admin; works once, for 30 minutes.
+             * @example RESET_TOKEN
              */
             token: string;
         };
@@ -2687,11 +3423,14 @@ export interface components {
          * @description The resolved period: half-open, UTC.
          */
         PeriodView: {
+            /** @description Width of a point. */
             bucket: components["schemas"]["Bucket"];
+            /** @description The period by name. */
             name: components["schemas"]["PeriodName"];
             /**
              * Since
              * Format: date-time
+             * @description Start, included.
              */
             since: string;
             /**
@@ -2711,9 +3450,15 @@ export interface components {
          * @description A user's name in Telegram.
          */
         Person: {
-            /** Name */
+            /**
+             * Name
+             * @description First and last name in Telegram; null: not known.
+             */
             name: string | null;
-            /** Username */
+            /**
+             * Username
+             * @description Name in Telegram with an @; null: none.
+             */
             username: string | null;
         };
         /**
@@ -2733,11 +3478,20 @@ export interface components {
         };
         /** Pool */
         Pool: {
-            /** Checked In */
+            /**
+             * Checked In
+             * @description Connections that are free.
+             */
             checked_in: number;
-            /** Checked Out */
+            /**
+             * Checked Out
+             * @description Connections in use.
+             */
             checked_out: number;
-            /** Most */
+            /**
+             * Most
+             * @description Most connections at once.
+             */
             most: number;
         };
         /**
@@ -2747,17 +3501,22 @@ export interface components {
         Problem: {
             /**
              * Code
+             * @description Stable name of the error, for programs.
              * @example rate_limited
              */
             code: string;
             /**
              * Details
+             * @description What is wrong with which part of the request.
              * @default []
              */
             details: {
                 [key: string]: unknown;
             }[];
-            /** Message */
+            /**
+             * Message
+             * @description For people, in English.
+             */
             message: string;
             /**
              * Request Id
@@ -2767,13 +3526,25 @@ export interface components {
         };
         /** Quality */
         Quality: {
-            /** Checks */
+            /**
+             * Checks
+             * @description Latest result of each check.
+             */
             checks: components["schemas"]["CheckResult"][];
-            /** Days */
+            /**
+             * Days
+             * @description Latest comparison of each day, newest first.
+             */
             days: components["schemas"]["ReconciledDay"][];
-            /** Days Withheld */
+            /**
+             * Days Withheld
+             * @description Days that keep older figures, because a blocking check failed.
+             */
             days_withheld: string[];
-            /** Is Ok */
+            /**
+             * Is Ok
+             * @description Whether every check passed and every compared day is equal.
+             */
             is_ok: boolean;
         };
         /** QualityAnswer */
@@ -2800,7 +3571,9 @@ export interface components {
              * @description As `data_through`, but ignores withheld days: later if there is one.
              */
             newest_through: string;
+            /** @description The period that was asked for, as it was understood. */
             period: components["schemas"]["PeriodView"];
+            /** @description Checks and comparisons with PostgreSQL. */
             quality: components["schemas"]["Quality"];
             /**
              * Report Timezone
@@ -2874,6 +3647,7 @@ export interface components {
                 (string | number)[]
             ][];
             /**
+             * @description What else the answer contains.
              * @default {
              *       "time_labels": false,
              *       "total_rows": false
@@ -2895,13 +3669,17 @@ export interface components {
                 string
             ][];
             /**
+             * @description Which rows the answer contains.
              * @default {
              *       "limit": 100,
              *       "offset": 0
              *     }
              */
             pagination: components["schemas"]["Pagination"];
-            /** Tz */
+            /**
+             * Tz
+             * @description IANA time zone of days.
+             */
             tz?: string | null;
         };
         /** QueryResult */
@@ -2912,7 +3690,10 @@ export interface components {
              * @description Everything received before this is counted.
              */
             data_through: string;
-            /** Has More */
+            /**
+             * Has More
+             * @description Whether there are rows after these.
+             */
             has_more: boolean;
             /**
              * Is Partial
@@ -2930,6 +3711,7 @@ export interface components {
              * @description As `data_through`, but ignores withheld days: later if there is one.
              */
             newest_through: string;
+            /** @description The period that was asked for, as it was understood. */
             period: components["schemas"]["PeriodView"];
             /**
              * Query
@@ -2943,25 +3725,43 @@ export interface components {
              * @description The zone of daily builds, cohorts and checks.
              */
             report_timezone: string;
-            /** Results */
+            /**
+             * Results
+             * @description One row for each combination of dimensions.
+             */
             results: components["schemas"]["QueryRow"][];
             /**
              * Snapshot
              * @description Equal for answers from the same build.
              */
             snapshot: string;
-            /** Time Labels */
+            /**
+             * Time Labels
+             * @description Every bucket of the time dimension; null: they were not asked for.
+             */
             time_labels: (string | number | null)[] | null;
-            /** Total Rows */
+            /**
+             * Total Rows
+             * @description Rows before pagination; null: they were not asked for.
+             */
             total_rows: number | null;
-            /** Warnings */
+            /**
+             * Warnings
+             * @description What about the query may surprise.
+             */
             warnings: string[];
         };
         /** QueryRow */
         QueryRow: {
-            /** Dimensions */
+            /**
+             * Dimensions
+             * @description Values in the order of the query's `dimensions`.
+             */
             dimensions: (string | number | null)[];
-            /** Metrics */
+            /**
+             * Metrics
+             * @description Values in the order of the query's `metrics`.
+             */
             metrics: (number | null)[];
         };
         /**
@@ -2969,11 +3769,17 @@ export interface components {
          * @description Whether the process accepts requests, by check.
          */
         Readiness: {
-            /** Checks */
+            /**
+             * Checks
+             * @description `ok` or the problem, by part.
+             */
             checks: {
                 [key: string]: string;
             };
-            /** Ready */
+            /**
+             * Ready
+             * @description Whether requests can be answered.
+             */
             ready: boolean;
         };
         /** ReadingList */
@@ -2983,7 +3789,10 @@ export interface components {
              * @description `before` of the next page.
              */
             next_before: number | null;
-            /** Readings */
+            /**
+             * Readings
+             * @description Newest first.
+             */
             readings: components["schemas"]["ReadingView"][];
         };
         /**
@@ -2991,27 +3800,47 @@ export interface components {
          * @description One reading of a dialog's texts.
          */
         ReadingView: {
-            /** Account Id */
+            /**
+             * Account Id
+             * @description Number of the account.
+             */
             account_id: number;
             /**
              * Dialog Id
              * Format: uuid
+             * @description The dialog: messages of one chat until a new one is begun.
              */
             dialog_id: string;
-            /** Id */
+            /**
+             * Id
+             * @description Its number or UUID.
+             */
             id: number;
-            /** Messages */
+            /**
+             * Messages
+             * @description How many texts were read.
+             */
             messages: number;
             /**
              * Read At
              * Format: date-time
+             * @description When the texts were read.
              */
             read_at: string;
-            /** Request Id */
+            /**
+             * Request Id
+             * @description The request, as in the log and in `X-Request-ID`.
+             */
             request_id: string;
-            /** User Keys */
+            /**
+             * User Keys
+             * @description Pseudonyms of the users whose texts were read.
+             */
             user_keys: number[];
-            /** Username */
+            /**
+             * Username
+             * @description Name of the account.
+             */
             username: string;
         };
         /**
@@ -3022,34 +3851,69 @@ export interface components {
             /**
              * Compared At
              * Format: date-time
+             * @description When the two were compared.
              */
             compared_at: string;
             /**
              * Day
              * Format: date
+             * @description Day of the report zone.
              */
             day: string;
-            /** Is Equal */
+            /**
+             * Is Equal
+             * @description Whether both have the same turns, tokens, costs, users and checksum.
+             */
             is_equal: boolean;
-            /** Rows Differ */
+            /**
+             * Rows Differ
+             * @description Turns that differ.
+             */
             rows_differ: number;
-            /** Source Cost Usd */
+            /**
+             * Source Cost Usd
+             * @description Cost in PostgreSQL.
+             */
             source_cost_usd: number;
-            /** Source Tokens */
+            /**
+             * Source Tokens
+             * @description Tokens in PostgreSQL.
+             */
             source_tokens: number;
-            /** Source Turns */
+            /**
+             * Source Turns
+             * @description Turns in PostgreSQL.
+             */
             source_turns: number;
-            /** Source Users */
+            /**
+             * Source Users
+             * @description Users in PostgreSQL.
+             */
             source_users: number;
-            /** Warehouse Cost Usd */
+            /**
+             * Warehouse Cost Usd
+             * @description Cost in ClickHouse.
+             */
             warehouse_cost_usd: number;
-            /** Warehouse Tokens */
+            /**
+             * Warehouse Tokens
+             * @description Tokens in ClickHouse.
+             */
             warehouse_tokens: number;
-            /** Warehouse Turns */
+            /**
+             * Warehouse Turns
+             * @description Turns in ClickHouse.
+             */
             warehouse_turns: number;
-            /** Warehouse Users */
+            /**
+             * Warehouse Users
+             * @description Users in ClickHouse.
+             */
             warehouse_users: number;
-            /** Was Repaired */
+            /**
+             * Was Repaired
+             * @description Whether a difference was found and repaired.
+             */
             was_repaired: boolean;
         };
         /** Registration */
@@ -3057,6 +3921,7 @@ export interface components {
             /**
              * Admin Token
              * @description The operator's ADMIN_REGISTRATION_TOKEN.
+             * @example ADMIN_REGISTRATION_TOKEN
              */
             admin_token?: string | null;
             /**
@@ -3080,10 +3945,17 @@ export interface components {
         };
         /** Retention */
         Retention: {
-            /** Cohorts */
+            /**
+             * Cohorts
+             * @description By first day or week, oldest first.
+             */
             cohorts: components["schemas"]["Cohort"][];
-            /** Tz */
+            /**
+             * Tz
+             * @description IANA time zone of days.
+             */
             tz: string;
+            /** @description Whether cohorts are days or weeks. */
             width: components["schemas"]["CohortWidth"];
         };
         /** RetentionAnswer */
@@ -3110,18 +3982,21 @@ export interface components {
              * @description As `data_through`, but ignores withheld days: later if there is one.
              */
             newest_through: string;
+            /** @description The period that was asked for, as it was understood. */
             period: components["schemas"]["PeriodView"];
             /**
              * Report Timezone
              * @description The zone of daily builds, cohorts and checks.
              */
             report_timezone: string;
+            /** @description People whose first turn lies in one day (week) of the report zone and who are active on exactly the n-th day (week) after it. */
             retention: components["schemas"]["Retention"];
             /**
              * Snapshot
              * @description Equal for answers from the same build.
              */
             snapshot: string;
+            /** @description Whether cohorts are days or weeks. */
             width: components["schemas"]["CohortWidth"];
         };
         /**
@@ -3234,12 +4109,22 @@ export interface components {
         Scope: "stats:read" | "names:read" | "texts:read" | "dagster:use" | "admin";
         /** ScopesChange */
         ScopesChange: {
-            /** Scopes */
+            /**
+             * Scopes
+             * @description What it permits: `stats:read`, `names:read`, `texts:read`, `dagster:use`, `admin`.
+             * @example [
+             *       "stats:read",
+             *       "names:read"
+             *     ]
+             */
             scopes: components["schemas"]["Scope"][];
         };
         /** SessionList */
         SessionList: {
-            /** Sessions */
+            /**
+             * Sessions
+             * @description Newest first.
+             */
             sessions: components["schemas"]["SessionView"][];
         };
         /** SessionLogin */
@@ -3247,9 +4132,15 @@ export interface components {
             /**
              * Password
              * Format: password
+             * @description The account's password.
+             * @example correct horse battery
              */
             password: string;
-            /** Username */
+            /**
+             * Username
+             * @description Name of the account.
+             * @example ann
+             */
             username: string;
         };
         /**
@@ -3257,22 +4148,31 @@ export interface components {
          * @description A session of the dashboard.
          */
         SessionView: {
-            /** Address */
+            /**
+             * Address
+             * @description Network address of the login.
+             */
             address: string | null;
             /**
              * Created At
              * Format: date-time
+             * @description When it was created.
              */
             created_at: string;
             /**
              * Expires At
              * Format: date-time
+             * @description When it stops working; null: never.
              */
             expires_at: string;
-            /** Id */
+            /**
+             * Id
+             * @description Its number or UUID.
+             */
             id: number;
             /**
              * Is Current
+             * @description Whether this request came with it.
              * @default false
              */
             is_current: boolean;
@@ -3281,18 +4181,33 @@ export interface components {
              * @description To the minute.
              */
             last_used_at: string | null;
-            /** User Agent */
+            /**
+             * User Agent
+             * @description The browser, as it names itself.
+             */
             user_agent: string | null;
         };
         /** Stickiness */
         Stickiness: {
-            /** Average Dau */
+            /**
+             * Average Dau
+             * @description Mean of daily active users over the period.
+             */
             average_dau: number;
-            /** Average Dau Mau */
+            /**
+             * Average Dau Mau
+             * @description Mean of daily by monthly active users; null without any.
+             */
             average_dau_mau: number | null;
-            /** Points */
+            /**
+             * Points
+             * @description Oldest first, without gaps.
+             */
             points: components["schemas"]["StickinessPoint"][];
-            /** Tz */
+            /**
+             * Tz
+             * @description IANA time zone of days.
+             */
             tz: string;
         };
         /** StickinessAnswer */
@@ -3319,6 +4234,7 @@ export interface components {
              * @description As `data_through`, but ignores withheld days: later if there is one.
              */
             newest_through: string;
+            /** @description The period that was asked for, as it was understood. */
             period: components["schemas"]["PeriodView"];
             /**
              * Report Timezone
@@ -3330,22 +4246,36 @@ export interface components {
              * @description Equal for answers from the same build.
              */
             snapshot: string;
+            /** @description Daily, weekly and monthly active users. */
             stickiness: components["schemas"]["Stickiness"];
         };
         /** StickinessPoint */
         StickinessPoint: {
-            /** Dau */
+            /**
+             * Dau
+             * @description Active users of one day of the report zone.
+             */
             dau: number;
-            /** Dau Mau */
+            /**
+             * Dau Mau
+             * @description Daily by monthly active users.
+             */
             dau_mau: number | null;
             /**
              * Day
              * Format: date
+             * @description Day of the report zone.
              */
             day: string;
-            /** Mau */
+            /**
+             * Mau
+             * @description Distinct active users of the 30 days that end with the day.
+             */
             mau: number;
-            /** Wau */
+            /**
+             * Wau
+             * @description Distinct active users of the 7 days that end with the day.
+             */
             wau: number;
         };
         /**
@@ -3358,11 +4288,19 @@ export interface components {
          * @description The figures of a period and, when asked for, of the period before.
          */
         Summary: {
+            /** @description The period that was asked for. */
             current: components["schemas"]["Totals"];
+            /** @description The same for the period before; null: it was not asked for. */
             previous: components["schemas"]["Totals"] | null;
-            /** Previous Since */
+            /**
+             * Previous Since
+             * @description Start of the period before.
+             */
             previous_since: string | null;
-            /** Previous Until */
+            /**
+             * Previous Until
+             * @description End of the period before, exclusive.
+             */
             previous_until: string | null;
         };
         /** SummaryAnswer */
@@ -3389,6 +4327,7 @@ export interface components {
              * @description As `data_through`, but ignores withheld days: later if there is one.
              */
             newest_through: string;
+            /** @description The period that was asked for, as it was understood. */
             period: components["schemas"]["PeriodView"];
             /**
              * Report Timezone
@@ -3400,6 +4339,7 @@ export interface components {
              * @description Equal for answers from the same build.
              */
             snapshot: string;
+            /** @description Totals. */
             summary: components["schemas"]["Summary"];
         };
         /**
@@ -3410,11 +4350,13 @@ export interface components {
             /**
              * Created At
              * Format: date-time
+             * @description When it was created.
              */
             created_at: string;
             /**
              * Id
              * Format: uuid
+             * @description Its number or UUID.
              */
             id: string;
             /**
@@ -3430,14 +4372,21 @@ export interface components {
             /**
              * Turn Id
              * Format: uuid
+             * @description The turn it belongs to.
              */
             turn_id: string;
-            /** User Key */
+            /**
+             * User Key
+             * @description Pseudonym of a user.
+             */
             user_key: number;
         };
         /** TokenAnswer */
         TokenAnswer: {
-            /** Access Token */
+            /**
+             * Access Token
+             * @description Sent as `Authorization: Bearer ...`.
+             */
             access_token: string;
             /**
              * Expires In
@@ -3451,6 +4400,7 @@ export interface components {
             scope: string;
             /**
              * Token Type
+             * @description Always `bearer`.
              * @constant
              */
             token_type: "bearer";
@@ -3466,11 +4416,16 @@ export interface components {
              * @default
              */
             client_id: string;
-            /** Grant Type */
+            /**
+             * Grant Type
+             * @description Always `password`.
+             */
             grant_type?: "password" | null;
             /**
              * Password
              * Format: password
+             * @description The account's password.
+             * @example correct horse battery
              */
             password: string;
             /**
@@ -3479,33 +4434,60 @@ export interface components {
              * @default
              */
             scope: string;
-            /** Username */
+            /**
+             * Username
+             * @description Name of the account.
+             * @example ann
+             */
             username: string;
         };
         /** TopUser */
         TopUser: {
-            /** Answers */
+            /**
+             * Answers
+             * @description Turns that ended with an answer, incomplete answers included.
+             */
             answers: number;
-            /** Cost Usd */
+            /**
+             * Cost Usd
+             * @description Sum of the provider's own figures over all attempts, decimal, of turns of every outcome (failed and cancelled ones too), booked on the model that answered, else on the one asked. Unknown costs are not in it, and their turns are counted as unpriced. Null when no cost at all is known and a turn is unpriced; 0 without turns.
+             */
             cost_usd: number | null;
             /**
              * Last Turn At
              * Format: date-time
+             * @description When the latest turn in the period was received.
              */
             last_turn_at: string;
-            /** Tokens */
+            /**
+             * Tokens
+             * @description Prompt and completion tokens.
+             */
             tokens: number;
-            /** Turns */
+            /**
+             * Turns
+             * @description Finished exchanges, whatever their outcome. A turn may join several messages.
+             */
             turns: number;
-            /** Unpriced Turns */
+            /**
+             * Unpriced Turns
+             * @description Turns with at least one attempt whose request left and whose cost is unknown, whatever the outcome, also when the cost of another attempt is known.
+             */
             unpriced_turns: number;
-            /** User Key */
+            /**
+             * User Key
+             * @description Pseudonym of a user.
+             */
             user_key: number;
-            /** User Messages */
+            /**
+             * User Messages
+             * @description Messages that people sent to the model, rejected ones included; parts that were joined into one turn each count.
+             */
             user_messages: number;
         };
         /** TopUsersAnswer */
         TopUsersAnswer: {
+            /** @description What the list is ordered by. */
             by: components["schemas"]["TopUsersBy"];
             /**
              * Data Through
@@ -3542,6 +4524,7 @@ export interface components {
             people: {
                 [key: string]: components["schemas"]["Person"];
             };
+            /** @description The period that was asked for, as it was understood. */
             period: components["schemas"]["PeriodView"];
             /**
              * Report Timezone
@@ -3553,7 +4536,10 @@ export interface components {
              * @description Equal for answers from the same build.
              */
             snapshot: string;
-            /** Top Users */
+            /**
+             * Top Users
+             * @description Most first.
+             */
             top_users: components["schemas"]["TopUser"][];
         };
         /**
@@ -3566,76 +4552,178 @@ export interface components {
          * @description Every figure of one span. Users, latencies and averages cannot be added across spans.
          */
         Totals: {
-            /** Active Users */
+            /**
+             * Active Users
+             * @description Distinct people with at least one finished turn, whatever its outcome: who wrote at least once. Exact.
+             */
             active_users: number;
-            /** Answer Parts */
+            /**
+             * Answer Parts
+             * @description Messages that the answers were sent as: long answers are split.
+             */
             answer_parts: number;
-            /** Answers */
+            /**
+             * Answers
+             * @description Turns that ended with an answer, incomplete answers included.
+             */
             answers: number;
-            /** Cached Tokens */
+            /**
+             * Cached Tokens
+             * @description Part of the prompt tokens that the provider had cached.
+             */
             cached_tokens: number;
-            /** Cancelled */
+            /**
+             * Cancelled
+             * @description Turns that the person cancelled.
+             */
             cancelled: number;
-            /** Command Turns */
+            /**
+             * Command Turns
+             * @description Turns that answer again what was asked before: on the command /redo, or because the question was edited. The ledger does not tell the two apart; neither counts as a user message.
+             */
             command_turns: number;
-            /** Completion Tokens */
+            /**
+             * Completion Tokens
+             * @description Tokens that the model wrote.
+             */
             completion_tokens: number;
-            /** Cost Usd */
+            /**
+             * Cost Usd
+             * @description Sum of the provider's own figures over all attempts, decimal, of turns of every outcome (failed and cancelled ones too), booked on the model that answered, else on the one asked. Unknown costs are not in it, and their turns are counted as unpriced. Null when no cost at all is known and a turn is unpriced; 0 without turns.
+             */
             cost_usd: number | null;
-            /** Edited Questions */
+            /**
+             * Edited Questions
+             * @description Turns whose question was edited while it was being answered: the answer was stopped, and the edited question is a turn of its own. The ledger does not know edits after the answer.
+             */
             edited_questions: number;
-            /** Failed */
+            /**
+             * Failed
+             * @description Turns that ended without an answer.
+             */
             failed: number;
-            /** Fallbacks */
+            /**
+             * Fallbacks
+             * @description Turns that were handed to another model than the one asked, whether or not it answered.
+             */
             fallbacks: number;
-            /** Flood Wait Ms */
+            /**
+             * Flood Wait Ms
+             * @description Time that answers waited because Telegram asked for it (429).
+             */
             flood_wait_ms: number;
-            /** Flood Waits */
+            /**
+             * Flood Waits
+             * @description Turns whose answer waited because Telegram asked for it (429).
+             */
             flood_waits: number;
-            /** Incomplete */
+            /**
+             * Incomplete
+             * @description Answers that the model cut short.
+             */
             incomplete: number;
-            /** Latency P50 Ms */
+            /**
+             * Latency P50 Ms
+             * @description From the first message received to the last part delivered; answered turns only. Within 1 % of the true percentile, below a millisecond within 3 %.
+             */
             latency_p50_ms: number | null;
-            /** Latency P95 Ms */
+            /**
+             * Latency P95 Ms
+             * @description As the median.
+             */
             latency_p95_ms: number | null;
-            /** Messages Per User */
+            /**
+             * Messages Per User
+             * @description User messages divided by active users.
+             */
             messages_per_user: number | null;
-            /** New Users */
+            /**
+             * New Users
+             * @description People whose first turn ever lies in the range; they belong to the bot of that turn. Under a filter or dimension by chat type, language or model: those of them whom it finds active within the same bucket, which cannot be added up. Erasing a person changes nothing; who returns after an erasure is a new person.
+             */
             new_users: number;
-            /** Pacing Wait Ms */
+            /**
+             * Pacing Wait Ms
+             * @description Time that answers waited for the bot's own limits on sending.
+             */
             pacing_wait_ms: number;
-            /** Prompt Tokens */
+            /**
+             * Prompt Tokens
+             * @description Tokens sent to the model, as the provider counted them.
+             */
             prompt_tokens: number;
-            /** Reached Users */
+            /**
+             * Reached Users
+             * @description Distinct people who received at least one answer. Exact.
+             */
             reached_users: number;
-            /** Reasoning Tokens */
+            /**
+             * Reasoning Tokens
+             * @description Part of the completion tokens spent on reasoning.
+             */
             reasoning_tokens: number;
-            /** Rejected */
+            /**
+             * Rejected
+             * @description Turns refused before a model was asked (budget, limits).
+             */
             rejected: number;
-            /** Rejected Users */
+            /**
+             * Rejected Users
+             * @description Active users none of whose turns reached a model: active users minus served users.
+             */
             rejected_users: number;
-            /** Served Turns */
+            /**
+             * Served Turns
+             * @description Turns that reached a model: not rejected, and a model was asked. Whatever came of it: answered, failed or cancelled.
+             */
             served_turns: number;
-            /** Served Users */
+            /**
+             * Served Users
+             * @description Distinct people with at least one turn that reached a model. Exact.
+             */
             served_users: number;
-            /** Tokens */
+            /**
+             * Tokens
+             * @description Prompt and completion tokens.
+             */
             tokens: number;
-            /** Ttft P50 Ms */
+            /**
+             * Ttft P50 Ms
+             * @description From the first message received to the first token, as the person feels it; every turn that had one. Within 1 % of the true percentile, below a millisecond within 3 %.
+             */
             ttft_p50_ms: number | null;
-            /** Ttft P95 Ms */
+            /**
+             * Ttft P95 Ms
+             * @description As the median.
+             */
             ttft_p95_ms: number | null;
-            /** Turns */
+            /**
+             * Turns
+             * @description Finished exchanges, whatever their outcome. A turn may join several messages.
+             */
             turns: number;
-            /** Unpriced Turns */
+            /**
+             * Unpriced Turns
+             * @description Turns with at least one attempt whose request left and whose cost is unknown, whatever the outcome, also when the cost of another attempt is known.
+             */
             unpriced_turns: number;
-            /** User Messages */
+            /**
+             * User Messages
+             * @description Messages that people sent to the model, rejected ones included; parts that were joined into one turn each count.
+             */
             user_messages: number;
         };
         /** UnpricedModel */
         UnpricedModel: {
-            /** Model */
+            /**
+             * Model
+             * @description Name of the model, as its provider writes it; empty: none was asked.
+             */
             model: string;
-            /** Turns */
+            /**
+             * Turns
+             * @description Turns of unknown cost.
+             */
             turns: number;
         };
     };
@@ -3687,7 +4775,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3770,13 +4858,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description Number of the account. */
                 account_id: number;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3901,13 +4990,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description Number of the account. */
                 account_id: number;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4032,13 +5122,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description Number of the account. */
                 account_id: number;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description It was created. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -4163,6 +5254,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description Number of the account. */
                 account_id: number;
             };
             cookie?: never;
@@ -4173,7 +5265,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4298,13 +5390,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description Number of the account. */
                 account_id: number;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description Done; there is no body. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -4421,7 +5514,9 @@ export interface operations {
                 until?: string | null;
                 /** @description `next_before` of a page. */
                 before?: number | null;
+                /** @description The most rows of the answer. */
                 limit?: number | null;
+                /** @description `json`, `csv` or `arrow`. Overrides `Accept`. */
                 format?: ("json" | "csv") | null;
             };
             header?: never;
@@ -4430,7 +5525,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -4533,6 +5628,7 @@ export interface operations {
             query?: {
                 /** @description `next_before` of a page. */
                 before?: number | null;
+                /** @description The most rows of the answer. */
                 limit?: number;
             };
             header?: never;
@@ -4541,7 +5637,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4646,7 +5742,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description It was created. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -4762,13 +5858,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The invitation, from the list of invitations. */
                 invitation_id: number;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4883,7 +5980,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4980,13 +6077,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The key, from the list of keys. */
                 key_id: number;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5235,6 +6333,7 @@ export interface operations {
             query?: {
                 /** @description `next_before` of a page. */
                 before?: number | null;
+                /** @description The most rows of the answer. */
                 limit?: number;
             };
             header?: never;
@@ -5243,7 +6342,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5710,7 +6809,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5787,7 +6886,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description Done; there is no body. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -5904,7 +7003,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description It was created. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -6005,7 +7104,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6096,7 +7195,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description Done; there is no body. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -6199,7 +7298,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description It was created. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -6300,7 +7399,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6387,7 +7486,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description Done; there is no body. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -6468,13 +7567,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The session, from the list of sessions. */
                 session_id: number;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description Done; there is no body. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -6591,7 +7691,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6686,17 +7786,19 @@ export interface operations {
     dialog_failures_api_v1_dialogs__dialog_id__failures_get: {
         parameters: {
             query?: {
+                /** @description The most rows of the answer. */
                 limit?: number;
             };
             header?: never;
             path: {
+                /** @description The dialog: messages of one chat until a new one is begun. */
                 dialog_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6812,17 +7914,19 @@ export interface operations {
             query?: {
                 /** @description `next_after` of the page before. */
                 after?: string | null;
+                /** @description The most rows of the answer. */
                 limit?: number;
             };
             header?: never;
             path: {
+                /** @description The dialog: messages of one chat until a new one is begun. */
                 dialog_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6942,7 +8046,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7047,7 +8151,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description It was created. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7163,13 +8267,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The key, from the list of keys. */
                 key_id: number;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7293,7 +8398,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7433,7 +8538,9 @@ export interface operations {
                 bucket?: "15m" | "hour" | "day" | "week" | "month";
                 /** @description Only this bot's id. */
                 bot?: number;
+                /** @description `private`, `group`, `supergroup` or `channel`. */
                 chat_type?: string;
+                /** @description Language of the user's Telegram, such as `en` or `pt-br`; null: not known. */
                 language?: string;
                 /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
@@ -7446,7 +8553,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -7594,7 +8701,9 @@ export interface operations {
                 bucket?: "15m" | "hour" | "day" | "week" | "month";
                 /** @description Only this bot's id. */
                 bot?: number;
+                /** @description `private`, `group`, `supergroup` or `channel`. */
                 chat_type?: string;
+                /** @description Language of the user's Telegram, such as `en` or `pt-br`; null: not known. */
                 language?: string;
                 /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
@@ -7607,7 +8716,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -7750,7 +8859,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -7898,7 +9007,9 @@ export interface operations {
                 bucket?: "15m" | "hour" | "day" | "week" | "month";
                 /** @description Only this bot's id. */
                 bot?: number;
+                /** @description `private`, `group`, `supergroup` or `channel`. */
                 chat_type?: string;
+                /** @description Language of the user's Telegram, such as `en` or `pt-br`; null: not known. */
                 language?: string;
                 /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
@@ -7909,7 +9020,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -8057,12 +9168,15 @@ export interface operations {
                 bucket?: "15m" | "hour" | "day" | "week" | "month";
                 /** @description Only this bot's id. */
                 bot?: number;
+                /** @description `private`, `group`, `supergroup` or `channel`. */
                 chat_type?: string;
+                /** @description Language of the user's Telegram, such as `en` or `pt-br`; null: not known. */
                 language?: string;
                 /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
                 /** @description `next_cursor` of the page before, in the same order. */
                 cursor?: string;
+                /** @description The most rows of the answer. */
                 limit?: number;
                 /** @description A field of the dialogs; with a minus the greatest comes first. Unknown values come last in both directions. Exports of all dialogs have the latest turn first. */
                 order?: string;
@@ -8073,7 +9187,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -8221,7 +9335,9 @@ export interface operations {
                 bucket?: "15m" | "hour" | "day" | "week" | "month";
                 /** @description Only this bot's id. */
                 bot?: number;
+                /** @description `private`, `group`, `supergroup` or `channel`. */
                 chat_type?: string;
+                /** @description Language of the user's Telegram, such as `en` or `pt-br`; null: not known. */
                 language?: string;
                 /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
@@ -8232,7 +9348,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -8375,7 +9491,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -8518,7 +9634,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -8666,7 +9782,9 @@ export interface operations {
                 bucket?: "15m" | "hour" | "day" | "week" | "month";
                 /** @description Only this bot's id. */
                 bot?: number;
+                /** @description `private`, `group`, `supergroup` or `channel`. */
                 chat_type?: string;
+                /** @description Language of the user's Telegram, such as `en` or `pt-br`; null: not known. */
                 language?: string;
                 /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
@@ -8677,7 +9795,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -8825,7 +9943,9 @@ export interface operations {
                 bucket?: "15m" | "hour" | "day" | "week" | "month";
                 /** @description Only this bot's id. */
                 bot?: number;
+                /** @description `private`, `group`, `supergroup` or `channel`. */
                 chat_type?: string;
+                /** @description Language of the user's Telegram, such as `en` or `pt-br`; null: not known. */
                 language?: string;
                 /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
@@ -8836,7 +9956,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -8984,7 +10104,9 @@ export interface operations {
                 bucket?: "15m" | "hour" | "day" | "week" | "month";
                 /** @description Only this bot's id. */
                 bot?: number;
+                /** @description `private`, `group`, `supergroup` or `channel`. */
                 chat_type?: string;
+                /** @description Language of the user's Telegram, such as `en` or `pt-br`; null: not known. */
                 language?: string;
                 /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
@@ -8995,7 +10117,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -9143,7 +10265,9 @@ export interface operations {
                 bucket?: "15m" | "hour" | "day" | "week" | "month";
                 /** @description Only this bot's id. */
                 bot?: number;
+                /** @description `private`, `group`, `supergroup` or `channel`. */
                 chat_type?: string;
+                /** @description Language of the user's Telegram, such as `en` or `pt-br`; null: not known. */
                 language?: string;
                 /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
@@ -9154,7 +10278,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -9450,7 +10574,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -9598,10 +10722,13 @@ export interface operations {
                 bucket?: "15m" | "hour" | "day" | "week" | "month";
                 /** @description Only this bot's id. */
                 bot?: number;
+                /** @description `private`, `group`, `supergroup` or `channel`. */
                 chat_type?: string;
+                /** @description Language of the user's Telegram, such as `en` or `pt-br`; null: not known. */
                 language?: string;
                 /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
+                /** @description Whether cohorts are days or weeks. */
                 width?: "day" | "week";
                 /** @description Days or weeks after the first. */
                 steps?: number;
@@ -9612,7 +10739,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -9760,7 +10887,9 @@ export interface operations {
                 bucket?: "15m" | "hour" | "day" | "week" | "month";
                 /** @description Only this bot's id. */
                 bot?: number;
+                /** @description `private`, `group`, `supergroup` or `channel`. */
                 chat_type?: string;
+                /** @description Language of the user's Telegram, such as `en` or `pt-br`; null: not known. */
                 language?: string;
                 /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
@@ -9771,7 +10900,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -9919,7 +11048,9 @@ export interface operations {
                 bucket?: "15m" | "hour" | "day" | "week" | "month";
                 /** @description Only this bot's id. */
                 bot?: number;
+                /** @description `private`, `group`, `supergroup` or `channel`. */
                 chat_type?: string;
+                /** @description Language of the user's Telegram, such as `en` or `pt-br`; null: not known. */
                 language?: string;
                 /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
@@ -9932,7 +11063,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -10080,11 +11211,15 @@ export interface operations {
                 bucket?: "15m" | "hour" | "day" | "week" | "month";
                 /** @description Only this bot's id. */
                 bot?: number;
+                /** @description `private`, `group`, `supergroup` or `channel`. */
                 chat_type?: string;
+                /** @description Language of the user's Telegram, such as `en` or `pt-br`; null: not known. */
                 language?: string;
                 /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
+                /** @description What the list is ordered by. */
                 by?: "messages" | "tokens" | "cost";
+                /** @description The most rows of the answer. */
                 limit?: number;
             };
             header?: never;
@@ -10093,7 +11228,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -10231,7 +11366,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10260,7 +11395,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
