@@ -11,10 +11,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import yaml
+
 from common.process import run
 from deploy import clickhouse_files, compose, configuration, images
 from deploy.problem import PROJECT, DeployProblem
-from deploy.services import Project, listening, package_of
+from deploy.services import Project, is_one_shot, listening, package_of
 from deploy.settings import names
 
 BASE = PROJECT / "compose.yaml"
@@ -36,6 +38,11 @@ OF_COMPOSE = frozenset(
         "GRAFANA_PORT",
     }
 )
+GUIDE = PROJECT / "docs" / "guides" / "production-deployment.md"
+OF_SYSTEM_MIB = 512
+"""What the system itself and the container engine need."""
+UNITS = {"M": 0, "G": 10}
+CLUSTER_NODES = PROJECT / "deploy" / "prometheus" / "cluster" / "nodes.yml"
 WORKFLOW = PROJECT / ".github" / "workflows" / "ci.yml"
 
 
@@ -64,6 +71,8 @@ def problems() -> Iterator[DeployProblem]:
     for title in ("prod", "prod+cluster"):
         yield from found[title].production_problems()
     yield from addresses(found["prod"])
+    yield from too_much_memory(found["prod"])
+    yield from unscraped(found["cluster"])
     yield from images.problems(
         {
             service["build"]["target"]
@@ -88,6 +97,35 @@ def addresses(project: Project) -> Iterator[DeployProblem]:
                 yield DeployProblem(where, f"{host} is no service")
             elif package_of(service) and int(port) not in listening(service):
                 yield DeployProblem(where, f"asks port {port} of {host}, where nothing listens")
+
+
+def too_much_memory(project: Project) -> Iterator[DeployProblem]:
+    """Limits that a server as large as the guide asks for cannot give all services at once."""
+    limits = {
+        name: service["deploy"]["resources"]["limits"]["memory"]
+        for name, service in project.services.items()
+        if not is_one_shot(service) and "deploy" in service and "profiles" not in service
+    }
+    total = sum(int(limit[:-1]) << UNITS[limit[-1]] for limit in limits.values())
+    asked = re.search(r"(\d+) GiB", GUIDE.read_text(encoding="utf-8"))
+    server = int(asked.group(1)) << UNITS["G"] if asked else 0
+    if total > server - OF_SYSTEM_MIB:
+        yield DeployProblem(
+            project.title, f"limits of memory are {total} MiB of a server's {server}"
+        )
+
+
+def unscraped(project: Project) -> Iterator[DeployProblem]:
+    """Nodes of a cluster that Prometheus does not scrape, and targets that are none."""
+    targets = {
+        target.partition(":")[0]
+        for group in yaml.safe_load(CLUSTER_NODES.read_text(encoding="utf-8"))
+        for target in group["targets"]
+    } | {"clickhouse"}
+    nodes = {name for name in project.services if name.startswith(("clickhouse", "keeper"))}
+    for node in sorted(targets ^ nodes):
+        what = "is not scraped" if node in nodes else "is no node"
+        yield DeployProblem(str(CLUSTER_NODES.relative_to(PROJECT)), f"{node} {what}")
 
 
 def checked_files() -> list[Path]:

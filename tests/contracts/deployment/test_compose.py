@@ -142,6 +142,24 @@ def test_production_without_limits_is_noticed(production: Project) -> None:
     assert any("no limits" in problem.what for problem in project.production_problems())
 
 
+def test_limits_that_the_server_cannot_give_are_noticed(production: Project) -> None:
+    project = changed(
+        production,
+        lambda d: d["services"]["api"]["deploy"]["resources"]["limits"].update(memory="2G"),
+    )
+    assert list(check.too_much_memory(production)) == []
+    (problem,) = check.too_much_memory(project)
+    assert "MiB of a server's 8192" in problem.what
+
+
+def test_a_node_of_the_cluster_that_is_not_scraped_is_noticed() -> None:
+    cluster = changed(
+        check.projects()["cluster"], lambda d: d["services"].update({"clickhouse-3-1": {}})
+    )
+    (problem,) = check.unscraped(cluster)
+    assert problem.what == "clickhouse-3-1 is not scraped"
+
+
 def test_a_production_cluster_without_limits_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     found = check.projects()
     nodes = ("clickhouse-2-2", "keeper-3")
