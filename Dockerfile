@@ -3,30 +3,35 @@
 # user 10001 on a file system that may be read-only (writable: /data, /tmp).
 
 FROM python:3.11-slim-bookworm AS tools
-ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
+ENV UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
 WORKDIR /build
-COPY requirements/uv.lock ./
+COPY requirements/uv.lock requirements/slim.sh ./
 RUN python -m venv /uv \
     && /uv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r uv.lock \
     && /uv/bin/uv venv --python /usr/local/bin/python /venv
 
 FROM tools AS bot-packages
 COPY requirements/bot.lock ./
-RUN /uv/bin/uv pip sync --no-cache --require-hashes --python /venv/bin/python bot.lock
+RUN /uv/bin/uv pip sync --no-cache --require-hashes --python /venv/bin/python bot.lock \
+    && ./slim.sh /venv en ru
 
 FROM tools AS api-packages
 COPY requirements/api.lock ./
-RUN /uv/bin/uv pip sync --no-cache --require-hashes --python /venv/bin/python api.lock
+RUN /uv/bin/uv pip sync --no-cache --require-hashes --python /venv/bin/python api.lock \
+    && ./slim.sh /venv
 
 FROM tools AS pipelines-packages
 COPY requirements/pipelines.lock ./
-RUN /uv/bin/uv pip sync --no-cache --require-hashes --python /venv/bin/python pipelines.lock
+RUN /uv/bin/uv pip sync --no-cache --require-hashes --python /venv/bin/python pipelines.lock \
+    && ./slim.sh /venv
 
 FROM tools AS migrations-packages
 COPY requirements/migrations.lock ./
-RUN /uv/bin/uv pip sync --no-cache --require-hashes --python /venv/bin/python migrations.lock
+RUN /uv/bin/uv pip sync --no-cache --require-hashes --python /venv/bin/python migrations.lock \
+    && ./slim.sh /venv
 
-FROM node:22-bookworm-slim AS web
+# The Node of the tests (requirements/dev.lock).
+FROM node:24.19.0-bookworm-slim AS web
 WORKDIR /build
 COPY dashboards/web/package.json dashboards/web/package-lock.json dashboards/web/.npmrc ./
 RUN npm ci
@@ -43,7 +48,6 @@ ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     HOME=/tmp \
-    MPLCONFIGDIR=/tmp/matplotlib \
     ENVIRONMENT=production \
     DATA_DIR=/data
 RUN groupadd --gid 10001 dialytics \

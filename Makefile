@@ -74,6 +74,7 @@ check-all: setup web $(VENV)-clients/.installed ## Test: Run the long tests, fau
 	$(PYTEST) -m long
 	PROPERTY_EXAMPLES=20 $(PYTEST) --hypothesis-profile=default tests/warehouse/test_properties.py tests/warehouse/test_additivity.py tests/warehouse/reports/test_people.py tests/warehouse/reports/test_newest_dialogs.py
 	$(MAKE) --no-print-directory check-compose
+	$(MAKE) --no-print-directory images-check
 	$(MAKE) --no-print-directory smoke LIMIT=10000
 	for number in 1 2 3; do $(MAKE) --no-print-directory recount CASES=100; done
 	$(MAKE) --no-print-directory chaos MINUTES=30 SEED=$$RANDOM
@@ -251,6 +252,10 @@ web: $(WEB)/dist/index.html ## Develop: Build the dashboard into dashboards/web/
 .PHONY: check-compose
 check-compose: setup ## Test: Check compose files, Dockerfile and ClickHouse configuration; prints JSON.
 	@$(BIN)/python -m deploy.check
+
+.PHONY: images-check
+images-check: setup ## Test: Build every image with buildah and start its commands (as root; 30 minutes); prints JSON.
+	@$(BIN)/python -m deploy.images_check
 
 COMPOSE := docker compose --file compose.yaml --file compose.prod.yaml $(if $(CLUSTER),--file compose.cluster.yaml)
 

@@ -19,8 +19,8 @@ IGNORED = {
 }
 # Packages that must not reach an image, by service: what would make it large or let it do more.
 FOREIGN = {
-    "bot": ("dagster", "clickhouse-connect", "fastapi", "great-expectations", "chdb"),
-    "api": ("dagster", "aiogram", "great-expectations", "chdb"),
+    "bot": ("dagster", "clickhouse-connect", "fastapi", "great-expectations", "chdb", "numpy"),
+    "api": ("dagster", "aiogram", "great-expectations", "chdb", "numpy", "pandas"),
     "pipelines": ("aiogram", "fastapi", "chdb", "pytest"),
     "migrations": ("dagster", "aiogram", "fastapi", "great-expectations", "chdb"),
 }
