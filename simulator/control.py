@@ -31,6 +31,7 @@ class ControlApi:
             web.get("/control/state", self._state),
             web.post("/control/messages", self._write),
             web.post("/control/messages/batch", self._write_many),
+            web.post("/control/files", self._send_file),
             web.post("/control/edits", self._edit),
             web.post("/control/presses", self._press),
             web.post("/control/blocks", self._block),
@@ -90,6 +91,21 @@ class ControlApi:
             reply_to_message_id=writing.reply_to_message_id,
             date=writing.date,
         )
+
+    async def _send_file(self, request: web.Request) -> web.Response:
+        file = await _body(request, requests.FileRequest)
+        more = {"caption": file.caption, "media_group_id": file.media_group_id}
+        update_id = self._account.send_file(
+            file.kind,
+            file.content,
+            name=file.name,
+            mime_type=file.mime_type,
+            seconds=file.seconds,
+            person=file.person,
+            chat=file.chat,
+            more={name: value for name, value in more.items() if value is not None},
+        )
+        return _json({"update_id": update_id})
 
     async def _edit(self, request: web.Request) -> web.Response:
         edit = await _body(request, requests.EditRequest)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field
 
+from simulator.telegram.files import FileKind
 from simulator.telegram.world import SimChat, SimUser
 
 
@@ -24,6 +25,16 @@ class WriteRequest(UserAction):
     reply_to_message_id: int | None = None
     date: int | None = None
     """Unix seconds; default: now."""
+
+
+class FileRequest(UserAction):
+    kind: FileKind
+    content: Base64Bytes
+    name: str = ""
+    mime_type: str | None = None
+    seconds: int = Field(default=3, ge=0)
+    caption: str | None = None
+    media_group_id: str | None = None
 
 
 class WriteBatchRequest(BaseModel):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import random
 import re
@@ -58,6 +59,17 @@ def content_text(content: Any) -> str:
     if isinstance(content, list):
         return "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
     return ""
+
+
+def content_pictures(message: Any) -> list[bytes]:
+    """The pictures of a message, from its data URLs."""
+    content = message.get("content") if isinstance(message, dict) else None
+    found = []
+    for part in content if isinstance(content, list) else []:
+        if isinstance(part, dict) and part.get("type") == "image_url":
+            _, _, encoded = str(part["image_url"]["url"]).partition(";base64,")
+            found.append(base64.b64decode(encoded))
+    return found
 
 
 def text_digest(text: str) -> str:

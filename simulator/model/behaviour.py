@@ -32,6 +32,10 @@ class ModelBehaviour(BaseModel):
     completion_price: float = Field(default=0.60e-6, ge=0)
     context_tokens: int = Field(default=128_000, ge=1)
     reasoning_tokens: int = Field(default=0, ge=0)
+    sees: bool = False
+    """Takes pictures and is listed so; others refuse them."""
+    image_tokens: int = Field(default=765, ge=0)
+    """Prompt tokens of a picture."""
     cost: float | str | None = None
     """The stated cost, which may be invalid; None: by the prices."""
     refuses: tuple[str, ...] = ()

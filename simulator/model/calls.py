@@ -11,7 +11,7 @@ from uuid import uuid4
 from simulator.change_event import ChangeEvent
 from simulator.counters import Counters
 from simulator.journal import Journal
-from simulator.model.answers import last_user_text
+from simulator.model.answers import content_pictures, last_user_text
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,6 +37,7 @@ class ModelCall:
     completion_tokens: int | None = None
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
+    image_tokens: int | None = None
     cost: float | str | None = None
     """As stated to the client, if at all."""
     messages: list[Any] = field(default_factory=list)
@@ -46,6 +47,11 @@ class ModelCall:
     def question(self) -> str:
         """The user's last text."""
         return last_user_text(self.messages)
+
+    @property
+    def pictures(self) -> list[bytes]:
+        """The pictures of the prompt."""
+        return [picture for message in self.messages for picture in content_pictures(message)]
 
     def as_dict(self) -> dict[str, Any]:
         return {name: value for name, value in asdict(self).items() if name != "messages"}

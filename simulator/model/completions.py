@@ -9,6 +9,7 @@ from typing import Any
 from simulator import surrogate_json
 from simulator.model.answers import (
     chunks,
+    content_pictures,
     content_text,
     count_tokens,
     last_user_text,
@@ -49,6 +50,10 @@ class CompletionRequest:
             for message in self.messages
             if isinstance(message, dict)
         )
+
+    @property
+    def pictures(self) -> int:
+        return sum(len(content_pictures(message)) for message in self.messages)
 
 
 LONG_THOUGHT_TOKENS = 2048
@@ -127,12 +132,13 @@ class SimulatedCompletion:
         behaviour, call = self._behaviour, self._call
         if behaviour.usage == "none":
             return
-        call.prompt_tokens = request.prompt_tokens
+        call.image_tokens = request.pictures * behaviour.image_tokens
+        call.prompt_tokens = request.prompt_tokens + call.image_tokens
         call.reasoning_tokens = behaviour.reasoning_tokens
         if self._kind == "thinking":
             call.reasoning_tokens = request.max_tokens or LONG_THOUGHT_TOKENS
         call.completion_tokens = count_tokens(self.text) + call.reasoning_tokens
-        earlier = call.prompt_tokens - count_tokens(request.text) - TOKENS_PER_MESSAGE
+        earlier = request.prompt_tokens - count_tokens(request.text) - TOKENS_PER_MESSAGE
         call.cached_tokens = max(earlier, 0) // CACHED_BLOCK * CACHED_BLOCK
         if self._cost is not None:
             call.cost = self._cost
@@ -151,7 +157,10 @@ class SimulatedCompletion:
             "prompt_tokens": call.prompt_tokens,
             "completion_tokens": call.completion_tokens,
             "total_tokens": call.prompt_tokens + call.completion_tokens,
-            "prompt_tokens_details": {"cached_tokens": call.cached_tokens},
+            "prompt_tokens_details": {
+                "cached_tokens": call.cached_tokens,
+                **({"image_tokens": call.image_tokens} if call.image_tokens else {}),
+            },
             "completion_tokens_details": {"reasoning_tokens": call.reasoning_tokens},
         }
         if call.cost is not None:

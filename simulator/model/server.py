@@ -114,6 +114,10 @@ class ModelServer:
             "created": 1_700_000_000,
             "owned_by": model.partition("/")[0],
             "context_length": behaviour.context_tokens,
+            "architecture": {
+                "input_modalities": ["text", "image"] if behaviour.sees else ["text"],
+                "output_modalities": ["text"],
+            },
             "pricing": {
                 "prompt": f"{behaviour.prompt_price:.10f}",
                 "completion": f"{behaviour.completion_price:.10f}",
@@ -225,6 +229,9 @@ def _refuse_impossible(request: CompletionRequest, behaviour: ModelBehaviour) ->
         if name in request.parameters:
             message = f"Unsupported parameter: '{name}' is not supported with this model."
             raise _Refused(400, message, outcome="refused")
+    if request.pictures and not behaviour.sees:
+        message = "No endpoints found that support image input"
+        raise _Refused(404, message, outcome="refused")
     if request.prompt_tokens > behaviour.context_tokens:
         raise _Refused(
             400,

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from simulator.change_event import ChangeEvent
 from simulator.counters import Counters
 from simulator.journal import Journal
+from simulator.telegram.files import FileKind, file_content, new_file
 from simulator.telegram.queue import EPOCH, UpdateQueue
 from simulator.telegram.sent import SentLog
 from simulator.telegram.world import (
@@ -196,6 +197,27 @@ class BotAccount:
         )
         del message["text"]
         return self.queue.put({"message": message | {kind: content} | (more or {})})
+
+    def send_file(
+        self,
+        kind: FileKind,
+        content: bytes,
+        *,
+        name: str = "",
+        mime_type: str | None = None,
+        seconds: int = 3,
+        person: SimUser | None = None,
+        chat: SimChat | None = None,
+        more: Json | None = None,
+    ) -> int | None:
+        """A user sends a photo, document, voice message or video note.
+
+        `more`: additional fields of the message, such as `caption` and `media_group_id`.
+        """
+        stored = new_file(content, name=name)
+        self.sent_log.store_file(stored)
+        [(field, value)] = file_content(kind, stored, mime_type=mime_type, seconds=seconds).items()
+        return self.send_content(field, value, person=person, chat=chat, more=more)
 
     def edit_text(
         self,

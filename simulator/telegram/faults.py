@@ -21,6 +21,7 @@ class TelegramFault(FaultRule):
       drop             connection closed without a response, not executed
       drop_after       connection closed without a response, but executed
       delay            executed after `delay_seconds`
+      truncate         of a download: half of the file, then the connection is closed
     """
 
     kind: Literal[
@@ -32,9 +33,10 @@ class TelegramFault(FaultRule):
         "drop",
         "drop_after",
         "delay",
+        "truncate",
     ]
     method: str = "*"
-    """A method name (case-insensitive), or `*`."""
+    """A method name (case-insensitive), `file` for downloads, or `*`."""
     chat_id: int | None = None
     thread_id: int | None = None
     """Only for messages to this topic."""

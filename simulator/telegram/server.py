@@ -221,9 +221,26 @@ class TelegramServer:
         except BotApiError as error:
             return _refusal(error)
         stored = account.sent_log.file(request.match_info["path"].rpartition("/")[2])
+        fault = self._fault("file", Parameters())
+        if fault is not None:
+            self._counters.faults_injected += 1
+            await asyncio.sleep(fault.delay_seconds)
         if stored is None:
             return _refusal(BotApiError(404, "Not Found"))
-        return web.Response(body=stored.content)
+        match fault and fault.kind:
+            case None | "delay":
+                return web.Response(body=stored.content)
+            case "truncate":
+                answer = web.StreamResponse(headers={"Content-Length": str(len(stored.content))})
+                await answer.prepare(request)
+                await answer.write(stored.content[: len(stored.content) // 2])
+            case "error":
+                return _refusal(BotApiError(fault.status if fault else 500, "Not Found"))
+            case _:
+                pass
+        if request.transport is not None:
+            request.transport.abort()
+        return web.Response()
 
 
 def _refusal(error: BotApiError) -> web.Response:

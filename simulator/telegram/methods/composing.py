@@ -9,7 +9,7 @@ from simulator.telegram.account import BotAccount
 from simulator.telegram.errors import bad_request, forbidden
 from simulator.telegram.methods.formatting import FormattedText, format_text
 from simulator.telegram.methods.parameters import Parameters
-from simulator.telegram.sent import SentAction, StoredFile
+from simulator.telegram.sent import SentAction
 from simulator.telegram.world import Json, utf16_length
 
 _ADDRESS = re.compile(r"https?://\S")
@@ -136,11 +136,3 @@ def delivered(
         )
     )
     return message
-
-
-def file_object(stored: StoredFile) -> Json:
-    return {
-        "file_id": stored.file_id,
-        "file_unique_id": stored.file_id[:16],
-        "file_size": len(stored.content),
-    }

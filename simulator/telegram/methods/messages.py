@@ -7,9 +7,9 @@ from uuid import uuid4
 
 from simulator.telegram.account import BotAccount
 from simulator.telegram.errors import bad_request
+from simulator.telegram.files import file_object
 from simulator.telegram.methods.composing import (
     delivered,
-    file_object,
     formatted_text,
     has_preview,
     markup_of,

@@ -7,7 +7,8 @@ from typing import Any
 
 from simulator.telegram.account import BotAccount, WebhookInfo
 from simulator.telegram.errors import bad_request
-from simulator.telegram.methods.composing import chat_of, file_object
+from simulator.telegram.files import MAX_DOWNLOAD, file_object
+from simulator.telegram.methods.composing import chat_of
 from simulator.telegram.methods.parameters import Parameters
 from simulator.telegram.world import Json
 
@@ -37,6 +38,8 @@ def get_file(account: BotAccount, parameters: Parameters) -> Json:
     stored = account.sent_log.file(parameters.text("file_id"))
     if stored is None:
         raise bad_request("wrong file_id or the file is temporarily unavailable")
+    if len(stored.content) > MAX_DOWNLOAD:
+        raise bad_request("file is too big")
     return file_object(stored) | {"file_path": f"documents/{stored.file_id}"}
 
 
