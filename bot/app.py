@@ -16,6 +16,7 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from bot.db.bound_values import read_marker, watch_marker
+from bot.db.kept_pictures import drop_old_pictures
 from bot.db.locks import ChatLocks, LocksLostError
 from bot.db.statements import Statements
 from bot.handlers.answering import AnswerText
@@ -44,11 +45,16 @@ from bot.inbox.startup import (
 )
 from bot.inbox.store import Inbox
 from bot.llm.client import ModelClient, connect_model
+from bot.llm.sight import Sight
+from bot.media.fetching import TelegramFiles
+from bot.media.process import ReadingProcess
+from bot.media.reader import MediaReader
 from bot.metrics import BotMetrics
 from bot.operator.bill import BillReporter
 from bot.operator.notifier import OperatorNotifier
 from bot.settings import Settings
 from bot.stats_api import StatsApi
+from bot.telegram.attachments import AttachmentFinder
 from bot.telegram.intent import BotIdentity, IntentParser
 from bot.telegram.quoting import Quoter
 from bot.telegram.refusals import ChatRefusals
@@ -56,8 +62,9 @@ from bot.telegram.send_limits import SendRateLimiter
 from bot.telegram.sender import MessageSender
 from bot.telegram.session import create_bot
 from bot.turns.bill import Bill
-from bot.turns.history import DialogHistory
+from bot.turns.history import DialogHistory, PictureLimits
 from bot.turns.ledger import Ledger
+from bot.turns.opening import TurnOpener
 from bot.turns.policy import TurnPolicy
 from bot.turns.prices import CHARACTERS_PER_TOKEN, ModelPrices
 from bot.turns.rules import RuleReader
@@ -95,7 +102,9 @@ class App:
         self._is_running = False
         self.broken = asyncio.Event()
         """Set when a part failed: the process must exit."""
-        others = (s.model.llm_fallback_model, s.model.llm_saving_model)
+        others = (
+            s.model.llm_fallback_model, s.model.llm_saving_model, s.model.llm_vision_model
+        )  # fmt: skip
         self.metrics = BotMetrics([*s.model.models, *filter(None, others)])
         self.vault = Vault(
             s.data_key.data_key.get_secret_value(),
@@ -130,6 +139,7 @@ class App:
         self._client = connect_model(s.model)
         self.model = ModelClient(self._client, settings=s.model, metrics=self.metrics)
         self.stats_api = StatsApi(s.stats_api)
+        self.sight = Sight(self._client, s.model, is_on=s.media.max_pictures > 0)
         self.statements = Statements(s.database)
         self.rules = RuleReader(self.statements)
         self.history = DialogHistory(
@@ -138,6 +148,9 @@ class App:
             vault=self.vault,
             max_history_messages=s.bot.max_history_messages,
             max_history_characters=s.bot.max_history_tokens * CHARACTERS_PER_TOKEN,
+            picture_limits=PictureLimits(
+                s.media.max_pictures, s.media.media_retention_hours, s.media.picture_tokens
+            ),
             uses_first_names=s.bot.group_first_names,
         )
         prices = ModelPrices(s.model.llm_prices, max_answer_tokens=self.model.max_answer_tokens)
@@ -154,16 +167,30 @@ class App:
             periods=self.policy.periods,
             sessions=self.sessions,
         )
-        self.ledger = Ledger(bot_id, statements=self.statements, prices=prices, bill=self.bill)
+        self.ledger = Ledger(
+            bot_id,
+            statements=self.statements,
+            prices=prices,
+            bill=self.bill,
+            keeps_pictures=s.media.media_retention_hours > 0,
+        )
         self.notices = RecentNotices()
         self.turns = TurnService(
             ledger=self.ledger,
             bill=self.bill,
             history=self.history,
             model=self.model,
-            policy=self.policy,
             rules=self.rules,
-            sessions=self.sessions,
+            opener=TurnOpener(
+                ledger=self.ledger,
+                bill=self.bill,
+                policy=self.policy,
+                reader=self._media_reader(),
+                sight=self.sight,
+                max_pictures=s.media.max_pictures,
+                sessions=self.sessions,
+                settings=s.model,
+            ),
             settings=s.model,
             metrics=self.metrics,
         )
@@ -173,6 +200,22 @@ class App:
             rate_limiter=self.rate_limiter,
             metrics=self.metrics,
             model=self.model if s.bot.health_checks_llm else None,
+        )
+
+    def _media_reader(self) -> MediaReader:
+        media = self.settings.media
+        return MediaReader(
+            media,
+            files=TelegramFiles(
+                self.bot,
+                seconds=media.media_fetch_seconds,
+                max_bytes=media.media_megabytes * 1024 * 1024,
+            ),
+            process=ReadingProcess(
+                seconds=media.media_read_seconds,
+                memory_megabytes=media.media_memory_megabytes,
+                processes=media.media_processes,
+            ),
         )
 
     def _count_refusal(self, binding: Binding) -> None:
@@ -190,6 +233,7 @@ class App:
             command_names(self.translations),
             admin_commands=ADMIN_COMMANDS,
             admin_ids=s.access.admin_ids,
+            attachments=AttachmentFinder(reads_pictures=lambda: self.sight.is_available),
         )
         preferences = Preferences(identity.bot_id, sessions=self.sessions)
         self.inbox = Inbox(
@@ -265,6 +309,8 @@ class App:
             exporter=UserExport(sessions=self.sessions),
             model_settings=s.model,
             bot_settings=s.bot,
+            media_settings=s.media,
+            sight=self.sight,
         )
 
     @asynccontextmanager
@@ -287,6 +333,8 @@ class App:
             self.monitor.startup_step = "telegram"
             identity = await fetch_identity(self.bot)
             self._assemble(identity)
+            self._begin(stack, "list of models", self.sight.watch())
+            await self.sight.wait_until_known()
             if webhook_config(self.settings.telegram):
                 # Not ready until Telegram has accepted the webhook: it delivers nothing before.
                 await set_webhook(self.bot, self.settings.telegram)
@@ -311,6 +359,8 @@ class App:
                     translate=self.translations.default if chat is not None else None,
                 )
                 self._begin(stack, "bill reporter", reporter.run())
+            hours = self.settings.media.media_retention_hours
+            self._begin(stack, "picture retention", drop_old_pictures(self.statements, hours))
             self._begin(stack, "menu", register_commands(self.bot, self.translations))
             self.monitor.startup_step, self._is_running = None, True
             log.info("bot is running", bot_id=identity.bot_id, username=identity.username)

@@ -191,8 +191,8 @@ def _has_budget(limits: UsageLimitSettings, bill: BillSettings) -> bool:
 
 
 async def _prices(provider: ModelProvider, settings: ModelSettings, *, has_budget: bool) -> Finding:
-    others = filter(None, (settings.llm_fallback_model, settings.llm_saving_model))
-    used = dict.fromkeys((*settings.models, *others))
+    others = (settings.llm_fallback_model, settings.llm_saving_model, settings.llm_vision_model)
+    used = dict.fromkeys((*settings.models, *filter(None, others)))
     if strange := [name for name in settings.llm_prices if name not in used]:
         message = f"LLM_PRICES names {', '.join(strange)}, which no setting uses"
         return Finding(Verdict.FAIL, "prices", message)

@@ -112,6 +112,9 @@ class ModelSettings(Section):
     llm_saving_model: str | None = None
     """Answers once a limit of the whole bill is used up, and is itself not limited by it: a model
     that is free or cheap. Unset: the bot says that its limit is reached."""
+    llm_vision_model: str | None = None
+    """Answers questions with pictures. Unset: the model in use, if the provider lists it as one
+    that takes images."""
     llm_allowed_models: Names = ()
     """Models that /model offers besides LLM_MODEL."""
     llm_system_prompt: str = "You are a helpful assistant. Answer in the language of the question."
@@ -146,6 +149,33 @@ class ModelSettings(Section):
     def models(self) -> tuple[str, ...]:
         """The models that users may choose, the default first."""
         return tuple(dict.fromkeys((self.llm_model, *self.llm_allowed_models)))
+
+
+class MediaSettings(Section):
+    """Which files the bot reads, and within which limits."""
+
+    max_pictures: int = Field(default=10, ge=0, le=50)
+    """Pictures in one request to a model, earlier ones of the dialog included. 0: the bot reads no
+    pictures."""
+    picture_pixels: int = Field(default=1536, ge=256, le=4096)
+    """Longest edge of a picture as the model gets it."""
+    picture_tokens: int = Field(default=1600, ge=0, le=100_000)
+    """Tokens that a picture counts in limits before the provider states its usage."""
+    media_retention_hours: int = Field(default=24, ge=0, le=8760)
+    """How long pictures are kept, sealed, for further questions about them. 0: not at all."""
+    document_characters: int = Field(default=24_000, ge=1000, le=2_000_000)
+    """Characters of a document that the model gets. Further questions about a longer document need
+    a higher MAX_HISTORY_TOKENS."""
+    media_megabytes: int = Field(default=20, ge=1, le=100)
+    """Largest file that the bot fetches; Telegram's own server delivers up to 20 MB."""
+    media_fetch_seconds: float = Field(default=60.0, gt=0, le=600)
+    """How long the bot tries to fetch one file."""
+    media_read_seconds: float = Field(default=20.0, ge=1, le=300)
+    """How long reading one file may take."""
+    media_memory_megabytes: int = Field(default=256, ge=128, le=8192)
+    """Memory of a process that reads a file."""
+    media_processes: int = Field(default=1, ge=1, le=16)
+    """Files that are read at the same time."""
 
 
 class AccessMode(StrEnum):
@@ -280,6 +310,7 @@ class Settings:
     runtime: RuntimeSettings
     telegram: TelegramSettings
     model: ModelSettings
+    media: MediaSettings
     database: DatabaseSettings
     data_key: DataKeySettings
     report: ReportSettings

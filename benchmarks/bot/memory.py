@@ -36,6 +36,7 @@ from bot.inbox.startup import fetch_identity
 from bot.inbox.store import StoreResult
 from bot.llm.client import ModelClient, connect_model
 from bot.llm.completion import Completion
+from bot.llm.sight import Sight
 from bot.metrics import BotMetrics
 from bot.settings import BillSettings, Settings
 from bot.telegram.intent import IntentParser
@@ -44,6 +45,7 @@ from bot.telegram.send_limits import SendRateLimiter
 from bot.telegram.sender import MessageSender
 from bot.telegram.session import create_bot
 from bot.turns.bill import Bill
+from bot.turns.opening import TurnOpener
 from bot.turns.policy import TurnPolicy
 from bot.turns.prices import ModelPrices
 from bot.turns.records import (
@@ -243,9 +245,14 @@ async def run_memory(settings: Settings, stop: asyncio.Event) -> None:
         0, limits=BillSettings(), prices=prices, saving_model=None, zone=zone,
         periods=policy.periods, sessions=nothing,
     )  # fmt: skip
+    sight = Sight(client, s.model, is_on=False)
     turns = TurnService(
-        ledger=store, bill=bill, history=store, model=model, policy=policy, sessions=nothing,
-        settings=s.model, metrics=metrics, rules=store,
+        ledger=store, bill=bill, history=store, model=model, settings=s.model, metrics=metrics,
+        rules=store,
+        opener=TurnOpener(
+            ledger=store, bill=bill, policy=policy, reader=nothing, max_pictures=0,
+            sight=sight, sessions=nothing, settings=s.model,
+        ),
     )  # fmt: skip
     rate_limiter = SendRateLimiter(
         per_second=s.telegram.telegram_messages_per_second,
@@ -261,6 +268,7 @@ async def run_memory(settings: Settings, stop: asyncio.Event) -> None:
             users=store,
             model_settings=s.model,
             bot_settings=s.bot,
+            sight=sight,
         ),
         inbox=store, ledger=store, turns=turns, users=store, vault=vault, settings=s.bot,
         opener=UpdateOpener(bot, vault=vault, intents=intents, quoter=Quoter(identity.bot_id)),

@@ -132,6 +132,8 @@ class MessageRow(Base):
     """Sealed JSON: the messages that the text came in, and the texts they quote."""
     content_length: Mapped[int] = mapped_column(Integer)
     """Characters of the text before sealing."""
+    pictures: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    """How many pictures came with it; they are kept for MEDIA_RETENTION_HOURS only."""
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     deleted_at: Mapped[datetime | None] = mapped_column(Moment)
 
@@ -139,6 +141,24 @@ class MessageRow(Base):
         Index(None, "dialog_id", "created_at"),
         CheckConstraint("role IN ('user', 'assistant')", name="role"),
     )
+
+
+class PictureRow(Base):
+    """A picture of a question, downscaled. Kept for MEDIA_RETENTION_HOURS, never replicated."""
+
+    __tablename__ = "pictures"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    message_id: Mapped[UUID] = mapped_column(
+        ForeignKey(MessageRow.id, ondelete="CASCADE"), index=True
+    )
+    user_key: Mapped[int] = mapped_column(Integer)
+    """The author; `content` is sealed with this user's key."""
+    number: Mapped[int] = mapped_column(SmallInteger)
+    """Its place among the pictures of the message, from 1."""
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    """A JPEG."""
+    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now(), index=True)
 
 
 class Turn(Versioned, Base):
@@ -213,6 +233,8 @@ class LlmCall(Base):
     turn_id: Mapped[UUID]
     attempt: Mapped[int] = mapped_column(SmallInteger)
     model: Mapped[str] = mapped_column(Text)
+    purpose: Mapped[str] = mapped_column(Text, server_default=text("'answer'"))
+    """`answer`, `summary` or `transcription`: at most one paid request per update and purpose."""
     started_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     ended_at: Mapped[datetime | None] = mapped_column(Moment)
     outcome: Mapped[str | None] = mapped_column(Text)
@@ -225,6 +247,12 @@ class LlmCall(Base):
     completion_tokens: Mapped[int | None] = mapped_column(Integer)
     cached_tokens: Mapped[int | None] = mapped_column(Integer)
     reasoning_tokens: Mapped[int | None] = mapped_column(Integer)
+    image_tokens: Mapped[int | None] = mapped_column(Integer)
+    """Those of the prompt tokens that were pictures, if the provider states it."""
+    audio_tokens: Mapped[int | None] = mapped_column(Integer)
+    """The same for sound."""
+    audio_seconds: Mapped[Decimal | None] = mapped_column(Numeric(9, 3))
+    """Length of what is transcribed: as the provider states it, else as Telegram does."""
     cost_usd: Mapped[Decimal | None] = mapped_column(Money)
     is_unpriced: Mapped[bool] = mapped_column(server_default=text("false"))
     """The request was sent and its cost is unknown."""
@@ -245,6 +273,7 @@ class LlmCall(Base):
 
     __table_args__ = (
         UniqueConstraint("turn_id", "attempt"),
+        CheckConstraint("purpose IN ('answer', 'summary', 'transcription')", name="purpose"),
         Index(
             "ix_llm_calls_provider_message",
             "started_at",

@@ -9,7 +9,8 @@ from aiogram.filters import Command, CommandObject
 
 from bot.handlers.context import UpdateContext
 from bot.handlers.texts import help_text, privacy_text
-from bot.settings import BotSettings
+from bot.llm.sight import Sight
+from bot.settings import BotSettings, MediaSettings
 from bot.turns.policy import TurnPolicy
 from bot.users.invites import InviteCodes, InviteVerdict
 from bot.users.preferences import Preferences
@@ -29,6 +30,7 @@ async def start(
     policy: TurnPolicy,
     invites: InviteCodes,
     preferences: Preferences,
+    sight: Sight,
 ) -> UpdateOutcome:
     """Greet the user, store the deep link's source, check an invite code."""
     _ = context.translate
@@ -57,21 +59,30 @@ async def start(
     elif SOURCE.fullmatch(payload):
         await users.set_source(context.user, payload)
     await context.responder.send(
-        _("Hello! Send me a message, and a language model will answer.") + "\n\n" + help_text(_)
+        _("Hello! Send me a message, and a language model will answer.")
+        + "\n\n"
+        + help_text(_, sees=sight.is_available)
     )
     return UpdateOutcome.COMMAND
 
 
-async def show_help(_message: object, context: UpdateContext) -> UpdateOutcome:
-    await context.responder.send(help_text(context.translate))
+async def show_help(_message: object, context: UpdateContext, sight: Sight) -> UpdateOutcome:
+    await context.responder.send(help_text(context.translate, sees=sight.is_available))
     return UpdateOutcome.COMMAND
 
 
 async def show_privacy(
-    _message: object, context: UpdateContext, bot_settings: BotSettings
+    _message: object,
+    context: UpdateContext,
+    bot_settings: BotSettings,
+    media_settings: MediaSettings,
 ) -> UpdateOutcome:
-    uses_first_names = bot_settings.group_first_names
-    await context.responder.send(privacy_text(context.translate, uses_first_names=uses_first_names))
+    text = privacy_text(
+        context.translate,
+        uses_first_names=bot_settings.group_first_names,
+        picture_hours=media_settings.media_retention_hours,
+    )
+    await context.responder.send(text)
     return UpdateOutcome.COMMAND
 
 

@@ -8,6 +8,7 @@ from aiogram import Router
 
 from bot.handlers.answering import AnswerText
 from bot.handlers.context import UpdateContext
+from bot.llm.sight import Sight
 from bot.telegram.intent import IntentKind
 from common.vocabulary import TurnStatus, UpdateOutcome
 
@@ -22,18 +23,32 @@ async def answer_question(
     result = await answer_text(context, context.messages)
     if context.refused_kinds and result.outcome.status is TurnStatus.ANSWERED:
         _ = context.translate
-        await context.send_once(_("🖼 I only read the text: I cannot see images and files yet."))
+        await context.send_once(
+            _("🖼 I only read the text: I cannot see images here.")
+            if "photo" in context.refused_kinds
+            else _("📎 I only read the text: I cannot read files of this kind.")
+        )
     return UpdateOutcome.TURN
 
 
 async def explain_unsupported(
-    _message: object, context: UpdateContext, commands: frozenset[str]
+    _message: object, context: UpdateContext, commands: frozenset[str], sight: Sight
 ) -> UpdateOutcome:
     """Explain unsupported content, an empty message or an unknown command."""
     _ = context.translate
     match context.intent and context.intent.kind:
         case IntentKind.REFUSED:
-            await context.send_once(_("I can read text only. Please write your message."))
+            await context.send_once(
+                _(
+                    "I can read only text, pictures and documents (PDF, DOCX, text, code). Please"
+                    " write your message."
+                )
+                if sight.is_available
+                else _(
+                    "I can read only text and documents (PDF, DOCX, text, code). Please write your"
+                    " message."
+                )
+            )
         case IntentKind.BLANK if context.chat.is_private:
             await context.send_once(_("Your message is empty. Please write your question."))
         case IntentKind.BLANK:

@@ -23,8 +23,12 @@ def command_list(_: Translator) -> dict[str, str]:
     }
 
 
-def help_text(_: Translator) -> str:
+def help_text(_: Translator, *, sees: bool) -> str:
+    """`sees`: whether pictures are read."""
     lines = [
+        _("You can also send me pictures and documents (PDF, DOCX, text, code).")
+        if sees
+        else _("You can also send me documents (PDF, DOCX, text, code)."),
         _("In a group, mention me or reply to my message."),
         "",
         *(f"/{name} - {meaning}" for name, meaning in command_list(_).items()),
@@ -32,7 +36,16 @@ def help_text(_: Translator) -> str:
     return "\n".join(lines)
 
 
-def privacy_text(_: Translator, *, uses_first_names: bool) -> str:
+def privacy_text(_: Translator, *, uses_first_names: bool, picture_hours: int) -> str:
+    pictures = (
+        _.plural(
+            "Pictures are kept for {count} hour.",
+            "Pictures are kept for {count} hours.",
+            picture_hours,
+        )
+        if picture_hours
+        else _("Pictures are not kept.")
+    )
     in_groups = (
         _("In groups the model sees first names.")
         if uses_first_names
@@ -57,6 +70,12 @@ def privacy_text(_: Translator, *, uses_first_names: bool) -> str:
         )
         + " "
         + in_groups,
+        _(
+            "**Files.** Pictures and the text of documents are sent to the model, stored encrypted "
+            "with your key and erased with your texts."
+        )
+        + " "
+        + pictures,
         _(
             "**What is counted.** For each message: time, lengths, tokens, cost and language, "
             "under a pseudonymous number. No text and no Telegram id."

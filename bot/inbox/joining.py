@@ -28,6 +28,8 @@ from common.encryption.sealing import UnreadableError
 MAX_LONG_PARTS = 16
 """Maximum parts of one long text that the client has split."""
 MAX_JOINED_MESSAGES = 10
+MAX_ALBUM = 10
+"""Telegram's maximum."""
 MAX_JOINED_CHARS = 8_000
 """Quotes included. Limits how much of a flood of messages becomes one expensive question."""
 
@@ -57,11 +59,15 @@ class OpenedUpdate:
 
 
 def question_message(message: Json, intents: IntentParser, quoter: Quoter) -> QuestionMessage:
-    """The user's own text in a message, and what it quotes."""
+    """The user's own text in a message, what it quotes, and a file that the bot reads."""
     own = "" if is_forward(message) else intents.own_text(message) or ""
     message_id = message.get("message_id")
+    attachment = intents.attachments.find(message)
     return QuestionMessage(
-        own, quoter.quoted(message), message_id if isinstance(message_id, int) else None
+        own,
+        quoter.quoted(message, is_read=attachment is not None),
+        message_id if isinstance(message_id, int) else None,
+        attachment or intents.attachments.find_replied(message),
     )
 
 
@@ -109,6 +115,9 @@ class MessageJoiner:
         """How long to wait for another part, in seconds; 0: the question is complete."""
         if _is_long(parts[-1]) and len(parts) < MAX_LONG_PARTS:
             return self._settings.join_seconds
+        is_album = parts[0].is_joinable and _album_of(parts[-1]) is not None
+        if is_album and _size_of_album(parts) < MAX_ALBUM:
+            return self._settings.join_seconds
         is_full = len(parts) >= MAX_JOINED_MESSAGES or _characters(parts) >= MAX_JOINED_CHARS
         return self._settings.join_short_seconds if parts[0].is_joinable and not is_full else 0
 
@@ -119,6 +128,8 @@ class MessageJoiner:
             return False
         if first.from_user != second.from_user or first.sender_chat != second.sender_chat:
             return False
+        if parts[0].is_joinable and _is_of_one_album(last, following):
+            return True
         if _is_long(last) and following.content.text and _is_no_command(following):
             stored_apart = following.queued.received_at - last.queued.received_at
             sent_apart = second.date - first.date
@@ -135,6 +146,21 @@ class MessageJoiner:
             and _characters([*parts, following]) <= MAX_JOINED_CHARS
             and _reply_to_one([*parts, following])
         )
+
+
+def _album_of(part: OpenedUpdate) -> object:
+    """The id of the album that the message belongs to, if any."""
+    return part.raw.get("media_group_id") if part.message else None
+
+
+def _is_of_one_album(part: OpenedUpdate, following: OpenedUpdate) -> bool:
+    """Whether both belong to one album. In a group only one of them need be addressed."""
+    album = _album_of(part)
+    return album is not None and album == _album_of(following) and _is_no_command(following)
+
+
+def _size_of_album(parts: Sequence[OpenedUpdate]) -> int:
+    return sum(_album_of(part) == _album_of(parts[-1]) for part in parts)
 
 
 def _is_long(part: OpenedUpdate) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 import httpx2
 import openai
 from openai import AsyncOpenAI, AsyncStream, DefaultAsyncHttpxClient
-from openai.types.chat import ChatCompletionMessageParam
+from openai.types.chat import ChatCompletionContentPartImageParam, ChatCompletionMessageParam
 
 from bot.llm.completion import (
     Completion,
@@ -31,6 +31,7 @@ from bot.settings import ModelSettings
 from common.tracing import span
 
 ChatMessage = ChatCompletionMessageParam
+PicturePart = ChatCompletionContentPartImageParam
 USAGE_SECONDS = 5.0
 """How long to wait for usage after the end of the answer."""
 MAX_LINE_BYTES = 8_000_000

@@ -74,6 +74,8 @@ class Usage:
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
     cost_usd: Decimal | None = None
+    image_tokens: int | None = None
+    audio_tokens: int | None = None
 
     def updated(self, later: Usage) -> Usage:
         """Merge a later statement; values it omits are kept."""
@@ -181,6 +183,8 @@ def read_usage(raw: Any) -> Usage:
         cached_tokens=_count(prompt.get("cached_tokens")),
         reasoning_tokens=_count(completion.get("reasoning_tokens")),
         cost_usd=_money(usage.get("cost")),
+        image_tokens=_count(prompt.get("image_tokens")),
+        audio_tokens=_count(prompt.get("audio_tokens")),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from aiogram.enums import ContentType
 from aiogram.types import MessageEntity
 
+from bot.telegram.attachments import AttachmentFinder
 from common.vocabulary import ChatType
 
 Json = dict[str, Any]
@@ -83,6 +84,7 @@ class IntentParser:
         commands: the registered commands.
         admin_commands: commands of the operators, unknown to others.
         admin_ids: Telegram ids of the operators.
+        attachments: finds the files that the bot reads.
     """
 
     def __init__(
@@ -92,8 +94,10 @@ class IntentParser:
         *,
         admin_commands: Collection[str] = (),
         admin_ids: Collection[int] = (),
+        attachments: AttachmentFinder | None = None,
     ) -> None:
         self.identity = identity
+        self.attachments = attachments or AttachmentFinder()
         self.commands = frozenset(commands)
         self._admin_commands = frozenset(admin_commands)
         self._admin_ids = frozenset(admin_ids)
@@ -104,10 +108,11 @@ class IntentParser:
         """The intent of a message."""
         if not self.is_addressed(message):
             return Intent(IntentKind.NOT_ADDRESSED)
-        kind = content_kind(message)
+        is_read = self.attachments.find(message) is not None
+        kind = None if is_read else content_kind(message)
         text = self.own_text(message)
         command = None if text is None or is_forward(message) else self.command_in(text)
-        if text is None:
+        if text is None and not is_read:
             refused = Intent(IntentKind.REFUSED, refused_kind=kind)
             return (
                 refused if kind else Intent(IntentKind.SERVICE, refused_kind=service_kind(message))
@@ -118,8 +123,8 @@ class IntentParser:
             name = command["name"].lower()
             return Intent(IntentKind.UNKNOWN_COMMAND, name, refused_kind="unknown_command")
         # In a group, a reply with only the bot's name asks about the replied message.
-        asks = is_forward(message) or (_is_reply(message) and not is_private(message))
-        if is_blank(text) and not asks:
+        asks = is_read or is_forward(message) or (_is_reply(message) and not is_private(message))
+        if not asks and is_blank(text or ""):
             return Intent(IntentKind.REFUSED, refused_kind=kind) if kind else BLANK
         return Intent(IntentKind.QUESTION, refused_kind=kind)
 

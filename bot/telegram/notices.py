@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from math import ceil
 
 from babel.dates import format_timedelta
 
 from bot.i18n import Translator
+from bot.turns.attachments import AttachmentKind, DocumentText, FileProblem, Remark
 from bot.turns.bill import ALL_BOTS, BillLimit
 from bot.turns.responder import Notice, Refusal
 
@@ -124,3 +126,40 @@ def _used_up_text(reason: str, _: Translator) -> str:
             )
         case _:
             return _("⛔ Your message cannot be answered now.")
+
+
+def remarks_text(remarks: Sequence[Remark], _: Translator) -> str:
+    """Which files were not read, or how much of them; each sentence once."""
+    return "\n".join(dict.fromkeys(_remark_text(remark, _) for remark in remarks))
+
+
+def _remark_text(remark: Remark, _: Translator) -> str:  # noqa: PLR0911 # one for each problem
+    name = remark.attachment.name or _("the file")
+    if (used := remark.used) is not None:
+        return _used_text(name, used, _)
+    if remark.attachment.kind is AttachmentKind.PICTURE:
+        name = remark.attachment.name or _("the picture")
+    match remark.problem:
+        case FileProblem.UNAVAILABLE:
+            return _("⚠️ I could not get {name} from Telegram. Please send it again.", name=name)
+        case FileProblem.TOO_LARGE:
+            return _("⚠️ I cannot read {name}: it is too large.", name=name)
+        case FileProblem.LOCKED:
+            return _("⚠️ I cannot read {name}: it is protected by a password.", name=name)
+        case FileProblem.NO_TEXT:
+            return _("⚠️ There is no text in {name}. I cannot read scanned pages.", name=name)
+        case FileProblem.NOT_SEEN:
+            return _("⚠️ Your model cannot see pictures. Choose another one with /model.")
+        case FileProblem.TOO_MANY:
+            return _("⚠️ Those are too many pictures: I looked at the first ones only.")
+        case _:
+            return _("⚠️ I cannot read {name}: it is damaged or too complex.", name=name)
+
+
+def _used_text(name: str, used: DocumentText, _: Translator) -> str:
+    if used.unit == "pages":
+        return _(
+            "✂️ {name} is long: I read the first {used} of {total} pages.",
+            name=name, used=used.used, total=used.total,
+        )  # fmt: skip
+    return _("✂️ {name} is long: I read the first {used} characters.", name=name, used=used.used)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from aiogram.methods import SendChatAction, SendDocument, SendMessage, SendPhoto
@@ -20,9 +20,10 @@ from bot.i18n import Translator
 from bot.llm.thinking import split_thinking
 from bot.metrics import BotMetrics
 from bot.telegram.answer_messages import AnswerMessages
-from bot.telegram.notices import notice_text, refusal_text, unreachable_text
+from bot.telegram.notices import notice_text, refusal_text, remarks_text, unreachable_text
 from bot.telegram.sender import MessageSender
 from bot.telegram.updates import Chat
+from bot.turns.attachments import Remark
 from bot.turns.responder import (
     Delivery,
     Notice,
@@ -89,10 +90,17 @@ class ChatResponder:
 
     async def send_refusal(self, refusal: Refusal) -> None:
         is_undeliverable = refusal.reason == "undeliverable"
-        if is_undeliverable or self.is_new_notice(refusal.reason):
+        if refusal.remarks:
+            await self.send_remarks(refusal.remarks)
+        elif is_undeliverable or self.is_new_notice(refusal.reason):
             await self.send(refusal_text(refusal, self._))
         if is_undeliverable:
             await self.sender.refusals.record_delivery(self.chat.chat_id, is_counted=True)
+
+    async def send_remarks(self, remarks: Sequence[Remark]) -> None:
+        """Say which files were not read, or only in part."""
+        # Plain: a file may be called anything.
+        await self._send(plain_parts(remarks_text(remarks, self._)))
 
     async def _end_answer(self, parts: list[MessagePart]) -> Delivery:
         await self.stop_preview()

@@ -36,6 +36,8 @@ class AttemptState:
     turn: OpenTurn
     model: str
     """The current attempt's model."""
+    saving_model: str | None = None
+    """Asked once a limit of the bill is used up."""
     fallback_cause: str | None = None
     first_token_at: datetime | None = None
     text: str = ""
@@ -122,9 +124,9 @@ class CompletionAttempts:
                 try:
                     state.turn = await self._next(state.turn, error, models[asked])
                 except BillLimitError:
-                    if self._bill.saving_model is None:
+                    if state.saving_model is None:
                         raise error from None
-                    models, asked, attempts = [self._bill.saving_model], 0, 1
+                    models, asked, attempts = [state.saving_model], 0, 1
                     state.fallback_cause = error.kind.value
                     state.turn = await self._next(state.turn, error, models[asked])
                 state.model = models[asked]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 import orjson
 
 from bot.db.statements import Row, Statements
+from bot.turns.attachments import Picture
 from bot.turns.prompt import pseudonym, speaker_name
 from bot.turns.question import load_messages, model_text
 from bot.turns.records import (
@@ -23,6 +26,18 @@ from common.encryption.sealing import Sealer, UnreadableError, Vault
 from common.vocabulary import Role
 
 
+@dataclass(frozen=True)
+class PictureLimits:
+    """Which kept pictures are shown to a model again.
+
+    `tokens`: the estimate for one picture.
+    """
+
+    pictures: int
+    hours: int
+    tokens: int
+
+
 class DialogHistory:
     """Loads dialogs of one bot."""
 
@@ -34,6 +49,7 @@ class DialogHistory:
         vault: Vault,
         max_history_messages: int,
         max_history_characters: int,
+        picture_limits: PictureLimits,
         uses_first_names: bool = False,
     ) -> None:
         self._bot_id = bot_id
@@ -41,6 +57,7 @@ class DialogHistory:
         self._vault = vault
         self._max_history_messages = max_history_messages
         self._max_history_characters = max_history_characters
+        self._picture_limits = picture_limits
         self._uses_first_names = uses_first_names
 
     async def load_context(
@@ -66,9 +83,10 @@ class DialogHistory:
         if not rows:
             raise UpdateConflictError("the user was erased")
         first = rows[0]
+        pictures = await self._pictures(rows)
         return DialogContext(
             dialog_id=first["dialog_id"],
-            history=self._open_messages(rows, chat_ref),
+            history=self._open_messages(rows, chat_ref, pictures),
             system_prompt=sealer.open_text_or_none(
                 first["sealed_system_prompt"], bindings.system_prompt(user_key)
             ),
@@ -94,8 +112,32 @@ class DialogHistory:
         name = speaker_name(orjson.loads(profile)["first_name"]) if profile else None
         return name or pseudonym(row["dialog_id"], row["author_key"])
 
+    async def _pictures(self, rows: Sequence[Row]) -> dict[UUID, list[Picture]]:
+        """The newest pictures that are still kept, by message. No statement if there are none."""
+        limits = self._picture_limits
+        messages = [row["message_id"] for row in rows if row["pictures"]]
+        found: defaultdict[UUID, list[Picture]] = defaultdict(list)
+        if not messages or not limits.pictures:
+            return found
+        kept = await self._statements.rows(
+            "kept_pictures",
+            {"message_ids": messages, "pictures": limits.pictures, "hours": limits.hours},
+        )
+        for row in kept:
+            sealer = self._vault.user_sealer(row["wrapped_key"], row["telegram_hmac"])
+            try:
+                jpeg = sealer.open(row["content"], bindings.picture(row["id"]))
+            except UnreadableError:
+                # Skip a damaged picture.
+                continue
+            found[row["message_id"]].append(Picture(row["id"], jpeg, limits.tokens))
+        return found
+
     def _open_messages(
-        self, newest_first: Iterable[Row], chat_ref: ChatRef
+        self,
+        newest_first: Iterable[Row],
+        chat_ref: ChatRef,
+        pictures: dict[UUID, list[Picture]],
     ) -> tuple[HistoryMessage, ...]:
         """The newest messages that fit, oldest first."""
         sealers: dict[tuple[bytes, bytes], Sealer] = {}
@@ -116,7 +158,10 @@ class DialogHistory:
                 if left < 0:
                     break
                 speaker = self._speaker(row, sealer, chat_ref)
-                opened.append(HistoryMessage(Role(row["role"]), text, row["turn_id"], speaker))
+                shown = tuple(pictures.get(row["message_id"], ()))
+                opened.append(
+                    HistoryMessage(Role(row["role"]), text, row["turn_id"], speaker, shown)
+                )
             except UnreadableError:
                 # Skip a damaged message.
                 continue

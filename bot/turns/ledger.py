@@ -39,9 +39,16 @@ class Ledger:
     """Turns, attempts and messages of one bot."""
 
     def __init__(
-        self, bot_id: int, *, statements: Statements, prices: ModelPrices, bill: Bill
+        self,
+        bot_id: int,
+        *,
+        statements: Statements,
+        prices: ModelPrices,
+        bill: Bill,
+        keeps_pictures: bool = False,
     ) -> None:
         self._bot_id = bot_id
+        self._keeps_pictures = keeps_pictures
         self._statements = statements
         self._prices = prices
         self._bill = bill
@@ -80,6 +87,13 @@ class Ledger:
             parts = question.sealer.seal_text(
                 dump_messages(question.messages), bindings.parts(message_id, turn.dialog_id)
             )
+        # Without retention they are in memory only, until the question is answered.
+        pictures = question.pictures if self._keeps_pictures else ()
+        earlier = sum(
+            len(one.pictures)
+            for one in context.history
+            if question.replaces and one.turn_id == question.replaces
+        )
         rows = await self._take(
             "open_turn",
             question,
@@ -94,8 +108,14 @@ class Ledger:
                 "content": content,
                 "sealed_parts": parts,
                 "content_length": len(question.text),
+                "pictures": len(pictures) + earlier,
+                "picture_ids": [one.id for one in pictures],
+                "picture_contents": [
+                    question.sealer.seal(one.jpeg, bindings.picture(one.id)) for one in pictures
+                ],
                 "replaces": question.replaces,
                 "is_admin": question.is_admin,
+                "purpose": turn.purpose,
             },
             session,
         )
@@ -144,6 +164,7 @@ class Ledger:
                 "next_call_id": following.call_id,
                 "attempt": following.attempt,
                 "model": model,
+                "purpose": following.purpose,
                 "outcome": outcome,
                 **self._stated(report, turn.question.sealer, turn.call_id, turn.id, turn.model),
             },
@@ -291,6 +312,8 @@ class Ledger:
             "completion_tokens": usage.completion_tokens,
             "cached_tokens": usage.cached_tokens,
             "reasoning_tokens": usage.reasoning_tokens,
+            "image_tokens": usage.image_tokens,
+            "audio_tokens": usage.audio_tokens,
             "cost_usd": usage.cost_usd,
             "estimated_usd": self._prices.estimated_cost(usage, report.model_used, model),
             "is_unpriced": report.is_unpriced,

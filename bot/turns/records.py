@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from bot.llm.completion import CallReport
+from bot.turns.attachments import Picture
 from bot.turns.question import QuestionMessage, model_text, own_text
 from bot.turns.rules import NO_RULES, AppliedRules
 from common.encryption.sealing import Sealer
@@ -28,6 +29,7 @@ class HistoryMessage:
     turn_id: UUID | None = None
     speaker: str | None = None
     """The author's name for the model; None in a private chat and for answers."""
+    pictures: tuple[Picture, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,10 @@ class Question:
         return own_text(self.messages)
 
     @property
+    def pictures(self) -> tuple[Picture, ...]:
+        return tuple(message.picture for message in self.messages if message.picture)
+
+    @property
     def model_text(self) -> str:
         """The text for the model, with quotes."""
         return model_text(self.messages)
@@ -117,6 +123,8 @@ class OpenTurn:
     """The open attempt's model."""
     prompt_characters: int
     attempt: int = 1
+    purpose: str = "answer"
+    """The purpose of the open attempt."""
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from bot.turns.attachments import Remark
 from common.errors import DialyticsError
 
 
@@ -58,6 +60,8 @@ class Refusal:
     """When the turn may begin."""
     messages_left: int = 0
     """How many messages of the question would be allowed."""
+    remarks: tuple[Remark, ...] = ()
+    """The files that could not be read."""
 
 
 class Responder(Protocol):
@@ -76,3 +80,6 @@ class Responder(Protocol):
         """
 
     async def send_refusal(self, refusal: Refusal) -> None: ...
+
+    async def send_remarks(self, remarks: Sequence[Remark]) -> None:
+        """Say which files were not read, or only in part. Raises UndeliverableError."""

@@ -13,17 +13,18 @@ from structlog.contextvars import bound_contextvars
 
 from bot.db.retry import retry_write
 from bot.llm.client import ChatMessage, ModelClient
-from bot.llm.completion import Completion, ModelError
+from bot.llm.completion import CallReport, Completion, ModelError
 from bot.llm.thinking import split_thinking
 from bot.metrics import BotMetrics
 from bot.settings import ModelSettings
+from bot.turns.attachments import Remark
 from bot.turns.attempts import AttemptState, CompletionAttempts
-from bot.turns.bill import Bill, BillLimitError
+from bot.turns.bill import Bill
 from bot.turns.cancellation import StoppedError, StopSignal, until_stopped
 from bot.turns.history import DialogHistory
 from bot.turns.ledger import Ledger
-from bot.turns.policy import TurnPolicy
-from bot.turns.prompt import messages_for, models_for
+from bot.turns.opening import AnswerPlan, RefusedError, TurnOpener
+from bot.turns.prompt import messages_for
 from bot.turns.records import (
     DialogContext,
     InterruptedTurn,
@@ -41,7 +42,6 @@ from bot.turns.responder import (
 from bot.turns.rules import NO_RULES, AppliedRules, RuleReader
 from common.encryption.sealing import Sealer
 from common.log import get_logger
-from common.postgres import Sessions, transaction
 from common.tracing import span
 from common.vocabulary import TurnStatus
 
@@ -72,9 +72,8 @@ class TurnService:
         bill: Bill,
         history: DialogHistory,
         model: ModelClient,
-        policy: TurnPolicy,
         rules: RuleReader,
-        sessions: Sessions,
+        opener: TurnOpener,
         settings: ModelSettings,
         metrics: BotMetrics,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -91,9 +90,8 @@ class TurnService:
             metrics=metrics,
             jitter=jitter,
         )
-        self._policy = policy
         self._rules = rules
-        self._sessions = sessions
+        self._opener = opener
         self._settings = settings
         self._metrics = metrics
         self._now = now
@@ -112,75 +110,50 @@ class TurnService:
             question.chat_ref,
             is_admin=question.is_admin,
         )
-        models = models_for(context, self._settings)
+        remarks: tuple[Remark, ...] = ()
         try:
-            turn = await self._open(question, context, model=models[0])
-        except BillLimitError as error:
-            if saving := self._bill.saving_model:
-                models = [saving]
-                turn = await self._open(question, context, model=saving)
-            else:
-                turn = Refusal(error.limit.name)
-                await self._reject(question, context, turn)
-        if isinstance(turn, Refusal):
-            refusal = turn
-            self._metrics.turns_finished.labels(TurnStatus.REJECTED.value).inc()
-            self._metrics.updates_settled.labels("turn").inc(len(question.update_ids))
-            log.info("turn rejected", reason=refusal.reason)
-            if not context.rules.refusal or await self._rules.may_notify(
-                question.user_key, question.chat_ref.chat_hmac, context.rules
-            ):
-                await responder.send_refusal(refusal)
-            return TurnResult(
-                TurnOutcome(TurnStatus.REJECTED, reason=refusal.reason),
-                update_ids=question.update_ids,
-            )
+            if any(message.attachment for message in question.messages):
+                question, remarks = await self._opener.prepare(question, context, stop)
+            plan = self._opener.plan(question, context, remarks)
+            turn = await self._opener.open(question, context, plan)
+        except RefusedError as error:
+            return await self._reject(question, context, error.refusal, responder)
         question = turn.question
         with (
             self._metrics.turns_in_flight.track_inprogress(),
             bound_contextvars(turn_id=str(turn.id), dialog_id=str(turn.dialog_id)),
-            span("turn", turn_id=str(turn.id), dialog_id=str(turn.dialog_id), model=models[0]),
+            span("turn", turn_id=str(turn.id), dialog_id=str(turn.dialog_id), model=turn.model),
         ):
             messages = messages_for(
                 question,
                 context,
                 default_prompt=self._settings.llm_system_prompt,
                 speaker=self._history.speaker(question, turn.dialog_id),
+                max_pictures=plan.pictures,
             )
-            outcome = await self._answer(turn, models, messages, responder, stop)
+            outcome = await self._answer(turn, plan, messages, responder, stop)
             result = await self._finish(
                 turn.id, question.update_ids, outcome, sealer=question.sealer
             )
             return replace(result, rules=context.rules)
 
-    async def _open(
-        self, question: Question, context: DialogContext, *, model: str
-    ) -> OpenTurn | Refusal:
-        return await self._bill.decide(
-            lambda: self._open_if_allowed(question, context, model=model)
+    async def _reject(
+        self, question: Question, context: DialogContext, refusal: Refusal, responder: Responder
+    ) -> TurnResult:
+        await self._opener.reject(question, context, refusal)
+        self._metrics.turns_finished.labels(TurnStatus.REJECTED.value).inc()
+        self._metrics.updates_settled.labels("turn").inc(len(question.update_ids))
+        log.info("turn rejected", reason=refusal.reason)
+        if refusal.reason != "cancelled" and (
+            not context.rules.refusal
+            or await self._rules.may_notify(
+                question.user_key, question.chat_ref.chat_hmac, context.rules
+            )
+        ):
+            await responder.send_refusal(refusal)
+        return TurnResult(
+            TurnOutcome(TurnStatus.REJECTED, reason=refusal.reason), update_ids=question.update_ids
         )
-
-    async def _open_if_allowed(
-        self, question: Question, context: DialogContext, *, model: str
-    ) -> OpenTurn | Refusal:
-        if self._policy.needs_no_check(question, context):
-            return await self._ledger.open(question, context, model=model)
-        async with transaction(self._sessions) as session:
-            let_in = question
-            while refusal := await self._policy.refusal(session, let_in, context, model=model):
-                # Messages that fit into the limit are answered, the others refused.
-                fewer = let_in.first(refusal.messages_left)
-                if fewer is None:
-                    break
-                let_in = fewer
-            if refusal is None:
-                return await self._ledger.open(let_in, context, model=model, session=session)
-            await self._ledger.reject(question, context, reason=refusal.reason, session=session)
-        return refusal
-
-    async def _reject(self, question: Question, context: DialogContext, refusal: Refusal) -> None:
-        async with transaction(self._sessions) as session:
-            await self._ledger.reject(question, context, reason=refusal.reason, session=session)
 
     async def resume(self, left: InterruptedTurn, responder: Responder) -> TurnResult:
         """Finish an interrupted turn: deliver its stored answer, or send a notice."""
@@ -215,12 +188,12 @@ class TurnService:
     async def _answer(
         self,
         turn: OpenTurn,
-        models: Sequence[str],
+        plan: AnswerPlan,
         messages: list[ChatMessage],
         responder: Responder,
         stop: StopSignal,
     ) -> TurnOutcome:
-        state = AttemptState(turn, models[0])
+        state = AttemptState(turn, turn.model, plan.saving_model)
         started = asyncio.get_running_loop().time()
 
         def on_delta(text: str) -> None:
@@ -234,9 +207,14 @@ class TurnService:
             responder.update_preview(text)
 
         try:
+            if plan.remarks:
+                # Before the answer, so that it is said also if the bot is killed meanwhile.
+                await responder.send_remarks(plan.remarks)
             completion = await until_stopped(
-                self._attempts.run(state, models, messages, on_delta), stop
+                self._attempts.run(state, plan.models, messages, on_delta), stop
             )
+        except UndeliverableError as error:
+            return _unsent(state, error)
         except StoppedError as stopped:
             return await self._end_stopped(state, stopped.reason, responder)
         except ModelError as error:
@@ -367,6 +345,18 @@ _NOTICES = {
     notice.value: notice
     for notice in (Notice.RATE_LIMITED, Notice.TOO_LONG, Notice.MODERATION, Notice.TIMEOUT)
 }
+
+
+def _unsent(state: AttemptState, error: UndeliverableError) -> TurnOutcome:
+    """The outcome of a turn whose chat cannot be reached; the model was not asked."""
+    return TurnOutcome(
+        TurnStatus.FAILED,
+        reason=error.reason,
+        call_id=state.turn.call_id,
+        call_model=state.turn.model,
+        call_outcome="cancelled",
+        report=CallReport(has_left=False),
+    )
 
 
 def _notice_of(outcome: str | None, finish_reason: str | None, answer: str) -> Notice | None:

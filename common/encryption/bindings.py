@@ -17,6 +17,7 @@ COLUMNS = (
     "user_settings.sealed_system_prompt",
     "messages.content",
     "messages.sealed_parts",
+    "pictures.content",
     "llm_calls.provider_message",
     "updates.payload",
 )
@@ -56,6 +57,10 @@ def text(message_id: UUID, dialog_id: UUID) -> Binding:
 
 def parts(message_id: UUID, dialog_id: UUID) -> Binding:
     return Binding("messages.sealed_parts", (message_id.bytes, dialog_id.bytes))
+
+
+def picture(picture_id: UUID) -> Binding:
+    return Binding("pictures.content", (picture_id.bytes,))
 
 
 def provider_message(call_id: UUID, turn_id: UUID) -> Binding:

@@ -8,7 +8,7 @@ GRANT SELECT ON alembic_version TO dialytics_bot, dialytics_api, dialytics_pipel
 
 -- The bot owns people, texts, ledger and inbox. Deleting a person leaves a tombstone.
 GRANT SELECT, INSERT, UPDATE, DELETE
-    ON users, user_settings, dialogs, messages, turns, llm_calls, updates, spent_budgets,
+    ON users, user_settings, dialogs, messages, pictures, turns, llm_calls, updates, spent_budgets,
        refused_chats, ban_notices
     TO dialytics_bot;
 -- The bot obeys the operators' rules; those of a group move with it.

@@ -7,7 +7,7 @@ SELECT settings.max_history_messages, settings.sealed_system_prompt, settings.mo
            WHERE chat.bot_id = :bot_id AND chat.chat_hmac = :chat_hmac
              AND chat.refusals >= 3 AND chat.refused_at > now() - interval '1 hour'
        ) AS is_undeliverable,
-       earlier.id AS message_id, earlier.role, earlier.content, earlier.sealed_parts, earlier.turn_id,
+       earlier.id AS message_id, earlier.role, earlier.content, earlier.sealed_parts, earlier.pictures, earlier.turn_id,
        earlier.user_key AS author_key, author.wrapped_key, author.telegram_hmac,
        CASE WHEN CAST(:tells_names AS boolean) THEN author.sealed_profile END AS sealed_profile
 FROM users AS person
@@ -19,7 +19,7 @@ LEFT JOIN dialogs AS dialog
        ON dialog.bot_id = :bot_id AND dialog.chat_hmac = :chat_hmac
       AND dialog.thread_id = :thread_id AND dialog.closed_at IS NULL
 LEFT JOIN LATERAL (
-    SELECT message.id, message.role, message.content, message.sealed_parts, message.turn_id,
+    SELECT message.id, message.role, message.content, message.sealed_parts, message.pictures, message.turn_id,
            message.user_key, message.created_at
     FROM messages AS message
     WHERE message.dialog_id = dialog.id AND message.deleted_at IS NULL

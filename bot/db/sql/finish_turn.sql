@@ -9,6 +9,7 @@ WITH last_call AS (
         completion_tokens = CAST(:completion_tokens AS integer),
         cached_tokens = CAST(:cached_tokens AS integer),
         reasoning_tokens = CAST(:reasoning_tokens AS integer),
+        image_tokens = CAST(:image_tokens AS integer), audio_tokens = CAST(:audio_tokens AS integer),
         cost_usd = CAST(:cost_usd AS numeric), is_unpriced = CAST(:is_unpriced AS boolean),
         reserve_usd = coalesce(CAST(:estimated_usd AS numeric), reserve_usd),
         http_status = CAST(:http_status AS smallint),
@@ -46,8 +47,9 @@ WITH last_call AS (
            sum(cost_usd) AS cost_usd, count(*) FILTER (WHERE is_unpriced) AS unpriced_calls,
            -- The model that answered, not one that only failed at a cost.
            (array_agg(model_used ORDER BY attempt DESC) FILTER (
-               WHERE outcome IN ('answered', 'incomplete', 'refused')
-                  OR (outcome = 'cancelled' AND first_token_at IS NOT NULL)
+               WHERE purpose = 'answer'
+                 AND (outcome IN ('answered', 'incomplete', 'refused')
+                      OR (outcome = 'cancelled' AND first_token_at IS NOT NULL))
            ))[1] AS model_used
     FROM call
 )

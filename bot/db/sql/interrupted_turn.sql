@@ -3,6 +3,7 @@ SELECT turn.id, turn.status, call.outcome AS call_outcome, call.first_token_at,
        call.finish_reason, answer.id AS message_id, answer.dialog_id, answer.content,
        (SELECT failed.outcome FROM llm_calls AS failed
         WHERE failed.turn_id = turn.id AND failed.model <> call.model
+          AND failed.purpose = 'answer'
         ORDER BY failed.attempt DESC LIMIT 1) AS fallback_cause,
        ARRAY(SELECT update_id FROM updates
              WHERE updates.bot_id = :bot_id AND updates.turn_id = turn.id

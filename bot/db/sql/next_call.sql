@@ -28,10 +28,10 @@ WITH bill AS (
           IS NOT FALSE
       AND NOT EXISTS (SELECT FROM llm_calls WHERE id = CAST(:next_call_id AS uuid))
 ), next_call AS (
-    INSERT INTO llm_calls (id, turn_id, attempt, model, bot_id, billed_on, reserve_usd)
+    INSERT INTO llm_calls (id, turn_id, attempt, model, purpose, bot_id, billed_on, reserve_usd)
     SELECT CAST(:next_call_id AS uuid), CAST(:turn_id AS uuid), CAST(:attempt AS smallint),
-           CAST(:model AS text), CAST(:bot_id AS bigint), CAST(:billed_on AS date),
-           CAST(:reserve_usd AS numeric)
+           CAST(:model AS text), CAST(:purpose AS text), CAST(:bot_id AS bigint),
+           CAST(:billed_on AS date), CAST(:reserve_usd AS numeric)
     FROM turns
     WHERE turns.id = CAST(:turn_id AS uuid) AND turns.status = 'pending'
       AND NOT EXISTS (SELECT FROM refused)
@@ -46,6 +46,7 @@ WITH bill AS (
         completion_tokens = CAST(:completion_tokens AS integer),
         cached_tokens = CAST(:cached_tokens AS integer),
         reasoning_tokens = CAST(:reasoning_tokens AS integer),
+        image_tokens = CAST(:image_tokens AS integer), audio_tokens = CAST(:audio_tokens AS integer),
         cost_usd = CAST(:cost_usd AS numeric), is_unpriced = CAST(:is_unpriced AS boolean),
         reserve_usd = coalesce(CAST(:estimated_usd AS numeric), reserve_usd),
         http_status = CAST(:http_status AS smallint), provider_code = CAST(:provider_code AS text),

@@ -60,16 +60,28 @@ WITH person AS (
       AND EXISTS (SELECT FROM granted)
 ), new_message AS (
     INSERT INTO messages (
-        id, user_key, dialog_id, turn_id, role, content, sealed_parts, content_length
+        id, user_key, dialog_id, turn_id, role, content, sealed_parts, content_length, pictures
     )
     SELECT CAST(:message_id AS uuid), :user_key, CAST(:dialog_id AS uuid),
            CAST(:turn_id AS uuid), 'user', CAST(:content AS bytea),
-           CAST(:sealed_parts AS bytea), CAST(:content_length AS integer)
+           CAST(:sealed_parts AS bytea), CAST(:content_length AS integer),
+           CAST(:pictures AS smallint)
     FROM granted WHERE CAST(:content AS bytea) IS NOT NULL
+), new_pictures AS (
+    INSERT INTO pictures (id, message_id, user_key, number, content)
+    SELECT given.id, CAST(:message_id AS uuid), granted.key, given.number, given.content
+    FROM granted, unnest(CAST(:picture_ids AS uuid[]), CAST(:picture_contents AS bytea[]))
+        WITH ORDINALITY AS given(id, content, number)
+), moved_pictures AS (
+    -- An edit of the caption keeps the pictures.
+    UPDATE pictures SET message_id = CAST(:message_id AS uuid)
+    WHERE EXISTS (SELECT FROM granted) AND message_id IN (
+        SELECT id FROM messages WHERE turn_id = CAST(:replaces AS uuid) AND role = 'user'
+    )
 ), new_call AS (
-    INSERT INTO llm_calls (id, turn_id, attempt, model, bot_id, billed_on, reserve_usd)
-    SELECT CAST(:call_id AS uuid), CAST(:turn_id AS uuid), 1, CAST(:model AS text), :bot_id,
-           CAST(:billed_on AS date), CAST(:reserve_usd AS numeric)
+    INSERT INTO llm_calls (id, turn_id, attempt, model, purpose, bot_id, billed_on, reserve_usd)
+    SELECT CAST(:call_id AS uuid), CAST(:turn_id AS uuid), 1, CAST(:model AS text),
+           CAST(:purpose AS text), :bot_id, CAST(:billed_on AS date), CAST(:reserve_usd AS numeric)
     FROM granted
 ), taken AS (
     UPDATE updates SET turn_id = CAST(:turn_id AS uuid)

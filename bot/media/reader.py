@@ -1,0 +1,105 @@
+"""Reads the files of a question: fetches each, then reads it in a process of its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import uuid4
+
+from bot.media.fetching import TelegramFiles
+from bot.media.process import ReadingProcess
+from bot.settings import MediaSettings
+from bot.turns.attachments import (
+    Attachment,
+    AttachmentKind,
+    DocumentText,
+    FileError,
+    FileProblem,
+    Picture,
+    Remark,
+)
+from bot.turns.opening import PreparedQuestion
+from bot.turns.question import QuestionMessage, quoted_block
+from bot.turns.records import Question
+from common.log import get_logger
+
+log = get_logger(__name__)
+
+
+class MediaReader:
+    """Reads attachments. Nothing is kept here: after a crash a file is fetched again."""
+
+    def __init__(
+        self, settings: MediaSettings, *, files: TelegramFiles, process: ReadingProcess
+    ) -> None:
+        self._settings = settings
+        self._files = files
+        self._process = process
+
+    async def prepare(self, question: Question, *, sees: bool) -> PreparedQuestion:
+        """Read all files, one after the other.
+
+        `sees`: whether a model will see the pictures.
+        """
+        remarks: list[Remark] = []
+        messages: list[QuestionMessage] = []
+        files = pictures = 0
+        for message in question.messages:
+            attachment = message.attachment
+            if attachment is None:
+                messages.append(message)
+                continue
+            is_picture = attachment.kind is AttachmentKind.PICTURE
+            read, remark = message, None
+            if is_picture and not sees:
+                remark = Remark(attachment, FileProblem.NOT_SEEN)
+            elif is_picture and pictures >= self._settings.max_pictures:
+                remark = Remark(attachment, FileProblem.TOO_MANY)
+            else:
+                try:
+                    read, remark = await self._read(message, attachment)
+                except FileError as error:
+                    remark = Remark(attachment, error.problem)
+            messages.append(replace(read, attachment=None))
+            is_read = remark is None or remark.problem is None
+            files += is_read
+            pictures += is_picture and is_read
+            if remark is not None:
+                log.info("file not read as a whole", cause=remark.problem or "long")
+                remarks.append(remark)
+        prepared = replace(question, messages=tuple(messages))
+        return PreparedQuestion(prepared, tuple(remarks), files)
+
+    async def _read(
+        self, message: QuestionMessage, attachment: Attachment
+    ) -> tuple[QuestionMessage, Remark | None]:
+        content = await self._files.fetch(attachment.file_id, size=attachment.size)
+        if attachment.kind is AttachmentKind.PICTURE:
+            return replace(message, picture=await self._picture(content)), None
+        document = await self._document(content, attachment.extension)
+        block = quoted_block(_title(attachment, document), document.text)
+        quoted = "\n".join(filter(None, (message.quoted, block)))
+        remark = Remark(attachment, used=document) if document.is_cut else None
+        return replace(message, quoted=quoted), remark
+
+    async def _picture(self, content: bytes) -> Picture:
+        _, jpeg = await self._process.read("picture", content, pixels=self._settings.picture_pixels)
+        return Picture(uuid4(), jpeg, self._settings.picture_tokens)
+
+    async def _document(self, content: bytes, extension: str) -> DocumentText:
+        facts, text = await self._process.read(
+            "document",
+            content,
+            characters=self._settings.document_characters,
+            extension=extension,
+        )
+        return DocumentText(
+            text.decode("utf-8", "replace"), facts["used"], facts["total"], facts["unit"]
+        )
+
+
+def _title(attachment: Attachment, document: DocumentText) -> str:
+    name = f" “{attachment.name}”" if attachment.name else ""
+    if not document.is_cut:
+        return f"The document{name}"
+    of = f" of {document.total}" if document.total is not None else ""
+    return f"The first {document.used}{of} {document.unit} of the document{name}"
