@@ -21,6 +21,7 @@ from api.accounts.keys.service_key import keep_service_key
 from api.accounts.routes.routers import account_routes
 from api.accounts.scopes import DESCRIPTIONS as SCOPES
 from api.accounts.services import AccountServices, make_accounts
+from api.admin.about_routes import about_routes
 from api.admin.audit_routes import audit_routes
 from api.admin.rule_routes import rule_routes
 from api.answers.export import ExportResponder
@@ -226,7 +227,14 @@ def create_app(
         )
     )
     for router in (
-        *account_routes(services, settings.accounts, limiter=limiter, clock=clock),
+        *account_routes(
+            services,
+            settings.accounts,
+            dashboard_url=server.dashboard_url,
+            limiter=limiter,
+            clock=clock,
+        ),
+        about_routes(server),
         audit_routes(events=AuditReader(sessions), trail=trail),
         rule_routes(
             rules=RuleRepository(sessions, tables),

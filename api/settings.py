@@ -60,6 +60,13 @@ class ServerSettings(MetricsSettings):
     X-Forwarded-For. 0: the header is not read."""
     cors_origins: str = ""
     """Origins, separated by commas, whose pages may call the API with credentials."""
+    dashboard_url: str | None = None
+    """Address of the dashboard as browsers open it, for links. Unset: the address of the request;
+    on the command line BIND_HOST and API_PORT."""
+    grafana_url: str | None = None
+    """Address of Grafana as browsers open it: the dashboard links to it."""
+    dagster_url: str | None = None
+    """The same of Dagster, for accounts with the scope dagster:use."""
     web_dist: Path = Path("dashboards/web/dist")
     enable_query_analysis: bool = False
     """Log the plan of every query at DEBUG."""
@@ -68,6 +75,21 @@ class ServerSettings(MetricsSettings):
     def origins(self) -> list[str]:
         """`cors_origins` as a list."""
         return [origin.strip().rstrip("/") for origin in self.cors_origins.split(",") if origin]
+
+    @field_validator("dashboard_url")
+    @classmethod
+    def _is_base(cls, value: str | None) -> str | None:
+        address = value.rstrip("/") if value else value
+        if address and not _is_origin(address):
+            raise ValueError("is not like https://stats.example.org")
+        return address
+
+    @field_validator("grafana_url", "dagster_url")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        if value and not _is_web_address(value):
+            raise ValueError("is not like https://grafana.example.org")
+        return value
 
     @model_validator(mode="after")
     def _origins_are_exact(self) -> Self:
@@ -165,8 +187,12 @@ class RateLimitSettings(Section):
 
 
 def _is_origin(text: str) -> bool:
+    return _is_web_address(text) and not urlsplit(text).path
+
+
+def _is_web_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
     except ValueError:  # brackets that hold no address
         return False
-    return parts.scheme in {"http", "https"} and bool(parts.netloc) and not parts.path
+    return parts.scheme in {"http", "https"} and bool(parts.netloc)

@@ -12,12 +12,14 @@ import sys
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from api.accounts.scopes import Scope
-from api.accounts.sessions.resets import ResetRepository
+from api.accounts.sessions.resets import ResetRepository, reset_link
 from api.accounts.sessions.store import SessionRepository
 from api.accounts.store import AccountRepository, ApiAccount
 from api.audit.events import act_as
 from api.errors import ApiError
+from api.settings import ServerSettings
 from common.errors import StartupError
+from common.http.listening import url_of
 from common.log import configure_logging
 from common.postgres import Sessions, check_reachable, create_engine
 from common.process import run
@@ -42,7 +44,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         ("logout", "end all sessions and bearer tokens of an account"),
         (
             "reset",
-            "print a token that sets a new password, once, within 30 minutes",
+            "print a link that sets a new password, once, within 30 minutes",
         ),
     ):
         commands.add_parser(name, help=explanation).add_argument("username")
@@ -77,18 +79,15 @@ async def _find(username: str, accounts: AccountRepository) -> ApiAccount:
     return account
 
 
-async def issue_reset(username: str, sessions: Sessions) -> str:
-    """A line with a token that resets the password of an account.
+async def issue_reset(username: str, sessions: Sessions, *, base_url: str) -> str:
+    """A line with the link that resets the password of an account.
 
     Raises:
         StartupError: there is no such account.
     """
     account = await _find(username, AccountRepository(sessions))
     token, expires_at = await ResetRepository(sessions).create(account.id)
-    return (
-        f"{token}\tPOST /api/v1/auth/reset with token and new_password,"
-        f" until {expires_at:%Y-%m-%d %H:%M} UTC"
-    )
+    return f"{reset_link(base_url, token)}\tonce, until {expires_at:%Y-%m-%d %H:%M} UTC"
 
 
 async def log_out(username: str, sessions: Sessions) -> list[ApiAccount]:
@@ -111,7 +110,10 @@ async def show(arguments: argparse.Namespace) -> None:
     sessions = async_sessionmaker(engine)
     try:
         if arguments.command == "reset":
-            sys.stdout.write(f"{await issue_reset(arguments.username, sessions)}\n")
+            server = load(ServerSettings)
+            base_url = server.dashboard_url or url_of(server.bind_host, server.api_port)
+            line = await issue_reset(arguments.username, sessions, base_url=base_url)
+            sys.stdout.write(f"{line}\n")
             return
         shown = (
             await log_out(arguments.username, sessions)

@@ -26,7 +26,7 @@ from api.settings import parse_limit
 from common.http.client_address import client_address
 
 GUARDED = "/api/"
-# Callers of these have no credentials yet: their Authorization header is ignored.
+# Callers that post to these have no credentials yet: their Authorization header is ignored.
 OPEN_PATHS = frozenset(
     {
         "/api/v1/auth/register",
@@ -35,6 +35,8 @@ OPEN_PATHS = frozenset(
         "/api/v1/auth/token",
     }
 )
+SCRIPT_HEADER = "x-requested-with"
+"""Sent by scripts of pages: a browser shows them no login dialog of its own."""
 
 
 def client_network(scope: Scope, *, trusted_hops: int) -> str:
@@ -88,7 +90,7 @@ class AuthMiddleware:
             # Reads continue without limits, which a metric counts; logins are refused.
             self._metrics.limits_unavailable.inc()
             status = None
-            if path in OPEN_PATHS:
+            if _is_open(scope):
                 failure = error
         if status is not None:
             if not status.allowed:
@@ -137,7 +139,7 @@ class AuthMiddleware:
     async def _identify(
         self, scope: Scope, *, address: str
     ) -> tuple[Principal | None, Exception | None]:
-        if scope["path"] in OPEN_PATHS:
+        if _is_open(scope):
             return None, None
         for name, value in scope["headers"]:
             if name == b"authorization":
@@ -152,6 +154,10 @@ class AuthMiddleware:
             return None, error
 
 
+def _is_open(scope: Scope) -> bool:
+    return scope["method"] == "POST" and scope["path"] in OPEN_PATHS
+
+
 def _own_limit(principal: Principal) -> RateLimitItem | None:
     return parse_limit(principal.rate_limit) if principal.rate_limit is not None else None
 
@@ -162,11 +168,11 @@ def _key_of(principal: Principal | None, address: str) -> str:
     return f"{'dashboard' if principal.is_dashboard else 'account'}:{principal.account_id}"
 
 
-def credentials_needed() -> NotAuthenticatedError:
+def credentials_needed(headers: Headers) -> NotAuthenticatedError:
     """The error for a request without credentials."""
     return NotAuthenticatedError(
         "Authentication required: HTTP Basic, or a bearer token from /api/v1/auth/token.",
-        asks_for_password=True,
+        asks_for_password=SCRIPT_HEADER not in headers,
     )
 
 

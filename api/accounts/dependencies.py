@@ -22,7 +22,7 @@ def require_principal(request: Request) -> Principal:
     """
     principal: Principal | None = request.scope["state"].get("principal")
     if principal is None:
-        raise credentials_needed()
+        raise credentials_needed(request.headers)
     return principal
 
 

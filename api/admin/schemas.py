@@ -20,6 +20,14 @@ Moment = Annotated[datetime, AfterValidator(_in_utc)]
 """In UTC, which is also the zone of a time without an offset."""
 
 
+class About(BaseModel):
+    """Where else to look."""
+
+    version: str
+    grafana_url: str | None
+    dagster_url: str | None = Field(description="For accounts with the scope dagster:use.")
+
+
 class AuditEventView(BaseModel):
     """One event of the audit trail."""
 

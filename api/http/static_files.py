@@ -23,7 +23,12 @@ from api.errors import NotFoundError
 from api.http.negotiation import accepts_coding, matches_tag
 from common.log import get_logger
 
-PAGES = frozenset({"", "users", "dialogs", "models", "retention", "quality"})
+PAGES = frozenset(
+    {
+        *("", "users", "dialogs", "models", "retention", "quality"),
+        *("account", "accounts", "audit", "reset"),
+    }
+)
 """Addresses of the dashboard, as in its `pages.ts`."""
 MACHINE_PREFIXES = ("api", "docs", "health", "metrics", "openapi", "ready", "redoc")
 """Unknown paths that begin with one of these get a JSON error."""

@@ -150,6 +150,7 @@ def services(plan: Plan) -> list[Program]:
                 API_TOKEN_SECRET=plan.secret("api_token_secret"),
                 STATS_API_KEY=plan.stats_api_key,
                 API_PORT=str(settings.api_port),
+                DAGSTER_URL=settings.dagster_url or plan.dagster_url,
             ),
             is_ready=answers(f"{plan.api_url}/ready"),
         ),

@@ -23,6 +23,7 @@ class StackSettings(ServiceKeySettings):
     api_port: int = Field(default=8000, ge=1, le=65535)
     dagster_port: int = Field(default=3000, ge=1, le=65535)
     dagster_bind_host: str = "127.0.0.1"
+    dagster_url: str | None = None
     dagster_code_port: int = Field(default=3030, ge=1, le=65535)
     dagster_code_bind_host: str = "127.0.0.1"
     pipelines_metrics_port: int = Field(default=9109, ge=0, le=65535)

@@ -9,14 +9,17 @@ from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.accounts.account_cache import AccountCache
 from api.accounts.dependencies import AnyAccount, Person, secured
 from api.accounts.passwords import check_policy
 from api.accounts.routes.schemas import (
     AccountView,
+    CurrentSession,
     Identity,
     PasswordChange,
     Registration,
 )
+from api.accounts.scopes import Principal
 from api.accounts.services import AccountServices
 from api.accounts.store import invalid_invitation
 from api.audit.events import AuditKind, act_as
@@ -63,19 +66,16 @@ def auth_routes(services: AccountServices, *, registration_token: SecretStr | No
     @router.get("/me", response_model=Identity, responses=problems(401), openapi_extra=secured())
     async def me(request: Request, principal: AnyAccount) -> Identity:
         """The account of this request and its scopes."""
-        account = await account_cache.account(principal.account_id)
-        if account is None:
-            raise NotAuthenticatedError("This account no longer exists.")
-        return Identity(
-            id=account.id,
-            username=account.username,
-            scopes=sorted(account.scopes),
-            created_at=account.created_at,
-            disabled_at=account.disabled_at,
-            method=principal.method,
-            granted_scopes=sorted(principal.scopes),
-            rate_limit=str(request.state.limit),
-        )
+        return await _identity_of(request, principal, account_cache)
+
+    @router.get("/session", response_model=CurrentSession, responses=problems(401))
+    async def current_session(request: Request, response: Response) -> CurrentSession:
+        """The account that is logged in; null if none is. For pages that have just been opened."""
+        response.headers["Cache-Control"] = "no-store"
+        principal: Principal | None = request.state.principal
+        if principal is None:
+            return CurrentSession(account=None)
+        return CurrentSession(account=await _identity_of(request, principal, account_cache))
 
     @router.post(
         "/password",
@@ -101,6 +101,30 @@ def auth_routes(services: AccountServices, *, registration_token: SecretStr | No
         return Response(status_code=204)
 
     return router
+
+
+async def _identity_of(
+    request: Request, principal: Principal, account_cache: AccountCache
+) -> Identity:
+    """The account of an authenticated request.
+
+    Raises:
+        NotAuthenticatedError: the account was removed meanwhile.
+    """
+    account = await account_cache.account(principal.account_id)
+    if account is None:
+        raise NotAuthenticatedError("This account no longer exists.")
+    return Identity(
+        id=account.id,
+        username=account.username,
+        scopes=sorted(account.scopes),
+        created_at=account.created_at,
+        disabled_at=account.disabled_at,
+        method=principal.method,
+        granted_scopes=sorted(principal.scopes),
+        rate_limit=str(request.state.limit),
+        session_id=principal.session_id,
+    )
 
 
 def _check_token(given: SecretStr | None, known: SecretStr | None) -> None:

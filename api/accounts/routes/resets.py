@@ -13,6 +13,8 @@ from api.accounts.passwords import check_policy
 from api.accounts.routes.schemas import IssuedReset, PasswordResetUse
 from api.accounts.scopes import Scope
 from api.accounts.services import AccountServices
+from api.accounts.sessions.authentication import SessionAuthenticator
+from api.accounts.sessions.resets import reset_link
 from api.audit.events import AuditKind
 from api.errors import NotAuthenticatedError
 from api.http.error_schema import problems
@@ -20,7 +22,7 @@ from api.http.error_schema import problems
 MAX_ID = 2**63 - 1
 
 
-def reset_routes(services: AccountServices) -> APIRouter:
+def reset_routes(services: AccountServices, *, dashboard_url: str | None) -> APIRouter:
     """The routes of resets under /api/v1/admin and /api/v1/auth."""
     router = APIRouter(prefix="/api/v1")
     resets = services.resets
@@ -34,15 +36,17 @@ def reset_routes(services: AccountServices) -> APIRouter:
         tags=["admin"],
     )
     async def issue_reset(
+        request: Request,
         response: Response,
         _admin: Admin,
         _person: Person,
         account_id: Annotated[int, Path(ge=1, le=MAX_ID)],
     ) -> IssuedReset:
-        """Issue a token with which the account's owner sets a new password within 30 minutes."""
+        """Issue a link with which the account's owner sets a new password within 30 minutes."""
         token, expires_at = await resets.create(account_id)
         response.headers["Cache-Control"] = "no-store"
-        return IssuedReset(token=token, expires_at=expires_at)
+        base = dashboard_url or own_address(request, services.session_authenticator)
+        return IssuedReset(token=token, link=reset_link(base, token), expires_at=expires_at)
 
     @router.post(
         "/auth/reset",
@@ -68,3 +72,9 @@ def reset_routes(services: AccountServices) -> APIRouter:
         return Response(status_code=204)
 
     return router
+
+
+def own_address(request: Request, cookies: SessionAuthenticator) -> str:
+    """Scheme and host that the request was sent to, as in https://stats.example.org."""
+    scheme = "https" if cookies.is_secure(request.scope) else "http"
+    return f"{scheme}://{request.base_url.netloc}"

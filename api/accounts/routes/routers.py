@@ -23,6 +23,7 @@ def account_routes(
     services: AccountServices,
     settings: AccountSettings,
     *,
+    dashboard_url: str | None,
     limiter: RateLimiter,
     clock: Callable[[], datetime],
 ) -> list[APIRouter]:
@@ -34,6 +35,6 @@ def account_routes(
         admin_routes(accounts=services.accounts, account_cache=cache),
         key_routes(keys=services.keys, account_cache=cache, limiter=limiter),
         session_routes(services, hours=settings.api_session_hours, clock=clock),
-        reset_routes(services),
+        reset_routes(services, dashboard_url=dashboard_url),
         invitation_routes(services.invitations),
     ]

@@ -106,6 +106,13 @@ class Identity(AccountView):
     method: Literal["basic", "bearer", "key", "session"]
     granted_scopes: list[str] = Field(description="Scopes of this request; a token may have fewer.")
     rate_limit: str
+    session_id: int | None = Field(description="Its session, if it has one.")
+
+
+class CurrentSession(BaseModel):
+    """The account that a browser is logged in with."""
+
+    account: Identity | None = Field(description="null: it is not logged in.")
 
 
 class AccountList(BaseModel):
@@ -237,6 +244,10 @@ class IssuedReset(BaseModel):
     """A token that resets a password once."""
 
     token: str = Field(description="It is shown only here.")
+    link: str = Field(
+        description="The dashboard's page for it, below DASHBOARD_URL or this request's host.",
+        examples=["https://stats.example.org/reset#token=dlr_kN3w8Q"],
+    )
     expires_at: datetime
 
 

@@ -18,6 +18,14 @@ PREFIX = "dlr_"
 LIFETIME = timedelta(minutes=30)
 
 
+def reset_link(base_url: str, token: str) -> str:
+    """The dashboard's page that sets a new password.
+
+    The token is in the fragment, which browsers send to no server, so that no log has it.
+    """
+    return f"{base_url}/reset#token={token}"
+
+
 class ResetRepository:
     """Reads and writes `password_resets`."""
 

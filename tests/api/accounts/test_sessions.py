@@ -81,6 +81,25 @@ async def test_a_session_is_a_cookie_that_no_script_reads_and_no_table_holds(
         assert secret.removeprefix("dls_") not in str(place)
 
 
+async def test_a_page_that_was_just_opened_learns_who_is_logged_in(ann: httpx.AsyncClient) -> None:
+    nobody = await ann.get(SESSION)
+    assert (nobody.status_code, nobody.json()) == (200, {"account": None})
+    assert nobody.headers["cache-control"] == "no-store"
+    cookie = having(await log_in(ann))
+    account = (await ann.get(SESSION, headers=cookie)).json()["account"]
+    assert (account["username"], account["scopes"]) == ("ann", ["stats:read"])
+    [listed] = (await ann.get(LISTED, headers=cookie)).json()["sessions"]
+    assert account["session_id"] == listed["id"]
+    assert (await ann.get(SESSION, headers=having("dls_" + "A" * 43))).status_code == 401
+
+
+async def test_scripts_of_pages_are_shown_no_login_dialog(ann: httpx.AsyncClient) -> None:
+    for headers, asks in (({}, True), ({"X-Requested-With": "XMLHttpRequest"}, False)):
+        refused = await ann.get(ME, headers=headers)
+        assert refused.status_code == 401
+        assert ("Basic" in refused.headers["www-authenticate"]) is asks
+
+
 async def test_over_https_the_cookie_has_the_host_prefix_and_no_other_is_read(
     start_api: StartApi,
 ) -> None:
@@ -99,6 +118,34 @@ async def test_over_https_the_cookie_has_the_host_prefix_and_no_other_is_read(
         # A page of a neighbouring host could have set the one without the prefix.
         assert (await client.get(ME, headers={**https, **having(secret)})).status_code == 401
         assert (await client.get(ME, headers=host)).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("headers", "setting", "base"),
+    [
+        ({}, None, "http://stats.test"),
+        (
+            {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.1"},
+            None,
+            "https://stats.test",
+        ),
+        ({}, "https://other.test/", "https://other.test"),
+    ],
+)
+async def test_a_link_that_resets_a_password_leads_to_the_dashboard(
+    start_api: StartApi,
+    engine: AsyncEngine,
+    headers: dict[str, str],
+    setting: str | None,
+    base: str,
+) -> None:
+    api = start_api(trusted_proxy_hops=1, **({"dashboard_url": setting} if setting else {}))
+    async with api.client(headers={"Host": "stats.test", **headers}) as client:
+        me = (await register(client)).json()["id"]
+        await grant(engine, ["admin"])
+        issued = await client.post(f"/api/v1/admin/accounts/{me}/reset", auth=("ann", PASSWORD))
+    # Browsers send the part behind # to no server.
+    assert issued.json()["link"] == f"{base}/reset#token={issued.json()['token']}"
 
 
 async def test_a_change_with_a_cookie_needs_an_own_origin(
@@ -282,10 +329,14 @@ async def test_a_reset_that_is_late_unknown_or_of_a_disabled_account_is_refused(
         "UPDATE password_resets SET expires_at = now()",
         "UPDATE api_users SET disabled_at = now()",
     ):
-        token = (await issue_reset("Ann", sessions)).split("\t")[0]
+        line = await issue_reset("Ann", sessions, base_url="http://127.0.0.1:8000")
+        link, _, lifetime = line.partition("\t")
+        assert re.fullmatch(r"once, until 20\d\d-\d\d-\d\d \d\d:\d\d UTC", lifetime)
+        page, _, token = link.partition("#token=")
+        assert page == "http://127.0.0.1:8000/reset"
         async with engine.begin() as connection:
             await connection.execute(text(statement))
         assert await attempt(token) == refused
     with pytest.raises(StartupError, match="no account named bob"):
-        await issue_reset("bob", sessions)
+        await issue_reset("bob", sessions, base_url="http://127.0.0.1:8000")
     assert (await ann.get(ME, auth=("ann", NEW_PASSWORD))).status_code == 401
