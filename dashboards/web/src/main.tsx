@@ -24,9 +24,16 @@ window.addEventListener('vite:preloadError', () => void reloader.once());
 
 async function start(): Promise<void> {
   applyTheme(readTheme(localStorage), document.documentElement);
+  const session = new Session();
+  const api = new Api({
+    fetch: window.fetch.bind(window),
+    session,
+    origin: location.origin,
+    tabs: new BroadcastChannel('dialytics.session'),
+  });
+  // Asked while the texts load. The page asks again when it fails, and shows why.
+  api.resume().catch(() => undefined);
   const texts = await createTexts(preferredLanguage(localStorage, navigator.languages));
-  const session = new Session(sessionStorage);
-  const api = new Api({ fetch: window.fetch.bind(window), session, origin: location.origin });
   const queries = new QueryClient();
   const root = document.getElementById('root');
   if (!root) throw new Error('index.html has no #root');

@@ -2,16 +2,14 @@ import { act, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ANSWERS, dialog, playing, totals } from './answers';
-import { problem, renderApp } from './world';
+import { current, type Play, problem, renderApp } from './world';
 
 /** Of the period of the answers, as files are named after it. */
 const DAYS = '2026-03-04_2026-03-10';
 
-const TOKEN = {
-  access_token: 'token-2',
-  token_type: 'bearer',
-  expires_in: 900,
-  scope: 'names:read stats:read',
+/** The session's route: the current account, or a login. */
+const session = (login: Response | object = {}, found: object = current()): Play => {
+  return ({ method }) => (method === 'POST' ? login : found);
 };
 
 async function fill(fields: Record<string, string>): Promise<void> {
@@ -27,26 +25,35 @@ describe('a stranger', () => {
   it('signs in and sees the overview', async () => {
     const { requests } = await renderApp({
       isSignedIn: false,
-      play: playing({ '/api/v1/auth/token': TOKEN }),
+      play: playing({ '/api/v1/auth/session': session() }),
     });
     await fill({ Username: 'ann', Password: 'correct horse' });
     await userEvent.click(screen.getByRole('button', { name: 'Sign in' }));
     expect(await screen.findByRole('heading', { name: 'Overview' })).toBeVisible();
-    const body = new URLSearchParams(await requests[0]?.text());
-    expect(Object.fromEntries(body)).toMatchObject({
-      username: 'ann',
-      password: 'correct horse',
-      client_id: 'dashboard',
+    expect(await requests[0]?.json()).toEqual({ username: 'ann', password: 'correct horse' });
+    expect([localStorage, sessionStorage].map((storage) => storage.length)).toEqual([0, 0]);
+  });
+
+  it('is told when the browser keeps no cookie', async () => {
+    await renderApp({
+      isSignedIn: false,
+      play: playing({ '/api/v1/auth/session': session({}, { account: null }) }),
     });
-    expect(sessionStorage.getItem('dialytics.session')).not.toContain('correct horse');
+    await fill({ Username: 'ann', Password: 'correct horse' });
+    await userEvent.click(screen.getByRole('button', { name: 'Sign in' }));
+    await waitFor(() => expect(screen.getByRole('alert')).toHaveTextContent(/kept? no|not keep/));
+    expect(screen.getByRole('heading', { name: 'Sign in' })).toBeVisible();
   });
 
   it.each([
-    [problem(401), 'Invalid username or password.'],
+    [problem(401, 'invalid_credentials'), 'Invalid username or password.'],
     [problem(429), 'Too many attempts. Try again in 7 s.'],
     [problem(503), 'Statistics are temporarily unavailable. The page retries by itself.'],
   ])('is told why signing in failed', async (answer, text) => {
-    await renderApp({ isSignedIn: false, play: playing({ '/api/v1/auth/token': answer }) });
+    await renderApp({
+      isSignedIn: false,
+      play: playing({ '/api/v1/auth/session': session(answer) }),
+    });
     await fill({ Username: 'ann', Password: 'wrong' });
     await userEvent.click(screen.getByRole('button', { name: 'Sign in' }));
     await waitFor(() => expect(screen.getByRole('alert')).toHaveTextContent(text));
@@ -66,7 +73,7 @@ describe('a stranger', () => {
   it('registers with the token of the operator', async () => {
     const { requests } = await renderApp({
       isSignedIn: false,
-      play: playing({ '/api/v1/auth/register': {}, '/api/v1/auth/token': TOKEN }),
+      play: playing({ '/api/v1/auth/register': {}, '/api/v1/auth/session': session() }),
     });
     await userEvent.click(screen.getByRole('button', { name: /No account yet/ }));
     await fill({
@@ -233,12 +240,12 @@ describe('the overview', () => {
 
 describe('a session that ends', () => {
   it('asks for the password over the page, which stays', async () => {
-    const { session } = await renderApp({
+    const world = await renderApp({
       path: '/?period=month',
-      play: playing({ '/api/v1/auth/token': TOKEN }),
+      play: playing({ '/api/v1/auth/session': session() }),
     });
     await screen.findByRole('list', { name: 'Key figures' });
-    act(() => session.expire());
+    act(() => world.session.expire());
     const form = await screen.findByRole('dialog', { name: 'Your session has ended' });
     expect(within(form).getByLabelText('Username')).toHaveValue('ann');
     await userEvent.keyboard('{Escape}');
@@ -246,23 +253,33 @@ describe('a session that ends', () => {
     await userEvent.click(within(form).getByRole('button', { name: 'Sign in' }));
     await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
     expect(window.location.search).toBe('?period=month');
-    expect(session.token).toBe('token-2');
+    expect(world.session.state.status).toBe('active');
   });
 
   it('ends for good when somebody else wants to sign in', async () => {
-    const { session } = await renderApp({ play: playing() });
-    act(() => session.expire());
+    const world = await renderApp({ play: playing() });
+    act(() => world.session.expire());
     const form = await screen.findByRole('dialog');
     await userEvent.click(within(form).getByRole('button', { name: 'Sign out' }));
     expect(await screen.findByRole('heading', { name: 'Sign in' })).toBeVisible();
   });
 
   it('leaves nothing behind when it is signed out', async () => {
-    await renderApp({ play: playing() });
+    const { requests } = await renderApp({
+      play: playing({ '/api/v1/auth/sessions/7/end': new Response(null, { status: 204 }) }),
+    });
     await screen.findByRole('list', { name: 'Key figures' });
     await userEvent.click(screen.getByRole('button', { name: 'Sign out' }));
-    expect(screen.getByRole('heading', { name: 'Sign in' })).toBeVisible();
-    expect(sessionStorage).toHaveLength(0);
+    expect(await screen.findByRole('heading', { name: 'Sign in' })).toBeVisible();
+    expect(asked(requests, '/api/v1/auth/sessions/7/end')).toHaveLength(1);
+  });
+
+  it('goes on when the API cannot end it, and says so', async () => {
+    await renderApp({ play: playing({ '/api/v1/auth/sessions/7/end': problem(503) }) });
+    await screen.findByRole('list', { name: 'Key figures' });
+    await userEvent.click(screen.getByRole('button', { name: 'Sign out' }));
+    expect(await screen.findByRole('alert')).toHaveTextContent(/temporarily unavailable/);
+    expect(screen.getByRole('heading', { name: 'Overview' })).toBeVisible();
   });
 });
 

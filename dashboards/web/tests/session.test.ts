@@ -1,113 +1,116 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Session } from '../src/session/session';
-import { GRANTED } from './world';
+import { ACCOUNT, Browser, createWorld, current, type Play, problem } from './world';
 
-afterEach(() => void vi.useRealTimers());
-
-const granted = (seconds: number) => ({ ...GRANTED, expiresAt: Date.now() + seconds * 1000 });
+const WHO = '/api/v1/auth/session';
 
 describe('Session', () => {
-  it('begins anonymous', () => {
-    expect(new Session(sessionStorage).state).toEqual({ status: 'anonymous' });
-  });
-
-  it('survives a reload of the tab', () => {
-    new Session(sessionStorage).begin(granted(60));
-    const after = new Session(sessionStorage);
-    expect(after.token).toBe('token-1');
-    expect(after.state).toMatchObject({ status: 'active', username: 'ann' });
-  });
-
-  it('never stores a password', () => {
-    new Session(sessionStorage).begin(granted(60));
-    const kept = JSON.parse(sessionStorage.getItem('dialytics.session') ?? '');
-    expect(Object.keys(kept).sort()).toEqual(['expiresAt', 'scopes', 'token', 'username']);
-    expect(localStorage).toHaveLength(0);
-  });
-
-  it('expires by itself when its time is over, and remembers who it was', () => {
-    vi.useFakeTimers();
-    const session = new Session(sessionStorage);
-    const told = vi.fn();
-    session.subscribe(told);
-    session.begin(granted(60));
-    vi.advanceTimersByTime(60_000);
-    expect(session.state).toEqual({ status: 'expired', username: 'ann', scopes: ['stats:read'] });
-    expect(session.token).toBeNull();
-    expect(sessionStorage).toHaveLength(0);
-    expect(told).toHaveBeenCalledTimes(2);
-  });
-
-  it('is expired when it is found too late', () => {
-    sessionStorage.setItem('dialytics.session', JSON.stringify(granted(-1)));
-    expect(new Session(sessionStorage).state.status).toBe('expired');
-  });
-
-  it('ends without a trace', () => {
-    const session = new Session(sessionStorage);
+  it('is unknown at first, and tells each change', () => {
+    const session = new Session();
     const told = vi.fn();
     const leave = session.subscribe(told);
-    session.begin(granted(60));
+    expect(session.state).toEqual({ status: 'unknown' });
+    session.begin(ACCOUNT);
+    expect(session.state).toEqual({ status: 'active', ...ACCOUNT });
+    session.expire();
+    expect(session.state).toEqual({ status: 'expired', ...ACCOUNT });
     session.end();
     leave();
+    session.begin(ACCOUNT);
+    expect(told).toHaveBeenCalledTimes(3);
+  });
+
+  it('that never was cannot expire', () => {
+    const session = new Session();
     session.expire();
     expect(session.state.status).toBe('anonymous');
-    expect(sessionStorage).toHaveLength(0);
-    expect(told).toHaveBeenCalledTimes(2);
+    session.expire();
+    expect(session.state.status).toBe('anonymous');
+  });
+});
+
+/** A tab whose API knows these accounts, one after another. */
+async function tab(browser: Browser, ...found: (object | Response)[]) {
+  const play: Play = ({ url }) =>
+    new URL(url).pathname === WHO
+      ? ((found.length > 1 ? found.shift() : found[0]) as object)
+      : new Response(null, { status: 204 });
+  return createWorld({ browser, play, isSignedIn: null });
+}
+
+const NOBODY = { account: null };
+
+describe('a new tab', () => {
+  it('has the session of the browser', async () => {
+    const { api, session, requests } = await tab(new Browser(), current({ username: 'bob' }));
+    await Promise.all([api.resume(), api.resume()]);
+    expect(session.state).toMatchObject({ status: 'active', username: 'bob', sessionId: 7 });
+    expect(requests.map(({ headers }) => headers.get('X-Requested-With'))).toEqual([
+      'XMLHttpRequest',
+    ]);
   });
 
-  it.each(['', 'null', '{', '{"token": 1}', '[]'])('takes %s in the storage for nobody', (text) => {
-    sessionStorage.setItem('dialytics.session', text);
-    expect(new Session(sessionStorage).state.status).toBe('anonymous');
+  it.each([NOBODY, problem(401, 'session_over')])('of a stranger asks to sign in', async (none) => {
+    const { api, session } = await tab(new Browser(), none);
+    await api.resume();
+    expect(session.state.status).toBe('anonymous');
   });
 
-  it('is renewed two minutes before its end, again and again', async () => {
-    vi.useFakeTimers();
-    const session = new Session(sessionStorage);
-    const renew = vi.fn(async () => session.begin({ ...granted(900), token: 'token-2' }));
-    session.begin(granted(900));
-    session.keepAlive(renew);
-    await vi.advanceTimersByTimeAsync(779_000);
-    expect(renew).not.toHaveBeenCalled();
-    await vi.advanceTimersByTimeAsync(1_000);
-    expect(renew).toHaveBeenCalledTimes(1);
-    expect(session.token).toBe('token-2');
-    await vi.advanceTimersByTimeAsync(3_600_000);
+  it('knows nothing while the API is away', async () => {
+    const { api, session } = await tab(new Browser(), problem(503), current());
+    await expect(api.resume()).rejects.toMatchObject({ status: 503 });
+    expect(session.state.status).toBe('unknown');
+    await api.resume();
     expect(session.state.status).toBe('active');
-    expect(renew).toHaveBeenCalledTimes(5);
+  });
+});
+
+describe('two tabs', () => {
+  it('are signed in and out together', async () => {
+    const browser = new Browser();
+    const [one, other] = [await tab(browser, current()), await tab(browser, NOBODY, current())];
+    await other.api.resume();
+    await one.api.signIn({ username: 'ann', password: 'x' });
+    await vi.waitFor(() => expect(other.session.state.status).toBe('active'));
+    await other.api.signOut();
+    expect(one.session.state.status).toBe('anonymous');
+    expect(other.requests.at(-1)?.url).toContain('/auth/sessions/7/end');
   });
 
-  it('is renewed soon when it is found late, and after half of a short life', async () => {
-    vi.useFakeTimers();
-    sessionStorage.setItem('dialytics.session', JSON.stringify(granted(60)));
-    const session = new Session(sessionStorage);
-    const renew = vi.fn(async () => session.begin(granted(900)));
-    session.keepAlive(renew);
-    await vi.advanceTimersByTimeAsync(30_000);
-    expect(renew).toHaveBeenCalledTimes(1);
+  it('ask for the password once when the session has ended', async () => {
+    const browser = new Browser();
+    const [one, other] = [await tab(browser, current()), await tab(browser, current())];
+    for (const { api, session } of [one, other]) {
+      await api.resume();
+      session.expire();
+    }
+    await one.api.signIn({ username: 'ann', password: 'x' });
+    await vi.waitFor(() => expect(other.session.state.status).toBe('active'));
+    await one.api.signOutEverywhere();
+    expect(other.session.state.status).toBe('anonymous');
+    expect(one.requests.at(-1)?.url).toContain('/auth/sessions/end');
   });
 
-  it('tries again while the API is away, and expires when its time is over', async () => {
-    vi.useFakeTimers();
-    const session = new Session(sessionStorage);
-    const renew = vi.fn(async () => Promise.reject(new Error('away')));
-    session.begin(granted(900));
-    session.keepAlive(renew);
-    await vi.advanceTimersByTimeAsync(899_000);
+  it('stay signed in when the API could not end the session', async () => {
+    const browser = new Browser();
+    const other = await tab(browser, current());
+    await other.api.resume();
+    const one = await createWorld({ browser, play: () => problem(503) });
+    await expect(one.api.signOut()).rejects.toMatchObject({ status: 503 });
+    expect([one, other].map(({ session }) => session.state.status)).toEqual(['active', 'active']);
+  });
+
+  it.each([401, 404])('take an end that was already (%i) for one', async (status) => {
+    const one = await createWorld({ play: () => problem(status) });
+    await one.api.signOut();
+    expect(one.session.state.status).toBe('anonymous');
+  });
+});
+
+describe('a password', () => {
+  it('that is wrong leaves the session as it is', async () => {
+    const { api, session } = await createWorld({ play: () => problem(401, 'reset_invalid') });
+    await expect(api.resetPassword('dlr_x', 'new words')).rejects.toMatchObject({ status: 401 });
     expect(session.state.status).toBe('active');
-    expect(renew).toHaveBeenCalledTimes(8);
-    await vi.advanceTimersByTimeAsync(1_000);
-    expect(session.state.status).toBe('expired');
-    await vi.advanceTimersByTimeAsync(60_000);
-    expect(renew).toHaveBeenCalledTimes(8);
-  });
-
-  it('expires also while an answer is awaited', async () => {
-    vi.useFakeTimers();
-    const session = new Session(sessionStorage);
-    session.begin(granted(900));
-    session.keepAlive(() => new Promise(() => {}));
-    await vi.advanceTimersByTimeAsync(900_000);
-    expect(session.state.status).toBe('expired');
   });
 });

@@ -2,13 +2,13 @@ import { describe, expect, it, vi } from 'vitest';
 import { ApiError, describe as explain, mayPass, Unreachable } from '../src/api/errors';
 import { Transport } from '../src/api/transport';
 import { Session } from '../src/session/session';
-import { GRANTED, problem } from './world';
+import { ACCOUNT, problem } from './world';
 
 const URL_ = 'http://localhost/api/v1/stats';
 
 function transport(answers: (Response | Error | DOMException)[], capacity = 10) {
-  const session = new Session(sessionStorage);
-  session.begin({ ...GRANTED, expiresAt: Date.now() + 60_000 });
+  const session = new Session();
+  session.begin(ACCOUNT);
   const seen: Request[] = [];
   const fetch = vi.fn(async (request: RequestInfo | URL) => {
     seen.push(request as Request);
@@ -23,10 +23,11 @@ const tagged = (etag: string, body: object) => Response.json(body, { headers: { 
 const unchanged = () => new Response(null, { status: 304 });
 
 describe('Transport', () => {
-  it('shows the token', async () => {
+  it('says that a script asks, so that no browser opens a dialog of its own', async () => {
     const { transport: way, seen } = transport([]);
     await way.send(new Request(URL_));
-    expect(seen[0]?.headers.get('Authorization')).toBe('Bearer token-1');
+    expect(seen[0]?.headers.get('X-Requested-With')).toBe('XMLHttpRequest');
+    expect(seen[0]?.headers.get('Authorization')).toBeNull();
   });
 
   it('answers a 304 with what it remembers', async () => {
@@ -85,13 +86,13 @@ describe('Transport', () => {
     expect(seen[1]?.headers.get('If-None-Match')).toBeNull();
   });
 
-  it('ends the session when its token is refused', async () => {
+  it('ends the session when its cookie is refused', async () => {
     const { transport: way, session } = transport([problem(401)]);
     await expect(way.send(new Request(URL_))).rejects.toMatchObject({ status: 401 });
     expect(session.state.status).toBe('expired');
   });
 
-  it('asks for nothing without a token, so that no browser opens a dialog of its own', async () => {
+  it('asks for no answers when the session has ended', async () => {
     const { transport: way, session, seen } = transport([]);
     session.expire();
     await expect(way.send(new Request(URL_))).rejects.toMatchObject({ status: 401 });
@@ -101,9 +102,9 @@ describe('Transport', () => {
   it('keeps a newer session when an old question is refused', async () => {
     const { transport: way, session } = transport([problem(401)]);
     const asked = way.send(new Request(URL_));
-    session.begin({ ...GRANTED, token: 'token-2', expiresAt: Date.now() + 60_000 });
+    session.begin({ ...ACCOUNT, sessionId: 8 });
     await expect(asked).rejects.toBeInstanceOf(ApiError);
-    expect(session.token).toBe('token-2');
+    expect(session.state).toMatchObject({ status: 'active', sessionId: 8 });
   });
 
   it('tells an error of the API with its code, request and wait', async () => {

@@ -5,7 +5,7 @@ import { render } from '@testing-library/react';
 import type { ReactNode } from 'react';
 import { I18nextProvider } from 'react-i18next';
 import { vi } from 'vitest';
-import { Api } from '../src/api/api';
+import { Api, type Tabs } from '../src/api/api';
 import { App } from '../src/app/App';
 import { ServicesProvider } from '../src/app/services';
 import { createTexts, type Language } from '../src/i18n';
@@ -19,10 +19,37 @@ export interface Options {
   readonly path?: string;
   readonly language?: Language;
   readonly scopes?: readonly string[];
-  readonly isSignedIn?: boolean;
+  /** Absent: the page has been open for a while; null: it has just been opened. */
+  readonly isSignedIn?: boolean | null;
+  readonly browser?: Browser;
 }
 
-export const GRANTED = { token: 'token-1', username: 'ann', scopes: ['stats:read'] };
+export const ACCOUNT = { username: 'ann', scopes: ['stats:read'], sessionId: 7 };
+
+/** The same, as the API tells a page that has just been opened. */
+export function current(part: { username?: string; scopes?: readonly string[] } = {}) {
+  const { sessionId, ...account } = { ...ACCOUNT, ...part };
+  return { account: { id: 1, session_id: sessionId, ...account } };
+}
+
+/** Tabs of one browser: what one tells, all others hear. */
+export class Browser {
+  readonly #listeners = new Map<Tabs, (event: MessageEvent) => void>();
+
+  open(): Tabs {
+    const tab = {
+      addEventListener: (_type: string, listener: (event: MessageEvent) => void) => {
+        this.#listeners.set(tab as Tabs, listener);
+      },
+      postMessage: (data: unknown) => {
+        for (const [other, listener] of this.#listeners) {
+          if (other !== tab) listener(new MessageEvent('message', { data }));
+        }
+      },
+    };
+    return tab as Tabs;
+  }
+}
 
 /** An error as the API renders it. */
 export function problem(status: number, code = 'code', message = 'Message.'): Response {
@@ -34,9 +61,11 @@ export function problem(status: number, code = 'code', message = 'Message.'): Re
 
 export async function createWorld(options: Options = {}) {
   const { play, path = '/', language = 'en', scopes = ['stats:read'], isSignedIn = true } = options;
+  const { browser = new Browser() } = options;
   window.history.replaceState(null, '', path);
-  const session = new Session(sessionStorage);
-  if (isSignedIn) session.begin({ ...GRANTED, scopes, expiresAt: Date.now() + 900_000 });
+  const session = new Session();
+  if (isSignedIn) session.begin({ ...ACCOUNT, scopes });
+  if (isSignedIn === false) session.end();
   const requests: Request[] = [];
   const fetch = vi.fn(async (input: RequestInfo | URL) => {
     const request = new Request(input as Request);
@@ -45,7 +74,8 @@ export async function createWorld(options: Options = {}) {
     if (answer === undefined) return problem(404, 'not_found');
     return answer instanceof Response ? answer.clone() : Response.json(answer);
   });
-  const api = new Api({ fetch, session, origin: window.location.origin });
+  const tabs = browser.open();
+  const api = new Api({ fetch, session, origin: window.location.origin, tabs });
   const texts = await createTexts(language);
   const queries = new QueryClient({ defaultOptions: { queries: { retryDelay: 1, gcTime: 0 } } });
   const reloader = { now: vi.fn(async () => true) };

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -53,31 +54,40 @@ def test_a_wrong_password_is_told_and_does_not_open_anything(page: Page, world: 
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()
 
 
-def test_the_session_survives_a_reload_and_keeps_no_password(overview: Page) -> None:
+def test_the_session_survives_a_reload_and_no_script_can_read_it(overview: Page) -> None:
     overview.reload()
     settled(overview)
     expect(overview.get_by_role("heading", name="Overview")).to_be_visible()
-    kept = overview.evaluate("() => JSON.stringify([{...sessionStorage}, {...localStorage}])")
-    assert PASSWORD not in kept
-    assert overview.context.cookies() == []
+    kept = overview.evaluate("() => [document.cookie, sessionStorage.length, localStorage.length]")
+    assert kept == ["", 0, 0]
+    [cookie] = overview.context.cookies()
+    assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
 
 
-def test_signing_out_leaves_nothing_behind(overview: Page, world: World) -> None:
+def test_all_tabs_are_signed_in_and_out_together(overview: Page, world: World) -> None:
+    other = overview.context.new_page()
+    other.goto(f"{world.url}/users")
+    settled(other)
+    expect(other.get_by_role("heading", name="Users", exact=True)).to_be_visible()
     overview.get_by_role("button", name="Sign out").click()
-    expect(overview.get_by_role("heading", name="Sign in")).to_be_visible()
-    assert overview.evaluate("() => sessionStorage.length") == 0
-    overview.goto(f"{world.url}/users")
-    expect(overview.get_by_role("heading", name="Sign in")).to_be_visible()
+    for tab in (overview, other):
+        expect(tab.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert overview.context.cookies() == []
+    other.reload()
+    expect(other.get_by_role("heading", name="Sign in")).to_be_visible()
+    sign_in(overview)
+    settled(other)
+    expect(other.get_by_role("heading", name="Users", exact=True)).to_be_visible()
 
 
-def test_an_expired_token_asks_for_the_password_over_the_page_that_stays(
+def test_an_expired_session_asks_for_the_password_over_the_page_that_stays(
     page: Page, world: World
 ) -> None:
     ahead = timedelta()
     with world.another_api(clock=lambda: datetime.now(UTC) + ahead) as url:
         page.goto(f"{url}/?period=month&compare=0")
         sign_in(page)
-        ahead = timedelta(minutes=16)
+        ahead = timedelta(hours=13)
         dialog = page.get_by_role("dialog", name="Your session has ended")
         dialog.wait_for()
         expect(dialog.get_by_label("Username")).to_have_value("ann")
@@ -89,26 +99,29 @@ def test_an_expired_token_asks_for_the_password_over_the_page_that_stays(
         assert page.url == f"{url}/?period=month&compare=0"
 
 
-def test_a_session_in_use_is_renewed_without_the_password(page: Page, world: World) -> None:
-    ahead = timedelta()
-    page.clock.install()
-    with world.another_api(clock=lambda: datetime.now(UTC) + ahead) as url:
-        page.goto(url)
-        sign_in(page)
-        settled(page)
-        for _ in range(2):
-            ahead += timedelta(minutes=13, seconds=30)
-            with page.expect_response("**/api/v1/auth/renew") as renewed:
-                page.clock.fast_forward("13:30")
-            page.wait_for_function(
-                "token => sessionStorage.getItem('dialytics.session')?.includes(token)",
-                arg=renewed.value.json()["access_token"],
-            )
-        # Long after the first token: the page still gets numbers without a new login.
-        with page.expect_response("**/api/v1/stats?period=day*") as asked:
-            page.get_by_role("radio", name="24 hours").click()
-        assert asked.value.ok
-        expect(page.get_by_role("dialog")).to_have_count(0)
+def test_a_link_sets_a_new_password_once(page: Page, world: World) -> None:
+    world.register("forgetful")
+    world.register("root", scopes=("admin",))
+    [forgetful] = world.execute("SELECT id FROM api_users WHERE username = 'forgetful'")
+    link = httpx.post(
+        f"{world.url}/api/v1/admin/accounts/{forgetful['id']}/reset",
+        auth=("root", PASSWORD),
+        timeout=90,
+    ).json()["link"]
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(link)
+    password = page.get_by_label("New password", exact=True)
+    password.fill("another horse battery")
+    assert page.url == f"{world.url}/reset"
+    page.get_by_role("button", name="Set the password").click()
+    page.get_by_role("link", name="Sign in").click()
+    sign_in(page, "forgetful", "another horse battery")
+    expect(page.locator(".account-name:visible")).to_have_text("forgetful")
+    assert not any("dlr_" in url for url in asked)
+    page.goto(link)
+    page.reload()
+    expect(page.get_by_text("An administrator can give you a new one.")).to_be_visible()
 
 
 def test_without_the_api_the_numbers_stay_and_the_badge_tells(page: Page, world: World) -> None:

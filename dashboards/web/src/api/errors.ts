@@ -1,5 +1,8 @@
 /** The ways in which a question to the API fails, as the pages tell them apart. */
 
+/** Codes of a 401 about what was typed in or given as a link. */
+const TYPED_IN = new Set(['invalid_credentials', 'reset_invalid']);
+
 export class ApiError extends Error {
   constructor(
     readonly status: number,
@@ -14,6 +17,11 @@ export class ApiError extends Error {
   ) {
     super(message);
     this.name = 'ApiError';
+  }
+
+  /** Whether the API knows no session, rather than a password or a token that was typed in. */
+  get isSessionOver(): boolean {
+    return this.status === 401 && !TYPED_IN.has(this.code);
   }
 }
 

@@ -1,5 +1,6 @@
 /**
- * The one way to the API: adds the token, remembers answers by ETag, turns failures into errors.
+ * The one way to the API: remembers answers by ETag, turns failures into errors. The browser adds
+ * the session's cookie.
  * An answer that is remembered gets its age from the headers of the 304: its body knows an older one.
  * Knows no route.
  */
@@ -39,17 +40,21 @@ export class Transport {
   readonly forget = (): void => this.#remembered.clear();
 
   /**
-   * A `fetch` whose answer is always a success; a 304 is the answer remembered. Without a token
-   * nothing can be read: the API would make the browser open a password dialog of its own.
+   * A `fetch` whose answer is always a success; a 304 is the answer remembered. Nothing is asked
+   * again and again for a session that has ended.
    */
   readonly send = async (request: Request): Promise<Response> => {
-    const { token } = this.#session;
-    if (request.method === 'GET' && !token) throw signedOut();
-    const key = request.method === 'GET' && token ? request.url : null;
+    if (request.method === 'GET' && this.#session.state.status === 'expired') throw signedOut();
+    return this.sendAnyway(request);
+  };
+
+  /** The same, also when the session has ended. */
+  readonly sendAnyway = async (request: Request): Promise<Response> => {
+    const { state } = this.#session;
+    const key = request.method === 'GET' ? request.url : null;
     const known = key ? this.#remembered.get(key) : undefined;
-    if (token && !request.headers.has('Authorization')) {
-      request.headers.set('Authorization', `Bearer ${token}`);
-    }
+    // Without it a browser opens a password dialog of its own when there is no session.
+    request.headers.set('X-Requested-With', 'XMLHttpRequest');
     if (known) request.headers.set('If-None-Match', known.etag);
     const response = await this.#reach(request);
     this.#readClock(response);
@@ -58,11 +63,10 @@ export class Transport {
       return answer(withAge(known.body, response.headers));
     }
     if (!response.ok) {
-      // A refused token ends the session; refused credentials of a login do not.
-      if (response.status === 401 && token && token === this.#session.token) {
-        this.#session.expire();
-      }
-      throw await failure(response);
+      const error = await failure(response);
+      // A wrong password that is typed in does not end the session, nor does an older question.
+      if (error.isSessionOver && state === this.#session.state) this.#session.expire();
+      throw error;
     }
     const etag = response.headers.get('ETag');
     if (!key || !etag) return response;

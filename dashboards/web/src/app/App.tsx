@@ -1,14 +1,17 @@
 /** Which page stands where, and who may see it. */
 
-import { lazy, Suspense } from 'react';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { lazy, Suspense, useEffect } from 'react';
 import { Route, Switch, useLocation } from 'wouter';
 import { OverviewPage } from '../pages/OverviewPage';
 import { EntryPage } from '../session/EntryPage';
 import { ExpiredDialog } from '../session/ExpiredDialog';
+import { usernameOf } from '../session/session';
 import { ErrorBoundary } from '../ui/ErrorBoundary';
-import { Skeleton } from '../ui/states';
+import { Failure, Skeleton } from '../ui/states';
+import { RESET } from './pages';
 import { Shell } from './Shell';
-import { useSession } from './services';
+import { useServices, useSession } from './services';
 
 // The first page is in the first file; the others come when somebody goes there.
 const UsersPage = lazy(() => import('../pages/UsersPage'));
@@ -17,14 +20,28 @@ const ModelsPage = lazy(() => import('../pages/ModelsPage'));
 const RetentionPage = lazy(() => import('../pages/RetentionPage'));
 const QualityPage = lazy(() => import('../pages/QualityPage'));
 const NotFoundPage = lazy(() => import('../pages/NotFoundPage'));
+const ResetPage = lazy(() => import('../session/ResetPage'));
+
+const RETRY_MILLISECONDS = 5_000;
 
 export function App() {
   const session = useSession();
   const [path] = useLocation();
+  useAnswersOfAccount();
+  if (path === RESET.path) {
+    return (
+      <ErrorBoundary height={480}>
+        <Suspense>
+          <ResetPage />
+        </Suspense>
+      </ErrorBoundary>
+    );
+  }
+  if (session.status === 'unknown') return <Arrival />;
   if (session.status === 'anonymous') return <EntryPage />;
   return (
     <>
-      <Shell>
+      <Shell key={session.username}>
         <ErrorBoundary resetKey={path} height={480}>
           <Suspense fallback={<Skeleton height={600} />}>
             <Switch>
@@ -42,4 +59,31 @@ export function App() {
       <ExpiredDialog />
     </>
   );
+}
+
+/** Nothing is drawn until it is known who is signed in, so that nothing jumps. */
+function Arrival() {
+  const { api } = useServices();
+  const { error, refetch } = useQuery({
+    queryKey: ['session'],
+    queryFn: () => api.resume().then(() => null),
+    retry: false,
+    refetchInterval: RETRY_MILLISECONDS,
+  });
+  return <main>{error && <Failure error={error} onRetry={refetch} height="60vh" />}</main>;
+}
+
+/** Answers belong to an account: another one gets none of them, the same one gets fresh ones. */
+function useAnswersOfAccount(): void {
+  const { session } = useServices();
+  const queries = useQueryClient();
+  useEffect(() => {
+    let before = session.state;
+    return session.subscribe(() => {
+      const was = before;
+      before = session.state;
+      if (usernameOf(was) !== usernameOf(before)) queries.clear();
+      else if (was.status === 'expired') void queries.invalidateQueries();
+    });
+  }, [session, queries]);
 }

@@ -1,8 +1,9 @@
 /** The frame around every page: the way to the others, language, colours, account. */
 
-import { useQueryClient } from '@tanstack/react-query';
-import type { ReactNode } from 'react';
+import { type ReactNode, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { useExplanation } from '../session/explanations';
+import { usernameOf } from '../session/session';
 import { Icon } from '../ui/Icon';
 import { AppSidebar } from './AppSidebar';
 import { Preferences } from './Preferences';
@@ -29,22 +30,27 @@ export function Shell({ children }: { readonly children: ReactNode }) {
 function AccountLine() {
   const { t } = useTranslation();
   const { api } = useServices();
-  const session = useSession();
-  const queries = useQueryClient();
-  if (session.status === 'anonymous') return null;
-  const leave = () => {
-    api.signOut();
-    queries.clear();
-  };
+  const username = usernameOf(useSession());
+  const explain = useExplanation();
+  const [error, setError] = useState<unknown>(null);
   return (
     <div className="account">
-      <span className="account-name" title={session.scopes.join(', ')}>
-        {session.username}
-      </span>
-      <button type="button" className="button quiet" onClick={leave}>
+      <span className="account-name">{username}</span>
+      <button
+        type="button"
+        className="button quiet"
+        onClick={() => {
+          api.signOut().catch(setError);
+        }}
+      >
         <Icon name="leave" />
         {t('session.signOut')}
       </button>
+      {error !== null && (
+        <p className="field-error" role="alert">
+          {explain(error)}
+        </p>
+      )}
     </div>
   );
 }

@@ -11,4 +11,7 @@ export const PAGES = [
   { key: 'quality', path: '/quality' },
 ] as const satisfies readonly { key: IconName; path: string }[];
 
+/** Beside the list of pages. */
+export const RESET = { path: '/reset' } as const;
+
 export type PageKey = (typeof PAGES)[number]['key'];

@@ -29,5 +29,5 @@ export function useSession(): SessionState {
 
 export function useScope(scope: string): boolean {
   const state = useSession();
-  return state.status !== 'anonymous' && state.scopes.includes(scope);
+  return 'scopes' in state && state.scopes.includes(scope);
 }

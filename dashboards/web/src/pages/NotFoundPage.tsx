@@ -1,15 +1,13 @@
 /** An address that leads nowhere. */
 
-import { useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'wouter';
+import { useTitle } from '../app/useTitle';
 
 export default function NotFoundPage() {
   const { t } = useTranslation();
   const title = t('notFound.title');
-  useEffect(() => {
-    document.title = `${title} · Dialytics`;
-  }, [title]);
+  useTitle(title);
   return (
     <div className="placeholder">
       <h1>{title}</h1>

@@ -81,6 +81,7 @@ interface FieldProps {
   /** What is in it at first. */
   readonly initial?: string;
   readonly isFixed?: boolean;
+  readonly maxLength?: number;
   readonly autoFocus?: boolean;
   readonly onInput?: (value: string) => void;
 }
@@ -94,6 +95,7 @@ export function Field({
   autoComplete,
   initial,
   isFixed = false,
+  maxLength,
   autoFocus = false,
   onInput,
 }: FieldProps) {
@@ -108,6 +110,7 @@ export function Field({
       required
       defaultValue={initial}
       readOnly={isFixed}
+      maxLength={maxLength}
       aria-invalid={problem ? true : undefined}
       aria-describedby={
         `${problem ? `${id}-problem ` : ''}${hint ? `${id}-hint` : ''}` || undefined

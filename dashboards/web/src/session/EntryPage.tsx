@@ -1,12 +1,13 @@
 /** What a stranger sees: signing in, or registering with the operator's token. */
 
-import { useEffect, useRef, useState } from 'react';
+import { useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { ApiError, describe } from '../api/errors';
 import { Preferences } from '../app/Preferences';
 import { useServices } from '../app/services';
+import { useTitle } from '../app/useTitle';
 import { CredentialsForm, Field, type Problems, textOf } from './CredentialsForm';
-import { checkRegistration, type FieldName, type ProblemKey, refusedFields } from './registration';
+import { useExplanation, useProblemWords } from './explanations';
+import { checkRegistration, type FieldName, refusedFields } from './registration';
 
 /** What was typed, by field: it stays when the other form is opened. */
 type Typed = Partial<Record<FieldName, string>>;
@@ -16,9 +17,7 @@ export function EntryPage() {
   const [registers, setRegisters] = useState(false);
   const typed = useRef<Typed>({});
   const title = registers ? t('session.registerTitle') : t('session.signInTitle');
-  useEffect(() => {
-    document.title = `${title} · Dialytics`;
-  }, [title]);
+  useTitle(title);
   return (
     <main className="entry">
       <div className="entry-card">
@@ -93,10 +92,7 @@ function RegisterForm({ typed }: { readonly typed: Typed }) {
   const { t } = useTranslation();
   const { api } = useServices();
   const explain = useExplanation();
-  const inWords = (found: Partial<Record<FieldName, ProblemKey>>): Problems =>
-    Object.fromEntries(
-      Object.entries(found).map(([name, problem]) => [name, t(`session.problem.${problem}`)]),
-    );
+  const inWords = useProblemWords();
   const register = async (fields: FormData) => {
     const registration = read(fields);
     await api.register(registration);
@@ -162,19 +158,5 @@ function keeping(typed: Typed, name: FieldName) {
     onInput: (value: string) => {
       typed[name] = value;
     },
-  };
-}
-
-/** What a failed sign-in or registration means, when it is about no field. */
-function useExplanation(): (error: unknown) => string {
-  const { t } = useTranslation();
-  return (error) => {
-    if (error instanceof ApiError) {
-      if (error.status === 401) return t('session.wrong');
-      if (error.code === 'cross_origin') return t('session.crossOrigin');
-      if (error.status === 429)
-        return t('session.tooOften', { seconds: error.retryAfterSeconds ?? 60 });
-    }
-    return t(`error.${describe(error).key}`);
   };
 }

@@ -22,7 +22,7 @@ export function ExpiredDialog() {
           <Dialog.Title>{t('session.expired')}</Dialog.Title>
           <Dialog.Description className="note">{t('session.expiredAdvice')}</Dialog.Description>
           <SignInForm username={session.username} />
-          <button type="button" className="link" onClick={() => api.signOut()}>
+          <button type="button" className="link" onClick={() => void api.signOut()}>
             {t('session.other')}
           </button>
         </Dialog.Content>

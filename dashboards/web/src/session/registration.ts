@@ -49,7 +49,8 @@ function usernameProblem(username: string): ProblemKey | null {
   return letters > MAX_USERNAME ? 'usernameLong' : null;
 }
 
-function passwordProblem(password: string, username: string): ProblemKey | null {
+/** What is wrong with a new password of a name; '' when the name is not known. */
+export function passwordProblem(password: string, username: string): ProblemKey | null {
   const letters = [...password];
   if (letters.length === 0) return 'empty';
   if (letters.length < MIN_PASSWORD) return 'passwordShort';
