@@ -226,7 +226,7 @@ def create_app(
             default_tz=default_tz,
         )
     )
-    for router in (
+    routers = [
         *account_routes(
             services,
             settings.accounts,
@@ -242,7 +242,8 @@ def create_app(
             names=names,
             name_readings=name_readings,
         ),
-    ):
+    ]
+    for router in routers:
         app.include_router(router)
     app.include_router(query_routes(responder=responder, default_tz=default_tz))
     app.include_router(

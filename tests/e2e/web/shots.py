@@ -19,6 +19,9 @@ PAGES = {
     "models": "/models?period=month",
     "retention": "/retention?period=month",
     "quality": "/quality",
+    "account": "/account",
+    "accounts": "/accounts",
+    "audit": "/audit",
 }
 LOOKS = {
     "light": {"width": 1440, "height": 900, "dark": False},
@@ -38,7 +41,7 @@ def main() -> int:
         databases(Path(place)) as (postgres, clickhouse),
         dashboard(postgres, clickhouse, {}) as world,
     ):
-        world.register("ann", scopes=("stats:read", "names:read", "texts:read"))
+        world.register("ann", scopes=("stats:read", "names:read", "texts:read", "admin"))
         world.load(people=400, days=75)
         for look, options in LOOKS.items():
             with (
@@ -54,6 +57,10 @@ def shoot(page: Page, world: World, out: Path, look: str) -> None:
     page.goto(world.url)
     page.get_by_label("Username").wait_for()
     page.screenshot(path=out / f"sign-in-{look}.png")
+    page.goto(f"{world.url}/reset#token=shown")
+    page.get_by_label("New password", exact=True).wait_for()
+    page.screenshot(path=out / f"reset-{look}.png")
+    page.goto(world.url)
     sign_in(page)
     for name, path in PAGES.items():
         page.goto(f"{world.url}{path}")

@@ -9,7 +9,7 @@ import { ExpiredDialog } from '../session/ExpiredDialog';
 import { usernameOf } from '../session/session';
 import { ErrorBoundary } from '../ui/ErrorBoundary';
 import { Failure, Skeleton } from '../ui/states';
-import { RESET } from './pages';
+import { ACCOUNT, RESET } from './pages';
 import { Shell } from './Shell';
 import { useServices, useSession } from './services';
 
@@ -20,6 +20,9 @@ const ModelsPage = lazy(() => import('../pages/ModelsPage'));
 const RetentionPage = lazy(() => import('../pages/RetentionPage'));
 const QualityPage = lazy(() => import('../pages/QualityPage'));
 const NotFoundPage = lazy(() => import('../pages/NotFoundPage'));
+const AccountPage = lazy(() => import('../accounts/AccountPage'));
+const AccountsPage = lazy(() => import('../accounts/AccountsPage'));
+const AuditPage = lazy(() => import('../accounts/AuditPage'));
 const ResetPage = lazy(() => import('../session/ResetPage'));
 
 const RETRY_MILLISECONDS = 5_000;
@@ -51,6 +54,9 @@ export function App() {
               <Route path="/models" component={ModelsPage} />
               <Route path="/retention" component={RetentionPage} />
               <Route path="/quality" component={QualityPage} />
+              <Route path={ACCOUNT.path} component={AccountPage} />
+              <Route path="/accounts" component={AccountsPage} />
+              <Route path="/audit" component={AuditPage} />
               <Route component={NotFoundPage} />
             </Switch>
           </Suspense>

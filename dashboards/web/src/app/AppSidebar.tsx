@@ -5,7 +5,8 @@ import { type ReactNode, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useLocation, useSearch } from 'wouter';
 import { Icon } from '../ui/Icon';
-import { PAGES } from './pages';
+import { ADMIN_PAGES, PAGES } from './pages';
+import { useScope } from './services';
 
 interface Props {
   /** Settings and account, below the pages. */
@@ -64,23 +65,30 @@ function PageLinks({ onFollow }: { readonly onFollow?: () => void }) {
   const { t } = useTranslation();
   const [path] = useLocation();
   const search = useSearch();
+  // The view is that of the pages with a period, not of the others.
+  const view = PAGES.some((page) => page.path === path) ? search : '';
+  const isAdmin = useScope('admin');
+  const linkTo = (page: (typeof PAGES | typeof ADMIN_PAGES)[number], href: string) => (
+    <li key={page.key}>
+      <Link
+        href={href}
+        className="nav-link"
+        aria-current={path === page.path ? 'page' : undefined}
+        {...(onFollow ? { onClick: onFollow } : {})}
+      >
+        <Icon name={page.key} />
+        {t(`nav.${page.key}`)}
+      </Link>
+    </li>
+  );
   return (
     <nav aria-label={t('nav.label')}>
-      <ul className="nav">
-        {PAGES.map((page) => (
-          <li key={page.key}>
-            <Link
-              href={hrefTo(page.path, search)}
-              className="nav-link"
-              aria-current={path === page.path ? 'page' : undefined}
-              {...(onFollow ? { onClick: onFollow } : {})}
-            >
-              <Icon name={page.key} />
-              {t(`nav.${page.key}`)}
-            </Link>
-          </li>
-        ))}
-      </ul>
+      <ul className="nav">{PAGES.map((page) => linkTo(page, hrefTo(page.path, view)))}</ul>
+      {isAdmin && (
+        <ul className="nav admin" aria-label={t('nav.administration')}>
+          {ADMIN_PAGES.map((page) => linkTo(page, page.path))}
+        </ul>
+      )}
     </nav>
   );
 }

@@ -2,11 +2,13 @@
 
 import { type ReactNode, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { Link } from 'wouter';
 import { useExplanation } from '../session/explanations';
 import { usernameOf } from '../session/session';
 import { Icon } from '../ui/Icon';
 import { AppSidebar } from './AppSidebar';
 import { Preferences } from './Preferences';
+import { ACCOUNT } from './pages';
 import { useServices, useSession } from './services';
 
 export function Shell({ children }: { readonly children: ReactNode }) {
@@ -35,7 +37,9 @@ function AccountLine() {
   const [error, setError] = useState<unknown>(null);
   return (
     <div className="account">
-      <span className="account-name">{username}</span>
+      <Link href={ACCOUNT.path} className="account-name" title={t('account.title')}>
+        {username}
+      </Link>
       <button
         type="button"
         className="button quiet"

@@ -11,7 +11,14 @@ export const PAGES = [
   { key: 'quality', path: '/quality' },
 ] as const satisfies readonly { key: IconName; path: string }[];
 
-/** Beside the list of pages. */
+/** For administrators. */
+export const ADMIN_PAGES = [
+  { key: 'accounts', path: '/accounts' },
+  { key: 'audit', path: '/audit' },
+] as const satisfies readonly { key: IconName; path: string }[];
+
+/** Addresses beside the list of pages. */
+export const ACCOUNT = { path: '/account' } as const;
 export const RESET = { path: '/reset' } as const;
 
 export type PageKey = (typeof PAGES)[number]['key'];

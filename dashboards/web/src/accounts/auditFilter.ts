@@ -1,0 +1,79 @@
+/** Which events of the audit trail are shown, as the address of the page states it. */
+
+export const KINDS = [
+  'login',
+  'login_failed',
+  'registered',
+  'registration_failed',
+  'scopes_changed',
+  'account_disabled',
+  'account_enabled',
+  'password_changed',
+  'reset_created',
+  'reset_used',
+  'reset_failed',
+  'key_created',
+  'key_revoked',
+  'session_ended',
+  'export',
+  'texts_read',
+  'names_read',
+  'settings_changed',
+  'person_banned',
+  'person_paused',
+  'person_allowed',
+  'limits_changed',
+  'alert',
+  'alert_acknowledged',
+] as const;
+export type Kind = (typeof KINDS)[number];
+
+export interface AuditFilter {
+  readonly who: string;
+  readonly what: Kind | '';
+  /** Days of this machine's zone, both included; '' for none. */
+  readonly from: string;
+  readonly to: string;
+}
+
+const DAY = /^\d{4}-\d{2}-\d{2}$/;
+
+/** A kind that has a name here; newer ones are shown by their code. */
+export function kindOf(code: string | null): Kind | null {
+  return KINDS.find((kind) => kind === code) ?? null;
+}
+
+export function readFilter(search: string): AuditFilter {
+  const found = new URLSearchParams(search);
+  const day = (name: string) => {
+    const value = found.get(name) ?? '';
+    return DAY.test(value) && !Number.isNaN(Date.parse(value)) ? value : '';
+  };
+  return {
+    who: (found.get('who') ?? '').slice(0, 256),
+    what: kindOf(found.get('what')) ?? '',
+    from: day('from'),
+    to: day('to'),
+  };
+}
+
+export function writeFilter(filter: AuditFilter): string {
+  const stated = Object.entries(filter).filter(([, value]) => value !== '');
+  return stated.length > 0 ? `?${new URLSearchParams(stated)}` : '';
+}
+
+/** The arguments of the API: moments, the end excluded. */
+export function asArguments({ who, what, from, to }: AuditFilter) {
+  return {
+    ...(who ? { who } : {}),
+    ...(what ? { what } : {}),
+    ...(from ? { since: startOf(from).toISOString() } : {}),
+    ...(to ? { until: startOf(to, 1).toISOString() } : {}),
+  };
+}
+
+function startOf(day: string, later = 0): Date {
+  const start = new Date(`${day}T00:00`);
+  start.setDate(start.getDate() + later);
+  return start;
+}
