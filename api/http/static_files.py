@@ -26,7 +26,7 @@ from common.log import get_logger
 PAGES = frozenset(
     {
         *("", "users", "dialogs", "models", "retention", "quality"),
-        *("account", "accounts", "audit", "reset"),
+        *("account", "accounts", "audit", "register", "reset"),
     }
 )
 """Addresses of the dashboard, as in its `pages.ts`."""

@@ -61,6 +61,22 @@ const event = (id: number, kind: string, part = {}) => ({
   ...part,
 });
 
+const invitation = (id: number, part = {}) => ({
+  id,
+  kind: 'account',
+  label: 'Team',
+  beginning: 'dli_kN3w8Q',
+  scopes: ['stats:read'],
+  max_uses: 5,
+  uses: 2,
+  state: 'valid',
+  created_by: 'ann',
+  created_at: '2026-11-30T08:00:00Z',
+  expires_at: '2026-12-07T08:00:00Z',
+  revoked_at: null,
+  ...part,
+});
+
 const DONE = () => new Response(null, { status: 204 });
 
 const OWN: Record<string, Play | object> = {
@@ -79,6 +95,10 @@ const OWN: Record<string, Play | object> = {
       account(3, 'eve', { disabled_at: '2026-05-05T10:00:00Z' }),
     ],
   },
+  '/api/v1/admin/invitations': {
+    invitations: [invitation(1), invitation(2, { label: 'Past', state: 'used_up' })],
+    next_before: null,
+  },
   '/api/v1/admin/keys': { keys: [key(3, 'ETL', { username: 'bob' })] },
 };
 
@@ -95,7 +115,8 @@ describe('the own account', () => {
   it('says who I am, what I may see and who grants the rest', async () => {
     await at('/');
     await userEvent.click(await screen.findByRole('link', { name: 'ann' }));
-    expect(await screen.findByRole('heading', { name: 'Your account' })).toBeVisible();
+    const patience = { timeout: 15_000 };
+    expect(await screen.findByRole('heading', { name: 'Your account' }, patience)).toBeVisible();
     await screen.findByText('names:read');
     const items = screen.getAllByRole('listitem');
     const lines = items.map((item) => item.textContent ?? '');
@@ -286,6 +307,54 @@ describe('administrators', () => {
     await press(action);
     await press(action);
     await waitFor(() => expect(sent('POST', route)).toBeDefined());
+  });
+
+  it.each([
+    ['Dashboard', 'account', { scopes: ['stats:read'] }, 'Link', '/register#invitation=dli_x'],
+    ['Bot', 'bot', {}, 'Message to the bot', '/start dli_x'],
+  ])('invite to: %s', async (kind, code, scopes, label, shown) => {
+    const made = { ...invitation(3, { kind: code }), code: 'dli_x' };
+    const { sent } = await at(
+      '/accounts',
+      {
+        '/api/v1/admin/invitations': ({ method }) =>
+          (method === 'POST' ? made : OWN['/api/v1/admin/invitations']) as object,
+      },
+      admin,
+    );
+    await userEvent.click(await screen.findByRole('button', { name: 'New invitation' }));
+    const form = screen.getByRole('dialog');
+    await userEvent.click(within(form).getByRole('radio', { name: kind }));
+    await userEvent.type(within(form).getByLabelText('Name'), 'Team');
+    const uses = within(form).getByLabelText('How many may use it');
+    await userEvent.clear(uses);
+    await userEvent.click(within(form).getByRole('button', { name: 'New invitation' }));
+    expect(uses).toBeInvalid();
+    await userEvent.type(uses, '20');
+    await userEvent.click(within(form).getByRole('button', { name: 'New invitation' }));
+    const field = await screen.findByLabelText(label);
+    expect((field as HTMLInputElement).value.endsWith(shown)).toBe(true);
+    expect(await sent('POST', '/invitations')?.json()).toEqual({
+      kind: code,
+      label: 'Team',
+      max_uses: 20,
+      expires_in_hours: 168,
+      ...scopes,
+    });
+  });
+
+  it('revoke an invitation that is still valid', async () => {
+    const { sent } = await at(
+      '/accounts',
+      { '/api/v1/admin/invitations/1/revoke': invitation(1, { state: 'revoked' }) },
+      admin,
+    );
+    const table = await screen.findByRole('table', { name: 'Invitations' });
+    expect(within(table).getAllByText('2 of 5')).toHaveLength(2);
+    expect(within(table).queryByRole('button', { name: 'Revoke: Past' })).toBeNull();
+    await press('Revoke: Team');
+    await press('Revoke');
+    await waitFor(() => expect(sent('POST', '/invitations/1/revoke')).toBeDefined());
   });
 
   it('read who did what, narrow it and save it', async () => {

@@ -1,10 +1,10 @@
-/** The page of a link that sets a new password. */
+/** The pages of links with a secret: a new password, an invitation. */
 
 import { screen, waitFor } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { describe, expect, it } from 'vitest';
 import { playing } from './answers';
-import { problem, renderApp } from './world';
+import { current, problem, renderApp } from './world';
 
 const LINK = '/reset#token=dlr_secret';
 const USED = '/api/v1/auth/reset';
@@ -54,6 +54,47 @@ describe('a link that resets a password', () => {
     await renderApp({ path: '/reset', play: playing() });
     expect(await screen.findByText(/An administrator can give you a new one/)).toBeVisible();
     expect(document.title).toBe('New password · Dialytics');
+  });
+});
+
+describe('an invitation', () => {
+  const register = async (answer: Response | object) => {
+    const play = playing({
+      '/api/v1/auth/register': answer,
+      '/api/v1/auth/session': ({ method }) =>
+        method === 'POST' ? {} : current({ username: 'bob' }),
+    });
+    const world = await renderApp({
+      path: '/register#invitation=dli_secret',
+      isSignedIn: false,
+      play,
+    });
+    await userEvent.type(await screen.findByLabelText('Username'), 'bob');
+    await userEvent.type(screen.getByLabelText('Password'), 'correct horse battery');
+    expect(screen.queryByLabelText('Registration token')).toBeNull();
+    await userEvent.click(screen.getByRole('button', { name: 'Register' }));
+    return world;
+  };
+
+  it('registers and leads to the overview', async () => {
+    const { requests } = await register({});
+    expect(await screen.findByRole('heading', { name: 'Overview' })).toBeVisible();
+    expect(await requests[0]?.json()).toEqual({
+      username: 'bob',
+      password: 'correct horse battery',
+      invitation: 'dli_secret',
+    });
+    expect(window.location.href).not.toContain('dli_');
+  });
+
+  it('that is no longer valid says so', async () => {
+    await register(problem(403, 'wrong_invitation'));
+    await waitFor(() => expect(screen.getByRole('alert')).toHaveTextContent(/used up/));
+  });
+
+  it('without its code asks for a new one', async () => {
+    await renderApp({ path: '/register', isSignedIn: false, play: playing() });
+    expect(await screen.findByText(/An administrator can give you a new one/)).toBeVisible();
   });
 });
 

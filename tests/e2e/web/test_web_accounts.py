@@ -63,6 +63,26 @@ def test_a_changed_password_ends_other_sessions_and_not_this_one(
     expect(there.get_by_role("dialog", name="Your session has ended")).to_be_visible()
 
 
+def test_an_invitation_registers_once(open_page: OpenPage, world: World, admin: str) -> None:
+    page, other = open_page(), open_page()
+    page.goto(f"{world.url}/accounts")
+    sign_in(page, admin)
+    page.get_by_role("button", name="New invitation").click()
+    page.get_by_label("Name", exact=True).fill("guest")
+    page.get_by_role("dialog").get_by_role("button", name="New invitation").click()
+    link = page.get_by_label("Link", exact=True).input_value()
+    other.goto(link)
+    other.get_by_label("Username").fill("guest")
+    other.get_by_label("Password", exact=True).fill(PASSWORD)
+    other.get_by_role("button", name="Register", exact=True).click()
+    settled(other)
+    assert other.url == f"{world.url}/"
+    expect(other.locator(".account-name:visible")).to_have_text("guest")
+    page.get_by_role("button", name="Close").click()
+    page.reload()
+    expect(page.get_by_role("table", name="Invitations").get_by_text("used up")).to_be_visible()
+
+
 def test_an_admin_grants_resets_disables_and_reads_the_trail(
     page: Page, world: World, admin: str
 ) -> None:

@@ -11,6 +11,7 @@ import { NONE, useFormats } from '../ui/format';
 import { Loaded } from '../ui/Loaded';
 import type { Order } from '../ui/order';
 import { AccountDialog } from './AccountDialog';
+import { InvitationsCard } from './InvitationsCard';
 import { KeyTable } from './KeyTable';
 import { PlainPage } from './PlainPage';
 import { type AccountView, useAsked, useChange } from './questions';
@@ -32,6 +33,7 @@ export default function AccountsPage() {
           {(answer) => <AccountTable accounts={answer.accounts} onOpen={setOpenId} />}
         </Loaded>
       </Card>
+      <InvitationsCard />
       <Card title={t('accounts.keys')} note={t('accounts.keysNote')}>
         <Loaded query={keys} height={140}>
           {(answer) => <KeyTable keys={answer.keys} onRevoke={revoke.mutateAsync} showsOwner />}

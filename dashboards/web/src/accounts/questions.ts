@@ -9,6 +9,8 @@ type Schemas = components['schemas'];
 export type AccountView = Schemas['AccountView'];
 export type KeyView = Schemas['KeyView'];
 export type NewKey = Schemas['NewKey'];
+export type InvitationView = Schemas['InvitationView'];
+export type NewInvitation = Schemas['NewInvitation'];
 export type SessionView = Schemas['SessionView'];
 export type AuditEvent = Schemas['AuditEventView'];
 export type AuditPageAnswer = Schemas['AuditPage'];
@@ -32,6 +34,7 @@ export const scopeKey = (scope: Scope) =>
 type Plain =
   | '/api/v1/about'
   | '/api/v1/admin/accounts'
+  | '/api/v1/admin/invitations'
   | '/api/v1/admin/keys'
   | '/api/v1/auth/me'
   | '/api/v1/auth/sessions'

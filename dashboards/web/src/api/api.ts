@@ -23,6 +23,11 @@ export interface Credentials {
   readonly password: string;
 }
 
+interface Registration extends Credentials {
+  readonly adminToken: string;
+  readonly invitation?: string;
+}
+
 export class Api {
   readonly #client: Client<paths>;
   readonly #session: Session;
@@ -95,10 +100,12 @@ export class Api {
     this.#tell('signed-in');
   }
 
-  async register(registration: Credentials & { readonly adminToken: string }): Promise<void> {
-    const { username, password, adminToken } = registration;
+  /** Makes an account, with the code of an invitation if there is one. */
+  async register(registration: Registration): Promise<void> {
+    const { username, password, adminToken, invitation } = registration;
+    const permission = invitation ? { invitation } : { admin_token: adminToken };
     await this.#client.POST('/api/v1/auth/register', {
-      body: { username, password, admin_token: adminToken },
+      body: { username, password, ...permission },
     });
   }
 

@@ -9,7 +9,7 @@ import { ExpiredDialog } from '../session/ExpiredDialog';
 import { usernameOf } from '../session/session';
 import { ErrorBoundary } from '../ui/ErrorBoundary';
 import { Failure, Skeleton } from '../ui/states';
-import { ACCOUNT, RESET } from './pages';
+import { ACCOUNT, INVITATION, RESET } from './pages';
 import { Shell } from './Shell';
 import { useServices, useSession } from './services';
 
@@ -23,6 +23,7 @@ const NotFoundPage = lazy(() => import('../pages/NotFoundPage'));
 const AccountPage = lazy(() => import('../accounts/AccountPage'));
 const AccountsPage = lazy(() => import('../accounts/AccountsPage'));
 const AuditPage = lazy(() => import('../accounts/AuditPage'));
+const InvitationPage = lazy(() => import('../session/InvitationPage'));
 const ResetPage = lazy(() => import('../session/ResetPage'));
 
 const RETRY_MILLISECONDS = 5_000;
@@ -31,12 +32,11 @@ export function App() {
   const session = useSession();
   const [path] = useLocation();
   useAnswersOfAccount();
-  if (path === RESET.path) {
+  const isInvitation = path === INVITATION.path;
+  if (isInvitation || path === RESET.path) {
     return (
       <ErrorBoundary height={480}>
-        <Suspense>
-          <ResetPage />
-        </Suspense>
+        <Suspense>{isInvitation ? <InvitationPage /> : <ResetPage />}</Suspense>
       </ErrorBoundary>
     );
   }

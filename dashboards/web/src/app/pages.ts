@@ -19,6 +19,7 @@ export const ADMIN_PAGES = [
 
 /** Addresses beside the list of pages. */
 export const ACCOUNT = { path: '/account' } as const;
+export const INVITATION = { path: '/register' } as const;
 export const RESET = { path: '/reset' } as const;
 
 export type PageKey = (typeof PAGES)[number]['key'];

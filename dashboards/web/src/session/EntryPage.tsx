@@ -88,20 +88,31 @@ export function SignInForm({ username, typed = {} }: SignInProps) {
   );
 }
 
-function RegisterForm({ typed }: { readonly typed: Typed }) {
+interface RegisterProps {
+  readonly typed: Typed;
+  /** The code of an invitation, in place of the registration token. */
+  readonly invitation?: string;
+  readonly onDone?: () => void;
+}
+
+export function RegisterForm({ typed, invitation, onDone }: RegisterProps) {
   const { t } = useTranslation();
   const { api } = useServices();
   const explain = useExplanation();
   const inWords = useProblemWords();
   const register = async (fields: FormData) => {
     const registration = read(fields);
-    await api.register(registration);
+    await api.register({ ...registration, ...(invitation ? { invitation } : {}) });
     await api.signIn(registration);
+    onDone?.();
   };
   return (
     <CredentialsForm
       action={t('session.register')}
-      check={(fields) => inWords(checkRegistration(read(fields)))}
+      check={(fields) => {
+        const { adminToken, ...others } = checkRegistration(read(fields));
+        return inWords(invitation ? others : { ...others, ...(adminToken && { adminToken }) });
+      }}
       explain={(error) => {
         const found = inWords(refusedFields(error));
         return Object.keys(found).length > 0 ? found : { '': explain(error) };
@@ -128,15 +139,17 @@ function RegisterForm({ typed }: { readonly typed: Typed }) {
             problem={problems.password}
             {...keeping(typed, 'password')}
           />
-          <Field
-            name="adminToken"
-            label={t('session.adminToken')}
-            hint={t('session.adminTokenHint')}
-            type="password"
-            autoComplete="off"
-            problem={problems.adminToken}
-            {...keeping(typed, 'adminToken')}
-          />
+          {!invitation && (
+            <Field
+              name="adminToken"
+              label={t('session.adminToken')}
+              hint={t('session.adminTokenHint')}
+              type="password"
+              autoComplete="off"
+              problem={problems.adminToken}
+              {...keeping(typed, 'adminToken')}
+            />
+          )}
         </>
       )}
     </CredentialsForm>

@@ -1,47 +1,35 @@
-/** Sets a new password with the token of a link. The token is in no address after the page opened. */
+/** Sets a new password with the token of a link. */
 
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'wouter';
 import { ApiError } from '../api/errors';
-import { Preferences } from '../app/Preferences';
 import { useServices } from '../app/services';
-import { useTitle } from '../app/useTitle';
 import { CredentialsForm, Field, textOf } from './CredentialsForm';
 import { useExplanation, useProblemWords } from './explanations';
+import { LinkPage } from './LinkPage';
 import { passwordProblem, refusedFields } from './registration';
+import { useLinkSecret } from './useLinkSecret';
 
 export default function ResetPage() {
   const { t } = useTranslation();
-  const [token] = useState(() => new URLSearchParams(location.hash.slice(1)).get('token') ?? '');
+  const token = useLinkSecret('token');
   const [isDone, setDone] = useState(false);
-  const title = t('reset.title');
-  useTitle(title);
-  // Neither the history nor a picture of the window keeps it.
-  useEffect(() => history.replaceState(history.state, '', location.pathname), []);
   return (
-    <main className="entry">
-      <div className="entry-card">
-        <p className="brand big">
-          <img src="/icon.svg" alt="" width="34" height="34" />
-          Dialytics
-        </p>
-        <h1>{title}</h1>
-        {isDone ? (
-          <p role="status">{t('reset.done')}</p>
-        ) : token ? (
-          <NewPassword token={token} onDone={() => setDone(true)} />
-        ) : (
-          <p>{t('reset.invalid')}</p>
-        )}
-        {(isDone || !token) && (
-          <Link href="/" className="button primary">
-            {t('session.signIn')}
-          </Link>
-        )}
-      </div>
-      <Preferences />
-    </main>
+    <LinkPage title={t('reset.title')}>
+      {isDone ? (
+        <p role="status">{t('reset.done')}</p>
+      ) : token ? (
+        <NewPassword token={token} onDone={() => setDone(true)} />
+      ) : (
+        <p>{t('reset.invalid')}</p>
+      )}
+      {(isDone || !token) && (
+        <Link href="/" className="button primary">
+          {t('session.signIn')}
+        </Link>
+      )}
+    </LinkPage>
   );
 }
 

@@ -10,6 +10,7 @@ export function useExplanation(): (error: unknown) => string {
   const { t } = useTranslation();
   return (error) => {
     if (error instanceof ApiError) {
+      if (error.code === 'wrong_invitation') return t('invitation.invalid');
       if (error.code === 'no_cookie') return t('session.noCookie');
       if (error.status === 401) return t('session.wrong');
       if (error.code === 'cross_origin') return t('session.crossOrigin');
