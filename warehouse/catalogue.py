@@ -11,7 +11,38 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-DIMENSIONS = ("time", "bot", "chat_type", "language", "model", "model_asked")
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """A property of turns to filter and group by."""
+
+    name: str
+    expression: str
+    """Over `turns AS t`."""
+    type: str = "String"
+    is_in_tiers: bool = False
+    """Whether the rollups hold it; the ledger holds all of them."""
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        return OPERATORS if self.type == "String" else OPERATORS[:2]
+
+
+OPERATORS = ("is", "is_not", "contains", "contains_not")
+TURN_DIMENSIONS = (
+    Dimension("bot", "t.bot_id", "Int64", is_in_tiers=True),
+    Dimension("chat_type", "t.chat_type", is_in_tiers=True),
+    Dimension("language", "ifNull(t.language, '')", is_in_tiers=True),
+    Dimension("model", "coalesce(t.model_used, t.model_asked, '')", is_in_tiers=True),
+    Dimension("model_asked", "ifNull(t.model_asked, '')", is_in_tiers=True),
+    Dimension("source", "ifNull(t.source, '')"),
+    Dimension("person", "t.user_key", "UInt32"),
+    Dimension("dialog", "t.dialog_id", "UUID"),
+    Dimension("status", "t.status"),
+    Dimension("cause", "ifNull(t.reason, '')"),
+    Dimension("fallback_cause", "ifNull(t.fallback_cause, '')"),
+)
+DIMENSIONS = ("time", *(dimension.name for dimension in TURN_DIMENSIONS))
 """Dimensions of figures."""
 
 

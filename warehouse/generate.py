@@ -11,7 +11,15 @@ import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from warehouse.catalogue import DIMENSIONS, METRICS, SUM_COLUMNS, Metric, entries
+from warehouse.catalogue import (
+    DIMENSIONS,
+    METRICS,
+    SUM_COLUMNS,
+    TURN_DIMENSIONS,
+    Dimension,
+    Metric,
+    entries,
+)
 
 PROJECT = Path(__file__).parents[1]
 WIDTH = 100
@@ -52,6 +60,31 @@ def _names() -> str:
     return textwrap.fill(", ".join(column.name for column in SUM_COLUMNS) + ",", WIDTH - 12)
 
 
+_CONDITIONS = {
+    "is": "{expression} IN {{{parameter}}}",
+    "is_not": "{expression} NOT IN {{{parameter}}}",
+    "contains": "arrayExists(part -> position({expression}, part) > 0, {{{parameter}}})",
+    "contains_not": "NOT arrayExists(part -> position({expression}, part) > 0, {{{parameter}}})",
+}
+
+
+def _condition(dimension: Dimension, operator: str) -> str:
+    name = f"{dimension.name}_{operator}"
+    condition = _CONDITIONS[operator].format(
+        parameter=f"{name}:Array({dimension.type})", expression=dimension.expression
+    )
+    return f"AND {condition} -- for {name}"
+
+
+def _conditions() -> str:
+    """A line for each filter; statements leave out those that are not set."""
+    return "\n".join(
+        _condition(dimension, operator)
+        for dimension in TURN_DIMENSIONS
+        for operator in dimension.operators
+    )
+
+
 def _fields(answer: str) -> Callable[[], str]:
     """The fields of a dataclass."""
 
@@ -76,6 +109,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "sums": _each("sum({name}) AS {name},"),
     "names": _names,
     "sums of dialogs": _dialog_sums,
+    "conditions on turns": _conditions,
     "zeros": _each("CAST(0, '{type}') AS {name},"),
     "fields of totals": _fields("totals"),
     "fields of series": _fields("series"),

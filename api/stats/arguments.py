@@ -8,19 +8,42 @@ from datetime import date, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field
+import orjson
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from api.answers.formats import Format, RequestedFormat
 from api.errors import InvalidRequestError
 from warehouse.moments import first_moment, on_clock, zone_named
 from warehouse.periods import Bucket, Period, PeriodName, resolve
-from warehouse.reports import NEWEST_FIRST, CohortWidth, DialogColumn, Filters, TopUsersBy
+from warehouse.query import InvalidQueryError, parse_filters
+from warehouse.reports import (
+    NEWEST_FIRST,
+    CohortWidth,
+    Condition,
+    DialogColumn,
+    Filters,
+    TopUsersBy,
+)
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 # An unescaped plus sign arrives as a space.
 _LOST_PLUS = re.compile(r"(?<=\d) (?=\d{2}:?\d{2}$)", re.ASCII)
 
+MAX_FILTERS_LETTERS = 3_500
+
 PositiveId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+
+
+def _conditions(given: object) -> tuple[Condition, ...]:
+    """Filters in JSON. Their text comes from the query string."""
+    if not isinstance(given, str) or len(given) > MAX_FILTERS_LETTERS:
+        raise ValueError(f"expected JSON of at most {MAX_FILTERS_LETTERS} letters")
+    try:
+        return parse_filters(orjson.loads(given))
+    except orjson.JSONDecodeError as error:
+        raise ValueError('expected JSON, like [["is", "status", ["failed"]]]') from error
+    except InvalidQueryError as error:
+        raise ValueError(str(error)) from error
 
 
 class FormatQuery(BaseModel):
@@ -110,10 +133,26 @@ class StatsQuery(PeriodQuery):
         " asked.",
     )
 
+    conditions: Annotated[
+        tuple[Condition, ...],
+        BeforeValidator(_conditions),
+        WithJsonSchema({"type": "string", "maxLength": MAX_FILTERS_LETTERS}),
+    ] = Field(
+        default_factory=tuple,
+        alias="filters",
+        description="Further filters as JSON, like those of `POST /query`:"
+        ' `[["is_not", "status", ["answered"]], ["is", "source", ["ads", "friend"]]]`. All of them'
+        " hold.",
+    )
+
     @property
     def filters(self) -> Filters:
         return Filters(
-            bot_id=self.bot, chat_type=self.chat_type, language=self.language, model=self.model
+            bot_id=self.bot,
+            chat_type=self.chat_type,
+            language=self.language,
+            model=self.model,
+            conditions=self.conditions,
         )
 
     def arguments(self) -> tuple[Hashable, ...]:
@@ -141,6 +180,21 @@ class DialogsQuery(StatsQuery):
         description="A field of the dialogs; with a minus the greatest comes first. Unknown values"
         " come last in both directions. Exports of all dialogs have the latest turn first.",
     )
+
+
+class TurnsQuery(StatsQuery):
+    cursor: str | None = Field(
+        default=None, max_length=4096, description="`next_cursor` of the page before."
+    )
+    limit: int = Field(default=50, ge=1, le=100)
+
+
+class PersonQuery(FormatQuery):
+    person: int = Field(ge=1, lt=2**32, description="The `user_key`.")
+
+    def arguments(self) -> tuple[Hashable, ...]:
+        """All that changes the answer."""
+        return (self.person,)
 
 
 class TopUsersQuery(StatsQuery):

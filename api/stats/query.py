@@ -36,6 +36,7 @@ def parameters(arguments: type[FormatQuery]) -> list[dict[str, Any]]:
     """The arguments as OpenAPI parameters."""
     schema = arguments.model_json_schema(by_alias=True)
     definitions = schema.get("$defs", {})
+    required = schema.get("required", ())
 
     def inlined(node: dict[str, Any]) -> dict[str, Any]:
         if "$ref" in node:
@@ -57,7 +58,7 @@ def parameters(arguments: type[FormatQuery]) -> list[dict[str, Any]]:
         shape.pop("title", None)
         description = shape.pop("description", None)
         listed.append(
-            {"name": name, "in": "query", "required": False, "schema": shape}
+            {"name": name, "in": "query", "required": name in required, "schema": shape}
             | ({"description": description} if description else {})
         )
     return listed

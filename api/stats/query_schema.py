@@ -54,7 +54,8 @@ class QueryBody(BaseModel):
         default=[],
         max_length=6,
         description="`time`, `time:hour`, …, `bot`, `chat_type`, `language`, `model` (the one that"
-        " answered, else the one asked), `model_asked`.",
+        " answered, else the one asked), `model_asked`, `source`, `person`, `dialog`, `status`,"
+        " `cause` (why it was no whole answer), `fallback_cause`.",
     )
     filters: list[tuple[str, str, list[str | int]]] = Field(
         default=[],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Protocol, TypeVar
@@ -20,12 +20,14 @@ from api.answers.arrow_schema import (
 )
 from api.answers.formats import Row, flat
 from api.answers.report_query import Report
+from api.errors import NotFoundError
 from api.stats.arguments import (
     CompareQuery,
     DialogsQuery,
     RetentionQuery,
     StatsQuery,
     TopUsersQuery,
+    TurnsQuery,
 )
 from warehouse import reports as warehouse
 from warehouse.catalogue import Metric
@@ -159,6 +161,32 @@ async def dialogs(
         rows=rows,
         schema=DIALOG_SCHEMA,
         user_keys=tuple({dialog.user_key for dialog in page.dialogs}),
+    )
+
+
+async def turns(reader: Reader, snapshot: Snapshot, period: Period, query: TurnsQuery) -> Report:
+    page = await warehouse.listed_turns(
+        reader,
+        snapshot=snapshot,
+        period=period,
+        filters=query.filters,
+        cursor=query.cursor,
+        limit=query.limit,
+    )
+    return Report(
+        fields={"turns": page.turns, "next_cursor": page.next_cursor},
+        rows=[flat(turn) for turn in page.turns],
+        schema=schema_of(warehouse.ListedTurn),
+        user_keys=tuple({turn.user_key for turn in page.turns}),
+    )
+
+
+async def person(reader: Reader, snapshot: Snapshot, *, user_key: int) -> Report:
+    found = await warehouse.person(reader, snapshot=snapshot, user_key=user_key)
+    if found is None:
+        raise NotFoundError("User not found. They may have been erased.")
+    return replace(
+        _table([found], warehouse.PersonTotals, person=found), user_keys=(found.user_key,)
     )
 
 

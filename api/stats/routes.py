@@ -31,9 +31,11 @@ from api.stats.arguments import (
     DialogsQuery,
     FormatQuery,
     PeriodQuery,
+    PersonQuery,
     RetentionQuery,
     StatsQuery,
     TopUsersQuery,
+    TurnsQuery,
 )
 from api.stats.query import parameters, validated
 from warehouse.periods import Period, PeriodName
@@ -44,6 +46,10 @@ MAX_QUALITY_DAYS = 366
 DIALOGS = (
     "Dialogs with a turn in the period, without texts, in any order. CSV and Arrow stream all"
     " of them, at most 50,000 (`X-Truncated`); with `limit` or `cursor` they contain one page."
+)
+TURNS = (
+    "Turns one by one, newest first, without texts: those that every count of the period with the"
+    " same filters counts."
 )
 FORECAST = (
     "Known cost of the running month of the report zone, and the cost expected at its end by the"
@@ -62,6 +68,8 @@ REPORTS: tuple[tuple[str, type[StatsQuery], type, reports.ReportFunction[Any], b
      "One point per bucket, empty ones as zeros."),
     ("/dialogs", DialogsQuery, shapes.DialogsAnswer, reports.dialogs, True,
      DIALOGS),
+    ("/turns", TurnsQuery, shapes.TurnsAnswer, reports.turns, True,
+     TURNS),
     ("/users/top", TopUsersQuery, shapes.TopUsersAnswer, reports.top_users, True,
      "The users with the most messages, tokens or cost."),
     ("/models", StatsQuery, shapes.ModelsAnswer, reports.models, False,
@@ -224,6 +232,10 @@ def _status_reports(
         run = partial(reports.quality, days=days)
         return ReportQuery("quality", period, (days,), run, is_about_now=True)
 
+    def person(query: PersonQuery, *_: object) -> ReportQuery:
+        run = partial(reports.person, user_key=query.person)
+        return ReportQuery("person", None, query.arguments(), run, shows_people=True)
+
     def freshness(*_: object) -> ReportQuery:
         return ReportQuery("freshness", None, (), reports.freshness, is_about_now=True)
 
@@ -240,6 +252,8 @@ def _status_reports(
     return (
         ("/quality", PeriodQuery, shapes.QualityAnswer, quality,
          "Latest checks, and PostgreSQL compared with ClickHouse since the start of the period."),
+        ("/users/one", PersonQuery, shapes.PersonAnswer, person,
+         "One user over all time: when they came, from where, and totals."),
         ("/freshness", FormatQuery, shapes.FreshnessAnswer, freshness,
          "Age of the data, and the reasons for delays."),
         ("/forecast", FormatQuery, shapes.ForecastAnswer, forecast,

@@ -26,7 +26,9 @@ from warehouse.reports import (
     Heatmap,
     LastMinutes,
     Lifecycle,
+    ListedTurn,
     Models,
+    PersonTotals,
     Quality,
     Retention,
     Stickiness,
@@ -116,6 +118,18 @@ class DialogsAnswer(Named):
     next_cursor: str | None = Field(description="`cursor` of the next page; null on the last.")
 
 
+class TurnsAnswer(Named):
+    turns: list[ListedTurn]
+    next_cursor: str | None = Field(description="`cursor` of the next page; null on the last.")
+
+
+class PersonAnswer(Age):
+    person: PersonTotals
+    people: dict[str, Person] = Field(
+        description="The name by `user_key`, for accounts with `names:read`."
+    )
+
+
 class TopUsersAnswer(Named):
     by: TopUsersBy
     top_users: list[TopUser]
@@ -178,8 +192,8 @@ class MetricView(BaseModel):
     definition: str
     unit: str
     additive_over: list[str] = Field(
-        description="Dimensions whose groups may be summed: time, bot, chat_type, language, model,"
-        " model_asked. Empty: ask for the whole range instead."
+        description="Dimensions whose groups may be summed: time, and those of filters. Empty: ask"
+        " for the whole range instead."
     )
     source: str
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from warehouse.clickhouse.statements import statement
-from warehouse.reports.figures import GROUPS, narrowed_sql
+from warehouse.clickhouse.statements import kept, statement
+from warehouse.reports.figures import TIER_GROUPS, narrowed_sql
 
 VARIABLES = ("bot_id", "chat_type", "language", "model")
 """Dashboard variables that narrow a report. All of a variable is `'*'`."""
@@ -158,7 +158,7 @@ PARAMETERS = {
     "publication": "last_publication",
     "is_filtered": "people_narrowed",
     # Without any grouping.
-    **{f"by_{dimension}": "false" for dimension in GROUPS},
+    **{f"by_{dimension}": "false" for dimension in TIER_GROUPS},
     **{f"{name.removesuffix('_id')}_is": _chosen(name) for name in VARIABLES},
     "bot_is": f"arrayMap(bot -> toInt64OrZero(bot), {_chosen('bot_id')})",
     "limit": "toUInt32(100000)",
@@ -191,7 +191,7 @@ def bound(report: str, **overrides: str) -> str:
     Raises:
         KeyError: the statement has a parameter that nothing is bound to.
     """
-    return _bound(statement(f"reports/{report}"), overrides)
+    return _bound(kept(statement(f"reports/{report}")), overrides)
 
 
 def figures(*, new_users: bool, **overrides: str) -> str:

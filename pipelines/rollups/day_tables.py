@@ -13,7 +13,7 @@ from pipelines.replication.batch import Step
 from pipelines.replication.watermark import Watermark, monotonic_id
 from pipelines.rollups.publish import THE_PUBLICATION, PublishedBuild, ReportDays
 from warehouse.clickhouse.client import Writer
-from warehouse.clickhouse.statements import of_whole_days, statement
+from warehouse.clickhouse.statements import kept, of_whole_days, statement
 from warehouse.errors import QueryTooExpensiveError
 
 DAYS_PER_INSERT = 60
@@ -235,7 +235,7 @@ class DayTables:
 
 
 def _statement(name: str, given: Mapping[str, Any]) -> str:
-    return statement(name) if given["quarters"] else of_whole_days(name)
+    return kept(statement(name) if given["quarters"] else of_whole_days(name))
 
 
 def day_edges(clock: zones.Clock, day: date) -> tuple[int, int]:

@@ -9,9 +9,9 @@ DATA_KEY = "a-data-key-for-tests-that-is-long-enough"
 ME = "/api/v1/auth/me"
 STATS = "/api/v1/stats"
 PARTS = (
-    "", "/summary", "/activity", "/dialogs", "/users/top", "/models", "/retention", "/stickiness",
-    "/lifecycle", "/heatmap", "/funnel", "/costs", "/dimensions", "/quality", "/freshness",
-    "/forecast", "/now", "/catalogue",
+    "", "/summary", "/activity", "/dialogs", "/turns", "/users/top", "/models", "/retention",
+    "/stickiness", "/lifecycle", "/heatmap", "/funnel", "/costs", "/dimensions", "/quality",
+    "/freshness", "/forecast", "/now", "/catalogue",
 )  # fmt: skip
 """The path of every report below STATS."""
 SECRET = "s" * 64

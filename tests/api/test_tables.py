@@ -24,8 +24,8 @@ from warehouse.catalogue import BY_NAME
 from warehouse.reports.metric_values import METRIC_VALUES
 
 PARTS = (
-    "", "/summary", "/activity", "/dialogs", "/users/top", "/models", "/retention", "/stickiness",
-    "/lifecycle", "/heatmap", "/funnel", "/costs", "/dimensions",
+    "", "/summary", "/activity", "/dialogs", "/turns", "/users/top", "/models", "/retention",
+    "/stickiness", "/lifecycle", "/heatmap", "/funnel", "/costs", "/dimensions",
 )  # fmt: skip
 EMPTY = {"from": "2025-01-01", "to": "2025-02-01"}
 """A period without messages."""

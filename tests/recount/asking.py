@@ -79,11 +79,13 @@ class Act:
         """Ask and compare; return the comparison, and the answer if its format is JSON."""
         found = Comparison()
         answer = self.ask(request, format_, account)
-        found.same("status", httpx.codes.OK, answer.status_code)
-        if answer.status_code != httpx.codes.OK:
-            found.same("body", "an answer", answer.text[:500])
-            return found, None
         view, expected = self.expected(request)
+        status = httpx.codes.NOT_FOUND if expected.is_missing else httpx.codes.OK
+        found.same("status", status, answer.status_code)
+        if answer.status_code != httpx.codes.OK:
+            body = answer.text[:500]
+            found.same("body", body if expected.is_missing else "an answer", body)
+            return found, None
         names = self._names(expected) if account == NAMED else {}
         if format_ == "json":
             got = parse_json(answer.content)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import cached_property
@@ -30,6 +30,12 @@ DIMENSIONS = {
     "language": "language",
     "model": "model",
     "model_asked": "model_asked",
+    "source": "source",
+    "person": "user_key",
+    "dialog": "dialog_id",
+    "status": "status",
+    "cause": "cause",
+    "fallback_cause": "handed_for",
 }
 _TOKENS = ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens")
 _TEXTS = ("language", "source", "model_asked", "model_used")
@@ -58,6 +64,8 @@ class Facts:
             used or asked
             for used, asked in zip(turns["model_used"], turns["model_asked"], strict=True)
         ]
+        for name, column in (("cause", "reason"), ("handed_for", "fallback_cause")):
+            turns[name] = [value if isinstance(value, str) else "" for value in turns[column]]
         turns["tokens"] = turns["prompt_tokens"] + turns["completion_tokens"]
         turns["is_served"] = (turns["status"] != "rejected") & (turns["model"] != "")
         turns["latency"] = _milliseconds(
@@ -99,11 +107,21 @@ class Facts:
             rows = rows[self.column(DIMENSIONS[dimension], rows) == value]
         return rows
 
-    def newcomers(self, since: int, until: int, bot: int | None = None) -> Rows:
-        """People's first turns that are in the span, of one bot or of all."""
+    def matching(self, rows: Rows, conditions: Iterable[Sequence[Any]]) -> Rows:
+        """Turns that all of these (operator, dimension, values) let pass."""
+        for operator, dimension, values in conditions:
+            found = self.column(DIMENSIONS[dimension], rows)
+            if operator.startswith("contains"):
+                hit = np.array([any(part in value for part in values) for value in found], bool)
+            else:
+                hit = np.array([value in values for value in found.tolist()], bool)
+            rows = rows[~hit if operator in ("is_not", "contains_not") else hit]
+        return rows
+
+    def newcomers(self, since: int, until: int) -> Rows:
+        """People's first turns that are in the span."""
         at = self.at[self.firsts]
-        found = self.firsts[(at >= since) & (at < until)]
-        return self.filtered(found, {} if bot is None else {"bot": bot})
+        return self.firsts[(at >= since) & (at < until)]
 
     def column(self, name: str, rows: Rows) -> npt.NDArray[Any]:
         """The values of these turns."""

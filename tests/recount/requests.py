@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.recount.constants import (
+    BIG_KEYS,
     BOTS,
     CHAT_TYPES,
     DAY,
+    FALLBACK_CAUSES,
     HOUR,
     LANGUAGES,
     MODELS,
+    NOT_PEOPLE,
+    PEOPLE,
     QUARTER,
+    REASONS,
+    SOURCES,
     ZONES,
 )
 from tests.recount.expected import QUERY, REPORTS, STATS
@@ -27,18 +34,35 @@ from tests.recount.zones import Zone, day_of, moment, zone
 MAX_POINTS = 800
 WIDTHS = {"15m": QUARTER, "hour": HOUR, "day": DAY, "week": 7 * DAY, "month": 28 * DAY}
 REPORTS_PER_CASE = 4
-WITHOUT_PERIOD = (f"{STATS}/freshness", f"{STATS}/forecast", f"{STATS}/now", f"{STATS}/catalogue")
+ONE_PERSON = f"{STATS}/users/one"
+WITHOUT_PERIOD = (
+    ONE_PERSON,
+    f"{STATS}/freshness",
+    f"{STATS}/forecast",
+    f"{STATS}/now",
+    f"{STATS}/catalogue",
+)
 WITHOUT_FILTERS = (*WITHOUT_PERIOD, f"{STATS}/quality")
-GROUPS = (*FILTERS, "model_asked")
+GROUPS = (
+    *(*FILTERS, "model_asked", "source", "person", "status", "cause", "fallback_cause"),
+    "dialog",
+)
 ORDERS = (
     *("last_turn_at", "first_turn_at", "users", "turns", "user_messages", "answers", "tokens"),
     *("cost_usd", "chat_type", "language", "last_status", "last_model"),
 )
 """Fields that dialogs can be sorted by."""
 
+PEOPLE_ASKED = (*range(1, PEOPLE + 2), *NOT_PEOPLE, *BIG_KEYS)
+NUMBERED: dict[str, Sequence[Any]] = {
+    "bot": (*BOTS, 77),
+    "person": PEOPLE_ASKED,
+}
+"""Values of dimensions that are numbers."""
+
 ARGUMENTS = frozenset(
     {"period", "from", "to", "tz", "bucket", "compare", "format", "bom", *FILTERS}
-    | {"cursor", "limit", "order", "by", "width", "steps"}
+    | {"filters", "person", "cursor", "limit", "order", "by", "width", "steps"}
 )
 """Arguments of stats routes that the requests cover."""
 
@@ -78,16 +102,25 @@ class Requests:
         now: the current time.
         begin: start of the ledger.
         changes: times at which a zone changed its clock.
+        dialogs: some that there are, to filter by.
     """
 
     def __init__(
-        self, seed: int, *, report: Zone, now: int, begin: int, changes: Sequence[int]
+        self,
+        seed: int,
+        *,
+        report: Zone,
+        now: int,
+        begin: int,
+        changes: Sequence[int],
+        dialogs: Sequence[str],
     ) -> None:
         self._chance = random.Random(seed)
         self._report = report
         self._now = now
         self._begin = begin
         self._changes = changes
+        self._dialogs = dialogs
         self._routes = [path for path in REPORTS if path != QUERY]
         self._chance.shuffle(self._routes)
         self._next = 0
@@ -110,7 +143,8 @@ class Requests:
         self, path: str, now: int, period: dict[str, str], filters: dict[str, str]
     ) -> Request:
         if path in WITHOUT_PERIOD:
-            return Request(path, now)
+            person = str(self._chance.choice(PEOPLE_ASKED))
+            return Request(path, now, {"person": person} if path == ONE_PERSON else {})
         arguments = dict(period)
         if path not in WITHOUT_FILTERS:
             arguments |= filters
@@ -128,6 +162,8 @@ class Requests:
         if path == f"{STATS}/dialogs":
             order = chance.choice(["", "-"]) + chance.choice(ORDERS)
             return limit | ({"order": order} if chance.random() < 0.5 else {})
+        if path == f"{STATS}/turns":
+            return limit
         if path == f"{STATS}/users/top":
             return {"by": chance.choice(["messages", "tokens", "cost"])} | limit
         if path == f"{STATS}/retention":
@@ -223,9 +259,12 @@ class Requests:
             "language": [value or "" for value in LANGUAGES],
             "model": (*MODELS, "", "nothing"),
         }
-        return {
+        found = {
             name: chance.choice(values) for name, values in offered.items() if chance.random() < 0.3
         }
+        if (conditions := self._conditions()) and chance.random() < 0.5:
+            found["filters"] = json.dumps(conditions)
+        return found
 
     def _query(self, now: int) -> Request:
         chance = self._chance
@@ -240,9 +279,7 @@ class Requests:
         chance.shuffle(dimensions)
         if dimensions or chance.random() < 0.5:
             body["dimensions"] = dimensions
-        filters = [one for _ in range(chance.choice([0, 0, 1, 2, 3])) if (one := self._filter())]
-        contains = {one[1] for one in filters if one[0] == "contains"}
-        if filters and len([one for one in filters if one[0] == "contains"]) == len(contains):
+        if filters := self._conditions():
             body["filters"] = filters
         include = {"total_rows": chance.random() < 0.5}
         if time:
@@ -294,17 +331,28 @@ class Requests:
         fitting = [name for name, width in WIDTHS.items() if length // width <= MAX_POINTS]
         return self._chance.choice([None, None, "time", *(f"time:{name}" for name in fitting)])
 
-    def _filter(self) -> list[Any] | None:
+    def _conditions(self) -> list[list[Any]]:
+        """A few filters, with one `contains` for a dimension."""
+        chance = self._chance
+        filters = [self._filter() for _ in range(chance.choice([0, 0, 1, 2, 3]))]
+        contains = [one[1] for one in filters if one[0] == "contains"]
+        return filters if len(contains) == len(set(contains)) else []
+
+    def _filter(self) -> list[Any]:
         chance = self._chance
         dimension = chance.choice(GROUPS)
-        if dimension == "bot":
-            return [chance.choice(["is", "is_not"]), dimension, self._values((*BOTS, 77))]
+        if values := {**NUMBERED, "dialog": self._dialogs}.get(dimension):
+            return [chance.choice(["is", "is_not"]), dimension, self._values(values)]
         operator = chance.choice(["is", "is_not", "contains", "contains_not"])
         if operator.startswith("contains"):
             return [operator, dimension, self._values(("a", "vendor/", "ru", "=", "модель", "p"))]
         values = {
             "chat_type": CHAT_TYPES,
             "language": [value or "" for value in LANGUAGES],
+            "source": [value or "" for value in SOURCES],
+            "status": list(REASONS),
+            "cause": ["", *(cause for causes in REASONS.values() for cause in causes if cause)],
+            "fallback_cause": ["", *FALLBACK_CAUSES],
         }.get(dimension, [*(value for value in MODELS if value.isprintable()), ""])
         return [operator, dimension, self._values(values)]
 

@@ -39,6 +39,7 @@ ACTS = (0.15, 0.4, 1.0)
 """Share of the cases asked by the end of each act."""
 FRESH_SECONDS = 60
 MAX_PAGES = 3
+PAGED = (f"{STATS}/dialogs", f"{STATS}/turns")
 
 Say = Callable[[str], None]
 
@@ -105,6 +106,7 @@ class Recount:
             now=self._now,
             begin=self._now - DAYS * DAY,
             changes=self._ledger.changes,
+            dialogs=sorted({str(turn["dialog_id"]) for turn in self._ledger.turns})[:20],
         )
         self._clients: dict[str, httpx.Client] = {}
         self._types: dict[tuple[str, ...], pa.DataType] = {}
@@ -214,7 +216,7 @@ class Recount:
             self.compare(act, request, self._chance.choice(FORMATS[1:]), account)
             for _ in range(MAX_PAGES):
                 cursor = (answer or {}).get("next_cursor")
-                if request.path != f"{STATS}/dialogs" or not cursor:
+                if request.path not in PAGED or not cursor:
                     break
                 request = Request(  # noqa: PLW2901 # the next page
                     request.path, request.now, {**request.arguments, "cursor": cursor}

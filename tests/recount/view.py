@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -38,6 +39,26 @@ class View:
         return found | ({"bot": int(found["bot"])} if "bot" in found else {})
 
     @property
+    def conditions(self) -> list[Any]:
+        """The filters in JSON."""
+        found: list[Any] = json.loads(self.arguments.get("filters", "[]"))
+        return found
+
+    def filtered(self, rows: Rows) -> Rows:
+        """The turns that all filters let pass."""
+        return self.facts.matching(self.facts.filtered(rows, self.filters), self.conditions)
+
+    def of_bots(self, rows: Rows) -> Rows:
+        """The turns that the filters of bots let pass."""
+        one = {"bot": self.bot} if self.bot is not None else {}
+        bots = [condition for condition in self.conditions if condition[1] == "bot"]
+        return self.facts.matching(self.facts.filtered(rows, one), bots)
+
+    def newcomers(self, since: int, until: int) -> Rows:
+        """People's first turns in the span, with the bots of the filters."""
+        return self.of_bots(self.facts.newcomers(since, until))
+
+    @property
     def bot(self) -> int | None:
         bot: int | None = self.filters.get("bot")
         return bot
@@ -49,11 +70,11 @@ class View:
 
     def turns(self, since: int, until: int) -> Rows:
         """Turns of the span that match the filters."""
-        return self.facts.filtered(self.facts.within(since, until), self.filters)
+        return self.filtered(self.facts.within(since, until))
 
     def group(self, since: int, until: int) -> Group:
         """Figures of a span under the filters."""
-        newcomers = self.facts.newcomers(since, until, self.bot)
+        newcomers = self.newcomers(since, until)
         return self.facts.group(self.turns(since, until), newcomers)
 
     def days_touched(self) -> tuple[int, int]:
@@ -67,7 +88,7 @@ class View:
 
     def people_by_day(self) -> dict[int, set[int]]:
         """People active on each day of the report zone, under the filters."""
-        rows = self.facts.filtered(self.facts.all, self.filters)
+        rows = self.filtered(self.facts.all)
         rows = rows[self.facts.is_person[rows]]
         found: dict[int, set[int]] = {}
         days = self.facts.days(self.report)[rows]
@@ -77,7 +98,7 @@ class View:
 
     def newcomers_by_day(self) -> dict[int, set[int]]:
         """People by the day of their first turn (with the bot of the filter) in the report zone."""
-        firsts = self.facts.newcomers(0, self.facts.at[-1] + 1, self.bot)
+        firsts = self.newcomers(0, self.facts.at[-1] + 1)
         found: dict[int, set[int]] = {}
         for day, key in zip(
             self.facts.days(self.report)[firsts], self.facts.user[firsts], strict=True
@@ -104,6 +125,8 @@ class Expected:
     may rank close values in any order."""
     key: Sequence[str] = ()
     """Columns that identify such a row."""
+    is_missing: bool = False
+    """The answer is 404."""
 
 
 @dataclass(frozen=True)

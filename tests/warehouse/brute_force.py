@@ -11,10 +11,40 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from warehouse.reports import Filters
+from warehouse.reports import Condition, Filters
 
 STATED_ERROR = 0.0101
 """Relative error of the latency states, with a margin for binary fractions."""
+
+
+COLUMNS = {
+    "bot": "bot_id",
+    "source": "origin",
+    "person": "user_key",
+    "dialog": "dialog_id",
+    "cause": "reason",
+}
+"""Columns of dimensions, where their names differ."""
+
+
+def matching(turns: pd.DataFrame, conditions: Sequence[Condition]) -> pd.DataFrame:
+    """Turns that every condition lets pass."""
+    for operator, dimension, values in conditions:
+        found = turns[COLUMNS.get(dimension, dimension)]
+        if operator.startswith("contains"):
+            hit = [any(part in value for part in values) for value in found]
+        else:
+            hit = [(str(value) if dimension == "dialog" else value) in values for value in found]
+        wanted = not operator.endswith("not")
+        turns = turns[pd.Series([one == wanted for one in hit], turns.index, dtype=bool)]
+    return turns
+
+
+def of_bots(turns: pd.DataFrame, filters: Filters) -> pd.DataFrame:
+    """The turns with the bots of the filters."""
+    if filters.bot_id is not None:
+        turns = turns[turns["bot_id"] == filters.bot_id]
+    return matching(turns, [one for one in filters.conditions if one.dimension == "bot"])
 
 
 class BruteForce:
@@ -27,7 +57,9 @@ class BruteForce:
     def __init__(self, turns: Iterable[dict[str, Any]]) -> None:
         frame = pd.DataFrame(list(turns))
         frame["received_at"] = pd.to_datetime(frame["received_at"], utc=True)
-        for column in ("language", "reason", "fallback_cause", "model_asked", "model_used"):
+        frame["origin"] = frame["source"]
+        texts = ("language", "reason", "fallback_cause", "model_asked", "model_used", "origin")
+        for column in texts:
             frame[column] = [value if isinstance(value, str) else "" for value in frame[column]]
         frame["model"] = [
             used or asked
@@ -47,15 +79,14 @@ class BruteForce:
             value = getattr(filters, column)
             if value is not None:
                 found = found[found[column] == value]
-        return found
+        return matching(found, filters.conditions)
 
     def newcomers(
         self, since: datetime, until: datetime, filters: Filters, active: pd.DataFrame
     ) -> set[int]:
         firsts = self.firsts
         chosen = firsts[(firsts["received_at"] >= since) & (firsts["received_at"] < until)]
-        if filters.bot_id is not None:
-            chosen = chosen[chosen["bot_id"] == filters.bot_id]
+        chosen = of_bots(chosen, filters)
         return set(chosen.index) & people(active)
 
     def totals(self, since: datetime, until: datetime, filters: Filters) -> dict[str, Any]:
@@ -138,8 +169,7 @@ class BruteForce:
 
     def first_days(self, zone: str, filters: Filters) -> dict[int, date]:
         firsts = self.firsts
-        if filters.bot_id is not None:
-            firsts = firsts[firsts["bot_id"] == filters.bot_id]
+        firsts = of_bots(firsts, filters)
         local = firsts["received_at"].dt.tz_convert(zone).dt.date
         return {int(key): day for key, day in local.items()}
 

@@ -15,7 +15,7 @@ from tests.warehouse.conftest import EPOCHS
 from tests.warehouse.replica import Replica, random_turn
 from warehouse.clickhouse.client import Writer
 from warehouse.periods import QUARTER, Bucket, Period, PeriodName
-from warehouse.reports import NO_FILTERS, Filters
+from warehouse.reports import NO_FILTERS, Condition, Filters
 
 EXAMPLES = int(os.environ.get("PROPERTY_EXAMPLES", "1"))
 """More in `make check-all`."""
@@ -93,4 +93,28 @@ class Ledger:
             chat_type=chance.choice([None, None, "private"]),
             language=chance.choice([None, None, "en", ""]),
             model=chance.choice([None, None, "large", ""]),
+            conditions=self._conditions() if chance.random() < 0.5 else (),
         )
+
+    def _conditions(self) -> tuple[Condition, ...]:
+        chance = self.chance
+        turns = list(self.replica.turns.values())
+        some = [chance.choice(turns) for _ in range(chance.randint(1, 4))] if turns else []
+        values: dict[str, tuple[Any, ...]] = {
+            "bot": (chance.choice([7, 8]),),
+            "language": ("en", ""),
+            "source": ("ads", ""),
+            "person": (*sorted({turn["user_key"] for turn in some}), 99),
+            "dialog": tuple(sorted({str(turn["dialog_id"]) for turn in some})),
+            "status": (chance.choice(["answered", "failed"]),),
+            "cause": ("", chance.choice(["timeout", "incomplete"])),
+            "fallback_cause": ("",),
+        }
+        found = [
+            Condition(chance.choice(["is", "is_not"]), name, values[name])
+            for name in chance.sample(sorted(values), k=chance.randint(1, 2))
+            if values[name]
+        ]
+        if chance.random() < 0.3:
+            found.append(Condition(chance.choice(["contains", "contains_not"]), "model", ("la",)))
+        return tuple(found)

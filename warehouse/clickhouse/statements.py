@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +14,23 @@ HERE = Path(__file__).parents[1] / "sql"
 def statement(name: str) -> str:
     """The text of `sql/<name>.sql`; `name` is like `rollups/activity`."""
     return (HERE / f"{name}.sql").read_text(encoding="utf-8").strip().removesuffix(";")
+
+
+_ONLY_FOR = re.compile(r" -- for (\w+)$")
+
+
+def kept(sql: str, wanted: Collection[str] = ()) -> str:
+    """The lines that are for everybody, or marked as for something wanted."""
+    return _kept(sql, frozenset(wanted))
+
+
+@cache
+def _kept(sql: str, wanted: frozenset[str]) -> str:
+    return "\n".join(
+        line
+        for line in sql.splitlines()
+        if (mark := _ONLY_FOR.search(line)) is None or mark[1] in wanted
+    )
 
 
 _INCREMENTAL = re.compile(r"^ *-- incremental$.*?^ *-- ends$", re.MULTILINE | re.DOTALL)

@@ -6,18 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from common.errors import DialyticsError
 from warehouse.moments import PeriodError, zone_named
 from warehouse.periods import Bucket, Period
+from warehouse.query.errors import InvalidQueryError
+from warehouse.query.filters import as_list, parse_filters
 from warehouse.query.ranges import resolve_range
-from warehouse.reports.figures import GROUPS, OPERATORS
+from warehouse.reports.figures import GROUPS
 from warehouse.reports.metric_values import METRIC_VALUES
+from warehouse.reports.shapes import Condition
 
 MAX_METRICS = 40
 MAX_DIMENSIONS = 5
-MAX_FILTERS = 20
-MAX_VALUES = 100
-MAX_VALUE_LENGTH = 200
 MAX_ROWS = 1_000
 MAX_OFFSET = 100_000
 
@@ -34,23 +33,6 @@ _KEYS = (
     "pagination",
     "tz",
 )
-_BIGGEST_BOT = 2**63
-
-
-class InvalidQueryError(DialyticsError):
-    """The query is not valid. `path` is the place, as in `filters[0][2]`."""
-
-    def __init__(self, path: str, problem: str) -> None:
-        self.path = path
-        super().__init__(f"{path}: {problem}")
-
-
-@dataclass(frozen=True, slots=True)
-class QueryFilter:
-    operator: str
-    """`is`, `is_not`, `contains` or `contains_not`."""
-    dimension: str
-    values: tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +40,7 @@ class QueryRequest:
     metrics: tuple[str, ...]
     period: Period
     dimensions: tuple[str, ...]
-    filters: tuple[QueryFilter, ...]
+    filters: tuple[Condition, ...]
     order_by: tuple[tuple[str, str], ...]
     """(metric or dimension, `asc` or `desc`)."""
     limit: int
@@ -105,7 +87,7 @@ def parse(
     if len(times) > 1:
         raise InvalidQueryError("dimensions", "at most one of them may be a time")
     period = _period(query, now=now, default_tz=default_tz, times=times, beginning=beginning)
-    filters = _filters(query.get("filters", []))
+    filters = parse_filters(query.get("filters", []))
     order_by = _order(query.get("order_by", []), metrics, dimensions)
     include = _object(query.get("include", {}), "include", ("total_rows", "time_labels"))
     paging = _object(query.get("pagination", {}), "pagination", ("limit", "offset"))
@@ -172,54 +154,11 @@ def _period(
         raise InvalidQueryError("date_range", str(error)) from error
 
 
-def _filters(given: Any) -> tuple[QueryFilter, ...]:
-    found = []
-    for place, item in enumerate(_list(given, "filters", most=MAX_FILTERS)):
-        path = f"filters[{place}]"
-        match item:
-            case [str() as operator, str() as dimension, [*values]]:
-                pass
-            case _:
-                raise InvalidQueryError(path, "expected [operator, dimension, [value, …]]")
-        if operator not in OPERATORS:
-            raise InvalidQueryError(f"{path}[0]", f"expected one of {', '.join(OPERATORS)}")
-        if dimension not in GROUPS:
-            raise InvalidQueryError(f"{path}[1]", f"expected one of {', '.join(GROUPS)}")
-        if dimension == "bot" and operator.startswith("contains"):
-            raise InvalidQueryError(f"{path}[0]", "a bot is a number: use is or is_not")
-        if not 1 <= len(values) <= MAX_VALUES:
-            raise InvalidQueryError(f"{path}[2]", f"expected 1 to {MAX_VALUES} values")
-        found.append(
-            QueryFilter(
-                operator,
-                dimension,
-                tuple(
-                    _value(value, dimension, f"{path}[2][{n}]") for n, value in enumerate(values)
-                ),
-            )
-        )
-    return tuple(found)
-
-
-def _value(value: Any, dimension: str, path: str) -> str | int:
-    if dimension == "bot":
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise InvalidQueryError(path, "expected a number")
-        if not -_BIGGEST_BOT <= value < _BIGGEST_BOT:
-            raise InvalidQueryError(path, "is out of range")
-        return value
-    if not isinstance(value, str) or len(value) > MAX_VALUE_LENGTH or not value.isprintable():
-        raise InvalidQueryError(
-            path, f"expected printable text of at most {MAX_VALUE_LENGTH} characters"
-        )
-    return value
-
-
 def _order(
     given: Any, metrics: tuple[str, ...], dimensions: tuple[str, ...]
 ) -> tuple[tuple[str, str], ...]:
     pairs = []
-    for place, item in enumerate(_list(given, "order_by", most=len(metrics) + len(dimensions))):
+    for place, item in enumerate(as_list(given, "order_by", most=len(metrics) + len(dimensions))):
         match item:
             case [str() as name, str() as direction] if direction in DIRECTIONS:
                 pass
@@ -247,18 +186,10 @@ def _object(given: Any, path: str, keys: tuple[str, ...]) -> dict[str, Any]:
     return given
 
 
-def _list(given: Any, path: str, *, most: int) -> list[Any]:
-    if not isinstance(given, list):
-        raise InvalidQueryError(path, "expected a list")
-    if len(given) > most:
-        raise InvalidQueryError(path, f"at most {most}")
-    return given
-
-
 def _names(
     given: Any, path: str, known: tuple[str, ...], *, most: int, least: int = 0
 ) -> tuple[str, ...]:
-    names = _list(given, path, most=most)
+    names = as_list(given, path, most=most)
     if len(names) < least:
         raise InvalidQueryError(path, f"at least {least}")
     for place, name in enumerate(names):

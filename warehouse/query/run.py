@@ -7,11 +7,12 @@ from typing import Any
 
 from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Bucket
-from warehouse.query.request import InvalidQueryError, QueryRequest
+from warehouse.query.errors import InvalidQueryError
+from warehouse.query.request import QueryRequest
 from warehouse.query.result import DimensionValue, QueryAnswer, QueryRow
-from warehouse.reports.figures import FILTERS, MAX_GROUPS, NO_TURNS, ask_narrowed, group_parameters
+from warehouse.reports.figures import MAX_GROUPS, NO_TURNS, ask_narrowed
 from warehouse.reports.metric_values import COSTS, METRIC_VALUES, PERCENTILES, MetricValue
-from warehouse.reports.parameters import Parameters, Row, figures_parameters
+from warehouse.reports.parameters import Row
 from warehouse.snapshot import Snapshot
 
 COLUMNS = {
@@ -20,6 +21,12 @@ COLUMNS = {
     "language": "tongue",
     "model": "answerer",
     "model_asked": "asked",
+    "source": "origin",
+    "person": "person_key",
+    "dialog": "talk",
+    "status": "ending",
+    "cause": "why",
+    "fallback_cause": "handed_for",
 }
 
 
@@ -30,13 +37,7 @@ async def run(reader: Reader, request: QueryRequest, *, snapshot: Snapshot) -> Q
         InvalidQueryError: the dimensions make more than 10,000 groups.
     """
     starts = _starts(request)
-    filter_lists = _filter_parameters(request)
-    rows: list[Row] = []
-    keys: list[int] = []
-    if filter_lists is not None:
-        rows, keys = await _groups(
-            reader, request, snapshot=snapshot, starts=starts, filter_lists=filter_lists
-        )
+    rows, keys = await _groups(reader, request, snapshot=snapshot, starts=starts)
     if len(rows) > MAX_GROUPS:
         raise InvalidQueryError(
             "dimensions", f"make more than {MAX_GROUPS} groups: filter, or ask for fewer"
@@ -64,23 +65,21 @@ async def run(reader: Reader, request: QueryRequest, *, snapshot: Snapshot) -> Q
 
 
 async def _groups(
-    reader: Reader,
-    request: QueryRequest,
-    *,
-    snapshot: Snapshot,
-    starts: list[datetime],
-    filter_lists: Parameters,
+    reader: Reader, request: QueryRequest, *, snapshot: Snapshot, starts: list[datetime]
 ) -> tuple[list[Row], list[int]]:
     """The groups, and the key of each bucket in them."""
     span = request.period.span
     # A bucket that the period cuts is named by its first moment in the period.
     edges = [max(start, span.since) for start in starts]
-    parameters = {
-        **figures_parameters(snapshot, [span], edges),
-        **filter_lists,
-        **group_parameters(request.dimensions),
-    }
-    rows = await ask_narrowed(reader, parameters, new_users="new_users" in request.metrics)
+    rows = await ask_narrowed(
+        reader,
+        snapshot=snapshot,
+        spans=[span],
+        starts=edges,
+        conditions=request.filters,
+        dimensions=[name for name in request.dimensions if name in COLUMNS],
+        new_users="new_users" in request.metrics,
+    )
     return [row for row in rows if row["start"]], [int(edge.timestamp()) for edge in edges]
 
 
@@ -88,25 +87,6 @@ def _starts(request: QueryRequest) -> list[datetime]:
     if request.time_dimension is None:
         return [request.period.since]
     return request.period.bucket_starts()
-
-
-def _filter_parameters(request: QueryRequest) -> Parameters | None:
-    """Filters of one dimension and operator joined; None when nothing can match them all."""
-    parameters: Parameters = {}
-    for dimension, operator in FILTERS:
-        chosen = [
-            set(one.values)
-            for one in request.filters
-            if (one.dimension, one.operator) == (dimension, operator)
-        ]
-        if operator == "contains" and len(chosen) > 1:
-            raise InvalidQueryError("filters", f"only one contains for {dimension}")
-        if chosen:
-            joined: set[Any] = set.intersection(*chosen) if operator == "is" else set.union(*chosen)
-            if not joined:
-                return None
-            parameters[f"{dimension}_{operator}"] = sorted(joined)
-    return parameters
 
 
 def _result(row: Row, request: QueryRequest, starts: dict[int, datetime]) -> QueryRow:

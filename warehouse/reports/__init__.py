@@ -21,8 +21,10 @@ from warehouse.reports.freshness import Freshness, freshness
 from warehouse.reports.funnel import Funnel, FunnelRow, FunnelStep, funnel
 from warehouse.reports.heatmap import Heatmap, HeatmapCell, heatmap
 from warehouse.reports.lifecycle import Lifecycle, LifecyclePoint, lifecycle
+from warehouse.reports.listed_turns import ListedTurn, TurnPage, listed_turns
 from warehouse.reports.minutes import LastMinutes, Minute, end_of_minute, last_minutes
 from warehouse.reports.models import CauseRow, ModelRow, Models, models
+from warehouse.reports.person import PersonTotals, person
 from warehouse.reports.quality import CheckResult, Quality, ReconciledDay, quality
 from warehouse.reports.ranked_dialogs import (
     NEWEST_FIRST,
@@ -30,7 +32,7 @@ from warehouse.reports.ranked_dialogs import (
     DialogOrder,
 )
 from warehouse.reports.retention import Cohort, CohortWidth, Retention, retention
-from warehouse.reports.shapes import NO_FILTERS, Filters
+from warehouse.reports.shapes import NO_FILTERS, Condition, Filters
 from warehouse.reports.stickiness import Stickiness, StickinessPoint, stickiness
 from warehouse.reports.summary import Summary, Totals, summary
 from warehouse.reports.top_users import TopUser, TopUsersBy, top_users
@@ -45,6 +47,7 @@ __all__ = [
     "CheckResult",
     "Cohort",
     "CohortWidth",
+    "Condition",
     "CostPoint",
     "Costs",
     "CursorError",
@@ -63,9 +66,11 @@ __all__ = [
     "LastMinutes",
     "Lifecycle",
     "LifecyclePoint",
+    "ListedTurn",
     "Minute",
     "ModelRow",
     "Models",
+    "PersonTotals",
     "Quality",
     "RecentDialog",
     "ReconciledDay",
@@ -76,6 +81,7 @@ __all__ = [
     "TopUser",
     "TopUsersBy",
     "Totals",
+    "TurnPage",
     "UnpricedModel",
     "activity",
     "costs",
@@ -88,8 +94,10 @@ __all__ = [
     "heatmap",
     "last_minutes",
     "lifecycle",
+    "listed_turns",
     "models",
     "ordered_dialogs",
+    "person",
     "quality",
     "recent_dialogs",
     "retention",

@@ -11,7 +11,7 @@ from uuid import UUID
 from common.errors import DialyticsError
 from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Period, midnight
-from warehouse.reports.parameters import Row, ask, filter_parameters, is_filtered, ledger_parameters
+from warehouse.reports.parameters import Row, ask, ask_ledger, is_filtered, ledger_parameters
 from warehouse.reports.ranking import LISTED
 from warehouse.reports.shapes import Filters
 from warehouse.snapshot import Snapshot
@@ -111,18 +111,18 @@ async def places_between(
     limit: int,
 ) -> list[Place]:
     """Newest first, with a turn from `not_before` on, strictly before the cursor."""
-    rows = await ask(
+    rows = await ask_ledger(
         reader,
         "recent_dialog_ids",
         {
             "not_before": not_before,
             "until": period.until,
             **ledger_parameters(snapshot),
-            **filter_parameters(filters),
             "before_micros": before[0],
             "before_dialog": before[1],
             "limit": limit,
         },
+        filters,
     )
     return _places(rows)
 

@@ -25,8 +25,8 @@ from warehouse.reports.parameters import (
     Parameters,
     Row,
     ask,
+    ask_ledger,
     cost,
-    filter_parameters,
     ledger_parameters,
     time_range,
     whole_days,
@@ -230,15 +230,11 @@ async def _details(
         builds = {"builds": snapshot.versions(first, last), "bot_id": filters.bot_id}
         rows = await ask(reader, "dialogs_of_days", dialogs | builds)
     else:
-        rows = await ask(
+        rows = await ask_ledger(
             reader,
             "recent_dialogs",
-            {
-                **time_range(span),
-                **ledger_parameters(snapshot),
-                **filter_parameters(filters),
-                **dialogs,
-            },
+            {**time_range(span), **ledger_parameters(snapshot), **dialogs},
+            filters,
         )
     return tuple(_dialog(row) for row in rows)
 

@@ -5,19 +5,26 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from itertools import pairwise
 
-from warehouse.catalogue import SUM_COLUMNS
+from warehouse.catalogue import SUM_COLUMNS, TURN_DIMENSIONS
 from warehouse.clickhouse.reader import Reader
-from warehouse.clickhouse.statements import statement
+from warehouse.clickhouse.statements import kept, statement
 from warehouse.periods import TimeRange
-from warehouse.reports.parameters import Parameters, Row, figures_parameters, is_filtered
-from warehouse.reports.shapes import Filters
+from warehouse.reports.conditions import every_condition, needs_ledger, value_lists
+from warehouse.reports.ledger_tier import ledger_tier_parameters, needed, over_ledger
+from warehouse.reports.parameters import (
+    Row,
+    days_of_spans,
+    figures_parameters,
+    is_filtered,
+)
+from warehouse.reports.shapes import Condition, Filters
 from warehouse.snapshot import Snapshot
 
 _PEOPLE = ("active_users", "served_users", "reached_users", "new_users")
@@ -27,17 +34,10 @@ NO_TURNS: Row = (
     | dict.fromkeys(("latency", "ttft"), (math.nan,) * 4)
 )
 """The row of a group without turns."""
-GROUPS = ("bot", "chat_type", "language", "model", "model_asked")
-OPERATORS = ("is", "is_not", "contains", "contains_not")
-FILTERS = tuple(
-    (dimension, operator)
-    for dimension in GROUPS
-    for operator in (OPERATORS[:2] if dimension == "bot" else OPERATORS)
-)
-"""Parameters of `figures_narrowed`, each a list of values: `chat_type_is` and so on."""
+TIER_GROUPS = tuple(one.name for one in TURN_DIMENSIONS if one.is_in_tiers)
+GROUPS = tuple(one.name for one in TURN_DIMENSIONS)
 MAX_GROUPS = 10_000
 _PART = re.compile(r"^ *-- from \w+\n", re.MULTILINE)
-_ONLY_FOR = re.compile(r" -- for (\w+)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +81,22 @@ async def figures(
     shown = [(span, starts) for span, starts in clipped if span.since < span.until]
     if not shown:
         return [Figures(NO_TURNS, ()) for _ in spans]
-    parameters = figures_parameters(
-        snapshot, [span for span, _ in shown], [start for _, starts in shown for start in starts]
-    )
-    days, quarters = bool(parameters["days"]), bool(parameters["quarters"])
-    rows: list[Row] = []
+    asked_spans = [span for span, _ in shown]
+    edges = [start for _, starts in shown for start in starts]
     if is_filtered(filters):
-        given = parameters | filter_lists(filters) | group_parameters(())
-        rows = await ask_narrowed(reader, given, new_users=True)
-    elif days or quarters:
-        points = any(starts for _, starts in shown)
-        sql = _sql(totals=totals, points=points, days=days, quarters=quarters)
-        rows = await _rows(reader, "figures", sql, parameters | {"bot_id": filters.bot_id})
+        rows = await ask_narrowed(
+            reader,
+            snapshot=snapshot,
+            spans=asked_spans,
+            starts=edges,
+            conditions=every_condition(filters),
+            dimensions=(),
+            new_users=True,
+        )
+    else:
+        rows = await _ask_figures(
+            reader, snapshot, asked_spans, edges, totals=totals, bot_id=filters.bot_id
+        )
     whole = {row["span"]: row for row in rows if not row.get("start")}
     buckets = {row["start"]: row for row in rows if row.get("start")}
     return [
@@ -105,25 +109,80 @@ async def figures(
     ]
 
 
-async def ask_narrowed(reader: Reader, parameters: Parameters, *, new_users: bool) -> list[Row]:
-    """Rows of `figures_narrowed`: of the filters, `parameters` holds those that are set."""
-    names = {f"{dimension}_{operator}" for dimension, operator in FILTERS}
-    sql = narrowed_sql(frozenset(names & parameters.keys()), new_users=new_users)
-    return await _rows(reader, "figures_narrowed", sql, parameters)
+async def _ask_figures(
+    reader: Reader,
+    snapshot: Snapshot,
+    spans: Sequence[TimeRange],
+    starts: Sequence[datetime],
+    *,
+    totals: bool,
+    bot_id: int | None,
+) -> list[Row]:
+    parameters = figures_parameters(snapshot, spans, starts) | {"bot_id": bot_id}
+    days, quarters = bool(parameters["days"]), bool(parameters["quarters"])
+    if not days and not quarters:
+        return []
+    sql = _sql(totals=totals, points=bool(starts), days=days, quarters=quarters)
+    return await reader.rows("figures", sql, needed(sql, parameters))
 
 
-async def _rows(reader: Reader, name: str, sql: str, parameters: Parameters) -> list[Row]:
-    needed = {key: value for key, value in parameters.items() if f"{{{key}:" in sql}
-    return await reader.rows(name, sql, needed)
+async def ask_narrowed(
+    reader: Reader,
+    *,
+    snapshot: Snapshot,
+    spans: Sequence[TimeRange],
+    starts: Sequence[datetime],
+    conditions: Sequence[Condition],
+    dimensions: Sequence[str],
+    new_users: bool,
+) -> list[Row]:
+    """Figures of the turns that the conditions let pass, by group: rows of `figures_narrowed`.
+
+    Args:
+        reader: connection to ClickHouse.
+        snapshot: the snapshot to read.
+        spans: ascending.
+        starts: of the buckets of the spans.
+        conditions: filters of the turns.
+        dimensions: of `GROUPS`, that make the groups.
+        new_users: whether new users are counted.
+    """
+    lists = value_lists(conditions)
+    is_over_ledger = needs_ledger(conditions, dimensions)
+    parameters = {
+        **figures_parameters(snapshot, spans, starts, only_quarters=is_over_ledger),
+        **{f"by_{name}": name in dimensions for name in TIER_GROUPS},
+        # One group more than an answer may have, and the row of the whole span.
+        "limit": MAX_GROUPS + 2,
+        **lists,
+    }
+    added = frozenset(f"by_{name}" for name in dimensions if name not in TIER_GROUPS)
+    if is_over_ledger:
+        # First turns belong to a bot, and to no other dimension.
+        bots = frozenset(lists) & {"bot_is", "bot_is_not"}
+        sql = narrowed_sql(bots | added, new_users=new_users, is_over_ledger=True)
+        sql = over_ledger(sql, "activity", frozenset(lists) | added)
+        days = days_of_spans(snapshot, spans)
+        parameters |= ledger_tier_parameters(snapshot, days, lists)
+    else:
+        sql = narrowed_sql(frozenset(lists), new_users=new_users)
+    return await reader.rows("figures_narrowed", sql, needed(sql, parameters))
 
 
 @cache
-def narrowed_sql(filters: frozenset[str], *, new_users: bool) -> str:
-    """The statement with these conditions of `FILTERS`, with or without the column `new_users`."""
+def narrowed_sql(marks: frozenset[str], *, new_users: bool, is_over_ledger: bool = False) -> str:
+    """The statement with the lines for these filters and dimensions.
+
+    Args:
+        marks: like `chat_type_is` and `by_source`.
+        new_users: whether it has the column `new_users`.
+        is_over_ledger: whether its rows come from a subquery in place of a table.
+    """
     figures, newcomers = _PART.split(statement("reports/figures_narrowed"))
-    return _kept(
+    wanted = {*marks, "ledger" if is_over_ledger else "tiers"}
+    return kept(
         figures + newcomers if new_users else figures,
-        filters | {"new_users"} if new_users else filters,
+        wanted | {"new_users"} if new_users else wanted,
     )
 
 
@@ -137,39 +196,10 @@ def _sql(*, totals: bool, points: bool, days: bool, quarters: bool) -> str:
         (False, True): of_quarters,
     }
     wanted = {"totals": totals, "points": points, "both": totals and points}
-    return _kept(
+    return kept(
         before + sources[days, quarters] + after,
         {name for name, is_wanted in wanted.items() if is_wanted},
     )
-
-
-def _kept(sql: str, wanted: Collection[str]) -> str:
-    """The lines that are for everybody or for something wanted."""
-    return "\n".join(
-        line
-        for line in sql.splitlines()
-        if (mark := _ONLY_FOR.search(line)) is None or mark[1] in wanted
-    )
-
-
-def filter_lists(filters: Filters) -> Parameters:
-    """The filters that are set, as parameters of `figures_narrowed`."""
-    chosen = {
-        "bot_is": filters.bot_id,
-        "chat_type_is": filters.chat_type,
-        "language_is": filters.language,
-        "model_is": filters.model,
-    }
-    return {name: [value] for name, value in chosen.items() if value is not None}
-
-
-def group_parameters(dimensions: Sequence[str]) -> Parameters:
-    """Parameters of `figures_narrowed` that group by these dimensions."""
-    return {
-        **{f"by_{name}": name in dimensions for name in GROUPS},
-        # One group more than an answer may have, and the row of the whole span.
-        "limit": MAX_GROUPS + 2,
-    }
 
 
 def _key(moment: datetime) -> int:

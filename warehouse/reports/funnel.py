@@ -8,11 +8,10 @@ from decimal import Decimal
 
 from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Period
+from warehouse.reports.ledger_tier import ask_tier
 from warehouse.reports.parameters import (
     Row,
-    ask,
     cost,
-    filter_parameters,
     is_filtered,
     money_ratio,
     ratio,
@@ -84,18 +83,21 @@ async def funnel(
     reader: Reader, *, snapshot: Snapshot, period: Period, filters: Filters = NO_FILTERS
 ) -> Funnel:
     """Source, first turn, third turn, D1, D7, D30, for people who began in the period."""
-    first, _ = touched_days(period.span, snapshot.zone)
+    first, last = touched_days(period.span, snapshot.zone)
     today = snapshot.data_through.astimezone(snapshot.zone).date()
-    rows = await ask(
+    rows = await ask_tier(
         reader,
         "funnel",
         {
             **time_range(period.span),
-            **filter_parameters(filters),
             "is_filtered": is_filtered(filters),
             "builds": snapshot.versions(first, max(first, today)),
             "today": today,
         },
+        filters,
+        tier="activity",
+        snapshot=snapshot,
+        days=(first, last),
     )
     others = rows[MAX_SOURCES:]
     return Funnel(

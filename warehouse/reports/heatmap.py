@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from common.zones import Clock, clock_of
 from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Period
-from warehouse.reports.parameters import Row, ask_filtered, time_range
+from warehouse.reports.ledger_tier import ask_filtered
+from warehouse.reports.parameters import Row, time_range
 from warehouse.reports.shapes import NO_FILTERS, Filters
 from warehouse.snapshot import Snapshot
 from warehouse.tiers import touched_days
@@ -45,6 +46,9 @@ async def heatmap(
             **_clock(period).parameters(),
         },
         filters,
+        tier="activity",
+        snapshot=snapshot,
+        days=touched_days(period.span, snapshot.zone),
     )
     found = {(row["weekday"], row["hour"]): row for row in rows}
     return Heatmap(

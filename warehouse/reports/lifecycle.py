@@ -8,8 +8,8 @@ from itertools import pairwise
 
 from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Bucket, Period, bucket_start, midnight, next_bucket
+from warehouse.reports.ledger_tier import ask_filtered
 from warehouse.reports.parameters import (
-    ask_filtered,
     day_edges,
     day_range,
     days_shown,
@@ -74,6 +74,9 @@ async def lifecycle(
             "builds": snapshot.versions(history, last),
         },
         filters,
+        tier="daily",
+        snapshot=snapshot,
+        days=(history, last),
     )
     found = {row["start"]: row for row in rows}
     points = []

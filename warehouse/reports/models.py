@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Period
 from warehouse.reports.figures import NO_TURNS
+from warehouse.reports.ledger_tier import ask_tier
 from warehouse.reports.metric_values import metric_fields
-from warehouse.reports.parameters import Row, ask, filter_parameters, ratio, tier_builds
+from warehouse.reports.parameters import Row, ratio, tier_builds
 from warehouse.reports.shapes import NO_FILTERS, Filters
 from warehouse.snapshot import Snapshot
+from warehouse.tiers import touched_days
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +94,17 @@ async def models(
     reader: Reader, *, snapshot: Snapshot, period: Period, filters: Filters = NO_FILTERS
 ) -> Models:
     """Share, cost, latency, fallback and error rates by model, and the causes behind them."""
-    parameters = {**tier_builds(snapshot, period.span), **filter_parameters(filters)}
-    rows = await ask(reader, "models", parameters)
-    asked = {row["asked"]: row for row in await ask(reader, "models_asked", parameters)}
+    parameters = tier_builds(snapshot, period.span, only_quarters=bool(filters.conditions))
+    about: dict[str, Any] = {
+        "tier": "activity",
+        "snapshot": snapshot,
+        "days": touched_days(period.span, snapshot.zone),
+    }
+    rows = await ask_tier(reader, "models", parameters, filters, **about)
+    asked = {
+        row["asked"]: row
+        for row in await ask_tier(reader, "models_asked", parameters, filters, **about)
+    }
     # No turn is booked on a model that was asked and never answered.
     booked = {row["model"] for row in rows}
     rows += [NOTHING_BOOKED | {"model": model} for model in asked if model not in booked]

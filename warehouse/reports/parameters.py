@@ -9,8 +9,9 @@ from decimal import Decimal
 from typing import Any
 
 from warehouse.clickhouse.reader import ArrayLiteral, Reader
-from warehouse.clickhouse.statements import statement
+from warehouse.clickhouse.statements import kept, statement
 from warehouse.periods import Period, TimeRange, midnight
+from warehouse.reports.conditions import value_lists
 from warehouse.reports.shapes import Filters
 from warehouse.snapshot import Snapshot
 from warehouse.tiers import (
@@ -31,20 +32,17 @@ P50, P90, P95, P99 = range(4)
 
 
 async def ask(reader: Reader, name: str, parameters: Parameters) -> list[Row]:
-    """Run `sql/reports/<name>.sql`."""
-    return await reader.rows(name, statement(f"reports/{name}"), parameters)
+    """Run `sql/reports/<name>.sql` without its lines for conditions."""
+    return await reader.rows(name, kept(statement(f"reports/{name}")), parameters)
 
 
-async def ask_filtered(
+async def ask_ledger(
     reader: Reader, name: str, parameters: Parameters, filters: Filters
 ) -> list[Row]:
-    """Run the statement over the tiers per bot, or `<name>_narrowed` over every dimension.
-
-    The first reads a row per bot where the second reads one per chat type, language and model.
-    """
-    if is_filtered(filters):
-        return await ask(reader, f"{name}_narrowed", {**parameters, **filter_parameters(filters)})
-    return await ask(reader, name, {**parameters, "bot_id": filters.bot_id})
+    """Run a statement over the turns, with the lines for the conditions of the filters."""
+    lists = value_lists(filters.conditions)
+    sql = kept(statement(f"reports/{name}"), lists)
+    return await reader.rows(name, sql, {**parameters, **filter_parameters(filters), **lists})
 
 
 def filter_parameters(filters: Filters) -> Parameters:
@@ -59,7 +57,8 @@ def filter_parameters(filters: Filters) -> Parameters:
 
 def is_filtered(filters: Filters) -> bool:
     """Whether there is a filter beside the bot: the tiers per bot cannot answer it."""
-    return (filters.chat_type, filters.language, filters.model) != (None, None, None)
+    singles = (filters.chat_type, filters.language, filters.model)
+    return singles != (None, None, None) or bool(filters.conditions)
 
 
 def time_range(span: TimeRange) -> Parameters:
@@ -70,9 +69,11 @@ def day_range(first: date, last: date) -> Parameters:
     return {"first_day": first, "last_day": last}
 
 
-def tier_builds(snapshot: Snapshot, span: TimeRange) -> Parameters:
+def tier_builds(snapshot: Snapshot, span: TimeRange, *, only_quarters: bool = False) -> Parameters:
     """The builds of whole days and, for quarters of an hour, of the days that the span cuts."""
-    whole, cut = split_by_tier(_days(snapshot, span), (span.since, span.until), snapshot.zone)
+    days = _days(snapshot, span)
+    edges = (span.since, span.until)
+    whole, cut = ([], days) if only_quarters else split_by_tier(days, edges, snapshot.zone)
     return {
         **time_range(span),
         "days": snapshot.versions_of(whole),
@@ -81,13 +82,17 @@ def tier_builds(snapshot: Snapshot, span: TimeRange) -> Parameters:
 
 
 def figures_parameters(
-    snapshot: Snapshot, spans: Sequence[TimeRange], starts: Sequence[datetime]
+    snapshot: Snapshot,
+    spans: Sequence[TimeRange],
+    starts: Sequence[datetime],
+    *,
+    only_quarters: bool = False,
 ) -> Parameters:
     """Parameters of `figures`: spans, ascending, and the starts of their buckets."""
     ends = sorted({edge for span in spans for edge in (span.since, span.until)})
     edges = sorted({*ends, *starts})
-    days = sorted({day for span in spans for day in _days(snapshot, span)})
-    whole, cut = split_by_tier(days, edges, snapshot.zone)
+    days = days_of_spans(snapshot, spans)
+    whole, cut = ([], days) if only_quarters else split_by_tier(days, edges, snapshot.zone)
     return {
         **time_range(TimeRange(ends[0], ends[-1])),
         "spans": ArrayLiteral(_seconds(ends)),
@@ -97,6 +102,11 @@ def figures_parameters(
         "days": snapshot.versions_of(whole),
         "quarters": snapshot.versions_of(cut),
     }
+
+
+def days_of_spans(snapshot: Snapshot, spans: Iterable[TimeRange]) -> list[date]:
+    """The days that one of the spans touches and that have a build."""
+    return sorted({day for span in spans for day in _days(snapshot, span)})
 
 
 def _days(snapshot: Snapshot, span: TimeRange) -> list[date]:

@@ -16,8 +16,7 @@ from warehouse.reports.dialog_places import CursorError
 from warehouse.reports.parameters import (
     Parameters,
     Row,
-    ask,
-    filter_parameters,
+    ask_ledger,
     ledger_parameters,
     time_range,
 )
@@ -91,7 +90,6 @@ async def ranked_dialogs(
     parameters: Parameters = {
         **time_range(period.span),
         **ledger_parameters(snapshot),
-        **filter_parameters(filters),
         "by": order.column.value,
         "is_descending": order.is_descending,
         "after_unknown": int(after.is_unknown),
@@ -100,7 +98,7 @@ async def ranked_dialogs(
         "after_dialog": after.dialog,
         "limit": limit,
     }
-    return await ask(reader, "ranked_dialogs", parameters)
+    return await ask_ledger(reader, "ranked_dialogs", parameters, filters)
 
 
 def place_of(row: Row) -> RankedPlace:

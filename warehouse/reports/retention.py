@@ -8,7 +8,8 @@ from enum import StrEnum
 
 from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Period
-from warehouse.reports.parameters import Parameters, ask_filtered, days_shown, is_filtered, today
+from warehouse.reports.ledger_tier import ask_filtered
+from warehouse.reports.parameters import Parameters, days_shown, is_filtered, today
 from warehouse.reports.shapes import NO_FILTERS, Filters
 from warehouse.snapshot import Snapshot
 
@@ -71,7 +72,15 @@ async def retention(
     }
     if is_filtered(filters):
         parameters |= {"first_day": first, "followed_last": followed}
-    rows = await ask_filtered(reader, "retention", parameters, filters)
+    rows = await ask_filtered(
+        reader,
+        "retention",
+        parameters,
+        filters,
+        tier="daily",
+        snapshot=snapshot,
+        days=(first, followed),
+    )
     found = {(row["start"], row["step"]): row["people"] for row in rows}
     newest = today(snapshot)
     cohorts = []

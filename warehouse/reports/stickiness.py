@@ -7,7 +7,8 @@ from datetime import date, timedelta
 
 from warehouse.clickhouse.reader import Reader
 from warehouse.periods import Period
-from warehouse.reports.parameters import ask_filtered, day_range, days_shown, each_day, ratio
+from warehouse.reports.ledger_tier import ask_filtered
+from warehouse.reports.parameters import day_range, days_shown, each_day, ratio
 from warehouse.reports.shapes import NO_FILTERS, Filters
 from warehouse.snapshot import Snapshot
 
@@ -47,6 +48,9 @@ async def stickiness(
             "builds": snapshot.versions(first - MONTH_OF_ACTIVITY, last),
         },
         filters,
+        tier="daily",
+        snapshot=snapshot,
+        days=(first - MONTH_OF_ACTIVITY, last),
     )
     found = {row["target"]: row for row in rows}
     points = []

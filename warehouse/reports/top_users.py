@@ -12,9 +12,9 @@ from warehouse.periods import Period
 from warehouse.reports.parameters import (
     Parameters,
     ask,
+    ask_ledger,
     cost,
     day_range,
-    filter_parameters,
     ledger_parameters,
     time_range,
     whole_days,
@@ -86,10 +86,9 @@ async def top_users(
             **time_range(span),
             **around,
             **ledger_parameters(snapshot),
-            **filter_parameters(filters),
         }
         parameters |= {"by": by.value, "limit": limit}
-        rows = await ask(reader, "top_users", parameters)
+        rows = await ask_ledger(reader, "top_users", parameters, filters)
     return tuple(
         TopUser(
             user_key=row["user_key"],

@@ -15,6 +15,7 @@ from tests.recount.expected.models import costs, models
 from tests.recount.expected.people import lifecycle, retention, stickiness
 from tests.recount.expected.query import query
 from tests.recount.expected.totals import activity, summary
+from tests.recount.expected.turns import turns, users_one
 from tests.recount.expected.users import users_top
 from tests.recount.view import Expected, View
 
@@ -25,7 +26,9 @@ REPORTS: dict[str, Callable[[View], Expected]] = {
     f"{STATS}/summary": summary,
     f"{STATS}/activity": activity,
     f"{STATS}/dialogs": dialogs,
+    f"{STATS}/turns": turns,
     f"{STATS}/users/top": users_top,
+    f"{STATS}/users/one": users_one,
     f"{STATS}/models": models,
     f"{STATS}/retention": retention,
     f"{STATS}/stickiness": stickiness,

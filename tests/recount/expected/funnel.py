@@ -15,8 +15,8 @@ MAX_SOURCES = 50
 
 def funnel(view: View) -> Expected:
     facts = view.facts
-    firsts = facts.newcomers(view.period.since, view.period.until, view.bot)
-    if view.filters.keys() - {"bot"}:
+    firsts = view.newcomers(view.period.since, view.period.until)
+    if view.filters.keys() - {"bot"} or view.conditions:
         seen = facts.people(view.turns(view.period.since, view.period.until))
         firsts = firsts[[int(key) in seen for key in facts.user[firsts]]]
     by_source: dict[str, list[int]] = {}
@@ -37,7 +37,7 @@ def funnel(view: View) -> Expected:
 def _row(view: View, source: str | None, firsts: Rows) -> Row:
     facts = view.facts
     days = facts.days(view.report)
-    scope = facts.filtered(facts.all, {"bot": view.bot} if view.bot is not None else {})
+    scope = view.of_bots(facts.all)
     people = {int(key) for key in facts.user[firsts]}
     own = scope[[int(key) in people for key in facts.user[scope]]]
     users, days_of_own = facts.user[own], days[own]

@@ -14,7 +14,10 @@ from tests.recount.view import Expected, Row, Stated, View
 
 METRICS_FILE = Path(__file__).parents[3] / "warehouse" / "metrics.toml"
 ALL = "every dimension"
-GROUPED = ["time", "bot", "chat_type", "language", "model", "model_asked"]
+GROUPED = [
+    *("time", "bot", "chat_type", "language", "model", "model_asked", "source", "person"),
+    *("dialog", "status", "cause", "fallback_cause"),
+]
 MAX_VALUES = 100
 MAX_DAYS = 366
 CHECK_COLUMNS = (
@@ -38,8 +41,13 @@ def dimensions(view: View) -> Expected:
         ("chat_types", "chat_type"),
         ("languages", "language"),
         ("models", "model"),
+        ("sources", "source"),
+        ("causes", "cause"),
+        ("fallback_causes", "handed_for"),
     ):
-        turns = Counter(facts.column(column, rows).tolist())
+        # Sources are those of all people who came before the end.
+        of = facts.newcomers(0, view.period.until) if field == "sources" else rows
+        turns = Counter(facts.column(column, of).tolist())
         ordered = sorted(turns, key=lambda value: (-turns[value], value))[:MAX_VALUES]
         keeps_empty = field in ("bots", "chat_types")
         found[field] = [value for value in ordered if keeps_empty or value]

@@ -67,9 +67,10 @@ def query(view: View) -> Expected:
 
 def _groups(view: View, dimensions: list[str]) -> dict[tuple[Any, ...], Group]:
     facts, period = view.facts, view.period
-    rows = _matching(view, facts.within(period.since, period.until))
-    bots = [one for one in view.arguments.get("filters", []) if one[1] == "bot"]
-    firsts = _matching(view, facts.newcomers(period.since, period.until), only=bots)
+    filters = view.arguments.get("filters", [])
+    rows = facts.matching(facts.within(period.since, period.until), filters)
+    bots = [one for one in filters if one[1] == "bot"]
+    firsts = facts.matching(facts.newcomers(period.since, period.until), bots)
     starts = np.array(period.starts(), np.int64)
 
     def parts(of: Rows, name: str) -> list[Any]:
@@ -93,18 +94,6 @@ def _split(rows: Rows, parts: list[list[Any]]) -> dict[tuple[Any, ...], Rows]:
     for place, row in enumerate(rows):
         found.setdefault(tuple(column[place] for column in parts), []).append(int(row))
     return {key: np.array(own) for key, own in found.items()}
-
-
-def _matching(view: View, rows: Rows, only: list[Any] | None = None) -> Rows:
-    """Turns that every filter lets pass."""
-    for operator, dimension, values in view.arguments.get("filters", []) if only is None else only:
-        found = view.facts.column(DIMENSIONS[dimension], rows)
-        if operator.startswith("contains"):
-            hit = np.array([any(part in value for part in values) for value in found], bool)
-        else:
-            hit = np.array([value in values for value in found.tolist()], bool)
-        rows = rows[~hit if operator in ("is_not", "contains_not") else hit]
-    return rows
 
 
 def is_percentile(metric: str) -> bool:

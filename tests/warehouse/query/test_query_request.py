@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from tests.warehouse.constants import NOW
 from warehouse import query
-from warehouse.catalogue import BY_NAME
+from warehouse.catalogue import BY_NAME, OPERATORS
 from warehouse.periods import Bucket
 from warehouse.query import InvalidQueryError
-from warehouse.query.request import DIMENSIONS, GROUPS, OPERATORS
+from warehouse.query.request import DIMENSIONS, GROUPS
 from warehouse.reports.metric_values import METRIC_VALUES
 
 PLAIN = {"metrics": ["turns"], "date_range": "7d"}
@@ -113,7 +113,12 @@ def test_all_begins_with_the_data():
         ({"dimensions": ["user_key"]}, "dimensions[0]"),
         ({"filters": [["is", "model"]]}, "filters[0]"),
         ({"filters": [["matches", "model", ["a"]]]}, "filters[0][0]"),
-        ({"filters": [["is", "source", ["a"]]]}, "filters[0][1]"),
+        ({"filters": [["is", "weather", ["a"]]]}, "filters[0][1]"),
+        ({"filters": [["is", "person", ["a"]]]}, "filters[0][2][0]"),
+        ({"filters": [["is", "person", [2**32]]]}, "filters[0][2][0]"),
+        ({"filters": [["contains", "person", [7]]]}, "filters[0][0]"),
+        ({"filters": [["is", "dialog", ["a"]]]}, "filters[0][2][0]"),
+        ({"filters": [["contains", "model", ["a"]], ["contains", "model", ["b"]]]}, "filters"),
         ({"filters": [["is", "model", []]]}, "filters[0][2]"),
         ({"filters": [["is", "model", [7]]]}, "filters[0][2][0]"),
         ({"filters": [["is", "bot", ["7"]]]}, "filters[0][2][0]"),

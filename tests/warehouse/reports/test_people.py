@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import given
 
-from tests.warehouse.brute_force import money, people
+from tests.warehouse.brute_force import COLUMNS, money, of_bots, people
 from tests.warehouse.random_ledger import QUESTIONS, Ledger, property_test, seeds
 from warehouse import query, reports
 from warehouse.clickhouse.client import ClickHouseReader, Writer
@@ -126,13 +126,12 @@ async def funnel_equals_sets(reader: ClickHouseReader, snapshot: Snapshot, ledge
     answer = await reports.funnel(reader, snapshot=snapshot, period=period, filters=filters)
     found = brute.select(period.since, period.until, filters)
     began = brute.newcomers(period.since, period.until, filters, found)
-    by_bot = Filters(bot_id=filters.bot_id)
+    of_bots_alone = tuple(one for one in filters.conditions if one.dimension == "bot")
+    by_bot = Filters(bot_id=filters.bot_id, conditions=of_bots_alone)
     days = brute.days(snapshot.report_timezone, by_bot)
     firsts = brute.first_days(snapshot.report_timezone, by_bot)
     today = ledger.now.astimezone(snapshot.zone).date()
-    turns = brute.turns
-    if filters.bot_id is not None:
-        turns = turns[turns["bot_id"] == filters.bot_id]
+    turns = of_bots(brute.turns, filters)
     sources = defaultdict(set)
     for key in began:
         source = brute.firsts.loc[key]["source"]
@@ -161,6 +160,7 @@ async def query_equals_groups(reader: ClickHouseReader, snapshot: Snapshot, ledg
     chance, brute = ledger.chance, ledger.brute_force
     period, filters = ledger.period(Bucket.DAY), ledger.filters()
     groups = chance.sample(list(GROUPS), k=chance.randint(0, 3))
+    columns = [COLUMNS.get(name, name) for name in groups]
     asked = chance.choice([None, None, "small"])
     body: dict[str, Any] = {
         "metrics": [
@@ -175,6 +175,7 @@ async def query_equals_groups(reader: ClickHouseReader, snapshot: Snapshot, ledg
             for name in ("bot_id", "chat_type", "language", "model")
             if (value := getattr(filters, name)) is not None
         ]
+        + [[one.operator, one.dimension, list(one.values)] for one in filters.conditions]
         + ([["contains", "model_asked", [asked[1:]]]] if asked else []),
         "pagination": {"limit": 1000},
         "include": {"total_rows": True},
@@ -187,9 +188,8 @@ async def query_equals_groups(reader: ClickHouseReader, snapshot: Snapshot, ledg
         found = found[found["model_asked"] == asked]
     places = defaultdict(list)
     local = found["received_at"].dt.tz_convert(period.tz).dt.date
-    columns = {"bot": "bot_id"}
     for place, (row, day) in enumerate(zip(found.to_dict("records"), local, strict=True)):
-        label = [row[columns.get(name, name)] for name in groups]
+        label = [str(row[name]) if name == "dialog_id" else row[name] for name in columns]
         places[(*label, *([day] if "time:day" in request.dimensions else []))].append(place)
     if not groups and "time:day" not in request.dimensions:
         places = {(): list(range(len(found)))}
@@ -201,8 +201,7 @@ async def query_equals_groups(reader: ClickHouseReader, snapshot: Snapshot, ledg
         new = firsts[
             (firsts["received_at"] >= period.since) & (firsts["received_at"] < period.until)
         ]
-        if filters.bot_id is not None:
-            new = new[new["bot_id"] == filters.bot_id]
+        new = of_bots(new, filters)
         if "bot" in groups:
             new = new[new["bot_id"] == row.dimensions[groups.index("bot")]]
         if "time:day" in request.dimensions:

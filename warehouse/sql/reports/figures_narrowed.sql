@@ -2,7 +2,7 @@
 -- The same as `figures`, from the tiers with more dimensions than the bot. Dimensions that are not
 -- asked for are one group. New people have no dimension except the bot: people count as new if their
 -- first turn is in the bucket and the filters find them active in it.
--- `figures.py` removes filters that are not set, and without `new_users` the join.
+-- `figures.py` removes filters and dimensions that are not asked for, and without `new_users` the join.
 SELECT
     groups.* EXCEPT (active),
     bitmapAndCardinality(newcomers.new, groups.active) AS new_users, -- for new_users
@@ -16,6 +16,12 @@ FROM (
         if({by_language:Bool}, toString(language), '') AS tongue,
         if({by_model:Bool}, toString(model), '') AS answerer,
         if({by_model_asked:Bool}, toString(model_asked), '') AS asked,
+        toString(source) AS origin, -- for by_source
+        person AS person_key, -- for by_person
+        dialog AS talk, -- for by_dialog
+        toString(status) AS ending, -- for by_status
+        toString(cause) AS why, -- for by_cause
+        toString(fallback_cause) AS handed_for, -- for by_fallback_cause
         -- metrics.toml: sums
         sum(user_messages) AS user_messages,
         sum(turns) AS turns,
@@ -53,6 +59,12 @@ FROM (
                 day, {whole_days:Array(Date)}, {midnights:Array(UInt32)}, toUInt32(0)
             ) AS moment,
             bot_id, chat_type, language, model, model_asked,
+            '' AS source, -- for by_source
+            toUInt32(0) AS person, -- for by_person
+            '' AS dialog, -- for by_dialog
+            '' AS status, -- for by_status
+            '' AS cause, -- for by_cause
+            '' AS fallback_cause, -- for by_fallback_cause
             -- metrics.toml: names
             user_messages, turns, served_turns, answers, incomplete, failed, rejected, cancelled,
             edited_questions, command_turns, prompt_tokens, completion_tokens, cached_tokens,
@@ -66,6 +78,12 @@ FROM (
         SELECT
             toUnixTimestamp(bucket) AS moment,
             bot_id, chat_type, language, model, model_asked,
+            source, -- for by_source
+            person, -- for by_person
+            dialog, -- for by_dialog
+            status, -- for by_status
+            cause, -- for by_cause
+            fallback_cause, -- for by_fallback_cause
             -- metrics.toml: names
             user_messages, turns, served_turns, answers, incomplete, failed, rejected, cancelled,
             edited_questions, command_turns, prompt_tokens, completion_tokens, cached_tokens,
@@ -74,7 +92,9 @@ FROM (
             -- metrics.toml ends
             latency, ttft, reached, served, active
         FROM activity
-        PREWHERE bucket >= {since:DateTime('UTC')} AND bucket < {until:DateTime('UTC')}
+        PREWHERE true -- for tiers
+        WHERE true -- for ledger
+          AND bucket >= {since:DateTime('UTC')} AND bucket < {until:DateTime('UTC')}
           AND (day, version) IN {quarters:Array(Tuple(Date, UInt64))}
     )
     WHERE true
@@ -96,7 +116,15 @@ FROM (
       AND NOT has({model_asked_is_not:Array(String)}, model_asked) -- for model_asked_is_not
       AND arrayExists(part -> position(model_asked, part) > 0, {model_asked_contains:Array(String)}) -- for model_asked_contains
       AND NOT arrayExists(part -> position(model_asked, part) > 0, {model_asked_contains_not:Array(String)}) -- for model_asked_contains_not
-    GROUP BY GROUPING SETS ((span), (span, start, bot, chat, tongue, answerer, asked))
+    GROUP BY GROUPING SETS ((span), (
+        span, start, bot, chat, tongue, answerer, asked
+        , origin -- for by_source
+        , person_key -- for by_person
+        , talk -- for by_dialog
+        , ending -- for by_status
+        , why -- for by_cause
+        , handed_for -- for by_fallback_cause
+    ))
     LIMIT {limit:UInt32}
 ) AS groups
 -- from new_users

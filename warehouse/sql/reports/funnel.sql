@@ -22,6 +22,8 @@ WITH
         WHERE bucket >= {since:DateTime('UTC')} AND bucket < {until:DateTime('UTC')}
           AND (day, version) IN {builds:Array(Tuple(Date, UInt64))}
           AND ({bot_id:Nullable(Int64)} IS NULL OR bot_id = {bot_id:Nullable(Int64)})
+          AND bot_id IN {bot_is:Array(Int64)} -- for bot_is
+          AND bot_id NOT IN {bot_is_not:Array(Int64)} -- for bot_is_not
     )
 SELECT
     source,
@@ -54,6 +56,8 @@ FROM (
     WHERE (user_days.day, user_days.version) IN {builds:Array(Tuple(Date, UInt64))}
       AND user_days.is_person
       AND ({bot_id:Nullable(Int64)} IS NULL OR user_days.bot_id = {bot_id:Nullable(Int64)})
+      AND user_days.bot_id IN {bot_is:Array(Int64)} -- for bot_is
+      AND user_days.bot_id NOT IN {bot_is_not:Array(Int64)} -- for bot_is_not
     GROUP BY user_key
 )
 GROUP BY source

@@ -27,6 +27,8 @@ WITH
         WHERE day BETWEEN {first_day:Date} AND {last_day:Date}
           AND (day, version) IN {builds:Array(Tuple(Date, UInt64))}
           AND ({bot_id:Nullable(Int64)} IS NULL OR bot_id = {bot_id:Nullable(Int64)})
+          AND bot_id IN {bot_is:Array(Int64)} -- for bot_is
+          AND bot_id NOT IN {bot_is_not:Array(Int64)} -- for bot_is_not
         GROUP BY start
     ),
     cohorts AS (
