@@ -10,6 +10,7 @@ const ITEMS = [
   ['Overview', '/'],
   ['Users', '/users'],
   ['Dialogs', '/dialogs'],
+  ['Turns', '/turns'],
   ['Models & costs', '/models'],
   ['Retention', '/retention'],
   ['Data quality', '/quality'],

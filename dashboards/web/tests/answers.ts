@@ -149,6 +149,30 @@ export function model(name: string, part: Partial<Schemas['ModelRow']> = {}): Sc
   } as Schemas['ModelRow'];
 }
 
+export const turn = {
+  turn_id: '0b8f9a4e-0000-4000-8000-0000000000aa',
+  dialog_id: dialog.dialog_id,
+  received_at: '2026-03-10T11:00:00Z',
+  bot_id: 1,
+  user_key: 42,
+  chat_type: 'private',
+  language: 'en',
+  source: 'ads',
+  status: 'failed',
+  cause: 'timeout',
+  model_asked: 'slow-model',
+  model_used: 'fast-model',
+  fallback_cause: 'rate_limited',
+  user_messages: 1,
+  prompt_tokens: 900,
+  completion_tokens: 100,
+  cost_usd: 0.01,
+  is_unpriced: false,
+  answer_parts: 2,
+  latency_ms: 1500,
+  ttft_ms: 400,
+} as Schemas['ListedTurn'];
+
 const step = { eligible: 10, users: 4, rate: 0.4 };
 const source = {
   source: null,
@@ -259,6 +283,49 @@ export const ANSWERS: Record<string, object> = {
     people: { '42': { name: null, username: 'ann' } },
     dialogs: [dialog],
     next_cursor: 'page-2',
+  },
+  '/api/v1/stats/turns': {
+    ...ENVELOPE,
+    people: { '42': { name: 'Ann Lee', username: 'ann' } },
+    turns: [turn],
+    next_cursor: null,
+  },
+  '/api/v1/stats/users/one': {
+    ...AGE,
+    people: { '42': { name: 'Ann Lee', username: 'ann' } },
+    person: {
+      user_key: 42,
+      first_turn_at: '2026-01-05T10:00:00Z',
+      last_turn_at: '2026-03-10T11:00:00Z',
+      active_days: 17,
+      language: 'en',
+      source: 'ads',
+      blocked_at: null,
+      turns: 300,
+      user_messages: 321,
+      answers: 290,
+      failed: 7,
+      rejected: 0,
+      tokens: 50_000,
+      cost_usd: 0.7,
+      unpriced_turns: 0,
+    },
+  },
+  '/api/v1/stats/activity': {
+    ...ENVELOPE,
+    activity: { points: days(7).map(point), previous: [] },
+  },
+  '/api/v1/stats/dimensions': {
+    ...ENVELOPE,
+    dimensions: {
+      bots: [1],
+      chat_types: ['private'],
+      languages: ['en'],
+      models: ['fast-model', 'slow, model'],
+      sources: ['ads'],
+      causes: ['timeout'],
+      fallback_causes: ['timeout'],
+    },
   },
   '/api/v1/stats/retention': {
     ...ENVELOPE,

@@ -16,6 +16,7 @@ PAGES = {
     "overview": "/?period=month",
     "users": "/users?period=month",
     "dialogs": "/dialogs",
+    "turns": "/turns?period=month&f=is,status,failed",
     "models": "/models?period=month",
     "retention": "/retention?period=month",
     "quality": "/quality",
@@ -62,7 +63,8 @@ def shoot(page: Page, world: World, out: Path, look: str) -> None:
     page.screenshot(path=out / f"reset-{look}.png")
     page.goto(world.url)
     sign_in(page)
-    for name, path in PAGES.items():
+    [*_, person, dialog] = world.paths()
+    for name, path in {**PAGES, "person": f"{person}?period=month", "dialog": dialog}.items():
         page.goto(f"{world.url}{path}")
         settled(page)
         page.screenshot(path=out / f"{name}-{look}.png", full_page=True)

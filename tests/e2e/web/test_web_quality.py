@@ -20,7 +20,6 @@ from warehouse.catalogue import BY_NAME
 pytestmark = pytest.mark.e2e
 
 AXE = PROJECT / "dashboards" / "web" / "node_modules" / "axe-core" / "axe.min.js"
-PATHS = ["/", "/users", "/dialogs", "/models", "/retention", "/quality"]
 MAX_FIRST_VIEW_SECONDS = 1.0
 LARGEST_LAYOUT_SHIFT = 0.05
 
@@ -67,7 +66,7 @@ def test_axe_finds_nothing_serious_on_any_page(page: Page, world: World) -> None
     page.get_by_label("Username").wait_for()
     found = serious_issues_in_both_colours(page)
     sign_in(page)
-    for path in PATHS:
+    for path in world.paths():
         page.goto(f"{world.url}{path}")
         settled(page)
         found += serious_issues_in_both_colours(page)
@@ -85,7 +84,7 @@ def test_every_page_fits_a_phone_of_320_pixels(open_page: OpenPage, world: World
     page.get_by_label("Username").wait_for()
     assert width_of(page) <= 320
     sign_in(page)
-    for path in PATHS:
+    for path in world.paths():
         page.goto(f"{world.url}{path}")
         settled(page)
         assert width_of(page) <= 320, path
@@ -211,7 +210,7 @@ def test_no_page_writes_an_error_into_the_console(overview: Page, world: World) 
     errors: list[str] = []
     overview.on("console", lambda line: line.type == "error" and errors.append(line.text))
     overview.on("pageerror", lambda error: errors.append(str(error)))
-    for path in PATHS:
+    for path in world.paths():
         overview.goto(f"{world.url}{path}")
         settled(overview)
     assert errors == []

@@ -110,6 +110,15 @@ class World:
             user_key,
         )
 
+    def paths(self) -> list[str]:
+        """Every page: also one of a person and one of a dialog."""
+        dialog = self.get("/stats/dialogs", username="ann", period="week")["dialogs"][0]
+        return [
+            *("/", "/users", "/dialogs", "/turns", "/models", "/retention", "/quality"),
+            f"/people/{dialog['user_key']}",
+            f"/dialogs/{dialog['dialog_id']}",
+        ]
+
     def cycle(self) -> None:
         """Replicate and publish what is new."""
         run_cycle(self.pipeline_settings)

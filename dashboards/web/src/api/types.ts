@@ -22,6 +22,8 @@ export type CheckResult = Schemas['CheckResult'];
 export type LastMinutes = Schemas['LastMinutes'];
 export type QualityAnswer = Schemas['QualityAnswer'];
 export type ReconciledDay = Schemas['ReconciledDay'];
+export type ListedTurn = Schemas['ListedTurn'];
+export type PersonTotals = Schemas['PersonTotals'];
 export type DialogText = Schemas['DialogText'];
 
 /** Every route that answers a GET with statistics. */

@@ -19,6 +19,9 @@ const DialogsPage = lazy(() => import('../pages/DialogsPage'));
 const ModelsPage = lazy(() => import('../pages/ModelsPage'));
 const RetentionPage = lazy(() => import('../pages/RetentionPage'));
 const QualityPage = lazy(() => import('../pages/QualityPage'));
+const TurnsPage = lazy(() => import('../pages/TurnsPage'));
+const PersonPage = lazy(() => import('../pages/PersonPage'));
+const DialogPage = lazy(() => import('../pages/DialogPage'));
 const NotFoundPage = lazy(() => import('../pages/NotFoundPage'));
 const AccountPage = lazy(() => import('../accounts/AccountPage'));
 const AccountsPage = lazy(() => import('../accounts/AccountsPage'));
@@ -57,6 +60,9 @@ export function App() {
               <Route path={ACCOUNT.path} component={AccountPage} />
               <Route path="/accounts" component={AccountsPage} />
               <Route path="/audit" component={AuditPage} />
+              <Route path="/turns" component={TurnsPage} />
+              <Route path="/people/:key" component={PersonPage} />
+              <Route path="/dialogs/:id" component={DialogPage} />
               <Route component={NotFoundPage} />
             </Switch>
           </Suspense>

@@ -6,6 +6,7 @@ export const PAGES = [
   { key: 'overview', path: '/' },
   { key: 'users', path: '/users' },
   { key: 'dialogs', path: '/dialogs' },
+  { key: 'turns', path: '/turns' },
   { key: 'models', path: '/models' },
   { key: 'retention', path: '/retention' },
   { key: 'quality', path: '/quality' },

@@ -16,15 +16,17 @@ interface Props {
   readonly tz: string;
   readonly dataThrough: string | null;
   readonly firstDay: string | null;
+  readonly onPick?: ((index: number) => void) | undefined;
 }
 
-export function CostChart({ points, bucket, tz, dataThrough, firstDay }: Props) {
+export function CostChart({ points, bucket, tz, dataThrough, firstDay, onPick }: Props) {
   const { t } = useTranslation();
   const formats = useFormats(tz);
   const starts = points.map((point) => point.start);
   return (
     <TimeChart
       label={t('models.costs')}
+      onPick={onPick}
       height={240}
       empty={t('models.empty')}
       axis={{

@@ -16,6 +16,8 @@ export interface HeatmapCell {
 interface Props {
   readonly cells: readonly HeatmapCell[];
   readonly caption: string;
+  /** Present where a cell is one hour, which the page can be narrowed to. */
+  readonly onPick?: ((weekday: number, hour: number) => void) | undefined;
 }
 
 export const HEATMAP_HEIGHT = 250;
@@ -23,7 +25,7 @@ const LEVELS = 5;
 const DAYS = [1, 2, 3, 4, 5, 6, 7];
 const HOURS = Array.from({ length: 24 }, (_, hour) => hour);
 
-export function Heatmap({ cells, caption }: Props) {
+export function Heatmap({ cells, caption, onPick }: Props) {
   const { t } = useTranslation();
   const formats = useFormats(null);
   const byPlace = new Map(cells.map((cell) => [`${cell.weekday}-${cell.hour}`, cell]));
@@ -63,7 +65,11 @@ export function Heatmap({ cells, caption }: Props) {
                 });
                 return (
                   <td key={hour} title={text} data-level={levelOf(messages, floors)}>
-                    <span className="visually-hidden">{formats.count(messages)}</span>
+                    {onPick && messages > 0 ? (
+                      <button type="button" aria-label={text} onClick={() => onPick(day, hour)} />
+                    ) : (
+                      <span className="visually-hidden">{formats.count(messages)}</span>
+                    )}
                   </td>
                 );
               })}

@@ -28,6 +28,8 @@ interface Props {
   readonly panels: readonly Panel[];
   readonly height: number;
   readonly empty: string;
+  /** A click or Enter on a bucket. */
+  readonly onPick?: ((index: number) => void) | undefined;
 }
 
 /** The room of a chart and its legend, which takes more rows on a phone. */
@@ -37,7 +39,7 @@ export function withLegend(height: number): string {
 
 const PREVIOUS = 'previous';
 
-export function TimeChart({ label, axis, panels: given, height, empty }: Props) {
+export function TimeChart({ label, axis, panels: given, height, empty, onPick }: Props) {
   const panels = withoutUnknown(given, axis);
   const { t } = useTranslation();
   const formats = useFormats(null);
@@ -72,6 +74,7 @@ export function TimeChart({ label, axis, panels: given, height, empty }: Props) 
   const last = axis.starts.length - 1;
   const current = Math.min(active ?? last, last);
   const move = (event: KeyboardEvent) => {
+    if (event.key === 'Enter') onPick?.(current);
     const next = stepOf(event.key, current, last);
     if (next === null) return;
     event.preventDefault();
@@ -97,11 +100,11 @@ export function TimeChart({ label, axis, panels: given, height, empty }: Props) 
       />
       <div
         ref={ref}
-        className="chart-area"
+        className={onPick ? 'chart-area picks' : 'chart-area'}
         style={{ height }}
         role="slider"
         tabIndex={0}
-        aria-label={t('chart.walk', { label })}
+        aria-label={t(onPick ? 'chart.walkAndPick' : 'chart.walk', { label })}
         aria-valuemin={0}
         aria-valuemax={last}
         aria-valuenow={current}
@@ -109,6 +112,7 @@ export function TimeChart({ label, axis, panels: given, height, empty }: Props) 
         onKeyDown={move}
         onPointerMove={point}
         onPointerDown={point}
+        onClick={() => active !== null && onPick?.(active)}
         onPointerLeave={() => setActive(null)}
         onBlur={() => setActive(null)}
       >

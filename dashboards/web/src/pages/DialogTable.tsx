@@ -1,14 +1,17 @@
 /** The latest dialogs: who, how much, how it ended. Their texts stay closed. */
 
 import { useTranslation } from 'react-i18next';
+import { Link } from 'wouter';
 import type { RecentDialog } from '../api/types';
-import { Clipped } from '../ui/Clipped';
+import { Pick } from '../filters/Pick';
+import { useLinks } from '../filters/useFilters';
 import { type Column, DataTable } from '../ui/DataTable';
 import { NONE, useFormats } from '../ui/format';
 import type { Order } from '../ui/order';
 import { Empty } from '../ui/states';
 import { useCodeNames } from './codes';
 import { nameOf, type People, PersonName } from './people';
+import { Status } from './Status';
 
 interface Props {
   readonly dialogs: readonly RecentDialog[];
@@ -25,6 +28,7 @@ export function DialogTable({ dialogs, people, tz, isShort = false, sorting, onR
   const { t } = useTranslation();
   const formats = useFormats(tz);
   const names = useCodeNames();
+  const links = useLinks();
   if (dialogs.length === 0) return <Empty />;
   const columns: Column<RecentDialog>[] = [
     {
@@ -46,7 +50,15 @@ export function DialogTable({ dialogs, people, tz, isShort = false, sorting, onR
       key: 'last_turn_at',
       title: t('column.last'),
       value: (dialog) => dialog.last_turn_at,
-      show: (dialog) => formats.moment(dialog.last_turn_at),
+      show: (dialog) => (
+        <Link
+          className="count-link"
+          href={links.dialog(dialog.dialog_id)}
+          title={t('dialogs.openOf', { name: nameOf(people, dialog.user_key) })}
+        >
+          {formats.moment(dialog.last_turn_at)}
+        </Link>
+      ),
       isNumeric: true,
     },
     {
@@ -60,7 +72,11 @@ export function DialogTable({ dialogs, people, tz, isShort = false, sorting, onR
       key: 'last_status',
       title: t('column.ended'),
       value: (dialog) => dialog.last_status,
-      show: (dialog) => <Status status={dialog.last_status} />,
+      show: (dialog) => (
+        <Pick dimension="status" value={dialog.last_status}>
+          <Status status={dialog.last_status} />
+        </Pick>
+      ),
     },
   ];
   if (!isShort) {
@@ -69,20 +85,33 @@ export function DialogTable({ dialogs, people, tz, isShort = false, sorting, onR
         key: 'chat_type',
         title: t('column.chat'),
         value: (dialog) => names.chatType(dialog.chat_type),
+        show: (dialog) => (
+          <Pick dimension="chat_type" value={dialog.chat_type}>
+            {names.chatType(dialog.chat_type)}
+          </Pick>
+        ),
         isMinor: true,
       },
       {
         key: 'language',
         title: t('column.language'),
         value: (dialog) => dialog.language,
-        show: (dialog) => names.language(dialog.language),
+        show: (dialog) => (
+          <Pick dimension="language" value={dialog.language ?? ''}>
+            {names.language(dialog.language)}
+          </Pick>
+        ),
         isMinor: true,
       },
       {
         key: 'last_model',
         title: t('column.model'),
         value: (dialog) => dialog.last_model,
-        show: (dialog) => <Clipped text={dialog.last_model ?? NONE} />,
+        show: (dialog) => (
+          <Pick dimension="model" value={dialog.last_model ?? ''}>
+            {dialog.last_model ?? NONE}
+          </Pick>
+        ),
         isMinor: true,
       },
       {
@@ -129,12 +158,4 @@ export function DialogTable({ dialogs, people, tz, isShort = false, sorting, onR
       {...(sorting ? { sorting: { ...sorting, isDone: true } } : {})}
     />
   );
-}
-
-const STATUSES = ['answered', 'failed', 'cancelled', 'rejected', 'pending'] as const;
-
-function Status({ status }: { readonly status: string }) {
-  const { t } = useTranslation();
-  const known = STATUSES.find((one) => one === status);
-  return <span className={`status ${status}`}>{known ? t(`status.${known}`) : status}</span>;
 }

@@ -2,6 +2,7 @@
 
 import { useTranslation } from 'react-i18next';
 import type { Funnel, FunnelRow, FunnelStep } from '../api/types';
+import { Pick } from '../filters/Pick';
 import { useOrder } from '../period/useOrder';
 import { Clipped } from '../ui/Clipped';
 import { type Column, DataTable } from '../ui/DataTable';
@@ -31,7 +32,14 @@ export function FunnelTable({ funnel }: { readonly funnel: Funnel }) {
       key: 'source',
       title: t('column.source'),
       value: nameOf,
-      show: (row) => <Clipped text={nameOf(row)} />,
+      show: (row) =>
+        row === funnel.total || row === funnel.others ? (
+          <Clipped text={nameOf(row)} />
+        ) : (
+          <Pick dimension="source" value={row.source ?? ''}>
+            {nameOf(row)}
+          </Pick>
+        ),
       isHeader: true,
     },
     {

@@ -3,6 +3,8 @@
 import { useTranslation } from 'react-i18next';
 import type { Summary, Totals } from '../api/types';
 import type { Metric } from '../i18n';
+import { is } from '../filters/filters';
+import { useLinks } from '../filters/useFilters';
 import { type Decimal, type Formats, useFormats } from '../ui/format';
 import { Kpi, type Sense } from '../ui/Kpi';
 import { countsDiffer, differ, timesDiffer } from './significance';
@@ -81,6 +83,7 @@ const FIGURES: readonly Figure[] = [
 export function KpiCards({ summary }: { readonly summary: Summary }) {
   const { t } = useTranslation();
   const formats = useFormats(null);
+  const failures = useLinks().turns(is('status', 'failed'));
   const { current, previous } = summary;
   const notes: Record<Figure['key'], string | undefined> = {
     active_users: t('kpi.perUser', {
@@ -128,6 +131,7 @@ export function KpiCards({ summary }: { readonly summary: Summary }) {
           isSure={previous !== null && figure.isSure(current, previous)}
           note={notes[figure.key]}
           metrics={figure.metrics}
+          href={figure.key === 'failed' && current.failed > 0 ? failures : undefined}
         />
       ))}
     </ul>

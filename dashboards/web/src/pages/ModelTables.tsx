@@ -1,7 +1,10 @@
 /** Models side by side, and the causes of what went wrong. */
 
+import type { ComponentProps } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { CauseRow, ModelRow } from '../api/types';
+import { type Filter, is } from '../filters/filters';
+import { Pick, TurnsLink } from '../filters/Pick';
 import { useOrder } from '../period/useOrder';
 import { Clipped } from '../ui/Clipped';
 import { type Column, DataTable } from '../ui/DataTable';
@@ -25,25 +28,46 @@ const MODEL_COLUMNS = [
 ];
 const CAUSE_COLUMNS = ['cause', 'kind', 'model', 'turns', 'rate'];
 
-export function ModelTable({ models }: { readonly models: readonly ModelRow[] }) {
+interface ModelProps {
+  readonly models: readonly ModelRow[];
+  /** What the rows count beside the filters of the page. */
+  readonly of?: readonly Filter[];
+}
+
+export function ModelTable({ models, of: about = [] }: ModelProps) {
   const { t } = useTranslation();
   const formats = useFormats(null);
   const [order, onOrder] = useOrder('models', MODEL_COLUMNS);
   if (models.length === 0) return <Empty text={t('models.empty')} />;
   const worst = worstModel(models);
+  // The sum of many models has no list of its own.
+  const Count = ({ of, ...link }: CountProps) =>
+    models.includes(of) ? (
+      <TurnsLink {...link} filters={[...about, ...link.filters]} />
+    ) : (
+      link.children
+    );
   const columns: Column<ModelRow>[] = [
     {
       key: 'model',
       title: t('column.model'),
       value: (row) => row.model,
-      show: (row) => <Clipped text={row.model || t('models.none')} />,
+      show: (row) => (
+        <Pick dimension="model" value={row.model}>
+          {row.model || t('models.none')}
+        </Pick>
+      ),
       isHeader: true,
     },
     {
       key: 'turns',
       title: t('column.turns'),
       value: (row) => row.turns,
-      show: (row) => formats.count(row.turns),
+      show: (row) => (
+        <Count of={row} count={row.turns} filters={[is('model', row.model)]}>
+          {formats.count(row.turns)}
+        </Count>
+      ),
       isNumeric: true,
     },
     {
@@ -53,7 +77,13 @@ export function ModelTable({ models }: { readonly models: readonly ModelRow[] })
       show: (row) => (
         <span className={row === worst ? 'worst' : undefined}>
           {formats.percent(row.error_rate)}{' '}
-          <span className="note">({formats.count(row.failed)})</span>
+          <Count
+            of={row}
+            count={row.failed}
+            filters={[is('model', row.model), is('status', 'failed')]}
+          >
+            <span className="note">({formats.count(row.failed)})</span>
+          </Count>
         </span>
       ),
       isNumeric: true,
@@ -85,7 +115,13 @@ export function ModelTable({ models }: { readonly models: readonly ModelRow[] })
       show: (row) => (
         <>
           {formats.percent(row.fallback_rate)}{' '}
-          <span className="note">({formats.count(row.handed_over)})</span>
+          <Count
+            of={row}
+            count={row.handed_over}
+            filters={[is('model_asked', row.model), HANDED_OVER]}
+          >
+            <span className="note">({formats.count(row.handed_over)})</span>
+          </Count>
         </>
       ),
       isNumeric: true,
@@ -126,9 +162,18 @@ export function ModelTable({ models }: { readonly models: readonly ModelRow[] })
   );
 }
 
+const HANDED_OVER: Filter = { operator: 'is_not', dimension: 'fallback_cause', values: [''] };
+
+type CountProps = ComponentProps<typeof TurnsLink> & { readonly of: ModelRow };
+
 const KINDS = ['fallback', 'outcome'] as const;
 
-export function CauseTable({ causes }: { readonly causes: readonly CauseRow[] }) {
+interface CauseProps {
+  readonly causes: readonly CauseRow[];
+  readonly of?: readonly Filter[];
+}
+
+export function CauseTable({ causes, of: about = [] }: CauseProps) {
   const { t } = useTranslation();
   const formats = useFormats(null);
   const names = useCodeNames();
@@ -145,6 +190,11 @@ export function CauseTable({ causes }: { readonly causes: readonly CauseRow[] })
       key: 'cause',
       title: t('column.cause'),
       value: (row) => names.cause(row.cause),
+      show: (row) => (
+        <Pick dimension={dimensionOf(row)} value={row.cause}>
+          {names.cause(row.cause)}
+        </Pick>
+      ),
       isHeader: true,
     },
     { key: 'kind', title: t('column.kind'), value: kindOf },
@@ -158,7 +208,14 @@ export function CauseTable({ causes }: { readonly causes: readonly CauseRow[] })
       key: 'turns',
       title: t('column.turns'),
       value: (row) => row.turns,
-      show: (row) => formats.count(row.turns),
+      show: (row) =>
+        row.rate === null ? (
+          formats.count(row.turns)
+        ) : (
+          <TurnsLink count={row.turns} filters={[...about, ...filtersOf(row)]}>
+            {formats.count(row.turns)}
+          </TurnsLink>
+        ),
       isNumeric: true,
     },
     {
@@ -179,4 +236,14 @@ export function CauseTable({ causes }: { readonly causes: readonly CauseRow[] })
       cut={{ at: TOP, title: (count) => t('models.restOfCauses', { count }), sum: sumOfCauses }}
     />
   );
+}
+
+function dimensionOf(row: CauseLine): 'cause' | 'fallback_cause' {
+  return row.kind === 'fallback' ? 'fallback_cause' : 'cause';
+}
+
+/** The turns of a row of causes: a fallback is told of the model that was asked. */
+function filtersOf(row: CauseLine): readonly Filter[] {
+  const model = row.kind === 'fallback' ? 'model_asked' : 'model';
+  return [is(dimensionOf(row), row.cause), is(model, row.model)];
 }

@@ -1,10 +1,11 @@
 /** Which models answer, how well, and what they cost. */
 
 import { useTranslation } from 'react-i18next';
-import type { Costs } from '../api/types';
+import type { Costs, ReportAnswer } from '../api/types';
 import { useReport } from '../api/useReport';
 import { CostChart } from '../charts/CostChart';
 import { withLegend } from '../charts/TimeChart';
+import { usePickedBucket } from '../period/usePicked';
 import { Card } from '../ui/Card';
 import { useFormats } from '../ui/format';
 import { Loaded } from '../ui/Loaded';
@@ -41,13 +42,7 @@ export default function ModelsPage() {
         <Loaded query={costs} height={withLegend(240)}>
           {(answer) => (
             <>
-              <CostChart
-                points={answer.costs.points}
-                bucket={answer.period.bucket}
-                tz={answer.period.tz}
-                dataThrough={answer.newest_through}
-                firstDay={firstDay}
-              />
+              <PickedCosts answer={answer} firstDay={firstDay} />
               {answer.costs.unpriced_models.length > 0 && (
                 <UnpricedModels models={answer.costs.unpriced_models} />
               )}
@@ -82,6 +77,30 @@ export default function ModelsPage() {
         </Loaded>
       </Card>
     </PageFrame>
+  );
+}
+
+interface CostsProps {
+  readonly answer: ReportAnswer<'/api/v1/stats/costs'>;
+  readonly firstDay: string | null;
+}
+
+/** A bar that is pressed becomes the period. */
+function PickedCosts({ answer, firstDay }: CostsProps) {
+  const { costs, period, newest_through } = answer;
+  const onPick = usePickedBucket(
+    period,
+    costs.points.map((point) => point.start),
+  );
+  return (
+    <CostChart
+      points={costs.points}
+      bucket={period.bucket}
+      tz={period.tz}
+      dataThrough={newest_through}
+      firstDay={firstDay}
+      onPick={onPick}
+    />
   );
 }
 

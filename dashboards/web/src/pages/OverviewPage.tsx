@@ -1,12 +1,13 @@
 /** The first page: what is going on, in one sentence, six figures and four pictures. */
 
 import { useTranslation } from 'react-i18next';
-import type { Dashboard } from '../api/types';
+import type { Dashboard, ReportAnswer } from '../api/types';
 import { useReport } from '../api/useReport';
-import { ACTIVITY_HEIGHT, ActivityChart } from '../charts/ActivityChart';
+import { ACTIVITY_HEIGHT } from '../charts/ActivityChart';
 import { HEATMAP_HEIGHT, Heatmap } from '../charts/Heatmap';
 import { sinceFirst } from '../charts/model';
 import { withLegend } from '../charts/TimeChart';
+import { usePickedHour } from '../period/usePicked';
 import { Card } from '../ui/Card';
 import { Loaded } from '../ui/Loaded';
 import { DialogTable } from './DialogTable';
@@ -15,6 +16,7 @@ import { Headline } from './Headline';
 import { KPI_HEIGHT, KpiCards } from './KpiCards';
 import { NowStrip } from './NowStrip';
 import { PageFrame } from './PageFrame';
+import { PickedActivity } from './PickedActivity';
 import { TopUsersTable } from './TopUsersTable';
 import { useFirstDay } from './useFirstDay';
 import { usePageQuery } from './usePageQuery';
@@ -48,16 +50,7 @@ export function OverviewPage() {
         csv={data ? file('activity', data, data.activity.points) : null}
       >
         <Loaded query={dashboard} height={withLegend(ACTIVITY_HEIGHT)}>
-          {({ activity, period, newest_through }) => (
-            <ActivityChart
-              points={activity.points}
-              previous={sinceFirst(activity.previous, firstDay, period.tz)}
-              bucket={period.bucket}
-              tz={period.tz}
-              dataThrough={newest_through}
-              firstDay={firstDay}
-            />
-          )}
+          {(answer) => <PickedActivity answer={answer} firstDay={firstDay} />}
         </Loaded>
       </Card>
       <Card
@@ -67,7 +60,7 @@ export function OverviewPage() {
         csv={heatmap.data ? file('heatmap', heatmap.data, heatmap.data.heatmap.cells) : null}
       >
         <Loaded query={heatmap} height={HEATMAP_HEIGHT}>
-          {(answer) => <Heatmap cells={answer.heatmap.cells} caption={t('heatmap.title')} />}
+          {(answer) => <PickedHeatmap answer={answer} />}
         </Loaded>
       </Card>
       <div className="columns">
@@ -106,6 +99,12 @@ export function OverviewPage() {
       </div>
     </PageFrame>
   );
+}
+
+function PickedHeatmap({ answer }: { readonly answer: ReportAnswer<'/api/v1/stats/heatmap'> }) {
+  const { t } = useTranslation();
+  const onPick = usePickedHour(answer.period);
+  return <Heatmap cells={answer.heatmap.cells} caption={t('heatmap.title')} onPick={onPick} />;
 }
 
 /** The answer without a period before that lies before the first turn: its zeros mean nothing. */

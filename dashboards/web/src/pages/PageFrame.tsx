@@ -5,6 +5,8 @@ import { type ReactNode, useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
 import { isCounting } from '../api/errors';
 import { useServices } from '../app/services';
+import { FilterBar } from '../filters/FilterBar';
+import { CanPick } from '../filters/Pick';
 import { LinkNotice } from '../period/LinkNotice';
 import { PeriodFilter } from '../period/PeriodFilter';
 import { useView } from '../period/useView';
@@ -67,12 +69,15 @@ export function PageFrame({
             hasZone={picks === 'zone'}
           />
         )}
+        {picks !== 'nothing' && <FilterBar />}
         <LinkNotice view={view} onDismiss={() => change({})} />
         <ErrorBoundary resetKey={main.data}>{lead}</ErrorBoundary>
       </header>
       <div className="page-body" aria-busy={main.isFetching && main.isPlaceholderData}>
         {main.isPlaceholderData && <span className="visually-hidden">{t('state.loading')}</span>}
-        {counts ? <Counting height={480} /> : children}
+        <CanPick value={picks !== 'nothing'}>
+          {counts ? <Counting height={480} /> : children}
+        </CanPick>
       </div>
     </>
   );

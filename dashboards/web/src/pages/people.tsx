@@ -1,6 +1,7 @@
 /** A person as the account may see them: by name, else by the pseudonymous key. */
 
 import type { Person } from '../api/types';
+import { useLinks } from '../filters/useFilters';
 import { Clipped } from '../ui/Clipped';
 
 export type People = Readonly<Record<string, Person>>;
@@ -30,12 +31,13 @@ interface Props {
 }
 
 export function PersonName({ people, userKey, isShort = false }: Props) {
+  const links = useLinks();
   const person = people[String(userKey)];
   const username = visible(person?.username);
   const handle = !isShort && username && visible(person?.name) ? `@${username}` : null;
   return (
     <span className="person">
-      <Clipped text={nameOf(people, userKey)} />
+      <Clipped text={nameOf(people, userKey)} className="name" href={links.person(userKey)} />
       {handle && <Clipped text={handle} className="note minor" />}
     </span>
   );

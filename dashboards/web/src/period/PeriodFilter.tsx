@@ -69,8 +69,9 @@ interface RangeProps {
 function RangeForm({ view, zone, onApply }: RangeProps) {
   const { t } = useTranslation();
   const last = today(zone);
-  const [from, setFrom] = useState(view.from ?? addDays(last, -13));
-  const [to, setTo] = useState(view.to ?? last);
+  // Of moments their days: the form knows no hours.
+  const [from, setFrom] = useState(view.from?.slice(0, 10) ?? addDays(last, -13));
+  const [to, setTo] = useState(view.to?.slice(0, 10) ?? last);
   const [tried, setTried] = useState(false);
   const note = useId();
   const problem = problemOf(from, to);

@@ -1,6 +1,7 @@
 /** A view as the API asks for it. */
 
-import { addDays, type View } from './view';
+import { filterQuery } from '../filters/filters';
+import { addDays, isMoment, type View } from './view';
 
 export interface PeriodQuery {
   period?: 'day' | 'week' | 'month' | 'custom';
@@ -8,10 +9,13 @@ export interface PeriodQuery {
   from?: string;
   to?: string;
   tz?: string;
+  /** JSON. */
+  filters?: string;
 }
 
 export function periodQuery(view: View): PeriodQuery {
-  const tz = view.tz ? { tz: view.tz } : {};
-  if (view.period !== 'custom' || !view.from || !view.to) return { period: view.period, ...tz };
-  return { period: 'custom', from: view.from, to: addDays(view.to, 1), ...tz };
+  const rest = { ...(view.tz ? { tz: view.tz } : {}), ...filterQuery(view.filters) };
+  if (view.period !== 'custom' || !view.from || !view.to) return { period: view.period, ...rest };
+  const to = isMoment(view.to) ? view.to : addDays(view.to, 1);
+  return { period: 'custom', from: view.from, to, ...rest };
 }

@@ -3,12 +3,17 @@
  * shared. Knows nothing about HTTP or React.
  */
 
+import { type Filter, readFilters, writeFilter, wrongFilters } from '../filters/filters';
+
 export const PERIODS = ['day', 'week', 'month', 'custom'] as const;
 export type PeriodName = (typeof PERIODS)[number];
 
 export interface View {
   readonly period: PeriodName;
-  /** Calendar dates `YYYY-MM-DD` in the zone, both included. Only with `custom`. */
+  /**
+   * Only with `custom`: calendar dates `YYYY-MM-DD` in the zone, both included; or moments of UTC
+   * on quarters of an hour, of which the second is not included.
+   */
   readonly from: string | null;
   readonly to: string | null;
   /** IANA zone; null means the zone of the reports, chosen by the server. */
@@ -16,6 +21,8 @@ export interface View {
   readonly compare: boolean;
   /** The order of each table that has one: column, with a minus from the greatest down. */
   readonly sort: Readonly<Record<string, string>>;
+  /** All of them hold for the turns that are counted. */
+  readonly filters: readonly Filter[];
 }
 
 export const DEFAULT_VIEW: View = {
@@ -25,6 +32,7 @@ export const DEFAULT_VIEW: View = {
   tz: null,
   compare: true,
   sort: {},
+  filters: [],
 };
 
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
@@ -35,6 +43,11 @@ function isDate(text: string | null): text is string {
   const moment = Date.parse(`${text}T00:00:00Z`);
   // Of 31 February some engines make 3 March.
   return !Number.isNaN(moment) && new Date(moment).toISOString().startsWith(text);
+}
+
+/** A quarter of an hour of UTC: `2026-11-30T14:15Z`. */
+export function isMoment(text: string): boolean {
+  return /^\d{4}-\d{2}-\d{2}T\d{2}:(00|15|30|45)Z$/.test(text) && !Number.isNaN(Date.parse(text));
 }
 
 function isZone(text: string | null): text is string {
@@ -55,9 +68,14 @@ export function readView(search: URLSearchParams): View {
   const to = search.get('to');
   const tz = search.get('tz');
   const compare = search.get('compare') !== '0';
-  const rest = { tz: isZone(tz) ? tz : null, compare, sort: readSort(search.get('sort')) };
+  const rest = {
+    tz: isZone(tz) ? tz : null,
+    compare,
+    sort: readSort(search.get('sort')),
+    filters: readFilters(search),
+  };
   if (named !== 'custom') return { period: named, from: null, to: null, ...rest };
-  if (!isDate(from) || !isDate(to) || problemOf(from, to) !== null) {
+  if (from === null || to === null || problemOf(from, to) !== null) {
     return { period: DEFAULT_VIEW.period, from: null, to: null, ...rest };
   }
   return { period: 'custom', from, to, ...rest };
@@ -75,6 +93,7 @@ export function writeView(view: View): URLSearchParams {
   if (!view.compare) search.set('compare', '0');
   const sort = Object.entries(view.sort).map(([table, order]) => `${table}:${order}`);
   if (sort.length > 0) search.set('sort', sort.join(','));
+  for (const filter of view.filters) search.append('f', writeFilter(filter));
   return search;
 }
 
@@ -85,7 +104,7 @@ function readSort(text: string | null): Readonly<Record<string, string>> {
 
 /** What an address asks for and does not get. */
 export type LinkProblem =
-  | { readonly part: 'period' | 'zone' | 'order'; readonly value: string }
+  | { readonly part: 'period' | 'zone' | 'order' | 'filter'; readonly value: string }
   | { readonly part: 'range'; readonly problem: RangeProblem };
 
 /** Why `readView` shows something else than the address says; empty when it does not. */
@@ -103,6 +122,7 @@ export function linkProblems(search: URLSearchParams): readonly LinkProblem[] {
   if (sort !== null && Object.keys(readSort(sort)).length !== sort.split(',').length) {
     found.push({ part: 'order', value: sort });
   }
+  found.push(...wrongFilters(search).map((value) => ({ part: 'filter' as const, value })));
   return found;
 }
 
@@ -110,6 +130,10 @@ export type RangeProblem = 'incomplete' | 'reversed' | 'tooLong';
 
 /** Why a custom range cannot be asked for, or null when it can. */
 export function problemOf(from: string, to: string): RangeProblem | null {
+  if (isMoment(from) && isMoment(to)) {
+    if (from >= to) return 'reversed';
+    return daysBetween(from, to) > MAX_DAYS ? 'tooLong' : null;
+  }
   if (!isDate(from) || !isDate(to)) return 'incomplete';
   if (from > to) return 'reversed';
   return daysBetween(from, to) > MAX_DAYS ? 'tooLong' : null;

@@ -2,10 +2,15 @@
 
 import { type KeyboardEvent, useLayoutEffect, useRef, useState } from 'react';
 import { createPortal } from 'react-dom';
+import { Link } from 'wouter';
 
 interface Props {
   readonly text: string;
   readonly className?: string;
+  /** Makes the text a link. */
+  readonly href?: string;
+  /** Makes the text a button, with this name. */
+  readonly action?: { readonly label: string; readonly run: () => void };
 }
 
 interface Place {
@@ -13,8 +18,8 @@ interface Place {
   readonly top: number;
 }
 
-export function Clipped({ text, className = '' }: Props) {
-  const ref = useRef<HTMLElement>(null);
+export function Clipped({ text, className = '', href, action }: Props) {
+  const ref = useRef<HTMLElement | null>(null);
   const [isClipped, setClipped] = useState(false);
   const [place, setPlace] = useState<Place | null>(null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: another text has another width
@@ -33,23 +38,41 @@ export function Clipped({ text, className = '' }: Props) {
   };
   const hide = () => setPlace(null);
   const hideByKey = (event: KeyboardEvent) => event.key === 'Escape' && hide();
+  const common = {
+    ref: (element: HTMLElement | null) => {
+      ref.current = element;
+    },
+    className: `clipped ${className}`,
+    onPointerEnter: show,
+    onPointerLeave: hide,
+    onFocus: show,
+    onBlur: hide,
+    onKeyDown: hideByKey,
+  };
   return (
     <>
       {/* Isolated: a name written from right to left must not turn its row around. */}
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: shows more of itself, does nothing */}
-      <bdi
-        ref={ref}
-        className={`clipped ${className}`}
+      {href !== undefined ? (
+        <Link {...common} dir="auto" href={href}>
+          {text}
+        </Link>
+      ) : action ? (
+        <button
+          {...common}
+          type="button"
+          dir="auto"
+          aria-label={action.label}
+          title={isClipped ? undefined : action.label}
+          onClick={action.run}
+        >
+          {text}
+        </button>
+      ) : (
         // The keyboard reaches it only when there is more to see.
-        {...(isClipped ? { tabIndex: 0 } : {})}
-        onPointerEnter={show}
-        onPointerLeave={hide}
-        onFocus={show}
-        onBlur={hide}
-        onKeyDown={hideByKey}
-      >
-        {text}
-      </bdi>
+        <bdi {...common} {...(isClipped ? { tabIndex: 0 } : {})}>
+          {text}
+        </bdi>
+      )}
       {place &&
         createPortal(
           <p className="whole" style={place} aria-hidden="true">

@@ -21,6 +21,9 @@ const PATHS = {
   check: 'M4 10.5l4 4 8-9',
   table: 'M3 4h14v12H3zM3 8h14M3 12h14M8 8v8',
   chart: 'M4 17V9M8 17V4M12 17v-6M16 17V7',
+  filter: 'M3 4h14l-5.5 6.5V16l-3 1.5v-7z',
+  turns: 'M4 5h12M4 10h12M4 15h8',
+  back: 'M12 4l-6 6 6 6',
   lock: 'M5 9h10v8H5zM7 9V6a3 3 0 0 1 6 0v3',
 } as const;
 

@@ -3,6 +3,7 @@
 import { useTranslation } from 'react-i18next';
 import type { Metric } from '../i18n';
 import { Explain } from './Explain';
+import { Link } from 'wouter';
 import { useFormats } from './format';
 
 /** Whether more is good news, bad news, or neither. */
@@ -23,6 +24,8 @@ interface Props {
   readonly note?: string | undefined;
   /** Whose definitions tell what is shown. */
   readonly metrics: readonly Metric[];
+  /** Where the figure's turns are listed. */
+  readonly href?: string | undefined;
 }
 
 export function Kpi({
@@ -36,6 +39,7 @@ export function Kpi({
   isSure = true,
   note,
   metrics,
+  href,
 }: Props) {
   const { t } = useTranslation();
   const isKnown = current !== null && typeof previous === 'number';
@@ -60,7 +64,15 @@ export function Kpi({
         {previous !== undefined &&
           (isKnown ? t('kpi.previous', { value: previousText }) : t('kpi.noPrevious'))}
       </p>
-      <p className="kpi-note">{note}</p>
+      <p className="kpi-note">
+        {href ? (
+          <Link className="count-link" href={href}>
+            {note}
+          </Link>
+        ) : (
+          note
+        )}
+      </p>
     </li>
   );
 }

@@ -1,0 +1,150 @@
+/** One person: since when, from where, how much, and every turn. */
+
+import { useMemo } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { PersonTotals } from '../api/types';
+import { useReport } from '../api/useReport';
+import { ACTIVITY_HEIGHT } from '../charts/ActivityChart';
+import { withLegend } from '../charts/TimeChart';
+import { is, withFilter } from '../filters/filters';
+import { Pick, TurnsLink } from '../filters/Pick';
+import { periodQuery } from '../period/query';
+import { useView } from '../period/useView';
+import { Card } from '../ui/Card';
+import { Facts } from '../ui/Facts';
+import { NONE, useFormats } from '../ui/format';
+import { Loaded } from '../ui/Loaded';
+import { useCodeNames } from './codes';
+import { DialogTable } from './DialogTable';
+import { useFile } from './files';
+import { CauseTable, ModelTable } from './ModelTables';
+import NotFoundPage from './NotFoundPage';
+import { PageFrame } from './PageFrame';
+import { PickedActivity } from './PickedActivity';
+import { nameOf, visible } from './people';
+import { TurnList } from './TurnList';
+import { useFirstDay } from './useFirstDay';
+
+const DIALOGS = 10;
+const TURNS = 25;
+
+interface Props {
+  readonly params: { readonly key: string };
+}
+
+export default function PersonPage({ params }: Props) {
+  return /^[1-9]\d{0,9}$/.test(params.key) ? <Page userKey={params.key} /> : <NotFoundPage />;
+}
+
+function Page({ userKey }: { readonly userKey: string }) {
+  const { t } = useTranslation();
+  const file = useFile();
+  const [view] = useView();
+  const key = Number(userKey);
+  const query = useMemo(
+    () => periodQuery({ ...view, filters: withFilter(view.filters, is('person', userKey)) }),
+    [view, userKey],
+  );
+  const person = useReport('/api/v1/stats/users/one', { person: key });
+  const activity = useReport('/api/v1/stats/activity', query);
+  const models = useReport('/api/v1/stats/models', query);
+  const dialogs = useReport('/api/v1/stats/dialogs', { ...query, limit: DIALOGS });
+  const firstDay = useFirstDay();
+  const people = person.data?.people ?? {};
+  const username = visible(people[userKey]?.username);
+  return (
+    <PageFrame
+      title={nameOf(people, key)}
+      main={person}
+      lead={
+        <p className="note">
+          {[`#${userKey}`, username && `@${username}`].filter(Boolean).join(' · ')}
+        </p>
+      }
+    >
+      <Card title={t('person.sinceFirst')}>
+        <Loaded query={person} height={150}>
+          {(answer) => <PersonFacts person={answer.person} tz={answer.report_timezone} />}
+        </Loaded>
+      </Card>
+      <Card
+        title={t('activity.title')}
+        csv={activity.data ? file('activity', activity.data, activity.data.activity.points) : null}
+      >
+        <Loaded query={activity} height={withLegend(ACTIVITY_HEIGHT)}>
+          {(answer) => <PickedActivity answer={answer} firstDay={firstDay} isOfOne />}
+        </Loaded>
+      </Card>
+      <Card
+        title={t('models.title')}
+        csv={models.data ? file('models', models.data, models.data.models.models) : null}
+      >
+        <Loaded query={models} height={160}>
+          {(answer) => <ModelTable models={answer.models.models} of={[is('person', userKey)]} />}
+        </Loaded>
+      </Card>
+      <Card title={t('models.causes')}>
+        <Loaded query={models} height={120}>
+          {(answer) => <CauseTable causes={answer.models.causes} of={[is('person', userKey)]} />}
+        </Loaded>
+      </Card>
+      <Card
+        title={t('dialogs.recent')}
+        csv={dialogs.data ? file('dialogs', dialogs.data, dialogs.data.dialogs) : null}
+      >
+        <Loaded query={dialogs} height={240}>
+          {(answer) => (
+            <DialogTable dialogs={answer.dialogs} people={answer.people} tz={answer.period.tz} />
+          )}
+        </Loaded>
+      </Card>
+      <TurnList query={{ ...query, limit: TURNS }} of="person" />
+    </PageFrame>
+  );
+}
+
+interface FactsProps {
+  readonly person: PersonTotals;
+  readonly tz: string;
+}
+
+function PersonFacts({ person, tz }: FactsProps) {
+  const { t } = useTranslation();
+  const formats = useFormats(tz);
+  const codes = useCodeNames();
+  const counted = (count: number, status?: string) => (
+    <TurnsLink
+      count={count}
+      filters={[is('person', String(person.user_key)), ...(status ? [is('status', status)] : [])]}
+      period={{ from: person.first_turn_at, to: person.last_turn_at, tz }}
+    >
+      {formats.count(count)}
+    </TurnsLink>
+  );
+  return (
+    <Facts
+      facts={[
+        [t('person.first'), formats.moment(person.first_turn_at)],
+        [t('person.last'), formats.moment(person.last_turn_at)],
+        [t('person.activeDays'), formats.count(person.active_days)],
+        [
+          t('column.source'),
+          person.source ? (
+            <Pick key="source" dimension="source" value={person.source}>
+              {person.source}
+            </Pick>
+          ) : (
+            t('users.direct')
+          ),
+        ],
+        [t('column.language'), codes.language(person.language)],
+        [t('column.turns'), counted(person.turns)],
+        [t('column.failed'), counted(person.failed, 'failed')],
+        [t('person.rejected'), counted(person.rejected, 'rejected')],
+        [t('column.tokens'), formats.count(person.tokens)],
+        [t('column.cost'), formats.money(person.cost_usd)],
+        [t('person.blocked'), person.blocked_at ? formats.moment(person.blocked_at) : NONE],
+      ]}
+    />
+  );
+}

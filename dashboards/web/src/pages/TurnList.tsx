@@ -1,0 +1,66 @@
+/** All turns of a query, page by page, newest first. */
+
+import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query';
+import { useTranslation } from 'react-i18next';
+import type { ReportQuery } from '../api/types';
+import { REFRESH_MILLISECONDS } from '../api/useReport';
+import { useServices } from '../app/services';
+import { Card } from '../ui/Card';
+import { Failure, Skeleton } from '../ui/states';
+import { useFile } from './files';
+import type { People } from './people';
+import { TurnTable } from './TurnTable';
+
+const PATH = '/api/v1/stats/turns';
+const HEIGHT = 640;
+
+interface Props {
+  readonly query: ReportQuery<typeof PATH>;
+  readonly note?: string | undefined;
+  readonly of?: 'person' | 'dialog';
+}
+
+export function TurnList({ query, note, of }: Props) {
+  const { t } = useTranslation();
+  const file = useFile();
+  const { api } = useServices();
+  const pages = useInfiniteQuery({
+    queryKey: [PATH, 'pages', query],
+    queryFn: ({ pageParam, signal }) =>
+      api.report(PATH, { ...query, ...(pageParam ? { cursor: pageParam } : {}) }, signal),
+    initialPageParam: null as string | null,
+    getNextPageParam: (last) => last.next_cursor,
+    placeholderData: keepPreviousData,
+    refetchInterval: REFRESH_MILLISECONDS,
+  });
+  const answers = pages.data?.pages ?? [];
+  const turns = answers.flatMap((answer) => answer.turns);
+  const people: People = Object.assign({}, ...answers.map((answer) => answer.people));
+  const [first] = answers;
+  return (
+    <Card
+      title={t('turns.title')}
+      note={note}
+      csv={first ? file('turns', { ...first, people }, turns) : null}
+    >
+      {pages.isPending && <Skeleton height={HEIGHT} />}
+      {pages.isError && !first && (
+        <Failure error={pages.error} onRetry={() => pages.refetch()} height={HEIGHT} />
+      )}
+      {first && (
+        <TurnTable turns={turns} people={people} tz={first.period.tz} {...(of ? { of } : {})} />
+      )}
+      {pages.hasNextPage && (
+        <button
+          type="button"
+          className="button more"
+          // Not disabled: the focus must not leave it.
+          aria-disabled={pages.isFetchingNextPage}
+          onClick={() => !pages.isFetchingNextPage && pages.fetchNextPage()}
+        >
+          {t('state.more')}
+        </button>
+      )}
+    </Card>
+  );
+}

@@ -1,0 +1,91 @@
+"""Filters in real Chromium: set by hand and by clicks, in the address, down to single turns."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.web.steps import number, settled, sign_in
+from tests.e2e.web.world import World
+
+pytestmark = pytest.mark.e2e
+
+
+def test_a_filter_set_by_hand_narrows_every_page_and_stays_in_the_address(
+    overview: Page, world: World
+) -> None:
+    page = overview
+    everybody = number(page, "People")
+    page.get_by_role("button", name="Filter", exact=True).click()
+    page.get_by_label("Filter by").select_option("chat_type")
+    page.get_by_label("Value").select_option("group")
+    page.get_by_role("button", name="Add").click()
+    expect(page).to_have_url(re.compile(r"f=is(%2C|,)chat_type(%2C|,)group"))
+    settled(page)
+    asked = json.dumps([["is", "chat_type", ["group"]]])
+    totals = world.get("/stats/summary", username="ann", period="week", filters=asked)
+    in_groups = totals["summary"]["current"]["active_users"]
+    assert number(page, "People") == in_groups < everybody
+    page.get_by_role("button", name=re.compile("^Switch between")).click()
+    expect(page).to_have_url(re.compile(r"f=is_not(%2C|,)chat_type"))
+    page.get_by_role("link", name="Dialogs").click()
+    settled(page)
+    expect(page.get_by_text("Chat type")).to_be_visible()
+    page.reload()
+    settled(page)
+    table = page.get_by_role("table", name="All dialogs")
+    expect(table.get_by_text("Private chat").first).to_be_visible()
+    expect(table.get_by_text("Group", exact=True)).to_have_count(0)
+    page.get_by_role("button", name=re.compile("^Remove the filter")).click()
+    expect(page).not_to_have_url(re.compile("f=is"))
+
+
+def test_a_count_of_failures_opens_exactly_those_turns(page: Page, world: World) -> None:
+    page.goto(f"{world.url}/?period=month")
+    sign_in(page)
+    failed = world.get("/stats/summary", username="ann", period="month")
+    count = failed["summary"]["current"]["failed"]
+    assert count
+    page.get_by_role("link", name=re.compile(rf"^{count:,} of ")).click()
+    settled(page)
+    noun = "turn" if count == 1 else "turns"
+    expect(page.get_by_text(f"{count:,} {noun} in this view")).to_be_visible()
+    while (more := page.get_by_role("button", name="Show more")).count():
+        more.click()
+        settled(page)
+        page.wait_for_timeout(300)
+    rows = page.get_by_role("table", name="Turns, newest first").get_by_role("rowheader")
+    expect(rows).to_have_count(count)
+
+
+def test_a_person_and_a_dialog_are_one_click_away(page: Page, world: World) -> None:
+    page.goto(f"{world.url}/users?period=month")
+    sign_in(page)
+    top = world.get("/stats/users/top", username="ann", period="month")["top_users"][0]
+    page.get_by_role("table", name="Top users").get_by_role("link").first.click()
+    expect(page).to_have_url(re.compile(rf"/people/{top['user_key']}\b"))
+    settled(page)
+    person = world.get("/stats/users/one", username="ann", person=str(top["user_key"]))["person"]
+    facts = page.get_by_role("region", name="Since the first turn")
+    expect(facts.get_by_role("link", name=f"{person['turns']:,}", exact=True)).to_be_visible()
+    turns = page.get_by_role("table", name="Turns, newest first")
+    turns.get_by_role("link").first.click()
+    expect(page.get_by_role("heading", name=re.compile("^Dialog of "))).to_be_visible()
+    settled(page)
+    page.get_by_role("button", name="Read").click()
+    expect(page.get_by_role("dialog")).to_contain_text("These are private words")
+
+
+def test_a_cell_of_the_heatmap_becomes_the_period(overview: Page) -> None:
+    page = overview
+    messages = number(page, "Messages")
+    cell = page.get_by_role("table", name="When people write").get_by_role("button").last
+    label = cell.get_attribute("aria-label") or ""
+    here = int(re.search(r": ([\d,]+) message", label)[1].replace(",", ""))  # type: ignore[index]
+    cell.click()
+    expect(page).to_have_url(re.compile("period=custom&from="))
+    settled(page)
+    assert number(page, "Messages") == here < messages
