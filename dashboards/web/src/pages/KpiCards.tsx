@@ -2,9 +2,9 @@
 
 import { useTranslation } from 'react-i18next';
 import type { Summary, Totals } from '../api/types';
-import type { Metric } from '../i18n';
 import { is } from '../filters/filters';
 import { useLinks } from '../filters/useFilters';
+import type { Metric } from '../i18n';
 import { type Decimal, type Formats, useFormats } from '../ui/format';
 import { Kpi, type Sense } from '../ui/Kpi';
 import { countsDiffer, differ, timesDiffer } from './significance';

@@ -1,9 +1,9 @@
 /** One figure with what it was before. */
 
 import { useTranslation } from 'react-i18next';
+import { Link } from 'wouter';
 import type { Metric } from '../i18n';
 import { Explain } from './Explain';
-import { Link } from 'wouter';
 import { useFormats } from './format';
 
 /** Whether more is good news, bad news, or neither. */
