@@ -300,7 +300,7 @@ backup-check: setup ## Operate: Restore the newest backup in FROM to a temporary
 .PHONY: test-web
 test-web: web ## Test: Run the dashboard's unit tests, then Chromium with the real API; prints JSON.
 	@$(BIN)/python -m tests.programs chromium
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.e2e.web.report
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.e2e.web_report
 
 .PHONY: test-web-units
 test-web-units: web ## Test: Run the dashboard's unit tests.

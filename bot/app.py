@@ -45,6 +45,7 @@ from bot.inbox.startup import (
 )
 from bot.inbox.store import Inbox
 from bot.llm.client import ModelClient, connect_model
+from bot.llm.prices import CHARACTERS_PER_TOKEN, ModelPrices
 from bot.llm.sight import Sight
 from bot.media.fetching import TelegramFiles
 from bot.media.process import ReadingProcess
@@ -66,7 +67,6 @@ from bot.turns.history import DialogHistory, PictureLimits
 from bot.turns.ledger import Ledger
 from bot.turns.opening import TurnOpener
 from bot.turns.policy import TurnPolicy
-from bot.turns.prices import CHARACTERS_PER_TOKEN, ModelPrices
 from bot.turns.rules import RuleReader
 from bot.turns.service import TurnService
 from bot.users.erasure import Erasure

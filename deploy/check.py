@@ -40,7 +40,7 @@ OF_COMPOSE = frozenset(
 )
 GUIDE = PROJECT / "docs" / "guides" / "production-deployment.md"
 OF_SYSTEM_MIB = 512
-"""What the system itself and the container engine need."""
+"""Memory that the system itself and the container engine need."""
 UNITS = {"M": 0, "G": 10}
 CLUSTER_NODES = PROJECT / "deploy" / "prometheus" / "cluster" / "nodes.yml"
 WORKFLOW = PROJECT / ".github" / "workflows" / "ci.yml"

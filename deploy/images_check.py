@@ -173,7 +173,7 @@ def _make_bases(buildah: Buildah) -> float:
     )
     if made.returncode:
         raise StartupError(f"debootstrap failed: {made.stdout.strip().splitlines()[-1]}")
-    # What an image of a registry leaves out, too.
+    # Images of a registry leave it out, too.
     for left in (
         "var/cache/apt/archives",
         "var/lib/apt/lists",
@@ -222,7 +222,7 @@ def _mib(buildah: Buildah, container: str) -> float:
 
 
 def _start(buildah: Buildah, target: str, container: str) -> Iterator[str]:
-    """What is wrong with each command of an image; empty: nothing."""
+    """Problems of the commands of an image."""
     user = ("--user", "10001:10001")
     for command in COMMANDS[target]:
         outcome = buildah.attempt("run", *user, container, "--", *command, timeout=START_SECONDS)

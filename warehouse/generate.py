@@ -151,7 +151,7 @@ def files() -> Iterator[Path]:
 
 
 def definitions() -> Iterator[tuple[Path, str]]:
-    """What the dashboard explains a metric with: a file for each language, and its text."""
+    """The dashboard's explanations of metrics: a file for each language, and its text."""
     for language, suffix in (("en", ""), ("ru", "_ru")):
         texts = {
             metric.name: {

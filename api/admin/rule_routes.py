@@ -15,9 +15,9 @@ from api.accounts.scopes import Principal, Scope
 from api.admin.rule_schemas import (
     MAX_ID,
     MAX_KEY,
+    FindPersonQuery,
     FoundPeople,
     NewRule,
-    PersonQuery,
     RulePage,
     RuleSubject,
     RuleView,
@@ -122,7 +122,7 @@ def rule_routes(
         responses={200: {"headers": RATE_HEADERS}, **problems(400, 401, 403, 404, 422)},
         openapi_extra=extra,
     )
-    async def find_people(request: Request, admin: Admin, query: PersonQuery) -> Response:
+    async def find_people(request: Request, admin: Admin, query: FindPersonQuery) -> Response:
         """A person by key or Telegram id, or the people with a @name, and the rules about them."""
         if query.username is not None:
             require_scope(request, Scope.NAMES_READ)
@@ -153,7 +153,7 @@ async def _subject(given: RuleSubject, finder: SubjectFinder) -> Subject:
     return finder.by_chat_id(given.chat_id or 0)
 
 
-async def _people(query: PersonQuery, finder: SubjectFinder) -> SearchResult:
+async def _people(query: FindPersonQuery, finder: SubjectFinder) -> SearchResult:
     if query.username is not None:
         return await finder.by_username(query.username)
     if query.user_key is not None:

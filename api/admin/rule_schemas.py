@@ -110,7 +110,7 @@ class ModelsRule(_NewRule):
 NewRule = Annotated[BanRule | AllowRule | LimitsRule | ModelsRule, Field(discriminator="kind")]
 
 
-class PersonQuery(_Body):
+class FindPersonQuery(_Body):
     """Exactly one field."""
 
     user_key: UserKey | None = None

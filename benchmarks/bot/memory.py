@@ -36,6 +36,7 @@ from bot.inbox.startup import fetch_identity
 from bot.inbox.store import StoreResult
 from bot.llm.client import ModelClient, connect_model
 from bot.llm.completion import Completion
+from bot.llm.prices import ModelPrices
 from bot.llm.sight import Sight
 from bot.metrics import BotMetrics
 from bot.settings import BillSettings, Settings
@@ -47,7 +48,6 @@ from bot.telegram.session import create_bot
 from bot.turns.bill import Bill
 from bot.turns.opening import TurnOpener
 from bot.turns.policy import TurnPolicy
-from bot.turns.prices import ModelPrices
 from bot.turns.records import (
     ChatRef,
     DialogContext,

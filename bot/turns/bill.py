@@ -20,8 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.db.sql import statement
 from bot.db.tables import BillTotal
+from bot.llm.prices import RESERVE_WITHOUT_PRICE_USD, ModelPrices
 from bot.settings import BillSettings
-from bot.turns.prices import RESERVE_WITHOUT_PRICE_USD, ModelPrices
 from common.errors import DialyticsError
 from common.postgres import Sessions, transaction
 

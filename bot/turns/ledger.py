@@ -17,8 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.db.sql import statement
 from bot.db.statements import Statements
 from bot.llm.completion import CallReport, Completion
+from bot.llm.prices import ModelPrices
 from bot.turns.bill import Bill
-from bot.turns.prices import ModelPrices
 from bot.turns.prompt import prompt_characters
 from bot.turns.question import dump_messages
 from bot.turns.records import (

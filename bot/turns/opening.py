@@ -36,7 +36,7 @@ class AnswerPlan:
     """Said before the answer."""
 
 
-class RefusedError(DialyticsError):
+class TurnRefusedError(DialyticsError):
     """The question is not answered."""
 
     def __init__(self, refusal: Refusal) -> None:
@@ -99,7 +99,7 @@ class TurnOpener:
         """Read the files of the question. Nothing is written and nothing paid until then.
 
         Raises:
-            RefusedError: a limit is reached, or no file can be read.
+            TurnRefusedError: a limit is reached, or no file can be read.
             UpdateConflictError: to be repeated later: the bot stops, or the question was changed.
         """
         [model, *_others] = models_for(context, self._settings)
@@ -112,10 +112,10 @@ class TurnOpener:
             prepared = await until_stopped(self._reader.prepare(question, sees=sees), stop)
         except StoppedError as stopped:
             if stopped.reason == "stopped":
-                raise RefusedError(Refusal("cancelled")) from stopped
+                raise TurnRefusedError(Refusal("cancelled")) from stopped
             raise UpdateConflictError(stopped.reason) from stopped
         if prepared.is_unreadable:
-            raise RefusedError(Refusal("unreadable_file", remarks=prepared.remarks))
+            raise TurnRefusedError(Refusal("unreadable_file", remarks=prepared.remarks))
         return prepared.question, prepared.remarks
 
     def plan(
@@ -134,7 +134,7 @@ class TurnOpener:
         """Write the turn with its first attempt.
 
         Raises:
-            RefusedError: a limit is reached.
+            TurnRefusedError: a limit is reached.
         """
         try:
             return await self._bill.decide(
@@ -142,7 +142,7 @@ class TurnOpener:
             )
         except BillLimitError as error:
             if plan.saving_model is None:
-                raise RefusedError(Refusal(error.limit.name)) from error
+                raise TurnRefusedError(Refusal(error.limit.name)) from error
             saving = plan.saving_model
             plan.models = [saving]
             return await self._bill.decide(
@@ -164,14 +164,14 @@ class TurnOpener:
         """The first messages of the question, as many as the limits allow.
 
         Raises:
-            RefusedError: not even one.
+            TurnRefusedError: not even one.
         """
         let_in = question
         while refusal := await self._policy.refusal(session, let_in, context, model=model):
             # Messages that fit into the limit are answered, the others refused.
             fewer = let_in.first(refusal.messages_left)
             if fewer is None:
-                raise RefusedError(refusal)
+                raise TurnRefusedError(refusal)
             let_in = fewer
         return let_in
 

@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.db.sql import statement
 from bot.db.tables import UserRow
+from bot.llm.prices import CHARACTERS_PER_TOKEN, TYPICAL_PROMPT_TOKENS, ModelPrices
 from bot.settings import AccessMode, AccessSettings, UsageLimitSettings
-from bot.turns.prices import CHARACTERS_PER_TOKEN, TYPICAL_PROMPT_TOKENS, ModelPrices
 from bot.turns.prompt import prompt_characters
 from bot.turns.records import DialogContext, Question, UpdateConflictError
 from bot.turns.responder import Refusal

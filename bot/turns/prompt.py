@@ -10,11 +10,11 @@ from itertools import takewhile
 from uuid import UUID
 
 from bot.llm.client import ChatMessage, PicturePart
+from bot.llm.prices import CHARACTERS_PER_TOKEN
 from bot.llm.sight import Sight
 from bot.llm.thinking import split_thinking
 from bot.settings import ModelSettings
 from bot.turns.attachments import Picture
-from bot.turns.prices import CHARACTERS_PER_TOKEN
 from bot.turns.records import DialogContext, HistoryMessage, Question
 from common.text import without_surrogates
 from common.vocabulary import Role

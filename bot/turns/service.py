@@ -23,7 +23,7 @@ from bot.turns.bill import Bill
 from bot.turns.cancellation import StoppedError, StopSignal, until_stopped
 from bot.turns.history import DialogHistory
 from bot.turns.ledger import Ledger
-from bot.turns.opening import AnswerPlan, RefusedError, TurnOpener
+from bot.turns.opening import AnswerPlan, TurnOpener, TurnRefusedError
 from bot.turns.prompt import messages_for
 from bot.turns.records import (
     DialogContext,
@@ -116,7 +116,7 @@ class TurnService:
                 question, remarks = await self._opener.prepare(question, context, stop)
             plan = self._opener.plan(question, context, remarks)
             turn = await self._opener.open(question, context, plan)
-        except RefusedError as error:
+        except TurnRefusedError as error:
             return await self._reject(question, context, error.refusal, responder)
         question = turn.question
         with (

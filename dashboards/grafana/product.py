@@ -18,6 +18,12 @@ from dashboards.grafana.panels import GOOD_SHARE, HEAT, Cells, Panel
 COUNT = "locale"
 SHARE = "percentunit"
 
+
+def _active_on(step: int) -> str:
+    """People of a cohort who were active so many days after their first one."""
+    return f"sumIf(found.people, step = {step})"
+
+
 _RETENTION = bound(
     "retention_narrowed",
     first_day="first_touched",
@@ -151,10 +157,10 @@ PANELS = (
         cells=(Cells(columns="day .+", shade=GOOD_SHARE, greatest=1),),
         page="/retention",
         sql=query(
-            "SELECT toString(cohort) AS `first day`, sumIf(found.people, step = 0) AS people, "
+            f"SELECT toString(cohort) AS `first day`, {_active_on(0)} AS people, "
             + ", ".join(
                 f"if(cohort + {step} >= ledger_today, NULL,"
-                f" {share(f'sumIf(found.people, step = {step})', 'people')}) AS `day {step}`"
+                f" {share(_active_on(step), _active_on(0))}) AS `day {step}`"
                 for step in _STEPS
             )
             + "\nFROM (SELECT toDate(arrayJoin(range(toUInt32(first_touched),"

@@ -18,7 +18,7 @@ from pipelines.replication.batch import Step, no_step
 from pipelines.replication.watermark import Watermark
 from pipelines.rollups.checks import BLOCKING, CheckFailure, record_results
 from pipelines.rollups.compaction import Compaction
-from pipelines.rollups.day_tables import NO_CHANGES, Build, Changes, DayTables, day_edges
+from pipelines.rollups.day_tables import NO_CHANGES, BuildInputs, Changes, DayTables, day_edges
 from pipelines.rollups.publish import (
     THE_PUBLICATION,
     CurrentPublication,
@@ -236,7 +236,7 @@ class Rollups:
         )
         return outcome
 
-    def _failures(self, build: Build, days: Sequence[date]) -> list[CheckFailure]:
+    def _failures(self, build: BuildInputs, days: Sequence[date]) -> list[CheckFailure]:
         return [
             CheckFailure(check, row["day"], row["observed"], row["expected"])
             for check in BLOCKING
@@ -245,7 +245,7 @@ class Rollups:
 
     def _published_builds(
         self,
-        build: Build,
+        build: BuildInputs,
         current: CurrentPublication | None,
         days: Sequence[date],
         *,

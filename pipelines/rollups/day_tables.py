@@ -50,17 +50,17 @@ NO_CHANGES = Changes()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Build:
-    """What the tables of one build are made from."""
+class BuildInputs:
+    """Inputs of the tables of one build."""
 
     state: Watermark
     """Whose turns are counted."""
     base: int
     """The publication that the build follows; 0: none."""
     version: int
-    """Of its rows."""
+    """Its rows carry it."""
     changes: Changes = NO_CHANGES
-    """Of the days that are built incrementally; others from all of their turns."""
+    """Their days are built incrementally, others from all of their turns."""
 
 
 class DayTables:
@@ -86,7 +86,7 @@ class DayTables:
         base: int,
         previous: int,
         changes: Changes = NO_CHANGES,
-    ) -> tuple[Build, list[date], list[tuple[date, date]]]:
+    ) -> tuple[BuildInputs, list[date], list[tuple[date, date]]]:
         """Insert all tables of a build; over its limits, again with fewer days in a statement.
 
         What a refused statement has stored by then has a version that is never published.
@@ -105,7 +105,7 @@ class DayTables:
         fewer = [size for size in FEWER_DAYS if size < len(days)]
         while True:
             version = monotonic_id(previous)
-            build = Build(state=state, base=base, version=version, changes=changes)
+            build = BuildInputs(state=state, base=base, version=version, changes=changes)
             try:
                 made, moves = self._build(build, days)
             except QueryTooExpensiveError as error:
@@ -126,14 +126,14 @@ class DayTables:
     ) -> set[date]:
         """Days whose newest turn of a dialog the published build cannot tell, see the statement."""
         changes = Changes(since=changed_since)
-        build = Build(state=state, base=base, version=0, changes=changes)
+        build = BuildInputs(state=state, base=base, version=0, changes=changes)
         return {
             row["day"]
             for some in _chunks(days, self._days_per_insert)
             for row in self._writer.rows("rollups/tied_dialogs", self._parameters(build, some))
         }
 
-    def check(self, name: str, build: Build, days: Sequence[date]) -> list[dict[str, Any]]:
+    def check(self, name: str, build: BuildInputs, days: Sequence[date]) -> list[dict[str, Any]]:
         """The rows of one check of a build."""
         return [
             row
@@ -144,7 +144,7 @@ class DayTables:
         ]
 
     def compare(
-        self, build: Build, days: Sequence[date], builds: Mapping[date, PublishedBuild]
+        self, build: BuildInputs, days: Sequence[date], builds: Mapping[date, PublishedBuild]
     ) -> tuple[dict[date, int], dict[date, int]]:
         """Rows that differ from the published `builds`, and turns, of each day.
 
@@ -163,7 +163,7 @@ class DayTables:
         return differ, turns
 
     def _build(
-        self, build: Build, days: Sequence[date]
+        self, build: BuildInputs, days: Sequence[date]
     ) -> tuple[list[date], list[tuple[date, date]]]:
         if not days:
             return [], []
@@ -186,7 +186,7 @@ class DayTables:
         self._insert(("quarter_users", "day_users"), build, made)
         return made, moves
 
-    def _insert(self, tables: Sequence[str], build: Build, days: Sequence[date]) -> None:
+    def _insert(self, tables: Sequence[str], build: BuildInputs, days: Sequence[date]) -> None:
         for given in self._chunks_of(build, days):
             for table in tables:
                 self._run(f"rollups/{table}", given)
@@ -195,14 +195,14 @@ class DayTables:
                     self._writer.run(f"rollups/{name}", given | more)
                 self._step(f"{table} built")
 
-    def _find_first_days(self, build: Build, days: Sequence[date]) -> None:
+    def _find_first_days(self, build: BuildInputs, days: Sequence[date]) -> None:
         is_incremental = set(days) <= build.changes.quarters.keys()
         self._run(
             "rollups/first_days", self._parameters(build, days) | {"quarters": is_incremental}
         )
         self._step("first_days built")
 
-    def _chunks_of(self, build: Build, days: Sequence[date]) -> Iterator[dict[str, Any]]:
+    def _chunks_of(self, build: BuildInputs, days: Sequence[date]) -> Iterator[dict[str, Any]]:
         """Parameters about some days each, with `quarters` of those built incrementally."""
         quarters = build.changes.quarters
         for some in (
@@ -216,7 +216,7 @@ class DayTables:
     def _run(self, name: str, given: Mapping[str, Any]) -> None:
         self._writer.run(name, given, sql=_statement(name, given))
 
-    def _parameters(self, build: Build, days: Sequence[date]) -> dict[str, Any]:
+    def _parameters(self, build: BuildInputs, days: Sequence[date]) -> dict[str, Any]:
         around = {day + timedelta(days=shift) for day in days for shift in (-1, 0, 1)}
         (first, _), (_, end) = (day_edges(self._days.clock, day) for day in (days[0], days[-1]))
         return {

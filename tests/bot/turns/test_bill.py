@@ -15,9 +15,9 @@ import pytest
 from sqlalchemy import text
 
 from bot.db.statements import Statements
+from bot.llm.prices import RESERVE_WITHOUT_PRICE_USD
 from bot.turns.bill import BillLimitError
 from bot.turns.ledger import Ledger
-from bot.turns.prices import RESERVE_WITHOUT_PRICE_USD
 from bot.turns.records import OpenTurn
 from common.postgres import Sessions, transaction
 from common.settings import DatabaseSettings

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.llm.completion import Usage
+from bot.llm.prices import RESERVE_WITHOUT_PRICE_USD, ModelPrices
 from bot.settings import AccessSettings, Price, UsageLimitSettings
 from bot.turns.policy import (
     UNLIMITED,
@@ -21,7 +22,6 @@ from bot.turns.policy import (
     _rate_refusal,
     budgets,
 )
-from bot.turns.prices import RESERVE_WITHOUT_PRICE_USD, ModelPrices
 from bot.turns.responder import Refusal
 from bot.turns.rules import NO_RULES, AppliedRules
 

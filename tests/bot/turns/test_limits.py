@@ -10,11 +10,11 @@ import orjson
 import pytest
 from sqlalchemy import text
 
+from bot.llm.prices import RESERVE_WITHOUT_PRICE_USD
 from bot.metrics import BotMetrics
 from bot.settings import AccessSettings
 from bot.telegram.updates import TelegramUser
 from bot.turns.policy import UserLimits
-from bot.turns.prices import RESERVE_WITHOUT_PRICE_USD
 from bot.users.invites import InviteCodes, InviteVerdict
 from bot.users.preferences import Preferences
 from bot.users.repository import UserRepository

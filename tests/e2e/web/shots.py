@@ -8,6 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from tests.e2e.constants import NEW_PASSWORD
 from tests.e2e.web.browser import chromium
 from tests.e2e.web.steps import settled, sign_in
 from tests.e2e.web.world import DIST, World, dashboard, databases
@@ -59,7 +60,7 @@ def shoot(page: Page, world: World, out: Path, look: str) -> None:
     page.get_by_label("Username").wait_for()
     page.screenshot(path=out / f"sign-in-{look}.png")
     page.goto(f"{world.url}/reset#token=shown")
-    page.get_by_label("New password", exact=True).wait_for()
+    page.get_by_label(NEW_PASSWORD, exact=True).wait_for()
     page.screenshot(path=out / f"reset-{look}.png")
     page.goto(world.url)
     sign_in(page)

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.api.running import PASSWORD
+from tests.e2e.constants import NEW_PASSWORD
 from tests.e2e.web.conftest import OpenPage
 from tests.e2e.web.steps import settled, sign_in
 from tests.e2e.web.test_web_quality import serious_issues, serious_issues_in_both_colours, width_of
@@ -55,7 +56,7 @@ def test_a_changed_password_ends_other_sessions_and_not_this_one(
     here.goto(f"{world.url}/account")
     sign_in(here, "changer")
     here.get_by_label("Current password").fill(PASSWORD)
-    here.get_by_label("New password", exact=True).fill("another horse battery")
+    here.get_by_label(NEW_PASSWORD, exact=True).fill("another horse battery")
     here.get_by_role("button", name="Change password").click()
     expect(here.get_by_text("Your password has been changed.")).to_be_visible()
     sessions = here.get_by_role("table", name="Sessions").locator("tbody tr")

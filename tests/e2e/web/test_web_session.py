@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.api.running import ADMIN_TOKEN, PASSWORD
+from tests.e2e.constants import NEW_PASSWORD
 from tests.e2e.web.steps import settled, sign_in
 from tests.e2e.web.world import World
 
@@ -111,7 +112,7 @@ def test_a_link_sets_a_new_password_once(page: Page, world: World) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(link)
-    password = page.get_by_label("New password", exact=True)
+    password = page.get_by_label(NEW_PASSWORD, exact=True)
     password.fill("another horse battery")
     assert page.url == f"{world.url}/reset"
     page.get_by_role("button", name="Set the password").click()
