@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/api/v1/about": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get version and links
+         * @description Addresses of Grafana and Dagster, as far as they are set and of use to the account.
+         */
+        get: operations["about_api_v1_about_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/accounts": {
         parameters: {
             query?: never;
@@ -75,7 +95,7 @@ export interface paths {
         put?: never;
         /**
          * Issue a password reset
-         * @description Issue a token with which the account's owner sets a new password within 30 minutes.
+         * @description Issue a link with which the account's owner sets a new password within 30 minutes.
          */
         post: operations["issue_reset_api_v1_admin_accounts__account_id__reset_post"];
         delete?: never;
@@ -240,7 +260,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Find People
+         * Find people
          * @description A person by key or Telegram id, or the people with a @name, and the rules about them.
          */
         post: operations["find_people_api_v1_admin_people_find_post"];
@@ -278,12 +298,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List Rules
+         * List rules
          * @description Rules about people, groups and roles, newest first, ended ones included.
          */
         get: operations["list_rules_api_v1_admin_rules_get"];
         /**
-         * Put Rule
+         * Put rule
          * @description Set a rule, in place of the one of this kind about the same subject.
          *
          *     It applies to the very next update, in every process of every bot. A ban ends an `allow`
@@ -308,7 +328,7 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Remove Rule
+         * Remove rule
          * @description End a rule, from the very next update on.
          */
         delete: operations["remove_rule_api_v1_admin_rules__rule_id__delete"];
@@ -428,7 +448,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Current session
+         * @description The account that is logged in; null if none is. For pages that have just been opened.
+         */
+        get: operations["current_session_api_v1_auth_session_get"];
         put?: never;
         /**
          * Log in for a session
@@ -921,8 +945,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Now
+         * Get the last 30 minutes
          * @description Turns and people of the last 30 minutes, minute by minute.
+         *
+         *     ```sh
+         *     curl -fsS -H 'Authorization: Bearer API_KEY' 'http://127.0.0.1:8000/api/v1/stats/now'
+         *     ```
          */
         get: operations["now_api_v1_stats_now_get"];
         put?: never;
@@ -1029,6 +1057,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stats/turns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the turns behind a figure
+         * @description Turns one by one, newest first, without texts: those that every count of the period with the same filters counts.
+         *
+         *     ```sh
+         *     curl -fsS -H 'Authorization: Bearer API_KEY' 'http://127.0.0.1:8000/api/v1/stats/turns?period=week'
+         *     ```
+         */
+        get: operations["turns_api_v1_stats_turns_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stats/users/one": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Users one
+         * @description One user over all time: when they came, from where, and totals.
+         *
+         *     ```sh
+         *     curl -fsS -H 'Authorization: Bearer API_KEY' 'http://127.0.0.1:8000/api/v1/stats/users/one'
+         *     ```
+         */
+        get: operations["users_one_api_v1_stats_users_one_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stats/users/top": {
         parameters: {
             query?: never;
@@ -1097,6 +1173,27 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * About
+         * @description Where else to look.
+         */
+        About: {
+            /**
+             * Dagster Url
+             * @description For accounts with the scope dagster:use.
+             */
+            dagster_url: string | null;
+            /**
+             * Grafana Url
+             * @description Where Grafana is; null: not known.
+             */
+            grafana_url: string | null;
+            /**
+             * Version
+             * @description Version of the product.
+             */
+            version: string;
+        };
         /** AccountList */
         AccountList: {
             /**
@@ -1231,7 +1328,7 @@ export interface components {
             latency_p50_ms: number | null;
             /**
              * Latency P95 Ms
-             * @description As the median.
+             * @description The time within which 95 of 100 answers were complete; otherwise as the median.
              */
             latency_p95_ms: number | null;
             /**
@@ -1287,15 +1384,17 @@ export interface components {
          */
         AllowRule: {
             /**
-             * @description discriminator enum property added by openapi-typescript
+             * @description What kind of event it is. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
             kind: "allow";
             /**
              * Reason
+             * @description A note for other operators.
              * @default
              */
             reason: string;
+            /** @description Whom the rule is about. */
             subject: components["schemas"]["RuleSubject"];
             /**
              * Until
@@ -1383,15 +1482,17 @@ export interface components {
          */
         BanRule: {
             /**
-             * @description discriminator enum property added by openapi-typescript
+             * @description What kind of event it is. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
             kind: "ban";
             /**
              * Reason
+             * @description A note for other operators.
              * @default
              */
             reason: string;
+            /** @description Whom the rule is about. */
             subject: components["schemas"]["RuleSubject"];
             /**
              * Until
@@ -1669,6 +1770,14 @@ export interface components {
              * @description Equal for answers from the same build.
              */
             snapshot: string;
+        };
+        /**
+         * CurrentSession
+         * @description The account that a browser is logged in with.
+         */
+        CurrentSession: {
+            /** @description null: it is not logged in. */
+            account: components["schemas"]["Identity"] | null;
         };
         /** Dashboard */
         Dashboard: {
@@ -1956,10 +2065,20 @@ export interface components {
              */
             bots: number[];
             /**
+             * Causes
+             * @description Why turns of the period had no whole answer.
+             */
+            causes: string[];
+            /**
              * Chat Types
              * @description Kinds of chats with a turn in the period.
              */
             chat_types: string[];
+            /**
+             * Fallback Causes
+             * @description Why turns of the period were handed to another model.
+             */
+            fallback_causes: string[];
             /**
              * Languages
              * @description Languages of users with a turn in the period.
@@ -1970,6 +2089,11 @@ export interface components {
              * @description Models with a turn in the period.
              */
             models: string[];
+            /**
+             * Sources
+             * @description By source, most users first.
+             */
+            sources: string[];
         };
         /** DimensionsAnswer */
         DimensionsAnswer: {
@@ -2069,6 +2193,27 @@ export interface components {
             user_key: number;
         };
         /**
+         * FindPersonQuery
+         * @description Exactly one field.
+         */
+        FindPersonQuery: {
+            /**
+             * Telegram Id
+             * @description Telegram's id of the person. It is not stored.
+             */
+            telegram_id?: number | null;
+            /**
+             * User Key
+             * @description Pseudonym of a user.
+             */
+            user_key?: number | null;
+            /**
+             * Username
+             * @description The name that the person last wrote under; requires `names:read`.
+             */
+            username?: string | null;
+        };
+        /**
          * Forecast
          * @description The running month of the report zone. Costs are those that are known.
          */
@@ -2148,21 +2293,33 @@ export interface components {
              * @description false: there may be more.
              */
             is_complete: boolean;
-            /** People */
+            /**
+             * People
+             * @description Names by `user_key`, for accounts with `names:read`.
+             */
             people: components["schemas"]["FoundPerson"][];
         };
         /** FoundPerson */
         FoundPerson: {
-            /** Name */
+            /**
+             * Name
+             * @description Its name.
+             */
             name: string | null;
-            /** Rules */
+            /**
+             * Rules
+             * @description Rules of operators.
+             */
             rules: components["schemas"]["RuleView"][];
             /**
              * User Key
              * @description null: this account has not written yet.
              */
             user_key: number | null;
-            /** Username */
+            /**
+             * Username
+             * @description Name of the account.
+             */
             username: string | null;
         };
         /**
@@ -2534,6 +2691,11 @@ export interface components {
              */
             scopes: string[];
             /**
+             * Session Id
+             * @description Its session, if it has one.
+             */
+            session_id: number | null;
+            /**
              * Username
              * @description Name of the account.
              */
@@ -2651,6 +2813,12 @@ export interface components {
              */
             expires_at: string;
             /**
+             * Link
+             * @description The dashboard's page for it, below DASHBOARD_URL or this request's host.
+             * @example https://stats.example.org/reset#token=dlr_kN3w8Q
+             */
+            link: string;
+            /**
              * Token
              * @description It is shown only here.
              */
@@ -2730,20 +2898,31 @@ export interface components {
         };
         /** LastMinutes */
         LastMinutes: {
-            /** Active Users */
+            /**
+             * Active Users
+             * @description Distinct people with at least one finished turn, whatever its outcome: who wrote at least once. Exact.
+             */
             active_users: number;
-            /** Points */
+            /**
+             * Points
+             * @description Oldest first, without gaps.
+             */
             points: components["schemas"]["Minute"][];
             /**
              * Since
              * Format: date-time
+             * @description Start, included.
              */
             since: string;
-            /** Turns */
+            /**
+             * Turns
+             * @description Finished exchanges, whatever their outcome. A turn may join several messages.
+             */
             turns: number;
             /**
              * Until
              * Format: date-time
+             * @description Exclusive: the end of the running minute.
              */
             until: string;
         };
@@ -2851,24 +3030,38 @@ export interface components {
          * @description Limits in place of the settings; null keeps a setting. A group's count all its members.
          */
         LimitsRule: {
-            /** Daily Messages */
+            /**
+             * Daily Messages
+             * @description Messages a day; null: no limit of its own.
+             */
             daily_messages?: number | null;
-            /** Daily Usd */
+            /**
+             * Daily Usd
+             * @description US dollars a day; null: no limit of its own.
+             */
             daily_usd?: number | null;
             /**
-             * @description discriminator enum property added by openapi-typescript
+             * @description What kind of event it is. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
             kind: "limits";
-            /** Monthly Messages */
+            /**
+             * Monthly Messages
+             * @description Messages a month; null: no limit of its own.
+             */
             monthly_messages?: number | null;
-            /** Monthly Usd */
+            /**
+             * Monthly Usd
+             * @description US dollars a month; null: no limit of its own.
+             */
             monthly_usd?: number | null;
             /**
              * Reason
+             * @description A note for other operators.
              * @default
              */
             reason: string;
+            /** @description Whom the rule is about. */
             subject: components["schemas"]["RuleSubject"];
             /**
              * Until
@@ -2877,13 +3070,125 @@ export interface components {
             until?: string | null;
         };
         /**
+         * ListedTurn
+         * @description A finished turn, as the ledger knows it: no text, no name.
+         */
+        ListedTurn: {
+            /**
+             * Answer Parts
+             * @description Messages that the answers were sent as: long answers are split.
+             */
+            answer_parts: number;
+            /**
+             * Bot Id
+             * @description Telegram's id of the bot.
+             */
+            bot_id: number;
+            /**
+             * Cause
+             * @description Why: the provider's or the bot's code.
+             */
+            cause: string | null;
+            /**
+             * Chat Type
+             * @description `private`, `group`, `supergroup` or `channel`.
+             */
+            chat_type: string;
+            /**
+             * Completion Tokens
+             * @description Tokens that the model wrote.
+             */
+            completion_tokens: number;
+            /**
+             * Cost Usd
+             * @description Sum of the provider's own figures over all attempts, decimal, of turns of every outcome (failed and cancelled ones too), booked on the model that answered, else on the one asked. Unknown costs are not in it, and their turns are counted as unpriced. Null when no cost at all is known and a turn is unpriced; 0 without turns.
+             */
+            cost_usd: number | null;
+            /**
+             * Dialog Id
+             * @description The dialog: messages of one chat until a new one is begun.
+             */
+            dialog_id: string;
+            /**
+             * Fallback Cause
+             * @description Why the turn was handed to another model; null: it was not.
+             */
+            fallback_cause: string | null;
+            /**
+             * Is Unpriced
+             * @description Whether the cost of one of its calls is unknown.
+             */
+            is_unpriced: boolean;
+            /**
+             * Language
+             * @description Language of the user's Telegram, such as `en` or `pt-br`; null: not known.
+             */
+            language: string | null;
+            /**
+             * Latency Ms
+             * @description From the question to the whole answer.
+             */
+            latency_ms: number | null;
+            /**
+             * Model Asked
+             * @description The model that was asked first; null: none was.
+             */
+            model_asked: string | null;
+            /**
+             * Model Used
+             * @description The model that answered; null: none did.
+             */
+            model_used: string | null;
+            /**
+             * Prompt Tokens
+             * @description Tokens sent to the model, as the provider counted them.
+             */
+            prompt_tokens: number;
+            /**
+             * Received At
+             * Format: date-time
+             * @description When the first message of the turn arrived.
+             */
+            received_at: string;
+            /**
+             * Source
+             * @description Where it comes from.
+             */
+            source: string | null;
+            /**
+             * Status
+             * @description `healthy`, `unhealthy`, or `draining` while the process stops.
+             */
+            status: string;
+            /**
+             * Ttft Ms
+             * @description From the question to the first token.
+             */
+            ttft_ms: number | null;
+            /**
+             * Turn Id
+             * @description The turn it belongs to.
+             */
+            turn_id: string;
+            /**
+             * User Key
+             * @description Pseudonym of a user.
+             */
+            user_key: number;
+            /**
+             * User Messages
+             * @description Messages that people sent to the model, rejected ones included; parts that were joined into one turn each count.
+             */
+            user_messages: number;
+        };
+        /**
          * MetricView
          * @description One metric: its definition and the dimensions that it may be summed over.
          */
         MetricView: {
             /**
              * Additive Over
-             * @description Dimensions whose groups may be summed: time, bot, chat_type, language, model, model_asked. Empty: ask for the whole range instead.
+             * @description Dimensions whose groups may be summed: time, and those of filters. Empty: ask for the whole range instead.
              */
             additive_over: string[];
             /**
@@ -2914,14 +3219,21 @@ export interface components {
         };
         /** Minute */
         Minute: {
-            /** Active Users */
+            /**
+             * Active Users
+             * @description Distinct people with at least one finished turn, whatever its outcome: who wrote at least once. Exact.
+             */
             active_users: number;
             /**
              * Start
              * Format: date-time
+             * @description Start of the bucket, day or cohort.
              */
             start: string;
-            /** Turns */
+            /**
+             * Turns
+             * @description Finished exchanges, whatever their outcome. A turn may join several messages.
+             */
             turns: number;
         };
         /**
@@ -2999,12 +3311,12 @@ export interface components {
             latency_p50_ms: number | null;
             /**
              * Latency P95 Ms
-             * @description As the median.
+             * @description The time within which 95 of 100 answers were complete; otherwise as the median.
              */
             latency_p95_ms: number | null;
             /**
              * Latency P99 Ms
-             * @description As the median.
+             * @description The time within which 99 of 100 answers were complete; otherwise as the median.
              */
             latency_p99_ms: number | null;
             /**
@@ -3039,12 +3351,12 @@ export interface components {
             ttft_p50_ms: number | null;
             /**
              * Ttft P95 Ms
-             * @description As the median.
+             * @description The time within which 95 of 100 turns had their first token; otherwise as the median.
              */
             ttft_p95_ms: number | null;
             /**
              * Ttft P99 Ms
-             * @description As the median.
+             * @description The time within which 99 of 100 turns had their first token; otherwise as the median.
              */
             ttft_p99_ms: number | null;
             /**
@@ -3116,17 +3428,22 @@ export interface components {
          */
         ModelsRule: {
             /**
-             * @description discriminator enum property added by openapi-typescript
+             * @description What kind of event it is. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
             kind: "models";
-            /** Models */
+            /**
+             * Models
+             * @description Models with a turn in the period.
+             */
             models: string[];
             /**
              * Reason
+             * @description A note for other operators.
              * @default
              */
             reason: string;
+            /** @description Whom the rule is about. */
             subject: components["schemas"]["RuleSubject"];
             /**
              * Until
@@ -3351,6 +3668,7 @@ export interface components {
              * @description Age of the data when this answer was served.
              */
             lag_seconds: number;
+            /** @description The last half hour. */
             now: components["schemas"]["LastMinutes"];
             /**
              * Report Timezone
@@ -3461,20 +3779,121 @@ export interface components {
              */
             username: string | null;
         };
-        /**
-         * PersonQuery
-         * @description Exactly one field.
-         */
-        PersonQuery: {
-            /** Telegram Id */
-            telegram_id?: number | null;
-            /** User Key */
-            user_key?: number | null;
+        /** PersonAnswer */
+        PersonAnswer: {
             /**
-             * Username
-             * @description The name that the person last wrote under; requires `names:read`.
+             * Data Through
+             * Format: date-time
+             * @description Everything received before this is counted.
              */
-            username?: string | null;
+            data_through: string;
+            /**
+             * Lag Seconds
+             * @description Age of the data when this answer was served.
+             */
+            lag_seconds: number;
+            /**
+             * People
+             * @description The name by `user_key`, for accounts with `names:read`.
+             */
+            people: {
+                [key: string]: components["schemas"]["Person"];
+            };
+            /** @description All of the person's turns. */
+            person: components["schemas"]["PersonTotals"];
+            /**
+             * Report Timezone
+             * @description The zone of daily builds, cohorts and checks.
+             */
+            report_timezone: string;
+            /**
+             * Snapshot
+             * @description Equal for answers from the same build.
+             */
+            snapshot: string;
+        };
+        /**
+         * PersonTotals
+         * @description A person's turns since the first one.
+         */
+        PersonTotals: {
+            /**
+             * Active Days
+             * @description Days of the report zone with a turn.
+             */
+            active_days: number;
+            /**
+             * Answers
+             * @description Turns that ended with an answer, incomplete answers included.
+             */
+            answers: number;
+            /**
+             * Blocked At
+             * @description When the person blocked the bot; null: they have not.
+             */
+            blocked_at: string | null;
+            /**
+             * Cost Usd
+             * @description Sum of the provider's own figures over all attempts, decimal, of turns of every outcome (failed and cancelled ones too), booked on the model that answered, else on the one asked. Unknown costs are not in it, and their turns are counted as unpriced. Null when no cost at all is known and a turn is unpriced; 0 without turns.
+             */
+            cost_usd: number | null;
+            /**
+             * Failed
+             * @description Turns that ended without an answer.
+             */
+            failed: number;
+            /**
+             * First Turn At
+             * Format: date-time
+             * @description When its first turn in the period was received.
+             */
+            first_turn_at: string;
+            /**
+             * Language
+             * @description Language of the user's Telegram, such as `en` or `pt-br`; null: not known.
+             */
+            language: string | null;
+            /**
+             * Last Turn At
+             * Format: date-time
+             * @description When the latest turn in the period was received.
+             */
+            last_turn_at: string;
+            /**
+             * Rejected
+             * @description Turns refused before a model was asked (budget, limits).
+             */
+            rejected: number;
+            /**
+             * Source
+             * @description Where it comes from.
+             */
+            source: string | null;
+            /**
+             * Tokens
+             * @description Prompt and completion tokens.
+             */
+            tokens: number;
+            /**
+             * Turns
+             * @description Finished exchanges, whatever their outcome. A turn may join several messages.
+             */
+            turns: number;
+            /**
+             * Unpriced Turns
+             * @description Turns with at least one attempt whose request left and whose cost is unknown, whatever the outcome, also when the cost of another attempt is known.
+             */
+            unpriced_turns: number;
+            /**
+             * User Key
+             * @description Pseudonym of a user.
+             */
+            user_key: number;
+            /**
+             * User Messages
+             * @description Messages that people sent to the model, rejected ones included; parts that were joined into one turn each count.
+             */
+            user_messages: number;
         };
         /** Pool */
         Pool: {
@@ -3632,7 +4051,7 @@ export interface components {
             date_range: string | string[];
             /**
              * Dimensions
-             * @description `time`, `time:hour`, …, `bot`, `chat_type`, `language`, `model` (the one that answered, else the one asked), `model_asked`.
+             * @description `time`, `time:hour`, …, `bot`, `chat_type`, `language`, `model` (the one that answered, else the one asked), `model_asked`, `source`, `person`, `dialog`, `status`, `cause` (why it was no whole answer), `fallback_cause`.
              * @default []
              */
             dimensions: string[];
@@ -4011,7 +4430,10 @@ export interface components {
              * @description `before` of the next page.
              */
             next_before: number | null;
-            /** Rules */
+            /**
+             * Rules
+             * @description Rules of operators.
+             */
             rules: components["schemas"]["RuleView"][];
         };
         /**
@@ -4034,9 +4456,15 @@ export interface components {
              * @description `admins` are the bot's ADMIN_IDS, `everyone` all others.
              */
             role?: ("everyone" | "admins") | null;
-            /** Telegram Id */
+            /**
+             * Telegram Id
+             * @description Telegram's id of the person. It is not stored.
+             */
             telegram_id?: number | null;
-            /** User Key */
+            /**
+             * User Key
+             * @description Pseudonym of a user.
+             */
             user_key?: number | null;
         };
         /**
@@ -4044,20 +4472,35 @@ export interface components {
          * @description A rule of an operator.
          */
         RuleView: {
-            /** Author */
+            /**
+             * Author
+             * @description Name of the account that made the rule.
+             */
             author: string;
-            /** Author Id */
+            /**
+             * Author Id
+             * @description Number of that account.
+             */
             author_id: number;
-            /** Daily Messages */
+            /**
+             * Daily Messages
+             * @description Messages a day; null: no limit of its own.
+             */
             daily_messages: number | null;
-            /** Daily Usd */
+            /**
+             * Daily Usd
+             * @description US dollars a day; null: no limit of its own.
+             */
             daily_usd: number | null;
             /**
              * Dialog Id
              * @description The dialog by which a group was named.
              */
             dialog_id: string | null;
-            /** Id */
+            /**
+             * Id
+             * @description Its number or UUID.
+             */
             id: number;
             /**
              * Is Active
@@ -4069,22 +4512,35 @@ export interface components {
              * @description `ban`, `allow`, `limits` or `models`.
              */
             kind: string;
-            /** Models */
+            /**
+             * Models
+             * @description Models with a turn in the period.
+             */
             models: string[] | null;
-            /** Monthly Messages */
+            /**
+             * Monthly Messages
+             * @description Messages a month; null: no limit of its own.
+             */
             monthly_messages: number | null;
-            /** Monthly Usd */
+            /**
+             * Monthly Usd
+             * @description US dollars a month; null: no limit of its own.
+             */
             monthly_usd: number | null;
             /**
              * Name
              * @description null: unknown, or the caller lacks `names:read`.
              */
             name: string | null;
-            /** Reason */
+            /**
+             * Reason
+             * @description What the operator noted.
+             */
             reason: string;
             /**
              * Set At
              * Format: date-time
+             * @description When the rule was made.
              */
             set_at: string;
             /**
@@ -4092,14 +4548,20 @@ export interface components {
              * @description `person`, `chat`, `everyone` or `admins`.
              */
             subject: string;
-            /** Until */
+            /**
+             * Until
+             * @description When the rule ends by itself; null: when it is lifted.
+             */
             until: string | null;
             /**
              * User Key
              * @description null: no person, or one without stored data.
              */
             user_key: number | null;
-            /** Username */
+            /**
+             * Username
+             * @description Name of the account.
+             */
             username: string | null;
         };
         /**
@@ -4629,7 +5091,7 @@ export interface components {
             latency_p50_ms: number | null;
             /**
              * Latency P95 Ms
-             * @description As the median.
+             * @description The time within which 95 of 100 answers were complete; otherwise as the median.
              */
             latency_p95_ms: number | null;
             /**
@@ -4694,7 +5156,7 @@ export interface components {
             ttft_p50_ms: number | null;
             /**
              * Ttft P95 Ms
-             * @description As the median.
+             * @description The time within which 95 of 100 turns had their first token; otherwise as the median.
              */
             ttft_p95_ms: number | null;
             /**
@@ -4712,6 +5174,66 @@ export interface components {
              * @description Messages that people sent to the model, rejected ones included; parts that were joined into one turn each count.
              */
             user_messages: number;
+        };
+        /** TurnsAnswer */
+        TurnsAnswer: {
+            /**
+             * Data Through
+             * Format: date-time
+             * @description Everything received before this is counted.
+             */
+            data_through: string;
+            /**
+             * Is Partial
+             * @description Whether the period ends after `data_through`.
+             */
+            is_partial: boolean;
+            /**
+             * Lag Seconds
+             * @description Age of the data when this answer was served.
+             */
+            lag_seconds: number;
+            /**
+             * Newest Through
+             * Format: date-time
+             * @description As `data_through`, but ignores withheld days: later if there is one.
+             */
+            newest_through: string;
+            /**
+             * Next Cursor
+             * @description `cursor` of the next page; null on the last.
+             */
+            next_cursor: string | null;
+            /**
+             * People
+             * @description Names by `user_key`, for accounts with `names:read`. Absent: erased, unreadable, or their database is unavailable.
+             * @example {
+             *       "42": {
+             *         "name": "Ann Lee",
+             *         "username": "ann"
+             *       }
+             *     }
+             */
+            people: {
+                [key: string]: components["schemas"]["Person"];
+            };
+            /** @description The period that was asked for, as it was understood. */
+            period: components["schemas"]["PeriodView"];
+            /**
+             * Report Timezone
+             * @description The zone of daily builds, cohorts and checks.
+             */
+            report_timezone: string;
+            /**
+             * Snapshot
+             * @description Equal for answers from the same build.
+             */
+            snapshot: string;
+            /**
+             * Turns
+             * @description Finished exchanges, whatever their outcome. A turn may join several messages.
+             */
+            turns: components["schemas"]["ListedTurn"][];
         };
         /** UnpricedModel */
         UnpricedModel: {
@@ -4766,6 +5288,79 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    about_api_v1_about_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["About"];
+                };
+            };
+            /** @description No credentials, or invalid ones. */
+            401: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is above 1 MiB; the connection is closed. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests of this account or address, or too many failed logins. */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
+            503: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_accounts_api_v1_admin_accounts_get: {
         parameters: {
             query?: never;
@@ -6199,11 +6794,11 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["PersonQuery"];
+                "application/json": components["schemas"]["FindPersonQuery"];
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6437,11 +7032,15 @@ export interface operations {
     list_rules_api_v1_admin_rules_get: {
         parameters: {
             query?: {
+                /** @description Pseudonym of a user. */
                 user_key?: number | null;
+                /** @description Whom the rule is about. */
                 subject?: components["schemas"]["SubjectKind"] | null;
+                /** @description What kind of event it is. */
                 kind?: components["schemas"]["RuleKind"] | null;
                 /** @description `next_before` of a page. */
                 before?: number | null;
+                /** @description The most rows of the answer. */
                 limit?: number;
             };
             header?: never;
@@ -6450,7 +7049,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6560,7 +7159,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6690,13 +7289,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description Number of the rule. */
                 rule_id: number;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description Done; there is no body. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -7247,6 +7847,79 @@ export interface operations {
                     "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
                     "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
                     "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests of this account or address, or too many failed logins. */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
+            503: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    current_session_api_v1_auth_session_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CurrentSession"];
+                };
+            };
+            /** @description No credentials, or invalid ones. */
+            401: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is above 1 MiB; the connection is closed. */
+            413: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -8544,6 +9217,8 @@ export interface operations {
                 language?: string;
                 /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
+                /** @description Further filters as JSON, like those of `POST /query`: `[["is_not", "status", ["answered"]], ["is", "source", ["ads", "friend"]]]`. All of them hold. */
+                filters?: string;
                 /** @description Also the previous period, up to the same point in it. */
                 compare?: boolean;
             };
@@ -8707,6 +9382,8 @@ export interface operations {
                 language?: string;
                 /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
+                /** @description Further filters as JSON, like those of `POST /query`: `[["is_not", "status", ["answered"]], ["is", "source", ["ads", "friend"]]]`. All of them hold. */
+                filters?: string;
                 /** @description Also the previous period, up to the same point in it. */
                 compare?: boolean;
             };
@@ -9013,6 +9690,8 @@ export interface operations {
                 language?: string;
                 /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
+                /** @description Further filters as JSON, like those of `POST /query`: `[["is_not", "status", ["answered"]], ["is", "source", ["ads", "friend"]]]`. All of them hold. */
+                filters?: string;
             };
             header?: never;
             path?: never;
@@ -9174,6 +9853,8 @@ export interface operations {
                 language?: string;
                 /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
+                /** @description Further filters as JSON, like those of `POST /query`: `[["is_not", "status", ["answered"]], ["is", "source", ["ads", "friend"]]]`. All of them hold. */
+                filters?: string;
                 /** @description `next_cursor` of the page before, in the same order. */
                 cursor?: string;
                 /** @description The most rows of the answer. */
@@ -9341,6 +10022,8 @@ export interface operations {
                 language?: string;
                 /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
+                /** @description Further filters as JSON, like those of `POST /query`: `[["is_not", "status", ["answered"]], ["is", "source", ["ads", "friend"]]]`. All of them hold. */
+                filters?: string;
             };
             header?: never;
             path?: never;
@@ -9788,6 +10471,8 @@ export interface operations {
                 language?: string;
                 /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
+                /** @description Further filters as JSON, like those of `POST /query`: `[["is_not", "status", ["answered"]], ["is", "source", ["ads", "friend"]]]`. All of them hold. */
+                filters?: string;
             };
             header?: never;
             path?: never;
@@ -9949,6 +10634,8 @@ export interface operations {
                 language?: string;
                 /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
+                /** @description Further filters as JSON, like those of `POST /query`: `[["is_not", "status", ["answered"]], ["is", "source", ["ads", "friend"]]]`. All of them hold. */
+                filters?: string;
             };
             header?: never;
             path?: never;
@@ -10110,6 +10797,8 @@ export interface operations {
                 language?: string;
                 /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
+                /** @description Further filters as JSON, like those of `POST /query`: `[["is_not", "status", ["answered"]], ["is", "source", ["ads", "friend"]]]`. All of them hold. */
+                filters?: string;
             };
             header?: never;
             path?: never;
@@ -10271,6 +10960,8 @@ export interface operations {
                 language?: string;
                 /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
+                /** @description Further filters as JSON, like those of `POST /query`: `[["is_not", "status", ["answered"]], ["is", "source", ["ads", "friend"]]]`. All of them hold. */
+                filters?: string;
             };
             header?: never;
             path?: never;
@@ -10421,7 +11112,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -10728,6 +11419,8 @@ export interface operations {
                 language?: string;
                 /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
+                /** @description Further filters as JSON, like those of `POST /query`: `[["is_not", "status", ["answered"]], ["is", "source", ["ads", "friend"]]]`. All of them hold. */
+                filters?: string;
                 /** @description Whether cohorts are days or weeks. */
                 width?: "day" | "week";
                 /** @description Days or weeks after the first. */
@@ -10893,6 +11586,8 @@ export interface operations {
                 language?: string;
                 /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
+                /** @description Further filters as JSON, like those of `POST /query`: `[["is_not", "status", ["answered"]], ["is", "source", ["ads", "friend"]]]`. All of them hold. */
+                filters?: string;
             };
             header?: never;
             path?: never;
@@ -11054,6 +11749,8 @@ export interface operations {
                 language?: string;
                 /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
+                /** @description Further filters as JSON, like those of `POST /query`: `[["is_not", "status", ["answered"]], ["is", "source", ["ads", "friend"]]]`. All of them hold. */
+                filters?: string;
                 /** @description Also the previous period, up to the same point in it. */
                 compare?: boolean;
             };
@@ -11192,6 +11889,318 @@ export interface operations {
             };
         };
     };
+    turns_api_v1_stats_turns_get: {
+        parameters: {
+            query?: {
+                /** @description Overrides `Accept`. */
+                format?: "json" | "csv" | "arrow";
+                /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
+                bom?: boolean;
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
+                /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
+                from?: string;
+                /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
+                to?: string;
+                /** @description IANA zone. Default: REPORT_TIMEZONE. */
+                tz?: string;
+                /** @description Width of a point. Default: by the period. */
+                bucket?: "15m" | "hour" | "day" | "week" | "month";
+                /** @description Only this bot's id. */
+                bot?: number;
+                /** @description `private`, `group`, `supergroup` or `channel`. */
+                chat_type?: string;
+                /** @description Language of the user's Telegram, such as `en` or `pt-br`; null: not known. */
+                language?: string;
+                /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
+                model?: string;
+                /** @description Further filters as JSON, like those of `POST /query`: `[["is_not", "status", ["answered"]], ["is", "source", ["ads", "friend"]]]`. All of them hold. */
+                filters?: string;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description The most rows of the answer. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TurnsAnswer"];
+                    "application/vnd.apache.arrow.stream": string;
+                    "text/csv": string;
+                };
+            };
+            /** @description Unchanged since the ETag in `If-None-Match`. Headers state the age. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No credentials, or invalid ones. */
+            401: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The account may not do this. */
+            403: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is above 1 MiB; the connection is closed. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Invalid arguments, or a query that cannot be answered. */
+            422: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests of this account or address, or too many failed logins. */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
+            503: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    users_one_api_v1_stats_users_one_get: {
+        parameters: {
+            query: {
+                /** @description Overrides `Accept`. */
+                format?: "json" | "csv" | "arrow";
+                /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
+                bom?: boolean;
+                /** @description The `user_key`. */
+                person: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonAnswer"];
+                    "application/vnd.apache.arrow.stream": string;
+                    "text/csv": string;
+                };
+            };
+            /** @description Unchanged since the ETag in `If-None-Match`. Headers state the age. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No credentials, or invalid ones. */
+            401: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The account may not do this. */
+            403: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is above 1 MiB; the connection is closed. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Invalid arguments, or a query that cannot be answered. */
+            422: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests of this account or address, or too many failed logins. */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
+            503: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     users_top_api_v1_stats_users_top_get: {
         parameters: {
             query?: {
@@ -11217,6 +12226,8 @@ export interface operations {
                 language?: string;
                 /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
                 model?: string;
+                /** @description Further filters as JSON, like those of `POST /query`: `[["is_not", "status", ["answered"]], ["is", "source", ["ads", "friend"]]]`. All of them hold. */
+                filters?: string;
                 /** @description What the list is ordered by. */
                 by?: "messages" | "tokens" | "cost";
                 /** @description The most rows of the answer. */
