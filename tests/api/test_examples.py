@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
 from api.http.openapi import operations as operations_of
@@ -79,6 +80,14 @@ def test_the_registration_works_as_it_stands(week_api: RunningApi) -> None:
     assert '"username":"eve"' in run("register", EXAMPLES["register"], week_api.url, username="eve")
 
 
+def test_the_invitation_works_as_it_stands(week_api: RunningApi) -> None:
+    with psycopg.connect(week_api.settings.database.libpq_url) as connection:
+        connection.execute(
+            "UPDATE api_users SET scopes = scopes || '{admin}' WHERE username = 'ann'"
+        )
+    assert '"kind":"bot"' in run("invite", EXAMPLES["invite"], week_api.url)
+
+
 @pytest.mark.parametrize(("name", "shows"), [("curl", '"user_messages":8'), ("pandas", "start")])
 def test_the_first_queries_of_the_readme_work(week_api: RunningApi, name: str, shows: str) -> None:
     assert shows in run(name, FIRST_QUERIES[name], week_api.url)
@@ -128,7 +137,7 @@ def test_the_example_of_a_body_is_accepted(
 
 
 def test_every_example_is_run() -> None:
-    assert set(EXAMPLES) == {"register", "key", "curl", "pandas", "node", "query"}
+    assert set(EXAMPLES) == {"register", "key", "invite", "curl", "pandas", "node", "query"}
     assert PAGE.count("```") == 2 * len(EXAMPLES)
     assert set(FIRST_QUERIES) == {"curl", "pandas"}
 
