@@ -6,7 +6,10 @@ FROM python:3.11-slim-bookworm AS tools
 ENV UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
 WORKDIR /build
 COPY requirements/uv.lock requirements/slim.sh ./
-RUN python -m venv /uv \
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends binutils \
+    && rm -rf /var/lib/apt/lists/* \
+    && python -m venv /uv \
     && /uv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r uv.lock \
     && /uv/bin/uv venv --python /usr/local/bin/python /venv
 

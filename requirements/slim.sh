@@ -12,6 +12,8 @@ find . -type f \( -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.px
     -o -name '*.hpp' -o -name '*.a' -o -name '*.map' \) -delete
 # Arrow is read and written here, never over Flight or from S3.
 rm -f pyarrow/*flight* pyarrow/*s3*
+# Wheels are built with symbols for debuggers. Libraries beside them are left as they are.
+find . -name '*.cpython-*.so' -exec strip --strip-debug {} +
 if [ $# -gt 0 ]; then
     for file in babel/locale-data/*.dat; do
         name=$(basename "$file" .dat)
