@@ -224,7 +224,7 @@ PANELS = (
         unit=COUNT,
         units={"cost": "currencyUSD"},
         cells=(
-            Cells(columns="person", page="/users/${__value.raw}"),
+            Cells(columns="person", page="/people/${__value.raw}"),
             Cells(columns="messages|answers|tokens|cost", bar=True),
             Cells(columns="last seen", unit="dateTimeFromNow"),
         ),

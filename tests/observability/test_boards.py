@@ -99,6 +99,17 @@ def test_legends_have_calculations_and_states_have_names(panel: Panel) -> None:
         assert content["fieldConfig"]["defaults"]["mappings"]
 
 
+def test_links_lead_to_pages_that_the_web_dashboard_has() -> None:
+    app = (DIRECTORY.parents[1] / "web" / "src" / "app" / "App.tsx").read_text(encoding="utf-8")
+    routes = {
+        re.sub(r":\w+", "${__value.raw}", path) for path in re.findall(r'path="(/[^"]*)"', app)
+    }
+    panels = [panel for board in BOARDS for panel in board.panels]
+    pages = {board.page for board in BOARDS} | {panel.page for panel in panels if panel.page}
+    pages |= {cells.page for panel in panels for cells in panel.cells if cells.page}
+    assert pages <= routes
+
+
 def test_heatmap_and_share_cells_are_coloured() -> None:
     by_title = {panel.title: panel for board in BOARDS for panel in board.panels}
     shaded = {
