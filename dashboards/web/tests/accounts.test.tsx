@@ -201,7 +201,7 @@ describe('the own account', () => {
   });
 
   it('changes the password and stays signed in', async () => {
-    const { sent, session: state } = await at('/account', {
+    const { requests, sent, session: state } = await at('/account', {
       '/api/v1/auth/password': DONE,
       '/api/v1/auth/session': ({ method }) => (method === 'POST' ? {} : current()),
     });
@@ -219,6 +219,9 @@ describe('the own account', () => {
     });
     expect(state.state.status).toBe('active');
     expect(screen.getByLabelText('Current password')).toHaveValue('');
+    // The other sessions are gone from the list.
+    const listed = requests.filter(({ url }) => url.endsWith('/auth/sessions'));
+    expect(listed).toHaveLength(2);
   });
 
   it('keeps the session when the current password is wrong', async () => {

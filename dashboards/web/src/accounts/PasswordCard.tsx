@@ -9,6 +9,7 @@ import { useExplanation, useProblemWords } from '../session/explanations';
 import { passwordProblem, refusedFields } from '../session/registration';
 import { usernameOf } from '../session/session';
 import { Card } from '../ui/Card';
+import { useChange } from './questions';
 
 export function PasswordCard() {
   const { t } = useTranslation();
@@ -17,6 +18,9 @@ export function PasswordCard() {
   const explain = useExplanation();
   const inWords = useProblemWords();
   const [changes, setChanges] = useState(0);
+  const change = useChange((fields: FormData) =>
+    api.changePassword(username, textOf(fields, 'current'), textOf(fields, 'password')),
+  );
   return (
     <Card title={t('account.password')} note={t('account.passwordNote')}>
       <CredentialsForm
@@ -35,8 +39,7 @@ export function PasswordCard() {
           return Object.keys(found).length > 0 ? found : { '': explain(error) };
         }}
         onSubmit={async (fields) => {
-          const password = textOf(fields, 'password');
-          await api.changePassword(username, textOf(fields, 'current'), password);
+          await change.mutateAsync(fields);
           setChanges(changes + 1);
         }}
       >
