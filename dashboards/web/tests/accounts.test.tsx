@@ -364,7 +364,7 @@ describe('administrators', () => {
     const pages = [
       {
         events: [
-          event(9, 'scopes_changed', { details: { account_id: 2, before: [], after: ['admin'] } }),
+          event(9, 'scopes_changed', { details: { after: ['admin'], before: [], account_id: 2 } }),
         ],
         next_before: 9,
       },

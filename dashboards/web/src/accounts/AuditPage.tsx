@@ -132,6 +132,14 @@ function EventTable({ events }: { readonly events: readonly AuditEvent[] }) {
   );
 }
 
+/** The database keeps no order: what it is about comes first, what was before comes before. */
+const FIRST = ['account_id', 'rule', 'subject', 'user_key', 'report', 'before'];
+
+function placeOf(detail: string): number {
+  const place = FIRST.indexOf(detail);
+  return place === -1 ? FIRST.length : place;
+}
+
 /** The details of an event in words: names for accounts, no JSON. */
 function useDetails(): (event: AuditEvent) => string {
   const { t } = useTranslation();
@@ -141,6 +149,7 @@ function useDetails(): (event: AuditEvent) => string {
     accounts.find((account) => account.id === id)?.username ?? `#${String(id)}`;
   const inWords = (key: string, value: unknown): string => {
     if (key === 'account_id') return nameOf(value);
+    if (key === 'user_key') return `#${String(value)}`;
     if (key === 'user_keys' && Array.isArray(value)) return value.map((id) => `#${id}`).join(', ');
     if (Array.isArray(value)) return value.join(', ') || t('audit.nothing');
     if (typeof value === 'boolean') return value ? t('audit.yes') : t('audit.no');
@@ -152,6 +161,7 @@ function useDetails(): (event: AuditEvent) => string {
   return ({ details }) =>
     Object.entries(details)
       .filter(([, value]) => value !== null)
+      .sort(([one], [other]) => placeOf(one) - placeOf(other))
       .map(([key, value]) => {
         const name = t(`audit.detail.${key}` as 'audit.details', {
           defaultValue: key.replaceAll('_', ' '),

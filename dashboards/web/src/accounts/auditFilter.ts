@@ -26,6 +26,8 @@ export const KINDS = [
   'person_paused',
   'person_allowed',
   'limits_changed',
+  'models_changed',
+  'rule_removed',
   'alert',
   'alert_acknowledged',
 ] as const;
