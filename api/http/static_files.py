@@ -25,11 +25,13 @@ from common.log import get_logger
 
 PAGES = frozenset(
     {
-        *("", "users", "dialogs", "models", "retention", "quality"),
+        *("", "users", "dialogs", "turns", "models", "retention", "quality"),
         *("account", "accounts", "audit", "register", "reset"),
     }
 )
 """Addresses of the dashboard, as in its `pages.ts`."""
+FOLDERS = frozenset({"dialogs", "people"})
+"""Below each of them, every dialog or person has a page."""
 MACHINE_PREFIXES = ("api", "docs", "health", "metrics", "openapi", "ready", "redoc")
 """Unknown paths that begin with one of these get a JSON error."""
 ASSETS = "assets"
@@ -102,7 +104,11 @@ def web_routes(directory: Path) -> APIRouter:
         file = files.get(path)
         if file is not None:
             return respond(request, file)
-        is_page = path.removesuffix("/") in PAGES and path != "/"
+        page = path.removesuffix("/")
+        folder, _, name = page.partition("/")
+        is_page = (page in PAGES and path != "/") or (
+            folder in FOLDERS and name != "" and "/" not in name
+        )
         destination = request.headers.get("sec-fetch-dest", "")
         if destination not in PAGE_DESTINATIONS or (not is_page and _is_for_machines(path)):
             raise NotFoundError("Route or file not found.")

@@ -180,7 +180,12 @@ def stats_routes(
             methods=["GET"],
             name=name,
             description=description,
-            **openapi_section(answer, arguments=arguments),
+            **openapi_section(
+                # Only a person may be unknown.
+                answer,
+                *([404] if arguments is PersonQuery else []),
+                arguments=arguments,
+            ),
         )
 
     for path, arguments, answer, report, shows_people, description in REPORTS:

@@ -13,7 +13,7 @@ from tests.api.running import ADMIN_TOKEN, PASSWORD, RunningApi
 from tests.e2e.web.browser import PATIENCE_MILLISECONDS, chromium
 from tests.programs import program
 
-LOADS = re.compile(r'(?:src|href)="([^"]+)"')
+LOADS = re.compile(r'(?:src|<link [^>]*href)="([^"]+)"')
 
 
 async def test_the_page_names_no_other_host_and_what_it_loads_is_here(

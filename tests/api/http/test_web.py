@@ -124,12 +124,15 @@ async def test_paths_of_the_api_are_never_pages(browser: httpx.AsyncClient) -> N
 
 
 async def test_an_address_that_is_no_page_is_404_as_a_page(browser: httpx.AsyncClient) -> None:
-    for path in ("/people", "/models/some/deep", "/usersx"):
+    for path in ("/people", "/people/", "/people/4/2", "/models/some/deep", "/usersx"):
         page = await browser.get(path)
         assert (page.status_code, page.text) == (404, PAGE)
         tag = {"If-None-Match": page.headers["etag"]}
         assert (await browser.get(path, headers=tag)).status_code == 404
-    for path in ("/", "/users", "/users/", "/dialogs?period=day", "/index.html"):
+    for path in (
+        *("/", "/users", "/users/", "/dialogs?period=day", "/index.html"),
+        *("/people/42", "/dialogs/5f0c/"),
+    ):
         assert (await browser.get(path)).status_code == 200, path
 
 

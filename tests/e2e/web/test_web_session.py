@@ -121,6 +121,7 @@ def test_a_link_sets_a_new_password_once(page: Page, world: World) -> None:
     expect(page.locator(".account-name:visible")).to_have_text("forgetful")
     assert not any("dlr_" in url for url in asked)
     page.goto(link)
+    expect(page).to_have_url(f"{world.url}/reset")
     page.reload()
     expect(page.get_by_text("An administrator can give you a new one.")).to_be_visible()
 

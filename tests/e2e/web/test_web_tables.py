@@ -111,7 +111,7 @@ def test_sorting_sorts_all_dialogs_and_not_those_that_are_loaded(page: Page, wor
     expect(first).to_have_text(f"${top:.4f}" if top < 1 else f"${top:.2f}")
     page.get_by_role("button", name="Show more").click()
     expect(table.locator("tbody tr")).to_have_count(2 * SHOWN)
-    model = table.get_by_role("button", name="Model")
+    model = table.get_by_role("button", name="Model", exact=True)
     model.click()
     expect(table.get_by_role("columnheader", name="Model")).to_have_attribute(
         "aria-sort", "ascending"

@@ -51,6 +51,8 @@ from warehouse.snapshot import Snapshot, resolve
 # Long ago, so that no midnight changes which days of a report are over.
 NOW = datetime.now(UTC) - timedelta(days=100)
 TURNS = 120
+PERSON = 1
+"""Key of somebody with turns."""
 # Privileges of every role except the owner.
 RIGHTS = """
 SELECT oid::regclass::text, pg_get_userbyid(given.grantee), given.privilege_type
@@ -120,14 +122,16 @@ async def answers(plan: Plan) -> tuple[Snapshot, dict[str, Any]]:
     """Every report of the month, but how fresh it is."""
     reader = ClickHouseReader(warehouse_of(plan))
     period = periods.resolve(periods.PeriodName.MONTH, now=NOW, tz="UTC")
+    until = reports.end_of_minute(NOW)
+    known: dict[str, Any] = {"period": period, "until": until, "user_key": PERSON}
     try:
         snapshot = await resolve(reader)
         found = {}
         for name, report in every_report().items():
             if name in {"freshness", "quality"}:
                 continue
-            takes_period = "period" in inspect.signature(report).parameters
-            arguments = {"period": period} if takes_period else {}
+            takes = inspect.signature(report).parameters
+            arguments = {name: value for name, value in known.items() if name in takes}
             answer = await report(reader, snapshot=snapshot, **arguments)
             if name == "every_dialog":
                 chunks, is_truncated = answer
