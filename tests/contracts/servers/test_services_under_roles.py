@@ -31,6 +31,7 @@ from warehouse.settings import WarehouseSettings
 
 PASSWORD = "correct horse battery"
 PERSON = 1001
+GUEST = 7
 
 
 @pytest.fixture
@@ -79,6 +80,8 @@ async def bot(
         LLM_MODEL="sim/primary",
         BOT_PORT=str(port),
         OPERATOR_CHAT_ID=str(PERSON),
+        ACCESS_MODE="invite",
+        ACCESS_ALLOWED_IDS=str(PERSON),
         TELEGRAM_CHAT_INTERVAL_SECONDS="0.01",
     ):
         await until_ready(f"http://127.0.0.1:{port}", log)
@@ -86,12 +89,12 @@ async def bot(
     assert "permission denied" not in log.read_text()
 
 
-async def reply_to(simulator: Simulator, words: str) -> str:
+async def reply_to(simulator: Simulator, words: str, *, person: int = PERSON) -> str:
     sent_log = simulator.account.sent_log
-    before = len(sent_log.texts(PERSON))
-    simulator.account.send_text(words, person=SimUser(id=PERSON, language_code="en"))
-    await simulator.wait_until(lambda: len(sent_log.texts(PERSON)) > before, seconds=100)
-    return sent_log.texts(PERSON)[before]
+    before = len(sent_log.texts(person))
+    simulator.account.send_text(words, person=SimUser(id=person, language_code="en"))
+    await simulator.wait_until(lambda: len(sent_log.texts(person)) > before, seconds=100)
+    return sent_log.texts(person)[before]
 
 
 def stores(server: EmbeddedPostgres, warehouse: WarehouseSettings) -> PipelineSettings:
@@ -124,8 +127,10 @@ async def test_a_chat_and_its_statistics_work_under_the_roles_of_production(
         address = f"http://127.0.0.1:{port}"
         await until_ready(address, log)
         await what_an_analyst_does(address, installed)
+        code = await invitation(address)
         await the_users_of(server, "api", "dialytics_api")
     assert "permission denied" not in log.read_text()
+    assert "accepted" in await reply_to(bot, f"/start {code}", person=GUEST)
     # The bot sends the messages that the pipelines wrote for the operator.
     told = await asyncio.to_thread(
         send_notices, stores(server, warehouse_settings), batch.data_through
@@ -150,7 +155,16 @@ async def what_an_analyst_does(address: str, installed: Installation) -> None:
         assert answer.status_code == 201, answer.text
         granted = await asyncio.to_thread(
             subprocess.run,
-            [sys.executable, "-m", "api.accounts", "grant", "ann", "names:read", "texts:read"],
+            [
+                sys.executable,
+                "-m",
+                "api.accounts",
+                "grant",
+                "ann",
+                "names:read",
+                "texts:read",
+                "admin",
+            ],
             cwd=PROJECT,
             env={"PATH": os.environ["PATH"], "ENV_FILE": os.devnull, "DATABASE_URL": database_url},
             capture_output=True,
@@ -161,11 +175,24 @@ async def what_an_analyst_does(address: str, installed: Installation) -> None:
         token = (await client.post("/api/v1/auth/token", data=account)).json()["access_token"]
         client.headers["Authorization"] = f"Bearer {token}"
         stats = (await client.get("/api/v1/stats", params={"period": "day"})).json()
+        assert "summary" in stats, stats
         assert stats["summary"]["current"]["user_messages"] >= 1
         dialog: dict[str, Any] = stats["recent_dialogs"][0]
         text = await client.get(f"/api/v1/dialogs/{dialog['dialog_id']}/text")
         assert text.status_code == 200, text.text
         assert "hello there" in text.text
+
+
+async def invitation(address: str) -> str:
+    """The code of an invitation that the analyst, an admin too, makes for the bot."""
+    async with httpx.AsyncClient(base_url=address, timeout=100) as client:
+        answer = await client.post(
+            "/api/v1/admin/invitations",
+            json={"kind": "bot", "label": "friends"},
+            auth=("ann", PASSWORD),
+        )
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["code"])
 
 
 async def the_users_of(server: EmbeddedPostgres, application: str, role: str) -> None:
