@@ -182,10 +182,11 @@ def create_app(
                 watch_settings(sessions, "api", digests_of(settings, settings.data_key)),
                 name="settings",
             ),
+            asyncio.create_task(
+                keep_service_key(sessions, settings.accounts.stats_api_key, services.passwords),
+                name="service key",
+            ),
         ]
-        if (key := settings.accounts.stats_api_key) is not None:
-            storing = keep_service_key(sessions, key.get_secret_value(), services.passwords)
-            background.append(asyncio.create_task(storing, name="service key"))
         try:
             yield
         finally:

@@ -19,6 +19,7 @@ from bot.db.bound_values import read_marker, watch_marker
 from bot.db.kept_pictures import drop_old_pictures
 from bot.db.locks import ChatLocks, LocksLostError
 from bot.db.statements import Statements
+from bot.handlers.admin.people import PersonPages
 from bot.handlers.answering import AnswerText
 from bot.handlers.recent import RecentNotices
 from bot.handlers.router import (
@@ -280,6 +281,7 @@ class App:
     def _dispatcher(self, intents: IntentParser, preferences: Preferences) -> Dispatcher:
         s = self.settings
         identity = intents.identity
+        usage_reader = UsageReader(sessions=self.sessions, zone=s.report.report_timezone)
         return create_dispatcher(
             commands=intents.commands,
             answer_text=AnswerText(
@@ -298,7 +300,8 @@ class App:
             ),
             users=self.users,
             preferences=preferences,
-            usage_reader=UsageReader(sessions=self.sessions, zone=s.report.report_timezone),
+            usage_reader=usage_reader,
+            person_pages=PersonPages(self.stats_api, usage_reader=usage_reader, policy=self.policy),
             erasure=Erasure(
                 identity.bot_id,
                 sessions=self.sessions,

@@ -82,13 +82,17 @@ class StatsApi:
         *,
         parameters: Mapping[str, str | int] | None = None,
         body: Mapping[str, Any] | None = None,
+        acting_person: int | None = None,
     ) -> dict[str, Any]:
-        """The same for any method.
+        """The same for any method; `acting_person` is the operator's key, for the audit trail.
 
         Raises:
             StatsApiError: there is no such answer.
         """
-        answer = await self._request(method, path, parameters=parameters, body=body)
+        headers = {} if acting_person is None else {"X-Acting-Person": str(acting_person)}
+        answer = await self._request(
+            method, path, parameters=parameters, body=body, headers=headers
+        )
         content = _content(answer)
         if answer.is_success and isinstance(content, dict):
             return content
@@ -103,11 +107,14 @@ class StatsApi:
         *,
         parameters: Mapping[str, str | int] | None = None,
         body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> httpx2.Response:
         if self._client is None:
             raise StatsApiError(StatsApiProblem.NOT_SET_UP)
         try:
-            return await self._client.request(method, path, params=parameters, json=body)
+            return await self._client.request(
+                method, path, params=parameters, json=body, headers=headers
+            )
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
             log.warning("stats_api_unreachable", path=path, cause=type(error).__name__)
             raise StatsApiError(StatsApiProblem.UNREACHABLE) from error

@@ -7,6 +7,7 @@ refusals included.
 from __future__ import annotations
 
 import ipaddress
+import re
 
 import structlog
 from limits import RateLimitItem
@@ -15,6 +16,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.accounts.authenticator import Authenticator
+from api.accounts.keys.store import SERVICE_ACCOUNT
 from api.accounts.scopes import Principal
 from api.accounts.sessions.authentication import SessionAuthenticator
 from api.audit.events import Origin, act_as, current_origin
@@ -107,7 +109,12 @@ class AuthMiddleware:
         if principal is not None:
             # Log lines carry the account's id, never its name.
             structlog.contextvars.bind_contextvars(account_id=principal.account_id)
-            act_as(principal.username, principal.account_id, key_id=principal.key_id)
+            act_as(
+                principal.username,
+                principal.account_id,
+                key_id=principal.key_id,
+                person_key=_acting_person(scope, principal),
+            )
         state["principal"] = principal
         state["address"] = address
         state["limit"] = (
@@ -156,6 +163,14 @@ class AuthMiddleware:
 
 def _is_open(scope: Scope) -> bool:
     return scope["method"] == "POST" and scope["path"] in OPEN_PATHS
+
+
+def _acting_person(scope: Scope, principal: Principal) -> int | None:
+    """The operator on whose behalf the bot asks, as its key of a user."""
+    if principal.username != SERVICE_ACCOUNT:
+        return None
+    given = Headers(scope=scope).get("x-acting-person", "")
+    return int(given) if re.fullmatch("[0-9]{1,10}", given) else None
 
 
 def _own_limit(principal: Principal) -> RateLimitItem | None:

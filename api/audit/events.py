@@ -53,6 +53,8 @@ class Origin:
     request_id: str | None = None
     key_id: int | None = None
     """The API key with which the account acts."""
+    person_key: int | None = None
+    """The operator who acts through the bot."""
 
 
 NO_ORIGIN = Origin()
@@ -61,6 +63,20 @@ current_origin: ContextVar[Origin] = ContextVar("audit_origin", default=NO_ORIGI
 """Set for each request by the authentication, and by the command line."""
 
 
-def act_as(actor: str, actor_id: int | None = None, *, key_id: int | None = None) -> None:
+def act_as(
+    actor: str,
+    actor_id: int | None = None,
+    *,
+    key_id: int | None = None,
+    person_key: int | None = None,
+) -> None:
     """State who acts from here on, once a request or a command is known to be theirs."""
-    current_origin.set(replace(current_origin.get(), actor=actor, actor_id=actor_id, key_id=key_id))
+    current_origin.set(
+        replace(
+            current_origin.get(),
+            actor=actor,
+            actor_id=actor_id,
+            key_id=key_id,
+            person_key=person_key,
+        )
+    )

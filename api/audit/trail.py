@@ -42,6 +42,10 @@ def make_event(
     """A row for an event of the current request, or of another `origin`."""
     origin = origin or current_origin.get()
     actor = origin.actor
+    if origin.key_id is not None:
+        details = {"by_key": origin.key_id, **details}
+    if origin.person_key is not None:
+        details = {"by_user_key": origin.person_key, **details}
     return AuditEvent(
         kind=kind.value,
         actor_id=origin.actor_id,
@@ -49,7 +53,7 @@ def make_event(
         address=origin.address,
         request_id=origin.request_id,
         occurrences=occurrences,
-        details=details if origin.key_id is None else {"by_key": origin.key_id, **details},
+        details=details,
     )
 
 

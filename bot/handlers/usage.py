@@ -46,8 +46,8 @@ async def show_usage(
     today, _month = policy.periods()
     caption = "\n".join(
         [
-            *_usage_lines(_("Today"), [day for day in days if day.day == today], _),
-            *_usage_lines(_("In all"), days, _),
+            *usage_lines(_("Today"), [day for day in days if day.day == today], _),
+            *usage_lines(_("In all"), days, _),
             _.plural(
                 "You used the bot on {count} day.",
                 "You used the bot on {count} days.",
@@ -70,7 +70,8 @@ def _last_days(today: date) -> list[date]:
     return [today - timedelta(days=ago) for ago in range(CHART_DAYS - 1, -1, -1)]
 
 
-def _usage_lines(name: str, days: Sequence[DailyUsage], _: Translator) -> list[str]:
+def usage_lines(name: str, days: Sequence[DailyUsage], _: Translator) -> list[str]:
+    """The sums of these days."""
     used = total_usage(days)
     lines = [
         _(

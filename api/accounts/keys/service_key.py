@@ -6,10 +6,11 @@ import asyncio
 import secrets
 from datetime import UTC, datetime, timedelta
 
+from pydantic import SecretStr
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.accounts.keys.store import SHOWN_CHARACTERS
+from api.accounts.keys.store import SERVICE_ACCOUNT, SHOWN_CHARACTERS
 from api.accounts.passwords import PasswordHasher
 from api.accounts.scopes import Scope
 from api.accounts.tables import ApiKey, ApiUser
@@ -20,10 +21,8 @@ from common.encryption.digests import digest_of
 from common.log import get_logger
 from common.postgres import DRIVER_ERRORS, Sessions, transaction
 
-ACCOUNT = "service:bot"
-"""No registration can take this name, and no login: the password of the account is unknown."""
 LABEL = "STATS_API_KEY"
-SCOPES = (Scope.STATS_READ,)
+SCOPES = (Scope.STATS_READ, Scope.NAMES_READ, Scope.ADMIN)
 RATE_LIMIT = "120/minute"
 LIFETIME = timedelta(days=3650)
 FIRST_PAUSE_SECONDS = 0.5
@@ -32,11 +31,15 @@ MAX_PAUSE_SECONDS = 15.0
 log = get_logger(__name__)
 
 
-async def keep_service_key(sessions: Sessions, secret: str, passwords: PasswordHasher) -> None:
-    """Store the key once the database answers."""
+async def keep_service_key(
+    sessions: Sessions, secret: SecretStr | None, passwords: PasswordHasher
+) -> None:
+    """Store the key, if there is one, once the database answers."""
+    if secret is None:
+        return
     for pause in backoff(FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS):
         try:
-            await store_service_key(sessions, secret, passwords)
+            await store_service_key(sessions, secret.get_secret_value(), passwords)
         except DRIVER_ERRORS as error:
             log.warning("service_key_not_stored", error=type(error).__name__)
         else:
@@ -52,7 +55,7 @@ async def store_service_key(sessions: Sessions, secret: str, passwords: Password
     password_hash = await passwords.hash(secrets.token_urlsafe(32))
     async with transaction(sessions) as session:
         # One of several workers does it.
-        await session.execute(select(func.pg_advisory_xact_lock(func.hashtext(ACCOUNT))))
+        await session.execute(select(func.pg_advisory_xact_lock(func.hashtext(SERVICE_ACCOUNT))))
         known = await session.scalar(select(ApiKey).where(ApiKey.digest == digest_of(secret)))
         if known is not None:
             return
@@ -85,9 +88,11 @@ async def store_service_key(sessions: Sessions, secret: str, passwords: Password
 
 
 async def _account(session: AsyncSession, password_hash: str) -> ApiUser:
-    account = await session.scalar(select(ApiUser).where(ApiUser.username == ACCOUNT))
+    account = await session.scalar(select(ApiUser).where(ApiUser.username == SERVICE_ACCOUNT))
     if account is None:
-        account = ApiUser(username=ACCOUNT, password_hash=password_hash, scopes=sorted(SCOPES))
+        account = ApiUser(
+            username=SERVICE_ACCOUNT, password_hash=password_hash, scopes=sorted(SCOPES)
+        )
         session.add(account)
         await session.flush()
     return account

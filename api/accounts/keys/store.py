@@ -17,6 +17,8 @@ from common.encryption.digests import digest_of, new_secret
 from common.postgres import Sessions, transaction
 from common.settings import API_KEY_PREFIX
 
+SERVICE_ACCOUNT = "service:bot"
+"""No registration can take this name, and no login: the password of the account is unknown."""
 SHOWN_CHARACTERS = len(API_KEY_PREFIX) + 6
 """The beginning of a key, by which its owner recognises it."""
 MAX_KEYS = 20

@@ -15,6 +15,7 @@ from aiogram import Bot, F, Router
 from aiogram.filters import Command
 from aiogram.types import CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup
 
+from bot.handlers.admin import people
 from bot.handlers.admin.texts import (
     api_health,
     bot_health,
@@ -48,7 +49,11 @@ async def show_menu(_message: object, context: UpdateContext) -> UpdateOutcome:
     if not context.chat.is_private:
         await context.responder.send(_("Use /admin in our private chat."))
         return UpdateOutcome.COMMAND
-    await context.responder.send(_("What do you want to see?"), keyboard=_menu(_))
+    lines = [
+        _("What do you want to see?"),
+        _("One person: /admin and a @name, or /admin in reply to a forwarded message."),
+    ]
+    await context.responder.send("\n".join(lines), keyboard=_menu(_))
     return UpdateOutcome.COMMAND
 
 
@@ -144,9 +149,12 @@ def _is_admin(_event: object, context: UpdateContext, policy: TurnPolicy) -> boo
 
 def create_router() -> Router:
     router = Router(name="admin")
+    is_about_a_person = (Command(COMMAND, ignore_case=True), _is_admin, people.is_about_a_person)
+    router.message.register(people.find_person, *is_about_a_person)
     router.message.register(show_menu, Command(COMMAND, ignore_case=True), _is_admin)
     buttons = router.callback_query
     buttons.register(show_period, F.data.in_({f"{PREFIX}{name}" for name in BUCKETS}), _is_admin)
     buttons.register(show_budget, F.data == f"{PREFIX}{BUDGET}", _is_admin)
     buttons.register(show_health, F.data == f"{PREFIX}{HEALTH}", _is_admin)
+    buttons.register(people.act_on_person, F.data.regexp(people.ACTION), _is_admin)
     return router

@@ -140,6 +140,44 @@ def data_health(freshness: Answer, quality: Answer, _: Translator) -> list[str]:
     return lines + _quality_lines(quality["quality"], _)
 
 
+def person_title(found: Answer, _: Translator) -> str:
+    """Name, @name and number of a person, as far as they are known."""
+    names = [found["name"] or "", f"@{found['username']}" if found["username"] else ""]
+    number = "" if found["user_key"] is None else f"#{found['user_key']}"
+    return " ".join(filter(None, [*names, number])) or _("Unknown person")
+
+
+def rule_text(rule: Answer, _: Translator) -> str:
+    """One rule about a person, its author and reason."""
+    until = rule["until"]
+    end = "" if until is None else f"{datetime.fromisoformat(until):%Y-%m-%d %H:%M} UTC"
+    match rule["kind"]:
+        case "ban":
+            text = _("🚫 Paused until {time}", time=end) if end else _("🚫 Banned")
+        case "allow":
+            text = _("✅ Allowed until {time}", time=end) if end else _("✅ Allowed")
+        case "models":
+            text = _("Models: {models}", models=", ".join(rule["models"]))
+        case _:
+            text = _("Limits: {limits}", limits=", ".join(_limits(rule, _)))
+    # What the bot set for an operator has no other author.
+    author = "" if rule["author"] == "service:bot" else rule["author"]
+    return f"{text} ({': '.join(filter(None, [author, rule['reason']]))})"
+
+
+def _limits(rule: Answer, _: Translator) -> list[str]:
+    found = []
+    if (messages := rule["daily_messages"]) is not None:
+        found.append(_.plural("{count} message a day", "{count} messages a day", messages))
+    if (messages := rule["monthly_messages"]) is not None:
+        found.append(_.plural("{count} message a month", "{count} messages a month", messages))
+    if (usd := rule["daily_usd"]) is not None:
+        found.append(_("{cost} a day", cost=_cost(usd, _)))
+    if (usd := rule["monthly_usd"]) is not None:
+        found.append(_("{cost} a month", cost=_cost(usd, _)))
+    return found
+
+
 def age_text(answer: Answer, _: Translator) -> str:
     return _("Updated {age}", age=_ago(timedelta(seconds=float(answer["lag_seconds"])), _))
 

@@ -178,7 +178,10 @@ async def test_a_key_is_stored_once_and_the_next_one_replaces_it(sessions: Sessi
         keys = await session.execute(
             text("SELECT revoked_at IS NULL, scopes FROM api_keys ORDER BY id")
         )
-        assert [tuple(key) for key in keys] == [(False, ["stats:read"]), (True, ["stats:read"])]
+        assert [tuple(key) for key in keys] == [
+            (False, ["admin", "names:read", "stats:read"]),
+            (True, ["admin", "names:read", "stats:read"]),
+        ]
         kinds = await session.scalars(text("SELECT kind FROM audit_events ORDER BY id"))
         assert list(kinds) == ["key_created", "key_revoked", "key_created"]
         # A key that an admin revoked stays revoked.
@@ -187,3 +190,78 @@ async def test_a_key_is_stored_once_and_the_next_one_replaces_it(sessions: Sessi
         await store_service_key(sessions, f"{KEY}-2", passwords)
         valid = text("SELECT count(*) FROM api_keys WHERE revoked_at IS NULL")
         assert await session.scalar(valid) == 0
+
+
+def buttons(world: World) -> dict[str, str]:
+    """Pages of the newest buttons by title."""
+    sent = [one for one in world.simulator.account.sent_log.records() if one.reply_markup][-1]
+    assert sent.reply_markup is not None
+    rows = sent.reply_markup["inline_keyboard"]
+    return {one["text"]: one["callback_data"].removeprefix("admin:") for row in rows for one in row}
+
+
+async def test_a_person_is_found_banned_limited_and_allowed_again(world: World) -> None:
+    bob = SimUser(id=2, username="bob", first_name="Bob")
+    world.simulator.account.send_text("hello", person=bob)
+    await world.replies(1, chat=2)
+    [[key]] = await world.rows("SELECT user_key FROM turns")
+
+    found = await world.ask("/admin @BOB")
+
+    assert found.startswith(f"Bob @bob #{key}\nToday: messages 1,")
+    assert "No rules." in found
+    assert "Paused until" in await press(world, buttons(world)["Pause for a day"])
+    banned = await press(world, f"person:{key}:ban:0")
+    assert "🚫 Banned (/admin)" in banned
+    assert "Paused" not in banned
+    world.simulator.account.send_text("are you there?", person=bob)
+    await world.settled()
+    assert [turn.status for turn in await world.turns()] == ["answered", "rejected"]
+    lift = buttons(world)["Lift the ban"]
+    limited = await press(world, buttons(world)["5 a day"])
+    assert "Limits: 5 messages a day (/admin)" in limited
+    # Pressed again, it is lifted already.
+    for _ in range(2):
+        assert "Banned" not in await press(world, lift)
+    assert "No rules." in await press(world, buttons(world)["No limits of their own"])
+    world.simulator.account.send_text("and now?", person=bob)
+    await world.settled()
+    assert (await world.turns())[-1].status == "answered"
+    [[operator]] = await world.rows(
+        "SELECT key FROM users WHERE telegram_hmac = :hmac",
+        hmac=world.vault.lookup("user", OPERATOR),
+    )
+    done = await world.rows(
+        "SELECT kind, (details ->> 'by_user_key')::int FROM audit_events"
+        " WHERE details ->> 'rule_id' IS NOT NULL ORDER BY id"
+    )
+    assert [tuple(event) for event in done] == [
+        (kind, operator)
+        for kind in (
+            "person_paused", "person_banned", "limits_changed", "rule_removed", "rule_removed",
+        )
+    ]  # fmt: skip
+
+
+async def test_a_forwarded_message_names_its_author(world: World) -> None:
+    await world.ask("hello", person=2, chat=2)
+    [[key]] = await world.rows("SELECT user_key FROM turns")
+    cases = [
+        ({"type": "user", "sender_user": SimUser(id=2).as_user()}, f"#{key}\n"),
+        ({"type": "user", "sender_user": SimUser(id=3).as_user()}, "has not written"),
+        ({"type": "hidden_user", "sender_user_name": "Eve"}, "hides the author"),
+    ]
+    for number, (origin, words) in enumerate(cases):
+        forwarded = {
+            "message_id": 10_000 + number,
+            "date": 1,
+            "chat": {"id": OPERATOR, "type": "private"},
+            "text": "look",
+            "forward_origin": {"date": 1, **origin},
+        }
+        assert words in await world.ask("/admin", more={"reply_to_message": forwarded})
+    assert "no such person" in await world.ask("/admin @somebody_else")
+    assert "no such person" in await world.ask("/admin #99")
+    assert "Write /admin and" in await world.ask("/admin who is this")
+    assert f"#{key}" in await world.ask(f"/admin #{key}", language="ru")
+    assert len(await world.turns()) == 1
