@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from uuid import uuid4
 
@@ -22,6 +23,9 @@ from bot.turns.question import QuestionMessage, quoted_block
 from bot.turns.records import Question
 from common.log import get_logger
 
+MAX_FILES_AT_ONCE = 4
+"""Files that are fetched and in memory at the same time."""
+
 log = get_logger(__name__)
 
 
@@ -34,6 +38,7 @@ class MediaReader:
         self._settings = settings
         self._files = files
         self._process = process
+        self._turn_to_read = asyncio.Semaphore(MAX_FILES_AT_ONCE)
 
     async def prepare(self, question: Question, *, sees: bool) -> PreparedQuestion:
         """Read all files, one after the other.
@@ -56,7 +61,8 @@ class MediaReader:
                 remark = Remark(attachment, FileProblem.TOO_MANY)
             else:
                 try:
-                    read, remark = await self._read(message, attachment)
+                    async with self._turn_to_read:
+                        read, remark = await self._read(message, attachment)
                 except FileError as error:
                     remark = Remark(attachment, error.problem)
             messages.append(replace(read, attachment=None))
