@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from bot.db.sql import statement
 from bot.db.tables import (
     LlmCall,
     MessageRow,
+    PictureRow,
     SpentBudget,
     Turn,
     UpdateRow,
@@ -114,6 +116,14 @@ class _Reader:
             self.unreadable += 1
             return None
 
+    def encoded(self, sealed: bytes, binding: Binding) -> str | None:
+        """A picture in base64."""
+        try:
+            return b64encode(self._sealer.open(sealed, binding)).decode()
+        except UnreadableError:
+            self.unreadable += 1
+            return None
+
 
 Items = list[dict[str, Any]]
 
@@ -140,7 +150,15 @@ async def _list(
     return pieces
 
 
-async def _messages(_session: object, reader: _Reader, page: Sequence[RowMapping]) -> Items:
+async def _messages(session: AsyncSession, reader: _Reader, page: Sequence[RowMapping]) -> Items:
+    with_pictures = [row["id"] for row in page if row["pictures"]]
+    pictures: defaultdict[UUID, list[str | None]] = defaultdict(list)
+    if with_pictures:
+        kept = select(PictureRow.__table__).where(PictureRow.message_id.in_(with_pictures))
+        rows = await session.execute(kept.order_by(PictureRow.number))
+        for row in rows.mappings():
+            jpeg = reader.encoded(row["content"], bindings.picture(row["id"]))
+            pictures[row["message_id"]].append(jpeg)
     return [
         {
             "dialog": row["dialog_id"],
@@ -148,6 +166,7 @@ async def _messages(_session: object, reader: _Reader, page: Sequence[RowMapping
             "text": reader.text(row["content"], bindings.text(row["id"], row["dialog_id"])),
             "at": row["created_at"],
             "withdrawn_at": row["deleted_at"],
+            **({"pictures": pictures[row["id"]]} if row["id"] in pictures else {}),
         }
         for row in page
     ]

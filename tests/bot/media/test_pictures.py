@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,12 @@ async def test_a_photo_and_its_caption_are_one_question_to_the_model_that_sees(w
     [kept] = await world.rows("SELECT * FROM pictures")
     assert (await world.sealer()).open(kept.content, bindings.picture(kept.id)) == seen
     assert seen not in kept.content
+    world.write("/export")
+    sent_log = world.simulator.account.sent_log
+    await world.until(lambda: sent_log.records(kind="document"))
+    stored = sent_log.file(sent_log.records(kind="document")[0].file_id or "")
+    assert stored is not None
+    assert b64encode(seen) in stored.content
 
 
 async def test_an_album_is_one_question_and_a_picture_may_come_as_a_file(
