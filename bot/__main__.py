@@ -54,6 +54,8 @@ def main() -> int:
     settings = load_sections(Settings)
     configure_logging(settings.runtime, service="bot")
     hide_address(settings.model.openrouter_base_url)
+    if settings.speech.transcription_base_url:
+        hide_address(settings.speech.transcription_base_url)
     configure_tracing(load(TracingSettings), service="bot")
     code = asyncio.run(_serve(settings))
     logging.shutdown()

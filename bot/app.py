@@ -48,6 +48,7 @@ from bot.inbox.store import Inbox
 from bot.llm.client import ModelClient, connect_model
 from bot.llm.prices import CHARACTERS_PER_TOKEN, ModelPrices
 from bot.llm.sight import Sight
+from bot.llm.transcription import Transcriber, connect_transcription
 from bot.media.fetching import TelegramFiles
 from bot.media.process import ReadingProcess
 from bot.media.reader import MediaReader
@@ -104,7 +105,8 @@ class App:
         self.broken = asyncio.Event()
         """Set when a part failed: the process must exit."""
         others = (
-            s.model.llm_fallback_model, s.model.llm_saving_model, s.model.llm_vision_model
+            s.model.llm_fallback_model, s.model.llm_saving_model, s.model.llm_vision_model,
+            s.speech.transcription_model,
         )  # fmt: skip
         self.metrics = BotMetrics([*s.model.models, *filter(None, others)])
         self.vault = Vault(
@@ -140,6 +142,8 @@ class App:
         self._client = connect_model(s.model)
         self.model = ModelClient(self._client, settings=s.model, metrics=self.metrics)
         self.stats_api = StatsApi(s.stats_api)
+        self._speech_client = connect_transcription(s.speech, s.model)
+        transcriber = Transcriber(self._speech_client, settings=s.speech, metrics=self.metrics)
         self.sight = Sight(self._client, s.model, is_on=s.media.max_pictures > 0)
         self.statements = Statements(s.database)
         self.rules = RuleReader(self.statements)
@@ -154,7 +158,11 @@ class App:
             ),
             uses_first_names=s.bot.group_first_names,
         )
-        prices = ModelPrices(s.model.llm_prices, max_answer_tokens=self.model.max_answer_tokens)
+        prices = ModelPrices(
+            s.model.llm_prices,
+            max_answer_tokens=self.model.max_answer_tokens,
+            speech_usd_per_minute=s.speech.transcription_usd_per_minute,
+        )
         zone = ZoneInfo(s.report.report_timezone)
         self.policy = TurnPolicy(
             access=s.access, limits=s.limits, prices=prices, zone=zone, sessions=self.sessions
@@ -162,7 +170,6 @@ class App:
         self.bill = Bill(
             bot_id,
             limits=s.bill,
-            prices=prices,
             saving_model=s.model.llm_saving_model,
             zone=zone,
             periods=self.policy.periods,
@@ -182,6 +189,7 @@ class App:
             history=self.history,
             model=self.model,
             rules=self.rules,
+            transcriber=transcriber,
             opener=TurnOpener(
                 ledger=self.ledger,
                 bill=self.bill,
@@ -189,6 +197,7 @@ class App:
                 reader=self._media_reader(),
                 sight=self.sight,
                 max_pictures=s.media.max_pictures,
+                transcription_model=s.speech.transcription_model,
                 sessions=self.sessions,
                 settings=s.model,
             ),
@@ -217,6 +226,7 @@ class App:
                 memory_megabytes=media.media_memory_megabytes,
                 processes=media.media_processes,
             ),
+            max_speech_seconds=self.settings.speech.transcription_max_seconds,
         )
 
     def _count_refusal(self, binding: Binding) -> None:
@@ -234,7 +244,10 @@ class App:
             command_names(self.translations),
             admin_commands=ADMIN_COMMANDS,
             admin_ids=s.access.admin_ids,
-            attachments=AttachmentFinder(reads_pictures=lambda: self.sight.is_available),
+            attachments=AttachmentFinder(
+                reads_pictures=lambda: self.sight.is_available,
+                hears=s.speech.transcription_model is not None,
+            ),
         )
         preferences = Preferences(identity.bot_id, sessions=self.sessions)
         self.inbox = Inbox(
@@ -313,6 +326,7 @@ class App:
             model_settings=s.model,
             bot_settings=s.bot,
             media_settings=s.media,
+            speech_settings=s.speech,
             sight=self.sight,
         )
 
@@ -412,6 +426,7 @@ class App:
         await self.bot.session.close()
         await self._client.close()
         await self.stats_api.close()
+        await self._speech_client.close()
         await self.statements.close()
         await self.engine.dispose()
 

@@ -178,6 +178,28 @@ class MediaSettings(Section):
     """Files that are read at the same time."""
 
 
+class SpeechSettings(Section):
+    """The transcription of voice messages and video notes."""
+
+    transcription_model: str | None = None
+    """Transcribes voice messages and video notes. Unset: the bot does not listen to them."""
+    transcription_base_url: str | None = None
+    """A server that speaks OpenAI's audio transcriptions. Unset: OPENROUTER_BASE_URL."""
+    transcription_api_key: SecretStr | None = None
+    """Unset: OPENROUTER_API_KEY, but only for a server of the same address."""
+    transcription_max_seconds: int = Field(default=600, ge=1, le=7200)
+    """Longest recording that is transcribed."""
+    transcription_timeout_seconds: float = Field(default=120.0, gt=0, le=600)
+    """Timeout of one transcription."""
+    transcription_usd_per_minute: Decimal = Field(default=Decimal("0.006"), ge=0, le=100)
+    """Counts in limits before a transcription, and after it if the provider states no cost."""
+
+    @field_validator("transcription_base_url")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        return None if value is None else _is_http("the address", value)
+
+
 class AccessMode(StrEnum):
     OPEN = "open"
     ALLOW_LIST = "allow-list"
@@ -311,6 +333,7 @@ class Settings:
     telegram: TelegramSettings
     model: ModelSettings
     media: MediaSettings
+    speech: SpeechSettings
     database: DatabaseSettings
     data_key: DataKeySettings
     report: ReportSettings

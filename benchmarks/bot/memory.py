@@ -38,6 +38,7 @@ from bot.llm.client import ModelClient, connect_model
 from bot.llm.completion import Completion
 from bot.llm.prices import ModelPrices
 from bot.llm.sight import Sight
+from bot.llm.transcription import Transcriber
 from bot.metrics import BotMetrics
 from bot.settings import BillSettings, Settings
 from bot.telegram.intent import IntentParser
@@ -181,7 +182,9 @@ class Store:
     async def refusal(self, _context: object, _update: object) -> None:
         """There are no bans."""
 
-    async def open(self, question: Question, context: DialogContext, *, model: str) -> OpenTurn:
+    async def open(
+        self, question: Question, context: DialogContext, *, model: str, **_more: object
+    ) -> OpenTurn:
         dialog_id = context.dialog_id or uuid4()
         self._messages[dialog_id].append(HistoryMessage(Role.USER, question.model_text))
         return OpenTurn(
@@ -242,16 +245,17 @@ async def run_memory(settings: Settings, stop: asyncio.Event) -> None:
         access=s.access, limits=s.limits, prices=prices, zone=zone, sessions=nothing
     )
     bill = Bill(
-        0, limits=BillSettings(), prices=prices, saving_model=None, zone=zone,
+        0, limits=BillSettings(), saving_model=None, zone=zone,
         periods=policy.periods, sessions=nothing,
     )  # fmt: skip
     sight = Sight(client, s.model, is_on=False)
     turns = TurnService(
         ledger=store, bill=bill, history=store, model=model, settings=s.model, metrics=metrics,
         rules=store,
+        transcriber=Transcriber(client, settings=s.speech, metrics=metrics),
         opener=TurnOpener(
             ledger=store, bill=bill, policy=policy, reader=nothing, max_pictures=0,
-            sight=sight, sessions=nothing, settings=s.model,
+            transcription_model=None, sight=sight, sessions=nothing, settings=s.model,
         ),
     )  # fmt: skip
     rate_limiter = SendRateLimiter(

@@ -93,6 +93,13 @@ def verbatim_parts(title: str, text: str) -> list[MessagePart]:
     return list(_split(whole, [TextSpan("pre", start, utf16_length(whole))], MAX_PART_UNITS))
 
 
+def folded_parts(text: str) -> list[MessagePart]:
+    """A text verbatim, as a collapsed quote."""
+    whole = clean_text(text)
+    span = TextSpan("expandable_blockquote", 0, utf16_length(whole))
+    return list(_split(whole, [span], MAX_PART_UNITS))
+
+
 def without_entities(part: MessagePart, *, limit: int = MAX_PART_UNITS) -> list[MessagePart]:
     """The part as plain text, with the URL after each link."""
     text = part.text.encode("utf-16-le")

@@ -10,7 +10,7 @@ from aiogram.filters import Command, CommandObject
 from bot.handlers.context import UpdateContext
 from bot.handlers.texts import help_text, privacy_text
 from bot.llm.sight import Sight
-from bot.settings import BotSettings, MediaSettings
+from bot.settings import BotSettings, MediaSettings, SpeechSettings
 from bot.turns.policy import TurnPolicy
 from bot.users.invites import InviteCodes, InviteVerdict
 from bot.users.preferences import Preferences
@@ -31,6 +31,7 @@ async def start(
     invites: InviteCodes,
     preferences: Preferences,
     sight: Sight,
+    speech_settings: SpeechSettings,
 ) -> UpdateOutcome:
     """Greet the user, store the deep link's source, check an invite code."""
     _ = context.translate
@@ -61,13 +62,18 @@ async def start(
     await context.responder.send(
         _("Hello! Send me a message, and a language model will answer.")
         + "\n\n"
-        + help_text(_, sees=sight.is_available)
+        + help_text(
+            _, sees=sight.is_available, hears=speech_settings.transcription_model is not None
+        )
     )
     return UpdateOutcome.COMMAND
 
 
-async def show_help(_message: object, context: UpdateContext, sight: Sight) -> UpdateOutcome:
-    await context.responder.send(help_text(context.translate, sees=sight.is_available))
+async def show_help(
+    _message: object, context: UpdateContext, sight: Sight, speech_settings: SpeechSettings
+) -> UpdateOutcome:
+    hears = speech_settings.transcription_model is not None
+    await context.responder.send(help_text(context.translate, sees=sight.is_available, hears=hears))
     return UpdateOutcome.COMMAND
 
 
@@ -76,11 +82,13 @@ async def show_privacy(
     context: UpdateContext,
     bot_settings: BotSettings,
     media_settings: MediaSettings,
+    speech_settings: SpeechSettings,
 ) -> UpdateOutcome:
     text = privacy_text(
         context.translate,
         uses_first_names=bot_settings.group_first_names,
         picture_hours=media_settings.media_retention_hours,
+        hears=speech_settings.transcription_model is not None,
     )
     await context.responder.send(text)
     return UpdateOutcome.COMMAND

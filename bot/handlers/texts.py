@@ -23,12 +23,14 @@ def command_list(_: Translator) -> dict[str, str]:
     }
 
 
-def help_text(_: Translator, *, sees: bool) -> str:
-    """`sees`: whether pictures are read."""
+def help_text(_: Translator, *, sees: bool, hears: bool) -> str:
+    """`sees`: whether pictures are read. `hears`: whether speech is transcribed."""
+    spoken = [_("Voice messages and video notes: I write down what you say and answer.")]
     lines = [
         _("You can also send me pictures and documents (PDF, DOCX, text, code).")
         if sees
         else _("You can also send me documents (PDF, DOCX, text, code)."),
+        *(spoken if hears else []),
         _("In a group, mention me or reply to my message."),
         "",
         *(f"/{name} - {meaning}" for name, meaning in command_list(_).items()),
@@ -36,7 +38,7 @@ def help_text(_: Translator, *, sees: bool) -> str:
     return "\n".join(lines)
 
 
-def privacy_text(_: Translator, *, uses_first_names: bool, picture_hours: int) -> str:
+def privacy_text(_: Translator, *, uses_first_names: bool, picture_hours: int, hears: bool) -> str:
     pictures = (
         _.plural(
             "Pictures are kept for {count} hour.",
@@ -76,6 +78,16 @@ def privacy_text(_: Translator, *, uses_first_names: bool, picture_hours: int) -
         )
         + " "
         + pictures,
+        *(
+            [
+                _(
+                    "**Recordings.** They are sent to a provider that transcribes them, and not "
+                    "stored; the transcript is stored like your messages."
+                )
+            ]
+            if hears
+            else []
+        ),
         _(
             "**What is counted.** For each message: time, lengths, tokens, cost and language, "
             "under a pseudonymous number. No text and no Telegram id."

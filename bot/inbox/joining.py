@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from aiogram.types import Message, Update
@@ -63,6 +63,8 @@ def question_message(message: Json, intents: IntentParser, quoter: Quoter) -> Qu
     own = "" if is_forward(message) else intents.own_text(message) or ""
     message_id = message.get("message_id")
     attachment = intents.attachments.find(message)
+    if attachment:
+        attachment = replace(attachment, is_forwarded=is_forward(message))
     return QuestionMessage(
         own,
         quoter.quoted(message, is_read=attachment is not None),

@@ -44,6 +44,11 @@ _UNKNOWN = re.compile(
     re.IGNORECASE,
 )
 
+TIMEOUT_ERRORS = (TimeoutError, openai.APITimeoutError, httpx2.TimeoutException)
+CONNECTION_ERRORS = (openai.APIConnectionError, httpx2.TransportError, OSError)
+MALFORMED_ERRORS = (openai.OpenAIError, httpx2.HTTPError, httpx2.StreamError, ValueError)
+"""A URL or a response that the client cannot parse. To be caught last."""
+
 _sending: ContextVar[AnswerStream | None] = ContextVar("sending", default=None)
 
 
@@ -59,14 +64,39 @@ async def _note_sending(request: httpx2.Request) -> None:
 
 
 def connect_model(settings: ModelSettings) -> AsyncOpenAI:
-    """A client for the configured API, without automatic retries."""
-    return AsyncOpenAI(
+    """A client for the configured API of the models."""
+    return connect(
         api_key=settings.openrouter_api_key.get_secret_value(),
         base_url=settings.openrouter_base_url,
+        seconds=settings.llm_timeout_seconds,
+    )
+
+
+def connect(*, api_key: str, base_url: str, seconds: float) -> AsyncOpenAI:
+    """A client without automatic retries."""
+    return AsyncOpenAI(
+        api_key=api_key,
+        base_url=base_url,
         max_retries=0,
-        timeout=settings.llm_timeout_seconds,
+        timeout=seconds,
         http_client=DefaultAsyncHttpxClient(event_hooks={"request": [_note_sending]}),
     )
+
+
+def note_request(answer: AnswerStream) -> None:
+    """Let `answer` record whether the next request of this task is sent."""
+    _sending.set(answer)
+
+
+def note_failure(answer: AnswerStream, error: openai.APIStatusError) -> ProviderFailure:
+    """Record an error status in `answer`."""
+    headers = error.response.headers
+    name = headers.get("x-generation-id") or headers.get("x-request-id")
+    answer.http_status = error.status_code
+    answer.generation_id = clean_name(name) if name else None
+    failure = _failure(error)
+    answer.fail(failure)
+    return failure
 
 
 @dataclass
@@ -183,24 +213,18 @@ class ModelClient:
             ModelError: the provider answered with an error status.
         """
         body = self._body(model, messages)
-        _sending.set(answer)
+        note_request(answer)
         try:
             await self._read(body, answer, seconds, on_text)
         except openai.APIStatusError as error:
-            headers = error.response.headers
-            name = headers.get("x-generation-id") or headers.get("x-request-id")
-            answer.http_status = error.status_code
-            answer.generation_id = clean_name(name) if name else None
-            failure = _failure(error)
-            answer.fail(failure)
+            failure = note_failure(answer, error)
             is_adapted = self._adapt(model, body, failure)
             raise answer.error(failure.kind, is_adapted=is_adapted) from error
-        except (TimeoutError, openai.APITimeoutError, httpx2.TimeoutException):
+        except TIMEOUT_ERRORS:
             return ErrorKind.TIMEOUT
-        except (openai.APIConnectionError, httpx2.TransportError, OSError):
+        except CONNECTION_ERRORS:
             return ErrorKind.CONNECTION
-        except (openai.OpenAIError, httpx2.HTTPError, httpx2.StreamError, ValueError):
-            # A URL or a response that the client cannot parse.
+        except MALFORMED_ERRORS:
             return ErrorKind.MALFORMED
         return None
 

@@ -13,6 +13,7 @@ from common.text import clean_text
 
 MAX_COUNT = 10**8
 """Maximum token count; sums over a turn's attempts fit into 32 bits."""
+MAX_SECONDS = 10**5
 MAX_USD = 10**6
 """One request cannot cost more: a higher value is not a cost."""
 MIN_USD = Decimal("1e-10")
@@ -76,6 +77,8 @@ class Usage:
     cost_usd: Decimal | None = None
     image_tokens: int | None = None
     audio_tokens: int | None = None
+    audio_seconds: Decimal | None = None
+    """The length of what was transcribed."""
 
     def updated(self, later: Usage) -> Usage:
         """Merge a later statement; values it omits are kept."""
@@ -175,17 +178,27 @@ def clean_name(stated: str) -> str:
 def read_usage(raw: Any) -> Usage:
     """Parse a `usage` object; values of the wrong type are unknown."""
     usage = _mapping(raw)
-    prompt = _mapping(usage.get("prompt_tokens_details"))
+    # Transcriptions have other names for the same.
+    prompt = _mapping(usage.get("prompt_tokens_details") or usage.get("input_token_details"))
     completion = _mapping(usage.get("completion_tokens_details"))
     return Usage(
-        prompt_tokens=_count(usage.get("prompt_tokens")),
-        completion_tokens=_count(usage.get("completion_tokens")),
+        prompt_tokens=_count(usage.get("prompt_tokens", usage.get("input_tokens"))),
+        completion_tokens=_count(usage.get("completion_tokens", usage.get("output_tokens"))),
         cached_tokens=_count(prompt.get("cached_tokens")),
         reasoning_tokens=_count(completion.get("reasoning_tokens")),
         cost_usd=_money(usage.get("cost")),
         image_tokens=_count(prompt.get("image_tokens")),
         audio_tokens=_count(prompt.get("audio_tokens")),
+        audio_seconds=read_seconds(usage.get("seconds")),
     )
+
+
+def read_seconds(value: Any) -> Decimal | None:
+    """A stated length of sound; None if it is out of range."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return None
+    seconds = Decimal(str(value))
+    return seconds if seconds.is_finite() and 0 <= seconds <= MAX_SECONDS else None
 
 
 def _mapping(raw: Any) -> dict[str, Any]:

@@ -23,16 +23,26 @@ class ModelPrices:
     Args:
         prices: US dollars per million tokens, by model.
         max_answer_tokens: the token limit of one answer, by model.
+        speech_usd_per_minute: the price of transcriptions.
     """
 
     def __init__(
-        self, prices: dict[str, Price], *, max_answer_tokens: Callable[[str], int]
+        self,
+        prices: dict[str, Price],
+        *,
+        max_answer_tokens: Callable[[str], int],
+        speech_usd_per_minute: Decimal = Decimal(0),
     ) -> None:
+        self._speech_usd_per_minute = speech_usd_per_minute
         self._max_answer_tokens = max_answer_tokens
         self.by_model = prices
 
     def __contains__(self, model: str) -> bool:
         return model in self.by_model
+
+    def speech_cost(self, seconds: Decimal | int) -> Decimal:
+        """The cost of transcribing so many seconds."""
+        return self._speech_usd_per_minute * seconds / 60
 
     def highest_cost(self, model: str, *, characters: int) -> Decimal | None:
         """The cost of the longest answer to a prompt of so many characters; None without price."""
@@ -51,7 +61,9 @@ class ModelPrices:
         return RESERVE_WITHOUT_PRICE_USD if highest is None else highest
 
     def estimated_cost(self, usage: Usage, *models: str | None) -> Decimal | None:
-        """The cost of these tokens by the price of the first of the models that has one."""
+        """The cost by the price of the first model that has one, or by seconds of speech."""
+        if usage.audio_seconds is not None:
+            return self.speech_cost(usage.audio_seconds)
         price = next((self.by_model[name] for name in models if name in self.by_model), None)
         if price is None or usage.prompt_tokens is None or usage.completion_tokens is None:
             return None

@@ -7,6 +7,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 from bot.media.fetching import TelegramFiles
+from bot.media.length import seconds_of
 from bot.media.process import ReadingProcess
 from bot.settings import MediaSettings
 from bot.turns.attachments import (
@@ -16,6 +17,7 @@ from bot.turns.attachments import (
     FileError,
     FileProblem,
     Picture,
+    Recording,
     Remark,
 )
 from bot.turns.opening import PreparedQuestion
@@ -33,8 +35,14 @@ class MediaReader:
     """Reads attachments. Nothing is kept here: after a crash a file is fetched again."""
 
     def __init__(
-        self, settings: MediaSettings, *, files: TelegramFiles, process: ReadingProcess
+        self,
+        settings: MediaSettings,
+        *,
+        files: TelegramFiles,
+        process: ReadingProcess,
+        max_speech_seconds: int,
     ) -> None:
+        self._max_speech_seconds = max_speech_seconds
         self._settings = settings
         self._files = files
         self._process = process
@@ -78,9 +86,13 @@ class MediaReader:
     async def _read(
         self, message: QuestionMessage, attachment: Attachment
     ) -> tuple[QuestionMessage, Remark | None]:
+        if attachment.seconds > self._max_speech_seconds:
+            raise FileError(FileProblem.TOO_LONG)
         content = await self._files.fetch(attachment.file_id, size=attachment.size)
         if attachment.kind is AttachmentKind.PICTURE:
             return replace(message, picture=await self._picture(content)), None
+        if attachment.kind is AttachmentKind.SPEECH:
+            return replace(message, recording=self._recording(content, attachment)), None
         document = await self._document(content, attachment.extension)
         block = quoted_block(_title(attachment, document), document.text)
         quoted = "\n".join(filter(None, (message.quoted, block)))
@@ -90,6 +102,18 @@ class MediaReader:
     async def _picture(self, content: bytes) -> Picture:
         _, jpeg = await self._process.read("picture", content, pixels=self._settings.picture_pixels)
         return Picture(uuid4(), jpeg, self._settings.picture_tokens)
+
+    def _recording(self, content: bytes, attachment: Attachment) -> Recording:
+        # The length that Telegram states comes from the sender's client.
+        seconds = max(attachment.seconds, seconds_of(content))
+        if seconds > self._max_speech_seconds:
+            raise FileError(FileProblem.TOO_LONG)
+        return Recording(
+            content,
+            f"speech.{attachment.extension}",
+            seconds,
+            is_quoted=attachment.is_forwarded or attachment.is_replied,
+        )
 
     async def _document(self, content: bytes, extension: str) -> DocumentText:
         facts, text = await self._process.read(

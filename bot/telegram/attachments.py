@@ -43,14 +43,18 @@ class AttachmentFinder:
 
     Args:
         reads_pictures: whether a model sees pictures now.
+        hears: whether speech is transcribed.
     """
 
-    def __init__(self, *, reads_pictures: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self, *, reads_pictures: Callable[[], bool] = lambda: False, hears: bool = False
+    ) -> None:
         self._reads_pictures = reads_pictures
+        self._hears = hears
 
     def find(self, message: Json) -> Attachment | None:
         """The file of the message that can be read, or None."""
-        found = _photo(message.get("photo"))
+        found = _photo(message.get("photo")) or (_speech(message) if self._hears else None)
         # An animation is a document, too.
         if found is None and message.get("animation") is None:
             found = _document(message.get("document"))
@@ -76,6 +80,18 @@ def _photo(sizes: object) -> Attachment | None:
     return _attachment(AttachmentKind.PICTURE, largest)
 
 
+def _speech(message: Json) -> Attachment | None:
+    for field in ("voice", "video_note"):
+        file: Any = message.get(field)
+        if _has_id(file):
+            return replace(
+                _attachment(AttachmentKind.SPEECH, file),
+                extension="mp4" if field == "video_note" else "ogg",
+                seconds=_number(file, "duration"),
+            )
+    return None
+
+
 def _document(file: Any) -> Attachment | None:
     if not _has_id(file):
         return None
@@ -86,14 +102,14 @@ def _document(file: Any) -> Attachment | None:
         return _attachment(AttachmentKind.PICTURE, file, name=name)
     if extension not in DOCUMENT_EXTENSIONS:
         extension = DOCUMENT_TYPES.get(stated, "txt" if stated.startswith("text/") else "")
+    if not extension:
+        return None
     return _attachment(AttachmentKind.DOCUMENT, file, name=name, extension=extension)
 
 
 def _attachment(
     kind: AttachmentKind, file: Json, *, name: str = "", extension: str = ""
-) -> Attachment | None:
-    if kind is AttachmentKind.DOCUMENT and not extension:
-        return None
+) -> Attachment:
     size = _number(file, "file_size")
     return Attachment(kind, file["file_id"], size or None, name, extension)
 

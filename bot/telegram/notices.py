@@ -42,6 +42,10 @@ def notice_text(notice: Notice, _: Translator, *, seconds: float | None = None) 
         Notice.THINKING: _(
             "🤔 The model used up its length limit by thinking. Ask again, or in smaller steps."
         ),
+        Notice.NOT_TRANSCRIBED: _(
+            "⚠️ I could not transcribe your recording. Please try again, or write your message."
+        ),
+        Notice.NOTHING_HEARD: _("🎙 I heard no words in your recording."),
         Notice.FAILED: _("⚠️ The model cannot answer now. Please try again later."),
     }
     return texts[notice]
@@ -133,27 +137,31 @@ def remarks_text(remarks: Sequence[Remark], _: Translator) -> str:
     return "\n".join(dict.fromkeys(_remark_text(remark, _) for remark in remarks))
 
 
-def _remark_text(remark: Remark, _: Translator) -> str:  # noqa: PLR0911 # one for each problem
+def _remark_text(remark: Remark, _: Translator) -> str:
     name = remark.attachment.name or _("the file")
     if (used := remark.used) is not None:
         return _used_text(name, used, _)
     if remark.attachment.kind is AttachmentKind.PICTURE:
         name = remark.attachment.name or _("the picture")
-    match remark.problem:
-        case FileProblem.UNAVAILABLE:
-            return _("⚠️ I could not get {name} from Telegram. Please send it again.", name=name)
-        case FileProblem.TOO_LARGE:
-            return _("⚠️ I cannot read {name}: it is too large.", name=name)
-        case FileProblem.LOCKED:
-            return _("⚠️ I cannot read {name}: it is protected by a password.", name=name)
-        case FileProblem.NO_TEXT:
-            return _("⚠️ There is no text in {name}. I cannot read scanned pages.", name=name)
-        case FileProblem.NOT_SEEN:
-            return _("⚠️ Your model cannot see pictures. Choose another one with /model.")
-        case FileProblem.TOO_MANY:
-            return _("⚠️ Those are too many pictures: I looked at the first ones only.")
-        case _:
-            return _("⚠️ I cannot read {name}: it is damaged or too complex.", name=name)
+    if remark.attachment.kind is AttachmentKind.SPEECH:
+        name = _("the recording")
+    texts = {
+        FileProblem.UNAVAILABLE: _(
+            "⚠️ I could not get {name} from Telegram. Please send it again.", name=name
+        ),
+        FileProblem.TOO_LARGE: _("⚠️ I cannot read {name}: it is too large.", name=name),
+        FileProblem.LOCKED: _("⚠️ I cannot read {name}: it is protected by a password.", name=name),
+        FileProblem.NO_TEXT: _(
+            "⚠️ There is no text in {name}. I cannot read scanned pages.", name=name
+        ),
+        FileProblem.NOT_SEEN: _(
+            "⚠️ Your model cannot see pictures. Choose another one with /model."
+        ),
+        FileProblem.TOO_MANY: _("⚠️ Those are too many pictures: I looked at the first ones only."),
+        FileProblem.TOO_LONG: _("⚠️ I cannot listen to recordings of that length."),
+    }
+    damaged = _("⚠️ I cannot read {name}: it is damaged or too complex.", name=name)
+    return texts.get(remark.problem or FileProblem.BROKEN, damaged)
 
 
 def _used_text(name: str, used: DocumentText, _: Translator) -> str:

@@ -19,6 +19,8 @@ from bot.turns.question import name_on_one_line, quoted_block
 MAX_QUOTED_CHARS = 4096
 """Telegram's maximum: a quoted message is complete and never longer."""
 
+SPOKEN = ("voice", "video_note")
+
 
 @dataclass(frozen=True)
 class Quoter:
@@ -38,7 +40,8 @@ class Quoter:
         """
         blocks = [*self._reply(message), *self._forward(message)]
         kind = content_kind(message)
-        if kind and not is_forward(message):
+        is_transcribed = is_read and kind in SPOKEN
+        if kind and not is_forward(message) and not is_transcribed:
             unseen = "" if is_read else ", which you cannot see"
             blocks.append(f"[The message carries a {_named(kind)}{unseen}.]")
         return "\n".join(blocks) or None

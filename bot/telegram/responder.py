@@ -12,6 +12,7 @@ from aiogram.types import BufferedInputFile, InlineKeyboardMarkup
 
 from bot.formatting.render import (
     MessagePart,
+    folded_parts,
     plain_parts,
     render,
     verbatim_parts,
@@ -101,6 +102,10 @@ class ChatResponder:
         """Say which files were not read, or only in part."""
         # Plain: a file may be called anything.
         await self._send(plain_parts(remarks_text(remarks, self._)))
+
+    async def send_transcript(self, words: str) -> None:
+        """Show the words of a recording, folded."""
+        await self._send(folded_parts(f"🎙 {words}"))
 
     async def _end_answer(self, parts: list[MessagePart]) -> Delivery:
         await self.stop_preview()

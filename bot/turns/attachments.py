@@ -12,6 +12,8 @@ from common.errors import DialyticsError
 class AttachmentKind(StrEnum):
     PICTURE = "picture"
     DOCUMENT = "document"
+    SPEECH = "speech"
+    """A voice message or a video note."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,9 @@ class Attachment:
     """The file's name on one line; empty if Telegram states none."""
     extension: str = ""
     """The extension of a document or recording, in lower case and without the dot."""
+    seconds: int = 0
+    """Length of a recording as Telegram states it."""
+    is_forwarded: bool = False
     is_replied: bool = False
     """It belongs to the message that the question replies to."""
 
@@ -40,6 +45,18 @@ class Picture:
     id: UUID
     jpeg: bytes
     tokens: int
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Speech that is not transcribed yet."""
+
+    content: bytes
+    name: str
+    """With the extension of its format."""
+    seconds: int
+    is_quoted: bool
+    """They are somebody else's words."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +89,8 @@ class FileProblem(StrEnum):
     NOT_SEEN = "not_seen"
     """The chosen model sees no pictures."""
     TOO_MANY = "too_many"
+    TOO_LONG = "too_long"
+    """A recording."""
 
 
 class FileError(DialyticsError):

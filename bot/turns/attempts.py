@@ -16,11 +16,12 @@ from bot.llm.completion import (
     ModelError,
 )
 from bot.llm.stream import AnswerStream
+from bot.llm.transcription import Transcriber, Transcript
 from bot.metrics import BotMetrics
 from bot.settings import ModelSettings
 from bot.turns.bill import Bill, BillLimitError
-from bot.turns.ledger import Ledger
-from bot.turns.records import OpenTurn
+from bot.turns.ledger import TRANSCRIPTION, Ledger
+from bot.turns.records import OpenTurn, Question
 from common.log import get_logger
 
 MAX_WAIT_SECONDS = 3.0
@@ -143,3 +144,63 @@ class CompletionAttempts:
     def _pause(self, error: ModelError, attempts: int) -> float:
         backoff: float = self._settings.llm_retry_seconds * 2 ** (attempts - 1)
         return (error.retry_after or 0) + backoff * (0.5 + self._jitter())
+
+
+class TranscriptionAttempts:
+    """Transcribes the recordings of a question, one attempt each, which is not repeated."""
+
+    def __init__(self, *, ledger: Ledger, bill: Bill, transcriber: Transcriber) -> None:
+        self._ledger = ledger
+        self._bill = bill
+        self._transcriber = transcriber
+
+    async def run(self, state: AttemptState, models: Sequence[str]) -> str:
+        """Return the words of all recordings. The first attempt of the answer is open then.
+
+        `state` is updated on the way.
+
+        Raises:
+            ModelError: a recording could not be transcribed.
+            BillLimitError: a limit of the bill is used up; the open attempt is still open.
+        """
+        words = []
+        while recordings := state.turn.question.recordings:
+            state.answer = self._transcriber.new_answer()
+            transcript = await self._transcriber.transcribe(
+                state.turn.model, recordings[0].content, state.answer, name=recordings[0].name
+            )
+            words.append(transcript.text)
+            question = state.turn.question.transcribed(transcript.text)
+            is_last = not question.recordings
+            await self._next(state, transcript, question, models[0] if is_last else None)
+        return "\n\n".join(words)
+
+    async def _next(
+        self, state: AttemptState, transcript: Transcript, question: Question, model: str | None
+    ) -> None:
+        """Store the words; open the attempt of the answer by `model`, or of the next recording."""
+
+        async def open_next(model: str, purpose: str) -> OpenTurn:
+            return await retry_write(
+                lambda: self._bill.decide(
+                    lambda: self._ledger.next_attempt(
+                        state.turn,
+                        outcome="answered",
+                        report=transcript.report,
+                        model=model,
+                        transcribed=question,
+                        purpose=purpose,
+                    )
+                )
+            )
+
+        if model is None:
+            state.turn = await open_next(state.turn.model, TRANSCRIPTION)
+            return
+        try:
+            state.turn = await open_next(model, "answer")
+        except BillLimitError:
+            if state.saving_model is None:
+                raise
+            state.turn = await open_next(state.saving_model, "answer")
+        state.model = state.turn.model

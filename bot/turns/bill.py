@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.db.sql import statement
 from bot.db.tables import BillTotal
-from bot.llm.prices import RESERVE_WITHOUT_PRICE_USD, ModelPrices
+from bot.llm.prices import RESERVE_WITHOUT_PRICE_USD
 from bot.settings import BillSettings
 from common.errors import DialyticsError
 from common.postgres import Sessions, transaction
@@ -77,7 +77,6 @@ class Bill:
         bot_id: int,
         *,
         limits: BillSettings,
-        prices: ModelPrices,
         saving_model: str | None,
         zone: ZoneInfo,
         periods: Callable[[], tuple[date, date]],
@@ -96,7 +95,6 @@ class Bill:
             if usd is not None
         ]
         self._bot_id = bot_id
-        self._prices = prices
         self.saving_model = saving_model
         self._zone = zone
         self._periods = periods
@@ -106,13 +104,12 @@ class Bill:
         self.has_refused = asyncio.Event()
         """Set when a limit is added to `refused_by`."""
 
-    def terms(self, model: str, *, characters: int) -> dict[str, Any]:
+    def terms(self, model: str, *, reserve: Decimal) -> dict[str, Any]:
         """The parameters by which a statement decides on an attempt.
 
-        `characters`: of the prompt.
+        `reserve`: the most that it can cost.
         """
         today, _ = self._periods()
-        reserve = self._prices.reserve(model, characters=characters)
         is_free = reserve == 0 or model == self.saving_model
         limits = [] if is_free else self.limits
         return {

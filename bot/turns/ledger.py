@@ -34,6 +34,8 @@ from common.encryption.sealing import Sealer
 from common.tracing import span
 from common.vocabulary import Role, TurnStatus
 
+TRANSCRIPTION = "transcription"
+
 
 class Ledger:
     """Turns, attempts and messages of one bot."""
@@ -59,9 +61,12 @@ class Ledger:
         context: DialogContext,
         *,
         model: str,
+        transcription_model: str | None = None,
         session: AsyncSession | None = None,
     ) -> OpenTurn:
         """Write the turn, its text and its first attempt.
+
+        With a `transcription_model` that attempt transcribes the first recording.
 
         With a session, in the caller's transaction; without one, committed on return.
 
@@ -75,8 +80,9 @@ class Ledger:
             dialog_id=context.dialog_id or uuid4(),
             call_id=uuid4(),
             question=question,
-            model=model,
+            model=transcription_model or model,
             prompt_characters=prompt_characters(question, context),
+            purpose=TRANSCRIPTION if transcription_model else "answer",
         )
         message_id = uuid4()
         content = parts = None
@@ -98,13 +104,13 @@ class Ledger:
             "open_turn",
             question,
             {
-                **self._bill.terms(model, characters=turn.prompt_characters),
+                **self._terms(turn),
                 "turn_id": turn.id,
                 "dialog_id": turn.dialog_id,
                 "is_new_dialog": context.dialog_id is None,
                 "call_id": turn.call_id,
                 "message_id": message_id,
-                "model": model,
+                "model_asked": model,
                 "content": content,
                 "sealed_parts": parts,
                 "content_length": len(question.text),
@@ -115,13 +121,12 @@ class Ledger:
                 ],
                 "replaces": question.replaces,
                 "is_admin": question.is_admin,
-                "purpose": turn.purpose,
             },
             session,
         )
         self._bill.check(rows)
         _refuse_conflict(rows, question)
-        return turn
+        return replace(turn, message_id=message_id if content else None)
 
     async def reject(
         self, question: Question, context: DialogContext, *, reason: str, session: AsyncSession
@@ -145,26 +150,37 @@ class Ledger:
         _refuse_conflict(rows, question)
 
     async def next_attempt(
-        self, turn: OpenTurn, *, outcome: str, report: CallReport, model: str
+        self,
+        turn: OpenTurn,
+        *,
+        outcome: str,
+        report: CallReport,
+        model: str,
+        transcribed: Question | None = None,
+        purpose: str = "answer",
     ) -> OpenTurn:
         """Close the open attempt and open the next one.
+
+        `transcribed`: the question with the words of a recording, which are stored.
 
         Raises:
             UpdateConflictError: another process finished the turn.
             BillLimitError: a limit of the bill is used up; the open attempt is still open.
             MissingTotalError: see Bill.decide.
         """
-        following = replace(turn, call_id=uuid4(), attempt=turn.attempt + 1, model=model)
+        following = replace(
+            turn, call_id=uuid4(), attempt=turn.attempt + 1, model=model, purpose=purpose,
+            question=transcribed or turn.question,
+        )  # fmt: skip
         opened = await self._statements.rows(
             "next_call",
             {
-                **self._bill.terms(model, characters=turn.prompt_characters),
+                **self._terms(following),
+                **self._words(following, transcribed),
                 "turn_id": turn.id,
                 "call_id": turn.call_id,
                 "next_call_id": following.call_id,
                 "attempt": following.attempt,
-                "model": model,
-                "purpose": following.purpose,
                 "outcome": outcome,
                 **self._stated(report, turn.question.sealer, turn.call_id, turn.id, turn.model),
             },
@@ -173,6 +189,39 @@ class Ledger:
         if not opened:
             raise UpdateConflictError("the turn was finished by another process")
         return following
+
+    def _terms(self, turn: OpenTurn) -> dict[str, Any]:
+        """The parameters of the attempt that is to be opened."""
+        seconds = None
+        if turn.purpose == TRANSCRIPTION:
+            seconds = turn.question.recordings[0].seconds
+            reserve = self._prices.speech_cost(seconds)
+        else:
+            reserve = self._prices.reserve(turn.model, characters=turn.prompt_characters)
+        return {
+            **self._bill.terms(turn.model, reserve=reserve),
+            "model": turn.model,
+            "purpose": turn.purpose,
+            "opened_seconds": seconds,
+        }
+
+    @staticmethod
+    def _words(turn: OpenTurn, transcribed: Question | None) -> dict[str, Any]:
+        """The question with the words of a recording, sealed."""
+        message_id = turn.message_id
+        if transcribed is None or message_id is None:
+            return {
+                "message_id": None, "content": None, "sealed_parts": None, "content_length": 0,
+            }  # fmt: skip
+        ids = message_id, turn.dialog_id
+        sealer, text = transcribed.sealer, transcribed.text
+        parts = dump_messages(transcribed.messages)
+        return {
+            "message_id": message_id,
+            "content": sealer.seal_text(text, bindings.text(*ids)),
+            "sealed_parts": sealer.seal_text(parts, bindings.parts(*ids)),
+            "content_length": len(text),
+        }
 
     async def record_answer(self, turn: OpenTurn, completion: Completion, *, outcome: str) -> None:
         """Store the answer before it is delivered. Idempotent."""
@@ -314,6 +363,7 @@ class Ledger:
             "reasoning_tokens": usage.reasoning_tokens,
             "image_tokens": usage.image_tokens,
             "audio_tokens": usage.audio_tokens,
+            "audio_seconds": usage.audio_seconds,
             "cost_usd": usage.cost_usd,
             "estimated_usd": self._prices.estimated_cost(usage, report.model_used, model),
             "is_unpriced": report.is_unpriced,

@@ -81,6 +81,7 @@ class TurnOpener:
         reader: QuestionReader,
         sight: Sight,
         max_pictures: int,
+        transcription_model: str | None,
         sessions: Sessions,
         settings: ModelSettings,
     ) -> None:
@@ -90,6 +91,7 @@ class TurnOpener:
         self._reader = reader
         self._sight = sight
         self._max_pictures = max_pictures
+        self._transcription_model = transcription_model
         self._sessions = sessions
         self._settings = settings
 
@@ -141,7 +143,7 @@ class TurnOpener:
                 lambda: self._open_if_allowed(question, context, model=plan.models[0])
             )
         except BillLimitError as error:
-            if plan.saving_model is None:
+            if plan.saving_model is None or question.recordings:
                 raise TurnRefusedError(Refusal(error.limit.name)) from error
             saving = plan.saving_model
             plan.models = [saving]
@@ -153,10 +155,22 @@ class TurnOpener:
         self, question: Question, context: DialogContext, *, model: str
     ) -> OpenTurn:
         if self._policy.needs_no_check(question, context):
-            return await self._ledger.open(question, context, model=model)
+            return await self._write(question, context, model, None)
         async with transaction(self._sessions) as session:
             let_in = await self._allowed_part(session, question, context, model=model)
-            return await self._ledger.open(let_in, context, model=model, session=session)
+            return await self._write(let_in, context, model, session)
+
+    async def _write(
+        self, question: Question, context: DialogContext, model: str, session: AsyncSession | None
+    ) -> OpenTurn:
+        """Open the turn. Its first attempt is of a transcription if there are recordings."""
+        return await self._ledger.open(
+            question,
+            context,
+            model=model,
+            transcription_model=self._transcription_model if question.recordings else None,
+            session=session,
+        )
 
     async def _allowed_part(
         self, session: AsyncSession, question: Question, context: DialogContext, *, model: str

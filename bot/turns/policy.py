@@ -215,6 +215,7 @@ class TurnPolicy:
     ) -> Refusal | None:
         characters = prompt_characters(question, context)
         money = self._prices.highest_cost(model, characters=characters) or Decimal(0)
+        money += self._prices.speech_cost(question.speech_seconds)
         return _rate_refusal(spending, limits, question.user_messages) or self._budget_refusal(
             spending, limits, messages=question.user_messages, money=money, model=model
         )

@@ -20,6 +20,8 @@ from common.text import without_surrogates
 from common.vocabulary import Role
 
 MAX_NAME_CHARS = 64
+CHARACTERS_PER_SECOND = 20
+"""An estimate of fast speech, before it is transcribed."""
 SEVERAL_SPEAKERS = "Several people write here. Each of their messages begins with its author."
 
 
@@ -57,7 +59,9 @@ def prompt_characters(question: Question, context: DialogContext) -> int:
     """The length of the prompt, without the default system prompt; pictures as so many tokens."""
     earlier = sum(len(message.text) for message in context.history)
     pictures = sum(one.tokens for one in all_pictures(question, context)) * CHARACTERS_PER_TOKEN
-    return len(question.model_text) + len(context.system_prompt or "") + earlier + pictures
+    speech = question.speech_seconds * CHARACTERS_PER_SECOND
+    own = len(question.model_text) + speech + pictures
+    return own + len(context.system_prompt or "") + earlier
 
 
 def all_pictures(question: Question, context: DialogContext) -> list[Picture]:

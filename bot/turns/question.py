@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.formatting.render import utf16_length
-from bot.turns.attachments import Attachment, Picture
+from bot.turns.attachments import Attachment, Picture, Recording
 from common.encryption.sealing import Vault
 
 LONG_PART_UNITS = 4000
@@ -29,10 +29,27 @@ class QuestionMessage:
     attachment: Attachment | None = None
     """A file that was not read yet."""
     picture: Picture | None = None
+    recording: Recording | None = None
+    """Speech that is not transcribed yet."""
 
     @property
     def is_long(self) -> bool:
         return utf16_length(self.text) >= LONG_PART_UNITS
+
+    @property
+    def speech_seconds(self) -> int:
+        """Length of what is to be transcribed."""
+        of_file = self.attachment.seconds if self.attachment else 0
+        return self.recording.seconds if self.recording else of_file
+
+    def transcribed(self, words: str) -> QuestionMessage:
+        """The message with the words of its recording."""
+        if self.recording and self.recording.is_quoted:
+            block = quoted_block("The words of the voice message", words)
+            quoted = "\n".join(filter(None, (self.quoted, block)))
+            return replace(self, quoted=quoted, recording=None)
+        text = "\n\n".join(filter(None, (self.text, words)))
+        return replace(self, text=text, recording=None)
 
     @property
     def for_model(self) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from bot.llm.completion import CallReport
-from bot.turns.attachments import Picture
+from bot.turns.attachments import Picture, Recording
 from bot.turns.question import QuestionMessage, model_text, own_text
 from bot.turns.rules import NO_RULES, AppliedRules
 from common.encryption.sealing import Sealer
@@ -106,6 +106,22 @@ class Question:
         return tuple(message.picture for message in self.messages if message.picture)
 
     @property
+    def speech_seconds(self) -> int:
+        """Length of what is to be transcribed."""
+        return sum(message.speech_seconds for message in self.messages)
+
+    @property
+    def recordings(self) -> list[Recording]:
+        return [message.recording for message in self.messages if message.recording]
+
+    def transcribed(self, words: str) -> Question:
+        """The question with the words of its first recording."""
+        messages = list(self.messages)
+        place = next(n for n, message in enumerate(messages) if message.recording)
+        messages[place] = messages[place].transcribed(words)
+        return replace(self, messages=tuple(messages))
+
+    @property
     def model_text(self) -> str:
         """The text for the model, with quotes."""
         return model_text(self.messages)
@@ -125,6 +141,8 @@ class OpenTurn:
     attempt: int = 1
     purpose: str = "answer"
     """The purpose of the open attempt."""
+    message_id: UUID | None = None
+    """The stored question; None if it was not stored again."""
 
 
 @dataclass(frozen=True)

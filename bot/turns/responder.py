@@ -25,6 +25,8 @@ class Notice(StrEnum):
     TIMEOUT = "timeout"
     THINKING = "thinking"
     """Thinking used up the token limit before the answer."""
+    NOT_TRANSCRIBED = "not_transcribed"
+    NOTHING_HEARD = "nothing_heard"
 
 
 @dataclass(frozen=True)
@@ -83,3 +85,6 @@ class Responder(Protocol):
 
     async def send_remarks(self, remarks: Sequence[Remark]) -> None:
         """Say which files were not read, or only in part. Raises UndeliverableError."""
+
+    async def send_transcript(self, words: str) -> None:
+        """Show the words of a recording, folded. Raises UndeliverableError."""

@@ -13,16 +13,17 @@ from structlog.contextvars import bound_contextvars
 
 from bot.db.retry import retry_write
 from bot.llm.client import ChatMessage, ModelClient
-from bot.llm.completion import CallReport, Completion, ModelError
+from bot.llm.completion import CallReport, Completion, ErrorKind, ModelError
 from bot.llm.thinking import split_thinking
+from bot.llm.transcription import Transcriber
 from bot.metrics import BotMetrics
 from bot.settings import ModelSettings
 from bot.turns.attachments import Remark
-from bot.turns.attempts import AttemptState, CompletionAttempts
-from bot.turns.bill import Bill
+from bot.turns.attempts import AttemptState, CompletionAttempts, TranscriptionAttempts
+from bot.turns.bill import Bill, BillLimitError
 from bot.turns.cancellation import StoppedError, StopSignal, until_stopped
 from bot.turns.history import DialogHistory
-from bot.turns.ledger import Ledger
+from bot.turns.ledger import TRANSCRIPTION, Ledger
 from bot.turns.opening import AnswerPlan, TurnOpener, TurnRefusedError
 from bot.turns.prompt import messages_for
 from bot.turns.records import (
@@ -73,6 +74,7 @@ class TurnService:
         history: DialogHistory,
         model: ModelClient,
         rules: RuleReader,
+        transcriber: Transcriber,
         opener: TurnOpener,
         settings: ModelSettings,
         metrics: BotMetrics,
@@ -91,6 +93,9 @@ class TurnService:
             jitter=jitter,
         )
         self._rules = rules
+        self._transcriptions = TranscriptionAttempts(
+            ledger=ledger, bill=bill, transcriber=transcriber
+        )
         self._opener = opener
         self._settings = settings
         self._metrics = metrics
@@ -124,14 +129,17 @@ class TurnService:
             bound_contextvars(turn_id=str(turn.id), dialog_id=str(turn.dialog_id)),
             span("turn", turn_id=str(turn.id), dialog_id=str(turn.dialog_id), model=turn.model),
         ):
-            messages = messages_for(
-                question,
-                context,
-                default_prompt=self._settings.llm_system_prompt,
-                speaker=self._history.speaker(question, turn.dialog_id),
-                max_pictures=plan.pictures,
-            )
-            outcome = await self._answer(turn, plan, messages, responder, stop)
+
+            def prompt(question: Question) -> list[ChatMessage]:
+                return messages_for(
+                    question,
+                    context,
+                    default_prompt=self._settings.llm_system_prompt,
+                    speaker=self._history.speaker(question, turn.dialog_id),
+                    max_pictures=plan.pictures,
+                )
+
+            outcome = await self._answer(turn, plan, prompt, responder, stop)
             result = await self._finish(
                 turn.id, question.update_ids, outcome, sealer=question.sealer
             )
@@ -189,11 +197,11 @@ class TurnService:
         self,
         turn: OpenTurn,
         plan: AnswerPlan,
-        messages: list[ChatMessage],
+        prompt: Callable[[Question], list[ChatMessage]],
         responder: Responder,
         stop: StopSignal,
     ) -> TurnOutcome:
-        state = AttemptState(turn, turn.model, plan.saving_model)
+        state = AttemptState(turn, plan.models[0], plan.saving_model)
         started = asyncio.get_running_loop().time()
 
         def on_delta(text: str) -> None:
@@ -210,9 +218,16 @@ class TurnService:
             if plan.remarks:
                 # Before the answer, so that it is said also if the bot is killed meanwhile.
                 await responder.send_remarks(plan.remarks)
+            models = plan.models
+            if turn.question.recordings:
+                words = await until_stopped(self._transcriptions.run(state, models), stop)
+                await responder.send_transcript(words)
+                models = models if state.model in models else [state.model]
             completion = await until_stopped(
-                self._attempts.run(state, plan.models, messages, on_delta), stop
+                self._attempts.run(state, models, prompt(state.turn.question), on_delta), stop
             )
+        except BillLimitError as error:
+            return await self._end_transcribed(state, error.limit.name, responder)
         except UndeliverableError as error:
             return _unsent(state, error)
         except StoppedError as stopped:
@@ -230,9 +245,7 @@ class TurnService:
                     finish_reason=error.report.finish_reason,
                 ),
                 responder,
-                Notice.THINKING
-                if error.limit_used_by_thinking
-                else _NOTICES.get(error.kind, Notice.FAILED),
+                _failure_notice(state, error),
                 seconds=error.retry_after,
             )
         await retry_write(
@@ -283,6 +296,24 @@ class TurnService:
         if reason == "edited":
             return outcome
         return await self._send_answer(outcome, state.text, responder, notice)
+
+    async def _end_transcribed(
+        self, state: AttemptState, reason: str, responder: Responder
+    ) -> TurnOutcome:
+        """End a turn that the bill does not let go on after its transcription."""
+        outcome = TurnOutcome(
+            TurnStatus.FAILED,
+            reason=reason,
+            call_id=state.turn.call_id,
+            call_model=state.turn.model,
+            call_outcome="answered",
+            report=state.answer.report(),
+        )
+        try:
+            await responder.send_refusal(Refusal(reason))
+        except UndeliverableError as error:
+            return replace(outcome, reason=error.reason)
+        return replace(outcome, answered_at=self._now())
 
     async def _send_answer(
         self, outcome: TurnOutcome, text: str, responder: Responder, notice: Notice | None
@@ -345,6 +376,15 @@ _NOTICES = {
     notice.value: notice
     for notice in (Notice.RATE_LIMITED, Notice.TOO_LONG, Notice.MODERATION, Notice.TIMEOUT)
 }
+
+
+def _failure_notice(state: AttemptState, error: ModelError) -> Notice:
+    if state.turn.purpose == TRANSCRIPTION:
+        is_silent = error.kind is ErrorKind.EMPTY
+        return Notice.NOTHING_HEARD if is_silent else Notice.NOT_TRANSCRIBED
+    if error.limit_used_by_thinking:
+        return Notice.THINKING
+    return _NOTICES.get(error.kind, Notice.FAILED)
 
 
 def _unsent(state: AttemptState, error: UndeliverableError) -> TurnOutcome:

@@ -43,6 +43,7 @@ SECRETS = frozenset(
         "STATS_API_KEY",
         "TELEGRAM_TOKEN",
         "TELEGRAM_WEBHOOK_SECRET",
+        "TRANSCRIPTION_API_KEY",
     }
 )
 """Settings of the caller that only the programs that use them inherit."""
@@ -220,6 +221,7 @@ def bot_environment(plan: Plan, **more: str) -> dict[str, str]:
         "OPENROUTER_API_KEY",
         "TELEGRAM_TOKEN",
         "TELEGRAM_WEBHOOK_SECRET",
+        "TRANSCRIPTION_API_KEY",
         DATABASE_URL=plan.database_url(roles.BOT),
         DATA_KEY=plan.secret("data_key"),
         STATS_API_URL=plan.api_url,

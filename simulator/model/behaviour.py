@@ -36,6 +36,8 @@ class ModelBehaviour(BaseModel):
     """Takes pictures and is listed so; others refuse them."""
     image_tokens: int = Field(default=765, ge=0)
     """Prompt tokens of a picture."""
+    seconds_price: float = Field(default=0.0001, ge=0)
+    """US dollars per second of a transcription."""
     cost: float | str | None = None
     """The stated cost, which may be invalid; None: by the prices."""
     refuses: tuple[str, ...] = ()

@@ -23,6 +23,8 @@ class ModelCall:
     text_sha256: str
     """SHA-256 of the last user text in UTF-8."""
     stream: bool
+    purpose: str = "answer"
+    """`answer` or `transcription`."""
     prompt_messages: int = 0
     user: str | None = None
     started_at: float = field(default_factory=time.time)

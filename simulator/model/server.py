@@ -17,6 +17,7 @@ from simulator.model.behaviour import ModelBehaviour, ModelFault
 from simulator.model.calls import CallLog, ModelCall
 from simulator.model.completions import CompletionRequest, SimulatedCompletion
 from simulator.model.stream import CompletionStream, abort
+from simulator.model.transcriptions import read_recording
 
 UNKNOWN_MODEL = "unknown/"
 """Prefix of models that do not exist; all others do."""
@@ -84,6 +85,7 @@ class ModelServer:
     def routes(self) -> list[web.RouteDef]:
         return [
             web.post("/v1/chat/completions", self._complete),
+            web.post("/v1/audio/transcriptions", self._transcribe),
             web.get("/v1/key", self._key),
             web.get("/v1/models", self._models),
             web.get("/v1/models/{model:.+}", self._model),
@@ -147,6 +149,47 @@ class ModelServer:
         except (ConnectionError, asyncio.CancelledError):
             self.calls.end(call, "disconnected")
             raise
+
+    async def _transcribe(self, http: web.Request) -> web.StreamResponse:
+        try:
+            self._authorise(http)
+            recording = await read_recording(http)
+        except _Refused as refusal:
+            return _error(refusal)
+        except ValueError as error:
+            return _error(_Refused(400, str(error), outcome="refused"))
+        behaviour = self.behaviours.get(recording.model, self.default_behaviour)
+        call = recording.call(behaviour)
+        self.calls.start(call)
+        fault = next(
+            (
+                one
+                for one in self.faults.candidates()
+                if one.matches(call.model, recording.words) and self.faults.strikes(one)
+            ),
+            None,
+        )
+        try:
+            if fault is not None:
+                self._counters.faults_injected += 1
+                _refuse_by_fault(fault)
+            await asyncio.sleep(behaviour.first_token_seconds)
+            if fault is not None and fault.kind in ("stall", "disconnect", "cut"):
+                await asyncio.sleep(fault.seconds if fault.kind == "stall" else 0)
+                self.calls.end(call, fault.kind)
+                abort(http)
+                return web.Response()
+        except _Refused as refusal:
+            self.calls.end(call, refusal.outcome, status=refusal.status)
+            return _error(refusal)
+        except (ConnectionError, asyncio.CancelledError):
+            self.calls.end(call, "disconnected")
+            raise
+        self.calls.end(call, "answered" if fault is None else fault.kind)
+        if fault is not None and fault.kind == "malformed":
+            return web.Response(text='{"text": "', content_type="application/json")
+        is_empty = fault is not None and fault.kind == "empty"
+        return web.json_response(recording.body(behaviour, call, is_empty=is_empty))
 
     def _authorise(self, http: web.Request) -> None:
         scheme, _, key = http.headers.get("Authorization", "").partition(" ")

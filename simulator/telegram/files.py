@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
+import struct
 from typing import Literal
 
 from simulator.telegram.sent import StoredFile
 from simulator.telegram.world import Json
 
 FileKind = Literal["photo", "document", "voice", "video_note"]
+OPUS_RATE = 48_000
 MAX_DOWNLOAD = 20_000_000
 """Bytes. Telegram does not hand out larger files."""
 
@@ -43,3 +45,9 @@ def file_content(
             return {"voice": {**file, "duration": seconds, "mime_type": mime_type or "audio/ogg"}}
         case "video_note":
             return {"video_note": {**file, "duration": seconds, "length": 240}}
+
+
+def spoken(words: str, *, seconds: int = 3) -> bytes:
+    """A recording of these words, as the simulated model hears them."""
+    header = b"OggS" + struct.pack("<BBqIIIB", 0, 4, seconds * OPUS_RATE, 1, 0, 0, 0)
+    return header + words.encode()

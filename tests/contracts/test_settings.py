@@ -19,6 +19,7 @@ BY_FORM = {"TELEGRAM_TOKEN": "1:", "STATS_API_KEY": "dly_"}
 # Given by others, or reachable from inside only: a weak one is not ours to refuse.
 OF_OTHERS = {
     "OPENROUTER_API_KEY",
+    "TRANSCRIPTION_API_KEY",
     "DATABASE_URL",
     "DAGSTER_DATABASE_URL",
     "CLICKHOUSE_URL",

@@ -10,6 +10,7 @@ WITH last_call AS (
         cached_tokens = CAST(:cached_tokens AS integer),
         reasoning_tokens = CAST(:reasoning_tokens AS integer),
         image_tokens = CAST(:image_tokens AS integer), audio_tokens = CAST(:audio_tokens AS integer),
+        audio_seconds = coalesce(CAST(:audio_seconds AS numeric), audio_seconds),
         cost_usd = CAST(:cost_usd AS numeric), is_unpriced = CAST(:is_unpriced AS boolean),
         reserve_usd = coalesce(CAST(:estimated_usd AS numeric), reserve_usd),
         http_status = CAST(:http_status AS smallint),

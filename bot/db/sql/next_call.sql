@@ -28,15 +28,27 @@ WITH bill AS (
           IS NOT FALSE
       AND NOT EXISTS (SELECT FROM llm_calls WHERE id = CAST(:next_call_id AS uuid))
 ), next_call AS (
-    INSERT INTO llm_calls (id, turn_id, attempt, model, purpose, bot_id, billed_on, reserve_usd)
+    INSERT INTO llm_calls (
+        id, turn_id, attempt, model, purpose, audio_seconds, bot_id, billed_on, reserve_usd
+    )
     SELECT CAST(:next_call_id AS uuid), CAST(:turn_id AS uuid), CAST(:attempt AS smallint),
-           CAST(:model AS text), CAST(:purpose AS text), CAST(:bot_id AS bigint),
-           CAST(:billed_on AS date), CAST(:reserve_usd AS numeric)
+           CAST(:model AS text), CAST(:purpose AS text), CAST(:opened_seconds AS integer),
+           CAST(:bot_id AS bigint), CAST(:billed_on AS date), CAST(:reserve_usd AS numeric)
     FROM turns
     WHERE turns.id = CAST(:turn_id AS uuid) AND turns.status = 'pending'
       AND NOT EXISTS (SELECT FROM refused)
     ON CONFLICT (id) DO UPDATE SET attempt = excluded.attempt
     RETURNING turn_id
+), transcribed AS (
+    -- The words of a recording become the question.
+    UPDATE messages
+    SET content = CAST(:content AS bytea), sealed_parts = CAST(:sealed_parts AS bytea),
+        content_length = CAST(:content_length AS integer)
+    WHERE id = CAST(:message_id AS uuid) AND EXISTS (SELECT FROM next_call)
+    RETURNING turn_id
+), counted AS (
+    UPDATE turns SET user_chars = CAST(:content_length AS integer)
+    WHERE id IN (SELECT turn_id FROM transcribed) AND status = 'pending'
 ), closed AS (
     UPDATE llm_calls
     SET ended_at = now(), outcome = CAST(:outcome AS text), model_used = CAST(:model_used AS text),
@@ -47,6 +59,7 @@ WITH bill AS (
         cached_tokens = CAST(:cached_tokens AS integer),
         reasoning_tokens = CAST(:reasoning_tokens AS integer),
         image_tokens = CAST(:image_tokens AS integer), audio_tokens = CAST(:audio_tokens AS integer),
+        audio_seconds = coalesce(CAST(:audio_seconds AS numeric), audio_seconds),
         cost_usd = CAST(:cost_usd AS numeric), is_unpriced = CAST(:is_unpriced AS boolean),
         reserve_usd = coalesce(CAST(:estimated_usd AS numeric), reserve_usd),
         http_status = CAST(:http_status AS smallint), provider_code = CAST(:provider_code AS text),

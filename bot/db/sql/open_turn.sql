@@ -47,7 +47,7 @@ WITH person AS (
                  AND NOT EXISTS (SELECT FROM turns WHERE turns.user_key = granted.key)
                 THEN granted.source END,
            CAST(:user_messages AS smallint), granted.is_person, :received_at, :sent_at,
-           CAST(:model AS text), CAST(:user_chars AS integer)
+           CAST(:model_asked AS text), CAST(:user_chars AS integer)
     FROM granted
 ), taken_back AS (
     -- Withdraw the question before it was edited, with everything after it.
@@ -79,9 +79,12 @@ WITH person AS (
         SELECT id FROM messages WHERE turn_id = CAST(:replaces AS uuid) AND role = 'user'
     )
 ), new_call AS (
-    INSERT INTO llm_calls (id, turn_id, attempt, model, purpose, bot_id, billed_on, reserve_usd)
+    INSERT INTO llm_calls (
+        id, turn_id, attempt, model, purpose, audio_seconds, bot_id, billed_on, reserve_usd
+    )
     SELECT CAST(:call_id AS uuid), CAST(:turn_id AS uuid), 1, CAST(:model AS text),
-           CAST(:purpose AS text), :bot_id, CAST(:billed_on AS date), CAST(:reserve_usd AS numeric)
+           CAST(:purpose AS text), CAST(:opened_seconds AS integer), :bot_id,
+           CAST(:billed_on AS date), CAST(:reserve_usd AS numeric)
     FROM granted
 ), taken AS (
     UPDATE updates SET turn_id = CAST(:turn_id AS uuid)

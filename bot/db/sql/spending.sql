@@ -27,6 +27,7 @@ WITH price AS (
                    WHEN call.cost_usd IS NOT NULL THEN call.cost_usd
                    WHEN call.outcome IS NULL THEN CAST(:reserve_usd AS numeric)
                    WHEN NOT call.is_unpriced THEN 0
+                   WHEN call.purpose = 'transcription' THEN call.reserve_usd
                    WHEN call.prompt_tokens + call.completion_tokens IS NOT NULL
                        AND price.model IS NOT NULL
                    THEN (call.prompt_tokens * price.prompt
@@ -41,7 +42,7 @@ WITH price AS (
                        CAST(:reserve_usd AS numeric))
                END) AS cost_usd,
                -- A complete answer without a stated cost; one that was cut off had no time to state it.
-               bool_or(call.is_unpriced
+               bool_or(call.is_unpriced AND call.purpose = 'answer'
                    AND (call.finish_reason IS NOT NULL
                         OR call.outcome IN ('answered', 'refused', 'empty'))
                    AND (price.model IS NULL OR call.prompt_tokens IS NULL)) AS is_unpriced
