@@ -160,7 +160,7 @@ def rule_text(rule: Answer, _: Translator) -> str:
             text = _("Models: {models}", models=", ".join(rule["models"]))
         case _:
             text = _("Limits: {limits}", limits=", ".join(_limits(rule, _)))
-    # What the bot set for an operator has no other author.
+    # A rule that the bot made for an operator has no other author.
     author = "" if rule["author"] == "service:bot" else rule["author"]
     return f"{text} ({': '.join(filter(None, [author, rule['reason']]))})"
 
