@@ -112,9 +112,14 @@ def _describe_operation(method: str, path: str, operation: dict[str, Any]) -> No
     operation["summary"] = summary or operation["summary"].capitalize()
     parameters = operation.get("parameters", ())
     if path.startswith("/api/v1/stats"):
-        has_period = any(parameter["name"] == "period" for parameter in parameters)
+        examples = _texts()["examples"]
+        given = [
+            f"{parameter['name']}={examples[parameter['name']]}"
+            for parameter in parameters
+            if parameter["name"] == "period" or parameter["required"]
+        ]
         operation["description"] += CURL.format(
-            path=path, query="?period=week" if has_period else ""
+            path=path, query=f"?{'&'.join(given)}" if given else ""
         )
     for parameter in parameters:
         parameter.setdefault("description", _text_of(parameter["name"]))

@@ -1093,7 +1093,7 @@ export interface paths {
          * @description One user over all time: when they came, from where, and totals.
          *
          *     ```sh
-         *     curl -fsS -H 'Authorization: Bearer API_KEY' 'http://127.0.0.1:8000/api/v1/stats/users/one'
+         *     curl -fsS -H 'Authorization: Bearer API_KEY' 'http://127.0.0.1:8000/api/v1/stats/users/one?person=1'
          *     ```
          */
         get: operations["users_one_api_v1_stats_users_one_get"];
