@@ -20,9 +20,17 @@ SELECT
     t.cost_usd AS known_cost,
     t.unpriced_calls > 0 AS is_unpriced,
     toUInt64(t.answer_parts) AS parts,
-    if(t.status = 'answered', greatest(toUnixTimestamp64Micro(t.answered_at) - micros, 0), NULL)
-        AS answer_microseconds,
-    greatest(toUnixTimestamp64Micro(t.first_token_at) - micros, 0) AS token_microseconds
+    -- `greatest` passes over what is null.
+    if(
+        t.status = 'answered' AND isNotNull(t.answered_at),
+        greatest(toUnixTimestamp64Micro(t.answered_at) - micros, 0),
+        NULL
+    ) AS answer_microseconds,
+    if(
+        isNotNull(t.first_token_at),
+        greatest(toUnixTimestamp64Micro(t.first_token_at) - micros, 0),
+        NULL
+    ) AS token_microseconds
 FROM turns AS t FINAL
 -- Filtered before FINAL chooses the newest state of a turn: all states have the same time.
 -- Compared with seconds, a part whose rows are all within the last second would be skipped.
