@@ -97,6 +97,7 @@ async def ask_everything(reader: Recorder) -> Snapshot:
         request = query.parse(body, now=NOW, default_tz="UTC")
         await query.run(reader, request, snapshot=snapshot)
     await reports.freshness(reader, snapshot=snapshot)
+    await reports.last_minutes(reader, snapshot=snapshot, until=NOW)
     await reports.quality(reader, snapshot=snapshot)
     return snapshot
 
