@@ -214,7 +214,7 @@ async def test_a_person_is_found_banned_limited_and_allowed_again(world: World) 
     banned = await press(world, f"person:{key}:ban:0")
     assert "🚫 Banned (/admin)" in banned
     assert "Paused" not in banned
-    world.simulator.account.send_text("are you there?", person=bob)
+    world.simulator.account.send_text("does anybody hear me?", person=bob)
     await world.settled()
     assert [turn.status for turn in await world.turns()] == ["answered", "rejected"]
     lift = buttons(world)["Lift the ban"]
