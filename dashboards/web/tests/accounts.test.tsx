@@ -113,10 +113,9 @@ const press = (name: string | RegExp) => userEvent.click(screen.getByRole('butto
 
 describe('the own account', () => {
   it('says who I am, what I may see and who grants the rest', async () => {
-    await at('/');
-    await userEvent.click(await screen.findByRole('link', { name: 'ann' }));
-    const patience = { timeout: 15_000 };
-    expect(await screen.findByRole('heading', { name: 'Your account' }, patience)).toBeVisible();
+    await at('/account');
+    expect(await screen.findByRole('heading', { name: 'Your account' })).toBeVisible();
+    expect(screen.getByRole('link', { name: 'ann' })).toHaveAttribute('href', '/account');
     await screen.findByText('names:read');
     const items = screen.getAllByRole('listitem');
     const lines = items.map((item) => item.textContent ?? '');
@@ -201,7 +200,11 @@ describe('the own account', () => {
   });
 
   it('changes the password and stays signed in', async () => {
-    const { requests, sent, session: state } = await at('/account', {
+    const {
+      requests,
+      sent,
+      session: state,
+    } = await at('/account', {
       '/api/v1/auth/password': DONE,
       '/api/v1/auth/session': ({ method }) => (method === 'POST' ? {} : current()),
     });
