@@ -152,7 +152,8 @@ async def test_a_statement_that_clickhouse_refuses_leaks_nothing(start_api: Star
         await register(client)
         answer = await client.get("/api/v1/stats", auth=("ann", PASSWORD))
         assert answer.status_code == 500
-        assert "60" not in answer.json()["message"]
+        # The id of the request may hold the same digits.
+        assert not re.search(r"\b60\b", answer.json()["message"])
 
 
 async def test_a_request_id_is_kept_when_it_is_one(client: httpx.AsyncClient) -> None:

@@ -13,6 +13,9 @@ from tests.e2e.web.world import World
 
 pytestmark = pytest.mark.e2e
 
+PAGE_ROWS = 50
+"""Turns that a list shows at first, and more at each press."""
+
 
 def test_a_filter_set_by_hand_narrows_every_page_and_stays_in_the_address(
     overview: Page, world: World
@@ -53,11 +56,10 @@ def test_a_count_of_failures_opens_exactly_those_turns(page: Page, world: World)
     settled(page)
     noun = "turn" if count == 1 else "turns"
     expect(page.get_by_text(f"{count:,} {noun} in this view")).to_be_visible()
-    while (more := page.get_by_role("button", name="Show more")).count():
-        more.click()
-        settled(page)
-        page.wait_for_timeout(300)
     rows = page.get_by_role("table", name="Turns, newest first").get_by_role("rowheader")
+    for shown in range(PAGE_ROWS, count, PAGE_ROWS):
+        expect(rows).to_have_count(shown)
+        page.get_by_role("button", name="Show more").click()
     expect(rows).to_have_count(count)
 
 
