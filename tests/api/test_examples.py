@@ -80,12 +80,15 @@ def test_the_registration_works_as_it_stands(week_api: RunningApi) -> None:
     assert '"username":"eve"' in run("register", EXAMPLES["register"], week_api.url, username="eve")
 
 
-def test_the_invitation_works_as_it_stands(week_api: RunningApi) -> None:
+@pytest.mark.parametrize(
+    ("name", "shows"), [("invite", '"kind":"bot"'), ("rule", '"daily_messages":50')]
+)
+def test_what_an_admin_does_works_as_it_stands(week_api: RunningApi, name: str, shows: str) -> None:
     with psycopg.connect(week_api.settings.database.libpq_url) as connection:
         connection.execute(
-            "UPDATE api_users SET scopes = scopes || '{admin}' WHERE username = 'ann'"
+            "UPDATE api_users SET scopes = '{admin,stats:read}' WHERE username = 'ann'"
         )
-    assert '"kind":"bot"' in run("invite", EXAMPLES["invite"], week_api.url)
+    assert shows in run(name, EXAMPLES[name], week_api.url)
 
 
 @pytest.mark.parametrize(("name", "shows"), [("curl", '"user_messages":8'), ("pandas", "start")])
@@ -137,7 +140,7 @@ def test_the_example_of_a_body_is_accepted(
 
 
 def test_every_example_is_run() -> None:
-    assert set(EXAMPLES) == {"register", "key", "invite", "curl", "pandas", "node", "query"}
+    assert set(EXAMPLES) == {"register", "key", "invite", "rule", "curl", "pandas", "node", "query"}
     assert PAGE.count("```") == 2 * len(EXAMPLES)
     assert set(FIRST_QUERIES) == {"curl", "pandas"}
 

@@ -78,7 +78,7 @@ def test_the_texts_of_the_document_are_about_parts_that_it_has() -> None:
     }
     names = {field.partition(".")[2] for field in fields} | parameters
     assert texts["summaries"].keys() <= {f"{method} {path}" for method, path, _ in found}
-    assert texts["examples"].keys() <= fields
+    assert texts["examples"].keys() <= fields | parameters
     assert texts["fields"].keys() <= fields | names
     assert texts["tags"].keys() == {tag for _, _, operation in found for tag in operation["tags"]}
 
