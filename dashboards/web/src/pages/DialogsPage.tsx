@@ -8,6 +8,7 @@ import { REFRESH_MILLISECONDS, useReport } from '../api/useReport';
 import { useScope, useServices } from '../app/services';
 import { useOrder } from '../period/useOrder';
 import { Card } from '../ui/Card';
+import { MoreButton } from '../ui/MoreButton';
 import { type Order, writeOrder } from '../ui/order';
 import { Failure, Skeleton } from '../ui/states';
 import { DialogReader } from './DialogReader';
@@ -82,15 +83,10 @@ export default function DialogsPage() {
           />
         )}
         {pages.hasNextPage && (
-          <button
-            type="button"
-            className="button more"
-            // Not disabled: the focus must not leave it.
-            aria-disabled={pages.isFetchingNextPage}
-            onClick={() => !pages.isFetchingNextPage && pages.fetchNextPage()}
-          >
-            {t('state.more')}
-          </button>
+          <MoreButton
+            isLoading={pages.isFetchingNextPage}
+            onPress={() => void pages.fetchNextPage()}
+          />
         )}
       </Card>
       {opened && (

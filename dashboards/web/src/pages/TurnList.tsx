@@ -6,6 +6,7 @@ import type { ReportQuery } from '../api/types';
 import { REFRESH_MILLISECONDS } from '../api/useReport';
 import { useServices } from '../app/services';
 import { Card } from '../ui/Card';
+import { MoreButton } from '../ui/MoreButton';
 import { Failure, Skeleton } from '../ui/states';
 import { useFile } from './files';
 import type { People } from './people';
@@ -51,15 +52,10 @@ export function TurnList({ query, note, of }: Props) {
         <TurnTable turns={turns} people={people} tz={first.period.tz} {...(of ? { of } : {})} />
       )}
       {pages.hasNextPage && (
-        <button
-          type="button"
-          className="button more"
-          // Not disabled: the focus must not leave it.
-          aria-disabled={pages.isFetchingNextPage}
-          onClick={() => !pages.isFetchingNextPage && pages.fetchNextPage()}
-        >
-          {t('state.more')}
-        </button>
+        <MoreButton
+          isLoading={pages.isFetchingNextPage}
+          onPress={() => void pages.fetchNextPage()}
+        />
       )}
     </Card>
   );
