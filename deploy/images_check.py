@@ -26,7 +26,6 @@ from common.process import run
 from deploy.images import DOCKERFILE, stages
 from deploy.problem import PROJECT
 
-MIRROR = "http://deb.debian.org/debian"
 PACKAGES = ("ca-certificates", "python3", "python3-venv")
 TARGETS = ("bot", "api", "pipelines", "migrations")
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
@@ -165,7 +164,6 @@ def _make_bases(buildah: Buildah) -> float:
             f"--include={','.join(PACKAGES)}",
             "bookworm",
             root,
-            MIRROR,
         ],
         capture_output=True,
         text=True,
