@@ -1,6 +1,5 @@
 /** Invitations to the dashboard and to the bot: make one, which is shown once, and revoke. */
 
-import { Dialog } from 'radix-ui';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { present } from '../api/api';
@@ -12,10 +11,10 @@ import { Clipped } from '../ui/Clipped';
 import { ConfirmButton } from '../ui/ConfirmButton';
 import { type Column, DataTable } from '../ui/DataTable';
 import { NONE, useFormats } from '../ui/format';
-import { Icon } from '../ui/Icon';
 import { Loaded } from '../ui/Loaded';
 import { Segmented } from '../ui/Segmented';
 import { Shown } from '../ui/Shown';
+import { MakerDialog } from './MakerDialog';
 import {
   type InvitationView,
   type NewInvitation,
@@ -131,39 +130,27 @@ function InvitationMaker({ onClose }: { readonly onClose: () => void }) {
   const { t } = useTranslation();
   const [made, setMade] = useState<NewInvitation | null>(null);
   return (
-    <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
-      <Dialog.Portal>
-        <Dialog.Overlay className="overlay" />
-        <Dialog.Content
-          className="modal narrow"
-          aria-describedby={undefined}
-          // What is shown once is not lost by a press beside it.
-          onInteractOutside={(event) => made && event.preventDefault()}
-        >
-          <div className="drawer-head">
-            <Dialog.Title>{made ? made.label : t('invitations.make')}</Dialog.Title>
-            <Dialog.Close className="button quiet square" aria-label={t('dialogs.close')}>
-              <Icon name="close" />
-            </Dialog.Close>
-          </div>
-          {!made && <InvitationForm onMade={setMade} />}
-          {made?.kind === 'account' && (
-            <Shown
-              label={t('invitations.link')}
-              value={`${location.origin}/register#invitation=${made.code}`}
-              note={t('keys.shownOnce')}
-            />
-          )}
-          {made?.kind === 'bot' && (
-            <Shown
-              label={t('invitations.command')}
-              value={`/start ${made.code}`}
-              note={t('keys.shownOnce')}
-            />
-          )}
-        </Dialog.Content>
-      </Dialog.Portal>
-    </Dialog.Root>
+    <MakerDialog
+      title={made ? made.label : t('invitations.make')}
+      isShown={made !== null}
+      onClose={onClose}
+    >
+      {!made && <InvitationForm onMade={setMade} />}
+      {made?.kind === 'account' && (
+        <Shown
+          label={t('invitations.link')}
+          value={`${location.origin}/register#invitation=${made.code}`}
+          note={t('keys.shownOnce')}
+        />
+      )}
+      {made?.kind === 'bot' && (
+        <Shown
+          label={t('invitations.command')}
+          value={`/start ${made.code}`}
+          note={t('keys.shownOnce')}
+        />
+      )}
+    </MakerDialog>
   );
 }
 

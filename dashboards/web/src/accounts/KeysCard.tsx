@@ -1,6 +1,5 @@
 /** API keys of the account: make one, which is shown once, and revoke. */
 
-import { Dialog } from 'radix-ui';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { present } from '../api/api';
@@ -8,10 +7,10 @@ import { useServices, useSession } from '../app/services';
 import { CredentialsForm, Field, textOf } from '../session/CredentialsForm';
 import { useExplanation } from '../session/explanations';
 import { Card } from '../ui/Card';
-import { Icon } from '../ui/Icon';
 import { Loaded } from '../ui/Loaded';
 import { Shown } from '../ui/Shown';
 import { KeyTable } from './KeyTable';
+import { MakerDialog } from './MakerDialog';
 import { type NewKey, type Scope, useAsked, useChange } from './questions';
 import { ScopeChoice } from './ScopeChoice';
 
@@ -47,32 +46,20 @@ function KeyMaker({ onClose }: { readonly onClose: () => void }) {
   const { t } = useTranslation();
   const [made, setMade] = useState<NewKey | null>(null);
   return (
-    <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
-      <Dialog.Portal>
-        <Dialog.Overlay className="overlay" />
-        <Dialog.Content
-          className="modal narrow"
-          aria-describedby={undefined}
-          // What is shown once is not lost by a press beside it.
-          onInteractOutside={(event) => made && event.preventDefault()}
-        >
-          <div className="drawer-head">
-            <Dialog.Title>{made ? made.label : t('keys.make')}</Dialog.Title>
-            <Dialog.Close className="button quiet square" aria-label={t('dialogs.close')}>
-              <Icon name="close" />
-            </Dialog.Close>
-          </div>
-          {made ? (
-            <>
-              <Shown label={t('keys.key')} value={made.key} note={t('keys.shownOnce')} />
-              <p className="note">{t('keys.use')}</p>
-            </>
-          ) : (
-            <KeyForm onMade={setMade} />
-          )}
-        </Dialog.Content>
-      </Dialog.Portal>
-    </Dialog.Root>
+    <MakerDialog
+      title={made ? made.label : t('keys.make')}
+      isShown={made !== null}
+      onClose={onClose}
+    >
+      {made ? (
+        <>
+          <Shown label={t('keys.key')} value={made.key} note={t('keys.shownOnce')} />
+          <p className="note">{t('keys.use')}</p>
+        </>
+      ) : (
+        <KeyForm onMade={setMade} />
+      )}
+    </MakerDialog>
   );
 }
 
