@@ -29,7 +29,6 @@ from api.answers.prepared import PreparedAnswers, now_utc
 from api.answers.reader import InstrumentedReader
 from api.answers.responses import StatsResponder
 from api.answers.snapshots import Resolve, Snapshots
-from api.audit.changed_settings import digests_of, watch_settings
 from api.audit.reading import AuditReader
 from api.audit.trail import AuditTrail
 from api.errors import ApiError
@@ -61,6 +60,7 @@ from api.people.rules import RuleRepository
 from api.settings import AccountSettings, RateLimitSettings, ServerSettings
 from api.stats.query_routes import query_routes
 from api.stats.routes import stats_routes
+from common.changed_settings import digest_settings, watch_settings
 from common.encryption.sealing import OpeningPolicy, Vault
 from common.errors import SettingError
 from common.postgres import create_engine
@@ -137,6 +137,9 @@ def create_app(
         second=settings.data_key.second,
         policy=OpeningPolicy(accepts_unbound=True),
     )
+    digests = digest_settings(
+        "api", settings, key_name="DATA_KEY", second_key=settings.data_key.second
+    )
     warehouse = reader or ClickHouseReader(settings.warehouse, ping_seconds=timeouts.ping_seconds)
     instrumented = InstrumentedReader(warehouse, metrics, explains=server.enable_query_analysis)
     answers = PreparedAnswers(instrumented, clock=clock)
@@ -179,7 +182,7 @@ def create_app(
             asyncio.create_task(snapshots.look_ahead(), name="snapshots"),
             asyncio.create_task(trail.run(), name="audit"),
             asyncio.create_task(
-                watch_settings(sessions, "api", digests_of(settings, settings.data_key)),
+                watch_settings(sessions, digests),
                 name="settings",
             ),
             asyncio.create_task(

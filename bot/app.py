@@ -78,6 +78,7 @@ from bot.users.preferences import Preferences
 from bot.users.repository import UserRepository
 from bot.users.usage import UsageReader
 from bot.window_limiter import WindowLimiter
+from common.changed_settings import digest_settings, watch_settings
 from common.encryption.bindings import Binding
 from common.encryption.sealing import OpeningPolicy, Vault, log_refusal
 from common.errors import SettingError, StartupError
@@ -378,6 +379,13 @@ class App:
                 self._begin(stack, "bill reporter", reporter.run())
             hours = self.settings.media.media_retention_hours
             self._begin(stack, "picture retention", drop_old_pictures(self.statements, hours))
+            digests = digest_settings(
+                "bot",
+                self.settings,
+                key_name="DATA_KEY",
+                second_key=self.settings.data_key.second,
+            )
+            self._begin(stack, "changed settings", watch_settings(self.sessions, digests))
             self._begin(stack, "menu", register_commands(self.bot, self.translations))
             self.monitor.startup_step, self._is_running = None, True
             log.info("bot is running", bot_id=identity.bot_id, username=identity.username)

@@ -30,6 +30,7 @@ from pipelines.defs.prune import prune_job
 from pipelines.defs.quality import expectations
 from pipelines.defs.runs import run_sensors
 from pipelines.runtime.metrics_server import export_metrics
+from pipelines.runtime.settings_watch import record_settings
 from pipelines.settings import DagsterSettings, PipelineSettings, load_settings
 
 
@@ -95,6 +96,7 @@ def _prepare_process() -> DagsterSettings:
     configure_tracing(load(TracingSettings), service="pipelines")
     settings = load(DagsterSettings)
     export_metrics(settings)
+    record_settings(load_settings())
     return settings
 
 

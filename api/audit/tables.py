@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Identity, Index, Integer, LargeBinary, Text, func, text
+from sqlalchemy import DateTime, Identity, Index, Integer, Text, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -39,13 +39,3 @@ class AuditEvent(Base):
         Index(None, "kind", "id"),
         Index(None, "actor", "id"),
     )
-
-
-class KnownSetting(Base):
-    """The keyed digest of a setting's value at the last start of a service."""
-
-    __tablename__ = "known_settings"
-
-    service: Mapped[str] = mapped_column(Text, primary_key=True)
-    name: Mapped[str] = mapped_column(Text, primary_key=True)
-    digest: Mapped[bytes] = mapped_column(LargeBinary)

@@ -23,6 +23,12 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON outbox TO dialytics_bot;
 GRANT SELECT, UPDATE (uses) ON invitations TO dialytics_bot;
 GRANT EXECUTE ON FUNCTION record_invitation_use TO dialytics_bot;
 
+-- Each service records which of its settings changed; a function adds it to the audit trail.
+GRANT SELECT, INSERT, UPDATE ON known_settings
+    TO dialytics_bot, dialytics_api, dialytics_pipelines;
+GRANT EXECUTE ON FUNCTION record_changed_settings
+    TO dialytics_bot, dialytics_api, dialytics_pipelines;
+
 -- The API owns its accounts, and reads the bot's tables only as dialytics_reader.
 GRANT SELECT, INSERT, UPDATE ON api_users, api_keys TO dialytics_api;
 GRANT SELECT, INSERT, UPDATE (uses, revoked_at) ON invitations TO dialytics_api;
@@ -32,7 +38,6 @@ GRANT SELECT, INSERT (kind, actor_id, actor, address, occurrences, request_id, d
     ON audit_events TO dialytics_api;
 -- For an API of the version before: a view of the trail.
 GRANT SELECT, INSERT ON text_readings TO dialytics_api;
-GRANT SELECT, INSERT, UPDATE ON known_settings TO dialytics_api;
 GRANT dialytics_reader TO dialytics_api;
 
 -- The pipelines read the ledger, never a text; they may erase texts that are too old, and what

@@ -15,6 +15,7 @@ import api.audit.tables
 import api.people.tables
 import bot.db.outbox
 import bot.db.tables
+import common.changed_settings
 import common.invitations
 import pipelines.tables
 from common.postgres import Base
@@ -27,6 +28,7 @@ DECLARED = (
     api.people.tables,
     bot.db.outbox,
     bot.db.tables,
+    common.changed_settings,
     common.invitations,
     pipelines.tables,
 )

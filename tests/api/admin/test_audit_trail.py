@@ -17,9 +17,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
-from api.audit.changed_settings import digests_of, record_changed_settings
 from api.audit.events import AuditKind, Origin
 from api.audit.trail import HOUR_SECONDS, MAX_KEYS_PER_HOUR, WINDOW_SECONDS, AuditTrail
+from common.changed_settings import digest_settings, record_changed_settings
 from common.postgres import Sessions
 from common.settings import DatabaseSettings
 from tests.api.constants import ADMIN_TOKEN, ME, NEW_PASSWORD, STATS
@@ -233,9 +233,10 @@ async def test_a_changed_setting_is_named_and_its_value_is_nowhere(
 ) -> None:
     async def start(**values: Any) -> list[str]:
         settings = api_settings(database, **values)
-        return await record_changed_settings(
-            sessions, "api", digests_of(settings, settings.data_key)
+        digests = digest_settings(
+            "api", settings, key_name="DATA_KEY", second_key=settings.data_key.second
         )
+        return await record_changed_settings(sessions, digests)
 
     secret = "a-secret-that-appears-nowhere-in-it"
     assert await start() == []

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from sqlalchemy.ext.asyncio import async_sessionmaker
 
+from common.changed_settings import SettingDigests, record_changed_settings
+from common.postgres import create_engine
 from common.settings import DatabaseSettings, ReportSettings
 from embedded.postgres import EmbeddedPostgres
 from pipelines.commands.erasure_check import check_erasure
@@ -90,6 +93,7 @@ async def test_the_bot_writes_its_tables_and_erasing_leaves_a_tombstone(
         ("dialytics_bot", "SELECT * FROM audit_events"),
         ("dialytics_pipelines", "SELECT actor FROM audit_events"),
         ("dialytics_pipelines", "INSERT INTO audit_events (kind) VALUES ('x')"),
+        ("dialytics_bot", "INSERT INTO audit_events (kind) VALUES ('settings_changed')"),
         ("dialytics_api", "UPDATE turns SET cost_usd = 0"),
         ("dialytics_pipelines", "SELECT content FROM messages"),
         ("dialytics_pipelines", "UPDATE turns SET cost_usd = 0"),
@@ -219,6 +223,22 @@ def test_the_pipelines_role_can_run_a_whole_cycle(
     assert check_erasure(pipeline_settings, person=person).left["postgres.users"] == 1
 
 
+@pytest.mark.parametrize("service", ["bot", "api", "pipelines"])
+async def test_every_service_records_its_changed_settings(
+    server: EmbeddedPostgres, service: str
+) -> None:
+    database = DatabaseSettings.model_validate(
+        {"database_url": url(server, f"dialytics_{service}")}
+    )
+    engine = create_engine(database, application_name="tests")
+    names = []
+    for value in (b"before", b"after"):
+        digests = SettingDigests(service, "DATA_KEY", {"DATA_KEY": [b"k"], "LLM_MODEL": [value]})
+        names.append(await record_changed_settings(async_sessionmaker(engine), digests))
+    await engine.dispose()
+    assert names == [[], ["LLM_MODEL"]]
+
+
 async def test_the_api_keeps_accounts_and_the_audit_trail(server: EmbeddedPostgres) -> None:
     await attempt(
         server,
@@ -233,8 +253,6 @@ async def test_the_api_keeps_accounts_and_the_audit_trail(server: EmbeddedPostgr
         "INSERT INTO text_readings (account_id, dialog_id, user_keys, messages, request_id)"
         " SELECT id, gen_random_uuid(), '{1}', 1, 'r' FROM api_users RETURNING id, read_at",
         "SELECT * FROM text_readings",
-        "INSERT INTO known_settings (service, name, digest) VALUES ('api', 'A', 'b')"
-        " ON CONFLICT (service, name) DO UPDATE SET digest = excluded.digest",
         "INSERT INTO access_rules (subject, subject_hmac, kind, reason, author_id, author)"
         " VALUES ('person', 'x', 'ban', '', 1, 'a') ON CONFLICT (subject, subject_hmac, kind)"
         " DO UPDATE SET reason = excluded.reason RETURNING id",
