@@ -74,6 +74,7 @@ AnyAccount = Annotated[Principal, Depends(authenticated)]
 Person = Annotated[Principal, Depends(logged_in)]
 StatsReader = Annotated[Principal, Depends(_needs(Scope.STATS_READ))]
 TextsReader = Annotated[Principal, Depends(_needs(Scope.TEXTS_READ))]
+PeopleManager = Annotated[Principal, Depends(_needs(Scope.PEOPLE_MANAGE))]
 Admin = Annotated[Principal, Depends(_needs(Scope.ADMIN))]
 
 

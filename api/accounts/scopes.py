@@ -19,6 +19,8 @@ class Scope(StrEnum):
     """Texts of dialogs; each reading is recorded."""
     DAGSTER_USE = "dagster:use"
     """Dagster's page: see, start and stop every run."""
+    PEOPLE_MANAGE = "people:manage"
+    """Rules about people: bans, pauses, limits, models. Admins may set them too."""
     ADMIN = "admin"
     """Accounts, scopes, and the audit trail."""
 
@@ -28,6 +30,7 @@ DESCRIPTIONS = {
     Scope.NAMES_READ: "See users' names beside their keys.",
     Scope.TEXTS_READ: "Read the texts of dialogs; every reading is recorded.",
     Scope.DAGSTER_USE: "Use Dagster's page: see, start and stop every run.",
+    Scope.PEOPLE_MANAGE: "Ban, pause and limit the bot's users.",
     Scope.ADMIN: "Manage accounts and read the audit trail.",
 }
 
@@ -56,4 +59,6 @@ class Principal:
         return self.client == DASHBOARD
 
     def may(self, scope: Scope) -> bool:
+        if scope is Scope.PEOPLE_MANAGE and Scope.ADMIN.value in self.scopes:
+            return True
         return scope.value in self.scopes

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Body, Depends, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.accounts.dependencies import Admin, one_value_each, require_scope, secured
+from api.accounts.dependencies import PeopleManager, one_value_each, require_scope, secured
 from api.accounts.scopes import Principal, Scope
 from api.admin.rule_schemas import (
     MAX_ID,
@@ -50,14 +50,14 @@ def rule_routes(
     router = APIRouter(
         prefix="/api/v1/admin", tags=["admin"], dependencies=[Depends(one_value_each)]
     )
-    extra = secured(Scope.ADMIN)
+    extra = secured(Scope.PEOPLE_MANAGE)
 
-    async def known_names(admin: Principal, keys: Iterable[int | None]) -> Names:
+    async def known_names(manager: Principal, keys: Iterable[int | None]) -> Names:
         wanted = {key for key in keys if key is not None}
-        if not wanted or not admin.may(Scope.NAMES_READ):
+        if not wanted or not manager.may(Scope.NAMES_READ):
             return NO_NAMES
         known = await names.fetch(wanted)
-        await name_readings.record(admin, "rules", known)
+        await name_readings.record(manager, "rules", known)
         return known
 
     @router.get(
@@ -67,7 +67,7 @@ def rule_routes(
         openapi_extra=extra,
     )
     async def list_rules(
-        admin: Admin,
+        manager: PeopleManager,
         *,
         user_key: Annotated[int | None, Query(ge=1, le=MAX_KEY)] = None,
         subject: Annotated[SubjectKind | None, Query()] = None,
@@ -80,7 +80,7 @@ def rule_routes(
         """Rules about people, groups and roles, newest first, ended ones included."""
         wanted = RuleFilter(user_key=user_key, subject=subject, kind=kind)
         found = await rules.page(wanted, before=before, limit=limit)
-        known = await known_names(admin, (rule.user_key for rule in found))
+        known = await known_names(manager, (rule.user_key for rule in found))
         return _json(
             {
                 "rules": [with_name(asdict(rule), known) for rule in found],
@@ -94,7 +94,7 @@ def rule_routes(
         responses={200: {"headers": RATE_HEADERS}, **problems(400, 401, 403, 404, 422)},
         openapi_extra=extra,
     )
-    async def put_rule(admin: Admin, body: Annotated[NewRule, Body()]) -> Response:
+    async def put_rule(manager: PeopleManager, body: Annotated[NewRule, Body()]) -> Response:
         """Set a rule, in place of the one of this kind about the same subject.
 
         It applies to the very next update, in every process of every bot. A ban ends an `allow`
@@ -102,8 +102,8 @@ def rule_routes(
         """
         subject = await _subject(body.subject, finder)
         terms = RuleTerms(**{**body.model_dump(exclude={"subject"}), "kind": RuleKind(body.kind)})
-        rule = await rules.put(subject, terms, admin)
-        known = await known_names(admin, [rule.user_key])
+        rule = await rules.put(subject, terms, manager)
+        known = await known_names(manager, [rule.user_key])
         return _json(with_name(asdict(rule), known))
 
     @router.delete(
@@ -112,7 +112,9 @@ def rule_routes(
         responses=problems(401, 403, 404, 422),
         openapi_extra=extra,
     )
-    async def remove_rule(_admin: Admin, rule_id: Annotated[int, Path(ge=1, le=MAX_ID)]) -> None:
+    async def remove_rule(
+        _manager: PeopleManager, rule_id: Annotated[int, Path(ge=1, le=MAX_ID)]
+    ) -> None:
         """End a rule, from the very next update on."""
         await rules.remove(rule_id)
 
@@ -122,13 +124,15 @@ def rule_routes(
         responses={200: {"headers": RATE_HEADERS}, **problems(400, 401, 403, 404, 422)},
         openapi_extra=extra,
     )
-    async def find_people(request: Request, admin: Admin, query: FindPersonQuery) -> Response:
+    async def find_people(
+        request: Request, manager: PeopleManager, query: FindPersonQuery
+    ) -> Response:
         """A person by key or Telegram id, or the people with a @name, and the rules about them."""
         if query.username is not None:
             require_scope(request, Scope.NAMES_READ)
         found = await _people(query, finder)
         own = await rules.of_persons({person.hmac: person.user_key for person in found.people})
-        known = await known_names(admin, (person.user_key for person in found.people))
+        known = await known_names(manager, (person.user_key for person in found.people))
         people = [
             {
                 **with_name({"user_key": person.user_key}, known),

@@ -22,7 +22,7 @@ from common.log import get_logger
 from common.postgres import DRIVER_ERRORS, Sessions, transaction
 
 LABEL = "STATS_API_KEY"
-SCOPES = (Scope.STATS_READ, Scope.NAMES_READ, Scope.ADMIN)
+SCOPES = (Scope.STATS_READ, Scope.NAMES_READ, Scope.PEOPLE_MANAGE)
 RATE_LIMIT = "120/minute"
 LIFETIME = timedelta(days=3650)
 FIRST_PAUSE_SECONDS = 0.5
@@ -50,16 +50,18 @@ async def keep_service_key(
 async def store_service_key(sessions: Sessions, secret: str, passwords: PasswordHasher) -> None:
     """Store the key of the account `service:bot`, and revoke the one before.
 
-    A key that is stored stays as it is, so that one which an admin revoked is not valid again.
+    A key that is stored stays as it is, so that one which an admin revoked is not valid again. It
+    only loses scopes that it does not need any more.
     """
     password_hash = await passwords.hash(secrets.token_urlsafe(32))
     async with transaction(sessions) as session:
         # One of several workers does it.
         await session.execute(select(func.pg_advisory_xact_lock(func.hashtext(SERVICE_ACCOUNT))))
         known = await session.scalar(select(ApiKey).where(ApiKey.digest == digest_of(secret)))
-        if known is not None:
-            return
         account = await _account(session, password_hash)
+        if known is not None:
+            known.scopes = account.scopes = sorted(SCOPES)
+            return
         earlier = await session.scalars(
             select(ApiKey).where(ApiKey.account_id == account.id, ApiKey.revoked_at.is_(None))
         )

@@ -179,8 +179,8 @@ async def test_a_key_is_stored_once_and_the_next_one_replaces_it(sessions: Sessi
             text("SELECT revoked_at IS NULL, scopes FROM api_keys ORDER BY id")
         )
         assert [tuple(key) for key in keys] == [
-            (False, ["admin", "names:read", "stats:read"]),
-            (True, ["admin", "names:read", "stats:read"]),
+            (False, ["names:read", "people:manage", "stats:read"]),
+            (True, ["names:read", "people:manage", "stats:read"]),
         ]
         kinds = await session.scalars(text("SELECT kind FROM audit_events ORDER BY id"))
         assert list(kinds) == ["key_created", "key_revoked", "key_created"]

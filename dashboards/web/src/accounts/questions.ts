@@ -23,12 +23,19 @@ export const SCOPES: readonly Scope[] = [
   'names:read',
   'texts:read',
   'dagster:use',
+  'people:manage',
   'admin',
 ];
 
 /** The name of a scope in the texts, whose keys have no colons. */
 export const scopeKey = (scope: Scope) =>
-  scope.replace(':', '_') as 'stats_read' | 'names_read' | 'texts_read' | 'dagster_use' | 'admin';
+  scope.replace(':', '_') as
+    | 'stats_read'
+    | 'names_read'
+    | 'texts_read'
+    | 'dagster_use'
+    | 'people_manage'
+    | 'admin';
 
 /** Answers of routes without arguments. */
 type Plain =

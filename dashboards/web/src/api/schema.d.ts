@@ -1225,7 +1225,7 @@ export interface components {
             id: number;
             /**
              * Scopes
-             * @description What it permits: `stats:read`, `names:read`, `texts:read`, `dagster:use`, `admin`.
+             * @description What it permits: `stats:read`, `names:read`, `texts:read`, `dagster:use`, `people:manage`, `admin`.
              */
             scopes: string[];
             /**
@@ -2687,7 +2687,7 @@ export interface components {
             rate_limit: string;
             /**
              * Scopes
-             * @description What it permits: `stats:read`, `names:read`, `texts:read`, `dagster:use`, `admin`.
+             * @description What it permits: `stats:read`, `names:read`, `texts:read`, `dagster:use`, `people:manage`, `admin`.
              */
             scopes: string[];
             /**
@@ -2786,7 +2786,7 @@ export interface components {
             revoked_at: string | null;
             /**
              * Scopes
-             * @description What it permits: `stats:read`, `names:read`, `texts:read`, `dagster:use`, `admin`.
+             * @description What it permits: `stats:read`, `names:read`, `texts:read`, `dagster:use`, `people:manage`, `admin`.
              */
             scopes: string[];
             /**
@@ -2887,7 +2887,7 @@ export interface components {
             revoked_at: string | null;
             /**
              * Scopes
-             * @description What it permits: `stats:read`, `names:read`, `texts:read`, `dagster:use`, `admin`.
+             * @description What it permits: `stats:read`, `names:read`, `texts:read`, `dagster:use`, `people:manage`, `admin`.
              */
             scopes: string[];
             /**
@@ -3508,7 +3508,7 @@ export interface components {
             revoked_at: string | null;
             /**
              * Scopes
-             * @description What it permits: `stats:read`, `names:read`, `texts:read`, `dagster:use`, `admin`.
+             * @description What it permits: `stats:read`, `names:read`, `texts:read`, `dagster:use`, `people:manage`, `admin`.
              */
             scopes: string[];
             /**
@@ -3617,7 +3617,7 @@ export interface components {
             revoked_at: string | null;
             /**
              * Scopes
-             * @description What it permits: `stats:read`, `names:read`, `texts:read`, `dagster:use`, `admin`.
+             * @description What it permits: `stats:read`, `names:read`, `texts:read`, `dagster:use`, `people:manage`, `admin`.
              */
             scopes: string[];
             /**
@@ -3648,7 +3648,7 @@ export interface components {
             rate_limit?: number | null;
             /**
              * Scopes
-             * @description What it permits: `stats:read`, `names:read`, `texts:read`, `dagster:use`, `admin`.
+             * @description What it permits: `stats:read`, `names:read`, `texts:read`, `dagster:use`, `people:manage`, `admin`.
              * @example [
              *       "stats:read"
              *     ]
@@ -4568,12 +4568,12 @@ export interface components {
          * Scope
          * @enum {string}
          */
-        Scope: "stats:read" | "names:read" | "texts:read" | "dagster:use" | "admin";
+        Scope: "stats:read" | "names:read" | "texts:read" | "dagster:use" | "people:manage" | "admin";
         /** ScopesChange */
         ScopesChange: {
             /**
              * Scopes
-             * @description What it permits: `stats:read`, `names:read`, `texts:read`, `dagster:use`, `admin`.
+             * @description What it permits: `stats:read`, `names:read`, `texts:read`, `dagster:use`, `people:manage`, `admin`.
              * @example [
              *       "stats:read",
              *       "names:read"
