@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -88,6 +89,12 @@ def test_what_an_admin_does_works_as_it_stands(week_api: RunningApi, name: str, 
         connection.execute(
             "UPDATE api_users SET scopes = '{admin,stats:read}' WHERE username = 'ann'"
         )
+    # The API hears of it from the database, a moment later.
+    deadline = time.monotonic() + 60
+    me = f"{week_api.url}/api/v1/auth/me"
+    while "admin" not in httpx.get(me, auth=("ann", PASSWORD)).json()["scopes"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     assert shows in run(name, EXAMPLES[name], week_api.url)
 
 
