@@ -131,9 +131,13 @@ def load(section: type[SectionT]) -> SectionT:
         return section()
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        name = str(first["loc"][0]).upper() if first["loc"] else section.__name__
         problem = "is not set" if first["type"] == "missing" else first["msg"]
-        raise SettingError(name, problem.removeprefix("Value error, ")) from error
+        problem = problem.removeprefix("Value error, ")
+        if first["loc"]:
+            raise SettingError(str(first["loc"][0]).upper(), problem) from error
+        # A check of a whole section names the setting itself.
+        name, _, problem = problem.partition(" ")
+        raise SettingError(name.rstrip(":"), problem) from error
     except SettingsError as error:
         # The message contains the field, not the value.
         found = re.search('field "([a-z0-9_]+)"', str(error))

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from api.settings import AccountSettings
+from api.settings import AccountSettings, ServerSettings
 from common.errors import SettingError
-from common.settings import DatabaseSettings, DataKeySettings, ReportSettings, load
+from common.settings import DatabaseSettings, DataKeySettings, ReportSettings, Section, load
 
 URL = "postgresql://someone:hunter2@db/dialytics"
 
@@ -116,3 +116,25 @@ def test_an_empty_file_of_a_named_secret_is_an_unset_setting(
     (tmp_path / "token").write_text("\n", encoding="utf-8")
     monkeypatch.setenv("ADMIN_REGISTRATION_TOKEN_FILE", str(tmp_path / "token"))
     assert load(AccountSettings).admin_registration_token is None
+
+
+@pytest.mark.parametrize(
+    ("section", "variables", "message"),
+    [
+        (DataKeySettings, {"DATA_KEY": "short", "ENVIRONMENT": "production"},
+         "DATA_KEY: needs a random value of at least 32 bytes"),
+        (ServerSettings, {"CORS_ORIGINS": "no-address"},
+         "CORS_ORIGINS: 'no-address' is not like https://example.org"),
+    ],
+)  # fmt: skip
+def test_a_check_of_a_whole_section_names_the_setting_and_no_class(
+    section: type[Section],
+    variables: dict[str, str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingError) as refused:
+        load(section)
+    assert str(refused.value) == message
