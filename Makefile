@@ -298,8 +298,8 @@ backup-check: setup ## Operate: Restore the newest backup in FROM to a temporary
 	@$(BIN)/python -m embedded.backup check "$(FROM)" --keys "$(KEYS)"
 
 .PHONY: test-web
-test-web: web ## Test: Run the dashboard's unit tests, then Chromium with the real API; prints JSON.
-	@$(BIN)/python -m tests.programs chromium
+test-web: web ## Test: Run the dashboard's unit tests, then Chromium and Firefox with the real API; prints JSON.
+	@$(BIN)/python -m tests.programs chromium firefox
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.e2e.web_report
 
 .PHONY: test-web-units

@@ -47,6 +47,7 @@ PROGRAMS = {
         carried=(CHROMIUM,),
         install=install_chromium if platform.machine() == "x86_64" else None,
     ),
+    "firefox": Program(package="firefox-esr", commands=("firefox-esr", "firefox")),
     "redis-server": Program(
         package="redis-server",
         commands=("redis-server", "valkey-server"),

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from embedded.postgres import EmbeddedPostgres
 from tests.clickhouse_process import ClickHouseProcess
+from tests.e2e.axe import FINDINGS
 from tests.e2e.web.browser import PATIENCE_MILLISECONDS, Look, started, window
 from tests.e2e.web.steps import sign_in
 from tests.e2e.web.world import DIST, World, dashboard
@@ -38,6 +39,15 @@ def world(
         yield world
 
 
+@pytest.fixture(scope="session")
+def browsers(record_testsuite_property: Callable[[str, object], None]) -> Iterator[set[str]]:
+    """Names of the browsers that ran tests; counted in the report, as the findings of axe are."""
+    names: set[str] = set()
+    yield names
+    record_testsuite_property("browsers", len(names))
+    record_testsuite_property("axe_findings", len(FINDINGS))
+
+
 @pytest.fixture(autouse=True)
 def _one_hour() -> None:
     """Periods end with an hour: the page and the API are not asked on two sides of it."""
@@ -47,8 +57,9 @@ def _one_hour() -> None:
 
 # Not wider than a module: the driver holds the loop of the thread, which other tests need.
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(browsers: set[str]) -> Iterator[Browser]:
     """One Chromium for the windows of all tests of a module."""
+    browsers.add("chromium")
     with sync_playwright() as playwright, started(playwright) as browser:
         yield browser
 

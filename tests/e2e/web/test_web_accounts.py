@@ -11,10 +11,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.api.running import PASSWORD
+from tests.e2e.axe import serious_issues, serious_issues_in_both_colours
 from tests.e2e.constants import NEW_PASSWORD
 from tests.e2e.web.conftest import OpenPage
 from tests.e2e.web.steps import settled, sign_in
-from tests.e2e.web.test_web_quality import serious_issues, serious_issues_in_both_colours, width_of
+from tests.e2e.web.test_web_quality import width_of
 from tests.e2e.web.world import World
 
 pytestmark = pytest.mark.e2e

@@ -1,64 +1,35 @@
-"""Usable by everybody, on every screen, at once: accessibility, phone, languages, speed."""
+"""Usable by everybody, on every screen, in each browser: accessibility, phone, languages, speed."""
 
 from __future__ import annotations
 
 import gzip
 import json
 import math
+import os
 import re
-from typing import Any
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Response, expect
 
+from tests.api.running import PASSWORD
+from tests.e2e.axe import FINDINGS, paper, serious_issues, serious_issues_in_both_colours
 from tests.e2e.constants import LARGEST_FIRST_PAGE_KIB, READ_A_DIALOG
 from tests.e2e.web.conftest import OpenPage
 from tests.e2e.web.steps import settled, sign_in
 from tests.e2e.web.world import PROJECT, World
+from tests.programs import program
 from warehouse.catalogue import BY_NAME
 
 pytestmark = pytest.mark.e2e
 
-AXE = PROJECT / "dashboards" / "web" / "node_modules" / "axe-core" / "axe.min.js"
 MAX_FIRST_VIEW_SECONDS = 1.0
 LARGEST_LAYOUT_SHIFT = 0.05
-
-
-def serious_issues(page: Page) -> list[str]:
-    """The findings of axe that are serious or worse."""
-    assert AXE.is_file(), "axe-core is not installed: make web"
-    session = page.context.new_cdp_session(page)
-    # Past the page's content security policy, as a developer's console would.
-    session.send("Runtime.evaluate", {"expression": AXE.read_text(encoding="utf-8")})
-    found = session.send(
-        "Runtime.evaluate",
-        {
-            "expression": "axe.run().then((found) => JSON.stringify(found.violations))",
-            "awaitPromise": True,
-            "returnByValue": True,
-        },
-    )
-    violations: list[dict[str, Any]] = json.loads(found["result"]["value"])
-    return [
-        f"{page.url}: {one['id']}: {one['help']}: {one['nodes'][0]['html'][:160]}"
-        for one in violations
-        if one["impact"] in {"serious", "critical"}
-    ]
-
-
-def serious_issues_in_both_colours(page: Page) -> list[str]:
-    found, papers = [], set()
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        papers.add(paper(page))
-        found += [f"{scheme}: {issue}" for issue in serious_issues(page)]
-    assert len(papers) == 2
-    return found
-
-
-def paper(page: Page) -> str:
-    colour: str = page.evaluate("() => getComputedStyle(document.documentElement).backgroundColor")
-    return colour
+NODE = Path(sys.executable).parent / "node"
+FIREFOX = PROJECT / "dashboards" / "web" / "tests" / "firefox.mjs"
+MAX_FIREFOX_SECONDS = 400
 
 
 def test_axe_finds_nothing_serious_on_any_page(page: Page, world: World) -> None:
@@ -76,6 +47,37 @@ def test_axe_finds_nothing_serious_on_any_page(page: Page, world: World) -> None
     page.get_by_role("dialog").wait_for()
     found += serious_issues_in_both_colours(page)
     assert found == []
+
+
+def test_an_analyst_works_in_firefox(world: World, browsers: set[str], tmp_path: Path) -> None:
+    browsers.add("firefox")
+    environment = {
+        **os.environ,
+        "FIREFOX": program("firefox"),
+        "URL": world.url,
+        "DASHBOARD_PASSWORD": PASSWORD,
+        # Its profile and caches are of this test alone.
+        "HOME": str(tmp_path),
+    }
+    outcome = subprocess.run(
+        [NODE, FIREFOX],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=MAX_FIREFOX_SECONDS,
+        check=False,
+    )
+    assert outcome.returncode == 0, outcome.stderr
+    seen = json.loads(outcome.stdout)
+    FINDINGS.extend(seen["findings"])
+    assert (seen["errors"], seen["findings"]) == ([], [])
+    steps = seen["steps"]
+    for period in ("week", "month"):
+        answer = world.get("/stats/summary", username="ann", period=period)
+        assert int(steps[period]) == answer["summary"]["current"]["active_users"]
+    assert steps["person"]
+    assert min(steps["people"], steps["dialogs"]) > 0
+    assert steps["cookies"] == 0
 
 
 def test_every_page_fits_a_phone_of_320_pixels(open_page: OpenPage, world: World) -> None:
