@@ -60,11 +60,11 @@ from api.people.rules import RuleRepository
 from api.settings import AccountSettings, RateLimitSettings, ServerSettings
 from api.stats.query_routes import query_routes
 from api.stats.routes import stats_routes
-from common.changed_settings import digest_settings, watch_settings
 from common.encryption.sealing import OpeningPolicy, Vault
 from common.errors import SettingError
 from common.postgres import create_engine
 from common.settings import DatabaseSettings, DataKeySettings, ReportSettings
+from common.tables.changed_settings import digest_settings, watch_settings
 from warehouse.clickhouse.client import ClickHouseReader
 from warehouse.clickhouse.reader import Reader
 from warehouse.settings import WarehouseSettings

@@ -78,13 +78,13 @@ from bot.users.preferences import Preferences
 from bot.users.repository import UserRepository
 from bot.users.usage import UsageReader
 from bot.window_limiter import WindowLimiter
-from common.changed_settings import digest_settings, watch_settings
 from common.encryption.bindings import Binding
 from common.encryption.sealing import OpeningPolicy, Vault, log_refusal
 from common.errors import SettingError, StartupError
 from common.http.request_deadline import DeadlineRunner
 from common.log import get_logger
 from common.postgres import create_engine, wait_until_ready
+from common.tables.changed_settings import digest_settings, watch_settings
 
 log = get_logger(__name__)
 

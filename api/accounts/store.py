@@ -16,8 +16,8 @@ from api.accounts.tables import ApiUser
 from api.audit.events import AuditKind
 from api.audit.trail import audited
 from api.errors import ForbiddenError, NotFoundError, RefusedError
-from common.invitations import InvitationKind, use_invitation
 from common.postgres import Sessions, transaction
+from common.tables.invitations import InvitationKind, use_invitation
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ from bot.metrics import BotMetrics
 from bot.users.preferences import Preferences
 from bot.users.repository import User
 from bot.window_limiter import WindowLimiter
-from common.invitations import CODE_PREFIX, InvitationKind, use_invitation
 from common.log import get_logger
 from common.postgres import Sessions, transaction
+from common.tables.invitations import CODE_PREFIX, InvitationKind, use_invitation
 
 HOUR = 3600.0
 MAX_WRONG_PER_ACCOUNT = 5

@@ -7,9 +7,9 @@ import threading
 
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
-from common.changed_settings import SettingDigests, digest_settings, watch_settings
 from common.postgres import create_engine
 from common.settings import DatabaseSettings
+from common.tables.changed_settings import SettingDigests, digest_settings, watch_settings
 from pipelines.runtime.metrics_server import is_code_server
 from pipelines.settings import PipelineSettings
 

@@ -18,8 +18,8 @@ from bot.users.preferences import Preferences
 from bot.users.repository import UserRepository
 from common.encryption.digests import digest_of, new_secret
 from common.encryption.sealing import Vault
-from common.invitations import CODE_PREFIX, Invitation, InvitationKind
 from common.postgres import Sessions, transaction
+from common.tables.invitations import CODE_PREFIX, Invitation, InvitationKind
 
 DATA_KEY = "a data key of the tests, long enough"
 

@@ -15,8 +15,8 @@ import api.audit.tables
 import api.people.tables
 import bot.db.outbox
 import bot.db.tables
-import common.changed_settings
-import common.invitations
+import common.tables.changed_settings
+import common.tables.invitations
 import pipelines.tables
 from common.postgres import Base
 
@@ -28,8 +28,8 @@ DECLARED = (
     api.people.tables,
     bot.db.outbox,
     bot.db.tables,
-    common.changed_settings,
-    common.invitations,
+    common.tables.changed_settings,
+    common.tables.invitations,
     pipelines.tables,
 )
 TABLES = Base.metadata.tables

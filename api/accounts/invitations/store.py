@@ -13,8 +13,8 @@ from api.audit.events import AuditKind
 from api.audit.trail import audited
 from api.errors import NotFoundError
 from common.encryption.digests import digest_of, new_secret
-from common.invitations import CODE_PREFIX, Invitation, InvitationKind, is_valid_invitation
 from common.postgres import Sessions
+from common.tables.invitations import CODE_PREFIX, Invitation, InvitationKind, is_valid_invitation
 
 SHOWN_CHARACTERS = len(CODE_PREFIX) + 6
 

@@ -20,7 +20,7 @@ from api.accounts.routes.schemas import (
 from api.accounts.scopes import Scope
 from api.errors import ForbiddenError
 from api.http.error_schema import RATE_HEADERS, problems
-from common.invitations import Invitation, InvitationKind
+from common.tables.invitations import Invitation, InvitationKind
 
 MAX_ID = 2**63 - 1
 PAGE_ROWS = 500

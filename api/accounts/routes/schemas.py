@@ -18,7 +18,7 @@ from pydantic import (
 
 from api.accounts.scopes import Scope
 from api.accounts.store import normalise_username
-from common.invitations import InvitationKind
+from common.tables.invitations import InvitationKind
 from common.text import without_surrogates
 
 Username = Annotated[

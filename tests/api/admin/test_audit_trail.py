@@ -19,9 +19,9 @@ from structlog.testing import capture_logs
 
 from api.audit.events import AuditKind, Origin
 from api.audit.trail import HOUR_SECONDS, MAX_KEYS_PER_HOUR, WINDOW_SECONDS, AuditTrail
-from common.changed_settings import digest_settings, record_changed_settings
 from common.postgres import Sessions
 from common.settings import DatabaseSettings
+from common.tables.changed_settings import digest_settings, record_changed_settings
 from tests.api.constants import ADMIN_TOKEN, ME, NEW_PASSWORD, STATS
 from tests.api.people.people import add_person
 from tests.api.people.test_people import grant

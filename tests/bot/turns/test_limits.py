@@ -21,9 +21,9 @@ from bot.users.repository import UserRepository
 from bot.users.usage import UsageReader
 from common.encryption.sealing import Vault
 from common.errors import SettingError
-from common.invitations import CODE_PREFIX, InvitationKind
 from common.postgres import Sessions, transaction
 from common.settings import load
+from common.tables.invitations import CODE_PREFIX, InvitationKind
 from tests.bot.conftest import DATA_KEY, MODEL, Start, World, group
 from tests.bot.constants import INVITATION, START_INVITED
 from tests.bot.handlers.test_commands import press_forget

@@ -11,9 +11,9 @@ import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
-from common.changed_settings import SettingDigests, record_changed_settings
 from common.postgres import create_engine
 from common.settings import DatabaseSettings, ReportSettings
+from common.tables.changed_settings import SettingDigests, record_changed_settings
 from embedded.postgres import EmbeddedPostgres
 from pipelines.commands.erasure_check import check_erasure
 from pipelines.cycle import run_cycle
