@@ -137,3 +137,22 @@ def test_the_pages_of_accounts_are_for_everybody_and_every_screen(
         found += serious_issues(page)
         assert width_of(page) <= 320, path
     assert found == []
+
+
+def test_an_operator_bans_a_person_on_their_page_and_ends_the_ban(page: Page, world: World) -> None:
+    world.register("operator", scopes=("people:manage", "stats:read"))
+    [person] = world.execute("SELECT key FROM users ORDER BY key LIMIT 1")
+    page.goto(f"{world.url}/people/{person['key']}")
+    sign_in(page, "operator")
+    page.get_by_role("button", name="New rule").click()
+    dialog = page.get_by_role("dialog", name="New rule")
+    dialog.get_by_label("Reason").fill("spam")
+    assert serious_issues_in_both_colours(page) == []
+    dialog.get_by_role("button", name="New rule").click()
+    expect(dialog).to_be_hidden()
+    table = page.get_by_role("table", name="Rules")
+    expect(table.get_by_role("row")).to_have_count(2)
+    assert [row["kind"] for row in world.execute("SELECT kind FROM access_rules")] == ["ban"]
+    table.get_by_role("button", name="End: Ban").click()
+    table.get_by_role("button", name="End", exact=True).click()
+    expect(page.get_by_text("No rules.")).to_be_visible()

@@ -15,6 +15,7 @@ import { InvitationsCard } from './InvitationsCard';
 import { KeyTable } from './KeyTable';
 import { PlainPage } from './PlainPage';
 import { type AccountView, useAsked, useChange } from './questions';
+import { RulesCard } from './RulesCard';
 
 export default function AccountsPage() {
   const { t } = useTranslation();
@@ -34,6 +35,7 @@ export default function AccountsPage() {
         </Loaded>
       </Card>
       <InvitationsCard />
+      <RulesCard />
       <Card title={t('accounts.keys')} note={t('accounts.keysNote')}>
         <Loaded query={keys} height={140}>
           {(answer) => <KeyTable keys={answer.keys} onRevoke={revoke.mutateAsync} showsOwner />}

@@ -15,8 +15,10 @@ export type SessionView = Schemas['SessionView'];
 export type AuditEvent = Schemas['AuditEventView'];
 export type AuditPageAnswer = Schemas['AuditPage'];
 export type Scope = Schemas['Scope'];
+export type RuleView = Schemas['RuleView'];
 
-const KEY = 'accounts';
+/** Begins the key of everything that is asked anew after a change. */
+export const ASKED = 'accounts';
 
 export const SCOPES: readonly Scope[] = [
   'stats:read',
@@ -52,7 +54,7 @@ type Answer<P extends Plain> =
 export function useAsked<P extends Plain>(path: P): UseQueryResult<Answer<P>> {
   const { api } = useServices();
   return useQuery({
-    queryKey: [KEY, path],
+    queryKey: [ASKED, path],
     queryFn: async ({ signal }) => {
       // The client's own signature needs one literal path.
       const get = api.client.GET as unknown as (
@@ -72,6 +74,6 @@ export function useChange<Argument = void, Result = unknown>(
   const queries = useQueryClient();
   return useMutation({
     mutationFn: change,
-    onSuccess: () => queries.invalidateQueries({ queryKey: [KEY] }),
+    onSuccess: () => queries.invalidateQueries({ queryKey: [ASKED] }),
   });
 }

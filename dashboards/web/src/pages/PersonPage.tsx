@@ -2,6 +2,7 @@
 
 import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
+import { RulesCard } from '../accounts/RulesCard';
 import type { PersonTotals } from '../api/types';
 import { useReport } from '../api/useReport';
 import { ACTIVITY_HEIGHT } from '../charts/ActivityChart';
@@ -98,6 +99,7 @@ function Page({ userKey }: { readonly userKey: string }) {
           )}
         </Loaded>
       </Card>
+      <RulesCard userKey={key} />
       <TurnList query={{ ...query, limit: TURNS }} of="person" />
     </PageFrame>
   );
