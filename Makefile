@@ -254,7 +254,7 @@ check-compose: setup ## Test: Check compose files, Dockerfile and ClickHouse con
 	@$(BIN)/python -m deploy.check
 
 .PHONY: images-check
-images-check: setup ## Test: Build every image with buildah and start its commands (as root; 30 minutes); prints JSON.
+images-check: setup ## Test: Build every image with buildah and start its commands (as root; about 5 minutes); prints JSON.
 	@$(BIN)/python -m deploy.images_check
 
 COMPOSE := docker compose --file compose.yaml --file compose.prod.yaml $(if $(CLUSTER),--file compose.cluster.yaml)
