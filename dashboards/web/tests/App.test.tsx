@@ -489,6 +489,34 @@ describe('dialogs', () => {
     expect(screen.queryByRole('dialog')).toBeNull();
   });
 
+  it('show the words of the provider when they are asked for', async () => {
+    const failures = path.replace('/text', '/failures');
+    const failed = {
+      turn_id: 't-1',
+      user_key: 42,
+      attempt: 1,
+      model: 'a/large',
+      started_at: '2026-03-10T10:00:00Z',
+      outcome: 'server_error',
+      http_status: 503,
+      provider_code: null,
+      generation_id: null,
+      message: 'Upstream overloaded.',
+    };
+    const { requests } = await renderApp({
+      path: '/dialogs',
+      scopes: ['stats:read', 'texts:read'],
+      play: playing({ [path]: text, [failures]: { dialog_id: 'd', failures: [failed] } }),
+    });
+    await userEvent.click(await screen.findByRole('button', { name: /Read the dialog/ }));
+    await userEvent.click(screen.getByRole('button', { name: 'Open and record' }));
+    await screen.findByText('hello');
+    expect(asked(requests, failures)).toHaveLength(0);
+    await userEvent.click(screen.getByRole('button', { name: "Show the provider's errors" }));
+    const list = await screen.findByRole('list', { name: 'Errors of the provider' });
+    expect(list).toHaveTextContent(/a\/large · Provider error · HTTP 503Upstream overloaded\./);
+  });
+
   it.each([
     [{ ...text, messages: [] }, 'No texts are kept of this dialog.'],
     [problem(403), "You don't have permission to see this. An administrator can grant it."],

@@ -5,7 +5,7 @@ import type { Account, Session } from '../session/session';
 import { ApiError } from './errors';
 import type { paths } from './schema';
 import { Transport } from './transport';
-import type { DialogText, ReportAnswer, ReportPath, ReportQuery } from './types';
+import type { DialogFailures, DialogText, ReportAnswer, ReportPath, ReportQuery } from './types';
 
 interface Options {
   readonly fetch: typeof globalThis.fetch;
@@ -188,6 +188,14 @@ export class Api {
   async dialogText(dialogId: string, after: string | null): Promise<DialogText> {
     const { data } = await this.#client.GET('/api/v1/dialogs/{dialog_id}/text', {
       params: { path: { dialog_id: dialogId }, query: after ? { after } : {} },
+    });
+    return present(data);
+  }
+
+  /** The failed calls of a dialog, with the provider's words. The API records who read them. */
+  async dialogFailures(dialogId: string): Promise<DialogFailures> {
+    const { data } = await this.#client.GET('/api/v1/dialogs/{dialog_id}/failures', {
+      params: { path: { dialog_id: dialogId } },
     });
     return present(data);
   }

@@ -24,6 +24,7 @@ export type QualityAnswer = Schemas['QualityAnswer'];
 export type ReconciledDay = Schemas['ReconciledDay'];
 export type ListedTurn = Schemas['ListedTurn'];
 export type PersonTotals = Schemas['PersonTotals'];
+export type DialogFailures = Schemas['DialogFailures'];
 export type DialogText = Schemas['DialogText'];
 
 /** Every route that answers a GET with statistics. */

@@ -1,6 +1,6 @@
 /** The text of one dialog. First says that the reading is recorded; asks for it only after a yes. */
 
-import { useInfiniteQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Dialog } from 'radix-ui';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -8,6 +8,7 @@ import { useServices } from '../app/services';
 import { useFormats } from '../ui/format';
 import { Icon } from '../ui/Icon';
 import { Failure, Skeleton } from '../ui/states';
+import { useCodeNames } from './codes';
 import { nameOf } from './people';
 
 interface Props {
@@ -36,7 +37,10 @@ export function DialogReader({ dialogId, name, tz, onClose }: Props) {
             <span>{agreed ? t('dialogs.recorded') : t('dialogs.warning')}</span>
           </Dialog.Description>
           {agreed ? (
-            <Texts dialogId={dialogId} tz={tz} />
+            <>
+              <Texts dialogId={dialogId} tz={tz} />
+              <ProviderErrors dialogId={dialogId} tz={tz} />
+            </>
           ) : (
             <button type="button" className="button primary" onClick={() => setAgreed(true)}>
               {t('dialogs.open')}
@@ -45,6 +49,49 @@ export function DialogReader({ dialogId, name, tz, onClose }: Props) {
         </Dialog.Content>
       </Dialog.Portal>
     </Dialog.Root>
+  );
+}
+
+/** Failed calls with the provider's words, asked for when they are wanted: each reading is recorded. */
+function ProviderErrors({ dialogId, tz }: Pick<Props, 'dialogId' | 'tz'>) {
+  const { t } = useTranslation();
+  const { api } = useServices();
+  const formats = useFormats(tz);
+  const codes = useCodeNames();
+  const [isWanted, setWanted] = useState(false);
+  const found = useQuery({
+    queryKey: ['dialog-failures', dialogId],
+    queryFn: () => api.dialogFailures(dialogId),
+    enabled: isWanted,
+    staleTime: Number.POSITIVE_INFINITY,
+    gcTime: 0,
+    retry: false,
+    refetchOnWindowFocus: false,
+    refetchOnReconnect: false,
+  });
+  if (!isWanted) {
+    return (
+      <button type="button" className="button more" onClick={() => setWanted(true)}>
+        {t('dialogs.errors')}
+      </button>
+    );
+  }
+  if (found.isPending) return <Skeleton height={60} />;
+  if (found.isError) return <Failure error={found.error} onRetry={() => found.refetch()} />;
+  if (found.data.failures.length === 0) return <p>{t('dialogs.noErrors')}</p>;
+  return (
+    <ul className="provider-errors" aria-label={t('dialogs.errorList')}>
+      {found.data.failures.map((failure) => (
+        <li key={`${failure.turn_id} ${failure.attempt}`}>
+          <p className="note">
+            <time dateTime={failure.started_at}>{formats.moment(failure.started_at)}</time>
+            {` · ${failure.model} · ${codes.cause(failure.outcome)}`}
+            {failure.http_status !== null && ` · HTTP ${failure.http_status}`}
+          </p>
+          <p className="words">{failure.message ?? <em>{t('dialogs.noMessage')}</em>}</p>
+        </li>
+      ))}
+    </ul>
   );
 }
 
