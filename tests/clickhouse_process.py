@@ -54,6 +54,8 @@ class ClickHouseProcess:
             "CLICKHOUSE_WRITER_PASSWORD": WRITER_PASSWORD,
             "CLICKHOUSE_READER_PASSWORD": READER_PASSWORD,
             "LOG_FORMAT": "json",
+            # The engine is in UTC wherever it runs.
+            "TZ": "Asia/Tokyo",
             **environment,
         }
         self.port = 0
