@@ -23,6 +23,28 @@ WRITE_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
+class Sent:
+    """An answer, up to its last bytes: once a client has these, its session must be free."""
+
+    response: web.StreamResponse
+    error: QueryError | None = None
+    """It came after the answer had begun."""
+    writer: _Writer | None = None
+
+    async def end(self, request: web.Request) -> web.StreamResponse:
+        """Tell the client of the error, in the body. Otherwise the HTTP library ends it."""
+        if self.error is not None and self.writer is not None:
+            tag = self.response.headers["X-ClickHouse-Exception-Tag"]
+            with suppress(TimeoutError, ConnectionError):
+                await self.writer.write(_late_error(self.error, tag))
+                await self.writer.finish()
+            # Without the last chunk no client can take the answer for complete.
+            if request.transport is not None:
+                request.transport.close()
+        return self.response
+
+
+@dataclass(frozen=True)
 class Result:
     """The beginning of a result; the execution has the rest when it is not complete."""
 
@@ -39,18 +61,16 @@ async def send(
     options: RequestOptions,
     server_name: str,
     send_seconds: float,
-) -> tuple[web.StreamResponse, QueryError | None]:
-    """Send a result, whole when it is small, block by block otherwise.
-
-    Returns:
-        The response, and the error that came after it had begun: the client was told in the body.
-    """
+) -> Sent:
+    """Send a result block by block, unless it is small."""
     headers = {
         "Content-Type": content_type(result.output_format),
         "X-ClickHouse-Query-Id": execution.job.query_id,
         "X-ClickHouse-Server-Display-Name": server_name,
         "X-ClickHouse-Timezone": "UTC",
         "X-ClickHouse-Summary": _summary(execution.progress, execution.job.started),
+        # Without it clients take rows that look like a late error for one.
+        "X-ClickHouse-Exception-Tag": secrets.token_hex(8),
     }
     if options.wants_progress:
         headers["X-ClickHouse-Progress"] = headers["X-ClickHouse-Summary"]
@@ -61,14 +81,14 @@ async def send(
         body = b"".join(result.beginning)
         if encoder is not None:
             body = encoder.encode(body) + encoder.finish()
-        return web.Response(body=body, headers=headers), None
-    headers["X-ClickHouse-Exception-Tag"] = secrets.token_hex(8)
+        return Sent(web.Response(body=body, headers=headers))
     response = web.StreamResponse(headers=headers)
     await response.prepare(request)
     if request.method == "HEAD":
-        return response, None
+        return Sent(response)
     writer = _Writer(response, encoder, send_seconds=send_seconds)
-    return response, await _stream(request, execution, result, response, writer)
+    error = await _stream(request, execution, result, writer)
+    return Sent(response, error, writer)
 
 
 def encoder_for(options: RequestOptions, headers: dict[str, str]) -> Encoder | None:
@@ -113,7 +133,6 @@ async def _stream(
     request: web.Request,
     execution: Execution,
     result: Result,
-    response: web.StreamResponse,
     writer: _Writer,
 ) -> QueryError | None:
     try:
@@ -124,25 +143,18 @@ async def _stream(
                 await writer.write(piece)
         await writer.finish()
     except QueryError as error:
-        with suppress(TimeoutError):
-            await writer.write(_late_error(error, response.headers["X-ClickHouse-Exception-Tag"]))
-            await writer.finish()
-        # Without the last chunk no client can take the answer for complete.
-        if request.transport is not None:
-            request.transport.close()
         return error
     except TimeoutError:
         # Bytes not sent yet would keep the connection open.
         if request.transport is not None:
             request.transport.abort()
         return QueryError(Code.SOCKET_TIMEOUT, "the client stopped reading the answer")
-    await response.write_eof()
     return None
 
 
 def _late_error(error: QueryError, tag: str) -> bytes:
     message = f"{error.body}\n".encode("utf-8", "replace")
-    opening = f"__exception__\r\n{tag}\r\n".encode()
+    opening = f"\r\n__exception__\r\n{tag}\r\n".encode()
     closing = f"{len(message)} {tag}\r\n__exception__\r\n".encode()
     return opening + message + closing
 

@@ -201,7 +201,7 @@ class ClickHouseServer:
                                 if statement.input_format is not None
                                 else self._read(execution, statement)
                             )
-                            response, late_error = await send(
+                            sent = await send(
                                 request,
                                 execution,
                                 result,
@@ -209,7 +209,7 @@ class ClickHouseServer:
                                 server_name=self._name,
                                 send_seconds=self._send_seconds,
                             )
-                        outcome = late_error.code if late_error else "ok"
+                        outcome = sent.error.code if sent.error else "ok"
                     finally:
                         progress = execution.progress
         except QueryError as error:
@@ -217,7 +217,7 @@ class ClickHouseServer:
             raise
         finally:
             self._log(job, statement, progress, outcome)
-        return response
+        return await sent.end(request)
 
     def _session(
         self, options: RequestOptions, account: Account, statement: Statement
