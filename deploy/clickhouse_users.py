@@ -1,6 +1,6 @@
 """`python -m deploy.clickhouse_users`: the users file of a ClickHouse server, and of a cluster's.
 
-What the two users may do is in `embedded/clickhouse/privileges.py`, which the embedded engine is
+What the two users may do is in `embedded/clickhouse_privileges.py`, which the embedded engine is
 set up from, too; here are the limits of a server.
 """
 
@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 from common.process import run
 from deploy.problem import PROJECT
-from embedded.clickhouse.privileges import (
+from embedded.clickhouse_privileges import (
     READER_LIMITS,
     READER_SETTINGS,
     reader_grants,
@@ -53,7 +53,7 @@ CLUSTER_WRITER = {
 }
 CLUSTER_READER = {"select_sequential_consistency": 1}
 HEAD = """\
-<!-- Made by `python -m deploy.clickhouse_users` from embedded/clickhouse/privileges.py, where the
+<!-- Made by `python -m deploy.clickhouse_users` from embedded/clickhouse_privileges.py, where the
      rights of both users are. The reader cannot write, cannot read files or the network, and may
      only lower its limits. The image's own user, `default`, has no password and is removed. -->
 """

@@ -24,8 +24,8 @@ from embedded.clickhouse.http.server import (
     MAX_URL_BYTES,
     ClickHouseServer,
 )
-from embedded.clickhouse.privileges import reader_grants, writer_grants
 from embedded.clickhouse.settings import MIB, ClickHouseSettings
+from embedded.clickhouse_privileges import reader_grants, writer_grants
 from embedded.listening import listen
 
 DATABASES = ("default", "dialytics")

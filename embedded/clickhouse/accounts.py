@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from embedded.clickhouse.errors import Code, QueryError
-from embedded.clickhouse.privileges import READER_LIMITS, READER_SETTINGS, WRITER_SETTINGS
+from embedded.clickhouse_privileges import READER_LIMITS, READER_SETTINGS, WRITER_SETTINGS
 
 
 def reader_may_set(name: str) -> bool:

@@ -18,7 +18,7 @@ from alembic import command
 
 from deploy.clickhouse_users import FILES, users_file
 from embedded.clickhouse.engine.statements import read_statement, settings_apart
-from embedded.clickhouse.privileges import DATABASE_ENGINES, TABLE_ENGINES, TABLE_FUNCTIONS
+from embedded.clickhouse_privileges import DATABASE_ENGINES, TABLE_ENGINES, TABLE_FUNCTIONS
 from tests.clickhouse_process import (
     READER_PASSWORD,
     WRITER_PASSWORD,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from embedded.clickhouse.privileges import writer_grants
+from embedded.clickhouse_privileges import writer_grants
 
 # One machine shared with four other processes: caches are small, background pools narrow.
 # `merge_tree` makes an acknowledged insert survive a power cut, not only a killed process.

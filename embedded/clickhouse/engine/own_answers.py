@@ -15,7 +15,7 @@ from embedded.clickhouse.engine.connection import Connection, literal
 from embedded.clickhouse.engine.job import Job
 from embedded.clickhouse.engine.statements import READS, Statement, Token, tokens_of
 from embedded.clickhouse.errors import Code, QueryError
-from embedded.clickhouse.privileges import READER_LIMITS, READER_SETTINGS
+from embedded.clickhouse_privileges import READER_LIMITS, READER_SETTINGS
 
 _NAMES_OF_THE_USER = frozenset(
     {"CURRENTUSER", "CURRENT_USER", "USER", "SESSION_USER", "AUTHENTICATEDUSER", "AUTHUSER"}

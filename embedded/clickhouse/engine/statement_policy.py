@@ -3,7 +3,7 @@
 The engine asks grants for most of what leaves the database, but none for `file()`, for a disk or a
 database engine that a statement describes, or for what a reader sees of other people's queries. So
 every statement is read here as the engine's own formatter writes it: names unescaped, comments
-gone, nothing left out, views and defaults included. `privileges.py` lists what is allowed.
+gone, nothing left out, views and defaults included. `clickhouse_privileges.py` lists what may be.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from itertools import chain, pairwise
 from embedded.clickhouse.accounts import Account, reader_may_set, writer_may_set
 from embedded.clickhouse.engine.connection import Connection
 from embedded.clickhouse.errors import Code, QueryError
-from embedded.clickhouse.privileges import (
+from embedded.clickhouse_privileges import (
     DATABASE_ENGINES,
     TABLE_ENGINES,
     TABLE_FUNCTIONS,
