@@ -39,8 +39,13 @@ READER_THREADS = {
 }
 # The engine has others where it runs inside of a program.
 SERVER_DEFAULTS = {"implicit_select": "0", "allow_introspection_functions": "0"}
-# In parallel, each result holds many pieces in memory at once.
-LESS_MEMORY = {"output_format_parallel_formatting": "0"}
+# In parallel, or in groups of a million rows, each result holds much in memory at once.
+LESS_MEMORY = {
+    "output_format_parallel_formatting": "0",
+    "output_format_parquet_parallel_encoding": "0",
+    "output_format_parquet_row_group_size": "250000",
+    "output_format_parquet_row_group_size_bytes": str(32 * MIB),
+}
 # The policy reads statements, not the rows that follow them.
 NO_EXPRESSIONS_IN_VALUES = {
     "input_format_values_interpret_expressions": "0",

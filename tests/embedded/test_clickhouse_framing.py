@@ -1,4 +1,4 @@
-"""A streamed result is, byte for byte, the result that waits for its end."""
+"""A streamed result is, byte for byte, the result that waits for its end; others are bounded."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import httpx
 import pytest
 
 from embedded.clickhouse.engine.formats import can_stream
-from tests.clickhouse_process import WRITER_PASSWORD, ClickHouseProcess
+from embedded.clickhouse.engine.statements import read_statement
+from tests.clickhouse_process import READER_PASSWORD, WRITER_PASSWORD, ClickHouseProcess
 
+READER = ("reader", READER_PASSWORD)
 QUERIES = {
     "plain": "SELECT number AS a, 'x\"' AS `b\n\"` FROM numbers(3)",
     "empty": "SELECT number AS a FROM numbers(0)",
@@ -60,3 +62,27 @@ def test_streamed_bytes_are_those_of_the_whole_result(
             answer = http.post("/", params=url, content=query)
             assert answer.status_code == whole.status_code == 200
             assert answer.content == whole.content, (output_format, kind)
+
+
+@pytest.mark.parametrize(
+    "output_format", ["JSONColumns", "JSONCompactColumns", "JSONColumnsWithMetadata", "Npy"]
+)
+def test_a_document_made_in_memory_is_refused_early_with_the_remedy(
+    http: httpx.Client, output_format: str
+) -> None:
+    statement = f"SELECT toFloat64(number) AS n FROM numbers(5000000) FORMAT {output_format}"
+    for url in ({}, {"max_result_bytes": "900000000", "result_overflow_mode": "break"}):
+        answer = http.post("/", params=url, content=statement, auth=READER)
+        assert answer.headers["X-ClickHouse-Exception-Code"] == "396"
+        assert f"{output_format} is made in memory" in answer.text
+        assert "Ask for a format that is sent in blocks (JSONEachRow" in answer.text
+    small = http.post("/", content=statement.replace("5000000", "1000000"), auth=READER)
+    assert small.status_code == 200
+
+
+def test_the_function_format_is_no_format_clause() -> None:
+    for text in (b"SELECT format('{}', 1) AS a", b"SELECT 1 WHERE format ('{}', 1) != ''"):
+        assert read_statement(text).can_stream
+        with_clause = read_statement(text + b" FORMAT CSV")
+        assert (with_clause.can_stream, with_clause.output_format) == (True, "CSV")
+    assert not read_statement(b"SELECT format FROM t x").can_stream

@@ -23,6 +23,7 @@ from embedded.clickhouse.engine.configuration import ENGINE_GRANTS, write_config
 from embedded.clickhouse.engine.connection import Connection, literal
 from embedded.clickhouse.engine.connection_pool import ConnectionKind, ConnectionPool
 from embedded.clickhouse.engine.statement_policy import StatementPolicy
+from embedded.clickhouse.errors import ENGINE_ERRORS, from_engine
 
 READERS = "readers"
 """The workload of readers' queries."""
@@ -47,7 +48,7 @@ class Engine:
         shutil.rmtree(self.spool, ignore_errors=True)
         self.spool.mkdir()
         configuration = write_configuration(
-            self._directory, memory_bytes=memory_bytes, grants=grants
+            self._directory, memory_bytes=memory_bytes * 5 // 4, grants=grants
         )
         self._target = f"{self._directory / 'store'}?config-file={configuration}"
         try:
@@ -61,8 +62,9 @@ class Engine:
         self._pool = ConnectionPool()
         with closing(self.connect()) as connection:
             self.policy = StatementPolicy(connection)
-            # Readers together never take the memory in which rows are written.
-            share = memory_bytes * 3 // 4
+            # Readers together never take the memory in which rows are written. The engine frees
+            # that of a query some time after it has ended it: hence a half, and a quarter above.
+            share = memory_bytes // 2
             for statement in (
                 "RESOURCE memory (MEMORY RESERVATION)",
                 "WORKLOAD all",
@@ -128,8 +130,11 @@ class Engine:
         return connection
 
     def new_handle(self) -> Any:
-        """A connection that the caller closes."""
-        return _connect(self._target)
+        """A connection that the caller closes. Raises QueryError: no memory is left for it."""
+        try:
+            return _connect(self._target)
+        except ENGINE_ERRORS as error:
+            raise from_engine(error) from error
 
     def kill(self, beginning: str) -> None:
         """Cancel the running statements whose text begins so."""

@@ -15,7 +15,7 @@ from typing import IO, Any, TypeVar
 from embedded.clickhouse.engine import native, own_answers
 from embedded.clickhouse.engine.connection import Connection, QueryProgress
 from embedded.clickhouse.engine.engine import Engine
-from embedded.clickhouse.engine.formats import FRAMING_SETTING, can_stream
+from embedded.clickhouse.engine.formats import FRAMING_SETTING, can_stream, is_made_in_memory
 from embedded.clickhouse.engine.input_rows import RowsOfInput
 from embedded.clickhouse.engine.job import Job
 from embedded.clickhouse.engine.sessions import Session
@@ -26,6 +26,8 @@ from embedded.clickhouse.errors import Code, QueryError
 T = TypeVar("T")
 MAX_HELD_BYTES = 256 * 1024 * 1024
 """Results that are held in memory: of statements that are no SELECT."""
+MAX_WHOLE_BYTES = 32 * 1024 * 1024
+"""Results in formats that the engine makes in memory."""
 MAX_SPOOLED_BYTES = 4 * 1024 * 1024 * 1024
 """Results that are written to a file before they are sent."""
 PIECE_BYTES = 1024 * 1024
@@ -92,6 +94,8 @@ class Execution:
         job = self.job
         streams = self._can_stream(statement)
         limit = MAX_SPOOLED_BYTES if statement.can_stream else MAX_HELD_BYTES
+        if is_made_in_memory(self._output_format(statement)):
+            limit = MAX_WHOLE_BYTES
         connection = self._open(statement, max_result_bytes=None if streams else limit)
         self._check(connection, statement.text, statement.client_text)
         if statement.can_stream or (self._revision(statement) and statement.kind in _SHOWING):
@@ -147,9 +151,22 @@ class Execution:
         try:
             connection.run(query + f"INTO OUTFILE '{path}' ".encode() + ending, "Null")
             self._file = path.open("rb")  # closed at the end
+        except QueryError as error:
+            if error.code == Code.TOO_MANY_ROWS_OR_BYTES:
+                raise QueryError(error.code, self._too_large(statement)) from error
+            raise
         finally:
             path.unlink(missing_ok=True)
         return iter(partial(self._file.read, PIECE_BYTES), b"")
+
+    def _too_large(self, statement: Statement) -> str:
+        name = self._output_format(statement)
+        held = is_made_in_memory(name)
+        where, limit = ("memory", MAX_WHOLE_BYTES) if held else ("a file", MAX_SPOOLED_BYTES)
+        return (
+            f"Limit for result exceeded: {name} is made in {where}, of at most {limit} bytes. Ask"
+            " for a format that is sent in blocks (JSONEachRow, CSV, Native), or for fewer rows"
+        )
 
     def _output_format(self, statement: Statement) -> str:
         return statement.output_format or self.job.default_format
@@ -250,7 +267,13 @@ class Execution:
         session, job = self._session, self.job
         settings = dict(job.settings)
         if max_result_bytes is not None:
-            settings.setdefault("max_result_bytes", str(max_result_bytes))
+            asked = settings.get("max_result_bytes", "0")
+            if not (asked.isdecimal() and 0 < int(asked) < max_result_bytes):
+                # An answer is never cut off by a limit that its client did not ask for.
+                settings |= {
+                    "max_result_bytes": str(max_result_bytes),
+                    "result_overflow_mode": "throw",
+                }
         changes = changes_session(statement) and not job.account.read_only
         if session is not None and (changes or session.handle is not None):
             return self._open_kept(session, settings)

@@ -9,6 +9,9 @@ _FRAMELESS = frozenset(
     | {"JSONEACHROW", "JSONLINES", "NDJSON", "JSONSTRINGSEACHROW", "JSONCOMPACTEACHROW"}
     | {"JSONCOMPACTSTRINGSEACHROW", "LINEASSTRING", "RAWBLOB", "NULL", "MSGPACK", "TSKV"}
 )
+_MADE_IN_MEMORY = frozenset(
+    {"JSONCOLUMNS", "JSONCOMPACTCOLUMNS", "JSONCOLUMNSWITHMETADATA", "NPY", "PROMETHEUS"}
+)
 FRAMING_SETTING = "output_format_json_array_of_rows"
 """With it, formats of one JSON object a line are one array."""
 
@@ -29,6 +32,12 @@ def content_type(output_format: str) -> str:
     name = output_format.upper()
     found = (kind for beginning, kind in _CONTENT_TYPES if name.startswith(beginning))
     return next(found, "text/plain; charset=UTF-8")
+
+
+def is_made_in_memory(output_format: str) -> bool:
+    """Whether the engine holds the whole document: columns one by one, or widths of all rows."""
+    name = output_format.upper()
+    return name.endswith("MONOBLOCK") or name in _MADE_IN_MEMORY
 
 
 def can_stream(output_format: str) -> bool:

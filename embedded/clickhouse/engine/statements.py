@@ -202,11 +202,14 @@ def _read_other(kind: str, text: bytes, tokens: Iterator[Token]) -> Statement:
     settled = True
     after_format = False
     for token in tokens:
-        if after_format:
+        if after_format and token.word == "(":
+            after_format = False  # the function of that name
+        elif after_format:
+            mentions_format = True
             output_format = text[token.start : token.end].decode("latin-1")
             after_format, settled = False, True
         elif token.word == "FORMAT" and token.depth == 0:
-            mentions_format = after_format = True
+            after_format = True
             format_at = token.start
         elif output_format is not None and token.word not in {";", "SETTINGS"} and settled:
             # `format` was a name here, or settings follow it: only the end of the text tells.
@@ -220,7 +223,8 @@ def _read_other(kind: str, text: bytes, tokens: Iterator[Token]) -> Statement:
         text=text,
         output_format=output_format,
         format_at=format_at if output_format is not None else None,
-        can_stream=kind in READS and (output_format is not None or not mentions_format),
+        can_stream=kind in READS
+        and (output_format is not None or not (mentions_format or after_format)),
     )
 
 
