@@ -47,7 +47,8 @@ FUNCTION_CATEGORIES = frozenset(
 """The engine's own categories, without AI, Dictionary, Internal and Introspection."""
 OTHER_FUNCTIONS = frozenset(
     """
-    SVG array_concat_agg bar blockNumber blockSerializedSize blockSize buildId byteSize
+    SVG array_concat_agg authenticatedUser bar
+    blockNumber blockSerializedSize blockSize buildId byteSize
     caseWithExpression countDigits connectionId colorOKLABToSRGB colorOKLCHToSRGB
     colorSRGBToOKLAB colorSRGBToOKLCH currentDatabase currentProfiles currentQueryID
     currentRoles currentSchemas currentUser defaultProfiles defaultRoles

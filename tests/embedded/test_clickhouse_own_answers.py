@@ -36,6 +36,7 @@ async def test_a_user_is_called_by_its_own_name(http: httpx.AsyncClient, user: s
             f"{user}\tcurrentUser()"
         ),
         "SELECT count() FROM numbers(3) GROUP BY currentUser()": "3",
+        "SELECT authenticatedUser()": user,
     }.items():
         assert await ask(http, statement, user) == expected
 
@@ -83,6 +84,7 @@ async def test_processes_show_who_asks_what(http: httpx.AsyncClient) -> None:
         "user = 'reader' AND query_id LIKE 'slow%'",
         "startsWith(query, 'SELECT count() FROM numbers(900000000)') AND user = 'reader'",
         "user = 'reader' and elapsed > 0",
+        "query_id IN (SELECT query_id FROM system.processes WHERE user != currentUser())",
     ],
 )
 @pytest.mark.parametrize("how", ["SYNC", "ASYNC", ""])

@@ -133,7 +133,8 @@ def kill(connection: Connection, text: bytes, running: Sequence[Job], *, own: Jo
     if asked is None:
         raise QueryError(Code.NOT_IMPLEMENTED, "only KILL QUERY WHERE is offered")
     source = processes(running, extra=", _mark AS mark_of_query").decode()
-    others = f"mark_of_query != '{own.mark}' AND ({asked['condition']})"
+    condition = _replaced(asked["condition"].encode(), own, running).decode()
+    others = f"mark_of_query != '{own.mark}' AND ({condition})"
     listed = connection.run(f"SELECT mark_of_query FROM {source} WHERE {others}".encode())  # noqa: S608 # judged
     marks = _array(listed.tobytes().decode().split())
     status = "finished" if asked["how"] == "SYNC" else "waiting"
