@@ -19,6 +19,8 @@ _SCOPE_OF_FORMAT = re.compile(
 )
 MAX_PARSED_BYTES = 262_144
 """The engine's own limit (`max_query_size`); rows in `VALUES` do not count."""
+# The default, which the engine refuses in a `SET`. Clients send it with all they know.
+_IN_FOREGROUND = ("run_query_in_background", "0")
 _STREAM_REFUSED = "Streaming query is not supported"
 
 
@@ -77,9 +79,9 @@ class Connection:
         for name in settings:
             if not _SETTING_NAME.fullmatch(name) or name.startswith("param_"):
                 raise QueryError(Code.UNKNOWN_SETTING, f"Unknown setting {name!r}")
-        if settings:
-            values = (f"{name} = {literal(value)}" for name, value in settings.items())
-            self._set(f"SET {', '.join(values)}")
+        given = (pair for pair in settings.items() if pair != _IN_FOREGROUND)
+        if values := ", ".join(f"{name} = {literal(value)}" for name, value in given):
+            self._set(f"SET {values}")
 
     def set_to_default(self, names: Iterable[str]) -> None:
         if values := ", ".join(f"{name} = DEFAULT" for name in names):
