@@ -1,8 +1,9 @@
 """Runs the suites of ClickHouse's own clients against the embedded server.
 
 `make clients-suites SUITES=<folder>`: the folder has checkouts or bare repositories of
-clickhouse-connect and clickhouse-js; nothing of them is kept here. A failure that
-`known_failures.toml` does not explain is unexpected. Prints JSON last.
+clickhouse-connect, clickhouse-js and clickhouse-go (with those that `go_suite.py` lists, each as
+`<owner>+<name>`); nothing of them is kept here. A failure that `known_failures.toml` does not
+explain is unexpected. Prints JSON last.
 """
 
 from __future__ import annotations
@@ -10,18 +11,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
-import subprocess
 import sys
 import tempfile
 import tomllib
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from xml.etree import ElementTree as ET
 
 from tests.clickhouse_process import ClickHouseProcess
+from tests.clients.go_suite import clickhouse_go, missing_modules
+from tests.clients.suite_run import Run, unpack
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[1]
@@ -30,28 +31,6 @@ KNOWN_FAILURES = HERE / "known_failures.toml"
 PORT = 8123
 """clickhouse-js has it written down."""
 MEMORY_MIB = 4096
-SUITE_SECONDS = 1800
-
-
-class Run(NamedTuple):
-    """One run of a suite."""
-
-    directory: Path
-    """Its sources, to do with as it likes."""
-    results: Path
-    """Where its results are to be written."""
-    environment: Mapping[str, str]
-
-    def command(self, *arguments: str | Path, cwd: str = "") -> int:
-        """Run a command whose output is for people; a failing test is no error here."""
-        return subprocess.run(
-            arguments,
-            cwd=self.directory / cwd,
-            env=dict(self.environment),
-            stdout=sys.stderr,
-            check=False,
-            timeout=SUITE_SECONDS,
-        ).returncode
 
 
 def clickhouse_connect(run: Run) -> dict[str, str]:
@@ -73,7 +52,8 @@ def clickhouse_js(run: Run) -> dict[str, str]:
     # As its own `postinstall` does.
     run.command(BIN / "npm", "pkg", "delete", "type", cwd="node_modules/parquet-wasm")
     run.command(
-        *(BIN / "npx", "vitest", "run", "--reporter=junit", f"--outputFile={run.results}"),
+        *(BIN / "npx", "vitest", "run", "--reporter=default", "--reporter=junit"),
+        f"--outputFile.junit={run.results}",
         "--maxWorkers=4",
         cwd="packages/client-node",
     )
@@ -83,6 +63,7 @@ def clickhouse_js(run: Run) -> dict[str, str]:
 SUITES: dict[str, Callable[[Run], dict[str, str]]] = {
     "clickhouse-connect": clickhouse_connect,
     "clickhouse-js": clickhouse_js,
+    "clickhouse-go": clickhouse_go,
 }
 
 
@@ -97,22 +78,6 @@ def outcomes_of_junit(path: Path) -> dict[str, str]:
         name = f"{case.get('classname')}::{case.get('name')}"
         outcomes[name] = "failed" if failed else "skipped" if skipped else "passed"
     return outcomes
-
-
-def unpack(folder: Path, name: str, target: Path) -> bool:
-    """Copy the sources of a repository, bare or checked out, if the folder has it."""
-    for place in (folder / name, folder / f"ClickHouse+{name}" / "repo", folder / f"{name}.git"):
-        if (place / "objects").exists():
-            target.mkdir()
-            packed = subprocess.Popen(
-                ["git", f"--git-dir={place}", "archive", "HEAD"], stdout=subprocess.PIPE
-            )
-            subprocess.run(["tar", "x", "-C", target], stdin=packed.stdout, check=True)
-            return packed.wait() == 0
-        if place.exists():
-            shutil.copytree(place, target, symlinks=True)
-            return True
-    return False
 
 
 def summary(name: str, outcomes: Mapping[str, str], known: list[dict[str, str]]) -> dict[str, Any]:
@@ -132,13 +97,13 @@ def summary(name: str, outcomes: Mapping[str, str], known: list[dict[str, str]])
     }
 
 
-def run_suite(name: str, directory: Path, temporary: Path) -> dict[str, str]:
+def run_suite(name: str, directory: Path, temporary: Path, folder: Path) -> dict[str, str]:
     data = temporary / f"{name}-data"
     data.mkdir()
     server = ClickHouseProcess(
         data,
         module="tests.clients.server",
-        CLICKHOUSE_PORT=str(PORT),
+        CLICKHOUSE_PORT=str(0 if name == "clickhouse-go" else PORT),
         CLICKHOUSE_MEMORY_MIB=str(MEMORY_MIB),
     )
     server.start()
@@ -149,7 +114,9 @@ def run_suite(name: str, directory: Path, temporary: Path) -> dict[str, str]:
             "TEST_MODE": "integration",
             "TZ": "UTC",
         }
-        return SUITES[name](Run(directory, temporary / f"{name}.xml", environment))
+        return SUITES[name](
+            Run(directory, temporary / f"{name}.xml", environment, folder, server.port)
+        )
     finally:
         server.stop()
 
@@ -164,11 +131,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as directory:
         for name in [arguments.only] if arguments.only else SUITES:
             sources = Path(directory) / name
-            if unpack(arguments.suites, name, sources):
-                outcomes = run_suite(name, sources, Path(directory))
-                found[name] = summary(name, outcomes, known)
-            else:
-                sys.stderr.write(f"{name} is not in {arguments.suites}\n")
+            absent = missing_modules(arguments.suites) if name == "clickhouse-go" else []
+            if not absent and not unpack(arguments.suites, name, sources):
+                absent = [name]
+            if absent:
+                sys.stderr.write(f"{name}: {arguments.suites} has no {', '.join(absent)}\n")
+                continue
+            outcomes = run_suite(name, sources, Path(directory), arguments.suites)
+            found[name] = summary(name, outcomes, known)
     ok = bool(found) and not any(suite["unexpected"] for suite in found.values())
     print(json.dumps({"suites": found, "ok": ok}))  # noqa: T201 # the result
     return 0 if ok else 1

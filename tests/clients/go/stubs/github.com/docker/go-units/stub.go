@@ -1,0 +1,6 @@
+package units
+
+type Ulimit struct {
+	Name       string
+	Hard, Soft int64
+}
