@@ -75,6 +75,7 @@ from bot.users.erasure import Erasure
 from bot.users.export import UserExport
 from bot.users.invites import InviteCodes
 from bot.users.preferences import Preferences
+from bot.users.ratings import Ratings
 from bot.users.repository import UserRepository
 from bot.users.usage import UsageReader
 from bot.window_limiter import WindowLimiter
@@ -285,6 +286,7 @@ class App:
                 metrics=self.metrics,
                 settings=s.bot,
                 notices=self.notices,
+                bot_id=identity.bot_id,
             ),
             preferences=preferences,
             policy=self.policy,
@@ -315,6 +317,7 @@ class App:
             users=self.users,
             preferences=preferences,
             usage_reader=usage_reader,
+            ratings=Ratings(identity.bot_id, statements=self.statements),
             person_pages=PersonPages(self.stats_api, usage_reader=usage_reader, policy=self.policy),
             erasure=Erasure(
                 identity.bot_id,

@@ -319,6 +319,8 @@ class BotSettings(MetricsSettings):
     """Interval between previews of an unfinished answer in a private chat."""
     group_preview_seconds: float = Field(default=3.0, ge=1)
     """Interval between edits of an unfinished answer, in groups and where drafts are refused."""
+    answer_buttons: bool = True
+    """Buttons under answers (👍, 👎, again, continue), and stop on one that is being written."""
     edit_seconds: float = Field(default=3600.0, ge=0)
     """How long after a question an edit of it is answered again. 0: never."""
     health_checks_llm: bool = False

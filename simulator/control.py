@@ -34,6 +34,8 @@ class ControlApi:
             web.post("/control/files", self._send_file),
             web.post("/control/edits", self._edit),
             web.post("/control/presses", self._press),
+            web.post("/control/reactions", self._react),
+            web.post("/control/draft-stops", self._stop_draft),
             web.post("/control/blocks", self._block),
             web.post("/control/memberships", self._membership),
             web.post("/control/updates", self._put_raw),
@@ -121,6 +123,21 @@ class ControlApi:
         )
         return _json({"update_id": update_id})
 
+    async def _react(self, request: web.Request) -> web.Response:
+        reaction = await _body(request, requests.ReactionRequest)
+        update_id = self._account.react(
+            reaction.emoji,
+            message_id=reaction.message_id,
+            before=reaction.before,
+            person=reaction.person,
+            chat=reaction.chat,
+        )
+        return _json({"update_id": update_id})
+
+    async def _stop_draft(self, request: web.Request) -> web.Response:
+        stop = await _body(request, requests.DraftStopRequest)
+        return _json({"update_id": self._account.stop_draft(stop.draft_id, person=stop.person)})
+
     async def _block(self, request: web.Request) -> web.Response:
         block = await _body(request, requests.BlockRequest)
         act = self._account.block if block.blocked else self._account.unblock
@@ -128,6 +145,8 @@ class ControlApi:
 
     async def _membership(self, request: web.Request) -> web.Response:
         change = await _body(request, requests.MembershipRequest)
+        if change.admin:
+            self._account.promote(change.chat)
         act = self._account.add_to_group if change.member else self._account.remove_from_group
         return _json({"update_id": act(change.chat, person=change.person)})
 

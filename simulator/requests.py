@@ -53,6 +53,16 @@ class PressRequest(UserAction):
     message_id: int
 
 
+class ReactionRequest(UserAction):
+    message_id: int
+    emoji: list[str] = []
+    before: list[str] = []
+
+
+class DraftStopRequest(UserAction):
+    draft_id: int
+
+
 class BlockRequest(UserAction):
     blocked: bool = True
 
@@ -60,6 +70,8 @@ class BlockRequest(UserAction):
 class MembershipRequest(UserAction):
     chat: SimChat
     member: bool = True
+    admin: bool = False
+    """Whether the group makes the bot an administrator."""
 
 
 class RepeatRequest(BaseModel):

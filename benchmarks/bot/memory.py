@@ -280,6 +280,7 @@ async def run_memory(settings: Settings, stop: asyncio.Event) -> None:
             sender=MessageSender(bot, rate_limiter=rate_limiter, metrics=metrics, refusals=store),
             vault=vault,
             translations=translations, metrics=metrics, settings=s.bot, notices=notices,
+            bot_id=identity.bot_id,
         ),
         preferences=store, policy=policy, bans=store, commands=WindowLimiter(None),
     )  # fmt: skip

@@ -1,6 +1,6 @@
 """The bot's tables in PostgreSQL. Content (erasable) and ledger (permanent) are separate.
 
-The ledger (`turns`, `llm_calls`) holds no text and no Telegram id, only the pseudonym
+The ledger (`turns`, `llm_calls`, `feedback`) holds no text and no Telegram id, only the pseudonym
 `users.key` without a foreign key: erasing a user keeps the totals. Columns listed in
 common.encryption.bindings are sealed with AES-GCM (common.encryption.sealing) and bound to their
 row. A class ends in `Row` where its plain name is taken by a value of the domain or of aiogram.
@@ -221,6 +221,48 @@ class Turn(Versioned, Base):
     )
 
 
+class SentAnswer(Base):
+    """A message in which an answer was sent: a reaction to it rates the answer."""
+
+    __tablename__ = "sent_answers"
+
+    message_hmac: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    """HMAC of the chat's and the message's id under DATA_KEY (32 bytes)."""
+    answer_id: Mapped[UUID] = mapped_column(
+        ForeignKey(MessageRow.id, ondelete="CASCADE"), index=True
+    )
+
+
+class FeedbackRow(Versioned, Base):
+    """The last verdict of a person on the answer of a turn. Part of the ledger."""
+
+    __tablename__ = "feedback"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    """Derived from the turn and the person."""
+    bot_id: Mapped[int]
+    turn_id: Mapped[UUID]
+    dialog_id: Mapped[UUID]
+    """The turn's."""
+    received_at: Mapped[datetime] = mapped_column(Moment)
+    """The turn's: a verdict counts in the period of its turn."""
+    user_key: Mapped[int] = mapped_column(Integer, index=True)
+    """The person's, without a foreign key: the ledger outlives the user's row."""
+    verdict: Mapped[int] = mapped_column(SmallInteger)
+    """1 good, -1 bad, 0 withdrawn."""
+    given_by: Mapped[str] = mapped_column(Text)
+    """`button` or `reaction`."""
+    given_at: Mapped[datetime] = mapped_column(Moment)
+
+    __table_args__ = (
+        UniqueConstraint("turn_id", "user_key"),
+        Index(None, "version", "id"),
+        Index("ix_feedback_bad", "given_at", postgresql_where=text("verdict < 0")),
+        CheckConstraint("verdict IN (-1, 0, 1)", name="verdict"),
+        CheckConstraint("given_by IN ('button', 'reaction')", name="given_by"),
+    )
+
+
 class LlmCall(Base):
     """One attempt at a model, committed before the request is sent.
 
@@ -386,7 +428,7 @@ class BanNotice(Base):
 
 
 class Tombstone(Versioned, Base):
-    """A replicated row that was deleted. Written by triggers on `users` and `turns`."""
+    """A replicated row that was deleted. Written by triggers on `users`, `turns` and `feedback`."""
 
     __tablename__ = "tombstones"
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 from aiogram import Router
 from aiogram.filters import Command, CommandObject
 
+from bot.buttons import Action, column, model_data, row
 from bot.formatting.render import utf16_length
 from bot.handlers.answering import AnswerText
+from bot.handlers.buttons.choices import DEFAULT
 from bot.handlers.context import UpdateContext
-from bot.settings import BotSettings, ModelSettings
+from bot.i18n import Translator, dollars
+from bot.settings import BotSettings, ModelSettings, Price
 from bot.turns.history import DialogHistory
 from bot.users.preferences import Preferences
 from common.vocabulary import UpdateOutcome
 
 MAX_SYSTEM_PROMPT_UNITS = 2000
+MAX_MODEL_BUTTONS = 50
+HISTORY_STEPS = (0, 10, 20, 50)
 
 
 async def choose_model(
@@ -42,9 +47,22 @@ async def choose_model(
         for number, model in enumerate(models, 1)
     ]
     title = _("There is no such model. Choose one of these:") if wanted else _("Models:")
-    hint = _("Choose one with /model and its number.")
-    await context.responder.send("\n".join([title, "", *lines, "", hint]))
+    hint = _("Choose one with a button, or with /model and its number.")
+    prices = model_settings.llm_prices
+    if any(model in prices for model in models):
+        hint = _("Prices: a million tokens of question / of answer.") + "\n" + hint
+    buttons = [
+        (_model_title(model, prices.get(model), _), model_data(model))
+        for model in models[:MAX_MODEL_BUTTONS]
+    ]
+    await context.responder.send("\n".join([title, "", *lines, "", hint]), keyboard=column(buttons))
     return UpdateOutcome.COMMAND
+
+
+def _model_title(model: str, price: Price | None, _: Translator) -> str:
+    if price is None:
+        return model
+    return f"{model} · {dollars(price.prompt, _)} / {dollars(price.completion, _)}"
 
 
 async def set_system_prompt(
@@ -105,9 +123,20 @@ async def set_history(
         await send(
             _("Remembered messages: {count}.", count=count)
             + " "
-            + _("Change it with /history and a number.")
+            + _("Change it with a button, or with /history and a number."),
+            keyboard=row(
+                [
+                    *((str(one), f"{Action.HISTORY}:{one}") for one in _steps(most)),
+                    (_("Default"), f"{Action.HISTORY}:{DEFAULT}"),
+                ]
+            ),
         )
     return UpdateOutcome.COMMAND
+
+
+def _steps(most: int) -> list[int]:
+    """Round numbers of messages to choose from."""
+    return sorted({step for step in HISTORY_STEPS if step < most} | {most})
 
 
 async def redo_answer(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-
 from aiogram import Bot, F, Router
-from aiogram.exceptions import TelegramAPIError
 from aiogram.filters import Command
-from aiogram.types import CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup
+from aiogram.types import CallbackQuery
 
+from bot.buttons import row
+from bot.handlers.acknowledging import acknowledge
 from bot.handlers.context import UpdateContext
 from bot.users.erasure import Erasure
 from bot.users.export import UserExport
@@ -40,14 +39,7 @@ async def confirm_erasure(_message: object, context: UpdateContext) -> UpdateOut
     if not context.chat.is_private:
         await context.responder.send(_("Use /forget in our private chat."))
         return UpdateOutcome.COMMAND
-    keyboard = InlineKeyboardMarkup(
-        inline_keyboard=[
-            [
-                InlineKeyboardButton(text=_("Erase everything"), callback_data=YES),
-                InlineKeyboardButton(text=_("Keep it"), callback_data=NO),
-            ]
-        ]
-    )
+    keyboard = row([(_("Erase everything"), YES), (_("Keep it"), NO)])
     await context.responder.send(
         _("Erase all your texts, settings and your name? This cannot be undone."),
         keyboard=keyboard,
@@ -89,12 +81,6 @@ async def ignore_other(query: CallbackQuery, bot: Bot) -> UpdateOutcome:
     """A button sent by an older version."""
     await acknowledge(query, bot)
     return UpdateOutcome.IGNORED
-
-
-async def acknowledge(query: CallbackQuery, bot: Bot) -> None:
-    """Stop the button's spinner. Telegram refuses late answers, which is harmless."""
-    with contextlib.suppress(TelegramAPIError):
-        await bot.answer_callback_query(query.id)
 
 
 def create_router() -> Router:

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiogram import Bot, Dispatcher
 from aiogram.exceptions import TelegramAPIError
-from aiogram.types import BotCommand
+from aiogram.types import BotCommand, BotCommandScopeAllGroupChats
 
 from bot.handlers import (
     basics,
@@ -18,14 +18,15 @@ from bot.handlers import (
     usage,
 )
 from bot.handlers.admin import router as admin
-from bot.handlers.texts import command_list
+from bot.handlers.buttons import router as buttons
+from bot.handlers.texts import PRIVATE_ONLY, command_list
 from bot.i18n import Translations
 from common.log import get_logger
 
 log = get_logger(__name__)
 
 # Order matters: `text` decides first, so that a forwarded "/…" is a question, not a command.
-MODULES = (text, edits, basics, preferences, usage, admin, privacy, membership)
+MODULES = (text, edits, basics, preferences, usage, admin, buttons, privacy, membership)
 ADMIN_COMMANDS = frozenset({admin.COMMAND})
 
 
@@ -45,15 +46,16 @@ def command_names(translations: Translations) -> frozenset[str]:
 async def register_commands(bot: Bot, translations: Translations) -> None:
     """Set Telegram's command menu, once per language and once as the default.
 
-    Failures are logged only: the bot works without a menu.
+    That of groups leaves out what only works in a private chat. Failures are logged only: the bot
+    works without a menu.
     """
     for code in (None, *translations.codes):
-        _ = translations.for_language(code)
-        commands = [
-            BotCommand(command=name, description=meaning)
-            for name, meaning in command_list(_).items()
-        ]
-        try:
-            await bot.set_my_commands(commands, language_code=code)
-        except TelegramAPIError as error:
-            log.warning("command menu not registered", language=code, cause=type(error).__name__)
+        commands = command_list(translations.for_language(code))
+        in_groups = {name: does for name, does in commands.items() if name not in PRIVATE_ONLY}
+        for scope, shown in ((None, commands), (BotCommandScopeAllGroupChats(), in_groups)):
+            menu = [BotCommand(command=name, description=does) for name, does in shown.items()]
+            try:
+                await bot.set_my_commands(menu, scope=scope, language_code=code)
+            except TelegramAPIError as error:
+                cause = type(error).__name__
+                log.warning("command menu not registered", language=code, cause=cause)

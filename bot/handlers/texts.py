@@ -23,6 +23,10 @@ def command_list(_: Translator) -> dict[str, str]:
     }
 
 
+PRIVATE_ONLY = frozenset({"system", "usage", "export", "forget"})
+"""Commands that a group only answers with where to send them."""
+
+
 def help_text(_: Translator, *, sees: bool, hears: bool) -> str:
     """`sees`: whether pictures are read. `hears`: whether speech is transcribed."""
     spoken = [_("Voice messages and video notes: I write down what you say and answer.")]
@@ -32,6 +36,7 @@ def help_text(_: Translator, *, sees: bool, hears: bool) -> str:
         else _("You can also send me documents (PDF, DOCX, text, code)."),
         *(spoken if hears else []),
         _("In a group, mention me or reply to my message."),
+        _("Rate an answer with 👍 or 👎 under it, or with a reaction."),
         "",
         *(f"/{name} - {meaning}" for name, meaning in command_list(_).items()),
     ]
@@ -90,7 +95,7 @@ def privacy_text(_: Translator, *, uses_first_names: bool, picture_hours: int, h
         ),
         _(
             "**What is counted.** For each message: time, lengths, tokens, cost and language, "
-            "under a pseudonymous number. No text and no Telegram id."
+            "under a pseudonymous number, and how you rated the answer. No text and no Telegram id."
         ),
         _(
             "**Your rights.** /export gives you everything as a file. /forget erases your texts, "

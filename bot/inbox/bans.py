@@ -28,7 +28,11 @@ class BanCheck:
 
         Everybody may export and erase their data in a private chat.
         """
-        if update.my_chat_member or (context.intent and context.intent.kind in UNCHECKED):
+        if (
+            update.my_chat_member
+            or update.stopped_message_generation
+            or (context.intent and context.intent.kind in UNCHECKED)
+        ):
             return None
         await self._load(context)
         return None if _is_about_own_data(context, update) else context.rules.refusal

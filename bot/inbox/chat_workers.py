@@ -134,7 +134,7 @@ class ChatWorkers:
                 self._wanted[chat_key] = None
         self._event.set()
 
-    def interrupt(self, chat_key: bytes, reason: str = "stopped") -> None:
+    def interrupt(self, chat_key: bytes, reason: str) -> None:
         """Stop the running turn of this chat, here or in another replica."""
         if queue := self._queues.get(chat_key):
             queue.interrupt(reason)

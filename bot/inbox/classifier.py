@@ -7,9 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiogram import Bot
-from aiogram.types import CallbackQuery, Message, Update
+from aiogram.types import (
+    CallbackQuery,
+    Message,
+    MessageGenerationStopped,
+    MessageReactionUpdated,
+    Update,
+)
 from pydantic import ValidationError
 
+from bot.buttons import Action
 from bot.db.tables import MAX_UPDATE_ID, UNREADABLE
 from bot.telegram.intent import (
     Intent,
@@ -26,6 +33,7 @@ from bot.telegram.updates import (
     migration_of,
     telegram_user_of,
 )
+from bot.turns.cancellation import BY_BUTTON, BY_COMMAND
 from bot.turns.question import fingerprint
 from common.encryption.sealing import Vault
 from common.vocabulary import UpdateOutcome
@@ -53,8 +61,8 @@ class ClassifiedUpdate:
     """Name of the content that the bot does not support."""
     edited: tuple[int, bytes] | None = None
     """Id and new fingerprint of an edited message."""
-    interrupts: bool = False
-    """Whether it stops the chat's running answer as soon as it is stored."""
+    interrupts: str | None = None
+    """Why it stops the chat's running answer as soon as it is stored, if it does."""
 
     @property
     def is_message(self) -> bool:
@@ -118,7 +126,8 @@ class UpdateClassifier:
         # Whether an edit is addressed to the bot is only known where it is answered.
         intent = self._intents.parse(raw[kind]) if kind == "message" else None
         is_addressed = telegram_user is not None and (
-            not isinstance(event, Message)
+            # A reaction, perhaps to another's message, and a stopped draft create no user.
+            not isinstance(event, (Message, MessageReactionUpdated, MessageGenerationStopped))
             if intent is None
             else intent.kind is not IntentKind.NOT_ADDRESSED
         )
@@ -132,7 +141,7 @@ class UpdateClassifier:
             outcome=None if telegram_user or is_migration else UpdateOutcome.IGNORED,
             refused_kind=intent.refused_kind if intent and is_addressed else None,
             edited=self._edited(raw[kind]) if kind == "edited_message" and telegram_user else None,
-            interrupts=is_addressed and _interrupts(event, intent),
+            interrupts=_interruption(event, intent) if telegram_user else None,
         )
 
     def _edited(self, message: Json) -> tuple[int, bytes]:
@@ -141,10 +150,13 @@ class UpdateClassifier:
         return message_id, fingerprint(self._vault, message_id, content)
 
 
-def _interrupts(event: object, intent: Intent | None) -> bool:
+def _interruption(event: object, intent: Intent | None) -> str | None:
+    if isinstance(event, MessageGenerationStopped):
+        return BY_BUTTON
     if isinstance(event, CallbackQuery):
-        return event.data == "forget:yes"
-    return intent is not None and intent.kind is IntentKind.COMMAND and intent.command == "stop"
+        return {Action.STOP: BY_BUTTON, "forget:yes": BY_COMMAND}.get(event.data or "")
+    is_stop = intent is not None and (intent.kind, intent.command) == (IntentKind.COMMAND, "stop")
+    return BY_COMMAND if is_stop else None
 
 
 def _telegram_user_in(raw: dict[str, Any]) -> TelegramUser | None:

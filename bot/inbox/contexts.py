@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from bot.handlers.context import UpdateContext
 from bot.handlers.recent import RecentNotices
@@ -42,6 +43,7 @@ class ContextFactory:
         metrics: BotMetrics,
         settings: BotSettings,
         notices: RecentNotices,
+        bot_id: int,
     ) -> None:
         self._sender = sender
         self._vault = vault
@@ -49,6 +51,7 @@ class ContextFactory:
         self._metrics = metrics
         self._settings = settings
         self._notices = notices
+        self._bot_id = bot_id
 
     def create(self, queue: ChatQueue, parts: Sequence[OpenedUpdate]) -> UpdateContext | None:
         head = parts[0]
@@ -77,6 +80,8 @@ class ContextFactory:
                 PreviewIntervals(
                     self._settings.draft_seconds, self._settings.group_preview_seconds
                 ),
+                message_hmac=partial(self._vault.lookup, f"message:{self._bot_id}:{chat.chat_id}"),
+                has_buttons=self._settings.answer_buttons,
                 person_id=telegram_user.telegram_id if telegram_user.is_person else None,
                 reply_to=message.message_id if message else None,
                 draft_id=head.queued.update_id % (2**31 - 1) + 1,

@@ -15,9 +15,10 @@ import structlog
 from aiogram import Bot, Dispatcher
 from aiogram.types import Update
 
+from bot.buttons import Action
 from bot.db.locks import QueuedUpdate
 from bot.handlers.context import UpdateContext
-from bot.inbox.bans import BanCheck
+from bot.inbox.bans import DATA_BUTTONS, BanCheck
 from bot.inbox.chat_workers import ChatQueue
 from bot.inbox.contexts import ContextFactory
 from bot.inbox.joining import MessageJoiner
@@ -182,7 +183,8 @@ class UpdateProcessor:
                 context.update_ids, UpdateOutcome.IGNORED, error=refusal.reason
             )
             context.settled = True
-            await self._bans.notify(context, refusal)
+            if not update.message_reaction:
+                await self._bans.notify(context, refusal)
             return
         if await self._is_too_much(context, update):
             await self._inbox.settle(context.update_ids, UpdateOutcome.IGNORED, error="rate_limit")
@@ -196,11 +198,17 @@ class UpdateProcessor:
     async def _is_too_much(self, context: UpdateContext, update: Update) -> bool:
         """Whether the user exceeds the command limit; sends one notice about it."""
         command = context.intent.command if context.intent else ""
-        if command == "stop" or not (command or update.edited_message):
+        unlimited = (Action.STOP, *DATA_BUTTONS)
+        pressed = update.callback_query and update.callback_query.data not in unlimited
+        if command == "stop" or not (
+            command or update.edited_message or pressed or update.message_reaction
+        ):
             return False
         if self._policy.is_admin(context.telegram_user.telegram_id):
             return False
         seconds = self._commands.seconds_to_wait(context.user.key)
+        if update.message_reaction:
+            return seconds > 0  # a reaction gets no reply
         if seconds and context.is_new_notice("command_limit"):
             _ = context.translate
             await context.responder.send(

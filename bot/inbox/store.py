@@ -30,7 +30,7 @@ class ChatNotifier(Protocol):
 
     def notify(self, chat_keys: Iterable[bytes]) -> None: ...
 
-    def interrupt(self, chat_key: bytes) -> None: ...
+    def interrupt(self, chat_key: bytes, reason: str) -> None: ...
 
     def stop_edited(self, chat_key: bytes, message_id: int, fingerprint: bytes) -> None: ...
 
@@ -280,7 +280,7 @@ class Inbox:
             if one.error:
                 log.warning("update could not be read", update_id=one.update_id, error=one.error)
             if one.interrupts:
-                self._chat_workers.interrupt(one.chat_key)
+                self._chat_workers.interrupt(one.chat_key, one.interrupts)
             if one.edited and not any(_is_between(one, other) for other in stored):
                 self._chat_workers.stop_edited(one.chat_key, *one.edited)
         self._chat_workers.notify({one.chat_key for one in stored if one.outcome is None})

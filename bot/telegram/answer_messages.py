@@ -38,6 +38,7 @@ log = get_logger(__name__)
 class _Shown:
     message_id: int
     part: MessagePart
+    keyboard: InlineKeyboardMarkup | None = None
 
 
 @dataclass
@@ -59,6 +60,7 @@ class AnswerMessages:
     Args:
         reply_to: the message that the first message replies to.
         draft_id: the same for all drafts of one answer; not zero.
+        stop: the buttons under the message that is being written.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class AnswerMessages:
         metrics: BotMetrics,
         reply_to: int | None,
         draft_id: int,
+        stop: InlineKeyboardMarkup | None = None,
     ) -> None:
         self._chat = chat
         self._thread_id = chat.thread_id or None
@@ -76,9 +79,15 @@ class AnswerMessages:
         self._metrics = metrics
         self._reply_to = reply_to
         self._draft_id = draft_id
+        self._stop = stop
         self._shown: list[_Shown] = []
         self._draft: MessagePart | None = None
         self._is_preview_over = False
+
+    @property
+    def message_ids(self) -> tuple[int, ...]:
+        """Every message that was sent for the answer."""
+        return tuple(message.message_id for message in self._shown)
 
     @property
     def has_drafts(self) -> bool:
@@ -95,14 +104,15 @@ class AnswerMessages:
         shown = self._shown
         if self._is_preview_over or len(shown) > len(parts):
             return
-        if shown and shown[-1].part != parts[len(shown) - 1]:
-            await self._edit_preview(shown[-1], parts[len(shown) - 1])
+        stop = self._stop if len(shown) == len(parts) else None
+        if shown and (shown[-1].part, shown[-1].keyboard) != (parts[len(shown) - 1], stop):
+            await self._edit_preview(shown[-1], parts[len(shown) - 1], stop)
         elif len(shown) < len(parts):
             part = parts[len(shown)]
             is_last = len(shown) == len(parts) - 1
             if is_last and self.has_drafts and await self._show_draft(part):
                 return
-            await self._begin_message(part)
+            await self._begin_message(part, self._stop if is_last else None)
 
     async def complete(
         self, parts: list[MessagePart], keyboard: InlineKeyboardMarkup | None = None
@@ -137,25 +147,32 @@ class AnswerMessages:
                 draft_id=self._draft_id,
                 text=part.text,
                 entities=list(part.entities) or None,
+                can_stop=self._stop is not None,
+                # Until the bot has sent what was written as a message.
+                keep_on_stop=self._stop is not None,
             )
         )
         if tried is TrySendResult.SENT:
             self._draft = part
         return tried is not TrySendResult.REFUSED
 
-    async def _edit_preview(self, message: _Shown, part: MessagePart) -> None:
+    async def _edit_preview(
+        self, message: _Shown, part: MessagePart, keyboard: InlineKeyboardMarkup | None
+    ) -> None:
         if not self._may_send():
             return
-        tried = await self._sender.try_send(self._edit(part, message.message_id))
+        tried = await self._sender.try_send(self._edit(part, message.message_id, keyboard))
         if tried is TrySendResult.SENT:
-            message.part = part
+            message.part, message.keyboard = part, keyboard
         self._is_preview_over = tried is TrySendResult.REFUSED
 
-    async def _begin_message(self, part: MessagePart) -> None:
+    async def _begin_message(
+        self, part: MessagePart, keyboard: InlineKeyboardMarkup | None
+    ) -> None:
         if not self._may_send():
             return
         # Shielded: if Telegram accepts the message, its id must be known to complete it later.
-        sending = asyncio.ensure_future(self._send(part))
+        sending = asyncio.ensure_future(self._send(part, keyboard))
         try:
             await asyncio.shield(sending)
         except asyncio.CancelledError:
@@ -204,7 +221,7 @@ class AnswerMessages:
     ) -> WaitTimes:
         if message is None:
             return await self._send(part, keyboard)
-        if message.part == part and keyboard is None:
+        if (message.part, message.keyboard) == (part, keyboard):
             return WaitTimes()
         edit = self._edit(part, message.message_id, keyboard)
         try:
@@ -236,7 +253,7 @@ class AnswerMessages:
         if sent.left_topic:
             self._thread_id = None
         if sent.result is not None:
-            self._shown.append(_Shown(sent.result.message_id, part))
+            self._shown.append(_Shown(sent.result.message_id, part, keyboard))
         return sent.waited
 
     def _edit(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from uuid import UUID
 
 from aiogram.methods import SendChatAction, SendDocument, SendMessage, SendPhoto
 from aiogram.types import BufferedInputFile, InlineKeyboardMarkup
 
+from bot.buttons import stop_button, under_answer
 from bot.formatting.render import (
     MessagePart,
     folded_parts,
@@ -52,6 +54,8 @@ class ChatResponder:
         reply_to: the message to reply to in groups and after edits.
         draft_id: the same for all drafts of one answer; not zero.
         is_new_notice: whether the same notice was not sent just now.
+        message_hmac: hashes the id of a message in this chat.
+        has_buttons: whether answers have buttons.
     """
 
     chat: Chat
@@ -59,17 +63,20 @@ class ChatResponder:
     sender: MessageSender
     metrics: BotMetrics
     preview_intervals: PreviewIntervals
+    message_hmac: Callable[[int], bytes]
     person_id: int | None = None
     reply_to: int | None = None
     is_for_an_edit: bool = False
     draft_id: int = 1
+    has_buttons: bool = True
     is_new_notice: Callable[[str], bool] = lambda _notice: True
     _text: str = ""
     _preview: asyncio.Task[None] | None = None
     _clock: Callable[[], float] = field(default_factory=lambda: asyncio.get_running_loop().time)
 
     def __post_init__(self) -> None:
-        self._answer = self._messages()
+        stop = stop_button(self._("⏹ Stop")) if self.has_buttons else None
+        self._answer = self._messages(stop)
 
     # The responder of a turn.
 
@@ -77,13 +84,18 @@ class ChatResponder:
         """Set the answer so far; the preview loop sends the latest."""
         self._text = text
 
-    async def send_answer(self, text: str, notice: Notice | None = None) -> Delivery:
-        """Send the whole answer in as many messages as needed."""
+    async def send_answer(
+        self, text: str, notice: Notice | None = None, *, turn_id: UUID
+    ) -> Delivery:
+        """Send the whole answer in as many messages as needed, with buttons under the last."""
         split = split_thinking(text)
         parts = render(split.thinking if split.is_open else text, is_folded=split.is_open)
         if notice:
             parts = [*parts, *plain_parts(notice_text(notice, self._))]
-        return await self._end_answer(parts)
+        if not self.has_buttons:
+            return await self._end_answer(parts)
+        keyboard = under_answer(turn_id, is_cut=notice is Notice.LENGTH)
+        return await self._end_answer(parts, keyboard)
 
     async def send_notice(self, notice: Notice, *, seconds: float | None = None) -> Delivery:
         """Send a notice instead of an answer."""
@@ -107,16 +119,20 @@ class ChatResponder:
         """Show the words of a recording, folded."""
         await self._send(folded_parts(f"🎙 {words}"))
 
-    async def _end_answer(self, parts: list[MessagePart]) -> Delivery:
+    async def _end_answer(
+        self, parts: list[MessagePart], keyboard: InlineKeyboardMarkup | None = None
+    ) -> Delivery:
         await self.stop_preview()
         try:
-            delivery = await self._answer.complete(parts)
+            delivery = await self._answer.complete(parts, keyboard)
         except UndeliverableError as error:
             if error.is_refusal:
                 await self._count_refusal()
             raise
         await self.sender.refusals.record_delivery(self.chat.chat_id)
-        return delivery
+        return replace(
+            delivery, message_hmacs=tuple(map(self.message_hmac, self._answer.message_ids))
+        )
 
     async def _count_refusal(self) -> None:
         count = await self.sender.refusals.record_refusal(self.chat.chat_id)
@@ -170,7 +186,7 @@ class ChatResponder:
         await self.sender.send(method, is_group=not self.chat.is_private)
         self.metrics.messages_sent.inc()
 
-    def _messages(self) -> AnswerMessages:
+    def _messages(self, stop: InlineKeyboardMarkup | None = None) -> AnswerMessages:
         names_the_question = self.is_for_an_edit or not self.chat.is_private
         return AnswerMessages(
             self.chat,
@@ -178,6 +194,7 @@ class ChatResponder:
             metrics=self.metrics,
             reply_to=self.reply_to if names_the_question else None,
             draft_id=self.draft_id,
+            stop=stop,
         )
 
     # Previews.

@@ -21,7 +21,14 @@ from bot.settings import TelegramSettings
 RETRY_AFTER_UNSTATED_SECONDS = 3
 TOO_MANY_REQUESTS = 429
 CLIENT_ERRORS = range(400, 500)
-ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"]
+ALLOWED_UPDATES = [
+    "message",
+    "edited_message",
+    "callback_query",
+    "message_reaction",
+    "stopped_message_generation",
+    "my_chat_member",
+]
 
 
 class GetRawUpdates(TelegramMethod[list[Any]]):

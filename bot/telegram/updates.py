@@ -6,7 +6,13 @@ import re
 from dataclasses import dataclass
 
 from aiogram import types
-from aiogram.types import CallbackQuery, Message, Update
+from aiogram.types import (
+    CallbackQuery,
+    Message,
+    MessageGenerationStopped,
+    MessageReactionUpdated,
+    Update,
+)
 
 from bot.telegram.intent import Json
 from common.vocabulary import ChatType
@@ -57,7 +63,10 @@ def chat_of(update: Update) -> Chat | None:
     there = getattr(source, "chat", None)
     if not isinstance(there, types.Chat):
         return None
-    is_topic = bool(getattr(source, "is_topic_message", False))
+    # A stopped draft names its topic, but no message.
+    is_topic = bool(
+        getattr(source, "is_topic_message", isinstance(source, MessageGenerationStopped))
+    )
     thread_id = getattr(source, "message_thread_id", None) if is_topic else None
     return Chat(there.id, thread_id or 0, _chat_type(there))
 
@@ -70,13 +79,18 @@ def _chat_type(chat: types.Chat) -> ChatType:
 
 
 def telegram_user_of(event: object, chat: Chat | None) -> TelegramUser | None:
-    """The author of a message or the user who pressed a button; None for bots.
+    """The author of a message, or the user who pressed a button or reacted; None for bots.
 
     Anonymous admins and channels share one pseudonym per chat, which is not a person.
     """
     if isinstance(event, Message) and event.sender_chat and chat and not chat.is_private:
         return TelegramUser(chat.chat_id, is_person=False)
-    user = getattr(event, "from_user", None)
+    if isinstance(event, MessageGenerationStopped):
+        # Drafts are in private chats only, and a private chat has its user's id.
+        return TelegramUser(chat.chat_id) if chat and chat.is_private else None
+    user = getattr(
+        event, "user" if isinstance(event, MessageReactionUpdated) else "from_user", None
+    )
     return as_telegram_user(user) if isinstance(user, types.User) and not user.is_bot else None
 
 

@@ -11,6 +11,10 @@ from typing import Any, TypeVar
 from common.errors import DialyticsError
 
 T = TypeVar("T")
+BY_COMMAND = "stopped"
+"""/stop, which sends its own confirmation."""
+BY_BUTTON = "stopped by button"
+"""The answer itself says that it was stopped."""
 
 
 class StoppedError(DialyticsError):

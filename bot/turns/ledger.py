@@ -283,6 +283,7 @@ class Ledger:
                     outcome.call_model,
                 ),
                 "pacing_wait_ms": outcome.pacing_wait_ms,
+                "message_hmacs": list(outcome.message_hmacs),
             },
         )
 

@@ -11,7 +11,7 @@ from bot.llm.sight import Sight
 from bot.settings import ModelSettings
 from bot.turns.attachments import Remark
 from bot.turns.bill import Bill, BillLimitError
-from bot.turns.cancellation import StoppedError, StopSignal, until_stopped
+from bot.turns.cancellation import BY_BUTTON, BY_COMMAND, StoppedError, StopSignal, until_stopped
 from bot.turns.ledger import Ledger
 from bot.turns.policy import TurnPolicy
 from bot.turns.prompt import all_pictures, models_for
@@ -113,7 +113,7 @@ class TurnOpener:
         try:
             prepared = await until_stopped(self._reader.prepare(question, sees=sees), stop)
         except StoppedError as stopped:
-            if stopped.reason == "stopped":
+            if stopped.reason in (BY_COMMAND, BY_BUTTON):
                 raise TurnRefusedError(Refusal("cancelled")) from stopped
             raise UpdateConflictError(stopped.reason) from stopped
         if prepared.is_unreadable:

@@ -166,6 +166,8 @@ class TurnOutcome:
     answer_parts: int = 0
     flood_wait_ms: int = 0
     pacing_wait_ms: int = 0
+    message_hmacs: tuple[bytes, ...] = ()
+    """See `Delivery`."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
+from uuid import UUID
 
 from bot.turns.attachments import Remark
 from common.errors import DialyticsError
@@ -39,6 +40,8 @@ class Delivery:
     parts: int = 0
     flood_wait_ms: int = 0
     pacing_wait_ms: int = 0
+    message_hmacs: tuple[bytes, ...] = ()
+    """Keyed hashes of the sent messages' ids: a reaction to one of them rates the answer."""
 
 
 class UndeliverableError(DialyticsError):
@@ -72,8 +75,10 @@ class Responder(Protocol):
     def update_preview(self, text: str) -> None:
         """Show the answer so far; may be called often."""
 
-    async def send_answer(self, text: str, notice: Notice | None = None) -> Delivery:
-        """Send the whole answer. Raises UndeliverableError."""
+    async def send_answer(
+        self, text: str, notice: Notice | None = None, *, turn_id: UUID
+    ) -> Delivery:
+        """Send the whole answer with its buttons. Raises UndeliverableError."""
 
     async def send_notice(self, notice: Notice, *, seconds: float | None = None) -> Delivery:
         """Send a notice instead of an answer, and when to ask again.

@@ -21,7 +21,7 @@ from bot.settings import ModelSettings
 from bot.turns.attachments import Remark
 from bot.turns.attempts import AttemptState, CompletionAttempts, TranscriptionAttempts
 from bot.turns.bill import Bill, BillLimitError
-from bot.turns.cancellation import StoppedError, StopSignal, until_stopped
+from bot.turns.cancellation import BY_BUTTON, BY_COMMAND, StoppedError, StopSignal, until_stopped
 from bot.turns.history import DialogHistory
 from bot.turns.ledger import TRANSCRIPTION, Ledger
 from bot.turns.opening import AnswerPlan, TurnOpener, TurnRefusedError
@@ -176,6 +176,7 @@ class TurnService:
                     fallback_cause=left.fallback_cause,
                     finish_reason=left.finish_reason,
                 ),
+                left.id,
                 left.answer,
                 responder,
                 notice,
@@ -259,6 +260,7 @@ class TurnService:
                 fallback_cause=state.fallback_cause,
                 finish_reason=completion.report.finish_reason,
             ),
+            turn.id,
             completion.text,
             responder,
             _notice_of(completion.outcome, completion.report.finish_reason, completion.text),
@@ -269,7 +271,7 @@ class TurnService:
     ) -> TurnOutcome:
         outcome = TurnOutcome(
             TurnStatus.CANCELLED,
-            reason=reason,
+            reason=BY_COMMAND if reason == BY_BUTTON else reason,
             call_id=state.turn.call_id,
             call_model=state.turn.model,
             call_outcome="cancelled",
@@ -279,8 +281,8 @@ class TurnService:
         )
         if reason == "erased":
             return outcome
-        # /stop sends its own confirmation; after a shutdown a notice is due.
-        notice = None
+        # /stop sends its own confirmation; after a button and a shutdown a notice is due.
+        notice = Notice.STOPPED if reason == BY_BUTTON else None
         if reason == "shutdown":
             outcome = replace(outcome, status=TurnStatus.FAILED, reason=INTERRUPTED)
             notice = Notice.INTERRUPTED
@@ -295,7 +297,7 @@ class TurnService:
         )
         if reason == "edited":
             return outcome
-        return await self._send_answer(outcome, state.text, responder, notice)
+        return await self._send_answer(outcome, state.turn.id, state.text, responder, notice)
 
     async def _end_transcribed(
         self, state: AttemptState, reason: str, responder: Responder
@@ -316,10 +318,17 @@ class TurnService:
         return replace(outcome, answered_at=self._now())
 
     async def _send_answer(
-        self, outcome: TurnOutcome, text: str, responder: Responder, notice: Notice | None
+        self,
+        outcome: TurnOutcome,
+        turn_id: UUID,
+        text: str,
+        responder: Responder,
+        notice: Notice | None,
     ) -> TurnOutcome:
         outcome = replace(outcome, answer_chars=len(text))
-        return await self._delivered(outcome, lambda: responder.send_answer(text, notice))
+        return await self._delivered(
+            outcome, lambda: responder.send_answer(text, notice, turn_id=turn_id)
+        )
 
     async def _send_notice(
         self,
@@ -352,6 +361,7 @@ class TurnService:
             answer_parts=delivery.parts,
             flood_wait_ms=delivery.flood_wait_ms,
             pacing_wait_ms=delivery.pacing_wait_ms,
+            message_hmacs=delivery.message_hmacs,
         )
 
     async def _finish(

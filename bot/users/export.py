@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.db.sql import statement
 from bot.db.tables import (
+    FeedbackRow,
     LlmCall,
     MessageRow,
     PictureRow,
@@ -80,6 +81,7 @@ class UserExport:
             for name, rows, page_of in (
                 ("messages", _rows_of(MessageRow, MessageRow.created_at), _messages),
                 ("turns", _rows_of(Turn, Turn.received_at), _turns),
+                ("ratings", _rows_of(FeedbackRow, FeedbackRow.given_at), _plain),
                 ("updates", kept, _updates),
             ):
                 # Columns only: building ORM objects would take most of the time.

@@ -112,27 +112,16 @@ class Preferences:
             await session.execute(statement("move_rules"), {"old": old, "new": new})
 
     async def withdraw_answer(
-        self, user: User, chat_ref: ChatRef
+        self, user: User, chat_ref: ChatRef, *, turn_id: UUID | None = None
     ) -> tuple[QuestionMessage, ...] | None:
         """Withdraw the last answer of the open dialog; return the question that it answered.
 
-        None: the last message is not this user's, or there is none.
+        None: the last message is not this user's, there is none, or the last answer is not that of
+        the given turn.
         """
         async with transaction(self._sessions) as session:
-            last = (
-                await session.execute(
-                    select(MessageRow)
-                    .join(Dialog, Dialog.id == MessageRow.dialog_id)
-                    .where(
-                        *self._is_open(chat_ref),
-                        MessageRow.role == Role.USER.value,
-                        MessageRow.deleted_at.is_(None),
-                    )
-                    .order_by(MessageRow.created_at.desc())
-                    .limit(1)
-                )
-            ).scalar_one_or_none()
-            if last is None or last.user_key != user.key:
+            last = await self._last_question(session, user, chat_ref, turn_id)
+            if last is None:
                 return None
             await session.execute(
                 update(MessageRow)
@@ -144,6 +133,45 @@ class Preferences:
                 .values(deleted_at=func.now())
             )
         return _question(user, last)
+
+    async def is_last_answer(self, user: User, chat_ref: ChatRef, turn_id: UUID) -> bool:
+        """Whether the open dialog ends with this turn's answer to this user."""
+        async with self._sessions() as session:
+            return await self._last_question(session, user, chat_ref, turn_id) is not None
+
+    async def _last_question(
+        self, session: AsyncSession, user: User, chat_ref: ChatRef, turn_id: UUID | None
+    ) -> MessageRow | None:
+        """The open dialog's last question, if it is this user's and the turn answered it last."""
+        last = (
+            await session.execute(
+                select(MessageRow)
+                .join(Dialog, Dialog.id == MessageRow.dialog_id)
+                .where(
+                    *self._is_open(chat_ref),
+                    MessageRow.role == Role.USER.value,
+                    MessageRow.deleted_at.is_(None),
+                )
+                .order_by(MessageRow.created_at.desc())
+                .limit(1)
+            )
+        ).scalar_one_or_none()
+        if last is None or last.user_key != user.key:
+            return None
+        if turn_id is None:
+            return last
+        # Including a withdrawn one: the button may be handled again after a crash.
+        answered = (
+            select(MessageRow.turn_id)
+            .where(
+                MessageRow.dialog_id == last.dialog_id,
+                MessageRow.role == Role.ASSISTANT.value,
+                MessageRow.created_at >= last.created_at,
+            )
+            .order_by(MessageRow.created_at.desc())
+            .limit(1)
+        )
+        return last if await session.scalar(answered) == turn_id else None
 
     async def question_of_message(
         self, user: User, chat_ref: ChatRef, message_id: int | None

@@ -5,5 +5,7 @@ UPDATE users SET version = pg_current_xact_id()
 WHERE version >= pg_snapshot_xmin(pg_current_snapshot());
 UPDATE turns SET version = pg_current_xact_id()
 WHERE version >= pg_snapshot_xmin(pg_current_snapshot());
+UPDATE feedback SET version = pg_current_xact_id()
+WHERE version >= pg_snapshot_xmin(pg_current_snapshot());
 UPDATE tombstones SET version = pg_current_xact_id()
 WHERE version >= pg_snapshot_xmin(pg_current_snapshot());

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from simulator.change_event import ChangeEvent
@@ -18,6 +19,7 @@ from simulator.telegram.world import (
     SimUser,
     membership_change,
     normalize_text,
+    reaction_change,
     split_long,
     text_message,
 )
@@ -76,6 +78,8 @@ class BotAccount:
         self.blocked: set[int] = set()
         """Private chats of users who blocked the bot, and groups that it left."""
         self.groups: dict[int, SimChat] = {}
+        self.admin_of: set[int] = set()
+        """Groups in which the bot is an administrator."""
         self._journal = journal
         # Higher than every id of an earlier run, as with update ids.
         self._message_id = int((time.time() - EPOCH) * 10)
@@ -107,6 +111,7 @@ class BotAccount:
                     "texts": [[*scope, text] for scope, text in self.texts.items()],
                     "blocked": sorted(self.blocked),
                     "groups": [chat.as_chat() for chat in self.groups.values()],
+                    "admin_of": sorted(self.admin_of),
                 },
             }
         )
@@ -122,6 +127,7 @@ class BotAccount:
             self.commands = {(scope, code): listed for scope, code, listed in profile["commands"]}
             self.texts = {(name, code): text for name, code, text in profile["texts"]}
             self.blocked = set(profile["blocked"])
+            self.admin_of = set(profile.get("admin_of", ()))
             self.groups = {chat["id"]: SimChat.model_validate(chat) for chat in profile["groups"]}
         self.queue.skip_to(int(record.get("last_update", 0)))
         self.skip_messages_to(int(record.get("last_message", 0)))
@@ -264,6 +270,34 @@ class BotAccount:
             }
         )
 
+    def react(
+        self,
+        emoji: Sequence[str],
+        *,
+        message_id: int,
+        before: Sequence[str] = (),
+        person: SimUser | None = None,
+        chat: SimChat | None = None,
+    ) -> int | None:
+        """A user changes their reactions to a message, from `before` to `emoji`.
+
+        In a group that made the bot no administrator, Telegram tells it nothing: None.
+        """
+        author = person or SimUser()
+        place = chat or author.private_chat()
+        if place.type != "private" and place.id not in self.admin_of:
+            return None
+        change = reaction_change(
+            person=author, chat=place, message_id=message_id, old=before, new=emoji
+        )
+        return self.queue.put({"message_reaction": change})
+
+    def stop_draft(self, draft_id: int, *, person: SimUser | None = None) -> int | None:
+        """A user presses the button on a draft that may be stopped."""
+        place = (person or SimUser()).private_chat()
+        stopped = {"chat": place.as_chat(), "draft_id": draft_id}
+        return self.queue.put({"stopped_message_generation": stopped})
+
     def block(self, *, person: SimUser | None = None) -> int | None:
         """A user blocks the bot: sending to them is refused from now on."""
         author = person or SimUser()
@@ -281,8 +315,15 @@ class BotAccount:
         self.blocked.discard(chat.id)
         return self._membership(person or SimUser(), chat, "left", "member")
 
+    def promote(self, chat: SimChat) -> None:
+        """A group makes the bot an administrator: it is told of reactions there."""
+        self.admin_of.add(chat.id)
+        self.remember(chat)
+        self.save()
+
     def remove_from_group(self, chat: SimChat, *, person: SimUser | None = None) -> int | None:
         self.blocked.add(chat.id)
+        self.admin_of.discard(chat.id)
         return self._membership(person or SimUser(), chat, "member", "kicked")
 
     def _membership(self, person: SimUser, chat: SimChat, old: str, new: str) -> int | None:
@@ -299,6 +340,7 @@ class BotAccount:
         self.sent_log.clear()
         self.blocked.clear()
         self.groups.clear()
+        self.admin_of.clear()
         self.commands.clear()
         self.texts.clear()
         self.webhook = WebhookInfo()

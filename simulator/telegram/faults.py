@@ -85,6 +85,8 @@ MALFORMED: tuple[dict[str, Any], ...] = (
     {"message": {"text": "no chat, no date"}},
     {"message": {"message_id": 1, "date": 0, "chat": {"id": 7, "type": "moon"}, "from": []}},
     {"callback_query": "a string"},
+    {"message_reaction": {"chat": {"id": 7, "type": "private"}, "new_reaction": 1}},
+    {"stopped_message_generation": {"draft_id": "none"}},
     {"message": [[[]]]},
     {"edited_message": {"message_id": -1, "date": "yesterday", "chat": {"id": 7}}},
 )

@@ -40,6 +40,8 @@ class SentAction:
     has_preview: bool | None = None
     """Whether Telegram would show a link preview."""
     draft_id: int | None = None
+    can_stop: bool | None = None
+    """Whether Telegram would show a button that stops the draft."""
     action: str | None = None
     file_id: str | None = None
     file_name: str | None = None

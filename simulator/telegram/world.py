@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -139,6 +141,21 @@ def text_message(
     if reply_to is not None:
         message["reply_to_message"] = reply_to
     return message
+
+
+def reaction_change(
+    *, person: SimUser, chat: SimChat, message_id: int, old: Iterable[str], new: Iterable[str]
+) -> Json:
+    """A `MessageReactionUpdated` object: a user's reactions before and after, each an emoji."""
+    before, after = ([{"type": "emoji", "emoji": one} for one in each] for each in (old, new))
+    return {
+        "chat": chat.as_chat(),
+        "message_id": message_id,
+        "user": person.as_user(),
+        "date": int(time.time()),
+        "old_reaction": before,
+        "new_reaction": after,
+    }
 
 
 def membership_change(

@@ -37,6 +37,15 @@ WITH last_call AS (
                     THEN lane ELSE '' END
     WHERE bot_id = :bot_id AND update_id = ANY(CAST(:update_ids AS bigint[]))
       AND outcome IS NULL
+), sent AS (
+    -- A reaction to one of these messages rates the answer; a notice is none.
+    INSERT INTO sent_answers (message_hmac, answer_id)
+    SELECT given.message_hmac, answer.id
+    FROM (
+        SELECT id FROM messages
+        WHERE turn_id = CAST(:turn_id AS uuid) AND role = 'assistant' FOR KEY SHARE
+    ) AS answer, unnest(CAST(:message_hmacs AS bytea[])) AS given(message_hmac)
+    ON CONFLICT (message_hmac) DO NOTHING
 ), call AS (
     -- A statement does not see its own changes: changed rows are added from above.
     SELECT * FROM llm_calls WHERE turn_id = CAST(:turn_id AS uuid) AND outcome IS NOT NULL

@@ -20,9 +20,9 @@ from aiogram.types import (
     MessageOriginUser,
 )
 
+from bot.handlers.acknowledging import acknowledge
 from bot.handlers.admin.texts import person_title, problem_text, rule_text
 from bot.handlers.context import UpdateContext
-from bot.handlers.privacy import acknowledge
 from bot.handlers.usage import usage_lines
 from bot.i18n import Translator
 from bot.stats_api import StatsApi, StatsApiError

@@ -15,6 +15,7 @@ from aiogram import Bot, F, Router
 from aiogram.filters import Command
 from aiogram.types import CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup
 
+from bot.handlers.acknowledging import acknowledge
 from bot.handlers.admin import people
 from bot.handlers.admin.texts import (
     api_health,
@@ -26,7 +27,6 @@ from bot.handlers.admin.texts import (
     problem_text,
 )
 from bot.handlers.context import UpdateContext
-from bot.handlers.privacy import acknowledge
 from bot.handlers.usage import bill_line
 from bot.i18n import Translator
 from bot.stats_api import StatsApi, StatsApiError

@@ -62,6 +62,7 @@ def send_message_draft(account: BotAccount, parameters: Parameters) -> bool:
             draft_id=draft_id,
             text=formatted.text,
             entities=formatted.entities,
+            can_stop=parameters.flag("can_stop") or None,
         )
     )
     return True

@@ -34,10 +34,17 @@ async def test_help_is_in_the_users_language(world: World):
 
 async def test_commands_are_registered_for_every_language(world: World):
     account = world.simulator.account
-    await world.until(lambda: len(account.commands) >= 3)
+    await world.until(lambda: len(account.commands) >= 6)
 
-    by_language = {code: listed for (_, code), listed in account.commands.items()}
-    assert set(by_language) == {"", "en", "ru"}
+    by_language, in_groups = (
+        {code: listed for (kind, code), listed in account.commands.items() if kind == scope}
+        for scope in ("default", "all_group_chats")
+    )
+    assert set(by_language) == set(in_groups) == {"", "en", "ru"}
+    private_only = {"system", "usage", "export", "forget"}
+    assert {each["command"] for each in by_language["ru"]} - private_only == {
+        each["command"] for each in in_groups["ru"]
+    }
     assert by_language["ru"] != by_language["en"]
     assert {command["command"] for command in by_language["ru"]} >= {
         "start", "help", "new", "system", "history", "model", "stop", "redo", "usage",

@@ -201,7 +201,7 @@ async def test_drafts_that_are_refused_once_become_edits(
 
 
 async def test_an_edit_that_would_change_nothing_is_not_sent(start: Start):
-    world = await start(group_preview_seconds=1.0)
+    world = await start(group_preview_seconds=1.0, answer_buttons=False)
     world.simulator.model.set_behaviour(MODEL, answer="Hello")
     # The text is there at once, its end comes seconds later.
     world.simulator.model.faults.add(ModelFault(kind="drip", seconds=1.5, after_chunks=2))

@@ -46,7 +46,7 @@ WHERE (
         )
         OR table = 'first_days'
         OR (
-            table IN ('turns', 'turns_local', 'people', 'people_local')
+            table IN ('turns', 'turns_local', 'people', 'people_local', 'feedback')
             AND toUInt32OrZero(extract(partition, '\\d+')) < ifNull(oldest_epoch, 0)
         )
         OR (
