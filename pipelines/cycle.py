@@ -46,6 +46,7 @@ class PipelineRun:
                 until_version=batch.until_version,
                 turns=batch.turns,
                 people=batch.people,
+                feedback=batch.feedback,
                 tombstones=batch.tombstones,
             )
             record_lag(

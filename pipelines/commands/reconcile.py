@@ -26,6 +26,7 @@ from pipelines.quality.comparison import (
     ALL_TIME,
     LEDGER,
     NEWCOMERS,
+    RATINGS,
     ComparisonScope,
     DayTotals,
     TableDiff,
@@ -57,10 +58,11 @@ class Reconciliation:
 
 @dataclass(frozen=True, slots=True)
 class _Differences:
-    """Turns by their day and people by the day they came, in both stores."""
+    """Turns and verdicts by the turn's day, people by the day they came, in both stores."""
 
     ledger: TableDiff
     people: TableDiff
+    feedback: TableDiff
     traces: list[dict[str, Any]]
     """Erased people with data left in the warehouse."""
 
@@ -74,6 +76,7 @@ class _Differences:
         return (
             Counter(self.ledger.rows)
             + Counter(self.people.rows)
+            + Counter(self.feedback.rows)
             + Counter(trace["day"] for trace in self.traces)
         )
 
@@ -136,16 +139,16 @@ class _Reconciler:
     def _compare(self, scope: ComparisonScope) -> _Differences:
         writer = self._pipeline_run.writer
         with one_snapshot(self._pipeline_run.source, writer, scope) as both:
-            ledger, people = both.compare(LEDGER), both.compare(NEWCOMERS)
+            ledger, people, feedback = map(both.compare, (LEDGER, NEWCOMERS, RATINGS))
         traces = writer.rows(
             "replication/traces_of_erased", {**scope.clock.parameters(), "epoch": scope.epoch}
         )
-        return _Differences(ledger, people, traces)
+        return _Differences(ledger, people, feedback, traces)
 
     def _repair(self, scope: ComparisonScope, found: _Differences) -> None:
         """Copy differing rows again; of equal versions the last inserted counts."""
         corrections = self._pipeline_run.replication.corrections
-        for diff in (found.ledger, found.people):
+        for diff in (found.ledger, found.people, found.feedback):
             table = diff.compared.table
             if diff.wrong:
                 corrections.remove(table, diff.wrong, epoch=scope.epoch)

@@ -34,8 +34,10 @@ SOURCES = [
         " of it. A finished turn never changes.",
         "users": "The people who write to the bot, in PostgreSQL. Only their language, their source"
         " and moments are copied; names and Telegram ids never leave.",
-        "tombstones": "What was deleted from turns and users, written by triggers of PostgreSQL, so"
-        " that the copy deletes it too.",
+        "feedback": "What people think of answers, in PostgreSQL: one verdict per person and turn,"
+        " the last one.",
+        "tombstones": "What was deleted from turns, users and feedback, written by triggers of"
+        " PostgreSQL, so that the copy deletes it too.",
     }.items()
 ]
 
@@ -55,6 +57,15 @@ LEDGER_SPECS = [
         deps=[dg.AssetKey(["postgres", "users"]), dg.AssetKey(["postgres", "tombstones"])],
         description="ClickHouse's copy of the people: a number instead of a name, their language,"
         " how they found the bot, when they came and left.",
+        group_name="ledger",
+        kinds={"clickhouse"},
+        owners=OWNERS,
+    ),
+    dg.AssetSpec(
+        "feedback",
+        deps=[dg.AssetKey(["postgres", "feedback"]), dg.AssetKey(["postgres", "tombstones"])],
+        description="ClickHouse's copy of the verdicts on answers, every state of each. No text and"
+        " nothing that identifies a person.",
         group_name="ledger",
         kinds={"clickhouse"},
         owners=OWNERS,

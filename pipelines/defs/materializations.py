@@ -14,7 +14,7 @@ from pipelines.rollups.publish import ROLLUPS
 
 DAYS_AT_ONCE = 2
 REPORT_EVERY_SECONDS = 30.0
-LEDGER = ("people", "turns")
+LEDGER = ("people", "turns", "feedback")
 
 Report = Callable[[dg.AssetMaterialization], None]
 
@@ -25,6 +25,7 @@ def batch_metadata(batch: Batch) -> dict[str, dg.MetadataValue]:
         "dagster/row_count": dg.MetadataValue.int(batch.rows),
         "turns": dg.MetadataValue.int(batch.turns),
         "people": dg.MetadataValue.int(batch.people),
+        "feedback": dg.MetadataValue.int(batch.feedback),
         "tombstones": dg.MetadataValue.int(batch.tombstones),
         "bytes": dg.MetadataValue.int(batch.bytes),
         "seconds": dg.MetadataValue.float(batch.seconds),

@@ -1,4 +1,4 @@
-"""Reads turns and people by day and by row from both stores in the same form, and compares them.
+"""Reads the ledger by day and by row from both stores in the same form, and compares them.
 
 Both reads see the same rows: PostgreSQL inside one snapshot, limited to versions below the
 watermark; rows that changed since are left out of both.
@@ -16,7 +16,7 @@ from typing import Any
 from psycopg import sql
 
 from common.zones import Clock
-from pipelines.source.columns import PEOPLE, TURNS, ReplicatedTable
+from pipelines.source.columns import FEEDBACK, PEOPLE, TURNS, ReplicatedTable
 from pipelines.source.postgres import Source
 from warehouse.clickhouse.client import Writer
 
@@ -69,6 +69,8 @@ LEDGER = ComparedTable(
     " coalesce(sum(cost_usd), 0) AS cost_usd, count(DISTINCT user_key) AS users",
 )
 NEWCOMERS = ComparedTable(table=PEOPLE, moment="created_at", sums="count(*) AS users")
+RATINGS = ComparedTable(table=FEEDBACK, moment="received_at", sums="count(*) AS turns")
+"""By the day of the turn that was rated."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,7 @@ from pipelines.errors import SchemaDriftError
 from pipelines.replication.corrections import Corrections
 from pipelines.replication.prefetch import prefetch
 from pipelines.replication.watermark import Watermark, Watermarks
-from pipelines.source.columns import (
-    PEOPLE,
-    REPLICATED,
-    TURNS,
-    ReplicatedTable,
-)
+from pipelines.source.columns import PEOPLE, REPLICATED, ReplicatedTable
 from pipelines.source.postgres import Source
 from pipelines.source.status import SourceStatus
 from warehouse.clickhouse.client import Writer
@@ -63,6 +58,7 @@ class Batch:
     until_version: int
     turns: int
     people: int
+    feedback: int
     tombstones: int
     bytes: int
     seconds: float
@@ -74,7 +70,7 @@ class Batch:
 
     @property
     def rows(self) -> int:
-        return self.turns + self.people + self.tombstones
+        return self.turns + self.people + self.feedback + self.tombstones
 
 
 def resync_reason(last: Watermark | None, now: SourceStatus) -> str:
@@ -205,7 +201,7 @@ class Replication:
         return stored
 
     def _move(self, state: Watermark) -> dict[str, int]:
-        counts = {"turns": 0, "people": 0, "tombstones": 0, "bytes": 0}
+        counts = {"turns": 0, "people": 0, "feedback": 0, "tombstones": 0, "bytes": 0}
         # A new epoch starts without rows, so nothing in it can have been deleted yet. Tombstones
         # come first: a key deleted and written again by one transaction has one version for both.
         if state.watermark > 0:
@@ -259,7 +255,7 @@ class Replication:
         for page in self._source.tombstones(
             since=state.watermark, until=state.target, rows=TOMBSTONES_PER_PAGE
         ):
-            for table in (TURNS, PEOPLE):
+            for table in REPLICATED:
                 deleted = {key: version for name, key, version in page if name == table.source}
                 if deleted:
                     self._writer.run(

@@ -45,7 +45,7 @@ class Corrections:
     ) -> None:
         """Run a statement about a table's rows wherever they are stored."""
         cluster = self._writer.cluster
-        stored = local_name(table.target, cluster=cluster, sharded=True)
+        stored = local_name(table.target, cluster=cluster, sharded=table.is_sharded)
         self._writer.run(
             name,
             {"table": stored, **parameters},

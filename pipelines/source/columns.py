@@ -30,6 +30,8 @@ class ReplicatedTable:
     """Source column -> target column, where they differ."""
     condition: str
     """Which rows replicate."""
+    is_sharded: bool = True
+    """Whether each node of a cluster holds a part of it rather than all."""
 
     @property
     def selection(self) -> str:
@@ -116,7 +118,30 @@ PEOPLE = ReplicatedTable(
     condition="true",
 )
 
-REPLICATED = (PEOPLE, TURNS)
+FEEDBACK = ReplicatedTable(
+    source="feedback",
+    target="feedback",
+    key="id",
+    key_type="uuid",
+    first_key="00000000-0000-0000-0000-000000000000",
+    columns={
+        "id": "uuid",
+        "version": "xid8",
+        "bot_id": "bigint",
+        "turn_id": "uuid",
+        "dialog_id": "uuid",
+        "received_at": _MOMENT,
+        "user_key": "integer",
+        "verdict": "smallint",
+        "given_by": "text",
+        "given_at": _MOMENT,
+    },
+    renamed={},
+    condition="true",
+    is_sharded=False,
+)
+
+REPLICATED = (PEOPLE, TURNS, FEEDBACK)
 
 TOMBSTONES = {
     "id": "bigint",

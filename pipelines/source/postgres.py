@@ -134,6 +134,8 @@ class Source:
             " AND version < %(until)s::text::xid8 AND status <> 'pending')"
             " OR EXISTS (SELECT FROM users WHERE version >= %(since)s::text::xid8"
             " AND version < %(until)s::text::xid8)"
+            " OR EXISTS (SELECT FROM feedback WHERE version >= %(since)s::text::xid8"
+            " AND version < %(until)s::text::xid8)"
             " OR EXISTS (SELECT FROM tombstones WHERE version >= %(since)s::text::xid8"
             " AND version < %(until)s::text::xid8) AS found",
             {"since": str(since), "until": str(until)},

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import psycopg
 from psycopg.rows import dict_row
 
-from pipelines.source.columns import PEOPLE, TURNS, ReplicatedTable
+from pipelines.source.columns import REPLICATED, ReplicatedTable
 from warehouse.clickhouse.client import Writer
 
 NOON = datetime(2025, 3, 10, 12, 0, tzinfo=UTC)
@@ -129,6 +129,24 @@ class Ledger:
         assert added is not None
         return int(added["key"])
 
+    def rate(self, turn: dict[str, Any], *, user: int = 1, **columns: Any) -> UUID:
+        """A person's verdict on a turn's answer."""
+        row = {
+            "id": uuid4(),
+            "turn_id": turn["id"],
+            "user_key": user,
+            **{name: turn[name] for name in ("bot_id", "dialog_id", "received_at")},
+            "verdict": 1,
+            "given_by": "button",
+            "given_at": NOON,
+            **columns,
+        }
+        self._connection.execute(
+            f"INSERT INTO feedback ({', '.join(row)}) VALUES ({', '.join(['%s'] * len(row))})",
+            list(row.values()),
+        )
+        return row["id"]
+
     def add_many(self, count: int, *, days: int = 60, users: int = 1_000) -> None:
         """Many turns in one transaction."""
         self._connection.execute(
@@ -158,8 +176,10 @@ def warehouse_rows(writer: Writer, table: ReplicatedTable) -> dict[str, dict[str
     names = ", ".join(sorted(table.target_columns - {"epoch", "is_deleted"}))
     rows = writer.rows(
         "all rows",
-        sql=f"SELECT {names} FROM {table.target} FINAL"
-        f" WHERE epoch = (SELECT max(epoch) FROM watermarks)",
+        sql=f"SELECT {names} FROM (SELECT * FROM {table.target} FINAL"
+        f" WHERE epoch = (SELECT max(epoch) FROM watermarks)"
+        f" ORDER BY version DESC LIMIT 1 BY {table.renamed.get(table.key, table.key)})"
+        f" WHERE is_deleted = 0",
     )
     return _by_key(rows, table)
 
@@ -181,6 +201,6 @@ def _by_key(rows: list[dict[str, Any]], table: ReplicatedTable) -> dict[str, dic
 
 
 def assert_equal(ledger: Ledger, writer: Writer) -> None:
-    """PostgreSQL and the warehouse hold the same turns and people, in every column."""
-    for table in (TURNS, PEOPLE):
+    """PostgreSQL and the warehouse hold the same ledger, in every column."""
+    for table in REPLICATED:
         assert warehouse_rows(writer, table) == source_rows(ledger, table)

@@ -70,9 +70,22 @@ PEOPLE: Mapping[str, str] = {
     "created_at": _MOMENT,
     "updated_at": _MOMENT,
 }
+FEEDBACK: Mapping[str, str] = {
+    "id": _PLAIN,
+    "version": _VERSION,
+    "bot_id": _PLAIN,
+    "turn_id": _PLAIN,
+    "dialog_id": _PLAIN,
+    "received_at": _MOMENT,
+    "user_key": _PLAIN,
+    "verdict": _PLAIN,
+    "given_by": _PLAIN,
+    "given_at": _MOMENT,
+}
 TABLES: tuple[tuple[str, str, Mapping[str, str], Mapping[str, str], str], ...] = (
     ("turns", "turns", TURNS, {}, "status <> 'pending'"),
     ("users", "people", PEOPLE, {"key": "user_key"}, "true"),
+    ("feedback", "feedback", FEEDBACK, {}, "true"),
 )
 """Source, copy, columns, columns with another name in the copy, condition of replicated rows."""
 
@@ -131,7 +144,10 @@ def _copy_statement(table: str, columns: Mapping[str, str], renamed: Mapping[str
         f"{_SPELLINGS[kind][1].format('t.' + renamed.get(name, name))} AS {name}"
         for name, kind in columns.items()
     )
+    key = next(iter(columns))
     return (
-        f"SELECT {selected} FROM {table} AS t FINAL"  # constants
-        " WHERE t.is_deleted = 0 AND t.epoch = (SELECT max(epoch) FROM watermarks)"
+        f"SELECT {selected} FROM (SELECT * FROM {table} FINAL"  # constants
+        " WHERE epoch = (SELECT max(epoch) FROM watermarks)"
+        # Earlier verdicts stay in the copy.
+        f" ORDER BY version DESC LIMIT 1 BY {renamed.get(key, key)}) AS t WHERE t.is_deleted = 0"
     )

@@ -47,6 +47,30 @@ def test_a_batch_moves_every_column_of_turns_and_people(
     assert_equal(ledger, writer)
 
 
+def test_verdicts_follow_and_every_snapshot_keeps_its_own(
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
+) -> None:
+    rated = turn()
+    ledger.add(rated)
+    mine, others = ledger.rate(rated, user=1), ledger.rate(rated, user=2, verdict=-1)
+    first, _ = run_cycle(pipeline_settings)
+    assert first.feedback == 2
+
+    # Nothing but verdicts: they are published all the same.
+    ledger.execute("UPDATE feedback SET verdict = -1 WHERE id = %s", mine)
+    ledger.execute("DELETE FROM feedback WHERE id = %s", others)
+    second, publication = run_cycle(pipeline_settings)
+
+    assert (second.turns, second.feedback, second.tombstones) == (0, 1, 1)
+    assert publication is not None
+    assert publication.watermark == second.until_version
+    assert_equal(ledger, writer)
+    states = writer.rows(
+        "states", sql="SELECT verdict, is_deleted FROM feedback FINAL ORDER BY user_key, version"
+    )
+    assert [tuple(row.values()) for row in states] == [(1, 0), (-1, 0), (-1, 0), (-1, 1)]
+
+
 def test_a_row_updated_five_times_in_a_cycle_is_one_row_the_last(
     pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
