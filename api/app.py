@@ -50,6 +50,7 @@ from api.http.rate_limit import RateLimiter
 from api.http.static_files import web_routes
 from api.http.timeouts import DEFAULT_TIMEOUTS, Timeouts
 from api.metrics import ApiMetrics
+from api.people.bad_answers import BadAnswers
 from api.people.bot_database import BotTables
 from api.people.dialog_texts import DialogTexts
 from api.people.finding import SubjectFinder
@@ -250,9 +251,11 @@ def create_app(
     for router in routers:
         app.include_router(router)
     app.include_router(query_routes(responder=responder, default_tz=default_tz))
+    texts = DialogTexts(tables, vault)
     app.include_router(
         text_routes(
-            texts=DialogTexts(tables, vault),
+            texts=texts,
+            bad_answers=BadAnswers(tables, texts),
             names=names,
             name_readings=name_readings,
             trail=trail,

@@ -27,7 +27,7 @@ class Action(StrEnum):
     HISTORY = "history"
 
 
-class Verdict(IntEnum):
+class AnswerVerdict(IntEnum):
     """A person's opinion of an answer."""
 
     GOOD = 1
@@ -35,7 +35,7 @@ class Verdict(IntEnum):
     WITHDRAWN = 0
 
 
-VERDICTS = {Action.GOOD: Verdict.GOOD, Action.BAD: Verdict.BAD}
+VERDICTS = {Action.GOOD: AnswerVerdict.GOOD, Action.BAD: AnswerVerdict.BAD}
 _UNDER_ANSWERS = {Action.GOOD: "👍", Action.BAD: "👎", Action.AGAIN: "🔄"}
 
 

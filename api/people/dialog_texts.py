@@ -105,7 +105,7 @@ class DialogTexts:
             chat_type=dialog.chat_type,
             started_at=dialog.started_at,
             closed_at=dialog.closed_at,
-            messages=[self._open(*row) for row in rows[:limit]],
+            messages=[self.open(*row) for row in rows[:limit]],
             has_more=len(rows) > limit,
         )
 
@@ -168,7 +168,8 @@ class DialogTexts:
             return None
         return without_surrogates(opened)
 
-    def _open(self, message: MessageRow, wrapped_key: bytes, telegram_hmac: bytes) -> OpenedText:
+    def open(self, message: MessageRow, wrapped_key: bytes, telegram_hmac: bytes) -> OpenedText:
+        """Decrypt one text."""
         binding = bindings.text(message.id, message.dialog_id)
         return OpenedText(
             id=message.id,

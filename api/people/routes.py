@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 from uuid import UUID
 
@@ -14,14 +15,20 @@ from api.audit.events import AuditKind
 from api.audit.trail import AuditTrail
 from api.http.error_schema import RATE_HEADERS, problems
 from api.http.json import to_json
+from api.people.bad_answers import BadAnswer, BadAnswers
 from api.people.dialog_texts import DialogTexts
 from api.people.name_readings import NameReadings
 from api.people.names import NO_NAMES, UserNames
-from api.people.schemas import DialogFailures, DialogText
+from api.people.schemas import BadAnswerList, DialogFailures, DialogText
 
 
 def text_routes(
-    *, texts: DialogTexts, names: UserNames, name_readings: NameReadings, trail: AuditTrail
+    *,
+    texts: DialogTexts,
+    bad_answers: BadAnswers,
+    names: UserNames,
+    name_readings: NameReadings,
+    trail: AuditTrail,
 ) -> APIRouter:
     """The routes under /api/v1/dialogs."""
     router = APIRouter(
@@ -68,6 +75,36 @@ def text_routes(
         )
 
     @router.get(
+        "/rated-badly",
+        response_model=BadAnswerList,
+        responses={200: {"headers": RATE_HEADERS}, **problems(401, 403, 404, 422)},
+        openapi_extra=secured(Scope.TEXTS_READ),
+    )
+    async def rated_badly(
+        principal: TextsReader,
+        after: Annotated[UUID | None, Query(description="`next_after` of the page before.")] = None,
+        limit: Annotated[int, Query(ge=1, le=50)] = 20,
+    ) -> Response:
+        """Answers that people rated as bad, newest rating first, with their questions."""
+        answers, has_more = await bad_answers.page(after=after, limit=limit)
+        for dialog_id, read in _by_dialog(answers).items():
+            await trail.record(
+                AuditKind.TEXTS_READ,
+                dialog_id=str(dialog_id),
+                user_keys=sorted({answer.user_key for answer in read}),
+                messages=sum(answer.texts for answer in read),
+            )
+        keys = sorted({key for answer in answers for key in (answer.user_key, answer.rated_by)})
+        known = await names.fetch(keys) if principal.may(Scope.NAMES_READ) else NO_NAMES
+        await name_readings.record(principal, "rated_badly", known)
+        next_after = answers[-1].id if has_more else None
+        return Response(
+            to_json({"answers": answers, "people": known.people, "next_after": next_after}),
+            media_type="application/json",
+            headers={"Cache-Control": "no-store"},
+        )
+
+    @router.get(
         "/{dialog_id}/failures",
         response_model=DialogFailures,
         responses={200: {"headers": RATE_HEADERS}, **problems(401, 403, 404, 422)},
@@ -93,3 +130,10 @@ def text_routes(
         )
 
     return router
+
+
+def _by_dialog(answers: Iterable[BadAnswer]) -> dict[UUID, list[BadAnswer]]:
+    found: dict[UUID, list[BadAnswer]] = {}
+    for answer in answers:
+        found.setdefault(answer.dialog_id, []).append(answer)
+    return found

@@ -38,6 +38,31 @@ class DialogText(BaseModel):
     next_after: UUID | None = Field(description="`after` of the next page; null on the last.")
 
 
+class BadAnswerView(BaseModel):
+    """An answer that a person rated as bad, with its question."""
+
+    id: UUID
+    turn_id: UUID
+    dialog_id: UUID
+    user_key: int = Field(description="The user who asked.")
+    rated_by: int = Field(description="The user who rated; in a group perhaps another one.")
+    given_by: str = Field(description="`button` or `reaction`.")
+    given_at: datetime
+    model: str | None = Field(description="The model that answered.")
+    question: str | None = Field(
+        description="null: it was erased, cannot be decrypted, or was asked in an earlier turn."
+    )
+    answer: str | None = Field(description="null: it was erased or cannot be decrypted.")
+
+
+class BadAnswerList(BaseModel):
+    """Answers rated as bad, newest rating first. This reading is recorded."""
+
+    answers: list[BadAnswerView]
+    people: dict[str, Person]
+    next_after: UUID | None = Field(description="`after` of the next page; null on the last.")
+
+
 class FailedCallView(BaseModel):
     """One failed call of a model."""
 

@@ -85,6 +85,7 @@ lifecycle = _simple(
     "lifecycle", warehouse.lifecycle, warehouse.LifecyclePoint, attrgetter("points")
 )
 heatmap = _simple("heatmap", warehouse.heatmap, warehouse.HeatmapCell, attrgetter("cells"))
+feedback = _simple("feedback", warehouse.feedback, warehouse.RatedGroup, attrgetter("groups"))
 costs = _simple("costs", warehouse.costs, warehouse.CostPoint, attrgetter("points"))
 
 

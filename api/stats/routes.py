@@ -84,6 +84,8 @@ REPORTS: tuple[tuple[str, type[StatsQuery], type, reports.ReportFunction[Any], b
      "Weekday by hour in the zone, all 168 cells."),
     ("/funnel", StatsQuery, shapes.FunnelAnswer, reports.funnel, False,
      "Source, first turn, third turn, D1, D7, D30, and cost."),
+    ("/feedback", StatsQuery, shapes.FeedbackAnswer, reports.feedback, False,
+     "How people rated answers (button or reaction), by model, source and way of rating."),
     ("/costs", StatsQuery, shapes.CostsAnswer, reports.costs, False,
      "Known cost, per bucket, per active user and per answer."),
     ("/dimensions", StatsQuery, shapes.DimensionsAnswer, reports.dimensions, False,

@@ -20,6 +20,7 @@ from warehouse.reports import (
     CohortWidth,
     Costs,
     DimensionValues,
+    Feedback,
     Forecast,
     Freshness,
     Funnel,
@@ -158,6 +159,10 @@ class HeatmapAnswer(Envelope):
 
 class FunnelAnswer(Envelope):
     funnel: Funnel
+
+
+class FeedbackAnswer(Envelope):
+    feedback: Feedback
 
 
 class CostsAnswer(Envelope):

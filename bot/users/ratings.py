@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from bot.buttons import Verdict
+from bot.buttons import AnswerVerdict
 from bot.db.statements import Statements
 from bot.turns.records import ChatRef
 from bot.users.repository import User
@@ -24,7 +24,7 @@ class Ratings:
         self,
         user: User,
         chat_ref: ChatRef,
-        verdict: Verdict,
+        verdict: AnswerVerdict,
         *,
         given_at: datetime,
         turn_id: UUID | None = None,

@@ -165,4 +165,50 @@ PANELS = (
         sql=listed("models", columns={**_MODEL, "turns": "turns"}),
         width=8,
     ),
+    Panel(
+        section="Ratings",
+        title="Ratings by model",
+        description="How people rated the answers of each model, with a button or a reaction; a"
+        " person's last verdict on an answer. Counted at the time of the turn. Few people rate.",
+        look="table",
+        unit=COUNT,
+        cells=(
+            Cells(columns="model", page="/models"),
+            Cells(columns="satisfaction", levels={None: "red", 0.5: "orange", 0.8: "green"}),
+        ),
+        units={"satisfaction": "percentunit"},
+        sql=listed(
+            "feedback",
+            columns={
+                "model": named("answerer", "(none)"),
+                "good": "good",
+                "bad": "bad",
+                "satisfaction": share("good", "good + bad"),
+            },
+            tail=" AND found.grouped = 1",
+        ),
+        width=12,
+    ),
+    Panel(
+        title="Ratings by source",
+        description="The same by the deep link through which the person who asked came.",
+        look="table",
+        unit=COUNT,
+        cells=(
+            Cells(columns="source", page="/users"),
+            Cells(columns="satisfaction", levels={None: "red", 0.5: "orange", 0.8: "green"}),
+        ),
+        units={"satisfaction": "percentunit"},
+        sql=listed(
+            "feedback",
+            columns={
+                "source": named("origin", "(none)"),
+                "good": "good",
+                "bad": "bad",
+                "satisfaction": share("good", "good + bad"),
+            },
+            tail=" AND found.grouped = 2",
+        ),
+        width=12,
+    ),
 )

@@ -118,10 +118,11 @@ def opened_replica(warehouse: WarehouseSettings) -> Iterator[Replica]:
 
 
 def store_a_week(replica: Replica) -> None:
-    """Six turns of three people within the week, one a month ago; published."""
+    """Six turns of three people within the week, one of them rated, one a month ago; published."""
+    rated = turn(NOW - timedelta(hours=1), user=1, language="ru")
     replica.store(
         [
-            turn(NOW - timedelta(hours=1), user=1, language="ru"),
+            rated,
             turn(NOW - timedelta(hours=2), user=1, user_messages=3, cost_usd=None),
             turn(NOW - timedelta(hours=3), user=2, model_used="large", fallback_cause="timeout"),
             turn(NOW - timedelta(days=1), user=2, chat_type="group"),
@@ -130,6 +131,7 @@ def store_a_week(replica: Replica) -> None:
             turn(NOW - timedelta(days=29), user=3, source="ads"),
         ]
     )
+    replica.rate(rated)
     replica.publish(NOW - timedelta(seconds=5))
 
 

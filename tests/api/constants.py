@@ -10,8 +10,8 @@ ME = "/api/v1/auth/me"
 STATS = "/api/v1/stats"
 PARTS = (
     "", "/summary", "/activity", "/dialogs", "/turns", "/users/top", "/models", "/retention",
-    "/stickiness", "/lifecycle", "/heatmap", "/funnel", "/costs", "/dimensions", "/quality",
-    "/freshness", "/forecast", "/now", "/catalogue",
+    "/stickiness", "/lifecycle", "/heatmap", "/funnel", "/feedback", "/costs", "/dimensions",
+    "/quality", "/freshness", "/forecast", "/now", "/catalogue",
 )  # fmt: skip
 """The path of every report below STATS."""
 SECRET = "s" * 64

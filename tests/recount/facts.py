@@ -24,6 +24,10 @@ STATEMENT = (
     " reasoning_tokens, cost_usd, answer_parts, flood_wait_ms, pacing_wait_ms, unpriced_calls,"
     " is_person FROM turns WHERE status <> 'pending'"
 )
+RATINGS = (
+    "SELECT turn_id::text AS turn, verdict, given_by FROM feedback WHERE verdict <> 0 ORDER BY id"
+)
+ORIGINS = "SELECT key, source FROM users"
 DIMENSIONS = {
     "bot": "bot_id",
     "chat_type": "chat_type",
@@ -50,9 +54,20 @@ class Near:
 
 
 class Facts:
-    """Every finished turn."""
+    """Every finished turn, the verdicts on them, and the sources of people who were not erased.
 
-    def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
+    Verdicts are (turn, verdict, given_by).
+    """
+
+    def __init__(
+        self,
+        rows: Iterable[Mapping[str, Any]],
+        *,
+        ratings: Iterable[Mapping[str, Any]] = (),
+        origins: Mapping[int, str | None] | None = None,
+    ) -> None:
+        self.ratings = [(row["turn"], row["verdict"], row["given_by"]) for row in ratings]
+        self.origins = origins or {}
         turns = pd.DataFrame(list(rows))
         turns["at"] = [micros(value) for value in turns["received_at"]]
         turns = turns.sort_values(["at", "id"], ignore_index=True)
@@ -94,7 +109,10 @@ class Facts:
         """Read the current turns from PostgreSQL."""
         with psycopg.connect(url, row_factory=psycopg.rows.dict_row) as connection:
             connection.execute("SET timezone = 'UTC'")
-            return cls(connection.execute(STATEMENT).fetchall())
+            origins = {row["key"]: row["source"] for row in connection.execute(ORIGINS)}
+            ratings = connection.execute(RATINGS).fetchall()
+            turns = connection.execute(STATEMENT).fetchall()
+            return cls(turns, ratings=ratings, origins=origins)
 
     def within(self, since: int, until: int) -> Rows:
         """Turns received in `[since, until)`."""

@@ -215,6 +215,7 @@ class Ledger:
         for turn in self._chance.sample(share, len(share) // 40):
             turn["status"] = "pending"
         insert(connection, share)
+        self._rate(connection, share)
         connection.commit()
 
     def second_act(self, connection: psycopg.Connection[Any]) -> None:
@@ -222,6 +223,8 @@ class Ledger:
         chance = self._chance
         known = self.turns[: len(self.turns) * 6 // 10]
         insert(connection, self.turns[len(known) :])
+        self._rate(connection, self.turns[len(known) :])
+        self._change_minds(connection)
         firsts = _first_turns(known)
         # Earlier first turns of people who are known, and people whose first turns go.
         for turn in chance.sample(firsts, len(firsts) // 5):
@@ -246,7 +249,38 @@ class Ledger:
         day = chance.choice(rows)[1].date()
         self._delete(connection, {row[0] for row in rows if row[1].date() == day})
         self._correct(connection, chance.sample(self.turns, len(self.turns) // 20))
+        self._change_minds(connection)
         connection.commit()
+
+    def _rate(self, connection: psycopg.Connection[Any], turns: Sequence[Turn]) -> None:
+        """Some turns are rated, by one person or several."""
+        chance = self._chance
+        for turn in chance.sample(turns, len(turns) // 5):
+            for user in chance.sample(range(1, PEOPLE + 1), chance.choice([1, 1, 1, 3])):
+                connection.execute(
+                    "INSERT INTO feedback (id, bot_id, turn_id, dialog_id, received_at, user_key,"
+                    " verdict, given_by, given_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                    (
+                        UUID(int=chance.getrandbits(128)),
+                        *(turn[name] for name in ("bot_id", "id", "dialog_id", "received_at")),
+                        user,
+                        chance.choice([1, 1, -1, 0]),
+                        chance.choice(["button", "reaction"]),
+                        moment(self._now),
+                    ),
+                )
+
+    def _change_minds(self, connection: psycopg.Connection[Any]) -> None:
+        """Verdicts that were published change, and some are deleted."""
+        rows = connection.execute("SELECT id FROM feedback ORDER BY id").fetchall()
+        changed = self._chance.sample(rows, len(rows) // 6)
+        connection.execute(
+            "UPDATE feedback SET verdict = CASE verdict WHEN 1 THEN -1 WHEN -1 THEN 0 ELSE 1 END"
+            " WHERE id = ANY(%s)",
+            ([row[0] for row in changed],),
+        )
+        gone = self._chance.sample(rows, len(rows) // 30)
+        connection.execute("DELETE FROM feedback WHERE id = ANY(%s)", ([row[0] for row in gone],))
 
     def _add_people(self, connection: psycopg.Connection[Any], vault: Vault) -> None:
         chance = self._chance
@@ -260,14 +294,16 @@ class Ledger:
             telegram_hmac = vault.lookup("user", key)
             sealer, wrapped_key = vault.new_user_key(telegram_hmac)
             connection.execute(
-                "INSERT INTO users (key, telegram_hmac, wrapped_key, sealed_profile, is_person)"
-                " OVERRIDING SYSTEM VALUE VALUES (%s, %s, %s, %s, %s)",
+                "INSERT INTO users"
+                " (key, telegram_hmac, wrapped_key, sealed_profile, is_person, source)"
+                " OVERRIDING SYSTEM VALUE VALUES (%s, %s, %s, %s, %s, %s)",
                 (
                     key,
                     telegram_hmac,
                     wrapped_key,
                     sealer.seal(orjson.dumps(profile), bindings.profile(telegram_hmac)),
                     key not in NOT_PEOPLE,
+                    chance.choice([None, "ads", "friends"]),
                 ),
             )
             parts = (profile["first_name"], profile["last_name"])

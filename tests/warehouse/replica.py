@@ -185,6 +185,17 @@ class Replica:
             else:
                 self.turns[row["id"]] = row
 
+    def rate(self, turn: Turn, **columns: Any) -> Turn:
+        """Write a verdict on a turn, and return it."""
+        named = {name: turn[name] for name in ("bot_id", "dialog_id", "received_at")}
+        verdict = {
+            "epoch": self._state.epoch, "id": uuid4(), "version": self._version, "is_deleted": 0,
+            "turn_id": turn["id"], "user_key": 1, "verdict": 1, "given_by": "button",
+            "given_at": turn["received_at"], **named, **columns,
+        }  # fmt: skip
+        self._writer.insert("feedback", [verdict])
+        return verdict
+
     def publish(self, data_through: datetime) -> Publication | None:
         """Publish what was stored since the last time."""
         watermark = self._version + 1

@@ -16,6 +16,7 @@ from warehouse.reports.dialogs import (
     recent_dialogs,
 )
 from warehouse.reports.dimension_values import DimensionValues, dimension_values
+from warehouse.reports.feedback import Feedback, RatedGroup, feedback
 from warehouse.reports.forecast import Forecast, forecast
 from warehouse.reports.freshness import Freshness, freshness
 from warehouse.reports.funnel import Funnel, FunnelRow, FunnelStep, funnel
@@ -55,6 +56,7 @@ __all__ = [
     "DialogOrder",
     "DialogPage",
     "DimensionValues",
+    "Feedback",
     "Filters",
     "Forecast",
     "Freshness",
@@ -72,6 +74,7 @@ __all__ = [
     "Models",
     "PersonTotals",
     "Quality",
+    "RatedGroup",
     "RecentDialog",
     "ReconciledDay",
     "Retention",
@@ -88,6 +91,7 @@ __all__ = [
     "dimension_values",
     "end_of_minute",
     "every_dialog",
+    "feedback",
     "forecast",
     "freshness",
     "funnel",

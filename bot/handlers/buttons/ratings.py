@@ -12,15 +12,17 @@ from aiogram.types import (
     ReactionTypeUnion,
 )
 
-from bot.buttons import VERDICTS, Action, Verdict, turn_of
+from bot.buttons import VERDICTS, Action, AnswerVerdict, turn_of
 from bot.handlers.acknowledging import acknowledge
 from bot.handlers.context import UpdateContext
 from bot.users.ratings import Ratings
 from common.vocabulary import UpdateOutcome
 
-_GOOD = "👍 ❤ 🔥 🥰 👏 😁 🎉 🤩 🙏 👌 😍 ❤‍🔥 💯 ⚡ 🏆 🍾 💋 🤗 🫡 😘 🆒 💘 😎"
+_GOOD = "👍 ❤ 🔥 🥰 👏 😁 🎉 🤩 🙏 👌 😍 ❤\u200d🔥 💯 ⚡ 🏆 🍾 💋 🤗 🫡 😘 🆒 💘 😎"
 _BAD = "👎 🤬 🤮 💩 🤡 🥱 🥴 💔 🤨 😡 🖕 😐"
-EMOJI = dict.fromkeys(_GOOD.split(), Verdict.GOOD) | dict.fromkeys(_BAD.split(), Verdict.BAD)
+EMOJI = dict.fromkeys(_GOOD.split(), AnswerVerdict.GOOD) | dict.fromkeys(
+    _BAD.split(), AnswerVerdict.BAD
+)
 """Reactions that say what a person thinks of an answer. Others say nothing about it."""
 
 
@@ -34,7 +36,7 @@ async def rate_by_button(
     is_known = turn_id is not None and await ratings.rate(
         context.user, context.chat_ref, verdict, given_at=context.received_at, turn_id=turn_id
     )
-    known = _("Thank you!") if verdict is Verdict.GOOD else _("Thank you, noted.")
+    known = _("Thank you!") if verdict is AnswerVerdict.GOOD else _("Thank you, noted.")
     await acknowledge(query, bot, known if is_known else _("This answer is not known any more."))
     return UpdateOutcome.COMMAND if is_known else UpdateOutcome.IGNORED
 
@@ -58,13 +60,13 @@ async def rate_by_reaction(
 
 def verdict_of(
     old: Sequence[ReactionTypeUnion], new: Sequence[ReactionTypeUnion]
-) -> Verdict | None:
+) -> AnswerVerdict | None:
     """The verdict of the newest reaction that has one; None: neither list says anything."""
     before, after = _emoji(old), _emoji(new)
     said = [EMOJI[one] for one in sorted(after, key=lambda one: one not in before) if one in EMOJI]
     if said:
         return said[-1]
-    return Verdict.WITHDRAWN if any(one in EMOJI for one in before) else None
+    return AnswerVerdict.WITHDRAWN if any(one in EMOJI for one in before) else None
 
 
 def _emoji(reactions: Sequence[ReactionTypeUnion]) -> list[str]:

@@ -309,6 +309,9 @@ describe('the other pages', () => {
     expect(screen.getByText(/free-model \(3\)/)).toBeVisible();
     const causes = screen.getByRole('table', { name: 'Failure causes' });
     expect(within(causes).getByText('Rejected before a model was called')).toBeVisible();
+    const ratings = await screen.findByRole('table', { name: 'How answers were rated' });
+    expect(within(ratings).getByText('With a reaction')).toBeVisible();
+    expect(screen.getByText('Satisfaction 75% · 👍 9 · 👎 3')).toBeVisible();
   });
 
   it('Retention: cohorts by day or week, and how often people come', async () => {
@@ -515,6 +518,34 @@ describe('dialogs', () => {
     await userEvent.click(screen.getByRole('button', { name: "Show the provider's errors" }));
     const list = await screen.findByRole('list', { name: 'Errors of the provider' });
     expect(list).toHaveTextContent(/a\/large · Provider error · HTTP 503Upstream overloaded\./);
+  });
+
+  it('of badly rated answers are opened in the same way', async () => {
+    const list = '/api/v1/dialogs/rated-badly';
+    const answer = {
+      id: '1',
+      turn_id: '2',
+      dialog_id: dialog.dialog_id,
+      user_key: 1,
+      rated_by: 1,
+      given_by: 'button',
+      given_at: '2026-03-10T10:00:00Z',
+      model: 'fast-model',
+      question: 'why?',
+      answer: null,
+    };
+    const { requests } = await renderApp({
+      path: '/models',
+      scopes: ['stats:read', 'texts:read'],
+      play: playing({ [list]: { answers: [answer], people: {}, next_after: null } }),
+    });
+    await userEvent.click(await screen.findByRole('button', { name: 'Read bad answers' }));
+    const reader = screen.getByRole('dialog', { name: 'Read bad answers' });
+    expect(asked(requests, list)).toHaveLength(0);
+    await userEvent.click(within(reader).getByRole('button', { name: 'Open and record' }));
+    expect(await within(reader).findByText('why?')).toBeVisible();
+    expect(within(reader).getByText(/has been erased/)).toBeVisible();
+    expect(asked(requests, list)).toHaveLength(1);
   });
 
   it.each([

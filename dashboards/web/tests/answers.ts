@@ -226,6 +226,31 @@ export const ANSWERS: Record<string, object> = {
       ],
     },
   },
+  '/api/v1/stats/feedback': {
+    ...ENVELOPE,
+    feedback: {
+      good_ratings: 9,
+      bad_ratings: 3,
+      satisfaction: 0.75,
+      groups: [
+        {
+          dimension: 'model',
+          value: 'fast-model',
+          good_ratings: 9,
+          bad_ratings: 3,
+          satisfaction: 0.75,
+        },
+        { dimension: 'source', value: null, good_ratings: 9, bad_ratings: 3, satisfaction: 0.75 },
+        {
+          dimension: 'given_by',
+          value: 'reaction',
+          good_ratings: 9,
+          bad_ratings: 3,
+          satisfaction: 0.75,
+        },
+      ],
+    },
+  },
   '/api/v1/stats/costs': {
     ...ENVELOPE,
     costs: {

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from uuid import uuid4
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
@@ -16,6 +17,7 @@ from api.metrics import ApiMetrics
 from api.people.bot_database import BotTables
 from api.people.dialog_texts import DialogTexts
 from api.people.names import UserNames
+from bot.db.tables import FeedbackRow, MessageRow, Turn
 from common.encryption.sealing import OpeningPolicy, Vault
 from common.postgres import Sessions, create_engine, transaction
 from common.settings import DatabaseSettings
@@ -27,7 +29,7 @@ from tests.api.people.people import (
     add_person,
     erase,
 )
-from tests.api.running import DATA_KEY, StartApi, bearer, register
+from tests.api.running import DATA_KEY, NOW, StartApi, bearer, register
 from tests.bot.users.old_values import make_old
 
 
@@ -205,6 +207,42 @@ async def test_the_providers_sentences_are_shown_and_the_reading_is_recorded(
     assert (await reader_of_names.get(path, headers=narrow)).status_code == 403
     await erase(sessions, 1)
     assert (await reader_of_names.get(path)).status_code == 404
+
+
+async def test_bad_answers_are_read_with_their_questions_and_each_reading_is_recorded(
+    reader_of_names: httpx.AsyncClient, sessions: Sessions
+) -> None:
+    dialog = await add_dialog(sessions, user_key=1, texts=["why?", "because"])
+    rated, ratings = uuid4(), [uuid4() for _ in range(3)]
+    async with transaction(sessions) as session:
+        await session.execute(update(MessageRow).values(turn_id=rated))
+        session.add(Turn(id=rated, bot_id=7, user_key=1, dialog_id=dialog, chat_type="private",
+                         received_at=NOW, status="answered", model_used="small"))  # fmt: skip
+        for number, (key, verdict) in enumerate(((1, -1), (2, 1), (3, -1))):
+            session.add(FeedbackRow(
+                id=ratings[number], bot_id=7, turn_id=rated, dialog_id=dialog, received_at=NOW,
+                user_key=key, verdict=verdict, given_by="button",
+                given_at=NOW + timedelta(seconds=number),
+            ))  # fmt: skip
+    path = "/api/v1/dialogs/rated-badly"
+
+    first = (await reader_of_names.get(path, params={"limit": 1})).json()
+    second = (await reader_of_names.get(path, params={"after": first["next_after"]})).json()
+
+    [one], [other] = first["answers"], second["answers"]
+    assert (one["rated_by"], one["question"], one["answer"]) == (3, "why?", "because")
+    assert (other["id"], other["user_key"], other["model"]) == (str(ratings[0]), 1, "small")
+    assert (first["people"]["1"]["name"], second["next_after"]) == ("Ann", None)
+    readings = (await reader_of_names.get("/api/v1/admin/readings")).json()["readings"]
+    assert [(each["dialog_id"], each["messages"]) for each in readings] == [(str(dialog), 2)] * 2
+    narrow = await bearer(reader_of_names, scope="stats:read names:read admin")
+    assert (await reader_of_names.get(path, headers=narrow)).status_code == 403
+    unknown = await reader_of_names.get(path, params={"after": str(ratings[1])})
+    assert unknown.status_code == 200
+    assert (await reader_of_names.get(path, params={"after": str(uuid4())})).status_code == 404
+    await erase(sessions, 1)
+    [left, _] = (await reader_of_names.get(path)).json()["answers"]
+    assert (left["question"], left["answer"]) == (None, None)
 
 
 @pytest.mark.usefixtures("people")

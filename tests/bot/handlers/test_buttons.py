@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
+from common.postgres import Sessions
+from common.settings import DatabaseSettings
+from simulator.app import Simulator
 from simulator.telegram.sent import SentAction
 from simulator.telegram.world import SimUser
-from tests.bot.conftest import MODEL, Start, World, group
+from tests.bot.conftest import MODEL, Start, World, breaks_down, group, running_bot
 from tests.bot.constants import GROUP_ID
 
 PERSON = SimUser(id=1001)
@@ -141,6 +145,43 @@ async def test_erasure_keeps_verdicts_and_forgets_which_message_they_were_about(
     assert await verdicts(world) == [(-1, "button")]
     [left] = await world.rows("SELECT count(*) AS count FROM sent_answers")
     assert left.count == 0
+
+
+async def test_what_was_pressed_while_the_bot_was_down_is_handled_when_it_is_back(
+    simulator: Simulator, database: DatabaseSettings, sessions: Sessions
+):
+    async with running_bot(simulator, database, sessions) as world:
+        await world.ask("hello")
+        await world.settled()
+    shown = buttons(world)
+    press(world, shown["👎"])
+    press(world, shown["🔄"])
+    simulator.account.react(["👍"], message_id=last_message(world).message_id or 0)
+
+    async with running_bot(simulator, database, sessions) as world:
+        updates = await world.settled()
+
+    assert [update.outcome for update in updates] == ["turn", "command", "turn", "command"]
+    assert await verdicts(world) == [(1, "reaction")]
+    assert len(simulator.calls) == 2
+
+
+async def test_again_is_tried_again_after_a_failure_and_paid_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    await world.ask("hello")
+    await world.settled()
+    answer, failures = world.app.turns.answer, iter([breaks_down])
+
+    async def fails_once(*arguments: Any) -> Any:
+        return await next(failures, answer)(*arguments)
+
+    monkeypatch.setattr(world.app.turns, "answer", fails_once)
+    press(world, buttons(world)["🔄"])
+    updates = await world.settled()
+
+    assert [(update.outcome, update.attempts) for update in updates] == [("turn", 0), ("turn", 1)]
+    assert len(world.simulator.calls) == len(await world.turns()) == 2
 
 
 async def test_again_replaces_the_last_answer_and_no_other(world: World):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tests.recount.expected.dashboard import dashboard
 from tests.recount.expected.dialogs import dialogs
+from tests.recount.expected.feedback import feedback
 from tests.recount.expected.forecast import forecast
 from tests.recount.expected.funnel import funnel
 from tests.recount.expected.heatmap import heatmap
@@ -35,6 +36,7 @@ REPORTS: dict[str, Callable[[View], Expected]] = {
     f"{STATS}/lifecycle": lifecycle,
     f"{STATS}/heatmap": heatmap,
     f"{STATS}/funnel": funnel,
+    f"{STATS}/feedback": feedback,
     f"{STATS}/costs": costs,
     f"{STATS}/dimensions": dimensions,
     f"{STATS}/quality": quality,
@@ -54,5 +56,8 @@ OF_ONE_REPORT = {
     "retention": f"{STATS}/retention",
     "activated": f"{STATS}/funnel",
     "churned": f"{STATS}/lifecycle",
+    "good_ratings": f"{STATS}/feedback",
+    "bad_ratings": f"{STATS}/feedback",
+    "satisfaction": f"{STATS}/feedback",
 }
 """Metrics of the catalogue that only this report states; every query may ask for the others."""

@@ -39,6 +39,7 @@ FILTERED = (
     reports.stickiness,
     reports.lifecycle,
     reports.funnel,
+    reports.feedback,
 )
 VALUES = {"Int64": 7, "UInt32": 7, "UUID": "00000000-0000-0000-0000-000000000007"}
 PARAMETER = re.compile(r"\{(\w+):")

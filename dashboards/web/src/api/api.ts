@@ -5,7 +5,14 @@ import type { Account, Session } from '../session/session';
 import { ApiError } from './errors';
 import type { paths } from './schema';
 import { Transport } from './transport';
-import type { DialogFailures, DialogText, ReportAnswer, ReportPath, ReportQuery } from './types';
+import type {
+  BadAnswerList,
+  DialogFailures,
+  DialogText,
+  ReportAnswer,
+  ReportPath,
+  ReportQuery,
+} from './types';
 
 interface Options {
   readonly fetch: typeof globalThis.fetch;
@@ -196,6 +203,14 @@ export class Api {
   async dialogFailures(dialogId: string): Promise<DialogFailures> {
     const { data } = await this.#client.GET('/api/v1/dialogs/{dialog_id}/failures', {
       params: { path: { dialog_id: dialogId } },
+    });
+    return present(data);
+  }
+
+  /** The answers that people rated as bad. The API records who read them. */
+  async badAnswers(after: string | null): Promise<BadAnswerList> {
+    const { data } = await this.#client.GET('/api/v1/dialogs/rated-badly', {
+      params: { query: after ? { after } : {} },
     });
     return present(data);
   }

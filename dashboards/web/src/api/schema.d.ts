@@ -545,6 +545,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/dialogs/rated-badly": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List answers rated as bad
+         * @description Answers that people rated as bad, newest rating first, with their questions.
+         */
+        get: operations["rated_badly_api_v1_dialogs_rated_badly_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/dialogs/{dialog_id}/failures": {
         parameters: {
             query?: never;
@@ -785,6 +805,30 @@ export interface paths {
          *     ```
          */
         get: operations["dimensions_api_v1_stats_dimensions_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stats/feedback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get how people rated answers
+         * @description How people rated answers (button or reaction), by model, source and way of rating.
+         *
+         *     ```sh
+         *     curl -fsS -H 'Authorization: Bearer API_KEY' 'http://127.0.0.1:8000/api/v1/stats/feedback?period=week'
+         *     ```
+         */
+        get: operations["feedback_api_v1_stats_feedback_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1475,6 +1519,89 @@ export interface components {
              * @description `before` of the next page.
              */
             next_before: number | null;
+        };
+        /**
+         * BadAnswerList
+         * @description Answers rated as bad, newest rating first. This reading is recorded.
+         */
+        BadAnswerList: {
+            /**
+             * Answers
+             * @description Turns that ended with an answer, incomplete answers included.
+             */
+            answers: components["schemas"]["BadAnswerView"][];
+            /**
+             * Next After
+             * @description `after` of the next page; null on the last.
+             */
+            next_after: string | null;
+            /**
+             * People
+             * @description Names by `user_key`, for accounts with `names:read`.
+             */
+            people: {
+                [key: string]: components["schemas"]["Person"];
+            };
+        };
+        /**
+         * BadAnswerView
+         * @description An answer that a person rated as bad, with its question.
+         */
+        BadAnswerView: {
+            /**
+             * Answer
+             * @description null: it was erased or cannot be decrypted.
+             */
+            answer: string | null;
+            /**
+             * Dialog Id
+             * Format: uuid
+             * @description The dialog: messages of one chat until a new one is begun.
+             */
+            dialog_id: string;
+            /**
+             * Given At
+             * Format: date-time
+             * @description When the rating was given, UTC.
+             */
+            given_at: string;
+            /**
+             * Given By
+             * @description `button` or `reaction`.
+             */
+            given_by: string;
+            /**
+             * Id
+             * Format: uuid
+             * @description Its number or UUID.
+             */
+            id: string;
+            /**
+             * Model
+             * @description The model that answered.
+             */
+            model: string | null;
+            /**
+             * Question
+             * @description null: it was erased, cannot be decrypted, or was asked in an earlier turn.
+             */
+            question: string | null;
+            /**
+             * Rated By
+             * @description The user who rated; in a group perhaps another one.
+             */
+            rated_by: number;
+            /**
+             * Turn Id
+             * Format: uuid
+             * @description The turn it belongs to.
+             */
+            turn_id: string;
+            /**
+             * User Key
+             * @description The user who asked.
+             */
+            user_key: number;
         };
         /**
          * BanRule
@@ -2191,6 +2318,71 @@ export interface components {
              * @description Pseudonym of a user.
              */
             user_key: number;
+        };
+        /**
+         * Feedback
+         * @description Verdicts on the answers to turns of the period.
+         */
+        Feedback: {
+            /**
+             * Bad Ratings
+             * @description The same for 👎 and reactions that say so.
+             */
+            bad_ratings: number;
+            /**
+             * Good Ratings
+             * @description Answers to turns of the period that people rated as good, with 👍 or a reaction. A person's last verdict on an answer counts.
+             */
+            good_ratings: number;
+            /**
+             * Groups
+             * @description By dimension; most ratings first.
+             */
+            groups: components["schemas"]["RatedGroup"][];
+            /**
+             * Satisfaction
+             * @description Good ratings by all ratings. Only a few people rate: it says nothing about the others.
+             */
+            satisfaction: number | null;
+        };
+        /** FeedbackAnswer */
+        FeedbackAnswer: {
+            /**
+             * Data Through
+             * Format: date-time
+             * @description Everything received before this is counted.
+             */
+            data_through: string;
+            /** @description How people rated answers. */
+            feedback: components["schemas"]["Feedback"];
+            /**
+             * Is Partial
+             * @description Whether the period ends after `data_through`.
+             */
+            is_partial: boolean;
+            /**
+             * Lag Seconds
+             * @description Age of the data when this answer was served.
+             */
+            lag_seconds: number;
+            /**
+             * Newest Through
+             * Format: date-time
+             * @description As `data_through`, but ignores withheld days: later if there is one.
+             */
+            newest_through: string;
+            /** @description The period that was asked for, as it was understood. */
+            period: components["schemas"]["PeriodView"];
+            /**
+             * Report Timezone
+             * @description The zone of daily builds, cohorts and checks.
+             */
+            report_timezone: string;
+            /**
+             * Snapshot
+             * @description Equal for answers from the same build.
+             */
+            snapshot: string;
         };
         /**
          * FindPersonQuery
@@ -4182,6 +4374,37 @@ export interface components {
              * @description Values in the order of the query's `metrics`.
              */
             metrics: (number | null)[];
+        };
+        /**
+         * RatedGroup
+         * @description The verdicts on the answers of one group; a person's last one on an answer counts.
+         */
+        RatedGroup: {
+            /**
+             * Bad Ratings
+             * @description The same for 👎 and reactions that say so.
+             */
+            bad_ratings: number;
+            /**
+             * Dimension
+             * @description `model` (that answered), `source` (of the person who asked) or `given_by`.
+             */
+            dimension: string;
+            /**
+             * Good Ratings
+             * @description Answers to turns of the period that people rated as good, with 👍 or a reaction. A person's last verdict on an answer counts.
+             */
+            good_ratings: number;
+            /**
+             * Satisfaction
+             * @description Good ratings by all ratings. Only a few people rate: it says nothing about the others.
+             */
+            satisfaction: number | null;
+            /**
+             * Value
+             * @description null: the person came without a deep link, or was erased.
+             */
+            value: string | null;
         };
         /**
          * Readiness
@@ -8456,6 +8679,131 @@ export interface operations {
             };
         };
     };
+    rated_badly_api_v1_dialogs_rated_badly_get: {
+        parameters: {
+            query?: {
+                /** @description `next_after` of the page before. */
+                after?: string | null;
+                /** @description The most rows of the answer. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BadAnswerList"];
+                };
+            };
+            /** @description No credentials, or invalid ones. */
+            401: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The account may not do this. */
+            403: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found. */
+            404: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is above 1 MiB; the connection is closed. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Invalid arguments, or a query that cannot be answered. */
+            422: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests of this account or address, or too many failed logins. */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
+            503: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     dialog_failures_api_v1_dialogs__dialog_id__failures_get: {
         parameters: {
             query?: {
@@ -10052,6 +10400,169 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DimensionsAnswer"];
+                    "application/vnd.apache.arrow.stream": string;
+                    "text/csv": string;
+                };
+            };
+            /** @description Unchanged since the ETag in `If-None-Match`. Headers state the age. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No credentials, or invalid ones. */
+            401: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The account may not do this. */
+            403: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is above 1 MiB; the connection is closed. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Invalid arguments, or a query that cannot be answered. */
+            422: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests of this account or address, or too many failed logins. */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
+            503: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    feedback_api_v1_stats_feedback_get: {
+        parameters: {
+            query?: {
+                /** @description Overrides `Accept`. */
+                format?: "json" | "csv" | "arrow";
+                /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
+                bom?: boolean;
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
+                /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
+                from?: string;
+                /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
+                to?: string;
+                /** @description IANA zone. Default: REPORT_TIMEZONE. */
+                tz?: string;
+                /** @description Width of a point. Default: by the period. */
+                bucket?: "15m" | "hour" | "day" | "week" | "month";
+                /** @description Only this bot's id. */
+                bot?: number;
+                /** @description `private`, `group`, `supergroup` or `channel`. */
+                chat_type?: string;
+                /** @description Language of the user's Telegram, such as `en` or `pt-br`; null: not known. */
+                language?: string;
+                /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
+                model?: string;
+                /** @description Further filters as JSON, like those of `POST /query`: `[["is_not", "status", ["answered"]], ["is", "source", ["ads", "friend"]]]`. All of them hold. */
+                filters?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedbackAnswer"];
                     "application/vnd.apache.arrow.stream": string;
                     "text/csv": string;
                 };

@@ -13,6 +13,7 @@ export type TopUser = Schemas['TopUser'];
 export type Costs = Schemas['Costs'];
 export type ModelRow = Schemas['ModelRow'];
 export type CauseRow = Schemas['CauseRow'];
+export type RatedGroup = Schemas['RatedGroup'];
 export type Funnel = Schemas['Funnel'];
 export type FunnelRow = Schemas['FunnelRow'];
 export type FunnelStep = Schemas['FunnelStep'];
@@ -26,6 +27,7 @@ export type ListedTurn = Schemas['ListedTurn'];
 export type PersonTotals = Schemas['PersonTotals'];
 export type DialogFailures = Schemas['DialogFailures'];
 export type DialogText = Schemas['DialogText'];
+export type BadAnswerList = Schemas['BadAnswerList'];
 
 /** Every route that answers a GET with statistics. */
 export type ReportPath = Extract<keyof paths, `/api/v1/stats${string}`>;

@@ -2,7 +2,7 @@
 
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Dialog } from 'radix-ui';
-import { useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useServices } from '../app/services';
 import { useFormats } from '../ui/format';
@@ -20,6 +20,25 @@ interface Props {
 
 export function DialogReader({ dialogId, name, tz, onClose }: Props) {
   const { t } = useTranslation();
+  return (
+    <Reader title={t('dialogs.title', { name })} warning={t('dialogs.warning')} onClose={onClose}>
+      <Texts dialogId={dialogId} tz={tz} />
+      <ProviderErrors dialogId={dialogId} tz={tz} />
+    </Reader>
+  );
+}
+
+interface ReaderProps {
+  readonly title: string;
+  /** Said before anything is asked for. */
+  readonly warning: string;
+  readonly onClose: () => void;
+  readonly children: ReactNode;
+}
+
+/** Private words, shown only after a yes to their reading being recorded. */
+export function Reader({ title, warning, onClose, children }: ReaderProps) {
+  const { t } = useTranslation();
   const [agreed, setAgreed] = useState(false);
   return (
     <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
@@ -27,20 +46,17 @@ export function DialogReader({ dialogId, name, tz, onClose }: Props) {
         <Dialog.Overlay className="overlay" />
         <Dialog.Content className="modal">
           <div className="drawer-head">
-            <Dialog.Title>{t('dialogs.title', { name })}</Dialog.Title>
+            <Dialog.Title>{title}</Dialog.Title>
             <Dialog.Close className="button quiet square" aria-label={t('dialogs.close')}>
               <Icon name="close" />
             </Dialog.Close>
           </div>
           <Dialog.Description className="notice">
             <Icon name="lock" />
-            <span>{agreed ? t('dialogs.recorded') : t('dialogs.warning')}</span>
+            <span>{agreed ? t('dialogs.recorded') : warning}</span>
           </Dialog.Description>
           {agreed ? (
-            <>
-              <Texts dialogId={dialogId} tz={tz} />
-              <ProviderErrors dialogId={dialogId} tz={tz} />
-            </>
+            children
           ) : (
             <button type="button" className="button primary" onClick={() => setAgreed(true)}>
               {t('dialogs.open')}

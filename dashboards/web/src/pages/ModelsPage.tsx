@@ -12,6 +12,7 @@ import { Loaded } from '../ui/Loaded';
 import { useFile } from './files';
 import { CauseTable, ModelTable } from './ModelTables';
 import { PageFrame } from './PageFrame';
+import { Ratings } from './RatingTable';
 import { useFirstDay } from './useFirstDay';
 import { usePageQuery } from './usePageQuery';
 
@@ -76,6 +77,7 @@ export default function ModelsPage() {
           {(answer) => <CauseTable causes={answer.models.causes} />}
         </Loaded>
       </Card>
+      <Ratings />
     </PageFrame>
   );
 }

@@ -1,0 +1,100 @@
+"""Reads the answers that people rated as bad, with the questions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, tuple_
+
+from api.errors import NotFoundError
+from api.people.bot_database import BotTables
+from api.people.dialog_texts import DialogTexts, OpenedText
+from bot.db.tables import FeedbackRow, MessageRow, Turn, UserRow
+from common.vocabulary import Role
+
+
+@dataclass(frozen=True, slots=True)
+class BadAnswer:
+    """One verdict, and the texts of its turn that are still there."""
+
+    id: UUID
+    turn_id: UUID
+    dialog_id: UUID
+    user_key: int
+    """The user who asked."""
+    rated_by: int
+    """The user who rated."""
+    given_by: str
+    given_at: datetime
+    model: str | None
+    question: str | None
+    answer: str | None
+
+    @property
+    def texts(self) -> int:
+        return (self.question is not None) + (self.answer is not None)
+
+
+class BadAnswers:
+    """Lists verdicts, newest first."""
+
+    def __init__(self, tables: BotTables, texts: DialogTexts) -> None:
+        self._tables = tables
+        self._texts = texts
+
+    async def page(self, *, after: UUID | None, limit: int) -> tuple[list[BadAnswer], bool]:
+        """A page, and whether there are more.
+
+        Raises:
+            NotFoundError: `after` is no verdict any more.
+        """
+        order = tuple_(FeedbackRow.given_at, FeedbackRow.id)
+        statement = (
+            select(FeedbackRow, Turn.user_key, Turn.model_used)
+            .join(Turn, Turn.id == FeedbackRow.turn_id)
+            .where(FeedbackRow.verdict < 0)
+            .order_by(FeedbackRow.given_at.desc(), FeedbackRow.id.desc())
+            .limit(limit + 1)
+        )
+        async with self._tables.read_only() as session:
+            if after is not None:
+                place = select(FeedbackRow.given_at, FeedbackRow.id).where(FeedbackRow.id == after)
+                last = (await self._tables.run(session, "rating", place)).one_or_none()
+                if last is None:
+                    raise NotFoundError("Rating not found. It may have been changed.")
+                statement = statement.where(order < (last.given_at, last.id))
+            rows = (await self._tables.run(session, "bad_answers", statement)).all()
+            shown = rows[:limit]
+            of_turns = (
+                select(MessageRow, UserRow.wrapped_key, UserRow.telegram_hmac)
+                .join(UserRow, UserRow.key == MessageRow.user_key)
+                .where(MessageRow.turn_id.in_([row.FeedbackRow.turn_id for row in shown]))
+            )
+            found = (await self._tables.run(session, "bad_answer_texts", of_turns)).all()
+        texts = {(each.turn_id, each.role): each for each in map(self._open, found)}
+
+        def text(turn_id: UUID, role: Role) -> str | None:
+            opened = texts.get((turn_id, role.value))
+            return opened.text if opened else None
+
+        answers = [
+            BadAnswer(
+                id=rating.id,
+                turn_id=rating.turn_id,
+                dialog_id=rating.dialog_id,
+                user_key=user_key,
+                rated_by=rating.user_key,
+                given_by=rating.given_by,
+                given_at=rating.given_at,
+                model=model,
+                question=text(rating.turn_id, Role.USER),
+                answer=text(rating.turn_id, Role.ASSISTANT),
+            )
+            for rating, user_key, model in shown
+        ]
+        return answers, len(rows) > limit
+
+    def _open(self, row: tuple[MessageRow, bytes, bytes]) -> OpenedText:
+        return self._texts.open(*row)
