@@ -19,8 +19,9 @@ LANGUAGES = ("en", "ru", "de", "pt-br", None)
 # Not only ASCII: what is stored must come back byte for byte.
 ALPHABET = ("alpha", "бета", "gamma 🌊", "דלתא", "e\u0301psilon", "<b>&", "`zeta`")
 COMMANDS = ("/help", "/new", "/usage")
-KINDS = ("short", "long", "slash", "command", "edit", "redo")
-SHARES = (78, 5, 3, 6, 4, 4)
+KINDS = ("short", "long", "slash", "command", "edit", "redo", "press", "reaction")
+SHARES = (72, 5, 3, 6, 4, 4, 4, 2)
+REACTIONS = (["👍"], ["👎"], ["🐳"], [])
 
 
 @dataclass
@@ -112,9 +113,32 @@ class Writers:
                 update_ids = self._send("/control/edits", body | {"message_id": 1})
                 self.record.others |= dict.fromkeys(update_ids, "")
                 return
+            case "press" | "reaction":
+                self._judge(kind, {"person": body["person"]})
+                return
         update_ids = self._send("/control/messages", body, is_text=True)
         for update_id, part in zip(update_ids, _parts(body["text"]), strict=False):
             self.record.texts[update_id] = part
+
+    def _judge(self, kind: str, body: dict[str, Any]) -> None:
+        """Press a button under the last answer, or react to it."""
+        asked = {"chat_id": body["person"]["id"], "kind": "message"}
+        try:
+            sent = self._http.get("/control/sent", params=asked).json()["sent"]
+        except (httpx.HTTPError, ValueError):
+            return
+        answers = [each for each in sent if each.get("reply_markup")]
+        if not answers:
+            return
+        body["message_id"] = answers[-1]["message_id"]
+        [row] = answers[-1]["reply_markup"]["inline_keyboard"]
+        if kind == "press":
+            body["data"] = self._random.choice(row)["callback_data"]
+            update_ids = self._send("/control/presses", body)
+        else:
+            body["emoji"] = self._random.choice(REACTIONS)
+            update_ids = self._send("/control/reactions", body)
+        self.record.others |= dict.fromkeys(update_ids, "")
 
     def _send(self, path: str, body: dict[str, Any], *, is_text: bool = False) -> list[int]:
         try:
