@@ -53,6 +53,30 @@ async def test_users_write_edit_press_join_and_block(
     assert 7 in simulator.account.blocked
 
 
+async def test_users_react_and_stop_drafts_and_a_group_tells_its_admin_alone(
+    control: ControlClient, call: Call
+) -> None:
+    person = {"id": 7, "first_name": "Eva"}
+    kinds = ["message_reaction", "stopped_message_generation", "my_chat_member"]
+    await call("getUpdates", allowed_updates=kinds)
+    reaction = {"person": person, "message_id": 5, "emoji": ["👍"], "before": ["👎"]}
+    await control.send("POST", "reactions", reaction)
+    await control.send("POST", "draft-stops", {"person": person, "draft_id": 3})
+    in_group = reaction | {"chat": GROUP}
+    untold = await control.send("POST", "reactions", in_group)
+    await control.send("POST", "memberships", {"chat": GROUP, "admin": True})
+    told = await control.send("POST", "reactions", in_group)
+    assert (untold["update_id"], told["update_id"] is not None) == (None, True)
+    reacted, stopped, _member, of_group = (await call("getUpdates"))["result"]
+    assert reacted["message_reaction"]["new_reaction"] == [{"type": "emoji", "emoji": "👍"}]
+    assert reacted["message_reaction"]["old_reaction"] == [{"type": "emoji", "emoji": "👎"}]
+    assert stopped["stopped_message_generation"] == {
+        "chat": {"id": 7, "type": "private"} | stopped["stopped_message_generation"]["chat"],
+        "draft_id": 3,
+    }
+    assert of_group["message_reaction"]["chat"]["id"] == GROUP["id"]
+
+
 async def test_what_the_bot_did_is_listed_by_chat_and_kind(
     control: ControlClient, call: Call
 ) -> None:
