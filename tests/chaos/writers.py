@@ -21,7 +21,7 @@ ALPHABET = ("alpha", "бета", "gamma 🌊", "דלתא", "e\u0301psilon", "<b>
 COMMANDS = ("/help", "/new", "/usage")
 KINDS = ("short", "long", "slash", "command", "edit", "redo", "press", "reaction")
 SHARES = (72, 5, 3, 6, 4, 4, 4, 2)
-REACTIONS = (["👍"], ["👎"], ["🐳"], [])
+REACTIONS: tuple[list[str], ...] = (["👍"], ["👎"], ["🐳"], [])
 
 
 @dataclass
