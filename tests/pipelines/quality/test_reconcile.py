@@ -70,14 +70,34 @@ def _spoil_a_rollup(writer: Writer) -> None:
     )
 
 
-LEDGER_DAMAGE = [_lose_rows, _corrupt_rows, _add_a_ghost, _freeze_a_row, _spoil_a_rollup]
+def _spoil_verdicts(writer: Writer) -> None:
+    """One is lost, one is wrong, one never was."""
+    for damage in (
+        "DELETE WHERE id = (SELECT min(id) FROM feedback)",
+        "UPDATE verdict = 0 WHERE id = (SELECT max(id) FROM feedback)",
+    ):
+        writer.run("damage", sql=f"ALTER TABLE feedback {damage} SETTINGS mutations_sync = 2")
+    writer.run(
+        "damage",
+        sql="INSERT INTO feedback SELECT * REPLACE (generateUUIDv4() AS id) FROM feedback LIMIT 1",
+    )
+
+
+LEDGER_DAMAGE = [
+    _lose_rows,
+    _corrupt_rows,
+    _add_a_ghost,
+    _freeze_a_row,
+    _spoil_a_rollup,
+    _spoil_verdicts,
+]
 
 
 def test_equal_stores_do_not_differ_and_damage_is_found_repaired_and_reported(
     pipeline_settings: PipelineSettings, filled: Ledger, writer: Writer
 ) -> None:
     outcome = reconcile(pipeline_settings)
-    assert (outcome.turns, outcome.rows_differ, outcome.repaired, outcome.ok) == (300, 0, 0, True)
+    assert (outcome.turns, outcome.rows_differ, outcome.repaired, outcome.ok) == (301, 0, 0, True)
     assert outcome.days >= 5
     assert writer.value("ok", sql="SELECT countIf(NOT ok) FROM reconciliation") == 0
     seen: set[UUID] = set()
