@@ -61,16 +61,18 @@ async def rate_by_reaction(
 def verdict_of(
     old: Sequence[ReactionTypeUnion], new: Sequence[ReactionTypeUnion]
 ) -> AnswerVerdict | None:
-    """The verdict of the newest reaction that has one; None: neither list says anything."""
-    before, after = _emoji(old), _emoji(new)
-    said = [EMOJI[one] for one in sorted(after, key=lambda one: one not in before) if one in EMOJI]
-    if said:
-        return said[-1]
-    return AnswerVerdict.WITHDRAWN if any(one in EMOJI for one in before) else None
+    """The verdict of the newest reaction that has one; None: nothing changed in what they say."""
+    before, after = _judging(old), _judging(new)
+    if before == after:
+        return None
+    added = [one for one in after if one not in before]
+    return EMOJI[(added or after)[-1]] if after else AnswerVerdict.WITHDRAWN
 
 
-def _emoji(reactions: Sequence[ReactionTypeUnion]) -> list[str]:
+def _judging(reactions: Sequence[ReactionTypeUnion]) -> list[str]:
+    """Those of the emoji that have a verdict."""
     # Clients and servers differ in the selector that makes a heart red.
-    return [
+    emoji = [
         one.emoji.replace("\ufe0f", "") for one in reactions if isinstance(one, ReactionTypeEmoji)
     ]
+    return [one for one in emoji if one in EMOJI]

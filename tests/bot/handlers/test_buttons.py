@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from aiogram.types import ReactionTypeEmoji
 
+from bot.handlers.buttons.ratings import verdict_of
 from common.postgres import Sessions
 from common.settings import DatabaseSettings
 from simulator.app import Simulator
@@ -83,6 +85,22 @@ async def test_the_last_verdict_by_button_or_reaction_counts(start: Start):
     assert (row.turn_id, row.dialog_id, row.received_at) == (
         turn.id, turn.dialog_id, turn.received_at,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        ("", "❤\ufe0f", 1),
+        ("", "🐳", None),
+        ("👍", "👍 🐳", None),
+        ("👎 🐳", "🐳", 0),
+        ("👍", "👎 👍", -1),
+        ("👍 👎", "👍", 1),
+    ],
+)
+def test_the_newest_reaction_that_judges_counts(before: str, after: str, verdict: int | None):
+    old, new = ([ReactionTypeEmoji(emoji=one) for one in each.split()] for each in (before, after))
+    assert verdict_of(old, new) == verdict
 
 
 async def test_what_is_no_answer_here_is_not_rated(world: World):
