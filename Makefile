@@ -81,6 +81,10 @@ check-all: setup web $(VENV)-clients/.installed ## Test: Run the long tests, fau
 	$(MAKE) --no-print-directory chaos MINUTES=10 SEED=$$RANDOM EXTERNAL=1
 	$(MAKE) --no-print-directory storm
 
+.PHONY: bot-tour
+bot-tour: setup ## Test: Play a person's day with the bot against the simulators (KILLS=1: killed between the steps); prints the chat, then JSON.
+	@exec $(BIN)/python -m tests.tour $(if $(filter-out 0,$(KILLS)),--kills)
+
 .PHONY: soak
 soak: setup ## Test: Run steady traffic on a temporary stack and report growing resources (MINUTES=30); prints JSON.
 	@exec $(BIN)/python -m tests.soak --minutes "$(or $(MINUTES),30)"

@@ -35,11 +35,9 @@ from common.postgres import Sessions
 from common.settings import DatabaseSettings, DataKeySettings, ReportSettings, RuntimeSettings
 from simulator.app import Simulator
 from simulator.telegram.world import SimChat, SimUser
-from tests.bot.constants import GROUP_ID
+from tests.bot.constants import DATA_KEY, GROUP_ID, MODEL
 from tests.conftest import PROJECT
 
-DATA_KEY = "a data key of the tests, long enough"
-MODEL = "sim/primary"
 FALLBACK = "sim/fallback"
 DAY_ENDS_SECONDS = 60
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+DATA_KEY = "a data key of the tests, long enough"
+MODEL = "sim/primary"
 GROUP_ID = 100_500
 """Id of a chat, without Telegram's minus."""
 SENT_AT = 1_700_000_000

@@ -34,6 +34,7 @@ ENTRY_POINTS = (
         "common.http.probe",
     ),
     *("embedded.stack.__main__", "tests.chaos.__main__", "tests.soak.__main__"),
+    "tests.tour.__main__",
 )
 # Each in a process of its own; what they share of other people's is loaded once, before.
 PROBE = """

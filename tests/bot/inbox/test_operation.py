@@ -22,7 +22,7 @@ from simulator.telegram.faults import TelegramFault
 from simulator.telegram.world import SimUser
 from tests.bot.conftest import MODEL, Start, World, make_settings
 from tests.bot.constants import SECRET_TEXT, WEBHOOK_SECRET, WEBHOOK_URL
-from tests.bot.inbox.test_kills import BotProcess, bot_environment
+from tests.bot.process import BotProcess, bot_environment
 
 
 async def test_a_turn_costs_at_most_six_statements(start: Start):

@@ -19,8 +19,8 @@ from simulator.app import Simulator
 from simulator.telegram.faults import TelegramFault
 from simulator.telegram.world import SimUser
 from tests.bot.conftest import MODEL, Start, World, eventually, group
-from tests.bot.inbox.test_kills import BotProcess, bot_environment
 from tests.bot.media.files import bomb, picture, size_of
+from tests.bot.process import BotProcess, bot_environment
 from tests.conftest import PROJECT
 
 VISION = "sim/vision"

@@ -17,8 +17,8 @@ from simulator.app import Simulator
 from simulator.model.behaviour import ModelFault
 from simulator.telegram.files import spoken
 from tests.bot.conftest import MODEL, Start, World, eventually
-from tests.bot.inbox.test_kills import BotProcess, bot_environment
 from tests.bot.media.files import picture
+from tests.bot.process import BotProcess, bot_environment
 
 HEARS = "sim/whisper"
 

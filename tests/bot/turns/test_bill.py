@@ -26,7 +26,7 @@ from simulator.model.behaviour import ModelFault
 from simulator.telegram.world import SimUser
 from tests.bot.conftest import FALLBACK, MODEL, Start, World, eventually
 from tests.bot.constants import WEBHOOK
-from tests.bot.inbox.test_kills import BotProcess, bot_environment
+from tests.bot.process import BotProcess, bot_environment
 from tests.bot.requests import text_update
 from tests.bot.turns.test_statements import questions
 

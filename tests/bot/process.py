@@ -1,0 +1,65 @@
+"""The bot as a program of its own, against the simulators."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from common.settings import DatabaseSettings
+from simulator.app import Simulator
+from tests.bot.constants import DATA_KEY, MODEL
+
+
+class BotProcess:
+    """`python -m bot` as an operator runs it."""
+
+    def __init__(self, environment: dict[str, str], log: Path) -> None:
+        self._environment = environment
+        self._log = log
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "bot",
+                env=self._environment,
+                cwd=self._log.parent,  # where no .env is
+                stderr=log,
+                stdout=log,
+            )
+
+    async def end(self, number: signal.Signals) -> int:
+        assert self._process is not None
+        with suppress(ProcessLookupError):
+            self._process.send_signal(number)
+        return await asyncio.wait_for(self._process.wait(), 90)
+
+
+def bot_environment(
+    simulator: Simulator, database: DatabaseSettings, **changes: str
+) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": os.environ.get("HOME", "/"),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "TELEGRAM_TOKEN": simulator.token,
+        "TELEGRAM_API_URL": simulator.url,
+        "OPENROUTER_API_KEY": simulator.api_key or "none",
+        "OPENROUTER_BASE_URL": simulator.model_url,
+        "LLM_MODEL": MODEL,
+        "DATABASE_URL": database.database_url.get_secret_value(),
+        "DATA_KEY": DATA_KEY,
+        "BOT_PORT": "0",
+        "TELEGRAM_POLL_SECONDS": "2",
+        "TELEGRAM_CHAT_INTERVAL_SECONDS": "0.05",
+        "TELEGRAM_MESSAGES_PER_SECOND": "200",
+        "SWEEP_SECONDS": "0.5",
+        "DB_POOL_SIZE": "5",
+        **changes,
+    }
