@@ -71,6 +71,7 @@ from bot.turns.opening import TurnOpener
 from bot.turns.policy import TurnPolicy
 from bot.turns.rules import RuleReader
 from bot.turns.service import TurnService
+from bot.turns.summaries.writer import SummaryWriter
 from bot.users.erasure import Erasure
 from bot.users.export import UserExport
 from bot.users.invites import InviteCodes
@@ -108,7 +109,7 @@ class App:
         """Set when a part failed: the process must exit."""
         others = (
             s.model.llm_fallback_model, s.model.llm_saving_model, s.model.llm_vision_model,
-            s.speech.transcription_model,
+            s.model.llm_summary_model, s.speech.transcription_model,
         )  # fmt: skip
         self.metrics = BotMetrics([*s.model.models, *filter(None, others)])
         self.vault = Vault(
@@ -192,6 +193,7 @@ class App:
             model=self.model,
             rules=self.rules,
             transcriber=transcriber,
+            summaries=self._summary_writer(),
             opener=TurnOpener(
                 ledger=self.ledger,
                 bill=self.bill,
@@ -212,6 +214,18 @@ class App:
             rate_limiter=self.rate_limiter,
             metrics=self.metrics,
             model=self.model if s.bot.health_checks_llm else None,
+        )
+
+    def _summary_writer(self) -> SummaryWriter:
+        s = self.settings
+        return SummaryWriter(
+            ledger=self.ledger,
+            bill=self.bill,
+            history=self.history,
+            model=self.model,
+            settings=s.model,
+            max_history_messages=s.bot.max_history_messages,
+            max_history_characters=s.bot.max_history_tokens * CHARACTERS_PER_TOKEN,
         )
 
     def _media_reader(self) -> MediaReader:

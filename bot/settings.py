@@ -115,6 +115,11 @@ class ModelSettings(Section):
     llm_vision_model: str | None = None
     """Answers questions with pictures. Unset: the model in use, if the provider lists it as one
     that takes images."""
+    llm_summary_tokens: int = Field(default=500, ge=0, le=4000)
+    """Longest summary of the earlier part of a private conversation that no longer fits
+    MAX_HISTORY_TOKENS or MAX_HISTORY_MESSAGES. 0: it is forgotten without a summary."""
+    llm_summary_model: str | None = None
+    """Writes the summaries. Unset: the model in use."""
     llm_allowed_models: Names = ()
     """Models that /model offers besides LLM_MODEL."""
     llm_system_prompt: str = "You are a helpful assistant. Answer in the language of the question."

@@ -136,6 +136,8 @@ class Stage:
                 "OPENROUTER_API_KEY": KEY,
                 "OPENROUTER_BASE_URL": f"{self._url}/v1",
                 "LLM_MODEL": MODEL,
+                # A call of its own now and then, which the bot in memory does not make.
+                "LLM_SUMMARY_TOKENS": "0",
                 "DATABASE_URL": self.database_url,
                 "DATA_KEY": "a data key of the benchmark, long enough",
                 "BOT_PORT": "0",

@@ -161,6 +161,30 @@ class PictureRow(Base):
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now(), index=True)
 
 
+class SummaryRow(Base):
+    """The summary of a private dialog's earliest messages. Erasable, never replicated."""
+
+    __tablename__ = "summaries"
+
+    dialog_id: Mapped[UUID] = mapped_column(
+        ForeignKey(Dialog.id, ondelete="CASCADE"), primary_key=True
+    )
+    user_key: Mapped[int] = mapped_column(
+        Integer, ForeignKey(UserRow.key, ondelete="CASCADE"), index=True
+    )
+    """The dialog's user; `content` is sealed with this user's key."""
+    first_message_id: Mapped[UUID] = mapped_column(
+        ForeignKey(MessageRow.id, ondelete="CASCADE"), index=True
+    )
+    """The oldest message that it covers: the summary is deleted with it."""
+    covers_until: Mapped[datetime] = mapped_column(Moment)
+    """When the newest message that it covers was stored."""
+    messages: Mapped[int] = mapped_column(Integer)
+    """How many messages it covers."""
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    written_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+
+
 class Turn(Versioned, Base):
     """The ledger: one turn. Written pending, finished once, immutable afterwards."""
 

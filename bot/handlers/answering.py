@@ -43,6 +43,7 @@ class AnswerText:
         *,
         is_repeated: bool = False,
         replaces: UUID | None = None,
+        is_compaction: bool = False,
     ) -> TurnResult:
         """Run one turn for these messages and settle the context's updates."""
         is_admin = self._policy.is_admin(context.telegram_user.telegram_id)
@@ -60,6 +61,7 @@ class AnswerText:
             first_name=speaker_name(context.telegram_user.first_name),
             replaces=replaces,
             is_admin=is_admin,
+            is_compaction=is_compaction,
         )
         stop = StopSignal(user_key=context.user.key, fingerprints=context.fingerprints)
         context.responder.start_preview()

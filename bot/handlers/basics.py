@@ -10,7 +10,7 @@ from aiogram.filters import Command, CommandObject
 from bot.handlers.context import UpdateContext
 from bot.handlers.texts import help_text, privacy_text
 from bot.llm.sight import Sight
-from bot.settings import BotSettings, MediaSettings, SpeechSettings
+from bot.settings import BotSettings, MediaSettings, ModelSettings, SpeechSettings
 from bot.turns.policy import TurnPolicy
 from bot.users.invites import InviteCodes, InviteVerdict
 from bot.users.preferences import Preferences
@@ -83,12 +83,14 @@ async def show_privacy(
     bot_settings: BotSettings,
     media_settings: MediaSettings,
     speech_settings: SpeechSettings,
+    model_settings: ModelSettings,
 ) -> UpdateOutcome:
     text = privacy_text(
         context.translate,
         uses_first_names=bot_settings.group_first_names,
         picture_hours=media_settings.media_retention_hours,
         hears=speech_settings.transcription_model is not None,
+        sums_up=model_settings.llm_summary_tokens > 0,
     )
     await context.responder.send(text)
     return UpdateOutcome.COMMAND

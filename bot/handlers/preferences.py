@@ -1,4 +1,4 @@
-"""/model, /system, /history, /redo: a user's settings for answers."""
+"""/model, /system, /history, /compact, /redo: a user's settings for answers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from bot.handlers.context import UpdateContext
 from bot.i18n import Translator, dollars
 from bot.settings import BotSettings, ModelSettings, Price
 from bot.turns.history import DialogHistory
+from bot.turns.summaries.writer import MIN_KEPT_MESSAGES
 from bot.users.preferences import Preferences
 from common.vocabulary import UpdateOutcome
 
@@ -131,6 +132,36 @@ async def set_history(
                 ]
             ),
         )
+        if summary := dialog.summary:
+            title = _.plural(
+                "Summary of {count} earlier message:",
+                "Summary of {count} earlier messages:",
+                summary.messages,
+            )
+            await context.responder.send_verbatim(title, summary.text)
+    return UpdateOutcome.COMMAND
+
+
+async def compact(
+    _message: object,
+    context: UpdateContext,
+    history: DialogHistory,
+    model_settings: ModelSettings,
+    answer_text: AnswerText,
+) -> UpdateOutcome:
+    """Summarise the conversation but its last question and answer. Private chats only."""
+    _ = context.translate
+    send = context.responder.send
+    if not model_settings.llm_summary_tokens:
+        await send(_("Summaries are switched off."))
+    elif not context.chat.is_private:
+        await send(_("Use /compact in our private chat."))
+    else:
+        dialog = await history.load_context(context.user.key, context.user.sealer, context.chat_ref)
+        if len(dialog.history) > MIN_KEPT_MESSAGES or dialog.is_overfull:
+            await answer_text(context, [], is_compaction=True)
+            return UpdateOutcome.TURN
+        await send(_("There is nothing to summarise yet."))
     return UpdateOutcome.COMMAND
 
 
@@ -157,5 +188,6 @@ def create_router() -> Router:
     router.message.register(choose_model, Command("model", ignore_case=True))
     router.message.register(set_system_prompt, Command("system", ignore_case=True))
     router.message.register(set_history, Command("history", ignore_case=True))
+    router.message.register(compact, Command("compact", ignore_case=True))
     router.message.register(redo_answer, Command("redo", ignore_case=True))
     return router

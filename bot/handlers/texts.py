@@ -14,6 +14,7 @@ def command_list(_: Translator) -> dict[str, str]:
         "model": _("choose the model"),
         "system": _("show, set or reset the instruction"),
         "history": _("how many messages are remembered"),
+        "compact": _("summarise the conversation so far"),
         "usage": _("your usage and remaining limits"),
         "export": _("your data as a file"),
         "forget": _("erase your data"),
@@ -43,7 +44,9 @@ def help_text(_: Translator, *, sees: bool, hears: bool) -> str:
     return "\n".join(lines)
 
 
-def privacy_text(_: Translator, *, uses_first_names: bool, picture_hours: int, hears: bool) -> str:
+def privacy_text(
+    _: Translator, *, uses_first_names: bool, picture_hours: int, hears: bool, sums_up: bool
+) -> str:
     pictures = (
         _.plural(
             "Pictures are kept for {count} hour.",
@@ -91,6 +94,17 @@ def privacy_text(_: Translator, *, uses_first_names: bool, picture_hours: int, h
                 )
             ]
             if hears
+            else []
+        ),
+        *(
+            [
+                _(
+                    "**Summaries.** The model sums up the earlier part of a long private "
+                    "conversation. /history shows the summary. It is stored like your messages, "
+                    "and /new deletes it."
+                )
+            ]
+            if sums_up
             else []
         ),
         _(

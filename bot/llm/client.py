@@ -128,11 +128,14 @@ class ModelClient:
         for model in models:
             self._traits[model].thinks = True
 
-    def max_answer_tokens(self, model: str) -> int:
-        """The token limit of one answer by this model, thinking included."""
+    def max_answer_tokens(self, model: str, answer_tokens: int | None = None) -> int:
+        """The token limit of one answer by this model, thinking included.
+
+        `answer_tokens`: instead of LLM_MAX_TOKENS.
+        """
         settings = self._settings
         thinking = settings.llm_reasoning_tokens if self._traits[model].thinks else 0
-        return settings.llm_max_tokens + thinking
+        return (answer_tokens or settings.llm_max_tokens) + thinking
 
     async def complete(
         self,
@@ -142,8 +145,11 @@ class ModelClient:
         *,
         seconds: float,
         on_text: Callable[[str], None],
+        answer_tokens: int | None = None,
     ) -> Completion:
         """Send one request. `on_text` gets the text so far each time it grows.
+
+        `answer_tokens`: instead of LLM_MAX_TOKENS.
 
         `answer` is updated as data arrives, and stays valid when this is cancelled. After a failure
         past the first text, the partial text is returned with `cut_by`.
@@ -157,7 +163,8 @@ class ModelClient:
         status = "cancelled"
         try:
             with span("model call", model=model) as asked:
-                broken_by = await self._receive(model, messages, answer, seconds, on_text)
+                body = self._body(model, messages, answer_tokens)
+                broken_by = await self._receive(model, body, answer, seconds, on_text)
                 completion = answer.completion(broken_by)
                 asked.set(
                     model_used=answer.model_used, completion_tokens=answer.usage.completion_tokens
@@ -184,14 +191,16 @@ class ModelClient:
             return False
         return True
 
-    def _body(self, model: str, messages: Sequence[ChatMessage]) -> dict[str, Any]:
+    def _body(
+        self, model: str, messages: Sequence[ChatMessage], answer_tokens: int | None
+    ) -> dict[str, Any]:
         settings, traits = self._settings, self._traits[model]
         body: dict[str, Any] = {
             "model": model,
             "messages": list(messages),
             "stream": True,
             "stream_options": {"include_usage": True},
-            traits.limit_field: self.max_answer_tokens(model),
+            traits.limit_field: self.max_answer_tokens(model, answer_tokens),
         }
         if settings.llm_temperature is not None:
             body["temperature"] = settings.llm_temperature
@@ -202,7 +211,7 @@ class ModelClient:
     async def _receive(
         self,
         model: str,
-        messages: Sequence[ChatMessage],
+        body: dict[str, Any],
         answer: AnswerStream,
         seconds: float,
         on_text: Callable[[str], None],
@@ -212,7 +221,6 @@ class ModelClient:
         Raises:
             ModelError: the provider answered with an error status.
         """
-        body = self._body(model, messages)
         note_request(answer)
         try:
             await self._read(body, answer, seconds, on_text)

@@ -45,6 +45,12 @@ def notice_text(notice: Notice, _: Translator, *, seconds: float | None = None) 
         Notice.NOT_TRANSCRIBED: _(
             "⚠️ I could not transcribe your recording. Please try again, or write your message."
         ),
+        Notice.SUMMARISED: _(
+            "🗜 The earlier part of this conversation is now a summary. /history shows it."
+        ),
+        Notice.NOTHING_SUMMARISED: _(
+            "⚠️ I could not summarise this conversation. It continues as before."
+        ),
         Notice.NOTHING_HEARD: _("🎙 I heard no words in your recording."),
         Notice.FAILED: _("⚠️ The model cannot answer now. Please try again later."),
     }

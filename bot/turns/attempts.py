@@ -20,7 +20,7 @@ from bot.llm.transcription import Transcriber, Transcript
 from bot.metrics import BotMetrics
 from bot.settings import ModelSettings
 from bot.turns.bill import Bill, BillLimitError
-from bot.turns.ledger import TRANSCRIPTION, Ledger
+from bot.turns.ledger import SUMMARY, TRANSCRIPTION, Ledger
 from bot.turns.records import OpenTurn, Question
 from common.log import get_logger
 
@@ -155,9 +155,10 @@ class TranscriptionAttempts:
         self._transcriber = transcriber
 
     async def run(self, state: AttemptState, models: Sequence[str]) -> str:
-        """Return the words of all recordings. The first attempt of the answer is open then.
+        """Return the words of all recordings.
 
-        `state` is updated on the way.
+        The next attempt, of the turn's summary or of the answer, is open then. `state` is
+        updated on the way.
 
         Raises:
             ModelError: a recording could not be transcribed.
@@ -178,7 +179,10 @@ class TranscriptionAttempts:
     async def _next(
         self, state: AttemptState, transcript: Transcript, question: Question, model: str | None
     ) -> None:
-        """Store the words; open the attempt of the answer by `model`, or of the next recording."""
+        """Store the words; open the attempt of the next recording, or of the summary or the answer.
+
+        The answer is by `model`; None: there is another recording.
+        """
 
         async def open_next(model: str, purpose: str) -> OpenTurn:
             return await retry_write(
@@ -197,6 +201,13 @@ class TranscriptionAttempts:
         if model is None:
             state.turn = await open_next(state.turn.model, TRANSCRIPTION)
             return
+        if task := state.turn.summary_task:
+            try:
+                state.turn = await open_next(task.model, SUMMARY)
+            except BillLimitError:
+                pass  # the saving model may still answer, without a summary
+            else:
+                return
         try:
             state.turn = await open_next(model, "answer")
         except BillLimitError:

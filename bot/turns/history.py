@@ -16,6 +16,7 @@ from bot.turns.question import load_messages, model_text
 from bot.turns.records import (
     ChatRef,
     DialogContext,
+    DialogSummary,
     HistoryMessage,
     Question,
     UpdateConflictError,
@@ -83,10 +84,13 @@ class DialogHistory:
         if not rows:
             raise UpdateConflictError("the user was erased")
         first = rows[0]
-        pictures = await self._pictures(rows)
+        limit = self._limit(first["max_history_messages"])
+        shown = rows[:limit]
+        pictures = await self._pictures(shown)
+        history, has_left_out = self._open_messages(shown, chat_ref, pictures)
         return DialogContext(
             dialog_id=first["dialog_id"],
-            history=self._open_messages(rows, chat_ref, pictures),
+            history=history,
             system_prompt=sealer.open_text_or_none(
                 first["sealed_system_prompt"], bindings.system_prompt(user_key)
             ),
@@ -95,7 +99,25 @@ class DialogHistory:
             admitted_at=first["admitted_at"],
             is_undeliverable=first["is_undeliverable"],
             rules=rules_in(first),
+            # Without a history nothing of the dialog is shown to the model.
+            summary=_summary(first, sealer) if limit else None,
+            is_overfull=has_left_out or len(rows) > limit,
         )
+
+    async def load_unsummarised(
+        self, dialog_id: UUID, chat_ref: ChatRef, *, limit: int
+    ) -> tuple[HistoryMessage, ...]:
+        """The newest messages of a private dialog that its summary does not cover, oldest first.
+
+        At most `limit` messages, of any length and without their pictures.
+        """
+        rows = await self._statements.rows("unsummarised", {"dialog_id": dialog_id, "most": limit})
+        messages, _ = self._open_messages(rows, chat_ref, {}, is_whole=True)
+        return messages
+
+    def _limit(self, own: int | None) -> int:
+        most = self._max_history_messages
+        return most if own is None else min(own, most)
 
     def speaker(self, question: Question, dialog_id: UUID) -> str | None:
         """The name of the asking user that the model sees; None in a private chat."""
@@ -138,8 +160,13 @@ class DialogHistory:
         newest_first: Iterable[Row],
         chat_ref: ChatRef,
         pictures: dict[UUID, list[Picture]],
-    ) -> tuple[HistoryMessage, ...]:
-        """The newest messages that fit, oldest first."""
+        *,
+        is_whole: bool = False,
+    ) -> tuple[tuple[HistoryMessage, ...], bool]:
+        """The newest messages that fit, oldest first, and whether any does not fit.
+
+        With `is_whole` all of them fit.
+        """
         sealers: dict[tuple[bytes, bytes], Sealer] = {}
         opened: list[HistoryMessage] = []
         left = self._max_history_characters
@@ -155,14 +182,33 @@ class DialogHistory:
                     parts = sealer.open_text(sealed, bindings.parts(*ids))
                     text = model_text(load_messages(text, parts))
                 left -= len(text)
-                if left < 0:
-                    break
+                if left < 0 and not is_whole:
+                    return tuple(reversed(opened)), True
                 speaker = self._speaker(row, sealer, chat_ref)
                 shown = tuple(pictures.get(row["message_id"], ()))
                 opened.append(
-                    HistoryMessage(Role(row["role"]), text, row["turn_id"], speaker, shown)
+                    HistoryMessage(
+                        Role(row["role"]),
+                        text,
+                        row["turn_id"],
+                        speaker,
+                        shown,
+                        row["message_id"],
+                        row["created_at"],
+                    )
                 )
             except UnreadableError:
                 # Skip a damaged message.
                 continue
-        return tuple(reversed(opened))
+        return tuple(reversed(opened)), False
+
+
+def _summary(row: Row, sealer: Sealer) -> DialogSummary | None:
+    if row["summary"] is None:
+        return None
+    text = sealer.open_text_or_none(row["summary"], bindings.summary(row["dialog_id"]))
+    if text is None:
+        return None
+    return DialogSummary(
+        text, row["summarised_messages"], row["first_message_id"], row["covers_until"]
+    )

@@ -23,6 +23,7 @@ from bot.turns.prompt import prompt_characters
 from bot.turns.question import dump_messages
 from bot.turns.records import (
     DialogContext,
+    DialogSummary,
     InterruptedTurn,
     OpenTurn,
     Question,
@@ -35,6 +36,7 @@ from common.tracing import span
 from common.vocabulary import Role, TurnStatus
 
 TRANSCRIPTION = "transcription"
+SUMMARY = "summary"
 
 
 class Ledger:
@@ -66,7 +68,8 @@ class Ledger:
     ) -> OpenTurn:
         """Write the turn, its text and its first attempt.
 
-        With a `transcription_model` that attempt transcribes the first recording.
+        With a `transcription_model` that attempt transcribes the first recording, otherwise it does
+        the context's `summary_task`, if any.
 
         With a session, in the caller's transaction; without one, committed on return.
 
@@ -75,18 +78,23 @@ class Ledger:
             BillLimitError: a limit of the bill is used up.
             MissingTotalError: see Bill.decide.
         """
+        task = context.summary_task
+        first, purpose = (task.model, SUMMARY) if task else (model, "answer")
+        if transcription_model:
+            first, purpose = transcription_model, TRANSCRIPTION
         turn = OpenTurn(
             id=uuid4(),
             dialog_id=context.dialog_id or uuid4(),
             call_id=uuid4(),
             question=question,
-            model=transcription_model or model,
+            model=first,
             prompt_characters=prompt_characters(question, context),
-            purpose=TRANSCRIPTION if transcription_model else "answer",
+            purpose=purpose,
+            summary_task=task,
         )
         message_id = uuid4()
         content = parts = None
-        if not question.is_repeated:
+        if not question.is_repeated and not question.is_compaction:
             content = question.sealer.seal_text(
                 question.text, bindings.text(message_id, turn.dialog_id)
             )
@@ -197,7 +205,9 @@ class Ledger:
             seconds = turn.question.recordings[0].seconds
             reserve = self._prices.speech_cost(seconds)
         else:
-            reserve = self._prices.reserve(turn.model, characters=turn.prompt_characters)
+            task = turn.summary_task if turn.purpose == SUMMARY else None
+            characters = task.characters if task else turn.prompt_characters
+            reserve = self._prices.reserve(turn.model, characters=characters)
         return {
             **self._bill.terms(turn.model, reserve=reserve),
             "model": turn.model,
@@ -243,6 +253,27 @@ class Ledger:
                 **self._stated(
                     completion.report, question.sealer, turn.call_id, turn.id, turn.model
                 ),
+            },
+        )
+
+    async def record_summary(
+        self, turn: OpenTurn, summary: DialogSummary, report: CallReport
+    ) -> None:
+        """Close the attempt that summarised, and store the summary. Idempotent."""
+        sealer = turn.question.sealer
+        await self._statements.write(
+            "record_summary",
+            {
+                "turn_id": turn.id,
+                "call_id": turn.call_id,
+                "dialog_id": turn.dialog_id,
+                "user_key": turn.question.user_key,
+                "first_message_id": summary.first_message_id,
+                "covers_until": summary.covers_until,
+                "messages": summary.messages,
+                "content": sealer.seal_text(summary.text, bindings.summary(turn.dialog_id)),
+                "outcome": "answered",
+                **self._stated(report, sealer, turn.call_id, turn.id, turn.model),
             },
         )
 

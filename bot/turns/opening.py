@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -138,12 +138,21 @@ class TurnOpener:
         Raises:
             TurnRefusedError: a limit is reached.
         """
+        if context.summary_task and not question.is_compaction:
+            try:
+                return await self._open(question, context, replace(plan, saving_model=None))
+            except TurnRefusedError:
+                # There may be enough left for the answer alone.
+                context = replace(context, summary_task=None)
+        return await self._open(question, context, plan)
+
+    async def _open(self, question: Question, context: DialogContext, plan: AnswerPlan) -> OpenTurn:
         try:
             return await self._bill.decide(
                 lambda: self._open_if_allowed(question, context, model=plan.models[0])
             )
         except BillLimitError as error:
-            if plan.saving_model is None or question.recordings:
+            if plan.saving_model is None or question.recordings or question.is_compaction:
                 raise TurnRefusedError(Refusal(error.limit.name)) from error
             saving = plan.saving_model
             plan.models = [saving]

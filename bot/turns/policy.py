@@ -216,6 +216,9 @@ class TurnPolicy:
         characters = prompt_characters(question, context)
         money = self._prices.highest_cost(model, characters=characters) or Decimal(0)
         money += self._prices.speech_cost(question.speech_seconds)
+        if task := context.summary_task:
+            summary = self._prices.highest_cost(task.model, characters=task.characters)
+            money += summary or Decimal(0)
         return _rate_refusal(spending, limits, question.user_messages) or self._budget_refusal(
             spending, limits, messages=question.user_messages, money=money, model=model
         )

@@ -15,6 +15,7 @@ from bot.llm.sight import Sight
 from bot.llm.thinking import split_thinking
 from bot.settings import ModelSettings
 from bot.turns.attachments import Picture
+from bot.turns.question import quoted_block
 from bot.turns.records import DialogContext, HistoryMessage, Question
 from common.text import without_surrogates
 from common.vocabulary import Role
@@ -22,6 +23,7 @@ from common.vocabulary import Role
 MAX_NAME_CHARS = 64
 CHARACTERS_PER_SECOND = 20
 """An estimate of fast speech, before it is transcribed."""
+SUMMARY_TITLE = "A summary of this conversation before the messages that follow"
 SEVERAL_SPEAKERS = "Several people write here. Each of their messages begins with its author."
 
 
@@ -61,7 +63,8 @@ def prompt_characters(question: Question, context: DialogContext) -> int:
     pictures = sum(one.tokens for one in all_pictures(question, context)) * CHARACTERS_PER_TOKEN
     speech = question.speech_seconds * CHARACTERS_PER_SECOND
     own = len(question.model_text) + speech + pictures
-    return own + len(context.system_prompt or "") + earlier
+    summary = len(context.summary.text) if context.summary else 0
+    return own + len(context.system_prompt or "") + earlier + summary
 
 
 def all_pictures(question: Question, context: DialogContext) -> list[Picture]:
@@ -95,10 +98,14 @@ def messages_for(
     while history and history[0].role is Role.ASSISTANT:
         history.pop(0)
     note = SEVERAL_SPEAKERS if speaker else None
+    summary = quoted_block(SUMMARY_TITLE, context.summary.text) if context.summary else None
     asked = HistoryMessage(Role.USER, question.model_text, speaker=speaker, pictures=pictures)
     shown = _with_newest_pictures([*history, asked], max_pictures)
     return [
-        {"role": "system", "content": "\n".join(filter(None, (personal or default_prompt, note)))},
+        {
+            "role": "system",
+            "content": "\n".join(filter(None, (personal or default_prompt, note, summary))),
+        },
         *(_as_message(one) for one in _alternating(shown)),
     ]
 

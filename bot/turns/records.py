@@ -30,6 +30,44 @@ class HistoryMessage:
     speaker: str | None = None
     """The author's name for the model; None in a private chat and for answers."""
     pictures: tuple[Picture, ...] = ()
+    message_id: UUID | None = None
+    stored_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class DialogSummary:
+    """The summary of a dialog's earliest messages."""
+
+    text: str
+    messages: int
+    """How many messages it covers."""
+    first_message_id: UUID
+    covers_until: datetime
+    """When the newest of them was stored."""
+
+
+@dataclass(frozen=True)
+class SummaryTask:
+    """Messages to summarise, oldest first, together with the earlier summary."""
+
+    model: str
+    messages: tuple[HistoryMessage, ...]
+    before: DialogSummary | None
+    characters: int
+    """The length of the prompt."""
+
+    def summary(self, text: str) -> DialogSummary:
+        """The summary of all, with this text."""
+        first, last = self.messages[0], self.messages[-1]
+        if first.message_id is None or last.stored_at is None:
+            raise ValueError("only stored messages are summarised")
+        before = self.before
+        return DialogSummary(
+            text=text,
+            messages=len(self.messages) + (before.messages if before else 0),
+            first_message_id=before.first_message_id if before else first.message_id,
+            covers_until=last.stored_at,
+        )
 
 
 @dataclass(frozen=True)
@@ -58,6 +96,20 @@ class DialogContext:
     is_undeliverable: bool = False
     """The chat refused the last answers: do not pay for another one."""
     rules: AppliedRules = NO_RULES
+    summary: DialogSummary | None = None
+    is_overfull: bool = False
+    """Older messages of the dialog, which its summary does not cover, no longer fit."""
+    summary_task: SummaryTask | None = None
+    """To be done before the answer."""
+
+    def summarised(self, summary: DialogSummary) -> DialogContext:
+        """The context with this summary in place of the messages that it covers."""
+        history = tuple(
+            one
+            for one in self.history
+            if one.stored_at is None or one.stored_at > summary.covers_until
+        )
+        return replace(self, history=history, summary=summary, summary_task=None)
 
 
 @dataclass(frozen=True)
@@ -80,10 +132,12 @@ class Question:
     replaces: UUID | None = None
     """The turn of the question before it was edited; it is withdrawn and not counted again."""
     is_admin: bool = False
+    is_compaction: bool = False
+    """No question, but the request for a summary of the dialog."""
 
     @property
     def user_messages(self) -> int:
-        is_counted_before = self.is_repeated or self.replaces
+        is_counted_before = self.is_repeated or self.replaces or self.is_compaction
         return 0 if is_counted_before else len(self.update_ids)
 
     def first(self, messages: int) -> Question | None:
@@ -143,6 +197,8 @@ class OpenTurn:
     """The purpose of the open attempt."""
     message_id: UUID | None = None
     """The stored question; None if it was not stored again."""
+    summary_task: SummaryTask | None = None
+    """To be done before the answer."""
 
 
 @dataclass(frozen=True)

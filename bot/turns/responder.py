@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from bot.llm.completion import ErrorKind, ModelError
+from bot.llm.thinking import split_thinking
 from bot.turns.attachments import Remark
 from common.errors import DialyticsError
 
@@ -28,6 +30,8 @@ class Notice(StrEnum):
     """Thinking used up the token limit before the answer."""
     NOT_TRANSCRIBED = "not_transcribed"
     NOTHING_HEARD = "nothing_heard"
+    NOTHING_SUMMARISED = "nothing_summarised"
+    SUMMARISED = "summarised"
 
 
 @dataclass(frozen=True)
@@ -93,3 +97,32 @@ class Responder(Protocol):
 
     async def send_transcript(self, words: str) -> None:
         """Show the words of a recording, folded. Raises UndeliverableError."""
+
+
+_NOTICES = {
+    notice.value: notice
+    for notice in (Notice.RATE_LIMITED, Notice.TOO_LONG, Notice.MODERATION, Notice.TIMEOUT)
+}
+
+
+def failure_notice(error: ModelError, purpose: str) -> Notice:
+    """The notice instead of an answer. `purpose`: of the attempt that failed."""
+    if purpose == "transcription":
+        is_silent = error.kind is ErrorKind.EMPTY
+        return Notice.NOTHING_HEARD if is_silent else Notice.NOT_TRANSCRIBED
+    if purpose == "summary":
+        return Notice.NOTHING_SUMMARISED
+    if error.limit_used_by_thinking:
+        return Notice.THINKING
+    return _NOTICES.get(error.kind, Notice.FAILED)
+
+
+def notice_of(outcome: str | None, finish_reason: str | None, answer: str) -> Notice | None:
+    """The notice after an answer, if any."""
+    if outcome == "cancelled":
+        return Notice.STOPPED
+    if outcome == "incomplete":
+        return Notice.INCOMPLETE
+    if finish_reason != "length":
+        return None
+    return Notice.THINKING if split_thinking(answer).is_open else Notice.LENGTH

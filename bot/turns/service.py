@@ -13,8 +13,7 @@ from structlog.contextvars import bound_contextvars
 
 from bot.db.retry import retry_write
 from bot.llm.client import ChatMessage, ModelClient
-from bot.llm.completion import CallReport, Completion, ErrorKind, ModelError
-from bot.llm.thinking import split_thinking
+from bot.llm.completion import CallReport, Completion, ModelError
 from bot.llm.transcription import Transcriber
 from bot.metrics import BotMetrics
 from bot.settings import ModelSettings
@@ -23,11 +22,12 @@ from bot.turns.attempts import AttemptState, CompletionAttempts, TranscriptionAt
 from bot.turns.bill import Bill, BillLimitError
 from bot.turns.cancellation import BY_BUTTON, BY_COMMAND, StoppedError, StopSignal, until_stopped
 from bot.turns.history import DialogHistory
-from bot.turns.ledger import TRANSCRIPTION, Ledger
+from bot.turns.ledger import SUMMARY, Ledger
 from bot.turns.opening import AnswerPlan, TurnOpener, TurnRefusedError
 from bot.turns.prompt import messages_for
 from bot.turns.records import (
     DialogContext,
+    DialogSummary,
     InterruptedTurn,
     OpenTurn,
     Question,
@@ -39,8 +39,11 @@ from bot.turns.responder import (
     Refusal,
     Responder,
     UndeliverableError,
+    failure_notice,
+    notice_of,
 )
 from bot.turns.rules import NO_RULES, AppliedRules, RuleReader
+from bot.turns.summaries.writer import SummaryWriter
 from common.encryption.sealing import Sealer
 from common.log import get_logger
 from common.tracing import span
@@ -75,6 +78,7 @@ class TurnService:
         model: ModelClient,
         rules: RuleReader,
         transcriber: Transcriber,
+        summaries: SummaryWriter,
         opener: TurnOpener,
         settings: ModelSettings,
         metrics: BotMetrics,
@@ -96,6 +100,7 @@ class TurnService:
         self._transcriptions = TranscriptionAttempts(
             ledger=ledger, bill=bill, transcriber=transcriber
         )
+        self._summaries = summaries
         self._opener = opener
         self._settings = settings
         self._metrics = metrics
@@ -119,6 +124,8 @@ class TurnService:
         try:
             if any(message.attachment for message in question.messages):
                 question, remarks = await self._opener.prepare(question, context, stop)
+            if task := await self._summaries.plan(question, context):
+                context = replace(context, summary_task=task)
             plan = self._opener.plan(question, context, remarks)
             turn = await self._opener.open(question, context, plan)
         except TurnRefusedError as error:
@@ -130,10 +137,10 @@ class TurnService:
             span("turn", turn_id=str(turn.id), dialog_id=str(turn.dialog_id), model=turn.model),
         ):
 
-            def prompt(question: Question) -> list[ChatMessage]:
+            def prompt(question: Question, summary: DialogSummary | None) -> list[ChatMessage]:
                 return messages_for(
                     question,
-                    context,
+                    context.summarised(summary) if summary else context,
                     default_prompt=self._settings.llm_system_prompt,
                     speaker=self._history.speaker(question, turn.dialog_id),
                     max_pictures=plan.pictures,
@@ -166,7 +173,7 @@ class TurnService:
     async def resume(self, left: InterruptedTurn, responder: Responder) -> TurnResult:
         """Finish an interrupted turn: deliver its stored answer, or send a notice."""
         if left.answer is not None:
-            notice = _notice_of(left.call_outcome, left.finish_reason, left.answer)
+            notice = notice_of(left.call_outcome, left.finish_reason, left.answer)
             status = TurnStatus.CANCELLED if notice is Notice.STOPPED else TurnStatus.ANSWERED
             outcome = await self._send_answer(
                 TurnOutcome(
@@ -198,7 +205,7 @@ class TurnService:
         self,
         turn: OpenTurn,
         plan: AnswerPlan,
-        prompt: Callable[[Question], list[ChatMessage]],
+        prompt: Callable[[Question, DialogSummary | None], list[ChatMessage]],
         responder: Responder,
         stop: StopSignal,
     ) -> TurnOutcome:
@@ -216,16 +223,12 @@ class TurnService:
             responder.update_preview(text)
 
         try:
-            if plan.remarks:
-                # Before the answer, so that it is said also if the bot is killed meanwhile.
-                await responder.send_remarks(plan.remarks)
-            models = plan.models
-            if turn.question.recordings:
-                words = await until_stopped(self._transcriptions.run(state, models), stop)
-                await responder.send_transcript(words)
-                models = models if state.model in models else [state.model]
+            models, summary = await self._prepare(state, plan, responder, stop)
+            if turn.question.is_compaction:
+                return await self._end_compaction(state, summary, responder)
+            asked = prompt(state.turn.question, summary)
             completion = await until_stopped(
-                self._attempts.run(state, models, prompt(state.turn.question), on_delta), stop
+                self._attempts.run(state, models, asked, on_delta), stop
             )
         except BillLimitError as error:
             return await self._end_transcribed(state, error.limit.name, responder)
@@ -246,7 +249,7 @@ class TurnService:
                     finish_reason=error.report.finish_reason,
                 ),
                 responder,
-                _failure_notice(state, error),
+                failure_notice(error, state.turn.purpose),
                 seconds=error.retry_after,
             )
         await retry_write(
@@ -263,8 +266,28 @@ class TurnService:
             turn.id,
             completion.text,
             responder,
-            _notice_of(completion.outcome, completion.report.finish_reason, completion.text),
+            notice_of(completion.outcome, completion.report.finish_reason, completion.text),
         )
+
+    async def _prepare(
+        self, state: AttemptState, plan: AnswerPlan, responder: Responder, stop: StopSignal
+    ) -> tuple[list[str], DialogSummary | None]:
+        """Transcribe and summarise, if the turn needs it.
+
+        Returns:
+            The models to ask, and the new summary.
+        """
+        if plan.remarks:
+            # Before the answer, so that it is said also if the bot is killed meanwhile.
+            await responder.send_remarks(plan.remarks)
+        if state.turn.question.recordings:
+            words = await until_stopped(self._transcriptions.run(state, plan.models), stop)
+            await responder.send_transcript(words)
+        summary = None
+        if state.turn.purpose == SUMMARY:
+            following = None if state.turn.question.is_compaction else plan.models[0]
+            summary = await until_stopped(self._summaries.run(state, following), stop)
+        return plan.models if state.model in plan.models else [state.model], summary
 
     async def _end_stopped(
         self, state: AttemptState, reason: str, responder: Responder
@@ -299,10 +322,25 @@ class TurnService:
             return outcome
         return await self._send_answer(outcome, state.turn.id, state.text, responder, notice)
 
+    async def _end_compaction(
+        self, state: AttemptState, summary: DialogSummary | None, responder: Responder
+    ) -> TurnOutcome:
+        outcome = TurnOutcome(
+            TurnStatus.ANSWERED if summary else TurnStatus.FAILED,
+            reason=None if summary else "no_summary",
+            call_id=state.turn.call_id,
+            call_model=state.turn.model,
+            call_outcome="incomplete",
+            report=state.answer.report(),
+            answer_chars=len(summary.text) if summary else 0,
+        )
+        notice = Notice.SUMMARISED if summary else Notice.NOTHING_SUMMARISED
+        return await self._send_notice(outcome, responder, notice)
+
     async def _end_transcribed(
         self, state: AttemptState, reason: str, responder: Responder
     ) -> TurnOutcome:
-        """End a turn that the bill does not let go on after its transcription."""
+        """End a turn that the bill does not let go on after its transcription or summary."""
         outcome = TurnOutcome(
             TurnStatus.FAILED,
             reason=reason,
@@ -382,21 +420,6 @@ class TurnService:
         return TurnResult(outcome, turn_id, tuple(update_ids))
 
 
-_NOTICES = {
-    notice.value: notice
-    for notice in (Notice.RATE_LIMITED, Notice.TOO_LONG, Notice.MODERATION, Notice.TIMEOUT)
-}
-
-
-def _failure_notice(state: AttemptState, error: ModelError) -> Notice:
-    if state.turn.purpose == TRANSCRIPTION:
-        is_silent = error.kind is ErrorKind.EMPTY
-        return Notice.NOTHING_HEARD if is_silent else Notice.NOT_TRANSCRIBED
-    if error.limit_used_by_thinking:
-        return Notice.THINKING
-    return _NOTICES.get(error.kind, Notice.FAILED)
-
-
 def _unsent(state: AttemptState, error: UndeliverableError) -> TurnOutcome:
     """The outcome of a turn whose chat cannot be reached; the model was not asked."""
     return TurnOutcome(
@@ -407,17 +430,6 @@ def _unsent(state: AttemptState, error: UndeliverableError) -> TurnOutcome:
         call_outcome="cancelled",
         report=CallReport(has_left=False),
     )
-
-
-def _notice_of(outcome: str | None, finish_reason: str | None, answer: str) -> Notice | None:
-    """The notice after an answer, if any."""
-    if outcome == "cancelled":
-        return Notice.STOPPED
-    if outcome == "incomplete":
-        return Notice.INCOMPLETE
-    if finish_reason != "length":
-        return None
-    return Notice.THINKING if split_thinking(answer).is_open else Notice.LENGTH
 
 
 def _reason_of(left: InterruptedTurn) -> str | None:

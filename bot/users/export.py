@@ -23,6 +23,7 @@ from bot.db.tables import (
     MessageRow,
     PictureRow,
     SpentBudget,
+    SummaryRow,
     Turn,
     UpdateRow,
     UserRow,
@@ -80,6 +81,7 @@ class UserExport:
             kept = _rows_of(UpdateRow, UpdateRow.received_at).where(UpdateRow.payload.is_not(None))
             for name, rows, page_of in (
                 ("messages", _rows_of(MessageRow, MessageRow.created_at), _messages),
+                ("summaries", _rows_of(SummaryRow, SummaryRow.written_at), _summaries),
                 ("turns", _rows_of(Turn, Turn.received_at), _turns),
                 ("ratings", _rows_of(FeedbackRow, FeedbackRow.given_at), _plain),
                 ("updates", kept, _updates),
@@ -169,6 +171,18 @@ async def _messages(session: AsyncSession, reader: _Reader, page: Sequence[RowMa
             "at": row["created_at"],
             "withdrawn_at": row["deleted_at"],
             **({"pictures": pictures[row["id"]]} if row["id"] in pictures else {}),
+        }
+        for row in page
+    ]
+
+
+async def _summaries(_session: object, reader: _Reader, page: Sequence[RowMapping]) -> Items:
+    return [
+        {
+            "dialog": row["dialog_id"],
+            "text": reader.text(row["content"], bindings.summary(row["dialog_id"])),
+            "messages": row["messages"],
+            "written_at": row["written_at"],
         }
         for row in page
     ]

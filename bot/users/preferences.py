@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from bot.db.sql import statement
-from bot.db.tables import Dialog, MessageRow, UserSettings
+from bot.db.tables import Dialog, MessageRow, SummaryRow, UserSettings
 from bot.turns.question import QuestionMessage, load_messages
 from bot.turns.records import ChatRef
 from bot.users.repository import User
@@ -79,8 +79,10 @@ class Preferences:
             return await session.scalar(asked)
 
     async def close_dialog(self, chat_ref: ChatRef) -> None:
-        """Close the dialog: the next message begins a new one."""
+        """Close the dialog and delete its summary: the next message begins a new one."""
         async with transaction(self._sessions) as session:
+            closed = select(Dialog.id).where(*self._is_open(chat_ref))
+            await session.execute(delete(SummaryRow).where(SummaryRow.dialog_id.in_(closed)))
             await session.execute(
                 update(Dialog).where(*self._is_open(chat_ref)).values(closed_at=func.now())
             )

@@ -18,6 +18,7 @@ COLUMNS = (
     "messages.content",
     "messages.sealed_parts",
     "pictures.content",
+    "summaries.content",
     "llm_calls.provider_message",
     "updates.payload",
 )
@@ -61,6 +62,10 @@ def parts(message_id: UUID, dialog_id: UUID) -> Binding:
 
 def picture(picture_id: UUID) -> Binding:
     return Binding("pictures.content", (picture_id.bytes,))
+
+
+def summary(dialog_id: UUID) -> Binding:
+    return Binding("summaries.content", (dialog_id.bytes,))
 
 
 def provider_message(call_id: UUID, turn_id: UUID) -> Binding:

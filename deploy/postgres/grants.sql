@@ -8,8 +8,8 @@ GRANT SELECT ON alembic_version TO dialytics_bot, dialytics_api, dialytics_pipel
 
 -- The bot owns people, texts, ledger and inbox. Deleting a person leaves a tombstone.
 GRANT SELECT, INSERT, UPDATE, DELETE
-    ON users, user_settings, dialogs, messages, pictures, sent_answers, turns, llm_calls, feedback,
-       updates, spent_budgets, refused_chats, ban_notices
+    ON users, user_settings, dialogs, messages, pictures, summaries, sent_answers, turns, llm_calls,
+       feedback, updates, spent_budgets, refused_chats, ban_notices
     TO dialytics_bot;
 -- The bot obeys the operators' rules; those of a group move with it.
 GRANT SELECT, UPDATE (subject_hmac) ON access_rules TO dialytics_bot;

@@ -13,6 +13,8 @@ from typing import Any
 
 _MARKER = re.compile(r"\[\[(.{1,200}?)\]\]")
 LIST_SHARE, CODE_SHARE = 0.3, 0.25
+SUMMARY_OPENING = "Summarise a conversation "
+"""The beginning of the bot's instruction for a summary."""
 _OPENINGS = (
     "Sure, here is what I would do.",
     "Good question.",
@@ -70,6 +72,12 @@ def content_pictures(message: Any) -> list[bytes]:
             _, _, encoded = str(part["image_url"]["url"]).partition(";base64,")
             found.append(base64.b64decode(encoded))
     return found
+
+
+def is_summary(messages: list[Any]) -> bool:
+    """Whether the prompt is the bot's own for a summary."""
+    first = messages[0] if isinstance(messages[0], dict) else {}
+    return content_text(first.get("content")).startswith(SUMMARY_OPENING)
 
 
 def text_digest(text: str) -> str:

@@ -24,7 +24,7 @@ class ModelCall:
     """SHA-256 of the last user text in UTF-8."""
     stream: bool
     purpose: str = "answer"
-    """`answer` or `transcription`."""
+    """`answer`, `summary` or `transcription`."""
     prompt_messages: int = 0
     user: str | None = None
     started_at: float = field(default_factory=time.time)

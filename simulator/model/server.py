@@ -12,7 +12,7 @@ from aiohttp import web
 from simulator import surrogate_json
 from simulator.counters import Counters
 from simulator.faults import FaultRules
-from simulator.model.answers import text_digest
+from simulator.model.answers import is_summary, text_digest
 from simulator.model.behaviour import ModelBehaviour, ModelFault
 from simulator.model.calls import CallLog, ModelCall
 from simulator.model.completions import CompletionRequest, SimulatedCompletion
@@ -136,6 +136,7 @@ class ModelServer:
             model=request.model,
             text_sha256=text_digest(request.text),
             stream=request.stream,
+            purpose="summary" if is_summary(request.messages) else "answer",
             prompt_messages=len(request.messages),
             messages=request.messages,
             user=request.user,

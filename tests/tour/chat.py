@@ -10,12 +10,13 @@ from simulator.app import Simulator
 from simulator.telegram.files import FileKind
 from simulator.telegram.sent import SentAction
 from simulator.telegram.world import SimChat, SimUser
-from tests.bot.constants import MODEL
 
 PERSON = SimUser(id=1001, first_name="Ada")
 GROUP = SimChat(id=-100_500, type="supergroup", title="Friends")
 SHOWN_CHARACTERS = 400
 """A longer message is printed in part."""
+USUAL = {"first_token_seconds": 0, "token_seconds": 0, "answer_words": None}
+"""The behaviour of the model in a step that states none."""
 VISIBLE = ("message", "photo", "document", "edit", "delete")
 
 
@@ -89,8 +90,8 @@ class PersonInChat:
     # The model.
 
     def model_answers(self, text: str | None, **behaviour: Any) -> None:
-        """Set the model's next answers; None: generated ones."""
-        self._simulator.model.set_behaviour(MODEL, answer=text, **behaviour)
+        """Set the next answers of all models; None: generated ones."""
+        self._simulator.model.set_behaviour("*", **{**USUAL, "answer": text, **behaviour})
 
     # The chat.
 

@@ -126,7 +126,17 @@ STEPS = (
     Step("list of models", lambda person: person.write("/model"), ("Models:",)),
     Step("choice of a model", lambda person: person.write("/model 2"), ("sim/other",)),
     Step("usage", lambda person: person.write("/usage"), ("Today: messages",)),
-    Step("history", lambda person: person.write("/history"), ("Remembered messages",)),
+    Step(
+        "summary on demand",
+        lambda person: person.write("/compact"),
+        ("is now a summary",),
+        "Many questions.",
+    ),
+    Step(
+        "summary shown",
+        lambda person: person.write("/history"),
+        ("Remembered messages", "Summary of", "Many questions"),
+    ),
     Step("privacy", lambda person: person.write("/privacy"), ("Your rights",)),
     Step("export", lambda person: person.write("/export"), ("dialytics-export.json",)),
     Step("new conversation", lambda person: person.write("/new"), ("New conversation",)),

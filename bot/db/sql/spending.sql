@@ -27,7 +27,7 @@ WITH price AS (
                    WHEN call.cost_usd IS NOT NULL THEN call.cost_usd
                    WHEN call.outcome IS NULL THEN CAST(:reserve_usd AS numeric)
                    WHEN NOT call.is_unpriced THEN 0
-                   WHEN call.purpose = 'transcription' THEN call.reserve_usd
+                   WHEN call.purpose <> 'answer' THEN call.reserve_usd
                    WHEN call.prompt_tokens + call.completion_tokens IS NOT NULL
                        AND price.model IS NOT NULL
                    THEN (call.prompt_tokens * price.prompt

@@ -346,7 +346,7 @@ async def test_more_history_than_allowed_is_not_used(start: Start):
 
 
 async def test_the_history_is_bounded_by_tokens(start: Start):
-    world = await start(max_history_tokens=30)
+    world = await start(max_history_tokens=30, llm_summary_tokens=0)
     world.simulator.model.set_behaviour(MODEL, answer="a" * 25)
     seen = watched(world)
     for words in ("1" * 5, "2" * 5, "3" * 5, "4" * 5):
