@@ -292,6 +292,11 @@ class BillSettings(Section):
         return any(value is not None for value in self.model_dump().values())
 
 
+class RichMessages(StrEnum):
+    AUTO = "auto"
+    NEVER = "never"
+
+
 class BotSettings(MetricsSettings):
     """How the bot works through its inbox."""
 
@@ -326,6 +331,9 @@ class BotSettings(MetricsSettings):
     """Interval between edits of an unfinished answer, in groups and where drafts are refused."""
     answer_buttons: bool = True
     """Buttons under answers (👍, 👎, again, continue), and stop on one that is being written."""
+    rich_messages: RichMessages = RichMessages.AUTO
+    """`auto`: answers with a table, formula, task list or details, and those longer than one text
+    message, are rich messages where Telegram accepts them. `never`: all answers are text."""
     edit_seconds: float = Field(default=3600.0, ge=0)
     """How long after a question an edit of it is answered again. 0: never."""
     health_checks_llm: bool = False

@@ -76,6 +76,8 @@ class UserSettings(Base):
     max_history_messages: Mapped[int | None] = mapped_column(SmallInteger)
     sealed_system_prompt: Mapped[bytes | None] = mapped_column(LargeBinary)
     model: Mapped[str | None] = mapped_column(Text)
+    is_text_only: Mapped[bool] = mapped_column(server_default=text("false"))
+    """No rich messages: the user's client does not show them."""
     admitted_at: Mapped[datetime | None] = mapped_column(Moment)
     """When an invite code was accepted."""
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())

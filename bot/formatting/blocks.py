@@ -23,7 +23,7 @@ _HEADINGS = {
     "h5": ("italic",),
     "h6": ("italic",),
 }
-_TASK = re.compile(r"\[([ xX])\](?=\s)")
+TASK = re.compile(r"\[([ xX])\](?=\s)")
 _LANGUAGE = re.compile(r"[\w+#.-]+")
 _BULLET = "• "
 
@@ -184,7 +184,7 @@ class _BlockWriter(TextWriter):
 
     def _task(self, children: Sequence[Token]) -> Sequence[Token]:
         """A list item's text; a task box replaces the bullet."""
-        task = _TASK.match(children[0].content) if children else None
+        task = TASK.match(children[0].content) if children else None
         if task is None or children[0].type != "text":
             return children
         if self.pieces[-1] == _BULLET:

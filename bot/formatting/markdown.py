@@ -45,7 +45,8 @@ def _formula(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 # the li
     if match is None or match.lastgroup is None or not is_formula(match[match.lastgroup]):
         return False
     if not silent:
-        state.push("formula", "", 0).content = match[match.lastgroup]
+        token = state.push("formula", "", 0)
+        token.content, token.markup = match[match.lastgroup], match[0][:2]
     state.pos = match.end()
     return True
 
@@ -71,7 +72,7 @@ def _formula_block(state: StateBlock, start: int, end: int, silent: bool) -> boo
             return False
         if not silent:
             token = state.push("formula_block", "", 0)
-            token.content, token.map = body, [start, line + 1]
+            token.content, token.map, token.markup = body, [start, line + 1], mark
             state.line = line + 1
         return True
     return False

@@ -54,10 +54,12 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class MessagePart:
-    """One message: plain text and its entities."""
+    """One message: plain text and its entities, or a rich message."""
 
     text: str
     entities: tuple[MessageEntity, ...] = ()
+    markdown: str | None = None
+    """Content of a rich message, instead of text and entities."""
 
 
 def render(

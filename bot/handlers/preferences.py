@@ -1,4 +1,4 @@
-"""/model, /system, /history, /compact, /redo: a user's settings for answers."""
+"""/model, /system, /history, /rich, /compact, /redo: a user's settings for answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.handlers.answering import AnswerText
 from bot.handlers.buttons.choices import DEFAULT
 from bot.handlers.context import UpdateContext
 from bot.i18n import Translator, dollars
-from bot.settings import BotSettings, ModelSettings, Price
+from bot.settings import BotSettings, ModelSettings, Price, RichMessages
 from bot.turns.history import DialogHistory
 from bot.turns.summaries.writer import MIN_KEPT_MESSAGES
 from bot.users.preferences import Preferences
@@ -142,6 +142,35 @@ async def set_history(
     return UpdateOutcome.COMMAND
 
 
+async def set_rich_messages(
+    _message: object,
+    command: CommandObject,
+    context: UpdateContext,
+    history: DialogHistory,
+    preferences: Preferences,
+    bot_settings: BotSettings,
+) -> UpdateOutcome:
+    """/rich shows, /rich on and /rich off set whether answers may be rich messages."""
+    _ = context.translate
+    send = context.responder.send
+    wanted = (command.args or "").strip().lower()
+    if bot_settings.rich_messages is RichMessages.NEVER:
+        await send(_("This bot sends all answers as text."))
+        return UpdateOutcome.COMMAND
+    if wanted in {"on", "off"}:
+        is_text_only = wanted == "off"
+        await preferences.set_text_only(context.user, is_text_only=is_text_only)
+    else:
+        dialog = await history.load_context(context.user.key, context.user.sealer, context.chat_ref)
+        is_text_only = dialog.is_text_only
+    await send(
+        _("Tables and formulas are sent as text. /rich on shows them formatted.")
+        if is_text_only
+        else _("Tables and formulas are sent formatted. If you see blanks instead: /rich off.")
+    )
+    return UpdateOutcome.COMMAND
+
+
 async def compact(
     _message: object,
     context: UpdateContext,
@@ -188,6 +217,7 @@ def create_router() -> Router:
     router.message.register(choose_model, Command("model", ignore_case=True))
     router.message.register(set_system_prompt, Command("system", ignore_case=True))
     router.message.register(set_history, Command("history", ignore_case=True))
+    router.message.register(set_rich_messages, Command("rich", ignore_case=True))
     router.message.register(compact, Command("compact", ignore_case=True))
     router.message.register(redo_answer, Command("redo", ignore_case=True))
     return router

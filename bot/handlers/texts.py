@@ -15,6 +15,7 @@ def command_list(_: Translator) -> dict[str, str]:
         "system": _("show, set or reset the instruction"),
         "history": _("how many messages are remembered"),
         "compact": _("summarise the conversation so far"),
+        "rich": _("formatted tables and formulas: on or off"),
         "usage": _("your usage and remaining limits"),
         "export": _("your data as a file"),
         "forget": _("erase your data"),

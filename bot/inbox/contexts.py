@@ -11,7 +11,7 @@ from bot.i18n import Translations
 from bot.inbox.chat_workers import ChatQueue
 from bot.inbox.joining import OpenedUpdate
 from bot.metrics import BotMetrics
-from bot.settings import BotSettings
+from bot.settings import BotSettings, RichMessages
 from bot.telegram.intent import Intent, IntentKind
 from bot.telegram.responder import ChatResponder, PreviewIntervals
 from bot.telegram.sender import MessageSender
@@ -85,6 +85,7 @@ class ContextFactory:
                 person_id=telegram_user.telegram_id if telegram_user.is_person else None,
                 reply_to=message.message_id if message else None,
                 draft_id=head.queued.update_id % (2**31 - 1) + 1,
+                has_rich_messages=self._settings.rich_messages is RichMessages.AUTO,
                 is_for_an_edit=head.update.edited_message is not None,
                 is_new_notice=is_new_notice,
             ),

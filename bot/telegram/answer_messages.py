@@ -11,16 +11,24 @@ from aiogram.methods import (
     EditMessageText,
     SendMessage,
     SendMessageDraft,
+    SendRichMessage,
+    SendRichMessageDraft,
 )
-from aiogram.types import InlineKeyboardMarkup, LinkPreviewOptions, ReplyParameters
+from aiogram.types import (
+    InlineKeyboardMarkup,
+    InputRichMessage,
+    LinkPreviewOptions,
+    ReplyParameters,
+)
 
-from bot.formatting.render import MessagePart, shorter_parts, without_entities
+from bot.formatting.render import MessagePart, render, shorter_parts, without_entities
 from bot.metrics import BotMetrics
 from bot.telegram.send_limits import WaitTimes
 from bot.telegram.sender import (
     MarkupRefusedError,
     MessageGoneError,
     MessageSender,
+    RichRefusedError,
     TooLongError,
     TrySendResult,
 )
@@ -28,7 +36,7 @@ from bot.telegram.updates import Chat
 from bot.turns.responder import Delivery, UndeliverableError
 from common.log import get_logger
 
-_REFUSALS = (MarkupRefusedError, TooLongError, UndeliverableError)
+_REFUSALS = (MarkupRefusedError, RichRefusedError, TooLongError, UndeliverableError)
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 
 log = get_logger(__name__)
@@ -83,6 +91,8 @@ class AnswerMessages:
         self._shown: list[_Shown] = []
         self._draft: MessagePart | None = None
         self._is_preview_over = False
+        self.has_rich_previews = True
+        """False once a rich preview was refused: the next ones are text."""
 
     @property
     def message_ids(self) -> tuple[int, ...]:
@@ -140,20 +150,12 @@ class AnswerMessages:
         """Send a draft; False if drafts are refused here."""
         if part == self._draft or not self._sender.may_preview(self._chat.chat_id):
             return True
-        tried = await self._sender.try_send(
-            SendMessageDraft(
-                chat_id=self._chat.chat_id,
-                message_thread_id=self._thread_id,
-                draft_id=self._draft_id,
-                text=part.text,
-                entities=list(part.entities) or None,
-                can_stop=self._stop is not None,
-                # Until the bot has sent what was written as a message.
-                keep_on_stop=self._stop is not None,
-            )
-        )
+        tried = await self._sender.try_send(self._draft_of(part))
         if tried is TrySendResult.SENT:
             self._draft = part
+        if tried is TrySendResult.REFUSED and part.markdown is not None:
+            self.has_rich_previews = False
+            return True
         return tried is not TrySendResult.REFUSED
 
     async def _edit_preview(
@@ -164,6 +166,9 @@ class AnswerMessages:
         tried = await self._sender.try_send(self._edit(part, message.message_id, keyboard))
         if tried is TrySendResult.SENT:
             message.part, message.keyboard = part, keyboard
+        if tried is TrySendResult.REFUSED and part.markdown is not None:
+            self.has_rich_previews = False
+            return
         self._is_preview_over = tried is TrySendResult.REFUSED
 
     async def _begin_message(
@@ -179,6 +184,8 @@ class AnswerMessages:
             with contextlib.suppress(*_REFUSALS):  # `complete` will meet the same error
                 await sending
             raise
+        except RichRefusedError:
+            self.has_rich_previews = False
         except _REFUSALS as error:
             log.info("answer preview failed", cause=type(error).__name__)
             self._is_preview_over = True
@@ -199,6 +206,8 @@ class AnswerMessages:
     ) -> None:
         try:
             totals.waited += await self._edit_or_send(part, message, keyboard)
+        except RichRefusedError:
+            pieces = render(part.markdown or part.text)
         except MarkupRefusedError as error:
             pieces = without_entities(part)
             if not part.entities:
@@ -235,19 +244,30 @@ class AnswerMessages:
     async def _send(
         self, part: MessagePart, keyboard: InlineKeyboardMarkup | None = None
     ) -> WaitTimes:
-        method = SendMessage(
-            chat_id=self._chat.chat_id,
-            message_thread_id=self._thread_id,
-            text=part.text,
-            entities=list(part.entities) or None,
-            link_preview_options=NO_PREVIEW,
-            reply_markup=keyboard,
-            reply_parameters=(
-                ReplyParameters(message_id=self._reply_to, allow_sending_without_reply=True)
-                if self._reply_to is not None and not self._shown
-                else None
-            ),
+        reply_parameters = (
+            ReplyParameters(message_id=self._reply_to, allow_sending_without_reply=True)
+            if self._reply_to is not None and not self._shown
+            else None
         )
+        method: SendMessage | SendRichMessage
+        if part.markdown is not None:
+            method = SendRichMessage(
+                chat_id=self._chat.chat_id,
+                message_thread_id=self._thread_id,
+                rich_message=InputRichMessage(markdown=part.markdown),
+                reply_markup=keyboard,
+                reply_parameters=reply_parameters,
+            )
+        else:
+            method = SendMessage(
+                chat_id=self._chat.chat_id,
+                message_thread_id=self._thread_id,
+                text=part.text,
+                entities=list(part.entities) or None,
+                link_preview_options=NO_PREVIEW,
+                reply_markup=keyboard,
+                reply_parameters=reply_parameters,
+            )
         sent = await self._sender.send(method, is_group=not self._chat.is_private)
         self._metrics.messages_sent.inc()
         if sent.left_topic:
@@ -256,9 +276,37 @@ class AnswerMessages:
             self._shown.append(_Shown(sent.result.message_id, part, keyboard))
         return sent.waited
 
+    def _draft_of(self, part: MessagePart) -> SendMessageDraft | SendRichMessageDraft:
+        if part.markdown is not None:
+            return SendRichMessageDraft(
+                chat_id=self._chat.chat_id,
+                message_thread_id=self._thread_id,
+                draft_id=self._draft_id,
+                rich_message=InputRichMessage(markdown=part.markdown),
+                can_stop=self._stop is not None,
+                # Until the bot has sent what was written as a message.
+                keep_on_stop=self._stop is not None,
+            )
+        return SendMessageDraft(
+            chat_id=self._chat.chat_id,
+            message_thread_id=self._thread_id,
+            draft_id=self._draft_id,
+            text=part.text,
+            entities=list(part.entities) or None,
+            can_stop=self._stop is not None,
+            keep_on_stop=self._stop is not None,
+        )
+
     def _edit(
         self, part: MessagePart, message_id: int, keyboard: InlineKeyboardMarkup | None = None
     ) -> EditMessageText:
+        if part.markdown is not None:
+            return EditMessageText(
+                chat_id=self._chat.chat_id,
+                message_id=message_id,
+                rich_message=InputRichMessage(markdown=part.markdown),
+                reply_markup=keyboard,
+            )
         return EditMessageText(
             chat_id=self._chat.chat_id,
             message_id=message_id,

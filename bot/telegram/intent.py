@@ -18,6 +18,12 @@ from aiogram.types import MessageEntity
 from bot.telegram.attachments import AttachmentFinder
 from common.vocabulary import ChatType
 
+MAX_RICH_DEPTH = 50
+RICH_FIELDS = (
+    ("summary", ""), ("text", ""), ("expression", ""), ("blocks", "\n"), ("items", "\n"),
+    ("cells", "\n"),
+)  # fmt: skip
+"""Fields of blocks that hold text, and the glue between its pieces."""
 Json = dict[str, Any]
 
 # A message may have several of these: an animation is a document, too.
@@ -221,7 +227,23 @@ def text_of(message: Json) -> str | None:
         text = message.get(field)
         if isinstance(text, str):
             return text
-    return None
+    rich = message.get("rich_message")
+    return _rich_text(rich.get("blocks"), "\n", MAX_RICH_DEPTH) if isinstance(rich, dict) else None
+
+
+def _rich_text(value: object, between: str, depth: int) -> str:
+    """The text of a rich message's blocks, one on a line."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        inside = " | " if between == "\n" else between  # the cells of a row
+        return between.join(_rich_text(one, inside, depth - 1) for one in value) if depth else ""
+    if not isinstance(value, dict) or not depth:
+        return ""
+    inner = [
+        _rich_text(value[field], glue, depth - 1) for field, glue in RICH_FIELDS if field in value
+    ]
+    return "\n".join(filter(None, inner))
 
 
 def is_forward(message: Json) -> bool:

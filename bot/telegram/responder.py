@@ -19,6 +19,7 @@ from bot.formatting.render import (
     render,
     verbatim_parts,
 )
+from bot.formatting.rich import rich_part
 from bot.i18n import Translator
 from bot.llm.thinking import split_thinking
 from bot.metrics import BotMetrics
@@ -33,6 +34,7 @@ from bot.turns.responder import (
     Refusal,
     UndeliverableError,
 )
+from common.text import clean_text
 
 TYPING_SECONDS = 4.5
 
@@ -53,6 +55,7 @@ class ChatResponder:
         private_chat_id: notified when a group refuses messages.
         reply_to: the message to reply to in groups and after edits.
         draft_id: the same for all drafts of one answer; not zero.
+        has_rich_messages: whether answers with tables or formulas may be rich messages.
         is_new_notice: whether the same notice was not sent just now.
         message_hmac: hashes the id of a message in this chat.
         has_buttons: whether answers have buttons.
@@ -67,6 +70,7 @@ class ChatResponder:
     person_id: int | None = None
     reply_to: int | None = None
     is_for_an_edit: bool = False
+    has_rich_messages: bool = False
     draft_id: int = 1
     has_buttons: bool = True
     is_new_notice: Callable[[str], bool] = lambda _notice: True
@@ -89,13 +93,26 @@ class ChatResponder:
     ) -> Delivery:
         """Send the whole answer in as many messages as needed, with buttons under the last."""
         split = split_thinking(text)
-        parts = render(split.thinking if split.is_open else text, is_folded=split.is_open)
+        if split.is_open:
+            parts = render(split.thinking, is_folded=True)
+        else:
+            parts = self._answer_parts(text)
         if notice:
             parts = [*parts, *plain_parts(notice_text(notice, self._))]
         if not self.has_buttons:
             return await self._end_answer(parts)
         keyboard = under_answer(turn_id, is_cut=notice is Notice.LENGTH)
         return await self._end_answer(parts, keyboard)
+
+    def use_text_only(self) -> None:
+        """Send no rich messages."""
+        self.has_rich_messages = False
+
+    def _answer_parts(self, text: str) -> list[MessagePart]:
+        rich = None
+        if self.has_rich_messages and self.sender.takes_rich:
+            rich = rich_part(clean_text(text))
+        return [rich] if rich else render(text)
 
     async def send_notice(self, notice: Notice, *, seconds: float | None = None) -> Delivery:
         """Send a notice instead of an answer."""
@@ -212,16 +229,17 @@ class ChatResponder:
 
     async def _preview_forever(self) -> None:
         next_action = self._clock()
-        rendered, parts = "", list[MessagePart]()
+        rendered, parts, is_rich = "", list[MessagePart](), True
         while True:
             pause = self.preview_intervals.draft_seconds
             if not self._answer.has_drafts:
                 pause = self.preview_intervals.edit_seconds
             await asyncio.sleep(pause if self._text else min(pause, 1.0))
             if self._text:
-                if self._text != rendered:
-                    rendered = self._text
-                    parts = render(rendered)
+                takes_rich = self._answer.has_rich_previews and self.sender.takes_rich
+                if self._text != rendered or takes_rich != is_rich:
+                    rendered, is_rich = self._text, takes_rich
+                    parts = self._answer_parts(rendered) if is_rich else render(rendered)
                 await self._answer.advance(parts)
             elif self._clock() >= next_action:
                 next_action = self._clock() + TYPING_SECONDS

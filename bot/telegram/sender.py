@@ -4,6 +4,7 @@ UndeliverableError  the chat cannot be reached (bot.turns.responder)
 MarkupRefusedError  Telegram cannot parse the markup: send plain text
 TooLongError        the text is too long for Telegram: send shorter parts
 MessageGoneError    the message to edit is gone: send a new one
+RichRefusedError    Telegram refuses the rich message: send text with entities
 """
 
 from __future__ import annotations
@@ -40,8 +41,13 @@ T = TypeVar("T")
 MAX_PAUSE_SECONDS = 20.0
 PREVIEW_TIMEOUT_SECONDS = 5
 SEND_TIMEOUT_SECONDS = 30
+RICH_PAUSE_SECONDS = 3600.0
+"""How long answers are text after a rich message was refused; until the restart if the server
+does not know them."""
 MAX_REMEMBERED_CHATS = 5_000
 _TOPIC = ("topic", "thread")
+_OF_THE_CHAT = (*_TOPIC, "chat not found", "repl", "rights", "edited", "message_id_invalid")
+"""A refusal with one of these says nothing about rich messages."""
 _NO_RIGHT = ("not enough rights", "write_forbidden", "no rights", "restricted")
 
 log = get_logger(__name__)
@@ -53,6 +59,10 @@ class MarkupRefusedError(DialyticsError):
 
 class TooLongError(DialyticsError):
     """The text is longer than Telegram accepts."""
+
+
+class RichRefusedError(DialyticsError):
+    """The server does not have rich messages, or refuses this one."""
 
 
 class MessageGoneError(DialyticsError):
@@ -105,6 +115,7 @@ class MessageSender:
         self._give_up_seconds = give_up_seconds
         self._retry_seconds = retry_seconds
         self._knows_drafts = True
+        self._no_rich_until = 0.0
         self._without_drafts: FIFOCache[tuple[int, int | None], None] = FIFOCache(
             MAX_REMEMBERED_CHATS
         )
@@ -117,6 +128,7 @@ class MessageSender:
             MarkupRefusedError: Telegram cannot parse the markup.
             TooLongError: it is too long.
             MessageGoneError: the message to edit is gone.
+            RichRefusedError: the server refuses rich messages.
         """
         clock = asyncio.get_running_loop().time
         deadline = clock() + self._give_up_seconds
@@ -141,6 +153,7 @@ class MessageSender:
             except TelegramAPIError as error:
                 if "not modified" in _message(error):
                     return SendResult(None, waited)
+                self._raise_if_rich(method, error)
                 replacement = self._replacement(method, error)
                 left_topic = left_topic or _topic_of(replacement) != _topic_of(method)
                 method = replacement
@@ -166,6 +179,8 @@ class MessageSender:
             log.debug("preview refused", cause=type(error).__name__)
             if isinstance(method, SendMessageDraft):
                 self._drop_drafts(method, error)
+            elif _is_rich(method) and isinstance(error, TelegramNotFound):
+                self._drop_rich(error)
             return TrySendResult.REFUSED
         return TrySendResult.SENT
 
@@ -180,6 +195,25 @@ class MessageSender:
     def takes_drafts(self, chat_id: int, thread_id: int | None) -> bool:
         """Whether the server supports drafts and this chat has not refused one."""
         return self._knows_drafts and (chat_id, thread_id) not in self._without_drafts
+
+    @property
+    def takes_rich(self) -> bool:
+        """Whether the server has not refused a rich message."""
+        return asyncio.get_running_loop().time() >= self._no_rich_until
+
+    def _raise_if_rich(self, method: TelegramMethod[Any], error: TelegramAPIError) -> None:
+        if not _is_rich(method) or not isinstance(error, TelegramNotFound | TelegramBadRequest):
+            return
+        self._count("rich")
+        if isinstance(error, TelegramNotFound) or not _contains_any(_message(error), _OF_THE_CHAT):
+            self._drop_rich(error)
+        raise RichRefusedError("rich message refused") from error
+
+    def _drop_rich(self, error: TelegramAPIError) -> None:
+        is_unknown = isinstance(error, TelegramNotFound)
+        seconds = float("inf") if is_unknown else RICH_PAUSE_SECONDS
+        self._no_rich_until = asyncio.get_running_loop().time() + seconds
+        log.info("the Bot API server refuses rich messages: answers are text", unknown=is_unknown)
 
     def _drop_drafts(self, method: SendMessageDraft, error: TelegramAPIError) -> None:
         if isinstance(error, TelegramNotFound):
@@ -227,6 +261,10 @@ class MessageSender:
 
     def _count(self, cause: str) -> None:
         self._metrics.send_failures.labels(cause).inc()
+
+
+def _is_rich(method: TelegramMethod[Any]) -> bool:
+    return getattr(method, "rich_message", None) is not None
 
 
 def _message(error: TelegramAPIError) -> str:

@@ -97,6 +97,7 @@ class DialogHistory:
             model=first["model"],
             max_history_messages=first["max_history_messages"],
             admitted_at=first["admitted_at"],
+            is_text_only=first["is_text_only"],
             is_undeliverable=first["is_undeliverable"],
             rules=rules_in(first),
             # Without a history nothing of the dialog is shown to the model.

@@ -344,6 +344,7 @@ class Ledger:
             first_token_at=row["first_token_at"],
             finish_reason=row["finish_reason"],
             fallback_cause=row["fallback_cause"],
+            is_text_only=row["is_text_only"],
         )
 
     async def _take(

@@ -93,6 +93,8 @@ class DialogContext:
     model: str | None
     max_history_messages: int | None
     admitted_at: datetime | None
+    is_text_only: bool = False
+    """The user gets no rich messages."""
     is_undeliverable: bool = False
     """The chat refused the last answers: do not pay for another one."""
     rules: AppliedRules = NO_RULES
@@ -228,7 +230,10 @@ class TurnOutcome:
 
 @dataclass(frozen=True)
 class InterruptedTurn:
-    """A turn that a stopped process left behind. `answer`: the stored answer, if any."""
+    """A turn that a stopped process left behind.
+
+    `answer`: the stored answer, if any. `is_text_only`: its user gets no rich messages.
+    """
 
     id: UUID
     is_pending: bool
@@ -238,3 +243,4 @@ class InterruptedTurn:
     first_token_at: datetime | None = None
     finish_reason: str | None = None
     fallback_cause: str | None = None
+    is_text_only: bool = False

@@ -79,6 +79,9 @@ class Responder(Protocol):
     def update_preview(self, text: str) -> None:
         """Show the answer so far; may be called often."""
 
+    def use_text_only(self) -> None:
+        """Send no rich messages: this user's client does not show them."""
+
     async def send_answer(
         self, text: str, notice: Notice | None = None, *, turn_id: UUID
     ) -> Delivery:

@@ -120,6 +120,8 @@ class TurnService:
             question.chat_ref,
             is_admin=question.is_admin,
         )
+        if context.is_text_only:
+            responder.use_text_only()
         remarks: tuple[Remark, ...] = ()
         try:
             if any(message.attachment for message in question.messages):
@@ -172,6 +174,8 @@ class TurnService:
 
     async def resume(self, left: InterruptedTurn, responder: Responder) -> TurnResult:
         """Finish an interrupted turn: deliver its stored answer, or send a notice."""
+        if left.is_text_only:
+            responder.use_text_only()
         if left.answer is not None:
             notice = notice_of(left.call_outcome, left.finish_reason, left.answer)
             status = TurnStatus.CANCELLED if notice is Notice.STOPPED else TurnStatus.ANSWERED

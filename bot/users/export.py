@@ -235,6 +235,7 @@ def _settings(reader: _Reader, row: UserSettings | None) -> dict[str, Any]:
             row.sealed_system_prompt, bindings.system_prompt(row.user_key)
         ),
         "model": row.model,
+        "is_text_only": row.is_text_only,
         "admitted_at": row.admitted_at,
     }
 

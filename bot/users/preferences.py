@@ -51,6 +51,9 @@ class Preferences:
     async def set_model(self, user: User, model: str | None) -> None:
         await self._set(user, model=model)
 
+    async def set_text_only(self, user: User, *, is_text_only: bool) -> None:
+        await self._set(user, is_text_only=is_text_only)
+
     async def set_history(self, user: User, messages: int | None) -> None:
         await self._set(user, max_history_messages=messages)
 

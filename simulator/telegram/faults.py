@@ -40,6 +40,8 @@ class TelegramFault(FaultRule):
     chat_id: int | None = None
     thread_id: int | None = None
     """Only for messages to this topic."""
+    is_rich: bool | None = None
+    """Only for calls with, or without, a rich message."""
     status: int = Field(default=500, ge=400, le=599)
     description: str = "Internal Server Error"
     retry_after: int | None = Field(default=None, ge=0)

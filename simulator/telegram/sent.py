@@ -33,7 +33,8 @@ class SentAction:
     message_id: int | None = None
     thread_id: int | None = None
     text: str | None = None
-    """Text, or a file's caption."""
+    """Text, a file's caption, or the Markdown of a rich message."""
+    is_rich: bool | None = None
     entities: list[Json] = field(default_factory=list)
     reply_markup: Json | None = None
     reply_to: int | None = None

@@ -103,6 +103,7 @@ class TelegramServer:
             if (
                 fault.matches(method, chat_id)
                 and fault.is_in_topic(thread_id)
+                and fault.is_rich in (None, "rich_message" in parameters.values)
                 and self.faults.strikes(fault)
             ):
                 return fault

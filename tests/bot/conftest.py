@@ -51,6 +51,8 @@ FAST: dict[str, Any] = {
     # Off: most tests write several messages at once and mean several questions.
     "join_short_seconds": 0,
     "draft_seconds": 0.05,
+    # Most tests of answers are about text and its entities.
+    "rich_messages": "never",
     "retry_update_seconds": 0.02,
     "llm_retry_seconds": 0.01,
     "shutdown_seconds": 5.0,

@@ -28,14 +28,13 @@ from common.settings import DatabaseSettings
 from embedded.postgres import EmbeddedPostgres
 from simulator.app import Simulator, create_simulator, listening
 from tests.bot.process import BotProcess, bot_environment
-from tests.tour.chat import PersonInChat
+from tests.tour.chat import MODELS, PersonInChat
 from tests.tour.steps import STEP_SECONDS, STEPS, Step
 
 DATABASE = "tour"
 MIGRATIONS = Path(__file__).parents[2] / "migrations" / "postgres" / "alembic.ini"
 SETTLE_SECONDS = 60.0
 LISTENER = "sim/whisper"
-OTHER_MODEL = "sim/other"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +108,7 @@ async def tour(directory: Path, *, kills: bool) -> TourResult:
         environment = bot_environment(
             simulator,
             database,
-            LLM_ALLOWED_MODELS=OTHER_MODEL,
+            LLM_ALLOWED_MODELS=" ".join(MODELS),
             TRANSCRIPTION_MODEL=LISTENER,
             TRANSCRIPTION_BASE_URL=simulator.model_url,
             DRAFT_SECONDS="0.2",

@@ -10,11 +10,14 @@ from simulator.app import Simulator
 from simulator.telegram.files import FileKind
 from simulator.telegram.sent import SentAction
 from simulator.telegram.world import SimChat, SimUser
+from tests.bot.constants import MODEL
 
 PERSON = SimUser(id=1001, first_name="Ada")
 GROUP = SimChat(id=-100_500, type="supergroup", title="Friends")
 SHOWN_CHARACTERS = 400
 """A longer message is printed in part."""
+MODELS = (MODEL, "sim/other")
+"""Offered by /model."""
 USUAL = {"first_token_seconds": 0, "token_seconds": 0, "answer_words": None}
 """The behaviour of the model in a step that states none."""
 VISIBLE = ("message", "photo", "document", "edit", "delete")
@@ -90,8 +93,9 @@ class PersonInChat:
     # The model.
 
     def model_answers(self, text: str | None, **behaviour: Any) -> None:
-        """Set the next answers of all models; None: generated ones."""
-        self._simulator.model.set_behaviour("*", **{**USUAL, "answer": text, **behaviour})
+        """Set the next answers, whichever model is chosen; None: generated ones."""
+        for model in MODELS:
+            self._simulator.model.set_behaviour(model, **{**USUAL, "answer": text, **behaviour})
 
     # The chat.
 
@@ -185,8 +189,9 @@ def _shown(sent: SentAction) -> list[str]:
     text = sent.text or ""
     if len(text) > SHOWN_CHARACTERS:
         text = f"{text[:SHOWN_CHARACTERS]}… ({len(text)} characters)"
+    rich = " (rich)" if sent.is_rich else ""
     file = f" [{sent.kind} {sent.file_name}]" if sent.file_name else ""
     verb = " edits" if sent.kind == "edit" else ""
-    first, *rest = f"{name}{verb}:{file} {text}".splitlines() or [""]
+    first, *rest = f"{name}{verb}{rich}:{file} {text}".splitlines() or [""]
     buttons = " ".join(f"[{button['text']}]" for button in _buttons(sent))
     return [first, *(f"     {line}" for line in rest), *([f"     {buttons}"] if buttons else [])]

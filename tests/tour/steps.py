@@ -71,8 +71,15 @@ STEPS = (
     Step(
         "formula",
         lambda person: person.write("Energy of a mass?"),
-        ("mc²",),
+        ("mc^2",),
         "It is $$E = mc^2$$ for a body at rest.",
+    ),
+    Step("no rich messages", lambda person: person.write("/rich off"), ("sent as text",)),
+    Step(
+        "table as text",
+        lambda person: person.write("List planets again"),
+        ("Planet 9  | 27",),
+        TABLE,
     ),
     Step(
         "photo with a caption",

@@ -1,7 +1,7 @@
 -- One row per earlier message of the open dialog, newest first; without a message, one row with
 -- the user's settings only. No row: the user was erased.
 SELECT settings.max_history_messages, settings.sealed_system_prompt, settings.model,
-       settings.admitted_at, rules.*, dialog.id AS dialog_id,
+       settings.admitted_at, coalesce(settings.is_text_only, false) AS is_text_only, rules.*, dialog.id AS dialog_id,
        EXISTS (
            SELECT FROM refused_chats AS chat
            WHERE chat.bot_id = :bot_id AND chat.chat_hmac = :chat_hmac

@@ -5,6 +5,8 @@ SELECT turn.id, turn.status, call.outcome AS call_outcome, call.first_token_at,
         WHERE failed.turn_id = turn.id AND failed.model <> call.model
           AND failed.purpose = 'answer'
         ORDER BY failed.attempt DESC LIMIT 1) AS fallback_cause,
+       EXISTS (SELECT FROM user_settings AS settings
+               WHERE settings.user_key = turn.user_key AND settings.is_text_only) AS is_text_only,
        ARRAY(SELECT update_id FROM updates
              WHERE updates.bot_id = :bot_id AND updates.turn_id = turn.id
                AND updates.outcome IS NULL) AS update_ids

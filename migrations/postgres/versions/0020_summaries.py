@@ -1,4 +1,4 @@
-"""Summaries of long dialogs."""
+"""Summaries of long dialogs, and who gets no rich messages."""
 
 from __future__ import annotations
 
@@ -49,6 +49,12 @@ def upgrade() -> None:
     op.create_index(op.f("ix_summaries_user_key"), "summaries", ["user_key"])
     op.create_index(op.f("ix_summaries_first_message_id"), "summaries", ["first_message_id"])
 
+    op.add_column(
+        "user_settings",
+        sa.Column("is_text_only", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+    )
+
 
 def downgrade() -> None:
+    op.drop_column("user_settings", "is_text_only")
     op.drop_table("summaries")

@@ -115,6 +115,7 @@ def delivered(
     formatted: FormattedText,
     *,
     kind: str,
+    is_rich: bool = False,
 ) -> Json:
     reply_to = _reply_target(account, parameters, message["chat"])
     stored: Json = message.get("document") or (message.get("photo") or [{}])[0]
@@ -129,7 +130,10 @@ def delivered(
             entities=formatted.entities,
             reply_markup=parameters.json("reply_markup", dict),
             reply_to=reply_to,
-            has_preview=has_preview(parameters, formatted) if kind == "message" else None,
+            is_rich=is_rich or None,
+            has_preview=(
+                has_preview(parameters, formatted) if kind == "message" and not is_rich else None
+            ),
             file_id=stored.get("file_id"),
             file_name=stored.get("file_name"),
             file_size=stored.get("file_size"),

@@ -17,6 +17,7 @@ from simulator.telegram.methods.composing import (
     reachable_chat,
 )
 from simulator.telegram.methods.parameters import Parameters
+from simulator.telegram.methods.rich import rich_markdown, rich_message
 from simulator.telegram.sent import SentAction, StoredFile
 from simulator.telegram.world import MAX_TEXT, Json
 
@@ -78,9 +79,13 @@ def send_photo(account: BotAccount, parameters: Parameters) -> Json:
 
 def edit_message_text(account: BotAccount, parameters: Parameters) -> Json:
     message = _own_message(account, parameters, "edited")
+    if "rich_message" in parameters.values:
+        return _edit_rich(account, parameters, message)
     formatted = formatted_text(parameters, "text", longest=MAX_TEXT, required=True)
     edited = {
-        name: value for name, value in message.items() if name not in ("entities", "reply_markup")
+        name: value
+        for name, value in message.items()
+        if name not in ("entities", "reply_markup", "rich_message")
     }
     edited["text"] = formatted.text
     if formatted.entities:
@@ -89,6 +94,16 @@ def edit_message_text(account: BotAccount, parameters: Parameters) -> Json:
         edited["reply_markup"] = markup
     preview = has_preview(parameters, formatted)
     return _edit(account, message, edited, kind="edit", preview=preview)
+
+
+def _edit_rich(account: BotAccount, parameters: Parameters, message: Json) -> Json:
+    markdown = rich_markdown(parameters)
+    dropped = ("text", "entities", "reply_markup")
+    edited = {name: value for name, value in message.items() if name not in dropped}
+    edited["rich_message"] = rich_message(markdown)
+    if (markup := markup_of(parameters)) is not None:
+        edited["reply_markup"] = markup
+    return _edit(account, message, edited, kind="edit", markdown=markdown)
 
 
 def edit_message_reply_markup(account: BotAccount, parameters: Parameters) -> Json:
@@ -177,8 +192,9 @@ def _edit(
     *,
     kind: str,
     preview: bool | None = None,
+    markdown: str | None = None,
 ) -> Json:
-    compared = ("text", "entities", "reply_markup")
+    compared = ("text", "entities", "rich_message", "reply_markup")
     if all(edited.get(name) == message.get(name) for name in compared):
         raise bad_request(
             "message is not modified: specified new message content and reply markup are exactly"
@@ -192,7 +208,8 @@ def _edit(
             chat_id=edited["chat"]["id"],
             message_id=edited["message_id"],
             thread_id=edited.get("message_thread_id"),
-            text=edited.get("text"),
+            text=edited.get("text") if markdown is None else markdown,
+            is_rich=None if markdown is None else True,
             entities=edited.get("entities", []),
             reply_markup=edited.get("reply_markup"),
             has_preview=preview,

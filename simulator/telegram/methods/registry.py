@@ -29,11 +29,14 @@ from simulator.telegram.methods.profile import (
     set_webhook,
     setter,
 )
+from simulator.telegram.methods.rich import send_rich_message, send_rich_message_draft
 
 METHODS: dict[str, Method] = {
     "getme": get_me,
     "sendmessage": send_message,
     "sendmessagedraft": send_message_draft,
+    "sendrichmessage": send_rich_message,
+    "sendrichmessagedraft": send_rich_message_draft,
     "senddocument": send_document,
     "sendphoto": send_photo,
     "editmessagetext": edit_message_text,
@@ -62,7 +65,14 @@ METHODS: dict[str, Method] = {
 """By lower-case name: Telegram ignores the case."""
 
 FLOOD_LIMITED = frozenset(
-    {"sendmessage", "senddocument", "sendphoto", "editmessagetext", "editmessagereplymarkup"}
+    {
+        "sendmessage",
+        "sendrichmessage",
+        "senddocument",
+        "sendphoto",
+        "editmessagetext",
+        "editmessagereplymarkup",
+    }
 )
 CHANGES_PROFILE = frozenset(
     name
