@@ -58,6 +58,7 @@ from bot.turns.records import (
     TurnOutcome,
 )
 from bot.turns.service import TurnService
+from bot.turns.summaries.writer import SummaryWriter
 from bot.window_limiter import WindowLimiter
 from common.encryption.bindings import Binding
 from common.encryption.sealing import Sealer, Vault
@@ -253,6 +254,10 @@ async def run_memory(settings: Settings, stop: asyncio.Event) -> None:
         ledger=store, bill=bill, history=store, model=model, settings=s.model, metrics=metrics,
         rules=store,
         transcriber=Transcriber(client, settings=s.speech, metrics=metrics),
+        summaries=SummaryWriter(
+            ledger=store, bill=bill, history=store, model=model, settings=s.model,
+            max_history_messages=s.bot.max_history_messages, max_history_characters=0,
+        ),
         opener=TurnOpener(
             ledger=store, bill=bill, policy=policy, reader=nothing, max_pictures=0,
             transcription_model=None, sight=sight, sessions=nothing, settings=s.model,
