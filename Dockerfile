@@ -96,6 +96,7 @@ COPY bot/db/__init__.py bot/db/outbox.py bot/db/tables.py bot/db/
 COPY api/__init__.py api/
 COPY api/accounts/__init__.py api/accounts/tables.py api/accounts/
 COPY api/audit/__init__.py api/audit/tables.py api/audit/
+COPY api/alerts/__init__.py api/alerts/tables.py api/alerts/
 COPY api/people/__init__.py api/people/tables.py api/people/
 COPY pipelines/__init__.py pipelines/tables.py pipelines/
 COPY migrations/ migrations/

@@ -55,6 +55,7 @@ from bot.media.reader import MediaReader
 from bot.metrics import BotMetrics
 from bot.operator.bill import BillReporter
 from bot.operator.notifier import OperatorNotifier
+from bot.operator.webhooks import WebhookSender
 from bot.settings import Settings
 from bot.stats_api import StatsApi
 from bot.telegram.attachments import AttachmentFinder
@@ -378,14 +379,19 @@ class App:
             self._begin(stack, "chat workers", self.chat_workers.run())
             self._at_end(stack, "running turns ended", self._finish_turns)
             self._poll_if_not_delivered(stack)
-            if (chat := self.settings.operator.operator_chat_id) is not None:
-                mail = OperatorNotifier(
-                    chat,
-                    sessions=self.sessions,
-                    sender=self.sender,
-                    translate=self.translations.default,
-                )
-                self._begin(stack, "operator notifier", mail.run())
+            operator = self.settings.operator
+            chat = operator.operator_chat_id
+            mail = OperatorNotifier(
+                chat,
+                sessions=self.sessions,
+                sender=self.sender,
+                translate=self.translations.default,
+            )
+            self._begin(stack, "operator notifier", mail.run())
+            webhooks = WebhookSender(
+                sessions=self.sessions, allows_internal=operator.webhook_internal_addresses
+            )
+            self._begin(stack, "webhook sender", webhooks.run())
             if self.bill.limits:
                 reporter = BillReporter(
                     self.bill,

@@ -248,6 +248,8 @@ class OperatorSettings(Section):
 
     operator_chat_id: int | None = None
     """Telegram chat that gets the daily digest and alerts; unset: none are sent."""
+    webhook_internal_addresses: bool = False
+    """Whether webhooks of alerts may be sent to addresses of the own network."""
 
 
 class StatsApiSettings(ServiceKeySettings):

@@ -25,7 +25,14 @@ from pipelines.defs.nightly import (
     nightly_job,
     schedules,
 )
-from pipelines.defs.operator import digest_job, notices_job, operator_schedules
+from pipelines.defs.operator import (
+    alerts_job,
+    alerts_sensor,
+    digest_job,
+    notices_job,
+    operator_schedules,
+    report_job,
+)
 from pipelines.defs.prune import prune_job
 from pipelines.defs.quality import expectations
 from pipelines.defs.runs import run_sensors
@@ -50,6 +57,7 @@ def build_definitions(
     follow = follow_job(settings, first_day=first_day, log=process_log)
     checks = expectations(settings)
     nightly = nightly_job(settings, log=process_log)
+    alerts = alerts_job(settings, log=process_log)
     return dg.Definitions(
         asset_checks=checks,
         assets=[*SOURCES, ledger, rollups],
@@ -59,6 +67,9 @@ def build_definitions(
             prune_job(keep_days=keep_days, log=process_log),
             digest_job(settings, log=process_log),
             notices_job(settings, log=process_log),
+            alerts,
+            report_job(settings, "week", log=process_log),
+            report_job(settings, "month", log=process_log),
             dg.define_asset_job(
                 QUALITY_JOB,
                 selection=dg.AssetSelection.checks(*checks),
@@ -75,7 +86,11 @@ def build_definitions(
                 tags={**MOVES_DATA, **HEAVY},
             ),
         ],
-        sensors=[new_data_sensor(settings, follow), *run_sensors(settings, nightly)],
+        sensors=[
+            new_data_sensor(settings, follow),
+            alerts_sensor(settings, alerts),
+            *run_sensors(settings, nightly),
+        ],
         schedules=[*schedules(settings), *operator_schedules(settings)],
         executor=dg.in_process_executor,
         loggers={"console": process_log},

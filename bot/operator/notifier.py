@@ -1,12 +1,13 @@
-"""Sends the operator's messages: the pipelines' digest and notices, and the bot's on its bill.
+"""Sends the operators' messages: the pipelines' digest, notices and alerts, the bot's on its bill.
 
-A message is claimed before it is sent. One that was claimed and never confirmed may have
-arrived: it is sent once more, with a note that says so.
+A message is claimed before it is sent. One that was claimed and never confirmed may have arrived:
+a digest is then sent once more, with a note that says so; an alert is not.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -17,7 +18,7 @@ from sqlalchemy import text
 
 from bot.i18n import Translator
 from bot.telegram.chart import draw_days
-from bot.telegram.sender import MessageSender
+from bot.telegram.sender import MessageSender, TooLongError
 from bot.turns.responder import UndeliverableError
 from common.log import get_logger
 from common.postgres import DRIVER_ERRORS, Sessions, transaction
@@ -25,18 +26,22 @@ from common.postgres import DRIVER_ERRORS, Sessions, transaction
 MAX_ATTEMPTS = 2
 MAX_CAPTION_CHARACTERS = 1024
 POLL_SECONDS = 15.0
+OPERATOR, CHAT = "operator", "chat"
 # `resend_after` must be longer than MessageSender retries.
 CLAIM = text("""
 UPDATE outbox SET claimed_at = now(), attempts = attempts + 1
 WHERE id = (
     SELECT id FROM outbox
-    WHERE sent_at IS NULL AND attempts < :max_attempts
-      AND (claimed_at IS NULL OR claimed_at < now() - make_interval(secs => :resend_after))
+    WHERE sent_at IS NULL AND attempts < :max_attempts AND channel = ANY(:channels)
+      AND (send_after IS NULL OR send_after <= now())
+      AND (claimed_at IS NULL
+           OR resends AND claimed_at < now() - make_interval(secs => :resend_after))
     ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
 )
-RETURNING id, key, payload, attempts
+RETURNING id, key, payload, attempts, channel, resends
 """)
-CONFIRM = text("UPDATE outbox SET sent_at = now() WHERE id = :id")
+CONFIRM = text("UPDATE outbox SET sent_at = now(), problem = NULL WHERE id = :id")
+FAILED = text("UPDATE outbox SET problem = :problem WHERE id = :id")
 FORGET = text("DELETE FROM outbox WHERE created_at < now() - interval '40 days'")
 
 log = get_logger(__name__)
@@ -50,24 +55,27 @@ class OutboxMessage:
     key: str
     payload: dict[str, Any]
     attempts: int
+    channel: str
+    resends: bool
 
     def text(self, _: Translator) -> str:
         """The text as the pipelines wrote it."""
         text = str(self.payload["text"])
         again = _("This may have reached you before.")
-        return f"{again}\n\n{text}" if self.attempts > 1 else text
+        return f"{again}\n\n{text}" if self.attempts > 1 and self.resends else text
 
 
 class OperatorNotifier:
-    """Sends messages to one chat, oldest first, until cancelled.
+    """Sends messages to Telegram, oldest first, until cancelled.
 
     Args:
+        chat_id: the operator's chat; None: only messages to other chats are sent.
         resend_seconds: when an unconfirmed message is sent again.
     """
 
     def __init__(
         self,
-        chat_id: int,
+        chat_id: int | None,
         *,
         sessions: Sessions,
         sender: MessageSender,
@@ -101,8 +109,10 @@ class OperatorNotifier:
             return False
         try:
             await self._send(entry)
-        except UndeliverableError as error:
+        except (UndeliverableError, TooLongError) as error:
             log.warning("operator_not_notified", entry=entry.key, cause=str(error))
+            async with transaction(self._sessions) as session:
+                await session.execute(FAILED, {"id": entry.id, "problem": str(error)})
             return True
         async with transaction(self._sessions) as session:
             await session.execute(CONFIRM, {"id": entry.id})
@@ -110,16 +120,17 @@ class OperatorNotifier:
         return True
 
     async def _claim(self) -> OutboxMessage | None:
-        async with transaction(self._sessions) as session:
-            row = (
-                await session.execute(
-                    CLAIM, {"max_attempts": MAX_ATTEMPTS, "resend_after": self._resend_seconds}
-                )
-            ).one_or_none()
-        return OutboxMessage(*row) if row else None
+        channels = [CHAT] if self._chat_id is None else [CHAT, OPERATOR]
+        return await claim(
+            self._sessions,
+            channels=channels,
+            max_attempts=MAX_ATTEMPTS,
+            resend_seconds=self._resend_seconds,
+        )
 
     async def _send(self, entry: OutboxMessage) -> None:
-        is_group = self._chat_id < 0
+        chat_id = self._chat_id if entry.channel == OPERATOR else int(entry.payload["chat_id"])
+        assert chat_id is not None  # noqa: S101 # without it none of that channel is claimed
         chart = entry.payload.get("chart")
         text = entry.text(self._translate)
         if chart:
@@ -128,10 +139,30 @@ class OperatorNotifier:
                 await draw_days(days, title=chart["title"]), filename="digest.png"
             )
             fits = len(text) <= MAX_CAPTION_CHARACTERS
-            photo = SendPhoto(chat_id=self._chat_id, photo=picture, caption=text if fits else None)
-            await self._sender.send(photo, is_group=is_group)
+            photo = SendPhoto(chat_id=chat_id, photo=picture, caption=text if fits else None)
+            await self._sender.send(photo, is_group=chat_id < 0)
             if fits:
                 return
-        await self._sender.send(
-            SendMessage(chat_id=self._chat_id, text=text[:4096]), is_group=is_group
-        )
+        message = SendMessage(chat_id=chat_id, text=text[:4096])
+        if entry.resends:
+            await self._sender.send(message, is_group=chat_id < 0)
+        else:
+            await self._sender.send_once(message, is_group=chat_id < 0)
+
+
+async def claim(
+    sessions: Sessions, *, channels: Sequence[str], max_attempts: int, resend_seconds: float
+) -> OutboxMessage | None:
+    """The oldest message of these channels that is due, which no other replica then gets."""
+    async with transaction(sessions) as session:
+        row = (
+            await session.execute(
+                CLAIM,
+                {
+                    "channels": list(channels),
+                    "max_attempts": max_attempts,
+                    "resend_after": resend_seconds,
+                },
+            )
+        ).one_or_none()
+    return OutboxMessage(*row) if row else None

@@ -161,6 +161,29 @@ class MessageSender:
                 self._rate_limiter.record_sent(chat_id)
                 return SendResult(result, waited, left_topic)
 
+    async def send_once(self, method: TelegramMethod[T], *, is_group: bool) -> None:
+        """Send so that it never arrives twice: repeated only while Telegram certainly refused it.
+
+        Raises:
+            UndeliverableError: it was refused, or it is not known whether it arrived.
+        """
+        chat_id: int = getattr(method, "chat_id")  # noqa: B009 # not every method has one
+        while True:
+            await self._wait(chat_id, is_group=is_group)
+            try:
+                await self._bot(method, request_timeout=SEND_TIMEOUT_SECONDS)
+            except TelegramRetryAfter as error:
+                self._pause_chat(chat_id, error)
+            except (TelegramServerError, TelegramNetworkError) as error:
+                self._count("unavailable")
+                raise UndeliverableError("no answer from Telegram: it may have arrived") from error
+            except TelegramAPIError as error:
+                self._count("refused")
+                raise UndeliverableError("refused by Telegram", is_refusal=True) from error
+            else:
+                self._rate_limiter.record_sent(chat_id)
+                return
+
     async def try_send(self, method: TelegramMethod[Any]) -> TrySendResult:
         """Send something optional: a preview, an action. Never raises, never retries."""
         chat_id: int = getattr(method, "chat_id")  # noqa: B009 # as above

@@ -36,6 +36,10 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON api_sessions, password_resets, access_ru
 -- The audit trail is append-only, and its times are the database's.
 GRANT SELECT, INSERT (kind, actor_id, actor, address, occurrences, request_id, details)
     ON audit_events TO dialytics_api;
+-- Alerts: made by the API, judged by the pipelines, whose messages the bot sends.
+GRANT SELECT, INSERT, UPDATE, DELETE ON alerts TO dialytics_api;
+GRANT SELECT, UPDATE (acknowledged_at, acknowledged_by) ON alert_events TO dialytics_api;
+GRANT SELECT (key, channel, claimed_at, sent_at, problem) ON outbox TO dialytics_api;
 -- For an API of the version before: a view of the trail.
 GRANT SELECT, INSERT ON text_readings TO dialytics_api;
 GRANT dialytics_reader TO dialytics_api;
@@ -55,6 +59,8 @@ GRANT EXECUTE ON FUNCTION erase_parked_payloads, erase_provider_messages TO dial
 GRANT SELECT, INSERT, UPDATE ON replication_echo TO dialytics_pipelines;
 -- The operator's digest: written here, sent by the bot.
 GRANT SELECT, INSERT ON outbox TO dialytics_pipelines;
+GRANT SELECT, UPDATE (judged_through) ON alerts TO dialytics_pipelines;
+GRANT SELECT, INSERT ON alert_events TO dialytics_pipelines;
 -- Without it the transactions of other roles are invisible, and an open one that holds the
 -- horizon back would not be reported: freshness would be overstated.
 GRANT pg_read_all_stats TO dialytics_pipelines;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import api.accounts.tables
+import api.alerts.tables
 import api.audit.tables
 import api.people.tables
 import bot.db.outbox
@@ -14,6 +15,7 @@ from common.postgres import Base
 
 TABLE_MODULES = (
     api.accounts.tables,
+    api.alerts.tables,
     api.audit.tables,
     api.people.tables,
     bot.db.outbox,

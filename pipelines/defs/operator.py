@@ -5,8 +5,11 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from pipelines.defs.assets import RETRIES
+from pipelines.defs.follow import UNFINISHED
+from pipelines.operator.alert_evaluation import are_alerts_due, evaluate_alerts
 from pipelines.operator.alerts import send_notices
-from pipelines.operator.digest import send_digest, yesterday
+from pipelines.operator.digest import send_digest, send_report, yesterday
+from pipelines.operator.texts import ReportSpan
 from pipelines.settings import PipelineSettings
 
 
@@ -38,6 +41,35 @@ def digest_job(settings: PipelineSettings, *, log: dg.LoggerDefinition) -> dg.Jo
     return digest
 
 
+def report_job(
+    settings: PipelineSettings, span: ReportSpan, *, log: dg.LoggerDefinition
+) -> dg.JobDefinition:
+    """Write the report on the last week or month into the outbox."""
+
+    @dg.op(
+        name=f"write_{span}_report",
+        description=f"Writes the figures of the last whole {span}, beside those of the one before,"
+        " as one message with a picture into the outbox. A second run writes nothing.",
+        out=dg.Out(dg.Nothing),
+        retry_policy=RETRIES,
+    )
+    def write_report(context: dg.OpExecutionContext) -> None:
+        context.add_output_metadata({"written": send_report(settings, span, datetime.now(UTC))})
+
+    @dg.job(
+        name=f"{span}_report",
+        executor_def=dg.in_process_executor,
+        logger_defs={"console": log},
+        config={"loggers": {"console": {}}},
+        description=f"The operator's message in Telegram about the last {span}: users, messages,"
+        " failures and cost beside the one before, and messages by day as a picture.",
+    )
+    def report() -> None:
+        write_report()
+
+    return report
+
+
 def notices_job(settings: PipelineSettings, *, log: dg.LoggerDefinition) -> dg.JobDefinition:
     """Write what is unusual or wrong now into the outbox."""
 
@@ -63,8 +95,61 @@ def notices_job(settings: PipelineSettings, *, log: dg.LoggerDefinition) -> dg.J
     return notices
 
 
+ALERTS_JOB = "alerts"
+ALERTS_SECONDS = 30
+
+
+def alerts_job(settings: PipelineSettings, *, log: dg.LoggerDefinition) -> dg.JobDefinition:
+    """Judge the alerts of the dashboard."""
+
+    @dg.op(
+        description="Compares each alert's metric with its threshold, or with the same weekday and"
+        " hour of the weeks before, in every window that is over; adds what fired to the history"
+        " and, once for each window, to the outbox.",
+        out=dg.Out(dg.Nothing),
+        retry_policy=RETRIES,
+    )
+    def judge_alerts(context: dg.OpExecutionContext) -> None:
+        context.add_output_metadata({"written": evaluate_alerts(settings, datetime.now(UTC))})
+
+    @dg.job(
+        name=ALERTS_JOB,
+        executor_def=dg.in_process_executor,
+        logger_defs={"console": log},
+        config={"loggers": {"console": {}}},
+        description="Judges the alerts that were made in the dashboard. The sensor due_alerts"
+        " starts it after the publication that counted an alert's window up to its end.",
+    )
+    def alerts() -> None:
+        judge_alerts()
+
+    return alerts
+
+
+def alerts_sensor(settings: PipelineSettings, job: dg.JobDefinition) -> dg.SensorDefinition:
+    """Starts the job when a window of an alert is over and published."""
+
+    @dg.sensor(
+        job=job,
+        name="due_alerts",
+        minimum_interval_seconds=ALERTS_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Starts a run of the job alerts once the published data reach the end of a"
+        " window that an alert is about. Switched off, no alert fires.",
+    )
+    def sense(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        unfinished = dg.RunsFilter(job_name=ALERTS_JOB, statuses=UNFINISHED)
+        if context.instance.get_runs(unfinished, limit=1):
+            return dg.SkipReason("a run judges alerts already")
+        if not are_alerts_due(settings):
+            return dg.SkipReason("no window of an alert is over that was not judged")
+        return dg.RunRequest()
+
+    return sense
+
+
 def operator_schedules(settings: PipelineSettings) -> list[dg.ScheduleDefinition]:
-    """Daily at DIGEST_HOUR of the report zone, hourly; stopped without OPERATOR_CHAT_ID."""
+    """At DIGEST_HOUR of the report zone, and hourly; stopped without OPERATOR_CHAT_ID."""
     section = settings.pipelines
     is_wanted = section.operator_chat_id is not None
     return [
@@ -84,6 +169,18 @@ def operator_schedules(settings: PipelineSettings) -> list[dg.ScheduleDefinition
                 "digest",
                 f"0 {section.digest_hour} * * *",
                 "Sends yesterday's figures at DIGEST_HOUR of REPORT_TIMEZONE.",
+            ),
+            (
+                "report_every_week",
+                "week_report",
+                f"5 {section.digest_hour} * * 1",
+                "Sends last week's figures on Mondays, after the digest.",
+            ),
+            (
+                "report_every_month",
+                "month_report",
+                f"5 {section.digest_hour} 1 * *",
+                "Sends last month's figures on the first of a month, after the digest.",
             ),
             (
                 "notices_every_hour",

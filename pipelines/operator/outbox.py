@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
 
 import psycopg
 
 from common.settings import DatabaseSettings
 from pipelines.errors import SourceError
 
-WRITE = "INSERT INTO outbox (key, payload) VALUES (%s, %s) ON CONFLICT (key) DO NOTHING"
+WRITE = (
+    "INSERT INTO outbox (key, payload, channel, resends, send_after)"
+    " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (key) DO NOTHING"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +26,27 @@ class OperatorMessage:
     Args:
         key: of what; the same key is written once.
         chart: its title, and a number per day, oldest first.
+        channel: `operator`, `chat` or `webhook`.
+        details: of the channel, as bot/db/outbox.py describes them.
+        resends: whether an attempt that was not confirmed is repeated.
+        send_after: not earlier; None: at once.
     """
 
     key: str
     text: str
     chart: tuple[str, tuple[tuple[date, int], ...]] | None = None
+    channel: str = "operator"
+    details: Mapping[str, Any] = field(default_factory=dict)
+    resends: bool = True
+    send_after: datetime | None = None
+
+    def values(self) -> tuple[object, ...]:
+        """The parameters of WRITE."""
+        return self.key, self.payload(), self.channel, self.resends, self.send_after
 
     def payload(self) -> str:
         """The entry of the outbox."""
-        content: dict[str, object] = {"text": self.text}
+        content: dict[str, object] = {"text": self.text, **self.details}
         if self.chart is not None:
             title, days = self.chart
             content["chart"] = {
@@ -50,7 +67,7 @@ def write(settings: DatabaseSettings, *messages: OperatorMessage) -> list[Operat
             return [
                 message
                 for message in messages
-                if connection.execute(WRITE, (message.key, message.payload())).rowcount == 1
+                if connection.execute(WRITE, message.values()).rowcount == 1
             ]
     except psycopg.Error as error:
         raise SourceError(f"nothing was written to the outbox: {type(error).__name__}") from error

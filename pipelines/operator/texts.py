@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Literal
 
 from pipelines.operator.anomalies import Anomaly
+from warehouse.alerting import JudgedWindow
 from warehouse.reports import Forecast, Quality, Totals
 from warehouse.snapshot import Snapshot
 
 Language = Literal["en", "ru"]
+ReportSpan = Literal["week", "month"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,32 @@ class OperatorTexts:
             lines += ["", phrases["data"], *problems.values()]
         return "\n".join([*lines, "", self.through(snapshot)])
 
+    def report(
+        self,
+        span: ReportSpan,
+        first: date,
+        *,
+        current: Totals,
+        previous: Totals | None,
+        snapshot: Snapshot,
+    ) -> str:
+        """The message of a week or month, each figure beside that of the one before."""
+        title = self.phrases["report_week"].format(day=self.day(first))
+        if span == "month":
+            title = f"{self.month_names[first.month - 1]} {first.year}"
+        lines = [
+            self.phrases["compared"].format(
+                name=self.figures[name],
+                value=self._known(getattr(current, name)),
+                before=self._known(getattr(previous, name, None)),
+            )
+            for name in ("user_messages", "active_users", "new_users", "failed", "cost_usd")
+        ]
+        return "\n".join([f"{title} ({snapshot.zone.key})", "", *lines, "", self.through(snapshot)])
+
+    def _known(self, value: Decimal | int | None) -> str:
+        return self.phrases["unknown"] if value is None else self.number(float(value))
+
     def forecast(self, found: Forecast) -> str:
         """The cost of the running month, and at its end."""
         spent = self.phrases["month"].format(
@@ -118,6 +147,28 @@ class OperatorTexts:
             ]
         )
 
+    def alert(self, name: str, window: JudgedWindow, *, width: str, snapshot: Snapshot) -> str:
+        """A window in which an alert fired."""
+        phrases = self.phrases
+        local = window.since.astimezone(snapshot.zone)
+        when = phrases[f"alert_{width}"].format(day=self.day(local.date()), hour=f"{local:%H:%M}")
+        if window.value is None:
+            what = phrases["alert_no_data"]
+        else:
+            limits = [
+                phrases[f"alert_{side}"].format(limit=self.number(limit))
+                for side, limit in (("low", window.low), ("high", window.high))
+                if limit is not None
+            ]
+            what = f"{self.number(window.value)} ({', '.join(limits)})"
+        return f"🔔 {name}: {what}\n{when} ({snapshot.zone.key})"
+
+    def number(self, value: float) -> str:
+        """At most two decimals, more of a small value."""
+        digits = 2 if abs(value) >= 1 else 4
+        shown = f"{value:,.{digits}f}".rstrip("0").rstrip(".")
+        return shown.replace(",", self.phrases["thousands"])
+
     def problem(self, line: str, snapshot: Snapshot) -> str:
         """A notice of one problem with the data."""
         return f"{self.phrases['data']} {line}\n{self.through(snapshot)}"
@@ -140,6 +191,7 @@ ENGLISH = OperatorTexts(
         "active_users": "active users",
         "new_users": "new users",
         "cost_usd": "cost, $",
+        "failed": "failed turns",
         "failed_percent": "failed turns, %",
         "latency_p95_seconds": "p95 of an answer, s",
     },
@@ -162,6 +214,15 @@ ENGLISH = OperatorTexts(
         "withheld": "{day} is withheld",
         "through": "Counted through {moment}.",
         "chart": "User messages per day",
+        "report_week": "Week from {day}",
+        "compared": "{name}: {value} (vs {before})",
+        "thousands": ",",
+        "alert_no_data": "no data",
+        "alert_low": "at least {limit} expected",
+        "alert_high": "at most {limit} expected",
+        "alert_hour": "In the hour from {hour} of {day}",
+        "alert_day": "On {day}",
+        "alert_week": "In the week from {day}",
     },
 )
 RUSSIAN = OperatorTexts(
@@ -182,6 +243,7 @@ RUSSIAN = OperatorTexts(
         "active_users": "активные пользователи",
         "new_users": "новые пользователи",
         "cost_usd": "стоимость, $",
+        "failed": "неудачные ответы",
         "failed_percent": "неудачные ходы, %",
         "latency_p95_seconds": "p95 ответа, с",
     },
@@ -204,6 +266,15 @@ RUSSIAN = OperatorTexts(
         "withheld": "{day} не опубликован",
         "through": "Учтено по {moment}.",
         "chart": "Сообщения по дням",
+        "report_week": "Неделя с даты: {day}",
+        "compared": "{name}: {value} (раньше: {before})",
+        "thousands": "\N{NO-BREAK SPACE}",
+        "alert_no_data": "нет данных",
+        "alert_low": "ожидалось не меньше {limit}",
+        "alert_high": "ожидалось не больше {limit}",
+        "alert_hour": "За час с {hour}, {day}",
+        "alert_day": "За день: {day}",
+        "alert_week": "За неделю с даты: {day}",
     },
 )
 TEXTS: Mapping[Language, OperatorTexts] = {"en": ENGLISH, "ru": RUSSIAN}

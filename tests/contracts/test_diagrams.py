@@ -11,6 +11,7 @@ from sqlalchemy import Table, UniqueConstraint
 from sqlalchemy.dialects import postgresql
 
 import api.accounts.tables
+import api.alerts.tables
 import api.audit.tables
 import api.people.tables
 import bot.db.outbox
@@ -24,6 +25,7 @@ PROJECT = Path(__file__).parents[2]
 # Imported so that they declare their tables.
 DECLARED = (
     api.accounts.tables,
+    api.alerts.tables,
     api.audit.tables,
     api.people.tables,
     bot.db.outbox,

@@ -69,7 +69,11 @@ VALUES (1, '\x02', 1, now(), now());
 INSERT INTO password_resets (account_id, digest, expires_at) VALUES (1, '\x03', now());
 INSERT INTO audit_events (kind, actor_id, actor, request_id, details)
 VALUES ('login', 1, 'first', 'r', '{"method": "password"}');
-INSERT INTO outbox (key, payload) VALUES ('digest', '{}')
+INSERT INTO outbox (key, payload) VALUES ('digest', '{}');
+INSERT INTO alerts (name, metric, width, test, threshold, no_data, author_id, author)
+VALUES ('cost', 'cost_usd', 'hour', 'above', 5, 'ignore', 1, 'first');
+INSERT INTO alert_events (alert_id, window_start, window_end, value)
+VALUES (1, '2025-03-10T12:00Z', '2025-03-10T13:00Z', 6)
 """
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.warehouse.constants import ZONE
 from warehouse.periods import Bucket, Period, PeriodName, TimeRange
 from warehouse.tiers import day_number, run_length_encode, split_by_tier, split_span, touched_days
-
-BERLIN = ZoneInfo("Europe/Berlin")
 
 
 def at(text: str) -> datetime:
@@ -21,10 +19,10 @@ def at(text: str) -> datetime:
 def days(since: str, until: str, tz: str, bucket: Bucket) -> tuple[list[int], list[int]]:
     """Days of the month that the daily tier answers for, and those that an edge cuts."""
     period = Period(PeriodName.CUSTOM, at(since), at(until), tz, bucket)
-    first, last = touched_days(period.span, BERLIN)
+    first, last = touched_days(period.span, ZONE)
     touched = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     edges = (period.since, period.until, *period.bucket_starts()[1:])
-    whole, cut = split_by_tier(touched, edges, BERLIN)
+    whole, cut = split_by_tier(touched, edges, ZONE)
     return [day.day for day in whole], [day.day for day in cut]
 
 
@@ -64,14 +62,14 @@ def test_a_range_that_cuts_a_day_needs_quarters_of_that_day():
 
 def test_a_total_takes_whole_days_from_the_daily_tier_and_the_edges_from_quarters():
     span = TimeRange(at("2026-03-27T22:00:00+01:00"), at("2026-03-30T09:15:00+02:00"))
-    cut = split_span(span, BERLIN)
+    cut = split_span(span, ZONE)
     assert (cut.first_day, cut.last_day) == (date(2026, 3, 28), date(2026, 3, 29))
     assert cut.days == TimeRange(at("2026-03-28T00:00:00+01:00"), at("2026-03-30T00:00:00+02:00"))
 
 
 def test_a_total_within_a_day_takes_nothing_from_the_daily_tier():
     cut = split_span(
-        TimeRange(at("2026-03-28T01:00:00+01:00"), at("2026-03-28T23:00:00+01:00")), BERLIN
+        TimeRange(at("2026-03-28T01:00:00+01:00"), at("2026-03-28T23:00:00+01:00")), ZONE
     )
     assert cut.first_day > cut.last_day
     assert cut.days.since == cut.days.until
@@ -79,7 +77,7 @@ def test_a_total_within_a_day_takes_nothing_from_the_daily_tier():
 
 def test_a_span_touches_the_days_that_it_cuts_but_not_the_one_that_it_ends_at():
     span = TimeRange(at("2026-03-27T22:00:00+01:00"), at("2026-03-30T00:00:00+02:00"))
-    assert touched_days(span, BERLIN) == (date(2026, 3, 27), date(2026, 3, 29))
+    assert touched_days(span, ZONE) == (date(2026, 3, 27), date(2026, 3, 29))
 
 
 def test_days_are_numbered_from_1970():

@@ -155,7 +155,7 @@ def test_the_pipelines_speak_the_languages_of_the_bot() -> None:
     english = TEXTS["en"]
     for texts in TEXTS.values():
         assert texts.phrases.keys() == english.phrases.keys()
-        assert texts.figures.keys() == FIGURES.keys()
+        assert texts.figures.keys() == {*FIGURES, "failed"}
         assert (len(texts.weekdays), len(texts.months)) == (7, 12)
 
 

@@ -1,0 +1,1 @@
+"""Alerts: made by accounts, judged by the pipelines, sent by the bot."""
