@@ -24,6 +24,8 @@ from api.accounts.services import AccountServices, make_accounts
 from api.admin.about_routes import about_routes
 from api.admin.audit_routes import audit_routes
 from api.admin.rule_routes import rule_routes
+from api.alerts.routes import alert_routes
+from api.alerts.store import AlertRepository
 from api.answers.export import ExportResponder
 from api.answers.prepared import PreparedAnswers, now_utc
 from api.answers.reader import InstrumentedReader
@@ -241,6 +243,7 @@ def create_app(
         ),
         about_routes(server),
         audit_routes(events=AuditReader(sessions), trail=trail),
+        alert_routes(alerts=AlertRepository(sessions), reader=instrumented, snapshots=snapshots),
         rule_routes(
             rules=RuleRepository(sessions, tables),
             finder=SubjectFinder(tables, vault),

@@ -38,7 +38,11 @@ class AuditKind(StrEnum):
     LIMITS_CHANGED = "limits_changed"
     MODELS_CHANGED = "models_changed"
     RULE_REMOVED = "rule_removed"
-    # Reserved: written by what sends alerts.
+    ALERT_CREATED = "alert_created"
+    ALERT_CHANGED = "alert_changed"
+    ALERT_MUTED = "alert_muted"
+    ALERT_REMOVED = "alert_removed"
+    # Reserved: the history of alerts has what fired.
     ALERT = "alert"
     ALERT_ACKNOWLEDGED = "alert_acknowledged"
 

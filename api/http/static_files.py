@@ -25,7 +25,7 @@ from common.log import get_logger
 
 PAGES = frozenset(
     {
-        *("", "users", "dialogs", "turns", "models", "retention", "quality"),
+        *("", "users", "dialogs", "turns", "models", "retention", "quality", "alerts"),
         *("account", "accounts", "audit", "register", "reset"),
     }
 )

@@ -1,0 +1,164 @@
+"""Routes of alerts: made, changed and muted by admins, read and acknowledged by readers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Path, Query
+from starlette.responses import Response
+
+from api.accounts.dependencies import Admin, StatsReader, one_value_each, secured
+from api.accounts.scopes import Scope
+from api.alerts.schemas import (
+    MAX_ID,
+    AlertBody,
+    AlertEventPage,
+    AlertEventView,
+    AlertList,
+    AlertMute,
+    AlertPreview,
+    AlertTerms,
+    AlertView,
+)
+from api.alerts.store import AlertRepository
+from api.answers.snapshots import Snapshots
+from api.http.error_schema import RATE_HEADERS, problems
+from api.http.json import to_json
+from warehouse.alerting import WindowVerdict, judge_windows
+from warehouse.clickhouse.reader import Reader
+from warehouse.periods import TimeRange
+
+PREVIEW = timedelta(weeks=4)
+PAGE_ROWS = 200
+
+AlertId = Annotated[int, Path(ge=1, le=MAX_ID)]
+
+
+def alert_routes(*, alerts: AlertRepository, reader: Reader, snapshots: Snapshots) -> APIRouter:
+    """The routes under /api/v1/alerts."""
+    router = APIRouter(
+        prefix="/api/v1/alerts", tags=["alerts"], dependencies=[Depends(one_value_each)]
+    )
+    reads, manages = secured(Scope.STATS_READ), secured(Scope.ADMIN)
+    ok: dict[int | str, dict[str, Any]] = {200: {"headers": RATE_HEADERS}}
+
+    @router.get(
+        "", response_model=AlertList, responses={**ok, **problems(401, 403)}, openapi_extra=reads
+    )
+    async def list_alerts(principal: StatsReader) -> Response:
+        """All alerts, newest first."""
+        return _json({"alerts": await alerts.all_alerts(principal)})
+
+    @router.post(
+        "",
+        status_code=201,
+        response_model=AlertView,
+        responses={201: {"headers": RATE_HEADERS}, **problems(400, 401, 403, 422)},
+        openapi_extra=manages,
+    )
+    async def make_alert(admin: Admin, body: Annotated[AlertBody, Body()]) -> Response:
+        """Make an alert. It judges the windows that end from now on, once they are published."""
+        return _json(await alerts.add(body, admin), status=201)
+
+    @router.post(
+        "/preview",
+        response_model=AlertPreview,
+        responses={**ok, **problems(401, 403, 422, 503)},
+        openapi_extra=reads,
+    )
+    async def preview(_principal: StatsReader, body: Annotated[AlertTerms, Body()]) -> Response:
+        """How often an alert with these terms would have fired in the last 4 weeks."""
+        snapshot = await snapshots.published()
+        through = snapshot.data_through
+        judged = await judge_windows(
+            reader, body.rule, snapshot=snapshot, span=TimeRange(through - PREVIEW, through)
+        )
+        verdicts = Counter(window.verdict for window in judged)
+        return _json(
+            {
+                "windows": len(judged),
+                "fired": verdicts[WindowVerdict.FIRED],
+                "learning": verdicts[WindowVerdict.LEARNING],
+                "no_data": verdicts[WindowVerdict.NO_DATA],
+                "last": asdict(judged[-1]) if judged else None,
+            }
+        )
+
+    @router.get(
+        "/events",
+        response_model=AlertEventPage,
+        responses={**ok, **problems(401, 403, 422)},
+        openapi_extra=reads,
+    )
+    async def list_events(
+        _principal: StatsReader,
+        alert_id: Annotated[
+            int | None, Query(ge=1, le=MAX_ID, description="Of this alert only.")
+        ] = None,
+        before: Annotated[
+            int | None, Query(ge=1, le=MAX_ID, description="`next_before` of a page.")
+        ] = None,
+        limit: Annotated[int, Query(ge=1, le=PAGE_ROWS)] = 50,
+    ) -> Response:
+        """The windows in which alerts fired, newest first."""
+        found = await alerts.events(alert_id=alert_id, before=before, limit=limit)
+        next_before = found[-1]["id"] if len(found) == limit else None
+        return _json({"events": found, "next_before": next_before})
+
+    @router.post(
+        "/events/{event_id}/acknowledge",
+        response_model=AlertEventView,
+        responses={**ok, **problems(401, 403, 404, 422)},
+        openapi_extra=reads,
+    )
+    async def acknowledge(principal: StatsReader, event_id: AlertId) -> Response:
+        """Acknowledge an event: while the next windows fire, too, no message is sent."""
+        return _json(await alerts.acknowledge(event_id, principal))
+
+    @router.put(
+        "/{alert_id}",
+        response_model=AlertView,
+        responses={**ok, **problems(401, 403, 404, 422)},
+        openapi_extra=manages,
+    )
+    async def change_alert(
+        admin: Admin, alert_id: AlertId, body: Annotated[AlertBody, Body()]
+    ) -> Response:
+        """Replace an alert. Its history stays."""
+        return _json(await alerts.change(alert_id, body, admin))
+
+    @router.put(
+        "/{alert_id}/mute",
+        response_model=AlertView,
+        responses={**ok, **problems(401, 403, 404, 422)},
+        openapi_extra=manages,
+    )
+    async def mute_alert(
+        admin: Admin, alert_id: AlertId, body: Annotated[AlertMute, Body()]
+    ) -> Response:
+        """Mute an alert until a moment. Windows that fire are in the history, without messages."""
+        return _json(await alerts.mute(alert_id, body.until, admin))
+
+    @router.delete(
+        "/{alert_id}",
+        status_code=204,
+        responses=problems(401, 403, 404, 422),
+        openapi_extra=manages,
+    )
+    async def remove_alert(_admin: Admin, alert_id: AlertId) -> None:
+        """Delete an alert with its history."""
+        await alerts.remove(alert_id)
+
+    return router
+
+
+def _json(content: dict[str, Any], *, status: int = 200) -> Response:
+    return Response(
+        to_json(content),
+        status_code=status,
+        media_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )
