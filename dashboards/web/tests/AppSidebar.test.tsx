@@ -14,6 +14,7 @@ const ITEMS = [
   ['Models & costs', '/models'],
   ['Retention', '/retention'],
   ['Data quality', '/quality'],
+  ['Alerts', '/alerts'],
 ] as const;
 
 async function sidebar(path = '/') {

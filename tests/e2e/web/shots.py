@@ -21,6 +21,7 @@ PAGES = {
     "models": "/models?period=month",
     "retention": "/retention?period=month",
     "quality": "/quality",
+    "alerts": "/alerts",
     "account": "/account",
     "accounts": "/accounts",
     "audit": "/audit",

@@ -114,7 +114,7 @@ class World:
         """Every page: also one of a person and one of a dialog."""
         dialog = self.get("/stats/dialogs", username="ann", period="week")["dialogs"][0]
         return [
-            *("/", "/users", "/dialogs", "/turns", "/models", "/retention", "/quality"),
+            *("/", "/users", "/dialogs", "/turns", "/models", "/retention", "/quality", "/alerts"),
             f"/people/{dialog['user_key']}",
             f"/dialogs/{dialog['dialog_id']}",
         ]

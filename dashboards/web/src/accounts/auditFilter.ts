@@ -28,6 +28,10 @@ export const KINDS = [
   'limits_changed',
   'models_changed',
   'rule_removed',
+  'alert_created',
+  'alert_changed',
+  'alert_muted',
+  'alert_removed',
   'alert',
   'alert_acknowledged',
 ] as const;

@@ -45,6 +45,7 @@ type Plain =
   | '/api/v1/admin/accounts'
   | '/api/v1/admin/invitations'
   | '/api/v1/admin/keys'
+  | '/api/v1/alerts'
   | '/api/v1/auth/me'
   | '/api/v1/auth/sessions'
   | '/api/v1/keys';

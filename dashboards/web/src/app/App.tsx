@@ -22,6 +22,7 @@ const QualityPage = lazy(() => import('../pages/QualityPage'));
 const TurnsPage = lazy(() => import('../pages/TurnsPage'));
 const PersonPage = lazy(() => import('../pages/PersonPage'));
 const DialogPage = lazy(() => import('../pages/DialogPage'));
+const AlertsPage = lazy(() => import('../alerts/AlertsPage'));
 const NotFoundPage = lazy(() => import('../pages/NotFoundPage'));
 const AccountPage = lazy(() => import('../accounts/AccountPage'));
 const AccountsPage = lazy(() => import('../accounts/AccountsPage'));
@@ -57,6 +58,7 @@ export function App() {
               <Route path="/models" component={ModelsPage} />
               <Route path="/retention" component={RetentionPage} />
               <Route path="/quality" component={QualityPage} />
+              <Route path="/alerts" component={AlertsPage} />
               <Route path={ACCOUNT.path} component={AccountPage} />
               <Route path="/accounts" component={AccountsPage} />
               <Route path="/audit" component={AuditPage} />

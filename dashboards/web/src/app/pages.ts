@@ -10,6 +10,7 @@ export const PAGES = [
   { key: 'models', path: '/models' },
   { key: 'retention', path: '/retention' },
   { key: 'quality', path: '/quality' },
+  { key: 'alerts', path: '/alerts' },
 ] as const satisfies readonly { key: IconName; path: string }[];
 
 /** For administrators. */

@@ -8,6 +8,7 @@ const PATHS = {
   models: 'M10 2l7 4v8l-7 4-7-4V6zM3 6l7 4 7-4M10 10v8',
   retention: 'M16 10a6 6 0 1 1-2-4.5M16 2v4h-4',
   quality: 'M10 2l7 3v5c0 4-3 7-7 8-4-1-7-4-7-8V5zM7 10l2 2 4-4',
+  alerts: 'M5 14V9a5 5 0 0 1 10 0v5l1.5 1.5h-13zM8.5 18h3',
   accounts: 'M10 10a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zM3 17.5a7 7 0 0 1 14 0',
   audit: 'M4 2.5h8l4 4v11H4zM12 2.5v4h4M7 10h6M7 13.5h6',
   download: 'M10 3v9M6 8.5l4 4 4-4M4 17h12',
