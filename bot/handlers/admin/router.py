@@ -16,7 +16,7 @@ from aiogram.filters import Command
 from aiogram.types import CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup
 
 from bot.handlers.acknowledging import acknowledge
-from bot.handlers.admin import people
+from bot.handlers.admin import alerts, people
 from bot.handlers.admin.texts import (
     api_health,
     bot_health,
@@ -131,7 +131,7 @@ def _label(start: str, zone: ZoneInfo, bucket: str) -> str:
 
 
 def _menu(_: Translator) -> InlineKeyboardMarkup:
-    rows = [period_titles(_), {BUDGET: _("Budget"), HEALTH: _("Health")}]
+    rows = [period_titles(_), {BUDGET: _("Budget"), HEALTH: _("Health"), alerts.PAGE: _("Alerts")}]
     return InlineKeyboardMarkup(
         inline_keyboard=[
             [
@@ -156,5 +156,7 @@ def create_router() -> Router:
     buttons.register(show_period, F.data.in_({f"{PREFIX}{name}" for name in BUCKETS}), _is_admin)
     buttons.register(show_budget, F.data == f"{PREFIX}{BUDGET}", _is_admin)
     buttons.register(show_health, F.data == f"{PREFIX}{HEALTH}", _is_admin)
+    buttons.register(alerts.show_alerts, F.data == f"{PREFIX}{alerts.PAGE}", _is_admin)
+    buttons.register(alerts.acknowledge_alert, F.data.regexp(alerts.ACKNOWLEDGE), _is_admin)
     buttons.register(people.act_on_person, F.data.regexp(people.ACTION), _is_admin)
     return router

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from api.accounts.keys.service_key import store_service_key
 from api.accounts.passwords import PasswordHasher
 from api.app import create_app
-from common.postgres import Sessions
+from common.postgres import Sessions, transaction
 from common.settings import DatabaseSettings
 from simulator.telegram.world import SimUser
 from tests.api.conftest import store_a_week
@@ -265,3 +265,30 @@ async def test_a_forwarded_message_names_its_author(world: World) -> None:
     assert "Write /admin and" in await world.ask("/admin who is this")
     assert f"#{key}" in await world.ask(f"/admin #{key}", language="ru")
     assert len(await world.turns()) == 1
+
+
+async def test_the_last_alerts_are_shown_and_acknowledged(world: World) -> None:
+    await world.ask("/admin")
+    assert await press(world, "alerts") == "No alert has fired yet."
+    async with transaction(world.sessions) as session:
+        await session.execute(
+            text(
+                "INSERT INTO alerts (name, metric, width, test, threshold, no_data, author_id,"
+                " author) VALUES ('Twice', 'turns', 'hour', 'above', 3, 'ignore', 1, 'ann')"
+            )
+        )
+        await session.execute(
+            text(
+                "INSERT INTO alert_events (alert_id, window_start, window_end, value, high)"
+                " SELECT id, '2026-03-10T12:00Z', '2026-03-10T13:00Z', 4.5, 3 FROM alerts"
+            )
+        )
+    shown = await press(world, "alerts")
+    assert shown.startswith("🔔 Twice\n4.5 (at most 3 expected), window from 3/10/26")
+    done = await press(world, buttons(world)["Acknowledge: Twice"])
+    assert done.endswith("✅ Acknowledged by service:bot")
+    [[operator]] = await world.rows(
+        "SELECT (details ->> 'by_user_key')::int FROM audit_events"
+        " WHERE kind = 'alert_acknowledged'"
+    )
+    assert operator is not None
