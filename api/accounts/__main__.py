@@ -1,4 +1,4 @@
-"""`python -m api.accounts list|grant|revoke|disable|enable|reset|logout`: manages accounts.
+"""`python -m api.accounts list|grant|revoke|disable|enable|reset|logout|first-admin`: accounts.
 
 Changes apply to a running API at once.
 """
@@ -11,6 +11,7 @@ import sys
 
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
+from api.accounts.invitations.first_admin import invite_first_admin
 from api.accounts.scopes import Scope
 from api.accounts.sessions.resets import ResetRepository, reset_link
 from api.accounts.sessions.store import SessionRepository
@@ -31,6 +32,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m api.accounts", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="list accounts with their scopes and state")
+    commands.add_parser(
+        "first-admin",
+        help="print a link that registers the first administrator, once, within 24 hours",
+    )
     for name, explanation in (
         ("grant", "add scopes to an account"),
         ("revoke", "remove scopes from an account"),
@@ -109,9 +114,13 @@ async def show(arguments: argparse.Namespace) -> None:
     engine = create_engine(settings, application_name="api-accounts")
     sessions = async_sessionmaker(engine)
     try:
+        server = load(ServerSettings)
+        base_url = server.dashboard_url or url_of(server.bind_host, server.api_port)
+        if arguments.command == "first-admin":
+            link = await invite_first_admin(sessions, base_url=base_url)
+            sys.stdout.write(f"{link}\n" if link else "")
+            return
         if arguments.command == "reset":
-            server = load(ServerSettings)
-            base_url = server.dashboard_url or url_of(server.bind_host, server.api_port)
             line = await issue_reset(arguments.username, sessions, base_url=base_url)
             sys.stdout.write(f"{line}\n")
             return

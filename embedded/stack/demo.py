@@ -70,6 +70,7 @@ def up() -> int:
         examine(stack, progress)
         stack.start_services()
         _print_addresses(stack, progress)
+        _print_first_steps(stack, progress)
         stack.watch()
     return 0
 
@@ -126,6 +127,29 @@ def _demo_account(stack: Stack) -> str:
         environment=command_environment(plan, "api.accounts"),
     )
     return password
+
+
+def _print_first_steps(stack: Stack, progress: Progress) -> None:
+    """The way from an empty installation to figures, until there is an administrator."""
+    plan = stack.plan
+    environment = command_environment(plan, "api.accounts")
+    link = stack.run("api.accounts", "first-admin", environment=environment).strip()
+    if not link:
+        return
+    progress.say("First steps")
+    for number, step in enumerate(first_steps(link), start=1):
+        print(f"    {number}. {step}", flush=True)  # noqa: T201 # the answer to the command
+
+
+def first_steps(link: str) -> tuple[str, ...]:
+    """The steps of a new operator, in order."""
+    return (
+        f"Register the first administrator, once, within 24 hours: {link}",
+        "Write to the bot in Telegram: it answers with the model.",
+        "Watch the message arrive in the dashboard, within seconds.",
+        "Look at the page Data quality: the first comparison of both databases follows by itself.",
+        "Set OPERATOR_CHAT_ID for the digest and for alerts.",
+    )
 
 
 def _print_addresses(

@@ -27,7 +27,7 @@ class InvitationRepository:
 
     async def create(
         self,
-        creator: Principal,
+        creator: Principal | None,
         *,
         kind: InvitationKind,
         label: str,
@@ -35,7 +35,10 @@ class InvitationRepository:
         max_uses: int,
         lifetime: timedelta,
     ) -> tuple[str, Invitation]:
-        """The code of a new invitation, which is stored as its digest only, and its record."""
+        """The code of a new invitation, which is stored as its digest only, and its record.
+
+        Without a creator it is the command line's.
+        """
         code = new_secret(CODE_PREFIX)
         row = Invitation(
             kind=kind.value,
@@ -44,8 +47,8 @@ class InvitationRepository:
             digest=digest_of(code),
             scopes=sorted(scopes),
             max_uses=max_uses,
-            created_by_id=creator.account_id,
-            created_by=creator.username,
+            created_by_id=creator and creator.account_id,
+            created_by=creator and creator.username,
             expires_at=datetime.now(UTC) + lifetime,
         )
         async with audited(

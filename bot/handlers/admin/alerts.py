@@ -32,7 +32,7 @@ Event = Mapping[str, Any]
 async def show_alerts(
     query: CallbackQuery, context: UpdateContext, bot: Bot, stats_api: StatsApi
 ) -> UpdateOutcome:
-    """What fired last, newest first."""
+    """The last events, newest first."""
     await acknowledge(query, bot)
     await _show(context, stats_api)
     return UpdateOutcome.COMMAND
@@ -100,7 +100,7 @@ def _value(event: Event, _: Translator) -> str:
 
 
 def _number(value: Decimal | int, _: Translator) -> str:
-    pattern = "#,##0.##" if abs(value) >= 1 else "0.####"
+    pattern = "#,##0.##" if abs(Decimal(value)) >= 1 else "0.####"
     return format_decimal(value, format=pattern, locale=_.locale)
 
 

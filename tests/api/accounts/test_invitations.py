@@ -10,6 +10,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api.accounts.invitations.first_admin import invite_first_admin
+from common.postgres import Sessions
 from tests.api.people.test_people import grant
 from tests.api.running import ADMIN_TOKEN, PASSWORD, StartApi, bearer, register
 
@@ -160,3 +162,26 @@ async def test_pages_list_each_invitation_once(admin: httpx.AsyncClient) -> None
     second = (await admin.get(INVITATIONS, params=rest)).json()
     found = [row["id"] for page in (first, second) for row in page["invitations"]]
     assert (found, second["next_before"]) == (made[::-1], None)
+
+
+async def test_the_first_administrator_registers_by_a_link_once(
+    client: httpx.AsyncClient, sessions: Sessions
+) -> None:
+    def code_of(link: str | None) -> str:
+        page, _, code = (link or "").partition("#invitation=")
+        assert page == "http://127.0.0.1:8000/register"
+        return code
+
+    url = "http://127.0.0.1:8000"
+    earlier = code_of(await invite_first_admin(sessions, base_url=url))
+    code = code_of(await invite_first_admin(sessions, base_url=url))
+    answers = [
+        await join(client, name, used)
+        for name, used in (("eve", earlier), ("ann", code), ("bob", code))
+    ]
+    assert [answer.status_code for answer in answers] == [403, 201, 403]
+    client.headers.update(await bearer(client))
+    assert "admin" in (await client.get("/api/v1/auth/me")).json()["scopes"]
+    assert (await client.get(INVITATIONS)).status_code == 200
+    # There is one now.
+    assert await invite_first_admin(sessions, base_url=url) is None
