@@ -220,6 +220,19 @@ describe('the overview', () => {
     expect(screen.getByRole('button', { name: 'Save as CSV: Top users' })).toBeDisabled();
   });
 
+  it('does not offer a longer period when nothing has ever happened', async () => {
+    const answer = ANSWERS['/api/v1/stats'] as Record<string, object>;
+    const known = ANSWERS['/api/v1/stats/freshness'] as { freshness: object };
+    await renderApp({
+      play: playing({
+        '/api/v1/stats': { ...answer, recent_dialogs: [], top_users: [] },
+        '/api/v1/stats/freshness': { ...known, freshness: { ...known.freshness, turns: 0 } },
+      }),
+    });
+    expect(await screen.findAllByText('No messages yet.')).toHaveLength(2);
+    expect(screen.queryByText('Choose a longer period above.')).toBeNull();
+  });
+
   it('saves what it shows', async () => {
     const click = vi.spyOn(HTMLAnchorElement.prototype, 'click').mockImplementation(() => {});
     await renderApp({ play: playing() });

@@ -61,8 +61,7 @@ export function AlertForm({ onMade }: { readonly onMade: () => void }) {
   const suggested = judged?.slice(0, 100) ?? '';
   const change = ({ target }: FormEvent<HTMLDivElement>) => {
     const { name: field, value } = target as HTMLInputElement;
-    if (field === 'name') setName(value);
-    else if (field in USUAL) setChosen((before) => ({ ...before, [field]: value }));
+    if (field in USUAL) setChosen((before) => ({ ...before, [field]: value }));
   };
   return (
     <Card title={t('alerts.make')} note={t('alerts.makeNote')}>
@@ -90,19 +89,19 @@ export function AlertForm({ onMade }: { readonly onMade: () => void }) {
               name="metric"
               label={t('alerts.what')}
               options={METRICS}
-              name_of={words.metric}
+              nameOf={words.metric}
             />
             <Choice
               name="width"
               label={t('alerts.window')}
               options={WIDTHS}
-              name_of={(width) => t(`alerts.width.${width}`)}
+              nameOf={(width) => t(`alerts.width.${width}`)}
             />
             <Choice
               name="test"
               label={t('alerts.when')}
               options={TESTS}
-              name_of={(test) => t(`alerts.test.${test}`)}
+              nameOf={(test) => t(`alerts.test.${test}`)}
             />
             {hasThreshold(chosen.test) && (
               <Field
@@ -118,7 +117,7 @@ export function AlertForm({ onMade }: { readonly onMade: () => void }) {
               name="no_data"
               label={t('alerts.noData')}
               options={NO_DATA}
-              name_of={(meaning) => t(`alerts.noDataMeans.${meaning}`)}
+              nameOf={(meaning) => t(`alerts.noDataMeans.${meaning}`)}
             />
             <div className="wide">
               <Preview terms={terms} />
@@ -130,8 +129,9 @@ export function AlertForm({ onMade }: { readonly onMade: () => void }) {
                   name="name"
                   value={name ?? suggested}
                   maxLength={100}
-                  readOnly={false}
-                  onChange={() => undefined}
+                  autoComplete="off"
+                  aria-invalid={problems.name ? true : undefined}
+                  onChange={(event) => setName(event.target.value)}
                 />
               </label>
               <p className="field-error">{problems.name}</p>
@@ -218,17 +218,17 @@ interface ChoiceProps<T extends string> {
   readonly name: string;
   readonly label: string;
   readonly options: readonly T[];
-  readonly name_of: (option: T) => string;
+  readonly nameOf: (option: T) => string;
 }
 
-function Choice<T extends string>({ name, label, options, name_of }: ChoiceProps<T>) {
+function Choice<T extends string>({ name, label, options, nameOf }: ChoiceProps<T>) {
   return (
     <label className="field">
       <span className="field-name">{label}</span>
       <select name={name}>
         {options.map((option) => (
           <option key={option} value={option}>
-            {name_of(option)}
+            {nameOf(option)}
           </option>
         ))}
       </select>

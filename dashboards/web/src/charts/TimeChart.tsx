@@ -6,6 +6,7 @@
 import { type KeyboardEvent, type PointerEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useFormats } from '../ui/format';
+import { Empty } from '../ui/states';
 import { Legend } from './Legend';
 import { labelWidth } from './measure';
 import {
@@ -48,12 +49,7 @@ export function TimeChart({ label, axis, panels: given, height, empty, onPick }:
   const [active, setActive] = useState<number | null>(null);
   const describe = useDescription(axis);
   if (isEmpty(panels)) {
-    return (
-      <div className="placeholder" style={{ minHeight: withLegend(height) }}>
-        <p>{empty}</p>
-        <p className="note">{t('state.emptyAdvice')}</p>
-      </div>
-    );
+    return <Empty height={withLegend(height)} text={empty} />;
   }
   const compares = hasPrevious(panels);
   const withPrevious = compares && !hidden.has(PREVIOUS);

@@ -12,7 +12,8 @@ import { PeriodFilter } from '../period/PeriodFilter';
 import { useView } from '../period/useView';
 import { ErrorBoundary } from '../ui/ErrorBoundary';
 import { FreshnessBadge } from '../ui/FreshnessBadge';
-import { Counting } from '../ui/states';
+import { Counting, HasData } from '../ui/states';
+import { useHasData } from './useFirstDay';
 
 interface Aged {
   readonly data_through: string;
@@ -45,6 +46,7 @@ export function PageFrame({
   const [view, change] = useView();
   const counts = isCounting(main.error) && main.data === undefined;
   const zone = main.data?.report_timezone ?? null;
+  const hasData = useHasData();
   useEffect(() => {
     document.title = `${title} · Dialytics`;
   }, [title]);
@@ -76,7 +78,7 @@ export function PageFrame({
       <div className="page-body" aria-busy={main.isFetching && main.isPlaceholderData}>
         {main.isPlaceholderData && <span className="visually-hidden">{t('state.loading')}</span>}
         <CanPick value={picks !== 'nothing'}>
-          {counts ? <Counting height={480} /> : children}
+          <HasData value={hasData}>{counts ? <Counting height={480} /> : children}</HasData>
         </CanPick>
       </div>
     </>

@@ -5,3 +5,8 @@ import { useReport } from '../api/useReport';
 export function useFirstDay(): string | null {
   return useReport('/api/v1/stats/freshness', {}).data?.freshness.first_day ?? null;
 }
+
+/** Whether there has ever been a turn; true until it is known. */
+export function useHasData(): boolean {
+  return useReport('/api/v1/stats/freshness', {}).data?.freshness.turns !== 0;
+}

@@ -1,5 +1,6 @@
 /** What stands where numbers will be, cannot be, or are not: loading, error, empty. */
 
+import { createContext, useContext } from 'react';
 import { useTranslation } from 'react-i18next';
 import { describe } from '../api/errors';
 import { Icon } from './Icon';
@@ -14,17 +15,21 @@ export function Skeleton({ height }: { readonly height: number | string }) {
   );
 }
 
+/** Whether there are any data at all; false: a longer period would not help. */
+export const HasData = createContext(true);
+
 interface EmptyProps {
-  readonly height?: number;
+  readonly height?: number | string;
   readonly text?: string;
 }
 
 export function Empty({ height, text }: EmptyProps) {
   const { t } = useTranslation();
+  const hasData = useContext(HasData);
   return (
     <div className="placeholder" style={{ minHeight: height }}>
-      <p>{text ?? t('state.empty')}</p>
-      <p className="note">{t('state.emptyAdvice')}</p>
+      <p>{hasData ? (text ?? t('state.empty')) : t('state.noneEver')}</p>
+      <p className="note">{t(hasData ? 'state.emptyAdvice' : 'state.noneEverAdvice')}</p>
     </div>
   );
 }
