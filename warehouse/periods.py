@@ -29,7 +29,7 @@ class Bucket(StrEnum):
 
 
 class PeriodName(StrEnum):
-    """Days are those of the zone that is asked for, today included."""
+    """Days are those of the zone that is asked for, today included unless it is said."""
 
     DAY = "day"
     """The last 24 hours, by hour: the running hour and the 23 before it."""
@@ -46,6 +46,10 @@ class PeriodName(StrEnum):
     LAST_30_DAYS = "30d"
     LAST_90_DAYS = "90d"
     MONTH_TO_DATE = "month_to_date"
+    YESTERDAY = "yesterday"
+    LAST_MONTH = "last_month"
+    """The whole month before this one."""
+    YEAR_TO_DATE = "year_to_date"
     LAST_12_MONTHS = "12mo"
     """This month and the 11 before it."""
     ALL = "all"
@@ -61,6 +65,12 @@ _LAST_DAYS = {
     PeriodName.LAST_30_DAYS: 30,
     PeriodName.LAST_90_DAYS: 90,
 }
+_MONTHS_BEFORE = {
+    PeriodName.MONTH_TO_DATE: 0,
+    PeriodName.LAST_MONTH: 1,
+    PeriodName.LAST_12_MONTHS: 11,
+}
+"""In which month the period begins."""
 _OF_HOURS = (PeriodName.DAY, PeriodName.LAST_24_HOURS)
 
 
@@ -96,19 +106,23 @@ class Period:
         """Whether data known up to `data_through` leave a part of the period open."""
         return data_through < self.until
 
+    def cut(self, data_through: datetime) -> datetime:
+        """Where the data end in the period, on a quarter of an hour, rounded up."""
+        return max(self.since, min(self.until, ceil_to_quarter(data_through)))
+
     def previous(self, *, data_through: datetime) -> TimeRange:
         """The period before, cut at the same point as this one is cut by `data_through`.
 
         Whole days are moved on the zone's calendar, so 09:30 is compared with 09:30 also across a
         change of clocks. The cut lies on a quarter of an hour, rounded up.
         """
-        cut = max(self.since, min(self.until, ceil_to_quarter(data_through)))
+        cut = self.cut(data_through)
         edges = (self.since, self.until)
         if self.name not in _OF_HOURS and all(_is_midnight(e, self.zone) for e in edges):
             first, end = (edge.astimezone(self.zone).date() for edge in edges)
             days = (end - first).days
             return TimeRange(
-                _move_days(self.since, -days, self.zone), _move_days(cut, -days, self.zone)
+                move_days(self.since, -days, self.zone), move_days(cut, -days, self.zone)
             )
         length = self.until - self.since
         return TimeRange(self.since - length, cut - length)
@@ -166,7 +180,7 @@ def resolve(
         today = now.astimezone(zone).date()
         begins = beginning.astimezone(zone).date() if beginning else None
         begin = midnight(_first_day(name, today, begins=begins), zone)
-        end = midnight(today + timedelta(days=1), zone)
+        end = midnight(_end_day(name, today), zone)
     period = Period(name, begin, end, tz, bucket or _usual_bucket(name, begin, end))
     if _least_buckets(period) > MAX_BUCKETS:
         raise PeriodError(
@@ -176,14 +190,24 @@ def resolve(
 
 
 def _first_day(name: PeriodName, today: date, *, begins: date | None) -> date:
-    if name in _LAST_DAYS:
-        return today - timedelta(days=_LAST_DAYS[name] - 1)
-    if name is PeriodName.MONTH_TO_DATE:
-        return today.replace(day=1)
-    if name is PeriodName.LAST_12_MONTHS:
-        return months_before(today, 11)
-    earliest = today - timedelta(days=MAX_PERIOD_DAYS - 1)
-    return max(earliest, min(begins or earliest, today))
+    match name:
+        case PeriodName.YESTERDAY:
+            return today - timedelta(days=1)
+        case PeriodName.YEAR_TO_DATE:
+            return today.replace(month=1, day=1)
+        case PeriodName.ALL:
+            earliest = today - timedelta(days=MAX_PERIOD_DAYS - 1)
+            return max(earliest, min(begins or earliest, today))
+    if name in _MONTHS_BEFORE:
+        return months_before(today, _MONTHS_BEFORE[name])
+    return today - timedelta(days=_LAST_DAYS[name] - 1)
+
+
+def _end_day(name: PeriodName, today: date) -> date:
+    """The first day that is not in the period."""
+    if name is PeriodName.YESTERDAY:
+        return today
+    return today.replace(day=1) if name is PeriodName.LAST_MONTH else today + timedelta(days=1)
 
 
 def months_before(day: date, months: int) -> date:
@@ -251,11 +275,17 @@ def _is_midnight(moment: datetime, zone: ZoneInfo) -> bool:
     return midnight(moment.astimezone(zone).date(), zone) == moment
 
 
-def _move_days(moment: datetime, days: int, zone: ZoneInfo) -> datetime:
-    local = moment.astimezone(zone)
+def move_days(moment: datetime, days: int, zone: ZoneInfo) -> datetime:
+    """The same time by the zone's clock so many days later, UTC."""
+    return move_to(moment, moment.astimezone(zone).date() + timedelta(days=days), zone)
+
+
+def move_to(moment: datetime, day: date, zone: ZoneInfo) -> datetime:
+    """The same time by the zone's clock on another day, UTC."""
     if _is_midnight(moment, zone):  # 01:00 by the clock where midnight is skipped
-        return midnight(local.date() + timedelta(days=days), zone)
-    wall = datetime.combine(local.date() + timedelta(days=days), local.time(), tzinfo=zone)
+        return midnight(day, zone)
+    local = moment.astimezone(zone)
+    wall = datetime.combine(day, local.time(), tzinfo=zone)
     return wall.replace(fold=local.fold).astimezone(UTC)
 
 

@@ -13,7 +13,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from api.answers.formats import Format, RequestedFormat
 from api.errors import InvalidRequestError
-from warehouse.moments import first_moment, on_clock, zone_named
+from warehouse.comparison import ComparedWith, Comparison
+from warehouse.moments import EARLIEST, LATEST, first_moment, on_clock, zone_named
 from warehouse.periods import Bucket, Period, PeriodName, resolve
 from warehouse.query import InvalidQueryError, parse_filters
 from warehouse.reports import (
@@ -70,8 +71,9 @@ class PeriodQuery(FormatQuery):
         description="Days are those of `tz`, today included. `day`: the running hour and the 23"
         " before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in"
         " `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`,"
-        " `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first"
-        " turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's"
+        " `90d`, `month_to_date`, `year_to_date`, `12mo` (this month and the 11 before), `all`"
+        " (from the first turn, at most 1,098 days); without today `yesterday` and `last_month`."
+        " Not as there: `day` and `month`, which are Plausible's"
         " there, today and this month. Default: `week`.",
     )
     since: str | None = Field(
@@ -163,8 +165,27 @@ class StatsQuery(PeriodQuery):
 
 class CompareQuery(StatsQuery):
     compare: bool = Field(
-        default=False, description="Also the previous period, up to the same point in it."
+        default=False, description="Also another period, up to the same point in it."
     )
+    compare_with: Comparison = Field(
+        default=Comparison.BEFORE,
+        description="The other period: the one `before`; the nearest earlier one with the same"
+        " `weekdays`; the same dates of the `year` before.",
+    )
+    compare_from: date | None = Field(
+        default=None,
+        ge=EARLIEST.date(),
+        lt=LATEST.date(),
+        description="In place of `compare_with`: the day of the other period's start, whenever it"
+        " is. It is as long as this one.",
+    )
+
+    @property
+    def compared_with(self) -> ComparedWith:
+        """The other period; None: nothing is compared."""
+        if not self.compare:
+            return None
+        return self.compare_from or self.compare_with
 
 
 class DialogsQuery(StatsQuery):

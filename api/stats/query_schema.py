@@ -45,7 +45,8 @@ class QueryBody(BaseModel):
     metrics: list[str] = Field(min_length=1, max_length=40, description="See the catalogue.")
     date_range: str | list[str] = Field(
         description="Days are those of `tz`, today included. As `period` of `stats`: `24h`,"
-        " `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo`, `all`. Plausible's: `day`"
+        " `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `year_to_date`, `12mo`, `all`,"
+        " `yesterday`, `last_month`. Plausible's: `day`"
         " (today), `month` (this month so far), `91d`, `6mo`, `year`, and two dates, of which the"
         " second is included. Or two moments `[since, until)` with offset. The answer's `period`"
         " and `query.date_range` say what it was."

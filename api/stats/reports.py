@@ -99,7 +99,7 @@ async def dashboard(
 ) -> Report:
     about: dict[str, Any] = {"snapshot": snapshot, "period": period, "filters": query.filters}
     (summary, activity), page, top = await asyncio.gather(
-        warehouse.summary_and_activity(reader, compare=query.compare, **about),
+        warehouse.summary_and_activity(reader, compared_with=query.compared_with, **about),
         warehouse.recent_dialogs(reader, limit=RECENT_DIALOGS, **about),
         warehouse.top_users(reader, limit=TOP_USERS, **about),
     )
@@ -129,7 +129,11 @@ async def summary(
     reader: Reader, snapshot: Snapshot, period: Period, query: CompareQuery
 ) -> Report:
     found = await warehouse.summary(
-        reader, snapshot=snapshot, period=period, filters=query.filters, compare=query.compare
+        reader,
+        snapshot=snapshot,
+        period=period,
+        filters=query.filters,
+        compared_with=query.compared_with,
     )
     previous = [] if found.previous is None else [found.previous]
     return _compared("summary", found, [found.current], previous, warehouse.Totals)
@@ -139,7 +143,11 @@ async def activity(
     reader: Reader, snapshot: Snapshot, period: Period, query: CompareQuery
 ) -> Report:
     found = await warehouse.activity(
-        reader, snapshot=snapshot, period=period, filters=query.filters, compare=query.compare
+        reader,
+        snapshot=snapshot,
+        period=period,
+        filters=query.filters,
+        compared_with=query.compared_with,
     )
     return _compared("activity", found, found.points, found.previous, warehouse.ActivityPoint)
 

@@ -54,9 +54,7 @@ async def make_digest(settings: PipelineSettings, day: date) -> OperatorMessage:
     try:
         snapshot = await resolve(reader)
         totals = (
-            await reports.summary(
-                reader, snapshot=snapshot, period=_days(day, day, zone), compare=False
-            )
+            await reports.summary(reader, snapshot=snapshot, period=_days(day, day, zone))
         ).current
         points = (
             await reports.activity(

@@ -13,8 +13,10 @@ from tests.recount.zones import Zone, day_of, micros, number_of, zone
 MAX_DAYS = 3 * 366
 LAST_DAYS = {"today": 1, "7d": 7, "28d": 28, "30d": 30, "90d": 90}
 LAST_MONTHS = {"month_to_date": 1, "12mo": 12}
-SHARED = ("24h", *LAST_DAYS, *LAST_MONTHS, "all")
-"""Names with one meaning in GET and in a query; all of them include today."""
+PAST = ("yesterday", "last_month")
+"""Names of periods that end before today."""
+SHARED = ("24h", *LAST_DAYS, *LAST_MONTHS, "year_to_date", *PAST, "all")
+"""Names with one meaning in GET and in a query."""
 NAMES = ("day", "week", "month", *SHARED)
 """Names in GET, besides `custom`."""
 PLAUSIBLES = ("day", "91d", "month", "6mo", "year")
@@ -54,6 +56,28 @@ class Period:
             return self.zone.moved(self.since, -days), self.zone.moved(cut, -days)
         length = self.until - self.since
         return self.since - length, cut - length
+
+    def other(self, arguments: Mapping[str, str], *, through: int) -> tuple[int, int]:
+        """The period that a request compares with, cut as in `before`."""
+        kind, start = arguments.get("compare_with", "before"), arguments.get("compare_from")
+        if kind == "before" and start is None:
+            return self.before(through=through)
+        cut = max(self.since, min(self.until, -(-through // QUARTER) * QUARTER))
+        first, end = self.zone.day(self.since), self.zone.day(self.until)
+        if start is not None:
+            days = number_of(date.fromisoformat(start)) - first
+        elif kind == "weekdays":
+            days = -next(whole for whole in range(7, 2000, 7) if whole >= end - first)
+        else:
+            edges = (self.since, cut)
+            since, until = (self.zone.moved(edge, self._to_last_year(edge)) for edge in edges)
+            return since, until
+        return self.zone.moved(self.since, days), self.zone.moved(cut, days)
+
+    def _to_last_year(self, edge: int) -> int:
+        day = day_of(self.zone.day(edge))
+        last = day.day if (day.month, day.day) != (2, 29) else 28
+        return number_of(date(day.year - 1, day.month, last)) - number_of(day)
 
 
 def of_arguments(
@@ -113,6 +137,12 @@ def _named(name: str, now: int, calendar: Zone, beginning: int) -> tuple[int, in
         first = today - LAST_DAYS[name] + 1
     elif name in LAST_MONTHS:
         first = _month(today, LAST_MONTHS[name] - 1)
+    elif name == "year_to_date":
+        first = _plausible("year", today)
+    elif name == "yesterday":
+        return calendar.midnight(today - 1), calendar.midnight(today)
+    elif name == "last_month":
+        return calendar.midnight(_month(today, 1)), calendar.midnight(_month(today, 0))
     else:
         first = max(today - MAX_DAYS + 1, min(calendar.day(beginning), today))
     return calendar.midnight(first), calendar.midnight(today + 1)

@@ -61,7 +61,8 @@ NUMBERED: dict[str, Sequence[Any]] = {
 """Values of dimensions that are numbers."""
 
 ARGUMENTS = frozenset(
-    {"period", "from", "to", "tz", "bucket", "compare", "format", "bom", *FILTERS}
+    {"period", "from", "to", "tz", "bucket", "format", "bom", *FILTERS}
+    | {"compare", "compare_with", "compare_from"}
     | {"filters", "person", "cursor", "limit", "order", "by", "width", "steps"}
 )
 """Arguments of stats routes that the requests cover."""
@@ -157,7 +158,7 @@ class Requests:
         """Arguments that only this report has."""
         chance = self._chance
         if path in (STATS, f"{STATS}/summary", f"{STATS}/activity") and chance.random() < 0.7:
-            return {"compare": "true"}
+            return {"compare": "true"} | self._compared()
         limit = {"limit": str(chance.choice([1, 2, 7, 100]))} if chance.random() < 0.6 else {}
         if path == f"{STATS}/dialogs":
             order = chance.choice(["", "-"]) + chance.choice(ORDERS)
@@ -170,6 +171,14 @@ class Requests:
             steps = chance.choice([1, 5, 30, 60])
             return {"width": chance.choice(["day", "week"]), "steps": str(steps)}
         return {}
+
+    def _compared(self) -> dict[str, str]:
+        """The other period, or nothing for the one before."""
+        chance = self._chance
+        if chance.random() < 0.2:
+            return {"compare_from": day_of(self._report.day(self._somewhere())).isoformat()}
+        kind = chance.choice([None, "before", "weekdays", "year"])
+        return {"compare_with": kind} if kind else {}
 
     def _moment_of_asking(self) -> int:
         """The current time, or a past time at which "today" is another day."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from warehouse.clickhouse.reader import Reader
+from warehouse.comparison import ComparedWith
 from warehouse.periods import Period, TimeRange
 from warehouse.reports.figures import Figures, figures
 from warehouse.reports.metric_values import metric_fields
@@ -47,7 +48,7 @@ class ActivityPoint:
 class Activity:
     points: tuple[ActivityPoint, ...]
     previous: tuple[ActivityPoint, ...]
-    """Points of the period before, in order; empty unless asked for. May be fewer (it is cut)."""
+    """Points of the period compared with, in order; empty unless asked for. May be fewer (cut)."""
 
 
 _POINT = metric_fields(ActivityPoint)
@@ -59,10 +60,10 @@ async def activity(
     snapshot: Snapshot,
     period: Period,
     filters: Filters = NO_FILTERS,
-    compare: bool = False,
+    compared_with: ComparedWith = None,
 ) -> Activity:
     """One point per bucket of the period, empty ones as zeros."""
-    spans = compared_spans(snapshot, period, compare=compare)
+    spans = compared_spans(snapshot, period, compared_with)
     return _activity(
         await _figures(
             reader, snapshot=snapshot, period=period, spans=spans, filters=filters, totals=False
@@ -76,10 +77,10 @@ async def summary_and_activity(
     snapshot: Snapshot,
     period: Period,
     filters: Filters = NO_FILTERS,
-    compare: bool = False,
+    compared_with: ComparedWith = None,
 ) -> tuple[Summary, Activity]:
-    """Totals and points of the period in one statement, and with `compare` of the one before."""
-    spans = compared_spans(snapshot, period, compare=compare)
+    """Totals and points of the period in one statement, and of what it is compared with."""
+    spans = compared_spans(snapshot, period, compared_with)
     found = await _figures(
         reader, snapshot=snapshot, period=period, spans=spans, filters=filters, totals=True
     )

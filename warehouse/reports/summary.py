@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from warehouse.clickhouse.reader import Reader
+from warehouse.comparison import ComparedWith, compared_range
 from warehouse.periods import Period, TimeRange
 from warehouse.reports.figures import Figures, figures
 from warehouse.reports.metric_values import metric_fields
@@ -58,7 +59,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The figures of a period and, when asked for, of the period before."""
+    """The figures of a period and, when asked for, of the one that it is compared with."""
 
     current: Totals
     previous: Totals | None
@@ -75,19 +76,22 @@ async def summary(
     snapshot: Snapshot,
     period: Period,
     filters: Filters = NO_FILTERS,
-    compare: bool = False,
+    compared_with: ComparedWith = None,
 ) -> Summary:
-    """Totals of the period and, with `compare`, of the one before, cut at the same point."""
-    spans = [(span, ()) for span in compared_spans(snapshot, period, compare=compare)]
+    """Totals of the period, and of the one it is compared with, cut at the same point."""
+    spans = [(span, ()) for span in compared_spans(snapshot, period, compared_with)]
     found = await figures(reader, snapshot=snapshot, spans=spans, filters=filters)
     return summary_of([span for span, _ in spans], found)
 
 
-def compared_spans(snapshot: Snapshot, period: Period, *, compare: bool) -> list[TimeRange]:
-    """The period's span and, with `compare`, the one before; in the order of time."""
-    if not compare:
+def compared_spans(
+    snapshot: Snapshot, period: Period, compared_with: ComparedWith
+) -> list[TimeRange]:
+    """The period's span, after that of the period that it is compared with if there is one."""
+    if compared_with is None:
         return [period.span]
-    return [period.previous(data_through=snapshot.data_through), period.span]
+    through = snapshot.data_through
+    return [compared_range(period, compared_with, data_through=through), period.span]
 
 
 def summary_of(spans: Sequence[TimeRange], found: Sequence[Figures]) -> Summary:

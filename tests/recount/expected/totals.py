@@ -41,7 +41,7 @@ def summary(view: View) -> Expected:
     }
     rows: list[Row] = [{"span": "current", **current}]
     if compares(view):
-        since, until = view.period.before(through=view.through)
+        since, until = view.period.other(view.arguments, through=view.through)
         previous = view.group(since, until).figures(TOTALS)
         found |= {
             "previous": previous,
@@ -66,7 +66,7 @@ def activity(view: View) -> Expected:
     current = points(view, view.period.since, view.period.until)
     previous: list[Row] = []
     if compares(view):
-        previous = points(view, *view.period.before(through=view.through))
+        previous = points(view, *view.period.other(view.arguments, through=view.through))
     rows = [{"span": "current", **point} for point in current]
     rows += [{"span": "previous", **point} for point in previous]
     found = {"points": current, "previous": previous}

@@ -13,6 +13,7 @@ from tests.warehouse.constants import NOW
 from tests.warehouse.replica import Replica, turn
 from warehouse import reports
 from warehouse.clickhouse.client import ClickHouseReader
+from warehouse.comparison import Comparison
 from warehouse.periods import Bucket, Period, PeriodName, resolve
 from warehouse.snapshot import NOTHING_PUBLISHED
 from warehouse.snapshot import resolve as resolve_snapshot
@@ -26,7 +27,9 @@ def week(tz: str) -> Period:
 
 async def test_an_empty_warehouse_answers_with_zeros(reader: ClickHouseReader):
     period = week("UTC")
-    answer = await reports.summary(reader, snapshot=NOTHING_PUBLISHED, period=period, compare=True)
+    answer = await reports.summary(
+        reader, snapshot=NOTHING_PUBLISHED, period=period, compared_with=Comparison.BEFORE
+    )
     assert answer.current.turns == 0
     assert answer.current.cost_usd == 0
     assert answer.current.latency_p50_ms is None
@@ -117,11 +120,15 @@ async def test_the_period_before_ends_where_this_one_ends_now(
     replica.publish(NOW)
     snapshot = await resolve_snapshot(reader)
     period = week("UTC")
-    answer = await reports.summary(reader, snapshot=snapshot, period=period, compare=True)
+    answer = await reports.summary(
+        reader, snapshot=snapshot, period=period, compared_with=Comparison.BEFORE
+    )
     assert answer.previous is not None
     assert (answer.current.turns, answer.previous.turns) == (1, 1)
     assert answer.previous_until == datetime(2026, 3, 11, 20, 45, tzinfo=UTC)
-    series = await reports.activity(reader, snapshot=snapshot, period=period, compare=True)
+    series = await reports.activity(
+        reader, snapshot=snapshot, period=period, compared_with=Comparison.BEFORE
+    )
     assert sum(point.turns for point in series.previous) == 1
     assert len(series.previous) == 7
 

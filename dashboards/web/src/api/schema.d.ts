@@ -4437,10 +4437,10 @@ export interface components {
         };
         /**
          * PeriodName
-         * @description Days are those of the zone that is asked for, today included.
+         * @description Days are those of the zone that is asked for, today included unless it is said.
          * @enum {string}
          */
-        PeriodName: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
+        PeriodName: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "yesterday" | "last_month" | "year_to_date" | "12mo" | "all";
         /**
          * PeriodView
          * @description The resolved period: half-open, UTC.
@@ -4783,7 +4783,7 @@ export interface components {
         QueryBody: {
             /**
              * Date Range
-             * @description Days are those of `tz`, today included. As `period` of `stats`: `24h`, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo`, `all`. Plausible's: `day` (today), `month` (this month so far), `91d`, `6mo`, `year`, and two dates, of which the second is included. Or two moments `[since, until)` with offset. The answer's `period` and `query.date_range` say what it was.
+             * @description Days are those of `tz`, today included. As `period` of `stats`: `24h`, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `year_to_date`, `12mo`, `all`, `yesterday`, `last_month`. Plausible's: `day` (today), `month` (this month so far), `91d`, `6mo`, `year`, and two dates, of which the second is included. Or two moments `[since, until)` with offset. The answer's `period` and `query.date_range` say what it was.
              */
             date_range: string | string[];
             /**
@@ -5515,7 +5515,7 @@ export interface components {
         SubjectKind: "person" | "chat" | "everyone" | "admins";
         /**
          * Summary
-         * @description The figures of a period and, when asked for, of the period before.
+         * @description The figures of a period and, when asked for, of the one that it is compared with.
          */
         Summary: {
             /** @description The period that was asked for. */
@@ -11029,8 +11029,8 @@ export interface operations {
                 format?: "json" | "csv" | "arrow";
                 /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
-                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
-                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `year_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days); without today `yesterday` and `last_month`. Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "yesterday" | "last_month" | "year_to_date" | "12mo" | "all";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
                 from?: string;
                 /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
@@ -11049,8 +11049,12 @@ export interface operations {
                 model?: string;
                 /** @description Further filters as JSON, like those of `POST /query`: `[["is_not", "status", ["answered"]], ["is", "source", ["ads", "friend"]]]`. All of them hold. */
                 filters?: string;
-                /** @description Also the previous period, up to the same point in it. */
+                /** @description Also another period, up to the same point in it. */
                 compare?: boolean;
+                /** @description The other period: the one `before`; the nearest earlier one with the same `weekdays`; the same dates of the `year` before. */
+                compare_with?: "before" | "weekdays" | "year";
+                /** @description In place of `compare_with`: the day of the other period's start, whenever it is. It is as long as this one. */
+                compare_from?: string;
             };
             header?: never;
             path?: never;
@@ -11194,8 +11198,8 @@ export interface operations {
                 format?: "json" | "csv" | "arrow";
                 /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
-                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
-                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `year_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days); without today `yesterday` and `last_month`. Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "yesterday" | "last_month" | "year_to_date" | "12mo" | "all";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
                 from?: string;
                 /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
@@ -11214,8 +11218,12 @@ export interface operations {
                 model?: string;
                 /** @description Further filters as JSON, like those of `POST /query`: `[["is_not", "status", ["answered"]], ["is", "source", ["ads", "friend"]]]`. All of them hold. */
                 filters?: string;
-                /** @description Also the previous period, up to the same point in it. */
+                /** @description Also another period, up to the same point in it. */
                 compare?: boolean;
+                /** @description The other period: the one `before`; the nearest earlier one with the same `weekdays`; the same dates of the `year` before. */
+                compare_with?: "before" | "weekdays" | "year";
+                /** @description In place of `compare_with`: the day of the other period's start, whenever it is. It is as long as this one. */
+                compare_from?: string;
             };
             header?: never;
             path?: never;
@@ -11502,8 +11510,8 @@ export interface operations {
                 format?: "json" | "csv" | "arrow";
                 /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
-                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
-                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `year_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days); without today `yesterday` and `last_month`. Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "yesterday" | "last_month" | "year_to_date" | "12mo" | "all";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
                 from?: string;
                 /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
@@ -11665,8 +11673,8 @@ export interface operations {
                 format?: "json" | "csv" | "arrow";
                 /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
-                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
-                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `year_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days); without today `yesterday` and `last_month`. Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "yesterday" | "last_month" | "year_to_date" | "12mo" | "all";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
                 from?: string;
                 /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
@@ -11834,8 +11842,8 @@ export interface operations {
                 format?: "json" | "csv" | "arrow";
                 /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
-                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
-                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `year_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days); without today `yesterday` and `last_month`. Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "yesterday" | "last_month" | "year_to_date" | "12mo" | "all";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
                 from?: string;
                 /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
@@ -12446,8 +12454,8 @@ export interface operations {
                 format?: "json" | "csv" | "arrow";
                 /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
-                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
-                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `year_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days); without today `yesterday` and `last_month`. Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "yesterday" | "last_month" | "year_to_date" | "12mo" | "all";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
                 from?: string;
                 /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
@@ -12609,8 +12617,8 @@ export interface operations {
                 format?: "json" | "csv" | "arrow";
                 /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
-                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
-                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `year_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days); without today `yesterday` and `last_month`. Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "yesterday" | "last_month" | "year_to_date" | "12mo" | "all";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
                 from?: string;
                 /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
@@ -12772,8 +12780,8 @@ export interface operations {
                 format?: "json" | "csv" | "arrow";
                 /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
-                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
-                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `year_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days); without today `yesterday` and `last_month`. Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "yesterday" | "last_month" | "year_to_date" | "12mo" | "all";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
                 from?: string;
                 /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
@@ -12935,8 +12943,8 @@ export interface operations {
                 format?: "json" | "csv" | "arrow";
                 /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
-                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
-                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `year_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days); without today `yesterday` and `last_month`. Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "yesterday" | "last_month" | "year_to_date" | "12mo" | "all";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
                 from?: string;
                 /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
@@ -13241,8 +13249,8 @@ export interface operations {
                 format?: "json" | "csv" | "arrow";
                 /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
-                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
-                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `year_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days); without today `yesterday` and `last_month`. Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "yesterday" | "last_month" | "year_to_date" | "12mo" | "all";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
                 from?: string;
                 /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
@@ -13394,8 +13402,8 @@ export interface operations {
                 format?: "json" | "csv" | "arrow";
                 /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
-                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
-                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `year_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days); without today `yesterday` and `last_month`. Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "yesterday" | "last_month" | "year_to_date" | "12mo" | "all";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
                 from?: string;
                 /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
@@ -13561,8 +13569,8 @@ export interface operations {
                 format?: "json" | "csv" | "arrow";
                 /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
-                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
-                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `year_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days); without today `yesterday` and `last_month`. Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "yesterday" | "last_month" | "year_to_date" | "12mo" | "all";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
                 from?: string;
                 /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
@@ -13724,8 +13732,8 @@ export interface operations {
                 format?: "json" | "csv" | "arrow";
                 /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
-                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
-                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `year_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days); without today `yesterday` and `last_month`. Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "yesterday" | "last_month" | "year_to_date" | "12mo" | "all";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
                 from?: string;
                 /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
@@ -13744,8 +13752,12 @@ export interface operations {
                 model?: string;
                 /** @description Further filters as JSON, like those of `POST /query`: `[["is_not", "status", ["answered"]], ["is", "source", ["ads", "friend"]]]`. All of them hold. */
                 filters?: string;
-                /** @description Also the previous period, up to the same point in it. */
+                /** @description Also another period, up to the same point in it. */
                 compare?: boolean;
+                /** @description The other period: the one `before`; the nearest earlier one with the same `weekdays`; the same dates of the `year` before. */
+                compare_with?: "before" | "weekdays" | "year";
+                /** @description In place of `compare_with`: the day of the other period's start, whenever it is. It is as long as this one. */
+                compare_from?: string;
             };
             header?: never;
             path?: never;
@@ -13889,8 +13901,8 @@ export interface operations {
                 format?: "json" | "csv" | "arrow";
                 /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
-                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
-                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `year_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days); without today `yesterday` and `last_month`. Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "yesterday" | "last_month" | "year_to_date" | "12mo" | "all";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
                 from?: string;
                 /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
@@ -14215,8 +14227,8 @@ export interface operations {
                 format?: "json" | "csv" | "arrow";
                 /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
                 bom?: boolean;
-                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days). Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
-                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "12mo" | "all";
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `year_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days); without today `yesterday` and `last_month`. Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "yesterday" | "last_month" | "year_to_date" | "12mo" | "all";
                 /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
                 from?: string;
                 /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
