@@ -55,6 +55,7 @@ from api.metrics import ApiMetrics
 from api.people.bad_answers import BadAnswers
 from api.people.bot_database import BotTables
 from api.people.dialog_texts import DialogTexts
+from api.people.find_routes import find_routes
 from api.people.finding import SubjectFinder
 from api.people.name_readings import NameReadings
 from api.people.names import UserNames
@@ -233,6 +234,7 @@ def create_app(
             default_tz=default_tz,
         )
     )
+    finder = SubjectFinder(tables, vault)
     routers = [
         *account_routes(
             services,
@@ -246,10 +248,11 @@ def create_app(
         alert_routes(alerts=AlertRepository(sessions), reader=instrumented, snapshots=snapshots),
         rule_routes(
             rules=RuleRepository(sessions, tables),
-            finder=SubjectFinder(tables, vault),
+            finder=finder,
             names=names,
             name_readings=name_readings,
         ),
+        find_routes(finder=finder, names=names, name_readings=name_readings),
     ]
     for router in routers:
         app.include_router(router)

@@ -73,6 +73,7 @@ def _needs(scope: Scope) -> Callable[[Request], Awaitable[Principal]]:
 AnyAccount = Annotated[Principal, Depends(authenticated)]
 Person = Annotated[Principal, Depends(logged_in)]
 StatsReader = Annotated[Principal, Depends(_needs(Scope.STATS_READ))]
+NamesReader = Annotated[Principal, Depends(_needs(Scope.NAMES_READ))]
 TextsReader = Annotated[Principal, Depends(_needs(Scope.TEXTS_READ))]
 PeopleManager = Annotated[Principal, Depends(_needs(Scope.PEOPLE_MANAGE))]
 Admin = Annotated[Principal, Depends(_needs(Scope.ADMIN))]

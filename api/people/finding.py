@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from sqlalchemy import Row, func, select
 
 from api.errors import NotFoundError, RefusedError
 from api.people.bot_database import BotTables
-from api.people.names import person_name
+from api.people.names import PersonName, person_name
 from api.people.rules import Subject, SubjectKind
 from bot.db.tables import Dialog, UserRow
 from common.encryption import bindings
@@ -86,6 +86,20 @@ class SubjectFinder:
     async def by_username(self, username: str) -> SearchResult:
         """The persons who last wrote under this @name. Names can change hands."""
         wanted = username.removeprefix("@").casefold()
+        return await self._search(lambda name: (name.username or "").casefold() == wanted)
+
+    async def by_name(self, text: str) -> SearchResult:
+        """The persons whose name, or whose @name if the text begins with @, contains the text."""
+        wanted = text.removeprefix("@").casefold()
+        is_username = text.startswith("@")
+
+        def matches(person: PersonName) -> bool:
+            names = (person.username, None if is_username else person.name)
+            return any(wanted in name.casefold() for name in names if name)
+
+        return await self._search(matches)
+
+    async def _search(self, matches: Callable[[PersonName], bool]) -> SearchResult:
         found: list[Subject] = []
         before: int | None = None
         for _ in range(MAX_SEARCHED // PAGE_ROWS):
@@ -101,7 +115,7 @@ class SubjectFinder:
             async with self._tables.read_only() as session:
                 rows = (await self._tables.run(session, "people_search", statement)).all()
             # In a thread: opening a page of profiles takes tens of milliseconds.
-            found += await asyncio.to_thread(self._named, rows, wanted)
+            found += await asyncio.to_thread(self._named, rows, matches)
             if len(found) > MAX_FOUND:
                 break
             if len(rows) < PAGE_ROWS:
@@ -109,7 +123,11 @@ class SubjectFinder:
             before = rows[-1].key
         return SearchResult(found[:MAX_FOUND], is_complete=False)
 
-    def _named(self, rows: Sequence[Row[int, bytes, bytes, bytes]], wanted: str) -> list[Subject]:
+    def _named(
+        self,
+        rows: Sequence[Row[int, bytes, bytes, bytes]],
+        matches: Callable[[PersonName], bool],
+    ) -> list[Subject]:
         found = []
         for key, wrapped_key, hmac, sealed in rows:
             try:
@@ -117,6 +135,6 @@ class SubjectFinder:
                 profile = orjson.loads(sealer.open(sealed, bindings.profile(hmac)))
             except (UnreadableError, orjson.JSONDecodeError):
                 continue
-            if (person_name(profile).username or "").casefold() == wanted:
+            if matches(person_name(profile)):
                 found.append(Subject(SubjectKind.PERSON, hmac, user_key=key))
         return found

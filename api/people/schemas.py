@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Person(BaseModel):
@@ -13,6 +13,32 @@ class Person(BaseModel):
 
     name: str | None
     username: str | None
+
+
+class NameSearch(BaseModel):
+    """A part of a name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = Field(
+        min_length=2,
+        max_length=64,
+        examples=["zo"],
+        description="A part of the name, in any case; after `@`, of the @name alone.",
+    )
+
+
+class NamedPerson(Person):
+    """A person found by name."""
+
+    user_key: int
+
+
+class NamedPeople(BaseModel):
+    """People found by name, the newest first."""
+
+    people: list[NamedPerson]
+    is_complete: bool = Field(description="false: there may be more.")
 
 
 class TextMessage(BaseModel):

@@ -59,6 +59,31 @@ async def grant(engine: AsyncEngine, scopes: list[str]) -> None:
         await connection.execute(text("UPDATE api_users SET scopes = :s"), {"s": scopes})
 
 
+async def test_people_are_found_by_a_part_of_their_name_which_is_recorded(
+    reader_of_names: httpx.AsyncClient,
+) -> None:
+    path = "/api/v1/people/find"
+
+    async def keys_of(part: str) -> list[int]:
+        answer = await reader_of_names.post(path, json={"text": part})
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.json()["is_complete"]
+        return [person["user_key"] for person in answer.json()["people"]]
+
+    assert await keys_of("ÜRG") == [2]
+    assert await keys_of("@an") == [1]
+    assert await keys_of("nobody") == []
+    trail = (await reader_of_names.get("/api/v1/admin/audit?what=names_read")).json()
+    shown = [event["details"] for event in trail["events"]]
+    assert shown == [
+        {"report": "people_find", "user_keys": [1]},
+        {"report": "people_find", "user_keys": [2]},
+    ]
+    narrow = await bearer(reader_of_names, scope="stats:read admin")
+    refused = await reader_of_names.post(path, json={"text": "ann"}, headers=narrow)
+    assert refused.status_code == 403
+
+
 async def test_names_are_shown_to_who_may_see_them_and_to_nobody_else(
     reader_of_names: httpx.AsyncClient,
 ) -> None:

@@ -1,0 +1,45 @@
+"""The route that finds people by a part of their name. Each name shown is in the audit trail."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from api.accounts.dependencies import NamesReader, one_value_each, secured
+from api.accounts.scopes import Scope
+from api.http.error_schema import RATE_HEADERS, problems
+from api.http.json import to_json
+from api.people.finding import SubjectFinder
+from api.people.name_readings import NameReadings
+from api.people.names import UserNames, with_name
+from api.people.schemas import NamedPeople, NameSearch
+
+
+def find_routes(
+    *, finder: SubjectFinder, names: UserNames, name_readings: NameReadings
+) -> APIRouter:
+    """The routes under /api/v1/people."""
+    router = APIRouter(
+        prefix="/api/v1/people", tags=["people"], dependencies=[Depends(one_value_each)]
+    )
+
+    # Posted, so that no log of a server or proxy holds the name.
+    @router.post(
+        "/find",
+        response_model=NamedPeople,
+        responses={200: {"headers": RATE_HEADERS}, **problems(400, 401, 403, 422)},
+        openapi_extra=secured(Scope.NAMES_READ),
+    )
+    async def find_named_people(principal: NamesReader, search: NameSearch) -> Response:
+        """The people whose name or @name contains a text, newest first, at most 20."""
+        found = await finder.by_name(search.text)
+        known = await names.fetch([one.user_key for one in found.people if one.user_key])
+        await name_readings.record(principal, "people_find", known)
+        people = [with_name({"user_key": one.user_key}, known) for one in found.people]
+        return Response(
+            to_json({"people": people, "is_complete": found.is_complete}),
+            media_type="application/json",
+            headers={"Cache-Control": "no-store"},
+        )
+
+    return router
