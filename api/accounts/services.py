@@ -21,6 +21,7 @@ from api.accounts.sessions.store import SessionRepository, StoredSession
 from api.accounts.store import AccountRepository
 from api.accounts.throttle import LoginThrottle
 from api.accounts.tokens import Tokens
+from api.accounts.views.store import ViewRepository
 from api.audit.trail import AuditTrail
 from api.http.rate_limit import RateLimiter
 from api.settings import AccountSettings, parse_limit
@@ -43,6 +44,7 @@ class AccountServices:
     session_authenticator: SessionAuthenticator
     resets: ResetRepository
     invitations: InvitationRepository
+    views: ViewRepository
     throttle: LoginThrottle
     trail: AuditTrail
 
@@ -122,6 +124,7 @@ def make_accounts(
         ),
         resets=ResetRepository(sessions),
         invitations=InvitationRepository(sessions),
+        views=ViewRepository(sessions),
         throttle=throttle,
         trail=trail,
     )

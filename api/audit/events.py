@@ -42,6 +42,10 @@ class AuditKind(StrEnum):
     ALERT_CHANGED = "alert_changed"
     ALERT_MUTED = "alert_muted"
     ALERT_REMOVED = "alert_removed"
+    VIEW_SHARED = "view_shared"
+    """A shared view was saved or changed, or an own one was shared."""
+    VIEW_REMOVED = "view_removed"
+    """A shared view was deleted, or is not shared any more."""
     # Reserved: the history of alerts has what fired.
     ALERT = "alert"
     ALERT_ACKNOWLEDGED = "alert_acknowledged"

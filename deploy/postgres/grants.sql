@@ -32,7 +32,8 @@ GRANT EXECUTE ON FUNCTION record_changed_settings
 -- The API owns its accounts, and reads the bot's tables only as dialytics_reader.
 GRANT SELECT, INSERT, UPDATE ON api_users, api_keys TO dialytics_api;
 GRANT SELECT, INSERT, UPDATE (uses, revoked_at) ON invitations TO dialytics_api;
-GRANT SELECT, INSERT, UPDATE, DELETE ON api_sessions, password_resets, access_rules TO dialytics_api;
+GRANT SELECT, INSERT, UPDATE, DELETE
+    ON api_sessions, password_resets, access_rules, saved_views TO dialytics_api;
 -- The audit trail is append-only, and its times are the database's.
 GRANT SELECT, INSERT (kind, actor_id, actor, address, occurrences, request_id, details)
     ON audit_events TO dialytics_api;

@@ -14,6 +14,7 @@ from api.accounts.routes.registration import auth_routes
 from api.accounts.routes.resets import reset_routes
 from api.accounts.routes.sessions import session_routes
 from api.accounts.routes.tokens import token_routes
+from api.accounts.routes.views import view_routes
 from api.accounts.services import AccountServices
 from api.http.rate_limit import RateLimiter
 from api.settings import AccountSettings
@@ -37,4 +38,5 @@ def account_routes(
         session_routes(services, hours=settings.api_session_hours, clock=clock),
         reset_routes(services, dashboard_url=dashboard_url),
         invitation_routes(services.invitations),
+        view_routes(services.views),
     ]

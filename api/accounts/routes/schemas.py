@@ -55,6 +55,10 @@ Label = Annotated[
 ]
 
 
+# A page of this dashboard: no other host, and nothing that a browser would read otherwise.
+ADDRESS = r"^/([a-z0-9_-][^\s\\]*|\?[^\s\\]*)?$"
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -277,3 +281,32 @@ class TokenAnswer(BaseModel):
     token_type: Literal["bearer"]
     expires_in: int = Field(description="Seconds.")
     scope: str = Field(description="Granted scopes, separated by spaces.")
+
+
+class ViewRequest(_Body):
+    """A view of the dashboard under a name."""
+
+    name: Label = Field(examples=["Failures of the week"])
+    address: str = Field(
+        pattern=ADDRESS,
+        max_length=4_000,
+        description="Path and query of a page of the dashboard.",
+        examples=["/turns?period=week&f=is,status,failed"],
+    )
+    is_shared: bool = Field(default=False, description="Whether all accounts see it.")
+
+
+class ViewView(BaseModel):
+    """A saved view."""
+
+    id: int
+    name: str
+    address: str = Field(description="Path and query of a page of the dashboard.")
+    is_shared: bool
+    owner: str = Field(description="Name of the account that saved it.")
+    is_own: bool = Field(description="Whether the caller saved it.")
+    updated_at: datetime
+
+
+class ViewList(BaseModel):
+    views: list[ViewView]

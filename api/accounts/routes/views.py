@@ -1,0 +1,74 @@
+"""Routes for saved views of the dashboard."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Path
+from starlette.responses import Response
+
+from api.accounts.dependencies import StatsReader, one_value_each, secured
+from api.accounts.routes.schemas import ViewList, ViewRequest, ViewView
+from api.accounts.scopes import Scope
+from api.accounts.views.store import StoredView, ViewContent, ViewRepository
+from api.http.error_schema import RATE_HEADERS, problems
+
+MAX_ID = 2**63 - 1
+ViewId = Annotated[int, Path(ge=1, le=MAX_ID)]
+
+
+def view_routes(views: ViewRepository) -> APIRouter:
+    """The routes under /api/v1/views."""
+    router = APIRouter(
+        prefix="/api/v1/views", tags=["views"], dependencies=[Depends(one_value_each)]
+    )
+    extra = secured(Scope.STATS_READ)
+
+    @router.get("", response_model=ViewList, responses=problems(401, 403, 422), openapi_extra=extra)
+    async def list_views(response: Response, reader: StatsReader) -> ViewList:
+        """The own views and those that others share, by name."""
+        response.headers["Cache-Control"] = "no-store"
+        return ViewList(views=[_view(view) for view in await views.visible_to(reader)])
+
+    @router.post(
+        "",
+        status_code=201,
+        response_model=ViewView,
+        responses={201: {"headers": RATE_HEADERS}, **problems(400, 401, 403, 422)},
+        openapi_extra=extra,
+    )
+    async def save_view(owner: StatsReader, body: Annotated[ViewRequest, Body()]) -> ViewView:
+        """Save a view: a name and an address of the dashboard. Sharing is in the audit trail."""
+        return _view(await views.create(owner, _content(body)))
+
+    @router.put(
+        "/{view_id}",
+        response_model=ViewView,
+        responses=problems(400, 401, 403, 404, 422),
+        openapi_extra=extra,
+    )
+    async def change_view(
+        owner: StatsReader, view_id: ViewId, body: Annotated[ViewRequest, Body()]
+    ) -> ViewView:
+        """Change an own view."""
+        return _view(await views.put(view_id, owner, _content(body)))
+
+    @router.delete(
+        "/{view_id}",
+        status_code=204,
+        responses=problems(401, 403, 404, 422),
+        openapi_extra=extra,
+    )
+    async def delete_view(account: StatsReader, view_id: ViewId) -> None:
+        """Delete an own view; admins also shared ones of others."""
+        await views.remove(view_id, account)
+
+    return router
+
+
+def _content(body: ViewRequest) -> ViewContent:
+    return ViewContent(name=body.name, address=body.address, is_shared=body.is_shared)
+
+
+def _view(view: StoredView) -> ViewView:
+    return ViewView.model_validate(view, from_attributes=True)
