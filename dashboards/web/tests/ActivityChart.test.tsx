@@ -1,18 +1,14 @@
 import { fireEvent, screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { act } from 'react';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { ActivityChart } from '../src/charts/ActivityChart';
-import { days } from './answers';
+import { days, point } from './answers';
 import { observers } from './setup';
 import { setWidth } from './width';
 import { renderPart } from './world';
 
-const POINTS = days(7).map((start, index) => ({
-  start,
-  user_messages: 100 + index * 10,
-  active_users: 40 + index,
-}));
+const POINTS = days(7).map(point);
 const ZEROS = POINTS.map((point) => ({ ...point, user_messages: 0, active_users: 0 }));
 
 function chart(part: Partial<Parameters<typeof ActivityChart>[0]> = {}) {
@@ -30,7 +26,7 @@ function chart(part: Partial<Parameters<typeof ActivityChart>[0]> = {}) {
 }
 
 function bars(container: HTMLElement): Element[] {
-  return [...container.querySelectorAll('[data-series="messages"]')];
+  return [...container.querySelectorAll('[data-series="user_messages"]')];
 }
 
 describe('ActivityChart with data', () => {
@@ -129,7 +125,7 @@ describe('ActivityChart with data', () => {
 
 describe('ActivityChart beside what is known', () => {
   const WEEKS = ['2026-03-02', '2026-03-09', '2026-03-16'].map((day) => `${day}T00:00:00+03:00`);
-  const weeks = WEEKS.map((start) => ({ start, user_messages: 5, active_users: 2 }));
+  const weeks = WEEKS.map(point);
 
   it('calls a week a week, and a month a month', async () => {
     const part = { points: weeks, bucket: 'week', dataThrough: '2026-03-20T00:00:00Z' } as const;
@@ -235,5 +231,51 @@ describe('ActivityChart on different widths', () => {
     });
     expect(container.querySelector('svg')).toHaveAttribute('width', '260');
     expect(labels()).toBe(4);
+  });
+});
+
+describe('a range of ActivityChart', () => {
+  it('is what the pointer drags over, in either direction, or one bar', async () => {
+    const onPick = vi.fn();
+    await renderPart(chart({ onPick }));
+    const slider = screen.getByRole('slider');
+    fireEvent.pointerDown(slider, { clientX: 790, button: 0 });
+    fireEvent.pointerMove(slider, { clientX: 60, buttons: 1 });
+    expect(slider).toHaveAttribute('aria-valuetext', expect.stringMatching(/^Mar 4 to Mar 10/));
+    fireEvent.click(slider);
+    expect(onPick).toHaveBeenLastCalledWith(0, 6);
+    fireEvent.pointerDown(slider, { clientX: 60, button: 0 });
+    fireEvent.click(slider);
+    expect(onPick).toHaveBeenLastCalledWith(0, 0);
+  });
+
+  it('is what Shift and the arrow keys mark, until Escape', async () => {
+    const onPick = vi.fn();
+    await renderPart(chart({ onPick }));
+    screen.getByRole('slider').focus();
+    await userEvent.keyboard('{End}{Shift>}{ArrowLeft}{ArrowLeft}{/Shift}{Enter}');
+    expect(onPick).toHaveBeenLastCalledWith(4, 6);
+    await userEvent.keyboard('{End}{Shift>}{ArrowLeft}{/Shift}{Escape}{Home}{Enter}');
+    expect(onPick).toHaveBeenLastCalledWith(0, 0);
+  });
+});
+
+describe('a metric of ActivityChart', () => {
+  it.each([
+    ['cost_usd', 'Cost: $1.25', '[data-series="cost_usd"]'],
+    ['error_rate', 'Error rate: 1.1%', '.line.tone-red circle'],
+    ['latency_p95_ms', 'Answer time, p95: 4 sec', '.line.tone-violet circle'],
+  ] as const)('%s is drawn alone, in its unit', async (metric, text, marks) => {
+    const { container } = await renderPart(chart({ metric }));
+    expect(screen.getByRole('slider').getAttribute('aria-valuetext')).toMatch(
+      new RegExp(`, ${text.replace('$', '\\$')}$`),
+    );
+    expect(container.querySelectorAll(marks)).toHaveLength(7);
+  });
+
+  it('that is unknown everywhere is not said to be silence', async () => {
+    const none = POINTS.map((one) => ({ ...one, cost_usd: null }));
+    await renderPart(chart({ points: none, metric: 'cost_usd' }));
+    expect(screen.getByText('Nothing in this period.')).toBeVisible();
   });
 });

@@ -91,6 +91,44 @@ describe('a stranger', () => {
   });
 });
 
+describe('the forecast', () => {
+  it('is told beside a budget, which stays in the address', async () => {
+    await renderApp({ path: '/models?period=month', play: playing() });
+    const card = await screen.findByRole('region', { name: 'Cost of this month' });
+    await within(card).findByRole('slider');
+    expect(card).toHaveTextContent(
+      'Spent: $8.75. Expected at the end: $40.00 (80% likely: $36.50 to',
+    );
+    await userEvent.type(within(card).getByLabelText('Budget, $'), '50{Enter}');
+    expect(window.location.search).toBe('?period=month&budget=50');
+    expect(card).toHaveTextContent('That is 80% of the budget.');
+    expect(within(card).getByRole('button', { name: 'Budget' })).toBeVisible();
+    const slider = within(card).getByRole('slider');
+    expect(slider.getAttribute('aria-valuetext')).toBe(
+      'Mar 31, Spent: –, Expected: $40.00, Budget: $50.00',
+    );
+  });
+});
+
+describe('a model that is new', () => {
+  it('is marked in the chart where its first turn was', async () => {
+    const row = (day: string, model: string) => ({ dimensions: [day, model], metrics: [1] });
+    await renderApp({
+      play: playing({
+        '/api/v1/query': {
+          results: [row('2026-03-06', 'newcomer'), row('2026-03-06', 'fast-model')],
+          has_more: false,
+        },
+      }),
+    });
+    await waitFor(() => expect(document.querySelectorAll('.plot .flag')).toHaveLength(1));
+    const slider = screen.getByRole('slider', { name: /Activity/ });
+    slider.focus();
+    await userEvent.keyboard('{Home}{ArrowRight}{ArrowRight}');
+    expect(slider.getAttribute('aria-valuetext')).toMatch(/^Mar 6, .*, First turn of newcomer$/);
+  });
+});
+
 describe('the overview', () => {
   it('answers in one sentence', async () => {
     await renderApp({ play: playing() });
@@ -147,6 +185,18 @@ describe('the overview', () => {
         '?period=month&tz=UTC&compare=false',
       ),
     );
+  });
+
+  it('shows in the chart what is pressed among the key figures, and keeps it in the address', async () => {
+    await renderApp({ play: playing() });
+    const pressed = await screen.findByRole('button', { name: 'Show in the chart: Failed turns' });
+    await userEvent.click(pressed);
+    expect(window.location.search).toBe('?metric=error_rate');
+    const chart = screen.getByRole('slider', { name: /Activity/ });
+    expect(chart.getAttribute('aria-valuetext')).toContain('Error rate: 1.1%');
+    expect(screen.getByLabelText('Metric of the chart')).toHaveDisplayValue('Error rate');
+    await userEvent.click(pressed);
+    expect(window.location.search).toBe('');
   });
 
   it('keeps the old numbers in place while the new ones are on their way', async () => {

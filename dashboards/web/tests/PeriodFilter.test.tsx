@@ -1,4 +1,4 @@
-import { act, screen } from '@testing-library/react';
+import { act, fireEvent, screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { describe, expect, it, vi } from 'vitest';
 import { PeriodFilter } from '../src/period/PeriodFilter';
@@ -13,6 +13,7 @@ async function filter(view: Partial<View> = {}, compares = true) {
       onChange={onChange}
       reportZone="Europe/Moscow"
       compares={compares}
+      hasPoints
     />,
   );
   return { ...shown, onChange };
@@ -90,6 +91,41 @@ describe('PeriodFilter', () => {
     const { onChange } = await filter({ compare: true });
     await userEvent.click(screen.getByRole('switch', { name: 'Compare' }));
     expect(onChange).toHaveBeenCalledWith({ compare: false });
+  });
+
+  it('compares with the same weekdays, the year before, and from any day on', async () => {
+    const { onChange, show } = await filter({ period: 'week' });
+    const select = () => screen.getByLabelText('Compare with');
+    await userEvent.selectOptions(select(), 'Same weekdays');
+    expect(onChange).toHaveBeenLastCalledWith({ compareWith: 'weekdays' });
+    await userEvent.selectOptions(select(), 'From a day…');
+    const day = addDays(today('Europe/Moscow'), -20);
+    expect(onChange).toHaveBeenLastCalledWith({ compareWith: day });
+    const view = { ...DEFAULT_VIEW, compareWith: day };
+    show(<PeriodFilter view={view} onChange={onChange} reportZone="UTC" compares />);
+    const first = screen.getByLabelText('First day to compare with');
+    expect(first).toHaveValue(day);
+    fireEvent.change(first, { target: { value: '2026-01-05' } });
+    expect(onChange).toHaveBeenLastCalledWith({ compareWith: '2026-01-05' });
+  });
+
+  it.each([
+    ['Yesterday', 'yesterday'],
+    ['Last month', 'last_month'],
+    ['All time', 'all'],
+  ])('has %s among the other periods', async (label, period) => {
+    const { onChange } = await filter();
+    await userEvent.selectOptions(screen.getByLabelText('More periods'), label);
+    expect(onChange).toHaveBeenCalledExactlyOnceWith({ period, from: null, to: null });
+  });
+
+  it('offers the widths of points that suit the period', async () => {
+    const { onChange } = await filter({ period: 'day' });
+    const select = screen.getByLabelText('Points');
+    const widths = within(select).getAllByRole('option');
+    expect(widths.map((one) => one.textContent)).toEqual(['Automatic', '15 minutes', 'Hours']);
+    await userEvent.selectOptions(select, '15 minutes');
+    expect(onChange).toHaveBeenCalledWith({ bucket: '15m' });
   });
 
   it('has no comparison where the page has none', async () => {

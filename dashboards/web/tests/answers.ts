@@ -68,7 +68,7 @@ export function days(count: number): string[] {
   );
 }
 
-function point(start: string, index: number) {
+export function point(start: string, index: number) {
   return {
     start,
     user_messages: 100 + index * 10,
@@ -339,6 +339,18 @@ export const ANSWERS: Record<string, object> = {
   '/api/v1/stats/activity': {
     ...ENVELOPE,
     activity: { points: days(7).map(point), previous: [] },
+  },
+  '/api/v1/stats/forecast': {
+    ...AGE,
+    forecast: {
+      month: '2026-03-01',
+      spent_usd: 8.75,
+      unpriced_turns: 0,
+      history_days: 56,
+      expected_usd: 40,
+      low_usd: 36.5,
+      high_usd: 43.5,
+    },
   },
   '/api/v1/stats/dimensions': {
     ...ENVELOPE,

@@ -27,6 +27,7 @@ describe('an address', () => {
     ['tz=%2B03:00', ['zone']],
     ['period=year&tz=Mars', ['period', 'zone']],
     ['sort=models', ['order']],
+    ['with=never&bucket=minute&metric=fun&budget=none', ['with', 'bucket', 'metric', 'budget']],
   ])('%s asks for nothing that is not there, but %j', (search, parts) => {
     expect(problems(search)).toEqual(parts);
   });

@@ -1,4 +1,5 @@
 import { screen, within } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
 import { act } from 'react';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { floorsOf, Heatmap, levelOf } from '../src/charts/Heatmap';
@@ -160,6 +161,8 @@ describe('CSV', () => {
 });
 
 describe('Kpi', () => {
+  const CHART = { points: [1, 2], chart: { isShown: true, onToggle: vi.fn() } };
+
   it('gives a change that may be chance no colour', async () => {
     const { container } = await renderPart(
       <Kpi
@@ -171,6 +174,7 @@ describe('Kpi', () => {
         sense="more-is-better"
         isSure={false}
         metrics={['active_users']}
+        {...CHART}
       />,
     );
     expect(container.querySelector('.delta')).toHaveClass('plain');
@@ -185,6 +189,7 @@ describe('Kpi', () => {
       previousText={String(previous)}
       sense={sense}
       metrics={['active_users']}
+      {...CHART}
     />
   );
 
@@ -200,6 +205,15 @@ describe('Kpi', () => {
     expect(delta).toHaveTextContent(text);
     expect(delta).toHaveClass(mood);
     expect(screen.getByText(`vs ${before}`)).toBeVisible();
+  });
+
+  it('shows itself in the chart when it is pressed, and says that it does', async () => {
+    const { container } = await renderPart(kpi(5, 3, 'neutral'));
+    const chart = screen.getByRole('button', { name: 'Show in the chart: People' });
+    expect(chart).toHaveAttribute('aria-pressed', 'true');
+    expect(container.querySelector('.sparkline path')).not.toBeNull();
+    await userEvent.click(chart);
+    expect(CHART.chart.onToggle).toHaveBeenCalledTimes(1);
   });
 
   it('divides by nothing', async () => {
@@ -222,6 +236,7 @@ describe('Kpi', () => {
         sense="less-is-better"
         isShare
         metrics={['error_rate']}
+        {...CHART}
       />,
     );
     expect(screen.getByText(/\+0\.5 pp/)).toBeVisible();

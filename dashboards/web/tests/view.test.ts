@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { periodQuery } from '../src/period/query';
+import { fittingBuckets } from '../src/charts/buckets';
+import { compareQuery, periodQuery } from '../src/period/query';
 import {
   addDays,
   DEFAULT_VIEW,
@@ -24,6 +25,9 @@ describe('a view in the address', () => {
     { period: 'month', tz: 'Asia/Kathmandu' },
     { compare: false },
     { period: 'custom', from: '2026-03-01', to: '2026-03-01', tz: 'UTC', compare: false },
+    { period: 'last_month', bucket: 'week', metric: 'error_rate', budget: 99.5 },
+    { compareWith: 'weekdays', bucket: '15m' },
+    { compareWith: '2025-11-01' },
   ])('reads back what was written: %o', (part) => {
     const view = { ...DEFAULT_VIEW, ...part };
     expect(readView(writeView(view))).toEqual(view);
@@ -37,6 +41,8 @@ describe('a view in the address', () => {
     'tz=Nowhere/City',
     'tz=',
     'compare=yes',
+    'with=2025-13-01',
+    'bucket=minute&metric=fun&budget=-1',
   ])('falls back to the default for %s', (search) => {
     expect(read(search)).toEqual(DEFAULT_VIEW);
   });
@@ -66,5 +72,26 @@ describe('the question of a view', () => {
   it('ends a custom period before the day after its last', () => {
     const view: View = { ...DEFAULT_VIEW, period: 'custom', from: '2026-02-27', to: '2026-02-28' };
     expect(periodQuery(view)).toEqual({ period: 'custom', from: '2026-02-27', to: '2026-03-01' });
+  });
+});
+
+describe('the question of a chart', () => {
+  it('has the width of its points where that suits the period', () => {
+    expect(compareQuery({ ...DEFAULT_VIEW, bucket: 'hour' })).toMatchObject({ bucket: 'hour' });
+    expect(compareQuery({ ...DEFAULT_VIEW, period: '12mo', bucket: 'hour' })).not.toHaveProperty(
+      'bucket',
+    );
+    expect(fittingBuckets(1)).toEqual(['15m', 'hour']);
+    expect(fittingBuckets(30)).toEqual(['hour', 'day', 'week']);
+  });
+
+  it.each([
+    [{ compare: false }, { compare: false }],
+    [{}, { compare: true }],
+    [{ compareWith: 'year' }, { compare: true, compare_with: 'year' }],
+    [{ compareWith: '2025-11-01' }, { compare: true, compare_from: '2025-11-01' }],
+    [{ compare: false, compareWith: 'year' }, { compare: false }],
+  ])('names the other period: %o', (part, query) => {
+    expect(compareQuery({ ...DEFAULT_VIEW, ...part })).toEqual({ period: 'week', ...query });
   });
 });

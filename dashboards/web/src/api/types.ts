@@ -17,6 +17,7 @@ export type RatedGroup = Schemas['RatedGroup'];
 export type Funnel = Schemas['Funnel'];
 export type FunnelRow = Schemas['FunnelRow'];
 export type FunnelStep = Schemas['FunnelStep'];
+export type Forecast = Schemas['Forecast'];
 export type Freshness = Schemas['Freshness'];
 export type Quality = Schemas['Quality'];
 export type CheckResult = Schemas['CheckResult'];
@@ -26,6 +27,8 @@ export type ReconciledDay = Schemas['ReconciledDay'];
 export type ListedTurn = Schemas['ListedTurn'];
 export type PersonTotals = Schemas['PersonTotals'];
 export type DialogFailures = Schemas['DialogFailures'];
+export type QueryResult = Schemas['QueryResult'];
+export type NamedPeople = Schemas['NamedPeople'];
 export type DialogText = Schemas['DialogText'];
 export type BadAnswerList = Schemas['BadAnswerList'];
 

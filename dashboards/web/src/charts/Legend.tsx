@@ -7,13 +7,14 @@ interface Props {
   readonly series: readonly Series[];
   /** Key under which the period before is hidden; null when there is none. */
   readonly previousKey: string | null;
+  readonly previousLabel: string;
   /** Series that are drawn with a pattern. */
   readonly striped: ReadonlySet<string>;
   readonly hidden: ReadonlySet<string>;
   readonly onToggle: (key: string) => void;
 }
 
-export function Legend({ series, previousKey, striped, hidden, onToggle }: Props) {
+export function Legend({ series, previousKey, previousLabel, striped, hidden, onToggle }: Props) {
   const { t } = useTranslation();
   const entries = series.map((one) => ({
     key: one.key,
@@ -21,7 +22,7 @@ export function Legend({ series, previousKey, striped, hidden, onToggle }: Props
     mark: `swatch ${one.kind} tone-${one.tone} ${striped.has(one.key) ? 'striped' : ''}`,
   }));
   if (previousKey) {
-    entries.push({ key: previousKey, label: t('chart.previous'), mark: 'swatch dashed' });
+    entries.push({ key: previousKey, label: previousLabel, mark: 'swatch dashed' });
   }
   return (
     <ul className="legend" aria-label={t('chart.legend')}>

@@ -15,10 +15,12 @@ interface Props {
   readonly axis: TimeAxis;
   readonly geometry: Geometry;
   readonly active: number | null;
+  /** Where a range begins that ends at the active bucket. */
+  readonly anchor: number | null;
   readonly withPrevious: boolean;
 }
 
-export function Plot({ axis, geometry, active, withPrevious }: Props) {
+export function Plot({ axis, geometry, active, anchor, withPrevious }: Props) {
   const { width, height, margin, x } = geometry;
   const names = useBucketNames(axis);
   const longest = axis.starts.reduce(
@@ -32,9 +34,10 @@ export function Plot({ axis, geometry, active, withPrevious }: Props) {
       <Patterns />
       {active !== null && (
         <rect
-          className="plot-cursor"
-          x={(x(active) ?? 0) - (x.step() - x.bandwidth()) / 2}
-          width={x.step()}
+          data-cursor=""
+          className={anchor !== null && anchor !== active ? 'plot-cursor marked' : 'plot-cursor'}
+          x={(x(Math.min(active, anchor ?? active)) ?? 0) - (x.step() - x.bandwidth()) / 2}
+          width={x.step() * (Math.abs(active - (anchor ?? active)) + 1)}
           y={margin.top}
           height={height - margin.top - margin.bottom}
         />
@@ -48,6 +51,14 @@ export function Plot({ axis, geometry, active, withPrevious }: Props) {
           withPrevious={withPrevious}
         />
       ))}
+      {(axis.marks ?? []).map((mark) => (
+        <Flag
+          key={mark.label}
+          left={geometry.centreOf(mark.index)}
+          top={margin.top}
+          bottom={height - margin.bottom}
+        />
+      ))}
       <AxisBottom
         top={height - margin.bottom}
         scale={x}
@@ -58,6 +69,16 @@ export function Plot({ axis, geometry, active, withPrevious }: Props) {
         tickLabelProps={{ className: 'tick', textAnchor: 'middle', dy: 2 }}
       />
     </svg>
+  );
+}
+
+/** Something happened there; its words are in the description of the bucket. */
+function Flag({ left, top, bottom }: Record<'left' | 'top' | 'bottom', number>) {
+  return (
+    <g className="flag">
+      <line x1={left} x2={left} y1={top} y2={bottom} />
+      <path d={`M${left - 5} ${top - 8}h10l-5 8z`} />
+    </g>
   );
 }
 
@@ -128,6 +149,14 @@ function PanelMarks({ placed, geometry, partialFrom, withPrevious }: MarksProps)
               geometry={geometry}
               y={y}
               className={`line previous tone-${series.tone}`}
+            />
+          )}
+          {series.kind === 'limit' && (
+            <Line
+              values={series.values}
+              geometry={geometry}
+              y={y}
+              className={`line limit tone-${series.tone}`}
             />
           )}
           {series.kind === 'line' && (

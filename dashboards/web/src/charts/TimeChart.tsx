@@ -5,10 +5,11 @@
 
 import { type KeyboardEvent, type PointerEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useFormats } from '../ui/format';
+import { type Formats, useFormats } from '../ui/format';
 import { Empty } from '../ui/states';
 import { Legend } from './Legend';
 import { labelWidth } from './measure';
+import type { Unit } from './metrics';
 import {
   hasPrevious,
   isEmpty,
@@ -29,8 +30,10 @@ interface Props {
   readonly panels: readonly Panel[];
   readonly height: number;
   readonly empty: string;
-  /** A click or Enter on a bucket. */
-  readonly onPick?: ((index: number) => void) | undefined;
+  /** What the other period is, if it is not the one before. */
+  readonly previousLabel?: string | undefined;
+  /** A click or Enter on a bucket, or on those that were dragged over. */
+  readonly onPick?: ((first: number, last: number) => void) | undefined;
 }
 
 /** The room of a chart and its legend, which takes more rows on a phone. */
@@ -40,14 +43,22 @@ export function withLegend(height: number): string {
 
 const PREVIOUS = 'previous';
 
-export function TimeChart({ label, axis, panels: given, height, empty, onPick }: Props) {
+export function TimeChart(props: Props) {
+  const { label, axis, panels: given, height, empty, previousLabel, onPick } = props;
   const panels = withoutUnknown(given, axis);
   const { t } = useTranslation();
   const formats = useFormats(null);
   const [ref, width] = useWidth();
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const [active, setActive] = useState<number | null>(null);
+  /** Where a range begins, as long as a pointer is down or Shift was used. */
+  const [anchor, setAnchor] = useState<number | null>(null);
   const describe = useDescription(axis);
+  const names = useBucketNames(axis);
+  const rangeNames = (one: number, other: number) => ({
+    from: names.whole(Math.min(one, other)),
+    to: names.whole(Math.max(one, other)),
+  });
   if (isEmpty(panels)) {
     return <Empty height={withLegend(height)} text={empty} />;
   }
@@ -63,22 +74,43 @@ export function TimeChart({ label, axis, panels: given, height, empty, onPick }:
     width,
     height,
     withPrevious,
-    labelsOf: (panel, ticks) =>
-      panel.unit === 'money' ? formats.moneyTicks(ticks) : ticks.map(formats.compact),
+    labelsOf: (panel, ticks) => tickLabels(panel.unit ?? 'count', ticks, formats),
     measure: labelWidth,
   });
   const last = axis.starts.length - 1;
   const current = Math.min(active ?? last, last);
+  const leave = () => {
+    setActive(null);
+    setAnchor(null);
+  };
+  const pick = () => {
+    if (active === null) return;
+    onPick?.(Math.min(active, anchor ?? active), Math.max(active, anchor ?? active));
+    setAnchor(null);
+  };
   const move = (event: KeyboardEvent) => {
-    if (event.key === 'Enter') onPick?.(current);
+    if (event.key === 'Enter') pick();
+    if (event.key === 'Escape') leave();
     const next = stepOf(event.key, current, last);
     if (next === null) return;
     event.preventDefault();
+    if (onPick) setAnchor(event.shiftKey ? (anchor ?? current) : null);
     setActive(next);
   };
+  const bucketUnder = (event: PointerEvent<HTMLElement>) =>
+    geometry.bucketAt(event.clientX - event.currentTarget.getBoundingClientRect().left);
   const point = (event: PointerEvent<HTMLElement>) => {
-    const left = event.clientX - event.currentTarget.getBoundingClientRect().left;
-    setActive(geometry.bucketAt(left));
+    setActive(bucketUnder(event));
+    // A pointer that was released elsewhere drags no more.
+    if (event.buttons === 0) setAnchor(null);
+  };
+  const press = (event: PointerEvent<HTMLElement>) => {
+    const bucket = bucketUnder(event);
+    setActive(bucket);
+    if (!onPick || event.button !== 0) return;
+    setAnchor(bucket);
+    // Beyond the edge the range goes on to the last bucket.
+    event.currentTarget.setPointerCapture?.(event.pointerId);
   };
   const series = shown.flatMap((panel) => panel.series);
   return (
@@ -86,6 +118,7 @@ export function TimeChart({ label, axis, panels: given, height, empty, onPick }:
       <Legend
         series={panels.flatMap((panel) => panel.series)}
         previousKey={compares ? PREVIOUS : null}
+        previousLabel={previousLabel ?? t('chart.previous')}
         striped={
           new Set(
             panels.flatMap((panel) => (panel.stacked ? panel.series.map((one) => one.key) : [])),
@@ -104,20 +137,34 @@ export function TimeChart({ label, axis, panels: given, height, empty, onPick }:
         aria-valuemin={0}
         aria-valuemax={last}
         aria-valuenow={current}
-        aria-valuetext={describe(current, series, withPrevious).join(', ')}
+        aria-valuetext={(anchor !== null && active !== null && anchor !== active
+          ? [t('chart.marked', rangeNames(anchor, active))]
+          : describe(current, series, withPrevious)
+        ).join(', ')}
         onKeyDown={move}
         onPointerMove={point}
-        onPointerDown={point}
-        onClick={() => active !== null && onPick?.(active)}
-        onPointerLeave={() => setActive(null)}
-        onBlur={() => setActive(null)}
+        onPointerDown={press}
+        onClick={pick}
+        onPointerCancel={leave}
+        onPointerLeave={leave}
+        onBlur={leave}
       >
         {width > 0 && (
-          <Plot axis={axis} geometry={geometry} active={active} withPrevious={withPrevious} />
+          <Plot
+            axis={axis}
+            geometry={geometry}
+            active={active}
+            anchor={anchor}
+            withPrevious={withPrevious}
+          />
         )}
         {active !== null && width > 0 && (
           <Tip
-            lines={describe(active, series, withPrevious)}
+            lines={
+              anchor !== null && anchor !== active
+                ? [t('chart.marked', rangeNames(anchor, active))]
+                : describe(active, series, withPrevious)
+            }
             series={series}
             left={geometry.centreOf(active)}
             width={width}
@@ -126,6 +173,16 @@ export function TimeChart({ label, axis, panels: given, height, empty, onPick }:
       </div>
     </div>
   );
+}
+
+function tickLabels(unit: Unit, ticks: readonly number[], formats: Formats): readonly string[] {
+  if (unit === 'money') return formats.moneyTicks(ticks);
+  const format = {
+    count: formats.compact,
+    percent: formats.percent,
+    milliseconds: formats.milliseconds,
+  };
+  return ticks.map(format[unit]);
 }
 
 function flip(keys: ReadonlySet<string>, key: string): ReadonlySet<string> {
@@ -165,6 +222,7 @@ function useDescription(axis: TimeAxis) {
         if (before === undefined) return value;
         return `${value} (${t('chart.before', { value: one.format(before) })})`;
       }),
+      ...(axis.marks ?? []).filter((mark) => mark.index === index).map((mark) => mark.label),
     ];
   };
 }
@@ -183,8 +241,8 @@ function Tip({ lines, series, left, width }: TipProps) {
     <div className="tip" style={side} aria-hidden="true">
       <strong>{name}</strong>
       {values.map((line, index) => (
-        <span key={series[index]?.key}>
-          <i className={`swatch tone-${series[index]?.tone}`} />
+        <span key={line}>
+          {series[index] && <i className={`swatch tone-${series[index].tone}`} />}
           {line}
         </span>
       ))}

@@ -1,14 +1,17 @@
 /** What a chart over time is made of. No drawing, no React. */
 
 import { today } from '../period/view';
+import type { BucketWidth } from './buckets';
+import type { Mark } from './marks';
+import type { Unit } from './metrics';
 
 export type Tone = 'blue' | 'orange' | 'green' | 'red' | 'violet' | 'grey';
-export type BucketWidth = '15m' | 'hour' | 'day' | 'week' | 'month';
+export type { BucketWidth };
 
 export interface Series {
   readonly key: string;
   readonly label: string;
-  readonly kind: 'bar' | 'line';
+  readonly kind: 'bar' | 'line' | 'limit';
   readonly tone: Tone;
   /** One value per bucket; null leaves a gap. */
   readonly values: readonly (number | null)[];
@@ -22,7 +25,7 @@ export interface Panel {
   readonly key: string;
   readonly series: readonly Series[];
   readonly stacked?: boolean;
-  readonly unit?: 'count' | 'money';
+  readonly unit?: Unit;
   /** Share of the height against the other panels. */
   readonly weight: number;
 }
@@ -38,6 +41,7 @@ export interface TimeAxis {
   readonly firstDay?: string | null;
   /** How many buckets have begun; the later ones are the future. */
   readonly knownTo?: number;
+  readonly marks?: readonly Mark[];
 }
 
 export function hasPrevious(panels: readonly Panel[]): boolean {

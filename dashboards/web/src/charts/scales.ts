@@ -62,7 +62,7 @@ export function geometryOf(input: Input): Geometry {
     });
     const ticks = y
       .ticks(own < 80 ? 2 : 4)
-      .filter((tick) => panel.unit === 'money' || Number.isInteger(tick));
+      .filter((tick) => (panel.unit ?? 'count') !== 'count' || Number.isInteger(tick));
     const result = { panel, top, height: own, y, ticks, labels: labelsOf(panel, ticks) };
     top += own + GAP;
     return result;

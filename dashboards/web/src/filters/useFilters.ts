@@ -1,6 +1,7 @@
 /** The filters of the view in the address, and links to pages about some turns. */
 
 import { useCallback } from 'react';
+import type { ChartMetric } from '../charts/metrics';
 import { useView, withView } from '../period/useView';
 import { today, type View } from '../period/view';
 import { type Filter, withFilter, withFilters } from './filters';
@@ -33,6 +34,10 @@ export function useLinks() {
   const to = (path: string, change: Partial<View> = {}) =>
     withView(path, { ...view, sort: {}, ...change });
   return {
+    /** A page with the same view. */
+    page: (path: string) => to(path),
+    /** The chart of the overview with this metric. */
+    metric: (metric: ChartMetric) => to('/', { metric }),
     turns: (...added: Filter[]) => to('/turns', { filters: withFilters(view.filters, added) }),
     turnsOfDays: (filters: readonly Filter[], { from, to: last, tz }: Days) =>
       to('/turns', {

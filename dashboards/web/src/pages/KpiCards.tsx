@@ -1,10 +1,13 @@
 /** The six figures that answer most questions, each with what it was before. */
 
 import { useTranslation } from 'react-i18next';
-import type { Summary, Totals } from '../api/types';
+import type { Dashboard, Totals } from '../api/types';
+import { type ChartMetric, shapeOf } from '../charts/metrics';
+import { begunBuckets, knownBuckets, partialFrom } from '../charts/model';
 import { is } from '../filters/filters';
 import { useLinks } from '../filters/useFilters';
 import type { Metric } from '../i18n';
+import { useView } from '../period/useView';
 import { type Decimal, type Formats, useFormats } from '../ui/format';
 import { Kpi, type Sense } from '../ui/Kpi';
 import { countsDiffer, differ, timesDiffer } from './significance';
@@ -15,6 +18,8 @@ export const KPI_HEIGHT = 'var(--kpis-height)';
 interface Figure {
   readonly key: 'active_users' | 'new_users' | 'user_messages' | 'cost_usd' | 'failed' | 'latency';
   readonly metrics: readonly Metric[];
+  /** What the chart shows of it. */
+  readonly charted: ChartMetric;
   readonly sense: Sense;
   readonly isShare?: boolean;
   readonly read: (totals: Totals) => number | null;
@@ -32,6 +37,7 @@ const FIGURES: readonly Figure[] = [
   {
     key: 'active_users',
     metrics: ['active_users', 'messages_per_user'],
+    charted: 'active_users',
     sense: 'more-is-better',
     read: (totals) => totals.active_users,
     isSure: (now, before) => countsDiffer(now.active_users, before.active_users),
@@ -40,6 +46,7 @@ const FIGURES: readonly Figure[] = [
   {
     key: 'new_users',
     metrics: ['new_users'],
+    charted: 'new_users',
     sense: 'more-is-better',
     read: (totals) => totals.new_users,
     isSure: (now, before) => countsDiffer(now.new_users, before.new_users),
@@ -48,6 +55,7 @@ const FIGURES: readonly Figure[] = [
   {
     key: 'user_messages',
     metrics: ['user_messages', 'answers'],
+    charted: 'user_messages',
     sense: 'more-is-better',
     read: (totals) => totals.user_messages,
     isSure: (now, before) => countsDiffer(now.user_messages, before.user_messages),
@@ -56,6 +64,7 @@ const FIGURES: readonly Figure[] = [
   {
     key: 'cost_usd',
     metrics: ['cost_usd', 'unpriced_turns', 'tokens'],
+    charted: 'cost_usd',
     sense: 'neutral',
     read: (totals) => toNumber(totals.cost_usd),
     isSure: () => true,
@@ -64,6 +73,7 @@ const FIGURES: readonly Figure[] = [
   {
     key: 'failed',
     metrics: ['error_rate', 'failed', 'served_turns'],
+    charted: 'error_rate',
     sense: 'less-is-better',
     isShare: true,
     read: (totals) => (totals.served_turns === 0 ? null : totals.failed / totals.served_turns),
@@ -73,6 +83,7 @@ const FIGURES: readonly Figure[] = [
   {
     key: 'latency',
     metrics: ['latency_p50_ms', 'latency_p95_ms'],
+    charted: 'latency_p50_ms',
     sense: 'less-is-better',
     read: (totals) => totals.latency_p50_ms,
     isSure: (now, before) => timesDiffer(timeOf(now), timeOf(before)),
@@ -80,11 +91,31 @@ const FIGURES: readonly Figure[] = [
   },
 ];
 
-export function KpiCards({ summary }: { readonly summary: Summary }) {
+interface Props {
+  readonly answer: Dashboard;
+  readonly firstDay: string | null;
+}
+
+export function KpiCards({ answer, firstDay }: Props) {
+  const { summary, activity, period, newest_through } = answer;
   const { t } = useTranslation();
   const formats = useFormats(null);
   const failures = useLinks().turns(is('status', 'failed'));
+  const [view, change] = useView();
   const { current, previous } = summary;
+  const starts = activity.points.map((point) => point.start);
+  const known = knownBuckets({
+    starts,
+    bucket: period.bucket,
+    tz: period.tz,
+    partialFrom: null,
+    firstDay,
+    knownTo: begunBuckets(starts, newest_through),
+  });
+  // What is still filling falls short of the rest, and of the future nothing is known.
+  const past = activity.points.slice(0, partialFrom(starts, newest_through) ?? starts.length);
+  const pointsOf = (metric: ChartMetric) =>
+    past.map((point, index) => (known[index] ? shapeOf(metric).read(point) : null));
   const notes: Record<Figure['key'], string | undefined> = {
     active_users: t('kpi.perUser', {
       count: Math.round((current.messages_per_user ?? 0) * 10) / 10,
@@ -131,6 +162,12 @@ export function KpiCards({ summary }: { readonly summary: Summary }) {
           isSure={previous !== null && figure.isSure(current, previous)}
           note={notes[figure.key]}
           metrics={figure.metrics}
+          points={pointsOf(figure.charted)}
+          chart={{
+            isShown: view.metric === figure.charted,
+            onToggle: () =>
+              change({ metric: view.metric === figure.charted ? null : figure.charted }),
+          }}
           href={figure.key === 'failed' && current.failed > 0 ? failures : undefined}
         />
       ))}

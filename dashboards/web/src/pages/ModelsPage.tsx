@@ -1,32 +1,43 @@
 /** Which models answer, how well, and what they cost. */
 
+import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { Costs, ReportAnswer } from '../api/types';
+import type { Costs } from '../api/types';
 import { useReport } from '../api/useReport';
-import { CostChart } from '../charts/CostChart';
 import { withLegend } from '../charts/TimeChart';
-import { usePickedBucket } from '../period/usePicked';
+import { compareQuery, seriesQuery } from '../period/query';
 import { Card } from '../ui/Card';
 import { useFormats } from '../ui/format';
 import { Loaded } from '../ui/Loaded';
-import { useFile } from './files';
+import { ForecastCard } from './ForecastCard';
+import { fileName, useFile } from './files';
 import { CauseTable, ModelTable } from './ModelTables';
 import { PageFrame } from './PageFrame';
+import { PickedActivity } from './PickedActivity';
 import { Ratings } from './RatingTable';
 import { useFirstDay } from './useFirstDay';
 import { usePageQuery } from './usePageQuery';
+
+const COSTS_HEIGHT = 240;
 
 export default function ModelsPage() {
   const { t } = useTranslation();
   const file = useFile();
   const formats = useFormats(null);
-  const [, query] = usePageQuery();
+  const [view, query] = usePageQuery();
   const models = useReport('/api/v1/stats/models', query);
-  const costs = useReport('/api/v1/stats/costs', query);
+  const costs = useReport(
+    '/api/v1/stats/costs',
+    useMemo(() => seriesQuery(view), [view]),
+  );
+  const activity = useReport(
+    '/api/v1/stats/activity',
+    useMemo(() => compareQuery(view), [view]),
+  );
   const firstDay = useFirstDay();
   const spent = costs.data?.costs;
   return (
-    <PageFrame title={t('nav.models')} main={models}>
+    <PageFrame title={t('nav.models')} main={models} compares hasPoints>
       <Card
         title={t('models.costs')}
         metrics={['cost_usd', 'unpriced_turns', 'cost_per_served_user_usd', 'cost_per_answer_usd']}
@@ -38,19 +49,25 @@ export default function ModelsPage() {
             t('models.perAnswer', { value: formats.money(spent.cost_per_answer_usd) }),
           ].join(' · ')
         }
+        picture={activity.data ? fileName('costs', activity.data) : null}
         csv={costs.data && spent ? file('costs', costs.data, spent.points) : null}
       >
-        <Loaded query={costs} height={withLegend(240)}>
+        <Loaded query={activity} height={withLegend(COSTS_HEIGHT)}>
           {(answer) => (
-            <>
-              <PickedCosts answer={answer} firstDay={firstDay} />
-              {answer.costs.unpriced_models.length > 0 && (
-                <UnpricedModels models={answer.costs.unpriced_models} />
-              )}
-            </>
+            <PickedActivity
+              answer={answer}
+              firstDay={firstDay}
+              metric="cost_usd"
+              height={COSTS_HEIGHT}
+              label={t('models.costs')}
+            />
           )}
         </Loaded>
+        {spent && spent.unpriced_models.length > 0 && (
+          <UnpricedModels models={spent.unpriced_models} />
+        )}
       </Card>
+      <ForecastCard />
       <Card
         title={t('models.title')}
         metrics={[
@@ -79,30 +96,6 @@ export default function ModelsPage() {
       </Card>
       <Ratings />
     </PageFrame>
-  );
-}
-
-interface CostsProps {
-  readonly answer: ReportAnswer<'/api/v1/stats/costs'>;
-  readonly firstDay: string | null;
-}
-
-/** A bar that is pressed becomes the period. */
-function PickedCosts({ answer, firstDay }: CostsProps) {
-  const { costs, period, newest_through } = answer;
-  const onPick = usePickedBucket(
-    period,
-    costs.points.map((point) => point.start),
-  );
-  return (
-    <CostChart
-      points={costs.points}
-      bucket={period.bucket}
-      tz={period.tz}
-      dataThrough={newest_through}
-      firstDay={firstDay}
-      onPick={onPick}
-    />
   );
 }
 

@@ -1,5 +1,6 @@
 /** The first page: what is going on, in one sentence, six figures and four pictures. */
 
+import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Dashboard, ReportAnswer } from '../api/types';
 import { useReport } from '../api/useReport';
@@ -7,13 +8,15 @@ import { ACTIVITY_HEIGHT } from '../charts/ActivityChart';
 import { HEATMAP_HEIGHT, Heatmap } from '../charts/Heatmap';
 import { sinceFirst } from '../charts/model';
 import { withLegend } from '../charts/TimeChart';
+import { compareQuery } from '../period/query';
 import { usePickedHour } from '../period/usePicked';
 import { Card } from '../ui/Card';
 import { Loaded } from '../ui/Loaded';
 import { DialogTable } from './DialogTable';
-import { useFile } from './files';
+import { fileName, useFile } from './files';
 import { Headline } from './Headline';
 import { KPI_HEIGHT, KpiCards } from './KpiCards';
+import { definedBy, MetricSelect } from './MetricSelect';
 import { NowStrip } from './NowStrip';
 import { PageFrame } from './PageFrame';
 import { PickedActivity } from './PickedActivity';
@@ -27,7 +30,10 @@ export function OverviewPage() {
   const { t } = useTranslation();
   const file = useFile();
   const [view, query] = usePageQuery();
-  const dashboard = useReport('/api/v1/stats', { ...query, compare: view.compare });
+  const dashboard = useReport(
+    '/api/v1/stats',
+    useMemo(() => compareQuery(view), [view]),
+  );
   const models = useReport('/api/v1/stats/models', query);
   const heatmap = useReport('/api/v1/stats/heatmap', query);
   const firstDay = useFirstDay();
@@ -37,20 +43,23 @@ export function OverviewPage() {
       title={t('nav.overview')}
       main={dashboard}
       compares
+      hasPoints
       lead={<Headline dashboard={data} models={models.data?.models.models} />}
     >
       <Loaded query={dashboard} height={KPI_HEIGHT}>
-        {(answer) => <KpiCards summary={sinceFirstTurn(answer, firstDay).summary} />}
+        {(answer) => <KpiCards answer={sinceFirstTurn(answer, firstDay)} firstDay={firstDay} />}
       </Loaded>
       <NowStrip />
       <Card
         title={t('activity.title')}
-        metrics={['user_messages', 'active_users']}
+        metrics={view.metric ? definedBy(view.metric) : ['user_messages', 'active_users']}
         note={data && t('activity.zone', { zone: data.period.tz })}
+        actions={<MetricSelect />}
+        picture={data ? fileName(view.metric ?? 'activity', data) : null}
         csv={data ? file('activity', data, data.activity.points) : null}
       >
         <Loaded query={dashboard} height={withLegend(ACTIVITY_HEIGHT)}>
-          {(answer) => <PickedActivity answer={answer} firstDay={firstDay} />}
+          {(answer) => <PickedActivity answer={answer} firstDay={firstDay} metric={view.metric} />}
         </Loaded>
       </Card>
       <Card

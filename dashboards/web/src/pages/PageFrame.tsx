@@ -28,6 +28,8 @@ interface Props {
   readonly main: UseQueryResult<Aged>;
   /** Whether the page shows the period before beside the period. */
   readonly compares?: boolean;
+  /** Whether the page has a chart whose points can be wider or narrower. */
+  readonly hasPoints?: boolean;
   /** What can be chosen on the page; `period`: its numbers are in the zone of the reports. */
   readonly picks?: 'zone' | 'period' | 'nothing';
   readonly children: ReactNode;
@@ -38,6 +40,7 @@ export function PageFrame({
   lead,
   main,
   compares = false,
+  hasPoints = false,
   picks = 'zone',
   children,
 }: Props) {
@@ -55,12 +58,14 @@ export function PageFrame({
       <header className="page-head">
         <div className="page-title">
           <h1>{title}</h1>
-          <FreshnessBadge
-            dataThrough={main.data?.data_through ?? null}
-            tz={main.data?.period?.tz ?? zone}
-            now={api.now}
-            isCutOff={main.isError && !counts}
-          />
+          <div className="page-tools">
+            <FreshnessBadge
+              dataThrough={main.data?.data_through ?? null}
+              tz={main.data?.period?.tz ?? zone}
+              now={api.now}
+              isCutOff={main.isError && !counts}
+            />
+          </div>
         </div>
         {picks !== 'nothing' && (
           <PeriodFilter
@@ -68,6 +73,7 @@ export function PageFrame({
             onChange={change}
             reportZone={zone}
             compares={compares}
+            hasPoints={hasPoints}
             hasZone={picks === 'zone'}
           />
         )}

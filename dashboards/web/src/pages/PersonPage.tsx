@@ -9,7 +9,7 @@ import { ACTIVITY_HEIGHT } from '../charts/ActivityChart';
 import { withLegend } from '../charts/TimeChart';
 import { is, withFilter } from '../filters/filters';
 import { Pick, TurnsLink } from '../filters/Pick';
-import { periodQuery } from '../period/query';
+import { compareQuery, periodQuery } from '../period/query';
 import { useView } from '../period/useView';
 import { Card } from '../ui/Card';
 import { Facts } from '../ui/Facts';
@@ -17,7 +17,8 @@ import { NONE, useFormats } from '../ui/format';
 import { Loaded } from '../ui/Loaded';
 import { useCodeNames } from './codes';
 import { DialogTable } from './DialogTable';
-import { useFile } from './files';
+import { fileName, useFile } from './files';
+import { MetricSelect } from './MetricSelect';
 import { CauseTable, ModelTable } from './ModelTables';
 import NotFoundPage from './NotFoundPage';
 import { PageFrame } from './PageFrame';
@@ -46,8 +47,9 @@ function Page({ userKey }: { readonly userKey: string }) {
     () => periodQuery({ ...view, filters: withFilter(view.filters, is('person', userKey)) }),
     [view, userKey],
   );
+  const compared = useMemo(() => ({ ...compareQuery(view), ...query }), [view, query]);
   const person = useReport('/api/v1/stats/users/one', { person: key });
-  const activity = useReport('/api/v1/stats/activity', query);
+  const activity = useReport('/api/v1/stats/activity', compared);
   const models = useReport('/api/v1/stats/models', query);
   const dialogs = useReport('/api/v1/stats/dialogs', { ...query, limit: DIALOGS });
   const firstDay = useFirstDay();
@@ -57,6 +59,8 @@ function Page({ userKey }: { readonly userKey: string }) {
     <PageFrame
       title={nameOf(people, key)}
       main={person}
+      compares
+      hasPoints
       lead={
         <p className="note">
           {[`#${userKey}`, username && `@${username}`].filter(Boolean).join(' · ')}
@@ -70,10 +74,14 @@ function Page({ userKey }: { readonly userKey: string }) {
       </Card>
       <Card
         title={t('activity.title')}
+        actions={<MetricSelect />}
+        picture={activity.data ? fileName(view.metric ?? 'activity', activity.data) : null}
         csv={activity.data ? file('activity', activity.data, activity.data.activity.points) : null}
       >
         <Loaded query={activity} height={withLegend(ACTIVITY_HEIGHT)}>
-          {(answer) => <PickedActivity answer={answer} firstDay={firstDay} isOfOne />}
+          {(answer) => (
+            <PickedActivity answer={answer} firstDay={firstDay} metric={view.metric} isOfOne />
+          )}
         </Loaded>
       </Card>
       <Card

@@ -1,18 +1,24 @@
-/** The chart of activity; a bar that is pressed becomes the period. */
+/** The chart over time; a bar that is pressed, or several that are dragged over, become the period. */
 
 import type { ReportAnswer } from '../api/types';
 import { ActivityChart } from '../charts/ActivityChart';
+import type { ChartMetric } from '../charts/metrics';
 import { sinceFirst } from '../charts/model';
+import { useComparedName } from '../period/useComparedName';
 import { usePickedBucket } from '../period/usePicked';
+import { useModelMarks } from './useModelMarks';
 
 interface Props {
   readonly answer: ReportAnswer<'/api/v1/stats/activity'>;
   readonly firstDay: string | null;
   /** Of a single person: how many people there were is no question. */
   readonly isOfOne?: boolean;
+  readonly metric?: ChartMetric | null;
+  readonly height?: number;
+  readonly label?: string;
 }
 
-export function PickedActivity({ answer, firstDay, isOfOne = false }: Props) {
+export function PickedActivity({ answer, firstDay, ...shown }: Props) {
   const { activity, period, newest_through } = answer;
   const onPick = usePickedBucket(
     period,
@@ -20,6 +26,9 @@ export function PickedActivity({ answer, firstDay, isOfOne = false }: Props) {
   );
   return (
     <ActivityChart
+      {...shown}
+      marks={useModelMarks(answer, firstDay)}
+      previousLabel={useComparedName()}
       points={activity.points}
       previous={sinceFirst(activity.previous, firstDay, period.tz)}
       bucket={period.bucket}
@@ -27,7 +36,6 @@ export function PickedActivity({ answer, firstDay, isOfOne = false }: Props) {
       dataThrough={newest_through}
       firstDay={firstDay}
       onPick={onPick}
-      isOfOne={isOfOne}
     />
   );
 }

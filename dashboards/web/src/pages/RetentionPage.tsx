@@ -64,6 +64,7 @@ export default function RetentionPage() {
           sticky &&
           t('retention.stickinessNote', { ratio: formats.percent(sticky.average_dau_mau) })
         }
+        picture={stickiness.data ? fileName('stickiness', stickiness.data) : null}
         csv={stickiness.data && sticky ? file('stickiness', stickiness.data, sticky.points) : null}
       >
         <Loaded query={stickiness} height={withLegend(260)}>

@@ -1,16 +1,18 @@
 /** Who uses the bot, who comes, who stays away. */
 
+import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useReport } from '../api/useReport';
 import { LifecycleChart } from '../charts/LifecycleChart';
 import { partialDayFrom } from '../charts/model';
 import { withLegend } from '../charts/TimeChart';
+import { seriesQuery } from '../period/query';
 import { useOrder } from '../period/useOrder';
 import { Card } from '../ui/Card';
 import { Loaded } from '../ui/Loaded';
 import { Segmented } from '../ui/Segmented';
 import { FunnelTable, sourcesOf } from './FunnelTable';
-import { useFile } from './files';
+import { fileName, useFile } from './files';
 import { PageFrame } from './PageFrame';
 import { TopUsersTable } from './TopUsersTable';
 import { useFirstDay } from './useFirstDay';
@@ -23,7 +25,7 @@ const COLUMNS = Object.keys(ORDERS) as (keyof typeof ORDERS)[];
 export default function UsersPage() {
   const { t } = useTranslation();
   const file = useFile();
-  const [, query] = usePageQuery();
+  const [view, query] = usePageQuery();
   const [kept, setOrder] = useOrder('users', COLUMNS);
   const column = COLUMNS.find((one) => one === kept?.key) ?? 'user_messages';
   const by = ORDERS[column];
@@ -31,14 +33,18 @@ export default function UsersPage() {
   const rankBy = (key: string) => setOrder({ key, isDescending: true });
   const top = useReport('/api/v1/stats/users/top', { ...query, by, limit: 25 });
   const firstDay = useFirstDay();
-  const lifecycle = useReport('/api/v1/stats/lifecycle', query);
+  const lifecycle = useReport(
+    '/api/v1/stats/lifecycle',
+    useMemo(() => seriesQuery(view), [view]),
+  );
   const funnel = useReport('/api/v1/stats/funnel', query);
   return (
-    <PageFrame title={t('nav.users')} main={top}>
+    <PageFrame title={t('nav.users')} main={top} hasPoints>
       <Card
         title={t('users.lifecycle')}
         metrics={['new_users', 'active_users', 'churned']}
         note={t(`users.lifecycleNote.${stepOf(lifecycle.data?.period.bucket)}`)}
+        picture={lifecycle.data ? fileName('lifecycle', lifecycle.data) : null}
         csv={
           lifecycle.data ? file('lifecycle', lifecycle.data, lifecycle.data.lifecycle.points) : null
         }

@@ -13,19 +13,20 @@ interface PeriodView {
 const QUARTER = 900_000;
 const WEEK_AND_AN_HOUR = 7 * 86_400_000 + 3_600_000;
 
-/** The handler of a chart whose buckets begin at `starts`; none where they are the finest. */
+/** The handler of a chart whose buckets begin at `starts`: from one bucket to another. */
 export function usePickedBucket(
   period: PeriodView,
   starts: readonly string[],
-): ((index: number) => void) | undefined {
+): ((first: number, last: number) => void) | undefined {
   const [, change] = useView();
-  if (period.bucket === '15m' || starts.length < 2) return undefined;
-  return (index) => {
-    const start = starts[index];
+  if (starts.length < 2) return undefined;
+  return (first, last) => {
+    const start = starts[first];
     if (start === undefined) return;
-    const end = starts[index + 1] ?? period.until;
-    if (period.bucket === 'hour') change(momentsOf(Date.parse(start), Date.parse(end)));
-    else {
+    const end = starts[last + 1] ?? period.until;
+    if (period.bucket === 'hour' || period.bucket === '15m') {
+      change(momentsOf(Date.parse(start), Date.parse(end)));
+    } else {
       const from = today(period.tz, new Date(start));
       const to = today(period.tz, new Date(Date.parse(end) - 1));
       change({ period: 'custom', from, to });

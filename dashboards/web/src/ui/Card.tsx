@@ -1,16 +1,19 @@
 /** A titled part of a page with room for its own controls. */
 
-import { type ReactNode, useId } from 'react';
+import { type ReactNode, useId, useRef } from 'react';
 import type { Metric } from '../i18n';
 import { CsvButton } from './CsvButton';
 import type { Csv } from './csv';
 import { ErrorBoundary } from './ErrorBoundary';
 import { Explain } from './Explain';
+import { PictureButton } from './PictureButton';
 
 interface Props {
   readonly title: string;
   readonly note?: ReactNode;
   readonly csv?: Csv | null;
+  /** The name of the file with a picture of the card's chart. */
+  readonly picture?: string | null;
   readonly actions?: ReactNode;
   /** Whose definitions tell what is shown. */
   readonly metrics?: readonly Metric[];
@@ -18,10 +21,12 @@ interface Props {
   readonly children: ReactNode;
 }
 
-export function Card({ title, note, csv, actions, metrics, className = '', children }: Props) {
+export function Card(props: Props) {
+  const { title, note, csv, picture, actions, metrics, className = '', children } = props;
   const id = useId();
+  const section = useRef<HTMLElement>(null);
   return (
-    <section className={`card ${className}`} aria-labelledby={id}>
+    <section ref={section} className={`card ${className}`} aria-labelledby={id}>
       <header className="card-head">
         <div className="card-title">
           <div className="title-line">
@@ -32,6 +37,7 @@ export function Card({ title, note, csv, actions, metrics, className = '', child
         </div>
         <div className="card-actions">
           {actions}
+          {picture && <PictureButton name={picture} of={title} card={section} />}
           {csv && <CsvButton csv={csv} of={title} />}
         </div>
       </header>

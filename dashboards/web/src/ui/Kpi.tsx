@@ -5,6 +5,7 @@ import { Link } from 'wouter';
 import type { Metric } from '../i18n';
 import { Explain } from './Explain';
 import { useFormats } from './format';
+import { Sparkline } from './Sparkline';
 
 /** Whether more is good news, bad news, or neither. */
 export type Sense = 'more-is-better' | 'less-is-better' | 'neutral';
@@ -24,6 +25,10 @@ interface Props {
   readonly note?: string | undefined;
   /** Whose definitions tell what is shown. */
   readonly metrics: readonly Metric[];
+  /** The figure over the period, where it is known. */
+  readonly points: readonly (number | null)[];
+  /** Shows the figure in the chart, or shows it no more. */
+  readonly chart: { readonly isShown: boolean; readonly onToggle: () => void };
   /** Where the figure's turns are listed. */
   readonly href?: string | undefined;
 }
@@ -40,11 +45,13 @@ export function Kpi({
   note,
   metrics,
   href,
+  points,
+  chart,
 }: Props) {
   const { t } = useTranslation();
   const isKnown = current !== null && typeof previous === 'number';
   return (
-    <li className="kpi">
+    <li className={chart.isShown ? 'kpi charted' : 'kpi'}>
       <div className="title-line">
         <h3>{label}</h3>
         <Explain metrics={metrics} of={label} />
@@ -64,6 +71,16 @@ export function Kpi({
         {previous !== undefined &&
           (isKnown ? t('kpi.previous', { value: previousText }) : t('kpi.noPrevious'))}
       </p>
+      <button
+        type="button"
+        className="kpi-chart"
+        aria-pressed={chart.isShown}
+        aria-label={t('kpi.chart', { of: label })}
+        title={t('kpi.chart', { of: label })}
+        onClick={chart.onToggle}
+      >
+        <Sparkline values={points} />
+      </button>
       <p className="kpi-note">
         {href ? (
           <Link className="count-link" href={href}>
