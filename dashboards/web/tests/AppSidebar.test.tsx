@@ -19,7 +19,7 @@ const ITEMS = [
 
 async function sidebar(path = '/') {
   return renderPart(
-    <AppSidebar>
+    <AppSidebar onFind={() => {}}>
       <p>Below</p>
     </AppSidebar>,
     { path },

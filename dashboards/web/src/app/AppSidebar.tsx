@@ -9,11 +9,12 @@ import { ADMIN_PAGES, PAGES } from './pages';
 import { useScope } from './services';
 
 interface Props {
+  readonly onFind: () => void;
   /** Settings and account, below the pages. */
   readonly children?: ReactNode;
 }
 
-export function AppSidebar({ children }: Props) {
+export function AppSidebar({ onFind, children }: Props) {
   const { t } = useTranslation();
   const [path] = useLocation();
   const [isOpen, setOpen] = useState(false);
@@ -23,11 +24,24 @@ export function AppSidebar({ children }: Props) {
     <>
       <aside className="sidebar">
         <Brand />
+        <button type="button" className="find-button" onClick={onFind}>
+          <Icon name="search" />
+          <span>{t('find.button')}</span>
+          <kbd>Ctrl K</kbd>
+        </button>
         <PageLinks />
         <div className="sidebar-foot">{children}</div>
       </aside>
       <div className="topbar">
         <Brand />
+        <button
+          type="button"
+          className="button quiet square find-narrow"
+          aria-label={t('find.title')}
+          onClick={onFind}
+        >
+          <Icon name="search" />
+        </button>
         <Dialog.Root open={isOpen} onOpenChange={setOpen}>
           <Dialog.Trigger className="button quiet square" aria-label={t('nav.open')}>
             <Icon name="menu" />

@@ -3,33 +3,26 @@
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { version } from '../../package.json';
-import { LANGUAGES, type Language, switchLanguage } from '../i18n';
+import { LANGUAGES, type Language } from '../i18n';
 import { Segmented } from '../ui/Segmented';
 import { useServices } from './services';
-import { applyTheme, keepTheme, readTheme, THEMES, type Theme } from './theme';
+import { readTheme, THEMES } from './theme';
+import { usePreferences } from './usePreferences';
 
-const NAMES: Record<Language, string> = { en: 'English', ru: 'Русский' };
+export const LANGUAGE_NAMES: Record<Language, string> = { en: 'English', ru: 'Русский' };
 
 export function Preferences() {
-  const { t, i18n } = useTranslation();
+  const { t } = useTranslation();
   const { storage } = useServices();
-  const [theme, setTheme] = useState(() => readTheme(storage));
-  const [notLoaded, setNotLoaded] = useState(false);
-  const pickTheme = (next: Theme) => {
-    setTheme(next);
-    keepTheme(next, storage);
-    applyTheme(next, document.documentElement);
-  };
-  const speak = (language: Language) => {
-    setNotLoaded(false);
-    switchLanguage(i18n, language, storage).catch(() => setNotLoaded(true));
-  };
+  const { language, notLoaded, speak, paint } = usePreferences();
+  // Drawn again when it is picked here; the box that finds everything draws it again when it closes.
+  const [, setTheme] = useState(() => readTheme(storage));
   return (
     <div className="preferences">
       <Segmented
         label={t('preferences.language')}
-        value={i18n.language as Language}
-        options={LANGUAGES.map((value) => ({ value, label: NAMES[value] }))}
+        value={language}
+        options={LANGUAGES.map((value) => ({ value, label: LANGUAGE_NAMES[value] }))}
         onChange={speak}
       />
       {notLoaded && (
@@ -39,9 +32,12 @@ export function Preferences() {
       )}
       <Segmented
         label={t('preferences.theme')}
-        value={theme}
+        value={readTheme(storage)}
         options={THEMES.map((value) => ({ value, label: t(`preferences.${value}`) }))}
-        onChange={pickTheme}
+        onChange={(theme) => {
+          paint(theme);
+          setTheme(theme);
+        }}
       />
       <p className="version">{t('preferences.version', { version })}</p>
     </div>

@@ -1,31 +1,39 @@
 /** The frame around every page: the way to the others, language, colours, account. */
 
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useCallback, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'wouter';
+import { Finder, type Opened } from '../find/Finder';
 import { useExplanation } from '../session/explanations';
 import { usernameOf } from '../session/session';
 import { Icon } from '../ui/Icon';
 import { AppSidebar } from './AppSidebar';
 import { Preferences } from './Preferences';
+import { PageActions, PageActionsProvider } from './pageActions';
 import { ACCOUNT } from './pages';
 import { useServices, useSession } from './services';
 
 export function Shell({ children }: { readonly children: ReactNode }) {
   const { t } = useTranslation();
+  const [opened, setOpened] = useState<Opened>(null);
+  const [actions] = useState(() => new PageActions());
+  const find = useCallback(() => setOpened('find'), []);
   return (
-    <div className="shell">
-      <a className="skip" href="#content">
-        {t('nav.skip')}
-      </a>
-      <AppSidebar>
-        <Preferences />
-        <AccountLine />
-      </AppSidebar>
-      <main id="content" tabIndex={-1}>
-        {children}
-      </main>
-    </div>
+    <PageActionsProvider value={actions}>
+      <div className="shell">
+        <a className="skip" href="#content">
+          {t('nav.skip')}
+        </a>
+        <AppSidebar onFind={find}>
+          <Preferences />
+          <AccountLine />
+        </AppSidebar>
+        <main id="content" tabIndex={-1}>
+          {children}
+        </main>
+        <Finder opened={opened} onOpen={setOpened} />
+      </div>
+    </PageActionsProvider>
   );
 }
 
