@@ -124,6 +124,8 @@ def test_the_keyboard_alone_signs_in_changes_the_period_and_walks_the_chart(
     expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Views")).to_be_focused()
+    page.keyboard.press("Tab")
     expect(page.get_by_role("radio", name="7 days")).to_be_focused()
     page.keyboard.press("ArrowRight")
     expect(page.get_by_role("radio", name="30 days")).to_be_focused()

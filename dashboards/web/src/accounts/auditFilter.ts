@@ -32,6 +32,8 @@ export const KINDS = [
   'alert_changed',
   'alert_muted',
   'alert_removed',
+  'view_shared',
+  'view_removed',
   'alert',
   'alert_acknowledged',
 ] as const;

@@ -10,6 +10,7 @@ import { CanPick } from '../filters/Pick';
 import { LinkNotice } from '../period/LinkNotice';
 import { PeriodFilter } from '../period/PeriodFilter';
 import { useView } from '../period/useView';
+import { ViewsButton } from '../saved/ViewsButton';
 import { ErrorBoundary } from '../ui/ErrorBoundary';
 import { FreshnessBadge } from '../ui/FreshnessBadge';
 import { Counting, HasData } from '../ui/states';
@@ -59,6 +60,7 @@ export function PageFrame({
         <div className="page-title">
           <h1>{title}</h1>
           <div className="page-tools">
+            <ViewsButton />
             <FreshnessBadge
               dataThrough={main.data?.data_through ?? null}
               tz={main.data?.period?.tz ?? zone}
