@@ -15,6 +15,7 @@ from pipelines.operator.texts import TEXTS, ReportSpan
 from pipelines.settings import PipelineSettings
 from warehouse import reports
 from warehouse.clickhouse.client import ClickHouseReader
+from warehouse.comparison import Comparison
 from warehouse.periods import Bucket, Period, PeriodName, midnight
 from warehouse.snapshot import resolve
 
@@ -95,7 +96,9 @@ async def make_report(
     reader = ClickHouseReader(settings.warehouse)
     try:
         snapshot = await resolve(reader)
-        summary = await reports.summary(reader, snapshot=snapshot, period=period, compare=True)
+        summary = await reports.summary(
+            reader, snapshot=snapshot, period=period, compared_with=Comparison.BEFORE
+        )
         points = (await reports.activity(reader, snapshot=snapshot, period=period)).points
     finally:
         await reader.close()

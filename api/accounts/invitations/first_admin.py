@@ -10,7 +10,7 @@ from api.accounts.invitations.store import InvitationRepository
 from api.accounts.keys.store import SERVICE_ACCOUNT
 from api.accounts.scopes import Scope
 from api.accounts.store import AccountRepository
-from common.invitations import Invitation, InvitationKind
+from common.tables.invitations import Invitation, InvitationKind
 from common.postgres import Sessions, transaction
 
 LABEL = "first administrator"

@@ -13,9 +13,9 @@ from aiogram.types import CallbackQuery, InlineKeyboardButton, InlineKeyboardMar
 from babel.dates import format_datetime
 from babel.numbers import format_decimal
 
+from bot.handlers.acknowledging import acknowledge
 from bot.handlers.admin.texts import problem_text
 from bot.handlers.context import UpdateContext
-from bot.handlers.privacy import acknowledge
 from bot.i18n import Translator
 from bot.stats_api import StatsApi, StatsApiError
 from common.vocabulary import UpdateOutcome
