@@ -8,10 +8,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from datetime import timedelta
 
+from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
-from api.accounts.invitations.first_admin import invite_first_admin
+from api.accounts.invitations.store import InvitationRepository
+from api.accounts.keys.store import SERVICE_ACCOUNT
 from api.accounts.scopes import Scope
 from api.accounts.sessions.resets import ResetRepository, reset_link
 from api.accounts.sessions.store import SessionRepository
@@ -21,10 +24,15 @@ from api.errors import ApiError
 from api.settings import ServerSettings
 from common.errors import StartupError
 from common.http.listening import url_of
+from common.tables.invitations import Invitation, InvitationKind
 from common.log import configure_logging
-from common.postgres import Sessions, check_reachable, create_engine
+from common.postgres import Sessions, check_reachable, create_engine, transaction
 from common.process import run
 from common.settings import DatabaseSettings, RuntimeSettings, load
+
+FIRST_ADMIN = "first administrator"
+FIRST_ADMIN_SCOPES = (Scope.STATS_READ, Scope.NAMES_READ, Scope.DAGSTER_USE, Scope.ADMIN)
+FIRST_ADMIN_LIFETIME = timedelta(hours=24)
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -93,6 +101,40 @@ async def issue_reset(username: str, sessions: Sessions, *, base_url: str) -> st
     account = await _find(username, AccountRepository(sessions))
     token, expires_at = await ResetRepository(sessions).create(account.id)
     return f"{reset_link(base_url, token)}\tonce, until {expires_at:%Y-%m-%d %H:%M} UTC"
+
+
+async def invite_first_admin(sessions: Sessions, *, base_url: str) -> str | None:
+    """A link that registers an administrator, once; None if there is one.
+
+    The link of an earlier call ends. The code is in the fragment, which browsers send to no server.
+    """
+    accounts = await AccountRepository(sessions).every()
+    if any(
+        Scope.ADMIN in account.scopes
+        for account in accounts
+        if account.username != SERVICE_ACCOUNT and not account.is_disabled
+    ):
+        return None
+    earlier = (
+        update(Invitation)
+        .where(
+            Invitation.label == FIRST_ADMIN,
+            Invitation.created_by_id.is_(None),
+            Invitation.revoked_at.is_(None),
+        )
+        .values(revoked_at=func.now())
+    )
+    async with transaction(sessions) as session:
+        await session.execute(earlier)
+    code, _ = await InvitationRepository(sessions).create(
+        None,
+        kind=InvitationKind.ACCOUNT,
+        label=FIRST_ADMIN,
+        scopes=[scope.value for scope in FIRST_ADMIN_SCOPES],
+        max_uses=1,
+        lifetime=FIRST_ADMIN_LIFETIME,
+    )
+    return f"{base_url}/register#invitation={code}"
 
 
 async def log_out(username: str, sessions: Sessions) -> list[ApiAccount]:

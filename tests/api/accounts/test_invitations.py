@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api.accounts.invitations.first_admin import invite_first_admin
+from api.accounts.__main__ import invite_first_admin
 from common.postgres import Sessions
 from tests.api.people.test_people import grant
 from tests.api.running import ADMIN_TOKEN, PASSWORD, StartApi, bearer, register
