@@ -50,7 +50,7 @@ def view_routes(views: ViewRepository) -> APIRouter:
     async def change_view(
         owner: StatsReader, view_id: ViewId, body: Annotated[ViewRequest, Body()]
     ) -> ViewView:
-        """Change an own view."""
+        """Change an own view. Sharing it, or no more, is in the audit trail."""
         return _view(await views.put(view_id, owner, _content(body)))
 
     @router.delete(

@@ -140,6 +140,15 @@ describe('the overview', () => {
     );
   });
 
+  it('names the period that it compares with', async () => {
+    await renderApp({ path: '/?with=weekdays', play: playing() });
+    await waitFor(() =>
+      expect(document.querySelector('.headline')).toHaveTextContent(
+        'That is 20% more than on the same weekdays before (200).',
+      ),
+    );
+  });
+
   it.each([
     [{ active_users: 300 }, 'That is 20% fewer than in the period before (300).'],
     [{ active_users: 240 }, 'That is as many as in the period before (240).'],

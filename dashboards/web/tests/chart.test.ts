@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { firstUses } from '../src/charts/marks';
+import { seriesRows } from '../src/pages/files';
 import { monthLine } from '../src/pages/monthForecast';
 import { standalone } from '../src/ui/picture';
 import { pathOf } from '../src/ui/Sparkline';
@@ -41,7 +42,7 @@ describe('a picture', () => {
     document.body.innerHTML =
       '<svg class="plot"><rect data-cursor=""/><rect class="bar" style="fill: red"/></svg>';
     const picture = standalone(document.querySelector('svg') as SVGSVGElement, 30, 20);
-    expect(picture).toContain('width="30"');
+    expect(picture).toContain('width="50"');
     expect(picture).toMatch(/fill:\s?(red|rgb\(255)/);
     expect(picture).not.toMatch(/class=|data-cursor/);
   });
@@ -67,6 +68,17 @@ describe('the first use of a model', () => {
     const weeks = [used('2026-02-23T21:00:00Z', 'new')];
     expect(firstUses(weeks, new Set(), starts, 'Europe/Moscow')).toEqual([
       { model: 'new', index: 0 },
+    ]);
+  });
+});
+
+describe('the file of a chart', () => {
+  it('tells the two periods apart, as the API does', () => {
+    const [one, other] = [{ turns: 1 }, { turns: 2 }];
+    expect(seriesRows({ points: [one], previous: [] })).toEqual([one]);
+    expect(seriesRows({ points: [one], previous: [other] })).toEqual([
+      { span: 'current', turns: 1 },
+      { span: 'previous', turns: 2 },
     ]);
   });
 });

@@ -31,7 +31,7 @@ def upgrade() -> None:
             name=op.f("fk_saved_views_account_id_api_users"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_saved_views")),
-        sa.UniqueConstraint("account_id", "name", name=op.f("uq_saved_views_account_id")),
+        sa.UniqueConstraint("account_id", "name", name=op.f("uq_saved_views_account_id_name")),
     )
 
 

@@ -57,7 +57,8 @@ async def test_of_a_period_that_the_data_do_not_reach_nothing_is_compared(
     for period, filters in product(
         (tomorrow, part), (reports.NO_FILTERS, reports.Filters(language="en"))
     ):
-        about = {"snapshot": snapshot, "period": period, "filters": filters, "compare": True}
+        about = {"snapshot": snapshot, "period": period, "filters": filters}
+        about["compared_with"] = Comparison.BEFORE
         found = await reports.summary(reader, **about)
         assert found.previous_since == found.previous_until
         assert found.previous is not None

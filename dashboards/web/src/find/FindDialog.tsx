@@ -20,7 +20,7 @@ import { useExplanation } from '../session/explanations';
 import { Icon, type IconName } from '../ui/Icon';
 import { dialogIdIn, personKeyIn } from './exact';
 import { letterOf } from './keys';
-import { useFoundPeople } from './useFoundPeople';
+import { type FoundPeople, useFoundPeople } from './useFoundPeople';
 import './find.css';
 
 interface Props {
@@ -32,6 +32,8 @@ export default function FindDialog({ onClose, onKeys }: Props) {
   const { t } = useTranslation();
   const [text, setText] = useState('');
   const [chosen, setChosen] = useState('');
+  const found = useFoundPeople(text);
+  const note = useNote(text, found);
   return (
     <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
       <Dialog.Portal>
@@ -50,9 +52,13 @@ export default function FindDialog({ onClose, onKeys }: Props) {
                 <Icon name="close" />
               </Dialog.Close>
             </div>
+            {/* Beside the list, which holds nothing but entries. */}
+            <p className="find-note" role="status">
+              {note}
+            </p>
             <Command.List label={t('find.found')}>
               <Exact text={text} onClose={onClose} />
-              <People text={text} onClose={onClose} onFound={setChosen} />
+              <People found={found} onClose={onClose} onFound={setChosen} />
               <Views onClose={onClose} />
               <Places onClose={onClose} />
               <Actions onClose={onClose} onKeys={onKeys} />
@@ -133,25 +139,24 @@ function Exact({ text, onClose }: PartProps & { readonly text: string }) {
 }
 
 interface PeopleProps extends PartProps {
-  readonly text: string;
+  readonly found: FoundPeople;
   /** Chooses an entry. */
   readonly onFound: (id: string) => void;
 }
 
-function People({ text, onClose, onFound }: PeopleProps) {
+function People({ found, onClose, onFound }: PeopleProps) {
   const { t } = useTranslation();
   const links = useLinks();
   const go = useGo(onClose);
-  const explain = useExplanation();
-  const { mayName, people, isComplete, isSearching, error } = useFoundPeople(text);
-  const note = noteOf();
+  const { people } = found;
   const first = people[0]?.user_key;
   // People come later than the entries that are known, and above them.
   useEffect(() => {
     if (first !== undefined) onFound(`person ${first}`);
   }, [first, onFound]);
+  if (people.length === 0) return null;
   return (
-    <Command.Group heading={t('find.people')} forceMount={people.length > 0 || note !== null}>
+    <Command.Group heading={t('find.people')} forceMount>
       {people.map((person) => (
         <Entry
           key={person.user_key}
@@ -165,22 +170,21 @@ function People({ text, onClose, onFound }: PeopleProps) {
           onSelect={() => go(links.person(person.user_key))}
         />
       ))}
-      {note && (
-        <p className="find-note" role="status">
-          {note}
-        </p>
-      )}
     </Command.Group>
   );
+}
 
-  function noteOf(): string | null {
-    if (error) return explain(error);
-    if (isSearching) return people.length > 0 ? null : t('find.searching');
-    if (people.length > 0) return isComplete ? null : t('find.more');
-    if (text.trim() === '') return t(mayName ? 'find.hint' : 'find.hintNameless');
-    if (personKeyIn(text) !== null || dialogIdIn(text) !== null) return null;
-    return t(mayName ? 'find.nobody' : 'find.nameless');
-  }
+/** How people are found, or why they are not; null while that needs no words. */
+function useNote(text: string, found: FoundPeople): string | null {
+  const { t } = useTranslation();
+  const explain = useExplanation();
+  const { mayName, people, isComplete, isSearching, error } = found;
+  if (error) return explain(error);
+  if (isSearching) return people.length > 0 ? null : t('find.searching');
+  if (people.length > 0) return isComplete ? null : t('find.more');
+  if (text.trim() === '') return t(mayName ? 'find.hint' : 'find.hintNameless');
+  if (personKeyIn(text) !== null || dialogIdIn(text) !== null) return null;
+  return t(mayName ? 'find.nobody' : 'find.nameless');
 }
 
 function Views({ onClose }: PartProps) {
@@ -299,7 +303,7 @@ function Actions({ onClose, onKeys }: Props) {
           onSelect={doing(() => speak(language))}
         />
       ))}
-      <Entry id="keys" icon="menu" label={t('keys.title')} keys="?" onSelect={doing(onKeys)} />
+      <Entry id="keys" icon="menu" label={t('shortcuts.title')} keys="?" onSelect={doing(onKeys)} />
       <Entry
         id="sign out"
         icon="leave"

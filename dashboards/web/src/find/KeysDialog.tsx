@@ -25,7 +25,7 @@ export default function KeysDialog({ singleKeys, onSingleKeys, onClose }: Props)
         <Dialog.Overlay className="overlay" />
         <Dialog.Content className="modal" aria-describedby={undefined}>
           <div className="drawer-head">
-            <Dialog.Title>{t('keys.title')}</Dialog.Title>
+            <Dialog.Title>{t('shortcuts.title')}</Dialog.Title>
             <Dialog.Close className="button quiet square" aria-label={t('find.close')}>
               <Icon name="close" />
             </Dialog.Close>
@@ -35,19 +35,19 @@ export default function KeysDialog({ singleKeys, onSingleKeys, onClose }: Props)
               <Line does={t('find.title')}>
                 <kbd>Ctrl K</kbd> <kbd>/</kbd>
               </Line>
-              <Line does={t('keys.title')}>
+              <Line does={t('shortcuts.title')}>
                 <kbd>?</kbd>
               </Line>
-              <Line does={t('keys.walk')}>
+              <Line does={t('shortcuts.walk')}>
                 <kbd>←</kbd> <kbd>→</kbd>
               </Line>
-              <Line does={t('keys.narrow')}>
+              <Line does={t('shortcuts.narrow')}>
                 <kbd>Enter</kbd>
               </Line>
-              <Line does={t('keys.mark')}>
+              <Line does={t('shortcuts.mark')}>
                 <kbd>Shift ←</kbd> <kbd>Shift →</kbd>
               </Line>
-              <Line does={t('keys.close')}>
+              <Line does={t('shortcuts.close')}>
                 <kbd>Esc</kbd>
               </Line>
             </dl>
@@ -59,7 +59,7 @@ export default function KeysDialog({ singleKeys, onSingleKeys, onClose }: Props)
               ))}
             </dl>
           </div>
-          <Toggle label={t('keys.single')} checked={singleKeys} onChange={onSingleKeys} />
+          <Toggle label={t('shortcuts.single')} checked={singleKeys} onChange={onSingleKeys} />
         </Dialog.Content>
       </Dialog.Portal>
     </Dialog.Root>

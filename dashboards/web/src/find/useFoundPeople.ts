@@ -9,6 +9,8 @@ import { nameIn } from './exact';
 
 const REST_MILLISECONDS = 250;
 
+export type FoundPeople = ReturnType<typeof useFoundPeople>;
+
 export function useFoundPeople(text: string) {
   const { api } = useServices();
   const mayName = useScope('names:read');

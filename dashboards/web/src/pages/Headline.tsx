@@ -2,6 +2,7 @@
 
 import { useTranslation } from 'react-i18next';
 import type { Dashboard, ModelRow } from '../api/types';
+import { useComparedName } from '../period/useComparedName';
 import { PERIODS } from '../period/view';
 import { useFormats } from '../ui/format';
 import { isAbove } from './significance';
@@ -15,6 +16,7 @@ interface Props {
 export function Headline({ dashboard, models }: Props) {
   const { t } = useTranslation();
   const formats = useFormats(dashboard?.period.tz ?? null);
+  const then = useComparedName('headline.then');
   if (!dashboard) return <p className="headline" aria-hidden="true" />;
   const { summary, period } = dashboard;
   const { current, previous } = summary;
@@ -42,12 +44,12 @@ export function Headline({ dashboard, models }: Props) {
 
   function changeText(now: number, before: number): string {
     const value = formats.count(before);
-    if (before === 0) return t('headline.noneBefore');
-    if (now === before) return t('headline.same', { value });
+    if (before === 0) return t('headline.noneBefore', { then });
+    if (now === before) return t('headline.same', { value, then });
     const change = formats.percent(Math.abs(now / before - 1));
     return now > before
-      ? t('headline.more', { change, value })
-      : t('headline.fewer', { change, value });
+      ? t('headline.more', { change, value, then })
+      : t('headline.fewer', { change, value, then });
   }
 
   function failureText(): string {

@@ -63,9 +63,7 @@ export default function ModelsPage() {
             />
           )}
         </Loaded>
-        {spent && spent.unpriced_models.length > 0 && (
-          <UnpricedModels models={spent.unpriced_models} />
-        )}
+        {spent && <UnpricedModels models={spent.unpriced_models} />}
       </Card>
       <ForecastCard />
       <Card
@@ -105,6 +103,7 @@ const MAX_UNPRICED = 5;
 function UnpricedModels({ models }: { readonly models: Costs['unpriced_models'] }) {
   const { t } = useTranslation();
   const formats = useFormats(null);
+  if (models.length === 0) return null;
   const named = models
     .slice(0, MAX_UNPRICED)
     .map((one) => `${one.model || t('models.none')} (${formats.count(one.turns)})`);

@@ -13,7 +13,7 @@ import { usePickedHour } from '../period/usePicked';
 import { Card } from '../ui/Card';
 import { Loaded } from '../ui/Loaded';
 import { DialogTable } from './DialogTable';
-import { fileName, useFile } from './files';
+import { fileName, seriesRows, useFile } from './files';
 import { Headline } from './Headline';
 import { KPI_HEIGHT, KpiCards } from './KpiCards';
 import { definedBy, MetricSelect } from './MetricSelect';
@@ -56,7 +56,7 @@ export function OverviewPage() {
         note={data && t('activity.zone', { zone: data.period.tz })}
         actions={<MetricSelect />}
         picture={data ? fileName(view.metric ?? 'activity', data) : null}
-        csv={data ? file('activity', data, data.activity.points) : null}
+        csv={data ? file('activity', data, seriesRows(data.activity)) : null}
       >
         <Loaded query={dashboard} height={withLegend(ACTIVITY_HEIGHT)}>
           {(answer) => <PickedActivity answer={answer} firstDay={firstDay} metric={view.metric} />}

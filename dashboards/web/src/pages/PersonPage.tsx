@@ -17,7 +17,7 @@ import { NONE, useFormats } from '../ui/format';
 import { Loaded } from '../ui/Loaded';
 import { useCodeNames } from './codes';
 import { DialogTable } from './DialogTable';
-import { fileName, useFile } from './files';
+import { fileName, seriesRows, useFile } from './files';
 import { MetricSelect } from './MetricSelect';
 import { CauseTable, ModelTable } from './ModelTables';
 import NotFoundPage from './NotFoundPage';
@@ -76,7 +76,9 @@ function Page({ userKey }: { readonly userKey: string }) {
         title={t('activity.title')}
         actions={<MetricSelect />}
         picture={activity.data ? fileName(view.metric ?? 'activity', activity.data) : null}
-        csv={activity.data ? file('activity', activity.data, activity.data.activity.points) : null}
+        csv={
+          activity.data ? file('activity', activity.data, seriesRows(activity.data.activity)) : null
+        }
       >
         <Loaded query={activity} height={withLegend(ACTIVITY_HEIGHT)}>
           {(answer) => (

@@ -22,6 +22,18 @@ export function fileName(report: string, answer: Answer): string {
   return [report, today(period.tz, new Date(period.since)), today(period.tz, last)].join('_');
 }
 
+interface Series<Point> {
+  readonly points: readonly Point[];
+  readonly previous: readonly Point[];
+}
+
+/** The points of a chart; with another period beside it each row says of which it is, as in the API. */
+export function seriesRows<Point extends object>({ points, previous }: Series<Point>) {
+  if (previous.length === 0) return points;
+  const rowsOf = (span: string, some: readonly Point[]) => some.map((one) => ({ span, ...one }));
+  return [...rowsOf('current', points), ...rowsOf('previous', previous)];
+}
+
 /** Makes the file of an answer's rows. */
 export function useFile(): (report: string, answer: Answer, rows: readonly object[]) => Csv {
   const mayName = useScope('names:read');

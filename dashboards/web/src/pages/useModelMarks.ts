@@ -8,7 +8,8 @@ import { useServices } from '../app/services';
 import { firstUses, type Mark } from '../charts/marks';
 import { addDays, today } from '../period/view';
 
-const MAX_ROWS = 10_000;
+/** Of one answer. What has more than these has no marks. */
+const MAX_ROWS = 1000;
 /** How far back a model that was used before is looked for: as far as a period may reach. */
 const EARLIER_DAYS = 1_000;
 const FRESH_MILLISECONDS = 600_000;

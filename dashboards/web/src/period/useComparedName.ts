@@ -5,11 +5,14 @@ import { useFormats } from '../ui/format';
 import { useView } from './useView';
 import { COMPARISONS } from './view';
 
-export function useComparedName(): string {
+/** In a legend, or in a sentence. */
+export function useComparedName(
+  texts: 'chart.previousNamed' | 'headline.then' = 'chart.previousNamed',
+): string {
   const { t } = useTranslation();
   const formats = useFormats(null);
   const [{ compareWith }] = useView();
   const named = COMPARISONS.find((one) => one === compareWith);
-  if (named) return t(`chart.previousNamed.${named}`);
-  return t('chart.previousNamed.from', { day: formats.day(compareWith) });
+  if (named) return t(`${texts}.${named}`);
+  return t(`${texts}.from`, { day: formats.day(compareWith) });
 }

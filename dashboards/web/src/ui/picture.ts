@@ -48,7 +48,7 @@ export async function savePicture(svg: SVGSVGElement, caption: Caption): Promise
   context.font = `13px ${page.fontFamily}`;
   context.fillText(caption.days, MARGIN, 47, width);
   context.globalAlpha = 1;
-  context.drawImage(await imageOf(svg, width, height), MARGIN, HEAD, width, height);
+  context.drawImage(await imageOf(svg, width, height), 0, HEAD, width + MARGIN, height);
   const file = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/png'));
   if (!file) throw new Error('The browser made no picture');
   const link = document.createElement('a');
@@ -79,7 +79,9 @@ export function standalone(svg: SVGSVGElement, width: number, height: number): s
   // What is under the pointer is not part of the picture.
   copy.querySelector('[data-cursor]')?.remove();
   copy.removeAttribute('class');
-  copy.setAttribute('width', String(width));
+  // Labels may reach beyond the drawing's left edge.
+  copy.setAttribute('width', String(width + MARGIN));
   copy.setAttribute('height', String(height));
+  copy.setAttribute('viewBox', `${-MARGIN} 0 ${width + MARGIN} ${height}`);
   return new XMLSerializer().serializeToString(copy);
 }
