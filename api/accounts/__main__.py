@@ -24,11 +24,11 @@ from api.errors import ApiError
 from api.settings import ServerSettings
 from common.errors import StartupError
 from common.http.listening import url_of
-from common.tables.invitations import Invitation, InvitationKind
 from common.log import configure_logging
 from common.postgres import Sessions, check_reachable, create_engine, transaction
 from common.process import run
 from common.settings import DatabaseSettings, RuntimeSettings, load
+from common.tables.invitations import Invitation, InvitationKind
 
 FIRST_ADMIN = "first administrator"
 FIRST_ADMIN_SCOPES = (Scope.STATS_READ, Scope.NAMES_READ, Scope.DAGSTER_USE, Scope.ADMIN)

@@ -110,7 +110,7 @@ def test_a_mistake_in_a_service_is_noticed(production: Project, message: str) ->
             lambda d: d["services"]["api"]["environment"].pop("QUERY_MAX_SECONDS"),
         ),
         (
-            "TELEGRAM_WEBHOOK_SECRET is needed",
+            "TELEGRAM_WEBHOOK_SECRET: is needed",
             lambda d: (
                 d["services"]["bot"]["environment"].update(
                     TELEGRAM_WEBHOOK_URL="https://example.org/telegram"

@@ -1355,7 +1355,7 @@ export interface paths {
         get?: never;
         /**
          * Change a saved view
-         * @description Change an own view.
+         * @description Change an own view. Sharing it, or no more, is in the audit trail.
          */
         put: operations["change_view_api_v1_views__view_id__put"];
         post?: never;
