@@ -1,6 +1,6 @@
 """The read-only user reaches only tables, on the embedded engine and on a server.
 
-tests/embedded/test_clickhouse_reader.py attacks one feature at a time; here the engine itself
+tests/embedded/clickhouse/test_reader.py attacks one feature at a time; here the engine itself
 lists its features, so that those of a new version are tested too.
 """
 
