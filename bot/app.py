@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -29,7 +30,6 @@ from bot.handlers.router import (
     register_commands,
 )
 from bot.health import HealthMonitor
-from bot.i18n import Translations
 from bot.inbox.bans import BanCheck
 from bot.inbox.chat_workers import ChatQueue, ChatWorkers
 from bot.inbox.classifier import UpdateClassifier
@@ -85,9 +85,12 @@ from common.encryption.bindings import Binding
 from common.encryption.sealing import OpeningPolicy, Vault, log_refusal
 from common.errors import SettingError, StartupError
 from common.http.request_deadline import DeadlineRunner
+from common.i18n import Translations
 from common.log import get_logger
 from common.postgres import create_engine, wait_until_ready
 from common.tables.changed_settings import digest_settings, watch_settings
+
+LOCALES = Path(__file__).parent / "locales"
 
 log = get_logger(__name__)
 
@@ -120,7 +123,7 @@ class App:
         )
         self.bot = create_bot(s.telegram)
         try:
-            self.translations = Translations(s.bot.default_language)
+            self.translations = Translations(s.bot.default_language, directory=LOCALES)
         except ValueError as error:
             raise SettingError("DEFAULT_LANGUAGE", str(error)) from error
         self.users = UserRepository(self.vault, self.sessions)

@@ -21,11 +21,11 @@ from zoneinfo import ZoneInfo
 from aiogram import Dispatcher
 from aiogram.types import Message
 
+from bot.app import LOCALES
 from bot.db.locks import QueuedUpdate
 from bot.handlers.answering import AnswerText
 from bot.handlers.recent import RecentNotices
 from bot.handlers.router import command_names, create_dispatcher
-from bot.i18n import Translations
 from bot.inbox.chat_workers import ChatQueue, ChatWorkers
 from bot.inbox.classifier import NotAnUpdateError, UpdateClassifier
 from bot.inbox.contexts import ContextFactory
@@ -62,6 +62,7 @@ from bot.turns.summaries.writer import SummaryWriter
 from bot.window_limiter import WindowLimiter
 from common.encryption.bindings import Binding
 from common.encryption.sealing import Sealer, Vault
+from common.i18n import Translations
 from common.log import configure_logging
 from common.process import run
 from common.settings import load_sections
@@ -222,7 +223,11 @@ class NoSession:
 async def run_memory(settings: Settings, stop: asyncio.Event) -> None:
     """The bot over `Store`, until stopped."""
     s = settings
-    metrics, vault, translations = BotMetrics(s.model.models), PlainVault(), Translations("en")
+    metrics, vault, translations = (
+        BotMetrics(s.model.models),
+        PlainVault(),
+        Translations("en", directory=LOCALES),
+    )
     bot = create_bot(s.telegram)
     identity = await fetch_identity(bot)
     intents = IntentParser(identity, command_names(translations))

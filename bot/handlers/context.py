@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bot.i18n import Translator
 from bot.telegram.intent import Intent
 from bot.telegram.responder import ChatResponder
 from bot.telegram.updates import Chat, TelegramUser
@@ -15,6 +14,7 @@ from bot.turns.question import QuestionMessage
 from bot.turns.records import ChatRef
 from bot.turns.rules import NO_RULES, AppliedRules
 from bot.users.repository import User
+from common.i18n import Translator
 
 
 @dataclass

@@ -10,11 +10,11 @@ from bot.formatting.render import utf16_length
 from bot.handlers.answering import AnswerText
 from bot.handlers.buttons.choices import DEFAULT
 from bot.handlers.context import UpdateContext
-from bot.i18n import Translator, dollars
 from bot.settings import BotSettings, ModelSettings, Price, RichMessages
 from bot.turns.history import DialogHistory
 from bot.turns.summaries.writer import MIN_KEPT_MESSAGES
 from bot.users.preferences import Preferences
+from common.i18n import Translator, dollars
 from common.vocabulary import UpdateOutcome
 
 MAX_SYSTEM_PROMPT_UNITS = 2000

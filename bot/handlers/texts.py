@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.i18n import Translator
+from common.i18n import Translator
 
 
 def command_list(_: Translator) -> dict[str, str]:

@@ -13,12 +13,12 @@ from aiogram.filters import Command
 from babel.numbers import format_decimal
 
 from bot.handlers.context import UpdateContext
-from bot.i18n import Translator, dollars
 from bot.telegram.chart import draw_days
 from bot.telegram.notices import bill_name
 from bot.turns.bill import Bill, BillState
 from bot.turns.policy import Budget, TurnPolicy, budgets
 from bot.users.usage import DailyUsage, UsageReader, total_usage
+from common.i18n import Translator, dollars
 from common.vocabulary import UpdateOutcome
 
 CHART_DAYS = 14

@@ -7,7 +7,6 @@ from functools import partial
 
 from bot.handlers.context import UpdateContext
 from bot.handlers.recent import RecentNotices
-from bot.i18n import Translations
 from bot.inbox.chat_workers import ChatQueue
 from bot.inbox.joining import OpenedUpdate
 from bot.metrics import BotMetrics
@@ -25,6 +24,7 @@ from bot.turns.question import fingerprint
 from bot.turns.records import ChatRef
 from bot.users.repository import User
 from common.encryption.sealing import Vault
+from common.i18n import Translations
 
 
 class ContextFactory:

@@ -10,10 +10,10 @@ from decimal import Decimal
 import orjson
 from sqlalchemy import text
 
-from bot.i18n import Translator, dollars
 from bot.metrics import BotMetrics
 from bot.telegram.notices import bill_name
 from bot.turns.bill import ALL_BOTS, Bill, BillState
+from common.i18n import Translator, dollars
 from common.log import get_logger
 from common.postgres import DRIVER_ERRORS, Sessions, transaction
 

@@ -16,10 +16,10 @@ from aiogram.methods import SendMessage, SendPhoto
 from aiogram.types import BufferedInputFile
 from sqlalchemy import text
 
-from bot.i18n import Translator
 from bot.telegram.chart import draw_days
 from bot.telegram.sender import MessageSender, TooLongError
 from bot.turns.responder import UndeliverableError
+from common.i18n import Translator
 from common.log import get_logger
 from common.postgres import DRIVER_ERRORS, Sessions, transaction
 

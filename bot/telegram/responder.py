@@ -20,7 +20,6 @@ from bot.formatting.render import (
     verbatim_parts,
 )
 from bot.formatting.rich import rich_part
-from bot.i18n import Translator
 from bot.llm.thinking import split_thinking
 from bot.metrics import BotMetrics
 from bot.telegram.answer_messages import AnswerMessages
@@ -34,6 +33,7 @@ from bot.turns.responder import (
     Refusal,
     UndeliverableError,
 )
+from common.i18n import Translator
 from common.text import clean_text
 
 TYPING_SECONDS = 4.5

@@ -20,7 +20,7 @@ from common.log import get_logger
 from common.settings import DatabaseSettings
 from pipelines.errors import SourceError
 from pipelines.operator.outbox import WRITE, OperatorMessage
-from pipelines.operator.texts import TEXTS, OperatorTexts
+from pipelines.operator.texts import OperatorTexts
 from pipelines.settings import PipelineSettings
 from warehouse.alerting import (
     AlertRule,
@@ -150,7 +150,7 @@ def evaluate_alerts(settings: PipelineSettings, now: datetime) -> list[str]:
         ]
 
     snapshot, found = asyncio.run(_with_reader(settings, judge_all))
-    texts = TEXTS[settings.pipelines.default_language]
+    texts = OperatorTexts.of(settings.pipelines.default_language)
     written: list[str] = []
     for alert, judged in found:
         messages = _Messages(alert, texts=texts, snapshot=snapshot, now=now)

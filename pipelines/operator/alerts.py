@@ -17,7 +17,7 @@ from pipelines.operator.anomalies import (
     hour_anomalies,
 )
 from pipelines.operator.outbox import OperatorMessage, write
-from pipelines.operator.texts import TEXTS, OperatorTexts
+from pipelines.operator.texts import OperatorTexts
 from pipelines.settings import PipelineSettings
 from warehouse import reports
 from warehouse.clickhouse.client import ClickHouseReader
@@ -40,7 +40,7 @@ def send_notices(settings: PipelineSettings, now: datetime) -> list[str]:
 
 async def make_notices(settings: PipelineSettings, now: datetime) -> list[OperatorMessage]:
     """Anomalies and problems with the data now, at one snapshot."""
-    texts = TEXTS[settings.pipelines.default_language]
+    texts = OperatorTexts.of(settings.pipelines.default_language)
     reader = ClickHouseReader(settings.warehouse)
     try:
         snapshot = await resolve(reader)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pipelines.operator.anomalies import HISTORY_DAYS, day_anomalies
 from pipelines.operator.outbox import OperatorMessage, write
-from pipelines.operator.texts import TEXTS, ReportSpan
+from pipelines.operator.texts import OperatorTexts, ReportSpan
 from pipelines.settings import PipelineSettings
 from warehouse import reports
 from warehouse.clickhouse.client import ClickHouseReader
@@ -68,7 +68,7 @@ async def make_digest(settings: PipelineSettings, day: date) -> OperatorMessage:
         forecast = await reports.forecast(reader, snapshot=snapshot)
     finally:
         await reader.close()
-    texts = TEXTS[settings.pipelines.default_language]
+    texts = OperatorTexts.of(settings.pipelines.default_language)
     days = tuple(
         (point.start.astimezone(zone).date(), point.user_messages) for point in points[-CHART_DAYS:]
     )
@@ -82,7 +82,7 @@ async def make_digest(settings: PipelineSettings, day: date) -> OperatorMessage:
             forecast=forecast,
             snapshot=snapshot,
         ),
-        chart=(texts.phrases["chart"], days),
+        chart=(texts.chart, days),
     )
 
 
@@ -102,14 +102,14 @@ async def make_report(
         points = (await reports.activity(reader, snapshot=snapshot, period=period)).points
     finally:
         await reader.close()
-    texts = TEXTS[settings.pipelines.default_language]
+    texts = OperatorTexts.of(settings.pipelines.default_language)
     return OperatorMessage(
         key=f"{span} {first}",
         text=texts.report(
             span, first, current=summary.current, previous=summary.previous, snapshot=snapshot
         ),
         chart=(
-            texts.phrases["chart"],
+            texts.chart,
             tuple((point.start.astimezone(zone).date(), point.user_messages) for point in points),
         ),
     )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Literal
 
+from babel.dates import format_date
+from babel.numbers import format_decimal
+
+from common.i18n import Translations, Translator
 from pipelines.operator.anomalies import Anomaly
 from warehouse.alerting import JudgedWindow
 from warehouse.reports import Forecast, Quality, Totals
@@ -16,31 +20,59 @@ from warehouse.snapshot import Snapshot
 Language = Literal["en", "ru"]
 ReportSpan = Literal["week", "month"]
 
+LOCALES = Path(__file__).parents[1] / "locales"
 
-@dataclass(frozen=True, slots=True)
+
 class OperatorTexts:
-    """One language."""
+    """One language.
 
-    weekdays: Sequence[str]
-    months: Sequence[str]
-    """As in a date."""
-    month_names: Sequence[str]
-    """By themselves."""
-    figures: Mapping[str, str]
-    phrases: Mapping[str, str]
+    Args:
+        translate: of this language.
+    """
+
+    def __init__(self, translate: Translator) -> None:
+        self._ = translate
+
+    @classmethod
+    def of(cls, language: Language) -> OperatorTexts:
+        return cls(Translations(language, directory=LOCALES).default)
 
     def day(self, day: date) -> str:
-        return f"{self.weekdays[day.weekday()]}, {day.day} {self.months[day.month - 1]} {day.year}"
+        return _capitalised(format_date(day, "EEEE, d MMMM y", locale=self._.locale))
+
+    def month(self, day: date, *, with_year: bool = False) -> str:
+        """The name of a month by itself."""
+        pattern = "LLLL y" if with_year else "LLLL"
+        return _capitalised(format_date(day, pattern, locale=self._.locale))
+
+    def figure(self, name: str) -> str:
+        return {
+            "user_messages": self._("user messages"),
+            "active_users": self._("active users"),
+            "new_users": self._("new users"),
+            "cost_usd": self._("cost, $"),
+            "failed": self._("failed turns"),
+            "failed_percent": self._("failed turns, %"),
+            "latency_p95_seconds": self._("p95 answer time, s"),
+        }[name]
+
+    @property
+    def chart(self) -> str:
+        """Title of the picture."""
+        return self._("User messages per day")
 
     def anomaly(self, one: Anomaly) -> str:
-        return self.phrases["figure"].format(
-            name=self.figures[one.figure], value=f"{one.value:.4g}", usual=f"{one.usual:.4g}"
+        return self._(
+            "{name}: {value}, usually {usual}",
+            name=self.figure(one.figure),
+            value=f"{one.value:.4g}",
+            usual=f"{one.usual:.4g}",
         )
 
     def seconds(self, milliseconds: float | None) -> str:
         if milliseconds is None:
-            return self.phrases["unknown"]
-        return self.phrases["seconds"].format(seconds=f"{milliseconds / 1000:.1f}")
+            return self._("unknown")
+        return self._("{seconds} s", seconds=f"{milliseconds / 1000:.1f}")
 
     def digest(
         self,
@@ -53,29 +85,38 @@ class OperatorTexts:
         snapshot: Snapshot,
     ) -> str:
         """The daily message."""
-        phrases = self.phrases
-        cost = phrases["unknown"] if totals.cost_usd is None else f"${totals.cost_usd:.4f}"
+        cost = self._("unknown") if totals.cost_usd is None else f"${totals.cost_usd:.4f}"
         if totals.unpriced_turns:
-            cost += " " + phrases["unpriced"].format(turns=totals.unpriced_turns)
+            cost += " " + self._(
+                "(excludes {turns} turns with unknown price)", turns=totals.unpriced_turns
+            )
         lines = [
             f"{self.day(day)} ({snapshot.zone.key})",
             "",
-            phrases["people"].format(
-                messages=totals.user_messages, active=totals.active_users, new=totals.new_users
+            self._(
+                "{messages} messages from {active} people, {new} of them new",
+                messages=totals.user_messages,
+                active=totals.active_users,
+                new=totals.new_users,
             ),
-            phrases["answers"].format(
-                answers=totals.answers, failed=totals.failed, rejected=totals.rejected
+            self._(
+                "{answers} answers, {failed} failed, {rejected} refused",
+                answers=totals.answers,
+                failed=totals.failed,
+                rejected=totals.rejected,
             ),
-            phrases["speed"].format(
-                first=self.seconds(totals.ttft_p95_ms), whole=self.seconds(totals.latency_p95_ms)
+            self._(
+                "First token p95 {first}, whole answer p95 {whole}",
+                first=self.seconds(totals.ttft_p95_ms),
+                whole=self.seconds(totals.latency_p95_ms),
             ),
-            phrases["cost"].format(tokens=totals.tokens, cost=cost),
+            self._("{tokens} tokens, {cost}", tokens=totals.tokens, cost=cost),
             self.forecast(forecast),
         ]
         if found:
-            lines += ["", phrases["unusual"], *map(self.anomaly, found)]
+            lines += ["", self._("Unusual:"), *map(self.anomaly, found)]
         if problems := self.problems(quality):
-            lines += ["", phrases["data"], *problems.values()]
+            lines += ["", self._("Data:"), *problems.values()]
         return "\n".join([*lines, "", self.through(snapshot)])
 
     def report(
@@ -88,12 +129,13 @@ class OperatorTexts:
         snapshot: Snapshot,
     ) -> str:
         """The message of a week or month, each figure beside that of the one before."""
-        title = self.phrases["report_week"].format(day=self.day(first))
+        title = self._("Week from {day}", day=self.day(first))
         if span == "month":
-            title = f"{self.month_names[first.month - 1]} {first.year}"
+            title = self.month(first, with_year=True)
         lines = [
-            self.phrases["compared"].format(
-                name=self.figures[name],
+            self._(
+                "{name}: {value} (vs {before})",
+                name=self.figure(name),
                 value=self._known(getattr(current, name)),
                 before=self._known(getattr(previous, name, None)),
             )
@@ -102,16 +144,19 @@ class OperatorTexts:
         return "\n".join([f"{title} ({snapshot.zone.key})", "", *lines, "", self.through(snapshot)])
 
     def _known(self, value: Decimal | int | None) -> str:
-        return self.phrases["unknown"] if value is None else self.number(float(value))
+        return self._("unknown") if value is None else self.number(float(value))
 
     def forecast(self, found: Forecast) -> str:
         """The cost of the running month, and at its end."""
-        spent = self.phrases["month"].format(
-            month=self.month_names[found.month.month - 1], spent=f"${found.spent_usd:.2f}"
+        spent = self._(
+            "{month}: {spent} so far",
+            month=self.month(found.month),
+            spent=f"${found.spent_usd:.2f}",
         )
         if found.expected_usd is None:
             return spent
-        expected = self.phrases["forecast"].format(
+        expected = self._(
+            "about {expected} at its end (80 %: {low} to {high})",
             expected=f"${found.expected_usd:.2f}",
             low=f"${found.low_usd:.2f}",
             high=f"${found.high_usd:.2f}",
@@ -121,27 +166,28 @@ class OperatorTexts:
     def problems(self, quality: Quality) -> dict[str, str]:
         """Problems with the data, a line each, by what they are about."""
         failing = {
-            f"check {name}": self.phrases["check"].format(name=name)
+            f"check {name}": self._("the check {name} fails", name=name)
             for name in sorted({check.name for check in quality.checks if not check.passed})
         }
         different = {
-            f"different {one.day}": self.phrases["different"].format(day=one.day)
+            f"different {one.day}": self._("{day} differs from PostgreSQL", day=one.day)
             for one in quality.days
             if not one.is_equal
         }
         withheld = {
-            f"withheld {day}": self.phrases["withheld"].format(day=day)
-            for day in quality.days_withheld
+            f"withheld {day}": self._("{day} is withheld", day=day) for day in quality.days_withheld
         }
         return failing | different | withheld
 
     def anomaly_notice(self, one: Anomaly, *, hour: datetime, snapshot: Snapshot) -> str:
         """A notice of one figure."""
         local = hour.astimezone(snapshot.zone)
-        when = self.phrases["hour"].format(day=self.day(local.date()), hour=f"{local:%H:%M}")
+        when = self._(
+            "In the hour from {hour} of {day}", day=self.day(local.date()), hour=f"{local:%H:%M}"
+        )
         return "\n".join(
             [
-                f"{self.phrases['unusual']} {self.anomaly(one)}",
+                f"{self._('Unusual:')} {self.anomaly(one)}",
                 f"{when} ({snapshot.zone.key})",
                 self.through(snapshot),
             ]
@@ -149,132 +195,37 @@ class OperatorTexts:
 
     def alert(self, name: str, window: JudgedWindow, *, width: str, snapshot: Snapshot) -> str:
         """A window in which an alert fired."""
-        phrases = self.phrases
         local = window.since.astimezone(snapshot.zone)
-        when = phrases[f"alert_{width}"].format(day=self.day(local.date()), hour=f"{local:%H:%M}")
+        day = self.day(local.date())
+        when = {
+            "hour": self._("In the hour from {hour} of {day}", day=day, hour=f"{local:%H:%M}"),
+            "day": self._("On {day}", day=day),
+            "week": self._("In the week from {day}", day=day),
+        }[width]
         if window.value is None:
-            what = phrases["alert_no_data"]
+            what = self._("no data")
         else:
-            limits = [
-                phrases[f"alert_{side}"].format(limit=self.number(limit))
-                for side, limit in (("low", window.low), ("high", window.high))
-                if limit is not None
-            ]
+            limits = []
+            if window.low is not None:
+                limits.append(self._("at least {limit} expected", limit=self.number(window.low)))
+            if window.high is not None:
+                limits.append(self._("at most {limit} expected", limit=self.number(window.high)))
             what = f"{self.number(window.value)} ({', '.join(limits)})"
         return f"🔔 {name}: {what}\n{when} ({snapshot.zone.key})"
 
     def number(self, value: float) -> str:
         """At most two decimals, more of a small value."""
-        digits = 2 if abs(value) >= 1 else 4
-        shown = f"{value:,.{digits}f}".rstrip("0").rstrip(".")
-        return shown.replace(",", self.phrases["thousands"])
+        pattern = "#,##0.##" if abs(value) >= 1 else "0.####"
+        return format_decimal(value, format=pattern, locale=self._.locale)
 
     def problem(self, line: str, snapshot: Snapshot) -> str:
         """A notice of one problem with the data."""
-        return f"{self.phrases['data']} {line}\n{self.through(snapshot)}"
+        return f"{self._('Data:')} {line}\n{self.through(snapshot)}"
 
     def through(self, snapshot: Snapshot) -> str:
         moment = snapshot.data_through.astimezone(snapshot.zone)
-        return self.phrases["through"].format(moment=f"{moment:%d.%m. %H:%M}")
+        return self._("Data through {moment}.", moment=f"{moment:%d.%m. %H:%M}")
 
 
-ENGLISH_MONTHS = (
-    *("January", "February", "March", "April", "May", "June", "July"),
-    *("August", "September", "October", "November", "December"),
-)
-ENGLISH = OperatorTexts(
-    weekdays=("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
-    months=ENGLISH_MONTHS,
-    month_names=ENGLISH_MONTHS,
-    figures={
-        "user_messages": "user messages",
-        "active_users": "active users",
-        "new_users": "new users",
-        "cost_usd": "cost, $",
-        "failed": "failed turns",
-        "failed_percent": "failed turns, %",
-        "latency_p95_seconds": "p95 of an answer, s",
-    },
-    phrases={
-        "people": "{messages} messages from {active} people, {new} of them new",
-        "answers": "{answers} answers, {failed} failed, {rejected} refused",
-        "speed": "First token p95 {first}, whole answer p95 {whole}",
-        "cost": "{tokens} tokens, {cost}",
-        "unpriced": "({turns} turns without a price)",
-        "month": "{month}: {spent} so far",
-        "forecast": "about {expected} at its end (80 %: {low} to {high})",
-        "unknown": "unknown",
-        "seconds": "{seconds} s",
-        "unusual": "Unusual:",
-        "figure": "{name}: {value}, usually {usual}",
-        "hour": "In the hour from {hour} of {day}",
-        "data": "Data:",
-        "check": "the check {name} fails",
-        "different": "{day} differs from PostgreSQL",
-        "withheld": "{day} is withheld",
-        "through": "Counted through {moment}.",
-        "chart": "User messages per day",
-        "report_week": "Week from {day}",
-        "compared": "{name}: {value} (vs {before})",
-        "thousands": ",",
-        "alert_no_data": "no data",
-        "alert_low": "at least {limit} expected",
-        "alert_high": "at most {limit} expected",
-        "alert_hour": "In the hour from {hour} of {day}",
-        "alert_day": "On {day}",
-        "alert_week": "In the week from {day}",
-    },
-)
-RUSSIAN = OperatorTexts(
-    weekdays=(
-        *("Понедельник", "Вторник", "Среда", "Четверг"),
-        *("Пятница", "Суббота", "Воскресенье"),
-    ),
-    months=(
-        *("января", "февраля", "марта", "апреля", "мая", "июня", "июля"),
-        *("августа", "сентября", "октября", "ноября", "декабря"),
-    ),
-    month_names=(
-        *("Январь", "Февраль", "Март", "Апрель", "Май", "Июнь", "Июль"),
-        *("Август", "Сентябрь", "Октябрь", "Ноябрь", "Декабрь"),
-    ),
-    figures={
-        "user_messages": "сообщения",
-        "active_users": "активные пользователи",
-        "new_users": "новые пользователи",
-        "cost_usd": "стоимость, $",
-        "failed": "неудачные ответы",
-        "failed_percent": "неудачные ходы, %",
-        "latency_p95_seconds": "p95 ответа, с",
-    },
-    phrases={
-        "people": "Сообщений: {messages}, людей: {active}, из них новых: {new}",
-        "answers": "Ответов: {answers}, неудач: {failed}, отказов: {rejected}",
-        "speed": "Первый токен p95 {first}, весь ответ p95 {whole}",
-        "cost": "Токенов: {tokens}, стоимость: {cost}",
-        "unpriced": "(ходов без цены: {turns})",
-        "month": "{month}: пока {spent}",
-        "forecast": "к концу около {expected} (80 %: от {low} до {high})",
-        "unknown": "неизвестно",
-        "seconds": "{seconds} с",
-        "unusual": "Необычно:",
-        "figure": "{name}: {value}, обычно {usual}",
-        "hour": "За час с {hour}, {day}",
-        "data": "Данные:",
-        "check": "проверка {name} не проходит",
-        "different": "{day} расходится с PostgreSQL",
-        "withheld": "{day} не опубликован",
-        "through": "Учтено по {moment}.",
-        "chart": "Сообщения по дням",
-        "report_week": "Неделя с даты: {day}",
-        "compared": "{name}: {value} (раньше: {before})",
-        "thousands": "\N{NO-BREAK SPACE}",
-        "alert_no_data": "нет данных",
-        "alert_low": "ожидалось не меньше {limit}",
-        "alert_high": "ожидалось не больше {limit}",
-        "alert_hour": "За час с {hour}, {day}",
-        "alert_day": "За день: {day}",
-        "alert_week": "За неделю с даты: {day}",
-    },
-)
-TEXTS: Mapping[Language, OperatorTexts] = {"en": ENGLISH, "ru": RUSSIAN}
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]

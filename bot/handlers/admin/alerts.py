@@ -16,8 +16,8 @@ from babel.numbers import format_decimal
 from bot.handlers.acknowledging import acknowledge
 from bot.handlers.admin.texts import problem_text
 from bot.handlers.context import UpdateContext
-from bot.i18n import Translator
 from bot.stats_api import StatsApi, StatsApiError
+from common.i18n import Translator
 from common.vocabulary import UpdateOutcome
 
 PAGE = "alerts"

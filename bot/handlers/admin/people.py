@@ -24,10 +24,10 @@ from bot.handlers.acknowledging import acknowledge
 from bot.handlers.admin.texts import person_title, problem_text, rule_text
 from bot.handlers.context import UpdateContext
 from bot.handlers.usage import usage_lines
-from bot.i18n import Translator
 from bot.stats_api import StatsApi, StatsApiError
 from bot.turns.policy import TurnPolicy
 from bot.users.usage import UsageReader
+from common.i18n import Translator
 from common.vocabulary import UpdateOutcome
 
 PREFIX = "admin:person:"

@@ -28,11 +28,11 @@ from bot.handlers.admin.texts import (
 )
 from bot.handlers.context import UpdateContext
 from bot.handlers.usage import bill_line
-from bot.i18n import Translator
 from bot.stats_api import StatsApi, StatsApiError
 from bot.telegram.chart import draw_bars
 from bot.turns.bill import Bill
 from bot.turns.policy import TurnPolicy
+from common.i18n import Translator
 from common.vocabulary import UpdateOutcome
 
 COMMAND = "admin"

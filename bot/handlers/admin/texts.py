@@ -10,8 +10,8 @@ from typing import Any
 from babel.dates import format_skeleton, format_timedelta
 from babel.numbers import format_decimal
 
-from bot.i18n import Translator, dollars
 from bot.stats_api import StatsApiError, StatsApiProblem
+from common.i18n import Translator, dollars
 
 Answer = Mapping[str, Any]
 

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 from zoneinfo import ZoneInfo
-
-import pytest
 
 from pipelines.cycle import run_cycle
 from pipelines.operator.alerts import make_notices, send_notices
-from pipelines.operator.anomalies import FIGURES, hour_anomalies
-from pipelines.operator.texts import TEXTS, Language
+from pipelines.operator.anomalies import hour_anomalies
 from pipelines.settings import PipelineSection, PipelineSettings
 from tests.pipelines.ledger import NOON, Ledger, turn
 from warehouse.reports import ActivityPoint
@@ -147,19 +142,3 @@ def test_a_check_that_fails_is_told_once_a_day(
     assert send_notices(pipeline_settings, now) == []
     (tomorrow,) = send_notices(pipeline_settings, now + timedelta(days=1))
     assert str(today + timedelta(days=1)) in tomorrow
-
-
-def test_the_pipelines_speak_the_languages_of_the_bot() -> None:
-    locales = Path(__file__).parents[3] / "bot" / "locales"
-    assert {path.stem for path in locales.glob("*.po")} == set(TEXTS) == set(get_args(Language))
-    english = TEXTS["en"]
-    for texts in TEXTS.values():
-        assert texts.phrases.keys() == english.phrases.keys()
-        assert texts.figures.keys() == {*FIGURES, "failed"}
-        assert (len(texts.weekdays), len(texts.months)) == (7, 12)
-
-
-@pytest.mark.parametrize("name", sorted(TEXTS["en"].phrases))
-def test_every_language_names_the_same_values(name: str) -> None:
-    values = [set(re.findall(r"\{\w+\}", texts.phrases[name])) for texts in TEXTS.values()]
-    assert all(one == values[0] for one in values)

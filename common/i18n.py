@@ -1,4 +1,4 @@
-"""Texts in the user's language, from the catalogues in `locales/`."""
+"""Texts in a person's language, from the catalogues in `locales/` of a package."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from babel import Locale, negotiate_locale
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
-
-LOCALES = Path(__file__).parent / "locales"
 
 
 class Translator:
@@ -41,13 +39,14 @@ def dollars(amount: Decimal, _: Translator) -> str:
 
 
 class Translations:
-    """Every language of the bot.
+    """Every language of a package.
 
     Args:
-        default: for users whose client states no supported language.
+        default: for people whose client states no supported language.
+        directory: of the catalogues, such as `ru.po`.
     """
 
-    def __init__(self, default: str, *, directory: Path = LOCALES) -> None:
+    def __init__(self, default: str, *, directory: Path) -> None:
         self._languages = _read(directory)
         if default not in self._languages:
             raise ValueError(f"{default!r} is not one of {', '.join(sorted(self._languages))}")
