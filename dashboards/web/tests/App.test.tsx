@@ -383,7 +383,7 @@ describe('the other pages', () => {
     expect(within(causes).getByText('Rejected before a model was called')).toBeVisible();
     const ratings = await screen.findByRole('table', { name: 'How answers were rated' });
     expect(within(ratings).getByText('With a reaction')).toBeVisible();
-    expect(screen.getByText('Satisfaction 75% · 👍 9 · 👎 3')).toBeVisible();
+    expect(screen.getByText('Satisfaction 75% · 9 good · 3 bad')).toBeVisible();
   });
 
   it('Retention: cohorts by day or week, and how often people come', async () => {

@@ -60,7 +60,6 @@ function Answers({ tz }: Pick<Props, 'tz'>) {
             <p className="note">
               {t('dialogs.assistant')}
               {answer.model && ` · ${answer.model}`}
-              {' · 👎'}
             </p>
             <p className="words">{answer.answer ?? <em>{t('ratings.gone')}</em>}</p>
           </li>,
