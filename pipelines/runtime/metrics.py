@@ -28,7 +28,10 @@ from warehouse.clickhouse.client import Writer
 from warehouse.errors import WarehouseError
 from warehouse.settings import WarehouseSettings
 
-JOBS = ("digest", "follow", "nightly", "notices", "prune", "quality", "rebuild")
+JOBS = (
+    *("alerts", "digest", "follow", "month_report", "nightly"),
+    *("notices", "prune", "quality", "rebuild", "week_report"),
+)
 STATES = {
     "queued": [dg.DagsterRunStatus.QUEUED],
     "running": [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED],

@@ -143,7 +143,7 @@ async def answers(plan: Plan) -> tuple[Snapshot, dict[str, Any]]:
 
 
 def fill(plan: Plan) -> None:
-    """A ledger of the version before bindings, and one person with a sealed text."""
+    """A ledger, and one person with a sealed text."""
     chance = random.Random(11)
     vault = Vault(plan.secret("data_key"))
     telegram_hmac = vault.lookup("user", 1)
@@ -157,10 +157,11 @@ def fill(plan: Plan) -> None:
             for _ in range(300):
                 connection.execute("SELECT pg_current_xact_id()")
         ledger.add(*(random_turn(chance, days=20, until=NOW) for _ in range(TURNS)))
-    asyncio.run(unbind(plan, vault))
 
 
-async def unbind(plan: Plan, vault: Vault) -> None:
+async def unbind(plan: Plan) -> None:
+    """Bring the ledger to the version before bindings."""
+    vault = Vault(plan.secret("data_key"))
     settings = DatabaseSettings.model_validate({"database_url": plan.database_url()})
     engine = create_engine(settings, application_name="tests")
     await make_old(async_sessionmaker(engine), vault)
@@ -179,6 +180,7 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Path, dict[s
         fill(plan)
         cycle(plan)
         _, before = asyncio.run(answers(plan))
+        asyncio.run(unbind(plan))
         back_up(plan, directory / "copy", keys=directory / "copied", progress=progress)
     return plan, directory / "copy", before
 
@@ -267,6 +269,7 @@ def test_an_external_postgresql_is_backed_up_and_restored_into_an_empty_one(
     with Stack(plan, progress=Progress()):
         fill(plan)
         cycle(plan)
+        asyncio.run(unbind(plan))
         with psycopg.connect(urls[0], autocommit=True) as connection:
             # A role of the operator's own, which another server does not have.
             connection.execute(f"CREATE ROLE {reader}")
