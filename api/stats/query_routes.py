@@ -92,7 +92,7 @@ async def _run(reader: Reader, snapshot: Snapshot, parsed: QueryRequest) -> Repo
 def _dimension_type(name: str, bucket: Bucket) -> pa.DataType:
     if name.startswith("time"):
         return DAY if bucket in (Bucket.DAY, Bucket.WEEK, Bucket.MONTH) else MOMENT
-    return COUNT if name == "bot" else TEXT
+    return COUNT if name in {"bot", "person"} else TEXT
 
 
 def _metric_type(name: str) -> pa.DataType:

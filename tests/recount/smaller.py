@@ -13,12 +13,15 @@ from tests.recount.zones import moment
 
 CORE = ("from", "to", "period")
 
+REQUIRED = ("person",)
+"""Arguments that no request may lack."""
+
 
 def smaller(request: Request, period: Period | None) -> Iterator[Request]:
     """Requests with one argument less, or half of the period."""
     given = request.arguments
     for name in given:
-        if name not in (*CORE, "metrics", "date_range"):
+        if name not in (*CORE, *REQUIRED, "metrics", "date_range"):
             yield _with(request, {key: given[key] for key in given if key != name})
     if request.is_query:
         for name in ("metrics", "dimensions", "filters", "order_by"):

@@ -84,9 +84,9 @@ def users_one(view: View) -> Expected:
         "first_turn_at": moment(int(facts.at[rows[0]])),
         "last_turn_at": moment(int(facts.at[rows[-1]])),
         "active_days": len(set(facts.days(view.report)[rows].tolist())),
-        # The recount's people have no profile beside their name.
+        # The recount's people state no language.
         "language": None,
-        "source": None,
+        "source": facts.origins.get(key),
         "blocked_at": None,
         **facts.group(rows, rows[:0]).figures(TOTALS),
     }
