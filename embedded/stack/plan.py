@@ -49,6 +49,7 @@ SECRETS = frozenset(
 """Settings of the caller that only the programs that use them inherit."""
 SIMULATED_TOKEN = "4242424242:simulated-bot-token-for-demo-00001"  # noqa: S105 # opens nothing
 SIMULATED_KEY = "simulated-openrouter-key"
+SIMULATED_TRANSCRIPTION = "simulated/whisper"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,6 +211,9 @@ def simulated_addresses(plan: Plan) -> dict[str, str]:
         "TELEGRAM_API_URL": plan.simulator_url,
         "OPENROUTER_API_KEY": SIMULATED_KEY,
         "OPENROUTER_BASE_URL": f"{plan.simulator_url}/v1",
+        "TRANSCRIPTION_MODEL": SIMULATED_TRANSCRIPTION,
+        "TRANSCRIPTION_BASE_URL": f"{plan.simulator_url}/v1",
+        "TRANSCRIPTION_API_KEY": SIMULATED_KEY,
     }
 
 

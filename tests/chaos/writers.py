@@ -9,19 +9,36 @@ from __future__ import annotations
 import itertools
 import random
 import threading
+from base64 import b64encode
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any
 
 import httpx
+from PIL import Image
+
+from simulator.telegram.files import spoken
 
 FIRST_PERSON = 900_001
 LANGUAGES = ("en", "ru", "de", "pt-br", None)
 # Not only ASCII: what is stored must come back byte for byte.
 ALPHABET = ("alpha", "бета", "gamma 🌊", "דלתא", "e\u0301psilon", "<b>&", "`zeta`")
 COMMANDS = ("/help", "/new", "/usage")
-KINDS = ("short", "long", "slash", "command", "edit", "redo", "press", "reaction")
-SHARES = (72, 5, 3, 6, 4, 4, 4, 2)
+KINDS = (
+    *("short", "long", "slash", "command", "edit", "redo"),
+    *("press", "reaction", "photo", "voice"),
+)
+SHARES = (66, 5, 3, 6, 4, 4, 4, 2, 3, 3)
 REACTIONS: tuple[list[str], ...] = (["👍"], ["👎"], ["🐳"], [])
+
+
+def _photo() -> str:
+    content = BytesIO()
+    Image.new("RGB", (64, 48), "teal").save(content, "JPEG")
+    return b64encode(content.getvalue()).decode()
+
+
+PHOTO = _photo()
 
 
 @dataclass
@@ -116,9 +133,24 @@ class Writers:
             case "press" | "reaction":
                 self._judge(kind, {"person": body["person"]})
                 return
+            case "photo" | "voice":
+                self._send_file(kind, body)
+                return
         update_ids = self._send("/control/messages", body, is_text=True)
         for update_id, part in zip(update_ids, _parts(body["text"]), strict=False):
             self.record.texts[update_id] = part
+
+    def _send_file(self, kind: str, body: dict[str, Any]) -> None:
+        """Send a photo with the text as its caption, or a recording of the text.
+
+        The file of a killed simulator is gone, so any outcome is valid.
+        """
+        file = {"kind": kind, "person": body["person"]}
+        if kind == "photo":
+            file |= {"content": PHOTO, "caption": body["text"]}
+        else:
+            file |= {"content": b64encode(spoken(body["text"])).decode(), "seconds": 3}
+        self.record.others |= dict.fromkeys(self._send("/control/files", file), "")
 
     def _judge(self, kind: str, body: dict[str, Any]) -> None:
         """Press a button under the last answer, or react to it."""

@@ -39,8 +39,8 @@ class Recorded:
     """Turn without its own text -> the previous text of its dialog, which it answers again."""
     attempts: Mapping[UUID, list[tuple[float, str | None]]]
     """Turn -> start (Unix seconds) and outcome of each model call."""
-    summaries: Mapping[UUID, int] = field(default_factory=dict)
-    """Turn -> how many attempts at a summary it made."""
+    side_calls: Mapping[tuple[str, UUID], int] = field(default_factory=dict)
+    """Purpose (summary, transcription) and turn -> how many attempts it made."""
     merged: Mapping[str, str] = field(default_factory=dict)
     """Digest of a text joined to earlier texts of its dialog -> digest of the text alone. A model
     gets unanswered texts together with the next one."""
@@ -81,14 +81,14 @@ async def read_recorded(connection: asyncpg.Connection, vault: Vault) -> Recorde
     attempts: dict[UUID, list[tuple[float, str | None]]] = {}
     for row in await connection.fetch(
         "SELECT turn_id, outcome, extract(epoch FROM started_at)::float8 AS at FROM llm_calls"
-        " WHERE purpose <> 'summary'"
+        " WHERE purpose = 'answer'"
     ):
         attempts.setdefault(row["turn_id"], []).append((row["at"], row["outcome"]))
-    summaries = {
-        row["turn_id"]: row["attempts"]
+    side_calls = {
+        (row["purpose"], row["turn_id"]): row["attempts"]
         for row in await connection.fetch(
-            "SELECT turn_id, count(*) AS attempts FROM llm_calls"
-            " WHERE purpose = 'summary' GROUP BY turn_id"
+            "SELECT purpose, turn_id, count(*) AS attempts FROM llm_calls"
+            " WHERE purpose <> 'answer' GROUP BY purpose, turn_id"
         )
     }
     repeats: dict[UUID, str] = {}
@@ -106,7 +106,7 @@ async def read_recorded(connection: asyncpg.Connection, vault: Vault) -> Recorde
         texts=texts,
         repeats=repeats,
         attempts=attempts,
-        summaries=summaries,
+        side_calls=side_calls,
         merged=_merged(written.values()),
     )
 
@@ -212,10 +212,13 @@ def duplicated_calls(
             f"turn {turn} was asked again after a restart: asked at {times}; the bot started at"
             f" {', '.join(f'{start:.3f}' for start in starts)}",
         )
-    for turn, count in recorded.summaries.items():
-        found.add(count - 1, f"turn {turn} asked {count} times for a summary")
-    summarised = sum(_is_summary(call) for call in calls) - sum(recorded.summaries.values())
-    found.add(max(summarised, 0), f"{summarised} calls for summaries are not recorded")
+    for (purpose, turn), count in recorded.side_calls.items():
+        found.add(count - 1, f"turn {turn} asked {count} times for a {purpose}")
+    made = Counter(call["purpose"] for call in calls if _is_side_call(call))
+    for (purpose, _), count in recorded.side_calls.items():
+        made[purpose] -= count
+    for purpose, count in (+made).items():
+        found.add(count, f"{count} calls for a {purpose} are not recorded")
     seen = _seen(calls, recorded)
     attempted = _by_text(recorded, lambda _outcome: True)
     for digest, count in (seen - attempted).items():
@@ -257,13 +260,13 @@ def _seen(calls: Sequence[Mapping[str, Any]], recorded: Recorded) -> Counter[str
     digests = [
         call["text_sha256"]
         for call in calls
-        if call.get("event") == "started" and not _is_summary(call)
+        if call.get("event") == "started" and not _is_side_call(call)
     ]
     return Counter(recorded.merged.get(digest, digest) for digest in digests)
 
 
-def _is_summary(call: Mapping[str, Any]) -> bool:
-    return call.get("event") == "started" and call.get("purpose") == "summary"
+def _is_side_call(call: Mapping[str, Any]) -> bool:
+    return call.get("event") == "started" and call.get("purpose", "answer") != "answer"
 
 
 def _digest(text: str) -> str:
