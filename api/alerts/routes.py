@@ -66,7 +66,7 @@ def alert_routes(*, alerts: AlertRepository, reader: Reader, snapshots: Snapshot
     @router.post(
         "/preview",
         response_model=AlertPreview,
-        responses={**ok, **problems(401, 403, 422, 503)},
+        responses={**ok, **problems(400, 401, 403, 422, 503)},
         openapi_extra=reads,
     )
     async def preview(_principal: StatsReader, body: Annotated[AlertTerms, Body()]) -> Response:
@@ -121,7 +121,7 @@ def alert_routes(*, alerts: AlertRepository, reader: Reader, snapshots: Snapshot
     @router.put(
         "/{alert_id}",
         response_model=AlertView,
-        responses={**ok, **problems(401, 403, 404, 422)},
+        responses={**ok, **problems(400, 401, 403, 404, 422)},
         openapi_extra=manages,
     )
     async def change_alert(
@@ -133,7 +133,7 @@ def alert_routes(*, alerts: AlertRepository, reader: Reader, snapshots: Snapshot
     @router.put(
         "/{alert_id}/mute",
         response_model=AlertView,
-        responses={**ok, **problems(401, 403, 404, 422)},
+        responses={**ok, **problems(400, 401, 403, 404, 422)},
         openapi_extra=manages,
     )
     async def mute_alert(

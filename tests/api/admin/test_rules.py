@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from common.postgres import Sessions, transaction
 from tests.api.admin.test_audit_trail import admin, events
 from tests.api.people.people import VAULT, add_dialog, add_person, erase
-from tests.api.people.test_people import grant
+from tests.api.people.test_people import grant_now
 from tests.api.running import bearer
 
 __all__ = ["admin"]
@@ -248,8 +248,7 @@ async def test_who_manages_people_manages_no_accounts(
 ) -> None:
     key = await add_person(sessions, telegram_id=1, first_name="Zoë")
     for scopes, statuses in ((["people:manage"], [200, 403]), (["stats:read"], [403, 403])):
-        await grant(engine, scopes)
-        admin.headers.update(await bearer(admin))
+        await grant_now(engine, admin, scopes)
         ban = {"subject": {"user_key": key}, "kind": "ban"}
         answers = [await admin.put(RULES, json=ban), await admin.get("/api/v1/admin/accounts")]
         assert [answer.status_code for answer in answers] == statuses

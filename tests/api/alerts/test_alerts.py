@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from common.postgres import Sessions, transaction
 from tests.api.admin.test_audit_trail import admin, events
-from tests.api.people.test_people import grant
+from tests.api.people.test_people import grant_now
 from tests.api.running import NOW, StartApi, bearer, register
 from tests.warehouse.replica import Replica, turn
 
@@ -152,16 +152,14 @@ async def test_readers_see_alerts_without_where_they_go_and_make_none(
 ) -> None:
     alert = await make(admin)
     event = await fire(sessions, alert["id"])
-    await grant(engine, ["stats:read"])
-    admin.headers.update(await bearer(admin))
+    await grant_now(engine, admin, ["stats:read"])
     [seen] = (await admin.get(ALERTS)).json()["alerts"]
     assert (seen["chat_ids"], seen["webhook_url"], seen["destinations"]) == (None, None, 3)
     assert (await admin.post(f"{ALERTS}/events/{event}/acknowledge")).status_code == 200
     for method, path in (("POST", ALERTS), ("PUT", f"{ALERTS}/1"), ("DELETE", f"{ALERTS}/1")):
         refused = await admin.request(method, path, json=ALERT)
         assert (refused.status_code, refused.json()["code"]) == (403, "missing_scope")
-    await grant(engine, ["names:read"])
-    admin.headers.update(await bearer(admin))
+    await grant_now(engine, admin, ["names:read"])
     assert (await admin.get(ALERTS)).status_code == 403
 
 

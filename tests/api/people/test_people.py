@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import uuid4
@@ -29,7 +30,7 @@ from tests.api.people.people import (
     add_person,
     erase,
 )
-from tests.api.running import DATA_KEY, NOW, StartApi, bearer, register
+from tests.api.running import DATA_KEY, NOW, PASSWORD, StartApi, bearer, register
 from tests.bot.users.old_values import make_old
 
 
@@ -82,6 +83,20 @@ async def test_people_are_found_by_a_part_of_their_name_which_is_recorded(
     narrow = await bearer(reader_of_names, scope="stats:read admin")
     refused = await reader_of_names.post(path, json={"text": "ann"}, headers=narrow)
     assert refused.status_code == 403
+
+
+async def grant_now(
+    engine: AsyncEngine, client: httpx.AsyncClient, scopes: list[str], *, username: str = "ann"
+) -> None:
+    """Change the account's scopes, wait until the API has heard of it, and log in anew."""
+    await grant(engine, scopes)
+    deadline = time.monotonic() + 60
+    me: list[str] | None = None
+    while me != sorted(scopes):
+        assert time.monotonic() < deadline
+        answer = await client.get("/api/v1/auth/me", auth=(username, PASSWORD))
+        me = sorted(answer.json()["scopes"])
+    client.headers.update(await bearer(client))
 
 
 async def test_names_are_shown_to_who_may_see_them_and_to_nobody_else(

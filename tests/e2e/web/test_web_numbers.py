@@ -121,8 +121,8 @@ def test_a_csv_file_holds_what_the_chart_shows(
     )
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
-    answer = world.get("/stats", username="ann", period="week")
-    expected = answer["activity"]["points"]
+    answer = world.get("/stats", username="ann", period="week", compare="true")
+    expected = answer["activity"]["points"] + answer["activity"]["previous"]
     assert [int(row["user_messages"]) for row in rows] == [p["user_messages"] for p in expected]
     assert [row["start"] for row in rows] == [p["start"] for p in expected]
 
