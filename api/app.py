@@ -23,6 +23,8 @@ from api.accounts.scopes import DESCRIPTIONS as SCOPES
 from api.accounts.services import AccountServices, make_accounts
 from api.admin.about_routes import about_routes
 from api.admin.audit_routes import audit_routes
+from api.admin.installation import Installation
+from api.admin.installation_routes import installation_routes
 from api.admin.rule_routes import rule_routes
 from api.alerts.routes import alert_routes
 from api.alerts.store import AlertRepository
@@ -244,6 +246,7 @@ def create_app(
             clock=clock,
         ),
         about_routes(server),
+        installation_routes(Installation(tables), report_timezone=default_tz, clock=clock),
         audit_routes(events=AuditReader(sessions), trail=trail),
         alert_routes(alerts=AlertRepository(sessions), reader=instrumented, snapshots=snapshots),
         rule_routes(

@@ -55,6 +55,7 @@ from bot.media.reader import MediaReader
 from bot.metrics import BotMetrics
 from bot.operator.bill import BillReporter
 from bot.operator.notifier import OperatorNotifier
+from bot.operator.start import record_start
 from bot.operator.webhooks import WebhookSender
 from bot.settings import Settings
 from bot.stats_api import StatsApi
@@ -412,6 +413,13 @@ class App:
                 second_key=self.settings.data_key.second,
             )
             self._begin(stack, "changed settings", watch_settings(self.sessions, digests))
+            start = record_start(
+                self.sessions,
+                identity,
+                limits=self.settings.bill,
+                has_operator_chat=chat is not None,
+            )
+            self._begin(stack, "record of the start", start)
             self._begin(stack, "menu", register_commands(self.bot, self.translations))
             self.monitor.startup_step, self._is_running = None, True
             log.info("bot is running", bot_id=identity.bot_id, username=identity.username)

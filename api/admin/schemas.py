@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, Field
@@ -26,6 +27,45 @@ class About(BaseModel):
     version: str
     grafana_url: str | None
     dagster_url: str | None = Field(description="For accounts with the scope dagster:use.")
+
+
+class BillLimitView(BaseModel):
+    """A limit of the bill and what is spent of it."""
+
+    name: str = Field(
+        description="The setting, and the reason of the turns that it refuses.",
+        examples=["total_monthly_usd"],
+    )
+    username: str | None = Field(
+        description="The bot whose spending it limits; null: all bots together."
+    )
+    period: Literal["day", "month"] = Field(description="Of the report zone.")
+    period_start: date = Field(description="The first day of the running period.")
+    limit_usd: Decimal = Field(description="Most that may be spent in a period, US dollars.")
+    spent_usd: Decimal | None = Field(
+        description="In the running period, with the most that attempts of unknown cost may cost."
+        " Null: not counted yet."
+    )
+    stated_at: datetime = Field(description="The bot's last start, when it read its settings.")
+
+
+class BillView(BaseModel):
+    """The limits of the bill."""
+
+    limits: list[BillLimitView] = Field(
+        description="As stated by each bot at its last start; empty: spending is unlimited."
+    )
+
+
+class SetupView(BaseModel):
+    """Which steps of the setup are done."""
+
+    usernames: list[str] = Field(
+        description="Of the bots that have started, without @, the newest start first."
+    )
+    has_operator_chat: bool = Field(description="Whether a bot has OPERATOR_CHAT_ID.")
+    has_message: bool = Field(description="Whether anybody has ever asked a bot.")
+    has_answer: bool = Field(description="Whether a model has ever answered.")
 
 
 class AuditEventView(BaseModel):

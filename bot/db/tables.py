@@ -432,6 +432,22 @@ class BillTotal(Base):
     __table_args__ = (CheckConstraint("period IN ('day', 'month')", name="period"),)
 
 
+class BotRow(Base):
+    """A bot with its settings at its last start, for the dashboard."""
+
+    __tablename__ = "bots"
+
+    bot_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    username: Mapped[str] = mapped_column(Text)
+    has_operator_chat: Mapped[bool]
+    total_daily_usd: Mapped[Decimal | None] = mapped_column(Money)
+    """This and the next three: limits of the bill, named as in bot.turns.bill; null: none."""
+    total_monthly_usd: Mapped[Decimal | None] = mapped_column(Money)
+    bot_daily_usd: Mapped[Decimal | None] = mapped_column(Money)
+    bot_monthly_usd: Mapped[Decimal | None] = mapped_column(Money)
+    started_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+
+
 class RefusedChat(Base):
     """A chat that refused the last answers. Deleted when a message is delivered there again."""
 

@@ -110,6 +110,38 @@ describe('the forecast', () => {
   });
 });
 
+describe('the limits of the bill', () => {
+  const limit = {
+    name: 'total_monthly_usd',
+    username: null,
+    period: 'month',
+    period_start: '2026-03-01',
+    limit_usd: 50,
+    spent_usd: 8.8,
+    stated_at: '2026-03-01T00:00:00Z',
+  };
+  const own = { ...limit, name: 'bot_daily_usd', username: 'helper_bot', period: 'day' };
+
+  it('are told with what is spent and expected of them', async () => {
+    const limits = [limit, { ...own, limit_usd: 2, spent_usd: 2.1 }];
+    await renderApp({ path: '/models', play: playing({ '/api/v1/bill': { limits } }) });
+    const card = await screen.findByRole('region', { name: 'Limits of the bill' });
+    const [total, bot] = await within(card).findAllByRole('listitem');
+    expect(total).toHaveTextContent('This month all bots $8.80 of $50.00 (17.6%)');
+    await waitFor(() =>
+      expect(total).toHaveTextContent('Expected at the end of the month: $40.00'),
+    );
+    expect(total).toHaveTextContent('80% of the limit');
+    expect(bot).toHaveTextContent(/^Today @helper_bot \$2.10 of \$2.00 \(105%\)Used up/);
+    expect(bot).not.toHaveTextContent('Expected');
+  });
+
+  it('name the setting when there is none', async () => {
+    await renderApp({ path: '/models', play: playing({ '/api/v1/bill': { limits: [] } }) });
+    expect(await screen.findByText(/^No limit is set.*TOTAL_MONTHLY_USD_LIMIT/)).toBeVisible();
+  });
+});
+
 describe('a model that is new', () => {
   it('is marked in the chart where its first turn was', async () => {
     const row = (day: string, model: string) => ({ dimensions: [day, model], metrics: [1] });

@@ -48,11 +48,17 @@ type Plain =
   | '/api/v1/alerts'
   | '/api/v1/auth/me'
   | '/api/v1/auth/sessions'
-  | '/api/v1/keys';
+  | '/api/v1/bill'
+  | '/api/v1/keys'
+  | '/api/v1/setup';
 type Answer<P extends Plain> =
   import('../api/schema').paths[P]['get']['responses'][200]['content']['application/json'];
 
-export function useAsked<P extends Plain>(path: P): UseQueryResult<Answer<P>> {
+/** The answer, asked again every `refresh` milliseconds if they are given. */
+export function useAsked<P extends Plain>(
+  path: P,
+  refresh: number | false = false,
+): UseQueryResult<Answer<P>> {
   const { api } = useServices();
   return useQuery({
     queryKey: [ASKED, path],
@@ -64,6 +70,7 @@ export function useAsked<P extends Plain>(path: P): UseQueryResult<Answer<P>> {
       ) => Promise<{ data?: Answer<P> }>;
       return present((await get(path, { signal })).data);
     },
+    refetchInterval: refresh,
     retry: false,
   });
 }

@@ -9,6 +9,7 @@ import { compareQuery, seriesQuery } from '../period/query';
 import { Card } from '../ui/Card';
 import { useFormats } from '../ui/format';
 import { Loaded } from '../ui/Loaded';
+import { BillCard } from './BillCard';
 import { ForecastCard } from './ForecastCard';
 import { fileName, useFile } from './files';
 import { CauseTable, ModelTable } from './ModelTables';
@@ -65,6 +66,7 @@ export default function ModelsPage() {
         </Loaded>
         {spent && <UnpricedModels models={spent.unpriced_models} />}
       </Card>
+      <BillCard />
       <ForecastCard />
       <Card
         title={t('models.title')}

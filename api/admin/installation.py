@@ -1,0 +1,99 @@
+"""Reads what the bots state of themselves, their bill, and whether messages were answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from sqlalchemy import Select, exists, literal_column, select
+
+from api.people.bot_database import BotTables
+from bot.db.tables import BillTotal, BotRow, Turn
+
+ALL_BOTS = 0
+"""The `bot_id` of totals of all bots together."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatedLimit:
+    """A limit of the bill, as a bot had it at its last start."""
+
+    name: str
+    username: str | None
+    """The bot whose spending it limits; None: all bots together."""
+    period: str
+    period_start: date
+    limit_usd: Decimal
+    spent_usd: Decimal | None
+    """With the reserves of attempts whose cost is unknown. None: not counted yet."""
+    stated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """The steps of the setup that are done."""
+
+    usernames: list[str]
+    """The bots that have started, the newest start first."""
+    has_operator_chat: bool
+    has_message: bool
+    has_answer: bool
+
+
+class Installation:
+    """Reads the bots of this database."""
+
+    def __init__(self, tables: BotTables) -> None:
+        self._tables = tables
+
+    async def bill(self, today: date) -> list[StatedLimit]:
+        """The limits, those of months first, with what is spent. `today`: in the report zone."""
+        starts = {"day": today, "month": today.replace(day=1)}
+        async with self._tables.read_only() as session:
+            bots = (await self._tables.run(session, "bots", _bots())).scalars().all()
+            totals = select(BillTotal).where(BillTotal.period_start.in_(starts.values()))
+            spent = {
+                (row.bot_id, row.period, row.period_start): row.usd
+                for row in (await self._tables.run(session, "bill", totals)).scalars()
+            }
+        # The limits of all bots together are settings that every bot has: the last start counts.
+        given = [
+            *(("total_monthly_usd", ALL_BOTS, "month", bot) for bot in bots[:1]),
+            *(("bot_monthly_usd", bot.bot_id, "month", bot) for bot in bots),
+            *(("total_daily_usd", ALL_BOTS, "day", bot) for bot in bots[:1]),
+            *(("bot_daily_usd", bot.bot_id, "day", bot) for bot in bots),
+        ]
+        return [
+            StatedLimit(
+                name,
+                None if scope == ALL_BOTS else bot.username,
+                period,
+                starts[period],
+                limit,
+                spent.get((scope, period, starts[period])),
+                bot.started_at,
+            )
+            for name, scope, period, bot in given
+            if (limit := getattr(bot, name)) is not None
+        ]
+
+    async def setup(self) -> Setup:
+        """The steps that are done so far."""
+        happened = select(
+            exists(select(literal_column("1")).select_from(Turn)),
+            exists(select(literal_column("1")).select_from(Turn).where(Turn.status == "answered")),
+        )
+        async with self._tables.read_only() as session:
+            bots = (await self._tables.run(session, "bots", _bots())).scalars().all()
+            has_message, has_answer = (await self._tables.run(session, "setup", happened)).one()
+        return Setup(
+            [bot.username for bot in bots if bot.username],
+            any(bot.has_operator_chat for bot in bots),
+            has_message,
+            has_answer,
+        )
+
+
+def _bots() -> Select[BotRow]:
+    return select(BotRow).order_by(BotRow.started_at.desc(), BotRow.bot_id)
