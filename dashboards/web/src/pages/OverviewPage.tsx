@@ -1,6 +1,6 @@
 /** The first page: what is going on, in one sentence, six figures and four pictures. */
 
-import { useMemo } from 'react';
+import { lazy, Suspense, useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Dashboard, ReportAnswer } from '../api/types';
 import { useReport } from '../api/useReport';
@@ -23,6 +23,10 @@ import { PickedActivity } from './PickedActivity';
 import { TopUsersTable } from './TopUsersTable';
 import { useFirstDay } from './useFirstDay';
 import { usePageQuery } from './usePageQuery';
+import { useSetup } from './useSetup';
+
+/** Few installations are new. */
+const SetupCard = lazy(() => import('./SetupCard'));
 
 const TABLE_HEIGHT = 420;
 
@@ -37,6 +41,7 @@ export function OverviewPage() {
   const models = useReport('/api/v1/stats/models', query);
   const heatmap = useReport('/api/v1/stats/heatmap', query);
   const firstDay = useFirstDay();
+  const setup = useSetup();
   const data = dashboard.data && sinceFirstTurn(dashboard.data, firstDay);
   return (
     <PageFrame
@@ -44,7 +49,16 @@ export function OverviewPage() {
       main={dashboard}
       compares
       hasPoints
-      lead={<Headline dashboard={data} models={models.data?.models.models} />}
+      lead={
+        <>
+          <Headline dashboard={data} models={models.data?.models.models} />
+          {setup.isShown && (
+            <Suspense fallback={null}>
+              <SetupCard onEnd={setup.end} />
+            </Suspense>
+          )}
+        </>
+      }
     >
       <Loaded query={dashboard} height={KPI_HEIGHT}>
         {(answer) => <KpiCards answer={sinceFirstTurn(answer, firstDay)} firstDay={firstDay} />}
