@@ -28,7 +28,12 @@ const rule = (id: number, kind: string, part = {}) => ({
   ...part,
 });
 
-async function at(path: string, scopes: readonly string[], rules: readonly object[] = []) {
+async function at(
+  path: string,
+  scopes: readonly string[],
+  rules: readonly object[] = [],
+  own: Parameters<typeof playing>[0] = {},
+) {
   const world = await renderApp({
     path,
     scopes,
@@ -39,6 +44,7 @@ async function at(path: string, scopes: readonly string[], rules: readonly objec
       '/api/v1/admin/accounts': { accounts: [] },
       '/api/v1/admin/keys': { keys: [] },
       '/api/v1/admin/invitations': { invitations: [], next_before: null },
+      ...own,
     }),
   });
   const bodies = () =>
@@ -113,11 +119,11 @@ describe('rules about people', () => {
     expect(dialog.getByLabelText('Messages a day')).toHaveAccessibleDescription(/at least one/);
     await userEvent.clear(dialog.getByLabelText('About'));
     await userEvent.type(dialog.getByLabelText('About'), 'everyone');
-    await userEvent.type(dialog.getByLabelText('US dollars a day'), '0,5');
-    await userEvent.type(dialog.getByLabelText('Messages a month'), '-3');
+    await userEvent.type(dialog.getByLabelText('US dollars a day, each person'), '0,5');
+    await userEvent.type(dialog.getByLabelText('Messages a month, each person'), '-3');
     await dialog.save();
-    expect(dialog.getByLabelText('Messages a month')).toBeInvalid();
-    await userEvent.clear(dialog.getByLabelText('Messages a month'));
+    expect(dialog.getByLabelText('Messages a month, each person')).toBeInvalid();
+    await userEvent.clear(dialog.getByLabelText('Messages a month, each person'));
     await dialog.save();
     await waitFor(async () => expect(await bodies()).toHaveLength(1));
     expect((await bodies())[0]).toEqual({
@@ -126,6 +132,50 @@ describe('rules about people', () => {
       reason: '',
       daily_usd: 0.5,
     });
+  });
+
+  it('are made about an @name or a Telegram id', async () => {
+    const found: Record<string, readonly object[]> = {
+      '@ann': [{ user_key: 42, name: 'Ann', username: 'ann', rules: [] }],
+      '@two': [{ user_key: 1 }, { user_key: 2 }],
+    };
+    const { bodies } = await at('/accounts', ['stats:read', 'names:read', 'admin'], [], {
+      '/api/v1/admin/people/find': async (request: Request) => ({
+        people: found[(await request.json()).username] ?? [],
+        is_complete: true,
+      }),
+    });
+    const dialog = await form();
+    const about = dialog.getByLabelText('About');
+    for (const [text, problem] of [
+      ['42', /a person as #42/],
+      ['@nobody', /Nobody with this @name/],
+      ['@two', /Several people/],
+    ] as const) {
+      await userEvent.clear(about);
+      await userEvent.type(about, text);
+      await dialog.save();
+      await waitFor(() => expect(about).toHaveAccessibleDescription(problem));
+    }
+    expect(await bodies()).toEqual([]);
+    await userEvent.clear(about);
+    await userEvent.type(about, '@ann');
+    await dialog.save();
+    const next = await form();
+    await userEvent.type(next.getByLabelText('About'), '123456789');
+    await next.save();
+    await waitFor(async () => expect(await bodies()).toHaveLength(2));
+    expect((await bodies()).map((body) => body.subject)).toEqual([
+      { user_key: 42 },
+      { telegram_id: 123456789 },
+    ]);
+  });
+
+  it('are one press away from the head of a person', async () => {
+    await at('/people/42', ['stats:read', 'people:manage']);
+    const link = await screen.findByRole('link', { name: 'Ban, limits, rules' });
+    const card = await screen.findByRole('region', { name: 'Rules' });
+    expect(link).toHaveAttribute('href', `#${card.id}`);
   });
 
   it('give a person models of their own', async () => {

@@ -2,6 +2,7 @@
 
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { present } from '../api/api';
 import type { components } from '../api/schema';
 import { useServices } from '../app/services';
 import { CredentialsForm, Field, type Problems, textOf } from '../session/CredentialsForm';
@@ -28,7 +29,11 @@ export function RuleForm({ userKey, onMade }: Props) {
   const { api } = useServices();
   const explain = useExplanation();
   const [kind, setKind] = useState<Kind>('ban');
+  const [about, setAbout] = useState('');
+  const isForMany = userKey === undefined && roleOf(about) !== undefined;
   const put = useChange((body: NewRule) => api.client.PUT('/api/v1/admin/rules', { body }));
+  const find = async (username: string) =>
+    present((await api.client.POST('/api/v1/admin/people/find', { body: { username } })).data);
   const check = (fields: FormData): Problems => ({
     ...(userKey === undefined && !subjectOf(fields) ? { about: t('rules.aboutProblem') } : {}),
     ...(kind === 'limits' ? limitProblems(fields, t('rules.limitProblem')) : {}),
@@ -40,10 +45,17 @@ export function RuleForm({ userKey, onMade }: Props) {
     <CredentialsForm
       action={t('rules.make')}
       check={check}
-      explain={(error) => ({ '': explain(error) })}
+      explain={(error) =>
+        error instanceof SubjectProblem
+          ? { about: t(`rules.${error.key}`) }
+          : { '': explain(error) }
+      }
       onSubmit={async (fields) => {
-        const subject = userKey === undefined ? subjectOf(fields) : { user_key: userKey };
-        await put.mutateAsync(ruleOf(kind, { subject: subject ?? {}, fields }));
+        const subject =
+          userKey === undefined
+            ? await knownSubject(subjectOf(fields), find)
+            : { user_key: userKey };
+        await put.mutateAsync(ruleOf(kind, { subject, fields }));
         onMade();
       }}
     >
@@ -56,8 +68,9 @@ export function RuleForm({ userKey, onMade }: Props) {
               hint={t('rules.aboutHint')}
               problem={problems.about}
               autoComplete="off"
-              maxLength={20}
+              maxLength={65}
               autoFocus
+              onInput={setAbout}
             />
           )}
           <Segmented
@@ -86,7 +99,7 @@ export function RuleForm({ userKey, onMade }: Props) {
               <Field
                 key={name}
                 name={name}
-                label={t(`rules.limit.${name}`)}
+                label={t(isForMany ? `rules.limitEach.${name}` : `rules.limit.${name}`)}
                 problem={problems[name]}
                 autoComplete="off"
                 maxLength={12}
@@ -116,13 +129,47 @@ export function RuleForm({ userKey, onMade }: Props) {
 }
 
 type Subject = components['schemas']['RuleSubject'];
+type Found = components['schemas']['FoundPeople'];
+/** Who is meant: as the API takes it, or a name that must be looked up first. */
+type Meant = Subject | { readonly username: string };
 
-/** `everyone`, `admins`, or the number of a person, as in `#42`. */
-function subjectOf(fields: FormData): Subject | null {
-  const about = textOf(fields, 'about').trim().toLowerCase();
-  if (about === 'everyone' || about === 'admins') return { role: about };
-  const key = /^#?([1-9]\d{0,9})$/.exec(about)?.[1];
-  return key ? { user_key: Number(key) } : null;
+/** Why the rule is about nobody yet. */
+class SubjectProblem extends Error {
+  constructor(readonly key: 'nobody' | 'several') {
+    super(key);
+    this.name = 'SubjectProblem';
+  }
+}
+
+const ROLES = ['everyone', 'admins'] as const;
+const roleOf = (text: string) => ROLES.find((role) => role === text.trim().toLowerCase());
+
+/**
+ * `everyone`, `admins`, a person as `#42` or `@name`, or a Telegram id. Digits alone are a Telegram
+ * id, which is long: the number of a person must not be taken for one.
+ */
+function subjectOf(fields: FormData): Meant | null {
+  const about = textOf(fields, 'about').trim();
+  const role = roleOf(about);
+  if (role) return { role };
+  const key = /^#([1-9]\d{0,9})$/.exec(about)?.[1];
+  if (key) return { user_key: Number(key) };
+  if (/^[1-9]\d{5,15}$/.test(about)) return { telegram_id: Number(about) };
+  return /^@\w{1,64}$/.test(about) ? { username: about } : null;
+}
+
+/** Raises a SubjectProblem if nobody or more than one person has the name. */
+async function knownSubject(
+  meant: Meant | null,
+  find: (username: string) => Promise<Found>,
+): Promise<Subject> {
+  if (meant === null) throw new SubjectProblem('nobody');
+  if (!('username' in meant)) return meant;
+  const { people } = await find(meant.username);
+  const [first] = people;
+  if (!first?.user_key) throw new SubjectProblem('nobody');
+  if (people.length > 1) throw new SubjectProblem('several');
+  return { user_key: first.user_key };
 }
 
 const modelsOf = (fields: FormData) =>

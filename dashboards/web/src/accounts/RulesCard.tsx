@@ -21,10 +21,16 @@ interface Props {
   readonly userKey?: number;
 }
 
+export const RULES_PLACE = 'rules';
+
+/** Whether the account may set rules about people. */
+export function useManagesPeople(): boolean {
+  return [useScope('people:manage'), useScope('admin')].some(Boolean);
+}
+
 /** Nothing for who may not manage people. */
 export function RulesCard({ userKey }: Props) {
-  const isManager = [useScope('people:manage'), useScope('admin')].some(Boolean);
-  return isManager ? <Rules {...(userKey === undefined ? {} : { userKey })} /> : null;
+  return useManagesPeople() ? <Rules {...(userKey === undefined ? {} : { userKey })} /> : null;
 }
 
 function Rules({ userKey }: Props) {
@@ -46,6 +52,7 @@ function Rules({ userKey }: Props) {
   });
   return (
     <Card
+      id={RULES_PLACE}
       title={t('rules.title')}
       note={t('rules.note')}
       actions={
@@ -156,6 +163,8 @@ function kindOf(rule: RuleView) {
 
 const subjectOf = (rule: RuleView) => rule.subject as 'person' | 'chat' | 'everyone' | 'admins';
 
+const isForMany = (rule: RuleView) => rule.subject === 'everyone' || rule.subject === 'admins';
+
 function Subject({ rule }: { readonly rule: RuleView }) {
   const { t } = useTranslation();
   if (rule.user_key === null) return t(`audit.value.${subjectOf(rule)}`);
@@ -176,7 +185,11 @@ function useTerms() {
     ] as const;
     return [
       ...limits.flatMap(([name, value]) =>
-        value === null ? [] : [`${t(`rules.limit.${name}`)}: ${formats.count(value)}`],
+        value === null
+          ? []
+          : [
+              `${t(`rules.${isForMany(rule) ? 'limitEach' : 'limit'}.${name}`)}: ${formats.count(value)}`,
+            ],
       ),
       ...(rule.models ?? []),
       ...(rule.until ? [t('rules.until', { moment: formats.moment(rule.until) })] : []),

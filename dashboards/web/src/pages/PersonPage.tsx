@@ -2,7 +2,7 @@
 
 import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
-import { RulesCard } from '../accounts/RulesCard';
+import { RULES_PLACE, RulesCard, useManagesPeople } from '../accounts/RulesCard';
 import type { PersonTotals } from '../api/types';
 import { useReport } from '../api/useReport';
 import { ACTIVITY_HEIGHT } from '../charts/ActivityChart';
@@ -53,6 +53,7 @@ function Page({ userKey }: { readonly userKey: string }) {
   const models = useReport('/api/v1/stats/models', query);
   const dialogs = useReport('/api/v1/stats/dialogs', { ...query, limit: DIALOGS });
   const firstDay = useFirstDay();
+  const managesPeople = useManagesPeople();
   const people = person.data?.people ?? {};
   const username = visible(people[userKey]?.username);
   return (
@@ -62,9 +63,16 @@ function Page({ userKey }: { readonly userKey: string }) {
       compares
       hasPoints
       lead={
-        <p className="note">
-          {[`#${userKey}`, username && `@${username}`].filter(Boolean).join(' · ')}
-        </p>
+        <div className="person-lead">
+          <p className="note">
+            {[`#${userKey}`, username && `@${username}`].filter(Boolean).join(' · ')}
+          </p>
+          {managesPeople && (
+            <a className="button" href={`#${RULES_PLACE}`}>
+              {t('rules.lead')}
+            </a>
+          )}
+        </div>
       }
     >
       <Card title={t('person.sinceFirst')}>

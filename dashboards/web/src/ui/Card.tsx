@@ -18,19 +18,21 @@ interface Props {
   /** Whose definitions tell what is shown. */
   readonly metrics?: readonly Metric[];
   readonly className?: string;
+  /** The place on the page to which a link leads. */
+  readonly id?: string;
   readonly children: ReactNode;
 }
 
 export function Card(props: Props) {
-  const { title, note, csv, picture, actions, metrics, className = '', children } = props;
-  const id = useId();
+  const { title, note, csv, picture, actions, metrics, className = '', id, children } = props;
+  const titleId = useId();
   const section = useRef<HTMLElement>(null);
   return (
-    <section ref={section} className={`card ${className}`} aria-labelledby={id}>
+    <section ref={section} className={`card ${className}`} id={id} aria-labelledby={titleId}>
       <header className="card-head">
         <div className="card-title">
           <div className="title-line">
-            <h2 id={id}>{title}</h2>
+            <h2 id={titleId}>{title}</h2>
             {metrics && <Explain metrics={metrics} of={title} />}
           </div>
           {note && <p className="note">{note}</p>}
