@@ -36,7 +36,8 @@ def require_scope(request: Request, scope: Scope) -> Principal:
     principal = require_principal(request)
     if not principal.may(scope):
         raise ForbiddenError(
-            f"This requires the scope {scope}. An admin can grant it.",
+            f"This requires the scope {scope}. An admin can grant it; on the server:"
+            f' make account DO="grant NAME {scope}".',
             code="missing_scope",
             details=[{"scope": scope.value}],
         )

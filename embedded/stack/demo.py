@@ -124,6 +124,7 @@ def _demo_account(stack: Stack) -> str:
         "names:read",
         "texts:read",
         "dagster:use",
+        "admin",
         environment=command_environment(plan, "api.accounts"),
     )
     return password
@@ -167,7 +168,7 @@ def _print_addresses(
         "Admin token": f"in {plan.keys.directory / 'admin_registration_token'}",
     }
     if login:
-        lines["Login"] = f"{login[0]}  password: {login[1]}"
+        lines["Login"] = f"{login[0]} (an administrator)  password: {login[1]}"
     for title, value in lines.items():
         print(f"    {title:<12} {value}", flush=True)  # noqa: T201 # the answer to the command
     print("    Ctrl-C stops everything.", flush=True)  # noqa: T201 # the same

@@ -571,7 +571,7 @@ describe('dialogs', () => {
     expect(await screen.findByText('@ann')).toBeVisible();
     expect(
       screen.getByText(
-        "You don't have permission to read conversations. An administrator can grant the scope texts:read.",
+        'You don\'t have permission to read conversations. An administrator can grant the scope texts:read. On the server: make account DO="grant NAME texts:read".',
       ),
     ).toBeVisible();
     expect(screen.queryByRole('button', { name: /Read/ })).toBeNull();
@@ -654,7 +654,10 @@ describe('dialogs', () => {
 
   it.each([
     [{ ...text, messages: [] }, 'No texts are kept of this dialog.'],
-    [problem(403), "You don't have permission to see this. An administrator can grant it."],
+    [
+      problem(403),
+      "You don't have permission to see this. An administrator can grant it. On the server: make account.",
+    ],
   ])('tell when there is no text to show', async (answer, words) => {
     await renderApp({
       path: '/dialogs',

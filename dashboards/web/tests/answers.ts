@@ -340,6 +340,7 @@ export const ANSWERS: Record<string, object> = {
     ...ENVELOPE,
     activity: { points: days(7).map(point), previous: [] },
   },
+  '/api/v1/bill': { limits: [] },
   '/api/v1/stats/forecast': {
     ...AGE,
     forecast: {

@@ -92,6 +92,10 @@ def test_the_demo_works_on_given_servers_and_ctrl_c_leaves_nothing_running(
             assert not (data / "postgres").exists()
             assert not (data / "clickhouse").exists()
 
+            admins = "SELECT count(*) FROM api_users WHERE 'admin' = ANY(scopes)"
+            assert query(product, admins) == 1
+            assert "Login        demo (an administrator)" in said
+
             history = query(product, "SELECT count(*) FROM turns")
             until(lambda: query(product, "SELECT count(*) FROM turns") > history, seconds=300)
             table = f"{clickhouse_database.name}.turns"
