@@ -115,6 +115,52 @@ describe('alerts', () => {
     });
   });
 
+  it('are changed in the same form, with their filters in the bar', async () => {
+    const { sent } = await at({
+      '/api/v1/alerts': { alerts: [alert(1, { metric: 'error_rate', threshold: 0.07 })] },
+      '/api/v1/alerts/1': alert(1),
+    });
+    await userEvent.click(await screen.findByRole('button', { name: 'Change: Costly hour' }));
+    const form = within(await screen.findByRole('region', { name: 'Change “Costly hour”' }));
+    expect(new URLSearchParams(window.location.search).get('f')).toBe('is,model,small');
+    const number = form.getByLabelText('Percent');
+    expect(number).toHaveValue('7');
+    await userEvent.clear(number);
+    await userEvent.type(number, '9');
+    await userEvent.selectOptions(form.getByLabelText('Quiet hours from'), '22:00');
+    await userEvent.selectOptions(form.getByLabelText('Quiet hours until'), '07:00');
+    await userEvent.click(form.getByRole('button', { name: 'Save' }));
+    await waitFor(() => expect(sent('PUT', '/api/v1/alerts/1')).toBeDefined());
+    expect(await sent('PUT', '/api/v1/alerts/1')?.json()).toMatchObject({
+      name: 'Costly hour',
+      metric: 'error_rate',
+      test: 'above',
+      threshold: 0.09,
+      filters: [['is', 'model', ['small']]],
+      quiet_from: 22,
+      quiet_until: 7,
+    });
+    await waitFor(() => expect(window.location.search).not.toContain('f='));
+  });
+
+  it('with a filter that the bar does not know are left to the API', async () => {
+    const filters = [['contains', 'model', ['gpt']]];
+    await at({ '/api/v1/alerts': { alerts: [alert(1, { filters })] } });
+    await screen.findByRole('button', { name: 'Mute for a day: Costly hour' });
+    expect(screen.queryByRole('button', { name: 'Change: Costly hour' })).toBeNull();
+  });
+
+  it('that fired are marked in the chart, each once per point', async () => {
+    const events = [
+      event(9),
+      event(8, { window_start: '2026-03-10T09:00:00Z' }),
+      event(7, { window_start: '2026-03-06T09:00:00Z', name: 'Slow' }),
+      event(6, { window_start: '2025-03-06T09:00:00Z', name: 'Last year' }),
+    ];
+    await at({ '/api/v1/alerts/events': { events, next_before: null } }, { path: '/' });
+    await waitFor(() => expect(document.querySelectorAll('.plot .flag')).toHaveLength(2));
+  });
+
   it('are muted and what fired is acknowledged', async () => {
     const { sent } = await at({
       '/api/v1/alerts/1/mute': alert(1),

@@ -1,7 +1,7 @@
 /** Makes an alert, and says meanwhile how often it would have fired. */
 
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
-import { type FormEvent, useEffect, useState } from 'react';
+import { type FormEvent, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useChange } from '../accounts/questions';
 import { present } from '../api/api';
@@ -13,14 +13,15 @@ import { useExplanation } from '../session/explanations';
 import { Card } from '../ui/Card';
 import {
   type AlertBody,
-  type AlertMetric,
   type AlertTerms,
+  type AlertView,
   asked,
   hasThreshold,
   METRICS,
   NO_DATA,
   TESTS,
   thresholdOf,
+  typedOf,
   unitOf,
   useAlertWords,
   WIDTHS,
@@ -30,7 +31,7 @@ const PAUSE_MILLISECONDS = 400;
 const HOURS = Array.from({ length: 24 }, (_, hour) => hour);
 
 interface Chosen {
-  readonly metric: AlertMetric;
+  readonly metric: string;
   readonly test: (typeof TESTS)[number];
   readonly width: (typeof WIDTHS)[number];
   readonly no_data: (typeof NO_DATA)[number];
@@ -45,18 +46,37 @@ const USUAL: Chosen = {
   typed: '2',
 };
 
-export function AlertForm({ onMade }: { readonly onMade: () => void }) {
+interface FormProps {
+  /** The alert that is changed; absent: a new one is made. */
+  readonly alert?: AlertView;
+  readonly onMade: () => void;
+}
+
+/** The filters of the alert are those of the bar, in the address. */
+export function AlertForm({ alert, onMade }: FormProps) {
   const { t } = useTranslation();
   const { api } = useServices();
   const explain = useExplanation();
   const words = useAlertWords();
   const { filters } = useFilters();
-  const [chosen, setChosen] = useState(USUAL);
-  const [name, setName] = useState<string | null>(null);
+  const [chosen, setChosen] = useState(alert ? chosenOf(alert) : USUAL);
+  const [name, setName] = useState<string | null>(alert?.name ?? null);
+  const fieldset = useRef<HTMLDivElement>(null);
+  // The button that opened the form may be far below it.
+  useEffect(() => fieldset.current?.querySelector('select')?.focus(), []);
   const terms = termsOf(chosen, asked(filters));
   const make = useChange(async (body: AlertBody) =>
-    present((await api.client.POST('/api/v1/alerts', { body })).data),
+    present(
+      (alert
+        ? await api.client.PUT('/api/v1/alerts/{alert_id}', {
+            params: { path: { alert_id: alert.id } },
+            body,
+          })
+        : await api.client.POST('/api/v1/alerts', { body })
+      ).data,
+    ),
   );
+  const title = alert ? t('alerts.changeOf', { name: alert.name }) : t('alerts.make');
   const judged = terms && words.terms({ threshold: null, ...terms, filters: terms.filters ?? [] });
   const suggested = judged?.slice(0, 100) ?? '';
   const change = ({ target }: FormEvent<HTMLDivElement>) => {
@@ -64,10 +84,10 @@ export function AlertForm({ onMade }: { readonly onMade: () => void }) {
     if (field in USUAL) setChosen((before) => ({ ...before, [field]: value }));
   };
   return (
-    <Card title={t('alerts.make')} note={t('alerts.makeNote')}>
+    <Card title={title} note={t('alerts.makeNote')}>
       <FilterBar />
       <CredentialsForm
-        action={t('alerts.make')}
+        action={alert ? t('alerts.save') : title}
         check={(fields) =>
           problemsOf(fields, terms, {
             number: t('alerts.problem.number'),
@@ -84,22 +104,25 @@ export function AlertForm({ onMade }: { readonly onMade: () => void }) {
         }}
       >
         {(problems) => (
-          <div className="alert-fields" onInput={change}>
+          <div ref={fieldset} className="alert-fields" onInput={change}>
             <Choice
               name="metric"
               label={t('alerts.what')}
-              options={METRICS}
+              initial={chosen.metric}
+              options={withCurrent(METRICS, alert?.metric)}
               nameOf={words.metric}
             />
             <Choice
               name="width"
               label={t('alerts.window')}
+              initial={chosen.width}
               options={WIDTHS}
               nameOf={(width) => t(`alerts.width.${width}`)}
             />
             <Choice
               name="test"
               label={t('alerts.when')}
+              initial={chosen.test}
               options={TESTS}
               nameOf={(test) => t(`alerts.test.${test}`)}
             />
@@ -116,6 +139,7 @@ export function AlertForm({ onMade }: { readonly onMade: () => void }) {
             <Choice
               name="no_data"
               label={t('alerts.noData')}
+              initial={chosen.no_data}
               options={NO_DATA}
               nameOf={(meaning) => t(`alerts.noDataMeans.${meaning}`)}
             />
@@ -137,13 +161,18 @@ export function AlertForm({ onMade }: { readonly onMade: () => void }) {
               <p className="field-error">{problems.name}</p>
             </div>
             <label className="checked">
-              <input type="checkbox" name="to_operator" defaultChecked />
+              <input
+                type="checkbox"
+                name="to_operator"
+                defaultChecked={alert?.to_operator ?? true}
+              />
               {t('alerts.toOperator')}
             </label>
             <Field
               name="chats"
               label={t('alerts.chats')}
               hint={t('alerts.chatsHint')}
+              initial={alert?.chat_ids?.join(', ') ?? ''}
               problem={problems.chats}
               autoComplete="off"
               maxLength={120}
@@ -152,18 +181,34 @@ export function AlertForm({ onMade }: { readonly onMade: () => void }) {
               name="webhook"
               label={t('alerts.webhook')}
               hint={t('alerts.webhookHint')}
+              initial={alert?.webhook_url ?? ''}
               problem={problems.webhook}
               autoComplete="off"
               maxLength={1000}
             />
-            <Hours name="quiet_from" label={t('alerts.quietFrom')} />
-            <Hours name="quiet_until" label={t('alerts.quietUntil')} />
+            <Hours name="quiet_from" label={t('alerts.quietFrom')} initial={alert?.quiet_from} />
+            <Hours name="quiet_until" label={t('alerts.quietUntil')} initial={alert?.quiet_until} />
             {problems.quiet && <p className="field-error wide">{problems.quiet}</p>}
           </div>
         )}
       </CredentialsForm>
     </Card>
   );
+}
+
+function chosenOf(alert: AlertView): Chosen {
+  return {
+    metric: alert.metric,
+    test: alert.test as Chosen['test'],
+    width: alert.width as Chosen['width'],
+    no_data: alert.no_data as Chosen['no_data'],
+    typed: typedOf(alert),
+  };
+}
+
+/** The API may have made the alert about a metric that is not offered. */
+function withCurrent(metrics: readonly string[], current: string | undefined) {
+  return current === undefined || metrics.includes(current) ? metrics : [current, ...metrics];
 }
 
 function termsOf(chosen: Chosen, filters: unknown[]): AlertTerms | null {
@@ -217,15 +262,16 @@ function bodyOf(fields: FormData, terms: AlertTerms): AlertBody {
 interface ChoiceProps<T extends string> {
   readonly name: string;
   readonly label: string;
+  readonly initial: T;
   readonly options: readonly T[];
   readonly nameOf: (option: T) => string;
 }
 
-function Choice<T extends string>({ name, label, options, nameOf }: ChoiceProps<T>) {
+function Choice<T extends string>({ name, label, initial, options, nameOf }: ChoiceProps<T>) {
   return (
     <label className="field">
       <span className="field-name">{label}</span>
-      <select name={name}>
+      <select name={name} defaultValue={initial}>
         {options.map((option) => (
           <option key={option} value={option}>
             {nameOf(option)}
@@ -236,11 +282,17 @@ function Choice<T extends string>({ name, label, options, nameOf }: ChoiceProps<
   );
 }
 
-function Hours({ name, label }: { readonly name: string; readonly label: string }) {
+interface HoursProps {
+  readonly name: string;
+  readonly label: string;
+  readonly initial: number | null | undefined;
+}
+
+function Hours({ name, label, initial }: HoursProps) {
   return (
     <label className="field">
       <span className="field-name">{label}</span>
-      <select name={name}>
+      <select name={name} defaultValue={initial ?? ''}>
         <option value="">–</option>
         {HOURS.map((hour) => (
           <option key={hour} value={hour}>

@@ -7,6 +7,7 @@ import { PlainPage } from '../accounts/PlainPage';
 import { useAsked, useChange } from '../accounts/questions';
 import { present } from '../api/api';
 import { useScope, useServices } from '../app/services';
+import { useFilters } from '../filters/useFilters';
 import { Card } from '../ui/Card';
 import { Clipped } from '../ui/Clipped';
 import { ConfirmButton } from '../ui/ConfirmButton';
@@ -16,7 +17,7 @@ import { Loaded } from '../ui/Loaded';
 import { MoreButton } from '../ui/MoreButton';
 import { Failure, Skeleton } from '../ui/states';
 import { AlertForm } from './AlertForm';
-import { type AlertEvent, type AlertView, useAlertWords } from './alerts';
+import { type AlertEvent, type AlertView, barFilters, useAlertWords } from './alerts';
 import './alerts.css';
 
 const DAY_MILLISECONDS = 86_400_000;
@@ -25,23 +26,36 @@ export default function AlertsPage() {
   const { t } = useTranslation();
   const isAdmin = useScope('admin');
   const alerts = useAsked('/api/v1/alerts');
-  const [isMaking, setMaking] = useState(false);
+  /** The alert that is changed, `new`, or null: the form is closed. */
+  const [edited, setEdited] = useState<AlertView | 'new' | null>(null);
+  const { replace } = useFilters();
+  const open = (alert: AlertView | 'new' | null) => {
+    // The form takes the filters from the bar.
+    if (alert !== 'new') replace((alert && barFilters(alert.filters)) ?? []);
+    setEdited(alert);
+  };
   return (
     <PlainPage title={t('nav.alerts')}>
-      {isMaking && <AlertForm onMade={() => setMaking(false)} />}
+      {edited && (
+        <AlertForm
+          key={edited === 'new' ? 'new' : edited.id}
+          {...(edited === 'new' ? {} : { alert: edited })}
+          onMade={() => open(null)}
+        />
+      )}
       <Card
         title={t('alerts.all')}
         note={isAdmin ? undefined : t('alerts.readOnly')}
         actions={
           isAdmin && (
-            <button type="button" className="button" onClick={() => setMaking(!isMaking)}>
-              {isMaking ? t('confirm.cancel') : t('alerts.make')}
+            <button type="button" className="button" onClick={() => open(edited ? null : 'new')}>
+              {edited ? t('confirm.cancel') : t('alerts.make')}
             </button>
           )
         }
       >
         <Loaded query={alerts} height={160}>
-          {(answer) => <AlertTable alerts={answer.alerts} />}
+          {(answer) => <AlertTable alerts={answer.alerts} onEdit={open} />}
         </Loaded>
       </Card>
       <History />
@@ -49,7 +63,12 @@ export default function AlertsPage() {
   );
 }
 
-function AlertTable({ alerts }: { readonly alerts: readonly AlertView[] }) {
+interface AlertTableProps {
+  readonly alerts: readonly AlertView[];
+  readonly onEdit: (alert: AlertView) => void;
+}
+
+function AlertTable({ alerts, onEdit }: AlertTableProps) {
   const { t } = useTranslation();
   const { api } = useServices();
   const isAdmin = useScope('admin');
@@ -102,6 +121,16 @@ function AlertTable({ alerts }: { readonly alerts: readonly AlertView[] }) {
       value: () => null,
       show: (row) => (
         <span className="actions">
+          {barFilters(row.filters) && (
+            <button
+              type="button"
+              className="button small"
+              aria-label={`${t('alerts.change')}: ${row.name}`}
+              onClick={() => onEdit(row)}
+            >
+              {t('alerts.change')}
+            </button>
+          )}
           <button
             type="button"
             className="button small"

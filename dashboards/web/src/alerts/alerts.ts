@@ -47,6 +47,13 @@ export function thresholdOf(typed: string, metric: string, test: Test): number |
   return value / scaleOf(metric);
 }
 
+/** What a person would have typed for the threshold of an alert. */
+export function typedOf({ metric, test, threshold }: AlertView): string {
+  if (threshold === null) return '';
+  const value = test === 'times_usual' ? threshold : threshold * scaleOf(metric);
+  return String(Number(value.toPrecision(12)));
+}
+
 /** How many of what a person types are one of the API: percent, seconds as milliseconds. */
 function scaleOf(metric: string): number {
   if (metric.endsWith('_rate')) return 100;
@@ -78,6 +85,18 @@ export function asked(filters: readonly Filter[]): unknown[] {
     dimension,
     dimension === 'bot' || dimension === 'person' ? values.map(Number) : values,
   ]);
+}
+
+/** The filters of an alert as the bar takes them; null: one of them was made by the API alone. */
+export function barFilters(given: readonly unknown[]): readonly Filter[] | null {
+  const read = given.map((filter) => {
+    const [operator, dimension, values] = filter as [Filter['operator'], Filter['dimension'], []];
+    return Array.isArray(values)
+      ? readFilter(writeFilter({ operator, dimension, values: values.map(String) }))
+      : null;
+  });
+  const known = read.filter((filter) => filter !== null);
+  return known.length === read.length ? known : null;
 }
 
 export function useAlertWords() {

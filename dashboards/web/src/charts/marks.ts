@@ -38,7 +38,7 @@ export function firstUses(
 }
 
 /** The last bucket that begins at or before a day or a moment; the first one may be cut. */
-function bucketOf(start: string, starts: readonly string[], tz: string): number {
+export function bucketOf(start: string, starts: readonly string[], tz: string): number {
   const isDay = start.length === 10;
   const begun = starts.filter((one) =>
     isDay ? today(tz, new Date(one)) <= start : Date.parse(one) <= Date.parse(start),

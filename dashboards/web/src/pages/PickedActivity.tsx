@@ -6,6 +6,7 @@ import type { ChartMetric } from '../charts/metrics';
 import { sinceFirst } from '../charts/model';
 import { useComparedName } from '../period/useComparedName';
 import { usePickedBucket } from '../period/usePicked';
+import { useAlertMarks } from './useAlertMarks';
 import { useModelMarks } from './useModelMarks';
 
 interface Props {
@@ -24,10 +25,12 @@ export function PickedActivity({ answer, firstDay, ...shown }: Props) {
     period,
     activity.points.map((point) => point.start),
   );
+  const models = useModelMarks(answer, firstDay);
+  const alerts = useAlertMarks(answer);
   return (
     <ActivityChart
       {...shown}
-      marks={useModelMarks(answer, firstDay)}
+      marks={[...models, ...(shown.isOfOne ? [] : alerts)]}
       previousLabel={useComparedName()}
       points={activity.points}
       previous={sinceFirst(activity.previous, firstDay, period.tz)}
