@@ -156,3 +156,12 @@ def test_an_operator_bans_a_person_on_their_page_and_ends_the_ban(page: Page, wo
     table.get_by_role("button", name="End: Ban").click()
     table.get_by_role("button", name="End", exact=True).click()
     expect(page.get_by_text("No rules.")).to_be_visible()
+
+
+def test_the_form_of_a_rule_fits_a_phone(open_page: OpenPage, world: World, admin: str) -> None:
+    page = open_page(width=320, height=640)
+    page.goto(f"{world.url}/accounts")
+    sign_in(page, admin)
+    page.get_by_role("button", name="New rule").click()
+    dialog = page.get_by_role("dialog", name="New rule")
+    assert dialog.evaluate("(box) => box.scrollWidth - box.clientWidth") <= 0

@@ -53,7 +53,7 @@ export function Plot({ axis, geometry, active, anchor, withPrevious }: Props) {
       ))}
       {(axis.marks ?? []).map((mark) => (
         <Flag
-          key={mark.label}
+          key={`${mark.index} ${mark.label}`}
           left={geometry.centreOf(mark.index)}
           top={margin.top}
           bottom={height - margin.bottom}

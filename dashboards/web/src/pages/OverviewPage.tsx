@@ -51,7 +51,9 @@ export function OverviewPage() {
       hasPoints
       lead={
         <>
-          <Headline dashboard={data} models={models.data?.models.models} />
+          {(data || !setup.isShown) && (
+            <Headline dashboard={data} models={models.data?.models.models} />
+          )}
           {setup.isShown && (
             <Suspense fallback={null}>
               <SetupCard onEnd={setup.end} />
