@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from prometheus_fastapi_instrumentator import Instrumentator
 from sqlalchemy.ext.asyncio import async_sessionmaker
@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from api.accounts.auth_middleware import AuthMiddleware
+from api.accounts.dependencies import known_arguments
 from api.accounts.keys.service_key import keep_service_key
 from api.accounts.routes.routers import account_routes
 from api.accounts.scopes import DESCRIPTIONS as SCOPES
@@ -237,6 +238,7 @@ def create_app(
         )
     )
     finder = SubjectFinder(tables, vault)
+    texts = DialogTexts(tables, vault)
     routers = [
         *account_routes(
             services,
@@ -256,20 +258,17 @@ def create_app(
             name_readings=name_readings,
         ),
         find_routes(finder=finder, names=names, name_readings=name_readings),
-    ]
-    for router in routers:
-        app.include_router(router)
-    app.include_router(query_routes(responder=responder, default_tz=default_tz))
-    texts = DialogTexts(tables, vault)
-    app.include_router(
+        query_routes(responder=responder, default_tz=default_tz),
         text_routes(
             texts=texts,
             bad_answers=BadAnswers(tables, texts),
             names=names,
             name_readings=name_readings,
             trail=trail,
-        )
-    )
+        ),
+    ]
+    for router in routers:
+        app.include_router(router, dependencies=[Depends(known_arguments)])
     app.include_router(
         health_routes(
             engine=engine,

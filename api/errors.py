@@ -94,6 +94,12 @@ def invalid_arguments(
     )
 
 
+def unknown_field(permitted: Iterable[str]) -> str:
+    """The problem with a field or an argument that does not exist."""
+    names = ", ".join(permitted)
+    return f"unknown; permitted: {names}" if names else "unknown; there are none here"
+
+
 class TooManyAttemptsError(ApiError):
     code = "rate_limited"
 

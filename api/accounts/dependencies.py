@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import Depends
+from fastapi import Depends, params
+from fastapi.dependencies.utils import get_flat_params
 from starlette.requests import Request
 
 from api.accounts.auth_middleware import credentials_needed
 from api.accounts.scopes import Principal, Scope
 from api.errors import ForbiddenError
-from api.http.query_string import single_values
+from api.http.query_string import refuse_unknown, single_values
 
 
 def require_principal(request: Request) -> Principal:
@@ -80,13 +81,20 @@ PeopleManager = Annotated[Principal, Depends(_needs(Scope.PEOPLE_MANAGE))]
 Admin = Annotated[Principal, Depends(_needs(Scope.ADMIN))]
 
 
-async def one_value_each(request: Request, _principal: AnyAccount) -> None:
-    """Refuse repeated arguments, of which FastAPI would use the last one.
+async def known_arguments(request: Request) -> None:
+    """Refuse arguments that the route does not have, and repeated ones, of which one would count.
 
     Raises:
-        InvalidRequestError: one is given more than once, or there are too many.
+        NotAuthenticatedError: the route is not open to everyone, the request has no credentials.
+        InvalidRequestError: one is unknown or given more than once, or there are too many.
     """
-    single_values(request.scope["query_string"])
+    route = request.scope["route"]
+    if (route.openapi_extra or {}).get("security"):
+        require_principal(request)
+    if raw := request.scope["query_string"]:
+        fields = get_flat_params(route.dependant)
+        permitted = [field.alias for field in fields if isinstance(field.field_info, params.Query)]
+        refuse_unknown(single_values(raw), permitted)
 
 
 def secured(*scopes: Scope) -> dict[str, Any]:

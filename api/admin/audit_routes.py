@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Literal
 
 import orjson
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from api.accounts.dependencies import Admin, one_value_each, secured
+from api.accounts.dependencies import Admin, secured
 from api.accounts.scopes import Scope
 from api.admin.schemas import AuditEventView, AuditPage, Moment, ReadingList, ReadingView
 from api.answers.formats import MEDIA_TYPES, Format, RequestedFormat, Row, negotiate, to_csv
@@ -31,9 +31,7 @@ Before = Annotated[int | None, Query(ge=1, le=MAX_ID, description="`next_before`
 
 def audit_routes(*, events: AuditReader, trail: AuditTrail) -> APIRouter:
     """The audit trail under /api/v1/admin."""
-    router = APIRouter(
-        prefix="/api/v1/admin", tags=["admin"], dependencies=[Depends(one_value_each)]
-    )
+    router = APIRouter(prefix="/api/v1/admin", tags=["admin"])
     extra = secured(Scope.ADMIN)
 
     @router.get(

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Path, Query
+from fastapi import APIRouter, Body, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.accounts.dependencies import PeopleManager, one_value_each, require_scope, secured
+from api.accounts.dependencies import PeopleManager, require_scope, secured
 from api.accounts.scopes import Principal, Scope
 from api.admin.rule_schemas import (
     MAX_ID,
@@ -47,9 +47,7 @@ def rule_routes(
     name_readings: NameReadings,
 ) -> APIRouter:
     """The rules under /api/v1/admin."""
-    router = APIRouter(
-        prefix="/api/v1/admin", tags=["admin"], dependencies=[Depends(one_value_each)]
-    )
+    router = APIRouter(prefix="/api/v1/admin", tags=["admin"])
     extra = secured(Scope.PEOPLE_MANAGE)
 
     async def known_names(manager: Principal, keys: Iterable[int | None]) -> Names:

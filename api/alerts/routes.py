@@ -7,10 +7,10 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Path, Query
+from fastapi import APIRouter, Body, Path, Query
 from starlette.responses import Response
 
-from api.accounts.dependencies import Admin, StatsReader, one_value_each, secured
+from api.accounts.dependencies import Admin, StatsReader, secured
 from api.accounts.scopes import Scope
 from api.alerts.schemas import (
     MAX_ID,
@@ -39,9 +39,7 @@ AlertId = Annotated[int, Path(ge=1, le=MAX_ID)]
 
 def alert_routes(*, alerts: AlertRepository, reader: Reader, snapshots: Snapshots) -> APIRouter:
     """The routes under /api/v1/alerts."""
-    router = APIRouter(
-        prefix="/api/v1/alerts", tags=["alerts"], dependencies=[Depends(one_value_each)]
-    )
+    router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
     reads, manages = secured(Scope.STATS_READ), secured(Scope.ADMIN)
     ok: dict[int | str, dict[str, Any]] = {200: {"headers": RATE_HEADERS}}
 

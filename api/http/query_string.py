@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from urllib.parse import parse_qsl
 
-from api.errors import InvalidRequestError
+from api.errors import InvalidRequestError, invalid_arguments, unknown_field
 
 MAX_ARGUMENTS = 50
 
@@ -35,3 +36,14 @@ def single_values(raw: bytes) -> dict[str, str]:
             ],
         )
     return given
+
+
+def refuse_unknown(given: Iterable[str], permitted: Sequence[str]) -> None:
+    """Check that a route has all arguments.
+
+    Raises:
+        InvalidRequestError: it does not have one of them.
+    """
+    problem = unknown_field(permitted)
+    if unknown := [name for name in given if name not in permitted]:
+        raise invalid_arguments([{"loc": ("query", name), "msg": problem} for name in unknown])

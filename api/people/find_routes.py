@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from starlette.responses import Response
 
-from api.accounts.dependencies import NamesReader, one_value_each, secured
+from api.accounts.dependencies import NamesReader, secured
 from api.accounts.scopes import Scope
 from api.http.error_schema import RATE_HEADERS, problems
 from api.http.json import to_json
@@ -19,9 +19,7 @@ def find_routes(
     *, finder: SubjectFinder, names: UserNames, name_readings: NameReadings
 ) -> APIRouter:
     """The routes under /api/v1/people."""
-    router = APIRouter(
-        prefix="/api/v1/people", tags=["people"], dependencies=[Depends(one_value_each)]
-    )
+    router = APIRouter(prefix="/api/v1/people", tags=["people"])
 
     # Posted, so that no log of a server or proxy holds the name.
     @router.post(

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from api.accounts.dependencies import TextsReader, one_value_each, secured
+from api.accounts.dependencies import TextsReader, secured
 from api.accounts.scopes import Scope
 from api.audit.events import AuditKind
 from api.audit.trail import AuditTrail
@@ -31,9 +31,7 @@ def text_routes(
     trail: AuditTrail,
 ) -> APIRouter:
     """The routes under /api/v1/dialogs."""
-    router = APIRouter(
-        prefix="/api/v1/dialogs", tags=["texts"], dependencies=[Depends(one_value_each)]
-    )
+    router = APIRouter(prefix="/api/v1/dialogs", tags=["texts"])
 
     @router.get(
         "/{dialog_id}/text",

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from api.errors import InvalidRequestError, invalid_arguments
-from api.http.query_string import single_values
+from api.http.query_string import refuse_unknown, single_values
 from api.stats.arguments import FormatQuery
 
 MAX_QUERY_BYTES = 4096
@@ -25,8 +25,10 @@ def validated(arguments: type[QueryT], raw: bytes) -> QueryT:
     """
     if len(raw) > MAX_QUERY_BYTES:
         raise InvalidRequestError("The query string is too long.", code="invalid_request")
+    given = single_values(raw)
+    refuse_unknown(given, [field.alias or name for name, field in arguments.model_fields.items()])
     try:
-        return arguments.model_validate(single_values(raw))
+        return arguments.model_validate(given)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False)
         raise invalid_arguments(problems, where=("query",)) from error

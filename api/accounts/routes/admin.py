@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Path
 
 from api.accounts.account_cache import AccountCache
-from api.accounts.dependencies import Admin, one_value_each, secured
+from api.accounts.dependencies import Admin, secured
 from api.accounts.routes.schemas import (
     AccountList,
     AccountView,
@@ -24,9 +24,7 @@ AccountId = Annotated[int, Path(ge=1, le=MAX_ID)]
 
 def admin_routes(*, accounts: AccountRepository, account_cache: AccountCache) -> APIRouter:
     """The routes under /api/v1/admin."""
-    router = APIRouter(
-        prefix="/api/v1/admin", tags=["admin"], dependencies=[Depends(one_value_each)]
-    )
+    router = APIRouter(prefix="/api/v1/admin", tags=["admin"])
     refusals = problems(400, 401, 403, 404, 422)
     extra = secured(Scope.ADMIN)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
-from api.accounts.dependencies import Admin, one_value_each, secured
+from api.accounts.dependencies import Admin, secured
 from api.accounts.invitations.store import InvitationRepository
 from api.accounts.routes.schemas import (
     InvitationPage,
@@ -29,9 +29,7 @@ InvitationId = Annotated[int, Path(ge=1, le=MAX_ID)]
 
 def invitation_routes(invitations: InvitationRepository) -> APIRouter:
     """The routes under /api/v1/admin/invitations."""
-    router = APIRouter(
-        prefix="/api/v1/admin", tags=["admin"], dependencies=[Depends(one_value_each)]
-    )
+    router = APIRouter(prefix="/api/v1/admin", tags=["admin"])
     extra = secured(Scope.ADMIN)
 
     @router.post(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Path
+from fastapi import APIRouter, Body, Path
 from starlette.responses import Response
 
-from api.accounts.dependencies import StatsReader, one_value_each, secured
+from api.accounts.dependencies import StatsReader, secured
 from api.accounts.routes.schemas import ViewList, ViewRequest, ViewView
 from api.accounts.scopes import Scope
 from api.accounts.views.store import StoredView, ViewContent, ViewRepository
@@ -19,9 +19,7 @@ ViewId = Annotated[int, Path(ge=1, le=MAX_ID)]
 
 def view_routes(views: ViewRepository) -> APIRouter:
     """The routes under /api/v1/views."""
-    router = APIRouter(
-        prefix="/api/v1/views", tags=["views"], dependencies=[Depends(one_value_each)]
-    )
+    router = APIRouter(prefix="/api/v1/views", tags=["views"])
     extra = secured(Scope.STATS_READ)
 
     @router.get("", response_model=ViewList, responses=problems(401, 403, 422), openapi_extra=extra)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import zlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -171,3 +172,23 @@ async def test_a_compressed_file_is_compressed_once(start_api: StartApi, tmp_pat
             assert answer.headers["content-encoding"] == "gzip"
             assert zlib.decompress(wire, 16 + zlib.MAX_WBITS).decode() == script
             assert answer.headers["etag"].startswith('W/"')
+
+
+async def test_every_route_refuses_an_argument_that_it_does_not_have(
+    api: RunningApi, client: httpx.AsyncClient
+) -> None:
+    await register(client)
+    client.auth = ("ann", PASSWORD)
+    asked = 0
+    for path, operations in api.app.openapi()["paths"].items():
+        if not path.startswith("/api/v1"):
+            continue
+        for method in operations:
+            url = re.sub(r"\{\w+\}", "1", path)
+            answer = await client.request(method, f"{url}?no_such=1")
+            where = (answer.status_code, answer.json()["details"][0]["where"])
+            assert where == (422, ["query", "no_such"]), (method, path)
+            asked += 1
+    assert asked > 60
+    answer = await client.get("/api/v1/admin/invitations?state=valid")
+    assert answer.json()["message"] == "state: unknown; permitted: before, limit."
