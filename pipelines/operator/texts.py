@@ -11,10 +11,11 @@ from typing import Literal
 from babel.dates import format_date
 from babel.numbers import format_decimal
 
+from common.check_texts import RUNBOOK, check_runbook, check_sentence
 from common.i18n import Translations, Translator
 from pipelines.operator.anomalies import Anomaly
 from warehouse.alerting import JudgedWindow
-from warehouse.reports import Forecast, Quality, Totals
+from warehouse.reports import CheckResult, Forecast, Quality, Totals
 from warehouse.snapshot import Snapshot
 
 Language = Literal["en", "ru"]
@@ -166,8 +167,14 @@ class OperatorTexts:
     def problems(self, quality: Quality) -> dict[str, str]:
         """Problems with the data, a line each, by what they are about."""
         failing = {
-            f"check {name}": self._("the check {name} fails", name=name)
-            for name in sorted({check.name for check in quality.checks if not check.passed})
+            _check_key(check): self._(
+                "this check fails: {sentence} What to do: {runbook}, section {section}",
+                sentence=check_sentence(check.name, check.asset, self._.code),
+                runbook=RUNBOOK,
+                section=check_runbook(check.name, is_blocking=check.is_blocking),
+            )
+            for check in sorted(quality.checks, key=_check_key)
+            if not check.passed
         }
         different = {
             f"different {one.day}": self._("{day} differs from PostgreSQL", day=one.day)
@@ -229,3 +236,8 @@ class OperatorTexts:
 
 def _capitalised(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def _check_key(check: CheckResult) -> str:
+    """Each job has its own run; other checks are told once for all tables and days."""
+    return f"check {check.name}" + (f" of {check.asset}" if check.name == "run_succeeds" else "")

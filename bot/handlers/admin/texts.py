@@ -11,6 +11,7 @@ from babel.dates import format_skeleton, format_timedelta
 from babel.numbers import format_decimal
 
 from bot.stats_api import StatsApiError, StatsApiProblem
+from common.check_texts import RUNBOOK, check_runbook, check_sentence
 from common.i18n import Translator, dollars
 
 Answer = Mapping[str, Any]
@@ -183,10 +184,24 @@ def age_text(answer: Answer, _: Translator) -> str:
 
 
 def _quality_lines(found: Answer, _: Translator) -> list[str]:
-    failing = sorted({check["name"] for check in found["checks"] if not check["passed"]})
+    failing = {
+        check_sentence(check["name"], check["asset"], _.code): check_runbook(
+            check["name"], is_blocking=check["is_blocking"]
+        )
+        for check in found["checks"]
+        if not check["passed"]
+    }
     different = [day["day"] for day in found["days"] if not day["is_equal"]]
     problems = [
-        *(_("Check {name} fails", name=name) for name in failing),
+        *(
+            _(
+                "This check fails: {sentence} What to do: {runbook}, section {section}",
+                sentence=sentence,
+                runbook=RUNBOOK,
+                section=section,
+            )
+            for sentence, section in sorted(failing.items())
+        ),
         *(_("{day} differs from PostgreSQL", day=day) for day in different),
         *(_("{day} is withheld", day=day) for day in found["days_withheld"]),
     ]

@@ -6,6 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from pipelines.runtime.shutdown import HOME, last_stop
+
 PROJECT = Path(__file__).parents[3]
 # Hangs like Dagster's server after the thread that should wake it has died.
 STUCK_SERVER = """
@@ -22,7 +26,11 @@ finally:
 """
 
 
-def test_a_server_that_hangs_in_its_end_is_cut() -> None:
+def test_a_server_that_hangs_in_its_end_is_cut_and_the_stop_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(HOME, str(tmp_path))
+    assert last_stop() is None
     with subprocess.Popen(
         [sys.executable, "-c", STUCK_SERVER], cwd=PROJECT, stdout=subprocess.PIPE
     ) as server:
@@ -33,3 +41,4 @@ def test_a_server_that_hangs_in_its_end_is_cut() -> None:
             assert server.wait(timeout=60) == 1
         finally:
             server.kill()
+    assert last_stop() is not None
