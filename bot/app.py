@@ -66,7 +66,7 @@ from bot.telegram.refusals import ChatRefusals
 from bot.telegram.send_limits import SendRateLimiter
 from bot.telegram.sender import MessageSender
 from bot.telegram.session import create_bot
-from bot.turns.bill import Bill
+from bot.turns.bill import Bill, limits_below
 from bot.turns.history import DialogHistory, PictureLimits
 from bot.turns.ledger import Ledger
 from bot.turns.opening import TurnOpener
@@ -183,6 +183,14 @@ class App:
             periods=self.policy.periods,
             sessions=self.sessions,
         )
+        reserve = prices.reserve(s.model.llm_model)
+        for setting in limits_below(s.bill, reserve):
+            log.warning(
+                "limit_below_one_answer",
+                setting=setting,
+                model=s.model.llm_model,
+                may_cost_usd=str(reserve),
+            )
         self.ledger = Ledger(
             bot_id,
             statements=self.statements,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -16,7 +16,9 @@ from urllib.parse import quote
 
 import httpx2
 
+from bot.llm.prices import ModelPrices
 from bot.settings import BillSettings, ModelSettings, Price, TelegramSettings, UsageLimitSettings
+from bot.turns.bill import limits_below
 from common.errors import DialyticsError
 from common.log import configure_logging
 from common.process import run
@@ -115,6 +117,8 @@ async def run_checks(
             yield await _prices(provider, model, has_budget=_has_budget(limits, bill))
         except _UnreachableError:
             yield Finding(Verdict.NOTE, "prices", "not compared with the provider's prices")
+    for finding in _limits(model, bill):
+        yield finding
 
 
 async def _token(settings: TelegramSettings) -> Finding:
@@ -188,6 +192,19 @@ async def _saving(provider: ModelProvider, settings: ModelSettings) -> Finding:
 
 def _has_budget(limits: UsageLimitSettings, bill: BillSettings) -> bool:
     return bill.is_limited or any((limits.daily_usd_limit, limits.monthly_usd_limit))
+
+
+def _limits(model: ModelSettings, bill: BillSettings) -> Iterator[Finding]:
+    prices = ModelPrices(model.llm_prices, max_answer_tokens=lambda _model: model.llm_max_tokens)
+    name = model.llm_model
+    reserve = prices.reserve(name)
+    for setting in limits_below(bill, reserve):
+        cure = "lower LLM_MAX_TOKENS" if name in prices else "state its price in LLM_PRICES"
+        message = (
+            f"{setting} lets {name} answer nothing: one answer may cost ${reserve:f}."
+            f" Raise it, or {cure}"
+        )
+        yield Finding(Verdict.NOTE, "limits", message)
 
 
 async def _prices(provider: ModelProvider, settings: ModelSettings, *, has_budget: bool) -> Finding:

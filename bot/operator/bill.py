@@ -90,6 +90,14 @@ class BillReporter:
         if not self._is_used_up(state):
             return
         used_up = _("⛔ {bill}: the limit is used up, {spent} of {limit}.", **values)
+        if state.spent_usd < state.limit.usd:
+            reserve = self._bill.refused_by[state.limit, state.period_start]
+            used_up = _(
+                "⛔ {bill}: an answer may cost up to {reserve} and {left} of {limit} is left.",
+                reserve=dollars(reserve, _),
+                left=dollars(state.limit.usd - state.spent_usd, _),
+                **values,
+            )
         saving = self._bill.saving_model
         then = (
             _("{model} answers until the period ends.", model=saving)

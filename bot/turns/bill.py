@@ -64,6 +64,15 @@ class MissingTotalError(DialyticsError):
     """A total does not exist yet, see Bill.prepare. Nothing was written."""
 
 
+def limits_below(limits: BillSettings, reserve: Decimal) -> list[str]:
+    """The settings of limits that an attempt of this reserve never fits into."""
+    return [
+        name.upper()
+        for name, usd in limits.model_dump().items()
+        if usd is not None and usd < reserve
+    ]
+
+
 class Bill:
     """The limits of the bill.
 
@@ -99,8 +108,9 @@ class Bill:
         self._zone = zone
         self._periods = periods
         self._sessions = sessions
-        self.refused_by: set[tuple[BillLimit, date]] = set()
-        """Limits that refused an attempt, with the period's first day."""
+        self.refused_by: dict[tuple[BillLimit, date], Decimal] = {}
+        """Limits that refused an attempt, with the period's first day: the most that it may have
+        cost, of the first one, in US dollars."""
         self.has_refused = asyncio.Event()
         """Set when a limit is added to `refused_by`."""
 
@@ -123,8 +133,8 @@ class Bill:
             "limits_usd": [limit.usd for limit in limits],
         }
 
-    def check(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Look for refusals in the rows of a statement.
+    def check(self, rows: Iterable[Mapping[str, Any]], *, reserve: Decimal) -> None:
+        """Look for refusals in the rows of a statement with these `terms`.
 
         Raises:
             BillLimitError: a limit is used up.
@@ -137,7 +147,7 @@ class Bill:
             if limit.name in refused:
                 key = (limit, self._period_start(limit.period))
                 if key not in self.refused_by:
-                    self.refused_by.add(key)
+                    self.refused_by[key] = reserve
                     self.has_refused.set()
                 raise BillLimitError(limit)
 

@@ -108,11 +108,12 @@ class Ledger:
             for one in context.history
             if question.replaces and one.turn_id == question.replaces
         )
+        terms = self._terms(turn)
         rows = await self._take(
             "open_turn",
             question,
             {
-                **self._terms(turn),
+                **terms,
                 "turn_id": turn.id,
                 "dialog_id": turn.dialog_id,
                 "is_new_dialog": context.dialog_id is None,
@@ -132,7 +133,7 @@ class Ledger:
             },
             session,
         )
-        self._bill.check(rows)
+        self._bill.check(rows, reserve=terms["reserve_usd"])
         _refuse_conflict(rows, question)
         return replace(turn, message_id=message_id if content else None)
 
@@ -180,10 +181,11 @@ class Ledger:
             turn, call_id=uuid4(), attempt=turn.attempt + 1, model=model, purpose=purpose,
             question=transcribed or turn.question,
         )  # fmt: skip
+        terms = self._terms(following)
         opened = await self._statements.rows(
             "next_call",
             {
-                **self._terms(following),
+                **terms,
                 **self._words(following, transcribed),
                 "turn_id": turn.id,
                 "call_id": turn.call_id,
@@ -193,7 +195,7 @@ class Ledger:
                 **self._stated(report, turn.question.sealer, turn.call_id, turn.id, turn.model),
             },
         )
-        self._bill.check(opened)
+        self._bill.check(opened, reserve=terms["reserve_usd"])
         if not opened:
             raise UpdateConflictError("the turn was finished by another process")
         return following

@@ -77,7 +77,8 @@ async def test_a_refusal_is_100_per_cent_and_reported_at_once_in_the_operators_l
     await eventually(is_told, seconds=10)
     assert await told(world) == [
         (
-            "⛔ Расходы этого бота в этом месяце: лимит исчерпан, $0,009 из $0,015."
+            "⛔ Расходы этого бота в этом месяце: ответ может стоить до $0,01, осталось $0,006 из"
+            " $0,015."
             " До конца периода отвечает sim/saving."
         )
     ]

@@ -139,3 +139,28 @@ async def test_a_wrong_key_is_reported(
     assert await report() == 1
 
     assert "fail key       the provider refuses it" in capfd.readouterr().out
+
+
+@pytest.mark.usefixtures("configured")
+@pytest.mark.parametrize(
+    ("prices", "line"),
+    [
+        ("{}", f"TOTAL_DAILY_USD_LIMIT lets {MODEL} answer nothing: one answer may cost $0.01."),
+        (PRICES, None),
+    ],
+)
+async def test_a_limit_below_one_answer_is_noted(
+    prices: str,
+    line: str | None,
+    *,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+):
+    monkeypatch.setenv("LLM_PRICES", prices)
+    monkeypatch.setenv("TOTAL_DAILY_USD_LIMIT", "0.005")
+
+    assert await report() == 0
+
+    noted = [one for one in capfd.readouterr().out.splitlines() if one.startswith("note limits")]
+    assert len(noted) == (1 if line else 0)
+    assert all(str(line) in one for one in noted)
