@@ -52,6 +52,14 @@ class BillState:
     spent_usd: Decimal
 
 
+@dataclass(frozen=True)
+class UnknownCosts:
+    """Attempts whose cost the provider did not state, and what a limit counts for them."""
+
+    calls: int
+    usd: Decimal
+
+
 class BillLimitError(DialyticsError):
     """A limit of the bill is used up. Nothing was written."""
 
@@ -183,6 +191,14 @@ class Bill:
             for limit in self.limits
             if limit in spent
         ]
+
+    async def unknown_costs(self) -> dict[BillLimit, UnknownCosts]:
+        """The attempts of unknown cost under each limit now; none: all costs are known."""
+        async with self._sessions() as session:
+            rows = (await session.execute(statement("unknown_costs"), self._sums())).all()
+        found = {(row.bot_id, row.period): UnknownCosts(row.calls, row.usd) for row in rows}
+        keys = {limit: (limit.bot_id, limit.period) for limit in self.limits}
+        return {limit: found[key] for limit, key in keys.items() if key in found}
 
     async def _read(self, session: AsyncSession) -> dict[BillLimit, Decimal]:
         rows = await session.scalars(

@@ -25,6 +25,7 @@ from bot.handlers.admin.texts import (
     period_text,
     period_titles,
     problem_text,
+    unknown_costs_text,
 )
 from bot.handlers.context import UpdateContext
 from bot.handlers.usage import bill_line
@@ -93,7 +94,12 @@ async def show_budget(
     """The limits of the bill, from the ledger, and the forecast of the API."""
     _ = context.translate
     await acknowledge(query, bot)
-    lines = [bill_line(state, _) for state in await bill.read()]
+    unknown = await bill.unknown_costs()
+    lines = []
+    for state in await bill.read():
+        lines.append(bill_line(state, _))
+        if found := unknown.get(state.limit):
+            lines.append(unknown_costs_text(found, _))
     try:
         forecast = forecast_text(await stats_api.get(f"{STATS}/forecast"), _)
     except StatsApiError as error:

@@ -11,6 +11,7 @@ from babel.dates import format_skeleton, format_timedelta
 from babel.numbers import format_decimal
 
 from bot.stats_api import StatsApiError, StatsApiProblem
+from bot.turns.bill import UnknownCosts
 from common.check_texts import RUNBOOK, check_runbook, check_sentence
 from common.i18n import Translator, dollars
 
@@ -98,6 +99,16 @@ def forecast_text(answer: Answer, _: Translator) -> str:
     if found["unpriced_turns"]:
         lines.append(_without_price(found["unpriced_turns"], _))
     return "\n".join([*lines, age_text(answer, _)])
+
+
+def unknown_costs_text(found: UnknownCosts, _: Translator) -> str:
+    """Why a limit counts more than the known cost."""
+    return _.plural(
+        "(it counts {usd} for {count} call of unknown cost, see LLM_PRICES)",
+        "(it counts {usd} for {count} calls of unknown cost, see LLM_PRICES)",
+        found.calls,
+        usd=dollars(found.usd, _),
+    )
 
 
 def bot_health(own: Answer, _: Translator) -> list[str]:

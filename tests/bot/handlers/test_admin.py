@@ -17,7 +17,7 @@ from common.settings import DatabaseSettings
 from simulator.telegram.world import SimUser
 from tests.api.conftest import store_a_week
 from tests.api.running import LONG_TIMEOUTS, NOW, api_settings, serving
-from tests.bot.conftest import DATA_KEY, Start, World, eventually, group
+from tests.bot.conftest import DATA_KEY, MODEL, Start, World, eventually, group
 from tests.bot.constants import GROUP_ID
 from tests.clickhouse_process import ClickHouseProcess
 from tests.conftest import migrated
@@ -130,8 +130,16 @@ async def test_a_limit_of_the_bill_is_on_the_budget_page(start: Start, api_url: 
         stats_api_key=KEY,
         total_monthly_usd_limit="25",
     )
+    world.simulator.model.set_behaviour(MODEL, cost="0.5")
+    await world.ask("hello")
+    world.simulator.model.set_behaviour(MODEL, usage="no_cost")
+    await world.ask("and this?")
+    await world.settled()
     await world.ask("/admin")
-    assert "Bill of all bots this month: $0.00 of $25.00" in await press(world, "budget")
+    assert (
+        "Bill of all bots this month: $0.51 of $25.00\n"
+        "(it counts $0.01 for 1 call of unknown cost, see LLM_PRICES)\n"
+    ) in await press(world, "budget")
 
 
 async def test_for_others_it_is_an_unknown_command_and_its_buttons_do_nothing(
