@@ -43,7 +43,7 @@ class BanCheck:
         return context.rules.refusal is not None
 
     async def notify(self, context: UpdateContext, refusal: Refusal) -> None:
-        """Tell the person or the chat, at most once a day."""
+        """Tell the person or the chat, at most once a day and ban."""
         chat_hmac = context.chat_ref.chat_hmac
         if await self._rules.may_notify(context.user.key, chat_hmac, context.rules):
             await context.responder.send_refusal(refusal)

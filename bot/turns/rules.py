@@ -77,7 +77,7 @@ class RuleReader:
         return rules_in(rows[0]) if rows else NO_RULES
 
     async def may_notify(self, user_key: int, chat_hmac: bytes, rules: AppliedRules) -> bool:
-        """Whether to say that the person or chat is banned: once a day in all processes."""
+        """Whether to say that the person or chat is banned: once a day and ban in all processes."""
         rows = await self._statements.rows(
             "claim_ban_notice",
             {

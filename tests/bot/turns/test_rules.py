@@ -84,6 +84,19 @@ async def test_a_banned_person_gets_one_line_a_day_and_an_outcome_for_each_updat
     assert await reasons(world) == [None, "banned", "banned", None]
 
 
+async def test_each_ban_of_a_day_is_told_once(world: World):
+    for number, (until, words) in enumerate(
+        ((None, "closed access"), (datetime.now(UTC) + timedelta(days=1), "has paused access")),
+        start=1,
+    ):
+        await rule(world, "ban", person=1001, until=until)
+        assert words in await world.ask("hello")
+        world.write("hello?")
+        await world.settled()
+        assert len(await world.replies(number)) == number, "the rest was silence"
+        await lift(world)
+
+
 async def test_a_ban_counts_for_the_very_next_update_of_every_process(start: Start):
     worlds = [await start(**WEBHOOK), await start(**WEBHOOK)]
     first, _ = worlds
