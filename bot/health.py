@@ -75,9 +75,10 @@ class HealthMonitor:
         return body
 
     async def overview(self) -> dict[str, Any]:
-        """The same with the number of waiting updates, for the operators."""
+        """The same for an operator, with the number of updates that wait beside the own one."""
         depth = await self.inbox.depth() if self.inbox else None
-        return {**await self.health(), "waiting_updates": depth.updates if depth else 0}
+        waiting = max(depth.updates - 1, 0) if depth else 0
+        return {**await self.health(), "waiting_updates": waiting}
 
     async def not_ready_reason(self) -> str | None:
         """Why updates cannot be processed (`start`, `telegram`, `database`, `stop`), or None."""

@@ -14,7 +14,8 @@ from bot.settings import StatsApiSettings
 from common.errors import DialyticsError
 from common.log import get_logger
 
-TIMEOUT_SECONDS = 15.0
+TIMEOUT_SECONDS = 5.0
+"""A person has pressed a button and waits."""
 
 log = get_logger(__name__)
 

@@ -36,6 +36,8 @@ ACTION = re.compile(
 )
 FIND, RULES = "/api/v1/admin/people/find", "/api/v1/admin/rules"
 USERNAME = re.compile(r"@?\w{1,64}")
+NUMBER = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
+MAX_KEY = 2**31 - 1
 PAUSE = timedelta(days=1)
 DAILY_LIMITS = (5, 20, 100)
 """Messages a day that buttons offer."""
@@ -59,7 +61,7 @@ class PersonPages:
         try:
             people = (await self._find(context, query))["people"]
         except StatsApiError as error:
-            await context.responder.send(_problem(error, _))
+            await self._show_without_rules(context, query, error)
             return
         if len(people) == 1:
             await self._show(context, people[0])
@@ -68,19 +70,41 @@ class PersonPages:
         else:
             await context.responder.send(_("There is no such person."))
 
+    async def find_number(self, context: UpdateContext, number: int) -> None:
+        """Show the person with this key, else the one with this Telegram id."""
+        if number <= MAX_KEY:
+            try:
+                await self._find(context, {"user_key": number})
+            except StatsApiError as error:
+                if error.code != "not_found":
+                    await self._show_without_rules(context, {"user_key": number}, error)
+                    return
+            else:
+                await self.find(context, {"user_key": number})
+                return
+        await self.find(context, {"telegram_id": number})
+
     async def act(self, context: UpdateContext, key: int, name: str, value: int) -> None:
         """Do what a button says, then show the person anew."""
         _ = context.translate
         try:
-            await self._change(context, key, name, value)
+            if name == "pause" and await self._is_banned(context, key):
+                # The button is of an older message: the pause would replace the ban.
+                await context.responder.send(_("Access is closed already: lift the ban first."))
+            else:
+                await self._change(context, key, name, value)
         except StatsApiError as error:
             if error.code != "not_found":  # a rule that has been lifted already
-                await context.responder.send(_problem(error, _))
+                await self._show_without_rules(context, {"user_key": key}, error)
                 return
         await self.find(context, {"user_key": key})
 
     async def _find(self, context: UpdateContext, query: Found) -> dict[str, Any]:
         return await self._stats_api.send("POST", FIND, body=query, acting_person=context.user.key)
+
+    async def _is_banned(self, context: UpdateContext, key: int) -> bool:
+        [found] = (await self._find(context, {"user_key": key}))["people"]
+        return any(rule["is_active"] and rule["kind"] == "ban" for rule in found["rules"])
 
     async def _change(self, context: UpdateContext, key: int, name: str, value: int) -> None:
         actor = context.user.key
@@ -107,13 +131,28 @@ class PersonPages:
             lines.append(_("This person has not written to the bot yet."))
             await context.responder.send("\n".join(lines))
             return
-        days = await self._usage_reader.by_day(key)
-        today, _month = self._policy.periods()
-        lines += usage_lines(_("Today"), [day for day in days if day.day == today], _)
-        lines += usage_lines(_("In all"), days, _)
+        lines += await self._usage(key, _)
         rules = [rule for rule in found["rules"] if rule["is_active"]]
         lines += [rule_text(rule, _) for rule in rules] or [_("No rules.")]
         await context.responder.send("\n".join(lines), keyboard=_buttons(key, rules, _))
+
+    async def _show_without_rules(
+        self, context: UpdateContext, query: Found, error: StatsApiError
+    ) -> None:
+        """Why there is no person; with a key the usage in the ledger, which needs no API."""
+        _ = context.translate
+        lines = [_problem(error, _)]
+        if error.code != "not_found":
+            lines.append(_("Bans cannot be set now."))
+            if (key := query.get("user_key")) is not None:
+                lines = [f"#{key}", *await self._usage(key, _), *lines]
+        await context.responder.send("\n".join(lines))
+
+    async def _usage(self, key: int, _: Translator) -> list[str]:
+        days = await self._usage_reader.by_day(key)
+        today, _month = self._policy.periods()
+        lines = usage_lines(_("Today"), [day for day in days if day.day == today], _)
+        return lines + usage_lines(_("In all"), days, _)
 
 
 async def find_person(
@@ -126,6 +165,8 @@ async def find_person(
         await context.responder.send(_("Use /admin in our private chat."))
     elif wanted.startswith("#") and wanted[1:].isascii() and wanted[1:].isdigit():
         await person_pages.find(context, {"user_key": int(wanted[1:])})
+    elif NUMBER.fullmatch(wanted):
+        await person_pages.find_number(context, int(wanted))
     elif USERNAME.fullmatch(wanted):
         await person_pages.find(context, {"username": wanted})
     elif wanted:

@@ -29,7 +29,7 @@ from bot.handlers.admin.texts import (
 )
 from bot.handlers.context import UpdateContext
 from bot.handlers.usage import bill_line
-from bot.stats_api import StatsApi, StatsApiError
+from bot.stats_api import StatsApi, StatsApiError, StatsApiProblem
 from bot.telegram.chart import draw_bars
 from bot.turns.bill import Bill
 from bot.turns.policy import TurnPolicy
@@ -120,13 +120,15 @@ async def show_health(
     _ = context.translate
     await acknowledge(query, bot)
     lines = bot_health(await read_health(), _)
+    checks: dict[str, str] = {}
     try:
-        lines += api_health(await stats_api.checks(), _)
+        checks = await stats_api.checks()
         freshness = await stats_api.get(f"{STATS}/freshness")
         quality = await stats_api.get(f"{STATS}/quality", period="7d")
-        lines += data_health(freshness, quality, _)
+        lines += [*api_health(checks, _), *data_health(freshness, quality, _)]
     except StatsApiError as error:
-        lines.append(problem_text(error, _))
+        refuses_key = error.problem is StatsApiProblem.WRONG_KEY
+        lines += [*api_health(checks, _, refuses_key=refuses_key), problem_text(error, _)]
     await context.responder.send("\n".join(lines))
     return UpdateOutcome.COMMAND
 

@@ -31,7 +31,10 @@ def problem_text(error: StatsApiError, _: Translator) -> str:  # noqa: PLR0911 #
         case StatsApiProblem.UNREACHABLE:
             return _("⚠️ No figures: the stats API does not answer.")
         case StatsApiProblem.WRONG_KEY:
-            return _("⚠️ No figures: the stats API refuses the bot's key (STATS_API_KEY).")
+            return _(
+                "⚠️ No figures: the stats API refuses the bot's key. Set a new STATS_API_KEY for bot"
+                " and API and restart them."
+            )
         case StatsApiProblem.NOT_PERMITTED:
             return _("⚠️ No figures: the bot's key lacks a scope.")
         case StatsApiProblem.UNAVAILABLE:
@@ -129,9 +132,11 @@ def bot_health(own: Answer, _: Translator) -> list[str]:
     return lines
 
 
-def api_health(checks: Mapping[str, str], _: Translator) -> list[str]:
+def api_health(checks: Mapping[str, str], _: Translator, *, refuses_key: bool = False) -> list[str]:
     """The API and ClickHouse, a line each."""
     names = {"lifecycle": _("Stats API"), "postgres": _("Stats API: PostgreSQL")}
+    if refuses_key:
+        checks = {**checks, "lifecycle": _("refuses the bot's key")}
     return [
         _line(names.get(name, "ClickHouse"), is_well=state == "ok", details=state)
         for name, state in sorted(checks.items())

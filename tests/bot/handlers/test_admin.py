@@ -118,6 +118,7 @@ async def test_budget_and_health_are_pages_too_in_the_operators_language(world: 
     assert "Обновлено 5 секунд назад" in budget
     health = await press(world, "health")
     assert "✅ Bot" in health
+    assert "updates waiting: 0" in health
     assert "✅ PostgreSQL" in health
     assert "✅ ClickHouse" in health
     assert "Pipelines: Updated 5 seconds ago" in health
@@ -161,7 +162,7 @@ async def test_for_others_it_is_an_unknown_command_and_its_buttons_do_nothing(
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"stats_api_key": f"{KEY}x"}, "refuses the bot's key"),
+        ({"stats_api_key": f"{KEY}x"}, "Set a new STATS_API_KEY for bot and API and restart them"),
         ({"stats_api_url": "http://127.0.0.1:9", "stats_api_key": KEY}, "does not answer"),
         ({}, "STATS_API_KEY is not set"),
     ],
@@ -175,7 +176,23 @@ async def test_without_the_api_one_line_says_why(
         text = await press(world, page)
         [line] = [line for line in text.splitlines() if "No figures" in line]
         assert words in line
+    refused = "❌ Stats API: refuses the bot's key" in text
+    assert refused == ("new STATS_API_KEY" in words)
+    assert "✅ Stats API\n" not in text
     assert {update.outcome for update in await world.settled()} == {"command"}
+
+
+async def test_without_the_api_a_person_has_usage_and_no_buttons(start: Start) -> None:
+    world = await start(
+        admin_ids=str(OPERATOR), stats_api_url="http://127.0.0.1:9", stats_api_key=KEY
+    )
+    await world.ask("hello")
+    await world.settled()
+    [[key]] = await world.rows("SELECT user_key FROM turns")
+    for number in (f"#{key}", str(key)):
+        text = await world.ask(f"/admin {number}")
+        assert text.startswith(f"#{key}\nToday: messages 1,")
+        assert text.endswith("the stats API does not answer.\nBans cannot be set now.")
 
 
 async def test_a_key_is_stored_once_and_the_next_one_replaces_it(sessions: Sessions) -> None:
@@ -214,6 +231,8 @@ async def test_a_person_is_found_banned_limited_and_allowed_again(world: World) 
     await world.replies(1, chat=2)
     [[key]] = await world.rows("SELECT user_key FROM turns")
 
+    # Not a key, so the Telegram id of the operator.
+    assert "#" in (await world.ask(f"/admin {OPERATOR}")).splitlines()[0]
     found = await world.ask("/admin @BOB")
 
     assert found.startswith(f"Bob @bob #{key}\nToday: messages 1,")
@@ -222,6 +241,9 @@ async def test_a_person_is_found_banned_limited_and_allowed_again(world: World) 
     banned = await press(world, f"person:{key}:ban:0")
     assert "🚫 Banned (/admin)" in banned
     assert "Paused" not in banned
+    # The button of an older message does not soften the ban.
+    assert "lift the ban first" in await press(world, f"person:{key}:pause:0")
+    assert "🚫 Banned (/admin)" in await world.ask(f"/admin {key}")
     world.simulator.account.send_text("does anybody hear me?", person=bob)
     await world.settled()
     assert [turn.status for turn in await world.turns()] == ["answered", "rejected"]
