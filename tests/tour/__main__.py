@@ -42,8 +42,10 @@ class TourResult:
     """The last line of `make bot-tour`."""
 
     steps: int
-    failed: list[str]
-    """Titles of the steps after which the bot did not show what it should."""
+    failed: int
+    """Steps after which the bot did not show or record what it should."""
+    failures: list[str]
+    """Their titles."""
     model_calls: int
     """Requests that the simulated model received."""
     attempts_recorded: int
@@ -59,9 +61,12 @@ class Tour:
             person does the next step.
     """
 
-    def __init__(self, person: PersonInChat, bot: BotProcess, *, kills: bool) -> None:
+    def __init__(
+        self, person: PersonInChat, bot: BotProcess, database: DatabaseSettings, *, kills: bool
+    ) -> None:
         self._person = person
         self._bot = bot
+        self._database = database
         self._kills = kills
         self._is_running = False
 
@@ -85,6 +90,8 @@ class Tour:
             if isawaitable(acting):
                 await acting
             missing = await self._person.wait_for(*step.shows, seconds=STEP_SECONDS)
+            if step.records and not await _exists(self._database, step.records):
+                missing.append(step.records)
         except (AssertionError, TimeoutError) as error:
             missing = [str(error)]
         if self._kills:
@@ -92,7 +99,7 @@ class Tour:
             self._is_running = False
         self._person.print_new()
         for text in missing:
-            _print(f"  FAILED, not shown: {text}")
+            _print(f"  FAILED, not shown or recorded: {text}")
         return not missing
 
     async def _start(self) -> None:
@@ -115,9 +122,9 @@ async def tour(directory: Path, *, kills: bool) -> TourResult:
             JOIN_SHORT_SECONDS="0.5",
         )
         bot = BotProcess(environment, directory / "bot.log")
-        day = Tour(PersonInChat(simulator, say=_print), bot, kills=kills)
+        day = Tour(PersonInChat(simulator, say=_print), bot, database, kills=kills)
         try:
-            failed = await day.run()
+            failures = await day.run()
             is_settled = await _settled(simulator, database)
         finally:
             await day.end()
@@ -126,10 +133,11 @@ async def tour(directory: Path, *, kills: bool) -> TourResult:
         _print("FAILED: an update has no outcome")
     return TourResult(
         steps=len(STEPS),
-        failed=failed,
+        failed=len(failures),
+        failures=failures,
         model_calls=calls,
         attempts_recorded=attempts,
-        ok=not failed and is_settled and calls == attempts,
+        ok=not failures and is_settled and calls == attempts,
     )
 
 
@@ -161,6 +169,16 @@ async def _settled(simulator: Simulator, database: DatabaseSettings) -> bool:
     while asyncio.get_running_loop().time() < deadline:
         is_open = await _count(database, "SELECT FROM updates WHERE outcome IS NULL")
         if not len(simulator.account.queue) and not is_open:
+            return True
+        await asyncio.sleep(0.2)
+    return False
+
+
+async def _exists(database: DatabaseSettings, rows: str) -> bool:
+    """Whether there are such rows soon."""
+    deadline = asyncio.get_running_loop().time() + STEP_SECONDS
+    while asyncio.get_running_loop().time() < deadline:
+        if await _count(database, rows):
             return True
         await asyncio.sleep(0.2)
     return False

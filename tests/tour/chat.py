@@ -20,7 +20,7 @@ MODELS = (MODEL, "sim/other")
 """Offered by /model."""
 USUAL = {"first_token_seconds": 0, "token_seconds": 0, "answer_words": None}
 """The behaviour of the model in a step that states none."""
-VISIBLE = ("message", "photo", "document", "edit", "delete")
+VISIBLE = ("message", "photo", "document", "edit", "delete", "callback_answer")
 
 
 class PersonInChat:
@@ -76,15 +76,40 @@ class PersonInChat:
         self.write(text)
         self._own_last_message_id = self._account.next_message_id() - 1
 
-    def press(self, data: str) -> None:
-        """Press the button with this callback data, under the last message that has it."""
-        for sent in reversed(self._records(PERSON.id)):
+    def press(self, text: str, *, chat: SimChat | None = None) -> None:
+        """Press the button whose label has this text, under the last message that has it.
+
+        Raises:
+            AssertionError: there is none.
+        """
+        for sent in reversed(self._records((chat or PERSON).id)):
             for button in _buttons(sent):
-                if button.get("callback_data") == data and sent.message_id is not None:
+                if text in button["text"] and sent.message_id is not None:
                     self._say(f"  Ada presses [{button['text']}]")
-                    self._account.press(data, message_id=sent.message_id, person=PERSON)
+                    data = button["callback_data"]
+                    self._account.press(data, message_id=sent.message_id, person=PERSON, chat=chat)
                     return
-        raise AssertionError(f"there is no button {data}")
+        raise AssertionError(f"there is no button {text}")
+
+    async def stop_draft(self, *, seconds: float) -> None:
+        """Wait for a preview with a button that stops it, and press that.
+
+        Raises:
+            TimeoutError: there is none.
+        """
+
+        def drafts() -> list[int]:
+            shown = self._new_records(("draft",))
+            return [one.draft_id for one in shown if one.can_stop and one.draft_id is not None]
+
+        await self._simulator.wait_until(lambda: bool(drafts()), seconds=seconds)
+        self._say("  Ada presses [stop] on the preview")
+        self._account.stop_draft(drafts()[-1], person=PERSON)
+
+    def react(self, emoji: str) -> None:
+        """React to the bot's last message."""
+        self._say(f"  Ada reacts with {emoji}")
+        self._account.react([emoji], message_id=self.last_message_id(PERSON.id), person=PERSON)
 
     def join_group(self) -> None:
         self._say(f"  Ada adds the bot to {GROUP.title}")
@@ -130,8 +155,8 @@ class PersonInChat:
 
         await self._simulator.wait_until(is_shown, seconds=seconds)
 
-    async def until_in_button(self, data: str, *, seconds: float) -> None:
-        """Wait for a button with this callback data.
+    async def wait_for_button(self, text: str, *, seconds: float) -> None:
+        """Wait for a button whose label has this text.
 
         Raises:
             TimeoutError: there is none.
@@ -139,7 +164,7 @@ class PersonInChat:
 
         def is_shown() -> bool:
             buttons = (button for sent in self._new_records() for button in _buttons(sent))
-            return any(button.get("callback_data") == data for button in buttons)
+            return any(text in button["text"] for button in buttons)
 
         await self._simulator.wait_until(is_shown, seconds=seconds)
 
@@ -186,6 +211,8 @@ def _shown(sent: SentAction) -> list[str]:
     name = "Bot in the group" if sent.chat_id < 0 else "Bot"
     if sent.kind == "delete":
         return [f"{name} deletes a message"]
+    if sent.kind == "callback_answer":
+        return [f"Bot, next to the button: {sent.text}"] if sent.text else []
     text = sent.text or ""
     if len(text) > SHOWN_CHARACTERS:
         text = f"{text[:SHOWN_CHARACTERS]}… ({len(text)} characters)"

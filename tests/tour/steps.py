@@ -8,7 +8,7 @@ from typing import Any
 
 from simulator.telegram.files import spoken
 from tests.bot.media.files import pdf, picture
-from tests.tour.chat import PersonInChat, quietly
+from tests.tour.chat import GROUP, PersonInChat, quietly
 
 STEP_SECONDS = 60.0
 SLOW = {"first_token_seconds": 0.2, "token_seconds": 0.2, "answer_words": 200}
@@ -33,6 +33,8 @@ class Step:
     answer: str | None = None
     model: dict[str, Any] = field(default_factory=dict)
     """More of the model's behaviour, as in simulator.model.behaviour."""
+    records: str = ""
+    """A SELECT of rows of PostgreSQL that must exist after it."""
 
 
 def _send_album(person: PersonInChat) -> None:
@@ -57,11 +59,30 @@ async def _stop(person: PersonInChat) -> None:
     person.write("/stop")
 
 
+async def _stop_by_button(person: PersonInChat) -> None:
+    person.write("Tell me everything about snow")
+    await person.stop_draft(seconds=STEP_SECONDS)
+
+
+async def _stop_in_group(person: PersonInChat) -> None:
+    person.mention("Tell us everything about hail")
+    await person.wait_for_button("Stop", seconds=STEP_SECONDS)
+    await quietly(0.2)
+    person.press("Stop", chat=GROUP)
+
+
+async def _choose_model(person: PersonInChat) -> None:
+    person.write("/model")
+    await person.wait_for_button("sim/other", seconds=STEP_SECONDS)
+    await quietly(0.2)
+    person.press("sim/other")
+
+
 async def _forget(person: PersonInChat) -> None:
     person.write("/forget")
-    await person.until_in_button("forget:yes", seconds=STEP_SECONDS)
+    await person.wait_for_button("Erase everything", seconds=STEP_SECONDS)
     await quietly(0.2)
-    person.press("forget:yes")
+    person.press("Erase everything")
 
 
 STEPS = (
@@ -81,6 +102,7 @@ STEPS = (
         ("Planet 9  | 27",),
         TABLE,
     ),
+    Step("rich messages again", lambda person: person.write("/rich on"), ("sent formatted",)),
     Step(
         "photo with a caption",
         lambda person: person.send_file("photo", picture(), caption="Describe it"),
@@ -130,8 +152,55 @@ STEPS = (
     ),
     Step("stop", _stop, ("Stopped",), model=SLOW),
     Step("again", lambda person: person.write("/redo"), ("In short",), "In short: water."),
+    Step(
+        "stop by button",
+        _stop_by_button,
+        ("Stopped",),
+        model=SLOW,
+        records="SELECT FROM turns WHERE reason = 'stopped' AND chat_type = 'private'",
+    ),
+    Step(
+        "stop by button in a group",
+        _stop_in_group,
+        ("Stopped",),
+        model=SLOW,
+        records="SELECT FROM turns WHERE reason = 'stopped' AND chat_type = 'supergroup'",
+    ),
+    Step(
+        "answer that is cut",
+        lambda person: person.write("Tell me about fog"),
+        ("Fog is", "length limit"),
+        "Fog is a cloud",
+        {"finish_reason": "length"},
+    ),
+    Step(
+        "continue by button",
+        lambda person: person.press("▶️"),
+        ("on the ground",),
+        "that lies on the ground.",
+    ),
+    Step("again by button", lambda person: person.press("🔄"), ("low cloud",), "A low cloud."),
+    Step(
+        "good answer",
+        lambda person: person.press("👍"),
+        ("Thank you!",),
+        records="SELECT FROM feedback WHERE verdict = 1 AND given_by = 'button'",
+    ),
+    Step(
+        "bad answer",
+        lambda person: person.press("👎"),
+        ("Thank you, noted.",),
+        records="SELECT FROM feedback WHERE verdict = -1 AND given_by = 'button'",
+    ),
+    Step(
+        "reaction",
+        lambda person: person.react("🔥"),
+        (),
+        records="SELECT FROM feedback WHERE verdict = 1 AND given_by = 'reaction'",
+    ),
     Step("list of models", lambda person: person.write("/model"), ("Models:",)),
-    Step("choice of a model", lambda person: person.write("/model 2"), ("sim/other",)),
+    Step("choice of a model", lambda person: person.write("/model 1"), ("Your model is now",)),
+    Step("choice of a model by button", _choose_model, ("Your model is now sim/other",)),
     Step("usage", lambda person: person.write("/usage"), ("Today: messages",)),
     Step(
         "summary on demand",
