@@ -20,6 +20,7 @@ from common.log import configure_logging, get_logger
 from common.postgres import refuse_wrong_server
 from common.process import run
 from common.settings import (
+    ConsentSettings,
     DatabaseSettings,
     DataKeySettings,
     ReportSettings,
@@ -41,6 +42,7 @@ def load_settings() -> ApiSettings:
         database=load(DatabaseSettings),
         data_key=load(DataKeySettings),
         report=load(ReportSettings),
+        consent=load(ConsentSettings),
         warehouse=load(WarehouseSettings),
     )
 

@@ -70,7 +70,7 @@ from api.stats.routes import stats_routes
 from common.encryption.sealing import OpeningPolicy, Vault
 from common.errors import SettingError
 from common.postgres import create_engine
-from common.settings import DatabaseSettings, DataKeySettings, ReportSettings
+from common.settings import ConsentSettings, DatabaseSettings, DataKeySettings, ReportSettings
 from common.tables.changed_settings import digest_settings, watch_settings
 from warehouse.clickhouse.client import ClickHouseReader
 from warehouse.clickhouse.reader import Reader
@@ -90,6 +90,7 @@ class ApiSettings:
     database: DatabaseSettings
     data_key: DataKeySettings
     report: ReportSettings
+    consent: ConsentSettings
     warehouse: WarehouseSettings
 
 
@@ -238,7 +239,7 @@ def create_app(
         )
     )
     finder = SubjectFinder(tables, vault)
-    texts = DialogTexts(tables, vault)
+    texts = DialogTexts(tables, vault, settings.consent)
     routers = [
         *account_routes(
             services,

@@ -12,7 +12,7 @@ from api.http.openapi import undescribed
 from api.settings import AccountSettings, RateLimitSettings, ServerSettings
 from common.errors import StartupError
 from common.process import run
-from common.settings import DatabaseSettings, DataKeySettings, ReportSettings
+from common.settings import ConsentSettings, DatabaseSettings, DataKeySettings, ReportSettings
 from warehouse.settings import WarehouseSettings
 
 SNAPSHOT = Path(__file__).parent.parent / "dashboards" / "web" / "openapi.json"
@@ -38,6 +38,7 @@ def document() -> bytes:
             database=DatabaseSettings.model_validate(defaults),
             data_key=DataKeySettings.model_validate(defaults),
             report=ReportSettings.model_construct(),
+            consent=ConsentSettings.model_construct(),
             warehouse=WarehouseSettings.model_validate(defaults),
         )
     )

@@ -356,6 +356,7 @@ class App:
             exporter=UserExport(sessions=self.sessions),
             model_settings=s.model,
             bot_settings=s.bot,
+            consent=s.consent,
             media_settings=s.media,
             speech_settings=s.speech,
             sight=self.sight,

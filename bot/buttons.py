@@ -25,6 +25,7 @@ class Action(StrEnum):
     STOP = "stop"
     MODEL = "model"
     HISTORY = "history"
+    READERS = "readers"
 
 
 class AnswerVerdict(IntEnum):

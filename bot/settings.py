@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, SecretStr, field_validator, model_validat
 from pydantic_settings import NoDecode
 
 from common.settings import (
+    ConsentSettings,
     DatabaseSettings,
     DataKeySettings,
     Environment,
@@ -354,6 +355,7 @@ class Settings:
     database: DatabaseSettings
     data_key: DataKeySettings
     report: ReportSettings
+    consent: ConsentSettings
     access: AccessSettings
     limits: UsageLimitSettings
     bill: BillSettings

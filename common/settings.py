@@ -240,6 +240,16 @@ class ServiceKeySettings(Section):
         return value
 
 
+class ConsentSettings(Section):
+    """Defaults of the choice in /privacy."""
+
+    texts_readable: bool = True
+    """Whether API accounts with `texts:read` may read the texts of a person who has not chosen in
+    /privacy. /privacy tells people."""
+    texts_readable_of_earlier_people: bool = True
+    """The same for people who first wrote before the bot offered this choice."""
+
+
 class DataKeySettings(Section):
     """The key that wraps every user's key. Keep it outside the data directory."""
 

@@ -10,8 +10,8 @@ from sqlalchemy import select, tuple_
 
 from api.errors import NotFoundError
 from api.people.bot_database import BotTables
-from api.people.dialog_texts import DialogTexts, OpenedText
-from bot.db.tables import FeedbackRow, MessageRow, Turn, UserRow
+from api.people.dialog_texts import DialogTexts
+from bot.db.tables import FeedbackRow, MessageRow, Turn
 from common.vocabulary import Role
 
 
@@ -31,6 +31,8 @@ class BadAnswer:
     model: str | None
     question: str | None
     answer: str | None
+    is_withheld: bool
+    """The user who asked closed their texts to analysts."""
 
     @property
     def texts(self) -> int:
@@ -67,17 +69,17 @@ class BadAnswers:
                 statement = statement.where(order < (last.given_at, last.id))
             rows = (await self._tables.run(session, "bad_answers", statement)).all()
             shown = rows[:limit]
-            of_turns = (
-                select(MessageRow, UserRow.wrapped_key, UserRow.telegram_hmac)
-                .join(UserRow, UserRow.key == MessageRow.user_key)
-                .where(MessageRow.turn_id.in_([row.FeedbackRow.turn_id for row in shown]))
+            of_turns = self._texts.messages().where(
+                MessageRow.turn_id.in_([row.FeedbackRow.turn_id for row in shown])
             )
             found = (await self._tables.run(session, "bad_answer_texts", of_turns)).all()
-        texts = {(each.turn_id, each.role): each for each in map(self._open, found)}
+        opened = self._texts.opened(found)
+        texts = {(each.turn_id, each.role): each for each in opened}
+        withheld = {each.turn_id for each in opened if each.is_withheld}
 
         def text(turn_id: UUID, role: Role) -> str | None:
-            opened = texts.get((turn_id, role.value))
-            return opened.text if opened else None
+            found = texts.get((turn_id, role.value))
+            return found.text if found else None
 
         answers = [
             BadAnswer(
@@ -91,10 +93,8 @@ class BadAnswers:
                 model=model,
                 question=text(rating.turn_id, Role.USER),
                 answer=text(rating.turn_id, Role.ASSISTANT),
+                is_withheld=rating.turn_id in withheld,
             )
             for rating, user_key, model in shown
         ]
         return answers, len(rows) > limit
-
-    def _open(self, row: tuple[MessageRow, bytes, bytes]) -> OpenedText:
-        return self._texts.open(*row)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import Row, Select, select, tuple_
 
 from api.errors import NotFoundError
 from api.people.bot_database import BotTables
@@ -16,10 +17,13 @@ from bot.db.tables import (
     MessageRow,
     Turn,
     UserRow,
+    UserSettings,
+    may_be_read,
 )
 from common.encryption import bindings
 from common.encryption.bindings import Binding
 from common.encryption.sealing import UnreadableError, Vault
+from common.settings import ConsentSettings
 from common.text import without_surrogates
 
 ANSWERS = ("answered", "incomplete", "refused", "cancelled")
@@ -33,7 +37,9 @@ class OpenedText:
     user_key: int
     role: str
     text: str | None
-    """None: the text cannot be opened with this installation's key."""
+    """None: withheld, or it cannot be opened with this installation's key."""
+    is_withheld: bool
+    """The user closed their texts to analysts."""
     created_at: datetime
 
 
@@ -61,14 +67,30 @@ class FailedCall:
     provider_code: str | None
     generation_id: str | None
     message: str | None
+    is_withheld: bool
+    """There is a message, and the user closed their texts to analysts."""
 
 
 class DialogTexts:
-    """Reads dialogs with the reader's role and decrypts them with the vault."""
+    """Reads dialogs with the reader's role and decrypts them with the vault.
 
-    def __init__(self, tables: BotTables, vault: Vault) -> None:
+    Texts of users who closed them to analysts are withheld: their choice is read with each text.
+    """
+
+    def __init__(self, tables: BotTables, vault: Vault, consent: ConsentSettings) -> None:
         self._tables = tables
         self._vault = vault
+        self._consent = consent
+
+    def messages(self) -> Select[MessageRow, bytes, bytes, bool]:
+        """Texts with what `opened` needs."""
+        return (
+            select(
+                MessageRow, UserRow.wrapped_key, UserRow.telegram_hmac, may_be_read(self._consent)
+            )
+            .join(UserRow, UserRow.key == MessageRow.user_key)
+            .outerjoin(UserSettings, UserSettings.user_key == UserRow.key)
+        )
 
     async def page(self, dialog_id: UUID, *, after: UUID | None, limit: int) -> OpenedDialog:
         """A page of a dialog, oldest first, without deleted messages.
@@ -84,8 +106,7 @@ class DialogTexts:
             if dialog is None:
                 raise NotFoundError("Dialog not found. It may have been erased.")
             statement = (
-                select(MessageRow, UserRow.wrapped_key, UserRow.telegram_hmac)
-                .join(UserRow, UserRow.key == MessageRow.user_key)
+                self.messages()
                 .where(MessageRow.dialog_id == dialog_id, MessageRow.deleted_at.is_(None))
                 .order_by(MessageRow.created_at, MessageRow.id)
                 .limit(limit + 1)
@@ -105,7 +126,7 @@ class DialogTexts:
             chat_type=dialog.chat_type,
             started_at=dialog.started_at,
             closed_at=dialog.closed_at,
-            messages=[self.open(*row) for row in rows[:limit]],
+            messages=self.opened(rows[:limit]),
             has_more=len(rows) > limit,
         )
 
@@ -119,9 +140,16 @@ class DialogTexts:
                    LlmCall.outcome, LlmCall.http_status, LlmCall.provider_code,
                    LlmCall.generation_id, LlmCall.provider_message)  # fmt: skip
         statement = (
-            select(*columns, Turn.user_key, UserRow.wrapped_key, UserRow.telegram_hmac)
+            select(
+                *columns,
+                Turn.user_key,
+                UserRow.wrapped_key,
+                UserRow.telegram_hmac,
+                may_be_read(self._consent).label("is_readable"),
+            )
             .join(Turn, Turn.id == LlmCall.turn_id)
             .outerjoin(UserRow, UserRow.key == Turn.user_key)
+            .outerjoin(UserSettings, UserSettings.user_key == UserRow.key)
             .where(Turn.dialog_id == dialog_id, LlmCall.outcome.not_in(ANSWERS))
             .order_by(LlmCall.started_at.desc(), LlmCall.attempt.desc())
             .limit(limit)
@@ -144,11 +172,12 @@ class DialogTexts:
                 provider_code=row.provider_code,
                 generation_id=row.generation_id,
                 message=self._text(
-                    row.provider_message,
+                    row.provider_message if row.is_readable else None,
                     bindings.provider_message(row.id, row.turn_id),
                     row.wrapped_key,
                     row.telegram_hmac,
                 ),
+                is_withheld=row.provider_message is not None and not row.is_readable,
             )
             for row in rows
         ]
@@ -168,14 +197,26 @@ class DialogTexts:
             return None
         return without_surrogates(opened)
 
-    def open(self, message: MessageRow, wrapped_key: bytes, telegram_hmac: bytes) -> OpenedText:
-        """Decrypt one text."""
+    def opened(self, rows: Iterable[Row[MessageRow, bytes, bytes, bool]]) -> list[OpenedText]:
+        """Decrypt rows of `messages`."""
+        return [
+            self._open(message, wrapped_key, telegram_hmac, is_readable=is_readable)
+            for message, wrapped_key, telegram_hmac, is_readable in rows
+        ]
+
+    def _open(
+        self, message: MessageRow, wrapped_key: bytes, telegram_hmac: bytes, *, is_readable: bool
+    ) -> OpenedText:
+        """Decrypt one text, unless it is withheld."""
         binding = bindings.text(message.id, message.dialog_id)
         return OpenedText(
             id=message.id,
             turn_id=message.turn_id,
             user_key=message.user_key,
             role=message.role,
-            text=self._text(message.content, binding, wrapped_key, telegram_hmac),
+            text=self._text(
+                message.content if is_readable else None, binding, wrapped_key, telegram_hmac
+            ),
+            is_withheld=not is_readable,
             created_at=message.created_at,
         )

@@ -48,11 +48,12 @@ def text_routes(
         """The texts of a dialog, oldest first. Each reading is in the audit trail."""
         dialog = await texts.page(dialog_id, after=after, limit=limit)
         keys = sorted({message.user_key for message in dialog.messages})
+        read = [message for message in dialog.messages if not message.is_withheld]
         await trail.record(
             AuditKind.TEXTS_READ,
             dialog_id=str(dialog.id),
-            user_keys=keys,
-            messages=len(dialog.messages),
+            user_keys=sorted({message.user_key for message in read}),
+            messages=len(read),
         )
         known = await names.fetch(keys) if principal.may(Scope.NAMES_READ) else NO_NAMES
         await name_readings.record(principal, "dialog_text", known)

@@ -48,7 +48,8 @@ class TextMessage(BaseModel):
     turn_id: UUID
     user_key: int
     role: str = Field(description="`user` or `assistant`.")
-    text: str | None = Field(description="null: the text cannot be decrypted.")
+    text: str | None = Field(description="null: the text is withheld or cannot be decrypted.")
+    is_withheld: bool = Field(description="The user closed their texts to analysts.")
     created_at: datetime
 
 
@@ -76,9 +77,13 @@ class BadAnswerView(BaseModel):
     given_at: datetime
     model: str | None = Field(description="The model that answered.")
     question: str | None = Field(
-        description="null: it was erased, cannot be decrypted, or was asked in an earlier turn."
+        description="null: it was erased, is withheld, cannot be decrypted, or was asked in an"
+        " earlier turn."
     )
-    answer: str | None = Field(description="null: it was erased or cannot be decrypted.")
+    answer: str | None = Field(
+        description="null: it was erased, is withheld or cannot be decrypted."
+    )
+    is_withheld: bool = Field(description="The user who asked closed their texts to analysts.")
 
 
 class BadAnswerList(BaseModel):
@@ -102,7 +107,11 @@ class FailedCallView(BaseModel):
     provider_code: str | None
     generation_id: str | None = Field(description="The provider's id of this call.")
     message: str | None = Field(
-        description="The provider's message, at most 300 characters. null after moderation."
+        description="The provider's message, at most 300 characters. null after moderation, and"
+        " if it is withheld."
+    )
+    is_withheld: bool = Field(
+        description="There is a message, and the user closed their texts to analysts."
     )
 
 

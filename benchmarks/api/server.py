@@ -34,7 +34,13 @@ from api.app import ApiSettings, create_app
 from api.settings import AccountSettings, RateLimitSettings, ServerSettings
 from benchmarks.data.stores import LEAVES_NOTHING, PROJECT
 from common.log import configure_logging
-from common.settings import DatabaseSettings, DataKeySettings, ReportSettings, RuntimeSettings
+from common.settings import (
+    ConsentSettings,
+    DatabaseSettings,
+    DataKeySettings,
+    ReportSettings,
+    RuntimeSettings,
+)
 from warehouse.settings import WarehouseSettings
 
 PATH = "/api/v1/stats"
@@ -56,6 +62,7 @@ def application(kind: str, given: dict[str, Any]) -> FastAPI:
         database=DatabaseSettings.model_validate(given),
         data_key=DataKeySettings.model_validate(given),
         report=ReportSettings.model_validate(given),
+        consent=ConsentSettings.model_validate(given),
         warehouse=WarehouseSettings.model_validate(given),
     )
     app = create_app(settings, clock=_clock_at(datetime.fromisoformat(given["now"])))

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     CheckConstraint,
+    ColumnElement,
     DateTime,
     ForeignKey,
     Identity,
@@ -24,12 +25,14 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     UniqueConstraint,
+    case,
     func,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from common.postgres import Base, Versioned
+from common.settings import ConsentSettings
 
 Money = Numeric(18, 10)
 Moment = DateTime(timezone=True)
@@ -57,6 +60,8 @@ class UserRow(Versioned, Base):
     blocked_at: Mapped[datetime | None] = mapped_column(Moment)
     is_person: Mapped[bool] = mapped_column(server_default=text("true"))
     """False for the pseudonym of a group's anonymous admins or of a channel."""
+    predates_choice: Mapped[bool] = mapped_column(server_default=text("false"))
+    """First written when /privacy offered no choice of readers yet."""
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(
         Moment, server_default=func.now(), onupdate=func.now()
@@ -78,12 +83,23 @@ class UserSettings(Base):
     model: Mapped[str | None] = mapped_column(Text)
     is_text_only: Mapped[bool] = mapped_column(server_default=text("false"))
     """No rich messages: the user's client does not show them."""
+    are_texts_readable: Mapped[bool | None]
+    """Whether analysts may read the texts; NULL: not chosen."""
     admitted_at: Mapped[datetime | None] = mapped_column(Moment)
     """When an invite code was accepted."""
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(
         Moment, server_default=func.now(), onupdate=func.now()
     )
+
+
+def may_be_read(consent: ConsentSettings) -> ColumnElement[bool]:
+    """Whether analysts may read a user's texts, where `users` LEFT JOIN `user_settings` is read."""
+    default = case(
+        (UserRow.predates_choice, consent.texts_readable_of_earlier_people),
+        else_=consent.texts_readable,
+    )
+    return func.coalesce(UserSettings.are_texts_readable, default)
 
 
 class Dialog(Base):

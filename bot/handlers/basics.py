@@ -7,14 +7,16 @@ import re
 from aiogram import Router
 from aiogram.filters import Command, CommandObject
 
+from bot.handlers.buttons.consent import readers_button
 from bot.handlers.context import UpdateContext
-from bot.handlers.texts import help_text, privacy_text
+from bot.handlers.texts import choice_text, help_text, privacy_text
 from bot.llm.sight import Sight
 from bot.settings import BotSettings, MediaSettings, ModelSettings, SpeechSettings
 from bot.turns.policy import TurnPolicy
 from bot.users.invites import InviteCodes, InviteVerdict
 from bot.users.preferences import Preferences
 from bot.users.repository import UserRepository
+from common.settings import ConsentSettings
 from common.vocabulary import UpdateOutcome
 
 # The payloads that Telegram allows in deep links.
@@ -80,19 +82,34 @@ async def show_help(
 async def show_privacy(
     _message: object,
     context: UpdateContext,
+    preferences: Preferences,
+    *,
+    consent: ConsentSettings,
     bot_settings: BotSettings,
     media_settings: MediaSettings,
     speech_settings: SpeechSettings,
     model_settings: ModelSettings,
 ) -> UpdateOutcome:
+    """Say what is stored, with the button that opens or closes the user's texts to analysts."""
+    _ = context.translate
+    is_readable = keyboard = None
+    if context.chat.is_private:
+        is_readable = await preferences.is_readable(context.user, consent)
+        keyboard = readers_button(_, is_readable=is_readable)
     text = privacy_text(
-        context.translate,
+        _,
         uses_first_names=bot_settings.group_first_names,
         picture_hours=media_settings.media_retention_hours,
         hears=speech_settings.transcription_model is not None,
         sums_up=model_settings.llm_summary_tokens > 0,
+        choice=choice_text(
+            _,
+            is_readable=is_readable,
+            by_default=consent.texts_readable,
+            of_earlier_people=consent.texts_readable_of_earlier_people,
+        ),
     )
-    await context.responder.send(text)
+    await context.responder.send(text, keyboard=keyboard)
     return UpdateOutcome.COMMAND
 
 

@@ -19,7 +19,7 @@ def command_list(_: Translator) -> dict[str, str]:
         "usage": _("your usage and remaining limits"),
         "export": _("your data as a file"),
         "forget": _("erase your data"),
-        "privacy": _("what is stored about you"),
+        "privacy": _("what is stored about you, and who may read it"),
         "help": _("what this bot can do"),
         "start": _("begin"),
     }
@@ -45,9 +45,52 @@ def help_text(_: Translator, *, sees: bool, hears: bool) -> str:
     return "\n".join(lines)
 
 
-def privacy_text(
-    _: Translator, *, uses_first_names: bool, picture_hours: int, hears: bool, sums_up: bool
+def readers_text(_: Translator, *, is_readable: bool) -> str:
+    """The choice that applies to a person."""
+    if is_readable:
+        return _("Analysts of the operator may read your texts now.")
+    return _("Your texts are closed to the operator's analysts now.")
+
+
+def choice_text(
+    _: Translator, *, is_readable: bool | None, by_default: bool, of_earlier_people: bool
 ) -> str:
+    """The choice of readers and its default. `is_readable`: None in a group, which is not told."""
+    defaults = {
+        (True, True): _("Until you choose, they may."),
+        (False, False): _("Until you choose, they may not."),
+        (True, False): _(
+            "Until you choose, they may; not if you first wrote before there was this choice."
+        ),
+        (False, True): _(
+            "Until you choose, they may not; they may if you first wrote before there was this "
+            "choice."
+        ),
+    }
+    return " ".join(
+        (
+            _(
+                "**Your choice.** You decide whether analysts of the operator may read your texts "
+                "and the answers to you, in groups too."
+            ),
+            defaults[by_default, of_earlier_people],
+            _("Use /privacy in our private chat to choose.")
+            if is_readable is None
+            else readers_text(_, is_readable=is_readable),
+        )
+    )
+
+
+def privacy_text(
+    _: Translator,
+    *,
+    uses_first_names: bool,
+    picture_hours: int,
+    hears: bool,
+    sums_up: bool,
+    choice: str,
+) -> str:
+    """`choice`: of `choice_text`."""
     pictures = (
         _.plural(
             "Pictures are kept for {count} hour.",
@@ -71,9 +114,10 @@ def privacy_text(
         _(
             "**Who sees it.** Your messages are sent to the provider of the model that answers "
             "you. People authorized by the bot's operator can read conversations (every access is "
-            "recorded) and see names. No one else gets them, and they are not used for "
-            "statistics."
+            "recorded) unless you close yours, and see names. No one else gets them, and they are "
+            "not used for statistics."
         ),
+        choice,
         _(
             "**Other people's texts.** What your message replies to, quotes or forwards is sent "
             "to the model with it and stored like your own texts, encrypted with your key. "

@@ -13,13 +13,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from bot.db.sql import statement
-from bot.db.tables import Dialog, MessageRow, SummaryRow, UserSettings
+from bot.db.tables import (
+    Dialog,
+    MessageRow,
+    SummaryRow,
+    UserRow,
+    UserSettings,
+    may_be_read,
+)
 from bot.turns.question import QuestionMessage, load_messages
 from bot.turns.records import ChatRef
 from bot.users.repository import User
 from common.encryption import bindings
 from common.encryption.sealing import UnreadableError
 from common.postgres import Sessions, transaction
+from common.settings import ConsentSettings
 from common.vocabulary import ChatType, Role
 
 MAX_SEARCHED_QUESTIONS = 200
@@ -56,6 +64,21 @@ class Preferences:
 
     async def set_history(self, user: User, messages: int | None) -> None:
         await self._set(user, max_history_messages=messages)
+
+    async def set_readable(self, user: User, *, is_readable: bool) -> None:
+        """Set whether analysts may read the user's texts; the API obeys at once."""
+        await self._set(user, are_texts_readable=is_readable)
+
+    async def is_readable(self, user: User, consent: ConsentSettings) -> bool:
+        """Whether analysts may read the user's texts."""
+        asked = (
+            select(may_be_read(consent))
+            .select_from(UserRow)
+            .outerjoin(UserSettings, UserSettings.user_key == UserRow.key)
+            .where(UserRow.key == user.key)
+        )
+        async with self._sessions() as session:
+            return bool(await session.scalar(asked))
 
     async def admit(self, session: AsyncSession, user: User) -> bool:
         """Record that the user gave a valid invite code.

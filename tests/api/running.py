@@ -28,7 +28,7 @@ from api.app import ApiSettings
 from api.http.timeouts import Timeouts
 from api.settings import AccountSettings, RateLimitSettings, ServerSettings
 from common.http.bounded_protocol import BoundedProtocol
-from common.settings import DatabaseSettings, DataKeySettings, ReportSettings
+from common.settings import ConsentSettings, DatabaseSettings, DataKeySettings, ReportSettings
 from tests.api.constants import ADMIN_TOKEN, DATA_KEY, ME, PASSWORD
 from warehouse.settings import WarehouseSettings
 
@@ -112,6 +112,7 @@ def api_settings(database: DatabaseSettings, **values: Any) -> ApiSettings:
         database=DatabaseSettings.model_validate(given) if "database_url" in values else database,
         data_key=DataKeySettings.model_validate(given),
         report=ReportSettings.model_validate(given),
+        consent=ConsentSettings.model_validate(given),
         warehouse=WarehouseSettings.model_validate(given),
     )
 

@@ -32,7 +32,13 @@ from bot.settings import (
 )
 from common.encryption.sealing import Sealer, Vault
 from common.postgres import Sessions
-from common.settings import DatabaseSettings, DataKeySettings, ReportSettings, RuntimeSettings
+from common.settings import (
+    ConsentSettings,
+    DatabaseSettings,
+    DataKeySettings,
+    ReportSettings,
+    RuntimeSettings,
+)
 from simulator.app import Simulator
 from simulator.telegram.world import SimChat, SimUser
 from tests.bot.constants import DATA_KEY, GROUP_ID, MODEL
@@ -83,6 +89,7 @@ def make_settings(simulator: Simulator, database: DatabaseSettings, **changes: A
         database=database,
         data_key=section(DataKeySettings),
         report=section(ReportSettings),
+        consent=section(ConsentSettings),
         telegram=section(TelegramSettings),
         model=section(ModelSettings),
         access=section(AccessSettings),

@@ -214,6 +214,18 @@ STEPS = (
         ("Remembered messages", "Summary of", "Many questions"),
     ),
     Step("privacy", lambda person: person.write("/privacy"), ("Your rights",)),
+    Step(
+        "texts closed to analysts",
+        lambda person: person.press("Close my texts"),
+        ("Your texts are closed",),
+        records="SELECT FROM user_settings WHERE NOT are_texts_readable",
+    ),
+    Step(
+        "texts opened to analysts",
+        lambda person: person.press("Let analysts read"),
+        ("may read your texts now",),
+        records="SELECT FROM user_settings WHERE are_texts_readable",
+    ),
     Step("export", lambda person: person.write("/export"), ("dialytics-export.json",)),
     Step("new conversation", lambda person: person.write("/new"), ("New conversation",)),
     Step("forget", _forget, ("Your data is erased",)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiogram import F, Router
 
 from bot.buttons import VERDICTS, Action
-from bot.handlers.buttons import answers, choices, ratings
+from bot.handlers.buttons import answers, choices, consent, ratings
 
 
 def create_router() -> Router:
@@ -18,6 +18,8 @@ def create_router() -> Router:
     pressed.register(answers.confirm_stop, F.data == Action.STOP)
     pressed.register(choices.choose_model, F.data.startswith(f"{Action.MODEL}:"))
     pressed.register(choices.choose_history, F.data.startswith(f"{Action.HISTORY}:"))
+    for data in (consent.OPEN, consent.CLOSE):
+        pressed.register(consent.choose_readers, F.data == data)
     router.message_reaction.register(ratings.rate_by_reaction)
     router.stopped_message_generation.register(answers.confirm_stopped_draft)
     return router

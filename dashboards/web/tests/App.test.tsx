@@ -531,6 +531,7 @@ describe('dialogs', () => {
         user_key: 42,
         role: 'user',
         text: 'hello',
+        is_withheld: false,
         created_at: '2026-03-10T10:00:00Z',
       },
       {
@@ -539,7 +540,17 @@ describe('dialogs', () => {
         user_key: 42,
         role: 'assistant',
         text: null,
+        is_withheld: false,
         created_at: '2026-03-10T10:00:01Z',
+      },
+      {
+        id: '3',
+        turn_id: '2',
+        user_key: 43,
+        role: 'user',
+        text: null,
+        is_withheld: true,
+        created_at: '2026-03-10T10:00:02Z',
       },
     ],
   };
@@ -591,6 +602,7 @@ describe('dialogs', () => {
     expect(await within(reader).findByText('hello')).toBeVisible();
     expect(within(reader).getByText('This reading has been recorded.')).toBeVisible();
     expect(within(reader).getByText(/has been erased/)).toBeVisible();
+    expect(within(reader).getByText(/does not let analysts read/)).toBeVisible();
     expect(asked(requests, path)).toHaveLength(1);
     await userEvent.click(within(reader).getByRole('button', { name: 'Close' }));
     expect(screen.queryByRole('dialog')).toBeNull();
@@ -609,6 +621,7 @@ describe('dialogs', () => {
       provider_code: null,
       generation_id: null,
       message: 'Upstream overloaded.',
+      is_withheld: false,
     };
     const { requests } = await renderApp({
       path: '/dialogs',
@@ -637,6 +650,7 @@ describe('dialogs', () => {
       model: 'fast-model',
       question: 'why?',
       answer: null,
+      is_withheld: false,
     };
     const { requests } = await renderApp({
       path: '/models',

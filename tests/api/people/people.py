@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import orjson
@@ -55,22 +55,33 @@ async def add_dialog(
         )
         session.add(dialog)
         await session.flush()
-        sealer = VAULT.user_sealer(user.wrapped_key, user.telegram_hmac)
         for number, text in enumerate(texts):
-            message_id = uuid4()
-            session.add(
-                MessageRow(
-                    id=message_id,
-                    user_key=user_key,
-                    dialog_id=dialog.id,
-                    turn_id=uuid4(),
-                    role="assistant" if number % 2 else "user",
-                    content=sealer.seal_text(text, bindings.text(message_id, dialog.id)),
-                    content_length=len(text),
-                    created_at=NOW - timedelta(hours=1) + timedelta(seconds=number // 2),
-                )
-            )
+            role = "assistant" if number % 2 else "user"
+            at = NOW - timedelta(hours=1) + timedelta(seconds=number // 2)
+            session.add(_message(user, dialog.id, text, role=role, at=at))
         return dialog.id
+
+
+async def add_text(sessions: Sessions, *, user_key: int, dialog_id: UUID, text: str) -> None:
+    """The newest question in a dialog."""
+    async with transaction(sessions) as session:
+        user = await session.get_one(UserRow, user_key)
+        session.add(_message(user, dialog_id, text, role="user", at=NOW))
+
+
+def _message(user: UserRow, dialog_id: UUID, text: str, *, role: str, at: datetime) -> MessageRow:
+    message_id = uuid4()
+    sealer = VAULT.user_sealer(user.wrapped_key, user.telegram_hmac)
+    return MessageRow(
+        id=message_id,
+        user_key=user.key,
+        dialog_id=dialog_id,
+        turn_id=uuid4(),
+        role=role,
+        content=sealer.seal_text(text, bindings.text(message_id, dialog_id)),
+        content_length=len(text),
+        created_at=at,
+    )
 
 
 async def add_failed_call(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -18,16 +19,17 @@ from api.metrics import ApiMetrics
 from api.people.bot_database import BotTables
 from api.people.dialog_texts import DialogTexts
 from api.people.names import UserNames
-from bot.db.tables import FeedbackRow, MessageRow, Turn
+from bot.db.tables import FeedbackRow, MessageRow, Turn, UserRow, UserSettings
 from common.encryption.sealing import OpeningPolicy, Vault
 from common.postgres import Sessions, create_engine, transaction
-from common.settings import DatabaseSettings
+from common.settings import ConsentSettings, DatabaseSettings
 from tests.api.constants import STATS
 from tests.api.people.people import (
     VAULT,
     add_dialog,
     add_failed_call,
     add_person,
+    add_text,
     erase,
 )
 from tests.api.running import DATA_KEY, NOW, PASSWORD, StartApi, bearer, register
@@ -285,6 +287,75 @@ async def test_bad_answers_are_read_with_their_questions_and_each_reading_is_rec
     assert (left["question"], left["answer"]) == (None, None)
 
 
+async def test_closed_texts_are_withheld_at_once_and_only_theirs(
+    reader_of_names: httpx.AsyncClient, sessions: Sessions
+) -> None:
+    dialog, rated = await add_dialog(sessions, user_key=1, texts=["why?", "because"]), uuid4()
+    await add_failed_call(sessions, user_key=1, dialog_id=dialog, message="no", outcome="payment")
+    async with transaction(sessions) as session:
+        await session.execute(update(MessageRow).values(turn_id=rated))
+        session.add(Turn(id=rated, bot_id=7, user_key=1, dialog_id=dialog, chat_type="group",
+                         received_at=NOW, status="answered"))  # fmt: skip
+        session.add(FeedbackRow(
+            id=uuid4(), bot_id=7, turn_id=rated, dialog_id=dialog, received_at=NOW, user_key=3,
+            verdict=-1, given_by="button", given_at=NOW,
+        ))  # fmt: skip
+        session.add(UserSettings(user_key=1, are_texts_readable=False))
+    await add_text(sessions, user_key=2, dialog_id=dialog, text="mine")
+
+    async def shown(part: str, rows: str) -> list[dict[str, Any]]:
+        rows_of: list[dict[str, Any]] = (
+            await reader_of_names.get(f"/api/v1/dialogs/{part}")
+        ).json()[rows]
+        return rows_of
+
+    texts = await shown(f"{dialog}/text", "messages")
+    assert [(one["text"], one["is_withheld"]) for one in texts] == [
+        (None, True), (None, True), ("mine", False),
+    ]  # fmt: skip
+    [record] = (await reader_of_names.get("/api/v1/admin/readings")).json()["readings"]
+    assert (record["messages"], record["user_keys"]) == (1, [2])
+    [failure] = await shown(f"{dialog}/failures", "failures")
+    assert (failure["message"], failure["is_withheld"]) == (None, True)
+    [bad] = await shown("rated-badly", "answers")
+    assert (bad["question"], bad["answer"], bad["is_withheld"]) == (None, None, True)
+
+    async with transaction(sessions) as session:
+        await session.execute(update(UserSettings).values(are_texts_readable=True))
+    texts = await shown(f"{dialog}/text", "messages")
+    assert {one["text"] for one in texts} == {"why?", "because", "mine"}
+    [failure] = await shown(f"{dialog}/failures", "failures")
+    assert (failure["message"], failure["is_withheld"]) == ("no", False)
+    [bad] = await shown("rated-badly", "answers")
+    assert (bad["question"], bad["answer"], bad["is_withheld"]) == ("why?", "because", False)
+
+
+@pytest.mark.parametrize("by_default", [True, False])
+async def test_settings_decide_until_a_person_chooses(
+    start_week: StartApi,
+    people: None,  # noqa: ARG001 # who has texts
+    sessions: Sessions,
+    engine: AsyncEngine,
+    *,
+    by_default: bool,
+) -> None:
+    dialogs = [await add_dialog(sessions, user_key=key, texts=["hi"]) for key in (1, 2, 3)]
+    async with transaction(sessions) as session:
+        await session.execute(update(UserRow).where(UserRow.key == 2).values(predates_choice=True))
+        session.add(UserSettings(user_key=3, are_texts_readable=not by_default))
+    given = {"texts_readable": by_default, "texts_readable_of_earlier_people": not by_default}
+    async with start_week(**given).client() as client:
+        await register(client)
+        await grant(engine, ["texts:read"])
+        headers = await bearer(client)
+        texts = [
+            (await client.get(f"/api/v1/dialogs/{dialog}/text", headers=headers)).json()
+            for dialog in dialogs
+        ]
+    is_withheld = [page["messages"][0]["is_withheld"] for page in texts]
+    assert is_withheld == [not by_default, by_default, by_default]
+
+
 @pytest.mark.usefixtures("people")
 async def test_the_readers_role_can_only_read_what_it_needs(
     sessions: Sessions, engine: AsyncEngine
@@ -353,9 +424,9 @@ async def test_plans_of_postgresql_are_measured_only_when_asked_for(
             BotTables(sessions, metrics, explains=True), VAULT, timeout_seconds=60
         )
         assert (await explained.fetch([1, 2])).people[1].name == "Ann"
-        await DialogTexts(BotTables(sessions, metrics, explains=True), VAULT).page(
-            await add_dialog(sessions, user_key=1, texts=["hi"]), after=None, limit=10
-        )
+        await DialogTexts(
+            BotTables(sessions, metrics, explains=True), VAULT, ConsentSettings()
+        ).page(await add_dialog(sessions, user_key=1, texts=["hi"]), after=None, limit=10)
     plans = {entry["query_name"]: entry["plan"] for entry in logs if entry["event"] == "query_plan"}
     assert set(plans) == {"people_names", "dialog", "dialog_texts"}
     assert all("actual time" in plan for plan in plans.values())
@@ -395,7 +466,9 @@ async def test_old_values_are_shown_until_the_marker_is_set(
     dialog = await add_dialog(sessions, user_key=key, texts=["private"])
     await make_old(sessions, VAULT)
     vault = Vault(DATA_KEY, policy=OpeningPolicy(accepts_unbound=True))
-    texts = DialogTexts(BotTables(sessions, ApiMetrics(engine), policy=vault.policy), vault)
+    texts = DialogTexts(
+        BotTables(sessions, ApiMetrics(engine), policy=vault.policy), vault, ConsentSettings()
+    )
 
     async def shown() -> list[str | None]:
         return [one.text for one in (await texts.page(dialog, after=None, limit=9)).messages]

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from aiogram.types import ReactionTypeEmoji
+from sqlalchemy import delete, update
 
+from bot.db.tables import UserRow, UserSettings
 from bot.handlers.buttons.ratings import verdict_of
-from common.postgres import Sessions
+from common.postgres import Sessions, transaction
 from common.settings import DatabaseSettings
 from simulator.app import Simulator
 from simulator.telegram.sent import SentAction
@@ -285,3 +287,40 @@ async def test_models_and_history_are_chosen_by_button(start: Start):
     [settings] = await world.rows("SELECT model, max_history_messages FROM user_settings")
     assert tuple(settings) == ("other", 0)
     assert "not offered" in (toasts(world)[-2] or "")
+
+
+async def test_texts_are_closed_and_opened_to_analysts_by_a_button(start: Start):
+    world = await start(texts_readable_of_earlier_people=False)
+    assert "they may; not if you first wrote before" in await world.ask("/privacy")
+    [close] = buttons(world).values()
+
+    press(world, close)
+    press(world, close)
+    await world.settled()
+    assert "closed to the operator's analysts" in (last_message(world).text or "")
+    assert await readers(world) == [False]
+
+    [opening] = buttons(world).values()
+    press(world, opening)
+    updates = await world.settled()
+    assert await readers(world) == [True]
+    assert [update.outcome for update in updates] == ["command"] * 4
+    async with transaction(world.sessions) as session:
+        await session.execute(update(UserRow).values(predates_choice=True))
+        await session.execute(delete(UserSettings))
+    assert "Your texts are closed" in await world.ask("/privacy")
+
+
+async def test_a_group_is_not_told_who_may_read_a_persons_texts(world: World):
+    world.simulator.account.send_text(
+        f"/privacy@{world.simulator.account.username}", person=PERSON, chat=group(-GROUP_ID)
+    )
+    [said] = await world.replies(1, chat=-GROUP_ID)
+
+    assert "Use /privacy in our private chat to choose." in said
+    assert buttons(world, -GROUP_ID) == {}
+
+
+async def readers(world: World) -> list[bool]:
+    rows = await world.rows("SELECT are_texts_readable FROM user_settings")
+    return [row.are_texts_readable for row in rows]

@@ -2165,7 +2165,7 @@ export interface components {
         BadAnswerView: {
             /**
              * Answer
-             * @description null: it was erased or cannot be decrypted.
+             * @description null: it was erased, is withheld or cannot be decrypted.
              */
             answer: string | null;
             /**
@@ -2192,13 +2192,18 @@ export interface components {
              */
             id: string;
             /**
+             * Is Withheld
+             * @description The user who asked closed their texts to analysts.
+             */
+            is_withheld: boolean;
+            /**
              * Model
              * @description The model that answered.
              */
             model: string | null;
             /**
              * Question
-             * @description null: it was erased, cannot be decrypted, or was asked in an earlier turn.
+             * @description null: it was erased, is withheld, cannot be decrypted, or was asked in an earlier turn.
              */
             question: string | null;
             /**
@@ -2953,8 +2958,13 @@ export interface components {
              */
             http_status: number | null;
             /**
+             * Is Withheld
+             * @description There is a message, and the user closed their texts to analysts.
+             */
+            is_withheld: boolean;
+            /**
              * Message
-             * @description The provider's message, at most 300 characters. null after moderation.
+             * @description The provider's message, at most 300 characters. null after moderation, and if it is withheld.
              */
             message: string | null;
             /**
@@ -5829,13 +5839,18 @@ export interface components {
              */
             id: string;
             /**
+             * Is Withheld
+             * @description The user closed their texts to analysts.
+             */
+            is_withheld: boolean;
+            /**
              * Role
              * @description `user` or `assistant`.
              */
             role: string;
             /**
              * Text
-             * @description null: the text cannot be decrypted.
+             * @description null: the text is withheld or cannot be decrypted.
              */
             text: string | null;
             /**

@@ -22,6 +22,10 @@ export function BadAnswerReader({ tz, onClose }: Props) {
   );
 }
 
+/** Why a text is not shown. */
+const missing = (answer: { readonly is_withheld: boolean }) =>
+  answer.is_withheld ? 'dialogs.withheld' : 'ratings.gone';
+
 function Answers({ tz }: Pick<Props, 'tz'>) {
   const { t } = useTranslation();
   const { api } = useServices();
@@ -54,14 +58,14 @@ function Answers({ tz }: Pick<Props, 'tz'>) {
               {' · '}
               <time dateTime={answer.given_at}>{formats.moment(answer.given_at)}</time>
             </p>
-            <p className="words">{answer.question ?? <em>{t('ratings.gone')}</em>}</p>
+            <p className="words">{answer.question ?? <em>{t(missing(answer))}</em>}</p>
           </li>,
           <li key={answer.id} className="said assistant">
             <p className="note">
               {t('dialogs.assistant')}
               {answer.model && ` · ${answer.model}`}
             </p>
-            <p className="words">{answer.answer ?? <em>{t('ratings.gone')}</em>}</p>
+            <p className="words">{answer.answer ?? <em>{t(missing(answer))}</em>}</p>
           </li>,
         ])}
       </ol>

@@ -104,7 +104,11 @@ function ProviderErrors({ dialogId, tz }: Pick<Props, 'dialogId' | 'tz'>) {
             {` · ${failure.model} · ${codes.cause(failure.outcome)}`}
             {failure.http_status !== null && ` · HTTP ${failure.http_status}`}
           </p>
-          <p className="words">{failure.message ?? <em>{t('dialogs.noMessage')}</em>}</p>
+          <p className="words">
+            {failure.message ?? (
+              <em>{t(failure.is_withheld ? 'dialogs.withheld' : 'dialogs.noMessage')}</em>
+            )}
+          </p>
         </li>
       ))}
     </ul>
@@ -145,7 +149,11 @@ function Texts({ dialogId, tz }: Pick<Props, 'dialogId' | 'tz'>) {
               {' · '}
               <time dateTime={message.created_at}>{formats.moment(message.created_at)}</time>
             </p>
-            <p className="words">{message.text ?? <em>{t('dialogs.unreadable')}</em>}</p>
+            <p className="words">
+              {message.text ?? (
+                <em>{t(message.is_withheld ? 'dialogs.withheld' : 'dialogs.unreadable')}</em>
+              )}
+            </p>
           </li>
         ))}
       </ol>
