@@ -196,6 +196,7 @@ class App:
             statements=self.statements,
             prices=prices,
             bill=self.bill,
+            counting=s.counting,
             keeps_pictures=s.media.media_retention_hours > 0,
         )
         self.notices = RecentNotices()
@@ -344,7 +345,7 @@ class App:
             users=self.users,
             preferences=preferences,
             usage_reader=usage_reader,
-            ratings=Ratings(identity.bot_id, statements=self.statements),
+            ratings=Ratings(identity.bot_id, statements=self.statements, counting=s.counting),
             person_pages=PersonPages(self.stats_api, usage_reader=usage_reader, policy=self.policy),
             erasure=Erasure(
                 identity.bot_id,
@@ -357,6 +358,7 @@ class App:
             model_settings=s.model,
             bot_settings=s.bot,
             consent=s.consent,
+            counting=s.counting,
             media_settings=s.media,
             speech_settings=s.speech,
             sight=self.sight,

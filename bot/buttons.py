@@ -26,6 +26,7 @@ class Action(StrEnum):
     MODEL = "model"
     HISTORY = "history"
     READERS = "readers"
+    COUNTING = "counting"
 
 
 class AnswerVerdict(IntEnum):

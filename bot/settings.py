@@ -295,6 +295,16 @@ class BillSettings(Section):
         return any(value is not None for value in self.model_dump().values())
 
 
+class CountingSettings(Section):
+    """Defaults of the choice in /privacy to be counted as a person."""
+
+    counts_people: bool = True
+    """Whether a person who has not chosen in /privacy is counted in figures about people. The turns
+    of others are in all sums, without their person. /privacy tells people."""
+    counts_earlier_people: bool = True
+    """The same for people who first wrote before the bot offered this choice."""
+
+
 class RichMessages(StrEnum):
     AUTO = "auto"
     NEVER = "never"
@@ -356,6 +366,7 @@ class Settings:
     data_key: DataKeySettings
     report: ReportSettings
     consent: ConsentSettings
+    counting: CountingSettings
     access: AccessSettings
     limits: UsageLimitSettings
     bill: BillSettings

@@ -85,6 +85,8 @@ class UserSettings(Base):
     """No rich messages: the user's client does not show them."""
     are_texts_readable: Mapped[bool | None]
     """Whether analysts may read the texts; NULL: not chosen."""
+    is_counted: Mapped[bool | None]
+    """Whether the user is counted as a person; NULL: not chosen."""
     admitted_at: Mapped[datetime | None] = mapped_column(Moment)
     """When an invite code was accepted."""
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
@@ -251,6 +253,8 @@ class Turn(Versioned, Base):
     """Attempts whose request was sent and whose cost is unknown."""
     is_person: Mapped[bool] = mapped_column(server_default=text("true"))
     """As in `users`."""
+    is_counted: Mapped[bool] = mapped_column(server_default=text("true"))
+    """As chosen when the turn was opened. Others are replicated without their user."""
 
     __table_args__ = (
         Index(None, "version", "id"),
@@ -295,6 +299,8 @@ class FeedbackRow(Versioned, Base):
     given_by: Mapped[str] = mapped_column(Text)
     """`button` or `reaction`."""
     given_at: Mapped[datetime] = mapped_column(Moment)
+    is_counted: Mapped[bool] = mapped_column(server_default=text("true"))
+    """As the person had chosen with this verdict, and false if the turn is not counted."""
 
     __table_args__ = (
         UniqueConstraint("turn_id", "user_key"),

@@ -7,11 +7,12 @@ import re
 from aiogram import Router
 from aiogram.filters import Command, CommandObject
 
-from bot.handlers.buttons.consent import readers_button
+from bot.buttons import column
+from bot.handlers.buttons.consent import counting_button, readers_button
 from bot.handlers.context import UpdateContext
-from bot.handlers.texts import choice_text, help_text, privacy_text
+from bot.handlers.texts import PrivacyChoices, choices_text, help_text, privacy_text
 from bot.llm.sight import Sight
-from bot.settings import BotSettings, MediaSettings, ModelSettings, SpeechSettings
+from bot.settings import BotSettings, CountingSettings, MediaSettings, ModelSettings, SpeechSettings
 from bot.turns.policy import TurnPolicy
 from bot.users.invites import InviteCodes, InviteVerdict
 from bot.users.preferences import Preferences
@@ -85,29 +86,33 @@ async def show_privacy(
     preferences: Preferences,
     *,
     consent: ConsentSettings,
+    counting: CountingSettings,
     bot_settings: BotSettings,
     media_settings: MediaSettings,
     speech_settings: SpeechSettings,
     model_settings: ModelSettings,
 ) -> UpdateOutcome:
-    """Say what is stored, with the button that opens or closes the user's texts to analysts."""
+    """Say what is stored, with buttons for the user's choices."""
     _ = context.translate
-    is_readable = keyboard = None
+    choices = keyboard = None
     if context.chat.is_private:
-        is_readable = await preferences.is_readable(context.user, consent)
-        keyboard = readers_button(_, is_readable=is_readable)
+        choices = PrivacyChoices(
+            is_readable=await preferences.is_readable(context.user, consent),
+            is_counted=await preferences.is_counted(context.user, counting),
+        )
+        keyboard = column(
+            [
+                readers_button(_, is_readable=choices.is_readable),
+                counting_button(_, is_counted=choices.is_counted),
+            ]
+        )
     text = privacy_text(
         _,
         uses_first_names=bot_settings.group_first_names,
         picture_hours=media_settings.media_retention_hours,
         hears=speech_settings.transcription_model is not None,
         sums_up=model_settings.llm_summary_tokens > 0,
-        choice=choice_text(
-            _,
-            is_readable=is_readable,
-            by_default=consent.texts_readable,
-            of_earlier_people=consent.texts_readable_of_earlier_people,
-        ),
+        choices=choices_text(_, choices, consent=consent, counting=counting),
     )
     await context.responder.send(text, keyboard=keyboard)
     return UpdateOutcome.COMMAND

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from bot.settings import CountingSettings
 from common.i18n import Translator
+from common.settings import ConsentSettings
 
 
 def command_list(_: Translator) -> dict[str, str]:
@@ -19,7 +23,7 @@ def command_list(_: Translator) -> dict[str, str]:
         "usage": _("your usage and remaining limits"),
         "export": _("your data as a file"),
         "forget": _("erase your data"),
-        "privacy": _("what is stored about you, and who may read it"),
+        "privacy": _("what is stored about you, who may read it, whether you are counted"),
         "help": _("what this bot can do"),
         "start": _("begin"),
     }
@@ -52,11 +56,30 @@ def readers_text(_: Translator, *, is_readable: bool) -> str:
     return _("Your texts are closed to the operator's analysts now.")
 
 
-def choice_text(
-    _: Translator, *, is_readable: bool | None, by_default: bool, of_earlier_people: bool
+def counting_text(_: Translator, *, is_counted: bool) -> str:
+    """The choice that applies to a person's next messages."""
+    if is_counted:
+        return _("You are counted as a person now.")
+    return _("You are not counted as a person now.")
+
+
+@dataclass(frozen=True)
+class PrivacyChoices:
+    """The choices that apply to a person."""
+
+    is_readable: bool
+    is_counted: bool
+
+
+def choices_text(
+    _: Translator,
+    choices: PrivacyChoices | None,
+    *,
+    consent: ConsentSettings,
+    counting: CountingSettings,
 ) -> str:
-    """The choice of readers and its default. `is_readable`: None in a group, which is not told."""
-    defaults = {
+    """The choices and their defaults. `choices`: None in a group, which is not told."""
+    readers = {
         (True, True): _("Until you choose, they may."),
         (False, False): _("Until you choose, they may not."),
         (True, False): _(
@@ -67,18 +90,38 @@ def choice_text(
             "choice."
         ),
     }
-    return " ".join(
-        (
-            _(
-                "**Your choice.** You decide whether analysts of the operator may read your texts "
-                "and the answers to you, in groups too."
-            ),
-            defaults[by_default, of_earlier_people],
-            _("Use /privacy in our private chat to choose.")
-            if is_readable is None
-            else readers_text(_, is_readable=is_readable),
+    counted = {
+        (True, True): _("Until you choose, you are."),
+        (False, False): _("Until you choose, you are not."),
+        (True, False): _(
+            "Until you choose, you are; not if you first wrote before there was this choice."
+        ),
+        (False, True): _(
+            "Until you choose, you are not; you are if you first wrote before there was this "
+            "choice."
+        ),
+    }
+    reading = [
+        _(
+            "**Your choice.** You decide whether analysts of the operator may read your texts "
+            "and the answers to you, in groups too."
+        ),
+        readers[consent.texts_readable, consent.texts_readable_of_earlier_people],
+    ]
+    being_counted = [
+        _(
+            "You also decide whether your next messages are counted as a person's. If not, they "
+            "are counted in sums alone, without your pseudonymous number."
+        ),
+        counted[counting.counts_people, counting.counts_earlier_people],
+    ]
+    if choices is None:
+        return " ".join(
+            (*reading, *being_counted, _("Use /privacy in our private chat to choose."))
         )
-    )
+    reading.append(readers_text(_, is_readable=choices.is_readable))
+    being_counted.append(counting_text(_, is_counted=choices.is_counted))
+    return " ".join((*reading, *being_counted))
 
 
 def privacy_text(
@@ -88,9 +131,9 @@ def privacy_text(
     picture_hours: int,
     hears: bool,
     sums_up: bool,
-    choice: str,
+    choices: str,
 ) -> str:
-    """`choice`: of `choice_text`."""
+    """`choices`: of `choices_text`."""
     pictures = (
         _.plural(
             "Pictures are kept for {count} hour.",
@@ -117,7 +160,7 @@ def privacy_text(
             "recorded) unless you close yours, and see names. No one else gets them, and they are "
             "not used for statistics."
         ),
-        choice,
+        choices,
         _(
             "**Other people's texts.** What your message replies to, quotes or forwards is sent "
             "to the model with it and stored like your own texts, encrypted with your key. "

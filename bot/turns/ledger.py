@@ -18,6 +18,7 @@ from bot.db.sql import statement
 from bot.db.statements import Statements
 from bot.llm.completion import CallReport, Completion
 from bot.llm.prices import ModelPrices
+from bot.settings import CountingSettings
 from bot.turns.bill import Bill
 from bot.turns.prompt import prompt_characters
 from bot.turns.question import dump_messages
@@ -49,6 +50,7 @@ class Ledger:
         statements: Statements,
         prices: ModelPrices,
         bill: Bill,
+        counting: CountingSettings,
         keeps_pictures: bool = False,
     ) -> None:
         self._bot_id = bot_id
@@ -56,6 +58,7 @@ class Ledger:
         self._statements = statements
         self._prices = prices
         self._bill = bill
+        self._counting = counting.model_dump()
 
     async def open(
         self,
@@ -366,6 +369,7 @@ class Ledger:
             "sent_at": question.sent_at,
             "user_chars": len(question.text) if question.user_messages else 0,
             "update_ids": list(question.update_ids),
+            **self._counting,
             **values,
         }
         try:

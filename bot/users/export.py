@@ -237,6 +237,7 @@ def _settings(reader: _Reader, row: UserSettings | None) -> dict[str, Any]:
         "model": row.model,
         "is_text_only": row.is_text_only,
         "are_texts_readable": row.are_texts_readable,
+        "is_counted": row.is_counted,
         "admitted_at": row.admitted_at,
     }
 

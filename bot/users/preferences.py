@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -21,6 +21,7 @@ from bot.db.tables import (
     UserSettings,
     may_be_read,
 )
+from bot.settings import CountingSettings
 from bot.turns.question import QuestionMessage, load_messages
 from bot.turns.records import ChatRef
 from bot.users.repository import User
@@ -68,6 +69,28 @@ class Preferences:
     async def set_readable(self, user: User, *, is_readable: bool) -> None:
         """Set whether analysts may read the user's texts; the API obeys at once."""
         await self._set(user, are_texts_readable=is_readable)
+
+    async def set_counted(self, user: User, *, is_counted: bool) -> None:
+        """Set whether the user's next turns are counted as a person's.
+
+        Their private dialogs are closed with their summaries: one that went on would show whose the
+        uncounted turns are.
+        """
+        closed = select(Dialog.id).where(Dialog.user_key == user.key, Dialog.closed_at.is_(None))
+        async with transaction(self._sessions) as session:
+            await session.execute(delete(SummaryRow).where(SummaryRow.dialog_id.in_(closed)))
+            await session.execute(
+                update(Dialog).where(Dialog.id.in_(closed)).values(closed_at=func.now())
+            )
+            await session.execute(_settings(user, is_counted=is_counted))
+
+    async def is_counted(self, user: User, counting: CountingSettings) -> bool:
+        """Whether the user's next turn is counted as a person's."""
+        asked = select(
+            func.is_counted(user.key, counting.counts_people, counting.counts_earlier_people)
+        )
+        async with self._sessions() as session:
+            return bool(await session.scalar(asked))
 
     async def is_readable(self, user: User, consent: ConsentSettings) -> bool:
         """Whether analysts may read the user's texts."""
@@ -231,14 +254,7 @@ class Preferences:
 
     async def _set(self, user: User, **values: Any) -> None:
         async with transaction(self._sessions) as session:
-            await session.execute(
-                insert(UserSettings)
-                .values(user_key=user.key, **values)
-                .on_conflict_do_update(
-                    index_elements=[UserSettings.user_key],
-                    set_={**values, "updated_at": func.now()},
-                )
-            )
+            await session.execute(_settings(user, **values))
 
     def _is_open(self, chat_ref: ChatRef) -> tuple[Any, ...]:
         return (
@@ -247,6 +263,16 @@ class Preferences:
             Dialog.thread_id == chat_ref.thread_id,
             Dialog.closed_at.is_(None),
         )
+
+
+def _settings(user: User, **values: Any) -> Insert:
+    return (
+        insert(UserSettings)
+        .values(user_key=user.key, **values)
+        .on_conflict_do_update(
+            index_elements=[UserSettings.user_key], set_={**values, "updated_at": func.now()}
+        )
+    )
 
 
 def _question(user: User, row: MessageRow) -> tuple[QuestionMessage, ...] | None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from bot.buttons import AnswerVerdict
 from bot.db.statements import Statements
+from bot.settings import CountingSettings
 from bot.turns.records import ChatRef
 from bot.users.repository import User
 
@@ -16,8 +17,9 @@ BUTTON, REACTION = "button", "reaction"
 class Ratings:
     """Writes `feedback`: one verdict per person and turn, the last one."""
 
-    def __init__(self, bot_id: int, *, statements: Statements) -> None:
+    def __init__(self, bot_id: int, *, statements: Statements, counting: CountingSettings) -> None:
         self._bot_id = bot_id
+        self._counting = counting.model_dump()
         self._statements = statements
 
     async def rate(
@@ -46,6 +48,7 @@ class Ratings:
                 "verdict": verdict.value,
                 "given_by": REACTION if turn_id is None else BUTTON,
                 "given_at": given_at,
+                **self._counting,
             },
         )
         return bool(rows)

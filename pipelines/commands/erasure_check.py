@@ -32,7 +32,8 @@ SELECT (SELECT count(*) FROM users WHERE key = %(person)s) AS users,
         WHERE turns.user_key = %(person)s AND updates.lane <> '') AS lanes
 """
 KEPT = """
-SELECT (SELECT count(*) FROM turns WHERE user_key = %(person)s AND status <> 'pending') AS turns,
+SELECT (SELECT count(*) FROM turns
+        WHERE user_key = %(person)s AND status <> 'pending' AND is_counted) AS turns,
        (SELECT max(deleted_at) FROM tombstones
         WHERE table_name = 'users' AND row_id = %(person)s::text) AS erased_at
 """
@@ -48,7 +49,7 @@ class ErasureCheck:
     left: dict[str, int]
     """Table -> rows that name the person or hold something of theirs."""
     turns: dict[str, int]
-    """Store -> turns of the ledger, which stay, under a pseudonym that identifies no person."""
+    """Store -> counted turns, which stay, under a pseudonym that identifies no person."""
 
     @property
     def ok(self) -> bool:

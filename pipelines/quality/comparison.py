@@ -66,7 +66,8 @@ LEDGER = ComparedTable(
     moment="received_at",
     sums="count(*) AS turns,"
     " sum(coalesce(prompt_tokens, 0)::bigint + coalesce(completion_tokens, 0))::bigint AS tokens,"
-    " coalesce(sum(cost_usd), 0) AS cost_usd, count(DISTINCT user_key) AS users",
+    " coalesce(sum(cost_usd), 0) AS cost_usd,"
+    f" count(DISTINCT {TURNS.value('user_key')}) AS users",
 )
 NEWCOMERS = ComparedTable(table=PEOPLE, moment="created_at", sums="count(*) AS users")
 RATINGS = ComparedTable(table=FEEDBACK, moment="received_at", sums="count(*) AS turns")
@@ -235,7 +236,7 @@ class _Comparison:
 def _checksum(table: ReplicatedTable) -> str:
     """32 bits over all columns of a row."""
     columns = ", ".join(
-        f"coalesce({_TEXTS.get(kind, '{}::text').format(name)}, '~')"
+        f"coalesce({_TEXTS.get(kind, '{}::text').format(table.value(name))}, '~')"
         for name, kind in table.columns.items()
     )
     return f"('x' || left(md5(concat_ws('|', {columns})), 8))::bit(32)::bigint"

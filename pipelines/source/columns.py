@@ -7,7 +7,7 @@ PostgreSQL.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 # PostgreSQL's type name -> the expression that Arrow and ClickHouse both read without loss.
@@ -30,6 +30,10 @@ class ReplicatedTable:
     """Source column -> target column, where they differ."""
     condition: str
     """Which rows replicate."""
+    expressions: Mapping[str, str] = field(default_factory=dict)
+    """Column -> expression that is replicated instead of the value."""
+    read: Mapping[str, str] = field(default_factory=dict)
+    """Columns that only these expressions need -> PostgreSQL type."""
     is_sharded: bool = True
     """Whether each node of a cluster holds a part of it rather than all."""
 
@@ -37,9 +41,13 @@ class ReplicatedTable:
     def selection(self) -> str:
         """The SELECT list, with the target's names."""
         return ", ".join(
-            f"{_CASTS.get(kind, '{}').format(name)} AS {self.renamed.get(name, name)}"
+            f"{_CASTS.get(kind, '{}').format(self.value(name))} AS {self.renamed.get(name, name)}"
             for name, kind in self.columns.items()
         )
+
+    def value(self, column: str) -> str:
+        """The expression over the source that is replicated as this column."""
+        return self.expressions.get(column, column)
 
     @property
     def target_columns(self) -> set[str]:
@@ -54,6 +62,9 @@ class ReplicatedTable:
         return UUID(key) if self.key_type == "uuid" else int(key)
 
 
+# A turn of a person who is not counted keeps its person in PostgreSQL alone.
+_COUNTED = {"user_key": "(CASE WHEN is_counted THEN user_key ELSE 0 END)"}
+_READ = {"is_counted": "boolean"}
 _MOMENT = "timestamp with time zone"
 
 TURNS = ReplicatedTable(
@@ -97,6 +108,8 @@ TURNS = ReplicatedTable(
     },
     renamed={},
     condition="status <> 'pending'",
+    expressions={**_COUNTED, "is_person": "(is_person AND is_counted)"},
+    read=_READ,
 )
 
 PEOPLE = ReplicatedTable(
@@ -138,6 +151,8 @@ FEEDBACK = ReplicatedTable(
     },
     renamed={},
     condition="true",
+    expressions=_COUNTED,
+    read=_READ,
     is_sharded=False,
 )
 

@@ -158,7 +158,7 @@ class Source:
     def column_problems(self) -> list[str]:
         """Columns that replication needs and PostgreSQL does not have, or has otherwise."""
         problems: list[str] = []
-        expected = {table.source: dict(table.columns) for table in REPLICATED}
+        expected = {table.source: {**table.columns, **table.read} for table in REPLICATED}
         expected["tombstones"] = TOMBSTONES
         for table, columns in expected.items():
             found = {row["name"]: row["type"] for row in self._all(_COLUMNS, table)}

@@ -82,6 +82,7 @@ def random_turn(
         pacing_wait_ms=chance.choice([0, 0, 250]),
         # Every seventh is the pseudonym of an anonymous admin or of a channel.
         is_person=person % 7 != 0,
+        is_counted=chance.random() > 0.1,
     )
 
 

@@ -22,6 +22,8 @@ PEOPLE = 140
 BIG_KEYS = (2_147_483_640, 2_147_483_647)
 """People whose keys are the largest that PostgreSQL gives."""
 NOT_PEOPLE = (151, 152, 153)
+UNCOUNTED_SHARE = 0.05
+"""Share of turns, as if people changed their choice from turn to turn."""
 """Pseudonyms of anonymous admins and channels."""
 
 MICRO = 1_000_000

@@ -18,11 +18,12 @@ from tests.recount.zones import Zone, micros
 Rows = npt.NDArray[np.int64]
 TEN_PLACES = Decimal("0.0000000001")
 STATEMENT = (
-    "SELECT id::text, bot_id, user_key, dialog_id::text, chat_type, language, source,"
+    "SELECT id::text, bot_id, CASE WHEN is_counted THEN user_key ELSE 0 END AS user_key,"
+    " dialog_id::text, chat_type, language, source,"
     " user_messages, received_at, first_token_at, answered_at, status, reason, model_asked,"
     " model_used, fallback_cause, prompt_tokens, completion_tokens, cached_tokens,"
     " reasoning_tokens, cost_usd, answer_parts, flood_wait_ms, pacing_wait_ms, unpriced_calls,"
-    " is_person FROM turns WHERE status <> 'pending'"
+    " is_person AND is_counted AS is_person FROM turns WHERE status <> 'pending'"
 )
 RATINGS = (
     "SELECT turn_id::text AS turn, verdict, given_by FROM feedback WHERE verdict <> 0 ORDER BY id"
@@ -262,6 +263,7 @@ FIGURES: dict[str, Figure] = {
     "cancelled": lambda group: group.count(status="cancelled"),
     "edited_questions": lambda group: group.count(reason="edited"),
     "command_turns": lambda group: group.count(user_messages=0),
+    "uncounted_turns": lambda group: group.count(user_key=0),
     "active_users": lambda group: len(group.active),
     "served_users": lambda group: len(group.served),
     "rejected_users": lambda group: len(group.active - group.served),

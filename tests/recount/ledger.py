@@ -35,6 +35,7 @@ from tests.recount.constants import (
     RARE_SOURCES,
     REASONS,
     SOURCES,
+    UNCOUNTED_SHARE,
     ZONES,
 )
 from tests.recount.zones import micros, moment, zone
@@ -110,6 +111,7 @@ class Ledger:
             "bot_id": bot,
             "user_key": user,
             "is_person": user not in NOT_PEOPLE,
+            "is_counted": chance.random() > UNCOUNTED_SHARE,
             "dialog_id": self._dialog(bot, user, at),
             "source": self._source(),
             "received_at": moment(at),

@@ -105,6 +105,7 @@ class BruteForce:
             "cancelled": int((found["status"] == "cancelled").sum()),
             "edited_questions": int((found["reason"] == "edited").sum()),
             "command_turns": int((found["user_messages"] == 0).sum()),
+            "uncounted_turns": int((found["user_key"] == 0).sum()),
             "active_users": len(people(found)),
             "served_users": len(people(served)),
             "rejected_users": len(people(found) - people(served)),

@@ -76,13 +76,15 @@ def random_turn(chance: random.Random, at: datetime, *, users: int) -> Turn:
         # A failed attempt before the last may be unpriced beside a known cost.
         unpriced = chance.choice([0, 0, 1, 2]) if cost is not None else chance.choice([0, 1, 1])
     person = chance.randint(1, users)
+    # In PostgreSQL only it is known whose turn it is.
+    is_counted = chance.random() > 0.1
     streamed = status == "answered" or chance.random() < 0.2
     answered = {"answered": "incomplete" if chance.random() < 0.1 else None}
     return turn(
         at,
-        user=person,
+        user=person if is_counted else 0,
         # Every seventh is the pseudonym of an anonymous admin or of a channel.
-        is_person=person % 7 != 0,
+        is_person=is_counted and person % 7 != 0,
         bot_id=chance.choice([7, 7, 7, 8]),
         dialog_id=UUID(int=chance.randint(1, users * 2)),
         chat_type=chance.choice(["private", "private", "group"]),

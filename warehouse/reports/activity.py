@@ -33,6 +33,7 @@ class ActivityPoint:
     rejected: int
     edited_questions: int
     command_turns: int
+    uncounted_turns: int
     active_users: int
     served_users: int
     new_users: int

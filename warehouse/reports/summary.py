@@ -32,6 +32,7 @@ class Totals:
     cancelled: int
     edited_questions: int
     command_turns: int
+    uncounted_turns: int
     active_users: int
     served_users: int
     rejected_users: int

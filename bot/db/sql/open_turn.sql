@@ -38,7 +38,7 @@ WITH person AS (
     FROM granted WHERE CAST(:is_new_dialog AS boolean)
 ), new_turn AS (
     INSERT INTO turns (
-        id, bot_id, user_key, dialog_id, chat_type, language, source, user_messages, is_person,
+        id, bot_id, user_key, dialog_id, chat_type, language, source, user_messages, is_person, is_counted,
         received_at, sent_at, model_asked, user_chars
     )
     SELECT CAST(:turn_id AS uuid), :bot_id, granted.key, CAST(:dialog_id AS uuid), :chat_type,
@@ -46,7 +46,9 @@ WITH person AS (
            CASE WHEN granted.source IS NOT NULL
                  AND NOT EXISTS (SELECT FROM turns WHERE turns.user_key = granted.key)
                 THEN granted.source END,
-           CAST(:user_messages AS smallint), granted.is_person, :received_at, :sent_at,
+           CAST(:user_messages AS smallint), granted.is_person,
+           is_counted(granted.key, CAST(:counts_people AS boolean), CAST(:counts_earlier_people AS boolean)),
+           :received_at, :sent_at,
            CAST(:model_asked AS text), CAST(:user_chars AS integer)
     FROM granted
 ), taken_back AS (

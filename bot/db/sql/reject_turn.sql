@@ -6,7 +6,7 @@ WITH new_dialog AS (
     WHERE CAST(:is_new_dialog AS boolean)
 ), new_turn AS (
     INSERT INTO turns (
-        id, bot_id, user_key, dialog_id, chat_type, language, source, user_messages, is_person,
+        id, bot_id, user_key, dialog_id, chat_type, language, source, user_messages, is_person, is_counted,
         received_at, sent_at, status, reason, user_chars
     )
     SELECT CAST(:turn_id AS uuid), :bot_id, person.key, CAST(:dialog_id AS uuid), :chat_type,
@@ -14,7 +14,9 @@ WITH new_dialog AS (
            CASE WHEN person.source IS NOT NULL
                  AND NOT EXISTS (SELECT FROM turns WHERE turns.user_key = person.key)
                 THEN person.source END,
-           CAST(:user_messages AS smallint), person.is_person, :received_at, :sent_at,
+           CAST(:user_messages AS smallint), person.is_person,
+           is_counted(person.key, CAST(:counts_people AS boolean), CAST(:counts_earlier_people AS boolean)),
+           :received_at, :sent_at,
            'rejected', CAST(:reason AS text), CAST(:user_chars AS integer)
     FROM users AS person
     WHERE person.key = :user_key

@@ -20,6 +20,8 @@ def create_router() -> Router:
     pressed.register(choices.choose_history, F.data.startswith(f"{Action.HISTORY}:"))
     for data in (consent.OPEN, consent.CLOSE):
         pressed.register(consent.choose_readers, F.data == data)
+    for data in (consent.COUNT, consent.LEAVE_OUT):
+        pressed.register(consent.choose_counting, F.data == data)
     router.message_reaction.register(ratings.rate_by_reaction)
     router.stopped_message_generation.register(answers.confirm_stopped_draft)
     return router

@@ -292,7 +292,7 @@ async def test_models_and_history_are_chosen_by_button(start: Start):
 async def test_texts_are_closed_and_opened_to_analysts_by_a_button(start: Start):
     world = await start(texts_readable_of_earlier_people=False)
     assert "they may; not if you first wrote before" in await world.ask("/privacy")
-    [close] = buttons(world).values()
+    close = buttons(world)["🔒 Close my texts to analysts"]
 
     press(world, close)
     press(world, close)
@@ -309,6 +309,41 @@ async def test_texts_are_closed_and_opened_to_analysts_by_a_button(start: Start)
         await session.execute(update(UserRow).values(predates_choice=True))
         await session.execute(delete(UserSettings))
     assert "Your texts are closed" in await world.ask("/privacy")
+
+
+async def test_who_is_not_counted_has_turns_and_dialogs_apart(start: Start):
+    world = await start(counts_earlier_people=False)
+    await world.ask("hello")
+    await world.settled()
+    assert "you are; not if you first wrote before" in await world.ask("/privacy")
+    leave_out = buttons(world)["Do not count me as a person"]
+
+    press(world, leave_out)
+    press(world, leave_out)
+    await world.settled()
+    assert "You are not counted as a person now." in (last_message(world).text or "")
+    [count] = buttons(world).values()
+    await world.ask("hello again")
+    await world.settled()
+    press(world, buttons(world)["👎"])
+    press(world, count)
+    await world.settled()
+    await world.ask("hello once more")
+    updates = await world.settled()
+
+    turns = await world.turns()
+    assert [turn.is_counted for turn in turns] == [True, False, True]
+    assert len({turn.dialog_id for turn in turns}) == 3
+    [rating] = await world.rows("SELECT verdict, is_counted FROM feedback")
+    assert (rating.verdict, rating.is_counted) == (-1, False)
+    outcomes = [update.outcome for update in updates]
+    assert outcomes == ["turn", "command", "command", "command", "turn", *["command"] * 2, "turn"]
+    async with transaction(world.sessions) as session:
+        await session.execute(update(UserRow).values(predates_choice=True))
+        await session.execute(delete(UserSettings))
+    await world.ask("hello as before")
+    await world.settled()
+    assert not (await world.turns())[-1].is_counted
 
 
 async def test_a_group_is_not_told_who_may_read_a_persons_texts(world: World):

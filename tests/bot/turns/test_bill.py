@@ -214,7 +214,9 @@ async def test_parallel_attempts_of_several_processes_share_a_limit_exactly(
     others = [Statements(database) for _ in range(3)]
     bot_id, prices = app.settings.telegram.bot_id, app.ledger._prices
     ledgers = [
-        Ledger(bot_id, statements=each, prices=prices, bill=app.bill)
+        Ledger(
+            bot_id, statements=each, prices=prices, bill=app.bill, counting=app.settings.counting
+        )
         for each in (app.statements, *others)
     ]
 

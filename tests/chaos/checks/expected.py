@@ -10,10 +10,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 TURNS = (
-    "SELECT id, bot_id, user_key, dialog_id, chat_type, language, source, user_messages,"
+    "SELECT id, bot_id, CASE WHEN is_counted THEN user_key ELSE 0 END AS user_key,"
+    " is_person AND is_counted AS is_person, dialog_id, chat_type, language, source, user_messages,"
     " received_at, status, reason, model_asked, model_used, fallback_cause, prompt_tokens,"
     " completion_tokens, cached_tokens, reasoning_tokens, cost_usd, user_chars, answer_chars,"
-    " answer_parts, flood_wait_ms, pacing_wait_ms, unpriced_calls, is_person"
+    " answer_parts, flood_wait_ms, pacing_wait_ms, unpriced_calls"
     " FROM turns WHERE status <> 'pending'"
 )
 Turn = Mapping[str, Any]
@@ -35,6 +36,7 @@ SUMS: Mapping[str, Callable[[Turn], int | Decimal]] = {
     "rejected": lambda turn: turn["status"] == "rejected",
     "edited_questions": lambda turn: turn["reason"] == "edited",
     "command_turns": lambda turn: turn["user_messages"] == 0,
+    "uncounted_turns": lambda turn: turn["user_key"] == 0,
     "incomplete": lambda turn: turn["status"] == "answered" and turn["reason"] == "incomplete",
     "fallbacks": lambda turn: turn["fallback_cause"] is not None,
     "prompt_tokens": lambda turn: turn["prompt_tokens"] or 0,

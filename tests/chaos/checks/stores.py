@@ -15,6 +15,7 @@ from tests.chaos.checks.conversations import Differences
 
 SHOWN = 3
 _PLAIN, _MOMENT, _MONEY, _VERSION = "plain", "moment", "money", "version"
+_PERSON, _IS_PERSON = "person", "is_person"
 # Kind of column -> expressions of PostgreSQL and ClickHouse that give the same text.
 _SPELLINGS = {
     _PLAIN: ("{0}::text", "toString({0})"),
@@ -24,15 +25,17 @@ _SPELLINGS = {
     ),
     _MONEY: (
         "({0} * 10000000000)::bigint::text",
-        "toString(toInt64({0} * 10000000000))",
+        "toString(toInt64(toDecimal128({0}, 10) * 10000000000))",
     ),
     _VERSION: ("{0}::text", "toString({0})"),
+    _PERSON: ("(CASE WHEN is_counted THEN {0} ELSE 0 END)::text", "toString({0})"),
+    _IS_PERSON: ("({0} AND is_counted)::text", "toString({0})"),
 }
 TURNS: Mapping[str, str] = {
     "id": _PLAIN,
     "version": _VERSION,
     "bot_id": _PLAIN,
-    "user_key": _PLAIN,
+    "user_key": _PERSON,
     "dialog_id": _PLAIN,
     "chat_type": _PLAIN,
     "language": _PLAIN,
@@ -59,7 +62,7 @@ TURNS: Mapping[str, str] = {
     "flood_wait_ms": _PLAIN,
     "pacing_wait_ms": _PLAIN,
     "unpriced_calls": _PLAIN,
-    "is_person": _PLAIN,
+    "is_person": _IS_PERSON,
 }
 PEOPLE: Mapping[str, str] = {
     "key": _PLAIN,
@@ -77,7 +80,7 @@ FEEDBACK: Mapping[str, str] = {
     "turn_id": _PLAIN,
     "dialog_id": _PLAIN,
     "received_at": _MOMENT,
-    "user_key": _PLAIN,
+    "user_key": _PERSON,
     "verdict": _PLAIN,
     "given_by": _PLAIN,
     "given_at": _MOMENT,

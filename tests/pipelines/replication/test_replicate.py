@@ -11,6 +11,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from pipelines.commands.reconcile import reconcile
 from pipelines.cycle import exclusive_run, run_cycle
 from pipelines.errors import BusyError, SchemaDriftError, SourceError
 from pipelines.rollups.checks import record_lag
@@ -45,6 +46,31 @@ def test_a_batch_moves_every_column_of_turns_and_people(
     assert publication is not None
     assert publication.withheld == ()
     assert_equal(ledger, writer)
+
+
+def test_a_turn_that_is_not_counted_leaves_its_person_in_postgresql(
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
+) -> None:
+    person = ledger.add_person(source="ads")
+    counted, uncounted = turn(user=person), turn(user=person, is_counted=False)
+    ledger.add(counted, uncounted)
+    rating = ledger.rate(uncounted, user=person)
+    ledger.execute("UPDATE feedback SET is_counted = false WHERE id = %s", rating)
+
+    run_cycle(pipeline_settings)
+
+    rows = writer.rows("t", sql="SELECT user_key, is_person FROM turns ORDER BY user_key")
+    assert [tuple(row.values()) for row in rows] == [(0, False), (person, True)]
+    assert writer.value("f", sql="SELECT user_key FROM feedback") == 0
+    [day] = writer.rows(
+        "d", sql="SELECT sum(turns) AS turns, sum(uncounted_turns) AS uncounted FROM daily"
+    )
+    assert tuple(day.values()) == (2, 1)
+    people = writer.value("p", sql="SELECT groupBitmapMerge(active) FROM activity")
+    assert people == 1
+    assert_equal(ledger, writer)
+    outcome = reconcile(pipeline_settings)
+    assert (outcome.rows_differ, outcome.ok) == (0, True)
 
 
 def test_verdicts_follow_and_every_snapshot_keeps_its_own(

@@ -62,7 +62,7 @@ FROM user_days WHERE (day, version) IN (SELECT day, version FROM builds)
 def by_hand(ledger: Ledger, zone: ZoneInfo) -> dict[str, Any]:
     """Compute the same figures in plain Python, turn by turn."""
     turns = sorted(
-        ledger.execute("SELECT * FROM turns WHERE status <> 'pending'"),
+        map(_as_counted, ledger.execute("SELECT * FROM turns WHERE status <> 'pending'")),
         key=lambda row: (row["received_at"], row["id"]),
     )
     days: dict[date, dict[str, Any]] = defaultdict(
@@ -146,6 +146,11 @@ def _sorted(values: dict[str, Any]) -> dict[str, Any]:
         name: sorted(value) if isinstance(value, (set, list)) else value
         for name, value in values.items()
     }
+
+
+def _as_counted(row: dict[str, Any]) -> dict[str, Any]:
+    """A turn that is not counted has no person."""
+    return row if row["is_counted"] else {**row, "user_key": 0, "is_person": False}
 
 
 def assert_exact(ledger: Ledger, writer: Writer, zone: ZoneInfo = MOSCOW) -> None:

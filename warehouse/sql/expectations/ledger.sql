@@ -17,7 +17,7 @@ SELECT
     t.prompt_tokens AS prompt_tokens,
     t.completion_tokens AS completion_tokens,
     toFloat64(t.cost_usd) AS cost_usd,
-    t.user_key BETWEEN 1 AND (SELECT max(user_key) FROM people WHERE epoch = {epoch:UInt32})
+    t.user_key BETWEEN 0 AND (SELECT max(user_key) FROM people WHERE epoch = {epoch:UInt32})
         AS is_known_person
 FROM turns AS t FINAL
 WHERE t.epoch = {epoch:UInt32}

@@ -19,6 +19,7 @@ SELECT
     sum(cancelled) AS cancelled,
     sum(edited_questions) AS edited_questions,
     sum(command_turns) AS command_turns,
+    sum(uncounted_turns) AS uncounted_turns,
     sum(prompt_tokens) AS prompt_tokens,
     sum(completion_tokens) AS completion_tokens,
     sum(cached_tokens) AS cached_tokens,
@@ -49,9 +50,9 @@ FROM (
         bot_id,
         -- metrics.toml: names
         user_messages, turns, served_turns, answers, incomplete, failed, rejected, cancelled,
-        edited_questions, command_turns, prompt_tokens, completion_tokens, cached_tokens,
-        reasoning_tokens, cost_usd, unpriced, fallbacks, answer_parts, flood_waits,
-        flood_wait_ms, pacing_wait_ms, priced, user_chars, answer_chars,
+        edited_questions, command_turns, uncounted_turns, prompt_tokens, completion_tokens,
+        cached_tokens, reasoning_tokens, cost_usd, unpriced, fallbacks, answer_parts,
+        flood_waits, flood_wait_ms, pacing_wait_ms, priced, user_chars, answer_chars,
         -- metrics.toml ends
         latency, ttft, reached, served, active, new
     FROM day_users
@@ -64,9 +65,9 @@ FROM (
         bot_id,
         -- metrics.toml: names
         user_messages, turns, served_turns, answers, incomplete, failed, rejected, cancelled,
-        edited_questions, command_turns, prompt_tokens, completion_tokens, cached_tokens,
-        reasoning_tokens, cost_usd, unpriced, fallbacks, answer_parts, flood_waits,
-        flood_wait_ms, pacing_wait_ms, priced, user_chars, answer_chars,
+        edited_questions, command_turns, uncounted_turns, prompt_tokens, completion_tokens,
+        cached_tokens, reasoning_tokens, cost_usd, unpriced, fallbacks, answer_parts,
+        flood_waits, flood_wait_ms, pacing_wait_ms, priced, user_chars, answer_chars,
         -- metrics.toml ends
         latency, ttft, reached, served, active, new
     FROM quarter_users

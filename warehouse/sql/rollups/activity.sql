@@ -5,9 +5,9 @@ INSERT INTO activity (
     day, version, bucket, bot_id, chat_type, language, model, model_asked,
     -- metrics.toml: names
     user_messages, turns, served_turns, answers, incomplete, failed, rejected, cancelled,
-    edited_questions, command_turns, prompt_tokens, completion_tokens, cached_tokens,
-    reasoning_tokens, cost_usd, unpriced, fallbacks, answer_parts, flood_waits,
-    flood_wait_ms, pacing_wait_ms, priced, user_chars, answer_chars,
+    edited_questions, command_turns, uncounted_turns, prompt_tokens, completion_tokens,
+    cached_tokens, reasoning_tokens, cost_usd, unpriced, fallbacks, answer_parts,
+    flood_waits, flood_wait_ms, pacing_wait_ms, priced, user_chars, answer_chars,
     -- metrics.toml ends
     reasons, fallback_causes, latency, latency_ms, latency_turns, ttft, ttft_ms, ttft_turns,
     active, reached, served
@@ -53,6 +53,7 @@ SELECT
     countIf(t.status = 'cancelled') AS cancelled,
     countIf(t.reason = 'edited') AS edited_questions,
     countIf(t.user_messages = 0) AS command_turns,
+    countIf(t.user_key = 0) AS uncounted_turns,
     sum(toUInt64(ifNull(t.prompt_tokens, 0))) AS prompt_tokens,
     sum(toUInt64(ifNull(t.completion_tokens, 0))) AS completion_tokens,
     sum(toUInt64(ifNull(t.cached_tokens, 0))) AS cached_tokens,

@@ -3,9 +3,9 @@ INSERT INTO quarter_users (
     day, version, bucket, bot_id,
     -- metrics.toml: names
     user_messages, turns, served_turns, answers, incomplete, failed, rejected, cancelled,
-    edited_questions, command_turns, prompt_tokens, completion_tokens, cached_tokens,
-    reasoning_tokens, cost_usd, unpriced, fallbacks, answer_parts, flood_waits,
-    flood_wait_ms, pacing_wait_ms, priced, user_chars, answer_chars,
+    edited_questions, command_turns, uncounted_turns, prompt_tokens, completion_tokens,
+    cached_tokens, reasoning_tokens, cost_usd, unpriced, fallbacks, answer_parts,
+    flood_waits, flood_wait_ms, pacing_wait_ms, priced, user_chars, answer_chars,
     -- metrics.toml ends
     latency, ttft, active, reached, served, new
 )
@@ -25,6 +25,7 @@ SELECT
     sum(cancelled) AS cancelled,
     sum(edited_questions) AS edited_questions,
     sum(command_turns) AS command_turns,
+    sum(uncounted_turns) AS uncounted_turns,
     sum(prompt_tokens) AS prompt_tokens,
     sum(completion_tokens) AS completion_tokens,
     sum(cached_tokens) AS cached_tokens,
@@ -51,9 +52,9 @@ FROM (
         day, bucket, bot_id,
         -- metrics.toml: names
         user_messages, turns, served_turns, answers, incomplete, failed, rejected, cancelled,
-        edited_questions, command_turns, prompt_tokens, completion_tokens, cached_tokens,
-        reasoning_tokens, cost_usd, unpriced, fallbacks, answer_parts, flood_waits,
-        flood_wait_ms, pacing_wait_ms, priced, user_chars, answer_chars,
+        edited_questions, command_turns, uncounted_turns, prompt_tokens, completion_tokens,
+        cached_tokens, reasoning_tokens, cost_usd, unpriced, fallbacks, answer_parts,
+        flood_waits, flood_wait_ms, pacing_wait_ms, priced, user_chars, answer_chars,
         -- metrics.toml ends
         latency, ttft, active, reached, served,
         arrayReduce('groupBitmapState', emptyArrayUInt32()) AS new
@@ -73,6 +74,7 @@ FROM (
         CAST(0, 'UInt64') AS cancelled,
         CAST(0, 'UInt64') AS edited_questions,
         CAST(0, 'UInt64') AS command_turns,
+        CAST(0, 'UInt64') AS uncounted_turns,
         CAST(0, 'UInt64') AS prompt_tokens,
         CAST(0, 'UInt64') AS completion_tokens,
         CAST(0, 'UInt64') AS cached_tokens,

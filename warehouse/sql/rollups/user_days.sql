@@ -4,9 +4,9 @@ INSERT INTO user_days (
     day, version, bot_id, user_key, is_person,
     -- metrics.toml: names
     user_messages, turns, served_turns, answers, incomplete, failed, rejected, cancelled,
-    edited_questions, command_turns, prompt_tokens, completion_tokens, cached_tokens,
-    reasoning_tokens, cost_usd, unpriced, fallbacks, answer_parts, flood_waits,
-    flood_wait_ms, pacing_wait_ms, priced, user_chars, answer_chars,
+    edited_questions, command_turns, uncounted_turns, prompt_tokens, completion_tokens,
+    cached_tokens, reasoning_tokens, cost_usd, unpriced, fallbacks, answer_parts,
+    flood_waits, flood_wait_ms, pacing_wait_ms, priced, user_chars, answer_chars,
     -- metrics.toml ends
     first_at, last_at
 )
@@ -28,6 +28,7 @@ SELECT
     sum(cancelled) AS cancelled,
     sum(edited_questions) AS edited_questions,
     sum(command_turns) AS command_turns,
+    sum(uncounted_turns) AS uncounted_turns,
     sum(prompt_tokens) AS prompt_tokens,
     sum(completion_tokens) AS completion_tokens,
     sum(cached_tokens) AS cached_tokens,
@@ -67,6 +68,7 @@ FROM (
         countIf(t.status = 'cancelled') AS cancelled,
         countIf(t.reason = 'edited') AS edited_questions,
         countIf(t.user_messages = 0) AS command_turns,
+        countIf(t.user_key = 0) AS uncounted_turns,
         sum(toUInt64(ifNull(t.prompt_tokens, 0))) AS prompt_tokens,
         sum(toUInt64(ifNull(t.completion_tokens, 0))) AS completion_tokens,
         sum(toUInt64(ifNull(t.cached_tokens, 0))) AS cached_tokens,
@@ -100,9 +102,9 @@ FROM (
         day, {version:UInt64} AS version, bot_id, user_key, is_person,
         -- metrics.toml: names
         user_messages, turns, served_turns, answers, incomplete, failed, rejected, cancelled,
-        edited_questions, command_turns, prompt_tokens, completion_tokens, cached_tokens,
-        reasoning_tokens, cost_usd, unpriced, fallbacks, answer_parts, flood_waits,
-        flood_wait_ms, pacing_wait_ms, priced, user_chars, answer_chars,
+        edited_questions, command_turns, uncounted_turns, prompt_tokens, completion_tokens,
+        cached_tokens, reasoning_tokens, cost_usd, unpriced, fallbacks, answer_parts,
+        flood_waits, flood_wait_ms, pacing_wait_ms, priced, user_chars, answer_chars,
         -- metrics.toml ends
         first_at, last_at
     FROM user_days AS built

@@ -1648,6 +1648,11 @@ export interface components {
              */
             turns: number;
             /**
+             * Uncounted Turns
+             * @description Turns of people who chose in /privacy not to be counted. They are in all sums and in no figure about people, and the warehouse does not know whose they are.
+             */
+            uncounted_turns: number;
+            /**
              * Unpriced Turns
              * @description Turns with at least one attempt whose request left and whose cost is unknown, whatever the outcome, also when the cost of another attempt is known.
              */
@@ -6186,6 +6191,11 @@ export interface components {
              * @description Finished exchanges, whatever their outcome. A turn may join several messages.
              */
             turns: number;
+            /**
+             * Uncounted Turns
+             * @description Turns of people who chose in /privacy not to be counted. They are in all sums and in no figure about people, and the warehouse does not know whose they are.
+             */
+            uncounted_turns: number;
             /**
              * Unpriced Turns
              * @description Turns with at least one attempt whose request left and whose cost is unknown, whatever the outcome, also when the cost of another attempt is known.

@@ -36,7 +36,7 @@ const timeOf = ({ latency_p50_ms, answers }: Totals) => ({ median: latency_p50_m
 const FIGURES: readonly Figure[] = [
   {
     key: 'active_users',
-    metrics: ['active_users', 'messages_per_user'],
+    metrics: ['active_users', 'messages_per_user', 'uncounted_turns'],
     charted: 'active_users',
     sense: 'more-is-better',
     read: (totals) => totals.active_users,
@@ -117,10 +117,16 @@ export function KpiCards({ answer, firstDay }: Props) {
   const pointsOf = (metric: ChartMetric) =>
     past.map((point, index) => (known[index] ? shapeOf(metric).read(point) : null));
   const notes: Record<Figure['key'], string | undefined> = {
-    active_users: t('kpi.perUser', {
-      count: Math.round((current.messages_per_user ?? 0) * 10) / 10,
-      value: formats.decimal(current.messages_per_user),
-    }),
+    active_users:
+      current.uncounted_turns > 0
+        ? t('kpi.uncounted', {
+            count: current.uncounted_turns,
+            value: formats.count(current.uncounted_turns),
+          })
+        : t('kpi.perUser', {
+            count: Math.round((current.messages_per_user ?? 0) * 10) / 10,
+            value: formats.decimal(current.messages_per_user),
+          }),
     new_users:
       current.active_users > 0
         ? t('kpi.ofActive', { value: formats.percent(current.new_users / current.active_users) })

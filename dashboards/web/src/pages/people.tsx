@@ -1,5 +1,6 @@
 /** A person as the account may see them: by name, else by the pseudonymous key. */
 
+import { useTranslation } from 'react-i18next';
 import type { Person } from '../api/types';
 import { useLinks } from '../filters/useFilters';
 import { Clipped } from '../ui/Clipped';
@@ -17,7 +18,11 @@ export function visible(text: string | null | undefined): string | null {
   return text.replace(CONTROLS, ' ').replace(/\s+/g, ' ').trim();
 }
 
+/** The key of all turns whose people chose not to be counted. */
+const UNCOUNTED = 0;
+
 export function nameOf(people: People, key: number): string {
+  if (key === UNCOUNTED) return '–';
   const person = people[String(key)];
   const username = visible(person?.username);
   return visible(person?.name) ?? (username ? `@${username}` : `#${key}`);
@@ -31,7 +36,9 @@ interface Props {
 }
 
 export function PersonName({ people, userKey, isShort = false }: Props) {
+  const { t } = useTranslation();
   const links = useLinks();
+  if (userKey === UNCOUNTED) return <span className="note">{t('dialogs.uncounted')}</span>;
   const person = people[String(userKey)];
   const username = visible(person?.username);
   const handle = !isShort && username && visible(person?.name) ? `@${username}` : null;
