@@ -86,7 +86,7 @@ from common.encryption.bindings import Binding
 from common.encryption.sealing import OpeningPolicy, Vault, log_refusal
 from common.errors import SettingError, StartupError
 from common.http.request_deadline import DeadlineRunner
-from common.i18n import Translations
+from common.language.i18n import Translations
 from common.log import get_logger
 from common.postgres import create_engine, wait_until_ready
 from common.tables.changed_settings import digest_settings, watch_settings

@@ -62,7 +62,7 @@ from bot.turns.summaries.writer import SummaryWriter
 from bot.window_limiter import WindowLimiter
 from common.encryption.bindings import Binding
 from common.encryption.sealing import Sealer, Vault
-from common.i18n import Translations
+from common.language.i18n import Translations
 from common.log import configure_logging
 from common.process import run
 from common.settings import load_sections

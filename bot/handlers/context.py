@@ -14,7 +14,7 @@ from bot.turns.question import QuestionMessage
 from bot.turns.records import ChatRef
 from bot.turns.rules import NO_RULES, AppliedRules
 from bot.users.repository import User
-from common.i18n import Translator
+from common.language.i18n import Translator
 
 
 @dataclass

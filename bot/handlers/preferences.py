@@ -14,7 +14,7 @@ from bot.settings import BotSettings, ModelSettings, Price, RichMessages
 from bot.turns.history import DialogHistory
 from bot.turns.summaries.writer import MIN_KEPT_MESSAGES
 from bot.users.preferences import Preferences
-from common.i18n import Translator, dollars
+from common.language.i18n import Translator, dollars
 from common.vocabulary import UpdateOutcome
 
 MAX_SYSTEM_PROMPT_UNITS = 2000

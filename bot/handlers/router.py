@@ -20,7 +20,7 @@ from bot.handlers import (
 from bot.handlers.admin import router as admin
 from bot.handlers.buttons import router as buttons
 from bot.handlers.texts import PRIVATE_ONLY, command_list
-from common.i18n import Translations
+from common.language.i18n import Translations
 from common.log import get_logger
 
 log = get_logger(__name__)

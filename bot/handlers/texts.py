@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.settings import CountingSettings
-from common.i18n import Translator
+from common.language.i18n import Translator
 from common.settings import ConsentSettings
 
 

@@ -18,7 +18,7 @@ from bot.telegram.notices import bill_name
 from bot.turns.bill import Bill, BillState
 from bot.turns.policy import Budget, TurnPolicy, budgets
 from bot.users.usage import DailyUsage, UsageReader, total_usage
-from common.i18n import Translator, dollars
+from common.language.i18n import Translator, dollars
 from common.vocabulary import UpdateOutcome
 
 CHART_DAYS = 14

@@ -24,7 +24,7 @@ from bot.turns.question import fingerprint
 from bot.turns.records import ChatRef
 from bot.users.repository import User
 from common.encryption.sealing import Vault
-from common.i18n import Translations
+from common.language.i18n import Translations
 
 
 class ContextFactory:

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from bot.metrics import BotMetrics
 from bot.telegram.notices import bill_name
 from bot.turns.bill import ALL_BOTS, Bill, BillState
-from common.i18n import Translator, dollars
+from common.language.i18n import Translator, dollars
 from common.log import get_logger
 from common.postgres import DRIVER_ERRORS, Sessions, transaction
 

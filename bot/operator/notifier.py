@@ -19,7 +19,7 @@ from sqlalchemy import text
 from bot.telegram.chart import draw_days
 from bot.telegram.sender import MessageSender, TooLongError
 from bot.turns.responder import UndeliverableError
-from common.i18n import Translator
+from common.language.i18n import Translator
 from common.log import get_logger
 from common.postgres import DRIVER_ERRORS, Sessions, transaction
 

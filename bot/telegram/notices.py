@@ -11,7 +11,7 @@ from babel.dates import format_timedelta
 from bot.turns.attachments import AttachmentKind, DocumentText, FileProblem, Remark
 from bot.turns.bill import ALL_BOTS, BillLimit
 from bot.turns.responder import Notice, Refusal
-from common.i18n import Translator
+from common.language.i18n import Translator
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 MAX_WAIT_SECONDS = 30 * DAY

@@ -33,7 +33,7 @@ from bot.turns.responder import (
     Refusal,
     UndeliverableError,
 )
-from common.i18n import Translator
+from common.language.i18n import Translator
 from common.text import clean_text
 
 TYPING_SECONDS = 4.5

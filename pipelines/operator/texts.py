@@ -11,8 +11,8 @@ from typing import Literal
 from babel.dates import format_date
 from babel.numbers import format_decimal
 
-from common.check_texts import RUNBOOK, check_runbook, check_sentence
-from common.i18n import Translations, Translator
+from common.language.check_texts import RUNBOOK, check_runbook, check_sentence
+from common.language.i18n import Translations, Translator
 from pipelines.operator.anomalies import Anomaly
 from warehouse.alerting import JudgedWindow
 from warehouse.reports import CheckResult, Forecast, Quality, Totals

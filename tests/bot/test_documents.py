@@ -9,7 +9,7 @@ from bot.app import LOCALES
 from bot.handlers.texts import command_list
 from bot.llm.completion import ErrorKind
 from bot.metrics import BotMetrics
-from common.i18n import Translations
+from common.language.i18n import Translations
 
 PROJECT = Path(__file__).parents[2]
 TABLE_NAME = re.compile(r"^\| `/?([a-z_]+)`", re.MULTILINE)

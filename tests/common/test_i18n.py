@@ -11,7 +11,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 from bot.app import LOCALES
-from common.i18n import Translations
+from common.language.i18n import Translations
 from pipelines.operator.texts import Language
 
 PROJECT = Path(__file__).parents[2]

@@ -17,7 +17,7 @@ from bot.handlers.acknowledging import acknowledge
 from bot.handlers.admin.texts import problem_text
 from bot.handlers.context import UpdateContext
 from bot.stats_api import StatsApi, StatsApiError
-from common.i18n import Translator
+from common.language.i18n import Translator
 from common.vocabulary import UpdateOutcome
 
 PAGE = "alerts"

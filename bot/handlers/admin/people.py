@@ -27,7 +27,7 @@ from bot.handlers.usage import usage_lines
 from bot.stats_api import StatsApi, StatsApiError
 from bot.turns.policy import TurnPolicy
 from bot.users.usage import UsageReader
-from common.i18n import Translator
+from common.language.i18n import Translator
 from common.vocabulary import UpdateOutcome
 
 PREFIX = "admin:person:"

@@ -33,7 +33,7 @@ from bot.stats_api import StatsApi, StatsApiError, StatsApiProblem
 from bot.telegram.chart import draw_bars
 from bot.turns.bill import Bill
 from bot.turns.policy import TurnPolicy
-from common.i18n import Translator
+from common.language.i18n import Translator
 from common.vocabulary import UpdateOutcome
 
 COMMAND = "admin"

@@ -12,8 +12,8 @@ from babel.numbers import format_decimal
 
 from bot.stats_api import StatsApiError, StatsApiProblem
 from bot.turns.bill import UnknownCosts
-from common.check_texts import RUNBOOK, check_runbook, check_sentence
-from common.i18n import Translator, dollars
+from common.language.check_texts import RUNBOOK, check_runbook, check_sentence
+from common.language.i18n import Translator, dollars
 
 Answer = Mapping[str, Any]
 

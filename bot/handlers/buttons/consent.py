@@ -9,8 +9,8 @@ from bot.buttons import Action, column
 from bot.handlers.acknowledging import acknowledge
 from bot.handlers.context import UpdateContext
 from bot.handlers.texts import counting_text, readers_text
-from bot.i18n import Translator
 from bot.users.preferences import Preferences
+from common.language.i18n import Translator
 from common.vocabulary import UpdateOutcome
 
 OPEN, CLOSE = f"{Action.READERS}:open", f"{Action.READERS}:close"

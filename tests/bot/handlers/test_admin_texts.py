@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.handlers.admin.texts import data_health
-from bot.i18n import Translations, Translator
+from common.language.i18n import Translations, Translator
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from common.check_texts import check_sentence
+from common.language.check_texts import check_sentence
 from pipelines.quality.names import CHECKS
 from pipelines.rollups.checks import BLOCKING
 

@@ -1,0 +1,1 @@
+"""Texts in a person's language."""
