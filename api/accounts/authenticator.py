@@ -15,7 +15,7 @@ from api.accounts.account_cache import AccountCache
 from api.accounts.credentials import CredentialCache
 from api.accounts.keys.authentication import KeyAuthenticator
 from api.accounts.passwords import PasswordHasher
-from api.accounts.scopes import Principal
+from api.accounts.scopes import Principal, held_scopes
 from api.accounts.store import AccountRepository, ApiAccount, normalise_username
 from api.accounts.throttle import LoginThrottle
 from api.accounts.tokens import TokenError, Tokens
@@ -195,7 +195,7 @@ class Authenticator:
         return Principal(
             account_id=account.id,
             username=account.username,
-            scopes=account.scopes,
+            scopes=account.held_scopes,
             method="basic",
         )
 
@@ -212,7 +212,7 @@ class Authenticator:
         return Principal(
             account_id=account.id,
             username=account.username,
-            scopes=claims.scopes & account.scopes,
+            scopes=held_scopes(claims.scopes) & account.held_scopes,
             method="bearer",
             client=claims.client,
             logged_in_at=claims.logged_in_at,

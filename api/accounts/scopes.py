@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -20,9 +21,9 @@ class Scope(StrEnum):
     DAGSTER_USE = "dagster:use"
     """Dagster's page: see, start and stop every run."""
     PEOPLE_MANAGE = "people:manage"
-    """Rules about people: bans, pauses, limits, models. Admins may set them too."""
+    """Rules about people: bans, pauses, limits, models."""
     ADMIN = "admin"
-    """Accounts, scopes, and the audit trail."""
+    """Accounts, scopes, and the audit trail. Includes `people:manage`."""
 
 
 DESCRIPTIONS = {
@@ -35,6 +36,12 @@ DESCRIPTIONS = {
 }
 
 
+def held_scopes(granted: Collection[str]) -> frozenset[str]:
+    """The granted scopes with those that they include."""
+    included = {Scope.PEOPLE_MANAGE.value} if Scope.ADMIN.value in granted else set()
+    return frozenset(granted) | included
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """An account, and what this request may do."""
@@ -42,6 +49,7 @@ class Principal:
     account_id: int
     username: str
     scopes: frozenset[str]
+    """With those that they include."""
     method: Literal["basic", "bearer", "key", "session"]
     client: str = ""
     """`client_id` that the token was issued for."""
@@ -59,6 +67,4 @@ class Principal:
         return self.client == DASHBOARD
 
     def may(self, scope: Scope) -> bool:
-        if scope is Scope.PEOPLE_MANAGE and Scope.ADMIN.value in self.scopes:
-            return True
         return scope.value in self.scopes

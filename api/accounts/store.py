@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from api.accounts.invitations.store import revoke_invitations_of
-from api.accounts.scopes import Scope
+from api.accounts.scopes import Scope, held_scopes
 from api.accounts.tables import ApiUser
 from api.audit.events import AuditKind
 from api.audit.trail import audited
@@ -26,9 +26,14 @@ class ApiAccount:
     username: str
     password_hash: str
     scopes: frozenset[str]
+    """As an admin granted them."""
     credentials_version: int
     created_at: datetime
     disabled_at: datetime | None
+
+    @property
+    def held_scopes(self) -> frozenset[str]:
+        return held_scopes(self.scopes)
 
     @property
     def is_disabled(self) -> bool:

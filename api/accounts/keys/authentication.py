@@ -9,7 +9,7 @@ from datetime import datetime
 from api.accounts.account_cache import AccountCache
 from api.accounts.keys.store import StoredKey
 from api.accounts.lookup import SecretLookup
-from api.accounts.scopes import Principal
+from api.accounts.scopes import Principal, held_scopes
 from api.accounts.throttle import LoginThrottle
 from api.audit.events import AuditKind, current_origin
 from api.audit.trail import AuditTrail
@@ -61,7 +61,7 @@ class KeyAuthenticator:
         return Principal(
             account_id=account.id,
             username=account.username,
-            scopes=key.scopes & account.scopes,
+            scopes=held_scopes(key.scopes) & account.held_scopes,
             method="key",
             key_id=key.id,
             rate_limit=key.rate_limit,

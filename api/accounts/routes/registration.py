@@ -117,7 +117,7 @@ async def _identity_of(
     return Identity(
         id=account.id,
         username=account.username,
-        scopes=sorted(account.scopes),
+        scopes=sorted(account.held_scopes),
         created_at=account.created_at,
         disabled_at=account.disabled_at,
         method=principal.method,

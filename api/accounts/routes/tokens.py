@@ -34,9 +34,9 @@ def token_routes(*, authenticator: Authenticator, tokens: Tokens, trail: AuditTr
             form.username, form.password.get_secret_value(), address=request.state.address
         )
         requested = frozenset(form.scope.split())
-        if requested - account.scopes:
+        if requested - account.held_scopes:
             raise RefusedError("The account does not have a requested scope.", code="invalid_scope")
-        granted = requested or account.scopes
+        granted = requested or account.held_scopes
         act_as(account.username, account.id)
         await trail.record(AuditKind.LOGIN, method="password", client=clean_text(form.client_id))
         response.headers["Cache-Control"] = "no-store"
@@ -62,7 +62,7 @@ def token_routes(*, authenticator: Authenticator, tokens: Tokens, trail: AuditTr
         if principal.logged_in_at is None:
             raise RefusedError("Only a bearer token can be renewed.", code="not_renewable")
         account = await authenticator.get_renewable(principal)
-        granted = principal.scopes & account.scopes
+        granted = principal.scopes & account.held_scopes
         try:
             issued = tokens.issue(
                 account.id,

@@ -82,7 +82,7 @@ class SessionAuthenticator:
         return Principal(
             account_id=account.id,
             username=account.username,
-            scopes=account.scopes,
+            scopes=account.held_scopes,
             method="session",
             client=DASHBOARD,
             session_id=found.id,

@@ -319,3 +319,16 @@ async def test_an_account_has_so_many_keys_and_no_more_also_at_once(
     ):  # fmt: skip
         answer = await ann.post(KEYS, json={"label": "wrong", "scopes": [], **wrong})
         assert answer.status_code == 422, wrong
+
+
+async def test_admins_hold_the_scope_of_people_everywhere(
+    ann: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    await grant(engine, ["admin"])
+    ann.headers.update(await bearer(ann))
+    me = (await ann.get(ME)).json()
+    assert me["scopes"] == me["granted_scopes"] == ["admin", "people:manage"]
+    key = holding(await create(ann, scopes=["people:manage"]))
+    assert (await ann.get(ME, headers=key)).json()["granted_scopes"] == ["people:manage"]
+    assert (await ann.get("/api/v1/admin/rules", headers=key)).status_code == 200
+    assert (await ann.get("/api/v1/admin/audit", headers=key)).status_code == 403
