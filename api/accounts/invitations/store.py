@@ -81,10 +81,11 @@ class InvitationRepository:
         """
         async with audited(
             self._sessions, AuditKind.INVITATION_REVOKED, invitation_id=invitation_id
-        ) as (session, _):
+        ) as (session, details):
             row = await session.get(Invitation, invitation_id, with_for_update=True)
             if row is None:
                 raise NotFoundError("Invitation not found.")
+            details["label"] = row.label
             row.revoked_at = row.revoked_at or datetime.now(UTC)
         return row
 

@@ -69,7 +69,8 @@ async def store_service_key(sessions: Sessions, secret: str, passwords: Password
         logged = []
         for key in earlier:
             key.revoked_at = datetime.now(UTC)
-            event = make_event(AuditKind.KEY_REVOKED, {"key_id": key.id}, origin=origin)
+            details = {"key_id": key.id, "label": key.label}
+            event = make_event(AuditKind.KEY_REVOKED, details, origin=origin)
             logged.append(await add_event(session, event))
         key = ApiKey(
             account_id=account.id,

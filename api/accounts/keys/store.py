@@ -109,10 +109,14 @@ class KeyRepository:
         Raises:
             NotFoundError: there is no such key.
         """
-        async with audited(self._sessions, AuditKind.KEY_REVOKED, key_id=key_id) as (session, _):
+        async with audited(self._sessions, AuditKind.KEY_REVOKED, key_id=key_id) as (
+            session,
+            details,
+        ):
             row = await session.get(ApiKey, key_id, with_for_update=True)
             if row is None or account_id not in (None, row.account_id):
                 raise NotFoundError("Key not found.")
+            details["label"] = row.label
             if row.revoked_at is None:
                 row.revoked_at = datetime.now(UTC)
             owner = await session.get_one(ApiUser, row.account_id)

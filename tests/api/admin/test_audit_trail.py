@@ -25,7 +25,7 @@ from common.tables.changed_settings import digest_settings, record_changed_setti
 from tests.api.constants import ADMIN_TOKEN, ME, NEW_PASSWORD, STATS
 from tests.api.people.people import add_person
 from tests.api.people.test_people import grant
-from tests.api.running import PASSWORD, StartApi, api_settings, bearer, register
+from tests.api.running import PASSWORD, PROJECT, StartApi, api_settings, bearer, register
 
 AUDIT = "/api/v1/admin/audit"
 EVERYTHING = ["stats:read", "names:read", "texts:read", "admin"]
@@ -278,3 +278,25 @@ async def test_a_started_api_records_what_changed(start_api: StartApi, engine: A
             assert time.monotonic() < deadline
             await asyncio.sleep(0.02)
     assert found == [{"service": "api", "names": ["API_SESSION_HOURS"]}]
+
+
+def test_the_documentation_lists_every_kind() -> None:
+    documented = (PROJECT / "docs" / "api.md").read_text(encoding="utf-8")
+    assert [kind for kind in AuditKind if f"`{kind}`" not in documented] == []
+
+
+async def test_revoked_keys_and_invitations_are_named(
+    client: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    await register(client)
+    await grant(engine, ["admin"])
+    client.auth = ("ann", PASSWORD)
+    for path, body in (
+        ("/api/v1/keys", {"label": "board", "scopes": []}),
+        ("/api/v1/admin/invitations", {"label": "friends", "kind": "bot"}),
+    ):
+        made = (await client.post(path, json=body)).json()
+        assert (await client.post(f"{path}/{made['id']}/revoke")).status_code == 200
+    for kind, label in (("key_revoked", "board"), ("invitation_revoked", "friends")):
+        found = (await client.get("/api/v1/admin/audit", params={"what": kind})).json()
+        assert [event["details"]["label"] for event in found["events"]] == [label]
