@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, params
 from fastapi.dependencies.utils import get_flat_params
+from fastapi.routing import APIRoute
 from starlette.requests import Request
 
 from api.accounts.auth_middleware import credentials_needed
@@ -88,13 +89,18 @@ async def known_arguments(request: Request) -> None:
         NotAuthenticatedError: the route is not open to everyone, the request has no credentials.
         InvalidRequestError: one is unknown or given more than once, or there are too many.
     """
-    route = request.scope["route"]
+    route: APIRoute = request.scope["route"]
     if (route.openapi_extra or {}).get("security"):
         require_principal(request)
     if raw := request.scope["query_string"]:
-        fields = get_flat_params(route.dependant)
-        permitted = [field.alias for field in fields if isinstance(field.field_info, params.Query)]
-        refuse_unknown(single_values(raw), permitted)
+        refuse_unknown(single_values(raw), _query_arguments(route))
+
+
+def _query_arguments(route: APIRoute) -> list[str]:
+    """Names of a route's arguments. Fields of a model of arguments have no kind of their own."""
+    others = (params.Path, params.Header, params.Cookie)
+    fields = get_flat_params(route.dependant)
+    return [field.alias for field in fields if not isinstance(field.field_info, others)]
 
 
 def secured(*scopes: Scope) -> dict[str, Any]:
