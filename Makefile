@@ -317,7 +317,7 @@ check-web: $(WEB)/node_modules/.package-lock.json ## Test: Lint, format and type
 .PHONY: web-shots
 web-shots: web ## Develop: Take screenshots of all pages: light, dark, phone (OUT=directory).
 	@$(BIN)/python -m tests.programs chromium
-	$(BIN)/python -m tests.e2e.web.shots "$(or $(OUT),shots)"
+	$(BIN)/python -m tests.e2e.shots "$(or $(OUT),shots)"
 
 .PHONY: metrics
 metrics: setup ## Write all that repeats warehouse/metrics.toml, the migration of a new column included

@@ -6,18 +6,19 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bot.app import LOCALES
 from bot.handlers.admin.texts import data_health
 from common.language.i18n import Translations, Translator
 
 
 @pytest.fixture
 def english() -> Translator:
-    return Translations("en").for_language("en")
+    return Translations("en", directory=LOCALES).for_language("en")
 
 
 @pytest.fixture
 def russian() -> Translator:
-    return Translations("en").for_language("ru")
+    return Translations("en", directory=LOCALES).for_language("ru")
 
 
 def test_a_failed_check_is_a_sentence_with_its_runbook(

@@ -138,7 +138,7 @@ async def test_a_chat_and_its_statistics_work_under_the_roles_of_production(
     assert told
     texts = bot.account.sent_log.texts
     await bot.wait_until(
-        lambda: any("replication_lag" in text for text in texts(PERSON)), seconds=100
+        lambda: any("ReplicationLag" in text for text in texts(PERSON)), seconds=100
     )
     # Erasing takes rights on every table that knows a person.
     assert await reply_to(bot, "/forget")
