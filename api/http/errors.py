@@ -28,6 +28,7 @@ from api.errors import (
     invalid_arguments,
 )
 from api.http.rate_limit import CountersUnavailableError
+from api.permitted_fields import with_permitted_fields
 from common.log import get_logger
 from warehouse.errors import QueryTooExpensiveError, WarehouseUnavailableError
 from warehouse.moments import PeriodError
@@ -187,4 +188,6 @@ def _headers_of(failure: ApiError) -> dict[str, str]:
 
 async def handle(request: Request, error: Exception) -> Response:
     """FastAPI's exception handler."""
+    if isinstance(error, RequestValidationError):
+        error = with_permitted_fields(error, request.scope.get("route"))
     return render(error, request_id=request.state.request_id)

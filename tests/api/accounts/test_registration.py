@@ -98,6 +98,12 @@ async def test_bad_usernames_and_unknown_fields_are_422(client: httpx.AsyncClien
         },
     )
     assert extra.status_code == 422
+    assert extra.json()["details"] == [
+        {
+            "where": ["body", "scopes"],
+            "problem": "unknown; permitted: username, password, admin_token, invitation",
+        }
+    ]
 
 
 async def test_a_changed_password_ends_the_old_one_and_its_tokens_at_once(

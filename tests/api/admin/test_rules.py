@@ -10,6 +10,8 @@ import httpx
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api.admin.rule_schemas import NewRule
+from api.permitted_fields import permitted_fields
 from common.postgres import Sessions, transaction
 from tests.api.admin.test_audit_trail import admin, events
 from tests.api.people.people import VAULT, add_dialog, add_person, erase
@@ -252,3 +254,10 @@ async def test_who_manages_people_manages_no_accounts(
         ban = {"subject": {"user_key": key}, "kind": "ban"}
         answers = [await admin.put(RULES, json=ban), await admin.get("/api/v1/admin/accounts")]
         assert [answer.status_code for answer in answers] == statuses
+
+
+def test_unknown_fields_of_nested_bodies_are_answered_with_the_permitted_ones() -> None:
+    assert permitted_fields(NewRule, ("ban",)) == ["subject", "until", "reason", "kind"]
+    subject = ["user_key", "telegram_id", "dialog_id", "chat_id", "role"]
+    assert permitted_fields(NewRule, ("limits", "subject")) == subject
+    assert permitted_fields(list[NewRule] | None, (0, "ban", "subject")) == subject
