@@ -153,20 +153,27 @@ def first_steps(link: str) -> tuple[str, ...]:
     )
 
 
-def _print_addresses(
-    stack: Stack, progress: Progress, *, login: tuple[str, str] | None = None
-) -> None:
-    plan = stack.plan
-    api = plan.api_url
-    progress.say(f"Running; {stack.memory_mib()} MiB in all")
+def addresses(plan: Plan) -> dict[str, str]:
+    """Where everything is, by title."""
     lines = {
-        "Dashboard": api,
-        "API docs": f"{api}/docs",
+        "Dashboard": plan.api_url,
+        "API docs": f"{plan.api_url}/docs",
         "Dagster": plan.dagster_url,
         "Bot health": f"{plan.bot_url}/health",
         "Logs": str(plan.data / "logs"),
         "Admin token": f"in {plan.keys.directory / 'admin_registration_token'}",
     }
+    if plan.simulated:
+        lines["Act as users"] = f"{plan.simulator_url}/control (docs/simulator.md)"
+    return lines
+
+
+def _print_addresses(
+    stack: Stack, progress: Progress, *, login: tuple[str, str] | None = None
+) -> None:
+    plan = stack.plan
+    progress.say(f"Running; {stack.memory_mib()} MiB in all")
+    lines = addresses(plan)
     if login:
         lines["Login"] = f"{login[0]} (an administrator)  password: {login[1]}"
     for title, value in lines.items():

@@ -9,7 +9,7 @@ import pytest
 
 from common.settings import load
 from deploy.settings import loaded_by, settings
-from embedded.stack.demo import demo_plan
+from embedded.stack.demo import addresses, demo_plan
 from embedded.stack.plan import SECRETS, Plan, command_environment
 from embedded.stack.programs import services, stores
 from embedded.stack.settings import StackSettings
@@ -203,3 +203,11 @@ def test_servers_of_somebody_else_are_reached_by_their_address_and_none_is_start
         "http://writer@clickhouse/product", "http://reader@clickhouse/product",
     }  # fmt: skip
     assert found["CLICKHOUSE_READER_URL"] == {"http://reader@clickhouse/product"}
+
+
+def test_the_demo_says_where_one_acts_as_its_users() -> None:
+    settings = load(StackSettings)
+    demo = demo_plan(settings, data=None)
+    assert addresses(demo)["Act as users"].startswith(f"{demo.simulator_url}/control ")
+    real = Plan(settings=settings, keys=demo.keys, simulated=False)
+    assert "Act as users" not in addresses(real)
