@@ -240,16 +240,18 @@ def create_app(
     )
     finder = SubjectFinder(tables, vault)
     texts = DialogTexts(tables, vault, settings.consent)
+    installation = Installation(tables)
     routers = [
         *account_routes(
             services,
             settings.accounts,
             dashboard_url=server.dashboard_url,
+            bot_usernames=installation.usernames,
             limiter=limiter,
             clock=clock,
         ),
         about_routes(server),
-        installation_routes(Installation(tables), report_timezone=default_tz, clock=clock),
+        installation_routes(installation, report_timezone=default_tz, clock=clock),
         audit_routes(events=AuditReader(sessions), trail=trail),
         alert_routes(alerts=AlertRepository(sessions), reader=instrumented, snapshots=snapshots),
         rule_routes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -78,6 +79,11 @@ class Installation:
             if (limit := getattr(bot, name)) is not None
         ]
 
+    async def usernames(self) -> list[str]:
+        """The bots that have started, the newest start first."""
+        async with self._tables.read_only() as session:
+            return _usernames((await self._tables.run(session, "bots", _bots())).scalars())
+
     async def setup(self) -> Setup:
         """The steps that are done so far."""
         happened = select(
@@ -88,11 +94,15 @@ class Installation:
             bots = (await self._tables.run(session, "bots", _bots())).scalars().all()
             has_message, has_answer = (await self._tables.run(session, "setup", happened)).one()
         return Setup(
-            [bot.username for bot in bots if bot.username],
+            _usernames(bots),
             any(bot.has_operator_chat for bot in bots),
             has_message,
             has_answer,
         )
+
+
+def _usernames(bots: Iterable[BotRow]) -> list[str]:
+    return [bot.username for bot in bots if bot.username]
 
 
 def _bots() -> Select[BotRow]:

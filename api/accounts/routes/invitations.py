@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -27,8 +28,18 @@ PAGE_ROWS = 500
 InvitationId = Annotated[int, Path(ge=1, le=MAX_ID)]
 
 
-def invitation_routes(invitations: InvitationRepository) -> APIRouter:
-    """The routes under /api/v1/admin/invitations."""
+BotUsernames = Callable[[], Awaitable[Sequence[str]]]
+
+
+def invitation_routes(
+    invitations: InvitationRepository, *, bot_usernames: BotUsernames
+) -> APIRouter:
+    """The routes under /api/v1/admin/invitations.
+
+    Args:
+        invitations: the repository.
+        bot_usernames: reads those of the bots that have started, without @.
+    """
     router = APIRouter(prefix="/api/v1/admin", tags=["admin"])
     extra = secured(Scope.ADMIN)
 
@@ -49,6 +60,8 @@ def invitation_routes(invitations: InvitationRepository) -> APIRouter:
                 "API keys cannot invite to accounts. Log in with the password.",
                 code="key_not_allowed",
             )
+        # Read first: if this fails, no code is lost.
+        bots = await bot_usernames() if body.kind is InvitationKind.BOT else ()
         code, row = await invitations.create(
             admin,
             kind=body.kind,
@@ -58,7 +71,11 @@ def invitation_routes(invitations: InvitationRepository) -> APIRouter:
             lifetime=timedelta(hours=body.expires_in_hours),
         )
         response.headers["Cache-Control"] = "no-store"
-        return NewInvitation(code=code, **_view(row).model_dump())
+        return NewInvitation(
+            code=code,
+            links=[f"https://t.me/{bot}?start={code}" for bot in bots],
+            **_view(row).model_dump(),
+        )
 
     @router.get(
         "/invitations",

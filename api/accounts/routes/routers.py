@@ -8,7 +8,7 @@ from datetime import datetime
 from fastapi import APIRouter
 
 from api.accounts.routes.admin import admin_routes
-from api.accounts.routes.invitations import invitation_routes
+from api.accounts.routes.invitations import BotUsernames, invitation_routes
 from api.accounts.routes.keys import key_routes
 from api.accounts.routes.registration import auth_routes
 from api.accounts.routes.resets import reset_routes
@@ -25,6 +25,7 @@ def account_routes(
     settings: AccountSettings,
     *,
     dashboard_url: str | None,
+    bot_usernames: BotUsernames,
     limiter: RateLimiter,
     clock: Callable[[], datetime],
 ) -> list[APIRouter]:
@@ -37,6 +38,6 @@ def account_routes(
         key_routes(keys=services.keys, account_cache=cache, limiter=limiter),
         session_routes(services, hours=settings.api_session_hours, clock=clock),
         reset_routes(services, dashboard_url=dashboard_url),
-        invitation_routes(services.invitations),
+        invitation_routes(services.invitations, bot_usernames=bot_usernames),
         view_routes(services.views),
     ]

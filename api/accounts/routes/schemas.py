@@ -216,6 +216,11 @@ class NewInvitation(InvitationView):
     """A new invitation."""
 
     code: str = Field(description="Its code. It is shown only here.")
+    links: list[str] = Field(
+        description="Of `kind` `bot`: the link that opens each bot that has started, the newest"
+        " start first, with the code in it. Empty: no bot has started.",
+        examples=[["https://t.me/helper_bot?start=dli_kN3w8Q"]],
+    )
 
 
 class InvitationPage(BaseModel):

@@ -318,8 +318,10 @@ describe('administrators', () => {
   it.each([
     ['Dashboard', 'account', { scopes: ['stats:read'] }, 'Link', '/register#invitation=dli_x'],
     ['Bot', 'bot', {}, 'Message to the bot', '/start dli_x'],
+    ['Bot', 'bot', {}, 'Link', 'https://t.me/helper_bot?start=dli_x'],
   ])('invite to: %s', async (kind, code, scopes, label, shown) => {
-    const made = { ...invitation(3, { kind: code }), code: 'dli_x' };
+    const links = code === 'bot' ? ['https://t.me/helper_bot?start=dli_x'] : [];
+    const made = { ...invitation(3, { kind: code }), code: 'dli_x', links };
     const { sent } = await at(
       '/accounts',
       {

@@ -11,6 +11,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.accounts.__main__ import invite_first_admin
+from bot.operator.start import record_start
+from bot.settings import BillSettings
+from bot.telegram.intent import BotIdentity
 from common.postgres import Sessions
 from tests.api.people.test_people import grant
 from tests.api.running import ADMIN_TOKEN, PASSWORD, StartApi, bearer, register
@@ -82,6 +85,23 @@ async def test_a_code_registers_as_many_accounts_as_it_has_uses(
     async with engine.connect() as connection:
         stored = await connection.scalar(text("SELECT i::text FROM invitations AS i"))
     assert code not in str(stored)
+
+
+async def test_an_invitation_to_the_bot_comes_with_its_link(
+    admin: httpx.AsyncClient, sessions: Sessions
+) -> None:
+    assert (await invite(admin, kind="bot"))["links"] == []
+    for bot_id, name in ((7, "older_bot"), (8, "newer_bot")):
+        await record_start(
+            sessions, BotIdentity(bot_id, name), limits=BillSettings(), has_operator_chat=False
+        )
+    made = await invite(admin, kind="bot")
+    code = made["code"]
+    assert made["links"] == [
+        f"https://t.me/newer_bot?start={code}",
+        f"https://t.me/older_bot?start={code}",
+    ]
+    assert (await invite(admin))["links"] == []
 
 
 @pytest.mark.parametrize("end", ["expired", "revoked", "disabled", "demoted", "kind", "unknown"])

@@ -143,6 +143,9 @@ function InvitationMaker({ onClose }: { readonly onClose: () => void }) {
           note={t('keys.shownOnce')}
         />
       )}
+      {made?.links.map((link) => (
+        <Shown key={link} label={t('invitations.link')} value={link} note={t('keys.shownOnce')} />
+      ))}
       {made?.kind === 'bot' && (
         <Shown
           label={t('invitations.command')}

@@ -4424,6 +4424,14 @@ export interface components {
              */
             label: string;
             /**
+             * Links
+             * @description Of `kind` `bot`: the link that opens each bot that has started, the newest start first, with the code in it. Empty: no bot has started.
+             * @example [
+             *       "https://t.me/helper_bot?start=dli_kN3w8Q"
+             *     ]
+             */
+            links: string[];
+            /**
              * Max Uses
              * @description How often it can be used.
              */
