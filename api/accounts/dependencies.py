@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, get_origin
 
 from fastapi import Depends, params
 from fastapi.dependencies.utils import get_flat_params
@@ -85,6 +85,8 @@ Admin = Annotated[Principal, Depends(_needs(Scope.ADMIN))]
 async def known_arguments(request: Request) -> None:
     """Refuse arguments that the route does not have, and repeated ones, of which one would count.
 
+    Those that the route declares as a list may be repeated.
+
     Raises:
         NotAuthenticatedError: the route is not open to everyone, the request has no credentials.
         InvalidRequestError: one is unknown or given more than once, or there are too many.
@@ -93,14 +95,19 @@ async def known_arguments(request: Request) -> None:
     if (route.openapi_extra or {}).get("security"):
         require_principal(request)
     if raw := request.scope["query_string"]:
-        refuse_unknown(single_values(raw), _query_arguments(route))
+        arguments = _query_arguments(route)
+        lists = [name for name, kind in arguments.items() if get_origin(kind) is list]
+        refuse_unknown(single_values(raw, repeatable=lists), list(arguments))
 
 
-def _query_arguments(route: APIRoute) -> list[str]:
-    """Names of a route's arguments. Fields of a model of arguments have no kind of their own."""
+def _query_arguments(route: APIRoute) -> dict[str, Any]:
+    """A route's arguments and their types. Fields of a model of arguments have no own kind."""
     others = (params.Path, params.Header, params.Cookie)
-    fields = get_flat_params(route.dependant)
-    return [field.alias for field in fields if not isinstance(field.field_info, others)]
+    return {
+        field.alias: field.field_info.annotation
+        for field in get_flat_params(route.dependant)
+        if not isinstance(field.field_info, others)
+    }
 
 
 def secured(*scopes: Scope) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from starlette.responses import Response, StreamingResponse
 
 from api.accounts.dependencies import Admin, secured
 from api.accounts.scopes import Scope
+from api.admin.rule_schemas import UserKey
 from api.admin.schemas import AuditEventView, AuditPage, Moment, ReadingList, ReadingView
 from api.answers.formats import MEDIA_TYPES, Format, RequestedFormat, Row, negotiate, to_csv
 from api.audit.events import AuditKind
@@ -51,7 +52,14 @@ def audit_routes(*, events: AuditReader, trail: AuditTrail) -> APIRouter:
         _admin: Admin,
         *,
         who: Annotated[str | None, Query(max_length=256, description="A name.")] = None,
-        what: Annotated[AuditKind | None, Query(description="A kind of event.")] = None,
+        what: Annotated[
+            list[AuditKind],
+            Query(default_factory=list, description="A kind of event; may be repeated."),
+        ],
+        user_key: Annotated[
+            UserKey | None,
+            Query(description="A person: whom it is about, or who acted as operator in Telegram."),
+        ] = None,
         since: Annotated[Moment | None, Query(description="Without an offset in UTC.")] = None,
         until: Annotated[Moment | None, Query(description="Exclusive.")] = None,
         before: Before = None,
@@ -62,7 +70,7 @@ def audit_routes(*, events: AuditReader, trail: AuditTrail) -> APIRouter:
 
         CSV has all events that match, at most 50,000; with `before` or `limit` one page.
         """
-        wanted = AuditFilter(who=who, what=what, since=since, until=until)
+        wanted = AuditFilter(who=who, what=what, user_key=user_key, since=since, until=until)
         chosen = negotiate(
             RequestedFormat(Format(format) if format else None), request.headers.get("accept", "")
         )
@@ -106,7 +114,7 @@ def audit_routes(*, events: AuditReader, trail: AuditTrail) -> APIRouter:
     ) -> ReadingList:
         """Which account read which texts, newest first: the trail's events `texts_read`."""
         found = await events.page(
-            AuditFilter(what=AuditKind.TEXTS_READ), before=before, limit=limit
+            AuditFilter(what=[AuditKind.TEXTS_READ]), before=before, limit=limit
         )
         return ReadingList(
             readings=[_reading(event) for event in found], next_before=_next(found, limit)

@@ -69,7 +69,7 @@ def rule_routes(
         *,
         user_key: Annotated[int | None, Query(ge=1, le=MAX_KEY)] = None,
         subject: Annotated[SubjectKind | None, Query()] = None,
-        kind: Annotated[RuleKind | None, Query()] = None,
+        kind: Annotated[RuleKind | None, Query(description="A kind of rule.")] = None,
         before: Annotated[
             int | None, Query(ge=1, le=MAX_ID, description="`next_before` of a page.")
         ] = None,

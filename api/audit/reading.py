@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, or_, select
 
 from api.audit.tables import AuditEvent
 from common.postgres import Sessions
@@ -20,7 +20,10 @@ class AuditFilter:
 
     who: str | None = None
     """The name of an account, or the name that a failed login gave."""
-    what: str | None = None
+    what: Collection[str] = ()
+    """Any of these kinds."""
+    user_key: int | None = None
+    """A person: the one it is about, or the operator who acted through the bot."""
     since: datetime | None = None
     until: datetime | None = None
 
@@ -30,8 +33,16 @@ class AuditFilter:
             given = clean_text(self.who)
             normalised = unicodedata.normalize("NFKC", given).casefold()
             found.append(AuditEvent.actor.in_({given, normalised}))
-        if self.what is not None:
-            found.append(AuditEvent.kind == self.what)
+        if self.what:
+            found.append(AuditEvent.kind.in_(self.what))
+        if self.user_key is not None:
+            key = self.user_key
+            states: list[dict[str, object]] = [
+                {"user_key": key},
+                {"by_user_key": key},
+                {"user_keys": [key]},
+            ]
+            found.append(or_(*(AuditEvent.details.contains(stated) for stated in states)))
         if self.since is not None:
             found.append(AuditEvent.occurred_at >= self.since)
         if self.until is not None:

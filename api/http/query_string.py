@@ -1,9 +1,9 @@
-"""Parses query strings in which each argument has one value."""
+"""Parses query strings: each argument has one value, unless the route takes several."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from urllib.parse import parse_qsl
 
 from api.errors import InvalidRequestError, invalid_arguments, unknown_field
@@ -11,11 +11,11 @@ from api.errors import InvalidRequestError, invalid_arguments, unknown_field
 MAX_ARGUMENTS = 50
 
 
-def single_values(raw: bytes) -> dict[str, str]:
-    """The arguments of a query string.
+def single_values(raw: bytes, *, repeatable: Collection[str] = ()) -> dict[str, str]:
+    """The arguments of a query string; of a repeatable one the last value.
 
     Raises:
-        InvalidRequestError: one is given more than once, or there are too many.
+        InvalidRequestError: another one is given more than once, or there are too many.
     """
     try:
         pairs = parse_qsl(
@@ -24,15 +24,15 @@ def single_values(raw: bytes) -> dict[str, str]:
     except ValueError as error:
         raise InvalidRequestError("Too many arguments.", code="invalid_request") from error
     given = dict(pairs)
-    if len(given) < len(pairs):
-        counts = Counter(name for name, _ in pairs)
+    if len(given) == len(pairs):
+        return given
+    counts = Counter(name for name, _ in pairs)
+    if repeated := [name for name in given if counts[name] > 1 and name not in repeatable]:
         raise InvalidRequestError(
             "An argument is given more than once.",
             code="invalid_request",
             details=[
-                {"where": ["query", name], "problem": "given more than once"}
-                for name, count in counts.items()
-                if count > 1
+                {"where": ["query", name], "problem": "given more than once"} for name in repeated
             ],
         )
     return given

@@ -23,7 +23,12 @@ from api.accounts.scopes import Principal
 from api.accounts.services import AccountServices
 from api.accounts.store import invalid_invitation
 from api.audit.events import AuditKind, act_as
-from api.errors import ForbiddenError, NotAuthenticatedError
+from api.errors import (
+    ForbiddenError,
+    NotAuthenticatedError,
+    RefusedError,
+    TooManyAttemptsError,
+)
 from api.http.error_schema import problems
 
 PREFIX = "/api/v1/auth"
@@ -58,8 +63,8 @@ def auth_routes(services: AccountServices, *, registration_token: SecretStr | No
             account = await accounts.create(
                 body.username, await passwords.hash(password), invitation=invitation
             )
-        except ForbiddenError:
-            services.trail.count(AuditKind.REGISTRATION_FAILED)
+        except (ForbiddenError, RefusedError, TooManyAttemptsError) as error:
+            services.trail.count(AuditKind.REGISTRATION_FAILED, reason=error.code)
             raise
         return AccountView.model_validate(account, from_attributes=True)
 

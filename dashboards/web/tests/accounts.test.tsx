@@ -376,6 +376,7 @@ describe('administrators', () => {
       {
         events: [
           event(8, 'novel_kind', { actor: null, occurrences: 3, details: { some_count: 2 } }),
+          event(7, 'person_banned', { details: { user_key: 5, by_user_key: 42 } }),
         ],
         next_before: null,
       },
@@ -396,6 +397,9 @@ describe('administrators', () => {
     await press('Show more');
     expect(await within(table).findByText('novel_kind × 3')).toBeVisible();
     expect(within(table).getByText('some count: 2')).toBeVisible();
+    const operator = within(table).getByRole('link', { name: '#42' });
+    expect(operator).toHaveAttribute('href', '/people/42');
+    expect(operator.parentElement).toHaveTextContent('operator: #42 · person: #5');
     expect(screen.getByRole('link', { name: 'All as CSV' })).toHaveAttribute(
       'href',
       '/api/v1/admin/audit?who=ann&format=csv',
@@ -405,6 +409,10 @@ describe('administrators', () => {
     const narrowed = '/audit?who=ann&what=login_failed';
     await waitFor(() => expect(requests.some(({ url }) => url.endsWith(narrowed))).toBe(true));
     expect(window.location.search).toBe('?who=ann&what=login_failed');
+    await userEvent.type(screen.getByLabelText('Person'), '#42');
+    await press('Apply');
+    const about = '/audit?who=ann&what=login_failed&user_key=42';
+    await waitFor(() => expect(requests.some(({ url }) => url.endsWith(about))).toBe(true));
     await press('Clear');
     expect(window.location.search).toBe('');
   });
@@ -442,7 +450,7 @@ describe('small things', () => {
 
   it('read a filter from an address, write it back and ask with whole days', () => {
     const filter = readFilter('?who=ann&what=nonsense&from=2026-11-01&to=2026-13-45');
-    expect(filter).toEqual({ who: 'ann', what: '', from: '2026-11-01', to: '' });
+    expect(filter).toEqual({ who: 'ann', what: '', user_key: '', from: '2026-11-01', to: '' });
     expect(writeFilter(filter)).toBe('?who=ann&from=2026-11-01');
     const { since, until } = asArguments({ ...filter, to: '2026-11-01' });
     expect(Date.parse(until ?? '') - Date.parse(since ?? '')).toBe(86_400_000);

@@ -113,6 +113,21 @@ async def test_failures_are_counted_by_name_and_address_and_hold_no_secret(
         await admin.post("/api/v1/auth/register", json=stranger)
         failed = await counted(admin, AuditKind.REGISTRATION_FAILED, times=1)
         assert (failed["actor"], failed["actor_id"]) == ("eve-l", None)
+        assert failed["details"] == {"reason": "wrong_admin_token"}
+        for wrong in (
+            {"admin_token": ADMIN_TOKEN, "password": "hunter2222"},
+            {"invitation": "hunter-code"},
+            {"admin_token": ADMIN_TOKEN, "username": "ann"},
+        ):
+            body = {"username": "eve-l", "password": PASSWORD, **wrong}
+            await admin.post("/api/v1/auth/register", json=body)
+        await counted(admin, AuditKind.REGISTRATION_FAILED, times=4)
+        refused = await events(admin, what="registration_failed", who="eve-l")
+        assert {event["details"]["reason"] for event in refused} == {
+            "wrong_admin_token", "weak_password", "wrong_invitation",
+        }  # fmt: skip
+        [taken] = await events(admin, what="registration_failed", who="ann")
+        assert taken["details"] == {"reason": "username_taken"}
         deadline = time.monotonic() + 60
         while not (found := await events(admin, who="Mallory", what="login_failed")):
             assert time.monotonic() < deadline
@@ -173,6 +188,23 @@ async def test_filters_pages_and_csv_agree(admin: httpx.AsyncClient, engine: Asy
         assert (await admin.get(AUDIT, params=wrong)).status_code == 422
     assert (await admin.get(f"{AUDIT}?who=a&who=b")).status_code == 422
     assert await events(admin, who="' OR true --\0") == []
+
+
+async def test_several_kinds_and_one_person_narrow_the_trail(
+    admin: httpx.AsyncClient, sessions: Sessions
+) -> None:
+    trail = AuditTrail(sessions)
+    await trail.record(AuditKind.NAMES_READ, report="users_top", user_keys=[6, 7])
+    await trail.record(AuditKind.PERSON_BANNED, user_key=7, reason="spam")
+    await trail.record(AuditKind.RULE_REMOVED, by_user_key=7, user_key=8)
+    await trail.record(AuditKind.RULE_REMOVED, user_key=77, rule_id=7)
+    about = [event["kind"] for event in await events(admin, user_key=7)]
+    assert about == ["rule_removed", "person_banned", "names_read"]
+    both = await events(admin, user_key=7, what=["person_banned", "names_read"])
+    assert [event["kind"] for event in both] == ["person_banned", "names_read"]
+    assert (await admin.get(f"{AUDIT}?user_key=7&user_key=8")).status_code == 422
+    assert (await admin.get(f"{AUDIT}?what=login&what=everything")).status_code == 422
+    assert (await admin.get(AUDIT, params={"user_key": 0})).status_code == 422
 
 
 async def test_only_admins_read_the_trail(admin: httpx.AsyncClient) -> None:

@@ -1,16 +1,16 @@
-/** Narrows the audit trail: by name, kind of event and days. */
+/** Narrows the audit trail: by name, kind of event, person and days. */
 
 import type { FormEvent } from 'react';
 import { useTranslation } from 'react-i18next';
 import { textOf } from '../session/CredentialsForm';
-import { type AuditFilter, KINDS, kindOf } from './auditFilter';
+import { type AuditFilter, KINDS, kindOf, userKeyOf } from './auditFilter';
 
 interface Props {
   readonly filter: AuditFilter;
   readonly onApply: (filter: AuditFilter) => void;
 }
 
-const NONE: AuditFilter = { who: '', what: '', from: '', to: '' };
+const NONE: AuditFilter = { who: '', what: '', user_key: '', from: '', to: '' };
 
 export function AuditFilters({ filter, onApply }: Props) {
   const { t, i18n } = useTranslation();
@@ -21,6 +21,7 @@ export function AuditFilters({ filter, onApply }: Props) {
     onApply({
       who: textOf(fields, 'who').trim(),
       what: kindOf(textOf(fields, 'what')) ?? '',
+      user_key: userKeyOf(textOf(fields, 'user_key')),
       from: textOf(fields, 'from'),
       to: textOf(fields, 'to'),
     });
@@ -43,6 +44,17 @@ export function AuditFilters({ filter, onApply }: Props) {
             </option>
           ))}
         </select>
+      </label>
+      <label>
+        {t('audit.person')}
+        <input
+          name="user_key"
+          defaultValue={filter.user_key && `#${filter.user_key}`}
+          placeholder="#42"
+          pattern="\s*#?[1-9]\d{0,8}\s*"
+          title={t('audit.personHint')}
+          autoComplete="off"
+        />
       </label>
       <label>
         {t('period.from')}

@@ -1,8 +1,9 @@
 /** For administrators: who did what, when and from where; narrowed by the address, saved as CSV. */
 
 import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query';
+import { Fragment } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useLocation, useSearch } from 'wouter';
+import { Link, useLocation, useSearch } from 'wouter';
 import { present } from '../api/api';
 import { useServices } from '../app/services';
 import { Card } from '../ui/Card';
@@ -39,7 +40,9 @@ export default function AuditPage() {
     placeholderData: keepPreviousData,
     retry: false,
   });
-  const csv = new URLSearchParams({ ...asked, format: 'csv' });
+  const csv = new URLSearchParams(
+    Object.entries({ ...asked, format: 'csv' }).map(([name, value]) => [name, String(value)]),
+  );
   return (
     <PlainPage title={t('nav.audit')}>
       <Card
@@ -112,8 +115,11 @@ function EventTable({ events }: { readonly events: readonly AuditEvent[] }) {
     {
       key: 'details',
       title: t('audit.details'),
-      value: (event) => describe(event),
-      show: (event) => <span className="details">{describe(event) || NONE}</span>,
+      value: (event) =>
+        describe(event)
+          .map(({ name, words }) => `${name}: ${words}`)
+          .join(' · '),
+      show: (event) => <Details details={describe(event)} />,
     },
     {
       key: 'address',
@@ -133,15 +139,50 @@ function EventTable({ events }: { readonly events: readonly AuditEvent[] }) {
 }
 
 /** The database keeps no order: what it is about comes first, what was before comes before. */
-const FIRST = ['account_id', 'rule', 'subject', 'user_key', 'report', 'before'];
+const FIRST = ['by_user_key', 'account_id', 'rule', 'subject', 'user_key', 'report', 'before'];
 
 function placeOf(detail: string): number {
   const place = FIRST.indexOf(detail);
   return place === -1 ? FIRST.length : place;
 }
 
+interface Detail {
+  readonly name: string;
+  readonly words: string;
+  readonly people: readonly number[];
+}
+
+function Details({ details }: { readonly details: readonly Detail[] }) {
+  return (
+    <span className="details">
+      {details.length === 0 && NONE}
+      {details.map(({ name, words, people }, place) => (
+        <Fragment key={name}>
+          {place > 0 && ' · '}
+          {name}:{' '}
+          {people.length === 0
+            ? words
+            : people.map((key, index) => (
+                <Fragment key={key}>
+                  {index > 0 && ', '}
+                  <Link href={`/people/${key}`}>#{key}</Link>
+                </Fragment>
+              ))}
+        </Fragment>
+      ))}
+    </span>
+  );
+}
+
+const PEOPLE = ['user_key', 'by_user_key', 'user_keys'];
+
+/** The people that a detail states, by their numbers. */
+function peopleOf(key: string, value: unknown): number[] {
+  return PEOPLE.includes(key) ? [value].flat().map(Number) : [];
+}
+
 /** The details of an event in words: names for accounts, no JSON. */
-function useDetails(): (event: AuditEvent) => string {
+function useDetails(): (event: AuditEvent) => Detail[] {
   const { t } = useTranslation();
   const formats = useFormats(null);
   const accounts = useAsked('/api/v1/admin/accounts').data?.accounts ?? [];
@@ -149,8 +190,8 @@ function useDetails(): (event: AuditEvent) => string {
     accounts.find((account) => account.id === id)?.username ?? `#${String(id)}`;
   const inWords = (key: string, value: unknown): string => {
     if (key === 'account_id') return nameOf(value);
-    if (key === 'user_key') return `#${String(value)}`;
-    if (key === 'user_keys' && Array.isArray(value)) return value.map((id) => `#${id}`).join(', ');
+    const people = peopleOf(key, value);
+    if (people.length > 0) return people.map((id) => `#${id}`).join(', ');
     if (Array.isArray(value)) return value.join(', ') || t('audit.nothing');
     if (typeof value === 'boolean') return value ? t('audit.yes') : t('audit.no');
     const text = String(value);
@@ -166,7 +207,6 @@ function useDetails(): (event: AuditEvent) => string {
         const name = t(`audit.detail.${key}` as 'audit.details', {
           defaultValue: key.replaceAll('_', ' '),
         });
-        return `${name}: ${inWords(key, value)}`;
-      })
-      .join(' · ');
+        return { name, words: inWords(key, value), people: peopleOf(key, value) };
+      });
 }

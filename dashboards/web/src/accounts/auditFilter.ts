@@ -42,16 +42,24 @@ export type Kind = (typeof KINDS)[number];
 export interface AuditFilter {
   readonly who: string;
   readonly what: Kind | '';
+  /** Digits of a person's number. */
+  readonly user_key: string;
   /** Days of this machine's zone, both included; '' for none. */
   readonly from: string;
   readonly to: string;
 }
 
+const USER_KEY = /^#?([1-9]\d{0,8})$/;
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
 /** A kind that has a name here; newer ones are shown by their code. */
 export function kindOf(code: string | null): Kind | null {
   return KINDS.find((kind) => kind === code) ?? null;
+}
+
+/** The digits of a person's number, written as 42 or #42; '' for anything else. */
+export function userKeyOf(text: string): string {
+  return USER_KEY.exec(text.trim())?.[1] ?? '';
 }
 
 export function readFilter(search: string): AuditFilter {
@@ -63,6 +71,7 @@ export function readFilter(search: string): AuditFilter {
   return {
     who: (found.get('who') ?? '').slice(0, 256),
     what: kindOf(found.get('what')) ?? '',
+    user_key: userKeyOf(found.get('user_key') ?? ''),
     from: day('from'),
     to: day('to'),
   };
@@ -74,10 +83,11 @@ export function writeFilter(filter: AuditFilter): string {
 }
 
 /** The arguments of the API: moments, the end excluded. */
-export function asArguments({ who, what, from, to }: AuditFilter) {
+export function asArguments({ who, what, user_key, from, to }: AuditFilter) {
   return {
     ...(who ? { who } : {}),
-    ...(what ? { what } : {}),
+    ...(what ? { what: [what] } : {}),
+    ...(user_key ? { user_key: Number(user_key) } : {}),
     ...(from ? { since: startOf(from).toISOString() } : {}),
     ...(to ? { until: startOf(to, 1).toISOString() } : {}),
   };

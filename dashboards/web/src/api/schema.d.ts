@@ -2048,7 +2048,7 @@ export interface components {
          */
         AllowRule: {
             /**
-             * @description What kind of event it is. (enum property replaced by openapi-typescript)
+             * @description Always `allow`: access. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
             kind: "allow";
@@ -2234,7 +2234,7 @@ export interface components {
          */
         BanRule: {
             /**
-             * @description What kind of event it is. (enum property replaced by openapi-typescript)
+             * @description Always `ban`: no answers. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
             kind: "ban";
@@ -3645,7 +3645,7 @@ export interface components {
              * @description Its number or UUID.
              */
             id: number;
-            /** @description What kind of event it is. */
+            /** @description `bot`: it admits people; `account`: it registers accounts. */
             kind: components["schemas"]["InvitationKind"];
             /**
              * Label
@@ -3919,7 +3919,7 @@ export interface components {
              */
             daily_usd?: number | null;
             /**
-             * @description What kind of event it is. (enum property replaced by openapi-typescript)
+             * @description Always `limits`: of messages and cost. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
             kind: "limits";
@@ -4306,7 +4306,7 @@ export interface components {
          */
         ModelsRule: {
             /**
-             * @description What kind of event it is. (enum property replaced by openapi-typescript)
+             * @description Always `models`: those to choose from. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
             kind: "models";
@@ -4416,7 +4416,7 @@ export interface components {
              * @description Its number or UUID.
              */
             id: number;
-            /** @description What kind of event it is. */
+            /** @description `bot`: it admits people; `account`: it registers accounts. */
             kind: components["schemas"]["InvitationKind"];
             /**
              * Label
@@ -7220,8 +7220,10 @@ export interface operations {
             query?: {
                 /** @description A name. */
                 who?: string | null;
-                /** @description A kind of event. */
-                what?: components["schemas"]["AuditKind"] | null;
+                /** @description A kind of event; may be repeated. */
+                what?: components["schemas"]["AuditKind"][];
+                /** @description A person: whom it is about, or who acted as operator in Telegram. */
+                user_key?: number | null;
                 /** @description Without an offset in UTC. */
                 since?: string | null;
                 /** @description Exclusive. */
@@ -8155,7 +8157,7 @@ export interface operations {
                 user_key?: number | null;
                 /** @description Whom the rule is about. */
                 subject?: components["schemas"]["SubjectKind"] | null;
-                /** @description What kind of event it is. */
+                /** @description A kind of rule. */
                 kind?: components["schemas"]["RuleKind"] | null;
                 /** @description `next_before` of a page. */
                 before?: number | null;
