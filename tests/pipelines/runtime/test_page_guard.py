@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -201,6 +202,16 @@ async def grant(engine: AsyncEngine, scopes: str) -> None:
         await connection.execute(text("UPDATE api_users SET scopes = :s"), {"s": scopes.split()})
 
 
+async def until_known(client: httpx.AsyncClient, *, may_use: bool) -> None:
+    """The API hears of changed scopes from the database, a moment later."""
+    deadline = time.monotonic() + 60
+    while True:
+        me = await client.get("/api/v1/auth/me", auth=("ann", PASSWORD))
+        if ("dagster:use" in me.json()["scopes"]) is may_use:
+            return
+        assert time.monotonic() < deadline
+
+
 async def test_an_account_with_the_scope_is_asked_for(
     start_api: StartApi, engine: AsyncEngine
 ) -> None:
@@ -223,12 +234,14 @@ async def test_an_account_with_the_scope_is_asked_for(
             assert (lacking.status_code, "dagster:use" in lacking.text) == (403, True)
 
             await grant(engine, "stats:read dagster:use")
+            await until_known(client, may_use=True)
             now[0] += REMEMBER_SECONDS
             assert (await page.get("/", auth=ann)).text == "seen"
             known = (await page.get("/", auth=ann)).request.headers["authorization"]
             assert await opens(url, {"Authorization": known})
             # An answer is remembered for a minute, and no longer.
             await grant(engine, "admin")
+            await until_known(client, may_use=False)
             assert (await page.get("/", auth=ann)).status_code == 200
             now[0] += REMEMBER_SECONDS
             assert (await page.get("/", auth=ann)).status_code == 403
