@@ -170,7 +170,7 @@ class Stack:
         self._progress.say(f"Starting {', '.join(titles.values())}")
         seconds = None if self._waits else START_SECONDS
         for name in self.supervisor.start(*titles, seconds=seconds, say=self._progress.say):
-            self._progress.say(f"  {titles[name]} is ready")
+            self._progress.say(f"  {titles[name]}: ready")
 
     def prepare_databases(self) -> None:
         """Roles, schemas, and what each service may do with them. Harmless to repeat."""
