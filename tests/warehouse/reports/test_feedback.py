@@ -20,12 +20,12 @@ async def test_the_last_verdict_below_the_watermark_counts(
     old = turn(NOW - timedelta(days=40))
     replica.store([small, big, old, turn(NOW, user=3)])
     replica.publish(NOW + timedelta(hours=1))
+    rated = replica.rate(small)
     person = {
-        "epoch": 1, "user_key": 2, "version": 1, "is_deleted": 0, "source": "ads",
+        "epoch": rated["epoch"], "user_key": 2, "version": 1, "is_deleted": 0, "source": "ads",
         "created_at": NOW, "updated_at": NOW,
     }  # fmt: skip
     writer.insert("people", [person])
-    replica.rate(small)
     changed, withdrawn, gone = (replica.rate(small, user_key=key) for key in (4, 5, 6))
     replica.rate(big, verdict=-1)
     replica.rate(old)
