@@ -1,4 +1,4 @@
-"""One run of a suite of a client, from the sources in its repository."""
+"""Runs one suite of a ClickHouse client from the sources in its repository."""
 
 from __future__ import annotations
 

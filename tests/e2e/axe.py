@@ -1,4 +1,4 @@
-"""Findings of axe on a page, and all of a run, which `make test-web` counts."""
+"""Runs axe on a page and collects its serious findings, which `make test-web` counts."""
 
 from __future__ import annotations
 

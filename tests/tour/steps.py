@@ -29,7 +29,7 @@ class Step:
     title: str
     act: Callable[[PersonInChat], Awaitable[None] | None]
     shows: tuple[str, ...]
-    """Each is a part of a text, caption or file name."""
+    """Each must appear in a text, a caption or a file name."""
     answer: str | None = None
     model: dict[str, Any] = field(default_factory=dict)
     """More of the model's behaviour, as in simulator.model.behaviour."""
