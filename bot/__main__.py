@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 async def _serve(settings: Settings) -> int:
-    # Importing aiogram takes a second or two: report wrong settings before that.
-    import_aiogram()
-    from bot.app import App  # noqa: PLC0415
-
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    # Importing aiogram takes a second or two: report wrong settings before that.
+    import_aiogram()
+    from bot.app import App  # noqa: PLC0415
+
     app = App(settings)
     starting = asyncio.ensure_future(_run(app, stop))
     stopping = asyncio.ensure_future(stop.wait())

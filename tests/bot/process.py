@@ -21,9 +21,11 @@ class BotProcess:
         self._environment = environment
         self._log = log
         self._process: asyncio.subprocess.Process | None = None
+        self._log_start = 0
 
     async def start(self) -> None:
         with self._log.open("ab") as log:
+            self._log_start = log.tell()
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
@@ -33,6 +35,12 @@ class BotProcess:
                 stderr=log,
                 stdout=log,
             )
+
+    async def is_running(self) -> bool:
+        """Whether it has got past its start, from when on SIGTERM lets it finish."""
+        with self._log.open("rb") as log:
+            log.seek(self._log_start)
+            return b"bot is running" in log.read()
 
     async def end(self, number: signal.Signals) -> int:
         assert self._process is not None
