@@ -19,8 +19,9 @@ class Timeouts:
     """A ping of ClickHouse while a query is running."""
     limits_seconds: float = 0.5
     """Counting a request in the shared storage of rate limits."""
-    warm_seconds: float = 0.5
-    """Preparing answers before a new snapshot is served."""
+    warm_seconds: float = 2.0
+    """Preparing answers before a new snapshot is served. With 0.5 s a build beside it left too many
+    unprepared (docs/decisions/0021)."""
 
 
 DEFAULT_TIMEOUTS = Timeouts()
