@@ -190,12 +190,9 @@ class Ledger:
             {
                 **terms,
                 **self._words(following, transcribed),
-                "turn_id": turn.id,
-                "call_id": turn.call_id,
+                **self._ended(turn, outcome, report),
                 "next_call_id": following.call_id,
                 "attempt": following.attempt,
-                "outcome": outcome,
-                **self._stated(report, turn.question.sealer, turn.call_id, turn.id, turn.model),
             },
         )
         self._bill.check(opened, reserve=terms["reserve_usd"])
@@ -245,8 +242,7 @@ class Ledger:
         await self._statements.write(
             "record_answer",
             {
-                "turn_id": turn.id,
-                "call_id": turn.call_id,
+                **self._ended(turn, outcome, completion.report),
                 "dialog_id": turn.dialog_id,
                 "user_key": question.user_key,
                 "message_id": message_id,
@@ -254,10 +250,6 @@ class Ledger:
                     completion.text, bindings.text(message_id, turn.dialog_id)
                 ),
                 "content_length": len(completion.text),
-                "outcome": outcome,
-                **self._stated(
-                    completion.report, question.sealer, turn.call_id, turn.id, turn.model
-                ),
             },
         )
 
@@ -269,16 +261,13 @@ class Ledger:
         await self._statements.write(
             "record_summary",
             {
-                "turn_id": turn.id,
-                "call_id": turn.call_id,
+                **self._ended(turn, "answered", report),
                 "dialog_id": turn.dialog_id,
                 "user_key": turn.question.user_key,
                 "first_message_id": summary.first_message_id,
                 "covers_until": summary.covers_until,
                 "messages": summary.messages,
                 "content": sealer.seal_text(summary.text, bindings.summary(turn.dialog_id)),
-                "outcome": "answered",
-                **self._stated(report, sealer, turn.call_id, turn.id, turn.model),
             },
         )
 
@@ -298,12 +287,17 @@ class Ledger:
             "finish_turn",
             {
                 "bot_id": self._bot_id,
-                "turn_id": turn_id,
+                **self._closing(
+                    turn_id,
+                    outcome.call_id,
+                    model=outcome.call_model,
+                    outcome=outcome.call_outcome,
+                    report=outcome.report or CallReport(),
+                    sealer=sealer,
+                ),
                 "update_ids": list(update_ids),
                 "status": outcome.status.value,
                 "reason": outcome.reason,
-                "call_id": outcome.call_id,
-                "call_outcome": outcome.call_outcome,
                 "turn_first_token_at": outcome.first_token_at,
                 "answered_at": outcome.answered_at,
                 "fallback_cause": outcome.fallback_cause,
@@ -311,13 +305,6 @@ class Ledger:
                 "answer_chars": outcome.answer_chars,
                 "answer_parts": outcome.answer_parts,
                 "flood_wait_ms": outcome.flood_wait_ms,
-                **self._stated(
-                    outcome.report or CallReport(),
-                    sealer,
-                    outcome.call_id,
-                    turn_id,
-                    outcome.call_model,
-                ),
                 "pacing_wait_ms": outcome.pacing_wait_ms,
                 "message_hmacs": list(outcome.message_hmacs),
             },
@@ -381,18 +368,34 @@ class Ledger:
         except (IntegrityError, asyncpg.IntegrityConstraintViolationError) as error:
             raise UpdateConflictError("the user or the dialog was erased") from error
 
-    def _stated(
+    def _ended(self, turn: OpenTurn, outcome: str, report: CallReport) -> dict[str, Any]:
+        """The parameters of `close_call` for the turn's open attempt."""
+        return self._closing(
+            turn.id,
+            turn.call_id,
+            model=turn.model,
+            outcome=outcome,
+            report=report,
+            sealer=turn.question.sealer,
+        )
+
+    def _closing(
         self,
+        turn_id: UUID,
+        call_id: UUID | None,
+        *,
+        model: str | None,
+        outcome: str | None,
         report: CallReport,
         sealer: Sealer | None,
-        call_id: UUID | None,
-        turn_id: UUID,
-        model: str | None,
     ) -> dict[str, Any]:
         usage, message, sealed = report.usage, report.provider_message, None
         if message and sealer and call_id:
             sealed = sealer.seal_text(message, bindings.provider_message(call_id, turn_id))
         return {
+            "turn_id": turn_id,
+            "call_id": call_id,
+            "outcome": outcome,
             "model_used": report.model_used,
             "first_token_at": report.first_token_at,
             "finish_reason": report.finish_reason,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
+from bot.db.statements import with_numbered_parameters
 from common.postgres import create_engine
 from common.settings import DatabaseSettings, ReportSettings
 from common.tables.changed_settings import SettingDigests, record_changed_settings
@@ -30,10 +30,7 @@ from tests.pipelines.ledger import Ledger, turn
 from tests.pipelines.quality.test_retention import add_update
 from warehouse.settings import WarehouseSettings
 
-BOT_STATEMENTS = {
-    path.stem: path.read_text(encoding="utf-8")
-    for path in (PROJECT / "bot" / "db" / "sql").glob("*.sql")
-}
+BOT_STATEMENTS = sorted(path.stem for path in (PROJECT / "bot" / "db" / "sql").glob("*.sql"))
 REFUSED = asyncpg.InsufficientPrivilegeError
 
 
@@ -187,16 +184,11 @@ async def test_running_the_roles_again_sets_a_changed_password(
     assert after.startswith("SCRAM-SHA-256$")
 
 
-@pytest.mark.parametrize("name", sorted(BOT_STATEMENTS))
+@pytest.mark.parametrize("name", BOT_STATEMENTS)
 async def test_every_statement_of_the_bot_is_allowed_to_its_role(
     server: EmbeddedPostgres, name: str
 ) -> None:
-    numbers: dict[str, int] = {}
-
-    def numbered(match: re.Match[str]) -> str:
-        return f"${numbers.setdefault(match[1], len(numbers) + 1)}"
-
-    statement = re.sub(r"(?<!:):([a-z_]+)", numbered, BOT_STATEMENTS[name])
+    statement, _parameters = with_numbered_parameters(name)
     await attempt(server, "dialytics_bot", f"EXPLAIN (GENERIC_PLAN) {statement}")
 
 
