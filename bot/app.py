@@ -69,10 +69,10 @@ from bot.telegram.session import create_bot
 from bot.turns.bill import Bill, limits_below
 from bot.turns.history import DialogHistory, PictureLimits
 from bot.turns.ledger import Ledger
-from bot.turns.opening import TurnOpener
 from bot.turns.policy import TurnPolicy
 from bot.turns.rules import RuleReader
 from bot.turns.service import TurnService
+from bot.turns.steps.opening import TurnOpener
 from bot.turns.summaries.writer import SummaryWriter
 from bot.users.erasure import Erasure
 from bot.users.export import UserExport

@@ -47,7 +47,6 @@ from bot.telegram.send_limits import SendRateLimiter
 from bot.telegram.sender import MessageSender
 from bot.telegram.session import create_bot
 from bot.turns.bill import Bill
-from bot.turns.opening import TurnOpener
 from bot.turns.policy import TurnPolicy
 from bot.turns.records import (
     ChatRef,
@@ -58,6 +57,7 @@ from bot.turns.records import (
     TurnOutcome,
 )
 from bot.turns.service import TurnService
+from bot.turns.steps.opening import TurnOpener
 from bot.turns.summaries.writer import SummaryWriter
 from bot.window_limiter import WindowLimiter
 from common.encryption.bindings import Binding

@@ -37,12 +37,12 @@ class Sight:
     @property
     def is_available(self) -> bool:
         """Whether any model that users may have sees pictures."""
-        return self._is_on and any(self.model_for(name) for name in self._settings.models)
+        return self._is_on and any(self.seeing_model(name) for name in self._settings.models)
 
     def sees(self, model: str) -> bool:
         return model == self._settings.llm_vision_model or model in self._listed
 
-    def model_for(self, model: str) -> str | None:
+    def seeing_model(self, model: str) -> str | None:
         """The model that answers questions with pictures of users of this model, or None."""
         if not self._is_on:
             return None

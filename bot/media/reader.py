@@ -20,9 +20,9 @@ from bot.turns.attachments import (
     Recording,
     Remark,
 )
-from bot.turns.opening import PreparedQuestion
 from bot.turns.question import QuestionMessage, quoted_block
 from bot.turns.records import Question
+from bot.turns.steps.opening import PreparedQuestion
 from common.log import get_logger
 
 MAX_FILES_AT_ONCE = 4

@@ -19,10 +19,12 @@ from bot.db.statements import Statements
 from bot.llm.completion import CallReport, Completion
 from bot.llm.prices import ModelPrices
 from bot.settings import CountingSettings
+from bot.turns.attempt_parameters import AttemptParameters, sealed_words
 from bot.turns.bill import Bill
 from bot.turns.prompt import prompt_characters
-from bot.turns.question import dump_messages
 from bot.turns.records import (
+    SUMMARY,
+    TRANSCRIPTION,
     DialogContext,
     DialogSummary,
     InterruptedTurn,
@@ -35,9 +37,6 @@ from common.encryption import bindings
 from common.encryption.sealing import Sealer
 from common.tracing import span
 from common.vocabulary import Role, TurnStatus
-
-TRANSCRIPTION = "transcription"
-SUMMARY = "summary"
 
 
 class Ledger:
@@ -56,7 +55,7 @@ class Ledger:
         self._bot_id = bot_id
         self._keeps_pictures = keeps_pictures
         self._statements = statements
-        self._prices = prices
+        self._parameters = AttemptParameters(prices=prices, bill=bill)
         self._bill = bill
         self._counting = counting.model_dump()
 
@@ -96,14 +95,7 @@ class Ledger:
             summary_task=task,
         )
         message_id = uuid4()
-        content = parts = None
-        if not question.is_repeated and not question.is_compaction:
-            content = question.sealer.seal_text(
-                question.text, bindings.text(message_id, turn.dialog_id)
-            )
-            parts = question.sealer.seal_text(
-                dump_messages(question.messages), bindings.parts(message_id, turn.dialog_id)
-            )
+        is_stored = not question.is_repeated and not question.is_compaction
         # Without retention they are in memory only, until the question is answered.
         pictures = question.pictures if self._keeps_pictures else ()
         earlier = sum(
@@ -111,7 +103,7 @@ class Ledger:
             for one in context.history
             if question.replaces and one.turn_id == question.replaces
         )
-        terms = self._terms(turn)
+        terms = self._parameters.opening(turn)
         rows = await self._take(
             "open_turn",
             question,
@@ -123,8 +115,7 @@ class Ledger:
                 "call_id": turn.call_id,
                 "message_id": message_id,
                 "model_asked": model,
-                "content": content,
-                "sealed_parts": parts,
+                **sealed_words(question if is_stored else None, message_id, turn.dialog_id),
                 "content_length": len(question.text),
                 "pictures": len(pictures) + earlier,
                 "picture_ids": [one.id for one in pictures],
@@ -138,7 +129,7 @@ class Ledger:
         )
         self._bill.check(rows, reserve=terms["reserve_usd"])
         _refuse_conflict(rows, question)
-        return replace(turn, message_id=message_id if content else None)
+        return replace(turn, message_id=message_id if is_stored else None)
 
     async def reject(
         self, question: Question, context: DialogContext, *, reason: str, session: AsyncSession
@@ -184,13 +175,15 @@ class Ledger:
             turn, call_id=uuid4(), attempt=turn.attempt + 1, model=model, purpose=purpose,
             question=transcribed or turn.question,
         )  # fmt: skip
-        terms = self._terms(following)
+        terms = self._parameters.opening(following)
         opened = await self._statements.rows(
             "next_call",
             {
                 **terms,
-                **self._words(following, transcribed),
-                **self._ended(turn, outcome, report),
+                **sealed_words(transcribed, following.message_id, following.dialog_id),
+                "message_id": following.message_id if transcribed else None,
+                "content_length": len(transcribed.text) if transcribed else 0,
+                **self._parameters.closing(turn, outcome, report),
                 "next_call_id": following.call_id,
                 "attempt": following.attempt,
             },
@@ -200,41 +193,6 @@ class Ledger:
             raise UpdateConflictError("the turn was finished by another process")
         return following
 
-    def _terms(self, turn: OpenTurn) -> dict[str, Any]:
-        """The parameters of the attempt that is to be opened."""
-        seconds = None
-        if turn.purpose == TRANSCRIPTION:
-            seconds = turn.question.recordings[0].seconds
-            reserve = self._prices.speech_cost(seconds)
-        else:
-            task = turn.summary_task if turn.purpose == SUMMARY else None
-            characters = task.characters if task else turn.prompt_characters
-            reserve = self._prices.reserve(turn.model, characters=characters)
-        return {
-            **self._bill.terms(turn.model, reserve=reserve),
-            "model": turn.model,
-            "purpose": turn.purpose,
-            "opened_seconds": seconds,
-        }
-
-    @staticmethod
-    def _words(turn: OpenTurn, transcribed: Question | None) -> dict[str, Any]:
-        """The question with the words of a recording, sealed."""
-        message_id = turn.message_id
-        if transcribed is None or message_id is None:
-            return {
-                "message_id": None, "content": None, "sealed_parts": None, "content_length": 0,
-            }  # fmt: skip
-        ids = message_id, turn.dialog_id
-        sealer, text = transcribed.sealer, transcribed.text
-        parts = dump_messages(transcribed.messages)
-        return {
-            "message_id": message_id,
-            "content": sealer.seal_text(text, bindings.text(*ids)),
-            "sealed_parts": sealer.seal_text(parts, bindings.parts(*ids)),
-            "content_length": len(text),
-        }
-
     async def record_answer(self, turn: OpenTurn, completion: Completion, *, outcome: str) -> None:
         """Store the answer before it is delivered. Idempotent."""
         question = turn.question
@@ -242,7 +200,7 @@ class Ledger:
         await self._statements.write(
             "record_answer",
             {
-                **self._ended(turn, outcome, completion.report),
+                **self._parameters.closing(turn, outcome, completion.report),
                 "dialog_id": turn.dialog_id,
                 "user_key": question.user_key,
                 "message_id": message_id,
@@ -261,7 +219,7 @@ class Ledger:
         await self._statements.write(
             "record_summary",
             {
-                **self._ended(turn, "answered", report),
+                **self._parameters.closing(turn, "answered", report),
                 "dialog_id": turn.dialog_id,
                 "user_key": turn.question.user_key,
                 "first_message_id": summary.first_message_id,
@@ -287,7 +245,7 @@ class Ledger:
             "finish_turn",
             {
                 "bot_id": self._bot_id,
-                **self._closing(
+                **self._parameters.closing_by_id(
                     turn_id,
                     outcome.call_id,
                     model=outcome.call_model,
@@ -367,53 +325,6 @@ class Ledger:
                 return [dict(row) for row in rows.mappings()]
         except (IntegrityError, asyncpg.IntegrityConstraintViolationError) as error:
             raise UpdateConflictError("the user or the dialog was erased") from error
-
-    def _ended(self, turn: OpenTurn, outcome: str, report: CallReport) -> dict[str, Any]:
-        """The parameters of `close_call` for the turn's open attempt."""
-        return self._closing(
-            turn.id,
-            turn.call_id,
-            model=turn.model,
-            outcome=outcome,
-            report=report,
-            sealer=turn.question.sealer,
-        )
-
-    def _closing(
-        self,
-        turn_id: UUID,
-        call_id: UUID | None,
-        *,
-        model: str | None,
-        outcome: str | None,
-        report: CallReport,
-        sealer: Sealer | None,
-    ) -> dict[str, Any]:
-        usage, message, sealed = report.usage, report.provider_message, None
-        if message and sealer and call_id:
-            sealed = sealer.seal_text(message, bindings.provider_message(call_id, turn_id))
-        return {
-            "turn_id": turn_id,
-            "call_id": call_id,
-            "outcome": outcome,
-            "model_used": report.model_used,
-            "first_token_at": report.first_token_at,
-            "finish_reason": report.finish_reason,
-            "prompt_tokens": usage.prompt_tokens,
-            "completion_tokens": usage.completion_tokens,
-            "cached_tokens": usage.cached_tokens,
-            "reasoning_tokens": usage.reasoning_tokens,
-            "image_tokens": usage.image_tokens,
-            "audio_tokens": usage.audio_tokens,
-            "audio_seconds": usage.audio_seconds,
-            "cost_usd": usage.cost_usd,
-            "estimated_usd": self._prices.estimated_cost(usage, report.model_used, model),
-            "is_unpriced": report.is_unpriced,
-            "http_status": report.http_status,
-            "provider_code": report.provider_code,
-            "generation_id": report.generation_id,
-            "provider_message": sealed,
-        }
 
 
 def _refuse_conflict(rows: Sequence[Mapping[str, Any]], question: Question) -> None:

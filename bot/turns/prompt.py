@@ -38,7 +38,7 @@ def speaker_name(first_name: str | None) -> str | None:
     return " ".join((first_name or "").split())[:MAX_NAME_CHARS] or None
 
 
-def models_for(
+def models_to_try(
     context: DialogContext, settings: ModelSettings, sight: Sight | None = None
 ) -> list[str]:
     """The models to try: the user's choice or the default, then the fallback.
@@ -49,7 +49,7 @@ def models_for(
     first = context.model if context.model in allowed else allowed[0]
     fallback = settings.llm_fallback_model
     if sight is not None:
-        seeing = sight.model_for(first)
+        seeing = sight.seeing_model(first)
         if seeing is None:
             return []
         first = seeing
@@ -73,7 +73,7 @@ def all_pictures(question: Question, context: DialogContext) -> list[Picture]:
     return [*earlier, *question.pictures]
 
 
-def messages_for(
+def prompt_messages(
     question: Question,
     context: DialogContext,
     *,

@@ -14,6 +14,10 @@ from common.encryption.sealing import Sealer
 from common.errors import DialyticsError
 from common.vocabulary import ChatType, Role, TurnStatus
 
+TRANSCRIPTION = "transcription"
+SUMMARY = "summary"
+"""Purposes of attempts before that of the answer."""
+
 
 class UpdateConflictError(DialyticsError):
     """The updates are in another turn, or their user was erased. Nothing was written."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
@@ -13,19 +12,18 @@ from structlog.contextvars import bound_contextvars
 
 from bot.db.retry import retry_write
 from bot.llm.client import ChatMessage, ModelClient
-from bot.llm.completion import CallReport, Completion, ModelError
+from bot.llm.completion import ModelError
 from bot.llm.transcription import Transcriber
 from bot.metrics import BotMetrics
 from bot.settings import ModelSettings
 from bot.turns.attachments import Remark
-from bot.turns.attempts import AttemptState, CompletionAttempts, TranscriptionAttempts
 from bot.turns.bill import Bill, BillLimitError
-from bot.turns.cancellation import BY_BUTTON, BY_COMMAND, StoppedError, StopSignal, until_stopped
+from bot.turns.cancellation import StoppedError, StopSignal, until_stopped
 from bot.turns.history import DialogHistory
-from bot.turns.ledger import SUMMARY, Ledger
-from bot.turns.opening import AnswerPlan, TurnOpener, TurnRefusedError
-from bot.turns.prompt import messages_for
+from bot.turns.ledger import Ledger
+from bot.turns.prompt import prompt_messages
 from bot.turns.records import (
+    SUMMARY,
     DialogContext,
     DialogSummary,
     InterruptedTurn,
@@ -33,23 +31,24 @@ from bot.turns.records import (
     Question,
     TurnOutcome,
 )
-from bot.turns.responder import (
-    Delivery,
-    Notice,
-    Refusal,
-    Responder,
-    UndeliverableError,
-    failure_notice,
-    notice_of,
-)
+from bot.turns.responder import Refusal, Responder, UndeliverableError
 from bot.turns.rules import NO_RULES, AppliedRules, RuleReader
+from bot.turns.steps.attempts import AttemptState, CompletionAttempts, TranscriptionAttempts
+from bot.turns.steps.endings import (
+    end_answered,
+    end_compaction,
+    end_failed,
+    end_interrupted,
+    end_over_bill,
+    end_stopped,
+    end_unreachable,
+)
+from bot.turns.steps.opening import AnswerPlan, TurnOpener, TurnRefusedError
 from bot.turns.summaries.writer import SummaryWriter
 from common.encryption.sealing import Sealer
 from common.log import get_logger
 from common.tracing import span
 from common.vocabulary import TurnStatus
-
-INTERRUPTED = "interrupted"
 
 log = get_logger(__name__)
 
@@ -82,11 +81,8 @@ class TurnService:
         opener: TurnOpener,
         settings: ModelSettings,
         metrics: BotMetrics,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        jitter: Callable[[], float] = random.random,
     ) -> None:
         self._ledger = ledger
-        self._bill = bill
         self._history = history
         self._attempts = CompletionAttempts(
             ledger=ledger,
@@ -94,7 +90,6 @@ class TurnService:
             model=model,
             settings=settings,
             metrics=metrics,
-            jitter=jitter,
         )
         self._rules = rules
         self._transcriptions = TranscriptionAttempts(
@@ -104,7 +99,6 @@ class TurnService:
         self._opener = opener
         self._settings = settings
         self._metrics = metrics
-        self._now = now
 
     async def answer(
         self, question: Question, responder: Responder, stop: StopSignal
@@ -140,7 +134,7 @@ class TurnService:
         ):
 
             def prompt(question: Question, summary: DialogSummary | None) -> list[ChatMessage]:
-                return messages_for(
+                return prompt_messages(
                     question,
                     context.summarised(summary) if summary else context,
                     default_prompt=self._settings.llm_system_prompt,
@@ -176,33 +170,7 @@ class TurnService:
         """Finish an interrupted turn: deliver its stored answer, or send a notice."""
         if left.is_text_only:
             responder.use_text_only()
-        if left.answer is not None:
-            notice = notice_of(left.call_outcome, left.finish_reason, left.answer)
-            status = TurnStatus.CANCELLED if notice is Notice.STOPPED else TurnStatus.ANSWERED
-            outcome = await self._send_answer(
-                TurnOutcome(
-                    status,
-                    reason=_reason_of(left),
-                    first_token_at=left.first_token_at,
-                    fallback_cause=left.fallback_cause,
-                    finish_reason=left.finish_reason,
-                ),
-                left.id,
-                left.answer,
-                responder,
-                notice,
-            )
-        else:
-            outcome = await self._send_notice(
-                TurnOutcome(
-                    TurnStatus.FAILED,
-                    reason=INTERRUPTED,
-                    call_outcome=INTERRUPTED,
-                    fallback_cause=left.fallback_cause,
-                ),
-                responder,
-                Notice.INTERRUPTED,
-            )
+        outcome = await end_interrupted(left, responder)
         return await self._finish(left.id, left.update_ids, outcome)
 
     async def _answer(
@@ -218,7 +186,7 @@ class TurnService:
 
         def on_delta(text: str) -> None:
             if state.first_token_at is None:
-                state.first_token_at = self._now()
+                state.first_token_at = datetime.now(UTC)
                 self._metrics.llm_first_token.labels(self._metrics.model(state.model)).observe(
                     asyncio.get_running_loop().time() - started
                 )
@@ -229,49 +197,20 @@ class TurnService:
         try:
             models, summary = await self._prepare(state, plan, responder, stop)
             if turn.question.is_compaction:
-                return await self._end_compaction(state, summary, responder)
+                return await end_compaction(state, summary, responder)
             asked = prompt(state.turn.question, summary)
             completion = await until_stopped(
                 self._attempts.run(state, models, asked, on_delta), stop
             )
         except BillLimitError as error:
-            return await self._end_transcribed(state, error.limit.name, responder)
+            return await end_over_bill(state, error.limit.name, responder)
         except UndeliverableError as error:
-            return _unsent(state, error)
+            return end_unreachable(state, error)
         except StoppedError as stopped:
-            return await self._end_stopped(state, stopped.reason, responder)
+            return await end_stopped(self._ledger, state, stopped.reason, responder)
         except ModelError as error:
-            return await self._send_notice(
-                TurnOutcome(
-                    TurnStatus.FAILED,
-                    reason=error.kind.value,
-                    call_id=state.turn.call_id,
-                    call_model=state.turn.model,
-                    call_outcome=error.kind.value,
-                    report=error.report,
-                    fallback_cause=state.fallback_cause,
-                    finish_reason=error.report.finish_reason,
-                ),
-                responder,
-                failure_notice(error, state.turn.purpose),
-                seconds=error.retry_after,
-            )
-        await retry_write(
-            lambda: self._ledger.record_answer(state.turn, completion, outcome=completion.outcome)
-        )
-        return await self._send_answer(
-            TurnOutcome(
-                TurnStatus.ANSWERED,
-                reason=completion.shortfall or ("refusal" if completion.is_refusal else None),
-                first_token_at=state.first_token_at,
-                fallback_cause=state.fallback_cause,
-                finish_reason=completion.report.finish_reason,
-            ),
-            turn.id,
-            completion.text,
-            responder,
-            notice_of(completion.outcome, completion.report.finish_reason, completion.text),
-        )
+            return await end_failed(state, error, responder)
+        return await end_answered(self._ledger, state, completion, responder)
 
     async def _prepare(
         self, state: AttemptState, plan: AnswerPlan, responder: Responder, stop: StopSignal
@@ -293,119 +232,6 @@ class TurnService:
             summary = await until_stopped(self._summaries.run(state, following), stop)
         return plan.models if state.model in plan.models else [state.model], summary
 
-    async def _end_stopped(
-        self, state: AttemptState, reason: str, responder: Responder
-    ) -> TurnOutcome:
-        outcome = TurnOutcome(
-            TurnStatus.CANCELLED,
-            reason=BY_COMMAND if reason == BY_BUTTON else reason,
-            call_id=state.turn.call_id,
-            call_model=state.turn.model,
-            call_outcome="cancelled",
-            report=state.answer.report(),
-            first_token_at=state.first_token_at,
-            fallback_cause=state.fallback_cause,
-        )
-        if reason == "erased":
-            return outcome
-        # /stop sends its own confirmation; after a button and a shutdown a notice is due.
-        notice = Notice.STOPPED if reason == BY_BUTTON else None
-        if reason == "shutdown":
-            outcome = replace(outcome, status=TurnStatus.FAILED, reason=INTERRUPTED)
-            notice = Notice.INTERRUPTED
-        if not state.text.strip():
-            return await self._send_notice(outcome, responder, notice) if notice else outcome
-        report = state.answer.report()
-        partial = Completion(
-            state.text, replace(report, model_used=report.model_used or state.model)
-        )
-        await retry_write(
-            lambda: self._ledger.record_answer(state.turn, partial, outcome="cancelled")
-        )
-        if reason == "edited":
-            return outcome
-        return await self._send_answer(outcome, state.turn.id, state.text, responder, notice)
-
-    async def _end_compaction(
-        self, state: AttemptState, summary: DialogSummary | None, responder: Responder
-    ) -> TurnOutcome:
-        outcome = TurnOutcome(
-            TurnStatus.ANSWERED if summary else TurnStatus.FAILED,
-            reason=None if summary else "no_summary",
-            call_id=state.turn.call_id,
-            call_model=state.turn.model,
-            call_outcome="incomplete",
-            report=state.answer.report(),
-            answer_chars=len(summary.text) if summary else 0,
-        )
-        notice = Notice.SUMMARISED if summary else Notice.NOTHING_SUMMARISED
-        return await self._send_notice(outcome, responder, notice)
-
-    async def _end_transcribed(
-        self, state: AttemptState, reason: str, responder: Responder
-    ) -> TurnOutcome:
-        """End a turn that the bill does not let go on after its transcription or summary."""
-        outcome = TurnOutcome(
-            TurnStatus.FAILED,
-            reason=reason,
-            call_id=state.turn.call_id,
-            call_model=state.turn.model,
-            call_outcome="answered",
-            report=state.answer.report(),
-        )
-        try:
-            await responder.send_refusal(Refusal(reason))
-        except UndeliverableError as error:
-            return replace(outcome, reason=error.reason)
-        return replace(outcome, answered_at=self._now())
-
-    async def _send_answer(
-        self,
-        outcome: TurnOutcome,
-        turn_id: UUID,
-        text: str,
-        responder: Responder,
-        notice: Notice | None,
-    ) -> TurnOutcome:
-        outcome = replace(outcome, answer_chars=len(text))
-        return await self._delivered(
-            outcome, lambda: responder.send_answer(text, notice, turn_id=turn_id)
-        )
-
-    async def _send_notice(
-        self,
-        outcome: TurnOutcome,
-        responder: Responder,
-        notice: Notice,
-        *,
-        seconds: float | None = None,
-    ) -> TurnOutcome:
-        return await self._delivered(
-            outcome, lambda: responder.send_notice(notice, seconds=seconds)
-        )
-
-    async def _delivered(
-        self, outcome: TurnOutcome, send: Callable[[], Awaitable[Delivery]]
-    ) -> TurnOutcome:
-        try:
-            with span("deliver") as sending:
-                delivery = await send()
-                sending.set(
-                    parts=delivery.parts,
-                    flood_wait_ms=delivery.flood_wait_ms,
-                    pacing_wait_ms=delivery.pacing_wait_ms,
-                )
-        except UndeliverableError as error:
-            return replace(outcome, status=TurnStatus.FAILED, reason=error.reason)
-        return replace(
-            outcome,
-            answered_at=self._now(),
-            answer_parts=delivery.parts,
-            flood_wait_ms=delivery.flood_wait_ms,
-            pacing_wait_ms=delivery.pacing_wait_ms,
-            message_hmacs=delivery.message_hmacs,
-        )
-
     async def _finish(
         self,
         turn_id: UUID,
@@ -422,22 +248,3 @@ class TurnService:
         self._metrics.updates_settled.labels("turn").inc(len(update_ids))
         log.info("turn finished", status=outcome.status.value, reason=outcome.reason)
         return TurnResult(outcome, turn_id, tuple(update_ids))
-
-
-def _unsent(state: AttemptState, error: UndeliverableError) -> TurnOutcome:
-    """The outcome of a turn whose chat cannot be reached; the model was not asked."""
-    return TurnOutcome(
-        TurnStatus.FAILED,
-        reason=error.reason,
-        call_id=state.turn.call_id,
-        call_model=state.turn.model,
-        call_outcome="cancelled",
-        report=CallReport(has_left=False),
-    )
-
-
-def _reason_of(left: InterruptedTurn) -> str | None:
-    """The reason of a turn whose answer was stored but not delivered."""
-    reasons = {"cancelled": "cancelled", "incomplete": "incomplete", "refused": "refusal"}
-    own = reasons.get(left.call_outcome or "")
-    return own or ("length" if left.finish_reason == "length" else None)

@@ -12,21 +12,20 @@ from bot.llm.client import ModelClient
 from bot.llm.completion import CallReport, ModelError
 from bot.llm.thinking import split_thinking
 from bot.settings import ModelSettings
-from bot.turns.attempts import AttemptState
-from bot.turns.bill import Bill, BillLimitError
+from bot.turns.bill import Bill
 from bot.turns.history import DialogHistory
 from bot.turns.ledger import Ledger
-from bot.turns.opening import TurnRefusedError
-from bot.turns.prompt import models_for
+from bot.turns.prompt import models_to_try
 from bot.turns.records import (
     DialogContext,
     DialogSummary,
     HistoryMessage,
-    OpenTurn,
     Question,
     SummaryTask,
 )
 from bot.turns.responder import Refusal
+from bot.turns.steps.attempts import AttemptState, EndedAttempt, NextAttempt
+from bot.turns.steps.opening import TurnRefusedError
 from bot.turns.summaries.prompt import prompt_length, summary_messages
 from common.log import get_logger
 from common.vocabulary import Role
@@ -67,7 +66,7 @@ class SummaryWriter:
         max_history_characters: int,
     ) -> None:
         self._ledger = ledger
-        self._bill = bill
+        self._next = NextAttempt(ledger=ledger, bill=bill)
         self._history = history
         self._model = model
         self._settings = settings
@@ -95,7 +94,7 @@ class SummaryWriter:
             if question.is_compaction:
                 raise TurnRefusedError(Refusal("cancelled"))
             return None
-        [model, *_others] = models_for(context, self._settings)
+        [model, *_others] = models_to_try(context, self._settings)
         return SummaryTask(
             model=self._settings.llm_summary_model or model,
             messages=messages,
@@ -129,7 +128,7 @@ class SummaryWriter:
             self._failed[turn.dialog_id] = None
             log.warning("summary failed", model=turn.model, cause=outcome)
         if model is not None:
-            await self._open_answer(state, model, outcome, report)
+            await self._next.open_answer(state, model, EndedAttempt(outcome, report))
         return summary
 
     async def _ask(self, state: AttemptState, task: SummaryTask) -> tuple[str, str, CallReport]:
@@ -147,28 +146,6 @@ class SummaryWriter:
         is_useless = completion.outcome != "answered" or completion.is_thinking
         text = "" if is_useless else split_thinking(completion.text).answer.strip()
         return text[: most * CHARACTERS_PER_TOKEN], completion.outcome, completion.report
-
-    async def _open_answer(
-        self, state: AttemptState, model: str, outcome: str, report: CallReport
-    ) -> None:
-        turn = state.turn
-
-        async def open_next(model: str) -> OpenTurn:
-            return await retry_write(
-                lambda: self._bill.decide(
-                    lambda: self._ledger.next_attempt(
-                        turn, outcome=outcome, report=report, model=model
-                    )
-                )
-            )
-
-        try:
-            state.turn = await open_next(model)
-        except BillLimitError:
-            if state.saving_model is None:
-                raise
-            state.turn = await open_next(state.saving_model)
-        state.model = state.turn.model
 
     def _may_begin(self, context: DialogContext) -> bool:
         limit = self._limit(context)

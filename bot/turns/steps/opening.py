@@ -14,7 +14,7 @@ from bot.turns.bill import Bill, BillLimitError
 from bot.turns.cancellation import BY_BUTTON, BY_COMMAND, StoppedError, StopSignal, until_stopped
 from bot.turns.ledger import Ledger
 from bot.turns.policy import TurnPolicy
-from bot.turns.prompt import all_pictures, models_for
+from bot.turns.prompt import all_pictures, models_to_try
 from bot.turns.records import DialogContext, OpenTurn, Question, UpdateConflictError
 from bot.turns.responder import Refusal
 from common.errors import DialyticsError
@@ -104,12 +104,12 @@ class TurnOpener:
             TurnRefusedError: a limit is reached, or no file can be read.
             UpdateConflictError: to be repeated later: the bot stops, or the question was changed.
         """
-        [model, *_others] = models_for(context, self._settings)
+        [model, *_others] = models_to_try(context, self._settings)
         if not self._policy.needs_no_check(question, context):
             # Before anything is fetched; the same is decided again where the turn is opened.
             async with self._sessions() as session:
                 question = await self._allowed_part(session, question, context, model=model)
-        sees = self._sight.model_for(model) is not None
+        sees = self._sight.seeing_model(model) is not None
         try:
             prepared = await until_stopped(self._reader.prepare(question, sees=sees), stop)
         except StoppedError as stopped:
@@ -126,11 +126,11 @@ class TurnOpener:
         """Which models answer, and how many pictures they get."""
         saving = self._bill.saving_model
         if all_pictures(question, context):
-            models = models_for(context, self._settings, self._sight)
+            models = models_to_try(context, self._settings, self._sight)
             if models:
                 saving = saving if saving and self._sight.sees(saving) else None
                 return AnswerPlan(models, saving, self._max_pictures, remarks)
-        return AnswerPlan(models_for(context, self._settings), saving, remarks=remarks)
+        return AnswerPlan(models_to_try(context, self._settings), saving, remarks=remarks)
 
     async def open(self, question: Question, context: DialogContext, plan: AnswerPlan) -> OpenTurn:
         """Write the turn with its first attempt.

@@ -1,9 +1,11 @@
-"""Completion attempts of one turn: retries a model, then tries the next of `models_for`."""
+"""Completion attempts of one turn: retries a model, then tries the next of `models_to_try`."""
 
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,6 +14,7 @@ from bot.llm.client import ChatMessage, ModelClient
 from bot.llm.completion import (
     FALLS_BACK,
     RETRYABLE,
+    CallReport,
     Completion,
     ModelError,
 )
@@ -20,8 +23,8 @@ from bot.llm.transcription import Transcriber, Transcript
 from bot.metrics import BotMetrics
 from bot.settings import ModelSettings
 from bot.turns.bill import Bill, BillLimitError
-from bot.turns.ledger import SUMMARY, TRANSCRIPTION, Ledger
-from bot.turns.records import OpenTurn, Question
+from bot.turns.ledger import Ledger
+from bot.turns.records import SUMMARY, TRANSCRIPTION, OpenTurn, Question
 from common.log import get_logger
 
 MAX_WAIT_SECONDS = 3.0
@@ -46,6 +49,56 @@ class AttemptState:
     """The current attempt's answer so far."""
 
 
+@dataclass(frozen=True)
+class EndedAttempt:
+    """How the open attempt ended."""
+
+    outcome: str
+    report: CallReport
+    transcribed: Question | None = None
+    """The question with the words of a recording."""
+
+
+class NextAttempt:
+    """Closes a turn's open attempt and opens the next one."""
+
+    def __init__(self, *, ledger: Ledger, bill: Bill) -> None:
+        self._ledger = ledger
+        self._bill = bill
+
+    async def open(
+        self, state: AttemptState, model: str, ended: EndedAttempt, *, purpose: str = "answer"
+    ) -> None:
+        """Open an attempt of `model`; `state` is updated.
+
+        Raises:
+            BillLimitError: a limit of the bill is used up; the open attempt is still open.
+        """
+        turn = state.turn
+        state.turn = await retry_write(
+            lambda: self._bill.decide(
+                lambda: self._ledger.next_attempt(
+                    turn,
+                    outcome=ended.outcome,
+                    report=ended.report,
+                    model=model,
+                    transcribed=ended.transcribed,
+                    purpose=purpose,
+                )
+            )
+        )
+
+    async def open_answer(self, state: AttemptState, model: str, ended: EndedAttempt) -> None:
+        """The same for the answer: by the saving model if the bill does not allow `model`."""
+        try:
+            await self.open(state, model, ended)
+        except BillLimitError:
+            if state.saving_model is None:
+                raise
+            await self.open(state, state.saving_model, ended)
+        state.model = state.turn.model
+
+
 class CompletionAttempts:
     """Tries the models in order; every attempt is recorded in the ledger."""
 
@@ -57,14 +110,11 @@ class CompletionAttempts:
         model: ModelClient,
         settings: ModelSettings,
         metrics: BotMetrics,
-        jitter: Callable[[], float],
     ) -> None:
-        self._ledger = ledger
-        self._bill = bill
+        self._next = NextAttempt(ledger=ledger, bill=bill)
         self._model = model
         self._settings = settings
         self._metrics = metrics
-        self._jitter = jitter
 
     async def run(
         self,
@@ -122,36 +172,27 @@ class CompletionAttempts:
                     self._metrics.llm_fallback_used.inc()
                 else:
                     raise
+                ended = EndedAttempt(error.kind.value, error.report)
                 try:
-                    state.turn = await self._next(state.turn, error, models[asked])
+                    await self._next.open(state, models[asked], ended)
                 except BillLimitError:
                     if state.saving_model is None:
                         raise error from None
                     models, asked, attempts = [state.saving_model], 0, 1
                     state.fallback_cause = error.kind.value
-                    state.turn = await self._next(state.turn, error, models[asked])
+                    await self._next.open(state, models[asked], ended)
                 state.model = models[asked]
-
-    async def _next(self, turn: OpenTurn, error: ModelError, model: str) -> OpenTurn:
-        return await retry_write(
-            lambda: self._bill.decide(
-                lambda: self._ledger.next_attempt(
-                    turn, outcome=error.kind.value, report=error.report, model=model
-                )
-            )
-        )
 
     def _pause(self, error: ModelError, attempts: int) -> float:
         backoff: float = self._settings.llm_retry_seconds * 2 ** (attempts - 1)
-        return (error.retry_after or 0) + backoff * (0.5 + self._jitter())
+        return (error.retry_after or 0) + backoff * (0.5 + random.random())  # noqa: S311 # no secret
 
 
 class TranscriptionAttempts:
     """Transcribes the recordings of a question, one attempt each, which is not repeated."""
 
     def __init__(self, *, ledger: Ledger, bill: Bill, transcriber: Transcriber) -> None:
-        self._ledger = ledger
-        self._bill = bill
+        self._next = NextAttempt(ledger=ledger, bill=bill)
         self._transcriber = transcriber
 
     async def run(self, state: AttemptState, models: Sequence[str]) -> str:
@@ -173,45 +214,23 @@ class TranscriptionAttempts:
             words.append(transcript.text)
             question = state.turn.question.transcribed(transcript.text)
             is_last = not question.recordings
-            await self._next(state, transcript, question, models[0] if is_last else None)
+            await self._open_next(state, transcript, question, models[0] if is_last else None)
         return "\n\n".join(words)
 
-    async def _next(
+    async def _open_next(
         self, state: AttemptState, transcript: Transcript, question: Question, model: str | None
     ) -> None:
         """Store the words; open the attempt of the next recording, or of the summary or the answer.
 
         The answer is by `model`; None: there is another recording.
         """
-
-        async def open_next(model: str, purpose: str) -> OpenTurn:
-            return await retry_write(
-                lambda: self._bill.decide(
-                    lambda: self._ledger.next_attempt(
-                        state.turn,
-                        outcome="answered",
-                        report=transcript.report,
-                        model=model,
-                        transcribed=question,
-                        purpose=purpose,
-                    )
-                )
-            )
-
+        ended = EndedAttempt("answered", transcript.report, question)
         if model is None:
-            state.turn = await open_next(state.turn.model, TRANSCRIPTION)
+            await self._next.open(state, state.turn.model, ended, purpose=TRANSCRIPTION)
             return
         if task := state.turn.summary_task:
-            try:
-                state.turn = await open_next(task.model, SUMMARY)
-            except BillLimitError:
-                pass  # the saving model may still answer, without a summary
-            else:
+            # Without it the saving model may still answer.
+            with suppress(BillLimitError):
+                await self._next.open(state, task.model, ended, purpose=SUMMARY)
                 return
-        try:
-            state.turn = await open_next(model, "answer")
-        except BillLimitError:
-            if state.saving_model is None:
-                raise
-            state.turn = await open_next(state.saving_model, "answer")
-        state.model = state.turn.model
+        await self._next.open_answer(state, model, ended)

@@ -1,0 +1,1 @@
+"""The steps of a turn: it is opened, models are asked, it ends."""
