@@ -32,18 +32,18 @@ async def _serve(settings: Settings) -> int:
     stopping = asyncio.ensure_future(stop.wait())
     await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
-    if not app.is_running and not starting.done():
+    if not app.parts.is_running and not starting.done():
         # Still waiting for Telegram or the database: no turn has begun.
         starting.cancel()
         await asyncio.wait({starting})
         return 0
     await starting
-    return 1 if app.broken.is_set() else 0
+    return 1 if app.parts.broken.is_set() else 0
 
 
 async def _run(app: App, stop: asyncio.Event) -> None:
     async with app.running():
-        ends = [asyncio.ensure_future(event.wait()) for event in (stop, app.broken)]
+        ends = [asyncio.ensure_future(event.wait()) for event in (stop, app.parts.broken)]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         for end in ends:
             end.cancel()

@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 from aiogram import Dispatcher
 from aiogram.types import Message
 
-from bot.app import LOCALES
+from bot.components import LOCALES
 from bot.db.locks import QueuedUpdate
 from bot.handlers.answering import AnswerText
 from bot.handlers.recent import RecentNotices

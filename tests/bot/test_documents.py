@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from bot.app import LOCALES
+from bot.components import LOCALES
 from bot.handlers.texts import command_list
 from bot.llm.completion import ErrorKind
 from bot.metrics import BotMetrics

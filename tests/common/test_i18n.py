@@ -10,7 +10,7 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
-from bot.app import LOCALES
+from bot.components import LOCALES
 from common.language.i18n import Translations
 from pipelines.operator.texts import Language
 

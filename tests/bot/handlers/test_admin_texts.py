@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.app import LOCALES
+from bot.components import LOCALES
 from bot.handlers.admin.texts import data_health
 from common.language.i18n import Translations, Translator
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
 
@@ -226,9 +225,8 @@ async def test_a_failed_part_ends_the_process(world: World):
     async def fail() -> None:
         raise LookupError("a part")
 
-    async with AsyncExitStack() as stack:
-        world.app._begin(stack, "a part", fail())
-        await asyncio.wait_for(world.app.broken.wait(), 60)
+    world.app.parts.begin("a part", fail())
+    await asyncio.wait_for(world.app.parts.broken.wait(), 60)
 
 
 # Writes while the database is unavailable
