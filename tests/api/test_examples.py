@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
-import psycopg
 import pytest
 
 from api.http.openapi import operations as operations_of
 from api.openapi import SNAPSHOT
+from common.postgres import create_engine
 from tests.api.running import ADMIN_TOKEN, PASSWORD, RunningApi
+from tests.api.scopes import grant_now
 from tests.programs import program
 
 PROJECT = Path(__file__).parent.parent.parent
@@ -81,20 +82,18 @@ def test_the_registration_works_as_it_stands(week_api: RunningApi) -> None:
     assert '"username":"eve"' in run("register", EXAMPLES["register"], week_api.url, username="eve")
 
 
+async def make_admin(api: RunningApi) -> None:
+    engine = create_engine(api.settings.database, application_name="tests")
+    async with api.client() as client:
+        await grant_now(engine, client, ["admin", "stats:read"])
+    await engine.dispose()
+
+
 @pytest.mark.parametrize(
     ("name", "shows"), [("invite", '"kind":"bot"'), ("rule", '"daily_messages":50')]
 )
 def test_what_an_admin_does_works_as_it_stands(week_api: RunningApi, name: str, shows: str) -> None:
-    with psycopg.connect(week_api.settings.database.libpq_url) as connection:
-        connection.execute(
-            "UPDATE api_users SET scopes = '{admin,stats:read}' WHERE username = 'ann'"
-        )
-    # The API hears of it from the database, a moment later.
-    deadline = time.monotonic() + 60
-    me = f"{week_api.url}/api/v1/auth/me"
-    while "admin" not in httpx.get(me, auth=("ann", PASSWORD)).json()["scopes"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    asyncio.run(make_admin(week_api))
     assert shows in run(name, EXAMPLES[name], week_api.url)
 
 

@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from common.postgres import Sessions
 from tests.api.constants import STATS
 from tests.api.people.people import add_person
-from tests.api.people.test_people import grant
 from tests.api.running import RunningApi, StartApi, bearer, register
+from tests.api.scopes import grant
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from uuid import UUID
 
 import httpx
 import pytest
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.api.constants import PARTS, STATS
 from tests.api.running import NOW, PASSWORD, RunningApi, bearer, register
+from tests.api.scopes import grant
 from tests.warehouse.replica import Replica, turn
 
 
@@ -326,8 +326,7 @@ async def test_an_account_without_the_scope_reads_nothing(
     client: httpx.AsyncClient, engine: AsyncEngine
 ) -> None:
     await register(client)
-    async with engine.begin() as connection:
-        await connection.execute(text("UPDATE api_users SET scopes = '{}'"))
+    await grant(engine, [])
     answer = await client.get(STATS, auth=("ann", PASSWORD))
     assert (answer.status_code, answer.json()["code"]) == (403, "missing_scope")
     assert answer.json()["details"] == [{"scope": "stats:read"}]

@@ -17,8 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from common.postgres import Sessions
 from tests.api.constants import STATS
 from tests.api.people.people import add_person
-from tests.api.people.test_people import grant
 from tests.api.running import NOW, StartApi, bearer, register
+from tests.api.scopes import grant
 from tests.warehouse.replica import Replica, turn
 from warehouse.catalogue import BY_NAME
 from warehouse.reports.metric_values import METRIC_VALUES

@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 
 from api.accounts.keys.store import MAX_KEYS
 from tests.api.constants import ME, NEW_PASSWORD
-from tests.api.people.test_people import grant
 from tests.api.running import PASSWORD, StartApi, bearer, register
+from tests.api.scopes import grant, until_granted
 
 KEYS = "/api/v1/keys"
 ADMIN_KEYS = "/api/v1/admin/keys"
@@ -100,14 +100,8 @@ async def test_a_key_has_no_more_scopes_than_its_account_now(
     wide = {"label": "more", "scopes": ["names:read"]}
     assert (await ann.post(KEYS, json=wide, headers=narrow)).status_code == 403
     key = await create(ann, scopes=["stats:read", "names:read"])
-    async with engine.begin() as connection:
-        await connection.execute(text("UPDATE api_users SET scopes = '{stats:read}'"))
-    deadline = time.monotonic() + 30
-    while (me := (await ann.get(ME, headers=holding(key))).json())["granted_scopes"] != [
-        "stats:read"
-    ]:
-        assert time.monotonic() < deadline, me
-        await asyncio.sleep(0.01)
+    await grant(engine, ["stats:read"])
+    await until_granted(ann, ["stats:read"], headers=holding(key))
 
 
 async def test_a_key_cannot_log_in_make_keys_or_change_the_password(

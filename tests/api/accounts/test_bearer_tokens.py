@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import jwt
 import pytest
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.accounts.tokens import TokenError, Tokens
@@ -20,6 +19,7 @@ from tests.api.running import (
     bearer,
     register,
 )
+from tests.api.scopes import grant
 
 NEXT_SECRET = "n" * 64
 
@@ -111,8 +111,7 @@ async def test_a_token_may_ask_for_fewer_scopes_never_for_more(
     client: httpx.AsyncClient, engine: AsyncEngine
 ) -> None:
     await register(client)
-    async with engine.begin() as connection:
-        await connection.execute(text("UPDATE api_users SET scopes = '{stats:read,admin}'"))
+    await grant(engine, ["stats:read", "admin"])
     narrow = await bearer(client, scope="stats:read")
     assert (await client.get(ME, headers=narrow)).json()["granted_scopes"] == ["stats:read"]
     assert (await client.get("/api/v1/admin/accounts", headers=narrow)).status_code == 403

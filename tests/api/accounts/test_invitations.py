@@ -15,8 +15,8 @@ from bot.operator.start import record_start
 from bot.settings import BillSettings
 from bot.telegram.intent import BotIdentity
 from common.postgres import Sessions
-from tests.api.people.test_people import grant
 from tests.api.running import ADMIN_TOKEN, PASSWORD, StartApi, bearer, register
+from tests.api.scopes import grant
 
 INVITATIONS = "/api/v1/admin/invitations"
 

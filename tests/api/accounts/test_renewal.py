@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.api.constants import ME, NEW_PASSWORD
 from tests.api.running import PASSWORD, StartApi, bearer, register
+from tests.api.scopes import grant
 
 RENEW = "/api/v1/auth/renew"
 
@@ -89,12 +90,10 @@ async def test_a_token_outlives_its_session_only_until_it_is_renewed(
 async def test_a_renewed_token_is_what_the_old_one_was_and_never_more(
     ann: httpx.AsyncClient, engine: AsyncEngine
 ) -> None:
-    async with engine.begin() as connection:
-        await connection.execute(text("UPDATE api_users SET scopes = '{stats:read,names:read}'"))
+    await grant(engine, ["stats:read", "names:read"])
     token = await bearer(ann, client_id="dashboard")
     narrow = await bearer(ann, scope="stats:read")
-    async with engine.begin() as connection:
-        await connection.execute(text("UPDATE api_users SET scopes = '{stats:read,admin}'"))
+    await grant(engine, ["stats:read", "admin"])
     for each in (token, narrow):
         fresh = await renewed(ann, each)
         me = (await ann.get(ME, headers=fresh)).json()
@@ -155,8 +154,7 @@ async def until_remembered(
         assert asyncio.get_running_loop().time() < deadline
         await asyncio.sleep(0.02)
     await client.get(ME, headers=token)
-    async with engine.begin() as connection:
-        await connection.execute(text("UPDATE api_users SET scopes = '{}'"))
+    await grant(engine, [])
     me = (await client.get(ME, headers=token)).json()
     assert me["granted_scopes"] == ["stats:read"], "it was asked anew"
 

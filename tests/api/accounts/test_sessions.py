@@ -19,8 +19,8 @@ from common.errors import StartupError
 from common.postgres import Sessions
 from tests.api.accounts.test_api_keys import until_listening
 from tests.api.constants import ME, NEW_PASSWORD
-from tests.api.people.test_people import grant
 from tests.api.running import PASSWORD, RunningApi, StartApi, basic, bearer, register
+from tests.api.scopes import grant
 
 SESSION = "/api/v1/auth/session"
 LISTED = "/api/v1/auth/sessions"

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.api.admin.test_audit_trail import events
-from tests.api.people.test_people import grant
 from tests.api.running import PASSWORD, StartApi, bearer, register
+from tests.api.scopes import grant
 
 VIEWS = "/api/v1/views"
 BOB = ("bob", PASSWORD)

@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.settings import ServerSettings
 from common.version import VERSION
-from tests.api.people.test_people import grant
 from tests.api.running import PASSWORD, StartApi, register
+from tests.api.scopes import grant
 
 ABOUT = "/api/v1/about"
 

@@ -24,8 +24,8 @@ from common.settings import DatabaseSettings
 from common.tables.changed_settings import digest_settings, record_changed_settings
 from tests.api.constants import ADMIN_TOKEN, ME, NEW_PASSWORD, STATS
 from tests.api.people.people import add_person
-from tests.api.people.test_people import grant
 from tests.api.running import PASSWORD, PROJECT, StartApi, api_settings, bearer, register
+from tests.api.scopes import grant
 
 AUDIT = "/api/v1/admin/audit"
 EVERYTHING = ["stats:read", "names:read", "texts:read", "admin"]

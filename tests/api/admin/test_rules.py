@@ -15,8 +15,8 @@ from api.permitted_fields import permitted_fields
 from common.postgres import Sessions, transaction
 from tests.api.admin.test_audit_trail import admin, events
 from tests.api.people.people import VAULT, add_dialog, add_person, erase
-from tests.api.people.test_people import grant_now
 from tests.api.running import bearer
+from tests.api.scopes import grant_now
 
 __all__ = ["admin"]
 

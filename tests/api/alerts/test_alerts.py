@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from common.postgres import Sessions, transaction
 from tests.api.admin.test_audit_trail import admin, events
-from tests.api.people.test_people import grant_now
 from tests.api.running import NOW, StartApi, bearer, register
+from tests.api.scopes import grant_now
 from tests.warehouse.replica import Replica, turn
 
 __all__ = ["admin"]

@@ -12,7 +12,6 @@ from uuid import UUID
 import httpx
 import pyarrow as pa
 import pytest
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
@@ -35,6 +34,7 @@ from common.postgres import Sessions
 from tests.api.conftest import opened_replica
 from tests.api.people.people import VAULT, add_person
 from tests.api.running import NOW, StartApi, bearer, register
+from tests.api.scopes import grant
 from tests.warehouse.replica import Replica, turn
 from warehouse import reports
 from warehouse.clickhouse.client import ClickHouseReader
@@ -156,8 +156,7 @@ async def test_names_stand_beside_the_keys_for_who_may_see_them(
 ) -> None:
     for number, name in enumerate(("Ann", "Jürgen", "=Zoë"), start=1):
         assert await add_person(sessions, telegram_id=number, first_name=name) == number
-    async with engine.begin() as connection:
-        await connection.execute(text("UPDATE api_users SET scopes = '{stats:read,names:read}'"))
+    await grant(engine, ["stats:read", "names:read"])
     token = await bearer(analyst)
     answer = await analyst.get(DIALOGS, params={"format": "csv"}, headers=token)
     names = [row["name"] for row in csv.DictReader(io.StringIO(answer.text))]

@@ -19,6 +19,7 @@ from api.http.timeouts import DEFAULT_TIMEOUTS
 from common.settings import DatabaseSettings
 from tests.api.constants import STATS
 from tests.api.running import NOW, PASSWORD, RunningApi, StartApi, bearer, register
+from tests.api.scopes import grant
 from tests.warehouse.replica import Replica
 from warehouse.clickhouse.client import ClickHouseReader, Writer
 from warehouse.settings import WarehouseSettings
@@ -107,8 +108,7 @@ async def test_a_pool_that_runs_out_is_warned_of(
     api = start_api(database_url=database.libpq_url, db_pool_size=5, db_max_overflow=1)
     async with api.client() as client, engine.connect() as other:
         await register(client)
-        async with engine.begin() as connection:
-            await connection.execute(text("UPDATE api_users SET scopes = '{texts:read}'"))
+        await grant(engine, ["texts:read"])
         client.headers.update(await bearer(client))
         await client.get("/api/v1/auth/me")
         await other.execute(text("LOCK TABLE dialogs IN ACCESS EXCLUSIVE MODE"))

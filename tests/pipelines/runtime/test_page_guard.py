@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,6 @@ import aiohttp
 import httpx
 import pytest
 from playwright.sync_api import sync_playwright
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -27,6 +25,7 @@ from pipelines.runtime.page_login import REMEMBER_SECONDS, ApiLogin
 from pipelines.settings import DagsterSettings
 from tests.api.conftest import start_api
 from tests.api.running import NOWHERE, PASSWORD, StartApi, register, serving
+from tests.api.scopes import grant, grant_now
 from tests.browser.other_origin import other_origin
 from tests.e2e.web.browser import chromium
 from tests.programs import program
@@ -199,21 +198,6 @@ def test_a_page_of_another_origin_in_a_browser_touches_nothing(tmp_path: Path) -
         assert {"POST /graphql", "GET /graphql", "WebSocket"}.isdisjoint(reached)
 
 
-async def grant(engine: AsyncEngine, scopes: str) -> None:
-    async with engine.begin() as connection:
-        await connection.execute(text("UPDATE api_users SET scopes = :s"), {"s": scopes.split()})
-
-
-async def until_known(client: httpx.AsyncClient, *, may_use: bool) -> None:
-    """The API hears of changed scopes from the database, a moment later."""
-    deadline = time.monotonic() + 60
-    while True:
-        me = await client.get("/api/v1/auth/me", auth=("ann", PASSWORD))
-        if ("dagster:use" in me.json()["scopes"]) is may_use:
-            return
-        assert time.monotonic() < deadline
-
-
 async def test_an_account_with_the_scope_is_asked_for(
     start_api: StartApi, engine: AsyncEngine
 ) -> None:
@@ -235,15 +219,13 @@ async def test_an_account_with_the_scope_is_asked_for(
             lacking = await page.get("/", auth=ann)
             assert (lacking.status_code, "dagster:use" in lacking.text) == (403, True)
 
-            await grant(engine, "stats:read dagster:use")
-            await until_known(client, may_use=True)
+            await grant_now(engine, client, ["stats:read", "dagster:use"])
             now[0] += REMEMBER_SECONDS
             assert (await page.get("/", auth=ann)).text == "seen"
             known = (await page.get("/", auth=ann)).request.headers["authorization"]
             assert await opens(url, {"Authorization": known})
             # An answer is remembered for a minute, and no longer.
-            await grant(engine, "admin")
-            await until_known(client, may_use=False)
+            await grant_now(engine, client, ["admin"])
             assert (await page.get("/", auth=ann)).status_code == 200
             now[0] += REMEMBER_SECONDS
             assert (await page.get("/", auth=ann)).status_code == 403
@@ -258,7 +240,7 @@ async def test_a_page_that_asks_for_many_things_asks_the_api_once(
     api = start_api(stats_api_rate_limit="3/minute", password_hash_cost=8)
     async with api.client() as client:
         await register(client)
-    await grant(engine, "dagster:use")
+    await grant(engine, ["dagster:use"])
     now = [0.0]
     with guarded(login=ApiLogin(api.url, clock=lambda: now[0])) as url:
         async with httpx.AsyncClient(
