@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
-import os
-import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Coroutine
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,39 +14,30 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from alembic import command
-from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from common.encryption import bindings
 from common.encryption.sealing import Vault
 from common.errors import SettingError, StartupError
-from common.postgres import create_engine
-from common.settings import DatabaseSettings, ReportSettings, load
 from embedded.backup.jobs import back_up, restore
 from embedded.postgres import EmbeddedPostgres
 from embedded.stack.keys import KeyRing
 from embedded.stack.lifecycle import Progress, Stack
 from embedded.stack.plan import PROJECT, Plan
-from embedded.stack.settings import StackSettings
-from embedded.stack.smoke import isolated_plan
-from pipelines.cycle import run_cycle
-from pipelines.runtime.home import write_home
-from pipelines.settings import DagsterSettings, PipelineSection, PipelineSettings
-from tests.bot.users.old_values import make_old
-from tests.conftest import alembic_config
+from tests.embedded.backup.stacks import (
+    NOW,
+    SECRET_TEXT,
+    TURNS,
+    answers,
+    command_line,
+    cycle,
+    fill,
+    stopped_plan,
+    unbind,
+)
 from tests.embedded.constants import PASSPHRASE
-from tests.pipelines.ledger import Ledger, random_turn, turn
+from tests.pipelines.ledger import Ledger, turn
 from tests.running import left_running, mentioning
-from warehouse import periods, reports
-from warehouse.clickhouse.client import ClickHouseReader
-from warehouse.settings import WarehouseSettings
-from warehouse.snapshot import Snapshot, resolve
 
-# Long ago, so that no midnight changes which days of a report are over.
-NOW = datetime.now(UTC) - timedelta(days=100)
-TURNS = 120
-PERSON = 1
-"""Key of somebody with turns."""
 # Privileges of every role except the owner.
 RIGHTS = """
 SELECT oid::regclass::text, pg_get_userbyid(given.grantee), given.privilege_type
@@ -68,14 +53,7 @@ SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace
 UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
 UNION ALL SELECT typname FROM pg_type WHERE typnamespace = 'public'::regnamespace
 """
-SECRET_TEXT = "what only this person may read"
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
-
-
-def stopped_plan(directory: Path, **settings: str) -> Plan:
-    plan = isolated_plan(directory)
-    given = StackSettings.model_validate({**plan.settings.model_dump(), **settings})
-    return replace(plan, settings=given, simulated=False)
 
 
 def keys_of(archive: Path) -> Path:
@@ -88,88 +66,6 @@ def other_keys(directory: Path) -> Path:
     (directory / "other").mkdir()
     (directory / "other" / "data_key").write_text("x" * 43, encoding="utf-8")
     return directory / "other"
-
-
-def warehouse_of(plan: Plan) -> WarehouseSettings:
-    return WarehouseSettings.model_validate(
-        {
-            "clickhouse_url": plan.clickhouse_url("writer"),
-            "clickhouse_reader_url": plan.clickhouse_url("reader"),
-        }
-    )
-
-
-def cycle(plan: Plan) -> None:
-    run_cycle(
-        PipelineSettings(
-            database=DatabaseSettings.model_validate({"database_url": plan.database_url()}),
-            warehouse=warehouse_of(plan),
-            pipelines=PipelineSection(),
-            report=ReportSettings(),
-        )
-    )
-
-
-def every_report() -> dict[str, Callable[..., Coroutine[Any, Any, Any]]]:
-    return {
-        name: function
-        for name, function in vars(reports).items()
-        if inspect.iscoroutinefunction(function)
-    }
-
-
-async def answers(plan: Plan) -> tuple[Snapshot, dict[str, Any]]:
-    """Every report of the month, but how fresh it is."""
-    reader = ClickHouseReader(warehouse_of(plan))
-    period = periods.resolve(periods.PeriodName.MONTH, now=NOW, tz="UTC")
-    until = reports.end_of_minute(NOW)
-    known: dict[str, Any] = {"period": period, "until": until, "user_key": PERSON}
-    try:
-        snapshot = await resolve(reader)
-        found = {}
-        for name, report in every_report().items():
-            if name in {"freshness", "quality"}:
-                continue
-            takes = inspect.signature(report).parameters
-            arguments = {name: value for name, value in known.items() if name in takes}
-            answer = await report(reader, snapshot=snapshot, **arguments)
-            if name == "every_dialog":
-                chunks, is_truncated = answer
-                answer = [chunk async for chunk in chunks], is_truncated
-            found[name] = answer
-        return snapshot, found
-    finally:
-        await reader.close()
-
-
-def fill(plan: Plan) -> None:
-    """A ledger, and one person with a sealed text."""
-    chance = random.Random(11)
-    vault = Vault(plan.secret("data_key"))
-    telegram_hmac = vault.lookup("user", 1)
-    person, wrapped = vault.new_user_key(telegram_hmac)
-    stated = json.dumps({"telegram_id": 1, "first_name": SECRET_TEXT})
-    profile = person.seal_text(stated, bindings.profile(telegram_hmac))
-    with Ledger(plan.database_url()) as ledger:
-        ledger.add_person(telegram_hmac=telegram_hmac, wrapped_key=wrapped, sealed_profile=profile)
-        # Transaction ids far above those of a new cluster.
-        with psycopg.connect(plan.database_url(), autocommit=True) as connection:
-            for _ in range(300):
-                connection.execute("SELECT pg_current_xact_id()")
-        # The version before bindings counted everybody.
-        turns = [random_turn(chance, days=20, until=NOW) for _ in range(TURNS)]
-        ledger.add(*(one | {"is_counted": True} for one in turns))
-
-
-async def unbind(plan: Plan) -> None:
-    """Bring the ledger to the version before bindings."""
-    vault = Vault(plan.secret("data_key"))
-    settings = DatabaseSettings.model_validate({"database_url": plan.database_url()})
-    engine = create_engine(settings, application_name="tests")
-    await make_old(async_sessionmaker(engine), vault)
-    await engine.dispose()
-    config = alembic_config("postgres", settings.asyncpg_url)
-    await asyncio.to_thread(command.downgrade, config, "0010")
 
 
 @pytest.fixture(scope="module")
@@ -435,61 +331,3 @@ def test_keys_are_never_copied_into_the_backup(
     with pytest.raises(SettingError, match="KEYS"):
         back_up(copied[0], tmp_path / "copy", keys=tmp_path / "copy" / "k", progress=Progress())
     assert list(tmp_path.iterdir()) == []
-
-
-def test_what_is_no_backup_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match="FROM"):
-        restore(stopped_plan(tmp_path / "new"), tmp_path, progress=Progress())
-    (tmp_path / "manifest.json").write_text(json.dumps({"format": 1}), encoding="utf-8")
-    with pytest.raises(StartupError, match="damaged"):
-        restore(stopped_plan(tmp_path / "new"), tmp_path, progress=Progress())
-
-
-@pytest.mark.parametrize(("command", "name"), [("create", "OUT"), ("check", "FROM")])
-def test_the_command_line_says_which_directory_is_missing(
-    command: str, name: str, tmp_path: Path
-) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DATA_DIR", str(tmp_path / "data"))
-        outcome = command_line("embedded.backup", command, "")
-    assert outcome.returncode == 2
-    assert outcome.stderr == f"{name}: is not set; as in {name}=backups/today\n"
-
-
-@pytest.mark.parametrize("setting", ["DATA_DIR", "KEYS_DIR"])
-def test_a_directory_that_cannot_be_written_is_called_by_the_setting_that_names_it(
-    setting: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv(setting, str(tmp_path / "file" / "below"))
-    with pytest.raises(SettingError, match=f"^{setting}: cannot use {tmp_path}/file/below"):
-        load(StackSettings).key_ring()
-
-
-def test_a_passphrase_that_is_short_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BACKUP_PASSPHRASE", "eleven char")
-    with pytest.raises(SettingError, match=r"^BACKUP_PASSPHRASE: has fewer than 12 characters$"):
-        load(StackSettings)
-
-
-@pytest.mark.parametrize("setting", ["DATA_DIR", "DAGSTER_HOME"])
-def test_so_is_the_directory_of_dagster(setting: str, tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    given = {"dagster_database_url": "postgresql://host/dagster", "data_dir": tmp_path}
-    settings = DagsterSettings.model_validate(
-        {**given, setting.lower(): tmp_path / "file" / "below"}
-    )
-    with pytest.raises(SettingError, match=f"^{setting}: "):
-        write_home(settings)
-
-
-def command_line(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        cwd=PROJECT,
-        env={**os.environ, "ENV_FILE": os.devnull},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
