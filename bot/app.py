@@ -52,7 +52,7 @@ class App(Components):
             StartupError: a setting is wrong.
         """
         async with self.parts:
-            self.parts.at_end("connections closed", self._close_clients)
+            self.parts.at_end("connections closed", self.close)
             # Served first: /ready says what the bot is waiting for.
             await self._serve()
             self.monitor.startup_step = "database"
@@ -119,14 +119,6 @@ class App(Components):
 
     async def _finish_turns(self) -> int:
         return await self.chat_workers.finish(self.settings.bot.shutdown_seconds)
-
-    async def _close_clients(self) -> None:
-        await self.bot.session.close()
-        await self._client.close()
-        await self.stats_api.close()
-        await self._speech_client.close()
-        await self.statements.close()
-        await self.engine.dispose()
 
     async def _verify_database(self) -> None:
         try:

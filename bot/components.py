@@ -30,8 +30,6 @@ from bot.llm.client import ModelClient, connect_model
 from bot.llm.prices import CHARACTERS_PER_TOKEN, ModelPrices
 from bot.llm.sight import Sight
 from bot.llm.transcription import Transcriber, connect_transcription
-from bot.media.fetching import TelegramFiles
-from bot.media.process import ReadingProcess
 from bot.media.reader import MediaReader
 from bot.metrics import BotMetrics
 from bot.settings import Settings
@@ -91,36 +89,11 @@ class Components:
             s.model.llm_summary_model, s.speech.transcription_model,
         )  # fmt: skip
         self.metrics = BotMetrics([*s.model.models, *filter(None, others)])
-        self.vault = Vault(
-            s.data_key.data_key.get_secret_value(),
-            second=s.data_key.second,
-            policy=OpeningPolicy(on_refusal=self._count_refusal),
-        )
         self.bot = create_bot(s.telegram)
         try:
             self.translations = Translations(s.bot.default_language, directory=LOCALES)
         except ValueError as error:
             raise SettingError("DEFAULT_LANGUAGE", str(error)) from error
-        self.users = UserRepository(self.vault, self.sessions)
-        self.chat_locks = ChatLocks(s.database.asyncpg_url, bot_id)
-        self.chat_workers = ChatWorkers(
-            self.chat_locks,
-            self._work,
-            metrics=self.metrics,
-            max_chats=s.bot.max_lanes,
-            sweep_seconds=s.bot.sweep_seconds,
-        )
-        self.rate_limiter = SendRateLimiter(
-            per_second=s.telegram.telegram_messages_per_second,
-            chat_interval_seconds=s.telegram.telegram_chat_interval_seconds,
-            group_per_minute=s.telegram.telegram_group_messages_per_minute,
-        )
-        self.sender = MessageSender(
-            self.bot,
-            rate_limiter=self.rate_limiter,
-            metrics=self.metrics,
-            refusals=ChatRefusals(bot_id, sessions=self.sessions, vault=self.vault),
-        )
         self._client = connect_model(s.model)
         self.model = ModelClient(self._client, settings=s.model, metrics=self.metrics)
         self.stats_api = StatsApi(s.stats_api)
@@ -128,18 +101,6 @@ class Components:
         transcriber = Transcriber(self._speech_client, settings=s.speech, metrics=self.metrics)
         self.sight = Sight(self._client, s.model, is_on=s.media.max_pictures > 0)
         self.statements = Statements(s.database)
-        self.rules = RuleReader(self.statements)
-        self.history = DialogHistory(
-            bot_id,
-            statements=self.statements,
-            vault=self.vault,
-            max_history_messages=s.bot.max_history_messages,
-            max_history_characters=s.bot.max_history_tokens * CHARACTERS_PER_TOKEN,
-            picture_limits=PictureLimits(
-                s.media.max_pictures, s.media.media_retention_hours, s.media.picture_tokens
-            ),
-            uses_first_names=s.bot.group_first_names,
-        )
         prices = ModelPrices(
             s.model.llm_prices,
             max_answer_tokens=self.model.max_answer_tokens,
@@ -165,13 +126,24 @@ class Components:
                 model=s.model.llm_model,
                 may_cost_usd=str(reserve),
             )
-        self.ledger = Ledger(
-            bot_id,
-            statements=self.statements,
-            prices=prices,
-            bill=self.bill,
-            counting=s.counting,
-            keeps_pictures=s.media.media_retention_hours > 0,
+        self._create_stores(prices)
+        self.chat_workers = ChatWorkers(
+            self.chat_locks,
+            self._work,
+            metrics=self.metrics,
+            max_chats=s.bot.max_lanes,
+            sweep_seconds=s.bot.sweep_seconds,
+        )
+        self.rate_limiter = SendRateLimiter(
+            per_second=s.telegram.telegram_messages_per_second,
+            chat_interval_seconds=s.telegram.telegram_chat_interval_seconds,
+            group_per_minute=s.telegram.telegram_group_messages_per_minute,
+        )
+        self.sender = MessageSender(
+            self.bot,
+            rate_limiter=self.rate_limiter,
+            metrics=self.metrics,
+            refusals=self.refusals,
         )
         self.notices = RecentNotices()
         self.turns = TurnService(
@@ -186,7 +158,9 @@ class Components:
                 ledger=self.ledger,
                 bill=self.bill,
                 policy=self.policy,
-                reader=self._media_reader(),
+                reader=MediaReader(
+                    self.bot, s.media, max_speech_seconds=s.speech.transcription_max_seconds
+                ),
                 sight=self.sight,
                 max_pictures=s.media.max_pictures,
                 transcription_model=s.speech.transcription_model,
@@ -204,6 +178,39 @@ class Components:
             model=self.model if s.bot.health_checks_llm else None,
         )
 
+    def _create_stores(self, prices: ModelPrices) -> None:
+        """Create the parts that read and write the database, or encrypt what they write."""
+        s = self.settings
+        bot_id = s.telegram.bot_id
+        self.vault = Vault(
+            s.data_key.data_key.get_secret_value(),
+            second=s.data_key.second,
+            policy=OpeningPolicy(on_refusal=self._count_refusal),
+        )
+        self.users = UserRepository(self.vault, self.sessions)
+        self.chat_locks = ChatLocks(s.database.asyncpg_url, bot_id)
+        self.refusals = ChatRefusals(bot_id, sessions=self.sessions, vault=self.vault)
+        self.rules = RuleReader(self.statements)
+        self.history = DialogHistory(
+            bot_id,
+            statements=self.statements,
+            vault=self.vault,
+            max_history_messages=s.bot.max_history_messages,
+            max_history_characters=s.bot.max_history_tokens * CHARACTERS_PER_TOKEN,
+            picture_limits=PictureLimits(
+                s.media.max_pictures, s.media.media_retention_hours, s.media.picture_tokens
+            ),
+            uses_first_names=s.bot.group_first_names,
+        )
+        self.ledger = Ledger(
+            bot_id,
+            statements=self.statements,
+            prices=prices,
+            bill=self.bill,
+            counting=s.counting,
+            keeps_pictures=s.media.media_retention_hours > 0,
+        )
+
     def _summary_writer(self) -> SummaryWriter:
         s = self.settings
         return SummaryWriter(
@@ -214,23 +221,6 @@ class Components:
             settings=s.model,
             max_history_messages=s.bot.max_history_messages,
             max_history_characters=s.bot.max_history_tokens * CHARACTERS_PER_TOKEN,
-        )
-
-    def _media_reader(self) -> MediaReader:
-        media = self.settings.media
-        return MediaReader(
-            media,
-            files=TelegramFiles(
-                self.bot,
-                seconds=media.media_fetch_seconds,
-                max_bytes=media.media_megabytes * 1024 * 1024,
-            ),
-            process=ReadingProcess(
-                seconds=media.media_read_seconds,
-                memory_megabytes=media.media_memory_megabytes,
-                processes=media.media_processes,
-            ),
-            max_speech_seconds=self.settings.speech.transcription_max_seconds,
         )
 
     def _count_refusal(self, binding: Binding) -> None:
@@ -253,22 +243,12 @@ class Components:
                 hears=s.speech.transcription_model is not None,
             ),
         )
-        preferences = Preferences(identity.bot_id, sessions=self.sessions)
-        self.inbox = Inbox(
-            identity.bot_id,
-            sessions=self.sessions,
-            statements=self.statements,
-            vault=self.vault,
-            users=self.users,
-            classifier=UpdateClassifier(self.vault, self.bot, intents),
-            chat_workers=self.chat_workers,
-            metrics=self.metrics,
-        )
+        self._create_inbox(intents)
         self.monitor.inbox = self.inbox
         quoter = Quoter(identity.bot_id, uses_first_names=s.bot.group_first_names)
         self.processor = UpdateProcessor(
             bot=self.bot,
-            dispatcher=self._dispatcher(intents, preferences),
+            dispatcher=self._dispatcher(intents),
             inbox=self.inbox,
             ledger=self.ledger,
             turns=self.turns,
@@ -290,13 +270,28 @@ class Components:
                 notices=self.notices,
                 bot_id=identity.bot_id,
             ),
-            preferences=preferences,
+            preferences=self.preferences,
             policy=self.policy,
-            bans=BanCheck(self.rules, self.policy),
+            bans=self.bans,
             commands=WindowLimiter(s.limits.command_limit_per_minute),
         )
 
-    def _dispatcher(self, intents: IntentParser, preferences: Preferences) -> Dispatcher:
+    def _create_inbox(self, intents: IntentParser) -> None:
+        bot_id = intents.identity.bot_id
+        self.preferences = Preferences(bot_id, sessions=self.sessions)
+        self.inbox = Inbox(
+            bot_id,
+            sessions=self.sessions,
+            statements=self.statements,
+            vault=self.vault,
+            users=self.users,
+            classifier=UpdateClassifier(self.vault, self.bot, intents),
+            chat_workers=self.chat_workers,
+            metrics=self.metrics,
+        )
+        self.bans = BanCheck(self.rules, self.policy)
+
+    def _dispatcher(self, intents: IntentParser) -> Dispatcher:
         s = self.settings
         identity = intents.identity
         usage_reader = UsageReader(sessions=self.sessions, zone=s.report.report_timezone)
@@ -312,12 +307,12 @@ class Components:
             read_health=self.monitor.overview,
             invites=InviteCodes(
                 s.access.access_invite_codes,
-                preferences=preferences,
+                preferences=self.preferences,
                 sessions=self.sessions,
                 metrics=self.metrics,
             ),
             users=self.users,
-            preferences=preferences,
+            preferences=self.preferences,
             usage_reader=usage_reader,
             ratings=Ratings(identity.bot_id, statements=self.statements, counting=s.counting),
             person_pages=PersonPages(self.stats_api, usage_reader=usage_reader, policy=self.policy),
@@ -337,3 +332,12 @@ class Components:
             speech_settings=s.speech,
             sight=self.sight,
         )
+
+    async def close(self) -> None:
+        """Close the connections of all parts."""
+        await self.bot.session.close()
+        await self._client.close()
+        await self.stats_api.close()
+        await self._speech_client.close()
+        await self.statements.close()
+        await self.engine.dispose()

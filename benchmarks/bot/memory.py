@@ -14,40 +14,23 @@ import sys
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any
 from uuid import UUID, uuid4
-from zoneinfo import ZoneInfo
 
 from aiogram import Dispatcher
 from aiogram.types import Message
 
-from bot.components import LOCALES
+from bot.components import Components
 from bot.db.locks import QueuedUpdate
-from bot.handlers.answering import AnswerText
-from bot.handlers.recent import RecentNotices
-from bot.handlers.router import command_names, create_dispatcher
-from bot.inbox.chat_workers import ChatQueue, ChatWorkers
+from bot.inbox.chat_workers import ChatWorkers
 from bot.inbox.classifier import NotAnUpdateError, UpdateClassifier
-from bot.inbox.contexts import ContextFactory
-from bot.inbox.opening import UpdateOpener
 from bot.inbox.polling import Poller
-from bot.inbox.processor import UpdateProcessor
 from bot.inbox.startup import fetch_identity
 from bot.inbox.store import StoreResult
-from bot.llm.client import ModelClient, connect_model
 from bot.llm.completion import Completion
-from bot.llm.prices import ModelPrices
-from bot.llm.sight import Sight
-from bot.llm.transcription import Transcriber
-from bot.metrics import BotMetrics
-from bot.settings import BillSettings, Settings
+from bot.settings import Settings
 from bot.telegram.intent import IntentParser
-from bot.telegram.quoting import Quoter
-from bot.telegram.send_limits import SendRateLimiter
-from bot.telegram.sender import MessageSender
 from bot.telegram.session import create_bot
-from bot.turns.bill import Bill
-from bot.turns.policy import TurnPolicy
 from bot.turns.records import (
     ChatRef,
     DialogContext,
@@ -56,13 +39,8 @@ from bot.turns.records import (
     Question,
     TurnOutcome,
 )
-from bot.turns.service import TurnService
-from bot.turns.steps.opening import TurnOpener
-from bot.turns.summaries.writer import SummaryWriter
-from bot.window_limiter import WindowLimiter
 from common.encryption.bindings import Binding
 from common.encryption.sealing import Sealer, Vault
-from common.language.i18n import Translations
 from common.log import configure_logging
 from common.process import run
 from common.settings import load_sections
@@ -207,104 +185,35 @@ class Store:
         await self.settle(update_ids)
 
 
-class NoSession:
-    """A transaction that does nothing."""
+class MemoryComponents(Components):
+    """The parts of the bot over `Store`."""
 
-    async def __aenter__(self) -> Self:
-        return self
+    def _create_stores(self, _prices: object) -> None:
+        store: Any = Store(history=self.settings.bot.max_history_messages)
+        self.store = self.users = self.chat_locks = self.refusals = store
+        self.rules = self.history = self.ledger = store
+        self.vault = PlainVault()
 
-    async def __aexit__(self, *_error: object) -> None:
-        """Close nothing: no transaction was opened."""
-
-    def begin(self) -> NoSession:
-        return self
+    def _create_inbox(self, intents: IntentParser) -> None:
+        self.store.classifier = UpdateClassifier(self.vault, self.bot, intents)
+        self.store.chat_workers = self.chat_workers
+        self.inbox = self.preferences = self.bans = self.store
 
 
 async def run_memory(settings: Settings, stop: asyncio.Event) -> None:
     """The bot over `Store`, until stopped."""
-    s = settings
-    metrics, vault, translations = (
-        BotMetrics(s.model.models),
-        PlainVault(),
-        Translations("en", directory=LOCALES),
-    )
-    bot = create_bot(s.telegram)
-    identity = await fetch_identity(bot)
-    intents = IntentParser(identity, command_names(translations))
-    notices = RecentNotices()
-    store: Any = Store(history=s.bot.max_history_messages)
-    nothing: Any = NoSession
-    processor: UpdateProcessor
-
-    async def work(queue: ChatQueue) -> None:
-        await processor.process(queue)
-
-    chat_workers = ChatWorkers(
-        store, work, metrics=metrics, max_chats=s.bot.max_lanes, sweep_seconds=s.bot.sweep_seconds
-    )
-    store.classifier, store.chat_workers = UpdateClassifier(vault, bot, intents), chat_workers
-    client = connect_model(s.model)
-    model = ModelClient(client, settings=s.model, metrics=metrics)
-    prices = ModelPrices(s.model.llm_prices, max_answer_tokens=model.max_answer_tokens)
-    zone = ZoneInfo("UTC")
-    policy = TurnPolicy(
-        access=s.access, limits=s.limits, prices=prices, zone=zone, sessions=nothing
-    )
-    bill = Bill(
-        0, limits=BillSettings(), saving_model=None, zone=zone,
-        periods=policy.periods, sessions=nothing,
-    )  # fmt: skip
-    sight = Sight(client, s.model, is_on=False)
-    turns = TurnService(
-        ledger=store, bill=bill, history=store, model=model, settings=s.model, metrics=metrics,
-        rules=store,
-        transcriber=Transcriber(client, settings=s.speech, metrics=metrics),
-        summaries=SummaryWriter(
-            ledger=store, bill=bill, history=store, model=model, settings=s.model,
-            max_history_messages=s.bot.max_history_messages, max_history_characters=0,
-        ),
-        opener=TurnOpener(
-            ledger=store, bill=bill, policy=policy, reader=nothing, max_pictures=0,
-            transcription_model=None, sight=sight, sessions=nothing, settings=s.model,
-        ),
-    )  # fmt: skip
-    rate_limiter = SendRateLimiter(
-        per_second=s.telegram.telegram_messages_per_second,
-        chat_interval_seconds=s.telegram.telegram_chat_interval_seconds,
-        group_per_minute=s.telegram.telegram_group_messages_per_minute,
-    )
-    processor = UpdateProcessor(
-        bot=bot,
-        dispatcher=create_dispatcher(
-            commands=intents.commands,
-            answer_text=AnswerText(turns=turns, policy=policy, users=store, notices=notices),
-            policy=policy,
-            users=store,
-            model_settings=s.model,
-            bot_settings=s.bot,
-            sight=sight,
-        ),
-        inbox=store, ledger=store, turns=turns, users=store, vault=vault, settings=s.bot,
-        opener=UpdateOpener(bot, vault=vault, intents=intents, quoter=Quoter(identity.bot_id)),
-        contexts=ContextFactory(
-            sender=MessageSender(bot, rate_limiter=rate_limiter, metrics=metrics, refusals=store),
-            vault=vault,
-            translations=translations, metrics=metrics, settings=s.bot, notices=notices,
-            bot_id=identity.bot_id,
-        ),
-        preferences=store, policy=policy, bans=store, commands=WindowLimiter(None),
-    )  # fmt: skip
+    parts = MemoryComponents(settings)
+    parts.complete(await fetch_identity(parts.bot))
     poller = Poller(
-        bot, inbox=store, chat_locks=store, metrics=metrics,
-        poll_seconds=s.telegram.telegram_poll_seconds,
+        parts.bot, inbox=parts.store, chat_locks=parts.store, metrics=parts.metrics,
+        poll_seconds=settings.telegram.telegram_poll_seconds,
     )  # fmt: skip
-    tasks = [asyncio.create_task(chat_workers.run()), asyncio.create_task(poller.run())]
+    tasks = [asyncio.create_task(parts.chat_workers.run()), asyncio.create_task(poller.run())]
     await stop.wait()
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
-    await bot.session.close()
-    await client.close()
+    await parts.close()
 
 
 async def run_echo(settings: Settings, stop: asyncio.Event) -> None:

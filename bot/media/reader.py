@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import replace
 from uuid import uuid4
 
+from aiogram import Bot
+
 from bot.media.fetching import TelegramFiles
 from bot.media.length import seconds_of
 from bot.media.process import ReadingProcess
@@ -34,18 +36,19 @@ log = get_logger(__name__)
 class MediaReader:
     """Reads attachments. Nothing is kept here: after a crash a file is fetched again."""
 
-    def __init__(
-        self,
-        settings: MediaSettings,
-        *,
-        files: TelegramFiles,
-        process: ReadingProcess,
-        max_speech_seconds: int,
-    ) -> None:
+    def __init__(self, bot: Bot, settings: MediaSettings, *, max_speech_seconds: int) -> None:
         self._max_speech_seconds = max_speech_seconds
         self._settings = settings
-        self._files = files
-        self._process = process
+        self._files = TelegramFiles(
+            bot,
+            seconds=settings.media_fetch_seconds,
+            max_bytes=settings.media_megabytes * 1024 * 1024,
+        )
+        self._process = ReadingProcess(
+            seconds=settings.media_read_seconds,
+            memory_megabytes=settings.media_memory_megabytes,
+            processes=settings.media_processes,
+        )
         self._turn_to_read = asyncio.Semaphore(MAX_FILES_AT_ONCE)
 
     async def prepare(self, question: Question, *, sees: bool) -> PreparedQuestion:
