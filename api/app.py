@@ -60,10 +60,10 @@ from api.people.bot_database import BotTables
 from api.people.dialog_texts import DialogTexts
 from api.people.find_routes import find_routes
 from api.people.finding import SubjectFinder
-from api.people.name_readings import NameReadings
 from api.people.names import UserNames
 from api.people.routes import text_routes
 from api.people.rules import RuleRepository
+from api.people.shown_names import ShownNames
 from api.settings import AccountSettings, RateLimitSettings, ServerSettings
 from api.stats.query_routes import query_routes
 from api.stats.routes import stats_routes
@@ -157,14 +157,12 @@ def create_app(
     tables = BotTables(
         sessions, metrics, policy=vault.policy, explains=server.enable_query_analysis
     )
-    names = UserNames(tables, vault, timeout_seconds=timeouts.names_seconds)
     trail = AuditTrail(sessions)
-    name_readings = NameReadings(trail)
+    names = ShownNames(UserNames(tables, vault, timeout_seconds=timeouts.names_seconds), trail)
     responder = StatsResponder(
         answers=answers,
         snapshots=snapshots,
         names=names,
-        name_readings=name_readings,
         trail=trail,
         metrics=metrics,
         clock=clock,
@@ -230,7 +228,6 @@ def create_app(
             export_responder=ExportResponder(
                 reader=instrumented,
                 names=names,
-                name_readings=name_readings,
                 trail=trail,
                 metrics=metrics,
                 clock=clock,
@@ -258,15 +255,13 @@ def create_app(
             rules=RuleRepository(sessions, tables),
             finder=finder,
             names=names,
-            name_readings=name_readings,
         ),
-        find_routes(finder=finder, names=names, name_readings=name_readings),
+        find_routes(finder=finder, names=names),
         query_routes(responder=responder, default_tz=default_tz),
         text_routes(
             texts=texts,
             bad_answers=BadAnswers(tables, texts),
             names=names,
-            name_readings=name_readings,
             trail=trail,
         ),
     ]

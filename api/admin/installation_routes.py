@@ -14,7 +14,7 @@ from api.accounts.scopes import Scope
 from api.admin.installation import Installation
 from api.admin.schemas import BillView, SetupView
 from api.http.error_schema import RATE_HEADERS, problems
-from api.http.json import to_json
+from api.http.json import unstored_json
 from common.zones import zone_named
 
 
@@ -34,7 +34,7 @@ def installation_routes(
     async def bill(_principal: StatsReader) -> Response:
         """The limits of the bill that the bots stated at their last start, and what is spent."""
         limits = await installation.bill(clock().astimezone(zone).date())
-        return _json({"limits": [asdict(limit) for limit in limits]})
+        return unstored_json({"limits": [asdict(limit) for limit in limits]})
 
     @router.get(
         "/setup",
@@ -44,14 +44,6 @@ def installation_routes(
     )
     async def setup(_principal: StatsReader) -> Response:
         """Which steps of the setup are done."""
-        return _json(asdict(await installation.setup()))
+        return unstored_json(asdict(await installation.setup()))
 
     return router
-
-
-def _json(content: object) -> Response:
-    return Response(
-        to_json(content),
-        media_type="application/json",
-        headers={"Cache-Control": "no-store"},
-    )

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.accounts.dependencies import PeopleManager, require_scope, secured
-from api.accounts.scopes import Principal, Scope
+from api.accounts.scopes import Scope
 from api.admin.rule_schemas import (
     MAX_ID,
     MAX_KEY,
@@ -23,10 +22,9 @@ from api.admin.rule_schemas import (
     RuleView,
 )
 from api.http.error_schema import RATE_HEADERS, problems
-from api.http.json import to_json
+from api.http.json import unstored_json
 from api.people.finding import SearchResult, SubjectFinder
-from api.people.name_readings import NameReadings
-from api.people.names import NO_NAMES, Names, UserNames, with_name
+from api.people.names import with_name
 from api.people.rules import (
     RuleFilter,
     RuleKind,
@@ -35,6 +33,7 @@ from api.people.rules import (
     Subject,
     SubjectKind,
 )
+from api.people.shown_names import ShownNames
 
 PAGE_ROWS = 500
 
@@ -43,20 +42,11 @@ def rule_routes(
     *,
     rules: RuleRepository,
     finder: SubjectFinder,
-    names: UserNames,
-    name_readings: NameReadings,
+    names: ShownNames,
 ) -> APIRouter:
     """The rules under /api/v1/admin."""
     router = APIRouter(prefix="/api/v1/admin", tags=["admin"])
     extra = secured(Scope.PEOPLE_MANAGE)
-
-    async def known_names(manager: Principal, keys: Iterable[int | None]) -> Names:
-        wanted = {key for key in keys if key is not None}
-        if not wanted or not manager.may(Scope.NAMES_READ):
-            return NO_NAMES
-        known = await names.fetch(wanted)
-        await name_readings.record(manager, "rules", known)
-        return known
 
     @router.get(
         "/rules",
@@ -78,8 +68,8 @@ def rule_routes(
         """Rules about people, groups and roles, newest first, ended ones included."""
         wanted = RuleFilter(user_key=user_key, subject=subject, kind=kind)
         found = await rules.page(wanted, before=before, limit=limit)
-        known = await known_names(manager, (rule.user_key for rule in found))
-        return _json(
+        known = await names.fetch(manager, "rules", (rule.user_key for rule in found))
+        return unstored_json(
             {
                 "rules": [with_name(asdict(rule), known) for rule in found],
                 "next_before": found[-1].id if len(found) == limit else None,
@@ -101,8 +91,8 @@ def rule_routes(
         subject = await _subject(body.subject, finder)
         terms = RuleTerms(**{**body.model_dump(exclude={"subject"}), "kind": RuleKind(body.kind)})
         rule = await rules.put(subject, terms, manager)
-        known = await known_names(manager, [rule.user_key])
-        return _json(with_name(asdict(rule), known))
+        known = await names.fetch(manager, "rules", [rule.user_key])
+        return unstored_json(with_name(asdict(rule), known))
 
     @router.delete(
         "/rules/{rule_id}",
@@ -130,7 +120,7 @@ def rule_routes(
             require_scope(request, Scope.NAMES_READ)
         found = await _people(query, finder)
         own = await rules.of_persons({person.hmac: person.user_key for person in found.people})
-        known = await known_names(manager, (person.user_key for person in found.people))
+        known = await names.fetch(manager, "rules", (person.user_key for person in found.people))
         people = [
             {
                 **with_name({"user_key": person.user_key}, known),
@@ -138,7 +128,7 @@ def rule_routes(
             }
             for person in found.people
         ]
-        return _json({"people": people, "is_complete": found.is_complete})
+        return unstored_json({"people": people, "is_complete": found.is_complete})
 
     return router
 
@@ -163,9 +153,3 @@ async def _people(query: FindPersonQuery, finder: SubjectFinder) -> SearchResult
     else:
         person = await finder.by_telegram_id(query.telegram_id or 0)
     return SearchResult([person], is_complete=True)
-
-
-def _json(content: dict[str, Any]) -> Response:
-    return Response(
-        to_json(content), media_type="application/json", headers={"Cache-Control": "no-store"}
-    )

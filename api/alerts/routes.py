@@ -26,7 +26,7 @@ from api.alerts.schemas import (
 from api.alerts.store import AlertRepository
 from api.answers.snapshots import Snapshots
 from api.http.error_schema import RATE_HEADERS, problems
-from api.http.json import to_json
+from api.http.json import unstored_json
 from warehouse.alerting import WindowVerdict, judge_windows
 from warehouse.clickhouse.reader import Reader
 from warehouse.periods import TimeRange
@@ -48,7 +48,7 @@ def alert_routes(*, alerts: AlertRepository, reader: Reader, snapshots: Snapshot
     )
     async def list_alerts(principal: StatsReader) -> Response:
         """All alerts, newest first."""
-        return _json({"alerts": await alerts.all_alerts(principal)})
+        return unstored_json({"alerts": await alerts.all_alerts(principal)})
 
     @router.post(
         "",
@@ -59,7 +59,7 @@ def alert_routes(*, alerts: AlertRepository, reader: Reader, snapshots: Snapshot
     )
     async def make_alert(admin: Admin, body: Annotated[AlertBody, Body()]) -> Response:
         """Make an alert. It judges the windows that end from now on, once they are published."""
-        return _json(await alerts.add(body, admin), status=201)
+        return unstored_json(await alerts.add(body, admin), status=201)
 
     @router.post(
         "/preview",
@@ -75,7 +75,7 @@ def alert_routes(*, alerts: AlertRepository, reader: Reader, snapshots: Snapshot
             reader, body.rule, snapshot=snapshot, span=TimeRange(through - PREVIEW, through)
         )
         verdicts = Counter(window.verdict for window in judged)
-        return _json(
+        return unstored_json(
             {
                 "windows": len(judged),
                 "fired": verdicts[WindowVerdict.FIRED],
@@ -104,7 +104,7 @@ def alert_routes(*, alerts: AlertRepository, reader: Reader, snapshots: Snapshot
         """The windows in which alerts fired, newest first."""
         found = await alerts.events(alert_id=alert_id, before=before, limit=limit)
         next_before = found[-1]["id"] if len(found) == limit else None
-        return _json({"events": found, "next_before": next_before})
+        return unstored_json({"events": found, "next_before": next_before})
 
     @router.post(
         "/events/{event_id}/acknowledge",
@@ -114,7 +114,7 @@ def alert_routes(*, alerts: AlertRepository, reader: Reader, snapshots: Snapshot
     )
     async def acknowledge(principal: StatsReader, event_id: AlertId) -> Response:
         """Acknowledge an event: while the next windows fire, too, no message is sent."""
-        return _json(await alerts.acknowledge(event_id, principal))
+        return unstored_json(await alerts.acknowledge(event_id, principal))
 
     @router.put(
         "/{alert_id}",
@@ -126,7 +126,7 @@ def alert_routes(*, alerts: AlertRepository, reader: Reader, snapshots: Snapshot
         admin: Admin, alert_id: AlertId, body: Annotated[AlertBody, Body()]
     ) -> Response:
         """Replace an alert. Its history stays."""
-        return _json(await alerts.change(alert_id, body, admin))
+        return unstored_json(await alerts.change(alert_id, body, admin))
 
     @router.put(
         "/{alert_id}/mute",
@@ -138,7 +138,7 @@ def alert_routes(*, alerts: AlertRepository, reader: Reader, snapshots: Snapshot
         admin: Admin, alert_id: AlertId, body: Annotated[AlertMute, Body()]
     ) -> Response:
         """Mute an alert until a moment. Windows that fire are in the history, without messages."""
-        return _json(await alerts.mute(alert_id, body.until, admin))
+        return unstored_json(await alerts.mute(alert_id, body.until, admin))
 
     @router.delete(
         "/{alert_id}",
@@ -151,12 +151,3 @@ def alert_routes(*, alerts: AlertRepository, reader: Reader, snapshots: Snapshot
         await alerts.remove(alert_id)
 
     return router
-
-
-def _json(content: dict[str, Any], *, status: int = 200) -> Response:
-    return Response(
-        to_json(content),
-        status_code=status,
-        media_type="application/json",
-        headers={"Cache-Control": "no-store"},
-    )

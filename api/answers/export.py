@@ -23,8 +23,8 @@ from api.audit.events import AuditKind
 from api.audit.trail import AuditTrail
 from api.errors import ServiceUnavailableError
 from api.metrics import ApiMetrics
-from api.people.name_readings import NameReadings
-from api.people.names import UserNames, with_name
+from api.people.names import with_name
+from api.people.shown_names import ShownNames
 from api.query_log import current_period
 from warehouse.clickhouse.reader import Reader
 from warehouse.snapshot import Snapshot
@@ -40,15 +40,13 @@ class ExportResponder:
         self,
         *,
         reader: Reader,
-        names: UserNames,
-        name_readings: NameReadings,
+        names: ShownNames,
         trail: AuditTrail,
         metrics: ApiMetrics,
         clock: Callable[[], datetime] = now_utc,
     ) -> None:
         self._reader = reader
         self._names = names
-        self._name_readings = name_readings
         self._trail = trail
         self._metrics = metrics
         self._free = MAX_EXPORTS
@@ -132,8 +130,8 @@ class ExportResponder:
         chunk: Sequence[Row] | None = first
         while chunk is not None:
             if shown_to is not None:
-                names = await self._names.fetch({row["user_key"] for row in chunk})
-                await self._name_readings.record(shown_to, report, names)
+                keys = (row["user_key"] for row in chunk)
+                names = await self._names.fetch(shown_to, report, keys)
                 chunk = [with_name(row, names) for row in chunk]
             yield chunk
             chunk = await anext(chunks, None)

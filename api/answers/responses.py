@@ -34,13 +34,12 @@ from api.audit.trail import AuditTrail
 from api.http.json import to_json
 from api.http.negotiation import matches_tag
 from api.metrics import ApiMetrics
-from api.people.name_readings import NameReadings
 from api.people.names import (
     NO_NAMES,
     Names,
-    UserNames,
     with_name,
 )
+from api.people.shown_names import ShownNames
 from warehouse.snapshot import Snapshot
 
 
@@ -52,8 +51,7 @@ class StatsResponder:
         *,
         answers: PreparedAnswers,
         snapshots: Snapshots,
-        names: UserNames,
-        name_readings: NameReadings,
+        names: ShownNames,
         trail: AuditTrail,
         metrics: ApiMetrics,
         clock: Callable[[], datetime] = now_utc,
@@ -61,7 +59,6 @@ class StatsResponder:
         self._answers = answers
         self._snapshots = snapshots
         self._names = names
-        self._name_readings = name_readings
         self._trail = trail
         self._metrics = metrics
         self._clock = clock
@@ -98,8 +95,8 @@ class StatsResponder:
         names = NO_NAMES
         shows_names = report_query.shows_people and principal.may(Scope.NAMES_READ)
         if shows_names:
-            names = await self._names.fetch(prepared.report.user_keys)
-            await self._name_readings.record(principal, report_query.report, names)
+            keys = prepared.report.user_keys
+            names = await self._names.fetch(principal, report_query.report, keys)
         age = prepared.age_at(snapshot, report_query.period)
         etag = _etag(prepared, format_, names, has_bom=has_bom)
         lag = b"%.3f" % age.snapshot.lag_seconds(self._clock())

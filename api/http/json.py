@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from starlette.responses import Response
 
 JSON_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 
@@ -14,6 +15,16 @@ JSON_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 def to_json(value: Any) -> bytes:
     """JSON with exact decimals as numbers and times in UTC with Z."""
     return orjson.dumps(value, default=_json_default, option=JSON_OPTIONS)
+
+
+def unstored_json(content: Any, *, status: int = 200) -> Response:
+    """A response that no browser and no proxy stores."""
+    return Response(
+        to_json(content),
+        status_code=status,
+        media_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )
 
 
 def _json_default(value: Any) -> Any:

@@ -8,16 +8,14 @@ from starlette.responses import Response
 from api.accounts.dependencies import NamesReader, secured
 from api.accounts.scopes import Scope
 from api.http.error_schema import RATE_HEADERS, problems
-from api.http.json import to_json
+from api.http.json import unstored_json
 from api.people.finding import SubjectFinder
-from api.people.name_readings import NameReadings
-from api.people.names import UserNames, with_name
+from api.people.names import with_name
 from api.people.schemas import NamedPeople, NameSearch
+from api.people.shown_names import ShownNames
 
 
-def find_routes(
-    *, finder: SubjectFinder, names: UserNames, name_readings: NameReadings
-) -> APIRouter:
+def find_routes(*, finder: SubjectFinder, names: ShownNames) -> APIRouter:
     """The routes under /api/v1/people."""
     router = APIRouter(prefix="/api/v1/people", tags=["people"])
 
@@ -31,13 +29,8 @@ def find_routes(
     async def find_named_people(principal: NamesReader, search: NameSearch) -> Response:
         """The people whose name or @name contains a text, newest first, at most 20."""
         found = await finder.by_name(search.text)
-        known = await names.fetch([one.user_key for one in found.people if one.user_key])
-        await name_readings.record(principal, "people_find", known)
+        known = await names.fetch(principal, "people_find", (one.user_key for one in found.people))
         people = [with_name({"user_key": one.user_key}, known) for one in found.people]
-        return Response(
-            to_json({"people": people, "is_complete": found.is_complete}),
-            media_type="application/json",
-            headers={"Cache-Control": "no-store"},
-        )
+        return unstored_json({"people": people, "is_complete": found.is_complete})
 
     return router

@@ -14,20 +14,18 @@ from api.accounts.scopes import Scope
 from api.audit.events import AuditKind
 from api.audit.trail import AuditTrail
 from api.http.error_schema import RATE_HEADERS, problems
-from api.http.json import to_json
+from api.http.json import unstored_json
 from api.people.bad_answers import BadAnswer, BadAnswers
 from api.people.dialog_texts import DialogTexts
-from api.people.name_readings import NameReadings
-from api.people.names import NO_NAMES, UserNames
 from api.people.schemas import BadAnswerList, DialogFailures, DialogText
+from api.people.shown_names import ShownNames
 
 
 def text_routes(
     *,
     texts: DialogTexts,
     bad_answers: BadAnswers,
-    names: UserNames,
-    name_readings: NameReadings,
+    names: ShownNames,
     trail: AuditTrail,
 ) -> APIRouter:
     """The routes under /api/v1/dialogs."""
@@ -47,7 +45,7 @@ def text_routes(
     ) -> Response:
         """The texts of a dialog, oldest first. Each reading is in the audit trail."""
         dialog = await texts.page(dialog_id, after=after, limit=limit)
-        keys = sorted({message.user_key for message in dialog.messages})
+        keys = {message.user_key for message in dialog.messages}
         read = [message for message in dialog.messages if not message.is_withheld]
         await trail.record(
             AuditKind.TEXTS_READ,
@@ -55,22 +53,17 @@ def text_routes(
             user_keys=sorted({message.user_key for message in read}),
             messages=len(read),
         )
-        known = await names.fetch(keys) if principal.may(Scope.NAMES_READ) else NO_NAMES
-        await name_readings.record(principal, "dialog_text", known)
-        return Response(
-            to_json(
-                {
-                    "dialog_id": dialog.id,
-                    "chat_type": dialog.chat_type,
-                    "started_at": dialog.started_at,
-                    "closed_at": dialog.closed_at,
-                    "messages": dialog.messages,
-                    "people": known.people,
-                    "next_after": dialog.messages[-1].id if dialog.has_more else None,
-                }
-            ),
-            media_type="application/json",
-            headers={"Cache-Control": "no-store"},
+        known = await names.fetch(principal, "dialog_text", keys)
+        return unstored_json(
+            {
+                "dialog_id": dialog.id,
+                "chat_type": dialog.chat_type,
+                "started_at": dialog.started_at,
+                "closed_at": dialog.closed_at,
+                "messages": dialog.messages,
+                "people": known.people,
+                "next_after": dialog.messages[-1].id if dialog.has_more else None,
+            }
         )
 
     @router.get(
@@ -93,15 +86,10 @@ def text_routes(
                 user_keys=sorted({answer.user_key for answer in read}),
                 messages=sum(answer.texts for answer in read),
             )
-        keys = sorted({key for answer in answers for key in (answer.user_key, answer.rated_by)})
-        known = await names.fetch(keys) if principal.may(Scope.NAMES_READ) else NO_NAMES
-        await name_readings.record(principal, "rated_badly", known)
+        keys = {key for answer in answers for key in (answer.user_key, answer.rated_by)}
+        known = await names.fetch(principal, "rated_badly", keys)
         next_after = answers[-1].id if has_more else None
-        return Response(
-            to_json({"answers": answers, "people": known.people, "next_after": next_after}),
-            media_type="application/json",
-            headers={"Cache-Control": "no-store"},
-        )
+        return unstored_json({"answers": answers, "people": known.people, "next_after": next_after})
 
     @router.get(
         "/{dialog_id}/failures",
@@ -122,11 +110,7 @@ def text_routes(
             user_keys=sorted({failure.user_key for failure in failures}),
             messages=sum(failure.message is not None for failure in failures),
         )
-        return Response(
-            to_json({"dialog_id": dialog_id, "failures": failures}),
-            media_type="application/json",
-            headers={"Cache-Control": "no-store"},
-        )
+        return unstored_json({"dialog_id": dialog_id, "failures": failures})
 
     return router
 

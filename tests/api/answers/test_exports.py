@@ -24,8 +24,8 @@ from api.audit.trail import AuditTrail
 from api.errors import ServiceUnavailableError
 from api.metrics import ApiMetrics
 from api.people.bot_database import BotTables
-from api.people.name_readings import NameReadings
 from api.people.names import UserNames
+from api.people.shown_names import ShownNames
 from api.stats import export_reports as exports
 from api.stats.arguments import DialogsQuery
 from api.stats.reports import DIALOG_SCHEMA
@@ -186,8 +186,7 @@ async def test_few_exports_run_at_once_and_leave_when_the_client_does(
     metrics, trail = ApiMetrics(engine), AuditTrail(sessions)
     responder = ExportResponder(
         reader=reader,
-        names=UserNames(BotTables(sessions, metrics), VAULT, timeout_seconds=60),
-        name_readings=NameReadings(trail),
+        names=ShownNames(UserNames(BotTables(sessions, metrics), VAULT, timeout_seconds=60), trail),
         trail=trail,
         metrics=metrics,
     )
