@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import textwrap
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from common.process import run
@@ -169,7 +170,10 @@ def example(groups: dict[str, list[Setting]]) -> str:
         lines.append(f"# --- {title}")
         for item in group:
             if item.name not in FIRST:
-                lines += [f"# {text}" for text in _wrapped(explanation(item))]
+                lines += textwrap.wrap(
+                    explanation(item), 98, initial_indent="# ", subsequent_indent="# ",
+                    break_long_words=False, break_on_hyphens=False,
+                )  # fmt: skip
                 lines.append(f"#{item.name}={_value(item)}")
         lines.append("")
     lines.append("# --- Containers only")
@@ -185,18 +189,6 @@ def _value(setting: Setting) -> str:
     if setting.default:
         return setting.default
     return "change-me" if setting.is_secret and not setting.name.endswith("_URL") else ""
-
-
-def _wrapped(text: str, *, width: int = 96) -> Iterator[str]:
-    line = ""
-    for word in text.split():
-        if line and len(line) + 1 + len(word) > width:
-            yield line
-            line = word
-        else:
-            line = f"{line} {word}".strip()
-    if line:
-        yield line
 
 
 def stale() -> list[Path]:

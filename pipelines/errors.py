@@ -4,8 +4,7 @@ PipelineError
 ├── BusyError         another process holds the lock: try again later
 ├── LockLostError     the connection that held the lock broke: stop at once, run again
 ├── SourceError       PostgreSQL does not answer: try again later
-├── SchemaDriftError  source and warehouse columns disagree: migrate, nothing was moved
-└── InconsistentError a rebuilt figure contradicts the ledger: the last good numbers stay
+└── SchemaDriftError  source and warehouse columns disagree: migrate, nothing was moved
 """
 
 from __future__ import annotations
@@ -31,7 +30,3 @@ class SourceError(PipelineError):
 
 class SchemaDriftError(PipelineError):
     """The tables differ from what replication expects. The message lists every difference."""
-
-
-class InconsistentError(PipelineError):
-    """PostgreSQL and the warehouse still differ after a repair."""

@@ -102,14 +102,14 @@ def folded_parts(text: str) -> list[MessagePart]:
     return list(_split(whole, [span], MAX_PART_UNITS))
 
 
-def without_entities(part: MessagePart, *, limit: int = MAX_PART_UNITS) -> list[MessagePart]:
+def without_entities(part: MessagePart) -> list[MessagePart]:
     """The part as plain text, with the URL after each link."""
     text = part.text.encode("utf-16-le")
     for entity in sorted(part.entities, key=lambda entity: entity.offset, reverse=True):
         if entity.url:
             end = (entity.offset + entity.length) * 2
             text = text[:end] + f" ({entity.url})".encode("utf-16-le") + text[end:]
-    return plain_parts(text.decode("utf-16-le"), limit=limit)
+    return plain_parts(text.decode("utf-16-le"))
 
 
 def shorter_parts(part: MessagePart) -> list[MessagePart]:

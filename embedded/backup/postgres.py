@@ -202,8 +202,7 @@ class Postgres:
         self,
         program: str,
         *arguments: str,
-        write: Callable[[IO[bytes]], None] | None = None,
-        read: Callable[[IO[bytes]], None] | None = None,
+        read: Callable[[IO[bytes]], None],
     ) -> None:
         url = PostgresUrl.parse(self._url)
         # The password is on no command line.
@@ -213,14 +212,12 @@ class Postgres:
             subprocess.Popen(
                 [str(BINARIES / program), f"--dbname={self.address}", *arguments],
                 env={**os.environ, **({} if password is None else {"PGPASSWORD": password})},
-                stdin=subprocess.PIPE if read else subprocess.DEVNULL,
-                stdout=subprocess.PIPE if write else subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
                 stderr=said,
             ) as process,
         ):
-            if write and process.stdout:
-                write(process.stdout)
-            if read and process.stdin:
+            if process.stdin:
                 # It may have ended early: its own message says why.
                 with suppress(BrokenPipeError):
                     read(process.stdin)

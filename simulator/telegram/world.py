@@ -30,13 +30,13 @@ def normalize_text(text: str) -> str:
     return _CONTROL.sub(" ", text.replace("\r\n", "\n")).strip()
 
 
-def split_long(text: str, *, longest: int = MAX_TEXT) -> list[str]:
-    """Split into parts of at most `longest` UTF-16 units, as clients do; never inside a pair."""
+def split_long(text: str) -> list[str]:
+    """Split into parts of at most MAX_TEXT UTF-16 units, as clients do; never inside a pair."""
     parts: list[str] = []
     start = used = 0
     for position, character in enumerate(text):
         units = 2 if ord(character) > LAST_OF_ONE_UNIT else 1
-        if used + units > longest:
+        if used + units > MAX_TEXT:
             parts.append(text[start:position])
             start, used = position, 0
         used += units
