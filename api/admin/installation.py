@@ -3,43 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import date
 
 from sqlalchemy import Select, exists, literal_column, select
 
+from api.admin.schemas import BillLimitView, SetupView
 from api.people.bot_database import BotTables
 from bot.db.tables import BillTotal, BotRow, Turn
 
 ALL_BOTS = 0
 """The `bot_id` of totals of all bots together."""
-
-
-@dataclass(frozen=True, slots=True)
-class StatedLimit:
-    """A limit of the bill, as a bot had it at its last start."""
-
-    name: str
-    username: str | None
-    """The bot whose spending it limits; None: all bots together."""
-    period: str
-    period_start: date
-    limit_usd: Decimal
-    spent_usd: Decimal | None
-    """With the reserves of attempts whose cost is unknown. None: not counted yet."""
-    stated_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """The steps of the setup that are done."""
-
-    usernames: list[str]
-    """The bots that have started, the newest start first."""
-    has_operator_chat: bool
-    has_message: bool
-    has_answer: bool
 
 
 class Installation:
@@ -48,7 +21,7 @@ class Installation:
     def __init__(self, tables: BotTables) -> None:
         self._tables = tables
 
-    async def bill(self, today: date) -> list[StatedLimit]:
+    async def bill(self, today: date) -> list[BillLimitView]:
         """The limits, those of months first, with what is spent. `today`: in the report zone."""
         starts = {"day": today, "month": today.replace(day=1)}
         async with self._tables.read_only() as session:
@@ -66,7 +39,7 @@ class Installation:
             *(("bot_daily_usd", bot.bot_id, "day", bot) for bot in bots),
         ]
         return [
-            StatedLimit(
+            BillLimitView(
                 name,
                 None if scope == ALL_BOTS else bot.username,
                 period,
@@ -84,7 +57,7 @@ class Installation:
         async with self._tables.read_only() as session:
             return _usernames((await self._tables.run(session, "bots", _bots())).scalars())
 
-    async def setup(self) -> Setup:
+    async def setup(self) -> SetupView:
         """The steps that are done so far."""
         happened = select(
             exists(select(literal_column("1")).select_from(Turn)),
@@ -93,7 +66,7 @@ class Installation:
         async with self._tables.read_only() as session:
             bots = (await self._tables.run(session, "bots", _bots())).scalars().all()
             has_message, has_answer = (await self._tables.run(session, "setup", happened)).one()
-        return Setup(
+        return SetupView(
             _usernames(bots),
             any(bot.has_operator_chat for bot in bots),
             has_message,

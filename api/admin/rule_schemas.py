@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Literal, Self
@@ -10,6 +11,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from api.admin.schemas import Moment
+from api.people.rules import StoredRule
 from common.text import clean_text
 
 MAX_ID = 2**63 - 1
@@ -127,27 +129,14 @@ class FindPersonQuery(_Body):
         return self
 
 
-class RuleView(BaseModel):
+@dataclass(frozen=True, slots=True)
+class RuleView(StoredRule):
     """A rule of an operator."""
 
-    id: int
-    subject: str = Field(description="`person`, `chat`, `everyone` or `admins`.")
-    user_key: int | None = Field(description="null: no person, or one without stored data.")
-    name: str | None = Field(description="null: unknown, or the caller lacks `names:read`.")
+    name: Annotated[
+        str | None, Field(description="null: unknown, or the caller lacks `names:read`.")
+    ]
     username: str | None
-    dialog_id: UUID | None = Field(description="The dialog by which a group was named.")
-    kind: str = Field(description="`ban`, `allow`, `limits` or `models`.")
-    until: datetime | None
-    is_active: bool = Field(description="false: it has ended.")
-    daily_messages: int | None
-    monthly_messages: int | None
-    daily_usd: Decimal | None
-    monthly_usd: Decimal | None
-    models: list[str] | None
-    reason: str
-    author: str
-    author_id: int
-    set_at: datetime
 
 
 class RulePage(BaseModel):

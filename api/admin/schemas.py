@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -29,24 +30,35 @@ class About(BaseModel):
     dagster_url: str | None = Field(description="For accounts with the scope dagster:use.")
 
 
-class BillLimitView(BaseModel):
+@dataclass(frozen=True, slots=True)
+class BillLimitView:
     """A limit of the bill and what is spent of it."""
 
-    name: str = Field(
-        description="The setting, and the reason of the turns that it refuses.",
-        examples=["total_monthly_usd"],
-    )
-    username: str | None = Field(
-        description="The bot whose spending it limits; null: all bots together."
-    )
-    period: Literal["day", "month"] = Field(description="Of the report zone.")
-    period_start: date = Field(description="The first day of the running period.")
-    limit_usd: Decimal = Field(description="Most that may be spent in a period, US dollars.")
-    spent_usd: Decimal | None = Field(
-        description="In the running period, with the most that attempts of unknown cost may cost."
-        " Null: not counted yet."
-    )
-    stated_at: datetime = Field(description="The bot's last start, when it read its settings.")
+    name: Annotated[
+        str,
+        Field(
+            description="The setting, and the reason of the turns that it refuses.",
+            examples=["total_monthly_usd"],
+        ),
+    ]
+    username: Annotated[
+        str | None, Field(description="The bot whose spending it limits; null: all bots together.")
+    ]
+    period: Annotated[Literal["day", "month"], Field(description="Of the report zone.")]
+    period_start: Annotated[date, Field(description="The first day of the running period.")]
+    limit_usd: Annotated[
+        Decimal, Field(description="Most that may be spent in a period, US dollars.")
+    ]
+    spent_usd: Annotated[
+        Decimal | None,
+        Field(
+            description="In the running period, with the most that attempts of unknown cost may"
+            " cost. Null: not counted yet."
+        ),
+    ]
+    stated_at: Annotated[
+        datetime, Field(description="The bot's last start, when it read its settings.")
+    ]
 
 
 class BillView(BaseModel):
@@ -57,15 +69,17 @@ class BillView(BaseModel):
     )
 
 
-class SetupView(BaseModel):
+@dataclass(frozen=True, slots=True)
+class SetupView:
     """Which steps of the setup are done."""
 
-    usernames: list[str] = Field(
-        description="Of the bots that have started, without @, the newest start first."
-    )
-    has_operator_chat: bool = Field(description="Whether a bot has OPERATOR_CHAT_ID.")
-    has_message: bool = Field(description="Whether anybody has ever asked a bot.")
-    has_answer: bool = Field(description="Whether a model has ever answered.")
+    usernames: Annotated[
+        list[str],
+        Field(description="Of the bots that have started, without @, the newest start first."),
+    ]
+    has_operator_chat: Annotated[bool, Field(description="Whether a bot has OPERATOR_CHAT_ID.")]
+    has_message: Annotated[bool, Field(description="Whether anybody has ever asked a bot.")]
+    has_answer: Annotated[bool, Field(description="Whether a model has ever answered.")]
 
 
 class AuditEventView(BaseModel):

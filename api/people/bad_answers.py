@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select, tuple_
@@ -11,32 +9,9 @@ from sqlalchemy import select, tuple_
 from api.errors import NotFoundError
 from api.people.bot_database import BotTables
 from api.people.dialog_texts import DialogTexts
+from api.people.schemas import BadAnswerView
 from bot.db.tables import FeedbackRow, MessageRow, Turn
 from common.vocabulary import Role
-
-
-@dataclass(frozen=True, slots=True)
-class BadAnswer:
-    """One verdict, and the texts of its turn that are still there."""
-
-    id: UUID
-    turn_id: UUID
-    dialog_id: UUID
-    user_key: int
-    """The user who asked."""
-    rated_by: int
-    """The user who rated."""
-    given_by: str
-    given_at: datetime
-    model: str | None
-    question: str | None
-    answer: str | None
-    is_withheld: bool
-    """The user who asked closed their texts to analysts."""
-
-    @property
-    def texts(self) -> int:
-        return (self.question is not None) + (self.answer is not None)
 
 
 class BadAnswers:
@@ -46,7 +21,7 @@ class BadAnswers:
         self._tables = tables
         self._texts = texts
 
-    async def page(self, *, after: UUID | None, limit: int) -> tuple[list[BadAnswer], bool]:
+    async def page(self, *, after: UUID | None, limit: int) -> tuple[list[BadAnswerView], bool]:
         """A page, and whether there are more.
 
         Raises:
@@ -82,7 +57,7 @@ class BadAnswers:
             return found.text if found else None
 
         answers = [
-            BadAnswer(
+            BadAnswerView(
                 id=rating.id,
                 turn_id=rating.turn_id,
                 dialog_id=rating.dialog_id,

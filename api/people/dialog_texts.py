@@ -11,6 +11,7 @@ from sqlalchemy import Row, Select, select, tuple_
 
 from api.errors import NotFoundError
 from api.people.bot_database import BotTables
+from api.people.schemas import FailedCallView, TextMessage
 from bot.db.tables import (
     Dialog,
     LlmCall,
@@ -31,44 +32,13 @@ ANSWERS = ("answered", "incomplete", "refused", "cancelled")
 
 
 @dataclass(frozen=True, slots=True)
-class OpenedText:
-    id: UUID
-    turn_id: UUID
-    user_key: int
-    role: str
-    text: str | None
-    """None: withheld, or it cannot be opened with this installation's key."""
-    is_withheld: bool
-    """The user closed their texts to analysts."""
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class OpenedDialog:
     id: UUID
     chat_type: str
     started_at: datetime
     closed_at: datetime | None
-    messages: list[OpenedText]
+    messages: list[TextMessage]
     has_more: bool
-
-
-@dataclass(frozen=True, slots=True)
-class FailedCall:
-    """A failed call of a model, with the provider's message."""
-
-    turn_id: UUID
-    user_key: int
-    attempt: int
-    model: str
-    started_at: datetime
-    outcome: str
-    http_status: int | None
-    provider_code: str | None
-    generation_id: str | None
-    message: str | None
-    is_withheld: bool
-    """There is a message, and the user closed their texts to analysts."""
 
 
 class DialogTexts:
@@ -130,7 +100,7 @@ class DialogTexts:
             has_more=len(rows) > limit,
         )
 
-    async def failures(self, dialog_id: UUID, *, limit: int) -> list[FailedCall]:
+    async def failures(self, dialog_id: UUID, *, limit: int) -> list[FailedCallView]:
         """The newest failed attempts of a dialog, newest first.
 
         Raises:
@@ -161,7 +131,7 @@ class DialogTexts:
                 raise NotFoundError("Dialog not found. It may have been erased.")
             rows = (await self._tables.run(session, "dialog_failures", statement)).all()
         return [
-            FailedCall(
+            FailedCallView(
                 turn_id=row.turn_id,
                 user_key=row.user_key,
                 attempt=row.attempt,
@@ -197,7 +167,7 @@ class DialogTexts:
             return None
         return without_surrogates(opened)
 
-    def opened(self, rows: Iterable[Row[MessageRow, bytes, bytes, bool]]) -> list[OpenedText]:
+    def opened(self, rows: Iterable[Row[MessageRow, bytes, bytes, bool]]) -> list[TextMessage]:
         """Decrypt rows of `messages`."""
         return [
             self._open(message, wrapped_key, telegram_hmac, is_readable=is_readable)
@@ -206,10 +176,10 @@ class DialogTexts:
 
     def _open(
         self, message: MessageRow, wrapped_key: bytes, telegram_hmac: bytes, *, is_readable: bool
-    ) -> OpenedText:
+    ) -> TextMessage:
         """Decrypt one text, unless it is withheld."""
         binding = bindings.text(message.id, message.dialog_id)
-        return OpenedText(
+        return TextMessage(
             id=message.id,
             turn_id=message.turn_id,
             user_key=message.user_key,

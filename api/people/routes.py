@@ -15,9 +15,9 @@ from api.audit.events import AuditKind
 from api.audit.trail import AuditTrail
 from api.http.error_schema import RATE_HEADERS, problems
 from api.http.json import unstored_json
-from api.people.bad_answers import BadAnswer, BadAnswers
+from api.people.bad_answers import BadAnswers
 from api.people.dialog_texts import DialogTexts
-from api.people.schemas import BadAnswerList, DialogFailures, DialogText
+from api.people.schemas import BadAnswerList, BadAnswerView, DialogFailures, DialogText
 from api.people.shown_names import ShownNames
 
 
@@ -115,8 +115,8 @@ def text_routes(
     return router
 
 
-def _by_dialog(answers: Iterable[BadAnswer]) -> dict[UUID, list[BadAnswer]]:
-    found: dict[UUID, list[BadAnswer]] = {}
+def _by_dialog(answers: Iterable[BadAnswerView]) -> dict[UUID, list[BadAnswerView]]:
+    found: dict[UUID, list[BadAnswerView]] = {}
     for answer in answers:
         found.setdefault(answer.dialog_id, []).append(answer)
     return found

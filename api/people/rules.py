@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
+from pydantic import Field
 from sqlalchemy import Select, and_, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
@@ -75,14 +76,17 @@ class RuleFilter:
 
 @dataclass(frozen=True, slots=True)
 class StoredRule:
+    """A rule of an operator."""
+
     id: int
-    subject: str
-    user_key: int | None
-    """None: the person has never written, or was erased."""
-    dialog_id: UUID | None
-    kind: str
+    subject: Annotated[str, Field(description="`person`, `chat`, `everyone` or `admins`.")]
+    user_key: Annotated[
+        int | None, Field(description="null: no person, or one without stored data.")
+    ]
+    dialog_id: Annotated[UUID | None, Field(description="The dialog by which a group was named.")]
+    kind: Annotated[str, Field(description="`ban`, `allow`, `limits` or `models`.")]
     until: datetime | None
-    is_active: bool
+    is_active: Annotated[bool, Field(description="false: it has ended.")]
     daily_messages: int | None
     monthly_messages: int | None
     daily_usd: Decimal | None

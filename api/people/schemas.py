@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -41,15 +43,18 @@ class NamedPeople(BaseModel):
     is_complete: bool = Field(description="false: there may be more.")
 
 
-class TextMessage(BaseModel):
+@dataclass(frozen=True, slots=True)
+class TextMessage:
     """One text of a dialog."""
 
     id: UUID
     turn_id: UUID
     user_key: int
-    role: str = Field(description="`user` or `assistant`.")
-    text: str | None = Field(description="null: the text is withheld or cannot be decrypted.")
-    is_withheld: bool = Field(description="The user closed their texts to analysts.")
+    role: Annotated[str, Field(description="`user` or `assistant`.")]
+    text: Annotated[
+        str | None, Field(description="null: the text is withheld or cannot be decrypted.")
+    ]
+    is_withheld: Annotated[bool, Field(description="The user closed their texts to analysts.")]
     created_at: datetime
 
 
@@ -65,25 +70,38 @@ class DialogText(BaseModel):
     next_after: UUID | None = Field(description="`after` of the next page; null on the last.")
 
 
-class BadAnswerView(BaseModel):
+@dataclass(frozen=True, slots=True)
+class BadAnswerView:
     """An answer that a person rated as bad, with its question."""
 
     id: UUID
     turn_id: UUID
     dialog_id: UUID
-    user_key: int = Field(description="The user who asked.")
-    rated_by: int = Field(description="The user who rated; in a group perhaps another one.")
-    given_by: str = Field(description="`button` or `reaction`.")
+    user_key: Annotated[int, Field(description="The user who asked.")]
+    rated_by: Annotated[
+        int, Field(description="The user who rated; in a group perhaps another one.")
+    ]
+    given_by: Annotated[str, Field(description="`button` or `reaction`.")]
     given_at: datetime
-    model: str | None = Field(description="The model that answered.")
-    question: str | None = Field(
-        description="null: it was erased, is withheld, cannot be decrypted, or was asked in an"
-        " earlier turn."
-    )
-    answer: str | None = Field(
-        description="null: it was erased, is withheld or cannot be decrypted."
-    )
-    is_withheld: bool = Field(description="The user who asked closed their texts to analysts.")
+    model: Annotated[str | None, Field(description="The model that answered.")]
+    question: Annotated[
+        str | None,
+        Field(
+            description="null: it was erased, is withheld, cannot be decrypted, or was asked in an"
+            " earlier turn."
+        ),
+    ]
+    answer: Annotated[
+        str | None, Field(description="null: it was erased, is withheld or cannot be decrypted.")
+    ]
+    is_withheld: Annotated[
+        bool, Field(description="The user who asked closed their texts to analysts.")
+    ]
+
+    @property
+    def texts(self) -> int:
+        """How many texts are shown."""
+        return (self.question is not None) + (self.answer is not None)
 
 
 class BadAnswerList(BaseModel):
@@ -94,7 +112,8 @@ class BadAnswerList(BaseModel):
     next_after: UUID | None = Field(description="`after` of the next page; null on the last.")
 
 
-class FailedCallView(BaseModel):
+@dataclass(frozen=True, slots=True)
+class FailedCallView:
     """One failed call of a model."""
 
     turn_id: UUID
@@ -102,17 +121,20 @@ class FailedCallView(BaseModel):
     attempt: int
     model: str
     started_at: datetime
-    outcome: str = Field(description="The kind of failure, as in the bot's metrics.")
-    http_status: int | None = Field(description="null: there was no response.")
+    outcome: Annotated[str, Field(description="The kind of failure, as in the bot's metrics.")]
+    http_status: Annotated[int | None, Field(description="null: there was no response.")]
     provider_code: str | None
-    generation_id: str | None = Field(description="The provider's id of this call.")
-    message: str | None = Field(
-        description="The provider's message, at most 300 characters. null after moderation, and"
-        " if it is withheld."
-    )
-    is_withheld: bool = Field(
-        description="There is a message, and the user closed their texts to analysts."
-    )
+    generation_id: Annotated[str | None, Field(description="The provider's id of this call.")]
+    message: Annotated[
+        str | None,
+        Field(
+            description="The provider's message, at most 300 characters. null after moderation, and"
+            " if it is withheld."
+        ),
+    ]
+    is_withheld: Annotated[
+        bool, Field(description="There is a message, and the user closed their texts to analysts.")
+    ]
 
 
 class DialogFailures(BaseModel):
