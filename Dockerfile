@@ -73,7 +73,8 @@ COPY --from=api-packages /venv /venv
 COPY --from=web /build/dist dashboards/web/dist
 COPY warehouse/ warehouse/
 COPY bot/__init__.py bot/
-COPY bot/db/__init__.py bot/db/tables.py bot/db/
+COPY bot/db/__init__.py bot/db/
+COPY bot/db/tables/ bot/db/tables/
 COPY api/ api/
 EXPOSE 8000
 CMD ["python", "-m", "api"]
@@ -82,7 +83,8 @@ FROM runtime AS pipelines
 COPY --from=pipelines-packages /venv /venv
 COPY warehouse/ warehouse/
 COPY bot/__init__.py bot/
-COPY bot/db/__init__.py bot/db/tables.py bot/db/
+COPY bot/db/__init__.py bot/db/
+COPY bot/db/tables/ bot/db/tables/
 COPY pipelines/ pipelines/
 EXPOSE 3000 3030
 CMD ["python", "-m", "pipelines", "webserver"]
@@ -92,7 +94,8 @@ COPY --from=migrations-packages /venv /venv
 COPY warehouse/__init__.py warehouse/errors.py warehouse/settings.py warehouse/
 COPY warehouse/clickhouse/__init__.py warehouse/clickhouse/server_version.py warehouse/clickhouse/
 COPY bot/__init__.py bot/
-COPY bot/db/__init__.py bot/db/outbox.py bot/db/tables.py bot/db/
+COPY bot/db/__init__.py bot/db/outbox.py bot/db/
+COPY bot/db/tables/ bot/db/tables/
 COPY api/__init__.py api/
 COPY api/accounts/__init__.py api/accounts/tables.py api/accounts/
 COPY api/audit/__init__.py api/audit/tables.py api/audit/
