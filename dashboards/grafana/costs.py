@@ -13,7 +13,7 @@ from dashboards.grafana.asking import (
     total,
 )
 from dashboards.grafana.binding import SERIES, figures, query
-from dashboards.grafana.panels import HEAT, Cells, Panel
+from dashboards.grafana.panels import HEAT, Cells, Panel, figure
 
 DOLLARS = "currencyUSD"
 COUNT = "locale"
@@ -33,65 +33,47 @@ def _by_model(figure: str) -> str:
 
 
 PANELS = (
-    Panel(
+    figure(
         section="In the range",
         title="Cost",
         description="Sum of the costs that the provider stated. Turns of unknown cost are counted"
         " beside it; empty when no cost at all is known.",
-        look="stat",
         unit=DOLLARS,
         decimals=4,
         sql=total(cost=COST),
-        width=4,
-        height=4,
     ),
-    Panel(
+    figure(
         title="Turns of unknown cost",
         description="Turns with a request to a model whose cost is unknown.",
-        look="stat",
         unit=COUNT,
         levels={None: "green", 1: "orange"},
         sql=total(unpriced="unpriced"),
-        width=4,
-        height=4,
     ),
-    Panel(
+    figure(
         title="Cost per served user",
         description="Known cost by people whose message reached a model; 0 without them.",
-        look="stat",
         unit=DOLLARS,
         decimals=4,
         sql=total(cost=cost_per("served_users")),
-        width=4,
-        height=4,
     ),
-    Panel(
+    figure(
         title="Cost per answer",
         description="Known cost by answers; 0 without answers.",
-        look="stat",
         unit=DOLLARS,
         decimals=4,
         sql=total(cost=cost_per("answers")),
-        width=4,
-        height=4,
     ),
-    Panel(
+    figure(
         title="Tokens",
         description="Prompt and completion tokens.",
-        look="stat",
         unit="short",
         sql=total(tokens="prompt_tokens + completion_tokens"),
-        width=4,
-        height=4,
     ),
-    Panel(
+    figure(
         title="Prompt tokens from cache",
         description="Part of the prompt tokens that the provider had cached.",
-        look="stat",
         unit="percentunit",
         sql=total(cached=share("cached_tokens", "prompt_tokens")),
-        width=4,
-        height=4,
     ),
     Panel(
         section="Over time",

@@ -146,6 +146,11 @@ class Panel:
         return titled(self.sql, self.title)
 
 
+def figure(**about: Any) -> Panel:
+    """A panel with one number, a sixth as wide as the board."""
+    return Panel(look="stat", width=4, height=4, **about)
+
+
 class _Builder(Protocol):
     """The common methods of the SDK's panel builders."""
 

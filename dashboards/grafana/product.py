@@ -13,7 +13,7 @@ from dashboards.grafana.asking import (
     total,
 )
 from dashboards.grafana.binding import TOUCHED_DAYS, bound, day_start, query
-from dashboards.grafana.panels import GOOD_SHARE, HEAT, Cells, Panel
+from dashboards.grafana.panels import GOOD_SHARE, HEAT, Cells, Panel, figure
 
 COUNT = "locale"
 SHARE = "percentunit"
@@ -36,62 +36,44 @@ _STEPS = (1, 2, 3, 7, 14, 30)
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 PANELS = (
-    Panel(
+    figure(
         section="In the range",
         title="User messages",
         description="Messages that people sent in the range, rejected ones included.",
-        look="stat",
         unit=COUNT,
         sql=total(messages="user_messages"),
-        width=4,
-        height=4,
     ),
-    Panel(
+    figure(
         title="Active users",
         description="Distinct people with at least one finished turn in the range. Exact, and"
         " never a sum over days.",
-        look="stat",
         unit=COUNT,
         sql=total(active="active_users"),
-        width=4,
-        height=4,
     ),
-    Panel(
+    figure(
         title="New users",
         description="People whose first turn ever lies in the range.",
-        look="stat",
         unit=COUNT,
         sql=total(new="new_users"),
-        width=4,
-        height=4,
     ),
-    Panel(
+    figure(
         title="Answers",
         description="Turns that ended answered, incomplete ones included.",
-        look="stat",
         unit=COUNT,
         sql=total(answers="answers"),
-        width=4,
-        height=4,
     ),
-    Panel(
+    figure(
         title="Messages per user",
         description="User messages by active users; 0 without users.",
-        look="stat",
         unit=COUNT,
         decimals=1,
         sql=total(ratio=share("user_messages", "active_users")),
-        width=4,
-        height=4,
     ),
-    Panel(
+    figure(
         title="Reached users",
         description="Distinct people who received at least one answer.",
-        look="stat",
         unit=COUNT,
         sql=total(reached="reached_users"),
-        width=4,
-        height=4,
     ),
     Panel(
         section="Over time",

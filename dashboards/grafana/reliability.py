@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboards.grafana.asking import listed, named, percentile, series, share, total
 from dashboards.grafana.binding import bound, query
-from dashboards.grafana.panels import Cells, Levels, Panel
+from dashboards.grafana.panels import Cells, Levels, Panel, figure
 
 SHARE = "percentunit"
 COUNT = "locale"
@@ -27,66 +27,48 @@ def _causes(report: str, column: str) -> str:
 
 
 PANELS = (
-    Panel(
+    figure(
         section="In the range",
         title="Answered",
         description="Answers by turns that reached a model; empty without any.",
-        look="stat",
         unit=SHARE,
         decimals=1,
         levels={None: "red", 0.95: "orange", 0.99: "green"},
         runbook="ModelErrors",
         sql=total(answered=f"if(served_turns = 0, NULL, {share('answers', 'served_turns')})"),
-        width=4,
-        height=4,
     ),
-    Panel(
+    figure(
         title="Failed turns",
         description="Turns that ended without an answer although one was tried.",
-        look="stat",
         unit=COUNT,
         sql=total(failed="failed"),
-        width=4,
-        height=4,
     ),
-    Panel(
+    figure(
         title="Answers cut short",
         description="Answers that the model did not finish; people were told.",
-        look="stat",
         unit=COUNT,
         sql=total(incomplete="incomplete"),
-        width=4,
-        height=4,
     ),
-    Panel(
+    figure(
         title="First token, p95",
         description="From the first message received to the first token of its answer.",
-        look="stat",
         unit="ms",
         levels=FIRST_TOKEN,
         sql=total(ttft=percentile("ttft", "p95")),
-        width=4,
-        height=4,
     ),
-    Panel(
+    figure(
         title="Whole answer, p95",
         description="From the first message received to the last part delivered.",
-        look="stat",
         unit="ms",
         levels=WHOLE_ANSWER,
         sql=total(latency=percentile("latency", "p95")),
-        width=4,
-        height=4,
     ),
-    Panel(
+    figure(
         title="Waiting for Telegram's limits",
         description="Time that answers waited because Telegram asked for it (429).",
-        look="stat",
         unit="ms",
         runbook="FloodWaits",
         sql=total(waited="flood_wait_ms"),
-        width=4,
-        height=4,
     ),
     Panel(
         section="Over time",
