@@ -63,8 +63,8 @@ class App(Components):
             self.monitor.startup_step = "telegram"
             identity = await fetch_identity(self.bot)
             self.complete(identity)
-            self.parts.begin("list of models", self.sight.watch())
-            await self.sight.wait_until_known()
+            self.parts.begin("list of models", self.vision.watch())
+            await self.vision.wait_until_known()
             if webhook_config(self.settings.telegram):
                 # Not ready until Telegram has accepted the webhook: it delivers nothing before.
                 await set_webhook(self.bot, self.settings.telegram)

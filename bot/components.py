@@ -28,8 +28,8 @@ from bot.inbox.processor import UpdateProcessor
 from bot.inbox.store import Inbox
 from bot.llm.client import ModelClient, connect_model
 from bot.llm.prices import CHARACTERS_PER_TOKEN, ModelPrices
-from bot.llm.sight import Sight
 from bot.llm.transcription import Transcriber, connect_transcription
+from bot.llm.vision import VisionModels
 from bot.media.reader import MediaReader
 from bot.metrics import BotMetrics
 from bot.settings import Settings
@@ -99,7 +99,7 @@ class Components:
         self.stats_api = StatsApi(s.stats_api)
         self._speech_client = connect_transcription(s.speech, s.model)
         transcriber = Transcriber(self._speech_client, settings=s.speech, metrics=self.metrics)
-        self.sight = Sight(self._client, s.model, is_on=s.media.max_pictures > 0)
+        self.vision = VisionModels(self._client, s.model, is_on=s.media.max_pictures > 0)
         self.statements = Statements(s.database)
         prices = ModelPrices(
             s.model.llm_prices,
@@ -161,7 +161,7 @@ class Components:
                 reader=MediaReader(
                     self.bot, s.media, max_speech_seconds=s.speech.transcription_max_seconds
                 ),
-                sight=self.sight,
+                vision=self.vision,
                 max_pictures=s.media.max_pictures,
                 transcription_model=s.speech.transcription_model,
                 sessions=self.sessions,
@@ -239,7 +239,7 @@ class Components:
             admin_commands=ADMIN_COMMANDS,
             admin_ids=s.access.admin_ids,
             attachments=AttachmentFinder(
-                reads_pictures=lambda: self.sight.is_available,
+                reads_pictures=lambda: self.vision.is_available,
                 hears=s.speech.transcription_model is not None,
             ),
         )
@@ -330,7 +330,7 @@ class Components:
             counting=s.counting,
             media_settings=s.media,
             speech_settings=s.speech,
-            sight=self.sight,
+            vision=self.vision,
         )
 
     async def close(self) -> None:

@@ -11,7 +11,7 @@ from bot.buttons import column
 from bot.handlers.buttons.consent import counting_button, readers_button
 from bot.handlers.context import UpdateContext
 from bot.handlers.texts import PrivacyChoices, choices_text, help_text, privacy_text
-from bot.llm.sight import Sight
+from bot.llm.vision import VisionModels
 from bot.settings import BotSettings, CountingSettings, MediaSettings, ModelSettings, SpeechSettings
 from bot.turns.policy import TurnPolicy
 from bot.users.invites import InviteCodes, InviteVerdict
@@ -33,7 +33,7 @@ async def start(
     policy: TurnPolicy,
     invites: InviteCodes,
     preferences: Preferences,
-    sight: Sight,
+    vision: VisionModels,
     speech_settings: SpeechSettings,
 ) -> UpdateOutcome:
     """Greet the user, store the deep link's source, check an invite code."""
@@ -66,17 +66,19 @@ async def start(
         _("Hello! Send me a message, and a language model will answer.")
         + "\n\n"
         + help_text(
-            _, sees=sight.is_available, hears=speech_settings.transcription_model is not None
+            _, sees=vision.is_available, hears=speech_settings.transcription_model is not None
         )
     )
     return UpdateOutcome.COMMAND
 
 
 async def show_help(
-    _message: object, context: UpdateContext, sight: Sight, speech_settings: SpeechSettings
+    _message: object, context: UpdateContext, vision: VisionModels, speech_settings: SpeechSettings
 ) -> UpdateOutcome:
     hears = speech_settings.transcription_model is not None
-    await context.responder.send(help_text(context.translate, sees=sight.is_available, hears=hears))
+    await context.responder.send(
+        help_text(context.translate, sees=vision.is_available, hears=hears)
+    )
     return UpdateOutcome.COMMAND
 
 

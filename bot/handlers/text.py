@@ -8,7 +8,7 @@ from aiogram import Router
 
 from bot.handlers.answering import AnswerText
 from bot.handlers.context import UpdateContext
-from bot.llm.sight import Sight
+from bot.llm.vision import VisionModels
 from bot.telegram.intent import IntentKind
 from common.vocabulary import TurnStatus, UpdateOutcome
 
@@ -32,7 +32,7 @@ async def answer_question(
 
 
 async def explain_unsupported(
-    _message: object, context: UpdateContext, commands: frozenset[str], sight: Sight
+    _message: object, context: UpdateContext, commands: frozenset[str], vision: VisionModels
 ) -> UpdateOutcome:
     """Explain unsupported content, an empty message or an unknown command."""
     _ = context.translate
@@ -43,7 +43,7 @@ async def explain_unsupported(
                     "I can read only text, pictures and documents (PDF, DOCX, text, code). Please"
                     " write your message."
                 )
-                if sight.is_available
+                if vision.is_available
                 else _(
                     "I can read only text and documents (PDF, DOCX, text, code). Please write your"
                     " message."

@@ -11,8 +11,8 @@ from uuid import UUID
 
 from bot.llm.client import ChatMessage, PicturePart
 from bot.llm.prices import CHARACTERS_PER_TOKEN
-from bot.llm.sight import Sight
 from bot.llm.thinking import split_thinking
+from bot.llm.vision import VisionModels
 from bot.settings import ModelSettings
 from bot.turns.attachments import Picture
 from bot.turns.question import quoted_block
@@ -39,21 +39,21 @@ def speaker_name(first_name: str | None) -> str | None:
 
 
 def models_to_try(
-    context: DialogContext, settings: ModelSettings, sight: Sight | None = None
+    context: DialogContext, settings: ModelSettings, vision: VisionModels | None = None
 ) -> list[str]:
     """The models to try: the user's choice or the default, then the fallback.
 
-    With `sight` only those that see pictures; none if the first one does not.
+    With `vision` only those that see pictures; none if the first one does not.
     """
     allowed = context.rules.models or settings.models
     first = context.model if context.model in allowed else allowed[0]
     fallback = settings.llm_fallback_model
-    if sight is not None:
-        seeing = sight.seeing_model(first)
+    if vision is not None:
+        seeing = vision.seeing_model(first)
         if seeing is None:
             return []
         first = seeing
-        fallback = fallback if fallback and sight.sees(fallback) else None
+        fallback = fallback if fallback and vision.sees(fallback) else None
     return [first] if fallback in {None, first} else [first, str(fallback)]
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.llm.sight import Sight
+from bot.llm.vision import VisionModels
 from bot.settings import ModelSettings
 from bot.turns.attachments import Remark
 from bot.turns.bill import Bill, BillLimitError
@@ -79,7 +79,7 @@ class TurnOpener:
         bill: Bill,
         policy: TurnPolicy,
         reader: QuestionReader,
-        sight: Sight,
+        vision: VisionModels,
         max_pictures: int,
         transcription_model: str | None,
         sessions: Sessions,
@@ -89,7 +89,7 @@ class TurnOpener:
         self._bill = bill
         self._policy = policy
         self._reader = reader
-        self._sight = sight
+        self._vision = vision
         self._max_pictures = max_pictures
         self._transcription_model = transcription_model
         self._sessions = sessions
@@ -109,7 +109,7 @@ class TurnOpener:
             # Before anything is fetched; the same is decided again where the turn is opened.
             async with self._sessions() as session:
                 question = await self._allowed_part(session, question, context, model=model)
-        sees = self._sight.seeing_model(model) is not None
+        sees = self._vision.seeing_model(model) is not None
         try:
             prepared = await until_stopped(self._reader.prepare(question, sees=sees), stop)
         except StoppedError as stopped:
@@ -126,9 +126,9 @@ class TurnOpener:
         """Which models answer, and how many pictures they get."""
         saving = self._bill.saving_model
         if all_pictures(question, context):
-            models = models_to_try(context, self._settings, self._sight)
+            models = models_to_try(context, self._settings, self._vision)
             if models:
-                saving = saving if saving and self._sight.sees(saving) else None
+                saving = saving if saving and self._vision.sees(saving) else None
                 return AnswerPlan(models, saving, self._max_pictures, remarks)
         return AnswerPlan(models_to_try(context, self._settings), saving, remarks=remarks)
 

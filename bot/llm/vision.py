@@ -20,7 +20,7 @@ MAX_START_SECONDS = 3.0
 log = get_logger(__name__)
 
 
-class Sight:
+class VisionModels:
     """Which models see pictures.
 
     Args:
