@@ -10,7 +10,7 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
-from api.app import ApiSettings, create_app, refuse_what_workers_cannot_share
+from api.app import ApiSettings, create_app, refuse_unshared_settings
 from api.http.workers import DrainingServer, run_workers
 from api.metrics import SHARED_DIRECTORY
 from api.settings import AccountSettings, RateLimitSettings, ServerSettings
@@ -58,7 +58,7 @@ def main() -> None:
     configure_logging(load(RuntimeSettings), service="api")
     configure_tracing(load(TracingSettings), service="api")
     settings = load_settings()
-    refuse_what_workers_cannot_share(settings)
+    refuse_unshared_settings(settings)
     # Does not wait for a server that does not answer: /ready and the routes then return 503.
     asyncio.run(refuse_wrong_server(settings.database))
     server = settings.server

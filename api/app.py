@@ -94,7 +94,7 @@ class ApiSettings:
     warehouse: WarehouseSettings
 
 
-def refuse_what_workers_cannot_share(settings: ApiSettings) -> None:
+def refuse_unshared_settings(settings: ApiSettings) -> None:
     """Check that several workers share their rate limits and their token secret.
 
     Raises:
@@ -134,7 +134,7 @@ def create_app(
     Raises:
         SettingError: the settings contradict each other.
     """
-    refuse_what_workers_cannot_share(settings)
+    refuse_unshared_settings(settings)
     server = settings.server
     lifecycle = lifecycle or ProcessLifecycle()
     engine = create_engine(settings.database, application_name="api")

@@ -24,7 +24,7 @@ from bot.llm.completion import (
     read_usage,
 )
 from bot.llm.errors import ProviderFailure, parse_failure
-from bot.llm.thinking import shown_while_growing, split_thinking, text_to_keep
+from bot.llm.thinking import split_thinking, text_to_keep, visible_part
 
 MAX_BODY_CHARACTERS = 8_000_000
 THINKING_FIELDS = ("reasoning", "reasoning_content", "reasoning_details")
@@ -249,7 +249,7 @@ class AnswerStream:
             return StreamProgress.ALIVE  # text after a gap is not part of the answer
         self._content = _joined(self._content, text)
         self._refusal = _joined(self._refusal, refusal)
-        before, self.shown = self.shown, shown_while_growing(_without_half(self.text))
+        before, self.shown = self.shown, visible_part(_without_half(self.text))
         return (
             StreamProgress.TEXT
             if self.shown != before and _is_visible(self.shown)

@@ -42,7 +42,7 @@ def split_thinking(text: str) -> ThinkingSplit:
     return ThinkingSplit(text, thinking)
 
 
-def shown_while_growing(text: str) -> str:
+def visible_part(text: str) -> str:
     """The part of an unfinished text that can be shown: no thinking, no partial tag."""
     answer = split_thinking(text).answer
     start = answer.lstrip()[:MAX_TAG].lower()

@@ -37,14 +37,14 @@ from embedded.backup.keys import (
     refuse_unreadable,
     take_missing_keys,
 )
-from embedded.backup.postgres import Postgres, pipelines_held
+from embedded.backup.postgres import Postgres, pipelines_locked_out
 from embedded.backup.restoring import (
     STORES,
     addresses,
-    emptied_on_failure,
+    addresses_of_killed_restore,
+    clean_up_failed_restore,
     empty,
     is_running,
-    left_by_a_killed_restore,
 )
 from embedded.stack.lifecycle import Progress, Stack
 from embedded.stack.plan import Plan
@@ -116,7 +116,7 @@ async def _dump_clickhouse(
     plan: Plan, clickhouse: ClickHouse, archive: Path, files: Files
 ) -> Contents:
     write = partial(files.write, path=archive / files.name(CLICKHOUSE_ARCHIVE))
-    async with pipelines_held(plan.database_url()):
+    async with pipelines_locked_out(plan.database_url()):
         return await asyncio.to_thread(clickhouse.dump, CLICKHOUSE_ARCHIVE, write)
 
 
@@ -134,7 +134,7 @@ def restore(
     """
     manifest = open_archive(archive)
     postgres = _databases(plan)
-    left = left_by_a_killed_restore(plan)
+    left = addresses_of_killed_restore(plan)
     if left is None and any((plan.data / name).exists() for name in STORES):
         raise SettingError("DATA_DIR", f"{plan.data} holds data; restore into an empty directory")
     keys = keys or keys_beside(archive)
@@ -153,7 +153,7 @@ def restore(
                     database.setting, "names a database that holds data; restore into a new one"
                 )
     found: dict[str, Contents] = {}
-    with emptied_on_failure(plan, postgres):
+    with clean_up_failed_restore(plan, postgres):
         if left is not None:
             empty(plan, postgres)
         take_missing_keys(plan, keys)

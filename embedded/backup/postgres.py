@@ -82,7 +82,7 @@ NEWEST_KEYS = "SELECT wrapped_key, telegram_hmac FROM users ORDER BY key DESC LI
 
 
 @asynccontextmanager
-async def pipelines_held(database_url: str) -> AsyncIterator[None]:
+async def pipelines_locked_out(database_url: str) -> AsyncIterator[None]:
     """No batch, rebuild or collection runs inside.
 
     Raises:

@@ -18,7 +18,7 @@ STORES = ("postgres", "clickhouse")
 
 
 @contextmanager
-def emptied_on_failure(plan: Plan, postgres: Mapping[str, Postgres]) -> Iterator[None]:
+def clean_up_failed_restore(plan: Plan, postgres: Mapping[str, Postgres]) -> Iterator[None]:
     """Remove all that a failed restore made, keys included: a second try starts clean.
 
     One that is killed removes nothing: the file that it leaves tells the next start.
@@ -49,7 +49,7 @@ def empty(plan: Plan, postgres: Mapping[str, Postgres]) -> None:
             database.empty()
 
 
-def left_by_a_killed_restore(plan: Plan) -> str | None:
+def addresses_of_killed_restore(plan: Plan) -> str | None:
     """Addresses that the killed restore wrote to; None where there was none.
 
     Raises:

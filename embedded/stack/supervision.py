@@ -43,7 +43,7 @@ class NotReadyError(StartupError):
 
 
 @dataclass(frozen=True)
-class End:
+class ProgramEnd:
     """One end of a program."""
 
     name: str
@@ -164,11 +164,11 @@ class Supervisor:
         )
         return (self.last_line(name) or f"{name} did not start") if gave_up else None
 
-    def ends(self) -> list[End]:
+    def ends(self) -> list[ProgramEnd]:
         """Every unexpected end of a program, oldest first."""
         # Supervisord forgets the status of a program that ends while it starts; its log does not.
         log = (self._logs / "supervisord.log").read_text(encoding="utf-8", errors="replace")
-        return [End(name, how) for name, how in ENDED.findall(log)]
+        return [ProgramEnd(name, how) for name, how in ENDED.findall(log)]
 
     def restart_given_up(self) -> list[str]:
         """Start the programs that supervisord has given up, and return their names.

@@ -12,7 +12,7 @@ from typing import TextIO
 from supervisor import loggers, supervisord
 
 
-class Unfailing:
+class TolerantStream:
     """Writes to `stream` as far as possible, and drops the rest."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -32,7 +32,7 @@ class Unfailing:
             return
 
 
-class PatientLog(loggers.RotatingFileHandler):  # type: ignore[misc] # published without types
+class TolerantRotatingLog(loggers.RotatingFileHandler):  # type: ignore[misc] # published without types
     """A log that continues in its file when the next one cannot be created."""
 
     def doRollover(self) -> None:  # noqa: N802 # supervisor's name
@@ -43,8 +43,8 @@ class PatientLog(loggers.RotatingFileHandler):  # type: ignore[misc] # published
 
 
 def main() -> None:
-    sys.stderr = Unfailing(sys.stderr)
-    loggers.RotatingFileHandler = PatientLog
+    sys.stderr = TolerantStream(sys.stderr)
+    loggers.RotatingFileHandler = TolerantRotatingLog
     supervisord.main()
 
 

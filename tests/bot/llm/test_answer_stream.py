@@ -19,7 +19,7 @@ from bot.llm.completion import (
 )
 from bot.llm.errors import parse_failure
 from bot.llm.stream import AnswerStream, StreamProgress
-from bot.llm.thinking import shown_while_growing, split_thinking
+from bot.llm.thinking import split_thinking, visible_part
 
 PAID = {"usage": {"prompt_tokens": 200, "completion_tokens": 2048, "cost": 0.02}, "choices": []}
 
@@ -105,9 +105,9 @@ def test_thinking_before_an_error_is_no_answer() -> None:
 
 
 def test_a_partial_tag_is_not_shown() -> None:
-    assert shown_while_growing("<thi") == ""
-    assert shown_while_growing("<think>a</think>\n<th") == ""
-    assert shown_while_growing("<this") == "<this"
+    assert visible_part("<thi") == ""
+    assert visible_part("<think>a</think>\n<th") == ""
+    assert visible_part("<this") == "<this"
 
 
 @pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])
