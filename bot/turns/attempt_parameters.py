@@ -16,7 +16,7 @@ from common.encryption.sealing import Sealer
 
 
 class AttemptParameters:
-    """What the ledger writes about an attempt, when it is opened and when it is closed."""
+    """The facts about an attempt that the ledger writes when it is opened and when it is closed."""
 
     def __init__(self, *, prices: ModelPrices, bill: Bill) -> None:
         self._prices = prices

@@ -1,6 +1,6 @@
 """The bot's SQL statements, one per file; each file's first line says what a row means.
 
-`{name}` in a statement stands for the text of `parts/<name>.sql`, which several statements share.
+`{name}` in a statement is replaced by `parts/<name>.sql`, which several statements share.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who writes to the bot: profiles and settings."""
+"""Users: profiles and settings."""
 
 from __future__ import annotations
 
