@@ -9,19 +9,11 @@ WITH person AS (
       AND outcome IS NULL AND turn_id IS NULL
     FOR UPDATE
 ), bill AS (
-    -- Locked until the commit: no two attempts are given the same part of a limit.
-    SELECT given.name, total.usd + CAST(:reserve_usd AS numeric) > given.usd AS is_used_up
-    FROM bill_totals AS total
-    JOIN unnest(
-        CAST(:limit_names AS text[]), CAST(:limit_bots AS bigint[]), CAST(:limit_starts AS date[]),
-        CAST(:limit_periods AS text[]), CAST(:limits_usd AS numeric[])
-    ) AS given(name, bot_id, period_start, period, usd) USING (bot_id, period_start, period)
-    ORDER BY total.bot_id, total.period_start, total.period
-    FOR UPDATE OF total
+    {locked_limits}
 ), refused AS (
     SELECT given.name AS limit_name, bill.name IS NULL AS is_missing
     FROM unnest(CAST(:limit_names AS text[])) AS given(name) LEFT JOIN bill USING (name)
-    WHERE bill.is_used_up IS NOT FALSE
+    WHERE (bill.usd + CAST(:reserve_usd AS numeric) > bill.limit_usd) IS NOT FALSE
 ), granted AS (
     SELECT key, source, is_person
     FROM person
