@@ -19,6 +19,7 @@ import httpx
 PROJECT = Path(__file__).parent.parent
 WRITER_PASSWORD = "writer-password"
 READER_PASSWORD = "reader-password"
+PASSWORDS = {"writer": WRITER_PASSWORD, "reader": READER_PASSWORD}
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,11 @@ class ClickHouseProcess:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def client(self, user: str = "writer", **parameters: str) -> httpx.Client:
+        """A client that sends these parameters with every request."""
+        auth = (user, PASSWORDS[user])
+        return httpx.Client(base_url=self.url, auth=auth, params=parameters, timeout=60)
 
     def database(self, name: str) -> ClickHouseDatabase:
         return ClickHouseDatabase(

@@ -18,7 +18,7 @@ from xml.etree import ElementTree as ET
 import httpx
 import pytest
 
-from tests.clickhouse_process import READER_PASSWORD, ClickHouseDatabase, ClickHouseProcess
+from tests.clickhouse_process import ClickHouseDatabase, ClickHouseProcess
 from tests.security.conftest import listed
 
 PROJECT = Path(__file__).parents[2]
@@ -99,12 +99,7 @@ OTHERS = (
 def reader(
     clickhouse_server: ClickHouseProcess, clickhouse_database: ClickHouseDatabase
 ) -> Iterator[httpx.Client]:
-    with httpx.Client(
-        base_url=clickhouse_server.url,
-        auth=("reader", READER_PASSWORD),
-        params={"database": clickhouse_database.name},
-        timeout=60,
-    ) as client:
+    with clickhouse_server.client("reader", database=clickhouse_database.name) as client:
         yield client
 
 

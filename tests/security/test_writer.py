@@ -21,7 +21,6 @@ from embedded.clickhouse.engine.statements import read_statement, settings_apart
 from embedded.clickhouse_privileges import DATABASE_ENGINES, TABLE_ENGINES, TABLE_FUNCTIONS
 from tests.clickhouse_process import (
     READER_PASSWORD,
-    WRITER_PASSWORD,
     ClickHouseDatabase,
     ClickHouseProcess,
 )
@@ -136,12 +135,7 @@ LONG = (
 def writer(
     clickhouse_server: ClickHouseProcess, clickhouse_database: ClickHouseDatabase
 ) -> Iterator[httpx.Client]:
-    with httpx.Client(
-        base_url=clickhouse_server.url,
-        auth=("writer", WRITER_PASSWORD),
-        params={"database": clickhouse_database.name},
-        timeout=90,
-    ) as client:
+    with clickhouse_server.client("writer", database=clickhouse_database.name) as client:
         table = "CREATE TABLE t (a UInt64, s String) ENGINE = MergeTree ORDER BY a"
         assert client.post("/", content=table).status_code == 200
         yield client

@@ -9,16 +9,14 @@ from http.client import HTTPConnection, IncompleteRead
 import httpx
 import pytest
 
-from tests.clickhouse_process import READER_PASSWORD, WRITER_PASSWORD, ClickHouseProcess
+from tests.clickhouse_process import WRITER_PASSWORD, ClickHouseProcess
 
 LATE = "SELECT number, throwIf(number = 400000) FROM numbers(900000) SETTINGS max_block_size=60000"
 
 
 @pytest.fixture
 def http(clickhouse_server: ClickHouseProcess) -> Iterator[httpx.Client]:
-    with httpx.Client(
-        base_url=clickhouse_server.url, auth=("reader", READER_PASSWORD), timeout=60
-    ) as client:
+    with clickhouse_server.client("reader") as client:
         yield client
 
 

@@ -11,7 +11,7 @@ import pytest
 from backports import zstd
 
 from embedded.clickhouse.http.block_compression import BlockEncoder
-from tests.clickhouse_process import READER_PASSWORD, WRITER_PASSWORD, ClickHouseProcess
+from tests.clickhouse_process import READER_PASSWORD, ClickHouseProcess
 
 # A block without its checksum.
 HELLO = (
@@ -21,9 +21,7 @@ HELLO = (
 
 @pytest.fixture
 def http(clickhouse_server: ClickHouseProcess) -> Iterator[httpx.Client]:
-    with httpx.Client(
-        base_url=clickhouse_server.url, auth=("writer", WRITER_PASSWORD), timeout=60
-    ) as client:
+    with clickhouse_server.client() as client:
         client.post("/", content="CREATE TABLE IF NOT EXISTS blocks (a UInt64) ENGINE = Memory")
         yield client
         client.post("/", content="DROP TABLE blocks SYNC")

@@ -9,7 +9,7 @@ import pytest
 
 from embedded.clickhouse.engine.formats import can_stream
 from embedded.clickhouse.engine.statements import read_statement
-from tests.clickhouse_process import READER_PASSWORD, WRITER_PASSWORD, ClickHouseProcess
+from tests.clickhouse_process import READER_PASSWORD, ClickHouseProcess
 
 READER = ("reader", READER_PASSWORD)
 QUERIES = {
@@ -36,13 +36,8 @@ FRAMING: list[tuple[dict[str, str], str]] = [
 
 @pytest.fixture(scope="module")
 def http(clickhouse_server: ClickHouseProcess) -> Iterator[httpx.Client]:
-    with httpx.Client(
-        base_url=clickhouse_server.url,
-        auth=("writer", WRITER_PASSWORD),
-        # Ordered, and in blocks of a size of its own.
-        params={"max_threads": "1", "max_block_size": "1000"},
-        timeout=60,
-    ) as client:
+    # Ordered, and in blocks of a size of its own.
+    with clickhouse_server.client("writer", max_threads="1", max_block_size="1000") as client:
         yield client
 
 

@@ -9,7 +9,6 @@ import pytest
 
 from tests.clickhouse_process import (
     READER_PASSWORD,
-    WRITER_PASSWORD,
     ClickHouseDatabase,
     ClickHouseProcess,
 )
@@ -21,12 +20,7 @@ TABLE = "CREATE TABLE t (a UInt64, b String DEFAULT 'd') ENGINE = MergeTree ORDE
 def http(
     clickhouse_server: ClickHouseProcess, clickhouse_database: ClickHouseDatabase
 ) -> Iterator[httpx.Client]:
-    with httpx.Client(
-        base_url=clickhouse_server.url,
-        auth=("writer", WRITER_PASSWORD),
-        params={"database": clickhouse_database.name},
-        timeout=60,
-    ) as client:
+    with clickhouse_server.client("writer", database=clickhouse_database.name) as client:
         assert client.post("/", content=TABLE).text == ""
         yield client
 

@@ -37,12 +37,7 @@ def reader(clickhouse_server: ClickHouseProcess) -> Iterator[httpx.Client]:
 
 
 def reader_of(server: ClickHouseProcess, database: str) -> httpx.Client:
-    return httpx.Client(
-        base_url=server.url,
-        auth=("reader", READER_PASSWORD),
-        params={"database": database},
-        timeout=60,
-    )
+    return server.client("reader", database=database)
 
 
 @pytest.mark.parametrize(

@@ -21,12 +21,7 @@ from tests.clickhouse_process import (
 def http(
     clickhouse_server: ClickHouseProcess, clickhouse_database: ClickHouseDatabase
 ) -> Iterator[httpx.Client]:
-    with httpx.Client(
-        base_url=clickhouse_server.url,
-        auth=("writer", WRITER_PASSWORD),
-        params={"session_id": clickhouse_database.name},
-        timeout=60,
-    ) as client:
+    with clickhouse_server.client("writer", session_id=clickhouse_database.name) as client:
         yield client
 
 
@@ -112,9 +107,7 @@ async def test_one_request_at_a_time_uses_a_session(
 
 
 def test_sessions_that_keep_something_are_bounded(clickhouse_server: ClickHouseProcess) -> None:
-    with httpx.Client(
-        base_url=clickhouse_server.url, auth=("writer", WRITER_PASSWORD), timeout=60
-    ) as http:
+    with clickhouse_server.client() as http:
         kept = [
             ask(http, "SET max_threads = 1", session_id=f"bounded-{number}") for number in range(70)
         ]
