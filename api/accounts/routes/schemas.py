@@ -18,6 +18,7 @@ from pydantic import (
 
 from api.accounts.scopes import Scope
 from api.accounts.store import normalise_username
+from api.accounts.views.store import StoredView
 from common.tables.invitations import InvitationKind
 from common.text import without_surrogates
 
@@ -301,17 +302,5 @@ class ViewRequest(_Body):
     is_shared: bool = Field(default=False, description="Whether all accounts see it.")
 
 
-class ViewView(BaseModel):
-    """A saved view."""
-
-    id: int
-    name: str
-    address: str = Field(description="Path and query of a page of the dashboard.")
-    is_shared: bool
-    owner: str = Field(description="Name of the account that saved it.")
-    is_own: bool = Field(description="Whether the caller saved it.")
-    updated_at: datetime
-
-
 class ViewList(BaseModel):
-    views: list[ViewView]
+    views: list[StoredView]

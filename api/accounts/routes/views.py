@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Path
 from starlette.responses import Response
 
 from api.accounts.dependencies import StatsReader, secured
-from api.accounts.routes.schemas import ViewList, ViewRequest, ViewView
+from api.accounts.routes.schemas import ViewList, ViewRequest
 from api.accounts.scopes import Scope
 from api.accounts.views.store import StoredView, ViewContent, ViewRepository
 from api.http.error_schema import RATE_HEADERS, problems
@@ -26,30 +26,30 @@ def view_routes(views: ViewRepository) -> APIRouter:
     async def list_views(response: Response, reader: StatsReader) -> ViewList:
         """The own views and those that others share, by name."""
         response.headers["Cache-Control"] = "no-store"
-        return ViewList(views=[_view(view) for view in await views.visible_to(reader)])
+        return ViewList(views=await views.visible_to(reader))
 
     @router.post(
         "",
         status_code=201,
-        response_model=ViewView,
+        response_model=StoredView,
         responses={201: {"headers": RATE_HEADERS}, **problems(400, 401, 403, 422)},
         openapi_extra=extra,
     )
-    async def save_view(owner: StatsReader, body: Annotated[ViewRequest, Body()]) -> ViewView:
+    async def save_view(owner: StatsReader, body: Annotated[ViewRequest, Body()]) -> StoredView:
         """Save a view: a name and an address of the dashboard. Sharing is in the audit trail."""
-        return _view(await views.create(owner, _content(body)))
+        return await views.create(owner, _content(body))
 
     @router.put(
         "/{view_id}",
-        response_model=ViewView,
+        response_model=StoredView,
         responses=problems(400, 401, 403, 404, 422),
         openapi_extra=extra,
     )
     async def change_view(
         owner: StatsReader, view_id: ViewId, body: Annotated[ViewRequest, Body()]
-    ) -> ViewView:
+    ) -> StoredView:
         """Change an own view. Sharing it, or no more, is in the audit trail."""
-        return _view(await views.put(view_id, owner, _content(body)))
+        return await views.put(view_id, owner, _content(body))
 
     @router.delete(
         "/{view_id}",
@@ -66,7 +66,3 @@ def view_routes(views: ViewRepository) -> APIRouter:
 
 def _content(body: ViewRequest) -> ViewContent:
     return ViewContent(name=body.name, address=body.address, is_shared=body.is_shared)
-
-
-def _view(view: StoredView) -> ViewView:
-    return ViewView.model_validate(view, from_attributes=True)

@@ -9,7 +9,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
 
+from pydantic import Field
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -36,12 +38,14 @@ class ViewContent:
 
 @dataclass(frozen=True, slots=True)
 class StoredView:
+    """A saved view."""
+
     id: int
     name: str
-    address: str
+    address: Annotated[str, Field(description="Path and query of a page of the dashboard.")]
     is_shared: bool
-    owner: str
-    is_own: bool
+    owner: Annotated[str, Field(description="Name of the account that saved it.")]
+    is_own: Annotated[bool, Field(description="Whether the caller saved it.")]
     updated_at: datetime
 
 

@@ -5771,6 +5771,48 @@ export interface components {
             wau: number;
         };
         /**
+         * StoredView
+         * @description A saved view.
+         */
+        StoredView: {
+            /**
+             * Address
+             * @description Path and query of a page of the dashboard.
+             */
+            address: string;
+            /**
+             * Id
+             * @description Its number or UUID.
+             */
+            id: number;
+            /**
+             * Is Own
+             * @description Whether the caller saved it.
+             */
+            is_own: boolean;
+            /**
+             * Is Shared
+             * @description Whether all accounts see it.
+             */
+            is_shared: boolean;
+            /**
+             * Name
+             * @description Its name.
+             */
+            name: string;
+            /**
+             * Owner
+             * @description Name of the account that saved it.
+             */
+            owner: string;
+            /**
+             * Updated At
+             * Format: date-time
+             * @description When it was last changed.
+             */
+            updated_at: string;
+        };
+        /**
          * SubjectKind
          * @enum {string}
          */
@@ -6294,7 +6336,7 @@ export interface components {
              * Views
              * @description By name.
              */
-            views: components["schemas"]["ViewView"][];
+            views: components["schemas"]["StoredView"][];
         };
         /**
          * ViewRequest
@@ -6319,48 +6361,6 @@ export interface components {
              * @example Failures of the week
              */
             name: string;
-        };
-        /**
-         * ViewView
-         * @description A saved view.
-         */
-        ViewView: {
-            /**
-             * Address
-             * @description Path and query of a page of the dashboard.
-             */
-            address: string;
-            /**
-             * Id
-             * @description Its number or UUID.
-             */
-            id: number;
-            /**
-             * Is Own
-             * @description Whether the caller saved it.
-             */
-            is_own: boolean;
-            /**
-             * Is Shared
-             * @description Whether all accounts see it.
-             */
-            is_shared: boolean;
-            /**
-             * Name
-             * @description Its name.
-             */
-            name: string;
-            /**
-             * Owner
-             * @description Name of the account that saved it.
-             */
-            owner: string;
-            /**
-             * Updated At
-             * Format: date-time
-             * @description When it was last changed.
-             */
-            updated_at: string;
         };
         /**
          * WindowVerdict
@@ -15210,7 +15210,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ViewView"];
+                    "application/json": components["schemas"]["StoredView"];
                 };
             };
             /** @description The request contradicts the state or a rule. */
@@ -15332,7 +15332,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ViewView"];
+                    "application/json": components["schemas"]["StoredView"];
                 };
             };
             /** @description The request contradicts the state or a rule. */

@@ -5,7 +5,7 @@ import { present } from '../api/api';
 import type { components } from '../api/schema';
 import { useServices } from '../app/services';
 
-export type SavedView = components['schemas']['ViewView'];
+export type SavedView = components['schemas']['StoredView'];
 export type NewView = components['schemas']['ViewRequest'];
 
 const KEY = ['views'];
