@@ -24,6 +24,8 @@ PACKAGES = (
     "warehouse",
 )
 MAX_MODULES = 14
+MAX_LINES = 400
+"""Of a module of the product. Most have less than 300; only declarations have more than 350."""
 # A migration is never moved, and a report is one module.
 UNCOUNTED = re.compile(r"migrations/\w+/versions|warehouse/reports")
 
@@ -70,3 +72,12 @@ def test_no_folder_has_more_modules_than_one_looks_through():
         if count > MAX_MODULES and not UNCOUNTED.fullmatch(folder)
     }
     assert wide == {}
+
+
+def test_no_module_is_longer_than_one_reads():
+    lengths = {
+        path.as_posix(): len((PROJECT / path).read_text(encoding="utf-8").splitlines())
+        for path in modules()
+        if path.parts[0] != "tests" and path.parent.name != "versions"
+    }
+    assert {path: lines for path, lines in lengths.items() if lines > MAX_LINES} == {}
