@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from typing import Literal
 
 from sqlalchemy import Select, exists, literal_column, select
 
@@ -32,7 +33,7 @@ class Installation:
                 for row in (await self._tables.run(session, "bill", totals)).scalars()
             }
         # The limits of all bots together are settings that every bot has: the last start counts.
-        given = [
+        given: list[tuple[str, int, Literal["day", "month"], BotRow]] = [
             *(("total_monthly_usd", ALL_BOTS, "month", bot) for bot in bots[:1]),
             *(("bot_monthly_usd", bot.bot_id, "month", bot) for bot in bots),
             *(("total_daily_usd", ALL_BOTS, "day", bot) for bot in bots[:1]),

@@ -202,7 +202,8 @@ class Postgres:
         self,
         program: str,
         *arguments: str,
-        read: Callable[[IO[bytes]], None],
+        write: Callable[[IO[bytes]], None] | None = None,
+        read: Callable[[IO[bytes]], None] | None = None,
     ) -> None:
         url = PostgresUrl.parse(self._url)
         # The password is on no command line.
@@ -212,12 +213,14 @@ class Postgres:
             subprocess.Popen(
                 [str(BINARIES / program), f"--dbname={self.address}", *arguments],
                 env={**os.environ, **({} if password is None else {"PGPASSWORD": password})},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if read else subprocess.DEVNULL,
+                stdout=subprocess.PIPE if write else subprocess.DEVNULL,
                 stderr=said,
             ) as process,
         ):
-            if process.stdin:
+            if write and process.stdout:
+                write(process.stdout)
+            if read and process.stdin:
                 # It may have ended early: its own message says why.
                 with suppress(BrokenPipeError):
                     read(process.stdin)

@@ -212,7 +212,7 @@ async def test_parallel_attempts_of_several_processes_share_a_limit_exactly(
         [json.loads(text_update(number, person=number)) for number in range(1, people + 1)]
     )
     others = [Statements(database) for _ in range(3)]
-    bot_id, prices = app.settings.telegram.bot_id, app.ledger._prices
+    bot_id, prices = app.settings.telegram.bot_id, app.ledger._parameters._prices
     ledgers = [
         Ledger(
             bot_id, statements=each, prices=prices, bill=app.bill, counting=app.settings.counting
