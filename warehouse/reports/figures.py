@@ -17,12 +17,13 @@ from warehouse.clickhouse.reader import Reader
 from warehouse.clickhouse.statements import kept, statement
 from warehouse.periods import TimeRange
 from warehouse.reports.conditions import every_condition, needs_ledger, value_lists
-from warehouse.reports.ledger_tier import ledger_tier_parameters, needed, over_ledger
+from warehouse.reports.ledger_tier import ledger_tier_parameters, over_ledger
 from warehouse.reports.parameters import (
     Row,
     days_of_spans,
     figures_parameters,
     is_filtered,
+    needed,
 )
 from warehouse.reports.shapes import Condition, Filters
 from warehouse.snapshot import Snapshot

@@ -25,6 +25,7 @@ from warehouse.reports.parameters import (
     filter_parameters,
     is_filtered,
     ledger_parameters,
+    needed,
 )
 from warehouse.reports.shapes import Filters
 from warehouse.snapshot import Snapshot
@@ -142,8 +143,3 @@ async def ask_tier(
     sql = over_ledger(kept(statement(f"reports/{name}"), bots), tier, frozenset(lists))
     given |= ledger_tier_parameters(snapshot, built, lists) | bots
     return await reader.rows(name, sql, needed(sql, given))
-
-
-def needed(sql: str, parameters: Parameters) -> Parameters:
-    """Those of the parameters that the statement has."""
-    return {key: value for key, value in parameters.items() if f"{{{key}:" in sql}

@@ -11,7 +11,7 @@ from typing import Any
 from warehouse.clickhouse.reader import ArrayLiteral, Reader
 from warehouse.clickhouse.statements import kept, statement
 from warehouse.periods import Period, TimeRange, midnight
-from warehouse.reports.conditions import value_lists
+from warehouse.reports.conditions import every_condition, value_lists
 from warehouse.reports.shapes import Filters
 from warehouse.snapshot import Snapshot
 from warehouse.tiers import (
@@ -39,10 +39,16 @@ async def ask(reader: Reader, name: str, parameters: Parameters) -> list[Row]:
 async def ask_ledger(
     reader: Reader, name: str, parameters: Parameters, filters: Filters
 ) -> list[Row]:
-    """Run a statement over the turns, with the lines for the conditions of the filters."""
-    lists = value_lists(filters.conditions)
+    """Run a statement over the turns, with the lines for the filters."""
+    lists = value_lists(every_condition(filters))
     sql = kept(statement(f"reports/{name}"), lists)
-    return await reader.rows(name, sql, {**parameters, **filter_parameters(filters), **lists})
+    given = {**parameters, **filter_parameters(filters), **lists}
+    return await reader.rows(name, sql, needed(sql, given))
+
+
+def needed(sql: str, parameters: Parameters) -> Parameters:
+    """Those of the parameters that the statement has."""
+    return {key: value for key, value in parameters.items() if f"{{{key}:" in sql}
 
 
 def filter_parameters(filters: Filters) -> Parameters:

@@ -42,12 +42,6 @@ FROM (
     LIMIT 1 BY id
 ) AS t
 WHERE is_deleted = 0
-  AND ({bot_id:Nullable(Int64)} IS NULL OR bot_id = {bot_id:Nullable(Int64)})
-  AND ({chat_type:Nullable(String)} IS NULL OR chat_type = {chat_type:Nullable(String)})
-  AND ({language:Nullable(String)} IS NULL
-       OR ifNull(language, '') = {language:Nullable(String)})
-  AND ({model:Nullable(String)} IS NULL
-       OR coalesce(model_used, model_asked, '') = {model:Nullable(String)})
   -- metrics.toml: conditions on turns
   AND t.bot_id IN {bot_is:Array(Int64)} -- for bot_is
   AND t.bot_id NOT IN {bot_is_not:Array(Int64)} -- for bot_is_not
