@@ -22,6 +22,8 @@ from api.alerts.schemas import (
     AlertPreview,
     AlertTerms,
     AlertView,
+    UsualQuestion,
+    UsualRanges,
 )
 from api.alerts.store import AlertRepository
 from api.answers.snapshots import Snapshots
@@ -29,7 +31,8 @@ from api.http.error_schema import RATE_HEADERS, problems
 from api.http.json import unstored_json
 from warehouse.alerting import WindowVerdict, judge_windows
 from warehouse.clickhouse.reader import Reader
-from warehouse.periods import TimeRange
+from warehouse.periods import Bucket, PeriodName, TimeRange, resolve
+from warehouse.usual import usual_windows
 
 PREVIEW = timedelta(weeks=4)
 PAGE_ROWS = 200
@@ -84,6 +87,29 @@ def alert_routes(*, alerts: AlertRepository, reader: Reader, snapshots: Snapshot
                 "last": asdict(judged[-1]) if judged else None,
             }
         )
+
+    @router.post(
+        "/usual",
+        response_model=UsualRanges,
+        responses={**ok, **problems(400, 401, 403, 422, 503)},
+        openapi_extra=reads,
+    )
+    async def usual(_principal: StatsReader, body: Annotated[UsualQuestion, Body()]) -> Response:
+        """The usual range of a metric, from the same weekday and hour of the last 8 weeks.
+
+        It is the range outside of which an alert with the test `unusual` fires.
+        """
+        snapshot = await snapshots.published()
+        period = resolve(
+            PeriodName.CUSTOM,
+            now=snapshot.data_through,
+            tz=body.tz,
+            since=body.since,
+            until=body.until,
+            bucket=Bucket(body.width),
+        )
+        found = await usual_windows(reader, body.measured, snapshot=snapshot, period=period)
+        return _json({"windows": [asdict(window) for window in found]})
 
     @router.get(
         "/events",

@@ -14,6 +14,7 @@ from warehouse.alerting import AlertRule, AlertTest, NoData, WindowVerdict
 from warehouse.periods import Bucket
 from warehouse.query import InvalidQueryError, parse_filters
 from warehouse.reports.metric_values import METRIC_VALUES
+from warehouse.usual import WindowedMetric
 
 MAX_ID = 2**63 - 1
 MAX_THRESHOLD = 1e15
@@ -54,8 +55,8 @@ def _address(given: str) -> str:
     return given
 
 
-class AlertTerms(BaseModel):
-    """A metric under filters, judged by a test in each whole window."""
+class FilteredMetric(BaseModel):
+    """A metric under filters."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -65,6 +66,39 @@ class AlertTerms(BaseModel):
     filters: Annotated[list[Any], AfterValidator(_filters)] = Field(
         default_factory=list, description='As in `POST /query`: `["is", "model", ["small"]]`.'
     )
+
+
+class UsualQuestion(FilteredMetric):
+    """A metric under filters in the whole windows of a period."""
+
+    width: Literal["hour", "day", "week"] = Field(
+        description="The window, by the clock of `tz`; a week begins on Monday."
+    )
+    since: Moment = Field(description="Start of the period, on a quarter of an hour.")
+    until: Moment = Field(description="Its end, exclusive, on a quarter of an hour.")
+    tz: str = Field(max_length=64, description="IANA zone.")
+
+    @property
+    def measured(self) -> WindowedMetric:
+        return WindowedMetric(self.metric, self.filters, Bucket(self.width))
+
+
+class UsualRange(BaseModel):
+    """The usual range in one window: the interval in which 99 of 100 further weeks would lie."""
+
+    since: datetime
+    until: datetime
+    low: float | None = Field(description="null with less than 4 weeks of data before the window.")
+    high: float | None
+
+
+class UsualRanges(BaseModel):
+    windows: list[UsualRange] = Field(description="Those that have begun, oldest first.")
+
+
+class AlertTerms(FilteredMetric):
+    """A metric under filters, judged by a test in each whole window."""
+
     width: Literal["hour", "day", "week"] = Field(
         description="The window, by the clock of REPORT_TIMEZONE; a week begins on Monday."
     )

@@ -13,11 +13,9 @@ from warehouse.alerting import (
     NoData,
     WindowVerdict,
     judge,
-    same_windows_before,
-    usual_band,
-    whole_windows,
 )
 from warehouse.periods import Bucket, TimeRange
+from warehouse.usual import same_windows_before, usual_band, whole_windows
 
 MONDAY = datetime(2026, 3, 9, tzinfo=UTC)
 WINDOW = TimeRange(MONDAY, MONDAY + timedelta(hours=1))

@@ -186,3 +186,35 @@ async def test_the_preview_counts_the_windows_in_which_it_would_have_fired(
         # 40 days ago was the first turn: the band is known for the last 12 days alone.
         assert found["fired"] == 1
         assert abs(found["learning"] - 16 * 24) <= 24
+
+
+async def test_the_usual_range_is_told_in_the_windows_of_any_zone(
+    start_stats: StartApi, replica: Replica
+) -> None:
+    weekly = [NOW - timedelta(weeks=weeks, minutes=5) for weeks in range(7)]
+    replica.store([turn(moment) for moment in weekly])
+    replica.publish(NOW - timedelta(seconds=5))
+    since = NOW.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
+    question = {
+        "metric": "turns",
+        "width": "day",
+        "since": since.isoformat(),
+        "until": (since + timedelta(days=3)).isoformat(),
+        "tz": "UTC",
+    }
+    async with start_stats().client() as client:
+        await register(client)
+        client.headers.update(await bearer(client))
+        answer = await client.post(f"{ALERTS}/usual", json=question)
+        assert answer.status_code == 200, answer.text
+        yesterday, today = answer.json()["windows"]
+        assert (yesterday["low"], today["low"]) == (0, 0)
+        assert 0 < yesterday["high"] < today["high"]
+        for change in (
+            {"tz": "Nowhere/City"},
+            {"until": since.isoformat()},
+            {"metric": "of_nothing"},
+            {"width": "15m"},
+        ):
+            refused = await client.post(f"{ALERTS}/usual", json={**question, **change})
+            assert refused.status_code == 422, refused.text
