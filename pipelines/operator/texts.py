@@ -101,7 +101,7 @@ class OperatorTexts:
                 new=totals.new_users,
             ),
             self._(
-                "{answers} answers, {failed} failed, {rejected} refused",
+                "{answers} answers, {failed} failed, {rejected} rejected",
                 answers=totals.answers,
                 failed=totals.failed,
                 rejected=totals.rejected,

@@ -89,7 +89,7 @@ async def test_the_digest_says_what_the_ledger_says(
     digest = await make_digest(pipeline_settings, DAY)
     assert "Monday, 10 March 2025 (Europe/Moscow)" in digest.text
     assert "4 messages from 3 people, 3 of them new" in digest.text
-    assert "3 answers, 1 failed, 0 refused" in digest.text
+    assert "3 answers, 1 failed, 0 rejected" in digest.text
     assert "$0.0003" in digest.text
     assert digest.chart is not None
     assert digest.chart[1][-2:] == ((DAY - timedelta(days=1), 1), (DAY, 4))

@@ -1595,7 +1595,7 @@ export interface components {
         ActivityPoint: {
             /**
              * Active Users
-             * @description Distinct people with at least one finished turn, whatever its outcome: who wrote at least once. Exact.
+             * @description Different people with at least one turn, whatever became of it.
              */
             active_users: number;
             /**
@@ -1605,52 +1605,52 @@ export interface components {
             answers: number;
             /**
              * Command Turns
-             * @description Turns that answer again what was asked before: on the command /redo, or because the question was edited. The ledger does not tell the two apart; neither counts as a user message.
+             * @description Turns that answer again what was asked before: after the command /redo, or because the question was edited. They add no user message.
              */
             command_turns: number;
             /**
              * Cost Usd
-             * @description Sum of the provider's own figures over all attempts, decimal, of turns of every outcome (failed and cancelled ones too), booked on the model that answered, else on the one asked. Unknown costs are not in it, and their turns are counted as unpriced. Null when no cost at all is known and a turn is unpriced; 0 without turns.
+             * @description The provider's charges for all calls of a model, also those of turns that failed or were cancelled. They belong to the model that answered, else to the one asked. A call of unknown cost adds nothing, and its turn is counted as a turn with unknown price. Unknown while such turns are all there is; 0 if nothing was spent.
              */
             cost_usd: number | null;
             /**
              * Edited Questions
-             * @description Turns whose question was edited while it was being answered: the answer was stopped, and the edited question is a turn of its own. The ledger does not know edits after the answer.
+             * @description Turns whose question was edited while it was being answered: the answer was stopped, and the edited question is a turn of its own. Edits after the answer are not counted.
              */
             edited_questions: number;
             /**
              * Failed
-             * @description Turns that ended without an answer.
+             * @description Turns that ended without an answer because something went wrong. Rejected and cancelled turns are not among them.
              */
             failed: number;
             /**
              * Latency P50 Ms
-             * @description From the first message received to the last part delivered; answered turns only. Within 1 % of the true percentile, below a millisecond within 3 %.
+             * @description Half of the answers were complete within this time, from the person's first message to the last part of the answer. Answered turns only. At most 1 % off, below a millisecond 3 %.
              */
             latency_p50_ms: number | null;
             /**
              * Latency P95 Ms
-             * @description The time within which 95 of 100 answers were complete; otherwise as the median.
+             * @description 95 of 100 answers were complete within this time; otherwise as the median.
              */
             latency_p95_ms: number | null;
             /**
              * New Users
-             * @description People whose first turn ever lies in the range; they belong to the bot of that turn. Under a filter or dimension by chat type, language or model: those of them whom it finds active within the same bucket, which cannot be added up. Erasing a person changes nothing; who returns after an erasure is a new person.
+             * @description People whose very first turn lies in the period; they belong to the bot of that turn. With a filter by chat type, language or model: those of them who are active under it within the same hour, day or week of the chart; such numbers do not add up. Erasing a person's data changes nothing; who returns after that counts as new.
              */
             new_users: number;
             /**
              * Rejected
-             * @description Turns refused before a model was asked (budget, limits).
+             * @description Turns refused before a model was asked: because of limits, the budget or a ban.
              */
             rejected: number;
             /**
              * Served Turns
-             * @description Turns that reached a model: not rejected, and a model was asked. Whatever came of it: answered, failed or cancelled.
+             * @description Turns for which a model was asked, whatever came of it: answered, failed or cancelled. Rejected turns are not among them.
              */
             served_turns: number;
             /**
              * Served Users
-             * @description Distinct people with at least one turn that reached a model. Exact.
+             * @description Different people with at least one turn that reached a model.
              */
             served_users: number;
             /**
@@ -1666,17 +1666,17 @@ export interface components {
             tokens: number;
             /**
              * Turns
-             * @description Finished exchanges, whatever their outcome. A turn may join several messages.
+             * @description Questions with what became of them: answered, failed, cancelled or rejected. A turn may join several messages.
              */
             turns: number;
             /**
              * Uncounted Turns
-             * @description Turns of people who chose in /privacy not to be counted. They are in all sums and in no figure about people, and the warehouse does not know whose they are.
+             * @description Turns of people who chose in /privacy not to be counted. They are in all sums and in no figure about people: whose they are is not kept.
              */
             uncounted_turns: number;
             /**
              * Unpriced Turns
-             * @description Turns with at least one attempt whose request left and whose cost is unknown, whatever the outcome, also when the cost of another attempt is known.
+             * @description Turns with at least one call of a model whose cost the provider did not tell, whatever became of the turn and even if the cost of its other calls is known.
              */
             unpriced_turns: number;
             /**
@@ -2392,7 +2392,7 @@ export interface components {
             rate: number;
             /**
              * Turns
-             * @description Finished exchanges, whatever their outcome. A turn may join several messages.
+             * @description Questions with what became of them: answered, failed, cancelled or rejected. A turn may join several messages.
              */
             turns: number;
         };
@@ -2479,22 +2479,22 @@ export interface components {
         CostPoint: {
             /**
              * Active Users
-             * @description Distinct people with at least one finished turn, whatever its outcome: who wrote at least once. Exact.
+             * @description Different people with at least one turn, whatever became of it.
              */
             active_users: number;
             /**
              * Cost Per Served User Usd
-             * @description Known cost divided by served users.
+             * @description Known cost divided by the people whose turns reached a model.
              */
             cost_per_served_user_usd: number | null;
             /**
              * Cost Usd
-             * @description Sum of the provider's own figures over all attempts, decimal, of turns of every outcome (failed and cancelled ones too), booked on the model that answered, else on the one asked. Unknown costs are not in it, and their turns are counted as unpriced. Null when no cost at all is known and a turn is unpriced; 0 without turns.
+             * @description The provider's charges for all calls of a model, also those of turns that failed or were cancelled. They belong to the model that answered, else to the one asked. A call of unknown cost adds nothing, and its turn is counted as a turn with unknown price. Unknown while such turns are all there is; 0 if nothing was spent.
              */
             cost_usd: number | null;
             /**
              * Served Users
-             * @description Distinct people with at least one turn that reached a model. Exact.
+             * @description Different people with at least one turn that reached a model.
              */
             served_users: number;
             /**
@@ -2510,7 +2510,7 @@ export interface components {
             tokens: number;
             /**
              * Unpriced Turns
-             * @description Turns with at least one attempt whose request left and whose cost is unknown, whatever the outcome, also when the cost of another attempt is known.
+             * @description Turns with at least one call of a model whose cost the provider did not tell, whatever became of the turn and even if the cost of its other calls is known.
              */
             unpriced_turns: number;
         };
@@ -2518,7 +2518,7 @@ export interface components {
         Costs: {
             /**
              * Active Users
-             * @description Distinct people with at least one finished turn, whatever its outcome: who wrote at least once. Exact.
+             * @description Different people with at least one turn, whatever became of it.
              */
             active_users: number;
             /**
@@ -2533,12 +2533,12 @@ export interface components {
             cost_per_answer_usd: number | null;
             /**
              * Cost Per Served User Usd
-             * @description Known cost divided by served users.
+             * @description Known cost divided by the people whose turns reached a model.
              */
             cost_per_served_user_usd: number | null;
             /**
              * Cost Usd
-             * @description Sum of the provider's own figures over all attempts, decimal, of turns of every outcome (failed and cancelled ones too), booked on the model that answered, else on the one asked. Unknown costs are not in it, and their turns are counted as unpriced. Null when no cost at all is known and a turn is unpriced; 0 without turns.
+             * @description The provider's charges for all calls of a model, also those of turns that failed or were cancelled. They belong to the model that answered, else to the one asked. A call of unknown cost adds nothing, and its turn is counted as a turn with unknown price. Unknown while such turns are all there is; 0 if nothing was spent.
              */
             cost_usd: number | null;
             /**
@@ -2548,7 +2548,7 @@ export interface components {
             points: components["schemas"]["CostPoint"][];
             /**
              * Served Users
-             * @description Distinct people with at least one turn that reached a model. Exact.
+             * @description Different people with at least one turn that reached a model.
              */
             served_users: number;
             /**
@@ -2558,7 +2558,7 @@ export interface components {
             unpriced_models: components["schemas"]["UnpricedModel"][];
             /**
              * Unpriced Turns
-             * @description Turns with at least one attempt whose request left and whose cost is unknown, whatever the outcome, also when the cost of another attempt is known.
+             * @description Turns with at least one call of a model whose cost the provider did not tell, whatever became of the turn and even if the cost of its other calls is known.
              */
             unpriced_turns: number;
         };
@@ -2800,12 +2800,12 @@ export interface components {
             tokens: number;
             /**
              * Turns
-             * @description Finished exchanges, whatever their outcome. A turn may join several messages.
+             * @description Questions with what became of them: answered, failed, cancelled or rejected. A turn may join several messages.
              */
             turns: number;
             /**
              * Unpriced Turns
-             * @description Turns with at least one attempt whose request left and whose cost is unknown, whatever the outcome, also when the cost of another attempt is known.
+             * @description Turns with at least one call of a model whose cost the provider did not tell, whatever became of the turn and even if the cost of its other calls is known.
              */
             unpriced_turns: number;
             /**
@@ -3039,7 +3039,7 @@ export interface components {
             bad_ratings: number;
             /**
              * Good Ratings
-             * @description Answers to turns of the period that people rated as good, with 👍 or a reaction. A person's last verdict on an answer counts.
+             * @description Answers to turns of the period that people rated as good, with 👍 or a reaction. The last rating of a person counts.
              */
             good_ratings: number;
             /**
@@ -3049,7 +3049,7 @@ export interface components {
             groups: components["schemas"]["RatedGroup"][];
             /**
              * Satisfaction
-             * @description Good ratings by all ratings. Only a few people rate: it says nothing about the others.
+             * @description Good ratings as a share of all ratings. Only a few people rate: it says nothing about the others.
              */
             satisfaction: number | null;
         };
@@ -3151,7 +3151,7 @@ export interface components {
             spent_usd: number;
             /**
              * Unpriced Turns
-             * @description Turns with at least one attempt whose request left and whose cost is unknown, whatever the outcome, also when the cost of another attempt is known.
+             * @description Turns with at least one call of a model whose cost the provider did not tell, whatever became of the turn and even if the cost of its other calls is known.
              */
             unpriced_turns: number;
         };
@@ -3280,7 +3280,7 @@ export interface components {
             snapshot_id: string;
             /**
              * Turns
-             * @description Finished exchanges, whatever their outcome. A turn may join several messages.
+             * @description Questions with what became of them: answered, failed, cancelled or rejected. A turn may join several messages.
              */
             turns: number;
             /**
@@ -3387,7 +3387,7 @@ export interface components {
             cost_per_activated_usd: number | null;
             /**
              * Cost Usd
-             * @description Sum of the provider's own figures over all attempts, decimal, of turns of every outcome (failed and cancelled ones too), booked on the model that answered, else on the one asked. Unknown costs are not in it, and their turns are counted as unpriced. Null when no cost at all is known and a turn is unpriced; 0 without turns.
+             * @description The provider's charges for all calls of a model, also those of turns that failed or were cancelled. They belong to the model that answered, else to the one asked. A call of unknown cost adds nothing, and its turn is counted as a turn with unknown price. Unknown while such turns are all there is; 0 if nothing was spent.
              */
             cost_usd: number | null;
             /** @description Active exactly one day after the first. */
@@ -3408,7 +3408,7 @@ export interface components {
             started: number;
             /**
              * Unpriced Turns
-             * @description Turns with at least one attempt whose request left and whose cost is unknown, whatever the outcome, also when the cost of another attempt is known.
+             * @description Turns with at least one call of a model whose cost the provider did not tell, whatever became of the turn and even if the cost of its other calls is known.
              */
             unpriced_turns: number;
         };
@@ -3524,7 +3524,7 @@ export interface components {
         HeatmapCell: {
             /**
              * Active Users
-             * @description Distinct people with at least one finished turn, whatever its outcome: who wrote at least once. Exact.
+             * @description Different people with at least one turn, whatever became of it.
              */
             active_users: number;
             /**
@@ -3534,7 +3534,7 @@ export interface components {
             hour: number;
             /**
              * Turns
-             * @description Finished exchanges, whatever their outcome. A turn may join several messages.
+             * @description Questions with what became of them: answered, failed, cancelled or rejected. A turn may join several messages.
              */
             turns: number;
             /**
@@ -3800,7 +3800,7 @@ export interface components {
         LastMinutes: {
             /**
              * Active Users
-             * @description Distinct people with at least one finished turn, whatever its outcome: who wrote at least once. Exact.
+             * @description Different people with at least one turn, whatever became of it.
              */
             active_users: number;
             /**
@@ -3816,7 +3816,7 @@ export interface components {
             since: string;
             /**
              * Turns
-             * @description Finished exchanges, whatever their outcome. A turn may join several messages.
+             * @description Questions with what became of them: answered, failed, cancelled or rejected. A turn may join several messages.
              */
             turns: number;
             /**
@@ -3890,7 +3890,7 @@ export interface components {
             active: number;
             /**
              * Churned
-             * @description People whose latest turn turned 28 days old in the bucket.
+             * @description People whose latest turn became 28 days old in this day, week or month: so long they have been silent.
              */
             churned: number;
             /**
@@ -4001,7 +4001,7 @@ export interface components {
             completion_tokens: number;
             /**
              * Cost Usd
-             * @description Sum of the provider's own figures over all attempts, decimal, of turns of every outcome (failed and cancelled ones too), booked on the model that answered, else on the one asked. Unknown costs are not in it, and their turns are counted as unpriced. Null when no cost at all is known and a turn is unpriced; 0 without turns.
+             * @description The provider's charges for all calls of a model, also those of turns that failed or were cancelled. They belong to the model that answered, else to the one asked. A call of unknown cost adds nothing, and its turn is counted as a turn with unknown price. Unknown while such turns are all there is; 0 if nothing was spent.
              */
             cost_usd: number | null;
             /**
@@ -4121,7 +4121,7 @@ export interface components {
         Minute: {
             /**
              * Active Users
-             * @description Distinct people with at least one finished turn, whatever its outcome: who wrote at least once. Exact.
+             * @description Different people with at least one turn, whatever became of it.
              */
             active_users: number;
             /**
@@ -4132,7 +4132,7 @@ export interface components {
             start: string;
             /**
              * Turns
-             * @description Finished exchanges, whatever their outcome. A turn may join several messages.
+             * @description Questions with what became of them: answered, failed, cancelled or rejected. A turn may join several messages.
              */
             turns: number;
         };
@@ -4146,7 +4146,7 @@ export interface components {
         ModelRow: {
             /**
              * Active Users
-             * @description Distinct people with at least one finished turn, whatever its outcome: who wrote at least once. Exact.
+             * @description Different people with at least one turn, whatever became of it.
              */
             active_users: number;
             /**
@@ -4171,22 +4171,22 @@ export interface components {
             cost_per_answer_usd: number | null;
             /**
              * Cost Usd
-             * @description Sum of the provider's own figures over all attempts, decimal, of turns of every outcome (failed and cancelled ones too), booked on the model that answered, else on the one asked. Unknown costs are not in it, and their turns are counted as unpriced. Null when no cost at all is known and a turn is unpriced; 0 without turns.
+             * @description The provider's charges for all calls of a model, also those of turns that failed or were cancelled. They belong to the model that answered, else to the one asked. A call of unknown cost adds nothing, and its turn is counted as a turn with unknown price. Unknown while such turns are all there is; 0 if nothing was spent.
              */
             cost_usd: number | null;
             /**
              * Error Rate
-             * @description Failed turns by turns that reached a model.
+             * @description Failed turns as a share of the turns that reached a model.
              */
             error_rate: number | null;
             /**
              * Failed
-             * @description Turns that ended without an answer.
+             * @description Turns that ended without an answer because something went wrong. Rejected and cancelled turns are not among them.
              */
             failed: number;
             /**
              * Fallback Rate
-             * @description Turns handed to another model by turns that reached a model. It says something of the model that was asked (`model_asked`): of the one that answered it is 0 or 1. The models report states it of the model asked.
+             * @description Turns handed to another model as a share of the turns that reached a model. It is a figure of the model that was asked: of the one that answered it would be 0 or 1.
              */
             fallback_rate: number | null;
             /**
@@ -4206,17 +4206,17 @@ export interface components {
             incomplete: number;
             /**
              * Latency P50 Ms
-             * @description From the first message received to the last part delivered; answered turns only. Within 1 % of the true percentile, below a millisecond within 3 %.
+             * @description Half of the answers were complete within this time, from the person's first message to the last part of the answer. Answered turns only. At most 1 % off, below a millisecond 3 %.
              */
             latency_p50_ms: number | null;
             /**
              * Latency P95 Ms
-             * @description The time within which 95 of 100 answers were complete; otherwise as the median.
+             * @description 95 of 100 answers were complete within this time; otherwise as the median.
              */
             latency_p95_ms: number | null;
             /**
              * Latency P99 Ms
-             * @description The time within which 99 of 100 answers were complete; otherwise as the median.
+             * @description 99 of 100 answers were complete within this time; otherwise as the median.
              */
             latency_p99_ms: number | null;
             /**
@@ -4231,7 +4231,7 @@ export interface components {
             prompt_tokens: number;
             /**
              * Served Turns
-             * @description Turns that reached a model: not rejected, and a model was asked. Whatever came of it: answered, failed or cancelled.
+             * @description Turns for which a model was asked, whatever came of it: answered, failed or cancelled. Rejected turns are not among them.
              */
             served_turns: number;
             /**
@@ -4246,27 +4246,27 @@ export interface components {
             tokens: number;
             /**
              * Ttft P50 Ms
-             * @description From the first message received to the first token, as the person feels it; every turn that had one. Within 1 % of the true percentile, below a millisecond within 3 %.
+             * @description In half of the turns the first words came within this time, from the person's first message. Turns that got any. At most 1 % off, below a millisecond 3 %.
              */
             ttft_p50_ms: number | null;
             /**
              * Ttft P95 Ms
-             * @description The time within which 95 of 100 turns had their first token; otherwise as the median.
+             * @description In 95 of 100 turns the first words came within this time; otherwise as the median.
              */
             ttft_p95_ms: number | null;
             /**
              * Ttft P99 Ms
-             * @description The time within which 99 of 100 turns had their first token; otherwise as the median.
+             * @description In 99 of 100 turns the first words came within this time; otherwise as the median.
              */
             ttft_p99_ms: number | null;
             /**
              * Turns
-             * @description Finished exchanges, whatever their outcome. A turn may join several messages.
+             * @description Questions with what became of them: answered, failed, cancelled or rejected. A turn may join several messages.
              */
             turns: number;
             /**
              * Unpriced Turns
-             * @description Turns with at least one attempt whose request left and whose cost is unknown, whatever the outcome, also when the cost of another attempt is known.
+             * @description Turns with at least one call of a model whose cost the provider did not tell, whatever became of the turn and even if the cost of its other calls is known.
              */
             unpriced_turns: number;
         };
@@ -4797,12 +4797,12 @@ export interface components {
             blocked_at: string | null;
             /**
              * Cost Usd
-             * @description Sum of the provider's own figures over all attempts, decimal, of turns of every outcome (failed and cancelled ones too), booked on the model that answered, else on the one asked. Unknown costs are not in it, and their turns are counted as unpriced. Null when no cost at all is known and a turn is unpriced; 0 without turns.
+             * @description The provider's charges for all calls of a model, also those of turns that failed or were cancelled. They belong to the model that answered, else to the one asked. A call of unknown cost adds nothing, and its turn is counted as a turn with unknown price. Unknown while such turns are all there is; 0 if nothing was spent.
              */
             cost_usd: number | null;
             /**
              * Failed
-             * @description Turns that ended without an answer.
+             * @description Turns that ended without an answer because something went wrong. Rejected and cancelled turns are not among them.
              */
             failed: number;
             /**
@@ -4824,7 +4824,7 @@ export interface components {
             last_turn_at: string;
             /**
              * Rejected
-             * @description Turns refused before a model was asked (budget, limits).
+             * @description Turns refused before a model was asked: because of limits, the budget or a ban.
              */
             rejected: number;
             /**
@@ -4839,12 +4839,12 @@ export interface components {
             tokens: number;
             /**
              * Turns
-             * @description Finished exchanges, whatever their outcome. A turn may join several messages.
+             * @description Questions with what became of them: answered, failed, cancelled or rejected. A turn may join several messages.
              */
             turns: number;
             /**
              * Unpriced Turns
-             * @description Turns with at least one attempt whose request left and whose cost is unknown, whatever the outcome, also when the cost of another attempt is known.
+             * @description Turns with at least one call of a model whose cost the provider did not tell, whatever became of the turn and even if the cost of its other calls is known.
              */
             unpriced_turns: number;
             /**
@@ -5195,12 +5195,12 @@ export interface components {
             dimension: string;
             /**
              * Good Ratings
-             * @description Answers to turns of the period that people rated as good, with 👍 or a reaction. A person's last verdict on an answer counts.
+             * @description Answers to turns of the period that people rated as good, with 👍 or a reaction. The last rating of a person counts.
              */
             good_ratings: number;
             /**
              * Satisfaction
-             * @description Good ratings by all ratings. Only a few people rate: it says nothing about the others.
+             * @description Good ratings as a share of all ratings. Only a few people rate: it says nothing about the others.
              */
             satisfaction: number | null;
             /**
@@ -5434,7 +5434,7 @@ export interface components {
              * @description The zone of daily builds, cohorts and checks.
              */
             report_timezone: string;
-            /** @description People whose first turn lies in one day (week) of the report zone and who are active on exactly the n-th day (week) after it. */
+            /** @description People whose first turn lies on one day (in one week), and how many of them are active exactly N days (weeks) later. Days and weeks of the report time zone. */
             retention: components["schemas"]["Retention"];
             /**
              * Snapshot
@@ -5767,12 +5767,12 @@ export interface components {
         StickinessPoint: {
             /**
              * Dau
-             * @description Active users of one day of the report zone.
+             * @description Different people who were active on the day, in the report time zone.
              */
             dau: number;
             /**
              * Dau Mau
-             * @description Daily by monthly active users.
+             * @description Daily active users as a share of monthly active users.
              */
             dau_mau: number | null;
             /**
@@ -5783,12 +5783,12 @@ export interface components {
             day: string;
             /**
              * Mau
-             * @description Distinct active users of the 30 days that end with the day.
+             * @description Different people who were active in the 30 days that end with the day.
              */
             mau: number;
             /**
              * Wau
-             * @description Distinct active users of the 7 days that end with the day.
+             * @description Different people who were active in the 7 days that end with the day.
              */
             wau: number;
         };
@@ -6011,7 +6011,7 @@ export interface components {
             answers: number;
             /**
              * Cost Usd
-             * @description Sum of the provider's own figures over all attempts, decimal, of turns of every outcome (failed and cancelled ones too), booked on the model that answered, else on the one asked. Unknown costs are not in it, and their turns are counted as unpriced. Null when no cost at all is known and a turn is unpriced; 0 without turns.
+             * @description The provider's charges for all calls of a model, also those of turns that failed or were cancelled. They belong to the model that answered, else to the one asked. A call of unknown cost adds nothing, and its turn is counted as a turn with unknown price. Unknown while such turns are all there is; 0 if nothing was spent.
              */
             cost_usd: number | null;
             /**
@@ -6027,12 +6027,12 @@ export interface components {
             tokens: number;
             /**
              * Turns
-             * @description Finished exchanges, whatever their outcome. A turn may join several messages.
+             * @description Questions with what became of them: answered, failed, cancelled or rejected. A turn may join several messages.
              */
             turns: number;
             /**
              * Unpriced Turns
-             * @description Turns with at least one attempt whose request left and whose cost is unknown, whatever the outcome, also when the cost of another attempt is known.
+             * @description Turns with at least one call of a model whose cost the provider did not tell, whatever became of the turn and even if the cost of its other calls is known.
              */
             unpriced_turns: number;
             /**
@@ -6115,7 +6115,7 @@ export interface components {
         Totals: {
             /**
              * Active Users
-             * @description Distinct people with at least one finished turn, whatever its outcome: who wrote at least once. Exact.
+             * @description Different people with at least one turn, whatever became of it.
              */
             active_users: number;
             /**
@@ -6140,7 +6140,7 @@ export interface components {
             cancelled: number;
             /**
              * Command Turns
-             * @description Turns that answer again what was asked before: on the command /redo, or because the question was edited. The ledger does not tell the two apart; neither counts as a user message.
+             * @description Turns that answer again what was asked before: after the command /redo, or because the question was edited. They add no user message.
              */
             command_turns: number;
             /**
@@ -6150,17 +6150,17 @@ export interface components {
             completion_tokens: number;
             /**
              * Cost Usd
-             * @description Sum of the provider's own figures over all attempts, decimal, of turns of every outcome (failed and cancelled ones too), booked on the model that answered, else on the one asked. Unknown costs are not in it, and their turns are counted as unpriced. Null when no cost at all is known and a turn is unpriced; 0 without turns.
+             * @description The provider's charges for all calls of a model, also those of turns that failed or were cancelled. They belong to the model that answered, else to the one asked. A call of unknown cost adds nothing, and its turn is counted as a turn with unknown price. Unknown while such turns are all there is; 0 if nothing was spent.
              */
             cost_usd: number | null;
             /**
              * Edited Questions
-             * @description Turns whose question was edited while it was being answered: the answer was stopped, and the edited question is a turn of its own. The ledger does not know edits after the answer.
+             * @description Turns whose question was edited while it was being answered: the answer was stopped, and the edited question is a turn of its own. Edits after the answer are not counted.
              */
             edited_questions: number;
             /**
              * Failed
-             * @description Turns that ended without an answer.
+             * @description Turns that ended without an answer because something went wrong. Rejected and cancelled turns are not among them.
              */
             failed: number;
             /**
@@ -6170,12 +6170,12 @@ export interface components {
             fallbacks: number;
             /**
              * Flood Wait Ms
-             * @description Time that answers waited because Telegram asked for it (429).
+             * @description How long answers waited because Telegram slowed the bot down.
              */
             flood_wait_ms: number;
             /**
              * Flood Waits
-             * @description Turns whose answer waited because Telegram asked for it (429).
+             * @description Turns whose answer had to wait because Telegram slowed the bot down.
              */
             flood_waits: number;
             /**
@@ -6185,12 +6185,12 @@ export interface components {
             incomplete: number;
             /**
              * Latency P50 Ms
-             * @description From the first message received to the last part delivered; answered turns only. Within 1 % of the true percentile, below a millisecond within 3 %.
+             * @description Half of the answers were complete within this time, from the person's first message to the last part of the answer. Answered turns only. At most 1 % off, below a millisecond 3 %.
              */
             latency_p50_ms: number | null;
             /**
              * Latency P95 Ms
-             * @description The time within which 95 of 100 answers were complete; otherwise as the median.
+             * @description 95 of 100 answers were complete within this time; otherwise as the median.
              */
             latency_p95_ms: number | null;
             /**
@@ -6200,12 +6200,12 @@ export interface components {
             messages_per_user: number | null;
             /**
              * New Users
-             * @description People whose first turn ever lies in the range; they belong to the bot of that turn. Under a filter or dimension by chat type, language or model: those of them whom it finds active within the same bucket, which cannot be added up. Erasing a person changes nothing; who returns after an erasure is a new person.
+             * @description People whose very first turn lies in the period; they belong to the bot of that turn. With a filter by chat type, language or model: those of them who are active under it within the same hour, day or week of the chart; such numbers do not add up. Erasing a person's data changes nothing; who returns after that counts as new.
              */
             new_users: number;
             /**
              * Pacing Wait Ms
-             * @description Time that answers waited for the bot's own limits on sending.
+             * @description How long answers waited for the bot's own limits on sending.
              */
             pacing_wait_ms: number;
             /**
@@ -6215,7 +6215,7 @@ export interface components {
             prompt_tokens: number;
             /**
              * Reached Users
-             * @description Distinct people who received at least one answer. Exact.
+             * @description Different people who received at least one answer.
              */
             reached_users: number;
             /**
@@ -6225,22 +6225,22 @@ export interface components {
             reasoning_tokens: number;
             /**
              * Rejected
-             * @description Turns refused before a model was asked (budget, limits).
+             * @description Turns refused before a model was asked: because of limits, the budget or a ban.
              */
             rejected: number;
             /**
              * Rejected Users
-             * @description Active users none of whose turns reached a model: active users minus served users.
+             * @description Active users none of whose turns reached a model.
              */
             rejected_users: number;
             /**
              * Served Turns
-             * @description Turns that reached a model: not rejected, and a model was asked. Whatever came of it: answered, failed or cancelled.
+             * @description Turns for which a model was asked, whatever came of it: answered, failed or cancelled. Rejected turns are not among them.
              */
             served_turns: number;
             /**
              * Served Users
-             * @description Distinct people with at least one turn that reached a model. Exact.
+             * @description Different people with at least one turn that reached a model.
              */
             served_users: number;
             /**
@@ -6250,27 +6250,27 @@ export interface components {
             tokens: number;
             /**
              * Ttft P50 Ms
-             * @description From the first message received to the first token, as the person feels it; every turn that had one. Within 1 % of the true percentile, below a millisecond within 3 %.
+             * @description In half of the turns the first words came within this time, from the person's first message. Turns that got any. At most 1 % off, below a millisecond 3 %.
              */
             ttft_p50_ms: number | null;
             /**
              * Ttft P95 Ms
-             * @description The time within which 95 of 100 turns had their first token; otherwise as the median.
+             * @description In 95 of 100 turns the first words came within this time; otherwise as the median.
              */
             ttft_p95_ms: number | null;
             /**
              * Turns
-             * @description Finished exchanges, whatever their outcome. A turn may join several messages.
+             * @description Questions with what became of them: answered, failed, cancelled or rejected. A turn may join several messages.
              */
             turns: number;
             /**
              * Uncounted Turns
-             * @description Turns of people who chose in /privacy not to be counted. They are in all sums and in no figure about people, and the warehouse does not know whose they are.
+             * @description Turns of people who chose in /privacy not to be counted. They are in all sums and in no figure about people: whose they are is not kept.
              */
             uncounted_turns: number;
             /**
              * Unpriced Turns
-             * @description Turns with at least one attempt whose request left and whose cost is unknown, whatever the outcome, also when the cost of another attempt is known.
+             * @description Turns with at least one call of a model whose cost the provider did not tell, whatever became of the turn and even if the cost of its other calls is known.
              */
             unpriced_turns: number;
             /**
@@ -6335,7 +6335,7 @@ export interface components {
             snapshot: string;
             /**
              * Turns
-             * @description Finished exchanges, whatever their outcome. A turn may join several messages.
+             * @description Questions with what became of them: answered, failed, cancelled or rejected. A turn may join several messages.
              */
             turns: components["schemas"]["ListedTurn"][];
         };
