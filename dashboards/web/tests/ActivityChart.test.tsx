@@ -90,6 +90,29 @@ describe('ActivityChart with data', () => {
   });
 
   it('lays the period before over it when there is one', async () => {
+  it('hides them when a bar is picked, and when other buckets are drawn', async () => {
+    const onPick = vi.fn();
+    const { container, show } = await renderPart(chart({ onPick }));
+    const tip = () => container.querySelector('.tip');
+    const slider = screen.getByRole('slider');
+    fireEvent.pointerMove(slider, { clientX: 60 });
+    fireEvent.pointerDown(slider, { clientX: 60, button: 0 });
+    fireEvent.click(slider);
+    expect(onPick).toHaveBeenCalledExactlyOnceWith(0, 0);
+    expect(tip()).toBeNull();
+    expect(container.querySelector('[data-cursor]')).toBeNull();
+    // The pointer rests where it is while the answer arrives.
+    fireEvent.pointerMove(slider, { clientX: 60 });
+    expect(tip()).toHaveTextContent('Mar 4');
+    show(chart({ onPick, points: POINTS.slice(1, 3) }));
+    expect(tip()).toBeNull();
+    fireEvent.pointerMove(slider, { clientX: 60 });
+    expect(tip()).toHaveTextContent('Mar 5');
+    // The same buckets with newer figures.
+    show(chart({ onPick, points: POINTS.slice(1, 3).map((one) => ({ ...one, turns: 1 })) }));
+    expect(tip()).toHaveTextContent('Mar 5');
+  });
+
     const { container } = await renderPart(chart({ previous: POINTS }));
     expect(container.querySelectorAll('.line.previous')).toHaveLength(2);
     const slider = screen.getByRole('slider');

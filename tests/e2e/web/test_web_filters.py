@@ -143,10 +143,13 @@ def test_a_key_figure_is_charted_and_a_dragged_range_becomes_the_period(
     expect(bars).to_have_count(3)
     week = world.get("/stats/activity", username="ann", period="week")["activity"]["points"]
     with page.expect_download() as saved:
+    expect(page.locator(".tip")).to_be_visible()
         page.get_by_role("button", name="Save as PNG: Activity").click()
     # Days of Moscow begin at 21:00 UTC.
     [_, first, last] = saved.value.suggested_filename.removesuffix(".png").rsplit("_", 2)
     assert first > week[1]["start"][:10]
+    # The pointer has not moved since.
+    expect(page.locator(".tip")).to_have_count(0)
     assert last > week[3]["start"][:10]
     assert saved.value.path().read_bytes().startswith(b"\x89PNG")
 

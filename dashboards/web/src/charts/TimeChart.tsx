@@ -43,6 +43,22 @@ export function withLegend(height: number): string {
 
 const PREVIOUS = 'previous';
 
+const USUAL = 'usual';
+
+interface Pointed {
+  readonly active: number | null;
+  /** Where a range begins, as long as a pointer is down or Shift was used. */
+  readonly anchor: number | null;
+  /** The buckets that were drawn then. */
+  readonly drawn: string;
+}
+
+const NOTHING: Pointed = { active: null, anchor: null, drawn: '' };
+
+/** Tells apart the buckets of two drawings. */
+function drawnOf({ starts, bucket, tz }: TimeAxis): string {
+  return [bucket, tz, starts.length, starts[0], starts.at(-1)].join(' ');
+}
 export function TimeChart(props: Props) {
   const { label, axis, panels: given, height, empty, previousLabel, onPick } = props;
   const panels = withoutUnknown(given, axis);
@@ -50,9 +66,13 @@ export function TimeChart(props: Props) {
   const formats = useFormats(null);
   const [ref, width] = useWidth();
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
-  const [active, setActive] = useState<number | null>(null);
-  /** Where a range begins, as long as a pointer is down or Shift was used. */
-  const [anchor, setAnchor] = useState<number | null>(null);
+  const [pointed, setPointed] = useState<Pointed>(NOTHING);
+  const drawn = drawnOf(axis);
+  // Of other buckets nothing is pointed at: the pointer may rest while the chart is drawn anew.
+  const { active, anchor } = pointed.drawn === drawn ? pointed : NOTHING;
+  const pointAt = (bucket: number | null, from: number | null = anchor) =>
+    setPointed({ active: bucket, anchor: from, drawn });
+  const hasData = useContext(HasData);
   const describe = useDescription(axis);
   const names = useBucketNames(axis);
   const rangeNames = (one: number, other: number) => ({
@@ -79,14 +99,11 @@ export function TimeChart(props: Props) {
   });
   const last = axis.starts.length - 1;
   const current = Math.min(active ?? last, last);
-  const leave = () => {
-    setActive(null);
-    setAnchor(null);
-  };
+  const leave = () => setPointed(NOTHING);
   const pick = () => {
-    if (active === null) return;
-    onPick?.(Math.min(active, anchor ?? active), Math.max(active, anchor ?? active));
-    setAnchor(null);
+    if (active === null || !onPick) return;
+    leave();
+    onPick(Math.min(active, anchor ?? active), Math.max(active, anchor ?? active));
   };
   const move = (event: KeyboardEvent) => {
     if (event.key === 'Enter') pick();
@@ -94,21 +111,19 @@ export function TimeChart(props: Props) {
     const next = stepOf(event.key, current, last);
     if (next === null) return;
     event.preventDefault();
-    if (onPick) setAnchor(event.shiftKey ? (anchor ?? current) : null);
-    setActive(next);
+    pointAt(next, onPick && event.shiftKey ? (anchor ?? current) : null);
   };
   const bucketUnder = (event: PointerEvent<HTMLElement>) =>
     geometry.bucketAt(event.clientX - event.currentTarget.getBoundingClientRect().left);
   const point = (event: PointerEvent<HTMLElement>) => {
-    setActive(bucketUnder(event));
     // A pointer that was released elsewhere drags no more.
-    if (event.buttons === 0) setAnchor(null);
+    pointAt(bucketUnder(event), event.buttons === 0 ? null : anchor);
   };
   const press = (event: PointerEvent<HTMLElement>) => {
     const bucket = bucketUnder(event);
-    setActive(bucket);
-    if (!onPick || event.button !== 0) return;
-    setAnchor(bucket);
+    const drags = onPick !== undefined && event.button === 0;
+    pointAt(bucket, drags ? bucket : anchor);
+    if (!drags) return;
     // Beyond the edge the range goes on to the last bucket.
     event.currentTarget.setPointerCapture?.(event.pointerId);
   };
