@@ -89,7 +89,6 @@ describe('ActivityChart with data', () => {
     expect(container.querySelector('.tip')).toBeNull();
   });
 
-  it('lays the period before over it when there is one', async () => {
   it('hides them when a bar is picked, and when other buckets are drawn', async () => {
     const onPick = vi.fn();
     const { container, show } = await renderPart(chart({ onPick }));
@@ -113,6 +112,7 @@ describe('ActivityChart with data', () => {
     expect(tip()).toHaveTextContent('Mar 5');
   });
 
+  it('lays the period before over it when there is one', async () => {
     const { container } = await renderPart(chart({ previous: POINTS }));
     expect(container.querySelectorAll('.line.previous')).toHaveLength(2);
     const slider = screen.getByRole('slider');
@@ -139,6 +139,18 @@ describe('ActivityChart with data', () => {
       expect(screen.getByRole('slider').getAttribute('aria-valuetext')).not.toContain('before');
     },
   );
+
+  it('names the days of hours where there are several', async () => {
+    const hours = Array.from({ length: 48 }, (_, hour) =>
+      point(new Date(Date.UTC(2026, 2, 3, 21 + hour)).toISOString(), hour),
+    );
+    const { container, show } = await renderPart(chart({ bucket: 'hour', points: hours }));
+    const axis = () => container.querySelector('.visx-axis-bottom');
+    expect(axis()).toHaveTextContent(/Mar 4, 00:00/);
+    show(chart({ bucket: 'hour', points: hours.slice(0, 24) }));
+    expect(axis()).not.toHaveTextContent(/Mar/);
+    expect(axis()).toHaveTextContent(/00:00/);
+  });
 
   it('names hours by the clock', async () => {
     await renderPart(chart({ bucket: 'hour' }));

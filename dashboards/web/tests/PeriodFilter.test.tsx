@@ -149,4 +149,38 @@ describe('PeriodFilter', () => {
     await userEvent.selectOptions(select, 'Report time zone (Europe/Moscow)');
     expect(onChange).toHaveBeenCalledWith({ tz: null });
   });
+
+  const HOUR = { period: 'custom', from: '2026-03-09T11:00Z', to: '2026-03-09T12:00Z' } as const;
+
+  it('says the times of a period that is an hour, by the clock of the zone', async () => {
+    await filter(HOUR);
+    expect(screen.getByLabelText('From')).toHaveValue('2026-03-09T14:00');
+    expect(screen.getByLabelText('To')).toHaveValue('2026-03-09T15:00');
+    expect(screen.queryByLabelText('To (inclusive)')).toBeNull();
+  });
+
+  it('asks for times on quarters of an hour, or for days', async () => {
+    const { onChange } = await filter(HOUR);
+    const to = screen.getByLabelText('To');
+    const apply = () => userEvent.click(screen.getByRole('button', { name: 'Apply' }));
+    for (const [value, reason] of [
+      ['2026-03-09T15:10', /on quarters of an hour/],
+      ['2026-03-09T13:00', /after the beginning/],
+      ['', /on quarters of an hour/],
+    ] as const) {
+      fireEvent.change(to, { target: { value } });
+      await apply();
+      expect(screen.getByRole('alert')).toHaveTextContent(reason);
+    }
+    expect(onChange).not.toHaveBeenCalled();
+    fireEvent.change(to, { target: { value: '2026-03-10T00:15' } });
+    await apply();
+    expect(onChange).toHaveBeenLastCalledWith({ ...HOUR, to: '2026-03-09T21:15Z' });
+    await userEvent.click(screen.getByRole('switch', { name: 'Times' }));
+    expect(screen.getByLabelText('To (inclusive)')).toHaveValue('2026-03-10');
+    await apply();
+    expect(onChange).toHaveBeenLastCalledWith({ ...HOUR, from: '2026-03-09', to: '2026-03-10' });
+    await userEvent.click(screen.getByRole('switch', { name: 'Times' }));
+    expect(screen.getByLabelText('To')).toHaveValue('2026-03-11T00:00');
+  });
 });

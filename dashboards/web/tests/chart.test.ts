@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { firstUses } from '../src/charts/marks';
-import { seriesRows } from '../src/pages/files';
+import { fileName, seriesRows } from '../src/pages/files';
 import { monthLine } from '../src/pages/monthForecast';
 import { standalone } from '../src/ui/picture';
 import { pathOf } from '../src/ui/Sparkline';
@@ -73,6 +73,19 @@ describe('the first use of a model', () => {
 });
 
 describe('the file of a chart', () => {
+  const named = (since: string, until: string) =>
+    fileName('activity', {
+      report_timezone: 'UTC',
+      period: { since: `${since}Z`, until: `${until}Z`, tz: 'Europe/Moscow' },
+    });
+
+  it('is named after its days, or its times', () => {
+    expect(named('2026-03-03T21:00', '2026-03-10T21:00')).toBe('activity_2026-03-04_2026-03-10');
+    expect(named('2026-03-10T11:00', '2026-03-10T12:00')).toBe(
+      'activity_2026-03-10T14-00_2026-03-10T15-00',
+    );
+  });
+
   it('tells the two periods apart, as the API does', () => {
     const [one, other] = [{ turns: 1 }, { turns: 2 }];
     expect(seriesRows({ points: [one], previous: [] })).toEqual([one]);

@@ -144,7 +144,7 @@ describe('a count', () => {
       ['is', 'model', ['slow-model']],
       ['is', 'status', ['failed']],
     ]);
-    expect(screen.getByText('1,000 turns in this view')).toBeVisible();
+    expect(screen.getByText(/^1,000 turns in this view, Mar 4\s–\s10$/)).toBeVisible();
     expect(screen.getByText('instead of slow-model: Rate limited')).toBeVisible();
   });
 });

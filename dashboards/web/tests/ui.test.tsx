@@ -98,6 +98,16 @@ describe('formats', () => {
     expect(formats.weekday(7, 'long')).toBe('Sunday');
   });
 
+  it('says days of whole days, and the times of everything else', () => {
+    const span = formats.span;
+    expect(span('2026-03-03T21:00:00Z', '2026-03-10T21:00:00Z')).toMatch(/^Mar 4\s–\s10$/);
+    expect(span('2026-03-09T21:00:00Z', '2026-03-10T21:00:00Z')).toBe('Mar 10');
+    expect(span('2026-03-10T11:00:00Z', '2026-03-10T12:00:00Z')).toMatch(
+      /^Mar 10, 14:00\s–\s15:00$/,
+    );
+    expect(span('2026-03-09T21:00:00Z', '2026-03-10T20:45:00Z')).toMatch(/00:00\s–\s23:45$/);
+  });
+
   it('says nothing about what is unknown', () => {
     expect([formats.count(null), formats.percent(null), formats.decimal(undefined)]).toEqual(
       Array(3).fill('–'),

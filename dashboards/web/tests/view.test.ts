@@ -11,6 +11,7 @@ import {
   type View,
   writeView,
 } from '../src/period/view';
+import { momentAt, wallTime } from '../src/period/wallTime';
 
 const read = (search: string) => readView(new URLSearchParams(search));
 
@@ -93,5 +94,23 @@ describe('the question of a chart', () => {
     [{ compare: false, compareWith: 'year' }, { compare: false }],
   ])('names the other period: %o', (part, query) => {
     expect(compareQuery({ ...DEFAULT_VIEW, ...part })).toEqual({ period: 'week', ...query });
+  });
+});
+
+describe('the clock of a zone', () => {
+  it.each([
+    ['2026-03-09T11:00Z', 'Europe/Moscow', '2026-03-09T14:00'],
+    ['2026-03-08T18:15Z', 'Asia/Kathmandu', '2026-03-09T00:00'],
+    // The night in which clocks are set forward, and the one in which they are set back.
+    ['2026-03-29T00:45Z', 'Europe/Berlin', '2026-03-29T01:45'],
+    ['2026-03-29T01:00Z', 'Europe/Berlin', '2026-03-29T03:00'],
+    ['2026-10-25T01:30Z', 'Europe/Berlin', '2026-10-25T02:30'],
+  ])('shows %s in %s as %s, and back', (moment, tz, wall) => {
+    expect(wallTime(moment, tz)).toBe(wall);
+    expect(momentAt(wall, tz)).toBe(moment);
+  });
+
+  it('has no moment for what is no time', () => {
+    expect(momentAt('', 'UTC')).toBe('');
   });
 });

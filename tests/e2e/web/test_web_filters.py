@@ -83,7 +83,7 @@ def test_a_person_and_a_dialog_are_one_click_away(page: Page, world: World) -> N
     expect(page.get_by_role("dialog")).to_contain_text("These are private words")
 
 
-def test_a_cell_of_the_heatmap_becomes_the_period(overview: Page) -> None:
+def test_a_cell_of_the_heatmap_becomes_the_period_with_its_times(overview: Page) -> None:
     page = overview
     messages = number(page, "Messages")
     cell = page.get_by_role("table", name="When people write").get_by_role("button").last
@@ -93,6 +93,12 @@ def test_a_cell_of_the_heatmap_becomes_the_period(overview: Page) -> None:
     expect(page).to_have_url(re.compile("period=custom&from="))
     settled(page)
     assert number(page, "Messages") == here < messages
+    hour = re.search(r"(\d+):00", label)[1].zfill(2)  # type: ignore[index]
+    expect(page.get_by_label("From")).to_have_value(re.compile(rf"T{hour}:00$"))
+    expect(page.locator(".headline")).to_contain_text(f"{hour}:00 to")
+    page.get_by_role("link", name="Turns").click()
+    settled(page)
+    expect(page.get_by_text(re.compile(rf"turns? in this view, .*{hour}:00"))).to_be_visible()
 
 
 def test_a_person_is_found_by_name_with_the_keyboard(overview: Page, world: World) -> None:
@@ -137,19 +143,19 @@ def test_a_key_figure_is_charted_and_a_dragged_range_becomes_the_period(
     page.mouse.move(*middle_of(bars.nth(1)))
     page.mouse.down()
     page.mouse.move(middle_of(bars.nth(3))[0], middle_of(chart)[1], steps=4)
+    expect(page.locator(".tip")).to_be_visible()
     page.mouse.up()
     expect(page).to_have_url(re.compile(r"period=custom"))
     settled(page)
     expect(bars).to_have_count(3)
+    # The pointer has not moved since.
+    expect(page.locator(".tip")).to_have_count(0)
     week = world.get("/stats/activity", username="ann", period="week")["activity"]["points"]
     with page.expect_download() as saved:
-    expect(page.locator(".tip")).to_be_visible()
         page.get_by_role("button", name="Save as PNG: Activity").click()
     # Days of Moscow begin at 21:00 UTC.
     [_, first, last] = saved.value.suggested_filename.removesuffix(".png").rsplit("_", 2)
     assert first > week[1]["start"][:10]
-    # The pointer has not moved since.
-    expect(page.locator(".tip")).to_have_count(0)
     assert last > week[3]["start"][:10]
     assert saved.value.path().read_bytes().startswith(b"\x89PNG")
 

@@ -43,8 +43,6 @@ export function withLegend(height: number): string {
 
 const PREVIOUS = 'previous';
 
-const USUAL = 'usual';
-
 interface Pointed {
   readonly active: number | null;
   /** Where a range begins, as long as a pointer is down or Shift was used. */
@@ -59,6 +57,7 @@ const NOTHING: Pointed = { active: null, anchor: null, drawn: '' };
 function drawnOf({ starts, bucket, tz }: TimeAxis): string {
   return [bucket, tz, starts.length, starts[0], starts.at(-1)].join(' ');
 }
+
 export function TimeChart(props: Props) {
   const { label, axis, panels: given, height, empty, previousLabel, onPick } = props;
   const panels = withoutUnknown(given, axis);
@@ -72,7 +71,6 @@ export function TimeChart(props: Props) {
   const { active, anchor } = pointed.drawn === drawn ? pointed : NOTHING;
   const pointAt = (bucket: number | null, from: number | null = anchor) =>
     setPointed({ active: bucket, anchor: from, drawn });
-  const hasData = useContext(HasData);
   const describe = useDescription(axis);
   const names = useBucketNames(axis);
   const rangeNames = (one: number, other: number) => ({

@@ -3,6 +3,9 @@
 import { useFormats } from '../ui/format';
 import { lastOf, type TimeAxis } from './model';
 
+/** Of a chart whose times need no days: a whole day, and the hour in which clocks are set back. */
+const MAX_MILLISECONDS = 25 * 3_600_000;
+
 interface BucketNames {
   short(index: number): string;
   whole(index: number): string;
@@ -17,8 +20,12 @@ export function useBucketNames(axis: TimeAxis): BucketNames {
     return formats.day(startOf(index));
   };
   const isWithinDay = axis.bucket === 'hour' || axis.bucket === '15m';
+  const [first, last] = [startOf(0), startOf(axis.starts.length - 1)];
+  // Over more than a day a time alone does not say which.
+  const hasDays = Date.parse(last) - Date.parse(first) > MAX_MILLISECONDS;
+  const inDay = (index: number) => (hasDays ? formats.moment : formats.time)(startOf(index));
   return {
-    short: (index) => (isWithinDay ? formats.time(startOf(index)) : name(index)),
+    short: (index) => (isWithinDay ? inDay(index) : name(index)),
     whole: (index) => (isWithinDay ? formats.moment(startOf(index)) : name(index)),
   };
 }

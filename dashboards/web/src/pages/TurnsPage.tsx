@@ -9,12 +9,19 @@ import { usePageQuery } from './usePageQuery';
 
 export default function TurnsPage() {
   const { t } = useTranslation();
-  const formats = useFormats(null);
   const [, query] = usePageQuery();
   const summary = useReport('/api/v1/stats/summary', query);
+  const period = summary.data?.period;
+  const formats = useFormats(period?.tz ?? null);
   const count = summary.data?.summary.current.turns;
   const note =
-    count === undefined ? undefined : t('turns.count', { count, value: formats.count(count) });
+    count === undefined || !period
+      ? undefined
+      : t('turns.count', {
+          count,
+          value: formats.count(count),
+          span: formats.span(period.since, period.until),
+        });
   return (
     <PageFrame title={t('nav.turns')} main={summary}>
       <TurnList query={query} note={note} />

@@ -2,6 +2,7 @@
 
 import { useScope } from '../app/services';
 import { today } from '../period/view';
+import { wallTime } from '../period/wallTime';
 import { type Csv, objectsCsv } from '../ui/csv';
 import type { People } from './people';
 
@@ -12,11 +13,18 @@ interface Answer {
   readonly people?: People;
 }
 
-/** `activity_2026-11-23_2026-11-30`: both days are included. */
+/**
+ * `activity_2026-11-23_2026-11-30`: both days are included. `activity_2026-11-30T14-00_2026-11-30T15-00`
+ * where the period does not begin and end at midnight.
+ */
 export function fileName(report: string, answer: Answer): string {
   const { period, report_timezone, newest_through } = answer;
   if (!period) {
     return `${report}_${today(report_timezone, newest_through ? new Date(newest_through) : undefined)}`;
+  }
+  const times = [period.since, period.until].map((moment) => wallTime(moment, period.tz));
+  if (!times.every((time) => time.endsWith('T00:00'))) {
+    return [report, ...times.map((time) => time.replace(':', '-'))].join('_');
   }
   const last = new Date(Date.parse(period.until) - 1);
   return [report, today(period.tz, new Date(period.since)), today(period.tz, last)].join('_');

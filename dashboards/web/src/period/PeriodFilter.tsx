@@ -1,10 +1,11 @@
 /** Chooses period, zone and comparison. Knows nothing about where the choice is kept. */
 
-import { type FormEvent, useId, useState } from 'react';
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { fittingBuckets, isBucket } from '../charts/buckets';
 import { Segmented } from '../ui/Segmented';
 import { Toggle } from '../ui/Toggle';
+import { RangeForm } from './RangeForm';
 import {
   addDays,
   COMPARISONS,
@@ -13,7 +14,6 @@ import {
   MORE_PERIODS,
   mostDays,
   type PeriodName,
-  problemOf,
   today,
   type View,
 } from './view';
@@ -63,7 +63,7 @@ export function PeriodFilter(props: Props) {
       </div>
       {showsRange && (
         <RangeForm
-          key={`${view.from}${view.to}`}
+          key={`${view.from} ${view.to} ${view.tz ?? reportZone}`}
           view={view}
           zone={view.tz ?? reportZone}
           onApply={(from, to) => onChange({ period: 'custom', from, to })}
@@ -163,61 +163,5 @@ function Compared({ view, onChange, lastDay }: PartProps & { readonly lastDay: s
         />
       )}
     </span>
-  );
-}
-
-interface RangeProps {
-  readonly view: View;
-  readonly zone: string | null;
-  readonly onApply: (from: string, to: string) => void;
-}
-
-function RangeForm({ view, zone, onApply }: RangeProps) {
-  const { t } = useTranslation();
-  const last = today(zone);
-  // Of moments their days: the form knows no hours.
-  const [from, setFrom] = useState(view.from?.slice(0, 10) ?? addDays(last, -13));
-  const [to, setTo] = useState(view.to?.slice(0, 10) ?? last);
-  const [tried, setTried] = useState(false);
-  const note = useId();
-  const problem = problemOf(from, to);
-  const apply = (event: FormEvent) => {
-    event.preventDefault();
-    setTried(true);
-    if (problem === null) onApply(from, to);
-  };
-  const invalid = tried && problem !== null;
-  const isApplied = from === view.from && to === view.to;
-  return (
-    <form className="period-range" onSubmit={apply} noValidate>
-      <label>
-        {t('period.from')}
-        <input
-          type="date"
-          value={from}
-          max={last}
-          aria-invalid={invalid}
-          aria-describedby={note}
-          onChange={(event) => setFrom(event.target.value)}
-        />
-      </label>
-      <label>
-        {t('period.to')}
-        <input
-          type="date"
-          value={to}
-          max={last}
-          aria-invalid={invalid}
-          aria-describedby={note}
-          onChange={(event) => setTo(event.target.value)}
-        />
-      </label>
-      <button type="submit" className={isApplied ? 'button' : 'button primary'}>
-        {t('period.apply')}
-      </button>
-      <span id={note} className="field-error" role="alert">
-        {invalid ? t(`period.problem.${problem}`) : ''}
-      </span>
-    </form>
   );
 }

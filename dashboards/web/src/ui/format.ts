@@ -30,6 +30,10 @@ export interface Formats {
   day(value: string): string;
   /** From the first moment up to the last, as days: 24 – 30 Nov. */
   days(since: string, until: string): string;
+  /** Whether the first moment begins a day in the zone, and the second ends one. */
+  isOfDays(since: string, until: string): boolean;
+  /** From the first moment to the second, which is not in it: as days, or with its times. */
+  span(since: string, until: string): string;
   month(value: string): string;
   time(value: string): string;
   weekday(isoWeekday: number, width?: 'short' | 'long'): string;
@@ -70,6 +74,7 @@ export function createFormats(
     dates({ timeZone: 'UTC', ...DAY }),
     dates({ timeZone: 'UTC', ...DAY, ...YEAR }),
   ];
+  const dayKey = new Intl.DateTimeFormat('en', { ...zone, ...DAY, ...YEAR });
   const yearIn = (timeZone: { timeZone?: string }) => {
     const year = new Intl.DateTimeFormat('en', { ...timeZone, ...YEAR });
     return (value: Date | number) => year.format(value);
@@ -91,6 +96,17 @@ export function createFormats(
     });
   const dollars = (value: number, digits: number) =>
     currency({ minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+  const isMidnight = (value: string) => {
+    const moment = Date.parse(value);
+    // Where midnight is skipped, the day begins at 01:00.
+    return dayKey.format(moment) !== dayKey.format(moment - 1);
+  };
+  const isOfDays = (since: string, until: string) => isMidnight(since) && isMidnight(until);
+  const daysBetween = (since: string, until: string) =>
+    dated(isDate(since) ? daysOfDates : days, since, until).formatRange(
+      new Date(since),
+      new Date(until),
+    );
   const unit = (value: number, name: string, digits = 0) =>
     new Intl.NumberFormat(language, {
       style: 'unit',
@@ -152,11 +168,12 @@ export function createFormats(
     },
     moment: (value) => dated(moments, value).format(new Date(value)),
     day: (value) => dated(isDate(value) ? daysOfDates : days, value).format(new Date(value)),
-    days: (since, until) =>
-      dated(isDate(since) ? daysOfDates : days, since, until).formatRange(
-        new Date(since),
-        new Date(until),
-      ),
+    days: daysBetween,
+    isOfDays,
+    span: (since, until) =>
+      isOfDays(since, until)
+        ? daysBetween(since, new Date(Date.parse(until) - 1).toISOString())
+        : dated(moments, since, until).formatRange(new Date(since), new Date(until)),
     month: (value) =>
       dates({ ...(isDate(value) ? { timeZone: 'UTC' } : zone), month: 'short', ...YEAR }).format(
         new Date(value),
