@@ -3,6 +3,7 @@ import userEvent from '@testing-library/user-event';
 import { act } from 'react';
 import { describe, expect, it, vi } from 'vitest';
 import { ActivityChart } from '../src/charts/ActivityChart';
+import { HasData } from '../src/ui/states';
 import { days, point } from './answers';
 import { observers } from './setup';
 import { setWidth } from './width';
@@ -140,6 +141,12 @@ describe('ActivityChart with data', () => {
     },
   );
 
+  it('leaves out what lies before the first turn', async () => {
+    const { container } = await renderPart(chart({ previous: ZEROS, firstDay: '2026-03-20' }));
+    expect(container.querySelector('.line.previous')).toBeNull();
+    expect(screen.queryByRole('button', { name: 'Period before' })).toBeNull();
+  });
+
   it('names the days of hours where there are several', async () => {
     const hours = Array.from({ length: 48 }, (_, hour) =>
       point(new Date(Date.UTC(2026, 2, 3, 21 + hour)).toISOString(), hour),
@@ -202,19 +209,26 @@ describe('ActivityChart beside what is known', () => {
 });
 
 describe('ActivityChart without data', () => {
-  it.each([
-    ['no buckets', []],
-    ['only zeros', ZEROS],
-  ])('says so for %s, and what to do', async (_, points) => {
-    await renderPart(chart({ points }));
-    expect(screen.getByText('Nobody wrote to the bot in this period.')).toBeVisible();
+  it('says so for no buckets, and what to do', async () => {
+    await renderPart(chart({ points: [] }));
+    expect(screen.getByText('No value is known in this period.')).toBeVisible();
     expect(screen.getByText('Choose a longer period above.')).toBeVisible();
     expect(screen.queryByRole('slider')).toBeNull();
   });
 
-  it('still draws an empty period beside a full one before it', async () => {
-    await renderPart(chart({ points: ZEROS, previous: POINTS }));
-    expect(screen.getByRole('slider')).toBeVisible();
+  it('draws zeros of a known period as zeros', async () => {
+    await renderPart(chart({ points: ZEROS }));
+    expect(screen.getByRole('slider')).toHaveAttribute(
+      'aria-valuetext',
+      'Mar 10, so far, Messages: 0, People: 0',
+    );
+    expect(screen.queryByText(/No value|Nothing/)).toBeNull();
+  });
+
+  it('says that there are no messages yet where there never was one', async () => {
+    await renderPart(<HasData value={false}>{chart({ points: ZEROS })}</HasData>);
+    expect(screen.getByText('No messages yet.')).toBeVisible();
+    expect(screen.queryByRole('slider')).toBeNull();
   });
 });
 
@@ -298,7 +312,7 @@ describe('a range of ActivityChart', () => {
 describe('a metric of ActivityChart', () => {
   it.each([
     ['cost_usd', 'Cost: $1.25', '[data-series="cost_usd"]'],
-    ['error_rate', 'Error rate: 1.1%', '.line.tone-red circle'],
+    ['error_rate', 'Failure rate: 1.1%', '.line.tone-red circle'],
     ['latency_p95_ms', 'Answer time, p95: 4 sec', '.line.tone-violet circle'],
   ] as const)('%s is drawn alone, in its unit', async (metric, text, marks) => {
     const { container } = await renderPart(chart({ metric }));
@@ -311,6 +325,55 @@ describe('a metric of ActivityChart', () => {
   it('that is unknown everywhere is not said to be silence', async () => {
     const none = POINTS.map((one) => ({ ...one, cost_usd: null }));
     await renderPart(chart({ points: none, metric: 'cost_usd' }));
-    expect(screen.getByText('Nothing in this period.')).toBeVisible();
+    expect(screen.getByText('No value is known in this period.')).toBeVisible();
+  });
+});
+
+describe('the usual range of ActivityChart', () => {
+  const range = { low: 119.6, high: 150.4 };
+  const usual = { user_messages: POINTS.map((_, index) => (index === 1 ? null : range)) };
+  const whole = '2026-03-11T00:00:00Z';
+
+  it('lies behind the values, and those outside it are marked and said', async () => {
+    const { container } = await renderPart(chart({ usual, dataThrough: whole }));
+    expect(container.querySelectorAll('.plot .band')).toHaveLength(6);
+    // 100 is below it, 160 above it, and of 110 nothing is known.
+    expect(container.querySelectorAll('.unusual')).toHaveLength(2);
+    const slider = screen.getByRole('slider');
+    const text = () => slider.getAttribute('aria-valuetext');
+    expect(text()).toContain('Messages: 160 (outside the usual 120 to 150)');
+    slider.focus();
+    await userEvent.keyboard('{Home}{ArrowRight}');
+    expect(text()).toContain('Messages: 110, People');
+    await userEvent.keyboard('{ArrowRight}');
+    expect(text()).toContain('Messages: 120 (usual 120 to 150)');
+  });
+
+  it('makes no verdict on what is still filling', async () => {
+    const { container } = await renderPart(chart({ usual }));
+    expect(container.querySelectorAll('.unusual')).toHaveLength(1);
+    expect(screen.getByRole('slider').getAttribute('aria-valuetext')).toContain(
+      'so far, Messages: 160 (usual 120 to 150)',
+    );
+  });
+
+  it('can be switched off', async () => {
+    const { container } = await renderPart(chart({ usual, dataThrough: whole }));
+    await userEvent.click(screen.getByRole('button', { name: /^Usual range/ }));
+    expect(container.querySelector('.plot :is(.band, .unusual)')).toBeNull();
+    expect(screen.getByRole('slider').getAttribute('aria-valuetext')).not.toContain('usual');
+  });
+
+  it('does not flatten the values below it', async () => {
+    const wide = { user_messages: POINTS.map(() => ({ low: 0, high: 1e6 })) };
+    const { container } = await renderPart(chart({ usual: wide, metric: 'user_messages' }));
+    const heights = bars(container).map((bar) => Number(bar.getAttribute('height')));
+    expect(Math.max(...heights)).toBeGreaterThan(130);
+  });
+
+  it('is off while less than 4 weeks are known, and says so', async () => {
+    await renderPart(chart({ usual: { user_messages: POINTS.map(() => null) } }));
+    expect(screen.getByText('Usual range: needs 4 weeks of data')).toBeVisible();
+    expect(screen.queryByRole('button', { name: /Usual range/ })).toBeNull();
   });
 });

@@ -1,7 +1,7 @@
 import { act, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { ANSWERS, dialog, playing, totals } from './answers';
+import { ANSWERS, days, dialog, model, playing, totals } from './answers';
 import { current, type Play, problem, renderApp } from './world';
 
 /** Of the period of the answers, as files are named after it. */
@@ -167,7 +167,8 @@ describe('the overview', () => {
     await waitFor(() =>
       expect(document.querySelector('.headline')).toHaveTextContent(
         '240 people used the bot in the last 7 days. That is 20% more than in the period before' +
-          ' (200). Spend: $12.50. slow-model has the highest failure rate: 8% of its turns (40).',
+          ' (200). Spend: $12.50. slow-model has the highest failure rate: 8% (40 of 500 turns),' +
+          ' all others 2%.',
       ),
     );
   });
@@ -196,10 +197,62 @@ describe('the overview', () => {
     });
     await waitFor(() => expect(document.querySelector('.headline')).toHaveTextContent(text));
     await waitFor(() =>
+      expect(document.querySelector('.headline')).toHaveTextContent('Spend: unknown.'),
+    );
+  });
+
+  it.each([
+    // Part of the week before, all of it, and the week before that of the first turn.
+    ['2026-02-27', 'data from Feb 27', 'Not compared: the data begin on Feb 27.'],
+    ['2026-02-24', 'vs 1,500', 'That is 20% more'],
+    ['2026-03-05', 'data from Mar 5', 'Not compared: the data begin on Mar 5.'],
+  ])('compares only with a period that the data from %s cover', async (day, figure, text) => {
+    const known = ANSWERS['/api/v1/stats/freshness'] as { freshness: object };
+    await renderApp({
+      play: playing({
+        '/api/v1/stats/freshness': { ...known, freshness: { ...known.freshness, first_day: day } },
+      }),
+    });
+    const figures = await screen.findByRole('list', { name: 'Key figures' });
+    await waitFor(() => expect(figures).toHaveTextContent(figure));
+    expect(document.querySelector('.headline')).toHaveTextContent(text);
+    if (figure.startsWith('data')) expect(document.querySelector('.delta')).toBeNull();
+  });
+
+  it.each([
+    ['2026-03-09T11:00:00Z', '2026-03-09T12:00:00Z', 'from Mar 9, 14:00 to 15:00.'],
+    ['2026-03-08T20:00:00Z', '2026-03-09T22:00:00Z', 'from Mar 8, 23:00 to Mar 10, 01:00.'],
+    ['2026-03-08T21:00:00Z', '2026-03-09T21:00:00Z', 'on Mar 9.'],
+    ['2026-03-03T21:00:00Z', '2026-03-09T21:00:00Z', 'from Mar 4 to Mar 9.'],
+  ])('says the times of a period that is not of days: %s', async (since, until, text) => {
+    const answer = ANSWERS['/api/v1/stats'] as { period: object };
+    const period = { ...answer.period, name: 'custom', since, until };
+    await renderApp({ play: playing({ '/api/v1/stats': { ...answer, period } }) });
+    await waitFor(() =>
       expect(document.querySelector('.headline')).toHaveTextContent(
-        'Spend: unknown. No model failed.',
+        `240 people used the bot ${text}`,
       ),
     );
+  });
+
+  it('shows the usual range of its chart, asked for what the page is narrowed to', async () => {
+    const usual = {
+      windows: days(7).map((since) => ({ since, until: since, low: 0, high: 120 })),
+    };
+    const { requests } = await renderApp({
+      path: '/?metric=answers&f=is,model,fast-model',
+      play: playing({ '/api/v1/alerts/usual': usual }),
+    });
+    await waitFor(() => expect(document.querySelectorAll('.plot .band')).toHaveLength(7));
+    const [request] = requests.filter(({ url }) => url.endsWith('/alerts/usual'));
+    expect(await request?.json()).toEqual({
+      metric: 'answers',
+      filters: [['is', 'model', ['fast-model']]],
+      width: 'day',
+      since: '2026-03-03T21:00:00Z',
+      until: '2026-03-10T21:00:00Z',
+      tz: 'Europe/Moscow',
+    });
   });
 
   it('shows figures, activity, heatmap, dialogs and top users', async () => {
@@ -230,12 +283,12 @@ describe('the overview', () => {
 
   it('shows in the chart what is pressed among the key figures, and keeps it in the address', async () => {
     await renderApp({ play: playing() });
-    const pressed = await screen.findByRole('button', { name: 'Show in the chart: Failed turns' });
+    const pressed = await screen.findByRole('button', { name: 'Show in the chart: Failure rate' });
     await userEvent.click(pressed);
     expect(window.location.search).toBe('?metric=error_rate');
     const chart = screen.getByRole('slider', { name: /Activity/ });
-    expect(chart.getAttribute('aria-valuetext')).toContain('Error rate: 1.1%');
-    expect(screen.getByLabelText('Metric of the chart')).toHaveDisplayValue('Error rate');
+    expect(chart.getAttribute('aria-valuetext')).toContain('Failure rate: 1.1%');
+    expect(screen.getByLabelText('Metric of the chart')).toHaveDisplayValue('Failure rate');
     await userEvent.click(pressed);
     expect(window.location.search).toBe('');
   });
@@ -320,7 +373,7 @@ describe('the overview', () => {
         '/api/v1/stats/freshness': { ...known, freshness: { ...known.freshness, turns: 0 } },
       }),
     });
-    expect(await screen.findAllByText('No messages yet.')).toHaveLength(2);
+    expect(await screen.findAllByText('No messages yet.')).toHaveLength(3);
     expect(screen.queryByText('Choose a longer period above.')).toBeNull();
   });
 
@@ -411,18 +464,36 @@ describe('the other pages', () => {
     expect(within(table).getByText('8%')).toHaveClass('worst');
     expect(screen.getByText(/\$12\.50 total/)).toBeVisible();
     expect(screen.getByText(/free-model \(3\)/)).toBeVisible();
-    const causes = screen.getByRole('table', { name: 'Failure causes' });
+    const causes = screen.getByRole('table', { name: /^Causes of failures/ });
     expect(within(causes).getByText('Rejected before a model was called')).toBeVisible();
     const ratings = await screen.findByRole('table', { name: 'How answers were rated' });
     expect(within(ratings).getByText('With a reaction')).toBeVisible();
     expect(screen.getByText('Satisfaction 75% · 9 good · 3 bad')).toBeVisible();
   });
 
+  it('Models & costs: the share beside the cost is that of the order', async () => {
+    const models = [model('cheap', { share: 0.8, cost_usd: 1 }), model('dear', { cost_usd: 3 })];
+    await renderApp({
+      path: '/models',
+      play: playing({ '/api/v1/stats/models': { models: { models, causes: [] } } }),
+    });
+    const table = await screen.findByRole('table', { name: 'Models' });
+    expect(within(table).getByRole('row', { name: /^cheap/ })).toHaveTextContent('80%');
+    expect(within(table).getByRole('columnheader', { name: 'Share of turns' })).toBeVisible();
+    await userEvent.click(within(table).getByRole('button', { name: 'Cost' }));
+    expect(within(table).queryByText('Share of turns')).toBeNull();
+    expect(within(table).getByRole('columnheader', { name: 'Share of cost' })).toBeVisible();
+    expect(within(table).getByRole('row', { name: /^dear/ })).toHaveTextContent('75%');
+  });
+
   it('Retention: cohorts by day or week, and how often people come', async () => {
     const { requests } = await at('/retention');
     const grid = await screen.findByRole('table', { name: 'Who returns' });
     expect(within(grid).getAllByRole('row')).toHaveLength(3);
-    expect(within(grid).getByTitle('8 of 20')).toHaveTextContent('40');
+    expect(within(grid).getByTitle('8 of 20')).toHaveTextContent(/^40%8 of 20$/);
+    const sources = await screen.findByRole('table', { name: 'Retention by source' });
+    const habr = within(sources).getByRole('row', { name: /^habr/ });
+    expect(habr).toHaveTextContent('40% 4 of 10');
     expect(within(grid).getByTitle('not over yet')).toBeInTheDocument();
     expect(await screen.findByText(/Stickiness \(DAU\/MAU\): 25%/)).toBeVisible();
     await userEvent.click(screen.getByRole('radio', { name: 'Weeks' }));

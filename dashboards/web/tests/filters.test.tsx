@@ -102,7 +102,7 @@ describe('the filter bar', () => {
     const models = await screen.findByRole('table', { name: 'Models' });
     await userEvent.click(within(models).getByRole('button', { name: /Model is fast-model/ }));
     expect(search()).toEqual(['is,model,fast-model']);
-    const causes = screen.getByRole('table', { name: 'Failure causes' });
+    const causes = screen.getByRole('table', { name: /^Causes of failures/ });
     await userEvent.click(
       within(causes).getByRole('button', { name: /Fallback cause is Timed out/ }),
     );

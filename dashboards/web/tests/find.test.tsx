@@ -116,9 +116,9 @@ describe('the box', () => {
 
   it('finds a metric, and leads to its chart', async () => {
     const { box } = await open();
-    await userEvent.type(box, 'error rate{Enter}');
+    await userEvent.type(box, 'failure rate{Enter}');
     expect(await screen.findByRole('combobox', { name: 'Metric of the chart' })).toHaveDisplayValue(
-      'Error rate',
+      'Failure rate',
     );
     expect(window.location.search).toBe('?period=month&metric=error_rate');
   });

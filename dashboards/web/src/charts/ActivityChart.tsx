@@ -5,7 +5,15 @@ import { useTranslation } from 'react-i18next';
 import { type Formats, useFormats } from '../ui/format';
 import type { Mark } from './marks';
 import { type ChartMetric, type Figures, shapeOf, type Unit } from './metrics';
-import { type BucketWidth, begunBuckets, comparable, type Panel, partialFrom } from './model';
+import {
+  type BucketWidth,
+  begunBuckets,
+  comparable,
+  knownBuckets,
+  type Panel,
+  partialFrom,
+  type UsualRange,
+} from './model';
 import { TimeChart } from './TimeChart';
 
 export interface ActivityPoint extends Figures {
@@ -29,7 +37,11 @@ interface Props {
   readonly label?: string;
   readonly previousLabel?: string;
   readonly marks?: readonly Mark[];
+  /** The usual range of each point, by metric. */
+  readonly usual?: Usual;
 }
+
+export type Usual = Partial<Record<ChartMetric, readonly (UsualRange | null)[]>>;
 
 export const ACTIVITY_HEIGHT = 300;
 
@@ -39,9 +51,17 @@ export function ActivityChart(props: Props) {
   const { t } = useTranslation();
   const formats = useFormats(tz);
   const starts = points.map((point) => point.start);
-  const before = comparable(starts, previous, dataThrough);
+  const compared = comparable(starts, previous, dataThrough);
+  const isKnown = knownBuckets({
+    starts: compared.map((point) => point.start),
+    bucket,
+    tz,
+    partialFrom: null,
+    firstDay,
+  });
+  const before = compared.map((point, index) => (isKnown[index] ? point : null));
   const panel = (of: ChartMetric, weight: number) =>
-    panelOf(of, weight, points, before, t, formats);
+    panelOf(of, weight, { points, before, usual: props.usual?.[of] }, t, formats);
   const both = [panel('user_messages', 3), panel('active_users', 2)];
   return (
     <TimeChart
@@ -49,7 +69,6 @@ export function ActivityChart(props: Props) {
       onPick={onPick}
       height={height}
       previousLabel={props.previousLabel}
-      empty={t(metric ? 'state.empty' : 'activity.empty')}
       axis={{
         starts,
         bucket,
@@ -64,11 +83,16 @@ export function ActivityChart(props: Props) {
   );
 }
 
+interface Shown {
+  readonly points: readonly Figures[];
+  readonly before: readonly (Figures | null)[];
+  readonly usual: readonly (UsualRange | null)[] | undefined;
+}
+
 function panelOf(
   metric: ChartMetric,
   weight: number,
-  points: readonly Figures[],
-  before: readonly Figures[],
+  { points, before, usual }: Shown,
   t: TFunction,
   formats: Formats,
 ): Panel {
@@ -84,11 +108,18 @@ function panelOf(
         kind,
         tone,
         values: points.map(read),
-        previous: before.map(read),
+        previous: before.map((point) => point && read(point)),
+        ...(usual ? { usual: usual.map((range) => range && possible(range, unit)) } : {}),
         format: (value) => formatOf(unit, formats)(value),
       },
     ],
   };
+}
+
+/** Of counts the whole numbers in the range, of shares none above all. */
+function possible({ low, high }: UsualRange, unit: Unit): UsualRange {
+  if (unit === 'count') return { low: Math.ceil(low), high: Math.floor(high) };
+  return { low, high: unit === 'percent' ? Math.min(1, high) : high };
 }
 
 function formatOf(unit: Unit, formats: Formats): (value: number | null) => string {

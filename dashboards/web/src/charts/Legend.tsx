@@ -8,13 +8,18 @@ interface Props {
   /** Key under which the period before is hidden; null when there is none. */
   readonly previousKey: string | null;
   readonly previousLabel: string;
+  /** Whether there is a usual range; `learning`: too little is known yet. */
+  readonly usual: 'none' | 'learning' | 'known';
+  /** Key under which it is hidden. */
+  readonly usualKey: string;
   /** Series that are drawn with a pattern. */
   readonly striped: ReadonlySet<string>;
   readonly hidden: ReadonlySet<string>;
   readonly onToggle: (key: string) => void;
 }
 
-export function Legend({ series, previousKey, previousLabel, striped, hidden, onToggle }: Props) {
+export function Legend(props: Props) {
+  const { series, previousKey, previousLabel, usual, usualKey, striped, hidden, onToggle } = props;
   const { t } = useTranslation();
   const entries = series.map((one) => ({
     key: one.key,
@@ -23,6 +28,9 @@ export function Legend({ series, previousKey, previousLabel, striped, hidden, on
   }));
   if (previousKey) {
     entries.push({ key: previousKey, label: previousLabel, mark: 'swatch dashed' });
+  }
+  if (usual === 'known') {
+    entries.push({ key: usualKey, label: t('chart.usual'), mark: 'swatch band' });
   }
   return (
     <ul className="legend" aria-label={t('chart.legend')}>
@@ -39,6 +47,12 @@ export function Legend({ series, previousKey, previousLabel, striped, hidden, on
           </button>
         </li>
       ))}
+      {usual === 'learning' && (
+        <li className="note legend-note">
+          <i className="swatch band" aria-hidden="true" />
+          {t('chart.usualLearning')}
+        </li>
+      )}
     </ul>
   );
 }

@@ -42,7 +42,6 @@ export function LifecycleChart({ points, bucket, tz, partialFrom, firstDay }: Pr
     <TimeChart
       label={t('users.lifecycle')}
       height={260}
-      empty={t('activity.empty')}
       axis={{
         starts: points.map((point) => point.start),
         bucket: bucket === 'week' || bucket === 'month' ? bucket : 'day',

@@ -4,7 +4,7 @@ import { AxisBottom, AxisLeft } from '@visx/axis';
 import { GridRows } from '@visx/grid';
 import { LinePath } from '@visx/shape';
 import { labelWidth } from './measure';
-import { labelStep, type Series, type TimeAxis } from './model';
+import { isUnusual, labelStep, type Series, type TimeAxis } from './model';
 import type { Geometry, PlacedPanel } from './scales';
 import { useBucketNames } from './useBucketNames';
 
@@ -18,9 +18,10 @@ interface Props {
   /** Where a range begins that ends at the active bucket. */
   readonly anchor: number | null;
   readonly withPrevious: boolean;
+  readonly withUsual: boolean;
 }
 
-export function Plot({ axis, geometry, active, anchor, withPrevious }: Props) {
+export function Plot({ axis, geometry, active, anchor, withPrevious, withUsual }: Props) {
   const { width, height, margin, x } = geometry;
   const names = useBucketNames(axis);
   const longest = axis.starts.reduce(
@@ -49,6 +50,7 @@ export function Plot({ axis, geometry, active, anchor, withPrevious }: Props) {
           geometry={geometry}
           partialFrom={axis.partialFrom}
           withPrevious={withPrevious}
+          withUsual={withUsual}
         />
       ))}
       {(axis.marks ?? []).map((mark) => (
@@ -116,9 +118,10 @@ interface MarksProps {
   readonly geometry: Geometry;
   readonly partialFrom: number | null;
   readonly withPrevious: boolean;
+  readonly withUsual: boolean;
 }
 
-function PanelMarks({ placed, geometry, partialFrom, withPrevious }: MarksProps) {
+function PanelMarks({ placed, geometry, partialFrom, withPrevious, withUsual }: MarksProps) {
   const { panel, y } = placed;
   const { margin, width } = geometry;
   const { ticks, labels } = placed;
@@ -140,6 +143,7 @@ function PanelMarks({ placed, geometry, partialFrom, withPrevious }: MarksProps)
         hideAxisLine
         tickLabelProps={{ className: 'tick', textAnchor: 'end', dx: -6, dy: 4 }}
       />
+      {withUsual && <UsualBand placed={placed} geometry={geometry} />}
       <Bars placed={placed} geometry={geometry} partialFrom={partialFrom} />
       {panel.series.map((series) => (
         <g key={series.key}>
@@ -171,11 +175,49 @@ function PanelMarks({ placed, geometry, partialFrom, withPrevious }: MarksProps)
           )}
         </g>
       ))}
+      {withUsual && <Unusual placed={placed} geometry={geometry} partialFrom={partialFrom} />}
     </g>
   );
 }
 
-function Bars({ placed, geometry, partialFrom }: Omit<MarksProps, 'withPrevious'>) {
+/** The usual range of each bucket, as wide as its place, so that neighbours touch. */
+function UsualBand({ placed, geometry }: Pick<MarksProps, 'placed' | 'geometry'>) {
+  const { panel, y, top } = placed;
+  const { x } = geometry;
+  const step = x.step();
+  return panel.series.map((series) =>
+    (series.usual ?? []).map((range, index) => {
+      if (range === null) return null;
+      const left = geometry.centreOf(index) - step / 2;
+      const [high, low] = [Math.max(top, y(range.high)), Math.max(top, y(range.low))];
+      return (
+        // biome-ignore lint/suspicious/noArrayIndexKey: a bucket is its place on the axis
+        <g key={`${series.key}-${index}`} className="band">
+          <rect x={left} width={step} y={high} height={low - high} />
+          <path d={`M${left} ${high}h${step}M${left} ${low}h${step}`} />
+        </g>
+      );
+    }),
+  );
+}
+
+/** A diamond above each value that lies outside its usual range. */
+function Unusual({
+  placed,
+  geometry,
+  partialFrom,
+}: Omit<MarksProps, 'withPrevious' | 'withUsual'>) {
+  return placed.panel.series.map((series) =>
+    series.values.map((value, index) => {
+      if (value === null || !isUnusual(series, index, partialFrom)) return null;
+      const [left, bottom] = [geometry.centreOf(index), placed.y(value) - 3];
+      const key = `${series.key}-${index}`;
+      return <path key={key} className="unusual" d={`M${left} ${bottom}l4-4-4-4-4 4z`} />;
+    }),
+  );
+}
+
+function Bars({ placed, geometry, partialFrom }: Omit<MarksProps, 'withPrevious' | 'withUsual'>) {
   const { panel, y } = placed;
   const { x } = geometry;
   const bars = panel.series.filter((series) => series.kind === 'bar');

@@ -88,8 +88,8 @@ function RetentionCell({
   const text = t('retention.cell', { value: formats.count(active), users: formats.count(users) });
   return (
     <td className="number" title={text} data-level={levelOf(rate)}>
-      {rate === 0 ? '0' : `${Math.round(rate * 100)}`}
-      <span className="visually-hidden">%</span>
+      {formats.percent(Math.round(rate * 100) / 100)}
+      <small>{text}</small>
     </td>
   );
 }

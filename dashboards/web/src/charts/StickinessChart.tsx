@@ -42,7 +42,6 @@ export function StickinessChart({ points, tz, partialFrom, firstDay }: Props) {
     <TimeChart
       label={t('retention.stickiness')}
       height={260}
-      empty={t('activity.empty')}
       axis={{
         starts: points.map((point) => point.day),
         bucket: 'day',

@@ -3,19 +3,21 @@
  * place. Pointer, arrow keys and screen readers walk it bucket by bucket. Knows no report.
  */
 
-import { type KeyboardEvent, type PointerEvent, useState } from 'react';
+import { type KeyboardEvent, type PointerEvent, useContext, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { type Formats, useFormats } from '../ui/format';
-import { Empty } from '../ui/states';
+import { Empty, HasData } from '../ui/states';
 import { Legend } from './Legend';
 import { labelWidth } from './measure';
 import type { Unit } from './metrics';
 import {
   hasPrevious,
   isEmpty,
+  isUnusual,
   type Panel,
   type Series,
   type TimeAxis,
+  usualState,
   withoutUnknown,
 } from './model';
 import { Plot } from './Plot';
@@ -29,7 +31,6 @@ interface Props {
   readonly axis: TimeAxis;
   readonly panels: readonly Panel[];
   readonly height: number;
-  readonly empty: string;
   /** What the other period is, if it is not the one before. */
   readonly previousLabel?: string | undefined;
   /** A click or Enter on a bucket, or on those that were dragged over. */
@@ -42,6 +43,7 @@ export function withLegend(height: number): string {
 }
 
 const PREVIOUS = 'previous';
+const USUAL = 'usual';
 
 interface Pointed {
   readonly active: number | null;
@@ -59,7 +61,7 @@ function drawnOf({ starts, bucket, tz }: TimeAxis): string {
 }
 
 export function TimeChart(props: Props) {
-  const { label, axis, panels: given, height, empty, previousLabel, onPick } = props;
+  const { label, axis, panels: given, height, previousLabel, onPick } = props;
   const panels = withoutUnknown(given, axis);
   const { t } = useTranslation();
   const formats = useFormats(null);
@@ -71,17 +73,21 @@ export function TimeChart(props: Props) {
   const { active, anchor } = pointed.drawn === drawn ? pointed : NOTHING;
   const pointAt = (bucket: number | null, from: number | null = anchor) =>
     setPointed({ active: bucket, anchor: from, drawn });
+  const hasData = useContext(HasData);
   const describe = useDescription(axis);
   const names = useBucketNames(axis);
   const rangeNames = (one: number, other: number) => ({
     from: names.whole(Math.min(one, other)),
     to: names.whole(Math.max(one, other)),
   });
-  if (isEmpty(panels)) {
-    return <Empty height={withLegend(height)} text={empty} />;
+  if (!hasData || isEmpty(panels)) {
+    return <Empty height={withLegend(height)} text={t('chart.unknown')} />;
   }
   const compares = hasPrevious(panels);
   const withPrevious = compares && !hidden.has(PREVIOUS);
+  const usual = usualState(panels);
+  const withUsual = usual === 'known' && !hidden.has(USUAL);
+  const beside = { withPrevious, withUsual };
   const shown = panels
     .map((panel) => ({ ...panel, series: panel.series.filter((one) => !hidden.has(one.key)) }))
     .filter((panel) => panel.series.length > 0);
@@ -91,7 +97,7 @@ export function TimeChart(props: Props) {
     panels: shown,
     width,
     height,
-    withPrevious,
+    ...beside,
     labelsOf: (panel, ticks) => tickLabels(panel.unit ?? 'count', ticks, formats),
     measure: labelWidth,
   });
@@ -132,6 +138,8 @@ export function TimeChart(props: Props) {
         series={panels.flatMap((panel) => panel.series)}
         previousKey={compares ? PREVIOUS : null}
         previousLabel={previousLabel ?? t('chart.previous')}
+        usual={usual}
+        usualKey={USUAL}
         striped={
           new Set(
             panels.flatMap((panel) => (panel.stacked ? panel.series.map((one) => one.key) : [])),
@@ -152,7 +160,7 @@ export function TimeChart(props: Props) {
         aria-valuenow={current}
         aria-valuetext={(anchor !== null && active !== null && anchor !== active
           ? [t('chart.marked', rangeNames(anchor, active))]
-          : describe(current, series, withPrevious)
+          : describe(current, series, beside)
         ).join(', ')}
         onKeyDown={move}
         onPointerMove={point}
@@ -163,20 +171,14 @@ export function TimeChart(props: Props) {
         onBlur={leave}
       >
         {width > 0 && (
-          <Plot
-            axis={axis}
-            geometry={geometry}
-            active={active}
-            anchor={anchor}
-            withPrevious={withPrevious}
-          />
+          <Plot axis={axis} geometry={geometry} active={active} anchor={anchor} {...beside} />
         )}
         {active !== null && width > 0 && (
           <Tip
             lines={
               anchor !== null && anchor !== active
                 ? [t('chart.marked', rangeNames(anchor, active))]
-                : describe(active, series, withPrevious)
+                : describe(active, series, beside)
             }
             series={series}
             left={geometry.centreOf(active)}
@@ -219,11 +221,17 @@ function stepOf(key: string, current: number, last: number): number | null {
   return next === undefined ? null : Math.min(last, Math.max(0, next));
 }
 
+/** What is shown beside the values. */
+interface Beside {
+  readonly withPrevious: boolean;
+  readonly withUsual: boolean;
+}
+
 /** A bucket in words: its name, then one line per series. */
 function useDescription(axis: TimeAxis) {
   const { t } = useTranslation();
   const names = useBucketNames(axis);
-  return (index: number, series: readonly Series[], withPrevious: boolean): string[] => {
+  return (index: number, series: readonly Series[], beside: Beside): string[] => {
     if (axis.starts[index] === undefined) return [];
     const name = names.whole(index);
     const filling = axis.partialFrom !== null && index >= axis.partialFrom;
@@ -231,9 +239,18 @@ function useDescription(axis: TimeAxis) {
       filling ? t('chart.soFar', { name }) : name,
       ...series.map((one) => {
         const value = `${one.label}: ${one.format(one.values[index] ?? null)}`;
-        const before = withPrevious ? one.previous?.[index] : undefined;
-        if (before === undefined) return value;
-        return `${value} (${t('chart.before', { value: one.format(before) })})`;
+        const before = beside.withPrevious ? one.previous?.[index] : undefined;
+        const range = beside.withUsual ? one.usual?.[index] : undefined;
+        const about = [
+          before === undefined ? '' : t('chart.before', { value: one.format(before) }),
+          range
+            ? t(isUnusual(one, index, axis.partialFrom) ? 'chart.unusual' : 'chart.usualIs', {
+                low: one.format(range.low),
+                high: one.format(range.high),
+              })
+            : '',
+        ].filter(Boolean);
+        return about.length > 0 ? `${value} (${about.join(', ')})` : value;
       }),
       ...(axis.marks ?? []).filter((mark) => mark.index === index).map((mark) => mark.label),
     ];

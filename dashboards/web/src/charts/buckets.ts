@@ -13,6 +13,11 @@ const HOURS: Readonly<Record<BucketWidth, number>> = {
 /** As many as days of the longest period. */
 const MAX_POINTS = 1100;
 
+/** How long a bucket usually is. */
+export function millisecondsOf(bucket: BucketWidth): number {
+  return HOURS[bucket] * 3_600_000;
+}
+
 export function isBucket(text: string | null): text is BucketWidth {
   return BUCKETS.some((bucket) => bucket === text);
 }

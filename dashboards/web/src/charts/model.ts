@@ -1,7 +1,7 @@
 /** What a chart over time is made of. No drawing, no React. */
 
 import { today } from '../period/view';
-import type { BucketWidth } from './buckets';
+import { type BucketWidth, millisecondsOf } from './buckets';
 import type { Mark } from './marks';
 import type { Unit } from './metrics';
 
@@ -17,7 +17,14 @@ export interface Series {
   readonly values: readonly (number | null)[];
   /** The period before, bucket by bucket; may be shorter. */
   readonly previous?: readonly (number | null)[];
+  /** The usual range, bucket by bucket; null where too little is known to name one. */
+  readonly usual?: readonly (UsualRange | null)[];
   readonly format: (value: number | null) => string;
+}
+
+export interface UsualRange {
+  readonly low: number;
+  readonly high: number;
 }
 
 /** Series that share a scale. Several panels stand above each other over one time axis. */
@@ -45,37 +52,65 @@ export interface TimeAxis {
 }
 
 export function hasPrevious(panels: readonly Panel[]): boolean {
-  return panels.some((panel) => panel.series.some((one) => (one.previous?.length ?? 0) > 0));
+  return panels.some((panel) =>
+    panel.series.some((one) => one.previous?.some((value) => value !== null)),
+  );
 }
 
+/** Whether a usual range is drawn; `learning`: not yet, because too little is known. */
+export function usualState(panels: readonly Panel[]): 'none' | 'learning' | 'known' {
+  const ranges = panels.flatMap((panel) => panel.series.flatMap((one) => one.usual ?? []));
+  if (ranges.length === 0) return 'none';
+  return ranges.some((range) => range !== null) ? 'known' : 'learning';
+}
+
+/** Whether a value lies outside its usual range. Of a bucket that still fills nobody can tell. */
+export function isUnusual(series: Series, index: number, partialFrom: number | null): boolean {
+  const [value, range] = [series.values[index] ?? null, series.usual?.[index] ?? null];
+  if (value === null || range === null) return false;
+  const isWhole = partialFrom === null || index < partialFrom;
+  return isWhole && (value < range.low || value > range.high);
+}
+
+/** Whether there is no value at all; zeros are values. */
 export function isEmpty(panels: readonly Panel[]): boolean {
   return panels.every((panel) =>
-    panel.series.every((one) => [...one.values, ...(one.previous ?? [])].every((value) => !value)),
+    panel.series.every((one) =>
+      [...one.values, ...(one.previous ?? [])].every((value) => value === null),
+    ),
   );
 }
 
 /** Buckets that are known: not before the first turn, and not in the future. */
 export function knownBuckets(axis: TimeAxis): readonly boolean[] {
-  const { starts, firstDay, tz } = axis;
-  return starts.map((_, index) => {
-    const next = starts[index + 1];
-    const ended = firstDay && next !== undefined && dayOf(next, tz) <= firstDay;
-    return !ended && (axis.knownTo === undefined || index < axis.knownTo);
+  const { firstDay, tz } = axis;
+  return axis.starts.map((_, index) => {
+    const hasEnded = firstDay && dayOf(endOf(axis, index), tz) <= firstDay;
+    return !hasEnded && (axis.knownTo === undefined || index < axis.knownTo);
   });
+}
+
+/** The start of the next bucket; of the last one, by its width. */
+function endOf({ starts, bucket }: TimeAxis, index: number): string {
+  const start = starts[index] as string;
+  const end = new Date(Date.parse(start) + millisecondsOf(bucket)).toISOString();
+  return starts[index + 1] ?? (start.length === 10 ? end.slice(0, 10) : end);
 }
 
 function dayOf(start: string, tz: string | null): string {
   return start.length === 10 ? start : today(tz, new Date(start));
 }
 
-/** The points that do not lie before the first turn: of an earlier time nothing is known. */
-export function sinceFirst<Point extends { readonly start: string }>(
-  points: readonly Point[],
+/** Whether a period from `since` on has no part before the first turn, of which nothing is known. */
+export function isCovered(
+  since: string,
+  points: readonly { readonly turns: number }[],
   firstDay: string | null,
   tz: string,
-): readonly Point[] {
-  const last = points.at(-1);
-  return firstDay && last && dayOf(last.start, tz) < firstDay ? [] : points;
+): boolean {
+  const day = dayOf(since, tz);
+  if (!firstDay || day > firstDay) return true;
+  return day === firstDay && (points[0]?.turns ?? 0) > 0;
 }
 
 /** The panels without the values of buckets about which nothing is known. */
@@ -105,8 +140,11 @@ export function lastOf(axis: TimeAxis, index: number): string {
   return isDate ? last.slice(0, 10) : last;
 }
 
+/** How far above all values a scale may reach to show a usual range, which is cut there. */
+const MAX_ABOVE = 1.4;
+
 /** The greatest value that a panel's scale must hold. */
-export function ceilingOf(panel: Panel, withPrevious: boolean): number {
+export function ceilingOf(panel: Panel, withPrevious: boolean, withUsual: boolean): number {
   const buckets = Math.max(0, ...panel.series.map((one) => one.values.length));
   const heights = panel.stacked
     ? Array.from({ length: buckets }, (_, index) =>
@@ -116,7 +154,13 @@ export function ceilingOf(panel: Panel, withPrevious: boolean): number {
   const before = withPrevious
     ? panel.series.flatMap((one) => (one.previous ?? []).map((value) => value ?? 0))
     : [];
-  return heights.concat(before).reduce((most, value) => Math.max(most, value), 0);
+  const most = Math.max(0, ...heights, ...before);
+  if (!withUsual) return most;
+  const highest = Math.max(
+    0,
+    ...panel.series.flatMap((one) => (one.usual ?? []).map((range) => range?.high ?? 0)),
+  );
+  return most === 0 ? highest : Math.max(most, Math.min(highest, most * MAX_ABOVE));
 }
 
 /**

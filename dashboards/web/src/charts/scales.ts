@@ -41,6 +41,7 @@ interface Input {
   readonly width: number;
   readonly height: number;
   readonly withPrevious: boolean;
+  readonly withUsual: boolean;
   /** Labels of a panel's axis. */
   readonly labelsOf: (panel: Panel, ticks: readonly number[]) => readonly string[];
   /** Pixels that a label takes. */
@@ -48,7 +49,7 @@ interface Input {
 }
 
 export function geometryOf(input: Input): Geometry {
-  const { axis, panels, width, height, withPrevious, labelsOf, measure } = input;
+  const { axis, panels, width, height, withPrevious, withUsual, labelsOf, measure } = input;
   const room = height - MARGIN.top - MARGIN.bottom - GAP * Math.max(0, panels.length - 1);
   const weights = panels.reduce((sum, panel) => sum + panel.weight, 0);
   let top: number = MARGIN.top;
@@ -56,7 +57,7 @@ export function geometryOf(input: Input): Geometry {
     const own = (room * panel.weight) / weights;
     const y = scaleLinear<number>({
       // An all-zero panel still gets a scale, so that its zeros lie on the ground.
-      domain: [0, ceilingOf(panel, withPrevious) || 1],
+      domain: [0, ceilingOf(panel, withPrevious, withUsual) || 1],
       range: [top + own, top],
       nice: 3,
     });

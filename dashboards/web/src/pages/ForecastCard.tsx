@@ -115,7 +115,6 @@ function Chart({ line }: { readonly line: MonthLine }) {
     <TimeChart
       label={t('forecast.title')}
       height={HEIGHT}
-      empty={t('state.empty')}
       axis={{ starts: line.days, bucket: 'day', tz: null, partialFrom: null }}
       panels={[panel]}
     />

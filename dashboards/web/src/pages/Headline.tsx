@@ -3,32 +3,31 @@
 import { useTranslation } from 'react-i18next';
 import type { Dashboard, ModelRow } from '../api/types';
 import { useComparedName } from '../period/useComparedName';
-import { PERIODS } from '../period/view';
+import { PERIODS, today } from '../period/view';
 import { useFormats } from '../ui/format';
-import { isAbove } from './significance';
+import { MIN_CASES } from './significance';
 import { sumOfModels } from './sums';
+import { useWorstModel } from './worstModel';
 
 interface Props {
   readonly dashboard: Dashboard | undefined;
+  /** The first day of the data, where it lies after the start of the compared period. */
+  readonly dataFrom: string | null;
   readonly models: readonly ModelRow[] | undefined;
 }
 
-export function Headline({ dashboard, models }: Props) {
+export function Headline({ dashboard, dataFrom, models }: Props) {
   const { t } = useTranslation();
   const formats = useFormats(dashboard?.period.tz ?? null);
   const then = useComparedName('headline.then');
+  const worst = useWorstModel(models);
   if (!dashboard) return <p className="headline" aria-hidden="true" />;
   const { summary, period } = dashboard;
   const { current, previous } = summary;
-  // The page asks for these names alone; any other is said by its days.
-  const named = PERIODS.find((name) => name === period.name) ?? 'custom';
   const people = t('headline.people', {
     count: current.active_users,
     value: formats.count(current.active_users),
-    period: t(`headline.period.${named}`, {
-      from: formats.day(period.since),
-      to: formats.day(new Date(Date.parse(period.until) - 1).toISOString()),
-    }),
+    period: periodText(),
   });
   const cost =
     current.cost_usd === null
@@ -38,9 +37,31 @@ export function Headline({ dashboard, models }: Props) {
     <p className="headline">
       <strong>{people}</strong>{' '}
       {previous && <>{changeText(current.active_users, previous.active_users)} </>}
+      {dataFrom && <>{t('headline.dataFrom', { day: formats.day(dataFrom) })} </>}
       {cost} {failureText()}
     </p>
   );
+
+  function periodText(): string {
+    // The page asks for these names alone; any other is said by its days, or its times.
+    const named = PERIODS.find((name) => name === period.name) ?? 'custom';
+    if (named !== 'custom') return t(`headline.period.${named}`);
+    const { since, until } = period;
+    if (!formats.isOfDays(since, until)) {
+      return t('headline.period.times', {
+        from: formats.moment(since),
+        to: isSameDay(since, until) ? formats.time(until) : formats.moment(until),
+      });
+    }
+    const last = new Date(Date.parse(until) - 1).toISOString();
+    return isSameDay(since, last)
+      ? t('headline.period.oneDay', { day: formats.day(since) })
+      : t('headline.period.custom', { from: formats.day(since), to: formats.day(last) });
+  }
+
+  function isSameDay(one: string, other: string): boolean {
+    return today(period.tz, new Date(one)) === today(period.tz, new Date(other));
+  }
 
   function changeText(now: number, before: number): string {
     const value = formats.count(before);
@@ -55,31 +76,35 @@ export function Headline({ dashboard, models }: Props) {
   function failureText(): string {
     if (!models) return '';
     const total = sumOfModels(models);
-    if (total.failed === 0) return t('headline.noFailures');
-    const worst = worstModel(models);
-    const told = worst ?? total;
-    const figures = {
-      rate: formats.percent(told.error_rate),
-      failed: formats.count(told.failed),
-    };
-    return worst
-      ? t('headline.worst', { model: worst.model, ...figures })
-      : t('headline.noWorst', figures);
+    const turns = formats.count(total.served_turns);
+    if (total.served_turns === 0) return '';
+    if (total.failed === 0) return t('headline.noFailures', { turns });
+    if (worst) {
+      const others = sumOfModels(models.filter((model) => model !== worst));
+      return t('headline.worst', {
+        model: worst.model,
+        rate: formats.percent(worst.error_rate),
+        failed: formats.count(worst.failed),
+        turns: formats.count(worst.served_turns),
+        others: formats.percent(others.error_rate),
+      });
+    }
+    const failed = t('headline.failed', {
+      rate: formats.percent(total.error_rate),
+      failed: formats.count(total.failed),
+      turns,
+    });
+    const rates = comparedModels(models).map((model) => model.error_rate ?? 0);
+    if (rates.length < 2) return failed;
+    const alike = t('headline.alike', {
+      low: formats.percent(Math.min(...rates)),
+      high: formats.percent(Math.max(...rates)),
+    });
+    return `${failed} ${alike}`;
   }
 }
 
-/** The model that fails more often than all others together, beyond chance; null when none does. */
-export function worstModel(models: readonly ModelRow[]): ModelRow | null {
-  const failing = models.filter((model) => {
-    const others = sumOfModels(models.filter((one) => one !== model));
-    return isAbove(partOf(model), partOf(others));
-  });
-  return failing.reduce<ModelRow | null>(
-    (worst, model) => ((model.error_rate ?? 0) > (worst?.error_rate ?? -1) ? model : worst),
-    null,
-  );
-}
-
-function partOf({ failed, served_turns }: ModelRow) {
-  return { some: failed, all: served_turns };
+/** The models with enough turns to speak of their rates. */
+function comparedModels(models: readonly ModelRow[]): readonly ModelRow[] {
+  return models.filter((model) => model.served_turns >= MIN_CASES);
 }

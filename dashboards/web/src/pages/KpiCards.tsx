@@ -93,10 +93,12 @@ const FIGURES: readonly Figure[] = [
 
 interface Props {
   readonly answer: Dashboard;
+  /** The first day of the data, where it lies after the start of the compared period. */
+  readonly dataFrom: string | null;
   readonly firstDay: string | null;
 }
 
-export function KpiCards({ answer, firstDay }: Props) {
+export function KpiCards({ answer, dataFrom, firstDay }: Props) {
   const { summary, activity, period, newest_through } = answer;
   const { t } = useTranslation();
   const formats = useFormats(null);
@@ -163,6 +165,7 @@ export function KpiCards({ answer, firstDay }: Props) {
           current={figure.read(current)}
           previous={previous ? figure.read(previous) : undefined}
           previousText={previous ? figure.show(formats, figure.read(previous)) : ''}
+          notCompared={dataFrom ? t('kpi.dataFrom', { day: formats.day(dataFrom) }) : ''}
           sense={figure.sense}
           isShare={figure.isShare ?? false}
           isSure={previous !== null && figure.isSure(current, previous)}

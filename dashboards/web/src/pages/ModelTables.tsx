@@ -8,11 +8,11 @@ import { Pick, TurnsLink } from '../filters/Pick';
 import { useOrder } from '../period/useOrder';
 import { Clipped } from '../ui/Clipped';
 import { type Column, DataTable } from '../ui/DataTable';
-import { NONE, useFormats } from '../ui/format';
+import { type Decimal, NONE, useFormats } from '../ui/format';
 import { Empty } from '../ui/states';
 import { useCodeNames } from './codes';
-import { worstModel } from './Headline';
 import { type CauseLine, sumOfCauses, sumOfModels } from './sums';
+import { useWorstModel } from './worstModel';
 
 const TOP = 10;
 const MODEL_COLUMNS = [
@@ -38,8 +38,8 @@ export function ModelTable({ models, of: about = [] }: ModelProps) {
   const { t } = useTranslation();
   const formats = useFormats(null);
   const [order, onOrder] = useOrder('models', MODEL_COLUMNS);
+  const worst = useWorstModel(models);
   if (models.length === 0) return <Empty text={t('models.empty')} />;
-  const worst = worstModel(models);
   // The sum of many models has no list of its own.
   const Count = ({ of, ...link }: CountProps) =>
     models.includes(of) ? (
@@ -47,6 +47,26 @@ export function ModelTable({ models, of: about = [] }: ModelProps) {
     ) : (
       link.children
     );
+  const isByCost = order?.key === 'cost_usd';
+  const shareOfTurns: Column<ModelRow> = {
+    key: 'share',
+    title: t('column.shareOfTurns'),
+    value: (row) => row.share,
+    show: (row) => <Share value={row.share} />,
+    isNumeric: true,
+    isMinor: true,
+  };
+  const all = sumOfModels(models).cost_usd;
+  const shareOfCost: Column<ModelRow> = {
+    key: 'share_of_cost',
+    title: t('column.shareOfCost'),
+    value: (row) => shareOf(row.cost_usd, all),
+    show: (row) => <Share value={shareOf(row.cost_usd, all)} />,
+    isNumeric: true,
+    isMinor: true,
+    // As the costs themselves.
+    sorts: false,
+  };
   const columns: Column<ModelRow>[] = [
     {
       key: 'model',
@@ -70,6 +90,7 @@ export function ModelTable({ models, of: about = [] }: ModelProps) {
       ),
       isNumeric: true,
     },
+    ...(isByCost ? [] : [shareOfTurns]),
     {
       key: 'error_rate',
       title: t('column.errorRate'),
@@ -95,19 +116,7 @@ export function ModelTable({ models, of: about = [] }: ModelProps) {
       show: (row) => formats.money(row.cost_usd),
       isNumeric: true,
     },
-    {
-      key: 'share',
-      title: t('column.share'),
-      value: (row) => row.share,
-      show: (row) => (
-        <span className="share">
-          <i style={{ width: `${row.share * 100}%` }} aria-hidden="true" />
-          {formats.percent(row.share)}
-        </span>
-      ),
-      isNumeric: true,
-      isMinor: true,
-    },
+    ...(isByCost ? [shareOfCost] : []),
     {
       key: 'fallback_rate',
       title: t('column.fallbackRate'),
@@ -160,6 +169,21 @@ export function ModelTable({ models, of: about = [] }: ModelProps) {
       cut={{ at: TOP, title: (count) => t('models.rest', { count }), sum: sumOfModels }}
     />
   );
+}
+
+function Share({ value }: { readonly value: number | null }) {
+  const formats = useFormats(null);
+  return (
+    <span className="share">
+      <i style={{ width: `${(value ?? 0) * 100}%` }} aria-hidden="true" />
+      {formats.percent(value)}
+    </span>
+  );
+}
+
+/** Of the known costs; null where a cost is unknown, or nothing was spent. */
+function shareOf(cost: Decimal | null, all: Decimal | null): number | null {
+  return cost === null || all === null || Number(all) === 0 ? null : Number(cost) / Number(all);
 }
 
 const HANDED_OVER: Filter = { operator: 'is_not', dimension: 'fallback_cause', values: [''] };

@@ -87,6 +87,7 @@ export default function ModelsPage() {
       </Card>
       <Card
         title={t('models.causes')}
+        note={t('models.causesNote')}
         metrics={['failed', 'rejected', 'cancelled', 'fallbacks']}
         csv={models.data ? file('causes', models.data, models.data.models.causes) : null}
       >

@@ -6,7 +6,7 @@ import type { Dashboard, ReportAnswer } from '../api/types';
 import { useReport } from '../api/useReport';
 import { ACTIVITY_HEIGHT } from '../charts/ActivityChart';
 import { HEATMAP_HEIGHT, Heatmap } from '../charts/Heatmap';
-import { sinceFirst } from '../charts/model';
+import { isCovered } from '../charts/model';
 import { withLegend } from '../charts/TimeChart';
 import { compareQuery } from '../period/query';
 import { usePickedHour } from '../period/usePicked';
@@ -42,7 +42,8 @@ export function OverviewPage() {
   const heatmap = useReport('/api/v1/stats/heatmap', query);
   const firstDay = useFirstDay();
   const setup = useSetup();
-  const data = dashboard.data && sinceFirstTurn(dashboard.data, firstDay);
+  const compared = dashboard.data && comparedSince(dashboard.data, firstDay);
+  const data = compared?.answer;
   return (
     <PageFrame
       title={t('nav.overview')}
@@ -52,7 +53,11 @@ export function OverviewPage() {
       lead={
         <>
           {(data || !setup.isShown) && (
-            <Headline dashboard={data} models={models.data?.models.models} />
+            <Headline
+              dashboard={data}
+              dataFrom={compared?.dataFrom ?? null}
+              models={models.data?.models.models}
+            />
           )}
           {setup.isShown && (
             <Suspense fallback={null}>
@@ -63,7 +68,7 @@ export function OverviewPage() {
       }
     >
       <Loaded query={dashboard} height={KPI_HEIGHT}>
-        {(answer) => <KpiCards answer={sinceFirstTurn(answer, firstDay)} firstDay={firstDay} />}
+        {(answer) => <KpiCards {...comparedSince(answer, firstDay)} firstDay={firstDay} />}
       </Loaded>
       <NowStrip />
       <Card
@@ -132,10 +137,18 @@ function PickedHeatmap({ answer }: { readonly answer: ReportAnswer<'/api/v1/stat
   return <Heatmap cells={answer.heatmap.cells} caption={t('heatmap.title')} onPick={onPick} />;
 }
 
-/** The answer without a period before that lies before the first turn: its zeros mean nothing. */
-function sinceFirstTurn(answer: Dashboard, firstDay: string | null): Dashboard {
+interface Compared {
+  /** Without a compared period that lies before the first turn, wholly or in part. */
+  readonly answer: Dashboard;
+  /** The first day of the data, where that is why nothing is compared. */
+  readonly dataFrom: string | null;
+}
+
+function comparedSince(answer: Dashboard, firstDay: string | null): Compared {
   const { activity, period, summary } = answer;
-  const isKnown =
-    activity.previous.length === 0 || sinceFirst(activity.previous, firstDay, period.tz).length > 0;
-  return isKnown ? answer : { ...answer, summary: { ...summary, previous: null } };
+  const { previous, previous_since: since } = summary;
+  if (!previous || !since || isCovered(since, activity.previous, firstDay, period.tz)) {
+    return { answer, dataFrom: null };
+  }
+  return { answer: { ...answer, summary: { ...summary, previous: null } }, dataFrom: firstDay };
 }

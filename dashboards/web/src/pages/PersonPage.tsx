@@ -102,7 +102,7 @@ function Page({ userKey }: { readonly userKey: string }) {
           {(answer) => <ModelTable models={answer.models.models} of={[is('person', userKey)]} />}
         </Loaded>
       </Card>
-      <Card title={t('models.causes')}>
+      <Card title={t('models.causes')} note={t('models.causesNote')}>
         <Loaded query={models} height={120}>
           {(answer) => <CauseTable causes={answer.models.causes} of={[is('person', userKey)]} />}
         </Loaded>

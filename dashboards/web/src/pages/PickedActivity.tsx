@@ -3,11 +3,12 @@
 import type { ReportAnswer } from '../api/types';
 import { ActivityChart } from '../charts/ActivityChart';
 import type { ChartMetric } from '../charts/metrics';
-import { sinceFirst } from '../charts/model';
 import { useComparedName } from '../period/useComparedName';
 import { usePickedBucket } from '../period/usePicked';
+import { useView } from '../period/useView';
 import { useAlertMarks } from './useAlertMarks';
 import { useModelMarks } from './useModelMarks';
+import { useUsual } from './useUsual';
 
 interface Props {
   readonly answer: ReportAnswer<'/api/v1/stats/activity'>;
@@ -27,13 +28,16 @@ export function PickedActivity({ answer, firstDay, ...shown }: Props) {
   );
   const models = useModelMarks(answer, firstDay);
   const alerts = useAlertMarks(answer);
+  const [{ filters }] = useView();
+  const usual = useUsual(answer, shown.isOfOne ? [] : metricsOf(shown.metric ?? null), filters);
   return (
     <ActivityChart
       {...shown}
+      usual={usual}
       marks={[...models, ...(shown.isOfOne ? [] : alerts)]}
       previousLabel={useComparedName()}
       points={activity.points}
-      previous={sinceFirst(activity.previous, firstDay, period.tz)}
+      previous={activity.previous}
       bucket={period.bucket}
       tz={period.tz}
       dataThrough={newest_through}
@@ -41,4 +45,10 @@ export function PickedActivity({ answer, firstDay, ...shown }: Props) {
       onPick={onPick}
     />
   );
+}
+
+const BOTH = ['user_messages', 'active_users'] as const;
+
+function metricsOf(metric: ChartMetric | null): readonly ChartMetric[] {
+  return metric ? [metric] : BOTH;
 }

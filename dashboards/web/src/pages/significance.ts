@@ -2,8 +2,10 @@
 
 /** Of the normal distribution: 95 of 100. */
 const Z = 1.96;
+/** The same for 99 of 100. */
+const Z_99 = 2.576;
 export const MIN_CASES = 30;
-const MIN_FAILURES = 5;
+const MIN_FAILURES = 10;
 const MIN_ANSWERS = 100;
 /** Of a median, whose spread is not known here. */
 const MIN_CHANGE_OF_TIME = 0.1;
@@ -13,20 +15,26 @@ interface Part {
   readonly all: number;
 }
 
-/** Between which shares the true one lies (Wilson's interval, 95 %). */
-export function interval({ some, all }: Part): { readonly low: number; readonly high: number } {
+/** Between which shares the true one lies (Wilson's interval, 99 % unless stated). */
+export function interval({ some, all }: Part, z = Z_99) {
   if (all === 0) return { low: 0, high: 1 };
   const share = some / all;
-  const scale = 1 + Z ** 2 / all;
-  const centre = (share + Z ** 2 / (2 * all)) / scale;
-  const half = (Z / scale) * Math.sqrt((share * (1 - share)) / all + Z ** 2 / (4 * all ** 2));
+  const scale = 1 + z ** 2 / all;
+  const centre = (share + z ** 2 / (2 * all)) / scale;
+  const half = (z / scale) * Math.sqrt((share * (1 - share)) / all + z ** 2 / (4 * all ** 2));
   return { low: Math.max(0, centre - half), high: Math.min(1, centre + half) };
 }
 
-/** Whether the first share is above the second beyond chance. */
+/** Whether the first share is above the second beyond chance: their intervals do not touch. */
 export function isAbove(first: Part, second: Part): boolean {
-  const isEnough = first.all >= MIN_CASES && first.some >= MIN_FAILURES && second.all > 0;
-  return isEnough && interval(first).low > second.some / second.all;
+  const isEnough = Math.min(first.all, second.all) >= MIN_CASES && first.some >= MIN_FAILURES;
+  return isEnough && interval(first).low > interval(second).high;
+}
+
+/** Whether what was above beyond chance has not come near: its interval of 95 % is still above. */
+export function isStillAbove(first: Part, second: Part): boolean {
+  const isEnough = first.some >= MIN_FAILURES && second.all > 0;
+  return isEnough && interval(first, Z).low > second.some / second.all;
 }
 
 /** Whether two shares differ beyond chance. */

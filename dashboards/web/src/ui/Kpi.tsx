@@ -17,6 +17,8 @@ interface Props {
   /** null: unknown; undefined: not asked for. */
   readonly previous: number | null | undefined;
   readonly previousText: string;
+  /** Why there is no period to compare with. */
+  readonly notCompared?: string;
   readonly sense: Sense;
   /** A part of one: its change is told in percentage points. */
   readonly isShare?: boolean;
@@ -39,6 +41,7 @@ export function Kpi({
   current,
   previous,
   previousText,
+  notCompared = '',
   sense,
   isShare,
   isSure = true,
@@ -68,8 +71,11 @@ export function Kpi({
         )}
       </p>
       <p className="kpi-before">
-        {previous !== undefined &&
-          (isKnown ? t('kpi.previous', { value: previousText }) : t('kpi.noPrevious'))}
+        {previous === undefined
+          ? notCompared
+          : isKnown
+            ? t('kpi.previous', { value: previousText })
+            : t('kpi.noPrevious')}
       </p>
       <button
         type="button"
