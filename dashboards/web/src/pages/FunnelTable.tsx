@@ -18,7 +18,12 @@ const STEPS = [
 
 const COLUMNS = ['source', 'started', ...STEPS.map(([field]) => field), 'cost_per_activated_usd'];
 
-export function FunnelTable({ funnel }: { readonly funnel: Funnel }) {
+interface Props {
+  readonly funnel: Funnel;
+  readonly caption: string;
+}
+
+export function FunnelTable({ funnel, caption }: Props) {
   const { t } = useTranslation();
   const formats = useFormats(funnel.tz);
   const [order, onOrder] = useOrder('sources', COLUMNS);
@@ -66,7 +71,7 @@ export function FunnelTable({ funnel }: { readonly funnel: Funnel }) {
   ];
   return (
     <DataTable
-      caption={t('users.funnel')}
+      caption={caption}
       columns={columns}
       rows={sourcesOf(funnel)}
       keyOf={(row) => (row === funnel.others ? '*' : `source:${row.source}`)}
@@ -81,13 +86,15 @@ export function sourcesOf(funnel: Funnel): readonly FunnelRow[] {
   return funnel.others ? [...funnel.sources, funnel.others] : funnel.sources;
 }
 
+/** A step's share, and of how many: those whose day is over. */
 function Step({ step }: { readonly step: FunnelStep }) {
   const { t } = useTranslation();
   const formats = useFormats(null);
-  const users = formats.count(step.users);
+  const of = { users: formats.count(step.users), eligible: formats.count(step.eligible) };
   return (
-    <span title={t('users.step', { users, eligible: formats.count(step.eligible) })}>
-      {formats.percent(step.rate)} <span className="note">{step.rate === null ? '' : users}</span>
-    </span>
+    <>
+      {formats.percent(step.rate)}{' '}
+      {step.rate !== null && <span className="note">{t('users.step', of)}</span>}
+    </>
   );
 }

@@ -13,6 +13,7 @@ import { Card } from '../ui/Card';
 import { useFormats } from '../ui/format';
 import { Loaded } from '../ui/Loaded';
 import { Segmented } from '../ui/Segmented';
+import { FunnelCard } from './FunnelCard';
 import { fileName, useFile } from './files';
 import { PageFrame } from './PageFrame';
 import { useFirstDay } from './useFirstDay';
@@ -57,6 +58,7 @@ export default function RetentionPage() {
           )}
         </Loaded>
       </Card>
+      <FunnelCard title={t('retention.bySource')} query={query} />
       <Card
         title={t('retention.stickiness')}
         metrics={['dau', 'wau', 'mau', 'dau_mau']}

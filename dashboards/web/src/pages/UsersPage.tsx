@@ -11,7 +11,7 @@ import { useOrder } from '../period/useOrder';
 import { Card } from '../ui/Card';
 import { Loaded } from '../ui/Loaded';
 import { Segmented } from '../ui/Segmented';
-import { FunnelTable, sourcesOf } from './FunnelTable';
+import { FunnelCard } from './FunnelCard';
 import { fileName, useFile } from './files';
 import { PageFrame } from './PageFrame';
 import { TopUsersTable } from './TopUsersTable';
@@ -37,7 +37,6 @@ export default function UsersPage() {
     '/api/v1/stats/lifecycle',
     useMemo(() => seriesQuery(view), [view]),
   );
-  const funnel = useReport('/api/v1/stats/funnel', query);
   return (
     <PageFrame title={t('nav.users')} main={top} hasPoints>
       <Card
@@ -92,16 +91,7 @@ export default function UsersPage() {
           )}
         </Loaded>
       </Card>
-      <Card
-        title={t('users.funnel')}
-        metrics={['activated', 'cost_usd']}
-        note={t('users.funnelNote')}
-        csv={funnel.data ? file('funnel', funnel.data, sourcesOf(funnel.data.funnel)) : null}
-      >
-        <Loaded query={funnel} height={200}>
-          {(answer) => <FunnelTable funnel={answer.funnel} />}
-        </Loaded>
-      </Card>
+      <FunnelCard title={t('users.funnel')} query={query} />
     </PageFrame>
   );
 }
