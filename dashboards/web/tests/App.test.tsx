@@ -173,6 +173,22 @@ describe('the overview', () => {
     );
   });
 
+  it('says how far apart models are of which none stands out', async () => {
+    const models = [
+      model('a', { failed: 10, error_rate: 0.02 }),
+      model('b', { failed: 15, error_rate: 0.03 }),
+      model('rare', { failed: 3, served_turns: 4, error_rate: 0.75 }),
+    ];
+    await renderApp({
+      play: playing({ '/api/v1/stats/models': { models: { models, causes: [] } } }),
+    });
+    await waitFor(() =>
+      expect(document.querySelector('.headline')).toHaveTextContent(
+        '2.8% of turns failed (28 of 1,004). No model stands out (2% to 3%, which may be chance).',
+      ),
+    );
+  });
+
   it('names the period that it compares with', async () => {
     await renderApp({ path: '/?with=weekdays', play: playing() });
     await waitFor(() =>

@@ -107,7 +107,7 @@ def test_the_menu_of_a_phone_opens_leads_and_closes(open_page: OpenPage, world: 
     page.get_by_role("button", name="Open the menu").tap()
     page.get_by_role("dialog").get_by_role("link", name="Retention").tap()
     expect(page.get_by_role("dialog")).to_be_hidden()
-    expect(page.get_by_role("heading", name="Retention")).to_be_visible()
+    expect(page.get_by_role("heading", name="Retention", exact=True)).to_be_visible()
 
 
 def test_the_keyboard_alone_signs_in_changes_the_period_and_walks_the_chart(
