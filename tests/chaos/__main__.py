@@ -20,8 +20,6 @@ from tests.chaos.faults import RunReport
 from tests.chaos.plan import STORE_FREEZE_SECONDS, FaultPlan, make_plan
 from tests.chaos.stack import small_disk, start_test_stack
 
-SHOWN_DETAILS = 50
-
 
 @dataclass(frozen=True, kw_only=True)
 class ChaosResult:
@@ -105,7 +103,7 @@ def _chaos(
         finally:
             if keep and not is_clean:
                 shutil.copytree(directory / "data" / "logs", keep, dirs_exist_ok=True)
-        for detail in findings.details[:SHOWN_DETAILS]:
+        for detail in findings.details:
             progress.say(detail)
         result = result_of(fault_run.report, findings, updates_sent=sent)
         progress.say(f"Seed {seed}: {'ok' if result.ok else 'NOT ok'}")

@@ -63,7 +63,7 @@ STARTS = [5.0, 20.0]
 def test_equal_records_have_no_differences() -> None:
     assert lost(SENT, RECORDED).count == 0
     assert unexpected(SENT, RECORDED).count == 0
-    assert duplicated_calls(CALLS, STARTS, RECORDED).count == 0
+    assert duplicated_calls(CALLS, STARTS, RECORDED, SENT).count == 0
     assert unseen_answers(CALLS, RECORDED).count == 0
 
 
@@ -111,7 +111,7 @@ def test_a_repeated_text_that_is_counted_again_is_found() -> None:
 
 
 def test_a_repeated_text_that_is_asked_twice_is_a_duplicate() -> None:
-    assert duplicated_calls([*CALLS, call(LONG + "rest")], STARTS, RECORDED).count == 1
+    assert duplicated_calls([*CALLS, call(LONG + "rest")], STARTS, RECORDED, SENT).count == 1
 
 
 def test_a_text_that_was_joined_with_an_uncertain_one_is_not_lost() -> None:
@@ -124,14 +124,51 @@ def test_a_text_that_was_joined_with_an_uncertain_one_is_not_lost() -> None:
     assert lost(SENT, never).count == 2
 
 
+def with_files(text: str, asked: str, *, transcriptions: int = 1) -> Recorded:
+    """The first turn, joined with a photo and two recordings."""
+    return replace(
+        RECORDED,
+        outcomes=dict(RECORDED.outcomes) | dict.fromkeys((10, 11, 12), ("turn", FIRST)),
+        user_messages=dict(RECORDED.user_messages) | {FIRST: 4},
+        texts=dict(RECORDED.texts) | {FIRST: [text]},
+        asked={FIRST: asked},
+        side_calls={("transcription", FIRST): transcriptions},
+    )
+
+
+def test_a_text_may_be_joined_with_files_whose_words_are_missing_but_not_changed() -> None:
+    sent = replace(SENT, files={10: "caption", 11: "said", 12: "said too"}, recordings={11, 12})
+    whole = "one 🌊\ncaption\nsaid\nsaid too"
+    calls = [*CALLS, call(whole), call(whole)]
+    transcribed = {"event": "started", "purpose": "transcription", "text_sha256": "0"}
+    calls = [*calls[3:], transcribed, transcribed]
+
+    def counts(recorded: Recorded) -> tuple[int, int, int]:
+        return (
+            lost(sent, recorded).count,
+            unexpected(sent, recorded).count,
+            duplicated_calls(calls, STARTS, recorded, sent).count,
+        )
+
+    assert counts(with_files(whole, whole, transcriptions=2)) == (0, 0, 0)
+    assert counts(with_files("one 🌊\nsaid too", whole, transcriptions=2)) == (0, 0, 0)
+    assert counts(with_files("one 🌊\nsaid otherwise", whole, transcriptions=2)) == (4, 0, 0)
+    assert counts(with_files(whole, whole, transcriptions=3)) == (0, 0, 1)
+    assert counts(with_files(whole, "something else", transcriptions=2)) == (0, 0, 2)
+
+
+def test_a_file_without_an_outcome_is_lost() -> None:
+    assert lost(replace(SENT, files={10: "caption"}), RECORDED).count == 1
+
+
 def test_a_text_sent_with_an_unanswered_one_counts_alone() -> None:
     together_with_last = call("one 🌊\n\n" + LONG + "rest")
     merged = {together_with_last["text_sha256"]: call(LONG + "rest")["text_sha256"]}
     together = replace(RECORDED, merged=merged)
     calls = [*CALLS[:-1], together_with_last]
-    assert duplicated_calls(calls, STARTS, together).count == 0
+    assert duplicated_calls(calls, STARTS, together, SENT).count == 0
     assert unseen_answers(calls, together).count == 0
-    assert duplicated_calls(calls, STARTS, RECORDED).count == 1
+    assert duplicated_calls(calls, STARTS, RECORDED, SENT).count == 1
 
 
 def test_an_unfinished_turn_is_lost() -> None:
@@ -157,11 +194,11 @@ def test_an_update_that_stays_open_is_found_even_if_it_was_not_sent() -> None:
 
 
 def test_a_call_after_a_restart_is_a_duplicate_and_a_retry_before_it_is_not() -> None:
-    assert duplicated_calls(CALLS, [5.0, 10.5], RECORDED).count == 1
+    assert duplicated_calls(CALLS, [5.0, 10.5], RECORDED, SENT).count == 1
 
 
 def test_an_unrecorded_call_is_a_duplicate() -> None:
-    assert duplicated_calls([*CALLS, call("one 🌊")], STARTS, RECORDED).count == 1
+    assert duplicated_calls([*CALLS, call("one 🌊")], STARTS, RECORDED, SENT).count == 1
 
 
 def test_an_answer_that_the_model_never_gave_is_found() -> None:

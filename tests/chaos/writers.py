@@ -49,14 +49,31 @@ class SentUpdates:
     """Update id -> the text of that update, which is meant for the model."""
     others: dict[int, str] = field(default_factory=dict)
     """Update id -> its only valid outcome; empty: any outcome is valid."""
+    files: dict[int, str] = field(default_factory=dict)
+    """Update id -> the caption or the words of a file. The file of a killed simulator is gone, so
+    any outcome is valid, and the words may be missing."""
+    recordings: set[int] = field(default_factory=set)
+    """The updates among `files` that are to be transcribed."""
     repeats: set[int] = field(default_factory=set)
     """Updates that ask for another answer to the text before."""
     uncertain: list[str] = field(default_factory=list)
     """Texts that may or may not have been accepted."""
+    uncertain_files: list[str] = field(default_factory=list)
+    """Words of files that may or may not have been accepted."""
 
     @property
     def update_ids(self) -> set[int]:
-        return self.texts.keys() | self.others.keys() | self.repeats
+        return self.texts.keys() | self.others.keys() | self.files.keys() | self.repeats
+
+    def possible_texts(self, update_id: int) -> list[str]:
+        """Texts that an update may have added to its turn; an empty one adds nothing."""
+        if update_id in self.texts:
+            return [self.texts[update_id]]
+        if update_id in self.files:
+            return [self.files[update_id], ""]
+        # Its acknowledgement was lost.
+        without_words = [""] if self.uncertain_files else []
+        return [*self.uncertain, *self.uncertain_files, *without_words]
 
 
 class Writers:
@@ -136,21 +153,22 @@ class Writers:
             case "photo" | "voice":
                 self._send_file(kind, body)
                 return
-        update_ids = self._send("/control/messages", body, is_text=True)
+        unsure = (self.record.uncertain, body)
+        update_ids = self._send("/control/messages", body, unsure=unsure)
         for update_id, part in zip(update_ids, _parts(body["text"]), strict=False):
             self.record.texts[update_id] = part
 
     def _send_file(self, kind: str, body: dict[str, Any]) -> None:
-        """Send a photo with the text as its caption, or a recording of the text.
-
-        The file of a killed simulator is gone, so any outcome is valid.
-        """
+        """Send a photo with the text as its caption, or a recording of the text."""
         file = {"kind": kind, "person": body["person"]}
         if kind == "photo":
             file |= {"content": PHOTO, "caption": body["text"]}
         else:
             file |= {"content": b64encode(spoken(body["text"])).decode(), "seconds": 3}
-        self.record.others |= dict.fromkeys(self._send("/control/files", file), "")
+        update_ids = self._send("/control/files", file, unsure=(self.record.uncertain_files, body))
+        self.record.files |= dict.fromkeys(update_ids, body["text"])
+        if kind == "voice":
+            self.record.recordings.update(update_ids)
 
     def _judge(self, kind: str, body: dict[str, Any]) -> None:
         """Press a button under the last answer, or react to it."""
@@ -172,7 +190,13 @@ class Writers:
             update_ids = self._send("/control/reactions", body)
         self.record.others |= dict.fromkeys(update_ids, "")
 
-    def _send(self, path: str, body: dict[str, Any], *, is_text: bool = False) -> list[int]:
+    def _send(
+        self,
+        path: str,
+        body: dict[str, Any],
+        *,
+        unsure: tuple[list[str], dict[str, Any]] | None = None,
+    ) -> list[int]:
         try:
             answer = self._http.post(path, json=body)
             answer.raise_for_status()
@@ -181,8 +205,9 @@ class Writers:
             # Not connected, so nothing was accepted.
             return []
         except (httpx.HTTPError, ValueError):
-            if is_text:
-                self.record.uncertain += _parts(body["text"])
+            if unsure:
+                texts, written = unsure
+                texts += _parts(written["text"])
             return []
         stated: list[int | None] = reply.get("update_ids", [reply.get("update_id")])
         return [one for one in stated if one is not None]

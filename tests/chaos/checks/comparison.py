@@ -24,6 +24,9 @@ from tests.chaos.checks.rules import RuleRecord, rules_differ
 from tests.chaos.checks.stores import Warehouse, rows_differ
 from tests.chaos.writers import SentUpdates
 
+SHOWN_DETAILS = 20
+"""Maximum per kind of difference."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
@@ -78,7 +81,7 @@ async def compare_all(
     zones = warehouse.rows(ZONE)
     expected = Expected(turns, zone=zones[0]["zone"] if zones else "UTC")
     missing = lost(observed.sent, recorded)
-    duplicated = duplicated_calls(observed.calls, observed.bot_starts, recorded)
+    duplicated = duplicated_calls(observed.calls, observed.bot_starts, recorded, observed.sent)
     differing = (
         copied,
         bill,
@@ -94,6 +97,8 @@ async def compare_all(
         duplicated_calls=duplicated.count,
         rows_differ=sum(found.count for found in differing),
         details=tuple(
-            detail for found in (missing, duplicated, *differing) for detail in found.details
+            detail
+            for found in (missing, duplicated, *differing)
+            for detail in found.details[:SHOWN_DETAILS]
         ),
     )
