@@ -11,6 +11,7 @@ import httpx
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api.accounts.scopes import held_scopes
 from tests.api.constants import ME, PASSWORD
 from tests.api.running import bearer
 
@@ -22,9 +23,9 @@ async def grant(engine: AsyncEngine, scopes: Iterable[str]) -> None:
 
 
 async def until_granted(client: httpx.AsyncClient, scopes: Iterable[str], **login: Any) -> None:
-    """Wait until requests with this login have these scopes."""
-    deadline = time.monotonic() + 60
-    while (me := (await client.get(ME, **login)).json())["granted_scopes"] != sorted(scopes):
+    """Wait until requests with this login have these scopes, and those that they include."""
+    deadline, held = time.monotonic() + 60, sorted(held_scopes(list(scopes)))
+    while (me := (await client.get(ME, **login)).json())["granted_scopes"] != held:
         assert time.monotonic() < deadline, me
         await asyncio.sleep(0.01)
 

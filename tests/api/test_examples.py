@@ -84,9 +84,11 @@ def test_the_registration_works_as_it_stands(week_api: RunningApi) -> None:
 
 async def make_admin(api: RunningApi) -> None:
     engine = create_engine(api.settings.database, application_name="tests")
-    async with api.client() as client:
-        await grant_now(engine, client, ["admin", "stats:read"])
-    await engine.dispose()
+    try:
+        async with api.client() as client:
+            await grant_now(engine, client, ["admin", "stats:read"])
+    finally:
+        await engine.dispose()
 
 
 @pytest.mark.parametrize(
