@@ -49,6 +49,7 @@ from bot.turns.rules import RuleReader
 from bot.turns.service import TurnService
 from bot.turns.steps.opening import TurnOpener
 from bot.turns.summaries.writer import SummaryWriter
+from bot.users.blocks import BlockRecorder
 from bot.users.erasure import Erasure
 from bot.users.export import UserExport
 from bot.users.invites import InviteCodes
@@ -190,6 +191,7 @@ class Components:
         self.users = UserRepository(self.vault, self.sessions)
         self.chat_locks = ChatLocks(s.database.asyncpg_url, bot_id)
         self.refusals = ChatRefusals(bot_id, sessions=self.sessions, vault=self.vault)
+        self.blocks = BlockRecorder(bot_id, statements=self.statements, counting=s.counting)
         self.rules = RuleReader(self.statements)
         self.history = DialogHistory(
             bot_id,
@@ -252,7 +254,7 @@ class Components:
             inbox=self.inbox,
             ledger=self.ledger,
             turns=self.turns,
-            users=self.users,
+            blocks=self.blocks,
             vault=self.vault,
             settings=s.bot,
             opener=UpdateOpener(
@@ -288,6 +290,7 @@ class Components:
             classifier=UpdateClassifier(self.vault, self.bot, intents),
             chat_workers=self.chat_workers,
             metrics=self.metrics,
+            counting=s.counting,
         )
         self.bans = BanCheck(self.rules, self.policy)
 
@@ -298,7 +301,7 @@ class Components:
         return create_dispatcher(
             commands=intents.commands,
             answer_text=AnswerText(
-                turns=self.turns, policy=self.policy, users=self.users, notices=self.notices
+                turns=self.turns, policy=self.policy, blocks=self.blocks, notices=self.notices
             ),
             history=self.history,
             policy=self.policy,
@@ -312,6 +315,7 @@ class Components:
                 metrics=self.metrics,
             ),
             users=self.users,
+            blocks=self.blocks,
             preferences=self.preferences,
             usage_reader=usage_reader,
             ratings=Ratings(identity.bot_id, statements=self.statements, counting=s.counting),

@@ -190,7 +190,7 @@ class MemoryComponents(Components):
 
     def _create_stores(self, _prices: object) -> None:
         store: Any = Store(history=self.settings.bot.max_history_messages)
-        self.store = self.users = self.chat_locks = self.refusals = store
+        self.store = self.users = self.blocks = self.chat_locks = self.refusals = store
         self.rules = self.history = self.ledger = store
         self.vault = PlainVault()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
@@ -17,7 +16,7 @@ from bot.turns.question import QuestionMessage
 from bot.turns.records import Question
 from bot.turns.responder import UndeliverableError
 from bot.turns.service import TurnResult, TurnService
-from bot.users.repository import UserRepository
+from bot.users.blocks import BlockRecorder
 
 
 class AnswerText:
@@ -28,12 +27,12 @@ class AnswerText:
         *,
         turns: TurnService,
         policy: TurnPolicy,
-        users: UserRepository,
+        blocks: BlockRecorder,
         notices: RecentNotices,
     ) -> None:
         self._turns = turns
         self._policy = policy
-        self._users = users
+        self._blocks = blocks
         self._notices = notices
 
     async def __call__(
@@ -62,6 +61,7 @@ class AnswerText:
             replaces=replaces,
             is_admin=is_admin,
             is_compaction=is_compaction,
+            command=context.command.name if context.command else None,
         )
         stop = StopSignal(user_key=context.user.key, fingerprints=context.fingerprints)
         context.responder.start_preview()
@@ -75,7 +75,7 @@ class AnswerText:
         if result.turn_id is not None:
             self._notices.forget((context.chat_key, context.user.key))
         if result.outcome.reason == "blocked" and context.chat.is_private:
-            await self._users.set_blocked(context.user, at=datetime.now(UTC))
+            await self._blocks.record_refusal(context.user, context.update_ids[0])
         else:
             await self._warn(context, result, is_admin=is_admin)
         return result

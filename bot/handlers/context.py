@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bot.telegram.intent import Intent
+from bot.db.events import UNKNOWN_COMMAND, UsedCommand
+from bot.telegram.intent import Intent, IntentKind
 from bot.telegram.responder import ChatResponder
 from bot.telegram.updates import Chat, TelegramUser
 from bot.turns.cancellation import Cancellation
@@ -51,6 +52,16 @@ class UpdateContext:
     """The handler recorded the outcome itself."""
     reload: bool = False
     """The handler changed stored updates of this chat."""
+
+    @property
+    def command(self) -> UsedCommand | None:
+        """The command that the message is, if it is one."""
+        match self.intent and self.intent.kind:
+            case IntentKind.COMMAND if self.intent:
+                return UsedCommand(self.intent.command, self.chat.chat_type)
+            case IntentKind.UNKNOWN_COMMAND:
+                return UsedCommand(UNKNOWN_COMMAND, self.chat.chat_type)
+        return None
 
     async def send_once(self, notice: str) -> None:
         """Send a notice unless it was just sent."""

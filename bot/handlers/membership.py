@@ -7,18 +7,23 @@ from aiogram.enums import ChatMemberStatus
 from aiogram.types import ChatMemberUpdated
 
 from bot.handlers.context import UpdateContext
-from bot.users.repository import UserRepository
+from bot.users.blocks import BlockRecorder
 from common.vocabulary import UpdateOutcome
 
 LEFT_STATUSES = frozenset({ChatMemberStatus.KICKED, ChatMemberStatus.LEFT})
 
 
 async def update_blocked(
-    event: ChatMemberUpdated, context: UpdateContext, users: UserRepository
+    event: ChatMemberUpdated, context: UpdateContext, blocks: BlockRecorder
 ) -> UpdateOutcome:
     if context.chat.is_private:
         has_left = event.new_chat_member.status in LEFT_STATUSES
-        await users.set_blocked(context.user, at=event.date if has_left else None)
+        await blocks.record(
+            context.user,
+            context.update_ids[0],
+            blocked_at=event.date if has_left else None,
+            occurred_at=context.received_at,
+        )
     return UpdateOutcome.IGNORED
 
 

@@ -197,7 +197,8 @@ def privacy_text(
         ),
         _(
             "**What is counted.** For each message: time, lengths, tokens, cost and language, "
-            "under a pseudonymous number, and how you rated the answer. No text and no Telegram id."
+            "under a pseudonymous number, and how you rated the answer. Also the names of the "
+            "commands you use, and when you block the bot. No text and no Telegram id."
         ),
         _(
             "**Your rights.** /export gives you everything as a file. /forget erases your texts, "

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import traceback
 from collections.abc import AsyncIterator, Collection, Iterator
-from datetime import UTC, datetime
 
 import structlog
 from aiogram import Bot, Dispatcher
@@ -32,8 +31,8 @@ from bot.turns.policy import TurnPolicy
 from bot.turns.records import TurnOutcome, UpdateConflictError
 from bot.turns.responder import Notice, UndeliverableError
 from bot.turns.service import TurnService
+from bot.users.blocks import BlockRecorder
 from bot.users.preferences import Preferences
-from bot.users.repository import UserRepository
 from bot.window_limiter import WindowLimiter
 from common.backoff import backoff
 from common.encryption.sealing import UnreadableError, Vault
@@ -61,7 +60,7 @@ class UpdateProcessor:
         inbox: Inbox,
         ledger: Ledger,
         turns: TurnService,
-        users: UserRepository,
+        blocks: BlockRecorder,
         vault: Vault,
         settings: BotSettings,
         opener: UpdateOpener,
@@ -76,7 +75,7 @@ class UpdateProcessor:
         self._inbox = inbox
         self._ledger = ledger
         self._turns = turns
-        self._users = users
+        self._blocks = blocks
         self._vault = vault
         self._settings = settings
         self._opener = opener
@@ -193,7 +192,7 @@ class UpdateProcessor:
         if not context.settled:
             if not isinstance(outcome, UpdateOutcome):
                 outcome = UpdateOutcome.IGNORED
-            await self._inbox.settle(context.update_ids, outcome)
+            await self._inbox.settle(context.update_ids, outcome, command=context.command)
 
     async def _is_too_much(self, context: UpdateContext, update: Update) -> bool:
         """Whether the user exceeds the command limit; sends one notice about it."""
@@ -283,16 +282,21 @@ class UpdateProcessor:
         with structlog.contextvars.bound_contextvars(turn_id=str(left.id)):
             log.info("resuming an interrupted turn", has_answer=left.answer is not None)
             result = await self._turns.resume(left, context.responder)
-        if result.outcome.reason == "blocked":
-            await self._users.set_blocked(context.user, at=datetime.now(UTC))
+        if result.outcome.reason == "blocked" and context.chat.is_private:
+            await self._blocks.record_refusal(context.user, context.update_ids[0])
 
     async def _record_undeliverable(
         self, context: UpdateContext, error: UndeliverableError
     ) -> None:
         if error.reason == "blocked" and context.chat.is_private:
-            await self._users.set_blocked(context.user, at=datetime.now(UTC))
+            await self._blocks.record_refusal(context.user, context.update_ids[0])
         if not context.settled:
-            await self._inbox.settle(context.update_ids, UpdateOutcome.COMMAND, error=error.reason)
+            await self._inbox.settle(
+                context.update_ids,
+                UpdateOutcome.COMMAND,
+                error=error.reason,
+                command=context.command,
+            )
 
     async def _handle_failure(
         self, queue: ChatQueue, queued: QueuedUpdate, error: Exception

@@ -11,10 +11,12 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
+from bot.db.events import UsedCommand, command_parameters
 from bot.db.statements import Statements
 from bot.db.tables import UpdateRow
 from bot.inbox.classifier import ClassifiedUpdate, NotAnUpdateError, UpdateClassifier
 from bot.metrics import BotMetrics
+from bot.settings import CountingSettings
 from bot.users.repository import User, UserRepository
 from common.encryption import bindings
 from common.encryption.sealing import Sealer, UnreadableError, Vault
@@ -75,8 +77,10 @@ class Inbox:
         classifier: UpdateClassifier,
         chat_workers: ChatNotifier,
         metrics: BotMetrics,
+        counting: CountingSettings,
     ) -> None:
         self._bot_id = bot_id
+        self._counting = counting.model_dump()
         self._sessions = sessions
         self._statements = statements
         self._vault = vault
@@ -116,8 +120,9 @@ class Inbox:
         outcome: UpdateOutcome,
         *,
         error: str | None = None,
+        command: UsedCommand | None = None,
     ) -> None:
-        """Record the outcome of these updates and delete their payloads."""
+        """Record the outcome of these updates, and the command; delete their payloads."""
         await self._statements.rows(
             "settle_updates",
             {
@@ -125,6 +130,7 @@ class Inbox:
                 "update_ids": list(update_ids),
                 "outcome": outcome.value,
                 "error": error,
+                **command_parameters(command, self._counting),
             },
         )
         self._metrics.updates_settled.labels(outcome.value).inc(len(update_ids))

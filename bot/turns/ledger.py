@@ -314,6 +314,7 @@ class Ledger:
             "sent_at": question.sent_at,
             "user_chars": len(question.text) if question.user_messages else 0,
             "update_ids": list(question.update_ids),
+            "command": question.command,
             **self._counting,
             **values,
         }

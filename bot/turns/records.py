@@ -140,6 +140,8 @@ class Question:
     is_admin: bool = False
     is_compaction: bool = False
     """No question, but the request for a summary of the dialog."""
+    command: str | None = None
+    """The name of the command that asks."""
 
     @property
     def user_messages(self) -> int:

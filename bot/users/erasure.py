@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.db.events import command_parameters
 from bot.db.sql import statement
 from bot.db.tables import (
     Dialog,
@@ -93,6 +94,7 @@ class Erasure:
                     "update_ids": list(update_ids),
                     "outcome": UpdateOutcome.COMMAND.value,
                     "error": None,
+                    **command_parameters(),
                 },
             )
             await self._drop_updates(session, user, keep=[row.update_id for row in later])

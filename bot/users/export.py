@@ -16,6 +16,7 @@ import orjson
 from sqlalchemy import RowMapping, Select, TextClause, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.db.events import UserEvent
 from bot.db.sql import statement
 from bot.db.tables import (
     FeedbackRow,
@@ -84,6 +85,7 @@ class UserExport:
                 ("summaries", _rows_of(SummaryRow, SummaryRow.written_at), _summaries),
                 ("turns", _rows_of(Turn, Turn.received_at), _turns),
                 ("ratings", _rows_of(FeedbackRow, FeedbackRow.given_at), _plain),
+                ("events", _rows_of(UserEvent, UserEvent.occurred_at), _plain),
                 ("updates", kept, _updates),
             ):
                 # Columns only: building ORM objects would take most of the time.

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import orjson
@@ -107,13 +106,6 @@ class UserRepository:
         """Create a new user for an account whose row was deleted in this transaction."""
         self.forget(telegram_user.telegram_id)
         return (await self._load_or_create(session, [telegram_user]))[telegram_user.telegram_id]
-
-    async def set_blocked(self, user: User, *, at: datetime | None) -> None:
-        """Record when the user blocked the bot, or that they unblocked it (None)."""
-        async with transaction(self._sessions) as session:
-            await session.execute(
-                update(UserRow).where(UserRow.key == user.key).values(blocked_at=at)
-            )
 
     async def set_source(self, user: User, source: str) -> None:
         """Store the payload of the first /start; later ones do not replace it."""

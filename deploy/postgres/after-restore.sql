@@ -5,7 +5,9 @@ DO $$
 DECLARE
     replicated text;
 BEGIN
-    FOREACH replicated IN ARRAY ARRAY['users', 'turns', 'feedback', 'tombstones'] LOOP
+    FOREACH replicated IN ARRAY
+        ARRAY['users', 'turns', 'feedback', 'user_events', 'tombstones']
+    LOOP
         -- The dump of an older version lacks some.
         IF to_regclass(replicated) IS NOT NULL THEN
             EXECUTE format(

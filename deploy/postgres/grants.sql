@@ -9,7 +9,7 @@ GRANT SELECT ON alembic_version TO dialytics_bot, dialytics_api, dialytics_pipel
 -- The bot owns people, texts, ledger and inbox. Deleting a person leaves a tombstone.
 GRANT SELECT, INSERT, UPDATE, DELETE
     ON users, user_settings, dialogs, messages, pictures, summaries, sent_answers, turns, llm_calls,
-       feedback, updates, spent_budgets, refused_chats, ban_notices
+       feedback, user_events, updates, spent_budgets, refused_chats, ban_notices
     TO dialytics_bot;
 -- The bot obeys the operators' rules; those of a group move with it.
 GRANT SELECT, UPDATE (subject_hmac) ON access_rules TO dialytics_bot;
@@ -49,7 +49,7 @@ GRANT dialytics_reader TO dialytics_api;
 
 -- The pipelines read the ledger, never a text; they may erase texts that are too old, and what
 -- erased people had spent in periods that are over.
-GRANT SELECT ON users, turns, feedback, tombstones TO dialytics_pipelines;
+GRANT SELECT ON users, turns, feedback, user_events, tombstones TO dialytics_pipelines;
 GRANT DELETE ON tombstones TO dialytics_pipelines;
 GRANT SELECT (id, user_key, created_at, deleted_at), DELETE ON messages TO dialytics_pipelines;
 GRANT SELECT (ctid, period, period_start), DELETE ON spent_budgets TO dialytics_pipelines;

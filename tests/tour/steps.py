@@ -151,7 +151,13 @@ STEPS = (
         "Frozen water.",
     ),
     Step("stop", _stop, ("Stopped",), model=SLOW),
-    Step("again", lambda person: person.write("/redo"), ("In short",), "In short: water."),
+    Step(
+        "again",
+        lambda person: person.write("/redo"),
+        ("In short",),
+        "In short: water.",
+        records="SELECT FROM user_events WHERE name = 'redo'",
+    ),
     Step(
         "stop by button",
         _stop_by_button,

@@ -20,10 +20,24 @@ WITH new_dialog AS (
            'rejected', CAST(:reason AS text), CAST(:user_chars AS integer)
     FROM users AS person
     WHERE person.key = :user_key
+), settled AS (
+    UPDATE updates
+    SET turn_id = CAST(:turn_id AS uuid), outcome = 'turn', payload = NULL, settled_at = now()
+    WHERE bot_id = :bot_id AND update_id = ANY(CAST(:update_ids AS bigint[]))
+      AND outcome IS NULL AND turn_id IS NULL
+      AND EXISTS (SELECT FROM users WHERE users.key = :user_key)
+    RETURNING bot_id, update_id, received_at
+), used AS (
+    INSERT INTO user_events (
+        id, bot_id, user_key, occurred_at, chat_type, language, kind, name, is_counted
+    )
+    SELECT CAST(md5(concat_ws('/', settled.bot_id, settled.update_id, 'command')) AS uuid),
+           settled.bot_id, person.key, settled.received_at, :chat_type, CAST(:language AS text),
+           'command', CAST(:command AS text),
+           person.is_person
+           AND is_counted(person.key, CAST(:counts_people AS boolean), CAST(:counts_earlier_people AS boolean))
+    FROM settled, users AS person
+    WHERE person.key = :user_key AND CAST(:command AS text) IS NOT NULL
+    ON CONFLICT (id) DO NOTHING
 )
-UPDATE updates
-SET turn_id = CAST(:turn_id AS uuid), outcome = 'turn', payload = NULL, settled_at = now()
-WHERE bot_id = :bot_id AND update_id = ANY(CAST(:update_ids AS bigint[]))
-  AND outcome IS NULL AND turn_id IS NULL
-  AND EXISTS (SELECT FROM users WHERE users.key = :user_key)
-RETURNING update_id
+SELECT update_id FROM settled

@@ -181,7 +181,7 @@ class LlmCall(Base):
 
 
 class Tombstone(Versioned, Base):
-    """A replicated row that was deleted. Written by triggers on `users`, `turns` and `feedback`."""
+    """A replicated row that was deleted. Written by triggers on what is replicated."""
 
     __tablename__ = "tombstones"
 

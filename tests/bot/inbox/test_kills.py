@@ -58,6 +58,8 @@ async def test_after_kills_every_update_has_one_outcome_and_every_text_one_turn(
     async with sessions() as session:
         outcomes = Counter((await session.scalars(select(UpdateRow.outcome))).all())
         assert outcomes == {"turn": len(texts), "command": len(commands)}
+        names = await session.scalars(text("SELECT name FROM user_events"))
+        assert Counter(names) == Counter(words.removeprefix("/") for words in commands)
         doubled = await session.execute(
             text(
                 "SELECT turn_id FROM updates WHERE outcome = 'turn' GROUP BY 1 HAVING count(*) > 1"

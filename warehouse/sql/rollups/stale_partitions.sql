@@ -46,7 +46,9 @@ WHERE (
         )
         OR table = 'first_days'
         OR (
-            table IN ('turns', 'turns_local', 'people', 'people_local', 'feedback')
+            table IN (
+                'turns', 'turns_local', 'people', 'people_local', 'feedback', 'user_events'
+            )
             AND toUInt32OrZero(extract(partition, '\\d+')) < ifNull(oldest_epoch, 0)
         )
         OR (
