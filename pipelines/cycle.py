@@ -47,6 +47,7 @@ class PipelineRun:
                 turns=batch.turns,
                 people=batch.people,
                 feedback=batch.feedback,
+                user_events=batch.user_events,
                 tombstones=batch.tombstones,
             )
             record_lag(

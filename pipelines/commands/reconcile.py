@@ -24,6 +24,7 @@ from common.zones import ledger_clock, zone_named
 from pipelines.cycle import PipelineRun, exclusive_run
 from pipelines.quality.comparison import (
     ALL_TIME,
+    EVENTS,
     LEDGER,
     NEWCOMERS,
     RATINGS,
@@ -58,11 +59,12 @@ class Reconciliation:
 
 @dataclass(frozen=True, slots=True)
 class _Differences:
-    """Turns and verdicts by the turn's day, people by the day they came, in both stores."""
+    """Turns and verdicts by the turn's day, people by the day they came, events; in both stores."""
 
     ledger: TableDiff
     people: TableDiff
     feedback: TableDiff
+    events: TableDiff
     traces: list[dict[str, Any]]
     """Erased people with data left in the warehouse."""
 
@@ -77,6 +79,7 @@ class _Differences:
             Counter(self.ledger.rows)
             + Counter(self.people.rows)
             + Counter(self.feedback.rows)
+            + Counter(self.events.rows)
             + Counter(trace["day"] for trace in self.traces)
         )
 
@@ -139,16 +142,17 @@ class _Reconciler:
     def _compare(self, scope: ComparisonScope) -> _Differences:
         writer = self._pipeline_run.writer
         with one_snapshot(self._pipeline_run.source, writer, scope) as both:
-            ledger, people, feedback = map(both.compare, (LEDGER, NEWCOMERS, RATINGS))
+            tables = (LEDGER, NEWCOMERS, RATINGS, EVENTS)
+            ledger, people, feedback, events = map(both.compare, tables)
         traces = writer.rows(
             "replication/traces_of_erased", {**scope.clock.parameters(), "epoch": scope.epoch}
         )
-        return _Differences(ledger, people, feedback, traces)
+        return _Differences(ledger, people, feedback, events, traces)
 
     def _repair(self, scope: ComparisonScope, found: _Differences) -> None:
         """Copy differing rows again; of equal versions the last inserted counts."""
         corrections = self._pipeline_run.replication.corrections
-        for diff in (found.ledger, found.people, found.feedback):
+        for diff in (found.ledger, found.people, found.feedback, found.events):
             table = diff.compared.table
             if diff.wrong:
                 corrections.remove(table, diff.wrong, epoch=scope.epoch)

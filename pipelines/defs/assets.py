@@ -36,7 +36,9 @@ SOURCES = [
         " and moments are copied; names and Telegram ids never leave.",
         "feedback": "What people think of answers, in PostgreSQL: one verdict per person and turn,"
         " the last one.",
-        "tombstones": "What was deleted from turns, users and feedback, written by triggers of"
+        "user_events": "Commands that people use, and that they block the bot and come back, in"
+        " PostgreSQL. An event never changes.",
+        "tombstones": "What was deleted from the tables that are copied, written by triggers of"
         " PostgreSQL, so that the copy deletes it too.",
     }.items()
 ]
@@ -66,6 +68,15 @@ LEDGER_SPECS = [
         deps=[dg.AssetKey(["postgres", "feedback"]), dg.AssetKey(["postgres", "tombstones"])],
         description="ClickHouse's copy of the verdicts on answers, every state of each. No text and"
         " nothing that identifies a person.",
+        group_name="ledger",
+        kinds={"clickhouse"},
+        owners=OWNERS,
+    ),
+    dg.AssetSpec(
+        "user_events",
+        deps=[dg.AssetKey(["postgres", "user_events"]), dg.AssetKey(["postgres", "tombstones"])],
+        description="ClickHouse's copy of commands by name, blocks and returns. No text and nothing"
+        " that identifies a person.",
         group_name="ledger",
         kinds={"clickhouse"},
         owners=OWNERS,

@@ -14,7 +14,7 @@ from pipelines.rollups.publish import ROLLUPS
 
 DAYS_AT_ONCE = 2
 REPORT_EVERY_SECONDS = 30.0
-LEDGER = ("people", "turns", "feedback")
+LEDGER = ("people", "turns", "feedback", "user_events")
 
 Report = Callable[[dg.AssetMaterialization], None]
 
@@ -26,6 +26,7 @@ def batch_metadata(batch: Batch) -> dict[str, dg.MetadataValue]:
         "turns": dg.MetadataValue.int(batch.turns),
         "people": dg.MetadataValue.int(batch.people),
         "feedback": dg.MetadataValue.int(batch.feedback),
+        "user_events": dg.MetadataValue.int(batch.user_events),
         "tombstones": dg.MetadataValue.int(batch.tombstones),
         "bytes": dg.MetadataValue.int(batch.bytes),
         "seconds": dg.MetadataValue.float(batch.seconds),

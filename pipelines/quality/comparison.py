@@ -16,7 +16,7 @@ from typing import Any
 from psycopg import sql
 
 from common.zones import Clock
-from pipelines.source.columns import FEEDBACK, PEOPLE, TURNS, ReplicatedTable
+from pipelines.source.columns import FEEDBACK, PEOPLE, TURNS, USER_EVENTS, ReplicatedTable
 from pipelines.source.postgres import Source
 from warehouse.clickhouse.client import Writer
 
@@ -72,6 +72,7 @@ LEDGER = ComparedTable(
 NEWCOMERS = ComparedTable(table=PEOPLE, moment="created_at", sums="count(*) AS users")
 RATINGS = ComparedTable(table=FEEDBACK, moment="received_at", sums="count(*) AS turns")
 """By the day of the turn that was rated."""
+EVENTS = ComparedTable(table=USER_EVENTS, moment="occurred_at", sums="count(*) AS turns")
 
 
 @dataclass(frozen=True, slots=True)

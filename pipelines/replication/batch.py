@@ -59,6 +59,7 @@ class Batch:
     turns: int
     people: int
     feedback: int
+    user_events: int
     tombstones: int
     bytes: int
     seconds: float
@@ -70,7 +71,7 @@ class Batch:
 
     @property
     def rows(self) -> int:
-        return self.turns + self.people + self.feedback + self.tombstones
+        return self.turns + self.people + self.feedback + self.user_events + self.tombstones
 
 
 def resync_reason(last: Watermark | None, now: SourceStatus) -> str:
@@ -201,7 +202,7 @@ class Replication:
         return stored
 
     def _move(self, state: Watermark) -> dict[str, int]:
-        counts = {"turns": 0, "people": 0, "feedback": 0, "tombstones": 0, "bytes": 0}
+        counts = dict.fromkeys((*(table.target for table in REPLICATED), "tombstones", "bytes"), 0)
         # A new epoch starts without rows, so nothing in it can have been deleted yet. Tombstones
         # come first: a key deleted and written again by one transaction has one version for both.
         if state.watermark > 0:

@@ -62,7 +62,7 @@ class ReplicatedTable:
         return UUID(key) if self.key_type == "uuid" else int(key)
 
 
-# A turn of a person who is not counted keeps its person in PostgreSQL alone.
+# Turns and events of a person who is not counted keep their person in PostgreSQL alone.
 _COUNTED = {"user_key": "(CASE WHEN is_counted THEN user_key ELSE 0 END)"}
 _READ = {"is_counted": "boolean"}
 _MOMENT = "timestamp with time zone"
@@ -156,7 +156,31 @@ FEEDBACK = ReplicatedTable(
     is_sharded=False,
 )
 
-REPLICATED = (PEOPLE, TURNS, FEEDBACK)
+USER_EVENTS = ReplicatedTable(
+    source="user_events",
+    target="user_events",
+    key="id",
+    key_type="uuid",
+    first_key="00000000-0000-0000-0000-000000000000",
+    columns={
+        "id": "uuid",
+        "version": "xid8",
+        "bot_id": "bigint",
+        "user_key": "integer",
+        "occurred_at": _MOMENT,
+        "chat_type": "text",
+        "language": "text",
+        "kind": "text",
+        "name": "text",
+    },
+    renamed={},
+    condition="true",
+    expressions=_COUNTED,
+    read=_READ,
+    is_sharded=False,
+)
+
+REPLICATED = (PEOPLE, TURNS, FEEDBACK, USER_EVENTS)
 
 TOMBSTONES = {
     "id": "bigint",

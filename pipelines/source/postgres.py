@@ -136,6 +136,8 @@ class Source:
             " AND version < %(until)s::text::xid8)"
             " OR EXISTS (SELECT FROM feedback WHERE version >= %(since)s::text::xid8"
             " AND version < %(until)s::text::xid8)"
+            " OR EXISTS (SELECT FROM user_events WHERE version >= %(since)s::text::xid8"
+            " AND version < %(until)s::text::xid8)"
             " OR EXISTS (SELECT FROM tombstones WHERE version >= %(since)s::text::xid8"
             " AND version < %(until)s::text::xid8) AS found",
             {"since": str(since), "until": str(until)},

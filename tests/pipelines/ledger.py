@@ -148,6 +148,26 @@ class Ledger:
         )
         return row["id"]
 
+    def happen(self, kind: str, name: str | None = None, *, user: int = 1, **columns: Any) -> UUID:
+        """An event of a person."""
+        row = {
+            "id": uuid4(),
+            "bot_id": 7,
+            "user_key": user,
+            "occurred_at": NOON,
+            "chat_type": "private",
+            "language": "ru",
+            "kind": kind,
+            "name": name,
+            "is_counted": True,
+            **columns,
+        }
+        self._connection.execute(
+            f"INSERT INTO user_events ({', '.join(row)}) VALUES ({', '.join(['%s'] * len(row))})",
+            list(row.values()),
+        )
+        return row["id"]
+
     def add_many(self, count: int, *, days: int = 60, users: int = 1_000) -> None:
         """Many turns in one transaction."""
         self._connection.execute(

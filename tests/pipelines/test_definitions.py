@@ -168,7 +168,7 @@ def test_rollups_that_are_materialised_alone_are_checked_too(
     (every,) = [job for job in repository.get_all_jobs() if job.name.startswith("__ASSET_JOB")]
     for assets, ops in (
         (ROLLUPS, {"roll_up", "daily_expectations"}),
-        (("turns", "people", "feedback"), {"replicate", "turns_expectations"}),
+        (("turns", "people", "feedback", "user_events"), {"replicate", "turns_expectations"}),
     ):
         # As Dagster's page asks: these assets, with whatever checks they have.
         chosen = every.get_subset(asset_selection={dg.AssetKey(name) for name in assets})

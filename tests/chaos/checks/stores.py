@@ -85,10 +85,22 @@ FEEDBACK: Mapping[str, str] = {
     "given_by": _PLAIN,
     "given_at": _MOMENT,
 }
+USER_EVENTS: Mapping[str, str] = {
+    "id": _PLAIN,
+    "version": _VERSION,
+    "bot_id": _PLAIN,
+    "user_key": _PERSON,
+    "occurred_at": _MOMENT,
+    "chat_type": _PLAIN,
+    "language": _PLAIN,
+    "kind": _PLAIN,
+    "name": _PLAIN,
+}
 TABLES: tuple[tuple[str, str, Mapping[str, str], Mapping[str, str], str], ...] = (
     ("turns", "turns", TURNS, {}, "status <> 'pending'"),
     ("users", "people", PEOPLE, {"key": "user_key"}, "true"),
     ("feedback", "feedback", FEEDBACK, {}, "true"),
+    ("user_events", "user_events", USER_EVENTS, {}, "true"),
 )
 """Source, copy, columns, columns with another name in the copy, condition of replicated rows."""
 

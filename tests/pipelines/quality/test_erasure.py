@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from sqlalchemy import LargeBinary, text
 
+from bot.db.events import UserEvent
 from bot.db.tables import (
     Dialog,
     FeedbackRow,
@@ -162,7 +163,7 @@ def test_the_command_prints_the_proof_and_fails_while_something_is_left(
 def test_no_column_that_is_sealed_or_identifies_a_person_is_replicated() -> None:
     sealed = {
         column.name
-        for table in (UserRow, Turn, MessageRow, Dialog, UpdateRow, FeedbackRow)
+        for table in (UserRow, Turn, MessageRow, Dialog, UpdateRow, FeedbackRow, UserEvent)
         for column in table.__table__.columns
         if isinstance(column.type, LargeBinary)
     }

@@ -29,6 +29,7 @@ def filled(pipeline_settings: PipelineSettings, ledger: Ledger) -> Ledger:
     ledger.add(rated)
     for person in people[:4]:
         ledger.rate(rated, user=person, verdict=chance.choice([1, -1]))
+        ledger.happen("command", chance.choice(["usage", "unknown"]), user=person)
     run_cycle(pipeline_settings)
     return ledger
 
@@ -71,15 +72,23 @@ def _spoil_a_rollup(writer: Writer) -> None:
 
 
 def _spoil_verdicts(writer: Writer) -> None:
-    """One is lost, one is wrong, one never was."""
+    _spoil(writer, "feedback", wrong="verdict = 0")
+
+
+def _spoil_events(writer: Writer) -> None:
+    _spoil(writer, "user_events", wrong="name = 'other'")
+
+
+def _spoil(writer: Writer, table: str, *, wrong: str) -> None:
+    """One row is lost, one is wrong, one never was."""
     for damage in (
-        "DELETE WHERE id = (SELECT min(id) FROM feedback)",
-        "UPDATE verdict = 0 WHERE id = (SELECT max(id) FROM feedback)",
+        f"DELETE WHERE id = (SELECT min(id) FROM {table})",
+        f"UPDATE {wrong} WHERE id = (SELECT max(id) FROM {table})",
     ):
-        writer.run("damage", sql=f"ALTER TABLE feedback {damage} SETTINGS mutations_sync = 2")
+        writer.run("damage", sql=f"ALTER TABLE {table} {damage} SETTINGS mutations_sync = 2")
     writer.run(
         "damage",
-        sql="INSERT INTO feedback SELECT * REPLACE (generateUUIDv4() AS id) FROM feedback LIMIT 1",
+        sql=f"INSERT INTO {table} SELECT * REPLACE (generateUUIDv4() AS id) FROM {table} LIMIT 1",
     )
 
 
@@ -90,6 +99,7 @@ LEDGER_DAMAGE = [
     _freeze_a_row,
     _spoil_a_rollup,
     _spoil_verdicts,
+    _spoil_events,
 ]
 
 

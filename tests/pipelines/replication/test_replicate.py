@@ -97,6 +97,35 @@ def test_verdicts_follow_and_every_snapshot_keeps_its_own(
     assert [tuple(row.values()) for row in states] == [(1, 0), (-1, 0), (-1, 0), (-1, 1)]
 
 
+def test_events_follow_without_the_person_who_is_not_counted(
+    pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
+) -> None:
+    ledger.add(turn())
+    gone = ledger.happen("command", "usage")
+    ledger.happen("blocked", language=None)
+    first, _ = run_cycle(pipeline_settings)
+    assert first.user_events == 2
+
+    # Nothing but events: they are published all the same.
+    ledger.execute("DELETE FROM user_events WHERE id = %s", gone)
+    ledger.happen("unblocked", is_counted=False)
+    second, publication = run_cycle(pipeline_settings)
+
+    assert (second.turns, second.user_events, second.tombstones) == (0, 1, 1)
+    assert publication is not None
+    assert publication.watermark == second.until_version
+    assert_equal(ledger, writer)
+    rows = writer.rows(
+        "events",
+        sql="SELECT kind, user_key, is_deleted FROM user_events FINAL ORDER BY kind, is_deleted",
+    )
+    assert [tuple(row.values()) for row in rows] == [
+        ("blocked", 1, 0), ("command", 1, 0), ("command", 1, 1), ("unblocked", 0, 0),
+    ]  # fmt: skip
+    outcome = reconcile(pipeline_settings)
+    assert (outcome.rows_differ, outcome.ok) == (0, True)
+
+
 def test_a_row_updated_five_times_in_a_cycle_is_one_row_the_last(
     pipeline_settings: PipelineSettings, ledger: Ledger, writer: Writer
 ) -> None:
