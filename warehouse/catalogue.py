@@ -42,6 +42,13 @@ TURN_DIMENSIONS = (
     Dimension("cause", "ifNull(t.reason, '')"),
     Dimension("fallback_cause", "ifNull(t.fallback_cause, '')"),
 )
+EVENT_DIMENSIONS = {
+    "bot": "e.bot_id",
+    "chat_type": "e.chat_type",
+    "language": "ifNull(e.language, '')",
+    "person": "e.user_key",
+}
+"""Those that events of people have, too, over `user_events AS e`."""
 DIMENSIONS = ("time", *(dimension.name for dimension in TURN_DIMENSIONS))
 """Dimensions of figures."""
 

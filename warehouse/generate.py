@@ -9,10 +9,12 @@ import json
 import re
 import textwrap
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from warehouse.catalogue import (
     DIMENSIONS,
+    EVENT_DIMENSIONS,
     METRICS,
     SUM_COLUMNS,
     TURN_DIMENSIONS,
@@ -68,6 +70,9 @@ _CONDITIONS = {
 }
 
 
+_NOTHING = {"String": "''", "UUID": "toUUID('00000000-0000-0000-0000-000000000000')"}
+
+
 def _condition(dimension: Dimension, operator: str) -> str:
     name = f"{dimension.name}_{operator}"
     condition = _CONDITIONS[operator].format(
@@ -81,6 +86,16 @@ def _conditions() -> str:
     return "\n".join(
         _condition(dimension, operator)
         for dimension in TURN_DIMENSIONS
+        for operator in dimension.operators
+    )
+
+
+def _event_conditions() -> str:
+    """The same over `user_events AS e`: an event has nothing of what only a turn has."""
+    return "\n".join(
+        _condition(replace(dimension, expression=expression), operator)
+        for dimension in TURN_DIMENSIONS
+        for expression in [EVENT_DIMENSIONS.get(dimension.name) or _NOTHING[dimension.type]]
         for operator in dimension.operators
     )
 
@@ -110,6 +125,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "names": _names,
     "sums of dialogs": _dialog_sums,
     "conditions on turns": _conditions,
+    "conditions on events": _event_conditions,
     "zeros": _each("CAST(0, '{type}') AS {name},"),
     "fields of totals": _fields("totals"),
     "fields of series": _fields("series"),

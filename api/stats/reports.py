@@ -86,6 +86,8 @@ lifecycle = _simple(
 )
 heatmap = _simple("heatmap", warehouse.heatmap, warehouse.HeatmapCell, attrgetter("cells"))
 feedback = _simple("feedback", warehouse.feedback, warehouse.RatedGroup, attrgetter("groups"))
+commands = _simple("commands", warehouse.commands, warehouse.CommandPoint, attrgetter("points"))
+blocks = _simple("blocks", warehouse.blocks, warehouse.BlockPoint, attrgetter("points"))
 costs = _simple("costs", warehouse.costs, warehouse.CostPoint, attrgetter("points"))
 
 

@@ -17,7 +17,9 @@ from warehouse.periods import Bucket, PeriodName
 from warehouse.query import QueryRow
 from warehouse.reports import (
     Activity,
+    Blocks,
     CohortWidth,
+    Commands,
     Costs,
     DimensionValues,
     Feedback,
@@ -163,6 +165,14 @@ class FunnelAnswer(Envelope):
 
 class FeedbackAnswer(Envelope):
     feedback: Feedback
+
+
+class CommandsAnswer(Envelope):
+    commands: Commands
+
+
+class BlocksAnswer(Envelope):
+    blocks: Blocks
 
 
 class CostsAnswer(Envelope):

@@ -10,7 +10,8 @@ ME = "/api/v1/auth/me"
 STATS = "/api/v1/stats"
 PARTS = (
     "", "/summary", "/activity", "/dialogs", "/turns", "/users/top", "/models", "/retention",
-    "/stickiness", "/lifecycle", "/heatmap", "/funnel", "/feedback", "/costs", "/dimensions",
+    "/stickiness", "/lifecycle", "/heatmap", "/funnel", "/feedback", "/commands", "/blocks",
+    "/costs", "/dimensions",
     "/quality", "/freshness", "/forecast", "/now", "/catalogue",
 )  # fmt: skip
 """The path of every report below STATS."""

@@ -17,6 +17,11 @@ REASONS = {
     "cancelled": ("stopped", "edited"),
     "rejected": ("daily_budget", "rate_limit"),
 }
+EVENTS = (
+    *(("command", name) for name in ("start", "usage", "unknown")),
+    *(("blocked", None), ("unblocked", None)),
+)
+"""Kinds of events, and names of commands."""
 FALLBACK_CAUSES = ("rate_limit", "timeout", "=cause")
 PEOPLE = 140
 BIG_KEYS = (2_147_483_640, 2_147_483_647)

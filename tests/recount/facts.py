@@ -28,6 +28,10 @@ STATEMENT = (
 RATINGS = (
     "SELECT turn_id::text AS turn, verdict, given_by FROM feedback WHERE verdict <> 0 ORDER BY id"
 )
+EVENTS = (
+    "SELECT occurred_at, bot_id, CASE WHEN is_counted THEN user_key ELSE 0 END AS user_key,"
+    " chat_type, language, kind, name FROM user_events ORDER BY id"
+)
 ORIGINS = "SELECT key, source FROM users"
 DIMENSIONS = {
     "bot": "bot_id",
@@ -47,6 +51,33 @@ _TEXTS = ("language", "source", "model_asked", "model_used")
 
 
 @dataclass(frozen=True)
+class Event:
+    """A command, a block or a return."""
+
+    at: int
+    person: int
+    """0: not counted."""
+    kind: str
+    name: str
+    dimensions: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Event:
+        dimensions = {
+            "bot": row["bot_id"],
+            "chat_type": row["chat_type"],
+            "language": row["language"] or "",
+            "person": row["user_key"],
+        }
+        at = micros(row["occurred_at"])
+        return cls(at, row["user_key"], row["kind"], row["name"] or "", dimensions)
+
+    def value(self, dimension: str) -> Any:
+        """The value of a dimension; empty for those that only turns have."""
+        return self.dimensions.get(dimension, "")
+
+
+@dataclass(frozen=True)
 class Near:
     """A percentile of these values; an answer may differ by the error of its sketch."""
 
@@ -55,7 +86,7 @@ class Near:
 
 
 class Facts:
-    """Every finished turn, the verdicts on them, and the sources of people who were not erased.
+    """Finished turns, verdicts on them, events, and the sources of people who were not erased.
 
     Verdicts are (turn, verdict, given_by).
     """
@@ -65,8 +96,10 @@ class Facts:
         rows: Iterable[Mapping[str, Any]],
         *,
         ratings: Iterable[Mapping[str, Any]] = (),
+        events: Iterable[Mapping[str, Any]] = (),
         origins: Mapping[int, str | None] | None = None,
     ) -> None:
+        self.events = [Event.of(row) for row in events]
         self.ratings = [(row["turn"], row["verdict"], row["given_by"]) for row in ratings]
         self.origins = origins or {}
         turns = pd.DataFrame(list(rows))
@@ -112,8 +145,9 @@ class Facts:
             connection.execute("SET timezone = 'UTC'")
             origins = {row["key"]: row["source"] for row in connection.execute(ORIGINS)}
             ratings = connection.execute(RATINGS).fetchall()
+            events = connection.execute(EVENTS).fetchall()
             turns = connection.execute(STATEMENT).fetchall()
-            return cls(turns, ratings=ratings, origins=origins)
+            return cls(turns, ratings=ratings, events=events, origins=origins)
 
     def within(self, since: int, until: int) -> Rows:
         """Turns received in `[since, until)`."""

@@ -24,6 +24,7 @@ from tests.recount.constants import (
     BOTS,
     CHAT_TYPES,
     DAY,
+    EVENTS,
     FALLBACK_CAUSES,
     HOUR,
     LANGUAGES,
@@ -218,6 +219,7 @@ class Ledger:
             turn["status"] = "pending"
         insert(connection, share)
         self._rate(connection, share)
+        self._happen(connection, share)
         connection.commit()
 
     def second_act(self, connection: psycopg.Connection[Any]) -> None:
@@ -226,6 +228,7 @@ class Ledger:
         known = self.turns[: len(self.turns) * 6 // 10]
         insert(connection, self.turns[len(known) :])
         self._rate(connection, self.turns[len(known) :])
+        self._happen(connection, self.turns[len(known) :])
         self._change_minds(connection)
         firsts = _first_turns(known)
         # Earlier first turns of people who are known, and people whose first turns go.
@@ -272,8 +275,32 @@ class Ledger:
                     ),
                 )
 
+    def _happen(self, connection: psycopg.Connection[Any], turns: Sequence[Turn]) -> None:
+        """Commands, blocks and returns near the times of some turns."""
+        chance = self._chance
+        for turn in chance.sample(turns, len(turns) // 3):
+            at = micros(turn["received_at"]) + chance.choice([0, 0, 1, -1, QUARTER, -HOUR])
+            kind, name = chance.choice(EVENTS)
+            user = turn["user_key"]
+            is_counted = user not in NOT_PEOPLE and chance.random() > UNCOUNTED_SHARE
+            connection.execute(
+                "INSERT INTO user_events (id, bot_id, user_key, occurred_at, chat_type, language,"
+                " kind, name, is_counted) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                (
+                    UUID(int=chance.getrandbits(128)),
+                    turn["bot_id"],
+                    user,
+                    moment(min(at, self._now)),
+                    chance.choice(CHAT_TYPES),
+                    chance.choice(LANGUAGES),
+                    kind,
+                    name,
+                    is_counted,
+                ),
+            )
+
     def _change_minds(self, connection: psycopg.Connection[Any]) -> None:
-        """Verdicts that were published change, and some are deleted."""
+        """Verdicts and events that were published change, and some are deleted."""
         rows = connection.execute("SELECT id FROM feedback ORDER BY id").fetchall()
         changed = self._chance.sample(rows, len(rows) // 6)
         connection.execute(
@@ -283,6 +310,13 @@ class Ledger:
         )
         gone = self._chance.sample(rows, len(rows) // 30)
         connection.execute("DELETE FROM feedback WHERE id = ANY(%s)", ([row[0] for row in gone],))
+        rows = connection.execute("SELECT id FROM user_events ORDER BY id").fetchall()
+        some = [row[0] for row in self._chance.sample(rows, len(rows) // 10)]
+        half = len(some) // 2
+        connection.execute("DELETE FROM user_events WHERE id = ANY(%s)", (some[:half],))
+        connection.execute(
+            "UPDATE user_events SET is_counted = NOT is_counted WHERE id = ANY(%s)", (some[half:],)
+        )
 
     def _add_people(self, connection: psycopg.Connection[Any], vault: Vault) -> None:
         chance = self._chance

@@ -198,6 +198,16 @@ class Replica:
         self._writer.insert("feedback", [verdict])
         return verdict
 
+    def happen(self, at: datetime, kind: str, name: str | None = None, **columns: Any) -> Turn:
+        """Write an event of a person, and return it."""
+        event = {
+            "epoch": self._state.epoch, "id": uuid4(), "version": self._version, "is_deleted": 0,
+            "bot_id": 7, "user_key": 1, "occurred_at": at, "chat_type": "private",
+            "language": "en", "kind": kind, "name": name, **columns,
+        }  # fmt: skip
+        self._writer.insert("user_events", [event])
+        return event
+
     def publish(self, data_through: datetime) -> Publication | None:
         """Publish what was stored since the last time."""
         watermark = self._version + 1

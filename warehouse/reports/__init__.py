@@ -37,6 +37,16 @@ from warehouse.reports.shapes import NO_FILTERS, Condition, Filters
 from warehouse.reports.stickiness import Stickiness, StickinessPoint, stickiness
 from warehouse.reports.summary import Summary, Totals, summary
 from warehouse.reports.top_users import TopUser, TopUsersBy, top_users
+from warehouse.reports.user_events import (
+    BlockPoint,
+    Blocks,
+    CommandBucket,
+    CommandPoint,
+    Commands,
+    CommandUse,
+    blocks,
+    commands,
+)
 
 __all__ = [
     "MAX_DIALOGS_AT_ONCE",
@@ -44,10 +54,16 @@ __all__ = [
     "NO_FILTERS",
     "Activity",
     "ActivityPoint",
+    "BlockPoint",
+    "Blocks",
     "CauseRow",
     "CheckResult",
     "Cohort",
     "CohortWidth",
+    "CommandBucket",
+    "CommandPoint",
+    "CommandUse",
+    "Commands",
     "Condition",
     "CostPoint",
     "Costs",
@@ -87,6 +103,8 @@ __all__ = [
     "TurnPage",
     "UnpricedModel",
     "activity",
+    "blocks",
+    "commands",
     "costs",
     "dimension_values",
     "end_of_minute",

@@ -27,7 +27,8 @@ from warehouse.settings import WarehouseSettings
 
 PARTS = (
     "", "/summary", "/activity", "/dialogs", "/users/top", "/models", "/retention", "/stickiness",
-    "/lifecycle", "/heatmap", "/funnel", "/feedback", "/costs", "/dimensions", "/catalogue",
+    "/lifecycle", "/heatmap", "/funnel", "/feedback", "/commands", "/blocks", "/costs",
+    "/dimensions", "/catalogue",
 )  # fmt: skip
 QUERY = {"metrics": ["turns", "active_users"], "date_range": "7d", "dimensions": ["model"]}
 AGES = ("x-data-through", "x-newest-through", "x-snapshot", "x-lag-seconds")

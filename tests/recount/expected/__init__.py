@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tests.recount.expected.dashboard import dashboard
 from tests.recount.expected.dialogs import dialogs
-from tests.recount.expected.feedback import feedback
+from tests.recount.expected.feedback import blocks, commands, feedback
 from tests.recount.expected.forecast import forecast
 from tests.recount.expected.funnel import funnel
 from tests.recount.expected.heatmap import heatmap
@@ -37,6 +37,8 @@ REPORTS: dict[str, Callable[[View], Expected]] = {
     f"{STATS}/heatmap": heatmap,
     f"{STATS}/funnel": funnel,
     f"{STATS}/feedback": feedback,
+    f"{STATS}/commands": commands,
+    f"{STATS}/blocks": blocks,
     f"{STATS}/costs": costs,
     f"{STATS}/dimensions": dimensions,
     f"{STATS}/quality": quality,
@@ -59,5 +61,9 @@ OF_ONE_REPORT = {
     "good_ratings": f"{STATS}/feedback",
     "bad_ratings": f"{STATS}/feedback",
     "satisfaction": f"{STATS}/feedback",
+    "command_uses": f"{STATS}/commands",
+    "command_people": f"{STATS}/commands",
+    "blocked_people": f"{STATS}/blocks",
+    "unblocked_people": f"{STATS}/blocks",
 }
 """Metrics of the catalogue that only this report states; every query may ask for the others."""

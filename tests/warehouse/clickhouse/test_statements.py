@@ -40,6 +40,8 @@ FILTERED = (
     reports.lifecycle,
     reports.funnel,
     reports.feedback,
+    reports.commands,
+    reports.blocks,
 )
 VALUES = {"Int64": 7, "UInt32": 7, "UUID": "00000000-0000-0000-0000-000000000007"}
 PARAMETER = re.compile(r"\{(\w+):")

@@ -927,6 +927,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stats/blocks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get who blocked the bot and who came back
+         * @description People who blocked the bot and who came back, per bucket. A block has no model.
+         *
+         *     ```sh
+         *     curl -fsS -H 'Authorization: Bearer API_KEY' 'http://127.0.0.1:8000/api/v1/stats/blocks?period=week'
+         *     ```
+         */
+        get: operations["blocks_api_v1_stats_blocks_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stats/catalogue": {
         parameters: {
             query?: never;
@@ -943,6 +967,30 @@ export interface paths {
          *     ```
          */
         get: operations["catalogue_api_v1_stats_catalogue_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stats/commands": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get uses of commands
+         * @description Commands that people used, by name and per bucket. A command has no model and no dialog.
+         *
+         *     ```sh
+         *     curl -fsS -H 'Authorization: Bearer API_KEY' 'http://127.0.0.1:8000/api/v1/stats/commands?period=week'
+         *     ```
+         */
+        get: operations["commands_api_v1_stats_commands_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2331,6 +2379,88 @@ export interface components {
             limits: components["schemas"]["BillLimitView"][];
         };
         /**
+         * BlockPoint
+         * @description One bucket.
+         */
+        BlockPoint: {
+            /**
+             * Blocked People
+             * @description Distinct people who blocked the bot: Telegram said so, or refused a message to them. People who are not counted are left out.
+             */
+            blocked_people: number;
+            /**
+             * Start
+             * Format: date-time
+             * @description Start of the bucket, day or cohort.
+             */
+            start: string;
+            /**
+             * Unblocked People
+             * @description Distinct people who unblocked the bot.
+             */
+            unblocked_people: number;
+        };
+        /**
+         * Blocks
+         * @description People who blocked the bot in the period, and who came back; some did both.
+         */
+        Blocks: {
+            /**
+             * Blocked People
+             * @description Distinct people who blocked the bot: Telegram said so, or refused a message to them. People who are not counted are left out.
+             */
+            blocked_people: number;
+            /**
+             * Points
+             * @description Every bucket, empty ones as zeros.
+             */
+            points: components["schemas"]["BlockPoint"][];
+            /**
+             * Unblocked People
+             * @description Distinct people who unblocked the bot.
+             */
+            unblocked_people: number;
+        };
+        /** BlocksAnswer */
+        BlocksAnswer: {
+            /** @description People who blocked the bot and who came back. */
+            blocks: components["schemas"]["Blocks"];
+            /**
+             * Data Through
+             * Format: date-time
+             * @description Everything received before this is counted.
+             */
+            data_through: string;
+            /**
+             * Is Partial
+             * @description Whether the period ends after `data_through`.
+             */
+            is_partial: boolean;
+            /**
+             * Lag Seconds
+             * @description Age of the data when this answer was served.
+             */
+            lag_seconds: number;
+            /**
+             * Newest Through
+             * Format: date-time
+             * @description As `data_through`, but ignores withheld days: later if there is one.
+             */
+            newest_through: string;
+            /** @description The period that was asked for, as it was understood. */
+            period: components["schemas"]["PeriodView"];
+            /**
+             * Report Timezone
+             * @description The zone of daily builds, cohorts and checks.
+             */
+            report_timezone: string;
+            /**
+             * Snapshot
+             * @description Equal for answers from the same build.
+             */
+            snapshot: string;
+        };
+        /**
          * Bucket
          * @description Width of one point of a series, cut at the zone's own clock.
          * @enum {string}
@@ -2475,6 +2605,146 @@ export interface components {
          * @enum {string}
          */
         CohortWidth: "day" | "week";
+        /**
+         * CommandBucket
+         * @description Uses of all commands in one bucket.
+         */
+        CommandBucket: {
+            /**
+             * Command People
+             * @description Distinct people who used a command; people who are not counted are left out.
+             */
+            command_people: number;
+            /**
+             * Command Uses
+             * @description Commands that people sent, by registered name; all others count as `unknown`. Those that were ignored, because of a limit or a ban, do not count.
+             */
+            command_uses: number;
+            /**
+             * Start
+             * Format: date-time
+             * @description Start of the bucket, day or cohort.
+             */
+            start: string;
+        };
+        /**
+         * CommandPoint
+         * @description Uses of one command in one bucket.
+         */
+        CommandPoint: {
+            /**
+             * Command People
+             * @description Distinct people who used a command; people who are not counted are left out.
+             */
+            command_people: number;
+            /**
+             * Command Uses
+             * @description Commands that people sent, by registered name; all others count as `unknown`. Those that were ignored, because of a limit or a ban, do not count.
+             */
+            command_uses: number;
+            /**
+             * Name
+             * @description As registered; `unknown` for all others.
+             */
+            name: string;
+            /**
+             * Start
+             * Format: date-time
+             * @description Start of the bucket, day or cohort.
+             */
+            start: string;
+        };
+        /**
+         * CommandUse
+         * @description Uses of one command in the period.
+         */
+        CommandUse: {
+            /**
+             * Command People
+             * @description Distinct people who used a command; people who are not counted are left out.
+             */
+            command_people: number;
+            /**
+             * Command Uses
+             * @description Commands that people sent, by registered name; all others count as `unknown`. Those that were ignored, because of a limit or a ban, do not count.
+             */
+            command_uses: number;
+            /**
+             * Name
+             * @description As registered; `unknown` for all others.
+             */
+            name: string;
+        };
+        /**
+         * Commands
+         * @description Uses of commands in the period.
+         */
+        Commands: {
+            /**
+             * Buckets
+             * @description All commands together in every bucket, empty ones as zeros.
+             */
+            buckets: components["schemas"]["CommandBucket"][];
+            /**
+             * Command People
+             * @description Distinct people who used a command; people who are not counted are left out.
+             */
+            command_people: number;
+            /**
+             * Command Uses
+             * @description Commands that people sent, by registered name; all others count as `unknown`. Those that were ignored, because of a limit or a ban, do not count.
+             */
+            command_uses: number;
+            /**
+             * Names
+             * @description Most used first.
+             */
+            names: components["schemas"]["CommandUse"][];
+            /**
+             * Points
+             * @description By bucket and command, most used first; only commands that were used.
+             */
+            points: components["schemas"]["CommandPoint"][];
+        };
+        /** CommandsAnswer */
+        CommandsAnswer: {
+            /** @description Uses of commands. */
+            commands: components["schemas"]["Commands"];
+            /**
+             * Data Through
+             * Format: date-time
+             * @description Everything received before this is counted.
+             */
+            data_through: string;
+            /**
+             * Is Partial
+             * @description Whether the period ends after `data_through`.
+             */
+            is_partial: boolean;
+            /**
+             * Lag Seconds
+             * @description Age of the data when this answer was served.
+             */
+            lag_seconds: number;
+            /**
+             * Newest Through
+             * Format: date-time
+             * @description As `data_through`, but ignores withheld days: later if there is one.
+             */
+            newest_through: string;
+            /** @description The period that was asked for, as it was understood. */
+            period: components["schemas"]["PeriodView"];
+            /**
+             * Report Timezone
+             * @description The zone of daily builds, cohorts and checks.
+             */
+            report_timezone: string;
+            /**
+             * Snapshot
+             * @description Equal for answers from the same build.
+             */
+            snapshot: string;
+        };
         /** CostPoint */
         CostPoint: {
             /**
@@ -12284,6 +12554,169 @@ export interface operations {
             };
         };
     };
+    blocks_api_v1_stats_blocks_get: {
+        parameters: {
+            query?: {
+                /** @description Overrides `Accept`. */
+                format?: "json" | "csv" | "arrow";
+                /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
+                bom?: boolean;
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `year_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days); without today `yesterday` and `last_month`. Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "yesterday" | "last_month" | "year_to_date" | "12mo" | "all";
+                /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
+                from?: string;
+                /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
+                to?: string;
+                /** @description IANA zone. Default: REPORT_TIMEZONE. */
+                tz?: string;
+                /** @description Width of a point. Default: by the period. */
+                bucket?: "15m" | "hour" | "day" | "week" | "month";
+                /** @description Only this bot's id. */
+                bot?: number;
+                /** @description `private`, `group`, `supergroup` or `channel`. */
+                chat_type?: string;
+                /** @description Language of the user's Telegram, such as `en` or `pt-br`; null: not known. */
+                language?: string;
+                /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
+                model?: string;
+                /** @description Further filters as JSON, like those of `POST /query`: `[["is_not", "status", ["answered"]], ["is", "source", ["ads", "friend"]]]`. All of them hold. */
+                filters?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BlocksAnswer"];
+                    "application/vnd.apache.arrow.stream": string;
+                    "text/csv": string;
+                };
+            };
+            /** @description Unchanged since the ETag in `If-None-Match`. Headers state the age. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No credentials, or invalid ones. */
+            401: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The account may not do this. */
+            403: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is above 1 MiB; the connection is closed. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Invalid arguments, or a query that cannot be answered. */
+            422: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests of this account or address, or too many failed logins. */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
+            503: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     catalogue_api_v1_stats_catalogue_get: {
         parameters: {
             query?: {
@@ -12319,6 +12752,169 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CatalogueAnswer"];
+                    "application/vnd.apache.arrow.stream": string;
+                    "text/csv": string;
+                };
+            };
+            /** @description Unchanged since the ETag in `If-None-Match`. Headers state the age. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No credentials, or invalid ones. */
+            401: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The account may not do this. */
+            403: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is above 1 MiB; the connection is closed. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Invalid arguments, or a query that cannot be answered. */
+            422: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests of this account or address, or too many failed logins. */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
+            503: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    commands_api_v1_stats_commands_get: {
+        parameters: {
+            query?: {
+                /** @description Overrides `Accept`. */
+                format?: "json" | "csv" | "arrow";
+                /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
+                bom?: boolean;
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `year_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days); without today `yesterday` and `last_month`. Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "yesterday" | "last_month" | "year_to_date" | "12mo" | "all";
+                /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
+                from?: string;
+                /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
+                to?: string;
+                /** @description IANA zone. Default: REPORT_TIMEZONE. */
+                tz?: string;
+                /** @description Width of a point. Default: by the period. */
+                bucket?: "15m" | "hour" | "day" | "week" | "month";
+                /** @description Only this bot's id. */
+                bot?: number;
+                /** @description `private`, `group`, `supergroup` or `channel`. */
+                chat_type?: string;
+                /** @description Language of the user's Telegram, such as `en` or `pt-br`; null: not known. */
+                language?: string;
+                /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
+                model?: string;
+                /** @description Further filters as JSON, like those of `POST /query`: `[["is_not", "status", ["answered"]], ["is", "source", ["ads", "friend"]]]`. All of them hold. */
+                filters?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandsAnswer"];
                     "application/vnd.apache.arrow.stream": string;
                     "text/csv": string;
                 };
