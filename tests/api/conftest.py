@@ -132,6 +132,7 @@ def store_a_week(replica: Replica) -> None:
         ]
     )
     replica.rate(rated)
+    replica.happen(NOW - timedelta(hours=1), "command", "usage")
     replica.publish(NOW - timedelta(seconds=5))
 
 
