@@ -32,6 +32,7 @@ _RETENTION = bound(
     width="toUInt8(1)",
     steps="toUInt8(30)",
 )
+_BLOCKS = bound("user_events", kinds="['blocked', 'unblocked']", starts="bucket_edges")
 _STEPS = (1, 2, 3, 7, 14, 30)
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -172,6 +173,47 @@ PANELS = (
                 "cost per activated": cost_per("activated"),
             },
         ),
+    ),
+    Panel(
+        section="Commands and blocks",
+        title="Commands",
+        description="Commands that people used in the range, by registered name; all others are"
+        " `unknown`. People are distinct. A filter by model leaves none: commands have no model.",
+        look="table",
+        unit=COUNT,
+        cells=(Cells(columns="uses|people", bar=True),),
+        page="/users",
+        sql=listed(
+            "user_events",
+            columns={
+                "command": named("command", "(none)"),
+                "uses": "events",
+                "people": "people",
+            },
+            kinds="['command']",
+            starts="bucket_edges",
+            tail=" AND found.is_of_command AND NOT found.is_of_bucket",
+        ),
+        width=12,
+    ),
+    Panel(
+        title="Blocked and came back",
+        description="Distinct people per bucket of the picker's zone who blocked the bot, and who"
+        " unblocked it. They cannot be added across buckets.",
+        look="bars",
+        unit=COUNT,
+        calcs=("mean", "max"),
+        page="/users",
+        sql=query(
+            "SELECT toDateTime(edge, 'UTC') AS time,"
+            " sumIf(found.people, found.happened = 'blocked') AS `blocked`,"
+            " sumIf(found.people, found.happened = 'unblocked') AS `came back`\n"
+            "FROM (SELECT arrayJoin(bucket_edges) AS edge) AS spine\n"
+            f"LEFT JOIN (\n{_BLOCKS}\n) AS found"
+            " ON found.bucket_start = spine.edge AND NOT found.is_of_command\n"
+            "GROUP BY edge\nORDER BY time"
+        ),
+        width=12,
     ),
     Panel(
         section="When and who",

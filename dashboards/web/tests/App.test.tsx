@@ -466,6 +466,10 @@ describe('the other pages', () => {
     expect(await screen.findByText('#42')).toBeVisible();
     const funnel = await screen.findByRole('table', { name: 'From first message to habit' });
     expect(within(funnel).getByRole('rowheader', { name: 'habr' })).toBeVisible();
+    const commands = await screen.findByRole('table', { name: 'Commands' });
+    expect(within(commands).getByRole('rowheader', { name: '/usage' })).toBeVisible();
+    expect(within(commands).getByRole('rowheader', { name: 'Unknown commands' })).toBeVisible();
+    expect(await screen.findByText('4 blocked · 1 came back')).toBeVisible();
     await userEvent.click(screen.getByRole('radio', { name: 'Cost' }));
     await waitFor(() =>
       expect(asked(requests, '/api/v1/stats/users/top').at(-1)?.searchParams.get('by')).toBe(

@@ -251,6 +251,32 @@ export const ANSWERS: Record<string, object> = {
       ],
     },
   },
+  '/api/v1/stats/commands': {
+    ...ENVELOPE,
+    commands: {
+      command_uses: 7,
+      command_people: 3,
+      names: [
+        { name: 'usage', command_uses: 5, command_people: 3 },
+        { name: 'unknown', command_uses: 2, command_people: 1 },
+      ],
+      buckets: days(7).map((start) => ({ start, command_uses: 1, command_people: 1 })),
+      points: days(7).map((start) => ({
+        start,
+        name: 'usage',
+        command_uses: 1,
+        command_people: 1,
+      })),
+    },
+  },
+  '/api/v1/stats/blocks': {
+    ...ENVELOPE,
+    blocks: {
+      blocked_people: 4,
+      unblocked_people: 1,
+      points: days(7).map((start) => ({ start, blocked_people: 1, unblocked_people: 0 })),
+    },
+  },
   '/api/v1/stats/costs': {
     ...ENVELOPE,
     costs: {

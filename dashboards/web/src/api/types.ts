@@ -13,6 +13,7 @@ export type TopUser = Schemas['TopUser'];
 export type Costs = Schemas['Costs'];
 export type ModelRow = Schemas['ModelRow'];
 export type CauseRow = Schemas['CauseRow'];
+export type CommandUse = Schemas['CommandUse'];
 export type RatedGroup = Schemas['RatedGroup'];
 export type Funnel = Schemas['Funnel'];
 export type FunnelRow = Schemas['FunnelRow'];

@@ -11,6 +11,7 @@ import { useOrder } from '../period/useOrder';
 import { Card } from '../ui/Card';
 import { Loaded } from '../ui/Loaded';
 import { Segmented } from '../ui/Segmented';
+import { Blocks, Commands } from './EventCards';
 import { FunnelCard } from './FunnelCard';
 import { fileName, useFile } from './files';
 import { PageFrame } from './PageFrame';
@@ -92,6 +93,8 @@ export default function UsersPage() {
         </Loaded>
       </Card>
       <FunnelCard title={t('users.funnel')} query={query} />
+      <Commands />
+      <Blocks />
     </PageFrame>
   );
 }
