@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import re
+import time
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum, auto
@@ -47,9 +49,10 @@ class AnswerStream:
 
     Args:
         secret: the API key, removed from reports.
+        clock: seconds, for `generation_ms`.
     """
 
-    def __init__(self, secret: str = "") -> None:
+    def __init__(self, secret: str = "", *, clock: Callable[[], float] = time.monotonic) -> None:
         self.has_left = False
         self.http_status: int | None = None
         self.generation_id: str | None = None
@@ -63,6 +66,9 @@ class AnswerStream:
         self.shown = ""
         """The text that can be shown so far."""
         self.first_token_at: datetime | None = None
+        self._clock = clock
+        self._grown_at: list[float] = []
+        """When the first and the last visible text came."""
         self._secret = secret
         self._content = ""
         self._refusal = ""
@@ -80,6 +86,17 @@ class AnswerStream:
     def text(self) -> str:
         """The model's text, including thinking in tags."""
         return self._content if _is_visible(self._content) else self._refusal
+
+    @property
+    def generation_ms(self) -> int:
+        """From the first to the last visible text.
+
+        0 if it came in one piece, or if unknown how many of its tokens were thinking.
+        """
+        has_thought = self.has_thought or bool(split_thinking(self.text).thinking)
+        if not self._grown_at or (has_thought and not self.usage.reasoning_tokens):
+            return 0
+        return round(1000 * (self._grown_at[-1] - self._grown_at[0]))
 
     def read_line(self, line: str) -> StreamProgress:
         """Parse one line of the response."""
@@ -250,11 +267,10 @@ class AnswerStream:
         self._content = _joined(self._content, text)
         self._refusal = _joined(self._refusal, refusal)
         before, self.shown = self.shown, visible_part(_without_half(self.text))
-        return (
-            StreamProgress.TEXT
-            if self.shown != before and _is_visible(self.shown)
-            else StreamProgress.ALIVE
-        )
+        if not _is_visible(self.shown):
+            return StreamProgress.ALIVE
+        self._grown_at[1:] = [self._clock()]
+        return StreamProgress.TEXT if self.shown != before else StreamProgress.ALIVE
 
 
 def _parsed(text: str) -> Any:

@@ -264,6 +264,7 @@ class Ledger:
                 "answer_parts": outcome.answer_parts,
                 "flood_wait_ms": outcome.flood_wait_ms,
                 "pacing_wait_ms": outcome.pacing_wait_ms,
+                "generation_ms": outcome.generation_ms,
                 "message_hmacs": list(outcome.message_hmacs),
             },
         )

@@ -230,6 +230,8 @@ class TurnOutcome:
     answer_parts: int = 0
     flood_wait_ms: int = 0
     pacing_wait_ms: int = 0
+    generation_ms: int = 0
+    """From the first to the last token of the answer."""
     message_hmacs: tuple[bytes, ...] = ()
     """See `Delivery`."""
 

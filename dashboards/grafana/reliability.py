@@ -91,10 +91,11 @@ PANELS = (
     Panel(
         section="By model",
         title="First token and latency by model",
-        description="Percentiles of time to first token and of the whole answer.",
+        description="Percentiles of time to first token and of the whole answer, and how fast"
+        " answers are written from their first to their last token.",
         look="table",
         unit="ms",
-        units={"turns": COUNT},
+        units={"turns": COUNT, "tokens per second": COUNT},
         cells=(
             Cells(columns="model", page="/models"),
             Cells(columns="first token p.+", levels=FIRST_TOKEN),
@@ -111,6 +112,8 @@ PANELS = (
                 "answer p50": percentile("latency", "p50"),
                 "answer p95": percentile("latency", "p95"),
                 "answer p99": percentile("latency", "p99"),
+                "tokens per second": "if(generation_ms = 0, NULL,"
+                " 1000 * generated_tokens / generation_ms)",
             },
         ),
     ),
@@ -139,10 +142,10 @@ PANELS = (
     Panel(
         title="Fallbacks by model asked",
         description="Of the turns for which each model was asked first: those that were handed to"
-        " another model.",
+        " another model, the time that was lost until then and what the failed attempts cost.",
         look="table",
         unit=SHARE,
-        units={"turns": COUNT},
+        units={"turns": COUNT, "time lost": "ms", "cost": "currencyUSD"},
         cells=(
             Cells(columns="model", page="/models"),
             Cells(columns="handed over", bar=True, greatest=1),
@@ -154,6 +157,8 @@ PANELS = (
                 "model": named("asked", "(none)"),
                 "turns": "asked_turns",
                 "handed over": share("handed_over", "asked_turns"),
+                "time lost": "fallback_wait_ms",
+                "cost": "toFloat64(fallback_cost_usd)",
             },
         ),
     ),
@@ -175,7 +180,8 @@ PANELS = (
     Panel(
         title="Flood waits",
         description="Answers that waited because Telegram asked for it, the time that answers"
-        " waited for the bot's own limits, and the parts that answers were sent as.",
+        " waited for the bot's own limits, the parts that answers were sent as, and answers that"
+        " people stopped or blocked the bot before.",
         look="table",
         unit=COUNT,
         units={"own pacing": "ms"},
@@ -184,6 +190,7 @@ PANELS = (
                 "answers that waited": "flood_waits",
                 "own pacing": "pacing_wait_ms",
                 "parts sent": "answer_parts",
+                "abandoned": "abandoned",
             },
         ),
     ),

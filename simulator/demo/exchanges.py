@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 from simulator.model.answers import count_tokens, make_answer
 
@@ -84,6 +85,23 @@ class Exchange:
     @property
     def last_attempt(self) -> Attempt | None:
         return self.attempts[-1] if self.attempts else None
+
+    @property
+    def generation_ms(self) -> int:
+        """From the first token to the last one; 0 if the tokens are unknown."""
+        last, begun = self.last_attempt, self.first_token_at
+        if last is None or begun is None or not last.completion_tokens:
+            return 0
+        return (last.ended_at - begun) // timedelta(milliseconds=1)
+
+    @property
+    def fallback_wait_ms(self) -> int:
+        """From the first attempt to that of another model."""
+        return sum(
+            (later.started_at - failed.started_at) // timedelta(milliseconds=1)
+            for failed, later in pairwise(self.attempts)
+            if failed.model != later.model
+        )
 
 
 class ExchangeGenerator:

@@ -70,6 +70,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "answer_parts",
         "flood_wait_ms",
         "unpriced_calls",
+        "generation_ms",
+        "generated_tokens",
+        "fallback_wait_ms",
     ),
     "llm_calls": (
         "id",
@@ -224,6 +227,9 @@ class HistoryRows:
             1 if exchange.answer else 0,
             exchange.flood_wait_ms,
             sum(attempt.is_unpriced for attempt in exchange.attempts),
+            exchange.generation_ms,
+            (last.completion_tokens or 0) if last and exchange.generation_ms else 0,
+            exchange.fallback_wait_ms,
         )
 
     def _messages(

@@ -17,7 +17,10 @@ from warehouse.settings import WarehouseSettings
 from warehouse.snapshot import resolve as resolve_snapshot
 
 NOW = datetime(2026, 3, 18, 20, 43, 12, tzinfo=UTC)
-ADDED = ("unpriced_calls", "pacing_wait_ms", "is_person")
+ADDED = (
+    *("unpriced_calls", "pacing_wait_ms", "is_person"),
+    *("generation_ms", "generated_tokens", "fallback_wait_ms", "fallback_cost_usd"),
+)
 YESTERDAY = NOW - timedelta(days=1)
 EPOCH, VERSION, WATERMARK = 1, 500, 1_000
 # One build of the day as the version before left it, of the columns that matter here.

@@ -80,6 +80,10 @@ def random_turn(
         unpriced_calls=0 if status == "rejected" else chance.choice([0, 0, 1, 2]),
         flood_wait_ms=chance.choice([0, 0, 1_500]),
         pacing_wait_ms=chance.choice([0, 0, 250]),
+        generation_ms=chance.choice([0, 2_000]),
+        generated_tokens=chance.choice([0, 200]),
+        fallback_wait_ms=chance.choice([0, 1_200]),
+        fallback_cost_usd=chance.choice([None, Decimal("0.0000000003")]),
         # Every seventh is the pseudonym of an anonymous admin or of a channel.
         is_person=person % 7 != 0,
         is_counted=chance.random() > 0.1,

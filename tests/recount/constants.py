@@ -13,9 +13,9 @@ STRANGE_MODELS = ("=HYPERLINK(1)", 'quoted, "twice"', "модель", "+plus", "
 MODELS = (SMALL, LARGE, FREE, *STRANGE_MODELS)
 REASONS = {
     "answered": (None, None, None, "incomplete", "length"),
-    "failed": ("timeout", "empty", "content_filter", "interrupted", "=cause"),
-    "cancelled": ("stopped", "edited"),
-    "rejected": ("daily_budget", "rate_limit"),
+    "failed": ("timeout", "empty", "content_filter", "interrupted", "blocked", "=cause"),
+    "cancelled": ("stopped", "cancelled", "edited", "erased"),
+    "rejected": ("daily_budget", "rate_limit", "cancelled"),
 }
 EVENTS = (
     *(("command", name) for name in ("start", "usage", "unknown")),

@@ -23,6 +23,7 @@ STATEMENT = (
     " user_messages, received_at, first_token_at, answered_at, status, reason, model_asked,"
     " model_used, fallback_cause, prompt_tokens, completion_tokens, cached_tokens,"
     " reasoning_tokens, cost_usd, answer_parts, flood_wait_ms, pacing_wait_ms, unpriced_calls,"
+    " generation_ms, generated_tokens, fallback_wait_ms, fallback_cost_usd,"
     " is_person AND is_counted AS is_person FROM turns WHERE status <> 'pending'"
 )
 RATINGS = (
@@ -127,6 +128,10 @@ class Facts:
         self.at, self.user, self.bot, self.is_person = (self._columns[name] for name in columns)
         self.costs: list[Decimal | None] = [
             value if isinstance(value, Decimal) else None for value in turns["cost_usd"]
+        ]
+        self.lost_costs: list[Decimal] = [
+            value if isinstance(value, Decimal) else Decimal(0)
+            for value in turns["fallback_cost_usd"]
         ]
         people = turns[turns["is_person"]]
         self.firsts = people.drop_duplicates("user_key").index.to_numpy()
@@ -248,6 +253,19 @@ class Group:
             return None
         return sum(known, Decimal(0))
 
+    @cached_property
+    def abandoned(self) -> int:
+        """Answers that the person stopped, or blocked the bot before."""
+        why = self._facts.column("cause", self._rows)
+        ending = self._facts.column("status", self._rows)
+        left = np.isin(why.astype(str), ["stopped", "cancelled", "blocked"])
+        return int((left & np.isin(ending.astype(str), ["cancelled", "failed"])).sum())
+
+    @cached_property
+    def lost_cost(self) -> Decimal:
+        """Known cost of models that failed before another one was asked."""
+        return sum((self._facts.lost_costs[row] for row in self._rows), Decimal(0))
+
     def near(self, column: str, percent: int) -> Near | None:
         values = self._facts.column(column, self._rows)
         values = np.sort(values[~np.isnan(values)])
@@ -295,6 +313,7 @@ FIGURES: dict[str, Figure] = {
     "failed": lambda group: group.count(status="failed"),
     "rejected": lambda group: group.count(status="rejected"),
     "cancelled": lambda group: group.count(status="cancelled"),
+    "abandoned": lambda group: group.abandoned,
     "edited_questions": lambda group: group.count(reason="edited"),
     "command_turns": lambda group: group.count(user_messages=0),
     "uncounted_turns": lambda group: group.count(user_key=0),
@@ -307,6 +326,8 @@ FIGURES: dict[str, Figure] = {
     "cost_usd": lambda group: group.cost,
     "unpriced_turns": lambda group: group.unpriced,
     "fallbacks": lambda group: group.stated("fallback_cause"),
+    "fallback_wait_ms": _total("fallback_wait_ms"),
+    "fallback_cost_usd": lambda group: group.lost_cost,
     "answer_parts": _total("answer_parts"),
     "flood_waits": lambda group: group.positive("flood_wait_ms"),
     "flood_wait_ms": _total("flood_wait_ms"),
@@ -321,6 +342,9 @@ FIGURES: dict[str, Figure] = {
         for kind in ("latency", "ttft")
         for percent in (50, 95, 99)
     },
+    "tokens_per_second": lambda group: ratio(
+        1000 * group.total("generated_tokens"), group.total("generation_ms")
+    ),
 }
 """Every figure that a group of turns has, by its name in the catalogue."""
 

@@ -195,6 +195,17 @@ class Ledger:
             "answer_parts": chance.choice([0, 1, 1, 2, LARGEST_SMALL]),
             "flood_wait_ms": waits,
             "pacing_wait_ms": chance.choice([0, 0, 700]),
+            **self._pace(spoke=spoke, handed_over=handed_over),
+        }
+
+    def _pace(self, *, spoke: bool, handed_over: bool) -> Turn:
+        """How fast it was written, and what was lost before another model was asked."""
+        came_in_pieces = spoke and self._chance.random() < 0.8
+        return {
+            "generation_ms": self._chance.randint(1, 90_000) if came_in_pieces else 0,
+            "generated_tokens": self._tokens() if came_in_pieces else 0,
+            "fallback_wait_ms": self._chance.choice([0, 1, 2_500]) if handed_over else 0,
+            "fallback_cost_usd": self._cost() if handed_over else None,
         }
 
     def _cost(self) -> Decimal | None:

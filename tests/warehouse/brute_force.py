@@ -103,6 +103,12 @@ class BruteForce:
             "failed": int((found["status"] == "failed").sum()),
             "rejected": int((found["status"] == "rejected").sum()),
             "cancelled": int((found["status"] == "cancelled").sum()),
+            "abandoned": int(
+                (
+                    found["status"].isin(["cancelled", "failed"])
+                    & found["reason"].isin(["stopped", "cancelled", "blocked"])
+                ).sum()
+            ),
             "edited_questions": int((found["reason"] == "edited").sum()),
             "command_turns": int((found["user_messages"] == 0).sum()),
             "uncounted_turns": int((found["user_key"] == 0).sum()),
@@ -119,10 +125,16 @@ class BruteForce:
             "cost_usd": cost,
             "unpriced_turns": unpriced,
             "fallbacks": int((found["fallback_cause"] != "").sum()),
+            "fallback_wait_ms": int(found["fallback_wait_ms"].sum()),
+            "fallback_cost_usd": sum(
+                (value for value in found["fallback_cost_usd"] if isinstance(value, Decimal)),
+                Decimal(0),
+            ),
             "answer_parts": int(found["answer_parts"].sum()),
             "flood_waits": int((found["flood_wait_ms"] > 0).sum()),
             "flood_wait_ms": int(found["flood_wait_ms"].sum()),
             "pacing_wait_ms": int(found["pacing_wait_ms"].sum()),
+            "tokens_per_second": tokens_per_second(found),
         }
 
     def latencies(self, found: pd.DataFrame) -> list[float]:
@@ -189,6 +201,11 @@ def money(found: pd.DataFrame) -> tuple[Decimal | None, int]:
     known = [cost for cost in found["cost_usd"] if isinstance(cost, Decimal)]
     unpriced = int(found["is_unpriced"].sum())
     return (None if unpriced and not known else sum(known, Decimal(0))), unpriced
+
+
+def tokens_per_second(found: pd.DataFrame) -> float | None:
+    milliseconds = int(found["generation_ms"].sum())
+    return 1000 * int(found["generated_tokens"].sum()) / milliseconds if milliseconds else None
 
 
 def milliseconds(begin: pd.Series[Any], end: pd.Series[Any]) -> list[float]:

@@ -52,6 +52,10 @@ def turn(at: datetime, *, user: int = 1, **columns: Any) -> Turn:
         "answer_parts": 1,
         "flood_wait_ms": 0,
         "pacing_wait_ms": 0,
+        "generation_ms": 0,
+        "generated_tokens": 0,
+        "fallback_wait_ms": 0,
+        "fallback_cost_usd": None,
         "is_person": True,
         **columns,
     }
@@ -97,7 +101,7 @@ def random_turn(chance: random.Random, at: datetime, *, users: int) -> Turn:
         else None,
         answered_at=at + timedelta(microseconds=chance.randint(9_000_000, 90_000_000)),
         status=status,
-        reason=answered.get(status, chance.choice(["timeout", "edited", "budget"])),
+        reason=answered.get(status, chance.choice(["timeout", "edited", "stopped", "blocked"])),
         model_asked=asked,
         model_used=used,
         fallback_cause=chance.choice(["rate_limit", "timeout"]) if fallback else None,
@@ -110,6 +114,10 @@ def random_turn(chance: random.Random, at: datetime, *, users: int) -> Turn:
         answer_parts=chance.choice([1, 1, 2]),
         flood_wait_ms=chance.choice([0, 0, 0, 1_500]),
         pacing_wait_ms=chance.choice([0, 0, 250]),
+        generation_ms=chance.choice([0, 1, 2_000]),
+        generated_tokens=chance.choice([0, 3, 200]),
+        fallback_wait_ms=chance.choice([0, 1_200]) if fallback else 0,
+        fallback_cost_usd=Decimal("0.0000000003") if fallback else None,
     )
 
 

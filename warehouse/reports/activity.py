@@ -31,6 +31,7 @@ class ActivityPoint:
     answers: int
     failed: int
     rejected: int
+    abandoned: int
     edited_questions: int
     command_turns: int
     uncounted_turns: int
@@ -42,6 +43,7 @@ class ActivityPoint:
     unpriced_turns: int
     latency_p50_ms: float | None
     latency_p95_ms: float | None
+    tokens_per_second: float | None
     # metrics.toml ends
 
 

@@ -30,8 +30,8 @@ from warehouse.snapshot import Snapshot
 
 _PEOPLE = ("active_users", "served_users", "reached_users", "new_users")
 NO_TURNS: Row = (
-    dict.fromkeys((*(column.name for column in SUM_COLUMNS), *_PEOPLE), 0)
-    | {"cost_usd": Decimal(0)}
+    dict.fromkeys(_PEOPLE, 0)
+    | {one.name: Decimal(0) if "Decimal" in one.type else 0 for one in SUM_COLUMNS}
     | dict.fromkeys(("latency", "ttft"), (math.nan,) * 4)
 )
 """The row of a group without turns."""

@@ -34,6 +34,7 @@ _COMPUTED: dict[str, Callable[[Row], MetricValue]] = {
     "cost_usd": cost,
     "cost_per_served_user_usd": lambda row: money_ratio(cost(row), row["served_users"]),
     "cost_per_answer_usd": lambda row: money_ratio(cost(row), row["answers"]),
+    "tokens_per_second": lambda row: ratio(1000 * row["generated_tokens"], row["generation_ms"]),
     "fallback_rate": lambda row: ratio(row["fallbacks"], row["served_turns"]),
     "error_rate": lambda row: ratio(row["failed"], row["served_turns"]),
     **{
@@ -57,5 +58,5 @@ def metric_fields(shape: Any, *, but: str = "") -> list[tuple[str, Callable[[Row
     return [(name, METRIC_VALUES[name]) for name in names if name in METRIC_VALUES and name != but]
 
 
-COSTS = frozenset({"cost_usd", "cost_per_served_user_usd", "cost_per_answer_usd"})
+COSTS = frozenset(name for name in METRIC_VALUES if "cost" in name)
 PERCENTILES = frozenset(name for name in METRIC_VALUES if name.startswith(("latency_", "ttft_")))

@@ -22,7 +22,7 @@ class ModelRow:
     """One model that answered, or was asked.
 
     Turns are booked on the model that answered, else on the one asked; only `asked_turns`,
-    `handed_over` and `fallback_rate` are by the model asked.
+    `handed_over` and `fallback_...` are by the model asked.
     """
 
     model: str
@@ -46,6 +46,10 @@ class ModelRow:
     """Turns of `asked_turns` that were handed to another model."""
     fallback_rate: float | None
     """`handed_over` by `asked_turns`."""
+    fallback_wait_ms: int
+    """Time lost to this model in the turns handed over."""
+    fallback_cost_usd: Decimal
+    """Cost of its attempts in them."""
     active_users: int
     prompt_tokens: int
     completion_tokens: int
@@ -59,6 +63,7 @@ class ModelRow:
     ttft_p50_ms: float | None
     ttft_p95_ms: float | None
     ttft_p99_ms: float | None
+    tokens_per_second: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,12 @@ class Models:
     """Most turns first."""
 
 
-NEVER_ASKED: Row = {"asked_turns": 0, "handed_over": 0}
+NEVER_ASKED: Row = {
+    "asked_turns": 0,
+    "handed_over": 0,
+    "fallback_wait_ms": 0,
+    "fallback_cost_usd": Decimal(0),
+}
 NOTHING_BOOKED: Row = NO_TURNS | {"reasons": {}}
 # That rate is by the model asked, not by the one that a turn is booked on.
 _METRICS = metric_fields(ModelRow, but="fallback_rate")

@@ -30,6 +30,7 @@ class Totals:
     failed: int
     rejected: int
     cancelled: int
+    abandoned: int
     edited_questions: int
     command_turns: int
     uncounted_turns: int
@@ -46,6 +47,8 @@ class Totals:
     cost_usd: Decimal | None
     unpriced_turns: int
     fallbacks: int
+    fallback_wait_ms: int
+    fallback_cost_usd: Decimal | None
     answer_parts: int
     flood_waits: int
     flood_wait_ms: int
@@ -55,6 +58,7 @@ class Totals:
     latency_p95_ms: float | None
     ttft_p50_ms: float | None
     ttft_p95_ms: float | None
+    tokens_per_second: float | None
     # metrics.toml ends
 
 

@@ -45,6 +45,22 @@ WITH last_call AS (
                       OR (outcome = 'cancelled' AND first_token_at IS NOT NULL))
            ))[1] AS model_used
     FROM call
+), asked AS (
+    SELECT started_at, cost_usd, attempt, completion_tokens - coalesce(reasoning_tokens, 0) AS tokens,
+           first_value(attempt) OVER newest_first AS last_attempt,
+           model <> first_value(model) OVER newest_first AS is_other
+    FROM call WHERE purpose = 'answer'
+    WINDOW newest_first AS (ORDER BY attempt DESC)
+), asked_before AS (
+    -- Whether another model was asked then or later: an attempt before the last model's turn.
+    SELECT *, bool_or(is_other) OVER (ORDER BY attempt DESC) AS is_lost FROM asked
+), pace AS (
+    SELECT min(started_at) FILTER (WHERE NOT is_lost) - min(started_at) AS lost,
+           sum(cost_usd) FILTER (WHERE is_lost) AS lost_usd,
+           CASE WHEN CAST(:generation_ms AS integer) > 0
+                THEN greatest(max(tokens) FILTER (WHERE attempt = last_attempt), 0)
+                ELSE 0 END AS tokens
+    FROM asked_before
 )
 UPDATE turns
 SET status = CAST(:status AS text), reason = CAST(:reason AS text),
@@ -57,7 +73,11 @@ SET status = CAST(:status AS text), reason = CAST(:reason AS text),
     finish_reason = CAST(:turn_finish_reason AS text),
     answer_chars = CAST(:answer_chars AS integer), answer_parts = CAST(:answer_parts AS smallint),
     flood_wait_ms = CAST(:flood_wait_ms AS integer),
-    pacing_wait_ms = CAST(:pacing_wait_ms AS integer)
-FROM spent
+    pacing_wait_ms = CAST(:pacing_wait_ms AS integer),
+    generation_ms = CASE WHEN pace.tokens > 0 THEN CAST(:generation_ms AS integer) ELSE 0 END,
+    generated_tokens = coalesce(pace.tokens, 0),
+    fallback_wait_ms = greatest(CAST(1000 * extract(epoch FROM pace.lost) AS integer), 0),
+    fallback_cost_usd = pace.lost_usd
+FROM spent, pace
 WHERE turns.id = CAST(:turn_id AS uuid) AND turns.status = 'pending'
 RETURNING turns.id AS turn_id

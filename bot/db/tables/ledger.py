@@ -71,6 +71,15 @@ class Turn(Versioned, Base):
     """How long the answer waited for the bot's own limits on sending."""
     unpriced_calls: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     """Attempts whose request was sent and whose cost is unknown."""
+    generation_ms: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    """From the first to the last token of the answer; 0 if it came in one piece or the number of
+    its tokens is unknown."""
+    generated_tokens: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    """Tokens written in `generation_ms`, without thinking."""
+    fallback_wait_ms: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    """From the first request for the answer to the first one to the model that was asked last."""
+    fallback_cost_usd: Mapped[Decimal | None] = mapped_column(Money)
+    """Cost of the attempts in that time; NULL without any, or when unknown."""
     is_person: Mapped[bool] = mapped_column(server_default=text("true"))
     """As in `users`."""
     is_counted: Mapped[bool] = mapped_column(server_default=text("true"))

@@ -43,6 +43,7 @@ async def end_answered(
             first_token_at=state.first_token_at,
             fallback_cause=state.fallback_cause,
             finish_reason=completion.report.finish_reason,
+            generation_ms=state.answer.generation_ms,
         ),
         state.turn.id,
         completion.text,
@@ -76,6 +77,7 @@ async def end_stopped(
         ),
         first_token_at=state.first_token_at,
         fallback_cause=state.fallback_cause,
+        generation_ms=state.answer.generation_ms,
     )
     if reason == "erased":
         return outcome

@@ -482,9 +482,12 @@ describe('the other pages', () => {
     await at('/models');
     const table = await screen.findByRole('table', { name: 'Models' });
     expect(within(table).getByText('8%')).toHaveClass('worst');
+    expect(within(table).getByText('12.5')).toBeVisible();
+    expect(within(table).getByText('1 min · $0.2500')).toBeInTheDocument();
     expect(screen.getByText(/\$12\.50 total/)).toBeVisible();
     expect(screen.getByText(/free-model \(3\)/)).toBeVisible();
     const causes = screen.getByRole('table', { name: /^Causes of failures/ });
+    expect(screen.getByText(/Abandoned answers: 14/)).toBeVisible();
     expect(within(causes).getByText('Rejected before a model was called')).toBeVisible();
     const ratings = await screen.findByRole('table', { name: 'How answers were rated' });
     expect(within(ratings).getByText('With a reaction')).toBeVisible();

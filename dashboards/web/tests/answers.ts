@@ -77,6 +77,7 @@ export function point(start: string, index: number) {
     answers: 88,
     failed: 1,
     rejected: 1,
+    abandoned: 2,
     active_users: 40 + index,
     served_users: 40 + index,
     new_users: 4,
@@ -132,6 +133,8 @@ export function model(name: string, part: Partial<Schemas['ModelRow']> = {}): Sc
     asked_turns: 500,
     handed_over: 0,
     fallback_rate: 0,
+    fallback_wait_ms: 0,
+    fallback_cost_usd: 0,
     active_users: 100,
     prompt_tokens: 1,
     completion_tokens: 1,
@@ -145,9 +148,19 @@ export function model(name: string, part: Partial<Schemas['ModelRow']> = {}): Sc
     ttft_p50_ms: 500,
     ttft_p95_ms: 900,
     ttft_p99_ms: 1200,
+    tokens_per_second: 40,
     ...part,
   } as Schemas['ModelRow'];
 }
+
+const SLOW = {
+  failed: 40,
+  error_rate: 0.08,
+  handed_over: 7,
+  fallback_wait_ms: 90_000,
+  fallback_cost_usd: 0.25,
+  tokens_per_second: 12.5,
+};
 
 export const turn = {
   turn_id: '0b8f9a4e-0000-4000-8000-0000000000aa',
@@ -219,7 +232,7 @@ export const ANSWERS: Record<string, object> = {
   '/api/v1/stats/models': {
     ...ENVELOPE,
     models: {
-      models: [model('fast-model'), model('slow-model', { failed: 40, error_rate: 0.08 })],
+      models: [model('fast-model'), model('slow-model', SLOW)],
       causes: [
         { kind: 'fallback', cause: 'timeout', model: 'slow-model', turns: 7, rate: 0.014 },
         { kind: 'outcome', cause: 'rate_limited', model: '', turns: 3, rate: 1 },

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import format_datetime
+from itertools import count
 from typing import Any
 
 import pytest
@@ -22,6 +23,15 @@ from bot.llm.stream import AnswerStream, StreamProgress
 from bot.llm.thinking import split_thinking, visible_part
 
 PAID = {"usage": {"prompt_tokens": 200, "completion_tokens": 2048, "cost": 0.02}, "choices": []}
+
+THOUGHT = {
+    "usage": {
+        "prompt_tokens": 9,
+        "completion_tokens": 9,
+        "completion_tokens_details": {"reasoning_tokens": 4},
+    },
+    "choices": [],
+}
 
 
 def delta(**fields: Any) -> dict[str, Any]:
@@ -96,6 +106,29 @@ def test_unclosed_thinking_keeps_its_tag_and_is_never_empty(size: int) -> None:
     assert completion.is_thinking
     assert split_thinking(completion.text).thinking.strip() == "it is two</thin"
     assert shown == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "milliseconds"),
+    [
+        ((delta(content="one"), delta(content=" two"), delta(content=" three")), 2_000),
+        ((delta(content=""), delta(content="one"), delta(content=" two")), 1_000),
+        ((delta(content="one"),), 0),
+        # How many of the tokens were thinking is stated, or is not.
+        ((delta(reasoning="hm"), delta(content="a"), delta(content="b"), THOUGHT), 1_000),
+        ((delta(reasoning="hm"), delta(content="a"), delta(content="b"), PAID), 0),
+        ((delta(content="<think>hm</think>"), delta(content="a"), delta(content="b"), PAID), 0),
+    ],
+)
+def test_an_answer_is_timed_from_its_first_to_its_last_visible_text(
+    lines: Sequence[Any], milliseconds: int
+) -> None:
+    seconds = count()
+    answer = AnswerStream(clock=lambda: float(next(seconds)))
+    for line in lines:
+        answer.read_line(f"data: {json.dumps(line)}")
+        answer.read_line("")
+    assert answer.generation_ms == milliseconds
 
 
 def test_thinking_before_an_error_is_no_answer() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, get_args
 
@@ -129,6 +130,43 @@ async def test_a_turn_costs_what_all_its_attempts_cost(start: Start):
     assert turn.cost_usd == sum(call.cost_usd for call in attempts) == Decimal("0.0200000003")
     assert turn.prompt_tokens == sum(call.prompt_tokens for call in attempts)
     assert (turn.model_used, turn.unpriced_calls) == ("sim/other", 0)
+    # Both attempts of the model that failed, until the other one was asked.
+    lost = attempts[-1].started_at - attempts[0].started_at
+    assert turn.fallback_cost_usd == Decimal("0.02")
+    assert turn.fallback_wait_ms == pytest.approx(lost / timedelta(milliseconds=1), abs=1)
+    assert turn.fallback_wait_ms > 0
+
+
+async def test_what_is_repeated_with_the_same_model_is_no_fallback(start: Start):
+    world = await start(llm_attempts=2)
+    world.simulator.model.faults.add(ModelFault(kind="cut_paid", model=MODEL, cost=0.01, times=1))
+    world.simulator.model.set_behaviour(MODEL, answer="a b c d", token_seconds=0.03)
+
+    await world.ask("hello")
+
+    turn = await one_turn(world)
+    attempts = await calls(world)
+    assert [call.model for call in attempts] == [MODEL, MODEL]
+    assert (turn.fallback_wait_ms, turn.fallback_cost_usd) == (0, None)
+    # The tokens of the answer, not those of the attempt before it.
+    assert turn.generated_tokens == attempts[-1].completion_tokens > 0
+    assert turn.generation_ms >= 60
+    took = attempts[-1].ended_at - attempts[-1].started_at
+    assert turn.generation_ms <= took / timedelta(milliseconds=1)
+
+
+async def test_the_pace_of_an_answer_is_unknown_without_its_tokens_or_pieces(start: Start):
+    world = await start()
+    world.simulator.model.set_behaviour(MODEL, answer="a b c d", usage="none", token_seconds=0.01)
+    await world.ask("hello")
+    first = await one_turn(world)
+    world.simulator.model.set_behaviour(MODEL, answer="a b c d")
+    world.simulator.model.faults.add(ModelFault(kind="whole"))
+    await world.ask("hello", person=2, chat=2)
+    second = await one_turn(world)
+    assert second.completion_tokens > 0
+    for turn in (first, second):
+        assert (turn.status, turn.generation_ms, turn.generated_tokens) == ("answered", 0, 0)
 
 
 UNSTATED: tuple[tuple[dict[str, Any], int], ...] = (

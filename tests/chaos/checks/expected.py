@@ -14,7 +14,8 @@ TURNS = (
     " is_person AND is_counted AS is_person, dialog_id, chat_type, language, source, user_messages,"
     " received_at, status, reason, model_asked, model_used, fallback_cause, prompt_tokens,"
     " completion_tokens, cached_tokens, reasoning_tokens, cost_usd, user_chars, answer_chars,"
-    " answer_parts, flood_wait_ms, pacing_wait_ms, unpriced_calls"
+    " answer_parts, flood_wait_ms, pacing_wait_ms, unpriced_calls,"
+    " generation_ms, generated_tokens, fallback_wait_ms, fallback_cost_usd"
     " FROM turns WHERE status <> 'pending'"
 )
 Turn = Mapping[str, Any]
@@ -34,6 +35,10 @@ SUMS: Mapping[str, Callable[[Turn], int | Decimal]] = {
     "failed": lambda turn: turn["status"] == "failed",
     "cancelled": lambda turn: turn["status"] == "cancelled",
     "rejected": lambda turn: turn["status"] == "rejected",
+    "abandoned": lambda turn: (
+        turn["status"] in ("cancelled", "failed")
+        and turn["reason"] in ("stopped", "cancelled", "blocked")
+    ),
     "edited_questions": lambda turn: turn["reason"] == "edited",
     "command_turns": lambda turn: turn["user_messages"] == 0,
     "uncounted_turns": lambda turn: turn["user_key"] == 0,
@@ -53,6 +58,10 @@ SUMS: Mapping[str, Callable[[Turn], int | Decimal]] = {
     "flood_waits": lambda turn: turn["flood_wait_ms"] > 0,
     "flood_wait_ms": lambda turn: turn["flood_wait_ms"],
     "pacing_wait_ms": lambda turn: turn["pacing_wait_ms"],
+    "generation_ms": lambda turn: turn["generation_ms"],
+    "generated_tokens": lambda turn: turn["generated_tokens"],
+    "fallback_wait_ms": lambda turn: turn["fallback_wait_ms"],
+    "fallback_cost_usd": lambda turn: turn["fallback_cost_usd"] or Decimal(0),
 }
 
 

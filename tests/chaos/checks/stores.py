@@ -62,6 +62,10 @@ TURNS: Mapping[str, str] = {
     "flood_wait_ms": _PLAIN,
     "pacing_wait_ms": _PLAIN,
     "unpriced_calls": _PLAIN,
+    "generation_ms": _PLAIN,
+    "generated_tokens": _PLAIN,
+    "fallback_wait_ms": _PLAIN,
+    "fallback_cost_usd": _MONEY,
     "is_person": _IS_PERSON,
 }
 PEOPLE: Mapping[str, str] = {

@@ -12,12 +12,15 @@ from tests.recount.view import Expected, Row, View
 
 COLUMNS = (
     *("model", "turns", "served_turns", "answers", "failed", "incomplete", "fallbacks", "share"),
-    *("error_rate", "asked_turns", "handed_over", "fallback_rate", "active_users"),
+    *("error_rate", "asked_turns", "handed_over", "fallback_rate", "fallback_wait_ms"),
+    *("fallback_cost_usd", "active_users"),
     *("prompt_tokens", "completion_tokens", "tokens", "cost_usd", "unpriced_turns"),
     "cost_per_answer_usd",
     *(f"{kind}_p{percent}_ms" for kind in ("latency", "ttft") for percent in (50, 95, 99)),
+    "tokens_per_second",
 )
-OF_ASKED = ("asked_turns", "handed_over", "fallback_rate")
+LOST = ("fallback_wait_ms", "fallback_cost_usd")
+OF_ASKED = ("asked_turns", "handed_over", "fallback_rate", *LOST)
 """Figures by the model asked first; the others are by the model that turns are booked on."""
 POINT = (
     *("start", "cost_usd", "unpriced_turns", "tokens", "active_users", "served_users"),
@@ -50,6 +53,7 @@ def models(view: View) -> Expected:
             "asked_turns": len(first),
             "handed_over": handed_over,
             "fallback_rate": ratio(handed_over, len(first)),
+            **facts.group(first, own[:0]).figures(LOST),
         }
         found.append({name: row[name] for name in COLUMNS})
         causes += _causes(view, "outcome", "reason", model, own)

@@ -22,7 +22,7 @@ POINT = tuple(
         *("incomplete", "cancelled", "rejected_users", "reached_users", "prompt_tokens"),
         *("completion_tokens", "cached_tokens", "reasoning_tokens", "fallbacks", "answer_parts"),
         *("flood_waits", "flood_wait_ms", "pacing_wait_ms", "messages_per_user"),
-        *("ttft_p50_ms", "ttft_p95_ms"),
+        *("ttft_p50_ms", "ttft_p95_ms", "fallback_wait_ms", "fallback_cost_usd"),
     )
 )
 

@@ -22,7 +22,7 @@ WHERE t.epoch = {epoch:UInt32}
         OR least(
             ifNull(t.prompt_tokens, 0), ifNull(t.completion_tokens, 0), ifNull(t.cached_tokens, 0),
             ifNull(t.reasoning_tokens, 0), t.user_chars, t.answer_chars, t.flood_wait_ms,
-            t.pacing_wait_ms, t.unpriced_calls
+            t.pacing_wait_ms, t.unpriced_calls, t.generation_ms, t.generated_tokens, t.fallback_wait_ms
         ) < 0
         -- A question that is asked again is no new message.
         OR t.user_messages < 0

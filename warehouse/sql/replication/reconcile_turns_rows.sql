@@ -38,6 +38,10 @@ SELECT
         ifNull(toString(t.flood_wait_ms), '~'),
         ifNull(toString(t.pacing_wait_ms), '~'),
         ifNull(toString(t.unpriced_calls), '~'),
+        ifNull(toString(t.generation_ms), '~'),
+        ifNull(toString(t.generated_tokens), '~'),
+        ifNull(toString(t.fallback_wait_ms), '~'),
+        ifNull(toString(toInt64(toDecimal128(t.fallback_cost_usd, 10) * 10000000000)), '~'),
         ifNull(toString(t.is_person), '~')
     )), 1, 4))) AS checksum
 FROM turns AS t FINAL

@@ -17,6 +17,7 @@ SELECT
     sum(failed) AS failed,
     sum(rejected) AS rejected,
     sum(cancelled) AS cancelled,
+    sum(abandoned) AS abandoned,
     sum(edited_questions) AS edited_questions,
     sum(command_turns) AS command_turns,
     sum(uncounted_turns) AS uncounted_turns,
@@ -27,11 +28,15 @@ SELECT
     sum(cost_usd) AS cost_usd,
     sum(unpriced) AS unpriced,
     sum(fallbacks) AS fallbacks,
+    sum(fallback_wait_ms) AS fallback_wait_ms,
+    sum(fallback_cost_usd) AS fallback_cost_usd,
     sum(answer_parts) AS answer_parts,
     sum(flood_waits) AS flood_waits,
     sum(flood_wait_ms) AS flood_wait_ms,
     sum(pacing_wait_ms) AS pacing_wait_ms,
     sum(priced) AS priced,
+    sum(generation_ms) AS generation_ms,
+    sum(generated_tokens) AS generated_tokens,
     sum(user_chars) AS user_chars,
     sum(answer_chars) AS answer_chars,
     -- metrics.toml ends
@@ -50,9 +55,10 @@ FROM (
         bot_id,
         -- metrics.toml: names
         user_messages, turns, served_turns, answers, incomplete, failed, rejected, cancelled,
-        edited_questions, command_turns, uncounted_turns, prompt_tokens, completion_tokens,
-        cached_tokens, reasoning_tokens, cost_usd, unpriced, fallbacks, answer_parts,
-        flood_waits, flood_wait_ms, pacing_wait_ms, priced, user_chars, answer_chars,
+        abandoned, edited_questions, command_turns, uncounted_turns, prompt_tokens,
+        completion_tokens, cached_tokens, reasoning_tokens, cost_usd, unpriced, fallbacks,
+        fallback_wait_ms, fallback_cost_usd, answer_parts, flood_waits, flood_wait_ms,
+        pacing_wait_ms, priced, generation_ms, generated_tokens, user_chars, answer_chars,
         -- metrics.toml ends
         latency, ttft, reached, served, active, new
     FROM day_users
@@ -65,9 +71,10 @@ FROM (
         bot_id,
         -- metrics.toml: names
         user_messages, turns, served_turns, answers, incomplete, failed, rejected, cancelled,
-        edited_questions, command_turns, uncounted_turns, prompt_tokens, completion_tokens,
-        cached_tokens, reasoning_tokens, cost_usd, unpriced, fallbacks, answer_parts,
-        flood_waits, flood_wait_ms, pacing_wait_ms, priced, user_chars, answer_chars,
+        abandoned, edited_questions, command_turns, uncounted_turns, prompt_tokens,
+        completion_tokens, cached_tokens, reasoning_tokens, cost_usd, unpriced, fallbacks,
+        fallback_wait_ms, fallback_cost_usd, answer_parts, flood_waits, flood_wait_ms,
+        pacing_wait_ms, priced, generation_ms, generated_tokens, user_chars, answer_chars,
         -- metrics.toml ends
         latency, ttft, reached, served, active, new
     FROM quarter_users

@@ -12,6 +12,8 @@ SELECT
     sum(unpriced) AS unpriced,
     sum(priced) AS priced,
     sum(served_turns) AS served_turns,
+    sum(generation_ms) AS generation_ms,
+    sum(generated_tokens) AS generated_tokens,
     sumMap(reasons) AS reasons,
     quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(latency) AS latency,
     quantilesDDMerge(0.01, 0.5, 0.9, 0.95, 0.99)(ttft) AS ttft,
@@ -19,7 +21,8 @@ SELECT
 FROM (
     SELECT
         model, turns, answers, failed, incomplete, fallbacks, prompt_tokens, completion_tokens,
-        cost_usd, unpriced, priced, served_turns, reasons, latency, ttft, active
+        cost_usd, unpriced, priced, served_turns, generation_ms, generated_tokens, reasons, latency,
+        ttft, active
     FROM daily
     WHERE (day, version) IN {days:Array(Tuple(Date, UInt64))}
       AND ({bot_id:Nullable(Int64)} IS NULL OR bot_id = {bot_id:Nullable(Int64)})
@@ -29,7 +32,8 @@ FROM (
     UNION ALL
     SELECT
         model, turns, answers, failed, incomplete, fallbacks, prompt_tokens, completion_tokens,
-        cost_usd, unpriced, priced, served_turns, reasons, latency, ttft, active
+        cost_usd, unpriced, priced, served_turns, generation_ms, generated_tokens, reasons, latency,
+        ttft, active
     FROM activity
     WHERE bucket >= {since:DateTime('UTC')} AND bucket < {until:DateTime('UTC')}
       AND (day, version) IN {quarters:Array(Tuple(Date, UInt64))}

@@ -3,9 +3,10 @@ INSERT INTO quarter_users (
     day, version, bucket, bot_id,
     -- metrics.toml: names
     user_messages, turns, served_turns, answers, incomplete, failed, rejected, cancelled,
-    edited_questions, command_turns, uncounted_turns, prompt_tokens, completion_tokens,
-    cached_tokens, reasoning_tokens, cost_usd, unpriced, fallbacks, answer_parts,
-    flood_waits, flood_wait_ms, pacing_wait_ms, priced, user_chars, answer_chars,
+    abandoned, edited_questions, command_turns, uncounted_turns, prompt_tokens,
+    completion_tokens, cached_tokens, reasoning_tokens, cost_usd, unpriced, fallbacks,
+    fallback_wait_ms, fallback_cost_usd, answer_parts, flood_waits, flood_wait_ms,
+    pacing_wait_ms, priced, generation_ms, generated_tokens, user_chars, answer_chars,
     -- metrics.toml ends
     latency, ttft, active, reached, served, new
 )
@@ -23,6 +24,7 @@ SELECT
     sum(failed) AS failed,
     sum(rejected) AS rejected,
     sum(cancelled) AS cancelled,
+    sum(abandoned) AS abandoned,
     sum(edited_questions) AS edited_questions,
     sum(command_turns) AS command_turns,
     sum(uncounted_turns) AS uncounted_turns,
@@ -33,11 +35,15 @@ SELECT
     sum(cost_usd) AS cost_usd,
     sum(unpriced) AS unpriced,
     sum(fallbacks) AS fallbacks,
+    sum(fallback_wait_ms) AS fallback_wait_ms,
+    sum(fallback_cost_usd) AS fallback_cost_usd,
     sum(answer_parts) AS answer_parts,
     sum(flood_waits) AS flood_waits,
     sum(flood_wait_ms) AS flood_wait_ms,
     sum(pacing_wait_ms) AS pacing_wait_ms,
     sum(priced) AS priced,
+    sum(generation_ms) AS generation_ms,
+    sum(generated_tokens) AS generated_tokens,
     sum(user_chars) AS user_chars,
     sum(answer_chars) AS answer_chars,
     -- metrics.toml ends
@@ -52,9 +58,10 @@ FROM (
         day, bucket, bot_id,
         -- metrics.toml: names
         user_messages, turns, served_turns, answers, incomplete, failed, rejected, cancelled,
-        edited_questions, command_turns, uncounted_turns, prompt_tokens, completion_tokens,
-        cached_tokens, reasoning_tokens, cost_usd, unpriced, fallbacks, answer_parts,
-        flood_waits, flood_wait_ms, pacing_wait_ms, priced, user_chars, answer_chars,
+        abandoned, edited_questions, command_turns, uncounted_turns, prompt_tokens,
+        completion_tokens, cached_tokens, reasoning_tokens, cost_usd, unpriced, fallbacks,
+        fallback_wait_ms, fallback_cost_usd, answer_parts, flood_waits, flood_wait_ms,
+        pacing_wait_ms, priced, generation_ms, generated_tokens, user_chars, answer_chars,
         -- metrics.toml ends
         latency, ttft, active, reached, served,
         arrayReduce('groupBitmapState', emptyArrayUInt32()) AS new
@@ -72,6 +79,7 @@ FROM (
         CAST(0, 'UInt64') AS failed,
         CAST(0, 'UInt64') AS rejected,
         CAST(0, 'UInt64') AS cancelled,
+        CAST(0, 'UInt64') AS abandoned,
         CAST(0, 'UInt64') AS edited_questions,
         CAST(0, 'UInt64') AS command_turns,
         CAST(0, 'UInt64') AS uncounted_turns,
@@ -82,11 +90,15 @@ FROM (
         CAST(0, 'Decimal(38, 10)') AS cost_usd,
         CAST(0, 'UInt64') AS unpriced,
         CAST(0, 'UInt64') AS fallbacks,
+        CAST(0, 'UInt64') AS fallback_wait_ms,
+        CAST(0, 'Decimal(38, 10)') AS fallback_cost_usd,
         CAST(0, 'UInt64') AS answer_parts,
         CAST(0, 'UInt64') AS flood_waits,
         CAST(0, 'UInt64') AS flood_wait_ms,
         CAST(0, 'UInt64') AS pacing_wait_ms,
         CAST(0, 'UInt64') AS priced,
+        CAST(0, 'UInt64') AS generation_ms,
+        CAST(0, 'UInt64') AS generated_tokens,
         CAST(0, 'UInt64') AS user_chars,
         CAST(0, 'UInt64') AS answer_chars,
         -- metrics.toml ends

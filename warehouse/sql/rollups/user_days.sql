@@ -4,9 +4,10 @@ INSERT INTO user_days (
     day, version, bot_id, user_key, is_person,
     -- metrics.toml: names
     user_messages, turns, served_turns, answers, incomplete, failed, rejected, cancelled,
-    edited_questions, command_turns, uncounted_turns, prompt_tokens, completion_tokens,
-    cached_tokens, reasoning_tokens, cost_usd, unpriced, fallbacks, answer_parts,
-    flood_waits, flood_wait_ms, pacing_wait_ms, priced, user_chars, answer_chars,
+    abandoned, edited_questions, command_turns, uncounted_turns, prompt_tokens,
+    completion_tokens, cached_tokens, reasoning_tokens, cost_usd, unpriced, fallbacks,
+    fallback_wait_ms, fallback_cost_usd, answer_parts, flood_waits, flood_wait_ms,
+    pacing_wait_ms, priced, generation_ms, generated_tokens, user_chars, answer_chars,
     -- metrics.toml ends
     first_at, last_at
 )
@@ -26,6 +27,7 @@ SELECT
     sum(failed) AS failed,
     sum(rejected) AS rejected,
     sum(cancelled) AS cancelled,
+    sum(abandoned) AS abandoned,
     sum(edited_questions) AS edited_questions,
     sum(command_turns) AS command_turns,
     sum(uncounted_turns) AS uncounted_turns,
@@ -36,11 +38,15 @@ SELECT
     sum(cost_usd) AS cost_usd,
     sum(unpriced) AS unpriced,
     sum(fallbacks) AS fallbacks,
+    sum(fallback_wait_ms) AS fallback_wait_ms,
+    sum(fallback_cost_usd) AS fallback_cost_usd,
     sum(answer_parts) AS answer_parts,
     sum(flood_waits) AS flood_waits,
     sum(flood_wait_ms) AS flood_wait_ms,
     sum(pacing_wait_ms) AS pacing_wait_ms,
     sum(priced) AS priced,
+    sum(generation_ms) AS generation_ms,
+    sum(generated_tokens) AS generated_tokens,
     sum(user_chars) AS user_chars,
     sum(answer_chars) AS answer_chars,
     -- metrics.toml ends
@@ -66,6 +72,7 @@ FROM (
         countIf(t.status = 'failed') AS failed,
         countIf(t.status = 'rejected') AS rejected,
         countIf(t.status = 'cancelled') AS cancelled,
+        countIf(t.status IN ('cancelled', 'failed') AND t.reason IN ('stopped', 'cancelled', 'blocked')) AS abandoned,
         countIf(t.reason = 'edited') AS edited_questions,
         countIf(t.user_messages = 0) AS command_turns,
         countIf(t.user_key = 0) AS uncounted_turns,
@@ -76,11 +83,15 @@ FROM (
         sum(ifNull(t.cost_usd, toDecimal64(0, 10))) AS cost_usd,
         countIf(t.unpriced_calls > 0) AS unpriced,
         countIf(isNotNull(t.fallback_cause)) AS fallbacks,
+        sum(toUInt64(t.fallback_wait_ms)) AS fallback_wait_ms,
+        sum(ifNull(t.fallback_cost_usd, toDecimal64(0, 10))) AS fallback_cost_usd,
         sum(toUInt64(t.answer_parts)) AS answer_parts,
         countIf(t.flood_wait_ms > 0) AS flood_waits,
         sum(toUInt64(t.flood_wait_ms)) AS flood_wait_ms,
         sum(toUInt64(t.pacing_wait_ms)) AS pacing_wait_ms,
         countIf(isNotNull(t.cost_usd)) AS priced,
+        sum(toUInt64(t.generation_ms)) AS generation_ms,
+        sum(toUInt64(t.generated_tokens)) AS generated_tokens,
         sum(toUInt64(t.user_chars)) AS user_chars,
         sum(toUInt64(t.answer_chars)) AS answer_chars,
         -- metrics.toml ends
@@ -102,9 +113,10 @@ FROM (
         day, {version:UInt64} AS version, bot_id, user_key, is_person,
         -- metrics.toml: names
         user_messages, turns, served_turns, answers, incomplete, failed, rejected, cancelled,
-        edited_questions, command_turns, uncounted_turns, prompt_tokens, completion_tokens,
-        cached_tokens, reasoning_tokens, cost_usd, unpriced, fallbacks, answer_parts,
-        flood_waits, flood_wait_ms, pacing_wait_ms, priced, user_chars, answer_chars,
+        abandoned, edited_questions, command_turns, uncounted_turns, prompt_tokens,
+        completion_tokens, cached_tokens, reasoning_tokens, cost_usd, unpriced, fallbacks,
+        fallback_wait_ms, fallback_cost_usd, answer_parts, flood_waits, flood_wait_ms,
+        pacing_wait_ms, priced, generation_ms, generated_tokens, user_chars, answer_chars,
         -- metrics.toml ends
         first_at, last_at
     FROM user_days AS built

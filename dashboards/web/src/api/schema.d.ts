@@ -1642,6 +1642,11 @@ export interface components {
          */
         ActivityPoint: {
             /**
+             * Abandoned
+             * @description Turns whose answer the person stopped while it was written (/stop or the button), or could not be sent because meanwhile they blocked the bot, or removed it from the group.
+             */
+            abandoned: number;
+            /**
              * Active Users
              * @description Different people with at least one turn, whatever became of it.
              */
@@ -1712,6 +1717,11 @@ export interface components {
              * @description Prompt and completion tokens.
              */
             tokens: number;
+            /**
+             * Tokens Per Second
+             * @description How fast answers are written: tokens of the answers, without thinking, by the time from their first to their last token; of turns whose answer came in pieces and whose tokens are known.
+             */
+            tokens_per_second: number | null;
             /**
              * Turns
              * @description Questions with what became of them: answered, failed, cancelled or rejected. A turn may join several messages.
@@ -4411,7 +4421,7 @@ export interface components {
          * @description One model that answered, or was asked.
          *
          *     Turns are booked on the model that answered, else on the one asked; only `asked_turns`,
-         *     `handed_over` and `fallback_rate` are by the model asked.
+         *     `handed_over` and `fallback_...` are by the model asked.
          */
         ModelRow: {
             /**
@@ -4455,10 +4465,20 @@ export interface components {
              */
             failed: number;
             /**
+             * Fallback Cost Usd
+             * @description Cost of the attempts that were made in that time; a part of the cost. Unknown costs are not in it.
+             */
+            fallback_cost_usd: number;
+            /**
              * Fallback Rate
              * @description Turns handed to another model as a share of the turns that reached a model. It is a figure of the model that was asked: of the one that answered it would be 0 or 1.
              */
             fallback_rate: number | null;
+            /**
+             * Fallback Wait Ms
+             * @description From the first request to a model that failed to the first one to the model that was asked instead; of turns that were handed over. By `model_asked` it says how much the failures of a model cost. Turns that were finished before this was recorded have none.
+             */
+            fallback_wait_ms: number;
             /**
              * Fallbacks
              * @description Turns that were handed to another model than the one asked, whether or not it answered.
@@ -4514,6 +4534,11 @@ export interface components {
              * @description Prompt and completion tokens.
              */
             tokens: number;
+            /**
+             * Tokens Per Second
+             * @description How fast answers are written: tokens of the answers, without thinking, by the time from their first to their last token; of turns whose answer came in pieces and whose tokens are known.
+             */
+            tokens_per_second: number | null;
             /**
              * Ttft P50 Ms
              * @description In half of the turns the first words came within this time, from the person's first message. Turns that got any. At most 1 % off, below a millisecond 3 %.
@@ -6384,6 +6409,11 @@ export interface components {
          */
         Totals: {
             /**
+             * Abandoned
+             * @description Turns whose answer the person stopped while it was written (/stop or the button), or could not be sent because meanwhile they blocked the bot, or removed it from the group.
+             */
+            abandoned: number;
+            /**
              * Active Users
              * @description Different people with at least one turn, whatever became of it.
              */
@@ -6433,6 +6463,16 @@ export interface components {
              * @description Turns that ended without an answer because something went wrong. Rejected and cancelled turns are not among them.
              */
             failed: number;
+            /**
+             * Fallback Cost Usd
+             * @description Cost of the attempts that were made in that time; a part of the cost. Unknown costs are not in it.
+             */
+            fallback_cost_usd: number | null;
+            /**
+             * Fallback Wait Ms
+             * @description From the first request to a model that failed to the first one to the model that was asked instead; of turns that were handed over. By `model_asked` it says how much the failures of a model cost. Turns that were finished before this was recorded have none.
+             */
+            fallback_wait_ms: number;
             /**
              * Fallbacks
              * @description Turns that were handed to another model than the one asked, whether or not it answered.
@@ -6518,6 +6558,11 @@ export interface components {
              * @description Prompt and completion tokens.
              */
             tokens: number;
+            /**
+             * Tokens Per Second
+             * @description How fast answers are written: tokens of the answers, without thinking, by the time from their first to their last token; of turns whose answer came in pieces and whose tokens are known.
+             */
+            tokens_per_second: number | null;
             /**
              * Ttft P50 Ms
              * @description In half of the turns the first words came within this time, from the person's first message. Turns that got any. At most 1 % off, below a millisecond 3 %.

@@ -25,6 +25,8 @@ const MODEL_COLUMNS = [
   'cost_per_answer_usd',
   'latency_p95_ms',
   'ttft_p95_ms',
+  'tokens_per_second',
+  'fallback_wait_ms',
 ];
 const CAUSE_COLUMNS = ['cause', 'kind', 'model', 'turns', 'rate'];
 
@@ -157,6 +159,24 @@ export function ModelTable({ models, of: about = [] }: ModelProps) {
       show: (row) =>
         `${formats.milliseconds(row.ttft_p50_ms)} / ${formats.milliseconds(row.ttft_p95_ms)}`,
       isNumeric: true,
+    },
+    {
+      key: 'tokens_per_second',
+      title: t('column.speed'),
+      value: (row) => row.tokens_per_second,
+      show: (row) => formats.decimal(row.tokens_per_second),
+      isNumeric: true,
+    },
+    {
+      key: 'fallback_wait_ms',
+      title: t('column.lost'),
+      value: (row) => row.fallback_wait_ms,
+      show: (row) =>
+        row.handed_over === 0
+          ? NONE
+          : `${formats.age(row.fallback_wait_ms / 1000)} · ${formats.money(row.fallback_cost_usd)}`,
+      isNumeric: true,
+      isMinor: true,
     },
   ];
   return (

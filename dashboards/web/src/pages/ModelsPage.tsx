@@ -37,6 +37,7 @@ export default function ModelsPage() {
   );
   const firstDay = useFirstDay();
   const spent = costs.data?.costs;
+  const abandoned = activity.data?.activity.points.reduce((sum, one) => sum + one.abandoned, 0);
   return (
     <PageFrame title={t('nav.models')} main={models} compares hasPoints>
       <Card
@@ -77,6 +78,9 @@ export default function ModelsPage() {
           'cost_per_answer_usd',
           'latency_p95_ms',
           'ttft_p95_ms',
+          'tokens_per_second',
+          'fallback_wait_ms',
+          'fallback_cost_usd',
         ]}
         note={t('models.note')}
         csv={models.data ? file('models', models.data, models.data.models.models) : null}
@@ -87,8 +91,13 @@ export default function ModelsPage() {
       </Card>
       <Card
         title={t('models.causes')}
-        note={t('models.causesNote')}
-        metrics={['failed', 'rejected', 'cancelled', 'fallbacks']}
+        note={[
+          t('models.causesNote'),
+          abandoned !== undefined && t('models.abandoned', { value: formats.count(abandoned) }),
+        ]
+          .filter(Boolean)
+          .join('. ')}
+        metrics={['failed', 'rejected', 'cancelled', 'abandoned', 'fallbacks']}
         csv={models.data ? file('causes', models.data, models.data.models.causes) : null}
       >
         <Loaded query={models} height={240}>

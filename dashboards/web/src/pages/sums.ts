@@ -19,6 +19,8 @@ export function sumOfModels(rows: readonly ModelRow[]): ModelRow {
     asked_turns: asked,
     handed_over: sum('handed_over'),
     fallback_rate: ratio(sum('handed_over'), asked),
+    fallback_wait_ms: sum('fallback_wait_ms'),
+    fallback_cost_usd: rows.reduce((total, row) => total + Number(row.fallback_cost_usd), 0),
     active_users: Math.max(...rows.map((row) => row.active_users)),
     prompt_tokens: sum('prompt_tokens'),
     completion_tokens: sum('completion_tokens'),
@@ -32,6 +34,7 @@ export function sumOfModels(rows: readonly ModelRow[]): ModelRow {
     ttft_p50_ms: null,
     ttft_p95_ms: null,
     ttft_p99_ms: null,
+    tokens_per_second: null,
   };
 }
 
