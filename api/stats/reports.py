@@ -88,6 +88,7 @@ heatmap = _simple("heatmap", warehouse.heatmap, warehouse.HeatmapCell, attrgette
 feedback = _simple("feedback", warehouse.feedback, warehouse.RatedGroup, attrgetter("groups"))
 commands = _simple("commands", warehouse.commands, warehouse.CommandPoint, attrgetter("points"))
 blocks = _simple("blocks", warehouse.blocks, warehouse.BlockPoint, attrgetter("points"))
+sessions = _simple("sessions", warehouse.sessions, warehouse.SessionPoint, attrgetter("points"))
 costs = _simple("costs", warehouse.costs, warehouse.CostPoint, attrgetter("points"))
 
 

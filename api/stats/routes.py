@@ -90,6 +90,8 @@ REPORTS: tuple[tuple[str, type[StatsQuery], type, reports.ReportFunction[Any], b
      "Commands that people used, by name and per bucket. A command has no model and no dialog."),
     ("/blocks", StatsQuery, shapes.BlocksAnswer, reports.blocks, False,
      "People who blocked the bot and who came back, per bucket. A block has no model."),
+    ("/sessions", StatsQuery, shapes.SessionsAnswer, reports.sessions, False,
+     "Sessions by their beginning: turns of a person without a pause of 30 minutes."),
     ("/costs", StatsQuery, shapes.CostsAnswer, reports.costs, False,
      "Known cost, per bucket, per active user and per answer."),
     ("/dimensions", StatsQuery, shapes.DimensionsAnswer, reports.dimensions, False,

@@ -34,6 +34,7 @@ from warehouse.reports import (
     PersonTotals,
     Quality,
     Retention,
+    Sessions,
     Stickiness,
     Summary,
     TopUser,
@@ -173,6 +174,10 @@ class CommandsAnswer(Envelope):
 
 class BlocksAnswer(Envelope):
     blocks: Blocks
+
+
+class SessionsAnswer(Envelope):
+    sessions: Sessions
 
 
 class CostsAnswer(Envelope):

@@ -12,7 +12,7 @@ from dashboards.grafana.asking import (
     share,
     total,
 )
-from dashboards.grafana.binding import TOUCHED_DAYS, bound, day_start, query
+from dashboards.grafana.binding import SERIES, TOUCHED_DAYS, bound, day_start, query
 from dashboards.grafana.panels import GOOD_SHARE, HEAT, Cells, Panel, figure
 
 COUNT = "locale"
@@ -33,6 +33,12 @@ _RETENTION = bound(
     steps="toUInt8(30)",
 )
 _BLOCKS = bound("user_events", kinds="['blocked', 'unblocked']", starts="bucket_edges")
+_SESSIONS = bound(
+    "sessions",
+    **SERIES,
+    pause="toUInt32(1800)",
+    read_until="(picked_until + toIntervalDay(7))",
+)
 _STEPS = (1, 2, 3, 7, 14, 30)
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -128,6 +134,22 @@ PANELS = (
             history_first="first_touched - 29",
             edges="day_edges",
         ),
+    ),
+    Panel(
+        title="Sessions over time",
+        description="Turns of one person, each less than 30 minutes after the one before, by the"
+        " bucket in which they begin; their turns are counted up to a week after the range.",
+        look="lines",
+        page="/users",
+        unit=COUNT,
+        sql=query(
+            "SELECT toDateTime(edge, 'UTC') AS time, points.sessions AS sessions,"
+            f" {share('points.turns', 'points.sessions')} AS `turns per session`\n"
+            "FROM (SELECT arrayJoin(bucket_edges) AS edge) AS spine\n"
+            f"LEFT JOIN (\n{_SESSIONS}\n) AS points ON points.start = spine.edge\n"
+            "ORDER BY time"
+        ),
+        width=24,
     ),
     Panel(
         section="Who returns",

@@ -11,7 +11,7 @@ STATS = "/api/v1/stats"
 PARTS = (
     "", "/summary", "/activity", "/dialogs", "/turns", "/users/top", "/models", "/retention",
     "/stickiness", "/lifecycle", "/heatmap", "/funnel", "/feedback", "/commands", "/blocks",
-    "/costs", "/dimensions",
+    "/sessions", "/costs", "/dimensions",
     "/quality", "/freshness", "/forecast", "/now", "/catalogue",
 )  # fmt: skip
 """The path of every report below STATS."""

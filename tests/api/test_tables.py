@@ -26,7 +26,7 @@ from warehouse.reports.metric_values import METRIC_VALUES
 PARTS = (
     "", "/summary", "/activity", "/dialogs", "/turns", "/users/top", "/models", "/retention",
     "/stickiness", "/lifecycle", "/heatmap", "/funnel", "/feedback", "/commands", "/blocks",
-    "/costs", "/dimensions",
+    "/sessions", "/costs", "/dimensions",
 )  # fmt: skip
 EMPTY = {"from": "2025-01-01", "to": "2025-02-01"}
 """A period without messages."""

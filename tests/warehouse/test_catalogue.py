@@ -78,6 +78,10 @@ def test_sums_may_be_added_up_over_everything_new_people_over_little_and_others_
     whole = {metric.name for metric in METRICS if metric.additive_over == DIMENSIONS}
     assert {"user_messages", "turns", "served_turns", "answers", "tokens", "cost_usd"} <= whole
     some = {m.name: m.additive_over for m in METRICS if m.additive_over not in ((), DIMENSIONS)}
-    assert some == {"new_users": ("time", "bot"), "activated": ("time",)}
+    assert some == {
+        "new_users": ("time", "bot"),
+        "activated": ("time",),
+        "sessions": ("time", "bot"),
+    }
     assert not BY_NAME["active_users"].additive_over
     assert not BY_NAME["latency_p95_ms"].additive_over

@@ -33,6 +33,7 @@ from warehouse.reports.ranked_dialogs import (
     DialogOrder,
 )
 from warehouse.reports.retention import Cohort, CohortWidth, Retention, retention
+from warehouse.reports.sessions import SessionPoint, Sessions, sessions
 from warehouse.reports.shapes import NO_FILTERS, Condition, Filters
 from warehouse.reports.stickiness import Stickiness, StickinessPoint, stickiness
 from warehouse.reports.summary import Summary, Totals, summary
@@ -94,6 +95,8 @@ __all__ = [
     "RecentDialog",
     "ReconciledDay",
     "Retention",
+    "SessionPoint",
+    "Sessions",
     "Stickiness",
     "StickinessPoint",
     "Summary",
@@ -123,6 +126,7 @@ __all__ = [
     "quality",
     "recent_dialogs",
     "retention",
+    "sessions",
     "stickiness",
     "summary",
     "summary_and_activity",

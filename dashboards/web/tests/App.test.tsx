@@ -464,6 +464,9 @@ describe('the other pages', () => {
     const { requests } = await at('/users');
     expect(await screen.findByRole('slider', { name: /User lifecycle/ })).toBeVisible();
     expect(await screen.findByText('#42')).toBeVisible();
+    expect(
+      screen.getByText('Sessions: 400 · Turns per session: 2.5 · Median length: 1 min'),
+    ).toBeVisible();
     const funnel = await screen.findByRole('table', { name: 'From first message to habit' });
     expect(within(funnel).getByRole('rowheader', { name: 'habr' })).toBeVisible();
     const commands = await screen.findByRole('table', { name: 'Commands' });

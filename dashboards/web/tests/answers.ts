@@ -290,6 +290,22 @@ export const ANSWERS: Record<string, object> = {
       points: days(7).map((start) => ({ start, blocked_people: 1, unblocked_people: 0 })),
     },
   },
+  '/api/v1/stats/sessions': {
+    ...ENVELOPE,
+    sessions: {
+      sessions: 400,
+      session_turns: 1000,
+      turns_per_session: 2.5,
+      session_p50_ms: 90_000,
+      points: days(7).map((start, index) => ({
+        start,
+        sessions: index,
+        session_turns: index,
+        turns_per_session: index ? 1 : null,
+        session_p50_ms: index ? 0 : null,
+      })),
+    },
+  },
   '/api/v1/stats/costs': {
     ...ENVELOPE,
     costs: {

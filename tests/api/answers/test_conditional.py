@@ -27,7 +27,7 @@ from warehouse.settings import WarehouseSettings
 
 PARTS = (
     "", "/summary", "/activity", "/dialogs", "/users/top", "/models", "/retention", "/stickiness",
-    "/lifecycle", "/heatmap", "/funnel", "/feedback", "/commands", "/blocks", "/costs",
+    "/lifecycle", "/heatmap", "/funnel", "/feedback", "/commands", "/blocks", "/sessions", "/costs",
     "/dimensions", "/catalogue",
 )  # fmt: skip
 QUERY = {"metrics": ["turns", "active_users"], "date_range": "7d", "dimensions": ["model"]}

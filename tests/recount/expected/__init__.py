@@ -15,6 +15,7 @@ from tests.recount.expected.minutes import last_minutes
 from tests.recount.expected.models import costs, models
 from tests.recount.expected.people import lifecycle, retention, stickiness
 from tests.recount.expected.query import query
+from tests.recount.expected.sessions import sessions
 from tests.recount.expected.totals import activity, summary
 from tests.recount.expected.turns import turns, users_one
 from tests.recount.expected.users import users_top
@@ -39,6 +40,7 @@ REPORTS: dict[str, Callable[[View], Expected]] = {
     f"{STATS}/feedback": feedback,
     f"{STATS}/commands": commands,
     f"{STATS}/blocks": blocks,
+    f"{STATS}/sessions": sessions,
     f"{STATS}/costs": costs,
     f"{STATS}/dimensions": dimensions,
     f"{STATS}/quality": quality,
@@ -65,5 +67,8 @@ OF_ONE_REPORT = {
     "command_people": f"{STATS}/commands",
     "blocked_people": f"{STATS}/blocks",
     "unblocked_people": f"{STATS}/blocks",
+    "sessions": f"{STATS}/sessions",
+    "turns_per_session": f"{STATS}/sessions",
+    "session_p50_ms": f"{STATS}/sessions",
 }
 """Metrics of the catalogue that only this report states; every query may ask for the others."""

@@ -42,6 +42,7 @@ FILTERED = (
     reports.feedback,
     reports.commands,
     reports.blocks,
+    reports.sessions,
 )
 VALUES = {"Int64": 7, "UInt32": 7, "UUID": "00000000-0000-0000-0000-000000000007"}
 PARAMETER = re.compile(r"\{(\w+):")

@@ -1311,6 +1311,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stats/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get sessions
+         * @description Sessions by their beginning: turns of a person without a pause of 30 minutes.
+         *
+         *     ```sh
+         *     curl -fsS -H 'Authorization: Bearer API_KEY' 'http://127.0.0.1:8000/api/v1/stats/sessions?period=week'
+         *     ```
+         */
+        get: operations["sessions_api_v1_stats_sessions_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stats/stickiness": {
         parameters: {
             query?: never;
@@ -5906,7 +5930,7 @@ export interface components {
         SessionList: {
             /**
              * Sessions
-             * @description Newest first.
+             * @description Turns of one person with one bot, each less than 30 minutes after the one before. A session counts where its first turn was received, and ends with the last one, whenever that is. Under a filter: sessions of the turns that it lets pass. Exact.
              */
             sessions: components["schemas"]["SessionView"][];
         };
@@ -5925,6 +5949,38 @@ export interface components {
              * @example ann
              */
             username: string;
+        };
+        /**
+         * SessionPoint
+         * @description The sessions that begin in one bucket. Empty buckets are present with zeros.
+         */
+        SessionPoint: {
+            /**
+             * Session P50 Ms
+             * @description From the first turn of a session to its last, both as received; 0 of a single turn. Exact.
+             */
+            session_p50_ms: number | null;
+            /**
+             * Session Turns
+             * @description Turns of these sessions, also those after the bucket.
+             */
+            session_turns: number;
+            /**
+             * Sessions
+             * @description Sessions that begin in the bucket.
+             */
+            sessions: number;
+            /**
+             * Start
+             * Format: date-time
+             * @description Start of the bucket, day or cohort.
+             */
+            start: string;
+            /**
+             * Turns Per Session
+             * @description Turns of the sessions by sessions, turns after the period or bucket included.
+             */
+            turns_per_session: number | null;
         };
         /**
          * SessionView
@@ -5969,6 +6025,76 @@ export interface components {
              * @description The browser, as it names itself.
              */
             user_agent: string | null;
+        };
+        /**
+         * Sessions
+         * @description The sessions that begin in the period.
+         */
+        Sessions: {
+            /**
+             * Points
+             * @description Oldest first, without gaps.
+             */
+            points: components["schemas"]["SessionPoint"][];
+            /**
+             * Session P50 Ms
+             * @description From the first turn of a session to its last, both as received; 0 of a single turn. Exact.
+             */
+            session_p50_ms: number | null;
+            /**
+             * Session Turns
+             * @description Turns of these sessions, also those after the period.
+             */
+            session_turns: number;
+            /**
+             * Sessions
+             * @description Turns of a person with a bot, each less than 30 minutes after the one before. A session counts where it begins.
+             */
+            sessions: number;
+            /**
+             * Turns Per Session
+             * @description Turns of the sessions by sessions, turns after the period or bucket included.
+             */
+            turns_per_session: number | null;
+        };
+        /** SessionsAnswer */
+        SessionsAnswer: {
+            /**
+             * Data Through
+             * Format: date-time
+             * @description Everything received before this is counted.
+             */
+            data_through: string;
+            /**
+             * Is Partial
+             * @description Whether the period ends after `data_through`.
+             */
+            is_partial: boolean;
+            /**
+             * Lag Seconds
+             * @description Age of the data when this answer was served.
+             */
+            lag_seconds: number;
+            /**
+             * Newest Through
+             * Format: date-time
+             * @description As `data_through`, but ignores withheld days: later if there is one.
+             */
+            newest_through: string;
+            /** @description The period that was asked for, as it was understood. */
+            period: components["schemas"]["PeriodView"];
+            /**
+             * Report Timezone
+             * @description The zone of daily builds, cohorts and checks.
+             */
+            report_timezone: string;
+            /** @description Sessions that begin in the period. */
+            sessions: components["schemas"]["Sessions"];
+            /**
+             * Snapshot
+             * @description Equal for answers from the same build.
+             */
+            snapshot: string;
         };
         /**
          * SetupView
@@ -15019,6 +15145,169 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RetentionAnswer"];
+                    "application/vnd.apache.arrow.stream": string;
+                    "text/csv": string;
+                };
+            };
+            /** @description Unchanged since the ETag in `If-None-Match`. Headers state the age. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No credentials, or invalid ones. */
+            401: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The account may not do this. */
+            403: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is above 1 MiB; the connection is closed. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Invalid arguments, or a query that cannot be answered. */
+            422: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests of this account or address, or too many failed logins. */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A database is unavailable or busy, or no statistics have been published yet. */
+            503: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sessions_api_v1_stats_sessions_get: {
+        parameters: {
+            query?: {
+                /** @description Overrides `Accept`. */
+                format?: "json" | "csv" | "arrow";
+                /** @description CSV begins with a byte order mark, which Excel needs for UTF-8. */
+                bom?: boolean;
+                /** @description Days are those of `tz`, today included. `day`: the running hour and the 23 before it. `week` is `7d`, `month` is `30d`. `custom`: `from` and `to`. As in `POST /query`: `24h` up to the next quarter of an hour, `today`, `7d`, `28d`, `30d`, `90d`, `month_to_date`, `year_to_date`, `12mo` (this month and the 11 before), `all` (from the first turn, at most 1,098 days); without today `yesterday` and `last_month`. Not as there: `day` and `month`, which are Plausible's there, today and this month. Default: `week`. */
+                period?: "day" | "week" | "month" | "custom" | "24h" | "today" | "7d" | "28d" | "30d" | "90d" | "month_to_date" | "yesterday" | "last_month" | "year_to_date" | "12mo" | "all";
+                /** @description Start of a custom period: a day (`2026-03-01`, midnight in `tz`) or a moment on a quarter of an hour (`2026-03-01T09:15:00+03:00`; without offset in `tz`). */
+                from?: string;
+                /** @description Its end, exclusive, also when it is a day. (A pair of days in `POST /query` includes the second.) */
+                to?: string;
+                /** @description IANA zone. Default: REPORT_TIMEZONE. */
+                tz?: string;
+                /** @description Width of a point. Default: by the period. */
+                bucket?: "15m" | "hour" | "day" | "week" | "month";
+                /** @description Only this bot's id. */
+                bot?: number;
+                /** @description `private`, `group`, `supergroup` or `channel`. */
+                chat_type?: string;
+                /** @description Language of the user's Telegram, such as `en` or `pt-br`; null: not known. */
+                language?: string;
+                /** @description Only turns booked on this model: those that it answered, and those that it was asked and no model answered (`/query` groups by `model_asked`, too). Empty: no model was asked. */
+                model?: string;
+                /** @description Further filters as JSON, like those of `POST /query`: `[["is_not", "status", ["answered"]], ["is", "source", ["ads", "friend"]]]`. All of them hold. */
+                filters?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Data-Through": components["headers"]["X-Data-Through"];
+                    "X-Is-Partial": components["headers"]["X-Is-Partial"];
+                    "X-Lag-Seconds": components["headers"]["X-Lag-Seconds"];
+                    "X-Newest-Through": components["headers"]["X-Newest-Through"];
+                    "X-Period": components["headers"]["X-Period"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "X-Snapshot": components["headers"]["X-Snapshot"];
+                    "X-Timezone": components["headers"]["X-Timezone"];
+                    "X-Truncated": components["headers"]["X-Truncated"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionsAnswer"];
                     "application/vnd.apache.arrow.stream": string;
                     "text/csv": string;
                 };

@@ -15,6 +15,7 @@ import { Blocks, Commands } from './EventCards';
 import { FunnelCard } from './FunnelCard';
 import { fileName, useFile } from './files';
 import { PageFrame } from './PageFrame';
+import { SessionsCard } from './SessionsCard';
 import { TopUsersTable } from './TopUsersTable';
 import { useFirstDay } from './useFirstDay';
 import { usePageQuery } from './usePageQuery';
@@ -65,6 +66,7 @@ export default function UsersPage() {
           )}
         </Loaded>
       </Card>
+      <SessionsCard />
       <Card
         title={t('users.top')}
         metrics={['user_messages', 'tokens', 'cost_usd']}
