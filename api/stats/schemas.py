@@ -34,11 +34,11 @@ from warehouse.reports import (
     PersonTotals,
     Quality,
     Retention,
-    Sessions,
     Stickiness,
     Summary,
     TopUser,
     TopUsersBy,
+    UserSessions,
 )
 
 
@@ -177,7 +177,7 @@ class BlocksAnswer(Envelope):
 
 
 class SessionsAnswer(Envelope):
-    sessions: Sessions
+    sessions: UserSessions
 
 
 class CostsAnswer(Envelope):

@@ -33,7 +33,7 @@ from warehouse.reports.ranked_dialogs import (
     DialogOrder,
 )
 from warehouse.reports.retention import Cohort, CohortWidth, Retention, retention
-from warehouse.reports.sessions import SessionPoint, Sessions, sessions
+from warehouse.reports.sessions import SessionPoint, UserSessions, sessions
 from warehouse.reports.shapes import NO_FILTERS, Condition, Filters
 from warehouse.reports.stickiness import Stickiness, StickinessPoint, stickiness
 from warehouse.reports.summary import Summary, Totals, summary
@@ -96,7 +96,6 @@ __all__ = [
     "ReconciledDay",
     "Retention",
     "SessionPoint",
-    "Sessions",
     "Stickiness",
     "StickinessPoint",
     "Summary",
@@ -105,6 +104,7 @@ __all__ = [
     "Totals",
     "TurnPage",
     "UnpricedModel",
+    "UserSessions",
     "activity",
     "blocks",
     "commands",

@@ -34,7 +34,7 @@ class SessionPoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Sessions:
+class UserSessions:
     """The sessions that begin in the period."""
 
     sessions: int
@@ -48,13 +48,13 @@ class Sessions:
 
 async def sessions(
     reader: Reader, *, snapshot: Snapshot, period: Period, filters: Filters = NO_FILTERS
-) -> Sessions:
+) -> UserSessions:
     """Sessions by their beginning. Under filters only the turns that they let pass count."""
     starts = [max(start, period.since) for start in period.bucket_starts(period.span)]
     rows = await _ask(reader, snapshot, period.span, starts, filters)
     found = {row["start"]: row for row in rows}
     total = found.get(0, _NONE)
-    return Sessions(
+    return UserSessions(
         sessions=total["sessions"],
         session_turns=total["turns"],
         turns_per_session=ratio(total["turns"], total["sessions"]),

@@ -13,9 +13,8 @@ from tests.recount.expected.heatmap import heatmap
 from tests.recount.expected.metadata import catalogue, dimensions, freshness, quality
 from tests.recount.expected.minutes import last_minutes
 from tests.recount.expected.models import costs, models
-from tests.recount.expected.people import lifecycle, retention, stickiness
+from tests.recount.expected.people import lifecycle, retention, sessions, stickiness
 from tests.recount.expected.query import query
-from tests.recount.expected.sessions import sessions
 from tests.recount.expected.totals import activity, summary
 from tests.recount.expected.turns import turns, users_one
 from tests.recount.expected.users import users_top

@@ -1,11 +1,14 @@
-"""`retention`, `stickiness` and `lifecycle`: days of the report zone."""
+"""`retention`, `stickiness` and `lifecycle`: days of the report zone; `sessions`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
+from statistics import median
 
 from tests.recount.facts import ratio
 from tests.recount.view import Expected, Row, View
+from tests.recount.zones import moment
 
 LIFECYCLE = (
     *("start", "active", "new", "returning", "resurrected", "dormant", "churned"),
@@ -13,6 +16,10 @@ LIFECYCLE = (
 )
 CHURNED_AFTER = 28
 WEEK, MONTH = 7, 30
+PAUSE_MICROSECONDS = 30 * 60 * 1_000_000
+SESSIONS = ("start", "sessions", "session_turns", "turns_per_session", "session_p50_ms")
+Session = list[int]
+"""When its turns were received, in microseconds."""
 
 
 def _union(by_day: dict[int, set[int]], days: Iterable[int]) -> set[int]:
@@ -127,4 +134,46 @@ def _churned(active: dict[int, set[int]], days: Iterable[int]) -> dict[int, set[
         day: active.get(day - CHURNED_AFTER, set())
         - _union(active, range(day - CHURNED_AFTER + 1, day + 1))
         for day in days
+    }
+
+
+def sessions(view: View) -> Expected:
+    since, until = view.period.since, view.period.until
+    starts = view.period.zone.bucket_starts(since, until, view.period.bucket)
+    edges = [*(max(start, since) for start in starts), until]
+    everyone = list(_sessions(view))
+    found: list[Row] = [
+        {"start": moment(begin), **_figures(everyone, begin, end)} for begin, end in pairwise(edges)
+    ]
+    return Expected(
+        {"sessions": {**_figures(everyone, since, until), "points": found}}, SESSIONS, found
+    )
+
+
+def _sessions(view: View) -> Iterable[Session]:
+    """All sessions of the turns that the filters let pass, whenever they were."""
+    facts = view.facts
+    running: dict[tuple[int, int], Session] = {}
+    for row in view.filtered(facts.all):
+        if not facts.is_person[row]:
+            continue
+        key, at = (int(facts.user[row]), int(facts.bot[row])), int(facts.at[row])
+        session = running.get(key)
+        if session and at - session[-1] < PAUSE_MICROSECONDS:
+            session.append(at)
+            continue
+        if session:
+            yield session
+        running[key] = [at]
+    yield from running.values()
+
+
+def _figures(everyone: Iterable[Session], since: int, until: int) -> Row:
+    begun = [session for session in everyone if since <= session[0] < until]
+    turns = sum(len(session) for session in begun)
+    return {
+        "sessions": len(begun),
+        "session_turns": turns,
+        "turns_per_session": ratio(turns, len(begun)),
+        "session_p50_ms": median(one[-1] - one[0] for one in begun) / 1000 if begun else None,
     }
