@@ -252,7 +252,12 @@ async def test_costs_per_person_and_fallbacks_are_those_of_the_api(
     models = (await reports.models(reader, **about)).models
     rows = asker.ask(BY_TITLE["Fallbacks by model asked"].statement, picked(demo)).rows
     assert {row[0]: tuple(row[1:]) for row in rows} == {
-        model.model: (model.asked_turns, pytest.approx(model.fallback_rate))
+        model.model: (
+            model.asked_turns,
+            pytest.approx(model.fallback_rate),
+            model.fallback_wait_ms,
+            pytest.approx(float(model.fallback_cost_usd)),
+        )
         for model in models
         if model.asked_turns
     }

@@ -215,7 +215,7 @@ def _by_key(rows: list[dict[str, Any]], table: ReplicatedTable) -> dict[str, dic
         {
             name: str(value)
             if isinstance(value, UUID)
-            else (Decimal(value) if name == "cost_usd" and value is not None else value)
+            else (Decimal(value) if name.endswith("cost_usd") and value is not None else value)
             for name, value in sorted(row.items())
         }
         for row in rows
