@@ -290,7 +290,7 @@ class Components:
             classifier=UpdateClassifier(self.vault, self.bot, intents),
             chat_workers=self.chat_workers,
             metrics=self.metrics,
-            counting=s.counting,
+            counting=self.settings.counting,
         )
         self.bans = BanCheck(self.rules, self.policy)
 

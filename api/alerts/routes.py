@@ -109,7 +109,7 @@ def alert_routes(*, alerts: AlertRepository, reader: Reader, snapshots: Snapshot
             bucket=Bucket(body.width),
         )
         found = await usual_windows(reader, body.measured, snapshot=snapshot, period=period)
-        return _json({"windows": [asdict(window) for window in found]})
+        return unstored_json({"windows": [asdict(window) for window in found]})
 
     @router.get(
         "/events",

@@ -6026,37 +6026,6 @@ export interface components {
              */
             user_agent: string | null;
         };
-        /**
-         * Sessions
-         * @description The sessions that begin in the period.
-         */
-        Sessions: {
-            /**
-             * Points
-             * @description Oldest first, without gaps.
-             */
-            points: components["schemas"]["SessionPoint"][];
-            /**
-             * Session P50 Ms
-             * @description From the first turn of a session to its last, both as received; 0 of a single turn. Exact.
-             */
-            session_p50_ms: number | null;
-            /**
-             * Session Turns
-             * @description Turns of these sessions, also those after the period.
-             */
-            session_turns: number;
-            /**
-             * Sessions
-             * @description Turns of a person with a bot, each less than 30 minutes after the one before. A session counts where it begins.
-             */
-            sessions: number;
-            /**
-             * Turns Per Session
-             * @description Turns of the sessions by sessions, turns after the period or bucket included.
-             */
-            turns_per_session: number | null;
-        };
         /** SessionsAnswer */
         SessionsAnswer: {
             /**
@@ -6089,7 +6058,7 @@ export interface components {
              */
             report_timezone: string;
             /** @description Sessions that begin in the period. */
-            sessions: components["schemas"]["Sessions"];
+            sessions: components["schemas"]["UserSessions"];
             /**
              * Snapshot
              * @description Equal for answers from the same build.
@@ -6792,6 +6761,37 @@ export interface components {
              * @description Turns of unknown cost.
              */
             turns: number;
+        };
+        /**
+         * UserSessions
+         * @description The sessions that begin in the period.
+         */
+        UserSessions: {
+            /**
+             * Points
+             * @description Oldest first, without gaps.
+             */
+            points: components["schemas"]["SessionPoint"][];
+            /**
+             * Session P50 Ms
+             * @description From the first turn of a session to its last, both as received; 0 of a single turn. Exact.
+             */
+            session_p50_ms: number | null;
+            /**
+             * Session Turns
+             * @description Turns of these sessions, also those after the period.
+             */
+            session_turns: number;
+            /**
+             * Sessions
+             * @description Turns of a person with a bot, each less than 30 minutes after the one before. A session counts where it begins.
+             */
+            sessions: number;
+            /**
+             * Turns Per Session
+             * @description Turns of the sessions by sessions, turns after the period or bucket included.
+             */
+            turns_per_session: number | null;
         };
         /**
          * UsualQuestion
