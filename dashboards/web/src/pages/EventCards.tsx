@@ -56,7 +56,6 @@ export function Commands() {
               <TimeChart
                 label={t('commands.title')}
                 height={HEIGHT}
-                empty={t('commands.empty')}
                 axis={{
                   starts,
                   bucket: period.bucket,
@@ -148,7 +147,6 @@ export function Blocks() {
             <TimeChart
               label={t('blocks.title')}
               height={HEIGHT}
-              empty={t('blocks.empty')}
               axis={{
                 starts,
                 bucket: period.bucket,
