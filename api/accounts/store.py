@@ -10,14 +10,19 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from api.accounts.invitations.store import revoke_invitations_of
+from api.accounts.invitations.store import InvalidInvitationError, revoke_invitations_of
 from api.accounts.scopes import Scope, held_scopes
 from api.accounts.tables import ApiUser
 from api.audit.events import AuditKind
 from api.audit.trail import audited
-from api.errors import ForbiddenError, NotFoundError, RefusedError
+from api.errors import NotFoundError, RefusedError
 from common.postgres import Sessions, transaction
-from common.tables.invitations import InvitationKind, use_invitation
+from common.tables.invitations import (
+    InvitationKind,
+    InvitationProblem,
+    invitation_problem,
+    use_invitation,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ class AccountRepository:
 
         Raises:
             RefusedError: the username is taken.
-            ForbiddenError: the invitation is not valid any more.
+            InvalidInvitationError: the invitation is not valid any more.
         """
         row = ApiUser(
             username=normalise_username(username),
@@ -70,7 +75,10 @@ class AccountRepository:
                 if invitation is not None:
                     used = await use_invitation(session, invitation, InvitationKind.ACCOUNT)
                     if used is None:
-                        raise invalid_invitation()
+                        problem = await invitation_problem(
+                            session, invitation, InvitationKind.ACCOUNT
+                        )
+                        raise InvalidInvitationError(problem or InvitationProblem.UNKNOWN)
                     row.scopes = used.scopes
                     details["invitation_id"] = used.id
                 session.add(row)
@@ -156,12 +164,6 @@ class AccountRepository:
             if row is None:
                 raise NotFoundError("Account not found.")
             return _account(row)
-
-
-def invalid_invitation() -> ForbiddenError:
-    return ForbiddenError(
-        "The invitation is invalid, used up, revoked or expired.", code="wrong_invitation"
-    )
 
 
 def _account(row: ApiUser) -> ApiAccount:

@@ -16,7 +16,6 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Text,
-    exists,
     func,
     select,
     text,
@@ -38,6 +37,17 @@ class InvitationKind(StrEnum):
     """Admits people to the bot."""
     ACCOUNT = "account"
     """Registers accounts of the API."""
+
+
+class InvitationProblem(StrEnum):
+    """Why a code is not valid."""
+
+    UNKNOWN = "invitation_unknown"
+    OTHER_KIND = "invitation_of_other_kind"
+    """It admits to the bot and not to the API, or the reverse."""
+    REVOKED = "invitation_revoked"
+    USED_UP = "invitation_used_up"
+    EXPIRED = "invitation_expired"
 
 
 class Invitation(Base):
@@ -85,9 +95,26 @@ async def use_invitation(
     return (await session.scalars(used)).one_or_none()
 
 
-async def is_valid_invitation(session: AsyncSession, code: str, kind: InvitationKind) -> bool:
-    """Whether the code has a use left now."""
-    return bool(await session.scalar(select(exists().where(*_is_valid(code, kind)))))
+async def invitation_problem(
+    session: AsyncSession, code: str, kind: InvitationKind
+) -> InvitationProblem | None:
+    """Why the code cannot be used now; None: it can."""
+    statement = select(
+        Invitation.kind,
+        Invitation.revoked_at.is_not(None).label("is_revoked"),
+        (Invitation.uses >= Invitation.max_uses).label("is_used_up"),
+        (Invitation.expires_at <= func.clock_timestamp()).label("is_expired"),
+    ).where(Invitation.digest == digest_of(code))
+    found = (await session.execute(statement)).one_or_none()
+    if found is None:
+        return InvitationProblem.UNKNOWN
+    if found.kind != kind.value:
+        return InvitationProblem.OTHER_KIND
+    if found.is_revoked:
+        return InvitationProblem.REVOKED
+    if found.is_used_up:
+        return InvitationProblem.USED_UP
+    return InvitationProblem.EXPIRED if found.is_expired else None
 
 
 def _is_valid(code: str, kind: InvitationKind) -> tuple[ColumnElement[bool], ...]:

@@ -11,12 +11,28 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api.accounts.scopes import Principal
 from api.audit.events import AuditKind
 from api.audit.trail import audited
-from api.errors import NotFoundError
+from api.errors import ForbiddenError, NotFoundError
 from common.encryption.digests import digest_of, new_secret
 from common.postgres import Sessions
-from common.tables.invitations import CODE_PREFIX, Invitation, InvitationKind, is_valid_invitation
+from common.tables.invitations import (
+    CODE_PREFIX,
+    Invitation,
+    InvitationKind,
+    InvitationProblem,
+    invitation_problem,
+)
 
 SHOWN_CHARACTERS = len(CODE_PREFIX) + 6
+
+
+class InvalidInvitationError(ForbiddenError):
+    """The code is not valid. Only the audit trail says why: the caller may be guessing."""
+
+    code = "wrong_invitation"
+
+    def __init__(self, problem: InvitationProblem) -> None:
+        super().__init__("The invitation is invalid, used up, revoked or expired.")
+        self.problem = problem
 
 
 class InvitationRepository:
@@ -68,10 +84,10 @@ class InvitationRepository:
         async with self._sessions() as session:
             return (await session.scalars(statement)).all()
 
-    async def is_valid(self, code: str) -> bool:
-        """Whether the code registers an account now."""
+    async def problem(self, code: str) -> InvitationProblem | None:
+        """Why the code registers no account now; None: it does."""
         async with self._sessions() as session:
-            return await is_valid_invitation(session, code, InvitationKind.ACCOUNT)
+            return await invitation_problem(session, code, InvitationKind.ACCOUNT)
 
     async def revoke(self, invitation_id: int) -> Invitation:
         """Revoke an invitation. Revoking it again changes nothing.

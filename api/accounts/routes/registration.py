@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from api.accounts.account_cache import AccountCache
 from api.accounts.dependencies import AnyAccount, Person, secured
+from api.accounts.invitations.store import InvalidInvitationError
 from api.accounts.passwords import check_policy
 from api.accounts.routes.schemas import (
     AccountView,
@@ -21,7 +22,6 @@ from api.accounts.routes.schemas import (
 )
 from api.accounts.scopes import Principal
 from api.accounts.services import AccountServices
-from api.accounts.store import invalid_invitation
 from api.audit.events import AuditKind, act_as
 from api.errors import (
     ForbiddenError,
@@ -55,16 +55,18 @@ def auth_routes(services: AccountServices, *, registration_token: SecretStr | No
                 _check_token(body.admin_token, registration_token)
             else:
                 async with services.throttle.guess(address=request.state.address) as found:
-                    found.append(await services.invitations.is_valid(invitation))
-                if not any(found):
-                    raise invalid_invitation()
+                    problem = await services.invitations.problem(invitation)
+                    found.append(problem is None)
+                if problem is not None:
+                    raise InvalidInvitationError(problem)
             password = body.password.get_secret_value()
             check_policy(password, username=body.username)
             account = await accounts.create(
                 body.username, await passwords.hash(password), invitation=invitation
             )
         except (ForbiddenError, RefusedError, TooManyAttemptsError) as error:
-            services.trail.count(AuditKind.REGISTRATION_FAILED, reason=error.code)
+            reason = error.problem if isinstance(error, InvalidInvitationError) else error.code
+            services.trail.count(AuditKind.REGISTRATION_FAILED, reason=reason)
             raise
         return AccountView.model_validate(account, from_attributes=True)
 

@@ -124,7 +124,7 @@ async def test_failures_are_counted_by_name_and_address_and_hold_no_secret(
         await counted(admin, AuditKind.REGISTRATION_FAILED, times=4)
         refused = await events(admin, what="registration_failed", who="eve-l")
         assert {event["details"]["reason"] for event in refused} == {
-            "wrong_admin_token", "weak_password", "wrong_invitation",
+            "wrong_admin_token", "weak_password", "invitation_unknown",
         }  # fmt: skip
         [taken] = await events(admin, what="registration_failed", who="ann")
         assert taken["details"] == {"reason": "username_taken"}
