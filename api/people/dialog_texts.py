@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Row, Select, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.errors import NotFoundError
 from api.people.bot_database import BotTables
@@ -38,7 +39,30 @@ class OpenedDialog:
     started_at: datetime
     closed_at: datetime | None
     messages: list[TextMessage]
-    has_more: bool
+    has_older: bool
+    has_newer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PagePlace:
+    """Where a page of a dialog lies; at most one is stated, without any it is the oldest."""
+
+    after: UUID | None = None
+    """It begins after this message."""
+    before: UUID | None = None
+    """It ends before this message."""
+    turn: UUID | None = None
+    """It shows the texts of this turn, after a few older ones; the newest, if there are none."""
+    is_newest: bool = False
+
+
+OLDEST = PagePlace()
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    rows: Sequence[Row[MessageRow, bytes, bytes, bool]] = ()
+    has_more: bool = False
 
 
 class DialogTexts:
@@ -62,7 +86,7 @@ class DialogTexts:
             .outerjoin(UserSettings, UserSettings.user_key == UserRow.key)
         )
 
-    async def page(self, dialog_id: UUID, *, after: UUID | None, limit: int) -> OpenedDialog:
+    async def page(self, dialog_id: UUID, *, place: PagePlace, limit: int) -> OpenedDialog:
         """A page of a dialog, oldest first, without deleted messages.
 
         Raises:
@@ -75,30 +99,77 @@ class DialogTexts:
             dialog = found.scalar_one_or_none()
             if dialog is None:
                 raise NotFoundError("Dialog not found. It may have been erased.")
-            statement = (
-                self.messages()
-                .where(MessageRow.dialog_id == dialog_id, MessageRow.deleted_at.is_(None))
-                .order_by(MessageRow.created_at, MessageRow.id)
-                .limit(limit + 1)
-            )
-            if after is not None:
-                position = tuple_(MessageRow.created_at, MessageRow.id)
-                after_message = select(MessageRow.created_at, MessageRow.id).where(
-                    MessageRow.id == after, MessageRow.dialog_id == dialog_id
-                )
-                last = (await self._tables.run(session, "dialog_page", after_message)).one_or_none()
-                if last is None:
-                    raise NotFoundError("Message not found in this dialog.")
-                statement = statement.where(position > (last.created_at, last.id))
-            rows = (await self._tables.run(session, "dialog_texts", statement)).all()
+            older, newer = await self._around(session, dialog_id, place=place, limit=limit)
         return OpenedDialog(
             id=dialog.id,
             chat_type=dialog.chat_type,
             started_at=dialog.started_at,
             closed_at=dialog.closed_at,
-            messages=self.opened(rows[:limit]),
-            has_more=len(rows) > limit,
+            messages=self.opened([*reversed(older.rows), *newer.rows]),
+            has_older=older.has_more,
+            has_newer=newer.has_more,
         )
+
+    async def _around(
+        self, session: AsyncSession, dialog_id: UUID, *, place: PagePlace, limit: int
+    ) -> tuple[_Rows, _Rows]:
+        """The texts before the place, newest first, and those after it, oldest first."""
+        position = tuple_(MessageRow.created_at, MessageRow.id)
+        here = (
+            self.messages()
+            .where(MessageRow.dialog_id == dialog_id, MessageRow.deleted_at.is_(None))
+            .order_by(MessageRow.created_at, MessageRow.id)
+        )
+        back = here.order_by(None).order_by(MessageRow.created_at.desc(), MessageRow.id.desc())
+        if place.after is not None:
+            last = await self._position(session, dialog_id, place.after)
+            newer = await self._take(session, here.where(position > last), limit)
+            return _Rows(has_more=True), newer
+        if place.before is not None:
+            first = await self._position(session, dialog_id, place.before)
+            older = await self._take(session, back.where(position < first), limit)
+            return older, _Rows(has_more=True)
+        if place.turn is not None:
+            start = await self._find(session, dialog_id, MessageRow.turn_id == place.turn)
+            if start is not None:
+                older = await self._take(session, back.where(position < start), limit // 4)
+                rest = limit - len(older.rows)
+                return older, await self._take(session, here.where(position >= start), rest)
+        if place.is_newest or place.turn is not None:
+            return await self._take(session, back, limit), _Rows()
+        return _Rows(), await self._take(session, here, limit)
+
+    async def _take(
+        self, session: AsyncSession, statement: Select[MessageRow, bytes, bytes, bool], limit: int
+    ) -> _Rows:
+        rows = (await self._tables.run(session, "dialog_texts", statement.limit(limit + 1))).all()
+        return _Rows(rows[:limit], has_more=len(rows) > limit)
+
+    async def _find(
+        self, session: AsyncSession, dialog_id: UUID, condition: ColumnElement[bool]
+    ) -> tuple[datetime, UUID] | None:
+        """The position of the first such message of the dialog; None: it has none."""
+        statement = (
+            select(MessageRow.created_at, MessageRow.id)
+            .where(MessageRow.dialog_id == dialog_id, condition)
+            .order_by(MessageRow.created_at, MessageRow.id)
+            .limit(1)
+        )
+        found = (await self._tables.run(session, "dialog_page", statement)).one_or_none()
+        return None if found is None else (found.created_at, found.id)
+
+    async def _position(
+        self, session: AsyncSession, dialog_id: UUID, message_id: UUID
+    ) -> tuple[datetime, UUID]:
+        """The position of a message.
+
+        Raises:
+            NotFoundError: it is not in this dialog.
+        """
+        found = await self._find(session, dialog_id, MessageRow.id == message_id)
+        if found is None:
+            raise NotFoundError("Message not found in this dialog.")
+        return found
 
     async def failures(self, dialog_id: UUID, *, limit: int) -> list[FailedCallView]:
         """The newest failed attempts of a dialog, newest first.

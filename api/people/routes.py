@@ -6,17 +6,18 @@ from collections.abc import Iterable
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from api.accounts.dependencies import TextsReader, secured
 from api.accounts.scopes import Scope
 from api.audit.events import AuditKind
 from api.audit.trail import AuditTrail
+from api.errors import InvalidRequestError
 from api.http.error_schema import RATE_HEADERS, problems
 from api.http.json import unstored_json
 from api.people.bad_answers import BadAnswers
-from api.people.dialog_texts import DialogTexts
+from api.people.dialog_texts import DialogTexts, OpenedDialog, PagePlace
 from api.people.schemas import BadAnswerList, BadAnswerView, DialogFailures, DialogText
 from api.people.shown_names import ShownNames
 
@@ -40,11 +41,14 @@ def text_routes(
     async def dialog_text(
         principal: TextsReader,
         dialog_id: UUID,
-        after: Annotated[UUID | None, Query(description="`next_after` of the page before.")] = None,
+        place: Annotated[PagePlace, Depends(_place)],
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> Response:
-        """The texts of a dialog, oldest first. Each reading is in the audit trail."""
-        dialog = await texts.page(dialog_id, after=after, limit=limit)
+        """The texts of a dialog, oldest first. Each reading is in the audit trail.
+
+        Without `after`, `before`, `turn` and `newest` the page with the oldest is answered.
+        """
+        dialog = await texts.page(dialog_id, place=place, limit=limit)
         keys = {message.user_key for message in dialog.messages}
         read = [message for message in dialog.messages if not message.is_withheld]
         await trail.record(
@@ -62,7 +66,8 @@ def text_routes(
                 "closed_at": dialog.closed_at,
                 "messages": dialog.messages,
                 "people": known.people,
-                "next_after": dialog.messages[-1].id if dialog.has_more else None,
+                "previous_before": _id_at(dialog, 0) if dialog.has_older else None,
+                "next_after": _id_at(dialog, -1) if dialog.has_newer else None,
             }
         )
 
@@ -113,6 +118,34 @@ def text_routes(
         return unstored_json({"dialog_id": dialog_id, "failures": failures})
 
     return router
+
+
+def _place(
+    after: Annotated[UUID | None, Query(description="`next_after` of the page before.")] = None,
+    before: Annotated[
+        UUID | None, Query(description="`previous_before` of the page after.")
+    ] = None,
+    turn: Annotated[
+        UUID | None,
+        Query(description="A page with the texts of this turn; the newest, if there are none."),
+    ] = None,
+    *,
+    newest: Annotated[bool, Query(description="The page with the newest texts.")] = False,
+) -> PagePlace:
+    """Where the page lies.
+
+    Raises:
+        InvalidRequestError: in two places.
+    """
+    if sum(part is not None for part in (after, before, turn)) + newest > 1:
+        raise InvalidRequestError(
+            "State one of after, before, turn and newest.", code="invalid_request"
+        )
+    return PagePlace(after=after, before=before, turn=turn, is_newest=newest)
+
+
+def _id_at(dialog: OpenedDialog, index: int) -> UUID | None:
+    return dialog.messages[index].id if dialog.messages else None
 
 
 def _by_dialog(answers: Iterable[BadAnswerView]) -> dict[UUID, list[BadAnswerView]]:

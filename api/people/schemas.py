@@ -67,6 +67,9 @@ class DialogText(BaseModel):
     closed_at: datetime | None
     messages: list[TextMessage]
     people: dict[str, Person]
+    previous_before: UUID | None = Field(
+        description="`before` of the page with older texts; null on the oldest."
+    )
     next_after: UUID | None = Field(description="`after` of the next page; null on the last.")
 
 

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from api.metrics import ApiMetrics
 from api.people.bot_database import BotTables
-from api.people.dialog_texts import DialogTexts
+from api.people.dialog_texts import OLDEST, DialogTexts
 from api.people.names import UserNames
 from common.postgres import Sessions
 from common.settings import ConsentSettings
@@ -56,7 +56,7 @@ async def test_plans_of_postgresql_are_measured_only_when_asked_for(
         assert (await explained.fetch([1, 2])).people[1].name == "Ann"
         await DialogTexts(
             BotTables(sessions, metrics, explains=True), VAULT, ConsentSettings()
-        ).page(await add_dialog(sessions, user_key=1, texts=["hi"]), after=None, limit=10)
+        ).page(await add_dialog(sessions, user_key=1, texts=["hi"]), place=OLDEST, limit=10)
     plans = {entry["query_name"]: entry["plan"] for entry in logs if entry["event"] == "query_plan"}
     assert set(plans) == {"people_names", "dialog", "dialog_texts"}
     assert all("actual time" in plan for plan in plans.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.metrics import ApiMetrics
 from api.people.bot_database import BotTables
-from api.people.dialog_texts import DialogTexts
+from api.people.dialog_texts import OLDEST, DialogTexts
 from bot.db.tables import FeedbackRow, MessageRow, Turn, UserRow, UserSettings
 from common.encryption.sealing import OpeningPolicy, Vault
 from common.postgres import Sessions, transaction
@@ -73,6 +73,46 @@ async def test_texts_come_in_pages(reader_of_names: httpx.AsyncClient, sessions:
         await reader_of_names.get("/api/v1/admin/readings", params={"before": pages["next_before"]})
     ).json()
     assert len(rest["readings"]) == 1
+
+
+async def test_texts_are_read_from_the_newest_back_and_around_a_turn(
+    reader_of_names: httpx.AsyncClient, sessions: Sessions
+) -> None:
+    dialog = await add_dialog(sessions, user_key=1, texts=[str(n) for n in range(10)])
+    other = await add_dialog(sessions, user_key=2, texts=["another dialog"])
+
+    async def page(dialog_id: UUID = dialog, **place: Any) -> dict[str, Any]:
+        answer = await reader_of_names.get(
+            f"/api/v1/dialogs/{dialog_id}/text", params={"limit": 4, **place}
+        )
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return {**found, "ids": [message["id"] for message in found["messages"]]}
+
+    whole = await page(limit=100)
+    ids, turns = whole["ids"], [message["turn_id"] for message in whole["messages"]]
+    assert (whole["previous_before"], whole["next_after"]) == (None, None)
+
+    newest = await page(newest=True)
+    older = await page(before=newest["previous_before"])
+    oldest = await page(before=older["previous_before"])
+    assert [one["ids"] for one in (oldest, older, newest)] == [ids[:2], ids[2:6], ids[6:]]
+    assert (newest["next_after"], oldest["previous_before"]) == (None, None)
+    assert oldest["next_after"] == ids[1]
+
+    around = await page(turn=turns[5])
+    assert around["ids"] == ids[4:8]
+    assert (around["previous_before"], around["next_after"]) == (ids[4], ids[7])
+    assert (await page(after=around["next_after"]))["ids"] == ids[8:]
+    assert (await page(turn=turns[0]))["ids"] == ids[:4]
+    # A turn without texts here opens the newest ones.
+    assert (await page(turn=uuid4()))["ids"] == ids[6:]
+    assert len((await page(other, turn=turns[5]))["ids"]) == 1
+
+    path = f"/api/v1/dialogs/{other}/text"
+    both = await reader_of_names.get(path, params={"newest": True, "after": ids[0]})
+    assert (both.status_code, both.json()["code"]) == (422, "invalid_request")
+    assert (await reader_of_names.get(path, params={"before": ids[0]})).status_code == 404
 
 
 async def test_texts_need_their_scope_and_a_dialog(
@@ -271,7 +311,7 @@ async def test_old_values_are_shown_until_the_marker_is_set(
     )
 
     async def shown() -> list[str | None]:
-        return [one.text for one in (await texts.page(dialog, after=None, limit=9)).messages]
+        return [one.text for one in (await texts.page(dialog, place=OLDEST, limit=9)).messages]
 
     assert await shown() == ["private"]
     async with transaction(sessions) as session:

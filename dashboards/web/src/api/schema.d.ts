@@ -765,6 +765,8 @@ export interface paths {
         /**
          * Read the texts of a dialog
          * @description The texts of a dialog, oldest first. Each reading is in the audit trail.
+         *
+         *     Without `after`, `before`, `turn` and `newest` the page with the oldest is answered.
          */
         get: operations["dialog_text_api_v1_dialogs__dialog_id__text_get"];
         put?: never;
@@ -3032,6 +3034,11 @@ export interface components {
             people: {
                 [key: string]: components["schemas"]["Person"];
             };
+            /**
+             * Previous Before
+             * @description `before` of the page with older texts; null on the oldest.
+             */
+            previous_before: string | null;
             /**
              * Started At
              * Format: date-time
@@ -11564,10 +11571,16 @@ export interface operations {
     dialog_text_api_v1_dialogs__dialog_id__text_get: {
         parameters: {
             query?: {
-                /** @description `next_after` of the page before. */
-                after?: string | null;
                 /** @description The most rows of the answer. */
                 limit?: number;
+                /** @description `next_after` of the page before. */
+                after?: string | null;
+                /** @description `previous_before` of the page after. */
+                before?: string | null;
+                /** @description A page with the texts of this turn; the newest, if there are none. */
+                turn?: string | null;
+                /** @description The page with the newest texts. */
+                newest?: boolean;
             };
             header?: never;
             path: {
