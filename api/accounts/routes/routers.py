@@ -7,6 +7,7 @@ from datetime import datetime
 
 from fastapi import APIRouter
 
+from api.accounts.routes.account_sessions import account_session_routes
 from api.accounts.routes.admin import admin_routes
 from api.accounts.routes.invitations import BotUsernames, invitation_routes
 from api.accounts.routes.keys import key_routes
@@ -37,6 +38,7 @@ def account_routes(
         admin_routes(accounts=services.accounts, account_cache=cache),
         key_routes(keys=services.keys, account_cache=cache, limiter=limiter),
         session_routes(services, hours=settings.api_session_hours, clock=clock),
+        account_session_routes(services, clock=clock),
         reset_routes(services, dashboard_url=dashboard_url),
         invitation_routes(services.invitations, bot_usernames=bot_usernames),
         view_routes(services.views),

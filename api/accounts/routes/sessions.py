@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -10,12 +10,12 @@ from fastapi import APIRouter, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.accounts.dependencies import Admin, Person, secured
+from api.accounts.dependencies import Person, secured
 from api.accounts.routes.registration import PREFIX
 from api.accounts.routes.schemas import SessionList, SessionLogin, SessionView
-from api.accounts.scopes import Scope
 from api.accounts.services import AccountServices
 from api.accounts.sessions.cookie import find_cookies, make_cookie
+from api.accounts.sessions.store import StoredSession
 from api.audit.events import act_as
 from api.http.error_schema import problems
 
@@ -26,7 +26,7 @@ Id = Annotated[int, Path(ge=1, le=MAX_ID)]
 def session_routes(
     services: AccountServices, *, hours: int, clock: Callable[[], datetime]
 ) -> APIRouter:
-    """The routes of sessions under /api/v1/auth and /api/v1/admin."""
+    """The routes of sessions under /api/v1/auth."""
     router = APIRouter(prefix="/api/v1", tags=["sessions"])
     sessions, cookies = services.login_sessions, services.session_authenticator
     auth = PREFIX.removeprefix("/api/v1")
@@ -73,11 +73,9 @@ def session_routes(
     )
     async def list_sessions(person: Person) -> SessionList:
         """The own sessions, newest first."""
-        found = await sessions.of_account(person.account_id, now=clock())
-        views = [SessionView.model_validate(each, from_attributes=True) for each in found]
-        for view in views:
-            view.is_current = view.id == person.session_id
-        return SessionList(sessions=views)
+        return listed_sessions(
+            await sessions.of_account(person.account_id, now=clock()), current=person.session_id
+        )
 
     @router.post(
         f"{auth}/sessions/end",
@@ -110,17 +108,12 @@ def session_routes(
             remove_cookie(request, response)
         return response
 
-    @router.post(
-        "/admin/accounts/{account_id}/sessions/end",
-        status_code=204,
-        response_class=Response,
-        responses=problems(401, 403, 404, 422),
-        openapi_extra=secured(Scope.ADMIN),
-    )
-    async def end_sessions_of(_admin: Admin, account_id: Id) -> Response:
-        """End all sessions and bearer tokens of an account."""
-        await sessions.end_all(account_id)
-        services.account_cache.forget(account_id)
-        return Response(status_code=204)
-
     return router
+
+
+def listed_sessions(found: Sequence[StoredSession], *, current: int | None) -> SessionList:
+    """The sessions; `current` is the one of this request."""
+    views = [SessionView.model_validate(each, from_attributes=True) for each in found]
+    for view in views:
+        view.is_current = view.id == current
+    return SessionList(sessions=views)

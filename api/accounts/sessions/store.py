@@ -114,10 +114,9 @@ class SessionRepository:
         Raises:
             NotFoundError: it has no such session.
         """
-        async with audited(self._sessions, AuditKind.SESSION_ENDED, session_id=session_id) as (
-            session,
-            _,
-        ):
+        async with audited(
+            self._sessions, AuditKind.SESSION_ENDED, account_id=account_id, session_id=session_id
+        ) as (session, _):
             ended = await session.scalar(
                 delete(ApiSession)
                 .where(ApiSession.id == session_id, ApiSession.account_id == account_id)

@@ -198,6 +198,31 @@ async def test_garbage_two_cookies_and_fixed_ones_open_nothing(ann: httpx.AsyncC
     assert (await ann.get(ME, headers=having(other))).status_code == 200
 
 
+async def test_an_admin_sees_and_ends_single_sessions_of_an_account(
+    ann: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    await grant(engine, ["stats:read", "admin"])
+    mine, other = await log_in(ann), await log_in(ann)
+    headers = {"Origin": str(ann.base_url).rstrip("/")} | having(mine)
+    me = (await ann.get(ME, headers=headers)).json()["id"]
+    path, nobodys = (f"/api/v1/admin/accounts/{one}/sessions" for one in (me, me + 1))
+
+    theirs, own = (await ann.get(path, headers=headers)).json()["sessions"]
+    assert (theirs["is_current"], own["is_current"]) == (False, True)
+    assert (await ann.get(nobodys, headers=headers)).status_code == 404
+    elsewhere = await ann.post(f"{nobodys}/{theirs['id']}/end", headers=headers)
+    assert elsewhere.status_code == 404
+
+    ended = await ann.post(f"{path}/{theirs['id']}/end", headers=headers)
+    assert ended.status_code == 204
+    assert "set-cookie" not in ended.headers
+    await until_ended(ann, other)
+    assert (await ann.get(ME, headers=headers)).status_code == 200
+    trail = await ann.get("/api/v1/admin/audit?what=session_ended", headers=headers)
+    [event] = trail.json()["events"]
+    assert event["details"] == {"account_id": me, "session_id": theirs["id"]}
+
+
 @pytest.mark.parametrize("how", ["one", "all", "admin", "password", "disabled", "shell"])
 async def test_sessions_end_within_a_second_in_every_process(
     ann: httpx.AsyncClient,
