@@ -243,7 +243,7 @@ def create_app(
             services,
             settings.accounts,
             dashboard_url=server.dashboard_url,
-            bot_usernames=installation.usernames,
+            bots=installation.bots,
             limiter=limiter,
             clock=clock,
         ),

@@ -108,6 +108,7 @@ class App(Components):
                 identity,
                 limits=self.settings.bill,
                 has_operator_chat=chat is not None,
+                access_mode=self.settings.access.access_mode,
             )
             self.parts.begin("record of the start", start)
             self.parts.begin("menu", register_commands(self.bot, self.translations))

@@ -8,6 +8,7 @@ from typing import Literal
 
 from sqlalchemy import Select, exists, literal_column, select
 
+from api.accounts.invitations.bots import BotAccess
 from api.admin.schemas import BillLimitView, SetupView
 from api.people.bot_database import BotTables
 from bot.db.tables import BillTotal, BotRow, Turn
@@ -53,10 +54,11 @@ class Installation:
             if (limit := getattr(bot, name)) is not None
         ]
 
-    async def usernames(self) -> list[str]:
+    async def bots(self) -> list[BotAccess]:
         """The bots that have started, the newest start first."""
         async with self._tables.read_only() as session:
-            return _usernames((await self._tables.run(session, "bots", _bots())).scalars())
+            rows = (await self._tables.run(session, "bots", _bots())).scalars().all()
+        return [BotAccess(row.username, row.access_mode) for row in rows if row.username]
 
     async def setup(self) -> SetupView:
         """The steps that are done so far."""

@@ -1,4 +1,4 @@
-"""Records what the dashboard shows of a bot: username, limits of the bill, operator's chat."""
+"""Records what the dashboard shows of a bot: username, access, limits of the bill, chat."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
 
 from bot.db.tables import BotRow
-from bot.settings import BillSettings
+from bot.settings import AccessMode, BillSettings
 from bot.telegram.intent import BotIdentity
 from common.backoff import backoff
 from common.log import get_logger
@@ -21,12 +21,18 @@ log = get_logger(__name__)
 
 
 async def record_start(
-    sessions: Sessions, identity: BotIdentity, *, limits: BillSettings, has_operator_chat: bool
+    sessions: Sessions,
+    identity: BotIdentity,
+    *,
+    limits: BillSettings,
+    has_operator_chat: bool,
+    access_mode: AccessMode,
 ) -> None:
     """Write the bot's row of `bots`, as soon as the database answers."""
     values = {
         "username": identity.username,
         "has_operator_chat": has_operator_chat,
+        "access_mode": access_mode.value,
         "started_at": func.now(),
         **{name.removesuffix("_limit"): usd for name, usd in limits.model_dump().items()},
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -10,8 +10,10 @@ from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
 from api.accounts.dependencies import Admin, secured
+from api.accounts.invitations.bots import BotAccess, BotLister
 from api.accounts.invitations.store import InvitationRepository
 from api.accounts.routes.schemas import (
+    BotAccessView,
     InvitationPage,
     InvitationState,
     InvitationView,
@@ -28,18 +30,8 @@ PAGE_ROWS = 500
 InvitationId = Annotated[int, Path(ge=1, le=MAX_ID)]
 
 
-BotUsernames = Callable[[], Awaitable[Sequence[str]]]
-
-
-def invitation_routes(
-    invitations: InvitationRepository, *, bot_usernames: BotUsernames
-) -> APIRouter:
-    """The routes under /api/v1/admin/invitations.
-
-    Args:
-        invitations: the repository.
-        bot_usernames: reads those of the bots that have started, without @.
-    """
+def invitation_routes(invitations: InvitationRepository, *, bots: BotLister) -> APIRouter:
+    """The routes under /api/v1/admin/invitations."""
     router = APIRouter(prefix="/api/v1/admin", tags=["admin"])
     extra = secured(Scope.ADMIN)
 
@@ -53,7 +45,10 @@ def invitation_routes(
     async def create_invitation(
         response: Response, admin: Admin, body: NewInvitationRequest
     ) -> NewInvitation:
-        """Create an invitation. Its code is shown in this answer and never again."""
+        """Create an invitation. Its code is shown in this answer and never again.
+
+        A bot takes it only with ACCESS_MODE=invite; `not_inviting` names those that do not.
+        """
         if body.kind is InvitationKind.ACCOUNT and admin.method == "key":
             # An account would outlive the key that invited it.
             raise ForbiddenError(
@@ -61,7 +56,7 @@ def invitation_routes(
                 code="key_not_allowed",
             )
         # Read first: if this fails, no code is lost.
-        bots = await bot_usernames() if body.kind is InvitationKind.BOT else ()
+        started = await bots() if body.kind is InvitationKind.BOT else ()
         code, row = await invitations.create(
             admin,
             kind=body.kind,
@@ -73,7 +68,8 @@ def invitation_routes(
         response.headers["Cache-Control"] = "no-store"
         return NewInvitation(
             code=code,
-            links=[f"https://t.me/{bot}?start={code}" for bot in bots],
+            links=[f"https://t.me/{bot.username}?start={code}" for bot in started],
+            not_inviting=_not_inviting(started),
             **_view(row).model_dump(),
         )
 
@@ -95,6 +91,7 @@ def invitation_routes(
         return InvitationPage(
             invitations=[_view(row) for row in found],
             next_before=found[-1].id if len(found) == limit else None,
+            not_inviting=_not_inviting(await bots()),
         )
 
     @router.post(
@@ -108,6 +105,14 @@ def invitation_routes(
         return _view(await invitations.revoke(invitation_id))
 
     return router
+
+
+def _not_inviting(started: Sequence[BotAccess]) -> list[BotAccessView]:
+    return [
+        BotAccessView.model_validate(bot, from_attributes=True)
+        for bot in started
+        if bot.takes_no_invitations
+    ]
 
 
 def _view(row: Invitation) -> InvitationView:

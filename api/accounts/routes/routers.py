@@ -7,9 +7,10 @@ from datetime import datetime
 
 from fastapi import APIRouter
 
+from api.accounts.invitations.bots import BotLister
 from api.accounts.routes.account_sessions import account_session_routes
 from api.accounts.routes.admin import admin_routes
-from api.accounts.routes.invitations import BotUsernames, invitation_routes
+from api.accounts.routes.invitations import invitation_routes
 from api.accounts.routes.keys import key_routes
 from api.accounts.routes.registration import auth_routes
 from api.accounts.routes.resets import reset_routes
@@ -26,7 +27,7 @@ def account_routes(
     settings: AccountSettings,
     *,
     dashboard_url: str | None,
-    bot_usernames: BotUsernames,
+    bots: BotLister,
     limiter: RateLimiter,
     clock: Callable[[], datetime],
 ) -> list[APIRouter]:
@@ -40,6 +41,6 @@ def account_routes(
         session_routes(services, hours=settings.api_session_hours, clock=clock),
         account_session_routes(services, clock=clock),
         reset_routes(services, dashboard_url=dashboard_url),
-        invitation_routes(services.invitations, bot_usernames=bot_usernames),
+        invitation_routes(services.invitations, bots=bots),
         view_routes(services.views),
     ]

@@ -213,6 +213,20 @@ class InvitationView(BaseModel):
     revoked_at: datetime | None
 
 
+class BotAccessView(BaseModel):
+    """A bot, and who has access to it."""
+
+    username: str = Field(description="Without @.", examples=["helper_bot"])
+    access_mode: str = Field(
+        description="`open`: everybody; `allow-list`: ACCESS_ALLOWED_IDS.", examples=["open"]
+    )
+
+
+NOT_INVITING = (
+    "Bots whose ACCESS_MODE is not `invite`: an invitation to the bot has no effect there."
+)
+
+
 class NewInvitation(InvitationView):
     """A new invitation."""
 
@@ -222,11 +236,13 @@ class NewInvitation(InvitationView):
         " start first, with the code in it. Empty: no bot has started.",
         examples=[["https://t.me/helper_bot?start=dli_kN3w8Q"]],
     )
+    not_inviting: list[BotAccessView] = Field(description=NOT_INVITING)
 
 
 class InvitationPage(BaseModel):
     invitations: list[InvitationView]
     next_before: int | None = Field(description="`before` of the next page.")
+    not_inviting: list[BotAccessView] = Field(description=NOT_INVITING)
 
 
 class SessionLogin(_Body):

@@ -33,6 +33,8 @@ class BotRow(Base):
     total_monthly_usd: Mapped[Decimal | None] = mapped_column(Money)
     bot_daily_usd: Mapped[Decimal | None] = mapped_column(Money)
     bot_monthly_usd: Mapped[Decimal | None] = mapped_column(Money)
+    access_mode: Mapped[str | None] = mapped_column(Text)
+    """ACCESS_MODE; null: it has not started since it states that."""
     started_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
 
 

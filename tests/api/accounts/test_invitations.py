@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import httpx
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.accounts.__main__ import invite_first_admin
 from bot.operator.start import record_start
-from bot.settings import BillSettings
+from bot.settings import AccessMode, BillSettings
 from bot.telegram.intent import BotIdentity
 from common.postgres import Sessions
 from tests.api.running import ADMIN_TOKEN, PASSWORD, StartApi, bearer, register
@@ -40,6 +41,20 @@ async def invite(client: httpx.AsyncClient, **values: Any) -> dict[str, Any]:
     assert answer.headers["cache-control"] == "no-store"
     made: dict[str, Any] = answer.json()
     return made
+
+
+async def reason_of_failure(engine: AsyncEngine) -> str:
+    """The reason of the failed registration in the audit trail, once it is written."""
+    statement = text(
+        "SELECT details ->> 'reason' FROM audit_events WHERE kind = 'registration_failed'"
+    )
+    deadline = time.monotonic() + 30
+    while True:
+        async with engine.connect() as connection:
+            if found := await connection.scalar(statement):
+                return str(found)
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
 
 
 async def join(client: httpx.AsyncClient, name: str, code: str) -> httpx.Response:
@@ -93,7 +108,11 @@ async def test_an_invitation_to_the_bot_comes_with_its_link(
     assert (await invite(admin, kind="bot"))["links"] == []
     for bot_id, name in ((7, "older_bot"), (8, "newer_bot")):
         await record_start(
-            sessions, BotIdentity(bot_id, name), limits=BillSettings(), has_operator_chat=False
+            sessions,
+            BotIdentity(bot_id, name),
+            limits=BillSettings(),
+            has_operator_chat=False,
+            access_mode=AccessMode.INVITE,
         )
     made = await invite(admin, kind="bot")
     code = made["code"]
@@ -101,10 +120,37 @@ async def test_an_invitation_to_the_bot_comes_with_its_link(
         f"https://t.me/newer_bot?start={code}",
         f"https://t.me/older_bot?start={code}",
     ]
+    assert made["not_inviting"] == []
     assert (await invite(admin))["links"] == []
 
 
-@pytest.mark.parametrize("end", ["expired", "revoked", "disabled", "demoted", "kind", "unknown"])
+async def test_bots_that_take_no_invitations_are_named(
+    admin: httpx.AsyncClient, sessions: Sessions, engine: AsyncEngine
+) -> None:
+    for bot_id, mode in enumerate(AccessMode):
+        await record_start(
+            sessions,
+            BotIdentity(bot_id, f"{mode}_bot"),
+            limits=BillSettings(),
+            has_operator_chat=False,
+            access_mode=mode,
+        )
+    idle = [
+        {"username": "allow-list_bot", "access_mode": "allow-list"},
+        {"username": "open_bot", "access_mode": "open"},
+    ]
+    assert (await invite(admin, kind="bot"))["not_inviting"] == idle
+    assert (await invite(admin))["not_inviting"] == []
+    assert (await admin.get(INVITATIONS)).json()["not_inviting"] == idle
+    # A bot that has not started since says nothing about its access.
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE bots SET access_mode = NULL"))
+    assert (await admin.get(INVITATIONS)).json()["not_inviting"] == []
+
+
+@pytest.mark.parametrize(
+    "end", ["expired", "revoked", "disabled", "demoted", "kind", "unknown", "used_up"]
+)
 async def test_a_code_that_is_not_valid_registers_no_account(
     admin: httpx.AsyncClient, engine: AsyncEngine, end: str
 ) -> None:
@@ -113,6 +159,7 @@ async def test_a_code_that_is_not_valid_registers_no_account(
     statements = {
         "expired": "UPDATE invitations SET expires_at = now()",
         "unknown": "DELETE FROM invitations",
+        "used_up": "UPDATE invitations SET uses = max_uses",
     }
     if end in statements:
         async with engine.begin() as connection:
@@ -143,6 +190,9 @@ async def test_a_code_that_is_not_valid_registers_no_account(
     assert (refused.status_code, refused.json()["code"]) == (403, "wrong_invitation")
     if end in {"expired", "revoked"}:
         assert (await listed(admin))["state"] == end
+    # The guest is told nothing of this.
+    reasons = {"disabled": "revoked", "demoted": "revoked", "kind": "of_other_kind"}
+    assert await reason_of_failure(engine) == f"invitation_{reasons.get(end, end)}"
 
 
 async def test_only_admins_invite_and_a_key_invites_to_the_bot_alone(

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
 from bot.operator.start import record_start
-from bot.settings import BillSettings
+from bot.settings import AccessMode, BillSettings
 from bot.telegram.intent import BotIdentity
 from tests.api.running import NOW, PASSWORD, StartApi, register
 
@@ -38,7 +38,11 @@ async def test_limits_and_steps_are_those_of_the_last_start(
         )
         for limits in (before, now):
             await record_start(
-                sessions, BotIdentity(7, "helper_bot"), limits=limits, has_operator_chat=True
+                sessions,
+                BotIdentity(7, "helper_bot"),
+                limits=limits,
+                has_operator_chat=True,
+                access_mode=AccessMode.OPEN,
             )
         async with engine.begin() as connection:
             await connection.execute(
