@@ -12,6 +12,7 @@ import type {
   ReportAnswer,
   ReportPath,
   ReportQuery,
+  TextPlace,
 } from './types';
 
 interface Options {
@@ -191,10 +192,10 @@ export class Api {
     return present(data) as ReportAnswer<P>;
   }
 
-  /** The texts of a dialog. The API records who read them. */
-  async dialogText(dialogId: string, after: string | null): Promise<DialogText> {
+  /** The texts of a dialog at a place. The API records who read them. */
+  async dialogText(dialogId: string, place: TextPlace): Promise<DialogText> {
     const { data } = await this.#client.GET('/api/v1/dialogs/{dialog_id}/text', {
-      params: { path: { dialog_id: dialogId }, query: after ? { after } : {} },
+      params: { path: { dialog_id: dialogId }, query: place },
     });
     return present(data);
   }

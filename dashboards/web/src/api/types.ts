@@ -31,6 +31,11 @@ export type DialogFailures = Schemas['DialogFailures'];
 export type QueryResult = Schemas['QueryResult'];
 export type NamedPeople = Schemas['NamedPeople'];
 export type DialogText = Schemas['DialogText'];
+/** Where in a dialog its texts are read. */
+export type TextPlace = Pick<
+  NonNullable<paths['/api/v1/dialogs/{dialog_id}/text']['get']['parameters']['query']>,
+  'after' | 'before' | 'turn' | 'newest'
+>;
 export type BadAnswerList = Schemas['BadAnswerList'];
 
 /** Every route that answers a GET with statistics. */

@@ -30,6 +30,11 @@ const MAX_VALUES = 100;
 const MAX_FILTERS = 20;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
+/** The identifier of a dialog or a turn. */
+export function isUuid(text: string): boolean {
+  return UUID.test(text);
+}
+
 export function is(dimension: Dimension, ...values: string[]): Filter {
   return { operator: 'is', dimension, values };
 }
@@ -84,7 +89,7 @@ export function withFilters(filters: readonly Filter[], added: readonly Filter[]
 function isValue(dimension: Dimension, value: string | null): value is string {
   if (value === null || value.length > 200) return false;
   if (NUMBERED.includes(dimension)) return /^\d{1,15}$/.test(value);
-  return dimension !== 'dialog' || UUID.test(value);
+  return dimension !== 'dialog' || isUuid(value);
 }
 
 // A comma is between values. The router unescapes an address once too often: no per cent in it.

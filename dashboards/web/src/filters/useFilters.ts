@@ -49,6 +49,10 @@ export function useLinks() {
       }),
     /** A person and a dialog are shown whole: no filter goes with them. */
     person: (key: number) => to(`/people/${key}`, { filters: [] }),
-    dialog: (id: string) => to(`/dialogs/${id}`, { filters: [] }),
+    dialog: (id: string, turn?: string) => {
+      const address = to(`/dialogs/${id}`, { filters: [] });
+      if (turn === undefined) return address;
+      return `${address}${address.includes('?') ? '&' : '?'}turn=${turn}`;
+    },
   };
 }

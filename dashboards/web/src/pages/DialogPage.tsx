@@ -2,10 +2,11 @@
 
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { useSearch } from 'wouter';
 import type { RecentDialog } from '../api/types';
 import { useReport } from '../api/useReport';
 import { useScope } from '../app/services';
-import { filterQuery, is, readFilter, writeFilter } from '../filters/filters';
+import { filterQuery, is, isUuid, readFilter, writeFilter } from '../filters/filters';
 import { Card } from '../ui/Card';
 import { Facts } from '../ui/Facts';
 import { useFormats } from '../ui/format';
@@ -19,6 +20,8 @@ import { nameOf, type People, PersonName } from './people';
 import { Status } from './Status';
 import { TurnList } from './TurnList';
 
+const NEWEST = 'newest';
+
 interface Props {
   readonly params: { readonly id: string };
 }
@@ -28,10 +31,18 @@ export default function DialogPage({ params }: Props) {
   return filter ? <Page id={params.id} /> : <NotFoundPage />;
 }
 
+/** The turn that a link to this dialog is about. */
+function useTurnOfLink(): string | undefined {
+  const turn = new URLSearchParams(useSearch()).get('turn');
+  return turn !== null && isUuid(turn) ? turn : undefined;
+}
+
 function Page({ id }: { readonly id: string }) {
   const { t } = useTranslation();
   const mayRead = useScope('texts:read');
-  const [isOpen, setOpen] = useState(false);
+  const turn = useTurnOfLink();
+  /** The turn at which the texts are read, `newest`, or null: they are closed. */
+  const [opened, setOpened] = useState<string | null>(null);
   const query = { period: 'all' as const, ...filterQuery([is('dialog', id)]) };
   const found = useReport('/api/v1/stats/dialogs', { ...query, limit: 1 });
   const dialog = found.data?.dialogs[0];
@@ -46,7 +57,7 @@ function Page({ id }: { readonly id: string }) {
         actions={
           mayRead &&
           dialog && (
-            <button type="button" className="button" onClick={() => setOpen(true)}>
+            <button type="button" className="button" onClick={() => setOpened(turn ?? NEWEST)}>
               {t('dialogs.read')}
             </button>
           )
@@ -62,8 +73,21 @@ function Page({ id }: { readonly id: string }) {
           }
         </Loaded>
       </Card>
-      <TurnList query={query} {...((dialog?.users ?? 0) > 1 ? {} : { of: 'dialog' })} />
-      {isOpen && <DialogReader dialogId={id} name={name} tz={tz} onClose={() => setOpen(false)} />}
+      <TurnList
+        query={query}
+        marked={turn}
+        onRead={mayRead ? setOpened : undefined}
+        {...((dialog?.users ?? 0) > 1 ? {} : { of: 'dialog' })}
+      />
+      {opened && (
+        <DialogReader
+          dialogId={id}
+          name={name}
+          tz={tz}
+          turn={opened === NEWEST ? undefined : opened}
+          onClose={() => setOpened(null)}
+        />
+      )}
     </PageFrame>
   );
 }

@@ -2,28 +2,32 @@
 
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Dialog } from 'radix-ui';
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useLayoutEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import type { TextPlace } from '../api/types';
 import { useServices } from '../app/services';
 import { useFormats } from '../ui/format';
 import { Icon } from '../ui/Icon';
 import { Failure, Skeleton } from '../ui/states';
 import { useCodeNames } from './codes';
 import { nameOf } from './people';
+import './marked.css';
 
 interface Props {
   readonly dialogId: string;
   readonly name: string;
   readonly tz: string;
+  /** The turn at which it opens; absent: at the newest text. */
+  readonly turn?: string | undefined;
   readonly onClose: () => void;
 }
 
-export function DialogReader({ dialogId, name, tz, onClose }: Props) {
+export function DialogReader({ dialogId, name, tz, turn, onClose }: Props) {
   const { t } = useTranslation();
   return (
     <Reader title={t('dialogs.title', { name })} warning={t('dialogs.warning')} onClose={onClose}>
-      <Texts dialogId={dialogId} tz={tz} />
-      <ProviderErrors dialogId={dialogId} tz={tz} />
+      <Texts dialogId={dialogId} tz={tz} turn={turn} />
+      <ProviderErrors dialogId={dialogId} tz={tz} turn={turn} />
     </Reader>
   );
 }
@@ -68,8 +72,10 @@ export function Reader({ title, warning, onClose, children }: ReaderProps) {
   );
 }
 
+type PartProps = Pick<Props, 'dialogId' | 'tz' | 'turn'>;
+
 /** Failed calls with the provider's words, asked for when they are wanted: each reading is recorded. */
-function ProviderErrors({ dialogId, tz }: Pick<Props, 'dialogId' | 'tz'>) {
+function ProviderErrors({ dialogId, tz, turn }: PartProps) {
   const { t } = useTranslation();
   const { api } = useServices();
   const formats = useFormats(tz);
@@ -98,7 +104,10 @@ function ProviderErrors({ dialogId, tz }: Pick<Props, 'dialogId' | 'tz'>) {
   return (
     <ul className="provider-errors" aria-label={t('dialogs.errorList')}>
       {found.data.failures.map((failure) => (
-        <li key={`${failure.turn_id} ${failure.attempt}`}>
+        <li
+          key={`${failure.turn_id} ${failure.attempt}`}
+          className={failure.turn_id === turn ? 'marked' : undefined}
+        >
           <p className="note">
             <time dateTime={failure.started_at}>{formats.moment(failure.started_at)}</time>
             {` · ${failure.model} · ${codes.cause(failure.outcome)}`}
@@ -115,33 +124,46 @@ function ProviderErrors({ dialogId, tz }: Pick<Props, 'dialogId' | 'tz'>) {
   );
 }
 
-function Texts({ dialogId, tz }: Pick<Props, 'dialogId' | 'tz'>) {
+function Texts({ dialogId, tz, turn }: PartProps) {
   const { t } = useTranslation();
   const { api } = useServices();
   const formats = useFormats(tz);
   // Each question is recorded: none is asked by itself, and nothing stays in the cache.
   const pages = useInfiniteQuery({
-    queryKey: ['dialog-text', dialogId],
+    queryKey: ['dialog-text', dialogId, turn],
     queryFn: ({ pageParam }) => api.dialogText(dialogId, pageParam),
-    initialPageParam: null as string | null,
-    getNextPageParam: (last) => last.next_after,
+    initialPageParam: (turn ? { turn } : { newest: true }) as TextPlace,
+    getPreviousPageParam: (first): TextPlace | null =>
+      first.previous_before ? { before: first.previous_before } : null,
+    getNextPageParam: (last): TextPlace | null =>
+      last.next_after ? { after: last.next_after } : null,
     staleTime: Number.POSITIVE_INFINITY,
     gcTime: 0,
     retry: false,
     refetchOnWindowFocus: false,
     refetchOnReconnect: false,
   });
+  const messages = pages.data?.pages.flatMap((page) => page.messages) ?? [];
+  const talk = usePlace(messages[0]?.id);
   if (pages.isPending) return <Skeleton height={240} />;
   if (pages.isError) return <Failure error={pages.error} onRetry={() => pages.refetch()} />;
-  const messages = pages.data.pages.flatMap((page) => page.messages);
   const people = Object.assign({}, ...pages.data.pages.map((page) => page.people));
   if (messages.length === 0) return <p>{t('dialogs.none')}</p>;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable
-    <section className="talk" tabIndex={0} aria-label={t('column.text')}>
+    <section className="talk" ref={talk} tabIndex={0} aria-label={t('column.text')}>
+      {pages.hasPreviousPage && (
+        <button type="button" className="button more" onClick={() => pages.fetchPreviousPage()}>
+          {t('dialogs.older')}
+        </button>
+      )}
       <ol>
         {messages.map((message) => (
-          <li key={message.id} className={`said ${message.role}`}>
+          <li
+            key={message.id}
+            className={`said ${message.role} ${message.turn_id === turn ? 'marked' : ''}`}
+            aria-current={message.turn_id === turn ? 'true' : undefined}
+          >
             <p className="note">
               {message.role === 'assistant'
                 ? t('dialogs.assistant')
@@ -159,9 +181,34 @@ function Texts({ dialogId, tz }: Pick<Props, 'dialogId' | 'tz'>) {
       </ol>
       {pages.hasNextPage && (
         <button type="button" className="button more" onClick={() => pages.fetchNextPage()}>
-          {t('state.more')}
+          {t('dialogs.newer')}
         </button>
       )}
     </section>
   );
+}
+
+/**
+ * Scrolls the region to its marked part, else to its end, once it has one; when older texts come
+ * above, what is read stays where it is.
+ */
+function usePlace(first: string | undefined) {
+  const ref = useRef<HTMLElement>(null);
+  const before = useRef<{ first: string; height: number } | null>(null);
+  useLayoutEffect(() => {
+    const region = ref.current;
+    if (!region || first === undefined) return;
+    if (before.current === null) {
+      const marked = region.querySelector('[aria-current]');
+      const [box, whole] = [marked?.getBoundingClientRect(), region.getBoundingClientRect()];
+      region.scrollTop = box
+        ? box.top - whole.top - Math.max(0, (whole.height - box.height) / 2)
+        : region.scrollHeight;
+      region.focus({ preventScroll: true });
+    } else if (before.current.first !== first) {
+      region.scrollTop += region.scrollHeight - before.current.height;
+    }
+    before.current = { first, height: region.scrollHeight };
+  });
+  return ref;
 }

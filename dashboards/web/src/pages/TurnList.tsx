@@ -1,6 +1,7 @@
 /** All turns of a query, page by page, newest first. */
 
 import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query';
+import { useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { ReportQuery } from '../api/types';
 import { REFRESH_MILLISECONDS } from '../api/useReport';
@@ -14,14 +15,19 @@ import { TurnTable } from './TurnTable';
 
 const PATH = '/api/v1/stats/turns';
 const HEIGHT = 640;
+const MAX_PAGES_SEARCHED = 20;
 
 interface Props {
   readonly query: ReportQuery<typeof PATH>;
   readonly note?: string | undefined;
   readonly of?: 'person' | 'dialog';
+  /** The turn that a link is about: older pages are loaded until it is there. */
+  readonly marked?: string | undefined;
+  /** Present only for those who may read texts: opens those of a turn. */
+  readonly onRead?: ((turnId: string) => void) | undefined;
 }
 
-export function TurnList({ query, note, of }: Props) {
+export function TurnList({ query, note, of, marked, onRead }: Props) {
   const { t } = useTranslation();
   const file = useFile();
   const { api } = useServices();
@@ -38,6 +44,14 @@ export function TurnList({ query, note, of }: Props) {
   const turns = answers.flatMap((answer) => answer.turns);
   const people: People = Object.assign({}, ...answers.map((answer) => answer.people));
   const [first] = answers;
+  const { fetchNextPage, hasNextPage, isFetching } = pages;
+  const isMissing =
+    marked !== undefined &&
+    answers.length < MAX_PAGES_SEARCHED &&
+    !turns.some((turn) => turn.turn_id === marked);
+  useEffect(() => {
+    if (isMissing && hasNextPage && !isFetching) void fetchNextPage();
+  }, [isMissing, hasNextPage, isFetching, fetchNextPage]);
   return (
     <Card
       title={t('turns.title')}
@@ -49,7 +63,14 @@ export function TurnList({ query, note, of }: Props) {
         <Failure error={pages.error} onRetry={() => pages.refetch()} height={HEIGHT} />
       )}
       {first && (
-        <TurnTable turns={turns} people={people} tz={first.period.tz} {...(of ? { of } : {})} />
+        <TurnTable
+          turns={turns}
+          people={people}
+          tz={first.period.tz}
+          marked={marked}
+          onRead={onRead}
+          {...(of ? { of } : {})}
+        />
       )}
       {pages.hasNextPage && (
         <MoreButton

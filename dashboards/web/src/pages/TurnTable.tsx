@@ -11,6 +11,7 @@ import { Empty } from '../ui/states';
 import { useCodeNames } from './codes';
 import { nameOf, type People, PersonName } from './people';
 import { Status } from './Status';
+import './marked.css';
 
 interface Props {
   readonly turns: readonly ListedTurn[];
@@ -18,9 +19,13 @@ interface Props {
   readonly tz: string;
   /** The page is about one person or dialog: no need to name them in each row. */
   readonly of?: 'person' | 'dialog';
+  /** The turn that a link is about. */
+  readonly marked?: string | undefined;
+  /** Present only for those who may read texts: opens those of a turn. */
+  readonly onRead?: ((turnId: string) => void) | undefined;
 }
 
-export function TurnTable({ turns, people, tz, of }: Props) {
+export function TurnTable({ turns, people, tz, of, marked, onRead }: Props) {
   const { t } = useTranslation();
   const formats = useFormats(tz);
   const codes = useCodeNames();
@@ -32,12 +37,21 @@ export function TurnTable({ turns, people, tz, of }: Props) {
       title: t('column.time'),
       value: (turn) => turn.received_at,
       show: (turn) =>
-        of === 'dialog' ? (
+        onRead ? (
+          <button
+            type="button"
+            className="count-link pick"
+            title={t('turns.read')}
+            onClick={() => onRead(turn.turn_id)}
+          >
+            {formats.moment(turn.received_at)}
+          </button>
+        ) : of === 'dialog' ? (
           <span className="time">{formats.moment(turn.received_at)}</span>
         ) : (
           <Link
             className="count-link"
-            href={links.dialog(turn.dialog_id)}
+            href={links.dialog(turn.dialog_id, turn.turn_id)}
             title={t('dialogs.openOf', { name: nameOf(people, turn.user_key) })}
           >
             {formats.moment(turn.received_at)}
@@ -117,6 +131,7 @@ export function TurnTable({ turns, people, tz, of }: Props) {
       columns={columns}
       rows={turns}
       keyOf={(turn) => turn.turn_id}
+      marked={marked}
     />
   );
 }

@@ -3,7 +3,7 @@
  * card. Knows no report.
  */
 
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Cell } from './csv';
 import { nextOrder, type Order, sortRows } from './order';
@@ -49,10 +49,12 @@ interface Props<Row> {
   readonly cut?: Cut<Row>;
   /** A row that stays first in every order. */
   readonly total?: Row;
+  /** The key of the row that a link is about: marked, and scrolled to. */
+  readonly marked?: string | undefined;
 }
 
 export function DataTable<Row>(props: Props<Row>) {
-  const { caption, columns, rows, keyOf, sorting, cut, total } = props;
+  const { caption, columns, rows, keyOf, sorting, cut, total, marked } = props;
   const { t, i18n } = useTranslation();
   const [showsAll, setShowsAll] = useState(false);
   const order = sorting?.order ?? null;
@@ -76,7 +78,12 @@ export function DataTable<Row>(props: Props<Row>) {
           <tbody>
             {total !== undefined && <TableRow columns={columns} row={total} className="total" />}
             {shown.map((row) => (
-              <TableRow key={keyOf(row)} columns={columns} row={row} />
+              <TableRow
+                key={keyOf(row)}
+                columns={columns}
+                row={row}
+                isMarked={keyOf(row) === marked}
+              />
             ))}
             {isCut && (
               <TableRow
@@ -136,11 +143,20 @@ interface RowProps<Row> {
   readonly row: Row;
   readonly title?: string;
   readonly className?: string;
+  readonly isMarked?: boolean;
 }
 
-function TableRow<Row>({ columns, row, title, className }: RowProps<Row>) {
+function TableRow<Row>({ columns, row, title, className, isMarked = false }: RowProps<Row>) {
+  const ref = useRef<HTMLTableRowElement>(null);
+  useEffect(() => {
+    if (isMarked) ref.current?.scrollIntoView({ block: 'center' });
+  }, [isMarked]);
   return (
-    <tr className={className}>
+    <tr
+      ref={ref}
+      className={isMarked ? 'marked' : className}
+      aria-current={isMarked ? 'true' : undefined}
+    >
       {columns.map((column) => {
         const shown = column.show ? column.show(row) : column.value(row);
         return column.isHeader ? (
