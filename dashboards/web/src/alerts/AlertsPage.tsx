@@ -8,6 +8,7 @@ import { useAsked, useChange } from '../accounts/questions';
 import { present } from '../api/api';
 import { useScope, useServices } from '../app/services';
 import { useFilters } from '../filters/useFilters';
+import { useCarriedView } from '../period/keptView';
 import { Card } from '../ui/Card';
 import { Clipped } from '../ui/Clipped';
 import { ConfirmButton } from '../ui/ConfirmButton';
@@ -29,9 +30,10 @@ export default function AlertsPage() {
   /** The alert that is changed, `new`, or null: the form is closed. */
   const [edited, setEdited] = useState<AlertView | 'new' | null>(null);
   const { replace } = useFilters();
+  const carried = useCarriedView();
   const open = (alert: AlertView | 'new' | null) => {
-    // The form takes the filters from the bar.
-    if (alert !== 'new') replace((alert && barFilters(alert.filters)) ?? []);
+    // The form takes the filters from the bar; without it they are those of the other pages.
+    if (alert !== 'new') replace((alert && barFilters(alert.filters)) ?? carried.filters);
     setEdited(alert);
   };
   return (

@@ -3,7 +3,8 @@
 import { Dialog } from 'radix-ui';
 import { type ReactNode, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { Link, useLocation, useSearch } from 'wouter';
+import { Link, useLocation } from 'wouter';
+import { useLinks } from '../filters/useFilters';
 import { Icon } from '../ui/Icon';
 import { ADMIN_PAGES, PAGES } from './pages';
 import { useScope } from './services';
@@ -78,9 +79,7 @@ function Brand() {
 function PageLinks({ onFollow }: { readonly onFollow?: () => void }) {
   const { t } = useTranslation();
   const [path] = useLocation();
-  const search = useSearch();
-  // The view is that of the pages with a period, not of the others.
-  const view = PAGES.some((page) => page.path === path) ? search : '';
+  const links = useLinks();
   const isAdmin = useScope('admin');
   const linkTo = (page: (typeof PAGES | typeof ADMIN_PAGES)[number], href: string) => (
     <li key={page.key}>
@@ -97,7 +96,7 @@ function PageLinks({ onFollow }: { readonly onFollow?: () => void }) {
   );
   return (
     <nav aria-label={t('nav.label')}>
-      <ul className="nav">{PAGES.map((page) => linkTo(page, hrefTo(page.path, view)))}</ul>
+      <ul className="nav">{PAGES.map((page) => linkTo(page, links.page(page.path)))}</ul>
       {isAdmin && (
         <ul className="nav admin" aria-label={t('nav.administration')}>
           {ADMIN_PAGES.map((page) => linkTo(page, page.path))}
@@ -105,11 +104,4 @@ function PageLinks({ onFollow }: { readonly onFollow?: () => void }) {
       )}
     </nav>
   );
-}
-
-/** The same view on another page, whose tables have an order of their own. */
-function hrefTo(path: string, search: string): string {
-  const view = new URLSearchParams(search);
-  view.delete('sort');
-  return view.size > 0 ? `${path}?${view}` : path;
 }

@@ -4,6 +4,7 @@ import { type ReactNode, useCallback, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'wouter';
 import { Finder, type Opened } from '../find/Finder';
+import { KeptView, KeptViewProvider, useKeepView } from '../period/keptView';
 import { useExplanation } from '../session/explanations';
 import { usernameOf } from '../session/session';
 import { Icon } from '../ui/Icon';
@@ -17,22 +18,26 @@ export function Shell({ children }: { readonly children: ReactNode }) {
   const { t } = useTranslation();
   const [opened, setOpened] = useState<Opened>(null);
   const [actions] = useState(() => new PageActions());
+  const [kept] = useState(() => new KeptView());
+  useKeepView(kept);
   const find = useCallback(() => setOpened('find'), []);
   return (
     <PageActionsProvider value={actions}>
-      <div className="shell">
-        <a className="skip" href="#content">
-          {t('nav.skip')}
-        </a>
-        <AppSidebar onFind={find}>
-          <Preferences />
-          <AccountLine />
-        </AppSidebar>
-        <main id="content" tabIndex={-1}>
-          {children}
-        </main>
-        <Finder opened={opened} onOpen={setOpened} />
-      </div>
+      <KeptViewProvider value={kept}>
+        <div className="shell">
+          <a className="skip" href="#content">
+            {t('nav.skip')}
+          </a>
+          <AppSidebar onFind={find}>
+            <Preferences />
+            <AccountLine />
+          </AppSidebar>
+          <main id="content" tabIndex={-1}>
+            {children}
+          </main>
+          <Finder opened={opened} onOpen={setOpened} />
+        </div>
+      </KeptViewProvider>
     </PageActionsProvider>
   );
 }

@@ -2,6 +2,7 @@
 
 import { useCallback } from 'react';
 import type { ChartMetric } from '../charts/metrics';
+import { statesView, useCarriedView } from '../period/keptView';
 import { useView, withView } from '../period/useView';
 import { today, type View } from '../period/view';
 import { type Filter, withFilter, withFilters } from './filters';
@@ -31,11 +32,12 @@ interface Days {
 /** Addresses of pages in the view: the same period, zone and filters, with some more filters. */
 export function useLinks() {
   const [view] = useView();
+  const carried = useCarriedView();
   const to = (path: string, change: Partial<View> = {}) =>
-    withView(path, { ...view, sort: {}, ...change });
+    withView(path, { ...carried, sort: {}, ...change });
   return {
     /** A page with the same view. */
-    page: (path: string) => to(path),
+    page: (path: string) => (statesView(path) ? to(path) : path),
     /** The chart of the overview with this metric. */
     metric: (metric: ChartMetric) => to('/', { metric }),
     turns: (...added: Filter[]) => to('/turns', { filters: withFilters(view.filters, added) }),
