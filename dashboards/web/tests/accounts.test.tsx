@@ -98,6 +98,7 @@ const OWN: Record<string, Play | object> = {
   '/api/v1/admin/invitations': {
     invitations: [invitation(1), invitation(2, { label: 'Past', state: 'used_up' })],
     next_before: null,
+    not_inviting: [],
   },
   '/api/v1/admin/keys': { keys: [key(3, 'ETL', { username: 'bob' })] },
 };
@@ -167,12 +168,12 @@ describe('the own account', () => {
     await screen.findByRole('table', { name: 'API keys' });
     await press('New key');
     const form = await screen.findByRole('dialog', { name: 'New key' });
-    await userEvent.click(within(form).getByRole('button', { name: 'New key' }));
+    await userEvent.click(within(form).getByRole('button', { name: 'Create key' }));
     expect(within(form).getByLabelText('Name')).toBeInvalid();
     // Only what the account itself may do can be given.
     expect(within(form).getAllByRole('checkbox')).toHaveLength(1);
     await userEvent.type(within(form).getByLabelText('Name'), 'Grafana');
-    await userEvent.click(within(form).getByRole('button', { name: 'New key' }));
+    await userEvent.click(within(form).getByRole('button', { name: 'Create key' }));
     const shown = await screen.findByRole('dialog', { name: 'Grafana' });
     expect(within(shown).getByLabelText('Key')).toHaveValue('dly_secret');
     const request = sent('POST', '/api/v1/keys');
@@ -299,8 +300,8 @@ describe('administrators', () => {
       admin,
     );
     await userEvent.click(await screen.findByRole('button', { name: 'Manage bob' }));
-    await press('Make a link that resets the password');
-    expect(await screen.findByLabelText('Link that resets the password')).toHaveValue(link);
+    await press('Create a password reset link');
+    expect(await screen.findByLabelText('Password reset link')).toHaveValue(link);
   });
 
   it.each([
@@ -321,7 +322,12 @@ describe('administrators', () => {
     ['Bot', 'bot', {}, 'Link', 'https://t.me/helper_bot?start=dli_x'],
   ])('invite to: %s', async (kind, code, scopes, label, shown) => {
     const links = code === 'bot' ? ['https://t.me/helper_bot?start=dli_x'] : [];
-    const made = { ...invitation(3, { kind: code }), code: 'dli_x', links };
+    const made = {
+      ...invitation(3, { kind: code }),
+      code: 'dli_x',
+      links,
+      not_inviting: code === 'bot' ? [{ username: 'helper_bot', access_mode: 'open' }] : [],
+    };
     const { sent } = await at(
       '/accounts',
       {
@@ -336,12 +342,14 @@ describe('administrators', () => {
     await userEvent.type(within(form).getByLabelText('Name'), 'Team');
     const uses = within(form).getByLabelText('How many may use it');
     await userEvent.clear(uses);
-    await userEvent.click(within(form).getByRole('button', { name: 'New invitation' }));
+    await userEvent.click(within(form).getByRole('button', { name: 'Create invitation' }));
     expect(uses).toBeInvalid();
     await userEvent.type(uses, '20');
-    await userEvent.click(within(form).getByRole('button', { name: 'New invitation' }));
+    await userEvent.click(within(form).getByRole('button', { name: 'Create invitation' }));
     const field = await screen.findByLabelText(label);
     expect((field as HTMLInputElement).value.endsWith(shown)).toBe(true);
+    const notice = screen.queryByText(/@helper_bot answers everyone/);
+    expect(notice !== null).toBe(code === 'bot');
     expect(await sent('POST', '/invitations')?.json()).toEqual({
       kind: code,
       label: 'Team',
@@ -349,6 +357,36 @@ describe('administrators', () => {
       expires_in_hours: 168,
       ...scopes,
     });
+  });
+
+  it('are told in which bots an invitation has no effect', async () => {
+    const not_inviting = [
+      { username: 'open_bot', access_mode: 'open' },
+      { username: 'list_bot', access_mode: 'allow-list' },
+    ];
+    const answer = { invitations: [], next_before: null, not_inviting };
+    await at('/accounts', { '/api/v1/admin/invitations': answer }, admin);
+    const card = within(await screen.findByRole('region', { name: 'Invitations' }));
+    expect(await card.findByText(/@open_bot answers everyone/)).toBeVisible();
+    expect(
+      card.getByText(/@list_bot answers only the accounts in ACCESS_ALLOWED_IDS/),
+    ).toBeVisible();
+  });
+
+  it('end a single session of another account', async () => {
+    const { sent } = await at(
+      '/accounts',
+      {
+        '/api/v1/admin/accounts/2/sessions': { sessions: [session(11), session(12)] },
+        '/api/v1/admin/accounts/2/sessions/12/end': DONE,
+      },
+      admin,
+    );
+    await userEvent.click(await screen.findByRole('button', { name: 'Manage bob' }));
+    const [, second] = await screen.findAllByRole('button', { name: 'End: Chrome, Linux' });
+    await userEvent.click(second as HTMLElement);
+    await press('End');
+    await waitFor(() => expect(sent('POST', '/accounts/2/sessions/12/end')).toBeDefined());
   });
 
   it('revoke an invitation that is still valid', async () => {
@@ -404,14 +442,24 @@ describe('administrators', () => {
       'href',
       '/api/v1/admin/audit?who=ann&format=csv',
     );
-    await userEvent.selectOptions(screen.getByLabelText('What'), 'Sign-in failed');
+    // The list is hidden until its button is pressed, which this browser cannot show.
+    const kind = (name: string) => screen.getByRole('checkbox', { name, hidden: true });
+    await userEvent.click(kind('Sign-in failed'));
+    expect(screen.getByRole('button', { name: 'What Sign-in failed' })).toBeVisible();
+    await userEvent.click(kind('Exported'));
+    expect(screen.getByRole('button', { name: 'What 2 kinds of events' })).toBeVisible();
     await press('Apply');
-    const narrowed = '/audit?who=ann&what=login_failed';
+    const narrowed = '/audit?who=ann&what=login_failed&what=export';
     await waitFor(() => expect(requests.some(({ url }) => url.endsWith(narrowed))).toBe(true));
-    expect(window.location.search).toBe('?who=ann&what=login_failed');
+    expect(window.location.search).toBe('?who=ann&what=login_failed&what=export');
+    expect(kind('Exported')).toBeChecked();
+    expect(screen.getByRole('link', { name: 'All as CSV' })).toHaveAttribute(
+      'href',
+      '/api/v1/admin/audit?who=ann&what=login_failed&what=export&format=csv',
+    );
     await userEvent.type(screen.getByLabelText('Person'), '#42');
     await press('Apply');
-    const about = '/audit?who=ann&what=login_failed&user_key=42';
+    const about = '/audit?who=ann&what=login_failed&what=export&user_key=42';
     await waitFor(() => expect(requests.some(({ url }) => url.endsWith(about))).toBe(true));
     await press('Clear');
     expect(window.location.search).toBe('');
@@ -450,7 +498,7 @@ describe('small things', () => {
 
   it('read a filter from an address, write it back and ask with whole days', () => {
     const filter = readFilter('?who=ann&what=nonsense&from=2026-11-01&to=2026-13-45');
-    expect(filter).toEqual({ who: 'ann', what: '', user_key: '', from: '2026-11-01', to: '' });
+    expect(filter).toEqual({ who: 'ann', what: [], user_key: '', from: '2026-11-01', to: '' });
     expect(writeFilter(filter)).toBe('?who=ann&from=2026-11-01');
     const { since, until } = asArguments({ ...filter, to: '2026-11-01' });
     expect(Date.parse(until ?? '') - Date.parse(since ?? '')).toBe(86_400_000);

@@ -43,7 +43,7 @@ async function at(
       '/api/v1/admin/rules/5': () => new Response(null, { status: 204 }),
       '/api/v1/admin/accounts': { accounts: [] },
       '/api/v1/admin/keys': { keys: [] },
-      '/api/v1/admin/invitations': { invitations: [], next_before: null },
+      '/api/v1/admin/invitations': { invitations: [], next_before: null, not_inviting: [] },
       ...own,
     }),
   });

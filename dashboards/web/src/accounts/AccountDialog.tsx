@@ -13,6 +13,7 @@ import { ConfirmButton } from '../ui/ConfirmButton';
 import { useFormats } from '../ui/format';
 import { Icon } from '../ui/Icon';
 import { Shown } from '../ui/Shown';
+import { AccountSessions } from './AccountSessions';
 import { type AccountView, type Scope, useChange } from './questions';
 import { ScopeChoice } from './ScopeChoice';
 
@@ -37,6 +38,7 @@ export function AccountDialog({ account, onClose }: Props) {
           </div>
           <Scopes account={account} isOwn={isOwn} />
           {!account.disabled_at && <ResetLink account={account} />}
+          {!account.disabled_at && <AccountSessions accountId={account.id} />}
           <Actions account={account} isOwn={isOwn} />
           <Link href={`/audit?who=${encodeURIComponent(account.username)}`} onClick={onClose}>
             {t('accounts.audit')}

@@ -1,50 +1,39 @@
-/** Narrows the audit trail: by name, kind of event, person and days. */
+/** Narrows the audit trail: by name, kinds of events, person and days. */
 
 import type { FormEvent } from 'react';
 import { useTranslation } from 'react-i18next';
 import { textOf } from '../session/CredentialsForm';
-import { type AuditFilter, KINDS, kindOf, userKeyOf } from './auditFilter';
+import { type AuditFilter, kindsOf, userKeyOf } from './auditFilter';
+import { KindChoice } from './KindChoice';
 
 interface Props {
   readonly filter: AuditFilter;
   readonly onApply: (filter: AuditFilter) => void;
 }
 
-const NONE: AuditFilter = { who: '', what: '', user_key: '', from: '', to: '' };
+const NONE: AuditFilter = { who: '', what: [], user_key: '', from: '', to: '' };
 
 export function AuditFilters({ filter, onApply }: Props) {
-  const { t, i18n } = useTranslation();
-  const isNarrowed = Object.values(filter).some(Boolean);
+  const { t } = useTranslation();
+  const isNarrowed = Object.values(filter).some((part) => part.length > 0);
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const fields = new FormData(event.currentTarget);
     onApply({
       who: textOf(fields, 'who').trim(),
-      what: kindOf(textOf(fields, 'what')) ?? '',
+      what: kindsOf(fields.getAll('what').map(String)),
       user_key: userKeyOf(textOf(fields, 'user_key')),
       from: textOf(fields, 'from'),
       to: textOf(fields, 'to'),
     });
   };
-  const kinds = KINDS.map((kind) => ({ kind, name: t(`audit.kind.${kind}`) }));
-  kinds.sort((one, other) => one.name.localeCompare(other.name, i18n.language));
   return (
-    <form className="filters" onSubmit={submit} aria-label={t('audit.filters')}>
+    <form className="audit-filters" onSubmit={submit} aria-label={t('audit.filters')}>
       <label>
         {t('audit.who')}
         <input name="who" defaultValue={filter.who} autoCapitalize="none" spellCheck={false} />
       </label>
-      <label>
-        {t('audit.what')}
-        <select name="what" defaultValue={filter.what}>
-          <option value="">{t('audit.any')}</option>
-          {kinds.map(({ kind, name }) => (
-            <option key={kind} value={kind}>
-              {name}
-            </option>
-          ))}
-        </select>
-      </label>
+      <KindChoice name="what" initial={filter.what} />
       <label>
         {t('audit.person')}
         <input

@@ -6,6 +6,7 @@ import { useTranslation } from 'react-i18next';
 import { Link, useLocation, useSearch } from 'wouter';
 import { present } from '../api/api';
 import { useServices } from '../app/services';
+import { useLinks } from '../filters/useFilters';
 import { Card } from '../ui/Card';
 import { Clipped } from '../ui/Clipped';
 import { type Column, DataTable } from '../ui/DataTable';
@@ -13,7 +14,7 @@ import { NONE, useFormats } from '../ui/format';
 import { Icon } from '../ui/Icon';
 import { Failure, Skeleton } from '../ui/states';
 import { AuditFilters } from './AuditFilters';
-import { asArguments, kindOf, readFilter, writeFilter } from './auditFilter';
+import { asArguments, asSearch, kindOf, readFilter, writeFilter } from './auditFilter';
 import { PlainPage } from './PlainPage';
 import { type AuditEvent, type AuditPageAnswer, useAsked } from './questions';
 
@@ -40,9 +41,7 @@ export default function AuditPage() {
     placeholderData: keepPreviousData,
     retry: false,
   });
-  const csv = new URLSearchParams(
-    Object.entries({ ...asked, format: 'csv' }).map(([name, value]) => [name, String(value)]),
-  );
+  const csv = asSearch({ ...asked, format: 'csv' });
   return (
     <PlainPage title={t('nav.audit')}>
       <Card
@@ -153,6 +152,7 @@ interface Detail {
 }
 
 function Details({ details }: { readonly details: readonly Detail[] }) {
+  const links = useLinks();
   return (
     <span className="details">
       {details.length === 0 && NONE}
@@ -165,7 +165,7 @@ function Details({ details }: { readonly details: readonly Detail[] }) {
             : people.map((key, index) => (
                 <Fragment key={key}>
                   {index > 0 && ', '}
-                  <Link href={`/people/${key}`}>#{key}</Link>
+                  <Link href={links.person(key)}>#{key}</Link>
                 </Fragment>
               ))}
         </Fragment>

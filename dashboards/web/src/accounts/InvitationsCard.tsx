@@ -11,11 +11,13 @@ import { Clipped } from '../ui/Clipped';
 import { ConfirmButton } from '../ui/ConfirmButton';
 import { type Column, DataTable } from '../ui/DataTable';
 import { NONE, useFormats } from '../ui/format';
+import { Icon } from '../ui/Icon';
 import { Loaded } from '../ui/Loaded';
 import { Segmented } from '../ui/Segmented';
 import { Shown } from '../ui/Shown';
 import { MakerDialog } from './MakerDialog';
 import {
+  type InvitationPage,
   type InvitationView,
   type NewInvitation,
   type Scope,
@@ -41,11 +43,35 @@ export function InvitationsCard() {
       }
     >
       <Loaded query={invitations} height={140}>
-        {(answer) => <InvitationTable invitations={answer.invitations} />}
+        {(answer) => (
+          <>
+            <NotInviting bots={answer.not_inviting} />
+            <InvitationTable invitations={answer.invitations} />
+          </>
+        )}
       </Loaded>
       {isMaking && <InvitationMaker onClose={() => setMaking(false)} />}
     </Card>
   );
+}
+
+interface NotInvitingProps {
+  readonly bots: InvitationPage['not_inviting'];
+}
+
+/** Which bots an invitation changes nothing in. */
+function NotInviting({ bots }: NotInvitingProps) {
+  const { t } = useTranslation();
+  return bots.map(({ username, access_mode }) => (
+    <p key={username} className="notice">
+      <Icon name="alert" />
+      <span>
+        {t(`invitations.noEffect.${access_mode === 'open' ? 'open' : 'list'}`, {
+          bot: `@${username}`,
+        })}
+      </span>
+    </p>
+  ));
 }
 
 function InvitationTable({ invitations }: { readonly invitations: readonly InvitationView[] }) {
@@ -136,6 +162,7 @@ function InvitationMaker({ onClose }: { readonly onClose: () => void }) {
       onClose={onClose}
     >
       {!made && <InvitationForm onMade={setMade} />}
+      {made && <NotInviting bots={made.not_inviting} />}
       {made?.kind === 'account' && (
         <Shown
           label={t('invitations.link')}
@@ -174,7 +201,7 @@ function InvitationForm({ onMade }: { readonly onMade: (made: NewInvitation) => 
   });
   return (
     <CredentialsForm
-      action={t('invitations.make')}
+      action={t('invitations.create')}
       check={(fields) => ({
         ...(textOf(fields, 'label').trim() ? {} : { label: t('session.problem.empty') }),
         ...(/^[1-9]\d{0,3}$/.test(textOf(fields, 'uses'))

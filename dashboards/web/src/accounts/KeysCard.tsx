@@ -79,7 +79,7 @@ function KeyForm({ onMade }: { readonly onMade: (key: NewKey) => void }) {
   const own = 'scopes' in session ? session.scopes : [];
   return (
     <CredentialsForm
-      action={t('keys.make')}
+      action={t('keys.create')}
       check={(fields) =>
         textOf(fields, 'label').trim() ? {} : { label: t('session.problem.empty') }
       }

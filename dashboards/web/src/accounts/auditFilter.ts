@@ -41,7 +41,8 @@ export type Kind = (typeof KINDS)[number];
 
 export interface AuditFilter {
   readonly who: string;
-  readonly what: Kind | '';
+  /** Any of these; empty: all. */
+  readonly what: readonly Kind[];
   /** Digits of a person's number. */
   readonly user_key: string;
   /** Days of this machine's zone, both included; '' for none. */
@@ -57,6 +58,10 @@ export function kindOf(code: string | null): Kind | null {
   return KINDS.find((kind) => kind === code) ?? null;
 }
 
+export function kindsOf(codes: readonly string[]): readonly Kind[] {
+  return KINDS.filter((kind) => codes.includes(kind));
+}
+
 /** The digits of a person's number, written as 42 or #42; '' for anything else. */
 export function userKeyOf(text: string): string {
   return USER_KEY.exec(text.trim())?.[1] ?? '';
@@ -70,7 +75,7 @@ export function readFilter(search: string): AuditFilter {
   };
   return {
     who: (found.get('who') ?? '').slice(0, 256),
-    what: kindOf(found.get('what')) ?? '',
+    what: kindsOf(found.getAll('what')),
     user_key: userKeyOf(found.get('user_key') ?? ''),
     from: day('from'),
     to: day('to'),
@@ -78,15 +83,24 @@ export function readFilter(search: string): AuditFilter {
 }
 
 export function writeFilter(filter: AuditFilter): string {
-  const stated = Object.entries(filter).filter(([, value]) => value !== '');
-  return stated.length > 0 ? `?${new URLSearchParams(stated)}` : '';
+  const search = asSearch(filter);
+  return search ? `?${search}` : '';
+}
+
+/** As a query string: a list as repeated arguments, nothing for what is empty. */
+export function asSearch(given: object): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(given)) {
+    for (const one of [value].flat()) if (one !== '') search.append(name, String(one));
+  }
+  return search.toString();
 }
 
 /** The arguments of the API: moments, the end excluded. */
 export function asArguments({ who, what, user_key, from, to }: AuditFilter) {
   return {
     ...(who ? { who } : {}),
-    ...(what ? { what: [what] } : {}),
+    ...(what.length > 0 ? { what: [...what] } : {}),
     ...(user_key ? { user_key: Number(user_key) } : {}),
     ...(from ? { since: startOf(from).toISOString() } : {}),
     ...(to ? { until: startOf(to, 1).toISOString() } : {}),

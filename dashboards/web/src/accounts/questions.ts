@@ -9,6 +9,7 @@ type Schemas = components['schemas'];
 export type AccountView = Schemas['AccountView'];
 export type KeyView = Schemas['KeyView'];
 export type NewKey = Schemas['NewKey'];
+export type InvitationPage = Schemas['InvitationPage'];
 export type InvitationView = Schemas['InvitationView'];
 export type NewInvitation = Schemas['NewInvitation'];
 export type SessionView = Schemas['SessionView'];

@@ -3,9 +3,7 @@
 import { type ToggleEvent, useId, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { DEFINITIONS, type Definitions, type Language, type Metric } from '../i18n';
-
-const MARGIN = 16;
-const GAP = 6;
+import { placeBeside } from './placeBeside';
 
 interface Props {
   readonly metrics: readonly Metric[];
@@ -57,14 +55,4 @@ export function Explain({ metrics, of }: Props) {
       </div>
     </>
   );
-}
-
-/** Below its button, above it in the lower half of the window, and never beyond the window. */
-function placeBeside(popover: HTMLElement, at: DOMRect) {
-  const { clientWidth, clientHeight } = document.documentElement;
-  const furthest = clientWidth - popover.offsetWidth - MARGIN;
-  popover.style.left = `${Math.max(MARGIN, Math.min(at.left, furthest))}px`;
-  const isLow = at.bottom > clientHeight / 2;
-  popover.style.top = isLow ? 'auto' : `${at.bottom + GAP}px`;
-  popover.style.bottom = isLow ? `${clientHeight - at.top + GAP}px` : 'auto';
 }
