@@ -56,11 +56,16 @@ async function at(
 
 async function form() {
   await userEvent.click(await screen.findByRole('button', { name: 'New rule' }));
-  const dialog = within(await screen.findByRole('dialog', { name: 'New rule' }));
+  const dialog = within(await screen.findByRole('dialog'));
+  const save = () => userEvent.click(dialog.getByRole('button', { name: 'Continue' }));
   return {
     ...dialog,
     choose: (name: string) => userEvent.click(dialog.getByRole('radio', { name })),
-    save: () => userEvent.click(dialog.getByRole('button', { name: 'New rule' })),
+    save,
+    confirm: async (action: string) => {
+      await save();
+      await userEvent.click(await dialog.findByRole('button', { name: action }));
+    },
   };
 }
 
@@ -90,19 +95,25 @@ describe('rules about people', () => {
     ]);
     expect(rows[0]).toHaveTextContent(/until .*spam/);
     expect(rows[1]).toHaveTextContent('Messages a day: 50 · US dollars a day: 0.5');
-    await userEvent.click(within(table).getByRole('button', { name: 'End: Pause' }));
-    await userEvent.click(within(table).getByRole('button', { name: 'End' }));
+    await userEvent.click(within(table).getByRole('button', { name: 'End the pause' }));
+    await userEvent.click(within(table).getByRole('button', { name: 'End the pause' }));
     await waitFor(() => expect(requests.some((sent) => sent.method === 'DELETE')).toBe(true));
   });
 
   it('ban and pause a person', async () => {
     const { bodies } = await at('/people/42', ['stats:read', 'people:manage']);
+    await screen.findByRole('heading', { name: 'Ann Lee', level: 1 });
     const ban = await form();
     await userEvent.type(ban.getByLabelText('Reason'), 'spam');
     await ban.save();
+    expect(ban.getByText(/^No answers for Ann Lee .* until the ban is lifted/)).toHaveFocus();
+    expect(await bodies()).toEqual([]);
+    await userEvent.click(ban.getByRole('button', { name: 'Back' }));
+    expect(ban.getByLabelText('Reason')).toHaveValue('spam');
+    await ban.confirm('Ban Ann Lee');
     const pause = await form();
     await pause.choose('Pause');
-    await pause.save();
+    await pause.confirm('Pause Ann Lee');
     await waitFor(async () => expect(await bodies()).toHaveLength(2));
     const [banned, paused] = await bodies();
     expect(banned).toEqual({ kind: 'ban', subject: { user_key: 42 }, reason: 'spam' });
@@ -125,6 +136,10 @@ describe('rules about people', () => {
     expect(dialog.getByLabelText('Messages a month, each person')).toBeInvalid();
     await userEvent.clear(dialog.getByLabelText('Messages a month, each person'));
     await dialog.save();
+    expect(
+      dialog.getByText(/^Limits for everyone .*US dollars a day, each person: 0.5/),
+    ).toBeVisible();
+    await userEvent.click(dialog.getByRole('button', { name: 'Set limits for everyone' }));
     await waitFor(async () => expect(await bodies()).toHaveLength(1));
     expect((await bodies())[0]).toEqual({
       kind: 'limits',
@@ -160,10 +175,10 @@ describe('rules about people', () => {
     expect(await bodies()).toEqual([]);
     await userEvent.clear(about);
     await userEvent.type(about, '@ann');
-    await dialog.save();
+    await dialog.confirm('Ban Ann');
     const next = await form();
     await userEvent.type(next.getByLabelText('About'), '123456789');
-    await next.save();
+    await next.confirm('Ban 123456789');
     await waitFor(async () => expect(await bodies()).toHaveLength(2));
     expect((await bodies()).map((body) => body.subject)).toEqual([
       { user_key: 42 },
@@ -171,11 +186,30 @@ describe('rules about people', () => {
     ]);
   });
 
-  it('are one press away from the head of a person', async () => {
-    await at('/people/42', ['stats:read', 'people:manage']);
-    const link = await screen.findByRole('link', { name: 'Ban, limits, rules' });
-    const card = await screen.findByRole('region', { name: 'Rules' });
-    expect(link).toHaveAttribute('href', `#${card.id}`);
+  it('are made and ended at the head of a person, which says since when and by whom', async () => {
+    const { requests } = await at(
+      '/people/42',
+      ['stats:read', 'people:manage'],
+      [
+        rule(5, 'ban', { until: '2026-12-01T08:00:00Z', reason: 'spam' }),
+        rule(6, 'limits', { daily_messages: 50 }),
+        rule(7, 'allow', { is_active: false }),
+      ],
+    );
+    await screen.findByRole('heading', { name: 'Ann Lee', level: 1 });
+    const head = within(document.querySelector('.page-head') as HTMLElement);
+    const states = within(await head.findByRole('list', { name: 'Rules' })).getAllByRole(
+      'listitem',
+    );
+    expect(states).toHaveLength(2);
+    expect(states[0]).toHaveTextContent(/^Paused since .* by boss, until .*: spam/);
+    expect(states[1]).toHaveTextContent(/^Own limits since .* by boss \(Messages a day: 50\)/);
+    for (let press = 0; press < 2; press++) {
+      await userEvent.click(head.getByRole('button', { name: 'End the pause' }));
+    }
+    await waitFor(() => expect(requests.some((sent) => sent.method === 'DELETE')).toBe(true));
+    await userEvent.click(head.getByRole('button', { name: 'Ban or limit' }));
+    expect(await screen.findByRole('dialog', { name: 'New rule for Ann Lee' })).toBeVisible();
   });
 
   it('give a person models of their own', async () => {
@@ -184,7 +218,7 @@ describe('rules about people', () => {
     await dialog.choose('Models');
     await userEvent.type(dialog.getByLabelText('About'), '#42');
     await userEvent.type(dialog.getByLabelText('Models'), 'a/small, a/large');
-    await dialog.save();
+    await dialog.confirm('Set models for #42');
     await waitFor(async () => expect(await bodies()).toHaveLength(1));
     expect((await bodies())[0]).toMatchObject({
       subject: { user_key: 42 },

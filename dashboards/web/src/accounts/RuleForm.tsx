@@ -1,130 +1,140 @@
-/** A new rule: about whom, what, until when and why. */
+/** A new rule: about whom, what, until when and why; then what it will do, to be confirmed. */
 
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { present } from '../api/api';
 import type { components } from '../api/schema';
 import { useServices } from '../app/services';
+import { visible } from '../pages/people';
 import { CredentialsForm, Field, type Problems, textOf } from '../session/CredentialsForm';
 import { useExplanation } from '../session/explanations';
 import { Segmented } from '../ui/Segmented';
-import { useChange } from './questions';
+import { type Asked, type NewRule, RuleConfirmation } from './RuleConfirmation';
+import { RULE_KINDS, type RuleKind } from './rules';
 
-type NewRule = components['schemas'][`${'Ban' | 'Allow' | 'Limits' | 'Models'}Rule`];
-
-const KINDS = ['ban', 'pause', 'allow', 'limits', 'models'] as const;
-type Kind = (typeof KINDS)[number];
 const PAUSE_HOURS = [1, 24, 168, 720];
 const LIMITS = ['daily_messages', 'daily_usd', 'monthly_messages', 'monthly_usd'] as const;
 const HOUR_MILLISECONDS = 3_600_000;
 
 interface Props {
   /** The person whom the rule is about; absent: the form asks. */
-  readonly userKey?: number;
+  readonly person?: { readonly key: number; readonly name: string } | undefined;
   readonly onMade: () => void;
 }
 
-export function RuleForm({ userKey, onMade }: Props) {
+/** First the terms, then what they will do, to be confirmed. */
+export function RuleForm({ person, onMade }: Props) {
   const { t } = useTranslation();
   const { api } = useServices();
   const explain = useExplanation();
-  const [kind, setKind] = useState<Kind>('ban');
+  const [kind, setKind] = useState<RuleKind>('ban');
   const [about, setAbout] = useState('');
-  const isForMany = userKey === undefined && roleOf(about) !== undefined;
-  const put = useChange((body: NewRule) => api.client.PUT('/api/v1/admin/rules', { body }));
+  const [asked, setAsked] = useState<Asked | null>(null);
+  const isForMany = !person && roleOf(about) !== undefined;
   const find = async (username: string) =>
     present((await api.client.POST('/api/v1/admin/people/find', { body: { username } })).data);
   const check = (fields: FormData): Problems => ({
-    ...(userKey === undefined && !subjectOf(fields) ? { about: t('rules.aboutProblem') } : {}),
+    ...(!person && !subjectOf(fields) ? { about: t('rules.aboutProblem') } : {}),
     ...(kind === 'limits' ? limitProblems(fields, t('rules.limitProblem')) : {}),
     ...(kind === 'models' && modelsOf(fields).length === 0
       ? { models: t('session.problem.empty') }
       : {}),
   });
+  const nameOfMeant = (found: Found['people'][number] | null): string => {
+    if (person) return person.name;
+    const role = roleOf(about);
+    if (role) return t(`audit.value.${role}`);
+    return visible(found?.name) ?? about.trim();
+  };
   return (
-    <CredentialsForm
-      action={t('rules.make')}
-      check={check}
-      explain={(error) =>
-        error instanceof SubjectProblem
-          ? { about: t(`rules.${error.key}`) }
-          : { '': explain(error) }
-      }
-      onSubmit={async (fields) => {
-        const subject =
-          userKey === undefined
-            ? await knownSubject(subjectOf(fields), find)
-            : { user_key: userKey };
-        await put.mutateAsync(ruleOf(kind, { subject, fields }));
-        onMade();
-      }}
-    >
-      {(problems) => (
-        <>
-          {userKey === undefined && (
-            <Field
-              name="about"
-              label={t('rules.about')}
-              hint={t('rules.aboutHint')}
-              problem={problems.about}
-              autoComplete="off"
-              maxLength={65}
-              autoFocus
-              onInput={setAbout}
-            />
-          )}
-          <Segmented
-            label={t('rules.rule')}
-            value={kind}
-            options={KINDS.map((value) => ({ value, label: t(`rules.kind.${value}`) }))}
-            onChange={setKind}
-          />
-          <p className="note">{t(`rules.does.${kind}`)}</p>
-          {kind === 'pause' && (
-            <label className="field">
-              <span className="field-name">{t('rules.howLong')}</span>
-              <select name="hours" defaultValue={24}>
-                {PAUSE_HOURS.map((hours) => (
-                  <option key={hours} value={hours}>
-                    {hours < 24
-                      ? t('rules.hours', { count: hours })
-                      : t('keys.days', { count: hours / 24 })}
-                  </option>
-                ))}
-              </select>
-            </label>
-          )}
-          {kind === 'limits' &&
-            LIMITS.map((name) => (
-              <Field
-                key={name}
-                name={name}
-                label={t(isForMany ? `rules.limitEach.${name}` : `rules.limit.${name}`)}
-                problem={problems[name]}
-                autoComplete="off"
-                maxLength={12}
+    <>
+      {asked && <RuleConfirmation asked={asked} onMade={onMade} onBack={() => setAsked(null)} />}
+      {/* Kept with what was typed, for who goes back. */}
+      <div hidden={asked !== null}>
+        <CredentialsForm
+          action={t('rules.next')}
+          check={check}
+          explain={(error) =>
+            error instanceof SubjectProblem
+              ? { about: t(`rules.${error.key}`) }
+              : { '': explain(error) }
+          }
+          onSubmit={async (fields) => {
+            const { subject, found } = person
+              ? { subject: { user_key: person.key }, found: null }
+              : await knownSubject(subjectOf(fields), find);
+            const rule = ruleOf(kind, { subject, fields });
+            setAsked({ kind, rule, who: nameOfMeant(found), isForMany });
+          }}
+        >
+          {(problems) => (
+            <>
+              {!person && (
+                <Field
+                  name="about"
+                  label={t('rules.about')}
+                  hint={t('rules.aboutHint')}
+                  problem={problems.about}
+                  autoComplete="off"
+                  maxLength={65}
+                  autoFocus
+                  onInput={setAbout}
+                />
+              )}
+              <Segmented
+                label={t('rules.rule')}
+                value={kind}
+                options={RULE_KINDS.map((value) => ({ value, label: t(`rules.kind.${value}`) }))}
+                onChange={setKind}
               />
-            ))}
-          {kind === 'models' && (
-            <Field
-              name="models"
-              label={t('rules.models')}
-              hint={t('rules.modelsHint')}
-              problem={problems.models}
-              autoComplete="off"
-            />
+              <p className="note">{t(`rules.does.${kind}`)}</p>
+              {kind === 'pause' && (
+                <label className="field">
+                  <span className="field-name">{t('rules.howLong')}</span>
+                  <select name="hours" defaultValue={24}>
+                    {PAUSE_HOURS.map((hours) => (
+                      <option key={hours} value={hours}>
+                        {hours < 24
+                          ? t('rules.hours', { count: hours })
+                          : t('keys.days', { count: hours / 24 })}
+                      </option>
+                    ))}
+                  </select>
+                </label>
+              )}
+              {kind === 'limits' &&
+                LIMITS.map((name) => (
+                  <Field
+                    key={name}
+                    name={name}
+                    label={t(isForMany ? `rules.limitEach.${name}` : `rules.limit.${name}`)}
+                    problem={problems[name]}
+                    autoComplete="off"
+                    maxLength={12}
+                  />
+                ))}
+              {kind === 'models' && (
+                <Field
+                  name="models"
+                  label={t('rules.models')}
+                  hint={t('rules.modelsHint')}
+                  problem={problems.models}
+                  autoComplete="off"
+                />
+              )}
+              <Field
+                name="reason"
+                label={t('rules.reason')}
+                hint={t('rules.reasonHint')}
+                problem={problems.reason}
+                autoComplete="off"
+                maxLength={500}
+              />
+            </>
           )}
-          <Field
-            name="reason"
-            label={t('rules.reason')}
-            hint={t('rules.reasonHint')}
-            problem={problems.reason}
-            autoComplete="off"
-            maxLength={500}
-          />
-        </>
-      )}
-    </CredentialsForm>
+        </CredentialsForm>
+      </div>
+    </>
   );
 }
 
@@ -162,14 +172,14 @@ function subjectOf(fields: FormData): Meant | null {
 async function knownSubject(
   meant: Meant | null,
   find: (username: string) => Promise<Found>,
-): Promise<Subject> {
+): Promise<{ subject: Subject; found: Found['people'][number] | null }> {
   if (meant === null) throw new SubjectProblem('nobody');
-  if (!('username' in meant)) return meant;
+  if (!('username' in meant)) return { subject: meant, found: null };
   const { people } = await find(meant.username);
   const [first] = people;
   if (!first?.user_key) throw new SubjectProblem('nobody');
   if (people.length > 1) throw new SubjectProblem('several');
-  return { user_key: first.user_key };
+  return { subject: { user_key: first.user_key }, found: first };
 }
 
 const modelsOf = (fields: FormData) =>
@@ -189,7 +199,7 @@ function limitProblems(fields: FormData, problem: string): Problems {
 
 const numberOf = (text: string) => Number(text.replace(',', '.'));
 
-function ruleOf(kind: Kind, given: { subject: Subject; fields: FormData }): NewRule {
+function ruleOf(kind: RuleKind, given: { subject: Subject; fields: FormData }): NewRule {
   const { subject, fields } = given;
   const common = { subject, reason: textOf(fields, 'reason').trim() };
   switch (kind) {

@@ -2,7 +2,10 @@
 
 import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
-import { RULES_PLACE, RulesCard, useManagesPeople } from '../accounts/RulesCard';
+import { RuleMaker } from '../accounts/RuleMaker';
+import { RuleStates } from '../accounts/RuleStates';
+import { RulesCard } from '../accounts/RulesCard';
+import { useManagesPeople } from '../accounts/rules';
 import type { PersonTotals } from '../api/types';
 import { useReport } from '../api/useReport';
 import { ACTIVITY_HEIGHT } from '../charts/ActivityChart';
@@ -55,10 +58,11 @@ function Page({ userKey }: { readonly userKey: string }) {
   const firstDay = useFirstDay();
   const managesPeople = useManagesPeople();
   const people = person.data?.people ?? {};
+  const name = nameOf(people, key);
   const username = visible(people[userKey]?.username);
   return (
     <PageFrame
-      title={nameOf(people, key)}
+      title={name}
       main={person}
       compares
       hasPoints
@@ -67,11 +71,8 @@ function Page({ userKey }: { readonly userKey: string }) {
           <p className="note">
             {[`#${userKey}`, username && `@${username}`].filter(Boolean).join(' · ')}
           </p>
-          {managesPeople && (
-            <a className="button" href={`#${RULES_PLACE}`}>
-              {t('rules.lead')}
-            </a>
-          )}
+          {managesPeople && <RuleMaker label={t('rules.lead')} person={{ key, name }} />}
+          <RuleStates userKey={key} />
         </div>
       }
     >
@@ -117,7 +118,7 @@ function Page({ userKey }: { readonly userKey: string }) {
           )}
         </Loaded>
       </Card>
-      <RulesCard userKey={key} />
+      <RulesCard person={{ key, name }} />
       <TurnList query={{ ...query, limit: TURNS }} of="person" />
     </PageFrame>
   );

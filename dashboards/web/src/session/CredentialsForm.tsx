@@ -50,6 +50,7 @@ export function CredentialsForm({ action, check, onSubmit, explain, children }: 
     setBusy(true);
     try {
       await onSubmit(fields);
+      setBusy(false);
     } catch (error) {
       setBusy(false);
       judge({ fields, error });

@@ -7,7 +7,7 @@ import { useExplanation } from '../session/explanations';
 interface Props {
   readonly label: string;
   /** What it is about, when the label alone does not say so. */
-  readonly of?: string;
+  readonly of?: string | undefined;
   readonly question: string;
   readonly onConfirm: () => Promise<unknown>;
 }
