@@ -72,7 +72,7 @@ const press = (name: string | RegExp) => userEvent.click(screen.getByRole('butto
 describe('alerts', () => {
   it('are listed in words, with what fired and what became of its message', async () => {
     await at();
-    expect(await screen.findByText('Spend per hour above $5.00, Model is small')).toBeVisible();
+    expect(await screen.findByText('Cost per hour above $5.00, Model is small')).toBeVisible();
     const history = within(await screen.findByRole('table', { name: 'History' }));
     expect(history.getByText('$7.50')).toBeVisible();
     expect(history.getByText('at most $5.00')).toBeVisible();
@@ -89,24 +89,24 @@ describe('alerts', () => {
     await screen.findByText('No alerts yet.');
     await press('New alert');
     expect(await screen.findByText('Would have fired 3 times in the last 4 weeks.')).toBeVisible();
-    await userEvent.selectOptions(screen.getByLabelText('Metric'), 'Failure rate');
+    await userEvent.selectOptions(screen.getByLabelText('Metric'), 'Error rate');
     await userEvent.selectOptions(screen.getByLabelText('Fires when'), 'above a number');
     const number = screen.getByLabelText('Percent');
     await userEvent.clear(number);
-    await press('New alert');
+    await press('Create alert');
     expect(screen.getByText('A number, such as 2 or 0.5.')).toBeVisible();
     await userEvent.type(number, '12,5');
-    await userEvent.type(screen.getByLabelText('Further Telegram chats'), '-5, 7');
-    await press('New alert');
+    await userEvent.type(screen.getByLabelText('Other Telegram chats'), '-5, 7');
+    await press('Create alert');
     await waitFor(() => expect(sent('POST', '/api/v1/alerts')).toBeDefined());
     expect(await sent('POST', '/api/v1/alerts')?.json()).toEqual({
       metric: 'error_rate',
       test: 'above',
       threshold: 0.125,
-      width: 'hour',
+      width: 'day',
       no_data: 'ignore',
       filters: [],
-      name: 'Failure rate per hour above 12.5%',
+      name: 'Error rate per day above 12.5%',
       to_operator: true,
       chat_ids: [-5, 7],
       webhook_url: null,
@@ -129,7 +129,7 @@ describe('alerts', () => {
     await userEvent.type(number, '9');
     await userEvent.selectOptions(form.getByLabelText('Quiet hours from'), '22:00');
     await userEvent.selectOptions(form.getByLabelText('Quiet hours until'), '07:00');
-    await userEvent.click(form.getByRole('button', { name: 'Save' }));
+    await userEvent.click(form.getByRole('button', { name: 'Save alert' }));
     await waitFor(() => expect(sent('PUT', '/api/v1/alerts/1')).toBeDefined());
     expect(await sent('PUT', '/api/v1/alerts/1')?.json()).toMatchObject({
       name: 'Costly hour',
@@ -166,7 +166,7 @@ describe('alerts', () => {
       '/api/v1/alerts/1/mute': alert(1),
       '/api/v1/alerts/events/9/acknowledge': event(9),
     });
-    await screen.findByText('Spend per hour above $5.00, Model is small');
+    await screen.findByText('Cost per hour above $5.00, Model is small');
     await press('Mute for a day: Costly hour');
     await waitFor(() => expect(sent('PUT', '/mute')).toBeDefined());
     await userEvent.click(await screen.findByRole('button', { name: 'Acknowledge' }));
@@ -175,7 +175,7 @@ describe('alerts', () => {
 
   it('are for reading without the administration', async () => {
     await at({}, { scopes: ['stats:read'] });
-    expect(await screen.findByText('An administrator makes alerts')).toBeVisible();
+    expect(await screen.findByText('Administrators create alerts')).toBeVisible();
     expect(screen.queryByRole('button', { name: 'New alert' })).toBeNull();
     expect(await screen.findByRole('button', { name: 'Acknowledge' })).toBeVisible();
   });

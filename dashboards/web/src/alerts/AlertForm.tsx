@@ -41,7 +41,8 @@ interface Chosen {
 const USUAL: Chosen = {
   metric: 'cost_usd',
   test: 'times_usual',
-  width: 'hour',
+  // By the hour small numbers fire on chance.
+  width: 'day',
   no_data: 'ignore',
   typed: '2',
 };
@@ -87,7 +88,7 @@ export function AlertForm({ alert, onMade }: FormProps) {
     <Card title={title} note={t('alerts.makeNote')}>
       <FilterBar />
       <CredentialsForm
-        action={alert ? t('alerts.save') : title}
+        action={t(alert ? 'alerts.save' : 'alerts.create')}
         check={(fields) =>
           problemsOf(fields, terms, {
             number: t('alerts.problem.number'),
