@@ -138,7 +138,7 @@ def shoot(page: Page, world: World, out: Path, look: str) -> None:
         settled(page)
         save(name, full_page=name == "alert-form")
     page.goto(f"{world.url}/nowhere")
-    page.get_by_role("heading", name="There is no such page").wait_for()
+    page.get_by_role("heading", name="Page not found").wait_for()
     save("not-found")
     page.evaluate("() => localStorage.setItem('dialytics.language', 'ru')")
     for name in ("overview", "models"):
@@ -205,7 +205,7 @@ def shoot_tour(page: Page, world: World, out: Path) -> None:
         "users": (PAGES["users"], None),
         "person": (one["person"], None),
         "turns": (PAGES["turns"], None),
-        "models": (PAGES["models"], lambda page: top_at(page, "Limits of the bill")),
+        "models": (PAGES["models"], lambda page: top_at(page, "Spending limits")),
         "retention": (PAGES["retention"], None),
         "alerts": ("/alerts", alert_form),
         "quality": (PAGES["quality"], None),

@@ -48,9 +48,9 @@ describe('ActivityChart with data', () => {
     const slider = screen.getByRole('slider', { name: /Activity/ });
     slider.focus();
     await userEvent.keyboard('{Home}');
-    expect(slider).toHaveAttribute('aria-valuetext', 'Mar 4, Messages: 100, People: 40');
+    expect(slider).toHaveAttribute('aria-valuetext', 'Mar 4, Messages: 100, Active users: 40');
     await userEvent.keyboard('{ArrowRight}');
-    expect(slider).toHaveAttribute('aria-valuetext', 'Mar 5, Messages: 110, People: 41');
+    expect(slider).toHaveAttribute('aria-valuetext', 'Mar 5, Messages: 110, Active users: 41');
     await userEvent.keyboard('{End}{ArrowRight}{PageUp}{ArrowLeft}x');
     expect(slider).toHaveAttribute('aria-valuenow', '0');
   });
@@ -63,7 +63,7 @@ describe('ActivityChart with data', () => {
     ]);
     expect(screen.getByRole('slider')).toHaveAttribute(
       'aria-valuetext',
-      'Mar 10, so far, Messages: 160, People: 46',
+      'Mar 10, so far, Messages: 160, Active users: 46',
     );
     const dots = [...container.querySelectorAll('.line circle')];
     expect(dots.map((dot) => dot.classList.contains('filling'))).toEqual([
@@ -240,9 +240,9 @@ describe('ActivityChart legend', () => {
       within(legend)
         .getAllByRole('button')
         .map((entry) => entry.textContent);
-    expect(names()).toEqual(['Messages', 'People']);
+    expect(names()).toEqual(['Messages', 'Active users']);
     show(chart({ previous: POINTS }));
-    expect(names()).toEqual(['Messages', 'People', 'Period before']);
+    expect(names()).toEqual(['Messages', 'Active users', 'Period before']);
   });
 
   it('hides a series and shows it again', async () => {

@@ -94,10 +94,10 @@ describe('a stranger', () => {
 describe('the forecast', () => {
   it('is told beside a budget, which stays in the address', async () => {
     await renderApp({ path: '/models?period=month', play: playing() });
-    const card = await screen.findByRole('region', { name: 'Cost of this month' });
+    const card = await screen.findByRole('region', { name: 'Cost this month' });
     await within(card).findByRole('slider');
     expect(card).toHaveTextContent(
-      'Spent: $8.75. Expected at the end: $40.00 (80% likely: $36.50 to',
+      'Spent: $8.75. Forecast for the end: $40.00 (80% likely: $36.50 to',
     );
     await userEvent.type(within(card).getByLabelText('Budget, $'), '50{Enter}');
     expect(window.location.search).toBe('?period=month&budget=50');
@@ -105,7 +105,7 @@ describe('the forecast', () => {
     expect(within(card).getByRole('button', { name: 'Budget' })).toBeVisible();
     const slider = within(card).getByRole('slider');
     expect(slider.getAttribute('aria-valuetext')).toBe(
-      'Mar 31, Spent: –, Expected: $40.00, Budget: $50.00',
+      'Mar 31, Spent: –, Forecast: $40.00, Budget: $50.00',
     );
   });
 });
@@ -125,11 +125,11 @@ describe('the limits of the bill', () => {
   it('are told with what is spent and expected of them', async () => {
     const limits = [limit, { ...own, limit_usd: 2, spent_usd: 2.1 }];
     await renderApp({ path: '/models', play: playing({ '/api/v1/bill': { limits } }) });
-    const card = await screen.findByRole('region', { name: 'Limits of the bill' });
+    const card = await screen.findByRole('region', { name: 'Spending limits' });
     const [total, bot] = await within(card).findAllByRole('listitem');
     expect(total).toHaveTextContent('This month all bots $8.80 of $50.00 (17.6%)');
     await waitFor(() =>
-      expect(total).toHaveTextContent('Expected at the end of the month: $40.00'),
+      expect(total).toHaveTextContent('Forecast for the end of the month: $40.00'),
     );
     expect(total).toHaveTextContent('80% of the limit');
     expect(bot).toHaveTextContent(/^Today @helper_bot \$2.10 of \$2.00 \(105%\)Used up/);
@@ -166,7 +166,7 @@ describe('the overview', () => {
     await renderApp({ play: playing() });
     await waitFor(() =>
       expect(document.querySelector('.headline')).toHaveTextContent(
-        '240 people used the bot in the last 7 days. That is 20% more than in the period before' +
+        '240 people used the bot in the last 7 days. That is 20% more than in the previous period' +
           ' (200). Spend: $12.50. slow-model has the highest failure rate: 8% (40 of 500 turns),' +
           ' all others 2%.',
       ),
@@ -199,9 +199,9 @@ describe('the overview', () => {
   });
 
   it.each([
-    [{ active_users: 300 }, 'That is 20% fewer than in the period before (300).'],
-    [{ active_users: 240 }, 'That is as many as in the period before (240).'],
-    [{ active_users: 0 }, 'There was nobody in the period before.'],
+    [{ active_users: 300 }, 'That is 20% fewer than in the previous period (300).'],
+    [{ active_users: 240 }, 'That is as many as in the previous period (240).'],
+    [{ active_users: 0 }, 'Nobody used it in the previous period.'],
   ])('compares with %o', async (before, text) => {
     const answer = { ...(ANSWERS['/api/v1/stats'] as object) } as Record<string, unknown>;
     answer.summary = { current: totals({ cost_usd: null }), previous: totals(before) };
@@ -555,7 +555,7 @@ describe('the other pages', () => {
 
   it('an address that leads nowhere', async () => {
     await at('/nowhere');
-    expect(await screen.findByRole('heading', { name: 'There is no such page' })).toBeVisible();
+    expect(await screen.findByRole('heading', { name: 'Page not found' })).toBeVisible();
   });
 });
 
@@ -764,7 +764,7 @@ describe('dialogs', () => {
   });
 
   it.each([
-    [{ ...text, messages: [] }, 'No texts are kept of this dialog.'],
+    [{ ...text, messages: [] }, 'No texts of this dialog are stored.'],
     [
       problem(403),
       "You don't have permission to see this. An administrator can grant it. On the server: make account.",

@@ -98,7 +98,7 @@ describe('PeriodFilter', () => {
     const select = () => screen.getByLabelText('Compare with');
     await userEvent.selectOptions(select(), 'Same weekdays');
     expect(onChange).toHaveBeenLastCalledWith({ compareWith: 'weekdays' });
-    await userEvent.selectOptions(select(), 'From a day…');
+    await userEvent.selectOptions(select(), 'From a date…');
     const day = addDays(today('Europe/Moscow'), -20);
     expect(onChange).toHaveBeenLastCalledWith({ compareWith: day });
     const view = { ...DEFAULT_VIEW, compareWith: day };

@@ -169,7 +169,7 @@ describe('a person', () => {
 
   it('that cannot be is not found', async () => {
     await renderApp({ path: '/people/ann', play: playing() });
-    expect(await screen.findByText('There is no such page')).toBeVisible();
+    expect(await screen.findByText('Page not found')).toBeVisible();
   });
 });
 
@@ -184,11 +184,11 @@ describe('a dialog', () => {
     expect(await screen.findByRole('button', { name: 'Read' })).toBeVisible();
     expect(asked(requests, '/turns').at(-1)).toEqual([['is', 'dialog', [dialog.dialog_id]]]);
     await userEvent.click(screen.getByRole('button', { name: 'Read' }));
-    expect(await screen.findByText(/These are private words/)).toBeVisible();
+    expect(await screen.findByText(/This is a private conversation/)).toBeVisible();
   });
 
   it('that cannot be is not found', async () => {
     await renderApp({ path: '/dialogs/1', play: playing() });
-    expect(await screen.findByText('There is no such page')).toBeVisible();
+    expect(await screen.findByText('Page not found')).toBeVisible();
   });
 });

@@ -121,6 +121,6 @@ describe('the entry page', () => {
 
   it('gives an address that leads nowhere a title', async () => {
     await renderApp({ path: '/nowhere', play: playing() });
-    await waitFor(() => expect(document.title).toBe('There is no such page · Dialytics'));
+    await waitFor(() => expect(document.title).toBe('Page not found · Dialytics'));
   });
 });

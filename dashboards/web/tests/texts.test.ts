@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createTexts, preferredLanguage, switchLanguage } from '../src/i18n';
 import en from '../src/i18n/en.json';
+import definitions from '../src/i18n/metrics.ru.json';
 import ru from '../src/i18n/ru.json';
 
 const FORMS = /_(one|few|many|other)$/;
@@ -38,6 +39,37 @@ describe('texts', () => {
     const english = new Map(leaves(en).map(([key, text]) => [key.replace(FORMS, ''), text]));
     for (const [key, text] of leaves(ru)) {
       expect([key, holes(text)]).toEqual([key, holes(english.get(key.replace(FORMS, '')) ?? '')]);
+    }
+  });
+});
+
+describe('the Russian texts', () => {
+  // One word for one thing; the left one was used beside the right one.
+  it.each([
+    ['Липкость', 'Вовлечённость'],
+    ['Представлени', 'Закладка'],
+    ['Доля ошибок', 'Доля неудачных ответов'],
+    ['Доля неудач(?!н)', 'Доля неудачных ответов'],
+    ['Стоимость', 'Расходы'],
+    ['Новые люди', 'Новые пользователи'],
+    ['[Зз]апрос\\S* к модели', 'вопрос, обращение к модели'],
+    ['[Зз]апрос\\S* с неизвестной', 'вопрос с неизвестной ценой'],
+  ])('never say %s: %s', (word) => {
+    const wrong = leaves({ ru, definitions }).filter(([, text]) => new RegExp(word).test(text));
+    expect(wrong).toEqual([]);
+  });
+
+  it('name a figure in a card, a chart and an alert as the catalogue does', () => {
+    const { cost_usd, failed, active_users, error_rate, fallback_rate } = definitions;
+    for (const [title, ...shown] of [
+      [cost_usd.title, ru.kpi.cost_usd, ru.metric.cost_usd, ru.alerts.metric.cost_usd],
+      [failed.title, ru.kpi.failed, ru.metric.failed, ru.alerts.metric.failed],
+      [active_users.title, ru.kpi.active_users, ru.metric.active_users, ru.nav.users],
+      [error_rate.title, ru.metric.error_rate, ru.alerts.metric.error_rate],
+      [fallback_rate.title, ru.alerts.metric.fallback_rate],
+      [definitions.turns.title, ru.metric.turns, ru.column.turns, ru.nav.turns],
+    ]) {
+      expect(shown).toEqual(shown.map(() => title));
     }
   });
 });

@@ -230,7 +230,7 @@ describe('Kpi', () => {
     const { container, show } = await renderPart(kpi(5, 0, 'neutral'));
     expect(container.querySelector('.delta')).toBeNull();
     show(kpi(5, null, 'neutral'));
-    expect(screen.getByText('nothing to compare with')).toBeVisible();
+    expect(screen.getByText('no earlier data')).toBeVisible();
     show(kpi(5, undefined, 'neutral'));
     expect(container.querySelector('.kpi-before')).toBeEmptyDOMElement();
   });
@@ -301,10 +301,10 @@ describe('FreshnessBadge', () => {
     expect(document.querySelector('.freshness')).toHaveAttribute('data-mood', 'late');
   });
 
-  it('says that no new answer comes', async () => {
+  it('says that it is not updated', async () => {
     vi.useFakeTimers({ now: NOW, toFake: ['Date', 'setInterval', 'clearInterval'] });
     await renderPart(badge('2026-03-10T11:59:50Z', true));
-    expect(screen.getByText('Updated 10 sec ago · no new answer')).toBeVisible();
+    expect(screen.getByText('Updated 10 sec ago · not updating')).toBeVisible();
     expect(document.querySelector('.freshness')).toHaveAttribute('data-mood', 'late');
   });
 });

@@ -36,7 +36,7 @@ def test_a_key_that_the_page_made_works_until_it_is_revoked(
     sign_in(page, admin)
     page.get_by_role("button", name="New key").click()
     page.get_by_label("Name", exact=True).fill("notebook")
-    page.get_by_role("dialog").get_by_role("button", name="New key").click()
+    page.get_by_role("dialog").get_by_role("button", name="Create key").click()
     key = page.get_by_label("Key", exact=True).input_value()
     me = {"url": f"{world.url}/api/v1/auth/me", "headers": {"Authorization": f"Bearer {key}"}}
     assert httpx.get(**me, timeout=90).json()["granted_scopes"] == ["stats:read"]
@@ -71,7 +71,7 @@ def test_an_invitation_registers_once(open_page: OpenPage, world: World, admin: 
     sign_in(page, admin)
     page.get_by_role("button", name="New invitation").click()
     page.get_by_label("Name", exact=True).fill("guest")
-    page.get_by_role("dialog").get_by_role("button", name="New invitation").click()
+    page.get_by_role("dialog").get_by_role("button", name="Create invitation").click()
     link = page.get_by_label("Link", exact=True).input_value()
     other.goto(link)
     other.get_by_label("Username").fill("guest")
@@ -96,8 +96,8 @@ def test_an_admin_grants_resets_disables_and_reads_the_trail(
     dialog.get_by_label("names:read").check()
     dialog.get_by_role("button", name="Save permissions").click()
     expect(dialog.get_by_text("Saved.")).to_be_visible()
-    dialog.get_by_role("button", name="Make a link that resets the password").click()
-    link = dialog.get_by_label("Link that resets the password")
+    dialog.get_by_role("button", name="Create a password reset link").click()
+    link = dialog.get_by_label("Password reset link")
     expect(link).to_have_value(re.compile(f"^{world.url}/reset#token=dlr_"))
     assert serious_issues_in_both_colours(page) == []
     for _ in range(2):
@@ -111,8 +111,12 @@ def test_an_admin_grants_resets_disables_and_reads_the_trail(
     table = page.get_by_role("table", name="Audit trail")
     granted = "account: staff · before: stats:read · after: names:read, stats:read"
     expect(table.get_by_text(granted)).to_be_visible()
-    page.get_by_label("What").select_option(label="Account disabled")
+    page.get_by_role("button", name="What Everything").click()
+    page.get_by_role("checkbox", name="Account disabled").check()
+    page.get_by_role("checkbox", name="Account enabled").check()
+    assert serious_issues_in_both_colours(page) == []
     page.get_by_role("button", name="Apply").click()
+    expect(page.get_by_role("button", name="What 2 kinds of events")).to_be_visible()
     expect(table.locator("tbody tr")).to_have_count(1)
     with page.expect_download() as saved:
         page.get_by_role("link", name="All as CSV").click()
@@ -144,18 +148,26 @@ def test_an_operator_bans_a_person_on_their_page_and_ends_the_ban(page: Page, wo
     [person] = world.execute("SELECT key FROM users ORDER BY key LIMIT 1")
     page.goto(f"{world.url}/people/{person['key']}")
     sign_in(page, "operator")
-    page.get_by_role("button", name="New rule").click()
-    dialog = page.get_by_role("dialog", name="New rule")
+    page.get_by_role("button", name="Ban or limit").click()
+    dialog = page.get_by_role("dialog", name="New rule for")
     dialog.get_by_label("Reason").fill("spam")
-    assert serious_issues_in_both_colours(page) == []
-    dialog.get_by_role("button", name="New rule").click()
+    found = serious_issues_in_both_colours(page)
+    dialog.get_by_role("button", name="Continue").click()
+    expect(dialog).to_contain_text("until the ban is lifted")
+    found += serious_issues_in_both_colours(page)
+    assert world.execute("SELECT kind FROM access_rules") == []
+    dialog.get_by_role("button", name=f"Ban #{person['key']}").click()
     expect(dialog).to_be_hidden()
-    table = page.get_by_role("table", name="Rules")
-    expect(table.get_by_role("row")).to_have_count(2)
+    states = page.get_by_role("list", name="Rules")
+    expect(states).to_contain_text(re.compile("^Banned since .* by operator: spam"))
+    expect(page.get_by_role("table", name="Rules").get_by_role("row")).to_have_count(2)
+    found += serious_issues_in_both_colours(page)
     assert [row["kind"] for row in world.execute("SELECT kind FROM access_rules")] == ["ban"]
-    table.get_by_role("button", name="End: Ban").click()
-    table.get_by_role("button", name="End", exact=True).click()
+    for _ in range(2):
+        states.get_by_role("button", name="Lift the ban").click()
     expect(page.get_by_text("No rules.")).to_be_visible()
+    expect(states).to_be_hidden()
+    assert found == []
 
 
 def test_the_form_of_a_rule_fits_a_phone(open_page: OpenPage, world: World, admin: str) -> None:

@@ -23,7 +23,7 @@ def test_a_filter_set_by_hand_narrows_every_page_and_stays_in_the_address(
     overview: Page, world: World
 ) -> None:
     page = overview
-    everybody = number(page, "People")
+    everybody = number(page, "Active users")
     page.get_by_role("button", name="Filter", exact=True).click()
     page.get_by_label("Filter by").select_option("chat_type")
     page.get_by_label("Value").select_option("group")
@@ -33,7 +33,7 @@ def test_a_filter_set_by_hand_narrows_every_page_and_stays_in_the_address(
     asked = json.dumps([["is", "chat_type", ["group"]]])
     totals = world.get("/stats/summary", username="ann", period="week", filters=asked)
     in_groups = totals["summary"]["current"]["active_users"]
-    assert number(page, "People") == in_groups < everybody
+    assert number(page, "Active users") == in_groups < everybody
     page.get_by_role("button", name=re.compile("^Switch between")).click()
     expect(page).to_have_url(re.compile(r"f=is_not(%2C|,)chat_type"))
     page.get_by_role("link", name="Dialogs").click()
@@ -79,8 +79,12 @@ def test_a_person_and_a_dialog_are_one_click_away(page: Page, world: World) -> N
     turns.get_by_role("link").first.click()
     expect(page.get_by_role("heading", name=re.compile("^Dialog of "))).to_be_visible()
     settled(page)
-    page.get_by_role("button", name="Read").click()
-    expect(page.get_by_role("dialog")).to_contain_text("These are private words")
+    expect(page.locator("tr[aria-current]")).to_be_in_viewport()
+    page.get_by_role("button", name="Read", exact=True).click()
+    reader = page.get_by_role("dialog")
+    expect(reader).to_contain_text("This is a private conversation")
+    reader.get_by_role("button", name="Open and record").click()
+    expect(reader.locator(".said.marked").first).to_be_in_viewport()
 
 
 def test_a_cell_of_the_heatmap_becomes_the_period_with_its_times(overview: Page) -> None:

@@ -33,9 +33,9 @@ def test_each_period_shows_the_numbers_of_the_api(
     expect(overview.get_by_role("radio", name=button)).to_be_checked()
     settled(overview)
     expected = summary(world, period=period, compare="true")
-    assert number(overview, "People") == expected["current"]["active_users"]
+    assert number(overview, "Active users") == expected["current"]["active_users"]
     assert number(overview, "Messages") == expected["current"]["user_messages"]
-    assert number(overview, "New people") == expected["current"]["new_users"]
+    assert number(overview, "New users") == expected["current"]["new_users"]
     before = f"vs {expected['previous']['user_messages']:,}"
     expect(figure(overview, "Messages")).to_contain_text(before)
 
@@ -74,7 +74,7 @@ def test_comparing_can_be_switched_off_and_on(overview: Page) -> None:
     overview.get_by_role("switch", name="Compare").click()
     settled(overview)
     expect(previous).to_have_count(0)
-    expect(figure(overview, "People").locator(".kpi-before")).to_be_empty()
+    expect(figure(overview, "Active users").locator(".kpi-before")).to_be_empty()
     assert overview.url.endswith("?compare=0")
     overview.get_by_role("switch", name="Compare").click()
     settled(overview)
@@ -164,6 +164,7 @@ def test_the_text_of_a_dialog_opens_after_a_warning_and_is_recorded(
     assert world.execute("SELECT count(*) FROM text_readings")[0]["count"] == 0
     reader.get_by_role("button", name="Open and record").click()
     expect(reader.locator(".words").first).not_to_be_empty()
+    expect(reader.locator(".said").last).to_be_in_viewport()
     expect(reader).to_contain_text("This reading has been recorded.")
     [reading] = world.execute(
         "SELECT username, messages FROM text_readings"

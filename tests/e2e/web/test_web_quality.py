@@ -219,6 +219,6 @@ def test_no_page_writes_an_error_into_the_console(overview: Page, world: World) 
         settled(overview)
     assert errors == []
     overview.goto(f"{world.url}/nowhere")
-    expect(overview.get_by_role("heading", name="There is no such page")).to_be_visible()
+    expect(overview.get_by_role("heading", name="Page not found")).to_be_visible()
     # The browser itself reports the status of an address that is no page.
     assert [line for line in errors if "404 (Not Found)" not in line] == []

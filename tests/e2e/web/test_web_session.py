@@ -131,7 +131,7 @@ def test_without_the_api_the_numbers_stay_and_the_badge_tells(page: Page, world:
         page.goto(url)
         sign_in(page)
         people = page.locator(".kpi-value").first.inner_text()
-    expect(page.locator(".freshness")).to_contain_text("no new answer")
+    expect(page.locator(".freshness")).to_contain_text("not updating")
     expect(page.locator(".freshness")).to_have_class("freshness late")
     expect(page.locator(".kpi-value").first).to_have_text(people)
     page.get_by_role("radio", name="30 days").click()
