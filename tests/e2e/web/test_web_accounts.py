@@ -159,7 +159,9 @@ def test_an_operator_bans_a_person_on_their_page_and_ends_the_ban(page: Page, wo
     dialog.get_by_role("button", name=f"Ban #{person['key']}").click()
     expect(dialog).to_be_hidden()
     states = page.get_by_role("list", name="Rules")
-    expect(states).to_contain_text(re.compile("^Banned since .* by operator: spam"))
+    expect(states).to_contain_text(
+        re.compile("^Banned since .* by operator, until it is lifted: spam")
+    )
     expect(page.get_by_role("table", name="Rules").get_by_role("row")).to_have_count(2)
     found += serious_issues_in_both_colours(page)
     assert [row["kind"] for row in world.execute("SELECT kind FROM access_rules")] == ["ban"]
