@@ -238,7 +238,7 @@ test-fast: setup ## Test: Run the tests that start no server or other program, i
 
 WEB := dashboards/web
 NPM := export PATH="$(CURDIR)/$(BIN):$$PATH"; cd $(WEB); npm --loglevel=error
-WEB_SOURCES := $(shell find $(WEB)/src $(WEB)/public $(WEB)/index.html $(WEB)/vite.config.ts $(WEB)/tsconfig.json -type f 2>/dev/null)
+WEB_SOURCES := $(shell find $(WEB)/src $(WEB)/build $(WEB)/public $(WEB)/index.html $(WEB)/vite.config.ts $(WEB)/tsconfig.json -type f 2>/dev/null)
 
 $(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json $(WEB)/.npmrc | $(INSTALLED)
 	@echo "Installing the locked packages of the dashboard"

@@ -3,6 +3,7 @@ import { brotliCompressSync, gzipSync } from 'node:zlib';
 import react from '@vitejs/plugin-react';
 import { loadEnv, type Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
+import { dividedTexts } from './build/texts.ts';
 
 // Everything is served by the API from one origin; `npm run dev` forwards to a running one.
 const api = loadEnv('', '.', 'API_').API_URL ?? 'http://127.0.0.1:8000';
@@ -25,7 +26,7 @@ function compressedCopies(): Plugin {
 }
 
 export default defineConfig({
-  plugins: [react(), compressedCopies()],
+  plugins: [dividedTexts(), react(), compressedCopies()],
   // The API takes requests of its own origin alone, by the name that the browser asked.
   server: { proxy: { '/api': { target: api, changeOrigin: false } } },
   build: {

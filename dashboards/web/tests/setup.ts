@@ -2,7 +2,8 @@
 
 import '@testing-library/jest-dom/vitest';
 import { cleanup, configure } from '@testing-library/react';
-import { afterEach, beforeEach, vi } from 'vitest';
+import { afterEach, beforeEach, expect, vi } from 'vitest';
+import { missingTexts } from './missingTexts';
 import { setWidth } from './width';
 
 class SizeObserver implements ResizeObserver {
@@ -51,4 +52,7 @@ beforeEach(() => {
 afterEach(() => {
   cleanup();
   vi.useRealTimers();
+  const missing = [...missingTexts];
+  missingTexts.clear();
+  expect(missing).toEqual([]);
 });

@@ -8,8 +8,9 @@ import { vi } from 'vitest';
 import { Api, type Tabs } from '../src/api/api';
 import { App } from '../src/app/App';
 import { ServicesProvider } from '../src/app/services';
-import { createTexts, type Language } from '../src/i18n';
+import { createTexts, type Language, restOfTexts } from '../src/i18n';
 import { Session } from '../src/session/session';
+import { missingTexts } from './missingTexts';
 
 export type Answer = Response | object;
 export type Play = (request: Request) => Answer | Promise<Answer> | undefined;
@@ -77,6 +78,10 @@ export async function createWorld(options: Options = {}) {
   const tabs = browser.open();
   const api = new Api({ fetch, session, origin: window.location.origin, tabs });
   const texts = await createTexts(language);
+  texts.options.saveMissing = true;
+  texts.on('missingKey', (_languages, _namespace, key, shown) => {
+    if (key.startsWith(shown)) missingTexts.add(key);
+  });
   const queries = new QueryClient({ defaultOptions: { queries: { retryDelay: 1, gcTime: 0 } } });
   const reloader = { now: vi.fn(async () => true) };
   const wrap = (children: ReactNode) => (
@@ -98,6 +103,8 @@ export async function renderApp(options: Options = {}) {
 
 export async function renderPart(part: ReactNode, options: Options = {}) {
   const world = await createWorld(options);
+  // Which of them the part needs does not matter here.
+  await restOfTexts(world.texts);
   const shown = render(world.wrap(part));
   return { ...world, ...shown, show: (next: ReactNode) => shown.rerender(world.wrap(next)) };
 }

@@ -1,34 +1,35 @@
 /** Which page stands where, and who may see it. */
 
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { lazy, Suspense, useEffect } from 'react';
+import { Suspense, useEffect } from 'react';
 import { Route, Switch, useLocation } from 'wouter';
 import { OverviewPage } from '../pages/OverviewPage';
 import { EntryPage } from '../session/EntryPage';
 import { ExpiredDialog } from '../session/ExpiredDialog';
 import { usernameOf } from '../session/session';
 import { ErrorBoundary } from '../ui/ErrorBoundary';
+import { lazyPart } from '../ui/lazyPart';
 import { Failure, Skeleton } from '../ui/states';
 import { ACCOUNT, INVITATION, RESET } from './pages';
 import { Shell } from './Shell';
 import { useServices, useSession } from './services';
 
 // The first page is in the first file; the others come when somebody goes there.
-const UsersPage = lazy(() => import('../pages/UsersPage'));
-const DialogsPage = lazy(() => import('../pages/DialogsPage'));
-const ModelsPage = lazy(() => import('../pages/ModelsPage'));
-const RetentionPage = lazy(() => import('../pages/RetentionPage'));
-const QualityPage = lazy(() => import('../pages/QualityPage'));
-const TurnsPage = lazy(() => import('../pages/TurnsPage'));
-const PersonPage = lazy(() => import('../pages/PersonPage'));
-const DialogPage = lazy(() => import('../pages/DialogPage'));
-const AlertsPage = lazy(() => import('../alerts/AlertsPage'));
-const NotFoundPage = lazy(() => import('../pages/NotFoundPage'));
-const AccountPage = lazy(() => import('../accounts/AccountPage'));
-const AccountsPage = lazy(() => import('../accounts/AccountsPage'));
-const AuditPage = lazy(() => import('../accounts/AuditPage'));
-const InvitationPage = lazy(() => import('../session/InvitationPage'));
-const ResetPage = lazy(() => import('../session/ResetPage'));
+const UsersPage = lazyPart(() => import('../pages/UsersPage'));
+const DialogsPage = lazyPart(() => import('../pages/DialogsPage'));
+const ModelsPage = lazyPart(() => import('../pages/ModelsPage'));
+const RetentionPage = lazyPart(() => import('../pages/RetentionPage'));
+const QualityPage = lazyPart(() => import('../pages/QualityPage'));
+const TurnsPage = lazyPart(() => import('../pages/TurnsPage'));
+const PersonPage = lazyPart(() => import('../pages/PersonPage'));
+const DialogPage = lazyPart(() => import('../pages/DialogPage'));
+const AlertsPage = lazyPart(() => import('../alerts/AlertsPage'));
+const NotFoundPage = lazyPart(() => import('../pages/NotFoundPage'));
+const AccountPage = lazyPart(() => import('../accounts/AccountPage'));
+const AccountsPage = lazyPart(() => import('../accounts/AccountsPage'));
+const AuditPage = lazyPart(() => import('../accounts/AuditPage'));
+const InvitationPage = lazyPart(() => import('../session/InvitationPage'));
+const ResetPage = lazyPart(() => import('../session/ResetPage'));
 
 const RETRY_MILLISECONDS = 5_000;
 

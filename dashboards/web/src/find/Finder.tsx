@@ -1,14 +1,15 @@
 /** Listens to shortcuts and opens what they ask for. */
 
-import { lazy, Suspense, useEffect, useMemo, useState } from 'react';
+import { Suspense, useEffect, useMemo, useState } from 'react';
 import { useLocation } from 'wouter';
 import { useScope, useServices } from '../app/services';
 import { useLinks } from '../filters/useFilters';
 import { ErrorBoundary } from '../ui/ErrorBoundary';
+import { lazyPart } from '../ui/lazyPart';
 import { isTaken, KeyReader } from './keys';
 
-const FindDialog = lazy(() => import('./FindDialog'));
-const KeysDialog = lazy(() => import('./KeysDialog'));
+const FindDialog = lazyPart(() => import('./FindDialog'));
+const KeysDialog = lazyPart(() => import('./KeysDialog'));
 
 export type Opened = 'find' | 'keys' | null;
 

@@ -1,4 +1,7 @@
-/** The texts of the dashboard in the language of the person; only that language is loaded. */
+/**
+ * The texts of the dashboard in the language of the person; only that language is loaded, first
+ * what the first page says, the rest with the page that needs it.
+ */
 
 import i18next, { type i18n } from 'i18next';
 import { initReactI18next } from 'react-i18next';
@@ -16,10 +19,21 @@ declare module 'i18next' {
 
 const KEY = 'dialytics.language';
 
-const TEXTS: Record<Language, () => Promise<{ default: object }>> = {
-  en: () => import('./en.json'),
-  ru: () => import('./ru.json'),
+type Load = () => Promise<{ default: object }>;
+
+const FIRST: Record<Language, Load> = {
+  en: () => import('./en.json?first'),
+  ru: () => import('./ru.json?first'),
 };
+const REST: Record<Language, Load> = {
+  en: () => import('./en.json?rest'),
+  ru: () => import('./ru.json?rest'),
+};
+
+/** The rest of the texts of each language, on its way or there. */
+type Rest = Partial<Record<Language, Promise<void>>>;
+/** By the place of an instance's texts: components are given wrappers of it, now and then a new one. */
+const RESTS = new WeakMap<i18n['store'], Rest>();
 
 /** A metric of the catalogue. */
 export type Metric = keyof typeof metrics;
@@ -49,7 +63,7 @@ export async function createTexts(language: Language): Promise<i18n> {
   await instance.use(initReactI18next).init({
     lng: language,
     fallbackLng: false,
-    resources: { [language]: { translation: (await TEXTS[language]()).default } },
+    resources: { [language]: { translation: (await FIRST[language]()).default } },
     interpolation: { escapeValue: false },
     returnNull: false,
   });
@@ -62,8 +76,29 @@ export async function switchLanguage(
   language: Language,
   storage: Pick<Storage, 'setItem'>,
 ): Promise<void> {
-  instance.addResourceBundle(language, 'translation', (await TEXTS[language]()).default);
+  // All at once: which page is shown does not matter then.
+  const parts = await Promise.all([FIRST[language](), REST[language]()]);
+  for (const part of parts) add(instance, language, part.default);
+  restsOf(instance)[language] = Promise.resolve();
   storage.setItem(KEY, language);
   await instance.changeLanguage(language);
   document.documentElement.lang = language;
+}
+
+/** Load what pages other than the first say, in the language that is spoken. */
+export function restOfTexts(instance: i18n): Promise<void> {
+  const language = instance.language as Language;
+  const rests = restsOf(instance);
+  rests[language] ??= REST[language]().then((texts) => add(instance, language, texts.default));
+  return rests[language];
+}
+
+function restsOf(instance: i18n): Rest {
+  const rests = RESTS.get(instance.store) ?? {};
+  RESTS.set(instance.store, rests);
+  return rests;
+}
+
+function add(instance: i18n, language: Language, texts: object): void {
+  instance.addResourceBundle(language, 'translation', texts, true, true);
 }

@@ -1,6 +1,6 @@
 /** The first page: what is going on, in one sentence, six figures and four pictures. */
 
-import { lazy, Suspense, useMemo } from 'react';
+import { Suspense, useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Dashboard, ReportAnswer } from '../api/types';
 import { useReport } from '../api/useReport';
@@ -12,6 +12,7 @@ import { compareQuery } from '../period/query';
 import { usePickedHour } from '../period/usePicked';
 import { Card } from '../ui/Card';
 import { Loaded } from '../ui/Loaded';
+import { lazyPart } from '../ui/lazyPart';
 import { DialogTable } from './DialogTable';
 import { fileName, seriesRows, useFile } from './files';
 import { Headline } from './Headline';
@@ -26,7 +27,7 @@ import { usePageQuery } from './usePageQuery';
 import { useSetup } from './useSetup';
 
 /** Few installations are new. */
-const SetupCard = lazy(() => import('./SetupCard'));
+const SetupCard = lazyPart(() => import('./SetupCard'));
 
 const TABLE_HEIGHT = 420;
 

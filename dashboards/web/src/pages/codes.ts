@@ -13,10 +13,10 @@ export function useCodeNames(): CodeNames {
   const { t, i18n } = useTranslation();
   const name = (key: string, code: string) =>
     // The keys are codes of the API: it may know more of them than these texts do.
-    t(`${key}.${code}` as 'chatType.private', { defaultValue: code.replaceAll('_', ' ') });
+    t(key as 'chatType.private', { defaultValue: code.replaceAll('_', ' ') });
   return {
-    cause: (code) => name('reason', code),
-    chatType: (code) => name('chatType', code),
+    cause: (code) => name(`reason.${code}`, code),
+    chatType: (code) => name(`chatType.${code}`, code),
     language: (code) => (code ? languageName(code, i18n.language) : NONE),
   };
 }

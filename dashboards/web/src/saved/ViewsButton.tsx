@@ -1,11 +1,12 @@
 /** Opens the saved views; they are loaded then. */
 
-import { lazy, Suspense, useState } from 'react';
+import { Suspense, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { ErrorBoundary } from '../ui/ErrorBoundary';
 import { Icon } from '../ui/Icon';
+import { lazyPart } from '../ui/lazyPart';
 
-const ViewsDialog = lazy(() => import('./ViewsDialog'));
+const ViewsDialog = lazyPart(() => import('./ViewsDialog'));
 
 export function ViewsButton() {
   const { t } = useTranslation();
