@@ -175,7 +175,7 @@ describe('ActivityChart beside what is known', () => {
     const slider = screen.getByRole('slider');
     const text = () => slider.getAttribute('aria-valuetext');
     expect(text()).toMatch(/^Mar 16\s–\s22, so far/);
-    expect(container.querySelector('.visx-axis-bottom')).toHaveTextContent(/Mar 9\s–\s15/);
+    expect(container.querySelector('.axis-bottom')).toHaveTextContent(/Mar 9\s–\s15/);
     show(chart({ ...part, bucket: 'month' }));
     expect(text()).toMatch(/^Mar 2026/);
   });
@@ -269,7 +269,7 @@ describe('ActivityChart on different widths', () => {
 
   it('follows its width, and labels fewer buckets on a phone', async () => {
     const { container } = await renderPart(chart());
-    const labels = () => container.querySelectorAll('.visx-axis-bottom text').length;
+    const labels = () => container.querySelectorAll('.axis-bottom text').length;
     expect(container.querySelector('svg')).toHaveAttribute('width', '800');
     expect(labels()).toBe(7);
     act(() => {

@@ -1,8 +1,6 @@
 /** Draws a placed chart as SVG. Hidden from screen readers: the chart around it speaks. */
 
-import { AxisBottom, AxisLeft } from '@visx/axis';
-import { GridRows } from '@visx/grid';
-import { LinePath } from '@visx/shape';
+import { BottomAxis, LeftAxis, linePath } from './axes';
 import { labelWidth } from './measure';
 import { isUnusual, labelStep, type Series, type TimeAxis } from './model';
 import type { Geometry, PlacedPanel } from './scales';
@@ -37,7 +35,7 @@ export function Plot({ axis, geometry, active, anchor, withPrevious, withUsual }
         <rect
           data-cursor=""
           className={anchor !== null && anchor !== active ? 'plot-cursor marked' : 'plot-cursor'}
-          x={(x(Math.min(active, anchor ?? active)) ?? 0) - (x.step() - x.bandwidth()) / 2}
+          x={x(Math.min(active, anchor ?? active)) - (x.step() - x.bandwidth()) / 2}
           width={x.step() * (Math.abs(active - (anchor ?? active)) + 1)}
           y={margin.top}
           height={height - margin.top - margin.bottom}
@@ -61,14 +59,11 @@ export function Plot({ axis, geometry, active, anchor, withPrevious, withUsual }
           bottom={height - margin.bottom}
         />
       ))}
-      <AxisBottom
-        top={height - margin.bottom}
+      <BottomAxis
         scale={x}
-        tickValues={labelled}
-        tickFormat={(index) => names.short(Number(index))}
-        hideTicks
-        axisLineClassName="axis-line"
-        tickLabelProps={{ className: 'tick', textAnchor: 'middle', dy: 2 }}
+        top={height - margin.bottom}
+        labelled={labelled}
+        nameOf={(index) => names.short(index)}
       />
     </svg>
   );
@@ -127,21 +122,12 @@ function PanelMarks({ placed, geometry, partialFrom, withPrevious, withUsual }: 
   const { ticks, labels } = placed;
   return (
     <g data-panel={panel.key} className={panel.stacked ? 'stacked' : undefined}>
-      <GridRows
+      <LeftAxis
         scale={y}
         left={margin.left}
-        width={Math.max(0, width - margin.left - margin.right)}
-        tickValues={[...ticks]}
-        className="grid"
-      />
-      <AxisLeft
-        left={margin.left}
-        scale={y}
-        tickValues={[...ticks]}
-        tickFormat={(_, index) => labels[index]}
-        hideTicks
-        hideAxisLine
-        tickLabelProps={{ className: 'tick', textAnchor: 'end', dx: -6, dy: 4 }}
+        right={Math.max(margin.left, width - margin.right)}
+        ticks={ticks}
+        labels={labels}
       />
       {withUsual && <UsualBand placed={placed} geometry={geometry} />}
       <Bars placed={placed} geometry={geometry} partialFrom={partialFrom} />
@@ -270,13 +256,14 @@ function Line({ values, geometry, y, className, dots = false, partialFrom = null
   return (
     <g className={className}>
       {stretches.map((stretch) => (
-        <LinePath
+        <path
           key={stretch.key}
           className={stretch.className}
-          data={stretch.data}
-          defined={(point) => point.value !== null}
-          x={(point) => geometry.centreOf(point.index)}
-          y={(point) => y(point.value ?? 0)}
+          d={linePath(
+            stretch.data.map(({ value, index }) =>
+              value === null ? null : [geometry.centreOf(index), y(value)],
+            ),
+          )}
         />
       ))}
       {dots &&

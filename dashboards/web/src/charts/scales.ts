@@ -1,13 +1,14 @@
 /** Where everything of a chart over time stands, in pixels. */
 
-import { scaleBand, scaleLinear } from '@visx/scale';
+import { LABEL_GAP } from './axes';
 import { ceilingOf, type Panel, type TimeAxis } from './model';
+import { type BucketScale, bucketScale, type NumberScale, numberScale } from './roundScale';
 
 export interface PlacedPanel {
   readonly panel: Panel;
   readonly top: number;
   readonly height: number;
-  readonly y: ReturnType<typeof scaleLinear<number>>;
+  readonly y: NumberScale;
   readonly ticks: readonly number[];
   readonly labels: readonly string[];
 }
@@ -16,7 +17,7 @@ export interface Geometry {
   readonly width: number;
   readonly height: number;
   readonly margin: Margin;
-  readonly x: ReturnType<typeof scaleBand<number>>;
+  readonly x: BucketScale;
   readonly panels: readonly PlacedPanel[];
   centreOf(index: number): number;
   bucketAt(left: number): number;
@@ -31,8 +32,6 @@ interface Margin {
 
 const MARGIN = { top: 10, right: 8, bottom: 26 } as const;
 const MIN_LEFT = 28;
-/** Between the labels of the left axis and the plot. */
-const LABEL_GAP = 8;
 const GAP = 18;
 
 interface Input {
@@ -55,12 +54,8 @@ export function geometryOf(input: Input): Geometry {
   let top: number = MARGIN.top;
   const placed = panels.map((panel) => {
     const own = (room * panel.weight) / weights;
-    const y = scaleLinear<number>({
-      // An all-zero panel still gets a scale, so that its zeros lie on the ground.
-      domain: [0, ceilingOf(panel, withPrevious, withUsual) || 1],
-      range: [top + own, top],
-      nice: 3,
-    });
+    // An all-zero panel still gets a scale, so that its zeros lie on the ground.
+    const y = numberScale(ceilingOf(panel, withPrevious, withUsual) || 1, top + own, top);
     const ticks = y
       .ticks(own < 80 ? 2 : 4)
       .filter((tick) => (panel.unit ?? 'count') !== 'count' || Number.isInteger(tick));
@@ -71,12 +66,7 @@ export function geometryOf(input: Input): Geometry {
   const longest = Math.max(0, ...placed.flatMap((one) => one.labels.map(measure)));
   const margin = { ...MARGIN, left: Math.max(MIN_LEFT, Math.ceil(longest) + LABEL_GAP) };
   const right = Math.max(margin.left + 1, width - margin.right);
-  const x = scaleBand<number>({
-    domain: axis.starts.map((_, index) => index),
-    range: [margin.left, right],
-    paddingInner: 0.28,
-    paddingOuter: 0.14,
-  });
+  const x = bucketScale(axis.starts.length, [margin.left, right], { inner: 0.28, outer: 0.14 });
   const step = x.step();
   return {
     width,
@@ -84,7 +74,7 @@ export function geometryOf(input: Input): Geometry {
     margin,
     x,
     panels: placed,
-    centreOf: (index) => (x(index) ?? margin.left) + x.bandwidth() / 2,
+    centreOf: (index) => x(index) + x.bandwidth() / 2,
     bucketAt: (left) => {
       const index = Math.floor((left - margin.left) / step);
       return Math.min(axis.starts.length - 1, Math.max(0, index));

@@ -25,8 +25,6 @@ const STYLES = [
   'font-size',
   'font-weight',
   'text-anchor',
-  // Labels are drawings in the drawing, which would cut them off.
-  'overflow',
 ];
 
 export async function savePicture(svg: SVGSVGElement, caption: Caption): Promise<void> {
