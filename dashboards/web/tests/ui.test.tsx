@@ -37,6 +37,37 @@ describe('formats', () => {
   ])('shows %s dollars as %s', (value, text) => expect(formats.money(value)).toBe(text));
 
   it.each([
+    [
+      ['12.5', '0.004', null, '0.6', 0],
+      ['$12.50', '<$0.01', '–', '$0.60', '$0.00'],
+    ],
+    [
+      ['1.25', '0.00042', '0.00001'],
+      ['$1.2500', '$0.0004', '<$0.0001'],
+    ],
+    [
+      ['3', '1.5', '0'],
+      ['$3.00', '$1.50', '$0.00'],
+    ],
+    [
+      ['0.0042', '0.00031'],
+      ['$0.004200', '$0.000310'],
+    ],
+  ])('shows a column of %j dollars with the same decimals', (values, texts) =>
+    expect(values.map(formats.moneyColumn(values))).toEqual(texts),
+  );
+
+  it('shows a column of parts with one decimal', () =>
+    expect([0, 0.12, 0.1234, 0.99999, 1, null].map(formats.rate)).toEqual([
+      '0.0%',
+      '12.0%',
+      '12.3%',
+      '>99.9%',
+      '100.0%',
+      '–',
+    ]));
+
+  it.each([
     [-3, '0 sec'],
     [59.4, '59 sec'],
     [125, '2 min'],

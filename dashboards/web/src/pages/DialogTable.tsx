@@ -126,8 +126,7 @@ export function DialogTable({ dialogs, people, tz, isShort = false, sorting, onR
         key: 'cost_usd',
         title: t('column.cost'),
         value: (dialog) => dialog.cost_usd,
-        show: (dialog) => formats.money(dialog.cost_usd),
-        isNumeric: true,
+        isMoney: true,
       },
     );
   }

@@ -65,8 +65,7 @@ export function FunnelTable({ funnel, caption }: Props) {
       key: 'cost_per_activated_usd',
       title: t('column.perActivated'),
       value: (row) => row.cost_per_activated_usd,
-      show: (row) => formats.money(row.cost_per_activated_usd),
-      isNumeric: true,
+      isMoney: true,
     },
   ];
   return (
@@ -93,7 +92,7 @@ function Step({ step }: { readonly step: FunnelStep }) {
   const of = { users: formats.count(step.users), eligible: formats.count(step.eligible) };
   return (
     <>
-      {formats.percent(step.rate)}{' '}
+      {formats.rate(step.rate)}{' '}
       {step.rate !== null && <span className="note">{t('users.step', of)}</span>}
     </>
   );

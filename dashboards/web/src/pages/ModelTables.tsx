@@ -99,7 +99,7 @@ export function ModelTable({ models, of: about = [] }: ModelProps) {
       value: (row) => row.error_rate,
       show: (row) => (
         <span className={row === worst ? 'worst' : undefined}>
-          {formats.percent(row.error_rate)}{' '}
+          {formats.rate(row.error_rate)}{' '}
           <Count
             of={row}
             count={row.failed}
@@ -115,8 +115,7 @@ export function ModelTable({ models, of: about = [] }: ModelProps) {
       key: 'cost_usd',
       title: t('column.cost'),
       value: (row) => row.cost_usd,
-      show: (row) => formats.money(row.cost_usd),
-      isNumeric: true,
+      isMoney: true,
     },
     ...(isByCost ? [shareOfCost] : []),
     {
@@ -125,7 +124,7 @@ export function ModelTable({ models, of: about = [] }: ModelProps) {
       value: (row) => row.fallback_rate,
       show: (row) => (
         <>
-          {formats.percent(row.fallback_rate)}{' '}
+          {formats.rate(row.fallback_rate)}{' '}
           <Count
             of={row}
             count={row.handed_over}
@@ -141,8 +140,7 @@ export function ModelTable({ models, of: about = [] }: ModelProps) {
       key: 'cost_per_answer_usd',
       title: t('column.costPerAnswer'),
       value: (row) => row.cost_per_answer_usd,
-      show: (row) => formats.money(row.cost_per_answer_usd),
-      isNumeric: true,
+      isMoney: true,
     },
     {
       key: 'latency_p95_ms',
@@ -196,7 +194,7 @@ function Share({ value }: { readonly value: number | null }) {
   return (
     <span className="share">
       <i style={{ width: `${(value ?? 0) * 100}%` }} aria-hidden="true" />
-      {formats.percent(value)}
+      {formats.rate(value)}
     </span>
   );
 }
@@ -266,7 +264,7 @@ export function CauseTable({ causes, of: about = [] }: CauseProps) {
       key: 'rate',
       title: t('column.rate'),
       value: (row) => row.rate,
-      show: (row) => formats.percent(row.rate),
+      show: (row) => formats.rate(row.rate),
       isNumeric: true,
     },
   ];

@@ -110,7 +110,7 @@ function RatingTable({ groups }: { readonly groups: readonly RatedGroup[] }) {
       key: 'satisfaction',
       title: t('ratings.satisfaction'),
       value: (row) => row.satisfaction,
-      show: (row) => formats.percent(row.satisfaction),
+      show: (row) => formats.rate(row.satisfaction),
       isNumeric: true,
     },
   ];

@@ -48,8 +48,7 @@ export function TopUsersTable({ users, people, tz, isShort = false, sorting }: P
       key: 'cost_usd',
       title: t('column.cost'),
       value: (user) => user.cost_usd,
-      show: (user) => formats.money(user.cost_usd),
-      isNumeric: true,
+      isMoney: true,
     },
     {
       key: 'last_turn_at',

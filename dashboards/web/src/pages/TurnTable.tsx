@@ -104,9 +104,7 @@ export function TurnTable({ turns, people, tz, of, marked, onRead }: Props) {
       key: 'cost_usd',
       title: t('column.cost'),
       value: (turn) => turn.cost_usd,
-      show: (turn) =>
-        turn.is_unpriced && turn.cost_usd === null ? NONE : formats.money(turn.cost_usd),
-      isNumeric: true,
+      isMoney: true,
     },
     {
       key: 'answer_parts',

@@ -6,6 +6,7 @@
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Cell } from './csv';
+import { type Decimal, useFormats } from './format';
 import { nextOrder, type Order, sortRows } from './order';
 import { TableScroll } from './TableScroll';
 
@@ -16,6 +17,8 @@ export interface Column<Row> {
   readonly value: (row: Row) => Cell;
   /** What the screen shows; the value itself when absent. */
   readonly show?: (row: Row) => ReactNode;
+  /** Dollars: numeric, all with the same decimals. Shown by the table itself. */
+  readonly isMoney?: boolean;
   /** Aligned to the right, and sorted from the greatest down at the first click. */
   readonly isNumeric?: boolean;
   /** The first column names its row. */
@@ -54,8 +57,9 @@ interface Props<Row> {
 }
 
 export function DataTable<Row>(props: Props<Row>) {
-  const { caption, columns, rows, keyOf, sorting, cut, total, marked } = props;
+  const { caption, rows, keyOf, sorting, cut, total, marked } = props;
   const { t, i18n } = useTranslation();
+  const columns = useShownColumns(props.columns, total === undefined ? rows : [total, ...rows]);
   const [showsAll, setShowsAll] = useState(false);
   const order = sorting?.order ?? null;
   const sorted = sorting?.isDone ? rows : sortRows(rows, columns, order, i18n.language);
@@ -103,6 +107,17 @@ export function DataTable<Row>(props: Props<Row>) {
       )}
     </>
   );
+}
+
+/** The columns with those of money as the rows need them. */
+function useShownColumns<Row>(columns: readonly Column<Row>[], rows: readonly Row[]) {
+  const formats = useFormats(null);
+  return columns.map((column): Column<Row> => {
+    if (!column.isMoney) return column;
+    const amountOf = column.value as (row: Row) => Decimal | null;
+    const show = formats.moneyColumn(rows.map(amountOf));
+    return { ...column, isNumeric: true, show: (row) => show(amountOf(row)) };
+  });
 }
 
 interface HeadProps<Row> {

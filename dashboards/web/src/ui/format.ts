@@ -13,10 +13,14 @@ export interface Formats {
   /** 12 345 678 as 12.3M, for axes and narrow places. */
   compact(value: number): string;
   money(value: Decimal | null | undefined): string;
+  /** How a column shows amounts: all with the same decimals, so that they stand below each other. */
+  moneyColumn(values: readonly (Decimal | null | undefined)[]): Formats['money'];
   /** The labels of an axis: with the same decimals, and only those that they need. */
   moneyTicks(values: readonly number[]): string[];
   /** A part of one, 0.123 as 12.3 %. */
   percent(value: number | null | undefined): string;
+  /** The same in a column: always with one decimal, so that they stand below each other. */
+  rate(value: number | null | undefined): string;
   /** A relative change with its sign, 0.123 as +12.3 %. */
   change(value: number): string;
   /** A difference of two parts of one, in hundredths with its sign: 0.012 as +1.2. */
@@ -52,7 +56,20 @@ export function createFormats(
   const number = new Intl.NumberFormat(language);
   const short = new Intl.NumberFormat(language, { notation: 'compact', maximumFractionDigits: 1 });
   const one = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
-  const percent = new Intl.NumberFormat(language, { style: 'percent', maximumFractionDigits: 1 });
+  const percents = (minimumFractionDigits: 0 | 1) => {
+    const percent = new Intl.NumberFormat(language, {
+      style: 'percent',
+      minimumFractionDigits,
+      maximumFractionDigits: 1,
+    });
+    return (value: number | null | undefined): string => {
+      if (value == null) return NONE;
+      // Some is not none, and almost all is not all.
+      if (value > 0 && value < 0.0005) return `<${percent.format(0.001)}`;
+      if (value < 1 && value >= 0.9995) return `>${percent.format(0.999)}`;
+      return percent.format(value);
+    };
+  };
   const signed = new Intl.NumberFormat(language, {
     style: 'percent',
     maximumFractionDigits: 1,
@@ -127,6 +144,17 @@ export function createFormats(
       if (size < 0.001) return currency({ maximumSignificantDigits: 2 }).format(amount);
       return dollars(amount, 4);
     },
+    moneyColumn: (values) => {
+      const digits = columnDecimals(values.map((value) => Math.abs(Number(value ?? 0))));
+      const least = 10 ** -digits;
+      return (value) => {
+        if (value == null) return NONE;
+        const amount = Number(value);
+        // What was paid is never shown as nothing.
+        if (amount > 0 && amount < least / 2) return `<${dollars(least, digits)}`;
+        return dollars(amount, digits);
+      };
+    },
     moneyTicks: (values) => {
       const greatest = Math.max(0, ...values.map(Math.abs));
       if (greatest >= 10_000) {
@@ -141,13 +169,8 @@ export function createFormats(
       // Cents come in two digits.
       return values.map((value) => dollars(value, digits === 1 ? 2 : digits));
     },
-    percent: (value) => {
-      if (value == null) return NONE;
-      // Some is not none, and almost all is not all.
-      if (value > 0 && value < 0.0005) return `<${percent.format(0.001)}`;
-      if (value < 1 && value >= 0.9995) return `>${percent.format(0.999)}`;
-      return percent.format(value);
-    },
+    percent: percents(0),
+    rate: percents(1),
     change: (value) => signed.format(value),
     points: (value) => plain.format(value * 100),
     decimal: (value) => (value == null ? NONE : one.format(value)),
@@ -185,6 +208,13 @@ export function createFormats(
         Date.UTC(2024, 0, isoWeekday),
       ),
   };
+}
+
+/** Cents; the smaller the amounts are, the more decimals, as far as they tell anything. */
+function columnDecimals(amounts: readonly number[]): number {
+  const greatest = Math.max(0, ...amounts);
+  if (greatest >= 10 || amounts.every((amount) => amount === 0 || amount >= 1)) return 2;
+  return greatest >= 0.01 ? 4 : 6;
 }
 
 /** How many decimals a number needs, at most six. */
