@@ -484,7 +484,7 @@ describe('the other pages', () => {
   it('Models & costs: models, causes, cost over time and what is not in it', async () => {
     await at('/models');
     const table = await screen.findByRole('table', { name: 'Models' });
-    expect(within(table).getByText('8%')).toHaveClass('worst');
+    expect(within(table).getByText('8.0%')).toHaveClass('worst');
     expect(within(table).getByText('12.5')).toBeVisible();
     expect(within(table).getByText('1 min · $0.2500')).toBeInTheDocument();
     expect(screen.getByText(/\$12\.50 total/)).toBeVisible();
