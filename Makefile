@@ -315,7 +315,7 @@ check-web: $(WEB)/node_modules/.package-lock.json ## Test: Lint, format and type
 	@$(NPM) run --silent check
 
 .PHONY: web-shots
-web-shots: web ## Develop: Take screenshots of all pages: light, dark, phone (OUT=directory).
+web-shots: web ## Develop: Take screenshots of all pages: light, dark, tablet, phone (OUT=directory).
 	@$(BIN)/python -m tests.programs chromium
 	$(BIN)/python -m tests.e2e.shots "$(or $(OUT),shots)"
 

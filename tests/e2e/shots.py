@@ -1,4 +1,4 @@
-"""`make web-shots OUT=<directory>`: every page and state, light, dark and on a phone, as PNG files.
+"""`make web-shots OUT=<directory>`: every page and state, light, dark, on a tablet and a phone.
 
 With TOUR=<directory> also the ten pictures of docs/tour.md.
 """
@@ -42,6 +42,7 @@ PAGES = {
 LOOKS: dict[str, Look] = {
     "light": {"width": 1440, "height": 900, "dark": False},
     "dark": {"width": 1440, "height": 900, "dark": True},
+    "tablet": {"width": 820, "height": 1180, "dark": False},
     "phone": {"width": 320, "height": 640, "dark": False},
 }
 TOUR: Look = {"width": 1200, "height": 800, "dark": False}

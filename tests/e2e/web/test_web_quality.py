@@ -94,6 +94,23 @@ def test_every_page_fits_a_phone_of_320_pixels(open_page: OpenPage, world: World
     assert found == []
 
 
+def test_a_phone_folds_the_controls_behind_the_choice(open_page: OpenPage, world: World) -> None:
+    page = open_page(width=360, height=740, touch=True)
+    page.goto(f"{world.url}/?f=is,status,answered")
+    sign_in(page)
+    month = page.get_by_role("radio", name="30 days")
+    expect(month).to_be_hidden()
+    fold = page.get_by_role("button", name="Period and filters: 7 days · 1 filter · vs previous")
+    headline = page.locator(".headline").bounding_box()
+    assert headline is not None
+    # The numbers begin in the upper third of the screen.
+    assert headline["y"] < 740 / 3
+    fold.tap()
+    month.tap()
+    settled(page)
+    expect(page.get_by_role("button", name="Period and filters: 30 days")).to_be_visible()
+
+
 def width_of(page: Page) -> int:
     width: int = page.evaluate("() => document.documentElement.scrollWidth")
     return width

@@ -77,6 +77,20 @@ def test_rows_of_a_phone_are_cards(
     assert odd_people
 
 
+def test_no_column_is_cut_on_a_laptop(open_page: OpenPage, world: World) -> None:
+    page = open_page(width=1366, height=768)
+    page.goto(world.url)
+    sign_in(page)
+    for path in world.paths():
+        page.goto(f"{world.url}{path}")
+        settled(page)
+        cut = page.evaluate(
+            "() => [...document.querySelectorAll('.table-scroll:has(.rows)')]"
+            ".filter((box) => box.scrollWidth > box.clientWidth + 1).map((box) => box.ariaLabel)"
+        )
+        assert cut == [], path
+
+
 def with_few_rows(route: Route) -> None:
     """Ask for a smaller page than the dashboard would: these are people of few dialogs."""
     route.continue_(url=route.request.url.replace("limit=50", f"limit={SHOWN}"))
@@ -105,7 +119,7 @@ def test_sorting_sorts_all_dialogs_and_not_those_that_are_loaded(page: Page, wor
     settled(page)
     top = max(float(dialog["cost_usd"] or 0) for dialog in every)
     first = table.locator("tbody tr").first.locator("[data-label=Cost]")
-    expect(first).to_have_text(f"${top:.4f}" if top < 1 else f"${top:.2f}")
+    expect(first).to_have_text(f"${top:.4f}" if top < 10 else f"${top:.2f}")
     page.reload()
     settled(page)
     expect(first).to_have_text(f"${top:.4f}" if top < 1 else f"${top:.2f}")

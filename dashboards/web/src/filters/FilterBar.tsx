@@ -32,7 +32,7 @@ export function FilterBar() {
     setOpen(false);
   };
   return (
-    <section className="filters" aria-label={t('filter.label')}>
+    <section className="filter-bar" aria-label={t('filter.label')}>
       <div className="filter-row">
         {filters.map((filter) => (
           <Chip

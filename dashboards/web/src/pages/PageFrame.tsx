@@ -7,6 +7,7 @@ import { isCounting } from '../api/errors';
 import { useServices } from '../app/services';
 import { FilterBar } from '../filters/FilterBar';
 import { CanPick } from '../filters/Pick';
+import { FoldedControls } from '../period/FoldedControls';
 import { LinkNotice } from '../period/LinkNotice';
 import { PeriodFilter } from '../period/PeriodFilter';
 import { useView } from '../period/useView';
@@ -70,16 +71,22 @@ export function PageFrame({
           </div>
         </div>
         {picks !== 'nothing' && (
-          <PeriodFilter
+          <FoldedControls
             view={view}
-            onChange={change}
-            reportZone={zone}
+            zone={picks === 'zone' ? (view.tz ?? zone) : null}
             compares={compares}
-            hasPoints={hasPoints}
-            hasZone={picks === 'zone'}
-          />
+          >
+            <PeriodFilter
+              view={view}
+              onChange={change}
+              reportZone={zone}
+              compares={compares}
+              hasPoints={hasPoints}
+              hasZone={picks === 'zone'}
+            />
+            <FilterBar />
+          </FoldedControls>
         )}
-        {picks !== 'nothing' && <FilterBar />}
         <LinkNotice view={view} onDismiss={() => change({})} />
         <ErrorBoundary resetKey={main.data}>{lead}</ErrorBoundary>
       </header>

@@ -5,9 +5,9 @@ import { useFormats } from '../ui/format';
 import { useView } from './useView';
 import { COMPARISONS } from './view';
 
-/** In a legend, or in a sentence. */
+/** In a legend, in a sentence, or beside the period. */
 export function useComparedName(
-  texts: 'chart.previousNamed' | 'headline.then' = 'chart.previousNamed',
+  texts: 'chart.previousNamed' | 'headline.then' | 'period.against' = 'chart.previousNamed',
 ): string {
   const { t } = useTranslation();
   const formats = useFormats(null);
