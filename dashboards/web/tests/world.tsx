@@ -80,7 +80,7 @@ export async function createWorld(options: Options = {}) {
   const texts = await createTexts(language);
   texts.options.saveMissing = true;
   texts.on('missingKey', (_languages, _namespace, key, shown) => {
-    if (shown !== '' && key.startsWith(shown)) missingTexts.add(key);
+    if (key.startsWith(shown)) missingTexts.add(key);
   });
   const queries = new QueryClient({ defaultOptions: { queries: { retryDelay: 1, gcTime: 0 } } });
   const reloader = { now: vi.fn(async () => true) };

@@ -66,6 +66,8 @@ export async function createTexts(language: Language): Promise<i18n> {
     resources: { [language]: { translation: (await FIRST[language]()).default } },
     interpolation: { escapeValue: false },
     returnNull: false,
+    // The mood of an unknown age has no word.
+    returnEmptyString: true,
   });
   document.documentElement.lang = language;
   return instance;
