@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { divide, firstKeys } from '../build/texts';
-import { createTexts, preferredLanguage, restOfTexts, switchLanguage } from '../src/i18n';
+import { createTexts, preferredLanguage, switchLanguage } from '../src/i18n';
 import en from '../src/i18n/en.json';
 import definitions from '../src/i18n/metrics.ru.json';
 import ru from '../src/i18n/ru.json';
@@ -75,38 +74,6 @@ describe('the Russian texts', () => {
   });
 });
 
-describe('the texts of the first page', () => {
-  const { first = {}, rest = {} } = divide(en, firstKeys());
-
-  it('are those of signing in and of the overview', () => {
-    const among = (texts: object) => new Set(leaves(texts).map(([key]) => key));
-    for (const key of ['session.signIn', 'headline.people_other', 'status.failed', 'reason.cut']) {
-      expect(among(first)).toContain(key);
-    }
-    for (const key of ['alerts.make', 'rules.title', 'find.placeholder', 'audit.events']) {
-      expect(among(rest)).toContain(key);
-    }
-  });
-
-  it('and the rest are all texts, each once', () => {
-    const both = [...leaves(first), ...leaves(rest)].map(([key]) => key);
-    expect(both.sort()).toEqual(
-      leaves(en)
-        .map(([key]) => key)
-        .sort(),
-    );
-  });
-
-  it('come alone, and the rest when a page needs it', async () => {
-    const texts = await createTexts('ru');
-    expect(texts.exists('session.signIn')).toBe(true);
-    expect(texts.exists('alerts.make')).toBe(false);
-    await restOfTexts(texts);
-    expect(texts.exists('session.signIn')).toBe(true);
-    expect(texts.exists('alerts.make')).toBe(true);
-  });
-});
-
 describe('the language', () => {
   it('is the one chosen before, else the first wish that we speak, else English', () => {
     expect(preferredLanguage(localStorage, ['de-DE', 'ru-RU', 'en'])).toBe('ru');
@@ -120,7 +87,6 @@ describe('the language', () => {
     expect(texts.t('session.signIn')).toBe('Sign in');
     await switchLanguage(texts, 'ru', localStorage);
     expect(texts.t('session.signIn')).toBe('Войти');
-    expect(texts.exists('alerts.make')).toBe(true);
     expect(document.documentElement.lang).toBe('ru');
     expect(localStorage.getItem('dialytics.language')).toBe('ru');
   });
