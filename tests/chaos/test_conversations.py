@@ -157,6 +157,18 @@ def test_a_text_may_be_joined_with_files_whose_words_are_missing_but_not_changed
     assert counts(with_files(whole, "something else", transcriptions=2)) == (0, 0, 2)
 
 
+def test_only_a_turn_of_recordings_may_be_without_a_message() -> None:
+    silent = UUID(int=8)
+    recorded = replace(
+        RECORDED,
+        outcomes=dict(RECORDED.outcomes) | {10: ("turn", silent), 11: ("turn", silent)},
+        user_messages=dict(RECORDED.user_messages) | {silent: 2},
+    )
+    assert lost(replace(SENT, files={10: "said", 11: "said too"}), recorded).count == 0
+    with_text = replace(SENT, texts=dict(SENT.texts) | {10: "written"}, files={11: "said too"})
+    assert lost(with_text, recorded).count == 2
+
+
 def test_a_file_without_an_outcome_is_lost() -> None:
     assert lost(replace(SENT, files={10: "caption"}), RECORDED).count == 1
 
