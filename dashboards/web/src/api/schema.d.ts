@@ -222,6 +222,8 @@ export interface paths {
         /**
          * Create invitation
          * @description Create an invitation. Its code is shown in this answer and never again.
+         *
+         *     A bot takes it only with ACCESS_MODE=invite; `not_inviting` names those that do not.
          */
         post: operations["create_invitation_api_v1_admin_invitations_post"];
         delete?: never;
@@ -2537,6 +2539,24 @@ export interface components {
             snapshot: string;
         };
         /**
+         * BotAccessView
+         * @description A bot, and who has access to it.
+         */
+        BotAccessView: {
+            /**
+             * Access Mode
+             * @description `open`: everybody; `allow-list`: ACCESS_ALLOWED_IDS.
+             * @example open
+             */
+            access_mode: string;
+            /**
+             * Username
+             * @description Without @.
+             * @example helper_bot
+             */
+            username: string;
+        };
+        /**
          * Bucket
          * @description Width of one point of a series, cut at the zone's own clock.
          * @enum {string}
@@ -3984,6 +4004,11 @@ export interface components {
              * @description `before` of the next page.
              */
             next_before: number | null;
+            /**
+             * Not Inviting
+             * @description Bots whose ACCESS_MODE is not `invite`: an invitation to the bot has no effect there.
+             */
+            not_inviting: components["schemas"]["BotAccessView"][];
         };
         /**
          * InvitationView
@@ -4824,6 +4849,11 @@ export interface components {
              * @description How often it can be used.
              */
             max_uses: number;
+            /**
+             * Not Inviting
+             * @description Bots whose ACCESS_MODE is not `invite`: an invitation to the bot has no effect there.
+             */
+            not_inviting: components["schemas"]["BotAccessView"][];
             /**
              * Revoked At
              * @description When it was revoked; null: it was not.
