@@ -152,7 +152,7 @@ describe('ActivityChart with data', () => {
       point(new Date(Date.UTC(2026, 2, 3, 21 + hour)).toISOString(), hour),
     );
     const { container, show } = await renderPart(chart({ bucket: 'hour', points: hours }));
-    const axis = () => container.querySelector('.visx-axis-bottom');
+    const axis = () => container.querySelector('.axis-bottom');
     expect(axis()).toHaveTextContent(/Mar 4, 00:00/);
     show(chart({ bucket: 'hour', points: hours.slice(0, 24) }));
     expect(axis()).not.toHaveTextContent(/Mar/);
@@ -220,7 +220,7 @@ describe('ActivityChart without data', () => {
     await renderPart(chart({ points: ZEROS }));
     expect(screen.getByRole('slider')).toHaveAttribute(
       'aria-valuetext',
-      'Mar 10, so far, Messages: 0, People: 0',
+      'Mar 10, so far, Messages: 0, Active users: 0',
     );
     expect(screen.queryByText(/No value|Nothing/)).toBeNull();
   });
@@ -344,7 +344,7 @@ describe('the usual range of ActivityChart', () => {
     expect(text()).toContain('Messages: 160 (outside the usual 120 to 150)');
     slider.focus();
     await userEvent.keyboard('{Home}{ArrowRight}');
-    expect(text()).toContain('Messages: 110, People');
+    expect(text()).toContain('Messages: 110, Active users');
     await userEvent.keyboard('{ArrowRight}');
     expect(text()).toContain('Messages: 120 (usual 120 to 150)');
   });

@@ -504,12 +504,12 @@ describe('the other pages', () => {
       play: playing({ '/api/v1/stats/models': { models: { models, causes: [] } } }),
     });
     const table = await screen.findByRole('table', { name: 'Models' });
-    expect(within(table).getByRole('row', { name: /^cheap/ })).toHaveTextContent('80%');
+    expect(within(table).getByRole('row', { name: /^cheap/ })).toHaveTextContent('80.0%');
     expect(within(table).getByRole('columnheader', { name: 'Share of turns' })).toBeVisible();
     await userEvent.click(within(table).getByRole('button', { name: 'Cost' }));
     expect(within(table).queryByText('Share of turns')).toBeNull();
     expect(within(table).getByRole('columnheader', { name: 'Share of cost' })).toBeVisible();
-    expect(within(table).getByRole('row', { name: /^dear/ })).toHaveTextContent('75%');
+    expect(within(table).getByRole('row', { name: /^dear/ })).toHaveTextContent('75.0%');
   });
 
   it('Retention: cohorts by day or week, and how often people come', async () => {
@@ -519,7 +519,7 @@ describe('the other pages', () => {
     expect(within(grid).getByTitle('8 of 20')).toHaveTextContent(/^40%8 of 20$/);
     const sources = await screen.findByRole('table', { name: 'Retention by source' });
     const habr = within(sources).getByRole('row', { name: /^habr/ });
-    expect(habr).toHaveTextContent('40% 4 of 10');
+    expect(habr).toHaveTextContent('40.0% 4 of 10');
     expect(within(grid).getByTitle('not over yet')).toBeInTheDocument();
     expect(await screen.findByText(/Stickiness \(DAU\/MAU\): 25%/)).toBeVisible();
     await userEvent.click(screen.getByRole('radio', { name: 'Weeks' }));

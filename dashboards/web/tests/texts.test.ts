@@ -63,9 +63,9 @@ describe('the Russian texts', () => {
     const { cost_usd, failed, active_users, error_rate, fallback_rate } = definitions;
     for (const [title, ...shown] of [
       [cost_usd.title, ru.kpi.cost_usd, ru.metric.cost_usd, ru.alerts.metric.cost_usd],
-      [failed.title, ru.kpi.failed, ru.metric.failed, ru.alerts.metric.failed],
+      [failed.title, ru.metric.failed, ru.alerts.metric.failed],
       [active_users.title, ru.kpi.active_users, ru.metric.active_users, ru.nav.users],
-      [error_rate.title, ru.metric.error_rate, ru.alerts.metric.error_rate],
+      [error_rate.title, ru.kpi.failed, ru.metric.error_rate, ru.alerts.metric.error_rate],
       [fallback_rate.title, ru.alerts.metric.fallback_rate],
       [definitions.turns.title, ru.metric.turns, ru.column.turns, ru.nav.turns],
     ]) {
