@@ -7,13 +7,10 @@ from sqlalchemy import text
 from bot.db.events import UsedCommand
 from common.postgres import transaction
 from common.vocabulary import ChatType, UpdateOutcome
-from simulator.telegram.world import SimUser
 from tests.bot.conftest import Start, World, group
 from tests.bot.constants import GROUP_ID
-from tests.bot.handlers.test_buttons import buttons, press
+from tests.bot.handlers.test_buttons import PERSON, buttons, press
 from tests.bot.handlers.test_commands import press_forget
-
-PERSON = SimUser(id=1001)
 
 
 async def events(world: World) -> list[tuple[str, str | None]]:

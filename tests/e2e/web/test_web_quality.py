@@ -30,6 +30,14 @@ LARGEST_LAYOUT_SHIFT = 0.05
 NODE = Path(sys.executable).parent / "node"
 FIREFOX = PROJECT / "dashboards" / "web" / "tests" / "firefox.mjs"
 MAX_FIREFOX_SECONDS = 400
+CUT = """() => [...document.querySelectorAll('.nav-link, .segment, .button, th, .kpi h3')]
+    .filter((part) => part.checkVisibility() && (part.scrollWidth > part.clientWidth + 1
+        || (part.matches('.nav-link') && part.clientHeight > 44)))
+    .map((part) => part.textContent)"""
+PLAIN_LINKS = """() => [...document.querySelectorAll('main a:not(.button, .skip)')]
+    .filter((link) => link.checkVisibility()
+        && !getComputedStyle(link).textDecorationLine.includes('underline'))
+    .map((link) => link.outerHTML)"""
 
 
 def test_axe_finds_nothing_serious_on_any_page(page: Page, world: World) -> None:
@@ -47,6 +55,21 @@ def test_axe_finds_nothing_serious_on_any_page(page: Page, world: World) -> None
     page.get_by_role("dialog").wait_for()
     found += serious_issues_in_both_colours(page)
     assert found == []
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_no_label_is_cut_and_every_link_is_underlined(
+    open_page: OpenPage, world: World, language: str
+) -> None:
+    page: Page = open_page()
+    page.goto(world.url)
+    sign_in(page)
+    page.evaluate("(language) => localStorage.setItem('dialytics.language', language)", language)
+    for path in world.paths():
+        page.goto(f"{world.url}{path}")
+        settled(page)
+        assert page.evaluate(CUT) == [], path
+        assert page.evaluate(PLAIN_LINKS) == [], path
 
 
 def test_an_analyst_works_in_firefox(world: World, browsers: set[str], tmp_path: Path) -> None:
