@@ -58,10 +58,11 @@ class MediaReader:
         """
         remarks: list[Remark] = []
         messages: list[QuestionMessage] = []
-        files = pictures = 0
+        readable = pictures = 0
         for message in question.messages:
             attachment = message.attachment
             if attachment is None:
+                readable += 1
                 messages.append(message)
                 continue
             is_picture = attachment.kind is AttachmentKind.PICTURE
@@ -78,13 +79,13 @@ class MediaReader:
                     remark = Remark(attachment, error.problem)
             messages.append(replace(read, attachment=None))
             is_read = remark is None or remark.problem is None
-            files += is_read
+            readable += is_read or attachment.is_replied
             pictures += is_picture and is_read
             if remark is not None:
                 log.info("file not read as a whole", cause=remark.problem or "long")
                 remarks.append(remark)
         prepared = replace(question, messages=tuple(messages))
-        return PreparedQuestion(prepared, tuple(remarks), files)
+        return PreparedQuestion(prepared, tuple(remarks), readable)
 
     async def _read(
         self, message: QuestionMessage, attachment: Attachment

@@ -50,13 +50,13 @@ class PreparedQuestion:
 
     question: Question
     remarks: tuple[Remark, ...]
-    files: int
-    """How many were read."""
+    readable: int
+    """Messages without a file of their own, or with one that was read."""
 
     @property
     def is_unreadable(self) -> bool:
-        """Whether no file could be read; those of a replied message are not needed."""
-        return not self.files and any(not one.attachment.is_replied for one in self.remarks)
+        """Whether nothing is left to answer."""
+        return not self.readable
 
 
 class QuestionReader(Protocol):

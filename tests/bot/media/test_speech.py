@@ -103,6 +103,20 @@ async def test_two_recordings_and_a_picture_are_one_question(start: Start, simul
     assert [call.purpose for call in await calls_of(world)] == ["transcription"] * 2 + ["answer"]
 
 
+async def test_texts_beside_a_recording_that_cannot_be_read_are_answered(
+    start: Start, simulator: Simulator
+):
+    world = await start(transcription_model=HEARS, join_short_seconds=2.0)
+    simulator.account.send_text("first words")
+    say(world, "x", seconds=5000)
+    simulator.account.send_text("last words")
+    said, _answer = await world.replies(2)
+    assert "of that length" in said
+    turn = await world.only_turn()
+    assert (turn.status, turn.user_messages) == ("answered", 3)
+    assert [call.question for call in simulator.calls] == ["first words\n\nlast words"]
+
+
 @pytest.mark.parametrize(
     ("fault", "reason", "reply"),
     [
