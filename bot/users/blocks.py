@@ -10,7 +10,10 @@ from bot.users.repository import User
 
 
 class BlockRecorder:
-    """Writes `users.blocked_at`, and an event where it changes: one per block, not per message."""
+    """Writes `users.blocked_at`, and an event where it changes: one per block, not per message.
+
+    Of people who are not counted there is no event.
+    """
 
     def __init__(self, bot_id: int, *, statements: Statements, counting: CountingSettings) -> None:
         self._bot_id = bot_id

@@ -69,7 +69,11 @@ async def test_who_is_not_counted_has_events_apart_and_forget_leaves_no_link(wor
     await world.settled()
     world.write("/usage")
     await world.settled()
+    world.simulator.account.block(person=PERSON)
+    world.simulator.account.unblock(person=PERSON)
+    await world.settled()
     rows = await world.rows("SELECT name, is_counted FROM user_events ORDER BY occurred_at")
+    # A block has the time of `users.blocked_at`, which would say whose event it is.
     assert [tuple(row) for row in rows] == [("privacy", True), ("usage", False)]
 
     await press_forget(world, "forget:yes")
