@@ -88,15 +88,10 @@ WITH person AS (
     RETURNING bot_id, turn_id, update_id, received_at
 ), used AS (
     -- A command that asks a model.
-    INSERT INTO user_events (
-        id, bot_id, user_key, occurred_at, chat_type, language, kind, name, is_counted
-    )
-    SELECT CAST(md5(concat_ws('/', taken.bot_id, taken.update_id, 'command')) AS uuid),
-           taken.bot_id, granted.key, taken.received_at, :chat_type, CAST(:language AS text),
-           'command', CAST(:command AS text),
-           granted.is_person
-           AND is_counted(granted.key, CAST(:counts_people AS boolean), CAST(:counts_earlier_people AS boolean))
-    FROM taken, granted
+    {command_event}
+    FROM taken AS settled, (
+        SELECT key, is_person, CAST(:language AS text) AS language FROM granted
+    ) AS person
     WHERE CAST(:command AS text) IS NOT NULL
     ON CONFLICT (id) DO NOTHING
 )

@@ -28,16 +28,11 @@ WITH new_dialog AS (
       AND EXISTS (SELECT FROM users WHERE users.key = :user_key)
     RETURNING bot_id, update_id, received_at
 ), used AS (
-    INSERT INTO user_events (
-        id, bot_id, user_key, occurred_at, chat_type, language, kind, name, is_counted
-    )
-    SELECT CAST(md5(concat_ws('/', settled.bot_id, settled.update_id, 'command')) AS uuid),
-           settled.bot_id, person.key, settled.received_at, :chat_type, CAST(:language AS text),
-           'command', CAST(:command AS text),
-           person.is_person
-           AND is_counted(person.key, CAST(:counts_people AS boolean), CAST(:counts_earlier_people AS boolean))
-    FROM settled, users AS person
-    WHERE person.key = :user_key AND CAST(:command AS text) IS NOT NULL
+    {command_event}
+    FROM settled, (
+        SELECT key, is_person, CAST(:language AS text) AS language FROM users WHERE key = :user_key
+    ) AS person
+    WHERE CAST(:command AS text) IS NOT NULL
     ON CONFLICT (id) DO NOTHING
 )
 SELECT update_id FROM settled
