@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from warehouse.clickhouse.reader import Reader
 from warehouse.periods import (
+    MAX_BUCKETS,
     MAX_PERIOD_DAYS,
     Bucket,
     Period,
@@ -152,7 +153,9 @@ async def usual_windows(
     history: Mapping[datetime, float | None] = {}
     if since < until:
         asked = TimeRange(since, until)
-        values = await window_values(reader, measured, snapshot=snapshot, zone=zone, span=asked)
+        values: dict[datetime, float | None] = {}
+        for part in _readable_parts(asked, measured.width, zone):
+            values |= await window_values(reader, measured, snapshot=snapshot, zone=zone, span=part)
         history = history_of(values, measured, snapshot=snapshot, zone=zone, span=asked)
     found = []
     for window in windows:
@@ -160,6 +163,13 @@ async def usual_windows(
         low, high = usual_band(past, is_count=measured.is_count) or (None, None)
         found.append(UsualWindow(window.since, window.until, low, high))
     return found
+
+
+def _readable_parts(span: TimeRange, width: Bucket, zone: ZoneInfo) -> list[TimeRange]:
+    """Parts of a span of whole windows, each with as many as one question may have."""
+    windows = whole_windows(span, width, zone)
+    parts = (windows[at : at + MAX_BUCKETS] for at in range(0, len(windows), MAX_BUCKETS))
+    return [TimeRange(part[0].since, part[-1].until) for part in parts]
 
 
 async def window_values(

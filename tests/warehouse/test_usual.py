@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -67,6 +68,28 @@ async def test_the_band_is_the_one_outside_of_which_an_alert_fires(
         (window.since, window.low, window.high) for window in judged
     ]
     assert len(windows) == len(judged) + 1
+
+
+async def test_more_hours_than_one_question_may_have_are_read_in_parts(
+    replica: Replica, reader: ClickHouseReader
+) -> None:
+    moments = [moment for weeks in range(1, 26) for moment in weeks_ago(weeks, weeks)]
+    snapshot = await published(replica, reader, *moments)
+    since = NOW.replace(minute=0, second=0, microsecond=0) - timedelta(days=100)
+    period = resolve(
+        PeriodName.CUSTOM,
+        now=NOW,
+        tz="UTC",
+        since=since,
+        until=since + timedelta(days=100),
+        bucket=Bucket.HOUR,
+    )
+    hourly = replace(MESSAGES, width=Bucket.HOUR)
+    windows = await usual_windows(reader, hourly, snapshot=snapshot, period=period)
+    assert len(windows) == 2400
+    # The turns of 14 weeks ago are compared with those of the 8 weeks before them.
+    first_week = [(window.low, window.high) for window in windows[: 7 * 24]]
+    assert usual_band(list(range(15, 23)), is_count=True) in first_week
 
 
 async def test_less_than_four_weeks_have_no_band_and_an_unknown_value_is_no_zero(

@@ -2463,7 +2463,7 @@ export interface components {
         BlockPoint: {
             /**
              * Blocked People
-             * @description Distinct people who blocked the bot: Telegram said so, or refused a message to them. People who are not counted are left out.
+             * @description Different people who blocked the bot: Telegram said so, or refused a message to them. People who are not counted are left out.
              */
             blocked_people: number;
             /**
@@ -2474,7 +2474,7 @@ export interface components {
             start: string;
             /**
              * Unblocked People
-             * @description Distinct people who unblocked the bot.
+             * @description Different people who unblocked the bot.
              */
             unblocked_people: number;
         };
@@ -2485,7 +2485,7 @@ export interface components {
         Blocks: {
             /**
              * Blocked People
-             * @description Distinct people who blocked the bot: Telegram said so, or refused a message to them. People who are not counted are left out.
+             * @description Different people who blocked the bot: Telegram said so, or refused a message to them. People who are not counted are left out.
              */
             blocked_people: number;
             /**
@@ -2495,7 +2495,7 @@ export interface components {
             points: components["schemas"]["BlockPoint"][];
             /**
              * Unblocked People
-             * @description Distinct people who unblocked the bot.
+             * @description Different people who unblocked the bot.
              */
             unblocked_people: number;
         };
@@ -2708,7 +2708,7 @@ export interface components {
         CommandBucket: {
             /**
              * Command People
-             * @description Distinct people who used a command; people who are not counted are left out.
+             * @description Different people who used a command; people who are not counted are left out.
              */
             command_people: number;
             /**
@@ -2730,7 +2730,7 @@ export interface components {
         CommandPoint: {
             /**
              * Command People
-             * @description Distinct people who used a command; people who are not counted are left out.
+             * @description Different people who used a command; people who are not counted are left out.
              */
             command_people: number;
             /**
@@ -2757,7 +2757,7 @@ export interface components {
         CommandUse: {
             /**
              * Command People
-             * @description Distinct people who used a command; people who are not counted are left out.
+             * @description Different people who used a command; people who are not counted are left out.
              */
             command_people: number;
             /**
@@ -2783,7 +2783,7 @@ export interface components {
             buckets: components["schemas"]["CommandBucket"][];
             /**
              * Command People
-             * @description Distinct people who used a command; people who are not counted are left out.
+             * @description Different people who used a command; people who are not counted are left out.
              */
             command_people: number;
             /**
