@@ -105,7 +105,11 @@ async def read_recorded(connection: asyncpg.Connection, vault: Vault) -> Recorde
         if row["id"] in attempts and row["id"] not in texts:
             # A chat is answered in order: the next text is stored after the answer.
             asked_at, _ = min(attempts[row["id"]])
-            before = [text for at, text in written.get(row["dialog_id"], []) if at <= asked_at]
+            before = [
+                text
+                for at, text in written.get(row["dialog_id"], [])
+                if at <= asked_at and text.strip()
+            ]
             if before:
                 repeats[row["id"]] = before[-1]
     return Recorded(
