@@ -104,7 +104,7 @@ async def test_ready_compares_the_tables_of_clickhouse_and_says_what_to_do(
                 ("ALTER TABLE day_users DROP COLUMN newest", "day_users.newest missing"),
                 (
                     "DROP TABLE dialog_days SYNC",
-                    "schema 0007: day_users.newest and 17 more columns",
+                    "schema 0009: day_users.newest and 17 more columns",
                 ),
             ):
                 writer.run("change", sql=change)

@@ -44,6 +44,16 @@ PERSON = 1
 SECRET_TEXT = "what only this person may read"
 
 
+KNOWN_LATER: dict[str, Any] = {
+    "is_counted": True,
+    "generation_ms": 0,
+    "generated_tokens": 0,
+    "fallback_wait_ms": 0,
+    "fallback_cost_usd": None,
+}
+"""Columns of a turn that the version before bindings did not have, as a migration adds them."""
+
+
 def stopped_plan(directory: Path, **settings: str) -> Plan:
     plan = isolated_plan(directory)
     given = StackSettings.model_validate({**plan.settings.model_dump(), **settings})
@@ -116,9 +126,8 @@ def fill(plan: Plan) -> None:
         with psycopg.connect(plan.database_url(), autocommit=True) as connection:
             for _ in range(300):
                 connection.execute("SELECT pg_current_xact_id()")
-        # The version before bindings counted everybody.
         turns = [random_turn(chance, days=20, until=NOW) for _ in range(TURNS)]
-        ledger.add(*(one | {"is_counted": True} for one in turns))
+        ledger.add(*(one | KNOWN_LATER for one in turns))
 
 
 async def unbind(plan: Plan) -> None:
