@@ -167,7 +167,7 @@ describe('the overview', () => {
     await waitFor(() =>
       expect(document.querySelector('.headline')).toHaveTextContent(
         '240 people used the bot in the last 7 days. That is 20% more than in the previous period' +
-          ' (200). Spend: $12.50. slow-model has the highest failure rate: 8% (40 of 500 turns),' +
+          ' (200). Cost: $12.50. slow-model has the highest failure rate: 8% (40 of 500 turns),' +
           ' all others 2%.',
       ),
     );
@@ -213,7 +213,7 @@ describe('the overview', () => {
     });
     await waitFor(() => expect(document.querySelector('.headline')).toHaveTextContent(text));
     await waitFor(() =>
-      expect(document.querySelector('.headline')).toHaveTextContent('Spend: unknown.'),
+      expect(document.querySelector('.headline')).toHaveTextContent('Cost: unknown.'),
     );
   });
 
@@ -486,7 +486,7 @@ describe('the other pages', () => {
     const table = await screen.findByRole('table', { name: 'Models' });
     expect(within(table).getByText('8.0%')).toHaveClass('worst');
     expect(within(table).getByText('12.5')).toBeVisible();
-    expect(within(table).getByText('1 min · $0.2500')).toBeInTheDocument();
+    expect(within(table).getByTitle('Lost to fallbacks')).toHaveTextContent('90 sec · $0.2500');
     expect(screen.getByText(/\$12\.50 total/)).toBeVisible();
     expect(screen.getByText(/free-model \(3\)/)).toBeVisible();
     const causes = screen.getByRole('table', { name: /^Causes of failures/ });

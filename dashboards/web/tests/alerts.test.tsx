@@ -89,7 +89,7 @@ describe('alerts', () => {
     await screen.findByText('No alerts yet.');
     await press('New alert');
     expect(await screen.findByText('Would have fired 3 times in the last 4 weeks.')).toBeVisible();
-    await userEvent.selectOptions(screen.getByLabelText('Metric'), 'Error rate');
+    await userEvent.selectOptions(screen.getByLabelText('Metric'), 'Failure rate');
     await userEvent.selectOptions(screen.getByLabelText('Fires when'), 'above a number');
     const number = screen.getByLabelText('Percent');
     await userEvent.clear(number);
@@ -106,7 +106,7 @@ describe('alerts', () => {
       width: 'day',
       no_data: 'ignore',
       filters: [],
-      name: 'Error rate per day above 12.5%',
+      name: 'Failure rate per day above 12.5%',
       to_operator: true,
       chat_ids: [-5, 7],
       webhook_url: null,

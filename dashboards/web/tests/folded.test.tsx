@@ -24,6 +24,15 @@ describe('folded controls', () => {
     );
     show(folded({ period: 'custom', from: '2026-03-01', to: '2026-03-07', compare: false }));
     expect(name()).toMatch(/^Period and filters: Mar 1\s–\s7 · Asia\/Kathmandu$/);
+    show(
+      folded({
+        period: 'custom',
+        from: '2026-03-01T08:15Z',
+        to: '2026-03-01T09:15Z',
+        compare: false,
+      }),
+    );
+    expect(name()).toMatch(/Mar 1.*14:00\s–\s15:00/);
     show(folded({}, false));
     expect(name()).toBe('Period and filters: 7 days · Asia/Kathmandu');
   });

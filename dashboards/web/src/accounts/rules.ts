@@ -56,8 +56,7 @@ type Limits = Partial<
 
 /** What a rule permits, in one line; empty for a ban. */
 export function usePermitted() {
-  const { t } = useTranslation();
-  const formats = useFormats(null);
+  const { t, i18n } = useTranslation();
   return (rule: Limits, isForMany: boolean) => {
     const limits = [
       ['daily_messages', rule.daily_messages],
@@ -65,11 +64,12 @@ export function usePermitted() {
       ['daily_usd', rule.daily_usd],
       ['monthly_usd', rule.monthly_usd],
     ] as const;
+    const exact = new Intl.NumberFormat(i18n.language, { maximumFractionDigits: 10 });
     return [
       ...limits.flatMap(([name, value]) =>
         value == null
           ? []
-          : [`${t(`rules.${isForMany ? 'limitEach' : 'limit'}.${name}`)}: ${formats.count(value)}`],
+          : [`${t(`rules.${isForMany ? 'limitEach' : 'limit'}.${name}`)}: ${exact.format(value)}`],
       ),
       ...(rule.models ?? []),
     ].join(' · ');

@@ -114,7 +114,7 @@ export function useAlertWords() {
   };
   return {
     metric,
-    /** Like `Spend in an hour above $5.00, Model is small`. */
+    /** Like `Cost in an hour above $5.00, Model is small`. */
     terms: (alert: Pick<AlertView, 'metric' | 'test' | 'threshold' | 'width' | 'filters'>) => {
       const threshold =
         alert.test === 'times_usual'

@@ -26,7 +26,6 @@ const MODEL_COLUMNS = [
   'latency_p95_ms',
   'ttft_p95_ms',
   'tokens_per_second',
-  'fallback_wait_ms',
 ];
 const CAUSE_COLUMNS = ['cause', 'kind', 'model', 'turns', 'rate'];
 
@@ -132,6 +131,11 @@ export function ModelTable({ models, of: about = [] }: ModelProps) {
           >
             <span className="note">({formats.count(row.handed_over)})</span>
           </Count>
+          {row.fallback_wait_ms > 0 && (
+            <span className="note lost" title={t('column.lost')}>
+              {formats.milliseconds(row.fallback_wait_ms)} · {formats.money(row.fallback_cost_usd)}
+            </span>
+          )}
         </>
       ),
       isNumeric: true,
@@ -164,17 +168,6 @@ export function ModelTable({ models, of: about = [] }: ModelProps) {
       value: (row) => row.tokens_per_second,
       show: (row) => formats.decimal(row.tokens_per_second),
       isNumeric: true,
-    },
-    {
-      key: 'fallback_wait_ms',
-      title: t('column.lost'),
-      value: (row) => row.fallback_wait_ms,
-      show: (row) =>
-        row.handed_over === 0
-          ? NONE
-          : `${formats.age(row.fallback_wait_ms / 1000)} · ${formats.money(row.fallback_cost_usd)}`,
-      isNumeric: true,
-      isMinor: true,
     },
   ];
   return (

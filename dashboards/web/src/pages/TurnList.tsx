@@ -44,14 +44,15 @@ export function TurnList({ query, note, of, marked, onRead }: Props) {
   const turns = answers.flatMap((answer) => answer.turns);
   const people: People = Object.assign({}, ...answers.map((answer) => answer.people));
   const [first] = answers;
-  const { fetchNextPage, hasNextPage, isFetching } = pages;
+  const { fetchNextPage, hasNextPage, isFetching, isFetchNextPageError } = pages;
   const isMissing =
     marked !== undefined &&
     answers.length < MAX_PAGES_SEARCHED &&
     !turns.some((turn) => turn.turn_id === marked);
   useEffect(() => {
-    if (isMissing && hasNextPage && !isFetching) void fetchNextPage();
-  }, [isMissing, hasNextPage, isFetching, fetchNextPage]);
+    // A page that failed is asked again by the person only.
+    if (isMissing && hasNextPage && !isFetching && !isFetchNextPageError) void fetchNextPage();
+  }, [isMissing, hasNextPage, isFetching, isFetchNextPageError, fetchNextPage]);
   return (
     <Card
       title={t('turns.title')}

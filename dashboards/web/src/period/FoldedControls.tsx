@@ -5,7 +5,7 @@ import { useTranslation } from 'react-i18next';
 import { useFormats } from '../ui/format';
 import { Icon } from '../ui/Icon';
 import { useComparedName } from './useComparedName';
-import type { View } from './view';
+import { isMoment, type View } from './view';
 
 interface Props {
   readonly view: View;
@@ -22,8 +22,9 @@ export function FoldedControls({ view, zone, compares, children }: Props) {
   const formats = useFormats(zone);
   const compared = useComparedName('period.against');
   const { period, from, to, filters } = view;
+  const spanOf = isMoment(from ?? '') ? formats.span : formats.days;
   const choice = [
-    period === 'custom' && from && to ? formats.days(from, to) : t(`period.${period}`),
+    period === 'custom' && from && to ? spanOf(from, to) : t(`period.${period}`),
     filters.length > 0 && t('filter.count', { count: filters.length }),
     compares && view.compare && compared,
     zone,

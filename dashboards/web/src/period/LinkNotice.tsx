@@ -3,7 +3,7 @@
 import { useTranslation } from 'react-i18next';
 import { useSearch } from 'wouter';
 import { Icon } from '../ui/Icon';
-import { type LinkProblem, linkProblems, type View } from './view';
+import { isMoment, type LinkProblem, linkProblems, type View } from './view';
 
 interface Props {
   readonly view: View;
@@ -13,11 +13,15 @@ interface Props {
 
 export function LinkNotice({ view, onDismiss }: Props) {
   const { t } = useTranslation();
-  const problems = linkProblems(new URLSearchParams(useSearch()));
+  const link = new URLSearchParams(useSearch());
+  const problems = linkProblems(link);
+  const hasTimes = isMoment(link.get('from') ?? '');
   if (problems.length === 0) return null;
   const textOf = (problem: LinkProblem) => {
-    if (problem.part === 'range')
-      return t(`link.range`, { why: t(`period.problem.${problem.problem}`) });
+    if (problem.part === 'range') {
+      const why = hasTimes ? 'period.problemOfTimes' : 'period.problem';
+      return t('link.range', { why: t(`${why}.${problem.problem}`) });
+    }
     return t(`link.${problem.part}`, { value: problem.value.slice(0, 60) });
   };
   const isOfPeriod = problems.some(({ part }) => part === 'period' || part === 'range');
