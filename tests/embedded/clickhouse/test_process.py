@@ -234,7 +234,8 @@ async def test_a_query_is_killed_by_the_id_that_processes_show(steady: ClickHous
         await until(lambda: runs(http, "sipHash64"))
         shown = "SELECT query_id FROM system.processes WHERE query LIKE '%sip' || 'Hash64%'"
         query_id = (await http.post("/", content=shown)).text.strip()
-        await http.post("/", content=f"KILL QUERY WHERE query_id = '{query_id}' SYNC")
+        killed = await http.post("/", content=f"KILL QUERY WHERE query_id = '{query_id}' SYNC")
+        assert killed.text.split("\t")[:2] == ["finished", query_id]
         assert (await slow).headers["X-ClickHouse-Exception-Code"] == "394"
 
 
@@ -246,7 +247,8 @@ async def test_a_query_is_killed_by_the_id_that_its_client_gave(
         await until(lambda: runs(http, "sipHash64"))
         same = await http.post("/", params={"query_id": "slow-1"}, content="SELECT 1")
         assert same.headers["X-ClickHouse-Exception-Code"] == "216"
-        await http.post("/", content="KILL QUERY WHERE query_id = 'slow-1' SYNC")
+        killed = await http.post("/", content="KILL QUERY WHERE query_id = 'slow-1' SYNC")
+        assert killed.text.split("\t")[:2] == ["finished", "slow-1"]
         assert (await slow).headers["X-ClickHouse-Exception-Code"] == "394"
 
 
