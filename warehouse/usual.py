@@ -1,4 +1,4 @@
-"""The usual range of a metric, from the same weekday and hour (or weekday, or week) of 8 weeks.
+"""The usual range of a metric: from the same hour, day or week in each of the last 8 weeks.
 
 A value is unusual outside the interval in which 99 of 100 further weeks would lie (Student's t).
 """

@@ -207,7 +207,7 @@ class Replica:
         return verdict
 
     def happen(self, at: datetime, kind: str, name: str | None = None, **columns: Any) -> Turn:
-        """Write an event of a person, and return it."""
+        """Store an event of a person; returns its row."""
         event = {
             "epoch": self._state.epoch, "id": uuid4(), "version": self._version, "is_deleted": 0,
             "bot_id": 7, "user_key": 1, "occurred_at": at, "chat_type": "private",

@@ -97,7 +97,9 @@ def test_a_cell_of_the_heatmap_becomes_the_period_with_its_times(overview: Page)
     expect(page).to_have_url(re.compile("period=custom&from="))
     settled(page)
     assert number(page, "Messages") == here < messages
-    hour = re.search(r"(\d+):00", label)[1].zfill(2)  # type: ignore[index]
+    time_of_day = re.search(r"(\d+):00", label)
+    assert time_of_day is not None
+    hour = time_of_day[1].zfill(2)
     expect(page.get_by_label("From")).to_have_value(re.compile(rf"T{hour}:00$"))
     expect(page.locator(".headline")).to_contain_text(f"{hour}:00 to")
     page.get_by_role("link", name="Turns").click()
