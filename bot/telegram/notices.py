@@ -165,6 +165,9 @@ def _remark_text(remark: Remark, _: Translator) -> str:
         ),
         FileProblem.TOO_MANY: _("⚠️ Those are too many pictures: I looked at the first ones only."),
         FileProblem.TOO_LONG: _("⚠️ I cannot listen to recordings of that length."),
+        FileProblem.TOO_EXPENSIVE: _(
+            "⚠️ I did not listen to the recording: too little is left of what may be spent."
+        ),
     }
     damaged = _("⚠️ I cannot read {name}: it is damaged or too complex.", name=name)
     return texts.get(remark.problem or FileProblem.BROKEN, damaged)

@@ -91,6 +91,8 @@ class FileProblem(StrEnum):
     TOO_MANY = "too_many"
     TOO_LONG = "too_long"
     """A recording."""
+    TOO_EXPENSIVE = "too_expensive"
+    """A recording: a limit of spending does not leave enough for it."""
 
 
 class FileError(DialyticsError):

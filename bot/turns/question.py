@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot.formatting.render import utf16_length
-from bot.turns.attachments import Attachment, Picture, Recording
+from bot.turns.attachments import Attachment, AttachmentKind, Picture, Recording
 from common.encryption.sealing import Vault
 
 LONG_PART_UNITS = 4000
@@ -41,6 +41,17 @@ class QuestionMessage:
         """Length of what is to be transcribed."""
         of_file = self.attachment.seconds if self.attachment else 0
         return self.recording.seconds if self.recording else of_file
+
+    def without_speech(self) -> QuestionMessage:
+        """The message without its recording."""
+        file = self.attachment
+        is_speech = file is not None and file.kind is AttachmentKind.SPEECH
+        return replace(self, recording=None, attachment=None if is_speech else file)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing in it can be answered."""
+        return not (self.text or self.quoted or self.attachment or self.picture or self.recording)
 
     def transcribed(self, words: str) -> QuestionMessage:
         """The message with the words of its recording."""

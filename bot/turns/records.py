@@ -154,6 +154,10 @@ class Question:
             messages -= 1
         if messages <= 0:
             return None
+        return self.cut(messages)
+
+    def cut(self, messages: int) -> Question:
+        """The question limited to its first messages."""
         return replace(
             self, messages=self.messages[:messages], update_ids=self.update_ids[:messages]
         )
@@ -175,6 +179,13 @@ class Question:
     @property
     def recordings(self) -> list[Recording]:
         return [message.recording for message in self.messages if message.recording]
+
+    def without_speech(self) -> Question | None:
+        """The question without its recordings; None if nothing else is to be answered."""
+        messages = tuple(message.without_speech() for message in self.messages)
+        if all(message.is_empty for message in messages):
+            return None
+        return replace(self, messages=messages)
 
     def transcribed(self, words: str) -> Question:
         """The question with the words of its first recording."""

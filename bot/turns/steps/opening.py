@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.llm.vision import VisionModels
 from bot.settings import ModelSettings
-from bot.turns.attachments import Remark
+from bot.turns.attachments import Attachment, AttachmentKind, FileProblem, Remark
 from bot.turns.bill import Bill, BillLimitError
 from bot.turns.cancellation import BY_BUTTON, BY_COMMAND, StoppedError, StopSignal, until_stopped
 from bot.turns.ledger import Ledger
@@ -34,6 +34,9 @@ class AnswerPlan:
     """The most pictures that are sent; 0 if the models do not see."""
     remarks: tuple[Remark, ...] = ()
     """Said before the answer."""
+
+
+UNHEARD = Remark(Attachment(AttachmentKind.SPEECH, file_id=""), FileProblem.TOO_EXPENSIVE)
 
 
 class TurnRefusedError(DialyticsError):
@@ -107,8 +110,12 @@ class TurnOpener:
         [model, *_others] = models_to_try(context, self._settings)
         if not self._policy.needs_no_check(question, context):
             # Before anything is fetched; the same is decided again where the turn is opened.
+            # Texts may be answered alone where a recording beside them is too expensive.
+            checked = question.without_speech() or question
             async with self._sessions() as session:
-                question = await self._allowed_part(session, question, context, model=model)
+                let_in = await self._allowed_part(session, checked, context, model=model)
+            if len(let_in.messages) < len(question.messages):
+                question = question.cut(len(let_in.messages))
         sees = self._vision.seeing_model(model) is not None
         try:
             prepared = await until_stopped(self._reader.prepare(question, sees=sees), stop)
@@ -144,7 +151,16 @@ class TurnOpener:
             except TurnRefusedError:
                 # There may be enough left for the answer alone.
                 context = replace(context, summary_task=None)
-        return await self._open(question, context, plan)
+        without_speech = question.without_speech() if question.recordings else None
+        if without_speech is None:
+            return await self._open(question, context, plan)
+        try:
+            return await self._open(question, context, plan)
+        except TurnRefusedError:
+            # There may be enough left for what was written beside the recording.
+            turn = await self._open(without_speech, context, plan)
+            plan.remarks = (*plan.remarks, UNHEARD)
+            return turn
 
     async def _open(self, question: Question, context: DialogContext, plan: AnswerPlan) -> OpenTurn:
         try:

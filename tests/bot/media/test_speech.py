@@ -118,6 +118,33 @@ async def test_texts_beside_a_recording_that_cannot_be_read_are_answered(
 
 
 @pytest.mark.parametrize(
+    ("limits", "answering"),
+    [
+        ({"total_daily_usd_limit": "1", "llm_saving_model": "sim/saving"}, MODEL),
+        ({"total_daily_usd_limit": "0.001", "llm_saving_model": "sim/saving"}, "sim/saving"),
+        ({"daily_usd_limit": "1"}, MODEL),
+    ],
+)
+async def test_texts_beside_a_recording_that_is_too_expensive_are_answered(
+    start: Start, simulator: Simulator, limits: dict[str, str], answering: str
+):
+    world = await start(
+        transcription_model=HEARS, transcription_usd_per_minute=1, join_short_seconds=2.0,
+        llm_fallback_model=None, **limits,
+    )  # fmt: skip
+    simulator.account.send_text("first words")
+    say(world, "two minutes", seconds=120)
+    simulator.account.send_text("last words")
+    said, _answer = await world.replies(2)
+    assert "did not listen" in said
+    turn = await world.only_turn()
+    assert (turn.status, turn.user_messages) == ("answered", 3)
+    assert [(call.model, call.question) for call in simulator.calls] == [
+        (answering, "first words\n\nlast words")
+    ]
+
+
+@pytest.mark.parametrize(
     ("fault", "reason", "reply"),
     [
         ({"kind": "status", "status": 500}, "server_error", "could not transcribe"),
