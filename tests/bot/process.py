@@ -11,6 +11,7 @@ from pathlib import Path
 
 from common.settings import DatabaseSettings
 from simulator.app import Simulator
+from tests.bot.conftest import eventually
 from tests.bot.constants import DATA_KEY, MODEL
 
 
@@ -38,12 +39,18 @@ class BotProcess:
 
     async def is_running(self) -> bool:
         """Whether it has got past its start, from when on SIGTERM lets it finish."""
+        assert self._process is not None
         with self._log.open("rb") as log:
             log.seek(self._log_start)
-            return b"bot is running" in log.read()
+            written = log.read()
+        assert self._process.returncode is None, written.decode()
+        return b"bot is running" in written
 
     async def end(self, number: signal.Signals) -> int:
+        """Its exit code. SIGTERM waits for its start: another bot may have done its work."""
         assert self._process is not None
+        if number is signal.SIGTERM:
+            await eventually(self.is_running)
         with suppress(ProcessLookupError):
             self._process.send_signal(number)
         return await asyncio.wait_for(self._process.wait(), 90)
