@@ -46,6 +46,8 @@ from tests.bot.constants import DATA_KEY, GROUP_ID, MODEL
 from tests.conftest import PROJECT
 
 FALLBACK = "sim/fallback"
+PATIENCE_SECONDS = 100
+"""How long a busy machine may take; a test that passes does not wait so long."""
 DAY_ENDS_SECONDS = 60
 
 FAST: dict[str, Any] = {
@@ -133,17 +135,35 @@ class World:
             words, person=SimUser(id=person, language_code=language), **more
         )
 
-    async def until(self, condition: Callable[[], object], *, seconds: float = 45) -> None:
-        """Wait for the simulators. Generous: a busy machine must not fail a test."""
+    def hold_model(self) -> asyncio.Event:
+        """The model takes calls, and answers none of them before the event is set."""
+        released, model = asyncio.Event(), self.simulator.model
+        answer = model._answered
+
+        async def wait_and_answer(*arguments: Any) -> Any:
+            await released.wait()
+            return await answer(*arguments)
+
+        model._answered = wait_and_answer  # type: ignore[method-assign] # keeps it waiting
+        return released
+
+    async def until(
+        self, condition: Callable[[], object], *, seconds: float = PATIENCE_SECONDS
+    ) -> None:
+        """Wait for the simulators."""
         await self.simulator.wait_until(condition, seconds=seconds)
 
-    async def replies(self, count: int = 1, *, chat: int = 1001, seconds: float = 45) -> list[str]:
+    async def replies(
+        self, count: int = 1, *, chat: int = 1001, seconds: float = PATIENCE_SECONDS
+    ) -> list[str]:
         """The texts of the bot in a chat, once there are so many."""
         sent_log = self.simulator.account.sent_log
         await self.until(lambda: len(sent_log.texts(chat)) >= count, seconds=seconds)
         return sent_log.texts(chat)
 
-    async def ask(self, words: str, *, chat: int = 1001, seconds: float = 45, **more: Any) -> str:
+    async def ask(
+        self, words: str, *, chat: int = 1001, seconds: float = PATIENCE_SECONDS, **more: Any
+    ) -> str:
         """Write and return the first reply."""
         before = len(self.simulator.account.sent_log.texts(chat))
         self.write(words, **more)
@@ -168,7 +188,7 @@ class World:
         async with self.sessions() as session:
             return list(await session.scalars(select(UpdateRow).order_by(UpdateRow.update_id)))
 
-    async def settled(self, *, seconds: float = 60) -> list[UpdateRow]:
+    async def settled(self, *, seconds: float = PATIENCE_SECONDS) -> list[UpdateRow]:
         """Every update, once none is open and Telegram has none left."""
 
         async def is_done() -> bool:
@@ -207,7 +227,9 @@ async def run_program(
     )
 
 
-async def eventually(is_so: Callable[[], Awaitable[bool]], *, seconds: float = 45) -> None:
+async def eventually(
+    is_so: Callable[[], Awaitable[bool]], *, seconds: float = PATIENCE_SECONDS
+) -> None:
     async with asyncio.timeout(seconds):
         while not await is_so():  # noqa: ASYNC110 # a database rings no bell
             await asyncio.sleep(0.03)

@@ -67,11 +67,13 @@ async def test_an_edit_stops_the_running_answer(world: World):
 
 
 async def test_an_edit_of_a_waiting_message_is_answered_once(world: World):
-    world.simulator.model.set_behaviour(MODEL, first_token_seconds=2.0)
+    released = world.hold_model()
     world.write("first")
     await world.until(lambda: len(world.simulator.calls) == 1)
     world.write("secnd")
     world.simulator.account.edit_text("second", message_id=last_id(world))
+    await world.until(lambda: len(world.simulator.account.queue) == 0)
+    released.set()
     assert await outcomes(world) == ["turn", "turn", "ignored"]
     assert [call.question for call in world.simulator.calls] == ["first", "second"]
 
@@ -158,12 +160,14 @@ async def test_stop_drops_waiting_messages_and_reports_their_number(world: World
 
 async def test_stop_drops_only_ones_own_messages_and_no_commands(world: World):
     name = world.simulator.account.username
-    world.simulator.model.set_behaviour(MODEL, first_token_seconds=3.0)
+    released = world.hold_model()
     for person, words in ((1, "one"), (1, "two"), (2, "three")):
         world.write(f"@{name} {words}", chat=group(), person=person)
     world.write("/model", chat=group(), person=1)
     await world.until(lambda: len(world.simulator.calls) == 1)
     world.write("/stop", chat=group(), person=1)
+    await world.until(lambda: world.simulator.calls[0].outcome == "disconnected")
+    released.set()
     await world.settled()
     first, second = world.simulator.calls
     assert first.question.endswith(": one")

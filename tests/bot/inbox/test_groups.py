@@ -149,7 +149,7 @@ async def test_a_supergroup_keeps_the_dialog_of_its_group(world: World, side: st
 
 
 async def test_a_waiting_group_member_is_told_that_the_bot_is_busy(world: World):
-    world.simulator.model.set_behaviour(MODEL, first_token_seconds=3.0)
+    released = world.hold_model()
     say(world, "one", person=SimUser(id=1))
     await world.until(lambda: len(world.simulator.calls) == 1)
     say(world, "two", person=SimUser(id=2))
@@ -157,6 +157,7 @@ async def test_a_waiting_group_member_is_told_that_the_bot_is_busy(world: World)
     say(world, "four", person=SimUser(id=1))
     texts = await world.replies(1, chat=CHAT.id)
     assert "someone else first" in texts[0]
+    released.set()
     await world.settled()
     texts = world.simulator.account.sent_log.texts(CHAT.id)
     assert len(world.simulator.calls) == 4

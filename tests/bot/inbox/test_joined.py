@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.bot.conftest import MODEL, Start, World, group
+from tests.bot.conftest import Start, World, group
 from tests.bot.telegram.test_quoted import PHOTO
 
 # Long, because a busy machine delivers the parts late.
@@ -35,11 +35,13 @@ async def test_several_short_messages_are_one_turn_with_one_answer(patient: Worl
 
 async def test_messages_during_an_answer_are_joined_into_the_next_turn(start: Start):
     world = await start(join_short_seconds=0.05)
-    world.simulator.model.set_behaviour(MODEL, first_token_seconds=2.0)
+    released = world.hold_model()
     world.write("one")
     await world.until(lambda: len(world.simulator.calls) == 1)
     for words in ("two", "three", "four"):
         world.write(words)
+    await world.until(lambda: len(world.simulator.account.queue) == 0)
+    released.set()
 
     assert await joined(world) == [1, 3]
     assert world.simulator.calls[-1].question == "two\nthree\nfour"

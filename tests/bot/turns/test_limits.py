@@ -24,7 +24,7 @@ from common.errors import SettingError
 from common.postgres import Sessions, transaction
 from common.settings import load
 from common.tables.invitations import CODE_PREFIX, InvitationKind
-from tests.bot.conftest import DATA_KEY, MODEL, Start, World, group
+from tests.bot.conftest import DATA_KEY, MODEL, Start, World, eventually, group
 from tests.bot.constants import INVITATION, START_INVITED
 from tests.bot.handlers.test_commands import press_forget
 from tests.common.test_invitations import make, uses
@@ -171,14 +171,20 @@ async def test_a_money_budget_is_counted_to_the_cent_from_the_ledger(start: Star
 
 async def test_parallel_turns_reserve_before_they_spend(start: Start):
     world = await start(daily_usd_limit="0.01")
-    world.simulator.model.set_behaviour(MODEL, first_token_seconds=3.0)
+    released = world.hold_model()
     name = world.simulator.account.username
     world.write("in private")
     world.write(f"@{name} in a group", chat=group())
+    await eventually(lambda: has_refused(world))
+    released.set()
 
     await world.settled()
 
     assert sorted(turn.status for turn in await world.turns()) == ["answered", "rejected"]
+
+
+async def has_refused(world: World) -> bool:
+    return "rejected" in {turn.status for turn in await world.turns()}
 
 
 async def test_an_unpriced_model_is_refused_within_a_money_budget(start: Start):
@@ -332,7 +338,7 @@ async def test_usage_shows_remaining_budgets(start: Start):
     await world.ask("hello")
     world.write("/usage")
     sent_log = world.simulator.account.sent_log
-    await world.until(lambda: sent_log.records(kind="photo"), seconds=30)
+    await world.until(lambda: sent_log.records(kind="photo"))
     caption = sent_log.records(kind="photo")[0].text or ""
     assert "Messages left today: 9 of 10" in caption
     assert "Messages left this month: 99 of 100" in caption
@@ -350,7 +356,7 @@ async def test_usage_shows_no_limits_to_admins(start: Start):
     await world.ask("hello")
     world.write("/usage")
     sent_log = world.simulator.account.sent_log
-    await world.until(lambda: sent_log.records(kind="photo"), seconds=30)
+    await world.until(lambda: sent_log.records(kind="photo"))
     caption = sent_log.records(kind="photo")[0].text or ""
     assert "Today" in caption
     assert "left" not in caption
