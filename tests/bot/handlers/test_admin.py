@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
+import bot.stats_api
 from api.accounts.keys.service_key import store_service_key
 from api.accounts.passwords import PasswordHasher
 from api.app import create_app
@@ -24,6 +25,9 @@ from tests.conftest import migrated
 from tests.warehouse.replica import Replica
 from warehouse.clickhouse.client import Writer
 from warehouse.settings import WarehouseSettings
+
+# The bot's own figures are of a day and of a month.
+pytestmark = pytest.mark.usefixtures("one_day")
 
 OPERATOR = 1001
 KEY = "dly_a-key-of-the-tests-that-is-long-enough"
@@ -50,8 +54,11 @@ def stats_api(database: DatabaseSettings, warehouse: WarehouseSettings) -> FastA
 
 
 @pytest.fixture
-async def api_url(database: DatabaseSettings, warehouse: WarehouseSettings) -> AsyncIterator[str]:
-    """A stats API that knows the bot's key."""
+async def api_url(
+    database: DatabaseSettings, warehouse: WarehouseSettings, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[str]:
+    """A stats API that knows the bot's key, and may take its time."""
+    monkeypatch.setattr(bot.stats_api, "TIMEOUT_SECONDS", 90)
 
     async def is_known() -> bool:
         async with httpx.AsyncClient(base_url=url, timeout=90) as client:
@@ -89,7 +96,7 @@ async def test_the_figures_are_those_of_the_api_with_a_picture_and_their_age(
 ) -> None:
     await world.ask("/admin")
     async with httpx.AsyncClient(
-        base_url=api_url, headers={"Authorization": f"Bearer {KEY}"}
+        base_url=api_url, headers={"Authorization": f"Bearer {KEY}"}, timeout=90
     ) as client:
         for period, title in (
             ("today", "Today"),

@@ -172,7 +172,8 @@ async def test_a_file_that_telegram_does_not_deliver_is_said_and_a_fault_that_pa
     start: Start, simulator: Simulator, fault: dict[str, Any], reply: str
 ):
     simulator.model.set_behaviour(VISION, sees=True)
-    world = await start(llm_vision_model=VISION, media_fetch_seconds=3)
+    seconds = 3 if fault["kind"] == "delay" else 60
+    world = await start(llm_vision_model=VISION, media_fetch_seconds=seconds)
     simulator.telegram.faults.add(TelegramFault(**fault))
     send_photo(world, picture())
     [said] = await world.replies(1)
@@ -181,6 +182,7 @@ async def test_a_file_that_telegram_does_not_deliver_is_said_and_a_fault_that_pa
     assert len(simulator.calls) == (not reply)
 
 
+@pytest.mark.usefixtures("one_day")
 async def test_pictures_count_in_a_budget_before_they_are_spent(start: Start, simulator: Simulator):
     simulator.model.set_behaviour(VISION, sees=True)
     price = {"prompt": 10, "completion": 0}
