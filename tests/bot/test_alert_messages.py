@@ -198,7 +198,7 @@ async def test_a_webhook_that_took_the_request_and_fell_silent_is_not_asked_agai
     async with receiving() as receiver:
         receiver.is_silent = True
         await write(sessions, "alert 1 0", "webhook", url=receiver.url, body={})
-        sender = webhooks(sessions, timeout_seconds=0.5)
+        sender = webhooks(sessions, timeout_seconds=2)
         while await sender.send_one():
             pass
         assert len(receiver.requests) == 1

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+import bot.operator.bill
 from bot.operator.bill import BillReporter
 from tests.bot.conftest import MODEL, Start, World, eventually
 from tests.bot.requests import get
@@ -61,8 +62,9 @@ async def test_the_operator_is_told_once_at_80_and_once_at_100_per_cent(start: S
 
 
 async def test_a_refusal_is_100_per_cent_and_reported_at_once_in_the_operators_language(
-    start: Start,
+    start: Start, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setattr(bot.operator.bill, "POLL_SECONDS", 3600)
     world = await start(
         bot_monthly_usd_limit="0.015", operator_chat_id=1, default_language="ru",
         llm_saving_model="sim/saving", llm_prices={"sim/saving": {"prompt": 0, "completion": 0}},
@@ -74,7 +76,7 @@ async def test_a_refusal_is_100_per_cent_and_reported_at_once_in_the_operators_l
     async def is_told() -> bool:
         return bool(await told(world))
 
-    await eventually(is_told, seconds=10)
+    await eventually(is_told)
     assert await told(world) == [
         (
             "⛔ Расходы этого бота в этом месяце: ответ может стоить до $0,01, осталось $0,006 из"

@@ -253,14 +253,14 @@ async def survives(tireless: World, batch: list[dict[str, Any]]) -> None:
         found = await outcomes(tireless, ids)
         return len(found) == len(ids) and all(update.outcome for update in found.values())
 
-    await eventually(all_ended, seconds=100)
+    await eventually(all_ended)
     ended = await outcomes(tireless, ids)
     assert {update.outcome for update in ended.values()} <= {each.value for each in UpdateOutcome}
     parked = [update for update in ended.values() if update.outcome == UpdateOutcome.PARKED]
     assert [(one.kind, one.error) for one in parked if one.kind != "unreadable"] == []
     assert len(ids) == len(batch)
     person = next(PEOPLE)
-    assert await tireless.ask("still there?", person=person, chat=person, seconds=100)
+    assert await tireless.ask("still there?", person=person, chat=person)
 
     async def none_is_pending() -> bool:
         [row] = await tireless.rows("SELECT count(*) FROM turns WHERE status = 'pending'")

@@ -161,16 +161,17 @@ async def test_an_error_as_json_under_200_is_understood(start: Start):
     'data: {"choices":[{"index":0,"delta":{"reasoning_details":[{"type":"reasoning.text"}]}}]}',
 ])  # fmt: skip
 async def test_a_sign_of_life_is_no_silence(start: Start, sign: str):
-    world = await start(llm_first_token_seconds=1, llm_attempts=1, llm_fallback_model=None)
-    lines = [line for _ in range(6) for line in (sign, "")]
-    answers_with(world.simulator, [*lines, *events(*content("At last."), STOP)], line_seconds=0.25)
+    # Longer than silence may last in all, and a tenth of it between two signs.
+    world = await start(llm_first_token_seconds=2, llm_attempts=1, llm_fallback_model=None)
+    lines = [line for _ in range(13) for line in (sign, "")]
+    answers_with(world.simulator, [*lines, *events(*content("At last."), STOP)], line_seconds=0.1)
     assert await world.ask("hello") == "At last."
 
 
 async def test_silence_after_a_sign_of_life_is_a_timeout(start: Start):
-    world = await start(llm_first_token_seconds=1)
+    world = await start(llm_first_token_seconds=2, llm_attempts=1)
     world.simulator.model.set_behaviour(FALLBACK, answer="from the fallback")
-    answers_with(world.simulator, [": PROCESSING", "", "data: x"], line_seconds=3, model=MODEL)
+    answers_with(world.simulator, [": PROCESSING", "", "data: x"], line_seconds=30, model=MODEL)
 
     assert await world.ask("hello") == "from the fallback"
     assert (await one_turn(world)).fallback_cause == "timeout"

@@ -70,7 +70,7 @@ async def test_each_chat_keeps_its_order_and_a_slow_chat_delays_no_other(start: 
         MODEL, first_token_seconds=0.01, first_token_jitter_seconds=0.05, answer_words=3
     )
     # It answers nothing at all until it is stopped, however long the others take.
-    slow = ModelFault(kind="drip", model=MODEL, seconds=90, after_chunks=0, contains="slow")
+    slow = ModelFault(kind="drip", model=MODEL, seconds=150, after_chunks=0, contains="slow")
     world.simulator.model.faults.add(slow)
     world.write("slow", person=999)
 
@@ -78,11 +78,11 @@ async def test_each_chat_keeps_its_order_and_a_slow_chat_delays_no_other(start: 
         for chat in range(1, CHATS + 1):
             world.write(f"{number}", person=chat)
     sent_log = world.simulator.account.sent_log
-    await world.until(lambda: len(sent_log.records(kind="message")) >= CHATS * MESSAGES, seconds=60)
+    await world.until(lambda: len(sent_log.records(kind="message")) >= CHATS * MESSAGES)
 
     assert sent_log.texts(999) == []
     world.write("/stop", person=999)
-    await world.settled(seconds=60)
+    await world.settled()
     by_person: dict[int, list[Any]] = defaultdict(list)
     for turn in await world.turns():
         by_person[turn.user_key].append(turn)

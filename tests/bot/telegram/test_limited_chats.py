@@ -65,15 +65,17 @@ async def test_a_429_of_a_group_pauses_that_group_alone(world: World, struck: li
 
 
 async def test_a_429_of_a_draft_pauses_its_chat_alone(world: World, struck: list[float]):
-    limit(world, 1, 3, method="sendMessageDraft")
+    limit(world, 1, 6, method="sendMessageDraft")
     world.simulator.model.set_behaviour(MODEL, answer="word " * 20, token_seconds=0.02)
     world.write("one", person=1)
     await world.until(lambda: struck)
 
+    # The call of the first is under way: this is the second's.
+    world.simulator.model.set_behaviour(MODEL, answer="word", token_seconds=0)
     world.write("two", person=2)
     await world.settled()
 
-    assert answered_at(world, 1) >= struck[0] + 2.9
+    assert answered_at(world, 1) >= struck[0] + 5.9
     assert answered_at(world, 2) < answered_at(world, 1)
 
 
@@ -101,11 +103,12 @@ async def test_waiting_for_the_bots_own_limits_is_no_flood_wait(start: Start):
     [turn] = await world.turns()
 
     assert turn.answer_parts == 3
-    assert turn.pacing_wait_ms >= 1_900
+    # Two intervals, less what the bot itself takes between two messages.
+    assert turn.pacing_wait_ms >= 1_000
     assert turn.flood_wait_ms == 0
     sample = world.app.metrics.registry.get_sample_value
     assert sample("telegram_flood_wait_seconds_total") == 0
-    assert (sample("telegram_pacing_wait_seconds_total") or 0) >= 1.9
+    assert (sample("telegram_pacing_wait_seconds_total") or 0) >= 1.0
 
 
 async def test_sends_to_one_chat_keep_their_order():
