@@ -96,8 +96,8 @@ Server = Callable[[], AbstractAsyncContextManager[int]]
 
 async def seconds_until_closed(port: int, request: bytes, *, drops: bytes = b"") -> float:
     """How long the server keeps a connection that sends this and then, now and then, a drop."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
     started = time.monotonic()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request)
     closed = asyncio.create_task(reader.read())
     while not closed.done():

@@ -224,9 +224,9 @@ def test_dagsters_three_services_start_by_their_units(
     with ExitStack() as stack:
         for name, log in logs.items():
             stack.enter_context(installed.started(f"dialytics-dagster-{name}", log, **ports))
-        until(lambda: is_served(f"http://127.0.0.1:{page}/server_info"))
+        until(lambda: is_served(f"http://127.0.0.1:{page}/server_info"), seconds=200)
         # The daemon starts a run, in the code server's process.
-        until(lambda: "published" in logs["code"].read_text(encoding="utf-8"))
+        until(lambda: "published" in logs["code"].read_text(encoding="utf-8"), seconds=200)
     assert "permission denied" not in "".join(log.read_text() for log in logs.values())
 
 
