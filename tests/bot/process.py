@@ -11,8 +11,10 @@ from pathlib import Path
 
 from common.settings import DatabaseSettings
 from simulator.app import Simulator
-from tests.bot.conftest import eventually
 from tests.bot.constants import DATA_KEY, MODEL
+
+START_SECONDS = 100
+"""How long a start may take on a busy machine."""
 
 
 class BotProcess:
@@ -39,21 +41,25 @@ class BotProcess:
 
     async def is_running(self) -> bool:
         """Whether it has got past its start, from when on SIGTERM lets it finish."""
-        assert self._process is not None
         with self._log.open("rb") as log:
             log.seek(self._log_start)
-            written = log.read()
-        assert self._process.returncode is None, written.decode()
-        return b"bot is running" in written
+            return b"bot is running" in log.read()
 
     async def end(self, number: signal.Signals) -> int:
         """Its exit code. SIGTERM waits for its start: another bot may have done its work."""
         assert self._process is not None
         if number is signal.SIGTERM:
-            await eventually(self.is_running)
+            await self._wait_for_start()
         with suppress(ProcessLookupError):
             self._process.send_signal(number)
         return await asyncio.wait_for(self._process.wait(), 90)
+
+    async def _wait_for_start(self) -> None:
+        """Until it runs, or has ended."""
+        assert self._process is not None
+        async with asyncio.timeout(START_SECONDS):
+            while self._process.returncode is None and not await self.is_running():  # noqa: ASYNC110 # another process
+                await asyncio.sleep(0.05)
 
 
 def bot_environment(
