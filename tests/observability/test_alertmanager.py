@@ -130,7 +130,6 @@ def telegram() -> Iterator[ThreadingHTTPServer]:
         server.shutdown()
 
 
-@pytest.mark.timeout(300)
 def test_a_real_alert_is_read_in_the_operators_chat(
     tmp_path: Path, telegram: ThreadingHTTPServer
 ) -> None:

@@ -39,7 +39,7 @@ from tests.otlp_collector import Collector
 from tests.running import until
 from tests.soak.sampling import SAMPLED
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 # Only with several pollers, or before anything of the kind has happened.
 SILENT = {
     "api_refusals_total", "rate_limit_storage_unavailable_total", "llm_errors_total",

@@ -31,7 +31,7 @@ CHATS = min(25, max(UPDATES // 8, 1))
 COMMANDS = ("/help", "/history", "/model", "/system")
 
 
-@pytest.mark.timeout(120 + 20 * UPDATES)
+@pytest.mark.timeout(600 + 20 * UPDATES)
 async def test_after_kills_every_update_has_one_outcome_and_every_text_one_turn(
     simulator: Simulator, database: DatabaseSettings, sessions: Sessions, tmp_path: Path
 ):

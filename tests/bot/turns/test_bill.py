@@ -239,7 +239,6 @@ async def test_parallel_attempts_of_several_processes_share_a_limit_exactly(
     assert row.turns == fitting
 
 
-@pytest.mark.timeout(300)
 async def test_however_many_write_and_whatever_is_killed_the_limit_holds(
     simulator: Simulator, database: DatabaseSettings, sessions: Sessions, tmp_path: Path
 ):
