@@ -30,6 +30,11 @@ from common.settings import (
 from common.tracing import TracingSettings, configure_tracing
 from warehouse.settings import WarehouseSettings
 
+HANG_SECONDS = 30
+"""A worker that has not answered its parent for so long is replaced. It must be longer than one
+takes to start, which uvicorn's 5 s are not on a slow machine: it would be killed again and again.
+"""
+
 log = get_logger(__name__)
 
 
@@ -76,6 +81,7 @@ def main() -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=server.api_drain_seconds,
         timeout_keep_alive=30,
+        timeout_worker_healthcheck=HANG_SECONDS,
         http=BoundedProtocol,
     )
     log.info(
