@@ -86,7 +86,7 @@ def serving(app: FastAPI) -> Iterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
-        thread.join(timeout=30)
+        thread.join(timeout=100)
         listener.close()
 
 
@@ -211,12 +211,12 @@ def process_environment(database: DatabaseSettings, **values: str) -> dict[str, 
 
 @contextmanager
 def process(
-    environment: dict[str, str], log: Path
+    environment: dict[str, str], log: Path, *, module: str = "api"
 ) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """`python -m api`, once it serves."""
+    """`python -m api`, once it serves; `module` is another program that does so."""
     with log.open("wb") as output:
         started = subprocess.Popen(
-            [sys.executable, "-m", "api"], env=environment, stderr=output, cwd=log.parent
+            [sys.executable, "-m", module], env=environment, stderr=output, cwd=log.parent
         )
     try:
         deadline = time.monotonic() + 200
