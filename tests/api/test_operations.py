@@ -199,6 +199,9 @@ async def test_each_query_is_timed_and_slow_ones_are_warned_of(
     with capture_logs() as logs:
         await reader.rows("summary", "SELECT 1", {})
     assert len(logs) == 1
+    if logs[0]["seconds"] > 0.5:
+        # A busy machine makes a quick query a slow one.
+        level, event = "warning", "slow_query"
     assert (logs[0]["log_level"], logs[0]["event"]) == (level, event)
     assert logs[0]["query_name"] == "summary"
     assert logs[0]["rows"] == 1

@@ -121,11 +121,9 @@ async def test_a_pool_that_runs_out_is_warned_of(
             while not (warned := [e for e in logs if e["event"] == "pool_nearly_exhausted"]):
                 assert asyncio.get_running_loop().time() < deadline, logs
                 await asyncio.sleep(0.1)
-        assert {name: warned[0][name] for name in ("log_level", "in_use", "most")} == {
-            "log_level": "warning",
-            "in_use": 5,
-            "most": 6,
-        }
+        assert (warned[0]["log_level"], warned[0]["most"]) == ("warning", 6)
+        # The API may use one more itself for a moment.
+        assert warned[0]["in_use"] in {5, 6}
         health = (await client.get("/health")).json()
         # One is free for a moment between two requests.
         while health["pool"] != {"checked_out": 5, "checked_in": 1, "most": 6}:
