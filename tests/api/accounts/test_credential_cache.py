@@ -191,10 +191,10 @@ def test_the_cache_is_fast_bounded_short_lived_and_keyed() -> None:
     assert b"secret" not in entry
     assert entry != other.fingerprint(b"ann:secret")
     cache.put(entry, 1)
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(1000):
         assert cache.get(cache.fingerprint(b"ann:secret")) == 1
-    assert time.perf_counter() - started < 1.0  # a thousand hits: each under a millisecond
+    assert time.process_time() - started < 1.0  # a thousand hits: each under a millisecond
     now += 301
     assert cache.get(entry) is None
     for number in range(500):
@@ -237,7 +237,7 @@ async def test_a_change_made_elsewhere_is_heard_at_once(
 
 async def until(client: httpx.AsyncClient, headers: dict[str, str], holds: object) -> None:
     # Nothing but the announcement ever drops what is kept, so this only bounds the waiting.
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 100
     while not holds(await client.get(ME, headers=headers)):  # type: ignore[operator]
         assert time.monotonic() < deadline, "the change was not heard"
         await asyncio.sleep(0.01)

@@ -48,7 +48,7 @@ async def reason_of_failure(engine: AsyncEngine) -> str:
     statement = text(
         "SELECT details ->> 'reason' FROM audit_events WHERE kind = 'registration_failed'"
     )
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 100
     while True:
         async with engine.connect() as connection:
             if found := await connection.scalar(statement):

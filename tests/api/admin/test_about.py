@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from api.settings import ServerSettings
 from common.version import VERSION
 from tests.api.running import PASSWORD, StartApi, register
-from tests.api.scopes import grant
+from tests.api.scopes import grant, until_granted
 
 ABOUT = "/api/v1/about"
 
@@ -31,6 +31,7 @@ async def test_addresses_are_told_to_accounts_that_can_use_them(
             "dagster_url": None,
         }
         await grant(engine, ["dagster:use"])
+        await until_granted(client, ["dagster:use"])
         assert (await client.get(ABOUT)).json() == {"version": VERSION, **urls}
 
 

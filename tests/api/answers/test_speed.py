@@ -14,7 +14,7 @@ from warehouse.settings import WarehouseSettings
 
 
 @pytest.mark.measures
-@pytest.mark.timeout(300)  # starts the servers of the benchmark
+@pytest.mark.timeout(900)  # starts the servers of the benchmark
 def test_a_kept_answer_costs_little_more_than_a_route_that_returns_its_bytes(
     database: DatabaseSettings, week_warehouse: WarehouseSettings, tmp_path: Path
 ) -> None:

@@ -109,7 +109,9 @@ def test_a_browser_that_is_logged_in_is_of_no_use_to_another_page(
         page = window.new_page()
         # The browser understands the challenge, and logs in with what the address holds.
         page.goto(api.url.replace("://", f"://ann:{PASSWORD}@") + ME)
-        expect(page.locator("body")).to_contain_text('"username":"ann"')
+        expect(page.locator("body")).to_contain_text(
+            '"username":"ann"', timeout=PATIENCE_MILLISECONDS
+        )
 
         # By its other name the page is of another site; by the same one, of another origin.
         for name in ("127.0.0.1", "127.0.0.2"):
