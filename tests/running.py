@@ -11,7 +11,7 @@ from typing import TypeVar
 import psutil
 
 Result = TypeVar("Result")
-END_SECONDS = 30.0
+END_SECONDS = 90.0
 """How long what was told to end, or killed, may take on a machine that has no time for it."""
 
 

@@ -13,7 +13,7 @@ from subprocess import CompletedProcess
 
 from common.process import run
 
-PATIENCE_SECONDS = 100.0
+PATIENCE_SECONDS = 200.0
 _FORKING = get_context("forkserver")
 # Every forked process starts with these modules imported.
 _FORKING.set_forkserver_preload(["embedded.stack.__main__", "embedded.clickhouse.__main__"])

@@ -53,7 +53,7 @@ SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace
 UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
 UNION ALL SELECT typname FROM pg_type WHERE typnamespace = 'public'::regnamespace
 """
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
 
 def keys_of(archive: Path) -> Path:

@@ -92,10 +92,10 @@ async def test_a_query_is_killed_in_every_form(
     http: httpx.AsyncClient, condition: str, how: str
 ) -> None:
     slow = asyncio.create_task(ask(http, SLOW, "reader", query_id="slow-1"))
-    for _ in range(100):
-        if await ask(http, "SELECT count() FROM system.processes WHERE query_id = 'slow-1'") == "1":
-            break
-        await asyncio.sleep(0.05)
+    listed = "SELECT count() FROM system.processes WHERE query_id = 'slow-1'"
+    async with asyncio.timeout(60):
+        while await ask(http, listed) != "1":  # noqa: ASYNC110 # a server rings no bell
+            await asyncio.sleep(0.05)
     assert await ask(http, f"KILL QUERY WHERE {condition} TEST FORMAT JSONCompactEachRow") != ""
     assert not slow.done()
     killed = await ask(http, f"KILL QUERY WHERE {condition} {how}")

@@ -77,9 +77,9 @@ def test_a_temporary_table_lives_as_long_as_its_session(
 
 def test_a_session_ends_when_its_time_is_over(http: httpx.Client) -> None:
     # Long enough for the next request of a busy machine.
-    assert ask(http, "SET max_threads = 3", session_timeout="5") == ""
+    assert ask(http, "SET max_threads = 3", session_timeout="60") == ""
     assert ask(http, "SELECT getSetting('max_threads')", session_timeout="1") == "3"
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 50
     while ask(http, "SELECT 1", session_check="1", session_timeout="0") != "372":
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -96,8 +96,22 @@ async def test_one_request_at_a_time_uses_a_session(
         params={"session_id": "locked"},
         timeout=60,
     ) as http:
-        slow = asyncio.create_task(http.post("/", content="SELECT sleep(2)"))
-        await asyncio.sleep(0.5)
+        slow = asyncio.create_task(
+            http.post(
+                "/",
+                content="SELECT sum(sleepEachRow(1)) FROM numbers(5) SETTINGS max_block_size = 1",
+            )
+        )
+        # By another session: this one is what it locks.
+        shown = "SELECT count() FROM system.processes WHERE query LIKE '%sleep' || 'EachRow(1)%'"
+
+        async def is_running() -> bool:
+            answer = await http.post("/", content=shown, params={"session_id": "watching"})
+            return answer.text == "1\n"
+
+        async with asyncio.timeout(60):
+            while not await is_running():  # noqa: ASYNC110 # a server rings no bell
+                await asyncio.sleep(0.02)
         locked = await http.post("/", content="SELECT 1")
         assert locked.headers["X-ClickHouse-Exception-Code"] == "373"
         # Another user's session of this name is another one.

@@ -98,7 +98,7 @@ def test_up_without_a_token_is_named(environment: dict[str, str]) -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=200,
         check=False,
     )
     assert line_of(outcome, environment).startswith("TELEGRAM_TOKEN: is not set")
@@ -137,5 +137,5 @@ def test_an_interrupt_while_starting_leaves_nothing_running(environment: dict[st
                 break
         process.send_signal(signal.SIGINT)
         process.stdout.read()
-        assert process.wait(timeout=100) in {0, 130}
+        assert process.wait(timeout=200) in {0, 130}
     assert left_running(mentioning(environment["DATA_DIR"])) == []
