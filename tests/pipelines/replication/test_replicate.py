@@ -190,7 +190,6 @@ def test_a_lag_that_is_over_is_seen_to_be_over(writer: Writer) -> None:
     assert [row["passed"] for row in stored] == [False, False, True]
 
 
-@pytest.mark.timeout(300)
 def test_what_is_erased_is_in_no_file_of_the_warehouse(
     pipeline_settings: PipelineSettings,
     ledger: Ledger,

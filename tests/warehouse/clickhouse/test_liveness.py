@@ -20,7 +20,7 @@ SLOW = "SELECT sum(sleepEachRow(0.5)) AS slept FROM numbers(3)"
 async def test_queries_of_a_server_that_hangs_end_and_later_ones_are_answered(
     clickhouse_server: ClickHouseProcess, warehouse_settings: WarehouseSettings
 ) -> None:
-    reader = ClickHouseReader(warehouse_settings, ping_seconds=2)
+    reader = ClickHouseReader(warehouse_settings, ping_seconds=4)
     assert await reader.rows("before", "SELECT 1 AS one", {}) == [{"one": 1}]
     started = time.monotonic()
     clickhouse_server.signal(signal.SIGSTOP)
@@ -30,7 +30,7 @@ async def test_queries_of_a_server_that_hangs_end_and_later_ones_are_answered(
     finally:
         clickhouse_server.signal(signal.SIGCONT)
     assert [type(one) for one in ended] == [WarehouseUnavailableError] * 3
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < warehouse_settings.query_max_seconds
     assert await reader.rows("after", "SELECT 1 AS one", {}) == [{"one": 1}]
     await reader.close()
 
@@ -42,7 +42,7 @@ async def test_a_reader_that_never_asked_before_does_not_wait_either(
     clickhouse_server.signal(signal.SIGSTOP)
     try:
         with pytest.raises(WarehouseUnavailableError):
-            await asyncio.wait_for(reader.rows("hangs", "SELECT 1", {}), 10)
+            await asyncio.wait_for(reader.rows("hangs", "SELECT 1", {}), 20)
     finally:
         clickhouse_server.signal(signal.SIGCONT)
         await reader.close()
