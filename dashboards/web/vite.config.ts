@@ -43,7 +43,9 @@ export default defineConfig({
     include: ['tests/**/*.test.{ts,tsx}'],
     setupFiles: ['tests/setup.ts'],
     restoreMocks: true,
-    testTimeout: 20_000,
+    // Of a test that hangs: a shared machine is slow.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     // Two workers: the machine is shared with the databases of the other suites.
     maxWorkers: 2,
     coverage: {

@@ -61,7 +61,7 @@ def api(pipeline_settings: PipelineSettings) -> Iterator[str]:
         yield url
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 async def test_all_costs_agree_when_a_third_of_the_calls_fail(
     simulator: Simulator,
     database: DatabaseSettings,
@@ -93,7 +93,8 @@ async def test_all_costs_agree_when_a_third_of_the_calls_fail(
             )
         }
         told = [await told_cost(world, person) for person in PEOPLE]
-    assert ledger.failed > ledger.calls / 5
+    # About a third, by chance: a tenth fails in all but one of a million runs.
+    assert ledger.failed > ledger.calls / 10
     assert ledger.unpriced == 0
     assert ledger.cost == sum(Decimal(str(call.cost)) for call in simulator.calls)
     assert sum(by_model.values()) == ledger.cost

@@ -785,10 +785,8 @@ describe('dialogs', () => {
       path: '/dialogs',
       play: playing({ '/api/v1/stats/dialogs': problem(422) }),
     });
-    expect(
-      await screen.findByText('The API cannot answer this question.', {}, { timeout: 10_000 }),
-    ).toBeVisible();
-  }, 15_000);
+    expect(await screen.findByText('The API cannot answer this question.')).toBeVisible();
+  });
 });
 
 describe('preferences', () => {

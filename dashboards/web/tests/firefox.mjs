@@ -17,6 +17,7 @@ const browser = await puppeteer.launch({
   browser: 'firefox',
   executablePath: FIREFOX,
   headless: true,
+  timeout: PATIENCE_MILLISECONDS,
   defaultViewport: { width: 1280, height: 900 },
 });
 const page = await browser.newPage();

@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { Session } from '../src/session/session';
 import { ACCOUNT, Browser, createWorld, current, type Play, problem } from './world';
 
+const PATIENCE = { timeout: 15_000 };
 const WHO = '/api/v1/auth/session';
 
 describe('Session', () => {
@@ -71,7 +72,7 @@ describe('two tabs', () => {
     const [one, other] = [await tab(browser, current()), await tab(browser, NOBODY, current())];
     await other.api.resume();
     await one.api.signIn({ username: 'ann', password: 'x' });
-    await vi.waitFor(() => expect(other.session.state.status).toBe('active'));
+    await vi.waitFor(() => expect(other.session.state.status).toBe('active'), PATIENCE);
     await other.api.signOut();
     expect(one.session.state.status).toBe('anonymous');
     expect(other.requests.at(-1)?.url).toContain('/auth/sessions/7/end');
@@ -85,7 +86,7 @@ describe('two tabs', () => {
       session.expire();
     }
     await one.api.signIn({ username: 'ann', password: 'x' });
-    await vi.waitFor(() => expect(other.session.state.status).toBe('active'));
+    await vi.waitFor(() => expect(other.session.state.status).toBe('active'), PATIENCE);
     await one.api.signOutEverywhere();
     expect(other.session.state.status).toBe('anonymous');
     expect(one.requests.at(-1)?.url).toContain('/auth/sessions/end');

@@ -38,7 +38,7 @@ URL.createObjectURL ??= () => 'blob:test';
 URL.revokeObjectURL ??= () => undefined;
 
 // The machine of the tests is shared: it may take its time, and what appears must be right.
-configure({ asyncUtilTimeout: 5000 });
+configure({ asyncUtilTimeout: 15_000 });
 
 beforeEach(() => {
   // Dates of this year are shown without it: the fixtures' year is this one for ever.

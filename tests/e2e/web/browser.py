@@ -37,7 +37,9 @@ class Look(TypedDict, total=False):
 @contextmanager
 def started(playwright: Playwright) -> Iterator[Browser]:
     """Chromium for many windows."""
-    browser = playwright.chromium.launch(executable_path=program("chromium"), args=ARGUMENTS)
+    browser = playwright.chromium.launch(
+        executable_path=program("chromium"), args=ARGUMENTS, timeout=PATIENCE_MILLISECONDS
+    )
     try:
         yield browser
     finally:
@@ -57,7 +59,11 @@ def chromium(
 ) -> Iterator[BrowserContext]:
     """A browser of one window, with a profile of its own."""
     context = playwright.chromium.launch_persistent_context(
-        profile, executable_path=program("chromium"), args=ARGUMENTS, **_options(look)
+        profile,
+        executable_path=program("chromium"),
+        args=ARGUMENTS,
+        timeout=PATIENCE_MILLISECONDS,
+        **_options(look),
     )
     with _patient(context):
         yield context
