@@ -13,6 +13,7 @@ from starlette.requests import Request
 from api.accounts.auth_middleware import credentials_needed
 from api.accounts.scopes import Principal, Scope
 from api.errors import ForbiddenError
+from api.http.error_schema import RATE_HEADERS, problems
 from api.http.query_string import refuse_unknown, single_values
 
 
@@ -114,3 +115,21 @@ def secured(*scopes: Scope) -> dict[str, Any]:
     """The security section of a route in OpenAPI: the ways to log in, and the scopes."""
     granted = [scope.value for scope in scopes]
     return {"security": [{"basic": []}, {"bearer": granted}, {"key": []}, {"session": []}]}
+
+
+def documented(*scopes: Scope) -> Callable[..., dict[str, Any]]:
+    """The parts of OpenAPI for routes that need these scopes, as arguments of their decorators.
+
+    It is called with the statuses of the errors of one route beyond those of a missing login or
+    scope, and with `rated`: the status of an answer that states the headers of the rate limit.
+    """
+    refusals = (401, 403) if scopes else (401,)
+
+    def of_route(*statuses: int, rated: int | None = None) -> dict[str, Any]:
+        headers = {} if rated is None else {rated: {"headers": RATE_HEADERS}}
+        return {
+            "responses": {**headers, **problems(*refusals, *statuses)},
+            "openapi_extra": secured(*scopes),
+        }
+
+    return of_route

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.accounts.dependencies import AnyAccount, secured
+from api.accounts.dependencies import AnyAccount, documented
 from api.accounts.scopes import Scope
 from api.admin.schemas import About
-from api.http.error_schema import problems
 from api.settings import ServerSettings
 from common.version import VERSION
 
@@ -16,7 +15,7 @@ def about_routes(settings: ServerSettings) -> APIRouter:
     """The route /api/v1/about."""
     router = APIRouter(prefix="/api/v1", tags=["accounts"])
 
-    @router.get("/about", response_model=About, responses=problems(401), openapi_extra=secured())
+    @router.get("/about", response_model=About, **documented()())
     async def about(principal: AnyAccount) -> About:
         """Addresses of Grafana and Dagster, as far as they are set and of use to the account."""
         return About(

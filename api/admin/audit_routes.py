@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from api.accounts.dependencies import Admin, secured
+from api.accounts.dependencies import Admin, documented, secured
 from api.accounts.scopes import Scope
 from api.admin.rule_schemas import UserKey
 from api.admin.schemas import AuditEventView, AuditPage, Moment, ReadingList, ReadingView
@@ -33,7 +33,7 @@ Before = Annotated[int | None, Query(ge=1, le=MAX_ID, description="`next_before`
 def audit_routes(*, events: AuditReader, trail: AuditTrail) -> APIRouter:
     """The audit trail under /api/v1/admin."""
     router = APIRouter(prefix="/api/v1/admin", tags=["admin"])
-    extra = secured(Scope.ADMIN)
+    answers = documented(Scope.ADMIN)
 
     @router.get(
         "/audit",
@@ -45,7 +45,7 @@ def audit_routes(*, events: AuditReader, trail: AuditTrail) -> APIRouter:
             },
             **problems(401, 403, 422),
         },
-        openapi_extra=extra,
+        openapi_extra=secured(Scope.ADMIN),
     )
     async def list_events(
         request: Request,
@@ -101,12 +101,7 @@ def audit_routes(*, events: AuditReader, trail: AuditTrail) -> APIRouter:
             },
         )
 
-    @router.get(
-        "/readings",
-        response_model=ReadingList,
-        responses=problems(401, 403, 422),
-        openapi_extra=extra,
-    )
+    @router.get("/readings", response_model=ReadingList, **answers(422))
     async def list_readings(
         _admin: Admin,
         before: Before = None,

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.accounts.dependencies import PeopleManager, require_scope, secured
+from api.accounts.dependencies import PeopleManager, documented, require_scope
 from api.accounts.scopes import Scope
 from api.admin.rule_schemas import (
     MAX_ID,
@@ -21,7 +21,6 @@ from api.admin.rule_schemas import (
     RuleSubject,
     RuleView,
 )
-from api.http.error_schema import RATE_HEADERS, problems
 from api.http.json import unstored_json
 from api.people.finding import SearchResult, SubjectFinder
 from api.people.names import with_name
@@ -46,14 +45,9 @@ def rule_routes(
 ) -> APIRouter:
     """The rules under /api/v1/admin."""
     router = APIRouter(prefix="/api/v1/admin", tags=["admin"])
-    extra = secured(Scope.PEOPLE_MANAGE)
+    answers = documented(Scope.PEOPLE_MANAGE)
 
-    @router.get(
-        "/rules",
-        response_model=RulePage,
-        responses={200: {"headers": RATE_HEADERS}, **problems(401, 403, 422)},
-        openapi_extra=extra,
-    )
+    @router.get("/rules", response_model=RulePage, **answers(422, rated=200))
     async def list_rules(
         manager: PeopleManager,
         *,
@@ -76,12 +70,7 @@ def rule_routes(
             }
         )
 
-    @router.put(
-        "/rules",
-        response_model=RuleView,
-        responses={200: {"headers": RATE_HEADERS}, **problems(400, 401, 403, 404, 422)},
-        openapi_extra=extra,
-    )
+    @router.put("/rules", response_model=RuleView, **answers(400, 404, 422, rated=200))
     async def put_rule(manager: PeopleManager, body: Annotated[NewRule, Body()]) -> Response:
         """Set a rule, in place of the one of this kind about the same subject.
 
@@ -94,24 +83,14 @@ def rule_routes(
         known = await names.fetch(manager, "rules", [rule.user_key])
         return unstored_json(with_name(asdict(rule), known))
 
-    @router.delete(
-        "/rules/{rule_id}",
-        status_code=204,
-        responses=problems(401, 403, 404, 422),
-        openapi_extra=extra,
-    )
+    @router.delete("/rules/{rule_id}", status_code=204, **answers(404, 422))
     async def remove_rule(
         _manager: PeopleManager, rule_id: Annotated[int, Path(ge=1, le=MAX_ID)]
     ) -> None:
         """End a rule, from the very next update on."""
         await rules.remove(rule_id)
 
-    @router.post(
-        "/people/find",
-        response_model=FoundPeople,
-        responses={200: {"headers": RATE_HEADERS}, **problems(400, 401, 403, 404, 422)},
-        openapi_extra=extra,
-    )
+    @router.post("/people/find", response_model=FoundPeople, **answers(400, 404, 422, rated=200))
     async def find_people(
         request: Request, manager: PeopleManager, query: FindPersonQuery
     ) -> Response:

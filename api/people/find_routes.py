@@ -5,9 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from api.accounts.dependencies import NamesReader, secured
+from api.accounts.dependencies import NamesReader, documented
 from api.accounts.scopes import Scope
-from api.http.error_schema import RATE_HEADERS, problems
 from api.http.json import unstored_json
 from api.people.finding import SubjectFinder
 from api.people.names import with_name
@@ -21,10 +20,7 @@ def find_routes(*, finder: SubjectFinder, names: ShownNames) -> APIRouter:
 
     # Posted, so that no log of a server or proxy holds the name.
     @router.post(
-        "/find",
-        response_model=NamedPeople,
-        responses={200: {"headers": RATE_HEADERS}, **problems(400, 401, 403, 422)},
-        openapi_extra=secured(Scope.NAMES_READ),
+        "/find", response_model=NamedPeople, **documented(Scope.NAMES_READ)(400, 422, rated=200)
     )
     async def find_named_people(principal: NamesReader, search: NameSearch) -> Response:
         """The people whose name or @name contains a text, newest first, at most 20."""

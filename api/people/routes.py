@@ -9,12 +9,11 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from api.accounts.dependencies import TextsReader, secured
+from api.accounts.dependencies import TextsReader, documented
 from api.accounts.scopes import Scope
 from api.audit.events import AuditKind
 from api.audit.trail import AuditTrail
 from api.errors import InvalidRequestError
-from api.http.error_schema import RATE_HEADERS, problems
 from api.http.json import unstored_json
 from api.people.bad_answers import BadAnswers
 from api.people.dialog_texts import DialogTexts, OpenedDialog, PagePlace
@@ -31,13 +30,9 @@ def text_routes(
 ) -> APIRouter:
     """The routes under /api/v1/dialogs."""
     router = APIRouter(prefix="/api/v1/dialogs", tags=["texts"])
+    answers = documented(Scope.TEXTS_READ)
 
-    @router.get(
-        "/{dialog_id}/text",
-        response_model=DialogText,
-        responses={200: {"headers": RATE_HEADERS}, **problems(401, 403, 404, 422)},
-        openapi_extra=secured(Scope.TEXTS_READ),
-    )
+    @router.get("/{dialog_id}/text", response_model=DialogText, **answers(404, 422, rated=200))
     async def dialog_text(
         principal: TextsReader,
         dialog_id: UUID,
@@ -71,12 +66,7 @@ def text_routes(
             }
         )
 
-    @router.get(
-        "/rated-badly",
-        response_model=BadAnswerList,
-        responses={200: {"headers": RATE_HEADERS}, **problems(401, 403, 404, 422)},
-        openapi_extra=secured(Scope.TEXTS_READ),
-    )
+    @router.get("/rated-badly", response_model=BadAnswerList, **answers(404, 422, rated=200))
     async def rated_badly(
         principal: TextsReader,
         after: Annotated[UUID | None, Query(description="`next_after` of the page before.")] = None,
@@ -97,10 +87,7 @@ def text_routes(
         return unstored_json({"answers": answers, "people": known.people, "next_after": next_after})
 
     @router.get(
-        "/{dialog_id}/failures",
-        response_model=DialogFailures,
-        responses={200: {"headers": RATE_HEADERS}, **problems(401, 403, 404, 422)},
-        openapi_extra=secured(Scope.TEXTS_READ),
+        "/{dialog_id}/failures", response_model=DialogFailures, **answers(404, 422, rated=200)
     )
     async def dialog_failures(
         _principal: TextsReader,

@@ -8,13 +8,12 @@ from datetime import datetime
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from api.accounts.dependencies import Admin, secured
+from api.accounts.dependencies import Admin, documented
 from api.accounts.routes.schemas import SessionList
 from api.accounts.routes.sessions import Id, listed_sessions
 from api.accounts.scopes import Scope
 from api.accounts.services import AccountServices
 from api.errors import NotFoundError
-from api.http.error_schema import problems
 
 
 def account_session_routes(
@@ -23,13 +22,9 @@ def account_session_routes(
     """The routes under /api/v1/admin/accounts that list and end sessions."""
     router = APIRouter(prefix="/api/v1/admin", tags=["sessions"])
     sessions = services.login_sessions
+    answers = documented(Scope.ADMIN)
 
-    @router.get(
-        "/accounts/{account_id}/sessions",
-        response_model=SessionList,
-        responses=problems(401, 403, 404, 422),
-        openapi_extra=secured(Scope.ADMIN),
-    )
+    @router.get("/accounts/{account_id}/sessions", response_model=SessionList, **answers(404, 422))
     async def list_sessions_of(admin: Admin, account_id: Id) -> SessionList:
         """The sessions of an account, newest first."""
         if await services.accounts.by_id(account_id) is None:
@@ -42,8 +37,7 @@ def account_session_routes(
         "/accounts/{account_id}/sessions/{session_id}/end",
         status_code=204,
         response_class=Response,
-        responses=problems(401, 403, 404, 422),
-        openapi_extra=secured(Scope.ADMIN),
+        **answers(404, 422),
     )
     async def end_session_of(_admin: Admin, account_id: Id, session_id: Id) -> Response:
         """End one session of an account, in every process within a second."""
@@ -55,8 +49,7 @@ def account_session_routes(
         "/accounts/{account_id}/sessions/end",
         status_code=204,
         response_class=Response,
-        responses=problems(401, 403, 404, 422),
-        openapi_extra=secured(Scope.ADMIN),
+        **answers(404, 422),
     )
     async def end_sessions_of(_admin: Admin, account_id: Id) -> Response:
         """End all sessions and bearer tokens of an account."""

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from api.accounts.account_cache import AccountCache
-from api.accounts.dependencies import Admin, secured
+from api.accounts.dependencies import Admin, documented
 from api.accounts.routes.schemas import (
     AccountList,
     AccountView,
@@ -16,7 +16,6 @@ from api.accounts.routes.schemas import (
 from api.accounts.scopes import Scope
 from api.accounts.store import AccountRepository, ApiAccount
 from api.errors import RefusedError
-from api.http.error_schema import problems
 
 MAX_ID = 2**63 - 1
 AccountId = Annotated[int, Path(ge=1, le=MAX_ID)]
@@ -25,24 +24,15 @@ AccountId = Annotated[int, Path(ge=1, le=MAX_ID)]
 def admin_routes(*, accounts: AccountRepository, account_cache: AccountCache) -> APIRouter:
     """The routes under /api/v1/admin."""
     router = APIRouter(prefix="/api/v1/admin", tags=["admin"])
-    refusals = problems(400, 401, 403, 404, 422)
-    extra = secured(Scope.ADMIN)
+    answers = documented(Scope.ADMIN)
 
-    @router.get(
-        "/accounts",
-        response_model=AccountList,
-        responses=problems(401, 403),
-        openapi_extra=extra,
-    )
+    @router.get("/accounts", response_model=AccountList, **answers())
     async def list_accounts(_admin: Admin) -> AccountList:
         """All accounts, oldest first."""
         return AccountList(accounts=[_view(account) for account in await accounts.every()])
 
     @router.put(
-        "/accounts/{account_id}/scopes",
-        response_model=AccountView,
-        responses=refusals,
-        openapi_extra=extra,
+        "/accounts/{account_id}/scopes", response_model=AccountView, **answers(400, 404, 422)
     )
     async def set_scopes(admin: Admin, account_id: AccountId, body: ScopesChange) -> AccountView:
         """Replace the scopes of an account. Applies from its next request on."""
@@ -55,10 +45,7 @@ def admin_routes(*, accounts: AccountRepository, account_cache: AccountCache) ->
         return _view(account)
 
     @router.post(
-        "/accounts/{account_id}/disable",
-        response_model=AccountView,
-        responses=refusals,
-        openapi_extra=extra,
+        "/accounts/{account_id}/disable", response_model=AccountView, **answers(400, 404, 422)
     )
     async def disable(admin: Admin, account_id: AccountId) -> AccountView:
         """Disable an account. Its password and tokens become invalid at once."""
@@ -69,10 +56,7 @@ def admin_routes(*, accounts: AccountRepository, account_cache: AccountCache) ->
         return _view(account)
 
     @router.post(
-        "/accounts/{account_id}/enable",
-        response_model=AccountView,
-        responses=refusals,
-        openapi_extra=extra,
+        "/accounts/{account_id}/enable", response_model=AccountView, **answers(400, 404, 422)
     )
     async def enable(_admin: Admin, account_id: AccountId) -> AccountView:
         """Enable a disabled account."""

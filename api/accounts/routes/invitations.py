@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
-from api.accounts.dependencies import Admin, secured
+from api.accounts.dependencies import Admin, documented
 from api.accounts.invitations.bots import BotAccess, BotLister
 from api.accounts.invitations.store import InvitationRepository
 from api.accounts.routes.schemas import (
@@ -22,7 +22,6 @@ from api.accounts.routes.schemas import (
 )
 from api.accounts.scopes import Scope
 from api.errors import ForbiddenError
-from api.http.error_schema import RATE_HEADERS, problems
 from common.tables.invitations import Invitation, InvitationKind
 
 MAX_ID = 2**63 - 1
@@ -33,14 +32,13 @@ InvitationId = Annotated[int, Path(ge=1, le=MAX_ID)]
 def invitation_routes(invitations: InvitationRepository, *, bots: BotLister) -> APIRouter:
     """The routes under /api/v1/admin/invitations."""
     router = APIRouter(prefix="/api/v1/admin", tags=["admin"])
-    extra = secured(Scope.ADMIN)
+    answers = documented(Scope.ADMIN)
 
     @router.post(
         "/invitations",
         status_code=201,
         response_model=NewInvitation,
-        responses={201: {"headers": RATE_HEADERS}, **problems(400, 401, 403, 422)},
-        openapi_extra=extra,
+        **answers(400, 422, rated=201),
     )
     async def create_invitation(
         response: Response, admin: Admin, body: NewInvitationRequest
@@ -73,12 +71,7 @@ def invitation_routes(invitations: InvitationRepository, *, bots: BotLister) -> 
             **_view(row).model_dump(),
         )
 
-    @router.get(
-        "/invitations",
-        response_model=InvitationPage,
-        responses=problems(401, 403, 422),
-        openapi_extra=extra,
-    )
+    @router.get("/invitations", response_model=InvitationPage, **answers(422))
     async def list_invitations(
         _admin: Admin,
         before: Annotated[
@@ -95,10 +88,7 @@ def invitation_routes(invitations: InvitationRepository, *, bots: BotLister) -> 
         )
 
     @router.post(
-        "/invitations/{invitation_id}/revoke",
-        response_model=InvitationView,
-        responses=problems(401, 403, 404, 422),
-        openapi_extra=extra,
+        "/invitations/{invitation_id}/revoke", response_model=InvitationView, **answers(404, 422)
     )
     async def revoke_invitation(_admin: Admin, invitation_id: InvitationId) -> InvitationView:
         """Revoke an invitation at once. People and accounts that used it stay."""

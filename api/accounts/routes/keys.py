@@ -9,12 +9,11 @@ from fastapi import APIRouter, Path
 from starlette.responses import Response
 
 from api.accounts.account_cache import AccountCache
-from api.accounts.dependencies import Admin, Person, secured
+from api.accounts.dependencies import Admin, Person, documented
 from api.accounts.keys.store import KeyRepository, StoredKey
 from api.accounts.routes.schemas import KeyList, KeyView, NewKey, NewKeyRequest
 from api.accounts.scopes import Principal, Scope
 from api.errors import ForbiddenError
-from api.http.error_schema import RATE_HEADERS, problems
 from api.http.rate_limit import RateLimiter
 from api.settings import parse_limit
 
@@ -29,11 +28,7 @@ def key_routes(
     router = APIRouter(prefix="/api/v1", tags=["keys"])
 
     @router.post(
-        "/keys",
-        status_code=201,
-        response_model=NewKey,
-        responses={201: {"headers": RATE_HEADERS}, **problems(400, 401, 403, 422)},
-        openapi_extra=secured(),
+        "/keys", status_code=201, response_model=NewKey, **documented()(400, 403, 422, rated=201)
     )
     async def create_key(response: Response, person: Person, body: NewKeyRequest) -> NewKey:
         """Create an API key. It is shown in this answer and never again."""
@@ -55,43 +50,25 @@ def key_routes(
         response.headers["Cache-Control"] = "no-store"
         return NewKey(key=secret, **_view(key).model_dump())
 
-    @router.get(
-        "/keys",
-        response_model=KeyList,
-        responses=problems(401, 403, 422),
-        openapi_extra=secured(),
-    )
+    @router.get("/keys", response_model=KeyList, **documented()(403, 422))
     async def list_own_keys(person: Person) -> KeyList:
         """The own keys, newest first, without their secrets."""
         return _listed(await keys.every(account_id=person.account_id))
 
-    @router.post(
-        "/keys/{key_id}/revoke",
-        response_model=KeyView,
-        responses=problems(401, 403, 404, 422),
-        openapi_extra=secured(),
-    )
+    @router.post("/keys/{key_id}/revoke", response_model=KeyView, **documented()(403, 404, 422))
     async def revoke_own_key(person: Person, key_id: KeyId) -> KeyView:
         """Revoke an own key, in every process within a second."""
         key = await keys.revoke(key_id, account_id=person.account_id)
         account_cache.forget(key.account_id)
         return _view(key)
 
-    @router.get(
-        "/admin/keys",
-        response_model=KeyList,
-        responses=problems(401, 403, 422),
-        openapi_extra=secured(Scope.ADMIN),
-    )
+    @router.get("/admin/keys", response_model=KeyList, **documented(Scope.ADMIN)(422))
     async def list_all_keys(_admin: Admin) -> KeyList:
         """The keys of all accounts, newest first."""
         return _listed(await keys.every())
 
     @router.post(
-        "/admin/keys/{key_id}/revoke",
-        response_model=KeyView,
-        responses=problems(401, 403, 404, 422),
-        openapi_extra=secured(Scope.ADMIN),
+        "/admin/keys/{key_id}/revoke", response_model=KeyView, **documented(Scope.ADMIN)(404, 422)
     )
     async def revoke_any_key(_admin: Admin, key_id: KeyId) -> KeyView:
         """Revoke a key of any account, in every process within a second."""

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.accounts.account_cache import AccountCache
-from api.accounts.dependencies import AnyAccount, Person, secured
+from api.accounts.dependencies import AnyAccount, Person, documented
 from api.accounts.invitations.store import InvalidInvitationError
 from api.accounts.passwords import check_policy
 from api.accounts.routes.schemas import (
@@ -70,7 +70,7 @@ def auth_routes(services: AccountServices, *, registration_token: SecretStr | No
             raise
         return AccountView.model_validate(account, from_attributes=True)
 
-    @router.get("/me", response_model=Identity, responses=problems(401), openapi_extra=secured())
+    @router.get("/me", response_model=Identity, **documented()())
     async def me(request: Request, principal: AnyAccount) -> Identity:
         """The account of this request and its scopes."""
         return await _identity_of(request, principal, account_cache)
@@ -85,11 +85,7 @@ def auth_routes(services: AccountServices, *, registration_token: SecretStr | No
         return CurrentSession(account=await _identity_of(request, principal, account_cache))
 
     @router.post(
-        "/password",
-        status_code=204,
-        response_class=Response,
-        responses=problems(400, 401, 403, 422),
-        openapi_extra=secured(),
+        "/password", status_code=204, response_class=Response, **documented()(400, 403, 422)
     )
     async def change_password(
         request: Request, principal: Person, body: PasswordChange

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.accounts.dependencies import Admin, Person, secured
+from api.accounts.dependencies import Admin, Person, documented
 from api.accounts.passwords import check_policy
 from api.accounts.routes.schemas import IssuedReset, PasswordResetUse
 from api.accounts.scopes import Scope
@@ -31,9 +31,8 @@ def reset_routes(services: AccountServices, *, dashboard_url: str | None) -> API
         "/admin/accounts/{account_id}/reset",
         status_code=201,
         response_model=IssuedReset,
-        responses=problems(400, 401, 403, 404, 422),
-        openapi_extra=secured(Scope.ADMIN),
         tags=["admin"],
+        **documented(Scope.ADMIN)(400, 404, 422),
     )
     async def issue_reset(
         request: Request,

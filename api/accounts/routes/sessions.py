@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.accounts.dependencies import Person, secured
+from api.accounts.dependencies import Person, documented
 from api.accounts.routes.registration import PREFIX
 from api.accounts.routes.schemas import SessionList, SessionLogin, SessionView
 from api.accounts.services import AccountServices
@@ -65,12 +65,7 @@ def session_routes(
         )
         return SessionView.model_validate(opened, from_attributes=True)
 
-    @router.get(
-        f"{auth}/sessions",
-        response_model=SessionList,
-        responses=problems(401, 403),
-        openapi_extra=secured(),
-    )
+    @router.get(f"{auth}/sessions", response_model=SessionList, **documented()(403))
     async def list_sessions(person: Person) -> SessionList:
         """The own sessions, newest first."""
         return listed_sessions(
@@ -78,11 +73,7 @@ def session_routes(
         )
 
     @router.post(
-        f"{auth}/sessions/end",
-        status_code=204,
-        response_class=Response,
-        responses=problems(401, 403),
-        openapi_extra=secured(),
+        f"{auth}/sessions/end", status_code=204, response_class=Response, **documented()(403)
     )
     async def end_all_sessions(request: Request, person: Person) -> Response:
         """Log out everywhere: end all sessions and bearer tokens. API keys stay."""
@@ -96,8 +87,7 @@ def session_routes(
         f"{auth}/sessions/{{session_id}}/end",
         status_code=204,
         response_class=Response,
-        responses=problems(401, 403, 404, 422),
-        openapi_extra=secured(),
+        **documented()(403, 404, 422),
     )
     async def end_session(request: Request, person: Person, session_id: Id) -> Response:
         """End one own session, in every process within a second."""
