@@ -150,6 +150,7 @@ def resolve(
     until: datetime | None = None,
     bucket: Bucket | None = None,
     beginning: datetime | None = None,
+    edges: tuple[str, str] = ("from", "to"),
 ) -> Period:
     """Resolve a named period, or `since`/`until` when the name is `custom`.
 
@@ -161,15 +162,16 @@ def resolve(
         until: custom only; the same, after `since`.
         bucket: None chooses by the period: hour up to 48 hours, day up to 92 days, then week.
         beginning: of the data, where `all` begins; None: as long ago as a period may reach.
+        edges: what the caller of the API calls `since` and `until`, for errors.
 
     Raises:
         PeriodError: naming the argument that is wrong.
     """
     zone = zone_named(tz)
     if name is PeriodName.CUSTOM:
-        begin, end = _custom(since, until)
+        begin, end = _custom(since, until, edges)
     elif since is not None or until is not None:
-        raise PeriodError("from" if since is not None else "to", "goes with period=custom only")
+        raise PeriodError(edges[0 if since is not None else 1], "goes with period=custom only")
     elif name is PeriodName.DAY:
         end = next_bucket(bucket_start(now, Bucket.HOUR, zone), Bucket.HOUR, zone)
         begin = end - timedelta(hours=24)
@@ -289,14 +291,17 @@ def move_to(moment: datetime, day: date, zone: ZoneInfo) -> datetime:
     return wall.replace(fold=local.fold).astimezone(UTC)
 
 
-def _custom(since: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:
+def _custom(
+    since: datetime | None, until: datetime | None, edges: tuple[str, str]
+) -> tuple[datetime, datetime]:
+    first, last = edges
     if since is None or until is None:
-        raise PeriodError("from" if since is None else "to", "is needed with period=custom")
-    begin, end = (_edge(field, edge) for field, edge in (("from", since), ("to", until)))
+        raise PeriodError(first if since is None else last, "is needed with period=custom")
+    begin, end = _edge(first, since), _edge(last, until)
     if begin >= end:
-        raise PeriodError("to", "must be later than from")
+        raise PeriodError(last, f"must be later than {first}")
     if end - begin > timedelta(days=MAX_PERIOD_DAYS):
-        raise PeriodError("to", f"at most {MAX_PERIOD_DAYS} days after from")
+        raise PeriodError(last, f"at most {MAX_PERIOD_DAYS} days after {first}")
     return begin, end
 
 

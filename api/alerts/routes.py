@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Query
 from starlette.responses import Response
 
-from api.accounts.dependencies import Admin, StatsReader, secured
+from api.accounts.dependencies import Admin, StatsReader, documented
 from api.accounts.scopes import Scope
 from api.alerts.schemas import (
     MAX_ID,
@@ -27,7 +27,6 @@ from api.alerts.schemas import (
 )
 from api.alerts.store import AlertRepository
 from api.answers.snapshots import Snapshots
-from api.http.error_schema import RATE_HEADERS, problems
 from api.http.json import unstored_json
 from warehouse.alerting import WindowVerdict, judge_windows
 from warehouse.clickhouse.reader import Reader
@@ -43,33 +42,19 @@ AlertId = Annotated[int, Path(ge=1, le=MAX_ID)]
 def alert_routes(*, alerts: AlertRepository, reader: Reader, snapshots: Snapshots) -> APIRouter:
     """The routes under /api/v1/alerts."""
     router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
-    reads, manages = secured(Scope.STATS_READ), secured(Scope.ADMIN)
-    ok: dict[int | str, dict[str, Any]] = {200: {"headers": RATE_HEADERS}}
+    reads, manages = documented(Scope.STATS_READ), documented(Scope.ADMIN)
 
-    @router.get(
-        "", response_model=AlertList, responses={**ok, **problems(401, 403)}, openapi_extra=reads
-    )
+    @router.get("", response_model=AlertList, **reads(rated=200))
     async def list_alerts(principal: StatsReader) -> Response:
         """All alerts, newest first."""
         return unstored_json({"alerts": await alerts.all_alerts(principal)})
 
-    @router.post(
-        "",
-        status_code=201,
-        response_model=AlertView,
-        responses={201: {"headers": RATE_HEADERS}, **problems(400, 401, 403, 422)},
-        openapi_extra=manages,
-    )
+    @router.post("", status_code=201, response_model=AlertView, **manages(400, 422, rated=201))
     async def make_alert(admin: Admin, body: Annotated[AlertBody, Body()]) -> Response:
         """Make an alert. It judges the windows that end from now on, once they are published."""
         return unstored_json(await alerts.add(body, admin), status=201)
 
-    @router.post(
-        "/preview",
-        response_model=AlertPreview,
-        responses={**ok, **problems(400, 401, 403, 422, 503)},
-        openapi_extra=reads,
-    )
+    @router.post("/preview", response_model=AlertPreview, **reads(400, 422, 503, rated=200))
     async def preview(_principal: StatsReader, body: Annotated[AlertTerms, Body()]) -> Response:
         """How often an alert with these terms would have fired in the last 4 weeks."""
         snapshot = await snapshots.published()
@@ -88,12 +73,7 @@ def alert_routes(*, alerts: AlertRepository, reader: Reader, snapshots: Snapshot
             }
         )
 
-    @router.post(
-        "/usual",
-        response_model=UsualRanges,
-        responses={**ok, **problems(400, 401, 403, 422, 503)},
-        openapi_extra=reads,
-    )
+    @router.post("/usual", response_model=UsualRanges, **reads(400, 422, 503, rated=200))
     async def usual(_principal: StatsReader, body: Annotated[UsualQuestion, Body()]) -> Response:
         """The usual range of a metric, from the same weekday and hour of the last 8 weeks.
 
@@ -107,16 +87,12 @@ def alert_routes(*, alerts: AlertRepository, reader: Reader, snapshots: Snapshot
             since=body.since,
             until=body.until,
             bucket=Bucket(body.width),
+            edges=("since", "until"),
         )
         found = await usual_windows(reader, body.measured, snapshot=snapshot, period=period)
         return unstored_json({"windows": [asdict(window) for window in found]})
 
-    @router.get(
-        "/events",
-        response_model=AlertEventPage,
-        responses={**ok, **problems(401, 403, 422)},
-        openapi_extra=reads,
-    )
+    @router.get("/events", response_model=AlertEventPage, **reads(422, rated=200))
     async def list_events(
         _principal: StatsReader,
         alert_id: Annotated[
@@ -135,43 +111,27 @@ def alert_routes(*, alerts: AlertRepository, reader: Reader, snapshots: Snapshot
     @router.post(
         "/events/{event_id}/acknowledge",
         response_model=AlertEventView,
-        responses={**ok, **problems(401, 403, 404, 422)},
-        openapi_extra=reads,
+        **reads(404, 422, rated=200),
     )
     async def acknowledge(principal: StatsReader, event_id: AlertId) -> Response:
         """Acknowledge an event: while the next windows fire, too, no message is sent."""
         return unstored_json(await alerts.acknowledge(event_id, principal))
 
-    @router.put(
-        "/{alert_id}",
-        response_model=AlertView,
-        responses={**ok, **problems(400, 401, 403, 404, 422)},
-        openapi_extra=manages,
-    )
+    @router.put("/{alert_id}", response_model=AlertView, **manages(400, 404, 422, rated=200))
     async def change_alert(
         admin: Admin, alert_id: AlertId, body: Annotated[AlertBody, Body()]
     ) -> Response:
         """Replace an alert. Its history stays."""
         return unstored_json(await alerts.change(alert_id, body, admin))
 
-    @router.put(
-        "/{alert_id}/mute",
-        response_model=AlertView,
-        responses={**ok, **problems(400, 401, 403, 404, 422)},
-        openapi_extra=manages,
-    )
+    @router.put("/{alert_id}/mute", response_model=AlertView, **manages(400, 404, 422, rated=200))
     async def mute_alert(
         admin: Admin, alert_id: AlertId, body: Annotated[AlertMute, Body()]
     ) -> Response:
         """Mute an alert until a moment. Windows that fire are in the history, without messages."""
         return unstored_json(await alerts.mute(alert_id, body.until, admin))
 
-    @router.delete(
-        "/{alert_id}",
-        status_code=204,
-        responses=problems(401, 403, 404, 422),
-        openapi_extra=manages,
-    )
+    @router.delete("/{alert_id}", status_code=204, **manages(404, 422))
     async def remove_alert(_admin: Admin, alert_id: AlertId) -> None:
         """Delete an alert with its history."""
         await alerts.remove(alert_id)

@@ -210,11 +210,16 @@ async def test_the_usual_range_is_told_in_the_windows_of_any_zone(
         yesterday, today = answer.json()["windows"]
         assert (yesterday["low"], today["low"]) == (0, 0)
         assert 0 < yesterday["high"] < today["high"]
-        for change in (
-            {"tz": "Nowhere/City"},
-            {"until": since.isoformat()},
-            {"metric": "of_nothing"},
-            {"width": "15m"},
+        for field, wrong in (
+            ("tz", "Nowhere/City"),
+            ("until", since.isoformat()),
+            ("until", (since + timedelta(days=9999)).isoformat()),
+            ("since", (since + timedelta(minutes=1)).isoformat()),
+            ("metric", "of_nothing"),
+            ("width", "15m"),
         ):
-            refused = await client.post(f"{ALERTS}/usual", json={**question, **change})
+            refused = await client.post(f"{ALERTS}/usual", json={**question, field: wrong})
             assert refused.status_code == 422, refused.text
+            [problem] = refused.json()["details"]
+            assert problem["where"][-1] == field
+            assert " from" not in problem["problem"]
