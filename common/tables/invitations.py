@@ -16,6 +16,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Text,
+    case,
     func,
     select,
     text,
@@ -88,7 +89,7 @@ async def use_invitation(
     """
     used = (
         update(Invitation)
-        .where(*_is_valid(code, kind))
+        .where(Invitation.digest == digest_of(code), _problem(kind).is_(None))
         .values(uses=Invitation.uses + 1)
         .returning(Invitation)
     )
@@ -99,29 +100,19 @@ async def invitation_problem(
     session: AsyncSession, code: str, kind: InvitationKind
 ) -> InvitationProblem | None:
     """Why the code cannot be used now; None: it can."""
-    statement = select(
-        Invitation.kind,
-        Invitation.revoked_at.is_not(None).label("is_revoked"),
-        (Invitation.uses >= Invitation.max_uses).label("is_used_up"),
-        (Invitation.expires_at <= func.clock_timestamp()).label("is_expired"),
-    ).where(Invitation.digest == digest_of(code))
+    statement = select(_problem(kind)).where(Invitation.digest == digest_of(code))
     found = (await session.execute(statement)).one_or_none()
     if found is None:
         return InvitationProblem.UNKNOWN
-    if found.kind != kind.value:
-        return InvitationProblem.OTHER_KIND
-    if found.is_revoked:
-        return InvitationProblem.REVOKED
-    if found.is_used_up:
-        return InvitationProblem.USED_UP
-    return InvitationProblem.EXPIRED if found.is_expired else None
+    return None if found[0] is None else InvitationProblem(found[0])
 
 
-def _is_valid(code: str, kind: InvitationKind) -> tuple[ColumnElement[bool], ...]:
-    return (
-        Invitation.digest == digest_of(code),
-        Invitation.kind == kind.value,
-        Invitation.revoked_at.is_(None),
-        Invitation.expires_at > func.clock_timestamp(),
-        Invitation.uses < Invitation.max_uses,
+def _problem(kind: InvitationKind) -> ColumnElement[str | None]:
+    """Why the invitation of a row cannot be used now; NULL: it can."""
+    problem = InvitationProblem
+    return case(
+        (Invitation.kind != kind.value, problem.OTHER_KIND.value),
+        (Invitation.revoked_at.is_not(None), problem.REVOKED.value),
+        (Invitation.uses >= Invitation.max_uses, problem.USED_UP.value),
+        (Invitation.expires_at <= func.clock_timestamp(), problem.EXPIRED.value),
     )
