@@ -94,7 +94,7 @@ COPY --from=migrations-packages /venv /venv
 COPY warehouse/__init__.py warehouse/errors.py warehouse/settings.py warehouse/
 COPY warehouse/clickhouse/__init__.py warehouse/clickhouse/server_version.py warehouse/clickhouse/
 COPY bot/__init__.py bot/
-COPY bot/db/__init__.py bot/db/events.py bot/db/outbox.py bot/db/
+COPY bot/db/__init__.py bot/db/outbox.py bot/db/
 COPY bot/db/tables/ bot/db/tables/
 COPY api/__init__.py api/
 COPY api/accounts/__init__.py api/accounts/tables.py api/accounts/

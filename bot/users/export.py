@@ -16,7 +16,6 @@ import orjson
 from sqlalchemy import RowMapping, Select, TextClause, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.db.events import UserEvent
 from bot.db.sql import statement
 from bot.db.tables import (
     FeedbackRow,
@@ -27,6 +26,7 @@ from bot.db.tables import (
     SummaryRow,
     Turn,
     UpdateRow,
+    UserEvent,
     UserRow,
     UserSettings,
 )

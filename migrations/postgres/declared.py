@@ -6,7 +6,6 @@ import api.accounts.tables
 import api.alerts.tables
 import api.audit.tables
 import api.people.tables
-import bot.db.events
 import bot.db.outbox
 import bot.db.tables
 import common.tables.changed_settings
@@ -19,7 +18,6 @@ TABLE_MODULES = (
     api.alerts.tables,
     api.audit.tables,
     api.people.tables,
-    bot.db.events,
     bot.db.outbox,
     bot.db.tables,
     common.tables.changed_settings,

@@ -7,6 +7,7 @@ row. A class ends in `Row` where its plain name is taken by a value of the domai
 """
 
 from bot.db.tables.dialogs import Dialog, MessageRow, PictureRow, SentAnswer, SummaryRow
+from bot.db.tables.events import UserEvent
 from bot.db.tables.inbox import MAX_UPDATE_ID, UNREADABLE, BanNotice, RefusedChat, UpdateRow
 from bot.db.tables.ledger import FeedbackRow, LlmCall, Tombstone, Turn
 from bot.db.tables.operation import BillTotal, BotRow, SealingMarker, SpentBudget
@@ -31,6 +32,7 @@ __all__ = [
     "Tombstone",
     "Turn",
     "UpdateRow",
+    "UserEvent",
     "UserRow",
     "UserSettings",
     "may_be_read",

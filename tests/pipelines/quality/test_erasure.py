@@ -12,13 +12,13 @@ import psycopg
 import pytest
 from sqlalchemy import LargeBinary, text
 
-from bot.db.events import UserEvent
 from bot.db.tables import (
     Dialog,
     FeedbackRow,
     MessageRow,
     Turn,
     UpdateRow,
+    UserEvent,
     UserRow,
 )
 from common.encryption import bindings
