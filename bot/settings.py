@@ -9,7 +9,15 @@ from enum import StrEnum
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import NoDecode
 
 from common.settings import (
@@ -33,23 +41,24 @@ def _split(value: Any) -> Any:
     return value
 
 
-def _is_http(name: str, value: str) -> str:
+def _without_slash(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.netloc:
-        raise ValueError(f"{name} must be an http:// or https:// address")
+        raise ValueError("the address must be an http:// or https:// address")
     return value.rstrip("/")
 
 
-Names = Annotated[tuple[str, ...], NoDecode]
-Identifiers = Annotated[tuple[int, ...], NoDecode]
+HttpAddress = Annotated[str, AfterValidator(_without_slash)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Identifiers = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_split)]
 
 
 class TelegramSettings(Section):
     """How the bot reaches Telegram, and how Telegram reaches the bot."""
 
     telegram_token: SecretStr
-    telegram_api_url: str = "https://api.telegram.org"
-    telegram_webhook_url: str | None = None
+    telegram_api_url: HttpAddress = "https://api.telegram.org"
+    telegram_webhook_url: HttpAddress | None = None
     """Set: updates arrive over HTTP at this URL's path. Unset: long polling."""
     telegram_webhook_secret: SecretStr | None = None
     telegram_networks_only: bool = False
@@ -69,11 +78,6 @@ class TelegramSettings(Section):
         if not (bot_id.isascii() and bot_id.isdigit() and rest):
             raise ValueError("is not a bot token: it looks like 123456:ABC, from @BotFather")
         return value
-
-    @field_validator("telegram_api_url", "telegram_webhook_url")
-    @classmethod
-    def _is_address(cls, value: str | None) -> str | None:
-        return None if value is None else _is_http("the address", value)
 
     @model_validator(mode="after")
     def _webhook_has_a_secret(self) -> Self:
@@ -106,7 +110,7 @@ class ModelSettings(Section):
     """Which models are used, and how long the bot waits for them."""
 
     openrouter_api_key: SecretStr
-    openrouter_base_url: str = "https://openrouter.ai/api/v1"
+    openrouter_base_url: HttpAddress = "https://openrouter.ai/api/v1"
     llm_model: str = Field(default="openrouter/auto", min_length=1)
     """The default model. `openrouter/auto` lets OpenRouter choose."""
     llm_fallback_model: str | None = None
@@ -140,16 +144,6 @@ class ModelSettings(Section):
     llm_prices: dict[str, Price] = Field(default_factory=dict)
     """JSON: `{"model": {"prompt": 0.15, "completion": 0.6}}`, dollars per million tokens. Used when
     the provider states no cost."""
-
-    @field_validator("llm_allowed_models", mode="before")
-    @classmethod
-    def _is_list(cls, value: Any) -> Any:
-        return _split(value)
-
-    @field_validator("openrouter_base_url")
-    @classmethod
-    def _is_address(cls, value: str) -> str:
-        return _is_http("the address", value)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -189,7 +183,7 @@ class SpeechSettings(Section):
 
     transcription_model: str | None = None
     """Transcribes voice messages and video notes. Unset: the bot does not listen to them."""
-    transcription_base_url: str | None = None
+    transcription_base_url: HttpAddress | None = None
     """A server that speaks OpenAI's audio transcriptions. Unset: OPENROUTER_BASE_URL."""
     transcription_api_key: SecretStr | None = None
     """Unset: OPENROUTER_API_KEY, but only for a server of the same address."""
@@ -199,11 +193,6 @@ class SpeechSettings(Section):
     """Timeout of one transcription."""
     transcription_usd_per_minute: Decimal = Field(default=Decimal("0.006"), ge=0, le=100)
     """Counts in limits before a transcription, and after it if the provider states no cost."""
-
-    @field_validator("transcription_base_url")
-    @classmethod
-    def _is_address(cls, value: str | None) -> str | None:
-        return None if value is None else _is_http("the address", value)
 
 
 class AccessMode(StrEnum):
@@ -226,11 +215,6 @@ class AccessSettings(Section):
     `make invite` generates one. Invitations made at run time need none."""
     admin_ids: Identifiers = ()
     """Telegram ids exempt from access control, rate limit and budgets."""
-
-    @field_validator("access_allowed_ids", "access_invite_codes", "admin_ids", mode="before")
-    @classmethod
-    def _is_list(cls, value: Any) -> Any:
-        return _split(value)
 
     @model_validator(mode="after")
     def _codes_cannot_be_guessed(self) -> Self:
@@ -256,13 +240,8 @@ class OperatorSettings(Section):
 class StatsApiSettings(ServiceKeySettings):
     """How /admin reaches the stats API."""
 
-    stats_api_url: str = "http://127.0.0.1:8000"
+    stats_api_url: HttpAddress = "http://127.0.0.1:8000"
     """Address of the stats API, from which /admin has its figures."""
-
-    @field_validator("stats_api_url")
-    @classmethod
-    def _is_address(cls, value: str) -> str:
-        return _is_http("the address", value)
 
 
 class UsageLimitSettings(Section):

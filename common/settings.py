@@ -13,10 +13,17 @@ from contextlib import suppress
 from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar, get_type_hints
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -34,6 +41,14 @@ from common.zones import zone_named
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+
+def _of_postgresql(url: SecretStr) -> SecretStr:
+    PostgresUrl.parse(url.get_secret_value())
+    return url
+
+
+PostgresSecret = Annotated[SecretStr, AfterValidator(_of_postgresql)]
+"""A URL of PostgreSQL."""
 # Published examples of secrets, refused in every environment.
 PLACEHOLDERS = frozenset({"change-me", "changeme", "secret", "password", "admin"})
 MIN_SECRET_BYTES = 32
@@ -183,18 +198,12 @@ class MetricsSettings(Section):
 class DatabaseSettings(Section):
     """PostgreSQL: address, connection pool, timeouts."""
 
-    database_url: SecretStr
+    database_url: PostgresSecret
     db_pool_size: int = Field(default=20, ge=1, le=200)
     db_max_overflow: int = Field(default=30, ge=0, le=200)
     db_pool_recycle_seconds: int = Field(default=3600, ge=60)
     db_pool_timeout_seconds: float = Field(default=10.0, gt=0)
     db_statement_timeout_seconds: float = Field(default=30.0, gt=0)
-
-    @field_validator("database_url")
-    @classmethod
-    def _is_postgresql(cls, value: SecretStr) -> SecretStr:
-        PostgresUrl.parse(value.get_secret_value())
-        return value
 
     @property
     def asyncpg_url(self) -> str:

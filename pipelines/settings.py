@@ -8,12 +8,19 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, field_validator
 
 from common.http.listening import is_every_address, is_loopback
 from common.http.origins import hostname_of
 from common.postgres_url import PostgresUrl
-from common.settings import DatabaseSettings, MetricsSettings, ReportSettings, Section, load
+from common.settings import (
+    DatabaseSettings,
+    MetricsSettings,
+    PostgresSecret,
+    ReportSettings,
+    Section,
+    load,
+)
 from warehouse.settings import WarehouseSettings
 
 LAST_BACKUP = "last-backup"
@@ -56,7 +63,7 @@ class PipelineSection(Section):
 class DagsterSettings(MetricsSettings):
     """Dagster's own processes."""
 
-    dagster_database_url: SecretStr
+    dagster_database_url: PostgresSecret
     """PostgreSQL database of Dagster's runs, events and schedules."""
     dagster_home: Path | None = None
     """Directory of its configuration; unset: DATA_DIR/dagster."""
@@ -115,12 +122,6 @@ class DagsterSettings(MetricsSettings):
         if self.dagster_login is None:
             return not is_loopback(self.dagster_bind_host)
         return self.dagster_login
-
-    @field_validator("dagster_database_url")
-    @classmethod
-    def _is_postgresql(cls, value: SecretStr) -> SecretStr:
-        PostgresUrl.parse(value.get_secret_value())
-        return value
 
     @property
     def storage(self) -> PostgresUrl:
