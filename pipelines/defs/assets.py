@@ -45,42 +45,23 @@ SOURCES = [
 
 LEDGER_SPECS = [
     dg.AssetSpec(
-        "turns",
-        deps=[dg.AssetKey(["postgres", "turns"]), dg.AssetKey(["postgres", "tombstones"])],
-        description="ClickHouse's copy of every finished turn: when, which bot and model, tokens,"
-        " cost, result. No text and nothing that identifies a person. All figures are counted"
-        " from it.",
+        "people" if table == "users" else table,
+        deps=[dg.AssetKey(["postgres", table]), dg.AssetKey(["postgres", "tombstones"])],
+        description=f"ClickHouse's copy of {description}",
         group_name="ledger",
         kinds={"clickhouse"},
         owners=OWNERS,
-    ),
-    dg.AssetSpec(
-        "people",
-        deps=[dg.AssetKey(["postgres", "users"]), dg.AssetKey(["postgres", "tombstones"])],
-        description="ClickHouse's copy of the people: a number instead of a name, their language,"
-        " how they found the bot, when they came and left.",
-        group_name="ledger",
-        kinds={"clickhouse"},
-        owners=OWNERS,
-    ),
-    dg.AssetSpec(
-        "feedback",
-        deps=[dg.AssetKey(["postgres", "feedback"]), dg.AssetKey(["postgres", "tombstones"])],
-        description="ClickHouse's copy of the verdicts on answers, every state of each. No text and"
-        " nothing that identifies a person.",
-        group_name="ledger",
-        kinds={"clickhouse"},
-        owners=OWNERS,
-    ),
-    dg.AssetSpec(
-        "user_events",
-        deps=[dg.AssetKey(["postgres", "user_events"]), dg.AssetKey(["postgres", "tombstones"])],
-        description="ClickHouse's copy of commands by name, blocks and returns. No text and nothing"
-        " that identifies a person.",
-        group_name="ledger",
-        kinds={"clickhouse"},
-        owners=OWNERS,
-    ),
+    )
+    for table, description in {
+        "turns": "every finished turn: when, which bot and model, tokens, cost, result. No text and"
+        " nothing that identifies a person. All figures are counted from it.",
+        "users": "the people: a number instead of a name, their language, how they found the bot,"
+        " when they came and left.",
+        "feedback": "the verdicts on answers, every state of each. No text and nothing that"
+        " identifies a person.",
+        "user_events": "commands by name, blocks and returns. No text and nothing that identifies a"
+        " person.",
+    }.items()
 ]
 
 # In an order in which each comes after what it depends on: Dagster wants results so.

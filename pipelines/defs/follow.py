@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 
 from common.tracing import flush_traces
+from pipelines.defs.jobs import in_process
 from pipelines.defs.materializations import Reporter
 from pipelines.follow import Follower, reason_to_follow
 from pipelines.settings import PipelineSettings
@@ -49,11 +50,8 @@ def follow_job(
 
     @dg.job(
         name=FOLLOW_JOB,
-        executor_def=dg.in_process_executor,
         tags=FOLLOWS,
-        logger_defs={"console": log},
-        # Without this Dagster prints every event to the process's log.
-        config={"loggers": {"console": {}}},
+        **in_process(log),
         description="Keeps the figures current, a few seconds behind the bot: copies what is new"
         " from PostgreSQL, rebuilds the days it touches, and publishes them. The sensor new_data"
         " starts it; one run works for as long as messages arrive.",

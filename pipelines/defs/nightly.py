@@ -5,6 +5,7 @@ import dagster as dg
 from pipelines.commands.reconcile import reconcile
 from pipelines.cycle import exclusive_run
 from pipelines.defs.assets import MOVES_DATA, RETRIES
+from pipelines.defs.jobs import in_process
 from pipelines.defs.quality import RangeToCheck, op_name
 from pipelines.quality.names import CHECKS
 from pipelines.quality.retention import apply_retention
@@ -54,10 +55,8 @@ def nightly_job(settings: PipelineSettings, *, log: dg.LoggerDefinition) -> dg.J
 
     @dg.job(
         name="nightly",
-        executor_def=dg.in_process_executor,
         tags={**MOVES_DATA, **HEAVY},
-        logger_defs={"console": log},
-        config={"loggers": {"console": {}}},
+        **in_process(log),
         description="Once a night: compares all days with PostgreSQL and repairs what differs, puts"
         " scattered days together, erases what is past its retention.",
     )

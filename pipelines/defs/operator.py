@@ -1,11 +1,12 @@
 """The jobs that write to the operator, and when they run. Off until a chat is named."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 
-from pipelines.defs.assets import RETRIES
 from pipelines.defs.follow import UNFINISHED
+from pipelines.defs.jobs import one_step_job
 from pipelines.operator.alert_evaluation import are_alerts_due, evaluate_alerts
 from pipelines.operator.alerts import send_notices
 from pipelines.operator.digest import send_digest, send_report, yesterday
@@ -16,83 +17,49 @@ from pipelines.settings import PipelineSettings
 def digest_job(settings: PipelineSettings, *, log: dg.LoggerDefinition) -> dg.JobDefinition:
     """Write yesterday's digest into the outbox."""
 
-    @dg.op(
-        description="Writes yesterday's figures as one message into the outbox of PostgreSQL; the"
-        " bot sends it. A second run for the same day writes nothing.",
-        out=dg.Out(dg.Nothing),
-        retry_policy=RETRIES,
-    )
-    def write_digest(context: dg.OpExecutionContext) -> None:
+    def write(_context: dg.OpExecutionContext) -> dict[str, Any]:
         day = yesterday(settings, datetime.now(UTC))
-        is_new = send_digest(settings, day)
-        context.add_output_metadata({"day": str(day), "written": is_new})
+        return {"day": str(day), "written": send_digest(settings, day)}
 
-    @dg.job(
-        name="digest",
-        executor_def=dg.in_process_executor,
-        logger_defs={"console": log},
-        config={"loggers": {"console": {}}},
+    return one_step_job(
+        "digest",
+        write,
+        step="write_digest",
+        does="Writes yesterday's figures as one message into the outbox of PostgreSQL; the"
+        " bot sends it. A second run for the same day writes nothing.",
         description="The operator's morning message in Telegram: yesterday's users, messages, cost"
         " and failures beside the day before.",
+        log=log,
     )
-    def digest() -> None:
-        write_digest()
-
-    return digest
 
 
 def report_job(
     settings: PipelineSettings, span: ReportSpan, *, log: dg.LoggerDefinition
 ) -> dg.JobDefinition:
     """Write the report on the last week or month into the outbox."""
-
-    @dg.op(
-        name=f"write_{span}_report",
-        description=f"Writes the figures of the last whole {span}, beside those of the one before,"
+    return one_step_job(
+        f"{span}_report",
+        lambda _context: {"written": send_report(settings, span, datetime.now(UTC))},
+        step=f"write_{span}_report",
+        does=f"Writes the figures of the last whole {span}, beside those of the one before,"
         " as one message with a picture into the outbox. A second run writes nothing.",
-        out=dg.Out(dg.Nothing),
-        retry_policy=RETRIES,
-    )
-    def write_report(context: dg.OpExecutionContext) -> None:
-        context.add_output_metadata({"written": send_report(settings, span, datetime.now(UTC))})
-
-    @dg.job(
-        name=f"{span}_report",
-        executor_def=dg.in_process_executor,
-        logger_defs={"console": log},
-        config={"loggers": {"console": {}}},
         description=f"The operator's message in Telegram about the last {span}: users, messages,"
         " failures and cost beside the one before, and messages by day as a picture.",
+        log=log,
     )
-    def report() -> None:
-        write_report()
-
-    return report
 
 
 def notices_job(settings: PipelineSettings, *, log: dg.LoggerDefinition) -> dg.JobDefinition:
     """Write what is unusual or wrong now into the outbox."""
-
-    @dg.op(
-        description="Compares the last whole hours with the same weekday and hour of the"
+    return one_step_job(
+        "notices",
+        lambda _context: {"written": send_notices(settings, datetime.now(UTC))},
+        step="write_notices",
+        does="Compares the last whole hours with the same weekday and hour of the"
         " weeks before, looks for problems of the pipelines, writes each new one into the outbox.",
-        out=dg.Out(dg.Nothing),
-        retry_policy=RETRIES,
-    )
-    def write_notices(context: dg.OpExecutionContext) -> None:
-        context.add_output_metadata({"written": send_notices(settings, datetime.now(UTC))})
-
-    @dg.job(
-        name="notices",
-        executor_def=dg.in_process_executor,
-        logger_defs={"console": log},
-        config={"loggers": {"console": {}}},
         description="Tells the operator in Telegram what is unusual or wrong now, each case once.",
+        log=log,
     )
-    def notices() -> None:
-        write_notices()
-
-    return notices
 
 
 ALERTS_JOB = "alerts"
@@ -101,29 +68,17 @@ ALERTS_SECONDS = 30
 
 def alerts_job(settings: PipelineSettings, *, log: dg.LoggerDefinition) -> dg.JobDefinition:
     """Judge the alerts of the dashboard."""
-
-    @dg.op(
-        description="Compares each alert's metric with its threshold, or with the same weekday and"
+    return one_step_job(
+        ALERTS_JOB,
+        lambda _context: {"written": evaluate_alerts(settings, datetime.now(UTC))},
+        step="judge_alerts",
+        does="Compares each alert's metric with its threshold, or with the same weekday and"
         " hour of the weeks before, in every window that is over; adds what fired to the history"
         " and, once for each window, to the outbox.",
-        out=dg.Out(dg.Nothing),
-        retry_policy=RETRIES,
-    )
-    def judge_alerts(context: dg.OpExecutionContext) -> None:
-        context.add_output_metadata({"written": evaluate_alerts(settings, datetime.now(UTC))})
-
-    @dg.job(
-        name=ALERTS_JOB,
-        executor_def=dg.in_process_executor,
-        logger_defs={"console": log},
-        config={"loggers": {"console": {}}},
         description="Judges the alerts that were made in the dashboard. The sensor due_alerts"
         " starts it after the publication that counted an alert's window up to its end.",
+        log=log,
     )
-    def alerts() -> None:
-        judge_alerts()
-
-    return alerts
 
 
 def alerts_sensor(settings: PipelineSettings, job: dg.JobDefinition) -> dg.SensorDefinition:

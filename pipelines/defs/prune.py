@@ -10,6 +10,8 @@ import sqlalchemy as sa
 from dagster._core.storage.event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 
+from pipelines.defs.jobs import one_step_job
+
 FINISHED = [
     dg.DagsterRunStatus.SUCCESS,
     dg.DagsterRunStatus.FAILURE,
@@ -21,31 +23,23 @@ RUNS_AT_ONCE = 100
 def prune_job(*, keep_days: int, log: dg.LoggerDefinition) -> dg.JobDefinition:
     """Delete what finished before `keep_days` days."""
 
-    @dg.op(
-        description="Deletes runs that finished DAGSTER_KEEP_DAYS ago, with their events and"
-        " results of checks. The latest result of each check stays.",
-        out=dg.Out(dg.Nothing),
-    )
-    def delete_old_runs(context: dg.OpExecutionContext) -> None:
+    def delete_old_runs(context: dg.OpExecutionContext) -> dict[str, int]:
         before = datetime.now(UTC) - timedelta(days=keep_days)
-        context.add_output_metadata(
-            {
-                "runs": _delete_runs(context.instance, before=before),
-                "check_results": _delete_check_results(context.instance, before=before),
-            }
-        )
+        return {
+            "runs": _delete_runs(context.instance, before=before),
+            "check_results": _delete_check_results(context.instance, before=before),
+        }
 
-    @dg.job(
-        name="prune",
-        executor_def=dg.in_process_executor,
-        logger_defs={"console": log},
-        config={"loggers": {"console": {}}},
+    return one_step_job(
+        "prune",
+        delete_old_runs,
+        step="delete_old_runs",
+        does="Deletes runs that finished DAGSTER_KEEP_DAYS ago, with their events and"
+        " results of checks. The latest result of each check stays.",
         description="Keeps Dagster's own database small. It touches no figure of the product.",
+        log=log,
+        retries=None,
     )
-    def prune() -> None:
-        delete_old_runs()
-
-    return prune
 
 
 def _delete_runs(instance: dg.DagsterInstance, *, before: datetime) -> int:

@@ -20,15 +20,15 @@ class ReplicatedTable:
 
     source: str
     target: str
-    key: str
-    key_type: str
-    first_key: str
-    """A key below every real one."""
     columns: Mapping[str, str]
     """Column -> PostgreSQL type."""
-    renamed: Mapping[str, str]
+    key: str = "id"
+    key_type: str = "uuid"
+    first_key: str = "00000000-0000-0000-0000-000000000000"
+    """A key below every real one."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
     """Source column -> target column, where they differ."""
-    condition: str
+    condition: str = "true"
     """Which rows replicate."""
     expressions: Mapping[str, str] = field(default_factory=dict)
     """Column -> expression that is replicated instead of the value."""
@@ -70,9 +70,6 @@ _MOMENT = "timestamp with time zone"
 TURNS = ReplicatedTable(
     source="turns",
     target="turns",
-    key="id",
-    key_type="uuid",
-    first_key="00000000-0000-0000-0000-000000000000",
     columns={
         "id": "uuid",
         "version": "xid8",
@@ -110,7 +107,6 @@ TURNS = ReplicatedTable(
         "fallback_cost_usd": "numeric(18,10)",
         "is_person": "boolean",
     },
-    renamed={},
     condition="status <> 'pending'",
     expressions={**_COUNTED, "is_person": "(is_person AND is_counted)"},
     read=_READ,
@@ -132,15 +128,11 @@ PEOPLE = ReplicatedTable(
         "updated_at": _MOMENT,
     },
     renamed={"key": "user_key"},
-    condition="true",
 )
 
 FEEDBACK = ReplicatedTable(
     source="feedback",
     target="feedback",
-    key="id",
-    key_type="uuid",
-    first_key="00000000-0000-0000-0000-000000000000",
     columns={
         "id": "uuid",
         "version": "xid8",
@@ -153,8 +145,6 @@ FEEDBACK = ReplicatedTable(
         "given_by": "text",
         "given_at": _MOMENT,
     },
-    renamed={},
-    condition="true",
     expressions=_COUNTED,
     read=_READ,
     is_sharded=False,
@@ -163,9 +153,6 @@ FEEDBACK = ReplicatedTable(
 USER_EVENTS = ReplicatedTable(
     source="user_events",
     target="user_events",
-    key="id",
-    key_type="uuid",
-    first_key="00000000-0000-0000-0000-000000000000",
     columns={
         "id": "uuid",
         "version": "xid8",
@@ -177,8 +164,6 @@ USER_EVENTS = ReplicatedTable(
         "kind": "text",
         "name": "text",
     },
-    renamed={},
-    condition="true",
     expressions=_COUNTED,
     read=_READ,
     is_sharded=False,
