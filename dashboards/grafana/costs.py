@@ -13,7 +13,7 @@ from dashboards.grafana.asking import (
     total,
 )
 from dashboards.grafana.binding import SERIES, figures, query
-from dashboards.grafana.panels import HEAT, Cells, Panel, figure
+from dashboards.grafana.panels import HEAT, Cells, Panel, bars, figure, listing, stacked
 
 DOLLARS = "currencyUSD"
 COUNT = "locale"
@@ -75,40 +75,35 @@ PANELS = (
         unit="percentunit",
         sql=total(cached=share("cached_tokens", "prompt_tokens")),
     ),
-    Panel(
+    bars(
         section="Over time",
         title="Cost over time",
         description="Known cost per bucket of the picker's zone; a gap where none is known.",
-        look="bars",
         unit=DOLLARS,
         sql=series(cost=COST),
     ),
-    Panel(
+    bars(
         title="Tokens over time",
         description="Prompt and completion tokens per bucket of the picker's zone.",
-        look="bars",
         unit="short",
         sql=series(tokens="points.prompt_tokens + points.completion_tokens"),
     ),
-    Panel(
+    stacked(
         title="Cost by model over time",
         description="Known cost per bucket and model that answered, else the model asked.",
-        look="stacked",
         unit=DOLLARS,
         sql=_by_model(COST),
     ),
-    Panel(
+    stacked(
         title="Turns by model over time",
         description="Turns per bucket and model that answered, else the model asked.",
-        look="stacked",
         unit="short",
         sql=_by_model("points.turns"),
     ),
-    Panel(
+    listing(
         section="By model",
         title="Models",
         description="One row per model that answered, else the model asked.",
-        look="table",
         unit=COUNT,
         cells=(
             Cells(columns="model", page="/models"),
@@ -147,12 +142,11 @@ PANELS = (
         sql=listed("models", columns={**_MODEL, "turns": "turns"}),
         width=8,
     ),
-    Panel(
+    listing(
         section="Ratings",
         title="Ratings by model",
         description="How people rated the answers of each model, with a button or a reaction; a"
         " person's last verdict on an answer. Counted at the time of the turn. Few people rate.",
-        look="table",
         unit=COUNT,
         cells=(
             Cells(columns="model", page="/models"),
@@ -171,10 +165,9 @@ PANELS = (
         ),
         width=12,
     ),
-    Panel(
+    listing(
         title="Ratings by source",
         description="The same by the deep link through which the person who asked came.",
-        look="table",
         unit=COUNT,
         cells=(
             Cells(columns="source", page="/users"),

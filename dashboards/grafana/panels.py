@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol, Self
 
 from grafana_foundation_sdk.builders import (
@@ -149,6 +150,12 @@ class Panel:
 def figure(**about: Any) -> Panel:
     """A panel with one number, a sixth as wide as the board."""
     return Panel(look="stat", width=4, height=4, **about)
+
+
+lines = partial(Panel, look="lines")
+bars = partial(Panel, look="bars")
+stacked = partial(Panel, look="stacked")
+listing = partial(Panel, look="table")
 
 
 class _Builder(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboards.grafana.asking import listed, one_row, records
 from dashboards.grafana.binding import query
-from dashboards.grafana.panels import Cells, Panel
+from dashboards.grafana.panels import Cells, Panel, bars, lines, listing, stacked
 
 _OF_THE_SCHEMA = "database = currentDatabase()"
 
@@ -55,12 +55,11 @@ PANELS = (
         width=6,
         height=4,
     ),
-    Panel(
+    lines(
         section="Replication and publication",
         title="Replication lag",
         description="Longest time, per bucket, from a commit in PostgreSQL to its batch. A"
         " long transaction shows here; it never loses rows.",
-        look="lines",
         unit="s",
         runbook="ReplicationLag",
         sql=records(
@@ -69,10 +68,9 @@ PANELS = (
             moment="finished_at",
         ),
     ),
-    Panel(
+    stacked(
         title="Rows replicated",
         description="Turns, people and deletions that batches moved, per bucket.",
-        look="stacked",
         unit="short",
         sql=records(
             columns={
@@ -84,10 +82,9 @@ PANELS = (
             moment="finished_at",
         ),
     ),
-    Panel(
+    lines(
         title="Time of a batch",
         description="Longest and mean time of a batch of replication, per bucket.",
-        look="lines",
         unit="s",
         sql=records(
             columns={
@@ -98,10 +95,9 @@ PANELS = (
             moment="finished_at",
         ),
     ),
-    Panel(
+    bars(
         title="Publications",
         description="How often new numbers became visible, and how many days each time.",
-        look="bars",
         unit="short",
         sql=records(
             columns={
@@ -112,10 +108,9 @@ PANELS = (
             moment="published_at",
         ),
     ),
-    Panel(
+    bars(
         title="Rows that differ after a rebuild",
         description="A rebuild of unchanged data must show none; new data shows its own rows.",
-        look="bars",
         unit="short",
         sql=records(
             columns={"rows": "sum(found.rows_differ)"},
@@ -148,10 +143,9 @@ PANELS = (
         width=24,
         height=4,
     ),
-    Panel(
+    bars(
         title="Failed checks over time",
         description="Results of data checks that did not pass, per bucket.",
-        look="bars",
         unit="short",
         runbook="CheckFailed",
         sql=records(
@@ -163,10 +157,9 @@ PANELS = (
             moment="checked_at",
         ),
     ),
-    Panel(
+    listing(
         title="Latest result of every check",
         description="What each check found when it last ran in the range; the failed first.",
-        look="table",
         unit="none",
         cells=(
             Cells(
@@ -197,11 +190,10 @@ PANELS = (
             tail="\nORDER BY passed, checked_at DESC",
         ),
     ),
-    Panel(
+    listing(
         title="PostgreSQL against ClickHouse",
         description="The latest comparison of each day: turns, tokens, cost, people. Equal in"
         " every figure and in the checksum, or the day is repaired.",
-        look="table",
         unit="locale",
         cells=(
             Cells(
@@ -233,10 +225,9 @@ PANELS = (
             tail="\nORDER BY found.day DESC",
         ),
     ),
-    Panel(
+    bars(
         title="Days that differed",
         description="Comparisons with PostgreSQL that found a difference, and repairs.",
-        look="bars",
         unit="short",
         sql=records(
             columns={
@@ -247,12 +238,11 @@ PANELS = (
             moment="ran_at",
         ),
     ),
-    Panel(
+    listing(
         section="ClickHouse",
         title="ClickHouse: tables",
         description="Size of each table on disk, its rows and active parts. Hundreds of parts"
         " in one table mean that merges cannot keep up.",
-        look="table",
         unit="locale",
         units={"size": "bytes"},
         cells=(
@@ -269,10 +259,9 @@ PANELS = (
             "GROUP BY name\nORDER BY size DESC, name"
         ),
     ),
-    Panel(
+    listing(
         title="ClickHouse: memory and work",
         description="Memory in use by queries, queries and merges that run now.",
-        look="table",
         unit="none",
         units={"memory": "bytes"},
         sql=query(

@@ -13,7 +13,7 @@ from dashboards.grafana.asking import (
     total,
 )
 from dashboards.grafana.binding import SERIES, TOUCHED_DAYS, bound, day_start, query
-from dashboards.grafana.panels import GOOD_SHARE, HEAT, Cells, Panel, figure
+from dashboards.grafana.panels import GOOD_SHARE, HEAT, Cells, bars, figure, lines, listing
 
 COUNT = "locale"
 SHARE = "percentunit"
@@ -82,28 +82,25 @@ PANELS = (
         unit=COUNT,
         sql=total(reached="reached_users"),
     ),
-    Panel(
+    bars(
         section="Over time",
         title="Messages and answers over time",
         description="Per bucket of the picker's zone. Empty buckets are zero.",
-        look="bars",
         unit=COUNT,
         sql=series(messages="points.user_messages", answers="points.answers"),
     ),
-    Panel(
+    lines(
         title="People over time",
         description="Distinct active and new people per bucket. They cannot be added across"
         " buckets.",
-        look="lines",
         page="/users",
         unit=COUNT,
         sql=series(active="points.active_users", new="points.new_users"),
     ),
-    Panel(
+    lines(
         title="Daily, weekly and monthly users",
         description="For each day of the report zone: distinct people of the day, of the 7 days"
         " and of the 30 days that end with it.",
-        look="lines",
         page="/retention",
         unit=COUNT,
         sql=day_series(
@@ -113,11 +110,10 @@ PANELS = (
             **TOUCHED_DAYS,
         ),
     ),
-    Panel(
+    bars(
         title="New, returning and lost people",
         description="Per day of the report zone: new, active the day before too, and people"
         " whose last message turned 28 days old.",
-        look="bars",
         unit=COUNT,
         # A person returns on many days: only means can be read.
         calcs=("mean", "max"),
@@ -135,11 +131,10 @@ PANELS = (
             edges="day_edges",
         ),
     ),
-    Panel(
+    lines(
         title="Sessions over time",
         description="Turns of one person, each less than 30 minutes after the one before, by the"
         " bucket in which they begin; their turns are counted up to a week after the range.",
-        look="lines",
         page="/users",
         unit=COUNT,
         sql=query(
@@ -151,12 +146,11 @@ PANELS = (
         ),
         width=24,
     ),
-    Panel(
+    listing(
         section="Who returns",
         title="Retention by first day",
         description="People whose first turn fell on a day, and the share of them that was active"
         " exactly n days later; empty where that day is not over.",
-        look="table",
         unit=SHARE,
         units={"people": COUNT},
         cells=(Cells(columns="day .+", shade=GOOD_SHARE, greatest=1),),
@@ -174,11 +168,10 @@ PANELS = (
             "GROUP BY cohort\nORDER BY cohort DESC"
         ),
     ),
-    Panel(
+    listing(
         title="Funnel by source",
         description="People who began in the range by the source of their /start link: third"
         " turn, return after 1, 7 and 30 days, cost per activated person.",
-        look="table",
         unit=COUNT,
         cells=(Cells(columns="started|third turn|day .+", bar=True),),
         page="/retention",
@@ -196,12 +189,11 @@ PANELS = (
             },
         ),
     ),
-    Panel(
+    listing(
         section="Commands and blocks",
         title="Commands",
         description="Commands that people used in the range, by registered name; all others are"
         " `unknown`. People are distinct. A filter by model leaves none: commands have no model.",
-        look="table",
         unit=COUNT,
         cells=(Cells(columns="uses|people", bar=True),),
         page="/users",
@@ -218,11 +210,10 @@ PANELS = (
         ),
         width=12,
     ),
-    Panel(
+    bars(
         title="Blocked and came back",
         description="Distinct people per bucket of the picker's zone who blocked the bot, and who"
         " unblocked it. They cannot be added across buckets.",
-        look="bars",
         unit=COUNT,
         calcs=("mean", "max"),
         page="/users",
@@ -237,11 +228,10 @@ PANELS = (
         ),
         width=12,
     ),
-    Panel(
+    listing(
         section="When and who",
         title="Weekday and hour",
         description="User messages by weekday and hour of the picker's zone.",
-        look="table",
         unit=COUNT,
         cells=(
             Cells(
@@ -263,10 +253,9 @@ PANELS = (
         ),
         width=24,
     ),
-    Panel(
+    listing(
         title="Most active people",
         description="By their pseudonymous key; no name and no identifier is in the warehouse.",
-        look="table",
         unit=COUNT,
         units={"cost": "currencyUSD"},
         cells=(

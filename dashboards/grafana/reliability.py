@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboards.grafana.asking import listed, named, percentile, series, share, total
 from dashboards.grafana.binding import bound, query
-from dashboards.grafana.panels import Cells, Levels, Panel, figure
+from dashboards.grafana.panels import Cells, Levels, Panel, figure, lines, listing, stacked
 
 SHARE = "percentunit"
 COUNT = "locale"
@@ -70,30 +70,27 @@ PANELS = (
         runbook="FloodWaits",
         sql=total(waited="flood_wait_ms"),
     ),
-    Panel(
+    lines(
         section="Over time",
         title="Latency over time",
         description="Half of the answers were faster than p50, 95 of 100 faster than p95.",
-        look="lines",
         unit="ms",
         sql=series(
             p50=percentile("points.latency", "p50"),
             p95=percentile("points.latency", "p95"),
         ),
     ),
-    Panel(
+    stacked(
         title="Turns without an answer over time",
         description="Failed turns, and turns that limits or budgets refused.",
-        look="stacked",
         unit="short",
         sql=series(failed="points.failed", rejected="points.rejected"),
     ),
-    Panel(
+    listing(
         section="By model",
         title="First token and latency by model",
         description="Percentiles of time to first token and of the whole answer, and how fast"
         " answers are written from their first to their last token.",
-        look="table",
         unit="ms",
         units={"turns": COUNT, "tokens per second": COUNT},
         cells=(
@@ -117,11 +114,10 @@ PANELS = (
             },
         ),
     ),
-    Panel(
+    listing(
         title="Errors by model",
         description="Of the turns that reached a model, booked on the model that answered, else on"
         " the one asked: those that failed, and those that were cut short.",
-        look="table",
         unit=SHARE,
         units={"turns": COUNT},
         cells=(
@@ -139,11 +135,10 @@ PANELS = (
             },
         ),
     ),
-    Panel(
+    listing(
         title="Fallbacks by model asked",
         description="Of the turns for which each model was asked first: those that were handed to"
         " another model, the time that was lost until then and what the failed attempts cost.",
-        look="table",
         unit=SHARE,
         units={"turns": COUNT, "time lost": "ms", "cost": "currencyUSD"},
         cells=(
@@ -177,12 +172,11 @@ PANELS = (
         unit=COUNT,
         sql=_causes("models", "reasons"),
     ),
-    Panel(
+    listing(
         title="Flood waits",
         description="Answers that waited because Telegram asked for it, the time that answers"
         " waited for the bot's own limits, the parts that answers were sent as, and answers that"
         " people stopped or blocked the bot before.",
-        look="table",
         unit=COUNT,
         units={"own pacing": "ms"},
         sql=total(
