@@ -115,9 +115,9 @@ class PostgresUrl:
         several = ",".join(_bracketed(name) + _behind(port) for name, port in self.hosts)
         return _written(replace(self, hosts=(("", None),)), {"host": several, **kept})
 
-    def sqlalchemy(self, driver: str) -> str:
-        """The URL for an SQLAlchemy engine with a libpq driver."""
-        scheme = f"postgresql+{driver}"
+    def sqlalchemy(self) -> str:
+        """The URL for an SQLAlchemy engine with psycopg2."""
+        scheme = "postgresql+psycopg2"
         if len(self.hosts) == 1:
             return _written(self, self.parameters, scheme=scheme)
         several = {

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from cachetools import LRUCache, TTLCache
@@ -49,20 +47,13 @@ class SecretLookup(Generic[CredentialT]):
     Args:
         store: where they are stored.
         account_cache: hears of changes; without them nothing is cached.
-        clock: monotonic seconds.
     """
 
-    def __init__(
-        self,
-        store: SecretStore[CredentialT],
-        account_cache: AccountCache,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, store: SecretStore[CredentialT], account_cache: AccountCache) -> None:
         self._store = store
         self._account_cache = account_cache
         self._known: LRUCache[bytes, CredentialT] = LRUCache(MAX_ENTRIES)
-        self._used: TTLCache[int, bool] = TTLCache(MAX_ENTRIES, USE_SECONDS, timer=clock)
+        self._used: TTLCache[int, bool] = TTLCache(MAX_ENTRIES, USE_SECONDS)
         self._writing: set[asyncio.Task[None]] = set()
         account_cache.attach(self)
 

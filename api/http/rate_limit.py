@@ -74,7 +74,6 @@ class RateLimiter:
     Args:
         settings: limits, storage and number of keys.
         timeout_seconds: how long the shared storage may take.
-        clock: monotonic seconds.
     """
 
     def __init__(
@@ -82,11 +81,9 @@ class RateLimiter:
         settings: RateLimitSettings,
         *,
         timeout_seconds: float,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._is_shared = settings.is_shared
         self._timeout_seconds = timeout_seconds
-        self._clock = clock
         self._paused_until = 0.0
         options: dict[str, Any] = {"max_keys": settings.rate_limit_keys}
         if settings.is_shared:
@@ -215,14 +212,14 @@ class RateLimiter:
     async def _run(self, work: Callable[[], T]) -> T:
         if not self._is_shared:
             return work()
-        if self._clock() < self._paused_until:
+        if time.monotonic() < self._paused_until:
             raise CountersUnavailableError("the shared storage of rate limits is unavailable")
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 return await asyncio.to_thread(work)
         except Exception as error:
             # All errors of driver, socket and protocol mean the same: nothing can be counted.
-            self._paused_until = self._clock() + SHARED_PAUSE_SECONDS
+            self._paused_until = time.monotonic() + SHARED_PAUSE_SECONDS
             log.warning("rate_limit_storage_down", error=type(error).__name__)
             raise CountersUnavailableError(
                 "the shared storage of rate limits is unavailable"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from cachetools import TTLCache
 
@@ -22,17 +21,12 @@ class ShownNames:
     Args:
         names: all names.
         trail: the audit trail.
-        clock: monotonic seconds.
     """
 
-    def __init__(
-        self, names: UserNames, trail: AuditTrail, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, names: UserNames, trail: AuditTrail) -> None:
         self._names = names
         self._trail = trail
-        self._recorded: TTLCache[tuple[int, str], set[int]] = TTLCache(
-            MAX_REMEMBERED, HOUR_SECONDS, timer=clock
-        )
+        self._recorded: TTLCache[tuple[int, str], set[int]] = TTLCache(MAX_REMEMBERED, HOUR_SECONDS)
 
     async def fetch(self, principal: Principal, report: str, keys: Iterable[int | None]) -> Names:
         """Names by key, as in `UserNames`; none for an account that may see none.

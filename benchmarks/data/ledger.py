@@ -45,9 +45,7 @@ $$
 """
 
 
-def fill_postgres(
-    url: str, rows: int, *, people: int = PEOPLE, begin: datetime = BEGIN, sessions: int = 2
-) -> None:
+def fill_postgres(url: str, rows: int, *, people: int = PEOPLE, begin: datetime = BEGIN) -> None:
     """Insert the ledger without its indexes, then build them, as a bulk load should."""
     with psycopg.connect(url, autocommit=True) as connection:
         definitions = [
@@ -72,7 +70,7 @@ def fill_postgres(
                     },
                 )
 
-    _in_parallel(insert, rows, sessions)
+    _in_parallel(insert, rows, 2)
     with psycopg.connect(url, autocommit=True) as connection:
         for definition in definitions:
             assert definition is not None  # noqa: S101 # the migration made it
@@ -118,26 +116,24 @@ def _fill(
     )
 
 
-def publish(writer: Writer, *, zone: str = "UTC") -> Publication:
+def publish(writer: Writer) -> Publication:
     """Every day built and published by the product's own rollups."""
-    publication = _rollups(writer, zone).follow(_state())
+    publication = _rollups(writer).follow(_state())
     assert publication is not None  # noqa: S101 # the ledger is new
     return publication
 
 
-def publish_arrivals(
-    writer: Writer, *, count: int = ARRIVALS, people: int = PEOPLE, zone: str = "UTC"
-) -> Publication:
+def publish_arrivals(writer: Writer, *, people: int = PEOPLE) -> Publication:
     """New turns of the newest day, published: what a cycle of the pipelines does."""
-    rollups = _rollups(writer, zone)
+    rollups = _rollups(writer)
     current = rollups.current_publication()
     assert current is not None  # noqa: S101 # published before
     version = current.watermark
     _fill(
         writer,
         version=version,
-        first=ARRIVALS_FROM + (version - WATERMARK) * count,
-        count=count,
+        first=ARRIVALS_FROM + (version - WATERMARK) * ARRIVALS,
+        count=ARRIVALS,
         begin=BEGIN + timedelta(days=DAYS, hours=-4),
         seconds=600,
         people=people,
@@ -149,17 +145,17 @@ def publish_arrivals(
     return publication
 
 
-def build_again(writer: Writer, *, days_ago: int, zone: str = "UTC") -> Publication:
+def build_again(writer: Writer, *, days_ago: int) -> Publication:
     """Another build of one of the days from all of its turns, published."""
     day = (BEGIN + timedelta(days=DAYS - 1 - days_ago)).date()
-    rollups = _rollups(writer, zone)
+    rollups = _rollups(writer)
     publication = rollups.rebuild(_state(), [day])
     rollups.collect()
     return publication
 
 
-def _rollups(writer: Writer, zone: str) -> Rollups:
-    return Rollups(writer, zone=zone, grace_seconds=60, confirm_lock=lambda: None)
+def _rollups(writer: Writer) -> Rollups:
+    return Rollups(writer, zone="UTC", grace_seconds=60, confirm_lock=lambda: None)
 
 
 def _state() -> Watermark:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from cachetools import FIFOCache
 
@@ -18,13 +17,12 @@ Recipient = tuple[bytes, int]
 class RecentNotices:
     """The last notice to each user in each chat, in this process."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._last: FIFOCache[Recipient, tuple[str, float]] = FIFOCache(MAX_REMEMBERED)
 
     def is_new_notice(self, recipient: Recipient, notice: str) -> bool:
         """Whether to send this notice now; if so, it is recorded as sent."""
-        now = self._clock()
+        now = time.monotonic()
         said, at = self._last.get(recipient, ("", 0.0))
         if said == notice and now - at < QUIET_SECONDS:
             return False

@@ -19,6 +19,7 @@ from bot.telegram.session import GetRawUpdates
 from common.backoff import backoff
 from common.log import get_logger
 
+FIRST_PAUSE_SECONDS = 0.5
 MAX_PAUSE_SECONDS = 30.0
 STAND_BY_SECONDS = 2.0
 
@@ -36,31 +37,29 @@ class Poller:
         chat_locks: ChatLocks,
         metrics: BotMetrics,
         poll_seconds: int,
-        first_pause_seconds: float = 0.5,
     ) -> None:
         self._bot = bot
         self._inbox = inbox
         self._chat_locks = chat_locks
         self._metrics = metrics
         self._poll_seconds = poll_seconds
-        self._first_pause_seconds = first_pause_seconds
         self._offset: int | None = None
 
     async def run(self) -> None:
         """Poll until cancelled."""
-        pauses = backoff(self._first_pause_seconds, MAX_PAUSE_SECONDS)
+        pauses = backoff(FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS)
         while True:
             try:
                 if await self._chat_locks.become_poller():
                     self._metrics.is_poller.set(1)
                     await self._poll()
-                    pauses = backoff(self._first_pause_seconds, MAX_PAUSE_SECONDS)
+                    pauses = backoff(FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS)
                 else:
                     self._metrics.is_poller.set(0)
                     await asyncio.sleep(STAND_BY_SECONDS)
             except LocksLostError:
                 self._metrics.is_poller.set(0)
-                await asyncio.sleep(self._first_pause_seconds)
+                await asyncio.sleep(FIRST_PAUSE_SECONDS)
             except TelegramConflictError:
                 # Another installation polls with this token, or a webhook is set.
                 self._count("conflict")
@@ -88,9 +87,9 @@ class Poller:
             # Everything stored is confirmed. After a quiet week Telegram continues from a random
             # update_id, possibly a lower one: request from the start.
             self._offset = None
-            if monotonic() - started < self._first_pause_seconds:
+            if monotonic() - started < FIRST_PAUSE_SECONDS:
                 # Without a long poll the server would be asked hundreds of times a second.
-                await asyncio.sleep(self._first_pause_seconds)
+                await asyncio.sleep(FIRST_PAUSE_SECONDS)
             return
         await self._inbox.store(updates)
         numbers = [
@@ -102,7 +101,7 @@ class Poller:
             self._offset = max(numbers) + 1
         else:
             # Nothing can be confirmed, so the next response will be the same.
-            await asyncio.sleep(self._first_pause_seconds)
+            await asyncio.sleep(FIRST_PAUSE_SECONDS)
 
     def _count(self, cause: str) -> None:
         self._metrics.poll_errors.labels(cause).inc()

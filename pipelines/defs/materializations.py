@@ -61,22 +61,11 @@ class Reporter:
     Args:
         report: takes a materialization.
         first_day: the first daily partition. Earlier days are published all the same.
-        every_seconds: the shortest time between two reports of one asset.
-        clock: seconds.
     """
 
-    def __init__(
-        self,
-        report: Report,
-        *,
-        first_day: date = date.min,
-        every_seconds: float = REPORT_EVERY_SECONDS,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, report: Report, *, first_day: date = date.min) -> None:
         self._report = report
         self._first_day = first_day
-        self._every_seconds = every_seconds
-        self._clock = clock
         self._batch: Batch | None = None
         self._batch_reported_at: float | None = None
         self._days: dict[date, Publication] = {}
@@ -91,7 +80,7 @@ class Reporter:
 
     def report(self) -> None:
         """Report what is due, at most `DAYS_AT_ONCE` days of it."""
-        now = self._clock()
+        now = time.monotonic()
         if self._batch is not None and self._is_due(self._batch_reported_at, now):
             self._report_batch(self._batch)
             self._batch, self._batch_reported_at = None, now
@@ -112,7 +101,7 @@ class Reporter:
             self._report_day(day, self._days[day])
 
     def _is_due(self, last: float | None, now: float) -> bool:
-        return last is None or now - last >= self._every_seconds
+        return last is None or now - last >= REPORT_EVERY_SECONDS
 
     def _report_batch(self, batch: Batch) -> None:
         for table in LEDGER:

@@ -133,7 +133,7 @@ def command(process: str, settings: DagsterSettings) -> list[str]:
 
 def storage_url(settings: DagsterSettings) -> str:
     """The URL as Dagster needs it: its NOTIFY has a parameter, which only psycopg2 fills in."""
-    return settings.storage.sqlalchemy("psycopg2")
+    return settings.storage.sqlalchemy()
 
 
 def environment(settings: DagsterSettings, inherited: dict[str, str]) -> dict[str, str]:

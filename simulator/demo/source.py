@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,9 +29,7 @@ def report_line(text: str) -> None:
     sys.stderr.flush()
 
 
-def open_dialogs(
-    path: Path | None, settings: DialogSettings, *, report: Callable[[str], None] = report_line
-) -> DialogSource:
+def open_dialogs(path: Path | None, settings: DialogSettings) -> DialogSource:
     """The dialogs of `path`, else of DATA, else generated ones that end today.
 
     Raises:
@@ -47,7 +44,7 @@ def open_dialogs(
         )
 
     def report_unreadable(line: UnreadableLine) -> None:
-        report(f"{data}: line {line.number} skipped: {line.reason}")
+        report_line(f"{data}: line {line.number} skipped: {line.reason}")
 
     return DataFile(data, report=report_unreadable)
 

@@ -73,7 +73,7 @@ def ask_libpq(settings: DatabaseSettings, question: LiteralString) -> dict[str, 
         [row] = source.rows(question)
         [answers["psycopg"]] = row.values()
         answers["adbc"] = source._arrow(question)[0][0].as_py()
-    url = PostgresUrl.parse(settings.database_url.get_secret_value()).sqlalchemy("psycopg2")
+    url = PostgresUrl.parse(settings.database_url.get_secret_value()).sqlalchemy()
     engine = create_psycopg2_engine(url)
     with engine.connect() as connection:
         answers["sqlalchemy with psycopg2"] = connection.scalar(text(question))

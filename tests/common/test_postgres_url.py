@@ -133,5 +133,5 @@ def asyncpg_reads(dsn: str) -> tuple[list[object], object]:
 
 
 def psycopg2_arguments(parsed: PostgresUrl) -> dict[str, object]:
-    url = make_url(parsed.sqlalchemy("psycopg2"))
+    url = make_url(parsed.sqlalchemy())
     return url.get_dialect()().create_connect_args(url)[1]

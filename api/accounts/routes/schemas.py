@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
-    field_validator,
     model_validator,
 )
 
@@ -55,6 +54,7 @@ Label = Annotated[
     AfterValidator(_check_text),
 ]
 
+SortedNames = Annotated[list[str], BeforeValidator(sorted)]
 
 # A page of this dashboard: no other host, and nothing that a browser would read otherwise.
 ADDRESS = r"^/([a-z0-9_-][^\s\\]*|\?[^\s\\]*)?$"
@@ -95,14 +95,9 @@ class AccountView(BaseModel):
 
     id: int
     username: str
-    scopes: list[str]
+    scopes: SortedNames
     created_at: datetime
     disabled_at: datetime | None
-
-    @field_validator("scopes", mode="before")
-    @classmethod
-    def _in_order(cls, value: Collection[str]) -> list[str]:
-        return sorted(value)
 
 
 class Identity(AccountView):
@@ -145,17 +140,12 @@ class KeyView(BaseModel):
     username: str
     label: str
     beginning: str = Field(description="Its first characters.", examples=["dly_kN3w8Q"])
-    scopes: list[str]
+    scopes: SortedNames
     rate_limit: str | None
     created_at: datetime
     expires_at: datetime
     last_used_at: datetime | None = Field(description="At most a minute too early.")
     revoked_at: datetime | None
-
-    @field_validator("scopes", mode="before")
-    @classmethod
-    def _in_order(cls, value: Collection[str]) -> list[str]:
-        return sorted(value)
 
 
 class NewKey(KeyView):

@@ -23,8 +23,8 @@ class ConnectionKind(NamedTuple):
 class ConnectionPool:
     """Idle connections, the last used at the end. Shared by threads."""
 
-    def __init__(self, *, max_idle: int = MAX_IDLE) -> None:
-        self._max_idle = max_idle
+    def __init__(self) -> None:
+        self._max_idle = MAX_IDLE
         self._idle: list[tuple[ConnectionKind, Any]] = []
         self._lock = Lock()
 

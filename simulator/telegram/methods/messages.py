@@ -78,7 +78,7 @@ def send_photo(account: BotAccount, parameters: Parameters) -> Json:
 
 
 def edit_message_text(account: BotAccount, parameters: Parameters) -> Json:
-    message = _own_message(account, parameters, "edited")
+    message = _own_message(account, parameters)
     if "rich_message" in parameters.values:
         return _edit_rich(account, parameters, message)
     formatted = formatted_text(parameters, "text", longest=MAX_TEXT, required=True)
@@ -107,7 +107,7 @@ def _edit_rich(account: BotAccount, parameters: Parameters, message: Json) -> Js
 
 
 def edit_message_reply_markup(account: BotAccount, parameters: Parameters) -> Json:
-    message = _own_message(account, parameters, "edited")
+    message = _own_message(account, parameters)
     edited = {name: value for name, value in message.items() if name != "reply_markup"}
     if (markup := markup_of(parameters)) is not None:
         edited["reply_markup"] = markup
@@ -147,13 +147,13 @@ def answer_callback_query(account: BotAccount, parameters: Parameters) -> bool:
     return True
 
 
-def _own_message(account: BotAccount, parameters: Parameters, action: str) -> Json:
+def _own_message(account: BotAccount, parameters: Parameters) -> Json:
     if parameters.text("inline_message_id"):
         raise bad_request("MESSAGE_ID_INVALID")
     chat = reachable_chat(account, parameters)
     message = account.sent_log.message(chat["id"], parameters.integer("message_id"))
     if message is None:
-        raise bad_request(f"message to be {action} not found")
+        raise bad_request("message to be edited not found")
     return message
 
 
