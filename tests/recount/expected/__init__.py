@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 from tests.recount.expected.dashboard import dashboard
 from tests.recount.expected.dialogs import dialogs
-from tests.recount.expected.feedback import blocks, commands, feedback
+from tests.recount.expected.events import blocks, commands
+from tests.recount.expected.feedback import feedback
 from tests.recount.expected.forecast import forecast
 from tests.recount.expected.funnel import funnel
-from tests.recount.expected.heatmap import heatmap
 from tests.recount.expected.metadata import catalogue, dimensions, freshness, quality
-from tests.recount.expected.minutes import last_minutes
 from tests.recount.expected.models import costs, models
 from tests.recount.expected.people import lifecycle, retention, sessions, stickiness
 from tests.recount.expected.query import query
+from tests.recount.expected.times import heatmap, last_minutes
 from tests.recount.expected.totals import activity, summary
 from tests.recount.expected.turns import turns, users_one
 from tests.recount.expected.users import users_top
