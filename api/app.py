@@ -247,7 +247,7 @@ def create_app(
             limiter=limiter,
             clock=clock,
         ),
-        about_routes(server),
+        about_routes(server, AuditReader(sessions)),
         installation_routes(installation, report_timezone=default_tz, clock=clock),
         audit_routes(events=AuditReader(sessions), trail=trail),
         alert_routes(alerts=AlertRepository(sessions), reader=instrumented, snapshots=snapshots),

@@ -10,6 +10,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, Field
 
+from api.audit.reading import Release
+
 
 def _in_utc(moment: datetime) -> datetime:
     try:
@@ -26,6 +28,9 @@ class About(BaseModel):
     """Where else to look."""
 
     version: str
+    releases: list[Release] = Field(
+        description="Starts of bots with another version than before, newest first."
+    )
     grafana_url: str | None
     dagster_url: str | None = Field(description="For accounts with the scope dagster:use.")
 

@@ -32,6 +32,8 @@ class AuditKind(StrEnum):
     TEXTS_READ = "texts_read"
     NAMES_READ = "names_read"
     SETTINGS_CHANGED = "settings_changed"
+    VERSION_CHANGED = "version_changed"
+    """A bot started with another version than before. Written by the database."""
     PERSON_BANNED = "person_banned"
     PERSON_PAUSED = "person_paused"
     PERSON_ALLOWED = "person_allowed"

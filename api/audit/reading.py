@@ -9,6 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, or_, select
 
+from api.audit.events import AuditKind
 from api.audit.tables import AuditEvent
 from common.postgres import Sessions
 from common.text import clean_text
@@ -50,6 +51,14 @@ class AuditFilter:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A start of a bot with another version than before."""
+
+    version: str
+    started_at: datetime
+
+
 class AuditReader:
     """Reads events, newest first."""
 
@@ -76,3 +85,9 @@ class AuditReader:
         some = select(AuditEvent.id).where(*wanted.conditions()).limit(count + 1).subquery()
         async with self._sessions() as session:
             return bool((await session.scalar(select(func.count()).select_from(some)) or 0) > count)
+
+    async def releases(self, limit: int) -> list[Release]:
+        """The newest changes of versions, as all accounts may see them."""
+        wanted = AuditFilter(what=[AuditKind.VERSION_CHANGED])
+        found = await self.page(wanted, before=None, limit=limit)
+        return [Release(event.details["after"], event.occurred_at) for event in found]

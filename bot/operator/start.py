@@ -1,4 +1,4 @@
-"""Records what the dashboard shows of a bot: username, access, limits of the bill, chat."""
+"""Records what the dashboard shows of a bot: username, version, access, limits, chat."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from bot.telegram.intent import BotIdentity
 from common.backoff import backoff
 from common.log import get_logger
 from common.postgres import DRIVER_ERRORS, Sessions, transaction
+from common.version import VERSION
 
 FIRST_PAUSE_SECONDS = 0.5
 MAX_PAUSE_SECONDS = 15.0
@@ -27,12 +28,14 @@ async def record_start(
     limits: BillSettings,
     has_operator_chat: bool,
     access_mode: AccessMode,
+    version: str = VERSION,
 ) -> None:
     """Write the bot's row of `bots`, as soon as the database answers."""
     values = {
         "username": identity.username,
         "has_operator_chat": has_operator_chat,
         "access_mode": access_mode.value,
+        "version": version,
         "started_at": func.now(),
         **{name.removesuffix("_limit"): usd for name, usd in limits.model_dump().items()},
     }

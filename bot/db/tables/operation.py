@@ -35,6 +35,8 @@ class BotRow(Base):
     bot_monthly_usd: Mapped[Decimal | None] = mapped_column(Money)
     access_mode: Mapped[str | None] = mapped_column(Text)
     """ACCESS_MODE; null: it has not started since it states that."""
+    version: Mapped[str | None] = mapped_column(Text)
+    """Null as above. A trigger adds each change to the audit trail."""
     started_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
 
 

@@ -161,6 +161,31 @@ describe('a model that is new', () => {
   });
 });
 
+describe('a release', () => {
+  it('is marked in the chart where the first bot of it was started', async () => {
+    const release = (version: string, started_at: string) => ({ version, started_at });
+    await renderApp({
+      play: playing({
+        '/api/v1/about': {
+          version: '1.2.3',
+          grafana_url: null,
+          dagster_url: null,
+          releases: [
+            release('1.2.3', '2026-03-06T09:00:05Z'),
+            release('1.2.3', '2026-03-06T09:00:00Z'),
+            release('1.2.2', '2025-03-06T09:00:00Z'),
+          ],
+        },
+      }),
+    });
+    await waitFor(() => expect(document.querySelectorAll('.plot .flag')).toHaveLength(1));
+    const slider = screen.getByRole('slider', { name: /Activity/ });
+    slider.focus();
+    await userEvent.keyboard('{Home}{ArrowRight}{ArrowRight}');
+    expect(slider.getAttribute('aria-valuetext')).toMatch(/^Mar 6, .*, Version 1.2.3$/);
+  });
+});
+
 describe('the overview', () => {
   it('answers in one sentence', async () => {
     await renderApp({ play: playing() });

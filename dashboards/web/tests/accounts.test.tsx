@@ -85,6 +85,7 @@ const OWN: Record<string, Play | object> = {
   '/api/v1/keys': { keys: [key(2, 'old', { revoked_at: '2026-02-02T10:00:00Z' }), key(3, 'ETL')] },
   '/api/v1/about': {
     version: '0.1.0',
+    releases: [],
     grafana_url: 'https://grafana.example.org/',
     dagster_url: null,
   },

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
 from api.settings import ServerSettings
+from bot.operator.start import record_start
+from bot.settings import AccessMode, BillSettings
+from bot.telegram.intent import BotIdentity
 from common.version import VERSION
 from tests.api.running import PASSWORD, StartApi, register
 from tests.api.scopes import grant, until_granted
@@ -25,14 +30,40 @@ async def test_addresses_are_told_to_accounts_that_can_use_them(
         assert (await client.get(ABOUT)).status_code == 401
         await register(client)
         client.auth = ("ann", PASSWORD)
-        assert (await client.get(ABOUT)).json() == {
-            "version": VERSION,
-            **urls,
-            "dagster_url": None,
-        }
+        told = {"version": VERSION, "releases": [], **urls}
+        assert (await client.get(ABOUT)).json() == {**told, "dagster_url": None}
         await grant(engine, ["dagster:use"])
         await until_granted(client, ["dagster:use"])
-        assert (await client.get(ABOUT)).json() == {"version": VERSION, **urls}
+        assert (await client.get(ABOUT)).json() == told
+
+
+async def test_every_account_sees_when_a_bot_started_with_another_version(
+    client: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    await register(client)
+    client.auth = ("ann", PASSWORD)
+    for version in ("1.2.2", "1.2.2", "1.2.3", "1.2.3", "1.2.2"):
+        await record_start(
+            async_sessionmaker(engine),
+            BotIdentity(7, "helper_bot"),
+            limits=BillSettings(),
+            has_operator_chat=False,
+            access_mode=AccessMode.OPEN,
+            version=version,
+        )
+    releases = (await client.get(ABOUT)).json()["releases"]
+    assert [release["version"] for release in releases] == ["1.2.2", "1.2.3"]
+    assert releases[0]["started_at"] > releases[1]["started_at"]
+    async with engine.connect() as connection:
+        first = await connection.scalar(
+            text("SELECT details FROM audit_events WHERE kind = 'version_changed' ORDER BY id")
+        )
+    assert first == {
+        "service": "bot",
+        "name": "helper_bot",
+        "before": "1.2.2",
+        "after": "1.2.3",
+    }
 
 
 @pytest.mark.parametrize("name", ["dashboard_url", "grafana_url", "dagster_url"])

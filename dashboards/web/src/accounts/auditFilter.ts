@@ -22,6 +22,7 @@ export const KINDS = [
   'texts_read',
   'names_read',
   'settings_changed',
+  'version_changed',
   'person_banned',
   'person_paused',
   'person_allowed',

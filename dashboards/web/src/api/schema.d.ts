@@ -14,6 +14,8 @@ export interface paths {
         /**
          * Get version and links
          * @description Addresses of Grafana and Dagster, as far as they are set and of use to the account.
+         *
+         *     Also when bots were started with another version, newest first, at most 100.
          */
         get: operations["about_api_v1_about_get"];
         put?: never;
@@ -1607,6 +1609,11 @@ export interface components {
              */
             grafana_url: string | null;
             /**
+             * Releases
+             * @description Starts of bots with another version than before, newest first.
+             */
+            releases: components["schemas"]["Release"][];
+            /**
              * Version
              * @description Version of the product.
              */
@@ -2274,7 +2281,7 @@ export interface components {
          * @description Kinds of events. Details contain ids, names of reports and settings; never a secret.
          * @enum {string}
          */
-        AuditKind: "login" | "login_failed" | "registered" | "registration_failed" | "scopes_changed" | "account_disabled" | "account_enabled" | "password_changed" | "reset_created" | "reset_used" | "reset_failed" | "key_created" | "key_revoked" | "invitation_created" | "invitation_revoked" | "invitation_used" | "session_ended" | "export" | "texts_read" | "names_read" | "settings_changed" | "person_banned" | "person_paused" | "person_allowed" | "limits_changed" | "models_changed" | "rule_removed" | "alert_created" | "alert_changed" | "alert_muted" | "alert_removed" | "view_shared" | "view_removed" | "alert" | "alert_acknowledged";
+        AuditKind: "login" | "login_failed" | "registered" | "registration_failed" | "scopes_changed" | "account_disabled" | "account_enabled" | "password_changed" | "reset_created" | "reset_used" | "reset_failed" | "key_created" | "key_revoked" | "invitation_created" | "invitation_revoked" | "invitation_used" | "session_ended" | "export" | "texts_read" | "names_read" | "settings_changed" | "version_changed" | "person_banned" | "person_paused" | "person_allowed" | "limits_changed" | "models_changed" | "rule_removed" | "alert_created" | "alert_changed" | "alert_muted" | "alert_removed" | "view_shared" | "view_removed" | "alert" | "alert_acknowledged";
         /** AuditPage */
         AuditPage: {
             /**
@@ -5783,6 +5790,23 @@ export interface components {
              * @example ann
              */
             username: string;
+        };
+        /**
+         * Release
+         * @description A start of a bot with another version than before.
+         */
+        Release: {
+            /**
+             * Started At
+             * Format: date-time
+             * @description When its first bot recorded its start.
+             */
+            started_at: string;
+            /**
+             * Version
+             * @description The version that was started.
+             */
+            version: string;
         };
         /** Retention */
         Retention: {

@@ -37,6 +37,25 @@ export function firstUses(
     .sort((a, b) => a.index - b.index);
 }
 
+interface Happened {
+  readonly moment: string;
+  readonly label: string;
+}
+
+/** What happened within a period, each label once per bucket. */
+export function marksAt(
+  happened: readonly Happened[],
+  starts: readonly string[],
+  period: { readonly since: string; readonly until: string; readonly tz: string },
+): readonly Mark[] {
+  const [since, until] = [Date.parse(period.since), Date.parse(period.until)];
+  const marks = happened
+    .filter(({ moment }) => since <= Date.parse(moment) && Date.parse(moment) < until)
+    .map(({ moment, label }) => ({ index: bucketOf(moment, starts, period.tz), label }));
+  const unique = new Map(marks.map((mark) => [`${mark.index} ${mark.label}`, mark]));
+  return [...unique.values()].sort((a, b) => a.index - b.index);
+}
+
 /** The last bucket that begins at or before a day or a moment; the first one may be cut. */
 export function bucketOf(start: string, starts: readonly string[], tz: string): number {
   const isDay = start.length === 10;

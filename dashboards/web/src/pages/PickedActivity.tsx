@@ -8,6 +8,7 @@ import { usePickedBucket } from '../period/usePicked';
 import { useView } from '../period/useView';
 import { useAlertMarks } from './useAlertMarks';
 import { useModelMarks } from './useModelMarks';
+import { useReleaseMarks } from './useReleaseMarks';
 import { useUsual } from './useUsual';
 
 interface Props {
@@ -28,13 +29,14 @@ export function PickedActivity({ answer, firstDay, ...shown }: Props) {
   );
   const models = useModelMarks(answer, firstDay);
   const alerts = useAlertMarks(answer);
+  const releases = useReleaseMarks(answer);
   const [{ filters }] = useView();
   const usual = useUsual(answer, shown.isOfOne ? [] : metricsOf(shown.metric ?? null), filters);
   return (
     <ActivityChart
       {...shown}
       usual={usual}
-      marks={[...models, ...(shown.isOfOne ? [] : alerts)]}
+      marks={[...models, ...releases, ...(shown.isOfOne ? [] : alerts)]}
       previousLabel={useComparedName()}
       points={activity.points}
       previous={activity.previous}

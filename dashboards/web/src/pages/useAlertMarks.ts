@@ -5,7 +5,7 @@ import { useTranslation } from 'react-i18next';
 import { present } from '../api/api';
 import type { ReportAnswer } from '../api/types';
 import { useServices } from '../app/services';
-import { bucketOf, type Mark } from '../charts/marks';
+import { type Mark, marksAt } from '../charts/marks';
 
 /** The newest ones that the API gives at once. */
 const LIMIT = 200;
@@ -31,17 +31,12 @@ export function useAlertMarks({ period, activity }: Answer): readonly Mark[] {
     staleTime: FRESH_MILLISECONDS,
     retry: false,
   });
-  const starts = activity.points.map((point) => point.start);
-  const [since, until] = [Date.parse(period.since), Date.parse(period.until)];
-  const marks = data
-    .filter(({ window_start }) => {
-      const moment = Date.parse(window_start);
-      return since <= moment && moment < until;
-    })
-    .map(({ name, window_start }) => ({
-      index: bucketOf(window_start, starts, period.tz),
+  return marksAt(
+    data.map(({ name, window_start }) => ({
+      moment: window_start,
       label: t('chart.alertFired', { name }),
-    }));
-  const unique = new Map(marks.map((mark) => [`${mark.index} ${mark.label}`, mark]));
-  return [...unique.values()].sort((a, b) => a.index - b.index);
+    })),
+    activity.points.map((point) => point.start),
+    period,
+  );
 }
