@@ -511,7 +511,7 @@ describe('the other pages', () => {
     const table = await screen.findByRole('table', { name: 'Models' });
     expect(within(table).getByText('8.0%')).toHaveClass('worst');
     expect(within(table).getByText('12.5')).toBeVisible();
-    expect(within(table).getByTitle('Lost to fallbacks')).toHaveTextContent('90 sec · $0.2500');
+    expect(within(table).getByTitle('Lost to fallbacks')).toHaveTextContent('90.0 sec · $0.2500');
     expect(screen.getByText(/\$12\.50 total/)).toBeVisible();
     expect(screen.getByText(/free-model \(3\)/)).toBeVisible();
     const causes = screen.getByRole('table', { name: /^Causes of failures/ });

@@ -9,7 +9,7 @@ import { sumOfModels } from '../src/pages/sums';
 import { Clipped } from '../src/ui/Clipped';
 import { type Column, DataTable } from '../src/ui/DataTable';
 import { type Order, sortRows } from '../src/ui/order';
-import { ANSWERS, model, playing } from './answers';
+import { ANSWERS, model, playing, turn } from './answers';
 import { renderApp, renderPart } from './world';
 
 interface Row {
@@ -181,5 +181,43 @@ describe('names', () => {
   it('that fit are no stop of the keyboard', async () => {
     await renderPart(<Clipped text="Ann" />);
     expect(screen.getByText('Ann')).not.toHaveAttribute('tabindex');
+  });
+});
+
+describe('a column of durations', () => {
+  it('has one unit and the same decimals, in pairs too', async () => {
+    const times = [
+      { latency_p50_ms: 850, latency_p95_ms: 125_000, fallback_wait_ms: 900 },
+      { latency_p50_ms: 1200, latency_p95_ms: 4300, fallback_wait_ms: 61_000 },
+    ];
+    const models = times.map((part, index) => model(`model-${index}`, part));
+    await renderApp({
+      path: '/models',
+      play: playing({ '/api/v1/stats/models': { models: { models, causes: [] } } }),
+    });
+    const table = await screen.findByRole('table', { name: 'Models' });
+    expect(within(table).getByText('125.0 sec').parentElement).toHaveTextContent(
+      '0.9 sec / 125.0 sec',
+    );
+    // As much room as the longest of the column takes.
+    const short = within(table).getByText('4.3 sec');
+    expect(short.parentElement).toHaveTextContent('1.2 sec / 4.3 sec');
+    expect(short).toHaveStyle({ minWidth: '9ch' });
+    const lost = within(table).getAllByTitle('Lost to fallbacks');
+    expect(lost.map((one) => one.textContent?.split(' ·')[0])).toEqual(['0.9 sec', '61.0 sec']);
+  });
+
+  it('is one of the list of turns', async () => {
+    const turns = [850, 12_300].map((latency_ms, index) => ({
+      ...turn,
+      turn_id: `0000000${index}-0000-4000-8000-000000000000`,
+      latency_ms,
+    }));
+    await renderApp({
+      path: '/turns',
+      play: playing({ '/api/v1/stats/turns': { ...ANSWERS['/api/v1/stats/turns'], turns } }),
+    });
+    expect(await screen.findByText('0.9 sec')).toBeVisible();
+    expect(screen.getByText('12.3 sec')).toBeVisible();
   });
 });

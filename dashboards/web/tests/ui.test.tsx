@@ -146,6 +146,16 @@ describe('formats', () => {
     expect(formats.milliseconds(null)).toBe('–');
     expect(formats.milliseconds(850)).toBe('850 ms');
     expect(formats.milliseconds(1234)).toBe('1.2 sec');
+    const column = (...values: (number | null)[]) => values.map(formats.durationColumn(values));
+    expect(column(850, 12, null)).toEqual(['850 ms', '12 ms', '–']);
+    expect(column(125_000, 12_000, 1234, 850, 0)).toEqual([
+      '125.0 sec',
+      '12.0 sec',
+      '1.2 sec',
+      '0.9 sec',
+      '0.0 sec',
+    ]);
+    expect(column(12_000, 85, 4)).toEqual(['12.00 sec', '0.09 sec', '<0.01 sec']);
   });
 
   it('speaks Russian', () => {

@@ -130,3 +130,18 @@ def test_sorting_sorts_all_dialogs_and_not_those_that_are_loaded(page: Page, wor
     expect(table.get_by_role("columnheader", name="Model")).to_have_attribute(
         "aria-sort", "ascending"
     )
+
+
+def test_pairs_of_durations_line_up(page: Page, world: World) -> None:
+    page.goto(f"{world.url}/models?period=month")
+    sign_in(page)
+    settled(page)
+    second = page.get_by_role("table", name="Models").locator("td > .aligned")
+    edges = second.evaluate_all(
+        "spans => spans.map(span => { const box = span.getBoundingClientRect();"
+        " const column = span.parentElement.cellIndex;"
+        " return [column, Math.round(box.left), Math.round(box.right)]; })"
+    )
+    assert len(edges) >= 4
+    assert len({column for column, *_ in edges}) == 2
+    assert len({tuple(edge) for edge in edges}) == 2

@@ -8,7 +8,7 @@ import { Pick, TurnsLink } from '../filters/Pick';
 import { useOrder } from '../period/useOrder';
 import { Clipped } from '../ui/Clipped';
 import { type Column, DataTable } from '../ui/DataTable';
-import { type Decimal, NONE, useFormats } from '../ui/format';
+import { type Decimal, type Formats, NONE, useFormats } from '../ui/format';
 import { Empty } from '../ui/states';
 import { useCodeNames } from './codes';
 import { type CauseLine, sumOfCauses, sumOfModels } from './sums';
@@ -57,7 +57,12 @@ export function ModelTable({ models, of: about = [] }: ModelProps) {
     isNumeric: true,
     isMinor: true,
   };
-  const all = sumOfModels(models).cost_usd;
+  const sum = sumOfModels(models);
+  const all = sum.cost_usd;
+  const losing = models.filter((row) => row.fallback_wait_ms > 0);
+  const waitOf = formats.durationColumn(losing.map((row) => row.fallback_wait_ms));
+  const lostOf = formats.moneyColumn(losing.map((row) => row.fallback_cost_usd));
+  const losses = [...losing, sum].map((row) => lostOf(row.fallback_cost_usd));
   const shareOfCost: Column<ModelRow> = {
     key: 'share_of_cost',
     title: t('column.shareOfCost'),
@@ -133,7 +138,8 @@ export function ModelTable({ models, of: about = [] }: ModelProps) {
           </Count>
           {row.fallback_wait_ms > 0 && (
             <span className="note lost" title={t('column.lost')}>
-              {formats.milliseconds(row.fallback_wait_ms)} · {formats.money(row.fallback_cost_usd)}
+              {waitOf(row.fallback_wait_ms)} ·{' '}
+              <Aligned text={lostOf(row.fallback_cost_usd)} among={losses} />
             </span>
           )}
         </>
@@ -150,16 +156,14 @@ export function ModelTable({ models, of: about = [] }: ModelProps) {
       key: 'latency_p95_ms',
       title: t('column.latency'),
       value: (row) => row.latency_p95_ms,
-      show: (row) =>
-        `${formats.milliseconds(row.latency_p50_ms)} / ${formats.milliseconds(row.latency_p95_ms)}`,
+      show: pairs(models, 'latency_p50_ms', 'latency_p95_ms', formats),
       isNumeric: true,
     },
     {
       key: 'ttft_p95_ms',
       title: t('column.ttft'),
       value: (row) => row.ttft_p95_ms,
-      show: (row) =>
-        `${formats.milliseconds(row.ttft_p50_ms)} / ${formats.milliseconds(row.ttft_p95_ms)}`,
+      show: pairs(models, 'ttft_p50_ms', 'ttft_p95_ms', formats),
       isNumeric: true,
     },
     {
@@ -179,6 +183,29 @@ export function ModelTable({ models, of: about = [] }: ModelProps) {
       sorting={{ order, onOrder }}
       cut={{ at: TOP, title: (count) => t('models.rest', { count }), sum: sumOfModels }}
     />
+  );
+}
+
+type Length = 'latency_p50_ms' | 'latency_p95_ms' | 'ttft_p50_ms' | 'ttft_p95_ms';
+
+/** Two durations of each row, in one unit; the second as wide as the widest, so both line up. */
+function pairs(models: readonly ModelRow[], first: Length, second: Length, formats: Formats) {
+  const show = formats.durationColumn(models.flatMap((row) => [row[first], row[second]]));
+  const among = models.map((row) => show(row[second]));
+  return (row: ModelRow) => (
+    <>
+      {show(row[first])} / <Aligned text={show(row[second])} among={among} />
+    </>
+  );
+}
+
+/** A figure that ends its line, right-aligned in the room of the longest of its column. */
+function Aligned({ text, among }: { readonly text: string; readonly among: readonly string[] }) {
+  const width = Math.max(0, ...among.map((one) => one.length));
+  return (
+    <span className="aligned" style={{ minWidth: `${width}ch` }}>
+      {text}
+    </span>
   );
 }
 

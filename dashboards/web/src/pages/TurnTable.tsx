@@ -88,8 +88,7 @@ export function TurnTable({ turns, people, tz, of, marked, onRead }: Props) {
       key: 'latency_ms',
       title: t('column.answerTime'),
       value: (turn) => turn.latency_ms,
-      show: (turn) => formats.milliseconds(turn.latency_ms),
-      isNumeric: true,
+      isDuration: true,
       isMinor: true,
     },
     {

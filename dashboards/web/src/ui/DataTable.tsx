@@ -19,6 +19,8 @@ export interface Column<Row> {
   readonly show?: (row: Row) => ReactNode;
   /** Dollars: numeric, all with the same decimals. Shown by the table itself. */
   readonly isMoney?: boolean;
+  /** Milliseconds: numeric, all in the same unit. Shown by the table itself. */
+  readonly isDuration?: boolean;
   /** Aligned to the right, and sorted from the greatest down at the first click. */
   readonly isNumeric?: boolean;
   /** The first column names its row. */
@@ -109,14 +111,21 @@ export function DataTable<Row>(props: Props<Row>) {
   );
 }
 
-/** The columns with those of money as the rows need them. */
+/** The columns with those of money and of durations as the rows need them. */
 function useShownColumns<Row>(columns: readonly Column<Row>[], rows: readonly Row[]) {
   const formats = useFormats(null);
   return columns.map((column): Column<Row> => {
-    if (!column.isMoney) return column;
-    const amountOf = column.value as (row: Row) => Decimal | null;
-    const show = formats.moneyColumn(rows.map(amountOf));
-    return { ...column, isNumeric: true, show: (row) => show(amountOf(row)) };
+    if (column.isMoney) {
+      const amountOf = column.value as (row: Row) => Decimal | null;
+      const show = formats.moneyColumn(rows.map(amountOf));
+      return { ...column, isNumeric: true, show: (row) => show(amountOf(row)) };
+    }
+    if (column.isDuration) {
+      const lengthOf = column.value as (row: Row) => number | null;
+      const show = formats.durationColumn(rows.map(lengthOf));
+      return { ...column, isNumeric: true, show: (row) => show(lengthOf(row)) };
+    }
+    return column;
   });
 }
 

@@ -27,6 +27,8 @@ export interface Formats {
   points(value: number): string;
   decimal(value: number | null | undefined): string;
   milliseconds(value: number | null | undefined): string;
+  /** How a column shows durations: all in one unit and with the same decimals. */
+  durationColumn(values: readonly (number | null | undefined)[]): Formats['milliseconds'];
   /** The two largest units that matter: 42 s, 3 min, 2 h 5 min, 4 d. */
   age(seconds: number): string;
   /** With the year unless it is this one; so are all dates. */
@@ -124,11 +126,12 @@ export function createFormats(
       new Date(since),
       new Date(until),
     );
-  const unit = (value: number, name: string, digits = 0) =>
+  const unit = (value: number, name: string, digits = 0, least = 0) =>
     new Intl.NumberFormat(language, {
       style: 'unit',
       unit: name,
       unitDisplay: 'short',
+      minimumFractionDigits: least,
       maximumFractionDigits: digits,
     }).format(value);
   return {
@@ -177,6 +180,22 @@ export function createFormats(
     milliseconds: (value) => {
       if (value == null) return NONE;
       return value < 1000 ? unit(value, 'millisecond') : unit(value / 1000, 'second', 1);
+    },
+    durationColumn: (values) => {
+      const some = values.filter((value) => value != null && value > 0) as number[];
+      if (some.every((value) => value < 1000)) {
+        return (value) => (value == null ? NONE : unit(value, 'millisecond'));
+      }
+      // Minutes and hours would make the short ones alike: the longest is still told in seconds.
+      const digits = some.some((value) => value < 100) ? 2 : 1;
+      const least = 10 ** -digits;
+      const seconds = (value: number) => unit(value, 'second', digits, digits);
+      return (value) => {
+        if (value == null) return NONE;
+        // What took time is never shown as nothing.
+        if (value > 0 && value / 1000 < least / 2) return `<${seconds(least)}`;
+        return seconds(value / 1000);
+      };
     },
     age: (seconds) => {
       const whole = Math.max(0, Math.round(seconds));
