@@ -107,6 +107,28 @@ def test_a_cell_of_the_heatmap_becomes_the_period_with_its_times(overview: Page)
     expect(page.get_by_text(re.compile(rf"turns? in this view, .*{hour}:00"))).to_be_visible()
 
 
+def test_a_cell_of_several_dates_offers_them(overview: Page) -> None:
+    page = overview
+    page.get_by_role("radio", name="30 days").click()
+    settled(page)
+    cell = page.get_by_role("table", name="When people write").get_by_role("button").last
+    cell.press("Enter")
+    menu = page.get_by_role("dialog", name=re.compile("choose the date"))
+    expect(menu.get_by_role("button").first).to_be_focused()
+    expect(menu).to_be_in_viewport(ratio=1)
+    assert serious_issues_in_both_colours(page) == []
+    page.keyboard.press("Escape")
+    expect(menu).to_have_count(0)
+    expect(cell).to_be_focused()
+    cell.click()
+    date = menu.get_by_role("button").last
+    day = date.inner_text()
+    date.click()
+    expect(page).to_have_url(re.compile("period=custom&from="))
+    expect(page.locator(".headline")).to_contain_text(day)
+    expect(menu).to_have_count(0)
+
+
 def test_a_person_is_found_by_name_with_the_keyboard(overview: Page, world: World) -> None:
     page = overview
     answer = world.get("/stats/users/top", username="ann", period="month")

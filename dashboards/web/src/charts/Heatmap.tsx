@@ -1,8 +1,10 @@
 /** Weekday by hour, darker for more. A real table, so that it can be read aloud. */
 
-import { Fragment } from 'react';
+import { Fragment, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import type { HourSpan } from '../period/usePicked';
 import { useFormats } from '../ui/format';
+import { HourMenu } from './HourMenu';
 import './charts.css';
 
 export interface HeatmapCell {
@@ -16,8 +18,20 @@ export interface HeatmapCell {
 interface Props {
   readonly cells: readonly HeatmapCell[];
   readonly caption: string;
-  /** Present where a cell is one hour, which the page can be narrowed to. */
-  readonly onPick?: ((weekday: number, hour: number) => void) | undefined;
+  /** Present where the page can be narrowed to an hour of one of the dates of a cell. */
+  readonly picks?: Picks;
+}
+
+interface Picks {
+  readonly tz: string;
+  readonly spansOf: (weekday: number, hour: number) => readonly HourSpan[];
+  readonly onPick: (span: HourSpan) => void;
+}
+
+interface Opened {
+  readonly title: string;
+  readonly spans: readonly HourSpan[];
+  readonly cell: Element;
 }
 
 export const HEATMAP_HEIGHT = 250;
@@ -25,11 +39,20 @@ const LEVELS = 5;
 const DAYS = [1, 2, 3, 4, 5, 6, 7];
 const HOURS = Array.from({ length: 24 }, (_, hour) => hour);
 
-export function Heatmap({ cells, caption, onPick }: Props) {
+export function Heatmap({ cells, caption, picks }: Props) {
   const { t } = useTranslation();
   const formats = useFormats(null);
   const byPlace = new Map(cells.map((cell) => [`${cell.weekday}-${cell.hour}`, cell]));
   const floors = floorsOf(cells.map((cell) => cell.user_messages));
+  const [opened, setOpened] = useState<Opened | null>(null);
+  const press = ({ spansOf, onPick }: Picks, day: number, hour: number, cell: Element) => {
+    const spans = spansOf(day, hour);
+    const [only, ...others] = spans;
+    if (only && others.length === 0) onPick(only);
+    if (others.length === 0) return;
+    const title = t('heatmap.pick', { day: formats.weekday(day, 'long'), from: `${hour}:00` });
+    setOpened({ title, spans, cell });
+  };
   return (
     <div className="heatmap" style={{ minHeight: HEATMAP_HEIGHT }}>
       <table>
@@ -65,8 +88,12 @@ export function Heatmap({ cells, caption, onPick }: Props) {
                 });
                 return (
                   <td key={hour} title={text} data-level={levelOf(messages, floors)}>
-                    {onPick && messages > 0 ? (
-                      <button type="button" aria-label={text} onClick={() => onPick(day, hour)} />
+                    {picks && messages > 0 ? (
+                      <button
+                        type="button"
+                        aria-label={text}
+                        onClick={({ currentTarget }) => press(picks, day, hour, currentTarget)}
+                      />
                     ) : (
                       <span className="visually-hidden">{formats.count(messages)}</span>
                     )}
@@ -77,6 +104,19 @@ export function Heatmap({ cells, caption, onPick }: Props) {
           ))}
         </tbody>
       </table>
+      {picks && opened && (
+        <HourMenu
+          title={opened.title}
+          spans={opened.spans}
+          tz={picks.tz}
+          beside={opened.cell}
+          onPick={(span) => {
+            setOpened(null);
+            picks.onPick(span);
+          }}
+          onClose={() => setOpened(null)}
+        />
+      )}
       <p className="heatmap-scale note" aria-hidden="true">
         {t('heatmap.fewer')}
         <i data-level={0} />

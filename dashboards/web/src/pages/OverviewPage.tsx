@@ -91,7 +91,7 @@ export function OverviewPage() {
         csv={heatmap.data ? file('heatmap', heatmap.data, heatmap.data.heatmap.cells) : null}
       >
         <Loaded query={heatmap} height={HEATMAP_HEIGHT}>
-          {(answer) => <PickedHeatmap answer={answer} />}
+          {(answer) => <PickedHeatmap answer={answer} firstDay={firstDay} />}
         </Loaded>
       </Card>
       <div className="columns">
@@ -132,10 +132,16 @@ export function OverviewPage() {
   );
 }
 
-function PickedHeatmap({ answer }: { readonly answer: ReportAnswer<'/api/v1/stats/heatmap'> }) {
+interface PickedProps {
+  readonly answer: ReportAnswer<'/api/v1/stats/heatmap'>;
+  readonly firstDay: string | null;
+}
+
+function PickedHeatmap({ answer, firstDay }: PickedProps) {
   const { t } = useTranslation();
-  const onPick = usePickedHour(answer.period);
-  return <Heatmap cells={answer.heatmap.cells} caption={t('heatmap.title')} onPick={onPick} />;
+  const { period, newest_through: through } = answer;
+  const picks = { tz: period.tz, ...usePickedHour(period, { firstDay, through }) };
+  return <Heatmap cells={answer.heatmap.cells} caption={t('heatmap.title')} picks={picks} />;
 }
 
 interface Compared {

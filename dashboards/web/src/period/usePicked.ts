@@ -1,4 +1,4 @@
-/** Narrows the period of the view to a bucket of a chart, or to an hour of a week. */
+/** Narrows the period of the view to a bucket of a chart, or to an hour of a date. */
 
 import { useView } from './useView';
 import { today } from './view';
@@ -11,7 +11,7 @@ interface PeriodView {
 }
 
 const QUARTER = 900_000;
-const WEEK_AND_AN_HOUR = 7 * 86_400_000 + 3_600_000;
+const ALMOST_A_WEEK = 7 * 86_400_000 - 3 * 3_600_000;
 
 /** The handler of a chart whose buckets begin at `starts`: from one bucket to another. */
 export function usePickedBucket(
@@ -34,22 +34,53 @@ export function usePickedBucket(
   };
 }
 
-/** The handler of a heatmap; none where its cells are sums of several weeks. */
+/** An hour of one date, in moments `[from, to)`. */
+export interface HourSpan {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The handlers of a heatmap: the dates that a cell is the sum of, and to narrow to one of them. */
 export function usePickedHour(
   period: PeriodView,
-): ((weekday: number, hour: number) => void) | undefined {
+  known: { readonly firstDay: string | null; readonly through: string },
+) {
   const [, change] = useView();
-  const [since, until] = [Date.parse(period.since), Date.parse(period.until)];
-  if (until - since > WEEK_AND_AN_HOUR) return undefined;
-  return (weekday, hour) => {
-    const clock = clockOf(period.tz);
-    const quarters: number[] = [];
-    for (let moment = since; moment < until; moment += QUARTER) {
-      if (clock(moment) === `${weekday}-${hour}`) quarters.push(moment);
-    }
-    const [first, last] = [quarters[0], quarters.at(-1)];
-    if (first !== undefined && last !== undefined) change(momentsOf(first, last + QUARTER));
+  return {
+    spansOf: (weekday: number, hour: number) =>
+      spansOf({ ...period, until: earlier(period.until, known.through) }, weekday, hour).filter(
+        ({ to }) => !known.firstDay || today(period.tz, new Date(to - 1)) >= known.firstDay,
+      ),
+    onPick: ({ from, to }: HourSpan) => change(momentsOf(from, to)),
   };
+}
+
+function earlier(one: string, other: string): string {
+  return Date.parse(one) < Date.parse(other) ? one : other;
+}
+
+/** Each time that the clock of the zone shows this hour of this weekday, the newest first. */
+export function spansOf(
+  { since, until, tz }: Pick<PeriodView, 'since' | 'until' | 'tz'>,
+  weekday: number,
+  hour: number,
+): readonly HourSpan[] {
+  const isShown = clockOf(tz);
+  const found: HourSpan[] = [];
+  let moment = Date.parse(since);
+  const end = Date.parse(until);
+  while (moment < end) {
+    const from = moment;
+    while (moment < end && isShown(moment) === `${weekday}-${hour}`) moment += QUARTER;
+    if (moment === from) {
+      moment += QUARTER;
+    } else {
+      found.unshift({ from, to: moment });
+      // The next one is a week later, give or take a change of clocks.
+      moment = from + ALMOST_A_WEEK;
+    }
+  }
+  return found;
 }
 
 function momentsOf(from: number, to: number) {
