@@ -538,7 +538,7 @@ describe('the other pages', () => {
   });
 
   it('Retention: cohorts by day or week, and how often people come', async () => {
-    const { requests } = await at('/retention');
+    const { requests } = await at('/retention?compare=0');
     const grid = await screen.findByRole('table', { name: 'Who returns' });
     expect(within(grid).getAllByRole('row')).toHaveLength(3);
     expect(within(grid).getByTitle('8 of 20')).toHaveTextContent(/^40%8 of 20$/);

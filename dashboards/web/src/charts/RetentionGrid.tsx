@@ -18,15 +18,23 @@ export interface Cohort {
 interface Props {
   readonly cohorts: readonly Cohort[];
   readonly width: 'day' | 'week';
+  /** The other period: all of it is shown below all of this one. */
+  readonly compared?: { readonly name: string; readonly cohorts: readonly Cohort[] } | null;
 }
 
-export function RetentionGrid({ cohorts, width }: Props) {
+export function RetentionGrid({ cohorts, width, compared = null }: Props) {
   const { t } = useTranslation();
   const formats = useFormats(null);
   const filled = cohorts.filter((cohort) => cohort.users > 0);
   if (filled.length === 0) return <Empty text={t('retention.empty')} />;
   const columns = Math.max(...filled.map((cohort) => cohort.active.length));
   const distances = Array.from({ length: columns }, (_, distance) => distance);
+  const wholes = compared
+    ? [
+        { name: t('retention.thisPeriod'), all: sumsOf(cohorts, columns) },
+        { name: compared.name, all: sumsOf(compared.cohorts, columns) },
+      ]
+    : [];
   return (
     <TableScroll label={t('retention.title')}>
       <table className="retention">
@@ -45,6 +53,19 @@ export function RetentionGrid({ cohorts, width }: Props) {
           </tr>
         </thead>
         <tbody>
+          {wholes.map(({ name, all }) => (
+            <tr key={name} className="sums">
+              <th scope="row">{name}</th>
+              <td className="number">{formats.count(all[0]?.users ?? 0)}</td>
+              {distances.map((distance) => (
+                <RetentionCell
+                  key={distance}
+                  active={all[distance]?.active ?? null}
+                  users={all[distance]?.users ?? 0}
+                />
+              ))}
+            </tr>
+          ))}
           {filled.map((cohort) => (
             <tr key={cohort.start}>
               <th scope="row">
@@ -66,6 +87,21 @@ export function RetentionGrid({ cohorts, width }: Props) {
       </table>
     </TableScroll>
   );
+}
+
+interface Share {
+  readonly active: number | null;
+  readonly users: number;
+}
+
+/** By distance: of the people of all cohorts for which it is over, how many were active. */
+export function sumsOf(cohorts: readonly Cohort[], distances: number): readonly Share[] {
+  return Array.from({ length: distances }, (_, distance) => {
+    const over = cohorts.filter((one) => one.users > 0 && one.active[distance] != null);
+    const users = over.reduce((sum, one) => sum + one.users, 0);
+    const active = over.reduce((sum, one) => sum + (one.active[distance] ?? 0), 0);
+    return { active: users > 0 ? active : null, users };
+  });
 }
 
 function RetentionCell({

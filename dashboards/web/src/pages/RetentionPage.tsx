@@ -17,6 +17,7 @@ import { FunnelCard } from './FunnelCard';
 import { fileName, useFile } from './files';
 import { PageFrame } from './PageFrame';
 import { useFirstDay } from './useFirstDay';
+import { useOtherPeriod } from './useOtherPeriod';
 
 const WIDTHS = ['day', 'week'] as const;
 
@@ -26,18 +27,25 @@ export default function RetentionPage() {
   const formats = useFormats(null);
   const [view] = useView();
   // Days and weeks of retention are those of the report zone.
-  const query = useMemo(() => periodQuery({ ...view, tz: null }), [view]);
+  const inReportZone = useMemo(() => ({ ...view, tz: null }), [view]);
+  const query = useMemo(() => periodQuery(inReportZone), [inReportZone]);
+  const other = useOtherPeriod(inReportZone);
   const [width, setWidth] = useState<(typeof WIDTHS)[number]>('day');
   const retention = useReport('/api/v1/stats/retention', { ...query, width });
   const stickiness = useReport('/api/v1/stats/stickiness', query);
+  const earlier = useReport(
+    '/api/v1/stats/retention',
+    useMemo(() => other.query && { ...other.query, width }, [other.query, width]),
+  ).data?.retention;
+  const earlierSticky = useReport('/api/v1/stats/stickiness', other.query).data?.stickiness;
   const firstDay = useFirstDay();
   const sticky = stickiness.data?.stickiness;
   return (
-    <PageFrame title={t('nav.retention')} main={retention} picks="period">
+    <PageFrame title={t('nav.retention')} main={retention} picks="period" compares>
       <Card
         title={t('retention.title')}
         metrics={['retention']}
-        note={t(`retention.note.${width}`)}
+        note={[t(`retention.note.${width}`), other.notCompared].filter(Boolean).join(' · ')}
         csv={
           retention.data
             ? retentionCsv(fileName('retention', retention.data), retention.data.retention.cohorts)
@@ -54,7 +62,18 @@ export default function RetentionPage() {
       >
         <Loaded query={retention} height={360}>
           {(answer) => (
-            <RetentionGrid cohorts={answer.retention.cohorts} width={answer.retention.width} />
+            <RetentionGrid
+              cohorts={answer.retention.cohorts}
+              width={answer.retention.width}
+              compared={
+                other.isCompared
+                  ? {
+                      name: other.name,
+                      cohorts: earlier?.width === answer.retention.width ? earlier.cohorts : [],
+                    }
+                  : null
+              }
+            />
           )}
         </Loaded>
       </Card>
@@ -64,7 +83,13 @@ export default function RetentionPage() {
         metrics={['dau', 'wau', 'mau', 'dau_mau']}
         note={
           sticky &&
-          t('retention.stickinessNote', { ratio: formats.percent(sticky.average_dau_mau) })
+          [
+            t('retention.stickinessNote', { ratio: formats.percent(sticky.average_dau_mau) }),
+            earlierSticky &&
+              t('chart.before', { value: formats.percent(earlierSticky.average_dau_mau) }),
+          ]
+            .filter(Boolean)
+            .join(' ')
         }
         picture={stickiness.data ? fileName('stickiness', stickiness.data) : null}
         csv={stickiness.data && sticky ? file('stickiness', stickiness.data, sticky.points) : null}

@@ -10,10 +10,16 @@ import { NONE, useFormats } from '../ui/format';
 import { Loaded } from '../ui/Loaded';
 import { Sparkline } from '../ui/Sparkline';
 import { useFile } from './files';
+import type { OtherPeriod } from './useOtherPeriod';
 
 const HEIGHT = 56;
 
-export function SessionsCard() {
+interface Props {
+  /** The period to compare with. */
+  readonly other: Pick<OtherPeriod, 'name' | 'query'>;
+}
+
+export function SessionsCard({ other }: Props) {
   const { t } = useTranslation();
   const file = useFile();
   const formats = useFormats(null);
@@ -23,17 +29,20 @@ export function SessionsCard() {
     useMemo(() => seriesQuery(view), [view]),
   );
   const found = answer.data?.sessions;
+  const earlier = useReport('/api/v1/stats/sessions', other.query).data?.sessions;
+  const inWords = (of: NonNullable<typeof found>) =>
+    t('users.sessionsNote', {
+      sessions: formats.count(of.sessions),
+      turns: formats.decimal(of.turns_per_session),
+      length: of.session_p50_ms === null ? NONE : formats.age(of.session_p50_ms / 1000),
+    });
   return (
     <Card
       title={t('users.sessions')}
       metrics={['sessions', 'turns_per_session', 'session_p50_ms']}
       note={
         found &&
-        t('users.sessionsNote', {
-          sessions: formats.count(found.sessions),
-          turns: formats.decimal(found.turns_per_session),
-          length: found.session_p50_ms === null ? NONE : formats.age(found.session_p50_ms / 1000),
-        })
+        [inWords(found), earlier && `${other.name}: ${inWords(earlier)}`].filter(Boolean).join('. ')
       }
       csv={answer.data && found ? file('sessions', answer.data, found.points) : null}
     >

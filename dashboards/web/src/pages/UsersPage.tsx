@@ -14,10 +14,12 @@ import { Segmented } from '../ui/Segmented';
 import { Blocks, Commands } from './EventCards';
 import { FunnelCard } from './FunnelCard';
 import { fileName, useFile } from './files';
+import { LifecycleComparison } from './LifecycleComparison';
 import { PageFrame } from './PageFrame';
 import { SessionsCard } from './SessionsCard';
 import { TopUsersTable } from './TopUsersTable';
 import { useFirstDay } from './useFirstDay';
+import { useOtherPeriod } from './useOtherPeriod';
 import { usePageQuery } from './usePageQuery';
 
 /** The columns that the API ranks users by, and its names for them. */
@@ -39,12 +41,18 @@ export default function UsersPage() {
     '/api/v1/stats/lifecycle',
     useMemo(() => seriesQuery(view), [view]),
   );
+  const other = useOtherPeriod(view);
+  const step = stepOf(lifecycle.data?.period.bucket);
+  const earlier = useReport(
+    '/api/v1/stats/lifecycle',
+    useMemo(() => other.query && { ...other.query, bucket: step }, [other.query, step]),
+  ).data?.lifecycle.points;
   return (
-    <PageFrame title={t('nav.users')} main={top} hasPoints>
+    <PageFrame title={t('nav.users')} main={top} compares hasPoints>
       <Card
         title={t('users.lifecycle')}
         metrics={['new_users', 'active_users', 'churned']}
-        note={t(`users.lifecycleNote.${stepOf(lifecycle.data?.period.bucket)}`)}
+        note={[t(`users.lifecycleNote.${step}`), other.notCompared].filter(Boolean).join(' · ')}
         picture={lifecycle.data ? fileName('lifecycle', lifecycle.data) : null}
         csv={
           lifecycle.data ? file('lifecycle', lifecycle.data, lifecycle.data.lifecycle.points) : null
@@ -52,21 +60,31 @@ export default function UsersPage() {
       >
         <Loaded query={lifecycle} height={withLegend(260)}>
           {(answer) => (
-            <LifecycleChart
-              points={answer.lifecycle.points}
-              tz={answer.lifecycle.tz}
-              bucket={answer.period.bucket}
-              firstDay={firstDay}
-              partialFrom={partialDayFrom(
-                answer.lifecycle.points.map((point) => point.start),
-                answer,
-                answer.lifecycle.tz,
+            <>
+              <LifecycleChart
+                points={answer.lifecycle.points}
+                tz={answer.lifecycle.tz}
+                bucket={answer.period.bucket}
+                firstDay={firstDay}
+                partialFrom={partialDayFrom(
+                  answer.lifecycle.points.map((point) => point.start),
+                  answer,
+                  answer.lifecycle.tz,
+                )}
+              />
+              {other.isCompared && (
+                <LifecycleComparison
+                  points={answer.lifecycle.points}
+                  previous={earlier ?? []}
+                  previousName={other.name}
+                  step={step}
+                />
               )}
-            />
+            </>
           )}
         </Loaded>
       </Card>
-      <SessionsCard />
+      <SessionsCard other={other} />
       <Card
         title={t('users.top')}
         metrics={['user_messages', 'tokens', 'cost_usd']}
