@@ -113,7 +113,7 @@ describe('the lifecycle', () => {
     expect(within(table).getByRole('columnheader', { name: 'Mean per day' })).toBeVisible();
     expect(within(table).getByRole('columnheader', { name: 'Period before' })).toBeVisible();
     // Of the period: 2 new and 6 returning people on each day.
-    expect(within(table).getByRole('row', { name: 'New 2 1 +100%' })).toBeVisible();
+    expect(await within(table).findByRole('row', { name: 'New 2 1 +100%' })).toBeVisible();
     expect(within(table).getByRole('row', { name: 'Returning 6 3 +100%' })).toBeVisible();
     expect(within(table).getByRole('row', { name: /^Dormant \S+ 0 –$/ })).toBeVisible();
   });

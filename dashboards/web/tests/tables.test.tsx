@@ -199,10 +199,8 @@ describe('a column of durations', () => {
     expect(within(table).getByText('125.0 sec').parentElement).toHaveTextContent(
       '0.9 sec / 125.0 sec',
     );
-    // As much room as the longest of the column takes.
     const short = within(table).getByText('4.3 sec');
     expect(short.parentElement).toHaveTextContent('1.2 sec / 4.3 sec');
-    expect(short).toHaveStyle({ minWidth: '9ch' });
     const lost = within(table).getAllByTitle('Lost to fallbacks');
     expect(lost.map((one) => one.textContent?.split(' ·')[0])).toEqual(['0.9 sec', '61.0 sec']);
   });
