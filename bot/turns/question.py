@@ -43,10 +43,16 @@ class QuestionMessage:
         return self.recording.seconds if self.recording else of_file
 
     def without_speech(self) -> QuestionMessage:
-        """The message without its recording."""
+        """The message without its recording, and empty if it has no text of its own.
+
+        What a recording replies to or forwards asks nothing by itself.
+        """
         file = self.attachment
         is_speech = file is not None and file.kind is AttachmentKind.SPEECH
-        return replace(self, recording=None, attachment=None if is_speech else file)
+        if not (is_speech or self.recording):
+            return self
+        quoted = self.quoted if self.text else None
+        return replace(self, quoted=quoted, recording=None, attachment=None)
 
     @property
     def is_empty(self) -> bool:

@@ -182,10 +182,15 @@ class Question:
 
     def without_speech(self) -> Question | None:
         """The question without its recordings; None if nothing else is to be answered."""
-        messages = tuple(message.without_speech() for message in self.messages)
-        if all(message.is_empty for message in messages):
-            return None
-        return replace(self, messages=messages)
+        without = replace(
+            self, messages=tuple(message.without_speech() for message in self.messages)
+        )
+        return None if without.is_empty else without
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing in it can be answered."""
+        return all(message.is_empty for message in self.messages)
 
     def transcribed(self, words: str) -> Question:
         """The question with the words of its first recording."""

@@ -72,6 +72,11 @@ class Refusal:
     remarks: tuple[Remark, ...] = ()
     """The files that could not be read."""
 
+    @property
+    def is_of_money(self) -> bool:
+        """Whether a limit of spending is the reason."""
+        return self.reason.endswith("usd")
+
 
 class Responder(Protocol):
     """Responds to the user of a turn."""

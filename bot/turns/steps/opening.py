@@ -156,7 +156,9 @@ class TurnOpener:
             return await self._open(question, context, plan)
         try:
             return await self._open(question, context, plan)
-        except TurnRefusedError:
+        except TurnRefusedError as error:
+            if not error.refusal.is_of_money:
+                raise
             # There may be enough left for what was written beside the recording.
             turn = await self._open(without_speech, context, plan)
             plan.remarks = (*plan.remarks, UNHEARD)
@@ -209,7 +211,7 @@ class TurnOpener:
         while refusal := await self._policy.refusal(session, let_in, context, model=model):
             # Messages that fit into the limit are answered, the others refused.
             fewer = let_in.first(refusal.messages_left)
-            if fewer is None:
+            if fewer is None or fewer.is_empty:
                 raise TurnRefusedError(refusal)
             let_in = fewer
         return let_in
