@@ -3,12 +3,13 @@
 import { screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { describe, expect, it } from 'vitest';
-import { sumsOf } from '../src/charts/RetentionGrid';
+import { sumsOf, wholeCohorts } from '../src/charts/RetentionGrid';
 import { ANSWERS, playing, totals } from './answers';
 import { type Play, renderApp } from './world';
 
 const SINCE = '2026-02-24T21:00:00Z';
 const UNTIL = '2026-03-03T12:00:00Z';
+const { period: PERIOD } = ANSWERS['/api/v1/stats/retention'] as { period: object };
 
 /** The API with another period, for which `earlier` answers instead. */
 function comparing(path: string, earlier: object) {
@@ -25,7 +26,7 @@ function comparing(path: string, earlier: object) {
     }),
     [path]: ((request) =>
       of(request).get('from') === SINCE && of(request).get('to') === UNTIL
-        ? { ...ANSWERS[path], ...earlier }
+        ? { ...ANSWERS[path], period: { ...PERIOD, since: SINCE, until: UNTIL }, ...earlier }
         : (ANSWERS[path] as object)) satisfies Play,
   });
 }
@@ -43,6 +44,18 @@ describe('the retention of all cohorts', () => {
       { active: 0, users: 20 },
       { active: null, users: 0 },
     ]);
+  });
+
+  it('leaves out days and weeks that the period cuts', () => {
+    const of = (start: string) => ({ start, users: 1, active: [1] });
+    const cohorts = ['2026-02-23', '2026-03-02', '2026-03-09'].map(of);
+    const period = { since: '2026-02-28T21:00:00Z', until: '2026-03-08T21:00:00Z' };
+    const starts = (width: 'day' | 'week', until = period.until) =>
+      wholeCohorts(cohorts, width, { ...period, until }, 'Europe/Moscow').map(({ start }) => start);
+    expect(starts('week')).toEqual(['2026-03-02']);
+    expect(starts('week', '2026-03-08T20:00:00Z')).toEqual([]);
+    expect(starts('day')).toEqual(['2026-03-02']);
+    expect(starts('day', '2026-03-09T21:00:00Z')).toEqual(['2026-03-02', '2026-03-09']);
   });
 
   const earlier = {

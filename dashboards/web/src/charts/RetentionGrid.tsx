@@ -1,9 +1,9 @@
 /** Groups of new people by row, days or weeks after by column, darker for more. A real table. */
 
 import { useTranslation } from 'react-i18next';
-import { addDays } from '../period/view';
+import { addDays, today } from '../period/view';
 import type { Csv } from '../ui/csv';
-import { useFormats } from '../ui/format';
+import { NONE, useFormats } from '../ui/format';
 import { Empty } from '../ui/states';
 import { TableScroll } from '../ui/TableScroll';
 import './charts.css';
@@ -19,7 +19,14 @@ interface Props {
   readonly cohorts: readonly Cohort[];
   readonly width: 'day' | 'week';
   /** The other period: all of it is shown below all of this one. */
-  readonly compared?: { readonly name: string; readonly cohorts: readonly Cohort[] } | null;
+  readonly compared?: Comparison | null;
+}
+
+/** The cohorts of both periods that neither period cuts; null: not known yet. */
+interface Comparison {
+  readonly name: string;
+  readonly now: readonly Cohort[];
+  readonly before: readonly Cohort[] | null;
 }
 
 export function RetentionGrid({ cohorts, width, compared = null }: Props) {
@@ -31,8 +38,8 @@ export function RetentionGrid({ cohorts, width, compared = null }: Props) {
   const distances = Array.from({ length: columns }, (_, distance) => distance);
   const wholes = compared
     ? [
-        { name: t('retention.thisPeriod'), all: sumsOf(cohorts, columns) },
-        { name: compared.name, all: sumsOf(compared.cohorts, columns) },
+        { name: t('retention.thisPeriod'), all: sumsOf(compared.now, columns) },
+        { name: compared.name, all: compared.before && sumsOf(compared.before, columns) },
       ]
     : [];
   return (
@@ -56,12 +63,12 @@ export function RetentionGrid({ cohorts, width, compared = null }: Props) {
           {wholes.map(({ name, all }) => (
             <tr key={name} className="sums">
               <th scope="row">{name}</th>
-              <td className="number">{formats.count(all[0]?.users ?? 0)}</td>
+              <td className="number">{all ? formats.count(all[0]?.users ?? 0) : NONE}</td>
               {distances.map((distance) => (
                 <RetentionCell
                   key={distance}
-                  active={all[distance]?.active ?? null}
-                  users={all[distance]?.users ?? 0}
+                  active={all?.[distance]?.active ?? null}
+                  users={all?.[distance]?.users ?? 0}
                 />
               ))}
             </tr>
@@ -87,6 +94,19 @@ export function RetentionGrid({ cohorts, width, compared = null }: Props) {
       </table>
     </TableScroll>
   );
+}
+
+/** Without the days and weeks that the period cuts: one may be a part of both periods. */
+export function wholeCohorts(
+  cohorts: readonly Cohort[],
+  width: 'day' | 'week',
+  { since, until }: { readonly since: string; readonly until: string },
+  tz: string,
+): readonly Cohort[] {
+  const before = today(tz, new Date(Date.parse(since) - 1));
+  const end = today(tz, new Date(until));
+  const days = width === 'week' ? 7 : 1;
+  return cohorts.filter(({ start }) => start > before && addDays(start, days) <= end);
 }
 
 interface Share {

@@ -2,9 +2,10 @@
 
 import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import type { ReportAnswer } from '../api/types';
 import { useReport } from '../api/useReport';
 import { partialDayFrom } from '../charts/model';
-import { RetentionGrid, retentionCsv } from '../charts/RetentionGrid';
+import { RetentionGrid, retentionCsv, wholeCohorts } from '../charts/RetentionGrid';
 import { StickinessChart } from '../charts/StickinessChart';
 import { withLegend } from '../charts/TimeChart';
 import { periodQuery } from '../period/query';
@@ -17,7 +18,7 @@ import { FunnelCard } from './FunnelCard';
 import { fileName, useFile } from './files';
 import { PageFrame } from './PageFrame';
 import { useFirstDay } from './useFirstDay';
-import { useOtherPeriod } from './useOtherPeriod';
+import { useOtherPeriod, useOtherReport } from './useOtherPeriod';
 
 const WIDTHS = ['day', 'week'] as const;
 
@@ -33,11 +34,11 @@ export default function RetentionPage() {
   const [width, setWidth] = useState<(typeof WIDTHS)[number]>('day');
   const retention = useReport('/api/v1/stats/retention', { ...query, width });
   const stickiness = useReport('/api/v1/stats/stickiness', query);
-  const earlier = useReport(
+  const earlier = useOtherReport(
     '/api/v1/stats/retention',
     useMemo(() => other.query && { ...other.query, width }, [other.query, width]),
-  ).data?.retention;
-  const earlierSticky = useReport('/api/v1/stats/stickiness', other.query).data?.stickiness;
+  );
+  const earlierSticky = useOtherReport('/api/v1/stats/stickiness', other.query)?.stickiness;
   const firstDay = useFirstDay();
   const sticky = stickiness.data?.stickiness;
   return (
@@ -69,7 +70,8 @@ export default function RetentionPage() {
                 other.isCompared
                   ? {
                       name: other.name,
-                      cohorts: earlier?.width === answer.retention.width ? earlier.cohorts : [],
+                      now: wholeOf(answer),
+                      before: earlier ? wholeOf(earlier) : null,
                     }
                   : null
               }
@@ -111,4 +113,8 @@ export default function RetentionPage() {
       </Card>
     </PageFrame>
   );
+}
+
+function wholeOf({ retention, period }: ReportAnswer<'/api/v1/stats/retention'>) {
+  return wholeCohorts(retention.cohorts, retention.width, period, retention.tz);
 }

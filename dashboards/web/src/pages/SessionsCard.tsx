@@ -10,7 +10,7 @@ import { NONE, useFormats } from '../ui/format';
 import { Loaded } from '../ui/Loaded';
 import { Sparkline } from '../ui/Sparkline';
 import { useFile } from './files';
-import type { OtherPeriod } from './useOtherPeriod';
+import { type OtherPeriod, useOtherReport } from './useOtherPeriod';
 
 const HEIGHT = 56;
 
@@ -29,7 +29,7 @@ export function SessionsCard({ other }: Props) {
     useMemo(() => seriesQuery(view), [view]),
   );
   const found = answer.data?.sessions;
-  const earlier = useReport('/api/v1/stats/sessions', other.query).data?.sessions;
+  const earlier = useOtherReport('/api/v1/stats/sessions', other.query)?.sessions;
   const inWords = (of: NonNullable<typeof found>) =>
     t('users.sessionsNote', {
       sessions: formats.count(of.sessions),

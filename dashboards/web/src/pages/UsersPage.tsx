@@ -19,7 +19,7 @@ import { PageFrame } from './PageFrame';
 import { SessionsCard } from './SessionsCard';
 import { TopUsersTable } from './TopUsersTable';
 import { useFirstDay } from './useFirstDay';
-import { useOtherPeriod } from './useOtherPeriod';
+import { useOtherPeriod, useOtherReport } from './useOtherPeriod';
 import { usePageQuery } from './usePageQuery';
 
 /** The columns that the API ranks users by, and its names for them. */
@@ -43,10 +43,10 @@ export default function UsersPage() {
   );
   const other = useOtherPeriod(view);
   const step = stepOf(lifecycle.data?.period.bucket);
-  const earlier = useReport(
+  const earlier = useOtherReport(
     '/api/v1/stats/lifecycle',
     useMemo(() => other.query && { ...other.query, bucket: step }, [other.query, step]),
-  ).data?.lifecycle.points;
+  )?.lifecycle.points;
   return (
     <PageFrame title={t('nav.users')} main={top} compares hasPoints>
       <Card

@@ -2,6 +2,7 @@
 
 import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
+import type { ReportAnswer, ReportPath, ReportQuery } from '../api/types';
 import { useReport } from '../api/useReport';
 import { compareQuery, type PeriodQuery } from '../period/query';
 import { useComparedName } from '../period/useComparedName';
@@ -25,7 +26,7 @@ export function useOtherPeriod(view: View): OtherPeriod {
   const name = useComparedName();
   const firstDay = useFirstDay();
   const asked = useMemo(() => (view.compare ? compareQuery(view) : null), [view]);
-  const { data } = useReport('/api/v1/stats/summary', asked);
+  const data = useOtherReport('/api/v1/stats/summary', asked);
   const [since, until] = [data?.summary.previous_since, data?.summary.previous_until];
   const query = useMemo((): PeriodQuery | null => {
     if (!asked || !since || !until || since === until) return null;
@@ -44,4 +45,13 @@ export function useOtherPeriod(view: View): OtherPeriod {
     return { name, isCompared: false, query: null, notCompared };
   }
   return { name, isCompared: view.compare, query, notCompared: '' };
+}
+
+/** A report about the other period: never the answer to an earlier question under a new name. */
+export function useOtherReport<P extends ReportPath>(
+  path: P,
+  query: ReportQuery<P> | null,
+): ReportAnswer<P> | undefined {
+  const { data, isPlaceholderData } = useReport(path, query);
+  return isPlaceholderData ? undefined : data;
 }
