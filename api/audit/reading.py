@@ -53,7 +53,7 @@ class AuditFilter:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A start of a bot with another version than before."""
+    """The first start of a bot with another version than before."""
 
     version: str
     started_at: datetime
@@ -87,7 +87,27 @@ class AuditReader:
             return bool((await session.scalar(select(func.count()).select_from(some)) or 0) > count)
 
     async def releases(self, limit: int) -> list[Release]:
-        """The newest changes of versions, as all accounts may see them."""
-        wanted = AuditFilter(what=[AuditKind.VERSION_CHANGED])
-        found = await self.page(wanted, before=None, limit=limit)
-        return [Release(event.details["after"], event.occurred_at) for event in found]
+        """The newest changes of versions, newest first, as all accounts may see them.
+
+        Bots that follow each other with the same version are one.
+        """
+        version = AuditEvent.details["after"].astext
+        before = func.lag(version).over(order_by=AuditEvent.id)
+        changed = (
+            select(
+                AuditEvent.id,
+                AuditEvent.occurred_at,
+                version.label("version"),
+                before.label("before"),
+            )
+            .where(AuditEvent.kind == AuditKind.VERSION_CHANGED)
+            .subquery()
+        )
+        newest = (
+            select(changed.c.version, changed.c.occurred_at)
+            .where(changed.c.version.is_distinct_from(changed.c.before))
+            .order_by(changed.c.id.desc())
+            .limit(limit)
+        )
+        async with self._sessions() as session:
+            return [Release(*row) for row in await session.execute(newest)]

@@ -42,10 +42,11 @@ async def test_every_account_sees_when_a_bot_started_with_another_version(
 ) -> None:
     await register(client)
     client.auth = ("ann", PASSWORD)
-    for version in ("1.2.2", "1.2.2", "1.2.3", "1.2.3", "1.2.2"):
+    upgraded = [(bot, version) for version in ("1.2.2", "1.2.2", "1.2.3") for bot in (7, 8)]
+    for bot, version in (*upgraded, (7, "1.2.3"), (7, "1.2.2")):
         await record_start(
             async_sessionmaker(engine),
-            BotIdentity(7, "helper_bot"),
+            BotIdentity(bot, f"helper_{bot}_bot"),
             limits=BillSettings(),
             has_operator_chat=False,
             access_mode=AccessMode.OPEN,
@@ -60,7 +61,7 @@ async def test_every_account_sees_when_a_bot_started_with_another_version(
         )
     assert first == {
         "service": "bot",
-        "name": "helper_bot",
+        "name": "helper_7_bot",
         "before": "1.2.2",
         "after": "1.2.3",
     }

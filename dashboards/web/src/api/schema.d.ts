@@ -5793,13 +5793,13 @@ export interface components {
         };
         /**
          * Release
-         * @description A start of a bot with another version than before.
+         * @description The first start of a bot with another version than before.
          */
         Release: {
             /**
              * Started At
              * Format: date-time
-             * @description When its first bot recorded its start.
+             * @description When a bot recorded its start with it, the first of several in a row.
              */
             started_at: string;
             /**
