@@ -78,12 +78,6 @@ class UsualQuestion(FilteredMetric):
     until: Moment = Field(description="Its end, exclusive, on a quarter of an hour.")
     tz: str = Field(max_length=64, description="IANA zone.")
 
-    @model_validator(mode="after")
-    def _is_a_period(self) -> Self:
-        if self.until <= self.since:
-            raise ValueError("until: must be later than since")
-        return self
-
     @property
     def measured(self) -> WindowedMetric:
         return WindowedMetric(self.metric, self.filters, Bucket(self.width))
