@@ -30,9 +30,10 @@ from common.settings import (
 from common.tracing import TracingSettings, configure_tracing
 from warehouse.settings import WarehouseSettings
 
-HANG_SECONDS = 30
-"""A worker that has not answered its parent for so long is replaced. It must be longer than one
-takes to start, which uvicorn's 5 s are not on a slow machine: it would be killed again and again.
+HANG_SECONDS = 10
+"""A worker that has not answered its parent for so long is replaced, and so long may the parent
+notice SIGTERM later. It must be longer than a worker takes to start, which uvicorn's 5 s are not on
+a slow machine: it would be killed again and again.
 """
 
 log = get_logger(__name__)
