@@ -18,7 +18,8 @@ GRANT INSERT ON tombstones TO dialytics_bot;
 GRANT SELECT, INSERT ON sealing_marker TO dialytics_bot;
 -- Totals of the bill, kept by a trigger on llm_calls.
 GRANT SELECT, INSERT, UPDATE ON bill_totals TO dialytics_bot;
--- Each bot states name and limits at its start, for the dashboard.
+-- Each bot states name, version and limits at its start, for the dashboard; a trigger adds a changed
+-- version to the audit trail.
 GRANT SELECT, INSERT, UPDATE ON bots TO dialytics_bot;
 GRANT SELECT, INSERT, UPDATE, DELETE ON outbox TO dialytics_bot;
 -- The bot uses invitations, which the API makes; a function records each use in the audit trail.
