@@ -57,4 +57,8 @@ def _ends(request: Request, since: int, until: int) -> dict[str, Any]:
 
 
 def _with(request: Request, arguments: dict[str, Any]) -> Request:
-    return replace(request, arguments=arguments)
+    """The request without orders by what it no longer asks for, which would be refused."""
+    shown = [*arguments.get("metrics", []), *arguments.get("dimensions", [])]
+    order = [one for one in arguments.get("order_by", []) if one[0] in shown]
+    left = {name: value for name, value in arguments.items() if name != "order_by"}
+    return replace(request, arguments=left | ({"order_by": order} if order else {}))

@@ -18,6 +18,7 @@ from tests.recount.expected import OF_ONE_REPORT, QUERY, REPORTS, STATS
 from tests.recount.facts import FIGURES, Near
 from tests.recount.requests import ARGUMENTS, Request
 from tests.recount.run import MIN_FIELDS_PER_CASE, Recount, is_enough
+from tests.recount.smaller import smaller
 from tests.recount.stack import PLAIN, Stack, running_api
 from tests.recount.zones import micros, zone
 from warehouse.reports.metric_values import METRIC_VALUES
@@ -142,3 +143,17 @@ def test_every_metric_of_the_catalogue_is_recounted() -> None:
     metrics = {name for name, entry in tomllib.loads(text).items() if "title" in entry}
     assert metrics == FIGURES.keys() | OF_ONE_REPORT.keys()
     assert FIGURES.keys() == METRIC_VALUES.keys()
+
+
+def test_smaller_requests_order_only_by_what_they_ask_for():
+    order = [["time:day", "asc"], ["turns", "desc"]]
+    body = {"metrics": ["turns", "errors"], "dimensions": ["time:day", "bot"], "order_by": order}
+    found = [request.arguments for request in smaller(Request(QUERY, 0, body), None)]
+    for given in found:
+        shown = [*given["metrics"], *given.get("dimensions", [])]
+        assert all(name in shown for name, _ in given.get("order_by", []))
+    assert {
+        "metrics": ["errors"],
+        "dimensions": ["time:day", "bot"],
+        "order_by": order[:1],
+    } in found

@@ -11,7 +11,10 @@ from tests.recount.facts import DIMENSIONS, Group, Rows
 from tests.recount.periods import Period
 from tests.recount.view import Expected, Row, View
 
-COSTS = ("cost_usd", "cost_per_served_user_usd", "cost_per_answer_usd")
+COSTS = (
+    *("cost_usd", "cost_per_served_user_usd", "cost_per_answer_usd"),
+    "fallback_cost_usd",
+)
 LONG = ("day", "week", "month")
 """Buckets that are named by their first day."""
 
