@@ -63,7 +63,7 @@ describe('ActivityChart with data', () => {
     ]);
     expect(screen.getByRole('slider')).toHaveAttribute(
       'aria-valuetext',
-      'Mar 10, so far, Messages: 160, Active users: 46',
+      'Tue, Mar 10, so far, Messages: 160, Active users: 46',
     );
     const dots = [...container.querySelectorAll('.line circle')];
     expect(dots.map((dot) => dot.classList.contains('filling'))).toEqual([
@@ -85,7 +85,7 @@ describe('ActivityChart with data', () => {
     fireEvent.pointerMove(slider, { clientX: 60 });
     expect(container.querySelector('.tip')).toHaveTextContent('Mar 4');
     fireEvent.pointerMove(slider, { clientX: 790 });
-    expect(container.querySelector('.tip')).toHaveTextContent('Mar 10, so far');
+    expect(container.querySelector('.tip')).toHaveTextContent('Tue, Mar 10, so far');
     fireEvent.pointerLeave(slider);
     expect(container.querySelector('.tip')).toBeNull();
   });
@@ -220,7 +220,7 @@ describe('ActivityChart without data', () => {
     await renderPart(chart({ points: ZEROS }));
     expect(screen.getByRole('slider')).toHaveAttribute(
       'aria-valuetext',
-      'Mar 10, so far, Messages: 0, Active users: 0',
+      'Tue, Mar 10, so far, Messages: 0, Active users: 0',
     );
     expect(screen.queryByText(/No value|Nothing/)).toBeNull();
   });
@@ -290,7 +290,10 @@ describe('a range of ActivityChart', () => {
     const slider = screen.getByRole('slider');
     fireEvent.pointerDown(slider, { clientX: 790, button: 0 });
     fireEvent.pointerMove(slider, { clientX: 60, buttons: 1 });
-    expect(slider).toHaveAttribute('aria-valuetext', expect.stringMatching(/^Mar 4 to Mar 10/));
+    expect(slider).toHaveAttribute(
+      'aria-valuetext',
+      expect.stringMatching(/^Wed, Mar 4 to Tue, Mar 10/),
+    );
     fireEvent.click(slider);
     expect(onPick).toHaveBeenLastCalledWith(0, 6);
     fireEvent.pointerDown(slider, { clientX: 60, button: 0 });

@@ -26,6 +26,9 @@ export function useBucketNames(axis: TimeAxis): BucketNames {
   const inDay = (index: number) => (hasDays ? formats.moment : formats.time)(startOf(index));
   return {
     short: (index) => (isWithinDay ? inDay(index) : name(index)),
-    whole: (index) => (isWithinDay ? formats.moment(startOf(index)) : name(index)),
+    whole: (index) => {
+      if (isWithinDay) return formats.moment(startOf(index));
+      return axis.bucket === 'day' ? formats.weekdayAndDay(startOf(index)) : name(index);
+    },
   };
 }

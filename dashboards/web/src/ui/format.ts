@@ -34,6 +34,8 @@ export interface Formats {
   /** With the year unless it is this one; so are all dates. */
   moment(value: string): string;
   day(value: string): string;
+  /** The same with its weekday: Tue, 24 Nov. */
+  weekdayAndDay(value: string): string;
   /** From the first moment up to the last, as days: 24 – 30 Nov. */
   days(since: string, until: string): string;
   /** Whether the first moment begins a day in the zone, and the second ends one. */
@@ -48,6 +50,7 @@ export interface Formats {
 const DAY = { day: 'numeric', month: 'short' } as const;
 const TIME = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const;
 const YEAR = { year: 'numeric' } as const;
+const WEEKDAY = { weekday: 'short' } as const;
 
 export function createFormats(
   language: string,
@@ -92,6 +95,10 @@ export function createFormats(
   const daysOfDates = [
     dates({ timeZone: 'UTC', ...DAY }),
     dates({ timeZone: 'UTC', ...DAY, ...YEAR }),
+  ];
+  const weekdays = (zoned: { timeZone?: string }) => [
+    dates({ ...zoned, ...WEEKDAY, ...DAY }),
+    dates({ ...zoned, ...WEEKDAY, ...DAY, ...YEAR }),
   ];
   const dayKey = new Intl.DateTimeFormat('en', { ...zone, ...DAY, ...YEAR });
   const yearIn = (timeZone: { timeZone?: string }) => {
@@ -210,6 +217,8 @@ export function createFormats(
     },
     moment: (value) => dated(moments, value).format(new Date(value)),
     day: (value) => dated(isDate(value) ? daysOfDates : days, value).format(new Date(value)),
+    weekdayAndDay: (value) =>
+      dated(weekdays(isDate(value) ? { timeZone: 'UTC' } : zone), value).format(new Date(value)),
     days: daysBetween,
     isOfDays,
     span: (since, until) =>
