@@ -3,7 +3,7 @@
 import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { describe, expect, it } from 'vitest';
-import { spansOf } from '../src/period/usePicked';
+import { holds, spansOf } from '../src/period/usePicked';
 import { readView } from '../src/period/view';
 import { ANSWERS, playing } from './answers';
 import { renderApp } from './world';
@@ -37,6 +37,29 @@ describe('the dates of a weekday and hour', () => {
       { from: at('2026-03-09T13:00:00Z'), to: at('2026-03-09T13:15:00Z') },
       { from: at('2026-03-02T13:30:00Z'), to: at('2026-03-02T14:00:00Z') },
     ]);
+  });
+});
+
+describe('an hour that the data of the period do not reach', () => {
+  const span = (since: string, until: string) => ({ since, until, tz: 'Europe/Moscow' });
+
+  it('is told from those that they do', () => {
+    const isHeld = holds(span('2026-03-09T21:00:00Z', '2026-03-10T11:59:50Z'));
+    expect([isHeld(2, 0), isHeld(2, 14)]).toEqual([true, true]);
+    expect([isHeld(2, 15), isHeld(1, 14)]).toEqual([false, false]);
+    expect(holds(span('2026-03-01T21:00:00Z', '2026-03-10T11:59:50Z'))(2, 23)).toBe(true);
+  });
+
+  it('is empty, and not an hour without messages', async () => {
+    const answer = ANSWERS['/api/v1/stats/heatmap'] as object;
+    const none = { ...answer, heatmap: { cells: [] } };
+    await renderApp({ path: '/', play: playing({ '/api/v1/stats/heatmap': none }) });
+    const table = await screen.findByRole('table', { name: 'When people write' });
+    const tuesday = within(table).getByRole('row', { name: /^Tue/ });
+    const [hour, toCome] = [tuesday.querySelector('td'), tuesday.querySelector('td:last-child')];
+    expect(hour).toHaveAttribute('data-level');
+    expect(toCome).not.toHaveAttribute('data-level');
+    expect(toCome).toHaveAttribute('title', 'Not in this period, or not reached yet');
   });
 });
 

@@ -18,6 +18,8 @@ export interface HeatmapCell {
 interface Props {
   readonly cells: readonly HeatmapCell[];
   readonly caption: string;
+  /** Whether the data of the period reach an hour: one still to come is not one without messages. */
+  readonly isCounted?: (weekday: number, hour: number) => boolean;
   /** Present where the page can be narrowed to an hour of one of the dates of a cell. */
   readonly picks?: Picks;
 }
@@ -39,7 +41,7 @@ const LEVELS = 5;
 const DAYS = [1, 2, 3, 4, 5, 6, 7];
 const HOURS = Array.from({ length: 24 }, (_, hour) => hour);
 
-export function Heatmap({ cells, caption, picks }: Props) {
+export function Heatmap({ cells, caption, isCounted, picks }: Props) {
   const { t } = useTranslation();
   const formats = useFormats(null);
   const byPlace = new Map(cells.map((cell) => [`${cell.weekday}-${cell.hour}`, cell]));
@@ -74,6 +76,9 @@ export function Heatmap({ cells, caption, picks }: Props) {
               {HOURS.map((hour) => {
                 const cell = byPlace.get(`${day}-${hour}`);
                 const messages = cell?.user_messages ?? 0;
+                if (messages === 0 && isCounted?.(day, hour) === false) {
+                  return <td key={hour} title={t('heatmap.notCounted')} />;
+                }
                 const text = t('heatmap.cell', {
                   day: formats.weekday(day, 'long'),
                   from: `${hour}:00`,

@@ -9,7 +9,7 @@ import { HEATMAP_HEIGHT, Heatmap } from '../charts/Heatmap';
 import { isCovered } from '../charts/model';
 import { withLegend } from '../charts/TimeChart';
 import { compareQuery } from '../period/query';
-import { usePickedHour } from '../period/usePicked';
+import { earlier, holds, usePickedHour } from '../period/usePicked';
 import { Card } from '../ui/Card';
 import { Loaded } from '../ui/Loaded';
 import { lazyPart } from '../ui/lazyPart';
@@ -141,7 +141,18 @@ function PickedHeatmap({ answer, firstDay }: PickedProps) {
   const { t } = useTranslation();
   const { period, newest_through: through } = answer;
   const picks = { tz: period.tz, ...usePickedHour(period, { firstDay, through }) };
-  return <Heatmap cells={answer.heatmap.cells} caption={t('heatmap.title')} picks={picks} />;
+  const isCounted = useMemo(() => {
+    const until = earlier(period.until, through);
+    return holds({ since: period.since, until, tz: period.tz });
+  }, [period.since, period.until, period.tz, through]);
+  return (
+    <Heatmap
+      cells={answer.heatmap.cells}
+      caption={t('heatmap.title')}
+      isCounted={isCounted}
+      picks={picks}
+    />
+  );
 }
 
 interface Compared {

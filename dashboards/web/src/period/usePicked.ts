@@ -55,8 +55,20 @@ export function usePickedHour(
   };
 }
 
-function earlier(one: string, other: string): string {
+export function earlier(one: string, other: string): string {
   return Date.parse(one) < Date.parse(other) ? one : other;
+}
+
+const EACH_HOUR_ONCE = 8 * 86_400_000;
+
+/** Whether the span holds an hour of a weekday, for all of them at once. */
+export function holds({ since, until, tz }: Pick<PeriodView, 'since' | 'until' | 'tz'>) {
+  const [start, end] = [Date.parse(since), Date.parse(until)];
+  if (end - start >= EACH_HOUR_ONCE) return () => true;
+  const isShown = clockOf(tz);
+  const held = new Set<string>();
+  for (let moment = start; moment < end; moment += QUARTER) held.add(isShown(moment));
+  return (weekday: number, hour: number) => held.has(`${weekday}-${hour}`);
 }
 
 /** Each time that the clock of the zone shows this hour of this weekday, the newest first. */
