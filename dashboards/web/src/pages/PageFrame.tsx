@@ -14,13 +14,14 @@ import { useView } from '../period/useView';
 import { ViewsButton } from '../saved/ViewsButton';
 import { ErrorBoundary } from '../ui/ErrorBoundary';
 import { FreshnessBadge } from '../ui/FreshnessBadge';
+import { useFormats } from '../ui/format';
 import { Counting, HasData } from '../ui/states';
 import { useHasData } from './useFirstDay';
 
 interface Aged {
   readonly data_through: string;
   readonly report_timezone: string;
-  readonly period?: { readonly tz: string };
+  readonly period?: { readonly tz: string; readonly since: string; readonly until: string };
 }
 
 interface Props {
@@ -70,6 +71,7 @@ export function PageFrame({
             />
           </div>
         </div>
+        {main.data?.period && <Printed {...main.data.period} through={main.data.data_through} />}
         {picks !== 'nothing' && (
           <FoldedControls
             view={view}
@@ -97,5 +99,24 @@ export function PageFrame({
         </CanPick>
       </div>
     </>
+  );
+}
+
+interface PrintedProps {
+  readonly since: string;
+  readonly until: string;
+  readonly tz: string;
+  readonly through: string;
+}
+
+/** On paper alone: the dates behind a name like "7 days", and the moment behind an age. */
+function Printed({ since, until, tz, through }: PrintedProps) {
+  const { t } = useTranslation();
+  const formats = useFormats(tz);
+  return (
+    <p className="printed note" aria-hidden="true">
+      {formats.span(since, until)} ({tz}) ·{' '}
+      {t('freshness.through', { moment: formats.moment(through) })}
+    </p>
   );
 }
