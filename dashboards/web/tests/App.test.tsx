@@ -522,6 +522,32 @@ describe('the other pages', () => {
     expect(screen.getByText('Satisfaction 75% · 9 good · 3 bad')).toBeVisible();
   });
 
+  it('Models & costs: a model without times has one dash, and no failures need no advice', async () => {
+    const silent = { latency_p50_ms: null, latency_p95_ms: null };
+    await renderApp({
+      path: '/models',
+      play: playing({
+        '/api/v1/stats/models': { models: { models: [model('a', silent)], causes: [] } },
+      }),
+    });
+    const table = await screen.findByRole('table', { name: 'Models' });
+    const head = within(table).getByRole('columnheader', { name: /^Answer time/ });
+    const cells = within(table).getByRole('row', { name: /^a / }).children;
+    const column = [...(head.parentElement?.children ?? [])].indexOf(head);
+    expect(cells[column]).toHaveTextContent(/^–$/);
+    const good = screen.getByText(/^Every turn of this period got a whole answer/);
+    expect(good.parentElement).not.toHaveTextContent('Choose a longer period');
+  });
+
+  it('tells on paper the dates and the moment of its numbers', async () => {
+    await at('/users');
+    await waitFor(() =>
+      expect(document.querySelector('.printed')).toHaveTextContent(
+        /^Mar 4\s–\s10 \(Europe\/Moscow\) · Data through Mar 10, 1\d:\d\d$/,
+      ),
+    );
+  });
+
   it('Models & costs: the share beside the cost is that of the order', async () => {
     const models = [model('cheap', { share: 0.8, cost_usd: 1 }), model('dear', { cost_usd: 3 })];
     await renderApp({

@@ -192,11 +192,14 @@ type Length = 'latency_p50_ms' | 'latency_p95_ms' | 'ttft_p50_ms' | 'ttft_p95_ms
 function pairs(models: readonly ModelRow[], first: Length, second: Length, formats: Formats) {
   const show = formats.durationColumn(models.flatMap((row) => [row[first], row[second]]));
   const among = models.map((row) => show(row[second]));
-  return (row: ModelRow) => (
-    <>
-      {show(row[first])} / <Aligned text={show(row[second])} among={among} />
-    </>
-  );
+  return (row: ModelRow) =>
+    row[first] === null && row[second] === null ? (
+      NONE
+    ) : (
+      <>
+        {show(row[first])} / <Aligned text={show(row[second])} among={among} />
+      </>
+    );
 }
 
 /** A figure that ends its line, right-aligned in the room of the longest of its column. */
@@ -240,7 +243,7 @@ export function CauseTable({ causes, of: about = [] }: CauseProps) {
   const formats = useFormats(null);
   const names = useCodeNames();
   const [order, onOrder] = useOrder('causes', CAUSE_COLUMNS);
-  if (causes.length === 0) return <Empty text={t('models.noCauses')} />;
+  if (causes.length === 0) return <Empty text={t('models.noCauses')} isGood />;
   const kindOf = (row: CauseLine) => {
     const known = KINDS.find((kind) => kind === row.kind);
     return known ? t(`cause.${known}`) : row.kind || NONE;

@@ -21,15 +21,19 @@ export const HasData = createContext(true);
 interface EmptyProps {
   readonly height?: number | string;
   readonly text?: string;
+  /** Nothing is as it should be: there is nothing to look for in a longer period. */
+  readonly isGood?: boolean;
 }
 
-export function Empty({ height, text }: EmptyProps) {
+export function Empty({ height, text, isGood = false }: EmptyProps) {
   const { t } = useTranslation();
   const hasData = useContext(HasData);
   return (
     <div className="placeholder" style={{ minHeight: height }}>
       <p>{hasData ? (text ?? t('state.empty')) : t('state.noneEver')}</p>
-      <p className="note">{t(hasData ? 'state.emptyAdvice' : 'state.noneEverAdvice')}</p>
+      {!(isGood && hasData) && (
+        <p className="note">{t(hasData ? 'state.emptyAdvice' : 'state.noneEverAdvice')}</p>
+      )}
     </div>
   );
 }
