@@ -130,4 +130,15 @@ describe('the lifecycle', () => {
     expect(within(table).getByRole('row', { name: 'Returning 6 3 +100%' })).toBeVisible();
     expect(within(table).getByRole('row', { name: /^Dormant \S+ 0 –$/ })).toBeVisible();
   });
+
+  it('has no table of dashes where no day is over yet', async () => {
+    const day = point('2026-03-10', { new: 1, is_partial: true });
+    const running = { lifecycle: { tz: 'Europe/Moscow', points: [day] } };
+    const play = playing({
+      '/api/v1/stats/lifecycle': { ...ANSWERS['/api/v1/stats/lifecycle'], ...running },
+    });
+    await renderApp({ path: '/users', play });
+    expect(await screen.findByText(/the period holds no full day yet/)).toBeVisible();
+    expect(screen.queryByRole('table', { name: 'User lifecycle, compared' })).toBeNull();
+  });
 });

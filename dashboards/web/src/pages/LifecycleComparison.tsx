@@ -32,6 +32,9 @@ export function LifecycleComparison({ points, previous, previousName, step }: Pr
       before: meanOf(previous, stage),
     }),
   );
+  if (rows.every(({ now }) => now === null)) {
+    return <p className="note">{t(`users.noWhole.${step}`)}</p>;
+  }
   const columns: Column<Row>[] = [
     {
       key: 'stage',
