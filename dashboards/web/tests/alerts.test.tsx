@@ -115,6 +115,16 @@ describe('alerts', () => {
     });
   });
 
+  it('are not made where the form is left, whose button stands on it', async () => {
+    await at();
+    await press('New alert');
+    const form = within(await screen.findByRole('region', { name: 'New alert' }));
+    expect(screen.queryByRole('button', { name: 'New alert' })).toBeNull();
+    await userEvent.click(form.getByRole('button', { name: 'Cancel' }));
+    expect(await screen.findByRole('button', { name: 'New alert' })).toBeVisible();
+    expect(screen.queryByRole('button', { name: 'Create alert' })).toBeNull();
+  });
+
   it('are changed in the same form, with their filters in the bar', async () => {
     const { sent } = await at({
       '/api/v1/alerts': { alerts: [alert(1, { metric: 'error_rate', threshold: 0.07 })] },
@@ -127,7 +137,10 @@ describe('alerts', () => {
     expect(number).toHaveValue('7');
     await userEvent.clear(number);
     await userEvent.type(number, '9');
-    await userEvent.selectOptions(form.getByLabelText('Quiet hours from'), '22:00');
+    await userEvent.selectOptions(
+      form.getByLabelText('Quiet hours from (report time zone)'),
+      '22:00',
+    );
     await userEvent.selectOptions(form.getByLabelText('Quiet hours until'), '07:00');
     await userEvent.click(form.getByRole('button', { name: 'Save alert' }));
     await waitFor(() => expect(sent('PUT', '/api/v1/alerts/1')).toBeDefined());

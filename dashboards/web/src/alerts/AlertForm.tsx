@@ -51,10 +51,11 @@ interface FormProps {
   /** The alert that is changed; absent: a new one is made. */
   readonly alert?: AlertView;
   readonly onMade: () => void;
+  readonly onCancel: () => void;
 }
 
 /** The filters of the alert are those of the bar, in the address. */
-export function AlertForm({ alert, onMade }: FormProps) {
+export function AlertForm({ alert, onMade, onCancel }: FormProps) {
   const { t } = useTranslation();
   const { api } = useServices();
   const explain = useExplanation();
@@ -85,7 +86,15 @@ export function AlertForm({ alert, onMade }: FormProps) {
     if (field in USUAL) setChosen((before) => ({ ...before, [field]: value }));
   };
   return (
-    <Card title={title} note={t('alerts.makeNote')}>
+    <Card
+      title={title}
+      note={t('alerts.makeNote')}
+      actions={
+        <button type="button" className="button" onClick={onCancel}>
+          {t('confirm.cancel')}
+        </button>
+      }
+    >
       <FilterBar />
       <CredentialsForm
         action={t(alert ? 'alerts.save' : 'alerts.create')}

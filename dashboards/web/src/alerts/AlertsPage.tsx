@@ -43,15 +43,17 @@ export default function AlertsPage() {
           key={edited === 'new' ? 'new' : edited.id}
           {...(edited === 'new' ? {} : { alert: edited })}
           onMade={() => open(null)}
+          onCancel={() => open(null)}
         />
       )}
       <Card
         title={t('alerts.all')}
         note={isAdmin ? undefined : t('alerts.readOnly')}
         actions={
-          isAdmin && (
-            <button type="button" className="button" onClick={() => open(edited ? null : 'new')}>
-              {edited ? t('confirm.cancel') : t('alerts.make')}
+          isAdmin &&
+          !edited && (
+            <button type="button" className="button" onClick={() => open('new')}>
+              {t('alerts.make')}
             </button>
           )
         }
