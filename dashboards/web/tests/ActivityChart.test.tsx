@@ -48,9 +48,9 @@ describe('ActivityChart with data', () => {
     const slider = screen.getByRole('slider', { name: /Activity/ });
     slider.focus();
     await userEvent.keyboard('{Home}');
-    expect(slider).toHaveAttribute('aria-valuetext', 'Mar 4, Messages: 100, Active users: 40');
+    expect(slider).toHaveAttribute('aria-valuetext', 'Wed, Mar 4, Messages: 100, Active users: 40');
     await userEvent.keyboard('{ArrowRight}');
-    expect(slider).toHaveAttribute('aria-valuetext', 'Mar 5, Messages: 110, Active users: 41');
+    expect(slider).toHaveAttribute('aria-valuetext', 'Thu, Mar 5, Messages: 110, Active users: 41');
     await userEvent.keyboard('{End}{ArrowRight}{PageUp}{ArrowLeft}x');
     expect(slider).toHaveAttribute('aria-valuenow', '0');
   });

@@ -105,7 +105,7 @@ describe('the forecast', () => {
     expect(within(card).getByRole('button', { name: 'Budget' })).toBeVisible();
     const slider = within(card).getByRole('slider');
     expect(slider.getAttribute('aria-valuetext')).toBe(
-      'Mar 31, Spent: –, Forecast: $40.00, Budget: $50.00',
+      'Tue, Mar 31, Spent: –, Forecast: $40.00, Budget: $50.00',
     );
   });
 });
@@ -157,7 +157,7 @@ describe('a model that is new', () => {
     const slider = screen.getByRole('slider', { name: /Activity/ });
     slider.focus();
     await userEvent.keyboard('{Home}{ArrowRight}{ArrowRight}');
-    expect(slider.getAttribute('aria-valuetext')).toMatch(/^Mar 6, .*, First turn of newcomer$/);
+    expect(slider.getAttribute('aria-valuetext')).toMatch(/^Fri, Mar 6, .*, First turn of newcomer$/);
   });
 });
 
@@ -182,7 +182,7 @@ describe('a release', () => {
     const slider = screen.getByRole('slider', { name: /Activity/ });
     slider.focus();
     await userEvent.keyboard('{Home}{ArrowRight}{ArrowRight}');
-    expect(slider.getAttribute('aria-valuetext')).toMatch(/^Mar 6, .*, Version 1.2.3$/);
+    expect(slider.getAttribute('aria-valuetext')).toMatch(/^Fri, Mar 6, .*, Version 1.2.3$/);
   });
 });
 

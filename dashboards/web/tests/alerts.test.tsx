@@ -117,7 +117,7 @@ describe('alerts', () => {
 
   it('are not made where the form is left, whose button stands on it', async () => {
     await at();
-    await press('New alert');
+    await userEvent.click(await screen.findByRole('button', { name: 'New alert' }));
     const form = within(await screen.findByRole('region', { name: 'New alert' }));
     expect(screen.queryByRole('button', { name: 'New alert' })).toBeNull();
     await userEvent.click(form.getByRole('button', { name: 'Cancel' }));
