@@ -157,7 +157,9 @@ describe('a model that is new', () => {
     const slider = screen.getByRole('slider', { name: /Activity/ });
     slider.focus();
     await userEvent.keyboard('{Home}{ArrowRight}{ArrowRight}');
-    expect(slider.getAttribute('aria-valuetext')).toMatch(/^Fri, Mar 6, .*, First turn of newcomer$/);
+    expect(slider.getAttribute('aria-valuetext')).toMatch(
+      /^Fri, Mar 6, .*, First turn of newcomer$/,
+    );
   });
 });
 
