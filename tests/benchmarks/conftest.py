@@ -14,7 +14,7 @@ from tests.clickhouse_process import ClickHouseProcess
 from warehouse.clickhouse.client import ClickHouseReader, Writer
 from warehouse.settings import WarehouseSettings
 
-TURNS = 60_000
+TURNS = 200_000
 PEOPLE = 3_000
 
 

@@ -92,7 +92,8 @@ async def test_reports_are_exact_and_faster_than_postgres_even_on_a_small_ledger
                 fastest[question, name] = min(fastest[question, name], times.fastest)
         taken = {name: sum(fastest[question, name] for question in QUESTIONS) for name in taken}
     await connection.close()
-    # 60 thousand turns are PostgreSQL's best case; it grows with the turns, and SQL over tiers not.
+    # PostgreSQL's time grows with the turns, that of SQL over tiers does not: with a third of them
+    # both take about as long.
     assert taken["postgres"] > taken["ours"]
 
 
