@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import TypeVar
@@ -13,6 +14,13 @@ import psutil
 Result = TypeVar("Result")
 END_SECONDS = 90.0
 """How long what was told to end, or killed, may take on a machine that has no time for it."""
+
+
+async def eventually(is_so: Callable[[], Awaitable[bool]], *, seconds: float = 120) -> None:
+    """Wait until it is so in a server or another process."""
+    async with asyncio.timeout(seconds):
+        while not await is_so():  # noqa: ASYNC110 # it rings no bell
+            await asyncio.sleep(0.03)
 
 
 def until(is_so: Callable[[], bool], *, seconds: float = 120) -> None:

@@ -44,6 +44,7 @@ from simulator.app import Simulator
 from simulator.telegram.world import SimChat, SimUser
 from tests.bot.constants import DATA_KEY, GROUP_ID, MODEL
 from tests.conftest import PROJECT
+from tests.running import eventually
 
 FALLBACK = "sim/fallback"
 PATIENCE_SECONDS = 100
@@ -225,14 +226,6 @@ async def run_program(
         text=True,
         check=False,
     )
-
-
-async def eventually(
-    is_so: Callable[[], Awaitable[bool]], *, seconds: float = PATIENCE_SECONDS
-) -> None:
-    async with asyncio.timeout(seconds):
-        while not await is_so():  # noqa: ASYNC110 # a database rings no bell
-            await asyncio.sleep(0.03)
 
 
 Start = Callable[..., Awaitable[World]]

@@ -12,6 +12,7 @@ from pathlib import Path
 from common.settings import DatabaseSettings
 from simulator.app import Simulator
 from tests.bot.constants import DATA_KEY, MODEL
+from tests.running import eventually
 
 START_SECONDS = 100
 """How long a start may take on a busy machine."""
@@ -56,10 +57,13 @@ class BotProcess:
 
     async def _wait_for_start(self) -> None:
         """Until it runs, or has ended."""
-        assert self._process is not None
-        async with asyncio.timeout(START_SECONDS):
-            while self._process.returncode is None and not await self.is_running():  # noqa: ASYNC110 # another process
-                await asyncio.sleep(0.05)
+        process = self._process
+        assert process is not None
+
+        async def is_begun() -> bool:
+            return process.returncode is not None or await self.is_running()
+
+        await eventually(is_begun, seconds=START_SECONDS)
 
 
 def bot_environment(

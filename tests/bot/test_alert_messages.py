@@ -19,9 +19,9 @@ from sqlalchemy import text
 from bot.operator.webhooks import WebhookSender, is_public
 from common.postgres import Sessions, transaction
 from common.settings import DatabaseSettings
-from tests.bot.conftest import eventually
 from tests.bot.constants import GROUP_ID
 from tests.conftest import PROJECT
+from tests.running import eventually
 
 CHAT = -GROUP_ID
 # The sender as the bot runs it, in a process of its own.

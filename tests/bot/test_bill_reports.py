@@ -9,8 +9,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import bot.operator.bill
 from bot.operator.bill import BillReporter
-from tests.bot.conftest import MODEL, Start, World, eventually
+from tests.bot.conftest import MODEL, Start, World
 from tests.bot.requests import get
+from tests.running import eventually
 
 pytestmark = pytest.mark.usefixtures("one_day")
 

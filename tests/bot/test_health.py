@@ -20,9 +20,10 @@ from common.version import VERSION
 from embedded.postgres import EmbeddedPostgres
 from simulator.app import Simulator
 from simulator.telegram.faults import TelegramFault
-from tests.bot.conftest import MODEL, Start, World, eventually, make_settings
+from tests.bot.conftest import MODEL, Start, World, make_settings
 from tests.bot.constants import WEBHOOK_SECRET, WEBHOOK_URL
 from tests.bot.requests import get, post, text_update
+from tests.running import eventually
 
 
 async def test_health_ready_and_metrics_answer(world: World):

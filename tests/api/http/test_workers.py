@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -243,8 +244,9 @@ async def agree(pair: Pair) -> None:
     assert changed.status_code == 204
     # Only the announcement tells it: what it keeps holds for minutes.
     deadline = time.monotonic() + 60
-    for old in ({"auth": ("ann", PASSWORD)}, {"headers": token}):
-        while (await two.get(ME, **old)).status_code != 401:  # type: ignore[arg-type]
+    logins: list[dict[str, Any]] = [{"auth": ("ann", PASSWORD)}, {"headers": token}]
+    for old in logins:
+        while (await two.get(ME, **old)).status_code != 401:
             assert time.monotonic() < deadline, "the other worker did not hear of the change"
             await asyncio.sleep(0.02)
     assert (await two.get(ME, auth=("ann", NEW_PASSWORD))).status_code == 200

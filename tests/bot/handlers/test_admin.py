@@ -18,10 +18,11 @@ from common.settings import DatabaseSettings
 from simulator.telegram.world import SimUser
 from tests.api.conftest import store_a_week
 from tests.api.running import LONG_TIMEOUTS, NOW, api_settings, serving
-from tests.bot.conftest import DATA_KEY, MODEL, Start, World, eventually, group
+from tests.bot.conftest import DATA_KEY, MODEL, Start, World, group
 from tests.bot.constants import GROUP_ID
 from tests.clickhouse_process import ClickHouseProcess
 from tests.conftest import migrated
+from tests.running import eventually
 from tests.warehouse.replica import Replica
 from warehouse.clickhouse.client import Writer
 from warehouse.settings import WarehouseSettings

@@ -7,8 +7,9 @@ import pytest
 
 from simulator.telegram.faults import TelegramFault
 from simulator.telegram.world import SimUser
-from tests.bot.conftest import MODEL, Start, World, eventually, group
+from tests.bot.conftest import MODEL, Start, World, group
 from tests.bot.constants import GROUP_ID
+from tests.running import eventually
 
 
 async def outcomes(world: World) -> list[str | None]:

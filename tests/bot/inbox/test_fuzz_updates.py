@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 from bot.db.tables import UpdateRow
 from common.vocabulary import UpdateOutcome
-from tests.bot.conftest import Start, World, eventually
+from tests.bot.conftest import Start, World
 from tests.bot.constants import SENT_AT
+from tests.running import eventually
 
 EXAMPLES = int(os.environ.get("BOT_FUZZ_EXAMPLES", "4"))
 BATCH = 30

@@ -22,8 +22,9 @@ from common.settings import DatabaseSettings
 from simulator.app import Simulator
 from simulator.model.answers import last_user_text
 from simulator.telegram.world import SimUser
-from tests.bot.conftest import MODEL, eventually
+from tests.bot.conftest import MODEL
 from tests.bot.process import BotProcess, bot_environment
+from tests.running import eventually
 
 UPDATES = int(os.environ.get("STORM", "20"))
 KILLS = max(UPDATES // 10, 1)

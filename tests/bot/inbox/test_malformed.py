@@ -6,8 +6,9 @@ from common.encryption import bindings
 from simulator.telegram.faults import (
     MALFORMED,
 )
-from tests.bot.conftest import Start, World, breaks_down, eventually, group
+from tests.bot.conftest import Start, World, breaks_down, group
 from tests.bot.handlers.test_commands import press_forget
+from tests.running import eventually
 
 
 async def test_an_unparsable_update_is_sealed_for_its_user_and_erased_with_them(world: World):

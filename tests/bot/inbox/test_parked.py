@@ -21,7 +21,8 @@ from common.errors import StartupError
 from common.postgres import Sessions, transaction
 from common.settings import DatabaseSettings
 from simulator.app import Simulator
-from tests.bot.conftest import Start, World, breaks_down, eventually, run_program, running_bot
+from tests.bot.conftest import Start, World, breaks_down, run_program, running_bot
+from tests.running import eventually
 
 PERSON = 1_000_000_001
 WORDS = "a secret riddle"

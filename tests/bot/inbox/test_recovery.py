@@ -26,9 +26,10 @@ from bot.turns.records import (
 )
 from common.postgres import is_transient, transaction
 from common.vocabulary import ChatType, TurnStatus
-from tests.bot.conftest import FALLBACK, MODEL, Start, World, eventually
+from tests.bot.conftest import FALLBACK, MODEL, Start, World
 from tests.bot.constants import BROKE_OFF, WEBHOOK
 from tests.bot.requests import all_settled, text_update
+from tests.running import eventually
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ from bot.inbox.http import (
     WebhookConfig,
     WebhookHandler,
 )
-from tests.bot.conftest import MODEL, Start, World, eventually
+from tests.bot.conftest import MODEL, Start, World
 from tests.bot.constants import WEBHOOK, WEBHOOK_SECRET, WEBHOOK_URL
 from tests.bot.requests import all_settled, post, text_update
+from tests.running import eventually
 
 
 @pytest.fixture

@@ -18,10 +18,11 @@ from common.settings import DatabaseSettings
 from simulator.app import Simulator
 from simulator.telegram.faults import TelegramFault
 from simulator.telegram.world import SimUser
-from tests.bot.conftest import MODEL, Start, World, eventually, group
+from tests.bot.conftest import MODEL, Start, World, group
 from tests.bot.media.files import bomb, picture, size_of
 from tests.bot.process import BotProcess, bot_environment
 from tests.conftest import PROJECT
+from tests.running import eventually
 
 VISION = "sim/vision"
 

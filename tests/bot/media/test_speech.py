@@ -16,9 +16,10 @@ from common.settings import DatabaseSettings
 from simulator.app import Simulator
 from simulator.model.behaviour import ModelFault
 from simulator.telegram.files import spoken
-from tests.bot.conftest import MODEL, Start, World, eventually
+from tests.bot.conftest import MODEL, Start, World
 from tests.bot.media.files import picture
 from tests.bot.process import BotProcess, bot_environment
+from tests.running import eventually
 
 HEARS = "sim/whisper"
 GRACE = {"type": "hidden_user", "date": 1, "sender_user_name": "Grace"}

@@ -17,7 +17,8 @@ from simulator.telegram.faults import (
     FloodLimits,
     TelegramFault,
 )
-from tests.bot.conftest import MODEL, Start, World, eventually
+from tests.bot.conftest import MODEL, Start, World
+from tests.running import eventually
 
 CHATS = int(os.environ.get("STORM", "80")) // 8
 MESSAGES = 5 if CHATS < 50 else 20

@@ -7,8 +7,9 @@ from sqlalchemy import text
 
 from simulator.model.behaviour import ModelFault
 from simulator.telegram.faults import TelegramFault
-from tests.bot.conftest import MODEL, Start, World, eventually, group
+from tests.bot.conftest import MODEL, Start, World, group
 from tests.bot.constants import GROUP_ID
+from tests.running import eventually
 
 GROUP = -GROUP_ID
 

@@ -24,11 +24,12 @@ from common.settings import DatabaseSettings
 from simulator.app import Simulator
 from simulator.model.behaviour import ModelFault
 from simulator.telegram.world import SimUser
-from tests.bot.conftest import FALLBACK, MODEL, Start, World, eventually
+from tests.bot.conftest import FALLBACK, MODEL, Start, World
 from tests.bot.constants import WEBHOOK
 from tests.bot.process import BotProcess, bot_environment
 from tests.bot.requests import text_update
 from tests.bot.turns.test_statements import questions
+from tests.running import eventually
 
 # Limits are of a day and of a month.
 pytestmark = pytest.mark.usefixtures("one_day")

@@ -24,10 +24,11 @@ from common.errors import SettingError
 from common.postgres import Sessions, transaction
 from common.settings import load
 from common.tables.invitations import CODE_PREFIX, InvitationKind
-from tests.bot.conftest import DATA_KEY, MODEL, Start, World, eventually, group
+from tests.bot.conftest import DATA_KEY, MODEL, Start, World, group
 from tests.bot.constants import INVITATION, START_INVITED
 from tests.bot.handlers.test_commands import press_forget
 from tests.common.test_invitations import make, uses
+from tests.running import eventually
 
 # Budgets are of a day and of a month.
 pytestmark = pytest.mark.usefixtures("one_day")

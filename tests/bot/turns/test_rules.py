@@ -12,13 +12,14 @@ from sqlalchemy import text
 from bot.turns.records import UpdateConflictError
 from common.postgres import transaction
 from simulator.telegram.world import SimUser
-from tests.bot.conftest import FALLBACK, MODEL, Start, World, eventually
+from tests.bot.conftest import FALLBACK, MODEL, Start, World
 from tests.bot.constants import WEBHOOK
 from tests.bot.handlers.test_commands import press_forget
 from tests.bot.handlers.test_commands_data import exported
 from tests.bot.inbox.test_groups import CHAT, say
 from tests.bot.requests import all_settled, post, text_update
 from tests.bot.turns.test_statements import count, questions, quiet
+from tests.running import eventually
 
 __all__ = ["quiet"]
 

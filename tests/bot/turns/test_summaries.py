@@ -17,9 +17,10 @@ from common.settings import DatabaseSettings
 from simulator.app import Simulator
 from simulator.model.answers import SUMMARY_OPENING
 from simulator.model.behaviour import ModelFault
-from tests.bot.conftest import MODEL, Start, World, eventually
+from tests.bot.conftest import MODEL, Start, World
 from tests.bot.constants import DATA_MARK
 from tests.bot.process import BotProcess, bot_environment
+from tests.running import eventually
 
 SUMMARISER = "sim/summariser"
 FACTS = "Ada has two owls."

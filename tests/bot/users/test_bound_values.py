@@ -24,11 +24,12 @@ from common.postgres import Sessions, transaction
 from common.settings import DatabaseSettings
 from simulator.app import Simulator
 from simulator.telegram.world import SimUser
-from tests.bot.conftest import DATA_KEY, Start, World, eventually, run_program, running_bot
+from tests.bot.conftest import DATA_KEY, Start, World, run_program, running_bot
 from tests.bot.constants import WEBHOOK
 from tests.bot.requests import all_settled, text_update
 from tests.bot.users.old_values import make_old, sealed_before_bindings
 from tests.conftest import PROJECT
+from tests.running import eventually
 
 ANNA, BORIS = 1001, 1002
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from tests.clickhouse_process import WRITER_PASSWORD, ClickHouseProcess
+from tests.running import eventually
 
 SLOW = "SELECT count() FROM numbers(900000000) WHERE sipHash64(repeat(toString(number), 20)) = 1"
 
@@ -93,9 +94,11 @@ async def test_a_query_is_killed_in_every_form(
 ) -> None:
     slow = asyncio.create_task(ask(http, SLOW, "reader", query_id="slow-1"))
     listed = "SELECT count() FROM system.processes WHERE query_id = 'slow-1'"
-    async with asyncio.timeout(60):
-        while await ask(http, listed) != "1":  # noqa: ASYNC110 # a server rings no bell
-            await asyncio.sleep(0.05)
+
+    async def is_listed() -> bool:
+        return await ask(http, listed) == "1"
+
+    await eventually(is_listed)
     assert await ask(http, f"KILL QUERY WHERE {condition} TEST FORMAT JSONCompactEachRow") != ""
     assert not slow.done()
     killed = await ask(http, f"KILL QUERY WHERE {condition} {how}")

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -20,6 +20,7 @@ import pytest
 
 from tests.clickhouse_process import PROJECT, READER_PASSWORD, WRITER_PASSWORD, ClickHouseProcess
 from tests.embedded.commands import run_command
+from tests.running import eventually
 
 KILLS = int(os.environ.get("CLICKHOUSE_KILLS", "2"))
 SLOW = "SELECT count() FROM numbers(100000000000) WHERE sipHash64(number) = 1"
@@ -73,13 +74,6 @@ def client(server: ClickHouseProcess) -> httpx.AsyncClient:
         timeout=100,
         limits=httpx.Limits(max_connections=None),
     )
-
-
-async def until(is_so: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until it is so."""
-    async with asyncio.timeout(60):
-        while not await is_so():  # noqa: ASYNC110 # a server rings no bell
-            await asyncio.sleep(0.02)
 
 
 async def runs(http: httpx.AsyncClient, word: str, *, times: int = 1) -> bool:
@@ -146,7 +140,7 @@ async def _insert_until_killed(
         return len(acknowledged) > before + 1
 
     workers = [asyncio.create_task(insert(worker)) for worker in range(3)]
-    await until(is_inserting)
+    await eventually(is_inserting)
     await asyncio.sleep(seconds)
     server.signal(signal.SIGKILL)
     await asyncio.gather(*workers)
@@ -159,7 +153,7 @@ async def test_a_running_query_is_finished_before_the_server_stops(tmp_path: Pat
     try:
         async with client(server) as http:
             slow = asyncio.create_task(http.post("/", content="SELECT sleep(3), 'done'"))
-            await until(lambda: runs(http, "sleep("))
+            await eventually(lambda: runs(http, "sleep("))
             server.signal(signal.SIGTERM)
             assert (await slow).text == "0\tdone\n"
         assert server.wait() == 0
@@ -170,7 +164,7 @@ async def test_a_running_query_is_finished_before_the_server_stops(tmp_path: Pat
 async def test_a_query_that_does_not_end_is_killed_at_stop(server: ClickHouseProcess) -> None:
     async with client(server) as http:
         slow = asyncio.create_task(http.post("/", content=SLOW))
-        await until(lambda: runs(http, "sipHash64"))
+        await eventually(lambda: runs(http, "sipHash64"))
         started = time.monotonic()
         server.signal(signal.SIGINT)
         assert (await slow).headers["X-ClickHouse-Exception-Code"] == "394"
@@ -192,7 +186,7 @@ async def test_a_slow_query_delays_no_other_and_too_many_are_refused(tmp_path: P
             return asyncio.create_task(http.post("/", content=SLOW, params=leaves))
 
         slow = [ask_slowly(), ask_slowly()]
-        await until(lambda: runs(http, "sipHash64", times=2))
+        await eventually(lambda: runs(http, "sipHash64", times=2))
         seconds = []
         for _ in range(5):
             started = time.monotonic()
@@ -216,7 +210,7 @@ async def test_a_slow_query_delays_no_other_and_too_many_are_refused(tmp_path: P
             return not await is_refused()
 
         # Once the third runs, too.
-        await until(is_refused)
+        await eventually(is_refused)
         assert answers[-1].status_code == 503
         assert answers[-1].headers["X-ClickHouse-Exception-Code"] == "202"
         assert (await http.get("/ping")).text == "Ok.\n"
@@ -224,17 +218,17 @@ async def test_a_slow_query_delays_no_other_and_too_many_are_refused(tmp_path: P
             task.cancel()
         await asyncio.gather(*slow, return_exceptions=True)
         # A client that leaves, and asked for that, gives its place back.
-        await until(is_answered)
-        await until(lambda: runs(http, "sipHash64", times=0))
+        await eventually(is_answered)
+        await eventually(lambda: runs(http, "sipHash64", times=0))
     server.stop()
 
 
 async def test_a_query_is_killed_by_the_id_that_processes_show(steady: ClickHouseProcess) -> None:
     async with client(steady) as http:
         # A query that another test has killed is shown until its thread has ended.
-        await until(lambda: runs(http, "sipHash64", times=0))
+        await eventually(lambda: runs(http, "sipHash64", times=0))
         slow = asyncio.create_task(http.post("/", content=SLOW))
-        await until(lambda: runs(http, "sipHash64"))
+        await eventually(lambda: runs(http, "sipHash64"))
         shown = "SELECT query_id FROM system.processes WHERE query LIKE '%sip' || 'Hash64%'"
         query_id = (await http.post("/", content=shown)).text.strip()
         killed = await http.post("/", content=f"KILL QUERY WHERE query_id = '{query_id}' SYNC")
@@ -246,9 +240,9 @@ async def test_a_query_is_killed_by_the_id_that_its_client_gave(
     steady: ClickHouseProcess,
 ) -> None:
     async with client(steady) as http:
-        await until(lambda: runs(http, "sipHash64", times=0))
+        await eventually(lambda: runs(http, "sipHash64", times=0))
         slow = asyncio.create_task(http.post("/", params={"query_id": "slow-1"}, content=SLOW))
-        await until(lambda: runs(http, "sipHash64"))
+        await eventually(lambda: runs(http, "sipHash64"))
         same = await http.post("/", params={"query_id": "slow-1"}, content="SELECT 1")
         assert same.headers["X-ClickHouse-Exception-Code"] == "216"
         killed = await http.post("/", content="KILL QUERY WHERE query_id = 'slow-1' SYNC")
@@ -269,16 +263,16 @@ async def test_a_statement_whose_client_leaves_goes_on(
         url = {"cancel_http_readonly_queries_on_client_close": "1"}
         write = asyncio.create_task(http.post("/", content=writes, params=url))
         # Seen before the others take the processors, while it has most of its seconds left.
-        await until(lambda: runs(http, "left_alone"))
+        await eventually(lambda: runs(http, "left_alone"))
         read = asyncio.create_task(http.post("/", content=SLOW))
         cancelled = asyncio.create_task(http.post("/", content=SLOW + " OR 0", params=url))
-        await until(lambda: runs(http, "sipHash64", times=2))
+        await eventually(lambda: runs(http, "sipHash64", times=2))
         for task in (write, read, cancelled):
             task.cancel()
         await asyncio.gather(write, read, cancelled, return_exceptions=True)
-        await until(lambda: runs(http, "OR 0", times=0))
+        await eventually(lambda: runs(http, "OR 0", times=0))
         assert await runs(http, "sipHash64", times=1)
-        await until(lambda: runs(http, "left_alone", times=0))
+        await eventually(lambda: runs(http, "left_alone", times=0))
         counted = await http.post("/", content="SELECT count() FROM default.left_alone")
         assert counted.text == "8\n"
         await http.post("/", content="KILL QUERY WHERE query LIKE '%sip' || 'Hash64%' SYNC")

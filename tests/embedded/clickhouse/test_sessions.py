@@ -15,6 +15,7 @@ from tests.clickhouse_process import (
     ClickHouseDatabase,
     ClickHouseProcess,
 )
+from tests.running import eventually
 
 
 @pytest.fixture
@@ -109,9 +110,7 @@ async def test_one_request_at_a_time_uses_a_session(
             answer = await http.post("/", content=shown, params={"session_id": "watching"})
             return answer.text == "1\n"
 
-        async with asyncio.timeout(60):
-            while not await is_running():  # noqa: ASYNC110 # a server rings no bell
-                await asyncio.sleep(0.02)
+        await eventually(is_running)
         locked = await http.post("/", content="SELECT 1")
         assert locked.headers["X-ClickHouse-Exception-Code"] == "373"
         # Another user's session of this name is another one.
